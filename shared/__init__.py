@@ -1,0 +1,1 @@
+"""What all services share: events, stores, keys, callers, settings."""

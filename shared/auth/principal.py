@@ -1,0 +1,21 @@
+"""Who is asking. A principal travels with every command and query."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    PARENT = "parent"
+    DEVICE = "device"
+    SAFETY_OFFICER = "safety_officer"
+    ANALYST = "analyst"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The subject and role of a verified token. For a parent the subject is the parent id, for a
+    device the bear's device id. Whose child it is comes from the data, never from the token."""
+
+    subject: str
+    role: Role

@@ -1,0 +1,73 @@
+"""Events on Kafka: CloudEvents 1.0, Kafka protocol binding, binary content mode.
+
+The record's key is the child's id, its value the event's JSON, its headers the attributes.
+Extension attributes: `ce_sequence` (version in the child's stream), `ce_recordedtime`,
+`ce_correlationid`, `ce_causationid`; `traceparent` as in W3C Trace Context.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.clock import iso, parse_iso
+from shared.codec import UndecodableEvent
+from shared.envelope import RecordedEvent
+
+SOURCE = "/teddy/children"
+TYPE_PREFIX = "teddy.child."
+CONTENT_TYPE = "application/json"
+
+Headers = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaRecord:
+    """What a producer is given: key, value and headers."""
+
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+def to_record(event: RecordedEvent) -> KafkaRecord:
+    attributes = {
+        "content-type": CONTENT_TYPE,
+        "ce_specversion": "1.0",
+        "ce_id": event.event_id,
+        "ce_source": SOURCE,
+        "ce_type": f"{TYPE_PREFIX}{event.type}.v{event.schema_version}",
+        "ce_subject": event.child_id,
+        "ce_time": iso(event.occurred_at),
+        "ce_dataschema": f"urn:teddy:schema:{event.type}:{event.schema_version}",
+        "ce_sequence": str(event.version),
+        "ce_recordedtime": iso(event.recorded_at),
+        "ce_correlationid": event.correlation_id,
+        "ce_causationid": event.causation_id,
+        "traceparent": event.traceparent,
+    }
+    headers = [(name, value.encode()) for name, value in attributes.items() if value is not None]
+    return KafkaRecord(event.child_id.encode(), event.data.encode(), headers)
+
+
+def from_record(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> RecordedEvent:
+    """The event in a record; raises UndecodableEvent when it is not one of this project's."""
+    try:
+        attributes = {name: content.decode() for name, content in headers}
+        event_type, _, schema_version = (
+            attributes["ce_type"].removeprefix(TYPE_PREFIX).rpartition(".v")
+        )
+        return RecordedEvent(
+            child_id=attributes["ce_subject"],
+            version=int(attributes["ce_sequence"]),
+            type=event_type,
+            schema_version=int(schema_version),
+            occurred_at=parse_iso(attributes["ce_time"]),
+            recorded_at=parse_iso(attributes["ce_recordedtime"]),
+            data=(value or b"").decode(),
+            correlation_id=attributes["ce_correlationid"],
+            causation_id=attributes.get("ce_causationid"),
+            traceparent=attributes.get("traceparent"),
+        )
+    except KeyError as error:
+        raise UndecodableEvent(f"header {error.args[0]} is missing") from error
+    except ValueError as error:
+        raise UndecodableEvent("a header or the value is malformed") from error

@@ -1,0 +1,155 @@
+"""What surrounds an event: position, author, correlation, and the commit that made it a fact."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.clock import iso
+
+VERSION_DIGITS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who caused a commit: the subject and role of the verified token."""
+
+    subject: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Causality:
+    """Ties a commit to the request that caused it. `traceparent` as in W3C Trace Context."""
+
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """`key` is scoped to its subject and hashed; `fingerprint` is a digest of the request."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedEvent:
+    """One event on the wire: `data` is its JSON with personal fields sealed."""
+
+    type: str
+    schema_version: int
+    occurred_at: datetime
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPosition:
+    """Where a child's stream ends: its last version (0: empty) and the hash of its last commit."""
+
+    version: int = 0
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCommit:
+    """All events of one command, offered to the event store at `expected` position."""
+
+    child_id: str
+    expected: StreamPosition
+    events: tuple[EncodedEvent, ...]
+    recorded_at: datetime
+    actor: Actor
+    causality: Causality
+    idempotency: Idempotency | None = None
+    result: dict[str, str] = field(default_factory=dict)
+    """Ids the command produced, e.g. `{"violation_id": ...}`: the answer to a repeated request."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event that is a fact: `version` is its place 1..n in its child's stream."""
+
+    child_id: str
+    version: int
+    type: str
+    schema_version: int
+    occurred_at: datetime
+    recorded_at: datetime
+    data: str
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+    @property
+    def event_id(self) -> str:
+        return event_id(self.child_id, self.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit as stored. `hash` chains it to the commit before it in the child's stream."""
+
+    child_id: str
+    first_version: int
+    events: tuple[EncodedEvent, ...]
+    recorded_at: datetime
+    actor: Actor
+    causality: Causality
+    idempotency: Idempotency | None
+    result: dict[str, str]
+    previous_hash: str
+    hash: str
+
+    @property
+    def last_version(self) -> int:
+        return self.first_version + len(self.events) - 1
+
+    @property
+    def position(self) -> StreamPosition:
+        return StreamPosition(self.last_version, self.hash)
+
+    def recorded_events(self) -> Iterator[RecordedEvent]:
+        for version, event in enumerate(self.events, self.first_version):
+            yield RecordedEvent(
+                child_id=self.child_id,
+                version=version,
+                type=event.type,
+                schema_version=event.schema_version,
+                occurred_at=event.occurred_at,
+                recorded_at=self.recorded_at,
+                data=event.data,
+                correlation_id=self.causality.correlation_id,
+                causation_id=self.causality.causation_id,
+                traceparent=self.causality.traceparent,
+            )
+
+
+def event_id(child_id: str, version: int) -> str:
+    return f"{child_id}@{version}"
+
+
+def commit_id(child_id: str, first_version: int) -> str:
+    """Zero-padded, so that commits sort by child and then by version."""
+    return f"{child_id}@{first_version:0{VERSION_DIGITS}d}"
+
+
+def canonical_body(commit: NewCommit) -> dict[str, object]:
+    """The content that a commit's hash covers, as plain JSON values."""
+    return {
+        "child_id": commit.child_id,
+        "first_version": commit.expected.version + 1,
+        "events": [[e.type, e.schema_version, iso(e.occurred_at), e.data] for e in commit.events],
+        "recorded_at": iso(commit.recorded_at),
+        "actor": [commit.actor.subject, commit.actor.role],
+        "causality": [
+            commit.causality.correlation_id,
+            commit.causality.causation_id,
+            commit.causality.traceparent,
+        ],
+        "idempotency": (
+            [commit.idempotency.key, commit.idempotency.fingerprint] if commit.idempotency else None
+        ),
+        "result": commit.result,
+    }

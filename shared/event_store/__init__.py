@@ -1,0 +1,1 @@
+"""The event store: what happened, append-only, the source of every other number."""

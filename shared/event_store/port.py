@@ -1,0 +1,98 @@
+"""The event store as the rest of the system sees it. Twins: memory.py, mongo.py."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.envelope import Commit, NewCommit
+
+
+class VersionConflict(Exception):
+    """The stream moved past the expected position: reload and decide again."""
+
+    def __init__(self, child_id: str, expected_version: int) -> None:
+        super().__init__(f"stream of child {child_id} is no longer at version {expected_version}")
+        self.child_id = child_id
+        self.expected_version = expected_version
+
+
+class AlreadyCommitted(Exception):
+    """The idempotency key is in the store: `commit` is what it produced the first time."""
+
+    def __init__(self, commit: Commit) -> None:
+        super().__init__("the idempotency key was used before")
+        self.commit = commit
+
+
+class StoreUnavailable(Exception):
+    """The store did not confirm in time. Whether an append landed is unknown: retry it."""
+
+
+class EventStore(Protocol):
+    """One stream of commits a child, append-only."""
+
+    async def append(self, commit: NewCommit) -> Commit:
+        """Make `commit` durable (majority, journaled) and return it with its hash.
+
+        Raises VersionConflict, AlreadyCommitted or StoreUnavailable; then nothing was stored,
+        or (StoreUnavailable) the same offer made again finds out.
+        """
+
+    async def load(self, child_id: str, after_version: int = 0) -> list[Commit]:
+        """The child's commits with versions above `after_version`, in order."""
+
+    async def find_by_idempotency_key(self, key: str) -> Commit | None: ...
+
+    def scan(self, after_child: str | None = None) -> AsyncIterator[Commit]:
+        """Every commit, ordered by child and version, from the child after `after_child` on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A reservation of a bear's UDID (`key` is its keyed hash) by a child.
+
+    `version` is the version of the child's stream when the reservation was taken (0: before
+    registration). `released` is set once the child no longer needs it.
+    """
+
+    key: str
+    child_id: str
+    version: int
+    claimed_at: datetime
+    released: bool = False
+
+
+class ClaimStore(Protocol):
+    """Reservations that are unique across children."""
+
+    async def take(self, claim: Claim) -> Claim | None:
+        """Insert `claim`; None when it is ours now, else the reservation that stands in the way."""
+
+    async def take_over(self, held: Claim, claim: Claim) -> bool:
+        """Replace `held` by `claim` if it is still exactly as seen; False when it changed."""
+
+    async def release(self, key: str, child_id: str, before_version: int) -> None:
+        """Mark as released if `child_id` holds it since a version below `before_version`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A folded child at `version`, sealed under the child's key. `schema` names its layout."""
+
+    child_id: str
+    version: int
+    hash: str
+    schema: str
+    payload: str
+
+
+class SnapshotStore(Protocol):
+    """The newest snapshot of each child. Losing one costs time, never a fact."""
+
+    async def save(self, snapshot: Snapshot) -> None:
+        """Keep `snapshot` unless a newer one is there."""
+
+    async def latest(self, child_id: str) -> Snapshot | None: ...
+
+    async def delete(self, child_id: str) -> None: ...

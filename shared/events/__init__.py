@@ -1,0 +1,1 @@
+"""The events of the system: what happened, in the order it happened."""

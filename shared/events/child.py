@@ -1,0 +1,181 @@
+"""Everything that can happen to a child account. Published events never change: add a version.
+
+The dataclass is the schema. A field typed `Personal[...]` is sealed before it leaves the process.
+`at` is when it happened (UTC, milliseconds); versions, ids and actors are the envelope's.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from shared.personal import Personal
+
+
+class Severity(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 (low) to 3 (critical)."""
+        return tuple(Severity).index(self)
+
+
+class Outcome(StrEnum):
+    """How a reported safety violation was resolved."""
+
+    CONFIRMED = "confirmed"
+    FALSE_POSITIVE = "false_positive"
+
+
+class Speaker(StrEnum):
+    CHILD = "child"
+    BEAR = "bear"
+
+
+class AlertChannel(StrEnum):
+    IN_APP = "in_app"
+    WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPolicy:
+    """When a parent is alerted.
+
+    At once from severity `threshold` upwards; and when `count` milder violations (medium or above,
+    below `threshold`) fall within `window_hours`.
+    """
+
+    threshold: Severity = Severity.HIGH
+    count: int = 3
+    window_hours: int = 24
+    channels: tuple[AlertChannel, ...] = (AlertChannel.IN_APP,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ChildEvent:
+    child_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildRegistered(_ChildEvent):
+    parent_id: str
+    name: Personal[str] = field(metadata={"searchable": True})
+    age: int
+    udid: Personal[str]
+    device_id: Personal[str] | None = None
+    preferences: Personal[dict[str, Any]] | None = None
+    learning_style: Personal[str] | None = None
+    interests: Personal[list[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildProfileUpdated(_ChildEvent):
+    """Only what changed: None means unchanged; fields that became empty are named in `cleared`."""
+
+    name: Personal[str] | None = field(default=None, metadata={"searchable": True})
+    age: int | None = None
+    device_id: Personal[str] | None = None
+    preferences: Personal[dict[str, Any]] | None = None
+    learning_style: Personal[str] | None = None
+    interests: Personal[list[str]] | None = None
+    cleared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyViolationReported(_ChildEvent):
+    violation_id: str
+    violation_type: str
+    severity: Severity
+    details: Personal[str] | None = None
+    conversation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyViolationResolved(_ChildEvent):
+    """Repeats what was reported, so that a read model need not remember every report."""
+
+    violation_id: str
+    violation_type: str
+    severity: Severity
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPolicyConfigured(_ChildEvent):
+    policy: AlertPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationStarted(_ChildEvent):
+    conversation_id: str
+    topic: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRecorded(_ChildEvent):
+    """That a message was exchanged, never its text."""
+
+    conversation_id: str
+    speaker: Speaker
+    word_count: int
+    topic: str | None = None
+    flagged_categories: tuple[str, ...] = ()
+    learning_skills: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationEnded(_ChildEvent):
+    """`at` minus `started_at` is how long it lasted."""
+
+    conversation_id: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildDeactivated(_ChildEvent):
+    reason: Personal[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildReactivated(_ChildEvent):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildErased(_ChildEvent):
+    """The child's data key is destroyed; what was sealed under it can never be read again."""
+
+
+ChildEvent = (
+    ChildRegistered
+    | ChildProfileUpdated
+    | SafetyViolationReported
+    | SafetyViolationResolved
+    | AlertPolicyConfigured
+    | ConversationStarted
+    | MessageRecorded
+    | ConversationEnded
+    | ChildDeactivated
+    | ChildReactivated
+    | ChildErased
+)
+
+SCHEMA_VERSIONS: dict[type[ChildEvent], int] = {
+    ChildRegistered: 1,
+    ChildProfileUpdated: 1,
+    SafetyViolationReported: 1,
+    SafetyViolationResolved: 1,
+    AlertPolicyConfigured: 1,
+    ConversationStarted: 1,
+    MessageRecorded: 1,
+    ConversationEnded: 1,
+    ChildDeactivated: 1,
+    ChildReactivated: 1,
+    ChildErased: 1,
+}
+"""The schema version that is written today; older ones are upcast when read."""

@@ -1,0 +1,1 @@
+"""What both HTTP APIs have in common: problems, callers, correlation, health, metrics."""

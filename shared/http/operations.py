@@ -1,0 +1,67 @@
+"""Endpoints for operators, the same in every process: liveness, readiness, metrics."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from starlette.responses import JSONResponse, Response
+
+CHECK_SECONDS = 1.5
+
+log = structlog.get_logger(__name__)
+
+DependencyCheck = Callable[[], Awaitable[None]]
+"""Returns when the dependency answers; raises when it does not."""
+
+Details = Callable[[], Mapping[str, Any]]
+"""More for the readiness answer, e.g. `{"lag": {"events": 0, "seconds": 0.0}}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a process needs to do its work."""
+
+    dependencies: Mapping[str, DependencyCheck]
+    details: Details = dict
+
+    async def report(self) -> dict[str, Any]:
+        """`{"status": "ready" | "not_ready", "dependencies": {name: "up" | "down"}, ...}`."""
+        names = list(self.dependencies)
+        states = await asyncio.gather(*(_state(name, self.dependencies[name]) for name in names))
+        ready = all(state == "up" for state in states)
+        dependencies = dict(zip(names, states, strict=True))
+        status = "ready" if ready else "not_ready"
+        return {"status": status, "dependencies": dependencies, **self.details()}
+
+
+def operations_router(readiness: Readiness, registry: CollectorRegistry = REGISTRY) -> APIRouter:
+    """`/health/live`, `/health/ready` (503 while a dependency is down), `/metrics`."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/health/live")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @router.get("/health/ready")
+    async def ready() -> Response:
+        report = await readiness.report()
+        return JSONResponse(report, 200 if report["status"] == "ready" else 503)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _state(name: str, check: DependencyCheck) -> str:
+    try:
+        await asyncio.wait_for(check(), CHECK_SECONDS)
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises, the dependency is down
+        log.warning("dependency_down", dependency=name, error=type(error).__name__)
+        return "down"
+    return "up"

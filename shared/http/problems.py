@@ -1,0 +1,155 @@
+"""RFC 9457 problem details: the one shape of every error of both APIs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from shared.http.correlation import correlation_id_of
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong with one field: its limit and what to do, never the value that was given."""
+
+    field: str
+    message: str
+    limit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error as the caller sees it. `code` is stable and ends the problem's `type`."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    errors: Sequence[FieldProblem] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class ProblemRaised(Exception):
+    """Raised at the edge where a problem is known at once, e.g. a missing bearer token."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.title)
+        self.problem = problem
+
+
+class FieldProblemBody(BaseModel):
+    field: str = Field(examples=["age"])
+    message: str = Field(examples=["must be between 3 and 12"])
+    limit: str | None = Field(None, examples=["3..12"])
+
+
+class ProblemBody(BaseModel):
+    """The documented body of every error response (RFC 9457)."""
+
+    type: str = Field(examples=["urn:teddy:problem:invalid-request"])
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    correlation_id: str
+    errors: list[FieldProblemBody] | None = None
+
+
+ProblemTable = Callable[[Exception], Problem | None]
+"""A service's one table from its errors to problems; None when it does not know the error."""
+
+
+def install_problems(app: FastAPI, table: ProblemTable) -> None:
+    """Answer every error of `app`, also the framework's own, with a problem document."""
+
+    async def known(request: Request, error: Exception) -> Response:
+        problem = table(error) or _framework_problem(error)
+        if problem is None:
+            log.error("request_failed", error=type(error).__name__, exc_info=error)
+            problem = Problem(500, "internal-error", "Internal error", "The request failed here.")
+        return problem_response(request, problem)
+
+    for kind in (Exception, HTTPException, RequestValidationError, ProblemRaised):
+        app.add_exception_handler(kind, known)
+
+
+def problem_response(request: Request, problem: Problem) -> Response:
+    body: dict[str, Any] = {
+        "type": f"urn:teddy:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": request.url.path,
+        "code": problem.code,
+        "correlation_id": correlation_id_of(request),
+    }
+    if problem.errors:
+        body["errors"] = [
+            {"field": e.field, "message": e.message} | ({"limit": e.limit} if e.limit else {})
+            for e in problem.errors
+        ]
+    return Response(
+        orjson.dumps(body), problem.status, dict(problem.headers), media_type=MEDIA_TYPE
+    )
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that may answer these error statuses."""
+    content = {MEDIA_TYPE: {"schema": ProblemBody.model_json_schema()}}
+    return {status: {"model": ProblemBody, "content": content} for status in statuses}
+
+
+def _framework_problem(error: Exception) -> Problem | None:
+    if isinstance(error, ProblemRaised):
+        return error.problem
+    if isinstance(error, RequestValidationError):
+        return _invalid_request(error)
+    if isinstance(error, HTTPException):
+        code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")
+        title = {404: "No such resource", 405: "Method not allowed"}.get(
+            error.status_code, "Request refused"
+        )
+        headers = dict(error.headers or {})
+        return Problem(error.status_code, code, title, f"{title}.", headers=headers)
+    return None
+
+
+def _invalid_request(error: RequestValidationError) -> Problem:
+    errors = [_field_problem(e) for e in error.errors()]
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        detail = "The body is not valid JSON."
+        return Problem(400, "invalid-json", "Invalid JSON", detail, errors)
+    detail = "Fields are missing, unknown or of the wrong type; see `errors`."
+    return Problem(422, "invalid-request", "Invalid request", detail, errors)
+
+
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+    """Pydantic's message without the value that was given, which may be personal."""
+    places = [str(place) for place in error["loc"] if place not in ("body", "query", "path")]
+    if error["type"] == "json_invalid":
+        return FieldProblem("body", f"not valid JSON at byte {error['loc'][-1]}")
+    message = {
+        "extra_forbidden": "unknown field",
+        "missing": "required",
+    }.get(error["type"], str(error["msg"]))
+    return FieldProblem(".".join(places) or "body", message, _limit(error.get("ctx") or {}))
+
+
+def _limit(context: Mapping[str, Any]) -> str | None:
+    limits = {
+        name: context[name]
+        for name in ("ge", "gt", "le", "lt", "min_length", "max_length", "expected", "pattern")
+        if name in context
+    }
+    return ", ".join(f"{name} {value}" for name, value in limits.items()) or None

@@ -1,0 +1,1 @@
+"""Keys: what seals personal data, what finds it, and what makes it unreadable for good."""

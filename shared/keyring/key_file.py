@@ -1,0 +1,104 @@
+"""Key-encryption and index keys from one file that only its owner may read."""
+
+import base64
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from shared.keyring.cipher import KEY_BYTES, NONCE_BYTES, SealBroken
+from shared.keyring.provider import UnknownKek, WrappedKey
+
+
+class KeyFileRefused(Exception):
+    """The key file is missing, malformed or readable by others."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyFile:
+    """Contents of the key file.
+
+    `keks`: key-encryption keys by id, `active` the one for new keys. `index_key`: for keyed hashes
+    of names and UDIDs. `signature_key`: for consistency tokens and page cursors.
+    """
+
+    active: str
+    keks: dict[str, bytes]
+    index_key: bytes
+    signature_key: bytes
+
+
+def create_key_file(path: Path) -> None:
+    """Write fresh keys to `path` (mode 0600); an existing file is left as it is."""
+    content = {
+        "active": "kek-1",
+        "keks": {"kek-1": _encode(os.urandom(KEY_BYTES))},
+        "index_key": _encode(os.urandom(KEY_BYTES)),
+        "signature_key": _encode(os.urandom(KEY_BYTES)),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "wb") as file:
+        file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+
+
+def read_key_file(path: Path) -> KeyFile:
+    """Read the keys; raises KeyFileRefused with the reason and what to do."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        reason = f"{path}: {error.strerror}; create it with `teddy keys init`"
+        raise KeyFileRefused(reason) from None
+    if mode & 0o077:
+        raise KeyFileRefused(f"{path}: mode is {mode:04o}; make it 0600, others may read the keys")
+    try:
+        content = orjson.loads(path.read_bytes())
+        keks = {kek_id: _decode(key) for kek_id, key in content["keks"].items()}
+        index_key, signature_key = _decode(content["index_key"]), _decode(content["signature_key"])
+        active = str(content["active"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
+        raise KeyFileRefused(f"{path}: not a key file of this project") from None
+    if active not in keks:
+        raise KeyFileRefused(f"{path}: the active key {active!r} is not among its keys")
+    return KeyFile(active, keks, index_key, signature_key)
+
+
+class FileKeyProvider:
+    """A KeyProvider over the keys of a key file."""
+
+    def __init__(self, keys: KeyFile) -> None:
+        self._active = keys.active
+        self._keks = {kek_id: AESGCM(key) for kek_id, key in keys.keks.items()}
+
+    async def wrap(self, child_id: str, data_key: bytes) -> WrappedKey:
+        nonce = os.urandom(NONCE_BYTES)
+        wrapped = self._keks[self._active].encrypt(nonce, data_key, child_id.encode())
+        return WrappedKey(child_id, self._active, nonce + wrapped)
+
+    async def unwrap(self, wrapped: WrappedKey) -> bytes:
+        kek = self._keks.get(wrapped.kek_id)
+        if kek is None:
+            raise UnknownKek(f"no key-encryption key {wrapped.kek_id!r} in the key file")
+        nonce, ciphertext = wrapped.wrapped[:NONCE_BYTES], wrapped.wrapped[NONCE_BYTES:]
+        try:
+            return kek.decrypt(nonce, ciphertext, wrapped.child_id.encode())
+        except InvalidTag:
+            raise SealBroken(f"data key of child {wrapped.child_id} does not open") from None
+
+
+def _encode(key: bytes) -> str:
+    return base64.b64encode(key).decode("ascii")
+
+
+def _decode(text: str) -> bytes:
+    key = base64.b64decode(text, validate=True)
+    if len(key) != KEY_BYTES:
+        raise ValueError("a key has 32 bytes")
+    return key

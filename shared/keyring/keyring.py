@@ -1,0 +1,63 @@
+"""The children's ciphers, unwrapped once and kept for a while."""
+
+from collections import OrderedDict
+from collections.abc import Collection
+
+from shared.keyring.cipher import ChildCipher, new_data_key
+from shared.keyring.key_store import KeyStore
+from shared.keyring.provider import KeyProvider, WrappedKey
+
+
+class Keyring:
+    """Hands out ciphers; keeps at most `max_entries` of them (least recently used goes first)."""
+
+    def __init__(self, provider: KeyProvider, store: KeyStore, max_entries: int = 50_000) -> None:
+        self._provider = provider
+        self._store = store
+        self._max_entries = max_entries
+        self._ciphers: OrderedDict[str, ChildCipher] = OrderedDict()
+
+    async def create(self, child_id: str) -> ChildCipher:
+        """The cipher of a child that may have no key yet; the new key is durable on return."""
+        known = self._ciphers.get(child_id)
+        if known is not None:
+            return known
+        wrapped = await self._provider.wrap(child_id, new_data_key())
+        return await self._unwrap(await self._store.insert(wrapped))
+
+    async def cipher(self, child_id: str) -> ChildCipher | None:
+        """The child's cipher, or None when its key is destroyed (or never was)."""
+        return (await self.ciphers((child_id,))).get(child_id)
+
+    async def ciphers(self, child_ids: Collection[str]) -> dict[str, ChildCipher]:
+        """The ciphers of those children that have a key, in one round trip."""
+        found: dict[str, ChildCipher] = {}
+        missing: list[str] = []
+        for child_id in child_ids:
+            known = self._ciphers.get(child_id)
+            if known is None:
+                missing.append(child_id)
+            else:
+                self._ciphers.move_to_end(child_id)
+                found[child_id] = known
+        if missing:
+            for wrapped in await self._store.find(missing):
+                found[wrapped.child_id] = await self._unwrap(wrapped)
+        return found
+
+    async def destroy(self, child_id: str) -> bool:
+        """Erase the child's key for good; False when there was none."""
+        destroyed = await self._store.delete(child_id)
+        self.forget(child_id)
+        return destroyed
+
+    def forget(self, child_id: str) -> None:
+        """Drop the cipher from memory, e.g. because another process destroyed the key."""
+        self._ciphers.pop(child_id, None)
+
+    async def _unwrap(self, wrapped: WrappedKey) -> ChildCipher:
+        cipher = ChildCipher(wrapped.child_id, await self._provider.unwrap(wrapped))
+        self._ciphers[wrapped.child_id] = cipher
+        while len(self._ciphers) > self._max_entries:
+            self._ciphers.popitem(last=False)
+        return cipher

@@ -1,0 +1,91 @@
+"""MongoDB through Motor or PyMongo Async: one set of types, the few differences hidden here.
+
+Both drivers offer the same collection methods; collections are typed as PyMongo Async's. Where the
+two differ (sessions, transactions, aggregate, watch, close) callers use the functions below.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal, cast
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+
+Document = dict[str, Any]
+Collection = AsyncCollection[Document]
+Database = AsyncDatabase[Document]
+Session = AsyncClientSession
+Driver = Literal["motor", "pymongo"]
+
+SERVER_SELECTION_MS = 1_500
+"""Long enough for an election's first attempt, short enough to answer 503 inside 2 s."""
+
+
+class Mongo:
+    """A client of one MongoDB deployment. Writes are majority and journaled, dates are aware."""
+
+    def __init__(self, url: str, driver: Driver = "motor", max_pool_size: int = 50) -> None:
+        options: dict[str, Any] = {
+            "w": "majority",
+            "journal": True,
+            "readConcernLevel": "majority",
+            "retryWrites": True,
+            "tz_aware": True,
+            "uuidRepresentation": "standard",
+            "serverSelectionTimeoutMS": SERVER_SELECTION_MS,
+            "maxPoolSize": max_pool_size,
+            "appname": "teddy",
+        }
+        self._motor = driver == "motor"
+        self._client: Any = (
+            AsyncIOMotorClient(url, **options) if self._motor else AsyncMongoClient(url, **options)
+        )
+
+    def database(self, name: str) -> Database:
+        return cast(Database, self._client[name])
+
+    async def ping(self) -> None:
+        """One round trip to the primary; raises PyMongoError when there is none."""
+        await self._client.admin.command("ping")
+
+    async def close(self) -> None:
+        if self._motor:
+            self._client.close()
+        else:
+            await self._client.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """One multi-document transaction: commits at the end, aborts when the body raises."""
+        session: Any = self._client.start_session()
+        if self._motor:
+            session = await session
+        async with session:
+            starting = session.start_transaction()
+            async with starting if self._motor else await starting:
+                yield session
+
+
+async def aggregate(
+    collection: Collection, pipeline: Sequence[Mapping[str, Any]]
+) -> AsyncIterator[Document]:
+    """The documents that `pipeline` yields over `collection`."""
+    cursor: Any = collection.aggregate(list(pipeline))
+    if hasattr(cursor, "__await__"):
+        cursor = await cursor
+    async for document in cursor:
+        yield document
+
+
+@asynccontextmanager
+async def watch(
+    collection: Collection, pipeline: Sequence[Mapping[str, Any]], **options: Any
+) -> AsyncIterator[Any]:
+    """A change stream over `collection`; `options` as in PyMongo's `watch`."""
+    opening: Any = collection.watch(list(pipeline), **options)
+    stream = await opening if hasattr(opening, "__await__") else opening
+    async with stream:
+        yield stream

@@ -1,0 +1,35 @@
+"""Personal values: plaintext in memory only, ciphertext everywhere else."""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class PersonalDataErased(Exception):
+    """The value's key was destroyed: the ciphertext can never be read again."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Personal(Generic[T_co]):
+    """A value that identifies a child or tells of one.
+
+    `value` is None once the child's key is gone. `sealed` is `version.field.ciphertext`, with the
+    ciphertext exactly as the event store holds it and the place it is bound to: read models keep it
+    without sealing again (`codec.open_sealed` opens it). It is empty on an event not yet recorded.
+    `search_tokens` are keyed hashes of word prefixes, present only on searchable fields that were
+    decoded with a search index. Neither takes part in equality, and none of it is ever printed.
+    """
+
+    value: T_co | None
+    sealed: str = field(default="", compare=False)
+    search_tokens: tuple[str, ...] = field(default=(), compare=False)
+
+    def reveal(self) -> T_co:
+        """The plaintext; raises PersonalDataErased once the key is gone."""
+        if self.value is None:
+            raise PersonalDataErased
+        return self.value
+
+    def __repr__(self) -> str:
+        return "Personal(***)"

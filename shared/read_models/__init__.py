@@ -1,0 +1,1 @@
+"""The read models: what queries see. Rebuilt from events at any time."""

@@ -1,0 +1,161 @@
+"""The documents of the read models, as MongoDB holds them.
+
+Personal values stand as `Personal.sealed` texts (`version.field.ciphertext`, see shared.personal);
+`codec.open_sealed` opens them with the child's cipher. Dates are aware UTC datetimes.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TypedDict
+
+
+class ChildStatus(StrEnum):
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+    ERASED = "erased"
+
+
+class SafetyStatus(StrEnum):
+    EXCELLENT = "excellent"
+    GOOD = "good"
+    FAIR = "fair"
+    NEEDS_ATTENTION = "needs_attention"
+
+
+class EngagementLevel(StrEnum):
+    NEW = "new"
+    LEARNING = "learning"
+    ENGAGED = "engaged"
+    ACTIVE = "active"
+
+
+class ChildDocument(TypedDict):
+    """Model `children`, `_id` the child's id. `version` is the gate of the projector.
+
+    Of an erased child only `_id`, `parent_id`, `status`, `created_at`, `updated_at` and `version`
+    say anything; the rest is empty or zero.
+    """
+
+    _id: str
+    parent_id: str
+    name: str | None
+    name_tokens: list[str]
+    age: int
+    udid: str | None
+    device_id: str | None
+    preferences: str | None
+    learning_style: str | None
+    interests: str | None
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    profile_completeness: float
+    conversation_count: int
+    total_messages: int
+    total_minutes: float
+    last_interaction_at: datetime | None
+    engagement_level: str
+    learning_metrics: dict[str, int]
+    flagged_content_count: int
+    safety_violations_count: int
+    open_violations_count: int
+    penalty_points: float
+    safety_score: float
+    safety_status: str
+    last_safety_check: datetime | None
+    violation_categories: dict[str, int]
+
+
+class ConversationDocument(TypedDict):
+    """Model `conversations`, `_id` is `<child_id>/<conversation_id>`."""
+
+    _id: str
+    child_id: str
+    conversation_id: str
+    started_at: datetime
+    ended_at: datetime | None
+    duration_minutes: float
+    message_count: int
+    topic: str | None
+    topics: list[str]
+    engagement_score: float
+    flagged: int
+    safety_violations: int
+
+
+class ViolationEntry(TypedDict):
+    id: str
+    type: str
+    severity: str
+    at: datetime
+    conversation_id: str | None
+    details: str | None
+    resolved_at: datetime | None
+    outcome: str | None
+
+
+class AlertPolicyEntry(TypedDict):
+    threshold: str
+    count: int
+    window_hours: int
+    channels: list[str]
+
+
+class SafetyDocument(TypedDict):
+    """Model `safety`, `_id` the child's id; made by the child's first safety event."""
+
+    _id: str
+    alert_policy: AlertPolicyEntry
+    total_violations: int
+    violations_by_severity: dict[str, int]
+    violations_by_category: dict[str, int]
+    high_severity_violations: int
+    last_violation_at: datetime | None
+    violations: list[ViolationEntry]
+    parent_notifications_sent: int
+
+
+class ActivityDocument(TypedDict):
+    """Model `activity`, `_id` is `<child_id>@<UTC day, ISO>`."""
+
+    _id: str
+    child_id: str
+    day: str
+    conversations: int
+    messages: int
+    minutes: float
+    topics: dict[str, int]
+    flagged: int
+    violations: int
+
+
+class AlertDocument(TypedDict):
+    """Collection `alerts`, `_id` derived from (rule, triggering event): raised once, ever.
+
+    `rule` is `threshold` or `count`. `delivered` maps a channel to when it was notified.
+    """
+
+    _id: str
+    child_id: str
+    parent_id: str
+    rule: str
+    event_id: str
+    violation_id: str
+    violation_type: str
+    severity: str
+    channels: list[str]
+    raised_at: datetime
+    delivered: dict[str, datetime]
+
+
+class SystemDocument(TypedDict):
+    """Model `system`: counters of one shard (a Kafka partition); the system's are their sum.
+
+    Counter names: `children_<status>`; over active and deactivated children `conversations`,
+    `messages`, `violations`, `open_violations`, `flagged`; over active children
+    `safety_<status>` and `engagement_<level>`.
+    """
+
+    _id: str
+    counters: dict[str, int]

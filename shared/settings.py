@@ -1,0 +1,167 @@
+"""Every `TEDDY_*` setting, in one place: the same names in all four processes.
+
+Each process asks for the group it needs (`CommandSettings()`, `RelaySettings()`, ...); a missing or
+malformed variable stops it at start with one line that names it (`load_settings`).
+"""
+
+import sys
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = "127.0.0.1"
+
+
+class ObservabilitySettings(BaseSettings):
+    """Logging, common to every process."""
+
+    model_config = SettingsConfigDict(env_prefix="TEDDY_", extra="ignore", frozen=True)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level that is logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="One JSON object a line, or text for people."
+    )
+
+
+class KafkaSettings(ObservabilitySettings):
+    """Where Kafka is and how the topics are laid out."""
+
+    kafka_bootstrap: str = Field(description="Kafka bootstrap servers, `host:port[,host:port]`.")
+    kafka_replication: int = Field(1, ge=1, le=7, description="Replicas of each topic partition.")
+
+
+class MongoDriverSettings(ObservabilitySettings):
+    """Which asynchronous MongoDB driver serves the stores."""
+
+    mongo_driver: Literal["motor", "pymongo"] = Field(
+        "motor", description="Asynchronous MongoDB driver: Motor or PyMongo Async."
+    )
+
+
+class WriteStoreSettings(MongoDriverSettings):
+    """The event store."""
+
+    write_mongo_url: str = Field(description="MongoDB URL of the event store (a replica set).")
+    write_database: str = Field("teddy_write", description="Database of the event store.")
+
+
+class ReadStoreSettings(MongoDriverSettings):
+    """The read models."""
+
+    read_mongo_url: str = Field(description="MongoDB URL of the read models (a replica set).")
+    read_database: str = Field("teddy_read", description="Database of the read models.")
+
+
+class KeyringSettings(MongoDriverSettings):
+    """Children's data keys, and the file with the keys that wrap them."""
+
+    keys_mongo_url: str = Field(description="MongoDB URL of the database of wrapped data keys.")
+    keys_database: str = Field("teddy_keys", description="Database of the wrapped data keys.")
+    key_file: Path = Field(
+        description="JSON file of key-encryption and index keys (mode 0600); see `teddy keys init`."
+    )
+    keyring_cache_size: int = Field(
+        50_000, ge=1, description="Children whose unwrapped data key stays in memory."
+    )
+
+
+class TokenSettings(ObservabilitySettings):
+    """How bearer tokens are verified at the edge."""
+
+    jwks_file: Path = Field(description="JSON Web Key Set with the public keys of token issuers.")
+    token_issuer: str = Field("teddy-local", description="Required `iss` of bearer tokens.")
+    token_audience: str = Field("teddy", description="Required `aud` of bearer tokens.")
+
+
+class CommandSettings(WriteStoreSettings, KeyringSettings, TokenSettings):
+    """The command API."""
+
+    command_host: str = Field(LOOPBACK, description="Address the command API listens on.")
+    command_port: int = Field(8001, ge=0, le=65535, description="Port of the command API.")
+    aggregate_cache_size: int = Field(
+        20_000, ge=0, description="Folded children kept in memory of the command API."
+    )
+    snapshot_every: int = Field(200, ge=1, description="Events between two snapshots of a child.")
+    group_commit_batchers: int = Field(
+        2, ge=1, le=16, description="Concurrent group commits; more overlap, smaller groups."
+    )
+    group_commit_max: int = Field(500, ge=1, description="Most commits that share one insert.")
+    append_timeout_seconds: float = Field(
+        10.0, gt=0, lt=30, description="Longest an append may take; far below the 60 s of a claim."
+    )
+
+
+class RelaySettings(WriteStoreSettings, KafkaSettings):
+    """The relay from the event store to Kafka."""
+
+    relay_host: str = Field(LOOPBACK, description="Address of the relay's health endpoint.")
+    relay_port: int = Field(8002, ge=0, le=65535, description="Port of the relay's endpoint.")
+    relay_lease_seconds: float = Field(
+        10.0, gt=0, description="Life of the relay's lease; a dead relay is replaced after it."
+    )
+    relay_batch: int = Field(1_000, ge=1, description="Most commits published before a token save.")
+
+
+class WorkerSettings(WriteStoreSettings, ReadStoreSettings, KeyringSettings, KafkaSettings):
+    """The projection worker. It reads the event store only to refill holes."""
+
+    worker_host: str = Field(LOOPBACK, description="Address of the worker's health endpoint.")
+    worker_port: int = Field(8003, ge=0, le=65535, description="Port of the worker's endpoint.")
+    worker_group: str = Field("teddy-projector", description="Consumer group of the projector.")
+    worker_batch: int = Field(2_000, ge=1, description="Most events in one transaction.")
+    worker_linger_ms: int = Field(5, ge=0, description="Longest wait for more records.")
+    worker_session_timeout_seconds: float = Field(
+        10.0, gt=0, description="After this silence Kafka gives a worker's partitions to others."
+    )
+    worker_stall_seconds: float = Field(
+        60.0, gt=0, description="Lag without progress for this long ends the process."
+    )
+    alert_webhook_url: str | None = Field(
+        None, description="Where alerts with the webhook channel are posted; unset: not delivered."
+    )
+
+
+class QuerySettings(ReadStoreSettings, KeyringSettings, KafkaSettings, TokenSettings):
+    """The query API."""
+
+    query_host: str = Field(LOOPBACK, description="Address the query API listens on.")
+    query_port: int = Field(8004, ge=0, le=65535, description="Port of the query API.")
+    cache_max_entries: int = Field(10_000, ge=1, description="Most answers kept in the cache.")
+    ttl_child_profile_seconds: float = Field(1_800, gt=0, description="Cache life of a profile.")
+    ttl_children_by_parent_seconds: float = Field(
+        900, gt=0, description="Cache life of a parent's dashboard."
+    )
+    ttl_safety_report_seconds: float = Field(
+        3_600, gt=0, description="Cache life of a safety report."
+    )
+    ttl_child_analytics_seconds: float = Field(
+        7_200, gt=0, description="Cache life of a child's analytics."
+    )
+    ttl_search_seconds: float = Field(300, gt=0, description="Cache life of a search result.")
+    ttl_system_analytics_seconds: float = Field(
+        7_200, gt=0, description="Cache life of system analytics."
+    )
+    max_wait_seconds: float = Field(
+        10.0, gt=0, description="Most seconds a query waits for a consistency token."
+    )
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def load_settings(group: type[SettingsT]) -> SettingsT:
+    """Read `group` from the environment, or end the process with exit code 2 and one line."""
+    try:
+        return group()
+    except ValidationError as error:
+        print(_one_line(error), file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _one_line(error: ValidationError) -> str:
+    problems = [f"TEDDY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+    return "settings: " + "; ".join(problems)

@@ -1,0 +1,28 @@
+"""Upcasters: old published events, read as if they had been written today.
+
+An upcaster takes one schema version of one event type to the next. It is given the fields by name
+(personal ones already opened, as `Personal`) and returns the new type name and fields. Register it
+in UPCASTERS under (type, old schema version); add a golden file of the old wire form, which stays
+for ever.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
+"""None yet: every event is at its first schema version."""
+
+
+def upcast(
+    event_type: str,
+    schema_version: int,
+    content: dict[str, Any],
+    upcasters: Mapping[tuple[str, int], Upcaster],
+) -> tuple[str, dict[str, Any]]:
+    """Apply upcasters one after the other until none is registered for the version reached."""
+    while (step := upcasters.get((event_type, schema_version))) is not None:
+        event_type, content = step(content)
+        schema_version += 1
+    return event_type, content
