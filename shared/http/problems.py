@@ -1,6 +1,6 @@
 """RFC 9457 problem details: the one shape of every error of both APIs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,22 +66,30 @@ class ProblemBody(BaseModel):
     errors: list[FieldProblemBody] | None = None
 
 
-ProblemTable = Callable[[Exception], Problem | None]
-"""A service's one table from its errors to problems; None when it does not know the error."""
+ProblemTable = Mapping[type[Exception], Callable[[Any], Problem]]
+"""A service's one table from its errors (and their subclasses) to problems."""
 
 
 def install_problems(app: FastAPI, table: ProblemTable) -> None:
     """Answer every error of `app`, also the framework's own, with a problem document."""
+    complete: ProblemTable = {
+        HTTPException: _refused_by_framework,
+        RequestValidationError: _invalid_request,
+        ProblemRaised: lambda error: error.problem,
+        **table,
+        Exception: _internal,
+    }
+    for kind, to_problem in complete.items():
+        app.add_exception_handler(kind, _answering(to_problem))
 
-    async def known(request: Request, error: Exception) -> Response:
-        problem = table(error) or _framework_problem(error)
-        if problem is None:
-            log.error("request_failed", error=type(error).__name__, exc_info=error)
-            problem = Problem(500, "internal-error", "Internal error", "The request failed here.")
-        return problem_response(request, problem)
 
-    for kind in (Exception, HTTPException, RequestValidationError, ProblemRaised):
-        app.add_exception_handler(kind, known)
+def _answering(
+    to_problem: Callable[[Any], Problem],
+) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:
+        return problem_response(request, to_problem(error))
+
+    return answer
 
 
 def problem_response(request: Request, problem: Problem) -> Response:
@@ -110,19 +118,18 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ProblemBody, "content": content} for status in statuses}
 
 
-def _framework_problem(error: Exception) -> Problem | None:
-    if isinstance(error, ProblemRaised):
-        return error.problem
-    if isinstance(error, RequestValidationError):
-        return _invalid_request(error)
-    if isinstance(error, HTTPException):
-        code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")
-        title = {404: "No such resource", 405: "Method not allowed"}.get(
-            error.status_code, "Request refused"
-        )
-        headers = dict(error.headers or {})
-        return Problem(error.status_code, code, title, f"{title}.", headers=headers)
-    return None
+def _internal(error: Exception) -> Problem:
+    log.error("request_failed", error=type(error).__name__, exc_info=error)
+    return Problem(500, "internal-error", "Internal error", "The request failed here.")
+
+
+def _refused_by_framework(error: HTTPException) -> Problem:
+    code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")
+    title = {404: "No such resource", 405: "Method not allowed"}.get(
+        error.status_code, "Request refused"
+    )
+    headers = dict(error.headers or {})
+    return Problem(error.status_code, code, title, f"{title}.", headers=headers)
 
 
 def _invalid_request(error: RequestValidationError) -> Problem:
