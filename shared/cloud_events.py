@@ -7,6 +7,7 @@ Extension attributes: `ce_sequence` (version in the child's stream), `ce_recorde
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from shared.clock import iso, parse_iso
 from shared.codec import UndecodableEvent
@@ -29,23 +30,32 @@ class KafkaRecord:
 
 
 def to_record(event: RecordedEvent) -> KafkaRecord:
+    headers = [
+        *_headers_of_type(event.type, event.schema_version),
+        ("ce_id", event.event_id.encode()),
+        ("ce_subject", event.child_id.encode()),
+        ("ce_time", iso(event.occurred_at).encode()),
+        ("ce_sequence", b"%d" % event.version),
+        ("ce_recordedtime", iso(event.recorded_at).encode()),
+        ("ce_correlationid", event.correlation_id.encode()),
+    ]
+    if event.causation_id is not None:
+        headers.append(("ce_causationid", event.causation_id.encode()))
+    if event.traceparent is not None:
+        headers.append(("traceparent", event.traceparent.encode()))
+    return KafkaRecord(event.child_id.encode(), event.data.encode(), headers)
+
+
+@cache
+def _headers_of_type(event_type: str, schema_version: int) -> Headers:
     attributes = {
         "content-type": CONTENT_TYPE,
         "ce_specversion": "1.0",
-        "ce_id": event.event_id,
         "ce_source": SOURCE,
-        "ce_type": f"{TYPE_PREFIX}{event.type}.v{event.schema_version}",
-        "ce_subject": event.child_id,
-        "ce_time": iso(event.occurred_at),
-        "ce_dataschema": f"urn:teddy:schema:{event.type}:{event.schema_version}",
-        "ce_sequence": str(event.version),
-        "ce_recordedtime": iso(event.recorded_at),
-        "ce_correlationid": event.correlation_id,
-        "ce_causationid": event.causation_id,
-        "traceparent": event.traceparent,
+        "ce_type": f"{TYPE_PREFIX}{event_type}.v{schema_version}",
+        "ce_dataschema": f"urn:teddy:schema:{event_type}:{schema_version}",
     }
-    headers = [(name, value.encode()) for name, value in attributes.items() if value is not None]
-    return KafkaRecord(event.child_id.encode(), event.data.encode(), headers)
+    return [(name, value.encode()) for name, value in attributes.items()]
 
 
 def from_record(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> RecordedEvent:

@@ -135,6 +135,11 @@ def commit_id(child_id: str, first_version: int) -> str:
     return f"{child_id}@{first_version:0{VERSION_DIGITS}d}"
 
 
+def after_all_commits(child_id: str) -> str:
+    """Sorts after every commit id of the child and before those of the next: `:` follows `9`."""
+    return f"{child_id}@:"
+
+
 def canonical_body(commit: NewCommit) -> dict[str, object]:
     """The content that a commit's hash covers, as plain JSON values."""
     return {

@@ -1,7 +1,7 @@
 """MongoDB through Motor or PyMongo Async: one set of types, the few differences hidden here.
 
 Both drivers offer the same collection methods; collections are typed as PyMongo Async's. Where the
-two differ (sessions, transactions, aggregate, watch, close) callers use the functions below.
+two differ (sessions, transactions, aggregate, close) callers use the functions below.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -23,6 +23,9 @@ Driver = Literal["motor", "pymongo"]
 SERVER_SELECTION_MS = 1_500
 """Long enough for an election's first attempt, short enough to answer 503 inside 2 s."""
 
+CONNECT_MS = 5_000
+"""Also how long the driver's monitor waits before it gives up on connections to a hung server."""
+
 
 class Mongo:
     """A client of one MongoDB deployment. Writes are majority and journaled, dates are aware."""
@@ -36,6 +39,7 @@ class Mongo:
             "tz_aware": True,
             "uuidRepresentation": "standard",
             "serverSelectionTimeoutMS": SERVER_SELECTION_MS,
+            "connectTimeoutMS": CONNECT_MS,
             "maxPoolSize": max_pool_size,
             "appname": "teddy",
         }
@@ -58,13 +62,19 @@ class Mongo:
             await self._client.close()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
-        """One multi-document transaction: commits at the end, aborts when the body raises."""
+    async def session(self) -> AsyncIterator[Session]:
+        """A session that ends with the block."""
         session: Any = self._client.start_session()
         if self._motor:
             session = await session
         async with session:
-            starting = session.start_transaction()
+            yield session
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """One multi-document transaction: commits at the end, aborts when the body raises."""
+        async with self.session() as session:
+            starting: Any = session.start_transaction()
             async with starting if self._motor else await starting:
                 yield session
 
@@ -78,14 +88,3 @@ async def aggregate(
         cursor = await cursor
     async for document in cursor:
         yield document
-
-
-@asynccontextmanager
-async def watch(
-    collection: Collection, pipeline: Sequence[Mapping[str, Any]], **options: Any
-) -> AsyncIterator[Any]:
-    """A change stream over `collection`; `options` as in PyMongo's `watch`."""
-    opening: Any = collection.watch(list(pipeline), **options)
-    stream = await opening if hasattr(opening, "__await__") else opening
-    async with stream:
-        yield stream

@@ -86,12 +86,24 @@ class CommandSettings(WriteStoreSettings, KeyringSettings, TokenSettings):
         20_000, ge=0, description="Folded children kept in memory of the command API."
     )
     snapshot_every: int = Field(200, ge=1, description="Events between two snapshots of a child.")
+    commands_per_second: float = Field(
+        200.0, gt=0, description="Commands a second that one caller may send on average."
+    )
+    commands_burst: int = Field(
+        1_000, ge=1, description="Commands that one caller may send at once."
+    )
     group_commit_batchers: int = Field(
         2, ge=1, le=16, description="Concurrent group commits; more overlap, smaller groups."
     )
     group_commit_max: int = Field(500, ge=1, description="Most commits that share one insert.")
     append_timeout_seconds: float = Field(
         10.0, gt=0, lt=30, description="Longest an append may take; far below the 60 s of a claim."
+    )
+    command_rate_limit: float | None = Field(
+        None, gt=0, description="Commands a second of one subject to each process; unset: no limit."
+    )
+    command_rate_burst: int = Field(
+        100, ge=1, description="Commands of one subject at once before the rate limit counts."
     )
 
 

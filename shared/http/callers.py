@@ -16,7 +16,7 @@ class Caller(SecurityBase):
 
     def __init__(self, verifier: TokenVerifier) -> None:
         self.model = HTTPBearerModel(bearerFormat="JWT")
-        self.scheme_name = "bearer token"
+        self.scheme_name = "bearer"
         self._verifier = verifier
 
     async def __call__(self, request: Request) -> Principal:

@@ -114,7 +114,7 @@ def problem_response(request: Request, problem: Problem) -> Response:
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route that may answer these error statuses."""
-    content = {MEDIA_TYPE: {"schema": ProblemBody.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
     return {status: {"model": ProblemBody, "content": content} for status in statuses}
 
 

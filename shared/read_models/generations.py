@@ -6,22 +6,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from shared.mongo import Collection, Database
+from shared.read_models.models import Model
 
 POINTER_COLLECTION = "read_model_pointer"
 POINTER_ID = "live"
 FIRST_GENERATION = 1
-
-
-class Model(StrEnum):
-    CHILDREN = "children"
-    CONVERSATIONS = "conversations"
-    SAFETY = "safety"
-    ACTIVITY = "activity"
-    SYSTEM = "system"
-    ALERTS = "alerts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
-"""Change notices on `teddy.readmodel.changes.v1`, as JSON."""
+"""Notices to the outside, as JSON: changes on `teddy.readmodel.changes.v1`, alerts on
+`teddy.child.alerts.v1`. Neither carries anything personal."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
+
+from shared.clock import iso
+from shared.read_models.documents import AlertDocument
 
 
 class MalformedNotice(Exception):
@@ -29,3 +33,46 @@ class ChangeNotice:
             return ChangeNotice(content["child_id"], content["parent_id"], int(content["version"]))
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise MalformedNotice("not a change notice") from error
+
+
+@dataclass(frozen=True, slots=True)
+class AlertNotice:
+    """An alert was raised. `raised_at` is RFC 3339 text; the other fields are as in
+    `AlertDocument`."""
+
+    alert_id: str
+    child_id: str
+    parent_id: str
+    rule: str
+    event_id: str
+    violation_id: str
+    violation_type: str
+    severity: str
+    channels: list[str]
+    raised_at: str
+
+    @staticmethod
+    def of(alert: AlertDocument) -> "AlertNotice":
+        return AlertNotice(
+            alert_id=alert["_id"],
+            child_id=alert["child_id"],
+            parent_id=alert["parent_id"],
+            rule=alert["rule"],
+            event_id=alert["event_id"],
+            violation_id=alert["violation_id"],
+            violation_type=alert["violation_type"],
+            severity=alert["severity"],
+            channels=alert["channels"],
+            raised_at=iso(alert["raised_at"]),
+        )
+
+    def to_json(self) -> bytes:
+        return orjson.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(value: bytes) -> "AlertNotice":
+        """Raises MalformedNotice."""
+        try:
+            return AlertNotice(**orjson.loads(value))
+        except (orjson.JSONDecodeError, TypeError) as error:
+            raise MalformedNotice("not an alert notice") from error

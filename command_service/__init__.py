@@ -1,0 +1,1 @@
+"""The command side: HTTP to command, decide, append."""

@@ -1,0 +1,54 @@
+"""What every command answers."""
+
+from typing import Any
+
+import orjson
+from fastapi import Response
+from pydantic import BaseModel, Field
+
+from command_service.command_bus import CommandResult
+from shared.signing import ConsistencyTokens
+
+CONSISTENCY_HEADER = "Consistency-Token"
+REPLAYED_HEADER = "Idempotency-Replayed"
+
+
+class CommandAnswer(BaseModel):
+    child_id: str = Field(examples=["7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"])
+    version: int = Field(description="The child's version after the command.", examples=[1])
+    events: list[str] = Field(
+        description="What happened; empty when nothing had to change.",
+        examples=[["ChildRegistered"]],
+    )
+    violation_id: str | None = Field(None, description="Of the violation just reported.")
+    conversation_id: str | None = Field(None, description="Of the conversation just started.")
+
+
+DOCUMENTED_HEADERS: dict[str, Any] = {
+    CONSISTENCY_HEADER: {
+        "description": "Send it with a query to see this command's effect.",
+        "schema": {"type": "string"},
+    },
+    REPLAYED_HEADER: {
+        "description": "`true` when the idempotency key was used before: nothing was done again.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+}
+
+
+def answer(result: CommandResult, status: int, tokens: ConsistencyTokens) -> Response:
+    body: dict[str, Any] = {
+        "child_id": result.child_id,
+        "version": result.version,
+        "events": result.events,
+    }
+    if result.violation_id is not None:
+        body["violation_id"] = result.violation_id
+    if result.conversation_id is not None:
+        body["conversation_id"] = result.conversation_id
+    headers = {CONSISTENCY_HEADER: tokens.issue(result.child_id, result.version)}
+    if result.replayed:
+        headers[REPLAYED_HEADER] = "true"
+    if "ChildRegistered" in result.events:
+        headers["Location"] = f"/v1/children/{result.child_id}"
+    return Response(orjson.dumps(body), status, headers, media_type="application/json")

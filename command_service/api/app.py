@@ -1,0 +1,41 @@
+"""The FastAPI application over a command bus."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI, Security
+from prometheus_client import CollectorRegistry
+
+from command_service.api import children, conversations, introspection, lifecycle, safety
+from command_service.api.command_route import Edge
+from command_service.api.errors import PROBLEMS
+from shared.http.correlation import install_correlation
+from shared.http.operations import Readiness, operations_router
+from shared.http.problems import install_problems
+
+DESCRIPTION = """
+Everything that can be asked of a child account. Errors are RFC 9457 problem documents. Every answer
+carries a `Consistency-Token`: send it with a query to see the command's effect.
+"""
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    edge: Edge, readiness: Readiness, registry: CollectorRegistry, lifespan: Lifespan | None = None
+) -> FastAPI:
+    app = FastAPI(
+        title="Teddy command API",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.edge = edge
+    for resource in (children, safety, conversations, lifecycle, introspection):
+        # the routes verify the caller themselves; here it is named for the documentation
+        app.include_router(resource.router, prefix="/v1", dependencies=[Security(edge.caller)])
+    app.include_router(operations_router(readiness, registry))
+    install_problems(app, PROBLEMS)
+    install_correlation(app, edge.new_id)
+    return app

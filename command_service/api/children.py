@@ -1,0 +1,91 @@
+"""/children: registration and profile."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from command_service.api.command_route import CommandRequest, CommandRoute, documented
+from command_service.api.request_body import RequestBody, between, entries, sized
+from command_service.domain.child import limits
+from command_service.domain.child.commands import RegisterChild, UpdateChildProfile
+from shared.auth.principal import Role
+
+router = APIRouter(route_class=CommandRoute, tags=["children"])
+
+EXAMPLE_PREFERENCES = {"bedtime_stories": True, "favourite": {"colour": "green"}}
+
+PREFERENCES = (
+    f"Any JSON object of at most {limits.PREFERENCES_DEPTH} levels "
+    f"and {limits.PREFERENCES_BYTES} bytes."
+)
+
+
+class Registration(RequestBody):
+    name: str = Field(examples=["Ada"], json_schema_extra=sized(limits.NAME))
+    age: int = Field(examples=[7], json_schema_extra=between(limits.AGE))
+    udid: str = Field(
+        description="The bear's. It belongs to one active child.",
+        examples=["TEDDY-0000-0042"],
+        json_schema_extra=sized(limits.UDID),
+    )
+    parent_id: str | None = Field(
+        None,
+        description="Defaults to the caller, if that is a parent; others must name it.",
+        examples=["parent-17"],
+    )
+    device_id: str | None = Field(None, examples=["bear-device-42"])
+    preferences: dict[str, Any] | None = Field(
+        None, description=PREFERENCES, examples=[EXAMPLE_PREFERENCES]
+    )
+    learning_style: str | None = Field(None, examples=["visual"])
+    interests: tuple[str, ...] | None = Field(
+        None,
+        examples=[["space", "dinosaurs"]],
+        json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
+    )
+
+
+class ProfileChanges(RequestBody):
+    """Only what is to change. null clears device_id, preferences, learning_style, interests."""
+
+    name: str = Field(default_factory=str, examples=["Ada"], json_schema_extra=sized(limits.NAME))
+    age: int = Field(default_factory=int, examples=[8], json_schema_extra=between(limits.AGE))
+    device_id: str | None = Field(None, examples=["bear-device-42"])
+    preferences: dict[str, Any] | None = Field(
+        None, description=PREFERENCES, examples=[EXAMPLE_PREFERENCES]
+    )
+    learning_style: str | None = Field(None, examples=["visual"])
+    interests: tuple[str, ...] | None = Field(
+        None,
+        examples=[["space", "music"]],
+        json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
+    )
+
+
+@router.post("/children", **documented(409, success=201))
+def register_child(body: Registration, request: CommandRequest) -> RegisterChild:
+    """Register a child and its bear."""
+    caller = request.context.principal
+    own_id = caller.subject if caller.role is Role.PARENT else ""
+    return RegisterChild(
+        child_id=request.id_for("child"),
+        at=request.at,
+        parent_id=own_id if body.parent_id is None else body.parent_id,
+        name=body.name,
+        age=body.age,
+        udid=body.udid,
+        device_id=body.device_id,
+        preferences=body.preferences,
+        learning_style=body.learning_style,
+        interests=body.interests,
+    )
+
+
+@router.patch("/children/{child_id}/profile", **documented(404, 409, 410))
+def update_child_profile(
+    child_id: str, body: ProfileChanges, request: CommandRequest
+) -> UpdateChildProfile:
+    """Change what the body names; values equal to today's change nothing."""
+    given = {field: getattr(body, field) for field in body.model_fields_set}
+    return UpdateChildProfile(child_id=child_id, at=request.at, **given)

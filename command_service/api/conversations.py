@@ -1,0 +1,87 @@
+"""/children/{child_id}/conversations: what the bear reports. Never the text of a message."""
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from command_service.api.command_route import CommandRequest, CommandRoute, documented
+from command_service.api.request_body import RequestBody, between, entries
+from command_service.domain.child import limits
+from command_service.domain.child.commands import (
+    EndConversation,
+    RecordMessage,
+    StartConversation,
+)
+from shared.events.child import Speaker
+
+router = APIRouter(route_class=CommandRoute, tags=["conversations"])
+
+TOPIC = f"{limits.LABEL} characters."
+
+
+class ConversationStart(RequestBody):
+    conversation_id: str | None = Field(
+        None,
+        description="A UUID that the caller chose; made here if absent.",
+        examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"],
+    )
+    topic: str | None = Field(None, description=TOPIC, examples=["dinosaurs"])
+
+
+class MessageBody(RequestBody):
+    role: Speaker = Field(examples=["child"])
+    word_count: int = Field(examples=[12], json_schema_extra=between(limits.WORD_COUNT))
+    topic: str | None = Field(None, description=TOPIC, examples=["dinosaurs"])
+    flagged_categories: tuple[str, ...] = Field(
+        (),
+        examples=[["personal_information"]],
+        json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
+    )
+    learning_skills: tuple[str, ...] = Field(
+        (),
+        examples=[["vocabulary"]],
+        json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
+    )
+
+
+@router.post("/children/{child_id}/conversations", **documented(404, 409, 410, success=201))
+def start_conversation(
+    child_id: str, body: ConversationStart, request: CommandRequest
+) -> StartConversation:
+    """Begin a conversation."""
+    chosen = body.conversation_id
+    return StartConversation(
+        child_id=child_id,
+        at=request.at,
+        conversation_id=request.id_for("conversation") if chosen is None else chosen,
+        topic=body.topic,
+    )
+
+
+@router.post(
+    "/children/{child_id}/conversations/{conversation_id}/messages",
+    **documented(404, 409, 410, success=201),
+)
+def record_message(
+    child_id: str, conversation_id: str, body: MessageBody, request: CommandRequest
+) -> RecordMessage:
+    """Record that a message was exchanged: who spoke, how long, about what."""
+    return RecordMessage(
+        child_id=child_id,
+        at=request.at,
+        conversation_id=conversation_id,
+        speaker=body.role,
+        word_count=body.word_count,
+        topic=body.topic,
+        flagged_categories=body.flagged_categories,
+        learning_skills=body.learning_skills,
+    )
+
+
+@router.post(
+    "/children/{child_id}/conversations/{conversation_id}/end", **documented(404, 409, 410)
+)
+def end_conversation(
+    child_id: str, conversation_id: str, request: CommandRequest
+) -> EndConversation:
+    """End a conversation."""
+    return EndConversation(child_id=child_id, at=request.at, conversation_id=conversation_id)

@@ -1,0 +1,87 @@
+"""The one table from the command side's errors to problems."""
+
+from collections.abc import Mapping
+
+from command_service.domain.child.errors import (
+    AlreadyDeactivated,
+    AlreadyRegistered,
+    ChildDeactivatedError,
+    ChildErasedError,
+    ChildNotFound,
+    CommandRefused,
+    ConversationIdUsed,
+    ConversationNotFound,
+    ConversationNotOpen,
+    InvalidCommand,
+    NoChangeGiven,
+    NotDeactivated,
+    UdidTaken,
+    ViolationAlreadyResolved,
+    ViolationNotFound,
+)
+from command_service.handlers.errors import ConcurrentUpdate, IdempotencyKeyReused
+from command_service.middleware.authorization import Forbidden
+from command_service.middleware.rate_limit import TooManyCommands
+from shared.event_store.port import StoreUnavailable
+from shared.http.problems import FieldProblem, Problem, ProblemTable
+
+REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
+    Forbidden: (403, "Not allowed"),
+    ChildNotFound: (404, "No such child"),
+    ViolationNotFound: (404, "No such safety violation"),
+    ConversationNotFound: (404, "No such conversation"),
+    AlreadyRegistered: (409, "Already registered"),
+    UdidTaken: (409, "The bear belongs to another child"),
+    ChildDeactivatedError: (409, "The child is deactivated"),
+    AlreadyDeactivated: (409, "Already deactivated"),
+    NotDeactivated: (409, "Not deactivated"),
+    ViolationAlreadyResolved: (409, "Already resolved"),
+    ConversationNotOpen: (409, "The conversation has ended"),
+    ConversationIdUsed: (409, "The conversation id is used"),
+    ConcurrentUpdate: (409, "Changed by others at the same moment"),
+    ChildErasedError: (410, "The child was erased"),
+    InvalidCommand: (422, "Invalid request"),
+    NoChangeGiven: (422, "No change given"),
+    IdempotencyKeyReused: (422, "The idempotency key is used"),
+    TooManyCommands: (429, "Too many requests"),
+}
+"""Status and title of every refusal; its code and detail are the error's own."""
+
+FIELDS: Mapping[type[CommandRefused], str] = {
+    UdidTaken: "udid",
+    ConversationIdUsed: "conversation_id",
+    IdempotencyKeyReused: "Idempotency-Key",
+}
+"""The field that is at fault, where it is one."""
+
+
+def problem_of(refusal: CommandRefused) -> Problem:
+    status, title = REFUSALS[type(refusal)]
+    message = str(refusal)
+    detail = f"{message[0].upper()}{message[1:]}."
+    return Problem(
+        status, refusal.code, title, detail, _fields(refusal, message), _headers(refusal)
+    )
+
+
+def _fields(refusal: CommandRefused, message: str) -> list[FieldProblem]:
+    if isinstance(refusal, InvalidCommand):
+        return [FieldProblem(each.field, each.message, each.limit) for each in refusal.errors]
+    field = FIELDS.get(type(refusal))
+    return [] if field is None else [FieldProblem(field, message)]
+
+
+def _headers(refusal: CommandRefused) -> dict[str, str]:
+    if isinstance(refusal, TooManyCommands):
+        return {"Retry-After": str(refusal.retry_after_seconds)}
+    return {}
+
+
+def _unavailable(_: StoreUnavailable) -> Problem:
+    detail = "The store did not confirm in time. Send the same request with its key again."
+    return Problem(
+        503, "store-unavailable", "Store unavailable", detail, headers={"Retry-After": "1"}
+    )
+
+
+PROBLEMS: ProblemTable = {CommandRefused: problem_of, StoreUnavailable: _unavailable}

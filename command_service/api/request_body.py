@@ -1,0 +1,74 @@
+"""How request bodies are read: strict types, no unknown fields, at most 64 KiB."""
+
+from typing import Any, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from command_service.domain.child.limits import Limit
+from shared.http.problems import FieldProblem, Problem, ProblemRaised
+
+MAX_BODY_BYTES = 64 * 1_024
+
+
+class RequestBody(BaseModel):
+    """Types are checked here, limits by the domain; the schema shows both."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+BodyT = TypeVar("BodyT", bound=RequestBody)
+
+
+def between(limit: Limit) -> dict[str, Any]:
+    """JSON schema of a number's limit."""
+    return {"minimum": limit.minimum, "maximum": limit.maximum}
+
+
+def sized(limit: Limit) -> dict[str, Any]:
+    """JSON schema of a text's limit, in characters after trimming."""
+    return {"minLength": limit.minimum, "maxLength": limit.maximum}
+
+
+def entries(limit: Limit, of: Limit) -> dict[str, Any]:
+    """JSON schema of a list's limit and that of its texts."""
+    return {
+        "minItems": limit.minimum,
+        "maxItems": limit.maximum,
+        "items": {"type": "string", **sized(of)},
+    }
+
+
+async def read_body(request: Request) -> bytes:
+    """Raises the problem 413 without reading on when the body is too large."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise ProblemRaised(_too_large())
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
+    """No body at all is an empty object. Raises the problems 400 and 422."""
+    try:
+        return model.model_validate_json(raw or b"{}")
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        if problems[0]["type"] == "json_invalid":
+            raise ProblemRaised(_invalid_json(str(problems[0]["ctx"]["error"]))) from None
+        raise RequestValidationError(problems) from None
+
+
+def _invalid_json(what: str) -> Problem:
+    detail = "The body is not valid JSON."
+    return Problem(400, "invalid-json", "Invalid JSON", detail, [FieldProblem("body", what)])
+
+
+def _too_large() -> Problem:
+    limit = f"{MAX_BODY_BYTES} bytes"
+    problem = FieldProblem("body", f"must not exceed {limit}", limit)
+    return Problem(413, "body-too-large", "Body too large", "Send a smaller body.", [problem])

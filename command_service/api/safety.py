@@ -1,0 +1,95 @@
+"""/children/{child_id}/safety-violations and /alert-policy."""
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from command_service.api.command_route import CommandRequest, CommandRoute, documented
+from command_service.api.request_body import RequestBody, between, sized
+from command_service.domain.child import limits
+from command_service.domain.child.commands import (
+    ConfigureAlerts,
+    ReportSafetyViolation,
+    ResolveSafetyViolation,
+)
+from shared.events.child import AlertChannel, Outcome, Severity
+
+router = APIRouter(route_class=CommandRoute, tags=["safety"])
+
+
+class ViolationReport(RequestBody):
+    type: str = Field(examples=["inappropriate_content"], json_schema_extra=sized(limits.LABEL))
+    severity: Severity = Field(examples=["high"])
+    details: str | None = Field(
+        None,
+        description=f"At most {limits.DETAILS.maximum} characters.",
+        examples=["Asked for the home address."],
+    )
+    conversation_id: str | None = Field(
+        None, description="A UUID.", examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"]
+    )
+
+
+class Resolution(RequestBody):
+    outcome: Outcome = Field(examples=["confirmed"])
+
+
+class AlertPolicyBody(RequestBody):
+    threshold: Severity = Field(description="Alert at once from here up.", examples=["high"])
+    count: int = Field(
+        description="Alert when so many milder violations fall within the window.",
+        examples=[3],
+        json_schema_extra=between(limits.ALERT_COUNT),
+    )
+    window_hours: int = Field(examples=[24], json_schema_extra=between(limits.ALERT_WINDOW_HOURS))
+    channels: tuple[AlertChannel, ...] = Field(
+        examples=[["in_app"]],
+        json_schema_extra={
+            "minItems": limits.ALERT_CHANNELS.minimum,
+            "maxItems": limits.ALERT_CHANNELS.maximum,
+            "uniqueItems": True,
+        },
+    )
+
+
+@router.post("/children/{child_id}/safety-violations", **documented(404, 409, 410, success=201))
+def report_safety_violation(
+    child_id: str, body: ViolationReport, request: CommandRequest
+) -> ReportSafetyViolation:
+    """Report a safety violation, also on a deactivated child."""
+    return ReportSafetyViolation(
+        child_id=child_id,
+        at=request.at,
+        violation_id=request.id_for("violation"),
+        violation_type=body.type,
+        severity=body.severity,
+        details=body.details,
+        conversation_id=body.conversation_id,
+    )
+
+
+@router.post(
+    "/children/{child_id}/safety-violations/{violation_id}/resolution",
+    **documented(404, 409, 410),
+)
+def resolve_safety_violation(
+    child_id: str, violation_id: str, body: Resolution, request: CommandRequest
+) -> ResolveSafetyViolation:
+    """Say whether a reported violation was one."""
+    return ResolveSafetyViolation(
+        child_id=child_id, at=request.at, violation_id=violation_id, outcome=body.outcome
+    )
+
+
+@router.put("/children/{child_id}/alert-policy", **documented(404, 409, 410))
+def configure_alerts(
+    child_id: str, body: AlertPolicyBody, request: CommandRequest
+) -> ConfigureAlerts:
+    """Say when and how the parent is alerted."""
+    return ConfigureAlerts(
+        child_id=child_id,
+        at=request.at,
+        threshold=body.threshold,
+        count=body.count,
+        window_hours=body.window_hours,
+        channels=body.channels,
+    )

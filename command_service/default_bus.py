@@ -1,0 +1,121 @@
+"""The default command bus: every command, every middleware, over the ports it is given."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from command_service.backoff import Backoff
+from command_service.command_bus import CommandBus, Middleware
+from command_service.domain.child.commands import (
+    ConfigureAlerts,
+    DeactivateChild,
+    EndConversation,
+    EraseChild,
+    ReactivateChild,
+    RecordMessage,
+    RegisterChild,
+    ReportSafetyViolation,
+    ResolveSafetyViolation,
+    StartConversation,
+    UpdateChildProfile,
+)
+from command_service.handlers.aggregate_cache import AggregateCache
+from command_service.handlers.aggregates import Aggregates
+from command_service.handlers.append import Appender
+from command_service.handlers.change_child import ChangeChild
+from command_service.handlers.deactivate_child import DeactivateChildHandler
+from command_service.handlers.decide_and_append import DecideAndAppend
+from command_service.handlers.erase_child import EraseChildHandler
+from command_service.handlers.reactivate_child import ReactivateChildHandler
+from command_service.handlers.register_child import RegisterChildHandler
+from command_service.handlers.snapshots import Snapshots
+from command_service.handlers.stored_results import StoredResults
+from command_service.handlers.udid_claims import UdidClaims
+from command_service.middleware.audit import Audit, AuditTrail, LoggedAuditTrail
+from command_service.middleware.authorization import authorization
+from command_service.middleware.logging import Logging
+from command_service.middleware.metrics import Metrics
+from command_service.middleware.rate_limit import RateLimit
+from command_service.middleware.retry import Retry
+from command_service.middleware.validation import validation
+from shared.clock import Clock, utc_now
+from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
+from shared.keyring.keyring import Keyring
+from shared.keyring.search_index import SearchIndex
+
+PLAIN_CHANGES: tuple[type[Any], ...] = (
+    UpdateChildProfile,
+    ReportSafetyViolation,
+    ResolveSafetyViolation,
+    ConfigureAlerts,
+    StartConversation,
+    RecordMessage,
+    EndConversation,
+)
+"""Commands that need nothing but their child."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the handlers reach the world through."""
+
+    event_store: EventStore
+    claims: ClaimStore
+    snapshots: SnapshotStore
+    keyring: Keyring
+    index: SearchIndex
+    clock: Clock = utc_now
+    audit_trail: AuditTrail = field(default_factory=LoggedAuditTrail)
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """`commands_per_second` (None: no limit) and `burst` are one subject's."""
+
+    aggregate_cache_size: int = 20_000
+    snapshot_every: int = 200
+    commands_per_second: float | None = None
+    burst: int = 100
+
+
+def default_bus(ports: Ports, tuning: Tuning, registry: CollectorRegistry) -> CommandBus:
+    bus = CommandBus()
+    for middleware in _middleware(ports, tuning, registry, bus):
+        bus.use(middleware)
+    _register_handlers(bus, ports, tuning)
+    return bus
+
+
+def _middleware(
+    ports: Ports, tuning: Tuning, registry: CollectorRegistry, bus: CommandBus
+) -> Iterable[Middleware]:
+    yield Logging()
+    yield Metrics(registry)
+    yield Audit(ports.audit_trail)
+    yield authorization
+    if tuning.commands_per_second is not None:
+        yield RateLimit(tuning.commands_per_second, tuning.burst, time.monotonic)
+    yield validation(bus)
+    yield Retry(ports.backoff)
+
+
+def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
+    snapshots = Snapshots(ports.snapshots, tuning.snapshot_every)
+    cache = AggregateCache(tuning.aggregate_cache_size)
+    aggregates = Aggregates(ports.event_store, ports.keyring, snapshots, cache)
+    appender = Appender(ports.event_store, ports.clock, ports.backoff)
+    results = StoredResults(ports.event_store)
+    claims = UdidClaims(ports.claims, ports.index, aggregates, ports.clock)
+    change = DecideAndAppend(aggregates, ports.keyring, appender, results)
+
+    register_child = RegisterChildHandler(aggregates, claims, ports.keyring, appender, results)
+    bus.register(RegisterChild, register_child)
+    for command in PLAIN_CHANGES:
+        bus.register(command, ChangeChild(change))
+    bus.register(DeactivateChild, DeactivateChildHandler(change, claims))
+    bus.register(ReactivateChild, ReactivateChildHandler(change, claims))
+    bus.register(EraseChild, EraseChildHandler(change, aggregates, claims, ports.keyring))

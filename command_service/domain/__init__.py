@@ -1,0 +1,1 @@
+"""What may happen and why: pure, without I/O, clock or randomness."""

@@ -1,0 +1,1 @@
+"""The child account: commands, decide, evolve."""

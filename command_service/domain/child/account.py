@@ -1,0 +1,133 @@
+"""Deciding about the account itself: registration, profile, its end and its return."""
+
+import json
+from typing import Any
+
+from command_service.domain.child.commands import (
+    UNCHANGED,
+    DeactivateChild,
+    EraseChild,
+    ReactivateChild,
+    RegisterChild,
+    UpdateChildProfile,
+)
+from command_service.domain.child.errors import (
+    AlreadyDeactivated,
+    AlreadyRegistered,
+    ChildDeactivatedError,
+    ChildErasedError,
+    ChildNotFound,
+    NotDeactivated,
+)
+from command_service.domain.child.state import AccountStatus, Child, Profile
+from shared.events.child import (
+    ChildDeactivated,
+    ChildErased,
+    ChildEvent,
+    ChildProfileUpdated,
+    ChildReactivated,
+    ChildRegistered,
+)
+from shared.personal import Personal
+
+CLEARABLE = ("device_id", "preferences", "learning_style", "interests")
+
+
+def require_active(child: Child) -> None:
+    require_not_erased(child)
+    if child.status is AccountStatus.DEACTIVATED:
+        raise ChildDeactivatedError
+
+
+def require_not_erased(child: Child) -> None:
+    if child.status is AccountStatus.UNREGISTERED:
+        raise ChildNotFound
+    if child.status is AccountStatus.ERASED:
+        raise ChildErasedError
+
+
+def register(command: RegisterChild, child: Child) -> list[ChildEvent]:
+    if child.status is not AccountStatus.UNREGISTERED:
+        raise AlreadyRegistered
+    return [
+        ChildRegistered(
+            child_id=command.child_id,
+            at=command.at,
+            parent_id=command.parent_id,
+            name=Personal(command.name),
+            age=command.age,
+            udid=Personal(command.udid),
+            device_id=_personal(command.device_id),
+            preferences=_personal(command.preferences),
+            learning_style=_personal(command.learning_style),
+            interests=_personal(_listed(command.interests)),
+        )
+    ]
+
+
+def update_profile(command: UpdateChildProfile, child: Child) -> list[ChildEvent]:
+    require_active(child)
+    profile = child.profile
+    interests = _listed(command.interests)
+    changes: dict[str, Any] = {
+        "name": _changed(command.name, profile.name),
+        "age": None if command.age in (UNCHANGED, profile.age) else command.age,
+        "device_id": _changed(command.device_id, profile.device_id),
+        "preferences": _changed(command.preferences, profile.preferences),
+        "learning_style": _changed(command.learning_style, profile.learning_style),
+        "interests": _changed(interests, profile.interests),
+        "cleared": _cleared(command, profile),
+    }
+    if not any(changes.values()):
+        return []
+    return [ChildProfileUpdated(child_id=command.child_id, at=command.at, **changes)]
+
+
+def deactivate(command: DeactivateChild, child: Child) -> list[ChildEvent]:
+    require_not_erased(child)
+    if child.status is AccountStatus.DEACTIVATED:
+        raise AlreadyDeactivated
+    reason = Personal(command.reason)
+    return [ChildDeactivated(child_id=command.child_id, at=command.at, reason=reason)]
+
+
+def reactivate(command: ReactivateChild, child: Child) -> list[ChildEvent]:
+    require_not_erased(child)
+    if child.status is not AccountStatus.DEACTIVATED:
+        raise NotDeactivated
+    return [ChildReactivated(child_id=command.child_id, at=command.at)]
+
+
+def erase(command: EraseChild, child: Child) -> list[ChildEvent]:
+    if child.status is AccountStatus.ERASED:
+        return []
+    require_not_erased(child)
+    return [ChildErased(child_id=command.child_id, at=command.at)]
+
+
+def _personal(value: Any) -> Personal[Any] | None:
+    return None if value is None else Personal(value)
+
+
+def _listed(interests: Any) -> Any:
+    return list(interests) if isinstance(interests, tuple) else interests
+
+
+def _changed(new: Any, old: Personal[Any] | None) -> Personal[Any] | None:
+    """The new value, or None where it is not given, cleared, or today's already."""
+    if new is UNCHANGED or new is None or (old is not None and _same(new, old.value)):
+        return None
+    return Personal(new)
+
+
+def _same(new: Any, old: Any) -> bool:
+    # as JSON: to Python 1, 1.0 and True are equal, to whoever set a preference they are not
+    return new == old and json.dumps(new, sort_keys=True) == json.dumps(old, sort_keys=True)
+
+
+def _cleared(command: UpdateChildProfile, profile: Profile) -> tuple[str, ...]:
+    return tuple(
+        field
+        for field in CLEARABLE
+        if getattr(command, field) is None and getattr(profile, field) is not None
+    )

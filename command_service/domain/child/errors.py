@@ -1,0 +1,125 @@
+"""Why a command is refused. Codes are stable; messages never carry a value, it may be a child's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class CommandRefused(Exception):
+    """A command that was understood and will not be done. `code` names the reason for programs."""
+
+    code: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field, and its limit, e.g. `3..12`."""
+
+    field: str
+    message: str
+    limit: str | None = None
+
+
+class InvalidCommand(CommandRefused):
+    """Fields break their limits: all of them are named at once."""
+
+    code = "invalid-request"
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field} {error.message}" for error in errors))
+        self.errors = tuple(errors)
+
+
+class NoChangeGiven(CommandRefused):
+    code = "no-change-given"
+
+    def __init__(self) -> None:
+        super().__init__("an update names at least one field to change")
+
+
+class ChildNotFound(CommandRefused):
+    """There is no such child, or it is not the caller's: never said which."""
+
+    code = "child-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("there is no such child")
+
+
+class AlreadyRegistered(CommandRefused):
+    code = "already-registered"
+
+    def __init__(self) -> None:
+        super().__init__("this child is registered already")
+
+
+class ChildDeactivatedError(CommandRefused):
+    code = "child-deactivated"
+
+    def __init__(self) -> None:
+        super().__init__("the child is deactivated; reactivate it first")
+
+
+class ChildErasedError(CommandRefused):
+    code = "child-erased"
+
+    def __init__(self) -> None:
+        super().__init__("the child's personal data was erased; nothing more can happen to it")
+
+
+class AlreadyDeactivated(CommandRefused):
+    code = "already-deactivated"
+
+    def __init__(self) -> None:
+        super().__init__("the child is deactivated already")
+
+
+class NotDeactivated(CommandRefused):
+    code = "not-deactivated"
+
+    def __init__(self) -> None:
+        super().__init__("only a deactivated child can be reactivated")
+
+
+class UdidTaken(CommandRefused):
+    """A bear belongs to one active child."""
+
+    code = "udid-taken"
+
+    def __init__(self) -> None:
+        super().__init__("the bear with this udid belongs to another active child")
+
+
+class ViolationNotFound(CommandRefused):
+    code = "violation-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("the child has no such safety violation")
+
+
+class ViolationAlreadyResolved(CommandRefused):
+    code = "violation-already-resolved"
+
+    def __init__(self) -> None:
+        super().__init__("the safety violation is resolved already")
+
+
+class ConversationNotFound(CommandRefused):
+    code = "conversation-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("the child has no such conversation")
+
+
+class ConversationNotOpen(CommandRefused):
+    code = "conversation-not-open"
+
+    def __init__(self) -> None:
+        super().__init__("the conversation has ended")
+
+
+class ConversationIdUsed(CommandRefused):
+    code = "conversation-id-used"
+
+    def __init__(self) -> None:
+        super().__init__("the child had a conversation with this id; choose another")

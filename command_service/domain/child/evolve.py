@@ -1,0 +1,101 @@
+"""State from events. Total: what happened is never refused, in whatever order it is told."""
+
+from dataclasses import replace
+from typing import TypeVar, assert_never
+
+from command_service.domain.child.state import AccountStatus, Child, Profile, Violation
+from shared.events.child import (
+    AlertPolicyConfigured,
+    ChildDeactivated,
+    ChildErased,
+    ChildEvent,
+    ChildProfileUpdated,
+    ChildReactivated,
+    ChildRegistered,
+    ConversationEnded,
+    ConversationStarted,
+    MessageRecorded,
+    SafetyViolationReported,
+    SafetyViolationResolved,
+)
+
+T = TypeVar("T")
+
+
+def evolve(child: Child, event: ChildEvent) -> Child:
+    match event:
+        case ChildRegistered():
+            return _registered(child, event)
+        case ChildProfileUpdated():
+            return replace(child, profile=_updated(child.profile, event))
+        case SafetyViolationReported():
+            violation = Violation(event.violation_type, event.severity)
+            return replace(child, violations={**child.violations, event.violation_id: violation})
+        case SafetyViolationResolved():
+            violation = Violation(event.violation_type, event.severity, resolved=True)
+            return replace(child, violations={**child.violations, event.violation_id: violation})
+        case AlertPolicyConfigured():
+            return replace(child, alert_policy=event.policy)
+        case ConversationStarted():
+            return _conversation_started(child, event)
+        case MessageRecorded():
+            return child
+        case ConversationEnded():
+            return _conversation_ended(child, event)
+        case ChildDeactivated():
+            return replace(child, status=AccountStatus.DEACTIVATED)
+        case ChildReactivated():
+            return replace(child, status=AccountStatus.ACTIVE)
+        case ChildErased():
+            # whose child it was stays known: the same parent may ask for erasure again
+            return Child(status=AccountStatus.ERASED, parent_id=child.parent_id)
+        case _:
+            assert_never(event)
+
+
+def _registered(child: Child, event: ChildRegistered) -> Child:
+    profile = Profile(
+        name=event.name,
+        age=event.age,
+        udid=event.udid,
+        device_id=event.device_id,
+        preferences=event.preferences,
+        learning_style=event.learning_style,
+        interests=event.interests,
+    )
+    return replace(child, status=AccountStatus.ACTIVE, parent_id=event.parent_id, profile=profile)
+
+
+def _updated(profile: Profile, event: ChildProfileUpdated) -> Profile:
+    def newest(field: str, old: T | None, new: T | None) -> T | None:
+        if field in event.cleared:
+            return None
+        return old if new is None else new
+
+    return Profile(
+        name=newest("name", profile.name, event.name),
+        age=newest("age", profile.age, event.age),
+        udid=profile.udid,
+        device_id=newest("device_id", profile.device_id, event.device_id),
+        preferences=newest("preferences", profile.preferences, event.preferences),
+        learning_style=newest("learning_style", profile.learning_style, event.learning_style),
+        interests=newest("interests", profile.interests, event.interests),
+    )
+
+
+def _conversation_started(child: Child, event: ConversationStarted) -> Child:
+    return replace(
+        child,
+        open_conversations={**child.open_conversations, event.conversation_id: event.at},
+        used_conversation_ids=child.used_conversation_ids | {event.conversation_id},
+    )
+
+
+def _conversation_ended(child: Child, event: ConversationEnded) -> Child:
+    still_open = {
+        conversation_id: started_at
+        for conversation_id, started_at in child.open_conversations.items()
+        if conversation_id != event.conversation_id
+    }
+    used = child.used_conversation_ids | {event.conversation_id}
+    return replace(child, open_conversations=still_open, used_conversation_ids=used)

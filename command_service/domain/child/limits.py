@@ -1,0 +1,35 @@
+"""The limits of every field of a child account, for rules and for the API's documentation."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Smallest and largest allowed, both inclusive: a value, or a length in characters."""
+
+    minimum: int
+    maximum: int
+
+    def __str__(self) -> str:
+        return f"{self.minimum}..{self.maximum}"
+
+    def allows(self, amount: int) -> bool:
+        return self.minimum <= amount <= self.maximum
+
+
+AGE = Limit(3, 12)
+NAME = Limit(2, 100)
+UDID = Limit(10, 128)
+PARENT_ID = Limit(1, 128)
+DEVICE_ID = Limit(1, 128)
+LABEL = Limit(1, 64)
+"""A learning style, an interest, a topic, a type or category of violation, a skill."""
+LABELS = Limit(0, 20)
+DETAILS = Limit(1, 2_000)
+REASON = Limit(1, 500)
+WORD_COUNT = Limit(0, 10_000)
+ALERT_COUNT = Limit(2, 100)
+ALERT_WINDOW_HOURS = Limit(1, 720)
+ALERT_CHANNELS = Limit(1, 2)
+PREFERENCES_DEPTH = 4
+PREFERENCES_BYTES = 8 * 1_024

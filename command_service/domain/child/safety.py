@@ -1,0 +1,65 @@
+"""Deciding about safety violations and when they alert."""
+
+from command_service.domain.child.account import require_active, require_not_erased
+from command_service.domain.child.commands import (
+    ConfigureAlerts,
+    ReportSafetyViolation,
+    ResolveSafetyViolation,
+)
+from command_service.domain.child.errors import ViolationAlreadyResolved, ViolationNotFound
+from command_service.domain.child.state import Child
+from shared.events.child import (
+    AlertPolicy,
+    AlertPolicyConfigured,
+    ChildEvent,
+    SafetyViolationReported,
+    SafetyViolationResolved,
+)
+from shared.personal import Personal
+
+
+def report_violation(command: ReportSafetyViolation, child: Child) -> list[ChildEvent]:
+    require_not_erased(child)  # also on a deactivated child: what was found late still counts
+    if command.violation_id in child.violations:
+        return []  # a repeated report of the same violation: it is known
+    return [
+        SafetyViolationReported(
+            child_id=command.child_id,
+            at=command.at,
+            violation_id=command.violation_id,
+            violation_type=command.violation_type,
+            severity=command.severity,
+            details=None if command.details is None else Personal(command.details),
+            conversation_id=command.conversation_id,
+        )
+    ]
+
+
+def resolve_violation(command: ResolveSafetyViolation, child: Child) -> list[ChildEvent]:
+    require_active(child)
+    violation = child.violations.get(command.violation_id)
+    if violation is None:
+        raise ViolationNotFound
+    if violation.resolved:
+        raise ViolationAlreadyResolved
+    return [
+        SafetyViolationResolved(
+            child_id=command.child_id,
+            at=command.at,
+            violation_id=command.violation_id,
+            violation_type=violation.violation_type,
+            severity=violation.severity,
+            outcome=command.outcome,
+        )
+    ]
+
+
+def configure_alerts(command: ConfigureAlerts, child: Child) -> list[ChildEvent]:
+    require_active(child)
+    policy = AlertPolicy(
+        threshold=command.threshold,
+        count=command.count,
+        window_hours=command.window_hours,
+        channels=command.channels,
+    )
+    return [AlertPolicyConfigured(child_id=command.child_id, at=command.at, policy=policy)]

@@ -1,0 +1,53 @@
+"""What the past of a child account means for its next command."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from shared.events.child import AlertPolicy, Severity
+from shared.personal import Personal
+
+
+class AccountStatus(StrEnum):
+    UNREGISTERED = "unregistered"
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Personal values are in plaintext here (memory only); without value once the key is gone."""
+
+    name: Personal[str] | None = None
+    age: int | None = None
+    udid: Personal[str] | None = None
+    device_id: Personal[str] | None = None
+    preferences: Personal[dict[str, Any]] | None = None
+    learning_style: Personal[str] | None = None
+    interests: Personal[list[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    violation_type: str
+    severity: Severity
+    resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """The aggregate. `Child()` is the state before registration.
+
+    `open_conversations`: id to when it started. `used_conversation_ids` holds open and ended ones.
+    """
+
+    status: AccountStatus = AccountStatus.UNREGISTERED
+    parent_id: str = ""
+    profile: Profile = field(default_factory=Profile)
+    open_conversations: Mapping[str, datetime] = field(default_factory=dict)
+    used_conversation_ids: frozenset[str] = frozenset()
+    violations: Mapping[str, Violation] = field(default_factory=dict)
+    alert_policy: AlertPolicy = field(default_factory=AlertPolicy)

@@ -1,0 +1,78 @@
+"""Children folded from their streams."""
+
+from collections.abc import Iterable
+from functools import reduce
+
+from command_service.domain.child.evolve import evolve
+from command_service.domain.child.field_checks import is_uuid
+from command_service.domain.child.state import AccountStatus, Child
+from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild
+from command_service.handlers.snapshots import Snapshots
+from shared.codec import decode
+from shared.envelope import Commit, StreamPosition
+from shared.event_store.port import EventStore
+from shared.events.child import ChildEvent
+from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import Keyring
+
+BEFORE_REGISTRATION = LoadedChild(Child(), StreamPosition(), 0)
+
+
+class Aggregates:
+    def __init__(
+        self, store: EventStore, keyring: Keyring, snapshots: Snapshots, cache: AggregateCache
+    ) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._snapshots = snapshots
+        self._cache = cache
+
+    def remembered(self, child_id: str) -> LoadedChild | None:
+        """The child as this process saw it last: good enough to try an append, not to refuse."""
+        return self._cache.get(child_id)
+
+    async def current(self, child_id: str) -> LoadedChild | None:
+        """The child as the store has it now; None when it has no events.
+
+        What is remembered, or else a snapshot, is caught up with the commits after it.
+        """
+        if not is_uuid(child_id):
+            return None  # every id given out here is one
+        cipher = await self._keyring.cipher(child_id)
+        known = self._cache.get(child_id)
+        if known is None and cipher is not None:
+            known = await self._snapshots.latest(child_id, cipher)
+        known = known or BEFORE_REGISTRATION
+        commits = await self._store.load(child_id, after_version=known.position.version)
+        if commits:
+            known = _folded(known, commits, cipher)
+        if known.position.version == 0:
+            return None
+        self._cache.put(child_id, known)
+        if known.child.status is AccountStatus.ERASED:
+            self._keyring.forget(child_id)  # another process may have destroyed the key
+        return known
+
+    async def remember(
+        self, before: LoadedChild, commit: Commit, events: Iterable[ChildEvent], cipher: ChildCipher
+    ) -> LoadedChild:
+        """Keep the child as it is after `commit`, whose `events` were decided on `before`."""
+        loaded = LoadedChild(
+            reduce(evolve, events, before.child),
+            commit.position,
+            before.since_snapshot + len(commit.events),
+        )
+        loaded = await self._snapshots.take_if_due(commit.child_id, loaded, cipher)
+        self._cache.put(commit.child_id, loaded)
+        return loaded
+
+    async def forget(self, child_id: str) -> None:
+        """Drop what was kept of the child, in memory and as a snapshot."""
+        self._cache.evict(child_id)
+        await self._snapshots.delete(child_id)
+
+
+def _folded(known: LoadedChild, commits: list[Commit], cipher: ChildCipher | None) -> LoadedChild:
+    events = [event for commit in commits for event in commit.recorded_events()]
+    child = reduce(evolve, (decode(event, cipher) for event in events), known.child)
+    return LoadedChild(child, commits[-1].position, known.since_snapshot + len(events))

@@ -1,0 +1,63 @@
+"""Events sealed and offered to the event store, once and for all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from command_service.backoff import Backoff
+from command_service.command_bus import Command, CommandContext
+from command_service.domain.child.commands import ReportSafetyViolation, StartConversation
+from shared.clock import Clock
+from shared.codec import encode
+from shared.envelope import Actor, Causality, Commit, NewCommit, StreamPosition
+from shared.event_store.port import EventStore, StoreUnavailable
+from shared.events.child import ChildEvent
+from shared.keyring.cipher import ChildCipher
+
+
+class AppendUnconfirmed(StoreUnavailable):
+    """The same offer was made again and again, and never answered: it may have landed or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appender:
+    store: EventStore
+    clock: Clock
+    backoff: Backoff
+
+    async def append(
+        self,
+        command: Command,
+        context: CommandContext,
+        expected: StreamPosition,
+        events: Sequence[ChildEvent],
+        cipher: ChildCipher,
+    ) -> Commit:
+        """Raises VersionConflict, AlreadyCommitted or AppendUnconfirmed."""
+        offer = NewCommit(
+            child_id=command.child_id,
+            expected=expected,
+            events=tuple(
+                encode(event, version, cipher)
+                for version, event in enumerate(events, expected.version + 1)
+            ),
+            recorded_at=self.clock(),
+            actor=Actor(context.principal.subject, context.principal.role.value),
+            causality=Causality(context.correlation_id, context.causation_id, context.traceparent),
+            idempotency=context.idempotency,
+            result=_ids_made_by(command),
+        )
+        try:
+            # one offer, repeated as it is: the store recognises it if it landed the first time
+            return await self.backoff.run(lambda: self.store.append(offer))
+        except StoreUnavailable as error:
+            raise AppendUnconfirmed from error
+
+
+def _ids_made_by(command: Command) -> dict[str, str]:
+    match command:
+        case ReportSafetyViolation():
+            return {"violation_id": command.violation_id}
+        case StartConversation():
+            return {"conversation_id": command.conversation_id}
+        case _:
+            return {}

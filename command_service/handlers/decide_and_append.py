@@ -1,0 +1,107 @@
+"""The way of every command about a known child."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from command_service.command_bus import Command, CommandContext, CommandResult
+from command_service.domain.child.decide import decide
+from command_service.domain.child.errors import ChildNotFound, CommandRefused
+from command_service.domain.child.state import AccountStatus, Child
+from command_service.handlers.aggregate_cache import LoadedChild
+from command_service.handlers.aggregates import Aggregates
+from command_service.handlers.append import Appender
+from command_service.handlers.errors import ConcurrentUpdate, DataKeyMissing
+from command_service.handlers.ownership import may_act_on
+from command_service.handlers.stored_results import StoredResults, replayed, result_of
+from shared.event_store.port import AlreadyCommitted, VersionConflict
+from shared.keyring.keyring import Keyring
+
+ATTEMPTS = 3
+
+Prepare = Callable[[LoadedChild], Awaitable[None]]
+"""Runs between deciding and appending; may refuse the command or raise VersionConflict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`before` is the child that the command was decided on."""
+
+    before: Child
+    result: CommandResult
+
+
+async def nothing_to_prepare(_: LoadedChild) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class DecideAndAppend:
+    aggregates: Aggregates
+    keyring: Keyring
+    appender: Appender
+    results: StoredResults
+
+    async def change(
+        self, command: Command, context: CommandContext, prepare: Prepare = nothing_to_prepare
+    ) -> Change:
+        """Raises CommandRefused or StoreUnavailable."""
+        remembered = self.aggregates.remembered(command.child_id)
+        if remembered is not None:
+            # what is remembered may be stale: good enough to append, but only the store's own word
+            # is good enough to refuse
+            with suppress(CommandRefused, VersionConflict):
+                change = await self._attempt(command, context, remembered, prepare)
+                if change is not None:
+                    return change
+        for _ in range(ATTEMPTS):
+            current = await self.aggregates.current(command.child_id)
+            if current is None:
+                raise ChildNotFound
+            with suppress(VersionConflict):
+                return await self._settle(command, context, current, prepare)
+        raise ConcurrentUpdate
+
+    async def _settle(
+        self, command: Command, context: CommandContext, current: LoadedChild, prepare: Prepare
+    ) -> Change:
+        """A command that was done before under its key is a repetition, not a mistake."""
+        try:
+            change = await self._attempt(command, context, current, prepare)
+        except CommandRefused:
+            stored = await self.results.find(context.idempotency)
+            if stored is None:
+                raise
+            return Change(current.child, stored)
+        if change is not None:
+            return change
+        unchanged = CommandResult(command.child_id, current.position.version, ())
+        stored = await self.results.find(context.idempotency)
+        return Change(current.child, stored or unchanged)
+
+    async def _attempt(
+        self, command: Command, context: CommandContext, loaded: LoadedChild, prepare: Prepare
+    ) -> Change | None:
+        """None when there is nothing to append: the command is true of the child already."""
+        if not may_act_on(context.principal, loaded.child):
+            raise ChildNotFound
+        events = decide(command, loaded.child)
+        if not events:
+            return None
+        await prepare(loaded)
+        cipher = await self.keyring.cipher(command.child_id)
+        if cipher is None:
+            raise await self._without_key(command.child_id)
+        try:
+            commit = await self.appender.append(command, context, loaded.position, events, cipher)
+        except AlreadyCommitted as already:
+            return Change(loaded.child, replayed(already.commit, context.idempotency))
+        await self.aggregates.remember(loaded, commit, events, cipher)
+        return Change(loaded.child, result_of(commit))
+
+    async def _without_key(self, child_id: str) -> Exception:
+        """A missing key means erased meanwhile: decide again. Or it was lost, which must not be."""
+        loaded = await self.aggregates.current(child_id)
+        if loaded is not None and loaded.child.status is AccountStatus.ERASED:
+            return VersionConflict(child_id, loaded.position.version)
+        return DataKeyMissing(child_id)

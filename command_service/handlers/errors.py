@@ -1,0 +1,26 @@
+"""Refusals that come from how commands meet, not from the domain."""
+
+from command_service.domain.child.errors import CommandRefused
+
+
+class ConcurrentUpdate(CommandRefused):
+    """Others changed the same child each time the command was decided."""
+
+    code = "concurrent-update"
+
+    def __init__(self) -> None:
+        super().__init__("others are changing this child at the same moment; try again")
+
+
+class IdempotencyKeyReused(CommandRefused):
+    code = "idempotency-key-reused"
+
+    def __init__(self) -> None:
+        super().__init__("this idempotency key was used for another request; use a new one")
+
+
+class DataKeyMissing(Exception):
+    """A child that is not erased has no data key: the key database lost it."""
+
+    def __init__(self, child_id: str) -> None:
+        super().__init__(f"child {child_id} has no data key though it is not erased")

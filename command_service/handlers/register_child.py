@@ -1,0 +1,73 @@
+"""RegisterChild: reserve the bear, make the child's key, append the first event."""
+
+from command_service.command_bus import CommandContext, CommandResult
+from command_service.domain.child.commands import RegisterChild
+from command_service.domain.child.decide import decide
+from command_service.domain.child.normal_form import in_normal_form
+from command_service.handlers.aggregates import BEFORE_REGISTRATION, Aggregates
+from command_service.handlers.append import Appender
+from command_service.handlers.errors import ConcurrentUpdate
+from command_service.handlers.stored_results import StoredResults, replayed, result_of
+from command_service.handlers.udid_claims import UdidClaims
+from shared.event_store.port import AlreadyCommitted, VersionConflict
+from shared.events.child import ChildEvent
+from shared.keyring.keyring import Keyring
+
+
+class RegisterChildHandler:
+    def __init__(
+        self,
+        aggregates: Aggregates,
+        claims: UdidClaims,
+        keyring: Keyring,
+        appender: Appender,
+        results: StoredResults,
+    ) -> None:
+        self._aggregates = aggregates
+        self._claims = claims
+        self._keyring = keyring
+        self._appender = appender
+        self._results = results
+
+    def validate(self, command: RegisterChild) -> None:
+        in_normal_form(command)
+
+    async def handle(self, command: RegisterChild, context: CommandContext) -> CommandResult:
+        command = in_normal_form(command)
+        events = decide(command, BEFORE_REGISTRATION.child)
+        stored = await self._reserve_bear(command, context)
+        return stored or await self._append(command, context, events)
+
+    async def _reserve_bear(
+        self, command: RegisterChild, context: CommandContext
+    ) -> CommandResult | None:
+        """The stored result if this registration was done before; else the bear is ours."""
+        claim = self._claims.claim(command.udid, command.child_id, version=0)
+        held = await self._claims.take(claim)
+        if held is None:
+            return None
+        stored = await self._results.find(context.idempotency)
+        if stored is not None:
+            return stored
+        try:
+            await self._claims.contest(held, claim)
+        except VersionConflict:
+            raise ConcurrentUpdate from None
+        return None
+
+    async def _append(
+        self, command: RegisterChild, context: CommandContext, events: list[ChildEvent]
+    ) -> CommandResult:
+        start = BEFORE_REGISTRATION
+        cipher = await self._keyring.create(command.child_id)
+        try:
+            commit = await self._appender.append(command, context, start.position, events, cipher)
+        except AlreadyCommitted as already:
+            if already.commit.child_id != command.child_id:
+                # the key belongs to another request: this child never comes to be
+                await self._claims.release(command.udid, command.child_id, before_version=1)
+            return replayed(already.commit, context.idempotency)
+        except VersionConflict:
+            raise ConcurrentUpdate from None
+        await self._aggregates.remember(start, commit, events, cipher)
+        return result_of(commit)

@@ -1,0 +1,72 @@
+"""The JSON of a folded child in a snapshot. Change SCHEMA with it: old snapshots are then ignored.
+
+Personal values stand there in plaintext: the whole text is sealed before it is stored.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+import orjson
+
+from command_service.domain.child.state import AccountStatus, Child, Profile, Violation
+from shared.clock import iso, parse_iso
+from shared.events.child import AlertChannel, AlertPolicy, Severity
+from shared.personal import Personal
+
+SCHEMA = "child/1"
+
+
+def to_json(child: Child) -> bytes:
+    policy = child.alert_policy
+    return orjson.dumps(
+        {
+            "status": child.status,
+            "parent_id": child.parent_id,
+            "profile": {
+                field.name: _plain(getattr(child.profile, field.name)) for field in fields(Profile)
+            },
+            "open_conversations": {
+                conversation_id: iso(started_at)
+                for conversation_id, started_at in child.open_conversations.items()
+            },
+            "used_conversation_ids": sorted(child.used_conversation_ids),
+            "violations": {
+                violation_id: [violation.violation_type, violation.severity, violation.resolved]
+                for violation_id, violation in child.violations.items()
+            },
+            "alert_policy": [policy.threshold, policy.count, policy.window_hours, policy.channels],
+        }
+    )
+
+
+def from_json(text: bytes) -> Child:
+    """Raises ValueError, KeyError, TypeError or AttributeError for anything else than `to_json`."""
+    content = orjson.loads(text)
+    threshold, count, window_hours, channels = content["alert_policy"]
+    return Child(
+        status=AccountStatus(content["status"]),
+        parent_id=content["parent_id"],
+        profile=_profile(content["profile"]),
+        open_conversations={
+            conversation_id: parse_iso(started_at)
+            for conversation_id, started_at in content["open_conversations"].items()
+        },
+        used_conversation_ids=frozenset(content["used_conversation_ids"]),
+        violations={
+            violation_id: Violation(violation_type, Severity(severity), resolved)
+            for violation_id, (violation_type, severity, resolved) in content["violations"].items()
+        },
+        alert_policy=AlertPolicy(
+            Severity(threshold), count, window_hours, tuple(map(AlertChannel, channels))
+        ),
+    )
+
+
+def _profile(content: dict[str, Any]) -> Profile:
+    age = content.pop("age")
+    personal = {name: None if value is None else Personal(value) for name, value in content.items()}
+    return Profile(age=age, **personal)
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Personal) else value

@@ -1,0 +1,108 @@
+"""Composition root of the command API: settings to ports to app."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from command_service.api.app import create_app
+from command_service.api.command_route import Edge
+from command_service.backoff import Backoff
+from command_service.default_bus import Ports, Tuning, default_bus
+from shared.auth.tokens import TokenVerifier, read_jwks
+from shared.clock import new_id, utc_now
+from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.event_store.mongo_claims import MongoClaimStore
+from shared.event_store.mongo_snapshots import MongoSnapshotStore
+from shared.http.callers import Caller
+from shared.http.operations import Readiness
+from shared.keyring.key_file import FileKeyProvider, KeyFile, read_key_file
+from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.keyring.search_index import SearchIndex
+from shared.mongo import Mongo
+from shared.settings import CommandSettings
+from shared.signing import ConsistencyTokens
+
+AT_START = Backoff(tries=8, first_pause_seconds=0.25, within_seconds=15)
+"""The stores may still be starting, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The MongoDB side of the command API; opens connections only when it is used."""
+
+    write_mongo: Mongo
+    keys_mongo: Mongo
+    events: MongoEventStore
+    claims: MongoClaimStore
+    snapshots: MongoSnapshotStore
+    keys: MongoKeyStore
+
+    async def close(self) -> None:
+        """Finish the writes under way, then disconnect."""
+        await self.events.close()
+        await self.claims.close()
+        await self.keys.close()
+        await self.write_mongo.close()
+        await self.keys_mongo.close()
+
+
+def build_app(settings: CommandSettings) -> FastAPI:
+    """Raises KeyFileRefused, or OSError and ValueError for an unreadable key set."""
+    key_file = read_key_file(settings.key_file)
+    verifier = TokenVerifier(
+        read_jwks(settings.jwks_file), settings.token_issuer, settings.token_audience
+    )
+    stores = _stores(settings)
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    bus = default_bus(_ports(settings, stores, key_file), _tuning(settings), registry)
+    edge = Edge(bus, Caller(verifier), ConsistencyTokens(key_file.signature_key), utc_now, new_id)
+    readiness = Readiness(
+        {"event_store": stores.write_mongo.ping, "key_store": stores.keys_mongo.ping}
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        database = stores.write_mongo.database(settings.write_database)
+        try:
+            await AT_START.run(lambda: ensure_indexes(database))
+            yield
+        finally:
+            await stores.close()
+
+    return create_app(edge, readiness, registry, lifespan)
+
+
+def _stores(settings: CommandSettings) -> Stores:
+    write_mongo = Mongo(settings.write_mongo_url, settings.mongo_driver)
+    keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver)
+    write_database = write_mongo.database(settings.write_database)
+    timeout = settings.append_timeout_seconds
+    batchers = settings.group_commit_batchers
+    return Stores(
+        write_mongo,
+        keys_mongo,
+        MongoEventStore(write_database, timeout, batchers, settings.group_commit_max),
+        MongoClaimStore(write_database, timeout, batchers),
+        MongoSnapshotStore(write_database, timeout),
+        MongoKeyStore(keys_mongo.database(settings.keys_database), timeout, batchers),
+    )
+
+
+def _ports(settings: CommandSettings, stores: Stores, key_file: KeyFile) -> Ports:
+    keyring = Keyring(FileKeyProvider(key_file), stores.keys, settings.keyring_cache_size)
+    index = SearchIndex(key_file.index_key)
+    return Ports(stores.events, stores.claims, stores.snapshots, keyring, index)
+
+
+def _tuning(settings: CommandSettings) -> Tuning:
+    return Tuning(
+        aggregate_cache_size=settings.aggregate_cache_size,
+        snapshot_every=settings.snapshot_every,
+        commands_per_second=settings.command_rate_limit,
+        burst=settings.command_rate_burst,
+    )

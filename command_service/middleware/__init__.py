@@ -1,0 +1,1 @@
+"""What surrounds every command, one file each."""

@@ -1,0 +1,190 @@
+"""The relay: while it leads, it publishes the event store to Kafka and saves how far it came."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from command_service.relay.commit_feed import CommitFeed, OpenFeed, StartOver
+from command_service.relay.lease import Lease, LeaseLost
+from command_service.relay.progress import Progress
+from command_service.relay.publisher import Acknowledged, Publisher
+from shared.envelope import Commit, RecordedEvent
+from shared.event_store.port import EventStore, StoreUnavailable
+
+BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+IDLE_SECONDS = 5.0
+"""How often an idle relay saves its token and looks whether the topic still ends where it did."""
+
+OpenPublisher = Callable[[], AbstractAsyncContextManager[Publisher]]
+
+log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """One of possibly many; only the holder of the lease publishes.
+
+    Each commit reaches the topic at least once and each child's commits in order. The checkpoint is
+    saved after each batch of the feed, once the broker has acknowledged all of it.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        progress: Progress,
+        feed: CommitFeed,
+        store: EventStore,
+        open_publisher: OpenPublisher,
+    ) -> None:
+        self._lease = lease
+        self._progress = progress
+        self._feed = feed
+        self._store = store
+        self._open_publisher = open_publisher
+        self._stopping = asyncio.Event()
+        self._failures = 0
+
+    def stop(self) -> None:
+        """End `run` after the batch in flight."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Lead whenever the lease is free, until stopped. Failures are logged and tried again."""
+        while not self._stopping.is_set():
+            try:
+                if await self._lease.acquire():
+                    await self._lead()
+                else:
+                    await self._pause(self._lease.retry_seconds)
+            except StartOver as reason:
+                log.warning("relay_starts_over", reason=str(reason))
+            except LeaseLost as reason:
+                log.warning("lease_lost", reason=str(reason))
+            except (KafkaError, PyMongoError, StoreUnavailable) as error:
+                await self._back_off(error)
+
+    async def _lead(self) -> None:
+        log.info("relay_leads", fencing=self._lease.fencing)
+        try:
+            await self._progress.lead(self._lease.fencing)
+            async with self._open_publisher() as publisher:
+                try:
+                    await self._carry(publisher)
+                except StartOver:
+                    self._progress.begin_again({})
+                    await self._progress.save()
+                    raise
+        finally:
+            self._progress.stand_by()
+            await self._release()
+
+    async def _carry(self, publisher: Publisher) -> None:
+        await self._compare(publisher)
+        if self._progress.checkpoint.token is None:
+            await self._publish_store(publisher)
+        if not self._stopping.is_set():
+            async with self._feed.open(self._progress.checkpoint.token) as changes:
+                await self._follow(changes, publisher)
+
+    async def _publish_store(self, publisher: Publisher) -> None:
+        """Publish every commit. Consumers drop by version what they have seen."""
+        log.info("relay_publishes_the_store")
+        async with self._feed.open(None) as now:
+            token = now.token
+        self._progress.begin_again(await publisher.ends())
+        async for commits in _batches(self._store.scan(), self._feed.size):
+            if self._stopping.is_set():
+                return
+            events = [event for commit in commits for event in commit.recorded_events()]
+            await self._publish(events, len(commits), publisher)
+        self._progress.reach(token)
+        await self._progress.save()
+
+    async def _follow(self, changes: OpenFeed, publisher: Publisher) -> None:
+        looked_at = time.monotonic()
+        while not self._stopping.is_set():
+            batch = await changes.next_batch()
+            if batch.commits:
+                await self._publish(batch.events, batch.commits, publisher)
+                self._progress.reach(batch.token)
+                await self._progress.save()
+            else:
+                self._progress.reach(batch.token, caught_up=True)
+                await self._lease.renew_if_due()
+            if time.monotonic() - looked_at > IDLE_SECONDS:
+                looked_at = time.monotonic()
+                await self._compare(publisher)
+                await self._progress.save()
+
+    async def _publish(
+        self, events: Sequence[RecordedEvent], commits: int, publisher: Publisher
+    ) -> None:
+        await self._lease.renew_if_due()
+        try:
+            # Never beyond the lease: then another relay publishes.
+            async with asyncio.timeout(self._lease.remaining_seconds):
+                acknowledged = await publisher.publish(events)
+        except TimeoutError:
+            raise LeaseLost("the broker did not acknowledge while the lease lasted") from None
+        ends = dict(self._progress.checkpoint.ends)
+        for part in acknowledged:
+            _extend(ends, part)
+        self._progress.advance(events, commits, ends)
+        self._failures = 0
+
+    async def _compare(self, publisher: Publisher) -> None:
+        """Raises StartOver when the topic holds less than was acknowledged."""
+        saved = self._progress.checkpoint.ends
+        ends = await publisher.ends() if saved else {}
+        for partition, end in saved.items():
+            if ends.get(partition, 0) < end:
+                raise _lost_records(partition)
+
+    async def _release(self) -> None:
+        try:
+            await self._lease.release()
+        except PyMongoError as error:
+            log.warning("lease_not_released", error=type(error).__name__)
+
+    async def _back_off(self, error: Exception) -> None:
+        seconds = BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)]
+        self._failures += 1
+        log.warning(
+            "relay_backs_off", error=type(error).__name__, reason=str(error), seconds=seconds
+        )
+        await self._pause(seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+
+async def _batches(commits: AsyncIterator[Commit], size: int) -> AsyncIterator[list[Commit]]:
+    batch: list[Commit] = []
+    async for commit in commits:
+        batch.append(commit)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _extend(ends: dict[int, int], acknowledged: Acknowledged) -> None:
+    if acknowledged.offset < 0:  # a repeated send that the broker knew already
+        return
+    end = ends.get(acknowledged.partition, 0)
+    if acknowledged.offset < end:
+        raise _lost_records(acknowledged.partition)
+    ends[acknowledged.partition] = acknowledged.offset + acknowledged.records
+
+
+def _lost_records(partition: int) -> StartOver:
+    return StartOver(f"partition {partition} of the topic ends before what it acknowledged")

@@ -1,0 +1,213 @@
+"""The `teddy` command: run, watch and examine the system."""
+
+import asyncio
+import importlib
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import click
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import control, plans
+from deploy.local.__main__ import main as supervise
+from deploy.local.control import StackFailed
+from deploy.local.state import StackFolder
+from deploy.topics import apply_topics
+from shared.auth.principal import Principal, Role
+from shared.auth.tokens import TokenIssuer, read_signing_key
+from shared.clock import utc_now
+from shared.keyring.key_file import create_key_file
+
+ELSEWHERE = {
+    "verify": "projection_worker.replay.commands:verify",
+    "load": "deploy.load:load",
+}
+"""Commands that live with what they are about; imported when they are asked for."""
+
+NEED_STACK = frozenset({"verify", "load"})
+LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class TeddyGroup(click.Group):
+    """Finds commands of other packages by name, with the running stack's settings around them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = ELSEWHERE[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=TeddyGroup)
+@click.option(
+    "--dir",
+    "folder",
+    default=".teddy",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the local stack: state, logs, data, keys.",
+)
+@click.pass_context
+def teddy(ctx: click.Context, folder: Path) -> None:
+    """Run, watch and examine the Teddy system."""
+    ctx.obj = StackFolder(folder)
+    if ctx.invoked_subcommand in NEED_STACK:
+        _use_environment_of(ctx.obj)
+
+
+@teddy.command()
+@click.option("--foreground", is_flag=True, help="Stay here; Ctrl-C stops the stack.")
+@click.option("--servers-only", is_flag=True, help="Start MongoDB and Kafka, no services.")
+@click.pass_obj
+def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
+    """Start the local stack, or say that it runs."""
+    if foreground:
+        flags = ["--servers-only"] if servers_only else []
+        sys.exit(supervise([str(folder.path), *flags]))
+    state = control.up(folder, servers_only=servers_only)
+    if not state.servers_only:
+        for name in ("command", "query"):
+            click.echo(f"{name} API  http://{plans.LOOPBACK}:{state.ports[name]}/docs")
+    click.echo(f"state and logs in {folder.path}; `teddy status`, `teddy logs`, `teddy down`")
+
+
+@teddy.command()
+@click.pass_obj
+def down(folder: StackFolder) -> None:
+    """Stop the local stack; nothing of it is left running. Its data stays."""
+    click.echo("stopped" if control.down(folder) else "nothing was running")
+
+
+@teddy.command()
+@click.pass_obj
+def status(folder: StackFolder) -> None:
+    """Show each process: pid, address, health, restarts, lag. Exit code 1 unless all are well."""
+    state = folder.load()
+    if state is None or not folder.is_held():
+        raise click.UsageError(f"no stack runs in {folder.path}; start one with `teddy up`")
+    table = Table("process", "pid", "address", "healthy", "restarts", "lag")
+    reports = asyncio.run(control.report(state))
+    for one in reports:
+        health = "[green]yes[/]" if one.healthy else "[red]no[/]"
+        table.add_row(one.name, str(one.pid), one.address, health, str(one.restarts), one.lag)
+    Console().print(table)
+    sys.exit(0 if all(one.healthy for one in reports) else 1)
+
+
+@teddy.command()
+@click.argument("process", default="supervisor")
+@click.option("-n", "lines", default=40, show_default=True, help="Lines from the end.")
+@click.option("-f", "follow", is_flag=True, help="Go on as the log grows.")
+@click.pass_obj
+def logs(folder: StackFolder, process: str, lines: int, *, follow: bool) -> None:
+    """Show the log of a process: supervisor, mongod, kafka, command, relay, worker or query."""
+    known = sorted(path.stem for path in folder.logs.glob("*.log"))
+    if process not in known:
+        raise click.UsageError(f"no log of {process!r}; there are: {', '.join(known) or 'none'}")
+    path = str(plans.log_of(folder, process))
+    options = ["-n", str(lines), *(["-f"] if follow else [])]
+    sys.exit(subprocess.call(["tail", *options, path]))  # noqa: S603, S607
+
+
+@teddy.command()
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--subject", required=True, help="Parent id, device id or name of the caller.")
+@click.option("--life", default="1h", show_default=True, help="e.g. 30m, 12h, 7d")
+@click.pass_obj
+def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
+    """Print a bearer token for the local stack."""
+    _use_environment_of(folder)
+    key = read_signing_key(Path(os.environ["TEDDY_SIGNING_KEY_FILE"]))
+    issuer = TokenIssuer(
+        key,
+        os.environ.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
+        os.environ.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
+    )
+    click.echo(issuer.issue(Principal(subject, Role(role)), utc_now(), _life(life)))
+
+
+@teddy.command()
+@click.pass_obj
+def env(folder: StackFolder) -> None:
+    """Print the running stack's settings as shell exports: eval "$(teddy env)"."""
+    _use_environment_of(folder)
+    for name, value in sorted(os.environ.items()):
+        if name.startswith("TEDDY_"):
+            click.echo(f"export {name}='{value}'")
+
+
+@teddy.group()
+def topics() -> None:
+    """Kafka topics."""
+
+
+@topics.command("apply")
+@click.option("--replication", default=1, show_default=True, type=click.IntRange(1, 7))
+@click.pass_obj
+def topics_apply(folder: StackFolder, replication: int) -> None:
+    """Create the topics that are missing; exit code 1 when one differs from what it should be."""
+    _use_environment_of(folder)
+    reports = asyncio.run(apply_topics(os.environ[plans.KAFKA_BOOTSTRAP], replication))
+    for one in reports:
+        click.echo(f"{one.state:8} {one.name} {one.detail}")
+    sys.exit(1 if any(one.state == "differs" for one in reports) else 0)
+
+
+@teddy.group()
+def keys() -> None:
+    """The file of key-encryption and index keys."""
+
+
+@keys.command("init")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+def keys_init(path: Path) -> None:
+    """Write fresh keys to PATH (mode 0600); an existing file is left as it is."""
+    state = "left as it is" if path.exists() else "created"
+    create_key_file(path)
+    click.echo(f"{path}: {state}")
+
+
+def _use_environment_of(folder: StackFolder) -> None:
+    """Settings of the running stack, where the environment has none of its own."""
+    state = folder.load() if folder.is_held() else None
+    for name, value in (state.environment if state else {}).items():
+        os.environ.setdefault(name, value)
+    if not any(name.startswith("TEDDY_") for name in os.environ):
+        raise click.UsageError(f"no stack runs in {folder.path}; start one with `teddy up`")
+
+
+def _life(text: str) -> timedelta:
+    unit, number = LIFE.get(text[-1:]), text[:-1]
+    if unit is None or not number.isdigit() or int(number) == 0:
+        raise click.UsageError(f"--life is a number and one of s, m, h, d, not {text!r}")
+    return timedelta(**{unit: int(number)})
+
+
+def main() -> None:
+    """Run a command; what goes wrong is one line on standard error and exit code 1 or 2."""
+    try:
+        teddy(standalone_mode=False)
+    except click.UsageError as error:
+        click.echo(f"teddy: {error.format_message()}", err=True)
+        sys.exit(2)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        click.echo(f"teddy: {error.format_message()}", err=True)
+        sys.exit(2)
+    except (StackFailed, KafkaError, OSError, ValueError) as error:
+        click.echo(f"teddy: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

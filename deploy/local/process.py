@@ -1,0 +1,146 @@
+"""One supervised process: started in its own group, restarted when it dies, stopped in order."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from deploy.local.state import ProcessState
+
+PR_SET_PDEATHSIG = 1
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
+POLL_SECONDS = 0.1
+
+
+class NotReady(Exception):
+    """A process ended or did not answer in time; the message has the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPlan:
+    """How to start a process and how to tell that it does its work.
+
+    `ready` returns when the process answers and raises until then.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    address: str
+    log: Path
+    ready: Callable[[], Awaitable[None]]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready_seconds: float = 60.0
+    grace_seconds: float = 15.0
+
+
+class SupervisedProcess:
+    def __init__(self, plan: ProcessPlan, changed: Callable[[], None]) -> None:
+        self.plan = plan
+        self.state = ProcessState(plan.name, plan.address)
+        self._changed = changed
+        self._process: asyncio.subprocess.Process | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start and wait until it is ready; raises NotReady."""
+        await self._spawn()
+        await self._wait_until_ready()
+        self._watching = asyncio.create_task(self._keep_alive())
+
+    async def stop(self) -> None:
+        """SIGTERM, then SIGKILL to the whole group once the grace is over."""
+        if self._watching is not None:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        self._signal_group(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), self.plan.grace_seconds)
+        except TimeoutError:
+            _say(f"{self.plan.name} did not stop in {self.plan.grace_seconds:.0f} s: killed")
+        self._signal_group(signal.SIGKILL)
+        await process.wait()
+
+    async def _spawn(self) -> None:
+        with self.plan.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.plan.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.plan.environment},
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+        self.state.pid = self._process.pid
+        self.state.created = created_at(self._process.pid)
+        self._changed()
+
+    async def _wait_until_ready(self) -> None:
+        deadline = asyncio.get_running_loop().time() + self.plan.ready_seconds
+        reason = "it has not answered"
+        while asyncio.get_running_loop().time() < deadline:
+            assert self._process is not None
+            if self._process.returncode is not None:
+                raise NotReady(self._told(f"ended with code {self._process.returncode}"))
+            try:
+                await self.plan.ready()
+            except Exception as error:  # noqa: BLE001 - whatever it raises, it is not ready yet
+                reason = f"{type(error).__name__}: {error}"
+                await asyncio.sleep(POLL_SECONDS)
+            else:
+                return
+        raise NotReady(self._told(f"not ready in {self.plan.ready_seconds:.0f} s ({reason})"))
+
+    async def _keep_alive(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        loop = asyncio.get_running_loop()
+        while True:
+            assert self._process is not None
+            started = loop.time()
+            code = await self._process.wait()
+            self._signal_group(signal.SIGKILL)
+            if loop.time() - started > LONGEST_PAUSE_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            _say(f"{self.plan.name} ended with code {code}; restarting in {pause:.1f} s")
+            self.state.restarts += 1
+            self._changed()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            await self._spawn()
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.state.pid, number)
+
+    def _told(self, what: str) -> str:
+        lines = self.plan.log.read_text(errors="replace").splitlines()[-12:]
+        return "\n".join([f"{self.plan.name} {what}; the end of {self.plan.log}:", *lines])
+
+
+def created_at(pid: int) -> float:
+    """When the process started, seconds since the epoch; 0.0 when it is gone."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return 0.0
+
+
+def _end_with_parent() -> None:
+    """In the child: be told to end when the supervisor dies, however it dies (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,107 @@
+"""What is known about a local stack: `stack.json` in its folder, written by the supervisor."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+STARTING, READY, FAILED, STOPPED = "starting", "ready", "failed", "stopped"
+
+
+class AlreadyRunning(Exception):
+    """Another supervisor holds this folder."""
+
+
+@dataclass(slots=True)
+class ProcessState:
+    """A supervised process. `created`: its start time by the system, to know it again."""
+
+    name: str
+    address: str
+    pid: int = 0
+    created: float = 0.0
+    restarts: int = 0
+
+
+@dataclass(slots=True)
+class StackState:
+    """`environment` holds every TEDDY_* variable that the stack's processes run with."""
+
+    status: str = STARTING
+    detail: str = ""
+    supervisor_pid: int = 0
+    supervisor_created: float = 0.0
+    servers_only: bool = False
+    ports: dict[str, int] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: list[ProcessState] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class StackFolder:
+    """The folder of one stack: state, logs, data, keys. Nothing is kept anywhere else."""
+
+    path: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def keys(self) -> Path:
+        return self.path / "keys"
+
+    @property
+    def state_file(self) -> Path:
+        return self.path / "stack.json"
+
+    def load(self) -> StackState | None:
+        """The state as last written; None when there is none that can be read."""
+        try:
+            content: dict[str, Any] = orjson.loads(self.state_file.read_bytes())
+            processes = [ProcessState(**process) for process in content.pop("processes")]
+            return StackState(**content, processes=processes)
+        except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+            return None
+
+    def save(self, state: StackState) -> None:
+        """Replace the file in one step: a reader sees the old or the new one."""
+        new = self.state_file.with_suffix(".new")
+        new.write_bytes(orjson.dumps(asdict(state), option=orjson.OPT_INDENT_2))
+        new.replace(self.state_file)
+
+    def create(self) -> None:
+        for folder in (self.path, self.logs, self.data, self.keys):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def is_held(self) -> bool:
+        """Whether a supervisor runs on this folder."""
+        if not self.path.exists():
+            return False
+        try:
+            with self.hold():
+                return False
+        except AlreadyRunning:
+            return True
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold the folder; the system lets go of it when the process ends, however it ends."""
+        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise AlreadyRunning(f"a stack runs in {self.path} already") from None
+            yield
+        finally:
+            os.close(handle)

@@ -1,0 +1,125 @@
+"""Starts a local stack, keeps it alive, stops it in reverse order."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+from deploy.local import plans
+from deploy.local.process import ProcessPlan, SupervisedProcess, created_at
+from deploy.local.state import FAILED, READY, STOPPED, StackFolder, StackState
+from deploy.topics import apply_topics
+from shared.auth.tokens import create_signing_key
+from shared.keyring.key_file import create_key_file
+
+
+class Supervisor:
+    """Runs one stack in `folder`; `servers_only` leaves out the four services."""
+
+    def __init__(self, folder: StackFolder, *, servers_only: bool = False) -> None:
+        self._folder = folder
+        self._processes: list[SupervisedProcess] = []
+        known = folder.load()
+        self._state = StackState(
+            supervisor_pid=os.getpid(),
+            supervisor_created=created_at(os.getpid()),
+            servers_only=servers_only,
+            ports=known.ports if known else {},
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; raises when the stack does not get up, after stopping it again."""
+        starting = asyncio.create_task(self._start())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                self._set(READY)
+                await stopping
+        except Exception as error:
+            self._set(FAILED, str(error))
+            raise
+        finally:
+            await _cancelled(starting)
+            await _cancelled(stopping)
+            await self._stop()
+
+    async def _start(self) -> None:
+        self._save()
+        await self._start_together(self._server_plans())
+        self._create_keys()
+        environment = self._state.environment
+        await apply_topics(environment[plans.KAFKA_BOOTSTRAP], replication=1)
+        if not self._state.servers_only:
+            await self._start_together(self._service_plans())
+
+    def _server_plans(self) -> list[ProcessPlan]:
+        """The servers that no address in the environment stands for."""
+        environment = self._state.environment
+        found = {name: os.environ.get(name) for name in (*plans.MONGO_URLS, plans.KAFKA_BOOTSTRAP)}
+        wanted: list[ProcessPlan] = []
+        if not all(found[name] for name in plans.MONGO_URLS):
+            port = self._port("mongod")
+            wanted.append(plans.mongod_plan(self._folder, port))
+            environment.update(dict.fromkeys(plans.MONGO_URLS, plans.mongo_url(port)))
+        if not found[plans.KAFKA_BOOTSTRAP]:
+            port = self._port("kafka")
+            wanted.append(plans.kafka_plan(self._folder, port))
+            environment[plans.KAFKA_BOOTSTRAP] = f"{plans.LOOPBACK}:{port}"
+        environment.update({name: value for name, value in found.items() if value})
+        return wanted
+
+    def _service_plans(self) -> list[ProcessPlan]:
+        environment = self._state.environment
+        ports = {name: self._port(name) for name in plans.SERVICES}
+        for name, port in ports.items():
+            environment[f"TEDDY_{name.upper()}_PORT"] = str(port)
+        environment["TEDDY_COMMAND_URL"] = f"http://{plans.LOOPBACK}:{ports['command']}"
+        environment["TEDDY_QUERY_URL"] = f"http://{plans.LOOPBACK}:{ports['query']}"
+        return [
+            plans.service_plan(name, self._folder, port, environment)
+            for name, port in ports.items()
+        ]
+
+    def _create_keys(self) -> None:
+        keys = self._folder.keys
+        create_key_file(keys / "keys.json")
+        create_signing_key(keys / "signing.pem", keys / "jwks.json")
+        self._state.environment |= {
+            "TEDDY_KEY_FILE": str((keys / "keys.json").absolute()),
+            "TEDDY_SIGNING_KEY_FILE": str((keys / "signing.pem").absolute()),
+            "TEDDY_JWKS_FILE": str((keys / "jwks.json").absolute()),
+        }
+
+    async def _start_together(self, wanted: Sequence[ProcessPlan]) -> None:
+        new = [SupervisedProcess(plan, self._save) for plan in wanted]
+        self._processes += new
+        self._state.processes += [process.state for process in new]
+        await asyncio.gather(*(process.start() for process in new))
+
+    async def _stop(self) -> None:
+        """Services before servers; the write database last, with nobody writing any more."""
+        services = [p for p in self._processes if p.plan.name in plans.SERVICES]
+        servers = [p for p in reversed(self._processes) if p.plan.name not in plans.SERVICES]
+        await asyncio.gather(*(process.stop() for process in services))
+        for process in servers:
+            await process.stop()
+        self._state.processes = []
+        if self._state.status != FAILED:
+            self._set(STOPPED)
+
+    def _port(self, name: str) -> int:
+        self._state.ports[name] = plans.free_port(self._state.ports.get(name))
+        return self._state.ports[name]
+
+    def _set(self, status: str, detail: str = "") -> None:
+        self._state.status, self._state.detail = status, detail
+        self._save()
+
+    def _save(self) -> None:
+        self._folder.save(self._state)
+
+
+async def _cancelled(task: "asyncio.Task[object]") -> None:
+    task.cancel()
+    await asyncio.wait({task})

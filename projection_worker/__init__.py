@@ -1,0 +1,1 @@
+"""Events to read models: batches in, one transaction out."""

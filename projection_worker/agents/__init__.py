@@ -1,0 +1,1 @@
+"""Reactions to what was projected, as Faust agents."""

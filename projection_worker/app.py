@@ -1,0 +1,124 @@
+"""Composition root of the worker: the Faust app, its projector service, its agents."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import faust
+import httpx2
+
+from projection_worker.agents.alerts import (
+    AlertDelivery,
+    Channel,
+    InAppChannel,
+    WebhookChannel,
+    register_alerts,
+)
+from projection_worker.dead_letter import DeadLetters
+from projection_worker.lag import WorkerLag
+from projection_worker.metrics import WorkerMetrics
+from projection_worker.notifier import Notifier
+from projection_worker.projector import Projector
+from projection_worker.projector_service import ProjectorService
+from projection_worker.read_model_store import ReadModelStore
+from shared.clock import utc_now
+from shared.event_store.mongo import MongoEventStore
+from shared.events.child import AlertChannel
+from shared.http.operations import Readiness
+from shared.keyring.key_file import FileKeyProvider, read_key_file
+from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.keyring.search_index import SearchIndex
+from shared.mongo import Mongo
+from shared.read_models.generations import live_generation
+from shared.read_models.indexes import ensure_read_model_indexes
+from shared.settings import WorkerSettings
+
+APP_ID = "teddy-worker"
+WEBHOOK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A Faust app that is ready to start, its projector, and what it needs to be ready."""
+
+    app: faust.App
+    projector: ProjectorService
+    readiness: Readiness
+
+
+@asynccontextmanager
+async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
+    """Connect and wire; everything is closed again behind the body."""
+    key_file = read_key_file(settings.key_file)
+    read = Mongo(settings.read_mongo_url, settings.mongo_driver)
+    write = Mongo(settings.write_mongo_url, settings.mongo_driver)
+    keys = Mongo(settings.keys_mongo_url, settings.mongo_driver)
+    database = read.database(settings.read_database)
+    generation = await live_generation(database)
+    await ensure_read_model_indexes(database, generation)
+    read_models = ReadModelStore(read, database, generation)
+    key_store = MongoKeyStore(keys.database(settings.keys_database))
+    lag = WorkerLag(utc_now, settings.worker_stall_seconds)
+    projector = ProjectorService(
+        Projector(
+            read_models,
+            MongoEventStore(write.database(settings.write_database)),
+            Keyring(FileKeyProvider(key_file), key_store, settings.keyring_cache_size),
+            SearchIndex(key_file.index_key),
+            DeadLetters(database, utc_now),
+        ),
+        Notifier(settings.kafka_bootstrap),
+        settings,
+        lag,
+        WorkerMetrics(),
+    )
+    readiness = Readiness(
+        {"read_store": read.ping, "key_store": keys.ping, "kafka": projector.check_kafka},
+        lambda: {"lag": lag.report()},
+    )
+    async with (
+        httpx2.AsyncClient(timeout=WEBHOOK_SECONDS) as client,
+        _temporary_directory() as scratch,
+    ):
+        app = _faust_app(settings, scratch)
+        app.add_dependency(projector)
+        channels = _channels(settings, client)
+        register_alerts(app, AlertDelivery(channels, read_models, utc_now))
+        yield Worker(app, projector, readiness)
+    for mongo in (read, write, keys):
+        await mongo.close()
+
+
+@asynccontextmanager
+async def _temporary_directory() -> AsyncIterator[str]:
+    """Faust wants a folder; nothing of this worker's state is kept in it."""
+    with tempfile.TemporaryDirectory(prefix="teddy-worker-") as path:
+        yield path
+
+
+def _faust_app(settings: WorkerSettings, scratch: str) -> faust.App:
+    return faust.App(
+        APP_ID,
+        broker=f"kafka://{settings.kafka_bootstrap.replace(',', ';kafka://')}",
+        value_serializer="raw",
+        store="memory://",
+        datadir=scratch,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_wait_empty=False,
+        table_standby_replicas=0,
+        worker_redirect_stdouts=False,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=settings.worker_session_timeout_seconds,
+        broker_heartbeat_interval=settings.worker_session_timeout_seconds / 3,
+    )
+
+
+def _channels(settings: WorkerSettings, client: httpx2.AsyncClient) -> dict[AlertChannel, Channel]:
+    channels: dict[AlertChannel, Channel] = {AlertChannel.IN_APP: InAppChannel()}
+    if settings.alert_webhook_url is not None:
+        channels[AlertChannel.WEBHOOK] = WebhookChannel(client, settings.alert_webhook_url)
+    return channels

@@ -1,0 +1,82 @@
+"""Parks what cannot be projected: the record and all later ones of its child; others go on.
+
+A parked record is kept byte for byte in `dead_letters` and on `teddy.child.deadletter.v1`, with the
+reason. `parked_children` remembers whose later records must not overtake it.
+"""
+
+import traceback
+from collections.abc import Collection as AnyCollection
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pymongo import UpdateOne
+
+from projection_worker.delivery import Delivered, RawRecord
+from shared.clock import Clock
+from shared.mongo import Collection, Database, Document
+
+DEAD_LETTERS = "dead_letters"
+PARKED_CHILDREN = "parked_children"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A record and why it was parked. `stack` is the traceback, without values of variables."""
+
+    raw: RawRecord
+    child_id: str
+    reason: str
+    stack: str
+
+
+class BehindParked(Exception):
+    """The record itself may be fine, but an earlier one of its child is parked."""
+
+
+def park(delivered: Delivered, error: Exception) -> Parked:
+    reason = f"{type(error).__name__}: {error}"
+    stack = "".join(traceback.format_exception(error))
+    return Parked(delivered.raw, delivered.child_id, reason, stack)
+
+
+class DeadLetters:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._letters: Collection = database[DEAD_LETTERS]
+        self._children: Collection = database[PARKED_CHILDREN]
+        self._clock = clock
+
+    async def parked_children(self, child_ids: AnyCollection[str]) -> set[str]:
+        """Those of `child_ids` of whom a record is parked."""
+        found = await self._children.find({"_id": {"$in": list(child_ids)}}).to_list(None)
+        return {document["_id"] for document in found}
+
+    async def keep(self, parked: Sequence[Parked]) -> None:
+        """Store them; a record that is parked already stays as it is."""
+        if not parked:
+            return
+        children = {one.child_id for one in parked if one.child_id}
+        marks = [
+            UpdateOne({"_id": c}, {"$setOnInsert": {"since": self._clock()}}, upsert=True)
+            for c in children
+        ]
+        if marks:
+            await self._children.bulk_write(marks, ordered=False)
+        letters = [
+            UpdateOne({"_id": one.raw.identity}, {"$setOnInsert": self._letter(one)}, upsert=True)
+            for one in parked
+        ]
+        await self._letters.bulk_write(letters, ordered=False)
+
+    def _letter(self, one: Parked) -> Document:
+        return {
+            "child_id": one.child_id,
+            "topic": one.raw.topic,
+            "partition": one.raw.partition,
+            "offset": one.raw.offset,
+            "key": one.raw.key,
+            "value": one.raw.value,
+            "headers": [{"name": name, "value": value} for name, value in one.raw.headers],
+            "reason": one.reason,
+            "stack": one.stack,
+            "parked_at": self._clock(),
+        }

@@ -1,0 +1,52 @@
+"""What a transport hands to the projector: records, whatever they came by."""
+
+from dataclasses import dataclass
+
+from shared.cloud_events import from_record
+from shared.codec import UndecodableEvent
+from shared.envelope import RecordedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """A record as it arrived, kept byte for byte in case it has to be parked."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+    @property
+    def identity(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One record of a batch. `event` is None when it could not be read; `problem` says why.
+
+    `shard` names the document that system counters of this record go to: one a partition, so that
+    workers never contend.
+    """
+
+    child_id: str
+    shard: str
+    raw: RawRecord
+    event: RecordedEvent | None
+    problem: Exception | None = None
+
+
+def deliver(raw: RawRecord) -> Delivered:
+    """Read a record's envelope; the event's content is decoded later, with the child's key."""
+    shard = f"partition-{raw.partition}"
+    child_id = (raw.key or b"").decode("utf-8", "replace")
+    try:
+        event = from_record(raw.value, raw.headers)
+    except UndecodableEvent as error:
+        return Delivered(child_id, shard, raw, None, error)
+    if event.child_id != child_id:
+        reason = UndecodableEvent("the record's key is not its ce_subject")
+        return Delivered(child_id, shard, raw, None, reason)
+    return Delivered(child_id, shard, raw, event)

@@ -1,0 +1,36 @@
+"""What the worker counts and times."""
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from projection_worker.lag import WorkerLag
+from projection_worker.projector import Projected
+
+
+class WorkerMetrics:
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._applied = Counter(
+            "teddy_events_projected_total", "Events folded into read models.", registry=registry
+        )
+        self._parked = Counter(
+            "teddy_records_parked_total", "Records put aside as dead letters.", registry=registry
+        )
+        self._seconds = Histogram(
+            "teddy_projection_batch_seconds",
+            "Seconds from a batch's arrival to its notices.",
+            registry=registry,
+        )
+        self._lag_events = Gauge(
+            "teddy_worker_lag_events", "Records not projected yet.", registry=registry
+        )
+        self._lag_seconds = Gauge(
+            "teddy_worker_lag_seconds", "Age of the read models while behind.", registry=registry
+        )
+
+    def batch(self, projected: Projected, seconds: float) -> None:
+        self._applied.inc(projected.applied)
+        self._parked.inc(len(projected.parked))
+        self._seconds.observe(seconds)
+
+    def lag(self, lag: WorkerLag) -> None:
+        self._lag_events.set(lag.events)
+        self._lag_seconds.set(lag.seconds)

@@ -1,0 +1,55 @@
+"""Tells the rest of the system what a batch changed: change notices, alerts, dead letters."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+
+from projection_worker.dead_letter import Parked
+from projection_worker.projector import Projected
+from shared.read_models.notices import AlertNotice
+from shared.topics import CHILD_ALERTS, DEAD_LETTERS, READ_MODEL_CHANGES
+
+
+class Notifier:
+    """Publishes with an idempotent producer; returns once the broker acknowledged everything."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap, enable_idempotence=True, acks="all"
+        )
+
+    async def start(self) -> None:
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        await self._producer.stop()
+
+    async def publish(self, projected: Projected) -> None:
+        sends = [
+            await self._producer.send(
+                READ_MODEL_CHANGES.name, notice.to_json(), notice.child_id.encode()
+            )
+            for notice in projected.notices
+        ]
+        for alert in projected.alerts:
+            value = AlertNotice.of(alert).to_json()
+            key = alert["parent_id"].encode()
+            sends.append(await self._producer.send(CHILD_ALERTS.name, value, key))
+        sends.extend(await self._dead_letters(projected.parked))
+        await asyncio.gather(*sends)
+
+    async def _dead_letters(self, parked: Sequence[Parked]) -> list["asyncio.Future[object]"]:
+        return [
+            await self._producer.send(
+                DEAD_LETTERS.name,
+                one.raw.value,
+                one.raw.key,
+                headers=[
+                    *one.raw.headers,
+                    ("teddy_reason", one.reason.encode()),
+                    ("teddy_source", one.raw.identity.encode()),
+                ],
+            )
+            for one in parked
+        ]

@@ -1,0 +1,195 @@
+"""Batch in, read models out. Knows nothing of Kafka: any transport may hand it records.
+
+For each child, in order: skip what its gate has seen, refill holes from the event store, fold the
+rest. Everything a batch changes is written in one transaction, conditional on the gates it was
+computed from. Running a batch again changes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from bson.errors import BSONError
+from pymongo.errors import OperationFailure
+
+from projection_worker.dead_letter import BehindParked, DeadLetters, Parked, park
+from projection_worker.delivery import Delivered
+from projection_worker.projections.registry import ChildView, Place, apply, places_of
+from projection_worker.read_model_store import FoldedChild, ReadModelStore, StaleBatch
+from projection_worker.sequencing import ChildSequence, sequence
+from shared.codec import UndecodableEvent, decode
+from shared.envelope import RecordedEvent
+from shared.event_store.port import EventStore
+from shared.events.child import ChildEvent, SafetyViolationReported
+from shared.keyring.cipher import SealBroken
+from shared.keyring.keyring import Keyring
+from shared.keyring.search_index import SearchIndex
+from shared.read_models.documents import AlertDocument, ChildDocument
+from shared.read_models.models import Model
+from shared.read_models.notices import ChangeNotice
+
+log = structlog.get_logger(__name__)
+
+Decoded = tuple[RecordedEvent, ChildEvent]
+
+ATTEMPTS = 10
+UNFOLDABLE = (UndecodableEvent, SealBroken, ValueError, KeyError, TypeError)
+UNWRITABLE = (BSONError, OperationFailure)
+"""What a single child's documents may cause, e.g. one that grew past MongoDB's size limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """What a batch came to: notices and alerts to publish, records to park, events applied."""
+
+    notices: tuple[ChangeNotice, ...] = ()
+    alerts: tuple[AlertDocument, ...] = ()
+    parked: tuple[Parked, ...] = ()
+    applied: int = 0
+
+    def __add__(self, other: "Projected") -> "Projected":
+        return Projected(
+            self.notices + other.notices,
+            self.alerts + other.alerts,
+            self.parked + other.parked,
+            self.applied + other.applied,
+        )
+
+
+class Projector:
+    def __init__(
+        self,
+        read_models: ReadModelStore,
+        store: EventStore,
+        keyring: Keyring,
+        index: SearchIndex,
+        dead_letters: DeadLetters,
+    ) -> None:
+        self._read_models = read_models
+        self._store = store
+        self._keyring = keyring
+        self._index = index
+        self._dead_letters = dead_letters
+
+    async def project(self, batch: Sequence[Delivered]) -> Projected:
+        """Apply `batch`. What raises is the store's state, not the batch's: try again later."""
+        by_child: dict[str, list[Delivered]] = defaultdict(list)
+        for delivered in batch:
+            by_child[delivered.child_id].append(delivered)
+        behind = await self._dead_letters.parked_children(by_child)
+        late = [
+            park(delivered, BehindParked("an earlier record of this child is parked"))
+            for child_id in behind
+            for delivered in by_child.pop(child_id)
+        ]
+        projected = await self._project_isolating(by_child)
+        projected = replace(projected, parked=(*late, *projected.parked))
+        await self._dead_letters.keep(projected.parked)
+        return projected
+
+    async def _project_isolating(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
+        """Project together; when documents cannot be written, find the child by halving."""
+        try:
+            return await self._project_children(by_child)
+        except UNWRITABLE as error:
+            if len(by_child) == 1:
+                (records,) = by_child.values()
+                return Projected(parked=tuple(park(record, error) for record in records))
+        children = list(by_child)
+        first, second = children[: len(children) // 2], children[len(children) // 2 :]
+        return await self._project_isolating(
+            {c: by_child[c] for c in first}
+        ) + await self._project_isolating({c: by_child[c] for c in second})
+
+    async def _project_children(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._attempt(by_child)
+            except StaleBatch as reason:
+                log.info("batch_stale", reason=str(reason))
+        raise StaleBatch(f"{ATTEMPTS} attempts met other workers' writes")
+
+    async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
+        gates = await self._read_models.children(by_child)
+        sequences = [
+            await sequence(child_id, records, _version(gates.get(child_id)), self._store)
+            for child_id, records in by_child.items()
+        ]
+        events = await self._decode(sequences)
+        places = {place for _, event in events.values() for place in places_of(event)}
+        documents = _by_child(await self._read_models.documents(places))
+        folded = [
+            _fold(one, gates.get(one.child_id), documents.get(one.child_id, {}), events)
+            for one in sequences
+        ]
+        changed = [one for one in folded if one.view.child is not one.before]
+        if changed:
+            await self._read_models.write(changed)
+        return await self._outcome(sequences, folded)
+
+    async def _decode(self, sequences: Sequence[ChildSequence]) -> Mapping[str, Decoded]:
+        """Every fresh event by its id, opened with its child's key; what does not is parked."""
+        ciphers = await self._keyring.ciphers([one.child_id for one in sequences if one.fresh])
+        decoded: dict[str, Decoded] = {}
+        for one in sequences:
+            cipher = ciphers.get(one.child_id)
+            for recorded in one.fresh:
+                try:
+                    event = decode(recorded, cipher, self._index)
+                except UNFOLDABLE as error:
+                    one.park_from(recorded.version, error)
+                    break
+                decoded[recorded.event_id] = (recorded, event)
+        return decoded
+
+    async def _outcome(
+        self, sequences: Sequence[ChildSequence], folded: Sequence[FoldedChild]
+    ) -> Projected:
+        """Notices also for what the gate skipped: a crash before publishing loses none."""
+        skipped = [event.event_id for one in sequences for event in one.skipped if _alerts(event)]
+        again = await self._read_models.alerts_of_events(skipped) if skipped else []
+        notices = [
+            ChangeNotice(child["_id"], child["parent_id"], child["version"])
+            for child in (one.view.child for one in folded)
+            if child is not None
+        ]
+        raised = [alert for one in folded for alert in one.view.alerts]
+        parked = [parked for one in sequences for parked in one.parked]
+        applied = sum(len(one.fresh) for one in sequences)
+        return Projected(tuple(notices), (*again, *raised), tuple(parked), applied)
+
+
+def _fold(
+    one: ChildSequence,
+    before: ChildDocument | None,
+    documents: Mapping[Place, Any],
+    events: Mapping[str, Decoded],
+) -> FoldedChild:
+    """Fold one child's fresh events; at the first that cannot follow, park it and the rest."""
+    view = ChildView(child=before, documents=documents)
+    for recorded in one.fresh:
+        try:
+            event = events[recorded.event_id][1]
+            view = apply(view, event, recorded.version, recorded.event_id)
+        except UNFOLDABLE as error:
+            one.park_from(recorded.version, error)
+            break
+    return FoldedChild(before, view, one.shard)
+
+
+def _by_child(documents: Mapping[Place, Any]) -> dict[str, dict[Place, Any]]:
+    grouped: dict[str, dict[Place, Any]] = defaultdict(dict)
+    for place, document in documents.items():
+        child_id = document["_id"] if place[0] is Model.SAFETY else document["child_id"]
+        grouped[child_id][place] = document
+    return grouped
+
+
+def _version(gate: ChildDocument | None) -> int:
+    return 0 if gate is None else gate["version"]
+
+
+def _alerts(event: RecordedEvent) -> bool:
+    return event.type == SafetyViolationReported.__name__

@@ -1,0 +1,176 @@
+"""The projector's transport: aiokafka batches inside the Faust worker.
+
+A Faust agent costs several times as much an event and acknowledges what its handler refused; see
+docs/decisions/003-projector-as-a-faust-service.md. Offsets are committed only after a batch is in
+the read models and its notices are acknowledged.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from mode import Service
+from pymongo.errors import PyMongoError
+
+from projection_worker.delivery import Delivered, RawRecord, deliver
+from projection_worker.lag import Stalled, WorkerLag
+from projection_worker.metrics import WorkerMetrics
+from projection_worker.notifier import Notifier
+from projection_worker.projector import Projector
+from projection_worker.read_model_store import StaleBatch
+from shared.event_store.port import StoreUnavailable
+from shared.settings import WorkerSettings
+from shared.topics import CHILD_EVENTS
+
+log = structlog.get_logger(__name__)
+
+PASSING = (PyMongoError, KafkaError, StoreUnavailable, StaleBatch, OSError)
+POLL_MS = 200
+MEASURE_SECONDS = 1.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
+
+
+class ProjectorService(Service):
+    """Consumes `teddy.child.events.v1` as a member of the projector's consumer group."""
+
+    def __init__(
+        self,
+        projector: Projector,
+        notifier: Notifier,
+        settings: WorkerSettings,
+        lag: WorkerLag,
+        metrics: WorkerMetrics,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._projector = projector
+        self._notifier = notifier
+        self._settings = settings
+        self._lag = lag
+        self._metrics = metrics
+        self._batch_under_way = asyncio.Lock()
+        self._measured_at = 0.0
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        session_ms = int(settings.worker_session_timeout_seconds * 1_000)
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_bootstrap,
+            group_id=settings.worker_group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=session_ms // 3,
+            max_poll_records=settings.worker_batch,
+        )
+
+    async def on_start(self) -> None:
+        await self._notifier.start()
+        self._consumer.subscribe(
+            [CHILD_EVENTS.name], listener=_FinishBatchFirst(self._batch_under_way)
+        )
+        await self._consumer.start()
+
+    async def on_stop(self) -> None:
+        async with self._batch_under_way:
+            await self._consumer.stop()
+        await self._notifier.stop()
+
+    async def check_kafka(self) -> None:
+        """Raises unless the broker answered lately; for the readiness report."""
+        if time.monotonic() - self._measured_at > 5 * MEASURE_SECONDS:
+            raise ConnectionError("the broker has not answered lately")
+
+    @Service.task
+    async def _project(self) -> None:
+        while not self.should_stop:
+            batch = await self._consumer.getmany(
+                timeout_ms=POLL_MS, max_records=self._settings.worker_batch
+            )
+            if batch:
+                async with self._batch_under_way:
+                    await self._carry_out(batch)
+
+    @Service.task
+    async def _measure(self) -> None:
+        while not self.should_stop:
+            with contextlib.suppress(KafkaError, IllegalStateError):
+                await self._measure_once()
+            await self.sleep(MEASURE_SECONDS)
+
+    async def _measure_once(self) -> None:
+        partitions = list(self._consumer.assignment())
+        if not partitions:
+            await self._consumer.topics()
+        ends = await self._consumer.end_offsets(partitions) if partitions else {}
+        positions = {p: await self._consumer.position(p) for p in partitions}
+        self._measured_at = time.monotonic()
+        try:
+            self._lag.measure(ends, positions, self._measured_at)
+        except Stalled as stalled:
+            log.critical("worker_stalled", reason=str(stalled))
+            if not self.failure.done():
+                self.failure.set_exception(stalled)
+        self._metrics.lag(self._lag)
+
+    async def _carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Project, tell, commit; again and again until it worked or the service is to stop."""
+        pause = FIRST_PAUSE_SECONDS
+        deliveries = [deliver(_raw(record)) for records in batch.values() for record in records]
+        while not self.should_stop:
+            try:
+                await self._project_and_tell(deliveries)
+                break
+            except PASSING as error:
+                log.warning("batch_waits", error=type(error).__name__, detail=str(error))
+                await self.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        else:
+            return
+        await self._commit(batch)
+
+    async def _project_and_tell(self, deliveries: Sequence[Delivered]) -> None:
+        started = time.perf_counter()
+        projected = await self._projector.project(deliveries)
+        await self._notifier.publish(projected)
+        self._metrics.batch(projected, time.perf_counter() - started)
+        for parked in projected.parked:
+            log.error("record_parked", record=parked.raw.identity, child_id=parked.child_id)
+
+    async def _commit(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        offsets = {partition: records[-1].offset + 1 for partition, records in batch.items()}
+        self._lag.saw(max(records[-1].timestamp for records in batch.values()))
+        try:
+            await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError):
+            # The partitions went to another worker: it reads the batch again, and skips it.
+            log.info("offsets_not_ours_any_more")
+
+
+class _FinishBatchFirst(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
+    """Lets the batch under way finish and commit before its partitions are given away."""
+
+    def __init__(self, batch_under_way: asyncio.Lock) -> None:
+        self._batch_under_way = batch_under_way
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        async with self._batch_under_way:
+            log.info("partitions_revoked", partitions=sorted(p.partition for p in revoked))
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        log.info("partitions_assigned", partitions=sorted(p.partition for p in assigned))
+
+
+def _raw(record: Any) -> RawRecord:
+    return RawRecord(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        tuple(record.headers),
+    )

@@ -1,0 +1,147 @@
+"""The read models as the projector loads and writes them: one batch, one transaction."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection as AnyCollection
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError, OperationFailure
+
+from projection_worker.projections.registry import ChildView, Place
+from projection_worker.projections.system import change
+from shared.mongo import Collection, Database, Document, Mongo
+from shared.read_models.documents import AlertDocument, ChildDocument
+from shared.read_models.generations import Generation
+from shared.read_models.models import Model
+
+DUPLICATE_KEY = 11000
+WRITE_CONFLICT = 112
+TRANSIENT = "TransientTransactionError"
+OF_A_CHILD = (Model.CONVERSATIONS, Model.ACTIVITY, Model.ALERTS)
+
+Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne | DeleteMany
+
+
+class StaleBatch(Exception):
+    """Another worker wrote one of the batch's children first; nothing of the batch was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedChild:
+    """A child before and after a batch, and the counter shard that the difference goes to."""
+
+    before: ChildDocument | None
+    view: ChildView
+    shard: str
+
+
+@dataclass(slots=True)
+class _Writes:
+    by_model: dict[Model, list[Write]] = field(default_factory=lambda: defaultdict(list))
+    replaced_children: int = 0
+
+
+class ReadModelStore:
+    """One generation of read models."""
+
+    def __init__(self, mongo: Mongo, database: Database, generation: Generation) -> None:
+        self._mongo = mongo
+        self._collections: Mapping[Model, Collection] = generation.collections(database)
+
+    async def children(self, child_ids: AnyCollection[str]) -> dict[str, ChildDocument]:
+        found = await self._find(Model.CHILDREN, {"_id": {"$in": list(child_ids)}})
+        return {document["_id"]: cast(ChildDocument, document) for document in found}
+
+    async def documents(self, places: Iterable[Place]) -> dict[Place, Any]:
+        """The documents that exist at `places`: one round trip a model, all at the same time."""
+        wanted: dict[Model, list[str]] = defaultdict(list)
+        for model, key in places:
+            wanted[model].append(key)
+        found = await asyncio.gather(
+            *(self._find(model, {"_id": {"$in": keys}}) for model, keys in wanted.items())
+        )
+        return {
+            (model, document["_id"]): document
+            for model, documents in zip(wanted, found, strict=True)
+            for document in documents
+        }
+
+    async def alerts_of_events(self, event_ids: AnyCollection[str]) -> list[AlertDocument]:
+        found = await self._find(Model.ALERTS, {"event_id": {"$in": list(event_ids)}})
+        return [cast(AlertDocument, document) for document in found]
+
+    async def mark_delivered(self, alert_id: str, channel: str, at: Any) -> None:
+        """Note when an alert went out by `channel`; the first time counts."""
+        await self._collections[Model.ALERTS].update_one(
+            {"_id": alert_id, f"delivered.{channel}": {"$exists": False}},
+            {"$set": {f"delivered.{channel}": at}},
+        )
+
+    async def write(self, folded: Sequence[FoldedChild]) -> None:
+        """All of it or nothing. Raises StaleBatch when a gate moved meanwhile."""
+        writes = _writes(folded)
+        try:
+            async with self._mongo.transaction() as session:
+                for model, operations in writes.by_model.items():
+                    result = await self._collections[model].bulk_write(
+                        operations, ordered=False, session=session
+                    )
+                    if model is Model.CHILDREN:
+                        _require_all_replaced(result.matched_count, writes.replaced_children)
+        except BulkWriteError as error:
+            if any(e["code"] == DUPLICATE_KEY for e in error.details["writeErrors"]):
+                raise StaleBatch("a child was created meanwhile") from error
+            raise
+        except OperationFailure as error:
+            if error.has_error_label(TRANSIENT) or error.code == WRITE_CONFLICT:
+                raise StaleBatch("another worker wrote at the same time") from error
+            raise
+
+    async def _find(self, model: Model, wanted: Document) -> list[Document]:
+        return await self._collections[model].find(wanted).to_list(None)
+
+
+def _require_all_replaced(matched: int, expected: int) -> None:
+    if matched != expected:
+        raise StaleBatch("a child moved on meanwhile")
+
+
+def _writes(folded: Sequence[FoldedChild]) -> _Writes:
+    writes = _Writes()
+    counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for one in folded:
+        _add_child(writes, one)
+        assert one.view.child is not None
+        for name, count in change(one.before, one.view.child).items():
+            counters[one.shard][name] += count
+    for shard, counts in counters.items():
+        moved = {f"counters.{name}": count for name, count in counts.items() if count}
+        if moved:
+            writes.by_model[Model.SYSTEM].append(
+                UpdateOne({"_id": shard}, {"$inc": moved}, upsert=True)
+            )
+    return writes
+
+
+def _add_child(writes: _Writes, one: FoldedChild) -> None:
+    child = cast(Document, one.view.child)
+    if one.before is None:
+        writes.by_model[Model.CHILDREN].append(InsertOne(child))
+    else:
+        at_version = {"_id": child["_id"], "version": one.before["version"]}
+        writes.by_model[Model.CHILDREN].append(ReplaceOne(at_version, child))
+        writes.replaced_children += 1
+    if one.view.erased:
+        for model in OF_A_CHILD:
+            writes.by_model[model].append(DeleteMany({"child_id": child["_id"]}))
+        writes.by_model[Model.SAFETY].append(DeleteOne({"_id": child["_id"]}))
+    for model, key in one.view.changed:
+        document = one.view.documents[model, key]
+        writes.by_model[model].append(ReplaceOne({"_id": key}, document, upsert=True))
+    for alert in one.view.alerts:
+        writes.by_model[Model.ALERTS].append(
+            UpdateOne({"_id": alert["_id"]}, {"$setOnInsert": alert}, upsert=True)
+        )

@@ -1,0 +1,1 @@
+"""Read models from the beginning: compare them with what the events say."""

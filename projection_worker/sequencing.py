@@ -1,0 +1,78 @@
+"""The gate: what of a batch is to be applied to one child, in order, and what is not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from projection_worker.dead_letter import BehindParked, Parked, park
+from projection_worker.delivery import Delivered
+from shared.envelope import RecordedEvent
+from shared.event_store.port import EventStore
+
+
+class HoleInStream(Exception):
+    """Events are missing before this one, and the event store does not have them either."""
+
+
+@dataclass(slots=True)
+class ChildSequence:
+    """One child's part of a batch.
+
+    `fresh`: versions gate+1, gate+2, ... without a hole. `skipped`: at or below the gate.
+    `sources`: the records that brought the fresh versions; refilled ones have none.
+    """
+
+    child_id: str
+    shard: str
+    fresh: list[RecordedEvent] = field(default_factory=list)
+    skipped: list[RecordedEvent] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+    sources: dict[int, Delivered] = field(default_factory=dict)
+
+    def park_from(self, version: int, error: Exception) -> None:
+        """Give up on `version` and everything behind it."""
+        self.fresh = [event for event in self.fresh if event.version < version]
+        given_up = [self.sources[v] for v in sorted(self.sources) if v >= version]
+        behind = BehindParked("an earlier record of this child is parked")
+        self.parked[:0] = [
+            park(delivered, error if number == 0 else behind)
+            for number, delivered in enumerate(given_up)
+        ]
+
+
+async def sequence(
+    child_id: str, records: Sequence[Delivered], gate: int, store: EventStore
+) -> ChildSequence:
+    """Sort `records` of one child by what the gate says; refill holes from `store`."""
+    found = ChildSequence(child_id, records[0].shard)
+    fresh: dict[int, RecordedEvent] = {}
+    for delivered in records:
+        event = delivered.event
+        if event is None or found.parked:
+            behind = BehindParked("an earlier record of this child is parked")
+            found.parked.append(park(delivered, delivered.problem or behind))
+        elif event.version <= gate:
+            found.skipped.append(event)
+        else:
+            fresh[event.version] = event
+            found.sources[event.version] = delivered
+    if fresh and max(fresh) - gate != len(fresh):
+        fresh = await _refilled(fresh, child_id, gate, store)
+    found.fresh = [fresh[version] for version in sorted(fresh)]
+    for version, event in enumerate(found.fresh, gate + 1):
+        if event.version != version:
+            found.park_from(event.version, HoleInStream(f"version {version} is nowhere"))
+            break
+    return found
+
+
+async def _refilled(
+    fresh: dict[int, RecordedEvent], child_id: str, gate: int, store: EventStore
+) -> dict[int, RecordedEvent]:
+    last = max(fresh)
+    stored = {
+        event.version: event
+        for commit in await store.load(child_id, gate)
+        for event in commit.recorded_events()
+        if gate < event.version <= last
+    }
+    return {**stored, **fresh}

@@ -1,0 +1,1 @@
+"""The query API: answers from the read models, never writes."""

@@ -1,0 +1,1 @@
+"""HTTP: requests to queries, answers to responses, live updates."""

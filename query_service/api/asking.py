@@ -1,0 +1,71 @@
+"""From a request to a query to a response: consistency tokens, validators, the cache's verdict."""
+
+import re
+from dataclasses import dataclass
+
+from fastapi import Request
+from starlette.responses import Response
+
+from query_service.cache.gates import Gates
+from query_service.queries.errors import RequestRefused
+from query_service.query_bus import Query, QueryBus, QueryResult
+from query_service.scope import Scope
+from shared.auth.principal import Principal
+from shared.signing import ConsistencyTokens, SignatureRefused
+
+TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name
+DEFAULT_WAIT_SECONDS = 2.0
+
+_WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,6}(?:\.\d{1,3})?)')
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    bus: QueryBus
+    gates: Gates
+    tokens: ConsistencyTokens
+    max_wait_seconds: float
+
+    async def answer(self, request: Request, principal: Principal, query: Query) -> Response:
+        """The query's answer, or 304 when the caller has it. Raises what the bus raises, and
+        ReadModelLate."""
+        read_after = await self._read_after(request)
+        result = await self.bus.ask(query, Scope.of(principal), read_after)
+        return _response(request, result)
+
+    async def _read_after(self, request: Request) -> float | None:
+        """The moment from which reads see the caller's own writes; None without a token."""
+        text = request.headers.get(TOKEN_HEADER)
+        if text is None:
+            return None
+        try:
+            token = self.tokens.read(text)
+        except SignatureRefused:
+            reason = "not a token of this system; send it unchanged or leave it out"
+            raise RequestRefused(TOKEN_HEADER, reason) from None
+        return await self.gates.wait(token, self._wait_seconds(request))
+
+    def _wait_seconds(self, request: Request) -> float:
+        preferred = _WAIT.search(",".join(request.headers.getlist("Prefer")))
+        seconds = float(preferred.group(1)) if preferred else DEFAULT_WAIT_SECONDS
+        return min(seconds, self.max_wait_seconds)
+
+
+def _response(request: Request, result: QueryResult) -> Response:
+    rendered = result.rendered
+    headers = {
+        "ETag": rendered.etag,
+        "X-Cache": "hit" if result.cached else "miss",
+        # for the caller's own use, and only after asking here whether it still holds
+        "Cache-Control": "private, no-cache",
+    }
+    if _has(request.headers.get("If-None-Match"), rendered.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(rendered.body, headers=headers, media_type="application/json")
+
+
+def _has(if_none_match: str | None, etag: str) -> bool:
+    if if_none_match is None:
+        return False
+    offered = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
+    return any(tag in ("*", etag) for tag in offered)

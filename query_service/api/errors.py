@@ -1,0 +1,43 @@
+"""The one table from this service's errors to problem documents."""
+
+from query_service.cache.gates import ReadModelLate
+from query_service.queries.errors import ChildNotFound, ParentNotFound, RequestRefused
+from query_service.scope import Forbidden
+from shared.event_store.port import StoreUnavailable
+from shared.http.problems import FieldProblem, Problem, ProblemTable
+
+SOON = {"Retry-After": "1"}
+
+
+def _request_refused(error: RequestRefused) -> Problem:
+    errors = [FieldProblem(error.field, error.message, error.limit)]
+    detail = f"{error.field}: {error.message}."
+    return Problem(422, "invalid-request", "Invalid request", detail, errors)
+
+
+PROBLEMS: ProblemTable = {
+    ChildNotFound: lambda _: Problem(
+        404, "child-not-found", "No such child", "There is no such child for this caller."
+    ),
+    ParentNotFound: lambda _: Problem(
+        404, "parent-not-found", "No such parent", "There is no such parent for this caller."
+    ),
+    Forbidden: lambda _: Problem(
+        403, "forbidden", "Not allowed", "The caller's role may not ask this."
+    ),
+    RequestRefused: _request_refused,
+    ReadModelLate: lambda _: Problem(
+        503,
+        "read-model-late",
+        "Not visible yet",
+        "The write of the consistency token is safe but not visible yet; ask again.",
+        headers=SOON,
+    ),
+    StoreUnavailable: lambda _: Problem(
+        503,
+        "store-unavailable",
+        "Store unavailable",
+        "The read models cannot be read at the moment; ask again.",
+        headers=SOON,
+    ),
+}

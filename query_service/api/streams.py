@@ -1,0 +1,118 @@
+"""Live updates to open dashboards, as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
+
+from shared.read_models.notices import AlertNotice, ChangeNotice
+
+MOST_WAITING = 100
+"""Events a reader may fall behind; then its stream ends and it comes back to a fresh start."""
+
+HEARTBEAT_SECONDS = 15.0
+"""Below the idle timeout of usual proxies."""
+
+STREAM_SECONDS = 3_600.0
+"""A stream's life. Its reader then connects again, and shows a token that is still good."""
+
+OPENING = b"retry: 1000\n\n"
+HEARTBEAT = b": heartbeat\n\n"
+
+
+class Stream:
+    """One reader: what it has still to be sent."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_WAITING)
+
+    def send(self, event: bytes) -> None:
+        """Never waits: a reader that is too slow is disconnected."""
+        try:
+            self._waiting.put_nowait(event)
+        except asyncio.QueueFull:
+            self.end()
+
+    def end(self) -> None:
+        """What waits is dropped: the reader will ask for the present state anyway."""
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        self._waiting.put_nowait(None)
+
+    async def next_event(self, seconds: float) -> bytes | None:
+        """The next event, None at the end; raises TimeoutError."""
+        return await asyncio.wait_for(self._waiting.get(), seconds)
+
+
+class Streams:
+    """Hands every notice to the open streams of its parent, and of no one else."""
+
+    def __init__(
+        self, heartbeat_seconds: float = HEARTBEAT_SECONDS, life_seconds: float = STREAM_SECONDS
+    ) -> None:
+        self._heartbeat_seconds = heartbeat_seconds
+        self._life_seconds = life_seconds
+        self._by_parent: dict[str, set[Stream]] = {}
+        self._closed = False
+
+    async def follow(self, parent_id: str) -> AsyncIterator[bytes]:
+        """The events of the parent's children as they happen, heartbeats in between."""
+        stream = Stream()
+        self._by_parent.setdefault(parent_id, set()).add(stream)
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._life_seconds
+        try:
+            yield OPENING
+            while not self._closed and (left := ends_at - loop.time()) > 0:
+                try:
+                    event = await stream.next_event(min(left, self._heartbeat_seconds))
+                except TimeoutError:
+                    event = HEARTBEAT
+                if event is None:
+                    return
+                yield event
+        finally:
+            self._forget(parent_id, stream)
+
+    def received(self, notice: ChangeNotice | AlertNotice) -> None:
+        streams = self._by_parent.get(notice.parent_id)
+        if not streams:
+            return
+        event = _event(notice)
+        for stream in streams:
+            stream.send(event)
+
+    def connection_changed(self, connected: bool) -> None:
+        """Once notices arrive again, readers come back: they may have missed some."""
+        if connected:
+            self._end_all()
+
+    def close(self) -> None:
+        """End every stream, for good: the process stops."""
+        self._closed = True
+        self._end_all()
+
+    @property
+    def open_streams(self) -> int:
+        return sum(len(streams) for streams in self._by_parent.values())
+
+    def _end_all(self) -> None:
+        for streams in self._by_parent.values():
+            for stream in streams:
+                stream.end()
+
+    def _forget(self, parent_id: str, stream: Stream) -> None:
+        streams = self._by_parent[parent_id]
+        streams.discard(stream)
+        if not streams:
+            del self._by_parent[parent_id]
+
+
+def _event(notice: ChangeNotice | AlertNotice) -> bytes:
+    if isinstance(notice, AlertNotice):
+        return b"event: alert\nid: %b\ndata: %b\n\n" % (
+            notice.alert_id.encode(),
+            notice.to_json(),
+        )
+    content = {"child_id": notice.child_id, "version": notice.version}
+    return b"event: change\ndata: %b\n\n" % orjson.dumps(content)

@@ -1,0 +1,60 @@
+"""/v1/system: numbers of the whole system; /v1/queries and /v1/cache: this process itself."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from query_service.api.asking import Asking
+from query_service.cache.query_cache import CacheStatistics, QueryCache
+from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
+from query_service.query_bus import HandlerDescription
+from query_service.scope import Forbidden
+from shared.auth.principal import Principal, Role
+from shared.http.callers import Caller
+from shared.http.problems import problem_responses
+
+
+class RegisteredQueries(BaseModel):
+    queries: list[HandlerDescription]
+
+
+class CacheCleared(BaseModel):
+    removed: int = Field(description="Answers that were dropped.")
+
+
+def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["system"])
+    problems = problem_responses(401, 403)
+
+    def admin(principal: Annotated[Principal, Depends(caller)]) -> None:
+        if principal.role is not Role.ADMIN:
+            raise Forbidden
+
+    @router.get(
+        "/system/analytics",
+        response_model=SystemAnalytics,
+        responses=problem_responses(401, 403, 422, 503),
+    )
+    async def get_system_analytics(
+        request: Request, principal: Annotated[Principal, Depends(caller)]
+    ) -> Response:
+        return await asking.answer(request, principal, GetSystemAnalytics())
+
+    @router.get("/queries", responses=problems, dependencies=[Depends(admin)])
+    async def get_queries() -> RegisteredQueries:
+        """The queries that the bus answers, and who may ask them."""
+        return RegisteredQueries(queries=asking.bus.handlers)
+
+    @router.get("/cache", responses=problems, dependencies=[Depends(admin)])
+    async def get_cache_statistics() -> CacheStatistics:
+        """Of the process that answers; each has its own cache."""
+        return cache.statistics()
+
+    @router.delete("/cache", responses=problems, dependencies=[Depends(admin)])
+    async def clear_cache() -> CacheCleared:
+        """Drop every cached answer of the process that answers."""
+        return CacheCleared(removed=cache.clear())
+
+    return router

@@ -1,0 +1,1 @@
+"""Where answers are kept, and how they are dropped in time."""

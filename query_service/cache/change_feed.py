@@ -1,0 +1,181 @@
+"""Change notices and alerts from Kafka: every query process reads all of them, from now on.
+
+There is no consumer group and nothing is committed. A process that was away does not catch up: it
+begins at the end again and its listeners forget what they know.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
+from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES
+
+FETCH_MS = 2
+PAUSE_SECONDS = 0.03
+"""Between two fetches that found nothing. The embedded broker answers them at once, and aiokafka
+would ask again thousands of times a second."""
+
+PROBE_SECONDS = 2.0
+"""Between two questions to the broker: aiokafka itself is silent about a broker that is gone."""
+
+ANSWER_SECONDS = 3.0
+METADATA_MS = 60_000
+FIRST_BACKOFF_SECONDS = 0.5
+LAST_BACKOFF_SECONDS = 10.0
+
+NOTICES: Mapping[str, type[ChangeNotice] | type[AlertNotice]] = {
+    READ_MODEL_CHANGES.name: ChangeNotice,
+    CHILD_ALERTS.name: AlertNotice,
+}
+
+log = structlog.get_logger(__name__)
+
+
+class FeedBroken(Exception):
+    """Notices may have been missed."""
+
+
+class FeedListener(Protocol):
+    def connection_changed(self, connected: bool) -> None:
+        """True: from now on every notice arrives, those before may have been missed. False: none
+        arrives."""
+
+    def received(self, notice: ChangeNotice | AlertNotice) -> None: ...
+
+
+class ChangeFeed:
+    """Tells `listeners` of every notice that is published while it is `connected`."""
+
+    def __init__(self, bootstrap: str, listeners: Sequence[FeedListener]) -> None:
+        self._bootstrap = bootstrap
+        self._listeners = listeners
+        self._backoff = FIRST_BACKOFF_SECONDS
+        self.connected = False
+
+    async def run(self) -> None:
+        """Follow the topics until cancelled; whatever breaks is begun anew after a pause."""
+        while True:
+            try:
+                await self._follow()
+            except Exception as error:  # noqa: BLE001 - the feed begins anew, nothing is kept till then
+                log.warning("change_feed_down", error=type(error).__name__, reason=str(error))
+            finally:
+                self._set_connected(False)
+            await asyncio.sleep(self._backoff)
+            self._backoff = min(self._backoff * 2, LAST_BACKOFF_SECONDS)
+
+    async def check(self) -> None:
+        """Raises FeedBroken while notices do not arrive."""
+        if not self.connected:
+            raise FeedBroken("not connected")
+
+    async def _follow(self) -> None:
+        async with _consumer(self._bootstrap) as consumer:
+            partitions = _all_partitions(consumer)
+            consumer.assign(partitions)
+            ends = await _ends(consumer, partitions)
+            for partition, end in ends.items():
+                consumer.seek(partition, end)
+            self._set_connected(True)
+            self._backoff = FIRST_BACKOFF_SECONDS
+            probe_at = time.monotonic() + PROBE_SECONDS
+            while True:
+                records = await _fetch(consumer, partitions)
+                self._tell(records)
+                if time.monotonic() >= probe_at:
+                    ends = await _probe(consumer, ends)
+                    probe_at = time.monotonic() + PROBE_SECONDS
+                if not records:
+                    await asyncio.sleep(PAUSE_SECONDS)
+
+    def _tell(self, batches: Mapping[TopicPartition, Iterable[Any]]) -> None:
+        for partition, records in batches.items():
+            notice_type = NOTICES[partition.topic]
+            for record in records:
+                try:
+                    notice = notice_type.from_json(record.value or b"")
+                except MalformedNotice as error:
+                    raise FeedBroken(f"{partition.topic}: {error}") from error
+                for listener in self._listeners:
+                    listener.received(notice)
+
+    def _set_connected(self, connected: bool) -> None:
+        if connected == self.connected:
+            return
+        self.connected = connected
+        log.info("change_feed_connection", connected=connected)
+        for listener in self._listeners:
+            listener.connection_changed(connected)
+
+
+@asynccontextmanager
+async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        # an offset that is gone means lost notices: to be told, not to be skipped over
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        metadata_max_age_ms=METADATA_MS,
+        request_timeout_ms=int(ANSWER_SECONDS * 1000),
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _fetch(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+) -> Mapping[TopicPartition, Sequence[Any]]:
+    """What has arrived; outside of this call aiokafka asks for nothing."""
+    consumer.resume(*partitions)
+    try:
+        records: Mapping[TopicPartition, Sequence[Any]] = await consumer.getmany(
+            timeout_ms=FETCH_MS
+        )
+    finally:
+        consumer.pause(*partitions)
+    return records
+
+
+def _all_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    partitions = []
+    for topic in NOTICES:
+        numbers = consumer.partitions_for_topic(topic)
+        if not numbers:
+            raise FeedBroken(f"topic {topic} does not exist; create it with `teddy topics apply`")
+        partitions += [TopicPartition(topic, number) for number in numbers]
+    return partitions
+
+
+async def _ends(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    async with asyncio.timeout(ANSWER_SECONDS):
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    return ends
+
+
+async def _probe(
+    consumer: AIOKafkaConsumer, earlier: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """The topics' ends; raises FeedBroken when the broker lost records, the consumer stands still
+    behind the `earlier` ends, or there are partitions nobody reads."""
+    ends = await _ends(consumer, list(earlier))
+    for partition, end in ends.items():
+        position = await consumer.position(partition)
+        if end < position:
+            raise FeedBroken(f"{partition.topic} lost records")
+        if position < earlier[partition]:
+            raise FeedBroken(f"{partition.topic} is read too slowly")
+    if set(_all_partitions(consumer)) != set(ends):
+        raise FeedBroken("the partitions changed")
+    return ends

@@ -1,0 +1,31 @@
+"""What a change notice does to this process: answers are dropped, who waits is woken."""
+
+from typing import Any
+
+from query_service.cache.gates import Gates
+from query_service.cache.query_cache import QueryCache, child_tag, parent_tag
+from shared.keyring.keyring import Keyring
+from shared.read_models.notices import AlertNotice, ChangeNotice
+
+
+class Invalidation:
+    """Listens to the change feed. While the feed is down nothing is kept: no notice would come."""
+
+    def __init__(self, cache: QueryCache[Any], gates: Gates, keyring: Keyring) -> None:
+        self._cache = cache
+        self._gates = gates
+        self._keyring = keyring
+
+    def connection_changed(self, connected: bool) -> None:
+        if connected:
+            self._cache.resume()
+        else:
+            self._cache.suspend()
+
+    def received(self, notice: ChangeNotice | AlertNotice) -> None:
+        if isinstance(notice, AlertNotice):
+            return  # comes with the change notice of its event; alerts are not cached
+        # the change may be an erasure, and another process destroyed the key
+        self._keyring.forget(notice.child_id)
+        self._gates.reached(notice.child_id, notice.version)
+        self._cache.invalidate((child_tag(notice.child_id), parent_tag(notice.parent_id)))

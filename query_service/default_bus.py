@@ -1,0 +1,79 @@
+"""The bus as the query API runs it: every query with its handler."""
+
+from dataclasses import dataclass
+
+from query_service.cache.query_cache import QueryCache
+from query_service.metrics import QueryMetrics
+from query_service.queries.cursors import Cursors
+from query_service.queries.get_alerts import GetAlerts, GetAlertsHandler
+from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
+from query_service.queries.get_child_profile import GetChildProfile, GetChildProfileHandler
+from query_service.queries.get_child_safety_report import (
+    GetChildSafetyReport,
+    GetChildSafetyReportHandler,
+)
+from query_service.queries.get_children_by_parent import (
+    GetChildrenByParent,
+    GetChildrenByParentHandler,
+)
+from query_service.queries.get_system_analytics import GetSystemAnalytics, GetSystemAnalyticsHandler
+from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
+from query_service.queries.visible_children import VisibleChildren
+from query_service.query_bus import QueryBus, Rendered
+from query_service.read_store.port import ReadModelDatabase
+from shared.clock import Clock
+from shared.keyring.key_file import KeyFile
+from shared.keyring.keyring import Keyring
+from shared.keyring.search_index import SearchIndex
+from shared.settings import QuerySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the queries need from outside."""
+
+    store: ReadModelDatabase
+    keyring: Keyring
+    keys: KeyFile
+    clock: Clock
+
+
+def default_bus(
+    settings: QuerySettings, ports: Ports, cache: QueryCache[Rendered], metrics: QueryMetrics
+) -> QueryBus:
+    store, signature_key = ports.store, ports.keys.signature_key
+    children = VisibleChildren(store, ports.keyring)
+    bus = QueryBus(cache, metrics)
+    bus.register(
+        GetChildProfile, GetChildProfileHandler(children, settings.ttl_child_profile_seconds)
+    )
+    bus.register(
+        GetChildrenByParent,
+        GetChildrenByParentHandler(store, children, settings.ttl_children_by_parent_seconds),
+    )
+    bus.register(
+        GetChildSafetyReport,
+        GetChildSafetyReportHandler(store, children, settings.ttl_safety_report_seconds),
+    )
+    bus.register(
+        GetChildAnalytics,
+        GetChildAnalyticsHandler(
+            store, children, ports.clock, settings.ttl_child_analytics_seconds
+        ),
+    )
+    bus.register(
+        SearchChildren,
+        SearchChildrenHandler(
+            store,
+            children,
+            SearchIndex(ports.keys.index_key),
+            Cursors(signature_key, "children"),
+            settings.ttl_search_seconds,
+        ),
+    )
+    bus.register(
+        GetSystemAnalytics,
+        GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds),
+    )
+    bus.register(GetAlerts, GetAlertsHandler(store, Cursors(signature_key, "alerts")))
+    return bus

@@ -1,0 +1,128 @@
+"""Composition root of the query API: settings to ports to application."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from starlette.types import Lifespan
+
+from query_service.api.asking import Asking
+from query_service.api.children import children_router
+from query_service.api.errors import PROBLEMS
+from query_service.api.parents import parents_router
+from query_service.api.streams import Streams
+from query_service.api.system import system_router
+from query_service.cache.change_feed import ChangeFeed
+from query_service.cache.gates import Gates
+from query_service.cache.invalidation import Invalidation
+from query_service.cache.query_cache import QueryCache
+from query_service.default_bus import Ports, default_bus
+from query_service.metrics import QueryMetrics
+from query_service.query_bus import QueryBus, Rendered
+from query_service.read_store.mongo import LiveGeneration, MongoReadModels
+from shared.auth.tokens import TokenVerifier, read_jwks
+from shared.clock import new_id, utc_now
+from shared.http.callers import Caller
+from shared.http.correlation import install_correlation
+from shared.http.operations import Readiness, operations_router
+from shared.http.problems import install_problems
+from shared.keyring.key_file import FileKeyProvider, read_key_file
+from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.mongo import Mongo
+from shared.settings import QuerySettings
+from shared.signing import ConsistencyTokens
+
+DESCRIPTION = "What is known of children, families and the system. Changes go to the command API."
+
+
+class QueryService:
+    """Everything between the ports and HTTP. `listeners` are to be told of every notice."""
+
+    def __init__(self, settings: QuerySettings, ports: Ports, cache: QueryCache[Rendered]) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        metrics = QueryMetrics(self.registry)
+        metrics.watch(cache)
+        self.cache = cache
+        self.streams = Streams()
+        self.bus = default_bus(settings, ports, cache, metrics)
+        gates = Gates(ports.store.gate, time.monotonic)
+        self.listeners = (Invalidation(cache, gates, ports.keyring), self.streams)
+        tokens = ConsistencyTokens(ports.keys.signature_key)
+        self.asking = Asking(self.bus, gates, tokens, settings.max_wait_seconds)
+
+
+def build_api(
+    service: QueryService,
+    verifier: TokenVerifier,
+    readiness: Readiness,
+    lifespan: Lifespan[FastAPI] | None = None,
+) -> FastAPI:
+    """The HTTP side; `app.state.streams` are to be closed before the server stops."""
+    app = FastAPI(title="Teddy query API", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app.state.streams = service.streams
+    caller = Caller(verifier)
+    app.include_router(children_router(service.asking, caller))
+    app.include_router(parents_router(service.asking, caller, service.streams))
+    app.include_router(system_router(service.asking, caller, service.cache))
+    app.include_router(operations_router(readiness, service.registry))
+    install_problems(app, PROBLEMS)
+    install_correlation(app, new_id)
+    return app
+
+
+def build_app(settings: QuerySettings) -> FastAPI:
+    """The query API over MongoDB and Kafka; it connects when it starts.
+
+    Raises KeyFileRefused, or OSError and ValueError for an unreadable key set.
+    """
+    keys = read_key_file(settings.key_file)
+    jwks = read_jwks(settings.jwks_file)
+    verifier = TokenVerifier(jwks, settings.token_issuer, settings.token_audience)
+    read_mongo = Mongo(settings.read_mongo_url, settings.mongo_driver)
+    keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver)
+    key_store = MongoKeyStore(keys_mongo.database(settings.keys_database))
+    keyring = Keyring(FileKeyProvider(keys), key_store, settings.keyring_cache_size)
+    cache: QueryCache[Rendered] = QueryCache(settings.cache_max_entries, time.monotonic)
+    database = read_mongo.database(settings.read_database)
+    live = LiveGeneration(database, time.monotonic, cache.clear)
+    ports = Ports(MongoReadModels(database, live), keyring, keys, utc_now)
+    service = QueryService(settings, ports, cache)
+    feed = ChangeFeed(settings.kafka_bootstrap, service.listeners)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(read_mongo.close)
+            stack.push_async_callback(keys_mongo.close)
+            stack.push_async_callback(key_store.close)
+            await stack.enter_async_context(_in_background(feed.run(), live.follow()))
+            yield
+
+    return build_api(service, verifier, _readiness(ports, keys_mongo, feed, service.bus), lifespan)
+
+
+def _readiness(ports: Ports, keys_mongo: Mongo, feed: ChangeFeed, bus: QueryBus) -> Readiness:
+    def details() -> dict[str, Any]:
+        return {"bus": bus.health(), "invalidation": {"connected": feed.connected}}
+
+    checks = {"read_store": ports.store.ping, "key_store": keys_mongo.ping, "kafka": feed.check}
+    return Readiness(checks, details)
+
+
+@asynccontextmanager
+async def _in_background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs what never ends by itself; cancels it at the end."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,34 @@
+"""What operators see of the query service at /metrics."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from query_service.cache.query_cache import QueryCache, V
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class QueryMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._asked = Counter(
+            "teddy_queries", "Queries asked.", ("query", "outcome"), registry=registry
+        )
+        self._seconds = Histogram(
+            "teddy_query_seconds", "Time to answer.", ("query",), registry=registry, buckets=SECONDS
+        )
+
+    def asked(self, query: str, outcome: str, seconds: float) -> None:
+        """`outcome` is hit, miss or failed."""
+        self._asked.labels(query, outcome).inc()
+        self._seconds.labels(query).observe(seconds)
+
+    def watch(self, cache: QueryCache[V]) -> None:
+        """Show the cache's statistics, read when the metrics are."""
+        size = Gauge("teddy_query_cache_entries", "Answers kept.", registry=self._registry)
+        size.set_function(lambda: cache.statistics().size)
+        keeping = Gauge(
+            "teddy_query_cache_keeping",
+            "1 while answers are kept: change notices arrive.",
+            registry=self._registry,
+        )
+        keeping.set_function(lambda: cache.statistics().keeping)

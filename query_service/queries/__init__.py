@@ -1,0 +1,1 @@
+"""One file a query: its request, its handler, its answer."""

@@ -1,0 +1,80 @@
+"""GetAlerts: what a parent was alerted to."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from query_service.cache.query_cache import Tag, parent_tag
+from query_service.queries.answers import Instant
+from query_service.queries.cursors import Cursors
+from query_service.queries.errors import ParentNotFound
+from query_service.query_bus import Answer, Query
+from query_service.read_store.port import Place, ReadModelDatabase
+from query_service.scope import FAMILY, Scope
+from shared.events.child import AlertChannel, Severity
+from shared.read_models.documents import AlertDocument
+
+
+@dataclass(frozen=True, slots=True)
+class GetAlerts(Query):
+    parent_id: str
+    limit: int = 20
+    cursor: str | None = None
+
+
+class Alert(BaseModel):
+    alert_id: str
+    child_id: str
+    rule: Literal["threshold", "count"] = Field(
+        description="threshold: one severe violation; count: several milder ones."
+    )
+    violation_id: str = Field(description="The violation that raised it.")
+    violation_type: str
+    severity: Severity
+    channels: list[AlertChannel]
+    raised_at: Instant
+    delivered: dict[AlertChannel, Instant] = Field(description="Channel to when it was notified.")
+
+
+class Alerts(BaseModel):
+    """One page, the newest first. `next_cursor` is null on the last page."""
+
+    items: list[Alert]
+    next_cursor: str | None
+
+
+class GetAlertsHandler:
+    """Never cached: a parent who was notified must find the alert."""
+
+    audience = FAMILY
+    ttl = None
+
+    def __init__(self, store: ReadModelDatabase, cursors: Cursors) -> None:
+        self._store = store
+        self._cursors = cursors
+
+    def cache_key(self, query: GetAlerts) -> Hashable:
+        return query
+
+    def tags(self, query: GetAlerts) -> frozenset[Tag]:
+        return frozenset({parent_tag(query.parent_id)})
+
+    async def handle(self, query: GetAlerts, scope: Scope) -> Answer:
+        if not scope.may_see_parent(query.parent_id):
+            raise ParentNotFound
+        after = self._cursors.read(query.cursor)
+        found = await self._store.alerts_of(query.parent_id, after, query.limit + 1)
+        page = found[: query.limit]
+        more = len(found) > query.limit
+        last = Place(page[-1]["raised_at"], page[-1]["_id"]) if more else None
+        content = Alerts(
+            items=[_alert(document) for document in page],
+            next_cursor=self._cursors.write(last) if last else None,
+        )
+        return Answer(content)
+
+
+def _alert(document: AlertDocument) -> Alert:
+    return Alert.model_validate({**document, "alert_id": document["_id"]})

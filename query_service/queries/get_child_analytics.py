@@ -1,0 +1,151 @@
+"""GetChildAnalytics: how a child used the bear over the last days."""
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pydantic import BaseModel, Field
+
+from query_service.cache.query_cache import Tag, child_tag
+from query_service.queries.answers import average
+from query_service.queries.visible_children import VisibleChildren
+from query_service.query_bus import Answer, Query
+from query_service.read_store.port import ReadModelDatabase
+from query_service.scope import AROUND_THE_CHILD, Scope
+from shared.clock import Clock
+from shared.read_models.documents import ActivityDocument, ChildDocument, EngagementLevel
+
+TOP_TOPICS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class GetChildAnalytics(Query):
+    """The last `period_days` UTC days, today included."""
+
+    child_id: str
+    period_days: int = 30
+
+
+class Day(BaseModel):
+    day: date
+    conversations: int = 0
+    messages: int = 0
+    minutes: float = 0.0
+    flagged: int = 0
+    violations: int = 0
+
+
+class ActivityTotals(BaseModel):
+    active_days: int
+    conversations: int
+    messages: int
+    minutes: float
+    flagged: int
+    violations: int
+
+
+class ActivityAverages(BaseModel):
+    """0 where there is nothing to divide by."""
+
+    messages_per_conversation: float
+    minutes_per_conversation: float
+    conversations_per_day: float = Field(description="Over every day of the period.")
+    minutes_per_active_day: float
+
+
+class TopicCount(BaseModel):
+    topic: str
+    count: int
+
+
+class ChildAnalytics(BaseModel):
+    child_id: str
+    version: int
+    period_days: int
+    first_day: date
+    last_day: date
+    totals: ActivityTotals
+    averages: ActivityAverages
+    engagement_level: EngagementLevel = Field(description="By all conversations ever.")
+    learning_metrics: dict[str, int] = Field(description="Ever; skill to count.")
+    topics: list[TopicCount] = Field(description=f"The {TOP_TOPICS} most frequent.")
+    days: list[Day] = Field(description="Every day of the period in order, also the quiet ones.")
+
+
+class GetChildAnalyticsHandler:
+    audience = AROUND_THE_CHILD
+
+    def __init__(
+        self, store: ReadModelDatabase, children: VisibleChildren, clock: Clock, ttl: float
+    ) -> None:
+        self._store = store
+        self._children = children
+        self._clock = clock
+        self.ttl = ttl
+
+    def cache_key(self, query: GetChildAnalytics) -> Hashable:
+        # at midnight the period moves on, whatever life the answer has left
+        return query, self._today()
+
+    def tags(self, query: GetChildAnalytics) -> frozenset[Tag]:
+        return frozenset({child_tag(query.child_id)})
+
+    async def handle(self, query: GetChildAnalytics, scope: Scope) -> Answer:
+        child = await self._children.find(query.child_id, scope)
+        last = self._today()
+        days = [last - timedelta(days=ago) for ago in reversed(range(query.period_days))]
+        activity = await self._store.activity(query.child_id, days[0].isoformat(), last.isoformat())
+        return Answer(_analytics(child.document, days, activity), child.document["version"])
+
+    def _today(self) -> date:
+        return self._clock().date()
+
+
+def _analytics(
+    child: ChildDocument, days: Sequence[date], activity: Sequence[ActivityDocument]
+) -> ChildAnalytics:
+    totals = _totals(activity)
+    by_day = {document["day"]: document for document in activity}
+    return ChildAnalytics(
+        child_id=child["_id"],
+        version=child["version"],
+        period_days=len(days),
+        first_day=days[0],
+        last_day=days[-1],
+        totals=totals,
+        averages=ActivityAverages(
+            messages_per_conversation=average(totals.messages, totals.conversations),
+            minutes_per_conversation=average(totals.minutes, totals.conversations),
+            conversations_per_day=average(totals.conversations, len(days)),
+            minutes_per_active_day=average(totals.minutes, totals.active_days),
+        ),
+        engagement_level=EngagementLevel(child["engagement_level"]),
+        learning_metrics=child["learning_metrics"],
+        topics=_top_topics(activity),
+        days=[_day(day, by_day) for day in days],
+    )
+
+
+def _totals(activity: Sequence[ActivityDocument]) -> ActivityTotals:
+    return ActivityTotals(
+        active_days=len(activity),
+        conversations=sum(day["conversations"] for day in activity),
+        messages=sum(day["messages"] for day in activity),
+        minutes=round(sum(day["minutes"] for day in activity), 1),
+        flagged=sum(day["flagged"] for day in activity),
+        violations=sum(day["violations"] for day in activity),
+    )
+
+
+def _top_topics(activity: Sequence[ActivityDocument]) -> list[TopicCount]:
+    counts: Counter[str] = Counter()
+    for day in activity:
+        counts.update(day["topics"])
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [TopicCount(topic=topic, count=count) for topic, count in ranked[:TOP_TOPICS]]
+
+
+def _day(day: date, by_day: Mapping[str, ActivityDocument]) -> Day:
+    document = by_day.get(day.isoformat())
+    return Day(day=day) if document is None else Day.model_validate(document)

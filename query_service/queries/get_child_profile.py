@@ -1,0 +1,89 @@
+"""GetChildProfile: everything about one child."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from query_service.cache.query_cache import Tag, child_tag
+from query_service.queries.answers import Instant
+from query_service.queries.visible_children import VisibleChild, VisibleChildren
+from query_service.query_bus import Answer, Query
+from query_service.scope import AROUND_THE_CHILD, Scope
+from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
+
+SHOWN_OF_UDID = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GetChildProfile(Query):
+    child_id: str
+
+
+class ChildProfile(BaseModel):
+    child_id: str
+    parent_id: str
+    name: str | None
+    age: int
+    udid: str | None = Field(description="Masked: the last 4 characters.", examples=["****-042"])
+    device_id: str | None
+    preferences: dict[str, Any] | None
+    learning_style: str | None
+    interests: list[str] | None
+    status: ChildStatus
+    created_at: Instant
+    updated_at: Instant
+    version: int
+    profile_completeness: float
+    conversation_count: int
+    total_messages: int
+    total_minutes: float
+    last_interaction_at: Instant | None
+    engagement_level: EngagementLevel
+    learning_metrics: dict[str, int] = Field(description="Skill to how often it was practised.")
+    flagged_content_count: int
+    safety_violations_count: int
+    open_violations_count: int
+    violation_categories: dict[str, int]
+    safety_score: float
+    safety_status: SafetyStatus
+    last_safety_check: Instant | None
+
+
+class GetChildProfileHandler:
+    audience = AROUND_THE_CHILD
+
+    def __init__(self, children: VisibleChildren, ttl: float) -> None:
+        self._children = children
+        self.ttl = ttl
+
+    def cache_key(self, query: GetChildProfile) -> Hashable:
+        return query
+
+    def tags(self, query: GetChildProfile) -> frozenset[Tag]:
+        return frozenset({child_tag(query.child_id)})
+
+    async def handle(self, query: GetChildProfile, scope: Scope) -> Answer:
+        child = await self._children.find(query.child_id, scope)
+        return Answer(_profile(child), child.document["version"])
+
+
+def _profile(child: VisibleChild) -> ChildProfile:
+    document = child.document
+    return ChildProfile.model_validate(
+        {
+            **document,
+            "child_id": document["_id"],
+            "name": child.reveal(document["name"]),
+            "udid": _masked(child.reveal(document["udid"])),
+            "device_id": child.reveal(document["device_id"]),
+            "preferences": child.reveal(document["preferences"]),
+            "learning_style": child.reveal(document["learning_style"]),
+            "interests": child.reveal(document["interests"]),
+        }
+    )
+
+
+def _masked(udid: str | None) -> str | None:
+    return None if udid is None else f"****{udid[-SHOWN_OF_UDID:]}"

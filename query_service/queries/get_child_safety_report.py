@@ -1,0 +1,149 @@
+"""GetChildSafetyReport: a child's incidents, what they mean and what to do."""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from query_service.cache.query_cache import Tag, child_tag
+from query_service.queries.answers import Instant
+from query_service.queries.errors import RequestRefused
+from query_service.queries.safety_assessment import (
+    Recommendation,
+    SafetyTrend,
+    is_severe,
+    recommendations,
+    safety_trend,
+)
+from query_service.queries.visible_children import VisibleChild, VisibleChildren
+from query_service.query_bus import Answer, Query
+from query_service.read_store.port import ReadModelDatabase
+from query_service.scope import AROUND_THE_CHILD, Scope
+from shared.events.child import Outcome, Severity
+from shared.read_models.documents import SafetyStatus, ViolationEntry
+
+
+@dataclass(frozen=True, slots=True)
+class GetChildSafetyReport(Query):
+    """Violations reported from `since` (included) to `until` (excluded); None: no limit."""
+
+    child_id: str
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def includes(self, moment: datetime) -> bool:
+        return (self.since is None or self.since <= moment) and (
+            self.until is None or moment < self.until
+        )
+
+
+class ReportedViolation(BaseModel):
+    violation_id: str
+    type: str
+    severity: Severity
+    at: Instant
+    conversation_id: str | None
+    details: str | None
+    resolved: bool
+    resolved_at: Instant | None
+    outcome: Outcome | None
+
+
+class SafetyReport(BaseModel):
+    """Counts, categories, recommendations and the list are of the violations in the period; score,
+    status, trend, flagged content and notifications are the child's today."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    child_id: str
+    version: int
+    since: Instant | None = Field(alias="from")
+    until: Instant | None = Field(alias="to")
+    safety_score: float
+    safety_status: SafetyStatus
+    safety_trend: SafetyTrend
+    flagged_content_count: int
+    parent_notifications_sent: int
+    total_violations: int
+    open_violations: int
+    high_severity_violations: int = Field(description="High and critical ones.")
+    violations_by_severity: dict[Severity, int]
+    violations_by_category: dict[str, int]
+    last_violation_at: Instant | None
+    recommendations: list[Recommendation]
+    violations: list[ReportedViolation] = Field(description="The newest first.")
+
+
+class GetChildSafetyReportHandler:
+    audience = AROUND_THE_CHILD
+
+    def __init__(self, store: ReadModelDatabase, children: VisibleChildren, ttl: float) -> None:
+        self._store = store
+        self._children = children
+        self.ttl = ttl
+
+    def cache_key(self, query: GetChildSafetyReport) -> Hashable:
+        return query
+
+    def tags(self, query: GetChildSafetyReport) -> frozenset[Tag]:
+        return frozenset({child_tag(query.child_id)})
+
+    async def handle(self, query: GetChildSafetyReport, scope: Scope) -> Answer:
+        if query.since and query.until and query.since >= query.until:
+            raise RequestRefused("to", "must be later than `from`", "> from")
+        child = await self._children.find(query.child_id, scope)
+        safety = await self._store.safety(query.child_id)
+        ever = safety["violations"] if safety else []
+        notifications = safety["parent_notifications_sent"] if safety else 0
+        return Answer(_report(query, child, ever, notifications), child.document["version"])
+
+
+def _report(
+    query: GetChildSafetyReport,
+    child: VisibleChild,
+    ever: Sequence[ViolationEntry],
+    notifications: int,
+) -> SafetyReport:
+    document = child.document
+    period = sorted((v for v in ever if query.includes(v["at"])), key=_newest_first)
+    flagged = document["flagged_content_count"]
+    by_severity = Counter(violation["severity"] for violation in period)
+    return SafetyReport(
+        child_id=document["_id"],
+        version=document["version"],
+        since=query.since,
+        until=query.until,
+        safety_score=document["safety_score"],
+        safety_status=SafetyStatus(document["safety_status"]),
+        safety_trend=safety_trend(ever, document["updated_at"]),
+        flagged_content_count=flagged,
+        parent_notifications_sent=notifications,
+        total_violations=len(period),
+        open_violations=sum(1 for violation in period if violation["resolved_at"] is None),
+        high_severity_violations=sum(1 for v in period if is_severe(v["severity"])),
+        violations_by_severity={severity: by_severity[severity] for severity in Severity},
+        violations_by_category=dict(Counter(violation["type"] for violation in period)),
+        last_violation_at=period[0]["at"] if period else None,
+        recommendations=recommendations(period, flagged > 0 and not ever),
+        violations=[_reported(child, violation) for violation in period],
+    )
+
+
+def _newest_first(violation: ViolationEntry) -> tuple[float, str]:
+    return -violation["at"].timestamp(), violation["id"]
+
+
+def _reported(child: VisibleChild, violation: ViolationEntry) -> ReportedViolation:
+    return ReportedViolation(
+        violation_id=violation["id"],
+        type=violation["type"],
+        severity=Severity(violation["severity"]),
+        at=violation["at"],
+        conversation_id=violation["conversation_id"],
+        details=child.reveal(violation["details"]),
+        resolved=violation["resolved_at"] is not None,
+        resolved_at=violation["resolved_at"],
+        outcome=Outcome(violation["outcome"]) if violation["outcome"] else None,
+    )

@@ -1,0 +1,130 @@
+"""GetChildrenByParent: a family at a glance."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field
+
+from query_service.cache.query_cache import Tag, parent_tag
+from query_service.queries.answers import Instant
+from query_service.queries.errors import ParentNotFound
+from query_service.queries.visible_children import VisibleChild, VisibleChildren
+from query_service.query_bus import Answer, Query
+from query_service.read_store.port import ReadModelDatabase
+from query_service.scope import FAMILY, Scope
+from shared.read_models.documents import (
+    ChildStatus,
+    ConversationDocument,
+    EngagementLevel,
+    SafetyStatus,
+)
+
+MOST_CHILDREN = 100
+RECENT_CONVERSATIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class GetChildrenByParent(Query):
+    parent_id: str
+
+
+class RecentConversation(BaseModel):
+    conversation_id: str
+    started_at: Instant
+    ended_at: Instant | None
+    duration_minutes: float
+    message_count: int
+    topic: str | None
+    engagement_score: float
+    flagged: int
+    safety_violations: int
+
+
+class ChildAtAGlance(BaseModel):
+    child_id: str
+    name: str | None
+    age: int
+    status: ChildStatus
+    safety_status: SafetyStatus
+    safety_score: float
+    open_violations_count: int
+    engagement_level: EngagementLevel
+    conversation_count: int
+    last_interaction_at: Instant | None
+    recent_conversations: list[RecentConversation] = Field(
+        description=f"The last {RECENT_CONVERSATIONS}, the newest first."
+    )
+
+
+class FamilyTotals(BaseModel):
+    children: int
+    conversations: int
+    messages: int
+    minutes: float
+    violations: int
+    open_violations: int
+    flagged_content: int
+
+
+class Family(BaseModel):
+    parent_id: str
+    totals: FamilyTotals = Field(description="Of the children listed.")
+    children: list[ChildAtAGlance] = Field(
+        description=f"The newest first, at most {MOST_CHILDREN}, deactivated ones included."
+    )
+    truncated: bool = Field(description=f"True when the parent has over {MOST_CHILDREN}.")
+
+
+class GetChildrenByParentHandler:
+    audience = FAMILY
+
+    def __init__(self, store: ReadModelDatabase, children: VisibleChildren, ttl: float) -> None:
+        self._store = store
+        self._children = children
+        self.ttl = ttl
+
+    def cache_key(self, query: GetChildrenByParent) -> Hashable:
+        return query
+
+    def tags(self, query: GetChildrenByParent) -> frozenset[Tag]:
+        return frozenset({parent_tag(query.parent_id)})
+
+    async def handle(self, query: GetChildrenByParent, scope: Scope) -> Answer:
+        if not scope.may_see_parent(query.parent_id):
+            raise ParentNotFound
+        found = await self._store.children_of(query.parent_id, MOST_CHILDREN + 1)
+        children = await self._children.open_all(found[:MOST_CHILDREN])
+        ids = [child.document["_id"] for child in children]
+        recent = await self._store.recent_conversations(ids, RECENT_CONVERSATIONS)
+        family = Family(
+            parent_id=query.parent_id,
+            totals=_totals(children),
+            children=[_at_a_glance(child, recent[child.document["_id"]]) for child in children],
+            truncated=len(found) > MOST_CHILDREN,
+        )
+        return Answer(family)
+
+
+def _totals(children: Sequence[VisibleChild]) -> FamilyTotals:
+    documents = [child.document for child in children]
+    return FamilyTotals(
+        children=len(documents),
+        conversations=sum(d["conversation_count"] for d in documents),
+        messages=sum(d["total_messages"] for d in documents),
+        minutes=round(sum(d["total_minutes"] for d in documents), 1),
+        violations=sum(d["safety_violations_count"] for d in documents),
+        open_violations=sum(d["open_violations_count"] for d in documents),
+        flagged_content=sum(d["flagged_content_count"] for d in documents),
+    )
+
+
+def _at_a_glance(child: VisibleChild, recent: Sequence[ConversationDocument]) -> ChildAtAGlance:
+    document = child.document
+    return ChildAtAGlance.model_validate(
+        {
+            **document,
+            "child_id": document["_id"],
+            "name": child.reveal(document["name"]),
+            "recent_conversations": recent,
+        }
+    )

@@ -1,0 +1,88 @@
+"""GetSystemAnalytics: numbers of the whole system, of no one in particular."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field
+
+from query_service.cache.query_cache import Tag
+from query_service.queries.answers import average
+from query_service.query_bus import Answer, Query
+from query_service.read_store.port import ReadModelDatabase
+from query_service.scope import NUMBERS, Scope
+from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
+
+
+@dataclass(frozen=True, slots=True)
+class GetSystemAnalytics(Query):
+    pass
+
+
+class SystemTotals(BaseModel):
+    """Of active and deactivated children."""
+
+    conversations: int
+    messages: int
+    violations: int
+    open_violations: int
+    flagged: int
+
+
+class SystemAverages(BaseModel):
+    """0 where there is nothing to divide by."""
+
+    conversations_per_child: float
+    messages_per_conversation: float
+    violations_per_child: float
+
+
+class SystemAnalytics(BaseModel):
+    children: dict[ChildStatus, int]
+    totals: SystemTotals
+    averages: SystemAverages
+    safety_distribution: dict[SafetyStatus, int] = Field(description="Of active children.")
+    engagement_distribution: dict[EngagementLevel, int] = Field(description="Of active children.")
+
+
+class GetSystemAnalyticsHandler:
+    audience = NUMBERS
+
+    def __init__(self, store: ReadModelDatabase, ttl: float) -> None:
+        self._store = store
+        self.ttl = ttl
+
+    def cache_key(self, query: GetSystemAnalytics) -> Hashable:
+        return query
+
+    def tags(self, _query: GetSystemAnalytics) -> frozenset[Tag]:
+        """None: it changes with every event, so it lives its TTL and is that old at most."""
+        return frozenset()
+
+    async def handle(self, _query: GetSystemAnalytics, _scope: Scope) -> Answer:
+        return Answer(_analytics(await self._store.system_counters()))
+
+
+def _analytics(counters: Mapping[str, int]) -> SystemAnalytics:
+    def count(name: str) -> int:
+        return counters.get(name, 0)
+
+    children = {status: count(f"children_{status}") for status in ChildStatus}
+    accounts = children[ChildStatus.ACTIVE] + children[ChildStatus.DEACTIVATED]
+    totals = SystemTotals(
+        conversations=count("conversations"),
+        messages=count("messages"),
+        violations=count("violations"),
+        open_violations=count("open_violations"),
+        flagged=count("flagged"),
+    )
+    return SystemAnalytics(
+        children=children,
+        totals=totals,
+        averages=SystemAverages(
+            conversations_per_child=average(totals.conversations, accounts),
+            messages_per_conversation=average(totals.messages, totals.conversations),
+            violations_per_child=average(totals.violations, accounts),
+        ),
+        safety_distribution={status: count(f"safety_{status}") for status in SafetyStatus},
+        engagement_distribution={level: count(f"engagement_{level}") for level in EngagementLevel},
+    )

@@ -1,0 +1,79 @@
+"""What a child's safety violations mean: the trend, and what to do. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+from shared.events.child import Severity
+from shared.read_models.documents import ViolationEntry
+from shared.read_models.penalties import penalty
+
+TREND_PERIOD = timedelta(days=30)
+MANY_VIOLATIONS = 5
+REPEATED = 3
+
+
+class SafetyTrend(StrEnum):
+    IMPROVING = "improving"
+    STABLE = "stable"
+    DECLINING = "declining"
+
+
+class Recommendation(BaseModel):
+    code: str = Field(examples=["enable-immediate-notifications"])
+    text: str
+    category: str | None = Field(None, description="The category that repeats itself.")
+
+
+def safety_trend(violations: Sequence[ViolationEntry], newest_event_at: datetime) -> SafetyTrend:
+    """Penalties of the 30 days up to the newest event against those of the 30 days before."""
+    middle = newest_event_at - TREND_PERIOD
+    recent = _penalties(violations, middle, newest_event_at)
+    before = _penalties(violations, middle - TREND_PERIOD, middle)
+    if recent == before:
+        return SafetyTrend.STABLE
+    return SafetyTrend.IMPROVING if recent < before else SafetyTrend.DECLINING
+
+
+def is_severe(severity: str) -> bool:
+    return Severity(severity).rank >= Severity.HIGH.rank
+
+
+def recommendations(
+    violations: Sequence[ViolationEntry], flagged_without_report: bool
+) -> list[Recommendation]:
+    """In order of urgency; never empty."""
+    advice = []
+    if len(violations) > MANY_VIOLATIONS:
+        text = "Review the topics this child may talk about and the content filters."
+        advice.append(Recommendation(code="review-topics-and-filters", text=text))
+    if any(is_severe(violation["severity"]) for violation in violations):
+        text = "Enable immediate notifications: there was a violation of high severity."
+        advice.append(Recommendation(code="enable-immediate-notifications", text=text))
+    advice += [_repeated(category, count) for category, count in _repeated_categories(violations)]
+    if flagged_without_report:
+        text = "Review the flagged content: none of it was reported as a violation."
+        advice.append(Recommendation(code="review-flagged-content", text=text))
+    if not advice:
+        text = "All is well: nothing needs attention."
+        advice.append(Recommendation(code="all-is-well", text=text))
+    return advice
+
+
+def _penalties(violations: Sequence[ViolationEntry], after: datetime, up_to: datetime) -> float:
+    period = (violation for violation in violations if after < violation["at"] <= up_to)
+    return sum(penalty(violation["severity"], violation["outcome"]) for violation in period)
+
+
+def _repeated_categories(violations: Sequence[ViolationEntry]) -> list[tuple[str, int]]:
+    counts = Counter(violation["type"] for violation in violations)
+    repeated = [(category, count) for category, count in counts.items() if count >= REPEATED]
+    return sorted(repeated, key=lambda item: (-item[1], item[0]))
+
+
+def _repeated(category: str, count: int) -> Recommendation:
+    text = f"Look into {category}: it was reported {count} times."
+    return Recommendation(code="repeated-category", text=text, category=category)

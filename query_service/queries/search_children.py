@@ -1,0 +1,140 @@
+"""SearchChildren: children by words of their name and by what is known of them."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel
+
+from query_service.cache.query_cache import Tag, child_tag, parent_tag
+from query_service.queries.answers import Instant
+from query_service.queries.cursors import Cursors
+from query_service.queries.errors import RequestRefused
+from query_service.queries.visible_children import VisibleChild, VisibleChildren
+from query_service.query_bus import Answer, Query
+from query_service.read_store.port import ChildFilter, Place, ReadModelDatabase
+from query_service.scope import FAMILY, Scope
+from shared.keyring.search_index import MIN_PREFIX, SearchIndex, words_of
+from shared.read_models.documents import (
+    ChildDocument,
+    ChildStatus,
+    EngagementLevel,
+    SafetyStatus,
+)
+
+VisibleStatus = Literal[ChildStatus.ACTIVE, ChildStatus.DEACTIVATED]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchChildren(Query):
+    """Every condition that is given must hold. `name`: words that the name's words begin with."""
+
+    name: str | None = None
+    age_min: int | None = None
+    age_max: int | None = None
+    parent_id: str | None = None
+    safety_status: SafetyStatus | None = None
+    engagement_level: EngagementLevel | None = None
+    status: VisibleStatus | None = None
+    limit: int = 20
+    cursor: str | None = None
+
+
+class FoundChild(BaseModel):
+    child_id: str
+    parent_id: str
+    name: str | None
+    age: int
+    status: ChildStatus
+    safety_status: SafetyStatus
+    safety_score: float
+    engagement_level: EngagementLevel
+    last_interaction_at: Instant | None
+    created_at: Instant
+    updated_at: Instant
+
+
+class FoundChildren(BaseModel):
+    """One page, the newest accounts first. `next_cursor` is null on the last page."""
+
+    items: list[FoundChild]
+    next_cursor: str | None
+
+
+class SearchChildrenHandler:
+    """New matches appear when the cached page has lived its TTL or the asker sends a consistency
+    token; a child on the page that changes drops the page at once."""
+
+    audience = FAMILY
+
+    def __init__(
+        self,
+        store: ReadModelDatabase,
+        children: VisibleChildren,
+        index: SearchIndex,
+        cursors: Cursors,
+        ttl: float,
+    ) -> None:
+        self._store = store
+        self._children = children
+        self._index = index
+        self._cursors = cursors
+        self.ttl = ttl
+
+    def cache_key(self, query: SearchChildren) -> Hashable:
+        return query
+
+    def tags(self, query: SearchChildren) -> frozenset[Tag]:
+        return _parents(query.parent_id)
+
+    async def handle(self, query: SearchChildren, scope: Scope) -> Answer:
+        wanted = self._filter(query, scope)
+        after = self._cursors.read(query.cursor)
+        found = await self._store.search(wanted, after, query.limit + 1)
+        page = found[: query.limit]
+        children = await self._children.open_all(page)
+        more = len(found) > query.limit
+        content = FoundChildren(
+            items=[_found(child) for child in children],
+            next_cursor=self._cursors.write(_place(page[-1])) if more else None,
+        )
+        shown = frozenset(child_tag(document["_id"]) for document in page)
+        return Answer(content, mentions=shown | _parents(scope.parent_id))
+
+    def _filter(self, query: SearchChildren, scope: Scope) -> ChildFilter:
+        oldest = query.age_max
+        if query.age_min is not None and oldest is not None and query.age_min > oldest:
+            raise RequestRefused("age_max", "must not be below age_min", ">= age_min")
+        parents = (scope.parent_id, query.parent_id)
+        return ChildFilter(
+            name_tokens=self._name_tokens(query.name),
+            age_min=query.age_min,
+            age_max=query.age_max,
+            parent_ids=tuple(parent_id for parent_id in parents if parent_id is not None),
+            safety_status=query.safety_status,
+            engagement_level=query.engagement_level,
+            status=query.status,
+        )
+
+    def _name_tokens(self, name: str | None) -> tuple[str, ...]:
+        if name is None:
+            return ()
+        words = words_of(name)
+        if not words or any(len(word) < MIN_PREFIX for word in words):
+            reason = f"give words of at least {MIN_PREFIX} letters each"
+            raise RequestRefused("name", reason, f"min_length {MIN_PREFIX} a word")
+        return self._index.tokens_to_find(name)
+
+
+def _parents(parent_id: str | None) -> frozenset[Tag]:
+    return frozenset() if parent_id is None else frozenset({parent_tag(parent_id)})
+
+
+def _place(document: ChildDocument) -> Place:
+    return Place(document["created_at"], document["_id"])
+
+
+def _found(child: VisibleChild) -> FoundChild:
+    document = child.document
+    name = child.reveal(document["name"])
+    return FoundChild.model_validate({**document, "child_id": document["_id"], "name": name})

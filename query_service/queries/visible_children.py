@@ -1,0 +1,53 @@
+"""Children as their viewer may see them, with sealed values open."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from query_service.queries.errors import ChildNotFound
+from query_service.read_store.port import ReadModelDatabase
+from query_service.scope import Scope
+from shared.codec import open_sealed
+from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import Keyring
+from shared.read_models.documents import ChildDocument
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class VisibleChild:
+    document: ChildDocument
+    cipher: ChildCipher
+
+    def reveal(self, sealed: str | None) -> Any:
+        """The plain value of one of the child's sealed values."""
+        if sealed is None:
+            return None
+        return open_sealed(self.document["_id"], sealed, self.cipher)
+
+
+class VisibleChildren:
+    def __init__(self, store: ReadModelDatabase, keyring: Keyring) -> None:
+        self._store = store
+        self._keyring = keyring
+
+    async def find(self, child_id: str, scope: Scope) -> VisibleChild:
+        """Raises ChildNotFound, also when the child's key is destroyed."""
+        document = await self._store.child(child_id, scope.parent_id)
+        cipher = await self._keyring.cipher(child_id) if document else None
+        if document is None or cipher is None:
+            raise ChildNotFound
+        child = VisibleChild(document, cipher)
+        # the device id is sealed, so that only here can be told whose bear is asking
+        if scope.device_id is not None and scope.device_id != child.reveal(document["device_id"]):
+            raise ChildNotFound
+        return child
+
+    async def open_all(self, documents: Iterable[ChildDocument]) -> list[VisibleChild]:
+        """In the same order, without those whose key is destroyed."""
+        by_id = {document["_id"]: document for document in documents}
+        ciphers = await self._keyring.ciphers(list(by_id))
+        return [
+            VisibleChild(document, ciphers[child_id])
+            for child_id, document in by_id.items()
+            if child_id in ciphers
+        ]

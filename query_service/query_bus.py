@@ -1,0 +1,147 @@
+"""Queries to their handlers, through the cache."""
+
+import hashlib
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from query_service.cache.query_cache import Loaded, QueryCache, Tag
+from query_service.metrics import QueryMetrics
+from query_service.scope import Forbidden, Scope
+from shared.auth.principal import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question. Subclasses are frozen dataclasses of plain, hashable values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler found. `version` is the child's, where the answer is about one child;
+    `mentions` are tags that only the answer reveals: it is dropped when they change, too."""
+
+    content: BaseModel
+    version: int | None = None
+    mentions: frozenset[Tag] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An answer as it is sent and kept: its JSON and a strong validator of it."""
+
+    body: bytes
+    etag: str
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    rendered: Rendered
+    cached: bool
+
+
+Q_contra = TypeVar("Q_contra", bound=Query, contravariant=True)
+Q = TypeVar("Q", bound=Query)
+
+
+class QueryHandler(Protocol[Q_contra]):
+    """`ttl` is the answer's life in the cache in seconds, None: never kept. `audience`: the roles
+    that may ask."""
+
+    @property
+    def ttl(self) -> float | None: ...
+
+    @property
+    def audience(self) -> frozenset[Role]: ...
+
+    def cache_key(self, query: Q_contra, /) -> Hashable:
+        """What tells this answer from others of the same query; the bus adds who is asking."""
+
+    def tags(self, query: Q_contra, /) -> frozenset[Tag]:
+        """The children and parents whose changes make the answer stale."""
+
+    async def handle(self, query: Q_contra, scope: Scope, /) -> Answer:
+        """Raises the errors of query_service.queries.errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerDescription:
+    query: str
+    handler: str
+    cache_seconds: float | None
+    audience: list[str]
+
+
+class UnknownQuery(Exception):
+    """No handler is registered for the query."""
+
+
+class QueryBus:
+    def __init__(self, cache: QueryCache[Rendered], metrics: QueryMetrics) -> None:
+        self._cache = cache
+        self._metrics = metrics
+        self._handlers: dict[type[Query], QueryHandler[Any]] = {}
+
+    def register(self, query_type: type[Q], handler: QueryHandler[Q]) -> None:
+        """Raises ValueError when the query has a handler already."""
+        if query_type in self._handlers:
+            raise ValueError(f"{query_type.__name__} already has a handler")
+        self._handlers[query_type] = handler
+
+    async def ask(self, query: Query, scope: Scope, read_after: float | None = None) -> QueryResult:
+        """The answer for `scope`; with `read_after` (a moment of the cache's clock) none that was
+        read before. Raises UnknownQuery, Forbidden, and what the handler raises."""
+        name = type(query).__name__
+        handler = self._handlers.get(type(query))
+        if handler is None:
+            raise UnknownQuery(f"{name} has no handler; register one on the bus")
+        if scope.role not in handler.audience:
+            raise Forbidden
+        started = time.perf_counter()
+        outcome = "failed"
+        try:
+            result = await self._answer(handler, query, scope, read_after)
+            outcome = "hit" if result.cached else "miss"
+            return result
+        finally:
+            self._metrics.asked(name, outcome, time.perf_counter() - started)
+
+    @property
+    def handlers(self) -> list[HandlerDescription]:
+        return [
+            HandlerDescription(
+                query=query_type.__name__,
+                handler=type(handler).__name__,
+                cache_seconds=handler.ttl,
+                audience=sorted(handler.audience),
+            )
+            for query_type, handler in self._handlers.items()
+        ]
+
+    def health(self) -> dict[str, Any]:
+        return {"status": "up" if self._handlers else "down", "handlers": len(self._handlers)}
+
+    async def _answer(
+        self, handler: QueryHandler[Any], query: Query, scope: Scope, read_after: float | None
+    ) -> QueryResult:
+        async def load() -> Loaded[Rendered]:
+            answer = await handler.handle(query, scope)
+            return Loaded(_render(answer), answer.mentions)
+
+        if handler.ttl is None:
+            return QueryResult((await load()).value, cached=False)
+        # who is asking is part of every key, added here so that no handler can forget it
+        key = (scope, type(query), handler.cache_key(query))
+        tags = handler.tags(query)
+        rendered, hit = await self._cache.get_or_load(key, handler.ttl, tags, load, read_after)
+        return QueryResult(rendered, cached=hit)
+
+
+def _render(answer: Answer) -> Rendered:
+    body = answer.content.model_dump_json(by_alias=True).encode()
+    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+    return Rendered(body, f'"{digest}"', answer.version)

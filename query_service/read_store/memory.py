@@ -1,0 +1,114 @@
+"""The read models in memory, for tests: the same answers as mongo.py."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, Place
+from shared.read_models.documents import (
+    ActivityDocument,
+    AlertDocument,
+    ChildDocument,
+    ConversationDocument,
+    SafetyDocument,
+    SystemDocument,
+)
+
+T = TypeVar("T")
+
+
+class MemoryReadModels:
+    """Put documents into the dictionaries (by `_id`) and ask."""
+
+    def __init__(self) -> None:
+        self.children: dict[str, ChildDocument] = {}
+        self.conversations: dict[str, ConversationDocument] = {}
+        self.safety_documents: dict[str, SafetyDocument] = {}
+        self.activity_days: dict[str, ActivityDocument] = {}
+        self.alerts: dict[str, AlertDocument] = {}
+        self.system: dict[str, SystemDocument] = {}
+
+    async def ping(self) -> None:
+        """Memory always answers."""
+
+    async def gate(self, child_id: str) -> int:
+        child = self.children.get(child_id)
+        return child["version"] if child else 0
+
+    async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
+        found = (c for c in self._visible() if c["_id"] == child_id)
+        return next((c for c in found if parent_id in (None, c["parent_id"])), None)
+
+    async def children_of(self, parent_id: str, limit: int) -> list[ChildDocument]:
+        return list(await self.search(ChildFilter(parent_ids=(parent_id,)), None, limit))
+
+    async def recent_conversations(
+        self, child_ids: Collection[str], per_child: int
+    ) -> dict[str, list[ConversationDocument]]:
+        newest_first = sorted(
+            self.conversations.values(), key=lambda c: _newest_first(c["started_at"], c["_id"])
+        )
+        return {
+            child_id: [c for c in newest_first if c["child_id"] == child_id][:per_child]
+            for child_id in child_ids
+        }
+
+    async def safety(self, child_id: str) -> SafetyDocument | None:
+        return self.safety_documents.get(child_id)
+
+    async def activity(
+        self, child_id: str, first_day: str, last_day: str
+    ) -> list[ActivityDocument]:
+        days = (d for d in self.activity_days.values() if d["child_id"] == child_id)
+        wanted = (d for d in days if first_day <= d["day"] <= last_day)
+        return sorted(wanted, key=lambda d: d["day"])
+
+    async def search(
+        self, wanted: ChildFilter, after: Place | None, limit: int
+    ) -> Sequence[ChildDocument]:
+        found = (child for child in self._visible() if _meets(child, wanted))
+        return _page(found, lambda c: Place(c["created_at"], c["_id"]), after, limit)
+
+    async def alerts_of(
+        self, parent_id: str, after: Place | None, limit: int
+    ) -> Sequence[AlertDocument]:
+        found = (alert for alert in self.alerts.values() if alert["parent_id"] == parent_id)
+        return _page(found, lambda a: Place(a["raised_at"], a["_id"]), after, limit)
+
+    async def system_counters(self) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for shard in self.system.values():
+            total.update(shard["counters"])
+        return dict(total)
+
+    def _visible(self) -> Iterable[ChildDocument]:
+        return (child for child in self.children.values() if child["status"] in VISIBLE_STATUSES)
+
+
+def _meets(child: ChildDocument, wanted: ChildFilter) -> bool:
+    return (
+        set(wanted.name_tokens) <= set(child["name_tokens"])
+        and (wanted.age_min is None or child["age"] >= wanted.age_min)
+        and (wanted.age_max is None or child["age"] <= wanted.age_max)
+        and all(child["parent_id"] == parent_id for parent_id in wanted.parent_ids)
+        and wanted.safety_status in (None, child["safety_status"])
+        and wanted.engagement_level in (None, child["engagement_level"])
+        and wanted.status in (None, child["status"])
+    )
+
+
+def _page(
+    found: Iterable[T], place_of: Callable[[T], Place], after: Place | None, limit: int
+) -> list[T]:
+    def rank(place: Place) -> tuple[float, str]:
+        return _newest_first(place.at, place.id)
+
+    items = sorted(found, key=lambda item: rank(place_of(item)))
+    if after is not None:
+        items = [item for item in items if rank(place_of(item)) > rank(after)]
+    return items[:limit]
+
+
+def _newest_first(at: datetime, identity: str) -> tuple[float, str]:
+    return -at.timestamp(), identity

@@ -1,0 +1,201 @@
+"""The read models in MongoDB, always of the live generation.
+
+shared/read_models/indexes.py has an index for every way of asking below.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, cast
+
+import structlog
+
+from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, Place
+from shared.event_store.driver_errors import within
+from shared.event_store.port import StoreUnavailable
+from shared.mongo import Collection as MongoCollection
+from shared.mongo import Database, Document, aggregate
+from shared.read_models.documents import (
+    ActivityDocument,
+    AlertDocument,
+    ChildDocument,
+    ConversationDocument,
+    SafetyDocument,
+)
+from shared.read_models.generations import Generation, live_generation
+from shared.read_models.models import Model
+
+POINTER_SECONDS = 1.0
+"""A flip to another generation is seen at most this long after it happened."""
+
+READ_SECONDS = 5.0
+"""Longest a read may take."""
+
+NEWEST_CHILDREN = [("created_at", -1), ("_id", 1)]
+NEWEST_ALERTS = [("raised_at", -1), ("_id", 1)]
+VISIBLE: Document = {"status": {"$in": [status.value for status in VISIBLE_STATUSES]}}
+
+log = structlog.get_logger(__name__)
+
+
+class LiveGeneration:
+    """The generation that queries read. `flipped` is called once after each change of it."""
+
+    def __init__(
+        self, database: Database, clock: Callable[[], float], flipped: Callable[[], object]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._flipped = flipped
+        self._known: Generation | None = None
+        self._read_at = 0.0
+
+    async def current(self) -> Generation:
+        """The live generation as of at most `POINTER_SECONDS` ago."""
+        known = self._known
+        if known is not None and self._clock() - self._read_at < POINTER_SECONDS:
+            return known
+        asked_at = self._clock()
+        async with within(READ_SECONDS):
+            live = await live_generation(self._database)
+        before, self._known, self._read_at = self._known, live, asked_at
+        if before not in (None, live):
+            log.info("read_model_generation_flipped", generation=live.number)
+            self._flipped()
+        return live
+
+    async def follow(self) -> None:
+        """Look for a flip for ever, so that it is seen even while nobody's query reads."""
+        while True:
+            try:
+                await self.current()
+            except StoreUnavailable as error:
+                log.warning("live_generation_unknown", error=str(error))
+            await asyncio.sleep(POINTER_SECONDS)
+
+
+class MongoReadModels:
+    """Raises StoreUnavailable."""
+
+    def __init__(self, database: Database, live: LiveGeneration) -> None:
+        self._database = database
+        self._live = live
+
+    async def ping(self) -> None:
+        async with within(READ_SECONDS):
+            await self._database.command("ping")
+
+    async def gate(self, child_id: str) -> int:
+        children = await self._collection(Model.CHILDREN)
+        async with within(READ_SECONDS):
+            found = await children.find_one({"_id": child_id}, {"version": 1})
+        return int(found["version"]) if found else 0
+
+    async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
+        children = await self._collection(Model.CHILDREN)
+        owned = {} if parent_id is None else {"parent_id": parent_id}
+        async with within(READ_SECONDS):
+            found = await children.find_one({"_id": child_id, **VISIBLE, **owned})
+        return cast(ChildDocument | None, found)
+
+    async def children_of(self, parent_id: str, limit: int) -> list[ChildDocument]:
+        return list(await self.search(ChildFilter(parent_ids=(parent_id,)), None, limit))
+
+    async def recent_conversations(
+        self, child_ids: Collection[str], per_child: int
+    ) -> dict[str, list[ConversationDocument]]:
+        generation = await self._live.current()
+        pipeline: list[Document] = [
+            {"$match": {"_id": {"$in": list(child_ids)}}},
+            {"$project": {"_id": 1}},
+            {
+                "$lookup": {
+                    "from": generation.collection_name(Model.CONVERSATIONS),
+                    "localField": "_id",
+                    "foreignField": "child_id",
+                    "pipeline": [
+                        {"$sort": {"started_at": -1, "_id": 1}},
+                        {"$limit": per_child},
+                    ],
+                    "as": "recent",
+                }
+            },
+        ]
+        children = generation.collection(self._database, Model.CHILDREN)
+        found: dict[str, list[ConversationDocument]] = {child_id: [] for child_id in child_ids}
+        async with within(READ_SECONDS):
+            async for child in aggregate(children, pipeline):
+                found[child["_id"]] = child["recent"]
+        return found
+
+    async def safety(self, child_id: str) -> SafetyDocument | None:
+        collection = await self._collection(Model.SAFETY)
+        async with within(READ_SECONDS):
+            return cast(SafetyDocument | None, await collection.find_one({"_id": child_id}))
+
+    async def activity(
+        self, child_id: str, first_day: str, last_day: str
+    ) -> list[ActivityDocument]:
+        collection = await self._collection(Model.ACTIVITY)
+        wanted = {"child_id": child_id, "day": {"$gte": first_day, "$lte": last_day}}
+        async with within(READ_SECONDS):
+            found = await collection.find(wanted).sort("day", 1).to_list(None)
+        return cast(list[ActivityDocument], found)
+
+    async def search(
+        self, wanted: ChildFilter, after: Place | None, limit: int
+    ) -> Sequence[ChildDocument]:
+        conditions = _conditions(wanted)
+        if after is not None:
+            conditions.append(_beyond("created_at", after))
+        children = await self._collection(Model.CHILDREN)
+        cursor = children.find({"$and": conditions}).sort(NEWEST_CHILDREN).limit(limit)
+        async with within(READ_SECONDS):
+            return cast(list[ChildDocument], await cursor.to_list(limit))
+
+    async def alerts_of(
+        self, parent_id: str, after: Place | None, limit: int
+    ) -> Sequence[AlertDocument]:
+        conditions: list[Document] = [{"parent_id": parent_id}]
+        if after is not None:
+            conditions.append(_beyond("raised_at", after))
+        alerts = await self._collection(Model.ALERTS)
+        cursor = alerts.find({"$and": conditions}).sort(NEWEST_ALERTS).limit(limit)
+        async with within(READ_SECONDS):
+            return cast(list[AlertDocument], await cursor.to_list(limit))
+
+    async def system_counters(self) -> dict[str, int]:
+        shards = await self._collection(Model.SYSTEM)
+        pipeline: list[Document] = [
+            {"$project": {"counter": {"$objectToArray": "$counters"}}},
+            {"$unwind": "$counter"},
+            {"$group": {"_id": "$counter.k", "total": {"$sum": "$counter.v"}}},
+        ]
+        async with within(READ_SECONDS):
+            return {row["_id"]: int(row["total"]) async for row in aggregate(shards, pipeline)}
+
+    async def _collection(self, model: Model) -> MongoCollection:
+        return (await self._live.current()).collection(self._database, model)
+
+
+def _conditions(wanted: ChildFilter) -> list[Document]:
+    conditions: list[Document] = [VISIBLE]
+    conditions += [{"parent_id": parent_id} for parent_id in wanted.parent_ids]
+    conditions += [{"name_tokens": token} for token in wanted.name_tokens]
+    limits: dict[str, Any] = {"$gte": wanted.age_min, "$lte": wanted.age_max}
+    age = {operator: limit for operator, limit in limits.items() if limit is not None}
+    if age:
+        conditions.append({"age": age})
+    if wanted.safety_status is not None:
+        conditions.append({"safety_status": wanted.safety_status.value})
+    if wanted.engagement_level is not None:
+        conditions.append({"engagement_level": wanted.engagement_level.value})
+    if wanted.status is not None:
+        conditions.append({"status": wanted.status.value})
+    return conditions
+
+
+def _beyond(field: str, after: Place) -> Document:
+    """What sorts after `after`. The outer bound keeps a late page as cheap as the first: the
+    index is entered there."""
+    tie = {field: after.at, "_id": {"$gt": after.id}}
+    return {field: {"$lte": after.at}, "$or": [{field: {"$lt": after.at}}, tie]}

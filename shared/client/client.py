@@ -1,0 +1,269 @@
+"""The client: every command and every query, with idempotency keys and consistency tokens."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Self, cast
+
+import httpx2
+import orjson
+
+from shared.client import answers
+from shared.client.transport import (
+    NotYetAvailable,
+    Observer,
+    TeddyProblem,
+    TokenSource,
+    Transport,
+    Unreachable,
+)
+from shared.clock import NewId, new_id
+
+TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name
+REMEMBERED_CHILDREN = 10_000
+WAIT_SECONDS = 10
+
+
+class TeddyClient:
+    """Both APIs for one caller. Use it as an asynchronous context manager.
+
+    Every command carries an idempotency key, kept through its retries. After a command about a
+    child, queries see its effect or raise TeddyProblem `read-model-late` after 10 s: the client
+    remembers the newest consistency token of each child and of all, and sends it along.
+    """
+
+    def __init__(
+        self,
+        command_url: str,
+        query_url: str,
+        token: TokenSource,
+        *,
+        timeout: float = 15.0,
+        observe: Observer | None = None,
+        ids: NewId = new_id,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._command = Transport(command_url, token, timeout, observe, transport)
+        self._query = Transport(query_url, token, timeout, observe, transport)
+        self._new_id = ids
+        self._tokens: OrderedDict[str, str] = OrderedDict()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._command.close()
+        await self._query.close()
+
+    # Commands
+
+    async def register_child(
+        self, name: str, age: int, udid: str, *, idempotency_key: str | None = None, **profile: Any
+    ) -> answers.CommandAnswer:
+        """`profile`: parent_id, device_id, preferences, learning_style, interests."""
+        body = {"name": name, "age": age, "udid": udid, **profile}
+        return await self._send("POST", "/v1/children", body, idempotency_key)
+
+    async def update_child_profile(self, child_id: str, **changes: Any) -> answers.CommandAnswer:
+        """`changes`: name, age, device_id, preferences, learning_style, interests."""
+        return await self._send("PATCH", f"/v1/children/{child_id}/profile", changes)
+
+    async def report_safety_violation(
+        self,
+        child_id: str,
+        violation_type: str,
+        severity: str,
+        details: str | None = None,
+        conversation_id: str | None = None,
+    ) -> answers.CommandAnswer:
+        """`severity`: low, medium, high or critical. The answer has the violation's id."""
+        body = {"type": violation_type, "severity": severity}
+        optional = {"details": details, "conversation_id": conversation_id}
+        body |= {name: value for name, value in optional.items() if value is not None}
+        return await self._send("POST", f"/v1/children/{child_id}/safety-violations", body)
+
+    async def resolve_safety_violation(
+        self, child_id: str, violation_id: str, outcome: str
+    ) -> answers.CommandAnswer:
+        """`outcome`: confirmed or false_positive."""
+        path = f"/v1/children/{child_id}/safety-violations/{violation_id}/resolution"
+        return await self._send("POST", path, {"outcome": outcome})
+
+    async def configure_alerts(
+        self, child_id: str, threshold: str, count: int, window_hours: int, channels: list[str]
+    ) -> answers.CommandAnswer:
+        body = {
+            "threshold": threshold,
+            "count": count,
+            "window_hours": window_hours,
+            "channels": channels,
+        }
+        return await self._send("PUT", f"/v1/children/{child_id}/alert-policy", body)
+
+    async def start_conversation(
+        self, child_id: str, topic: str | None = None
+    ) -> answers.CommandAnswer:
+        """The answer has the conversation's id."""
+        body = {} if topic is None else {"topic": topic}
+        return await self._send("POST", f"/v1/children/{child_id}/conversations", body)
+
+    async def record_message(
+        self, child_id: str, conversation_id: str, role: str, word_count: int, **about: Any
+    ) -> answers.CommandAnswer:
+        """`role`: child or bear. `about`: topic, flagged_categories, learning_skills."""
+        path = f"/v1/children/{child_id}/conversations/{conversation_id}/messages"
+        return await self._send("POST", path, {"role": role, "word_count": word_count, **about})
+
+    async def end_conversation(self, child_id: str, conversation_id: str) -> answers.CommandAnswer:
+        path = f"/v1/children/{child_id}/conversations/{conversation_id}/end"
+        return await self._send("POST", path)
+
+    async def deactivate_child(self, child_id: str, reason: str) -> answers.CommandAnswer:
+        path = f"/v1/children/{child_id}/deactivation"
+        return await self._send("POST", path, {"reason": reason})
+
+    async def reactivate_child(self, child_id: str) -> answers.CommandAnswer:
+        return await self._send("POST", f"/v1/children/{child_id}/reactivation")
+
+    async def erase_child(self, child_id: str) -> answers.CommandAnswer:
+        """Destroy the key of the child's personal data, for good."""
+        return await self._send("DELETE", f"/v1/children/{child_id}/personal-data")
+
+    # Queries
+
+    async def get_child_profile(self, child_id: str) -> answers.ChildProfile:
+        return cast(answers.ChildProfile, await self._ask(f"/v1/children/{child_id}", child_id))
+
+    async def get_children_by_parent(self, parent_id: str) -> answers.Family:
+        return cast(answers.Family, await self._ask(f"/v1/parents/{parent_id}/children"))
+
+    async def get_child_safety_report(
+        self, child_id: str, since: str | None = None, until: str | None = None
+    ) -> answers.SafetyReport:
+        """`since` (included) and `until` (excluded): RFC 3339 instants."""
+        path = f"/v1/children/{child_id}/safety-report"
+        params = {"from": since, "to": until}
+        return cast(answers.SafetyReport, await self._ask(path, child_id, params))
+
+    async def get_child_analytics(
+        self, child_id: str, period_days: int = 30
+    ) -> answers.ChildAnalytics:
+        path = f"/v1/children/{child_id}/analytics"
+        params = {"period_days": period_days}
+        return cast(answers.ChildAnalytics, await self._ask(path, child_id, params))
+
+    async def search_children(self, **conditions: Any) -> answers.FoundChildren:
+        """One page. Conditions: name, age_min, age_max, parent_id, safety_status,
+        engagement_level, status, limit, cursor."""
+        return cast(answers.FoundChildren, await self._ask("/v1/children", params=conditions))
+
+    async def all_children(self, **conditions: Any) -> AsyncIterator[answers.FoundChild]:
+        """Every child that a search finds, page after page."""
+        cursor: str | None = None
+        while True:
+            page = await self.search_children(**conditions, cursor=cursor)
+            for child in page["items"]:
+                yield child
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    async def get_system_analytics(self) -> dict[str, Any]:
+        return await self._ask("/v1/system/analytics")
+
+    async def get_alerts(
+        self, parent_id: str, limit: int = 20, cursor: str | None = None
+    ) -> answers.Alerts:
+        params = {"limit": limit, "cursor": cursor}
+        return cast(
+            answers.Alerts, await self._ask(f"/v1/parents/{parent_id}/alerts", params=params)
+        )
+
+    async def live_updates(self, parent_id: str) -> AsyncIterator[answers.LiveUpdate]:
+        """Alerts and changes of a parent's children as they happen; ends when the server does."""
+        headers = await self._query.authorization()
+        path = f"/v1/parents/{parent_id}/stream"
+        async with self._query.stream(path, headers) as response:
+            if response.status_code != httpx2.codes.OK:
+                await response.aread()
+                raise TeddyProblem(response.status_code, response.json())
+            event = ""
+            async for line in response.aiter_lines():
+                name, _, value = line.partition(": ")
+                if name == "event":
+                    event = value
+                elif name == "data":
+                    yield answers.LiveUpdate(event=event, data=orjson.loads(value))
+
+    # Operations
+
+    async def get_health_status(self) -> answers.Health:
+        """Never raises: an API that does not answer is reported as such."""
+        command, query = await _health(self._command), await _health(self._query)
+        ready = command["status"] == query["status"] == "ready"
+        return answers.Health(
+            status="ready" if ready else "not_ready", command=command, query=query
+        )
+
+    async def get_cache_statistics(self) -> dict[str, Any]:
+        """Hits, misses, hit rate, size and what left the cache; role admin."""
+        return await self._ask("/v1/cache")
+
+    async def clear_all_caches(self) -> int:
+        """How many cached answers were dropped; role admin."""
+        response = await self._query.request("DELETE", "/v1/cache")
+        return int(response.json()["removed"])
+
+    async def rebuild_read_models(self) -> None:
+        """Raises NotYetAvailable: there is no command for it yet."""
+        raise NotYetAvailable("read models cannot be rebuilt on request yet")
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> answers.CommandAnswer:
+        key = idempotency_key or self._new_id()
+        response = await self._command.request(method, path, body, headers={"Idempotency-Key": key})
+        answer: answers.CommandAnswer = response.json()
+        self._remember(answer["child_id"], response.headers[TOKEN_HEADER])
+        return answer
+
+    async def _ask(
+        self, path: str, child_id: str | None = None, params: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        token = self._newest_token(child_id)
+        headers = {} if token is None else {TOKEN_HEADER: token, "Prefer": f"wait={WAIT_SECONDS}"}
+        response = await self._query.request("GET", path, params=params, headers=headers)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def _remember(self, child_id: str, token: str) -> None:
+        self._tokens[child_id] = token
+        self._tokens.move_to_end(child_id)
+        if len(self._tokens) > REMEMBERED_CHILDREN:
+            self._tokens.popitem(last=False)
+
+    def _newest_token(self, child_id: str | None) -> str | None:
+        """Of the child that is asked about; of all children when the query is about many."""
+        if child_id is not None:
+            return self._tokens.get(child_id)
+        return next(reversed(self._tokens.values()), None)
+
+
+async def _health(api: Transport) -> dict[str, Any]:
+    try:
+        response = await api.request("GET", "/health/ready")
+    except TeddyProblem as problem:
+        return {"status": "not_ready", **problem.body}
+    except Unreachable as error:
+        return {"status": "unreachable", "detail": str(error)}
+    report: dict[str, Any] = response.json()
+    return report

@@ -1,0 +1,147 @@
+"""Requests to one API: bearer token, retries of what may be retried, problems as exceptions."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+ATTEMPTS = 4
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+RETRIED = (429, 503)
+
+TokenSource = str | Callable[[], Awaitable[str]]
+"""A bearer token, or where to get the present one."""
+
+
+class TeddyProblem(Exception):
+    """The API refused. `code` is stable; `errors` names fields, their limits and what is wrong."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        self.status = status
+        self.code: str = body.get("code", "unknown")
+        self.detail: str = body.get("detail", "")
+        self.errors: list[dict[str, str]] = body.get("errors", [])
+        self.correlation_id: str = body.get("correlation_id", "")
+        self.body = dict(body)
+        fields = "; ".join(f"{error['field']} {error['message']}" for error in self.errors)
+        super().__init__(f"{status} {self.code}: {self.detail} {fields}".strip())
+
+
+class Unreachable(Exception):
+    """The API did not answer, also when asked again."""
+
+
+class NotYetAvailable(Exception):
+    """The system does not offer this yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One exchange with an API. `cached` is None where no cache is involved."""
+
+    method: str
+    path: str
+    status: int
+    seconds: float
+    cached: bool | None
+
+
+Observer = Callable[[Observation], None]
+
+
+class Transport:
+    """Sends requests to the API at `base_url`.
+
+    A request is sent again when the API did not answer, or answered 429 or 503: at most four times,
+    after the pause that `Retry-After` asks for. Commands carry an idempotency key, so sending one
+    again is safe.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: TokenSource,
+        timeout: float,
+        observe: Observer | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = httpx2.AsyncClient(base_url=base_url, timeout=timeout, transport=transport)
+        self._token = token
+        self._observe = observe
+        self._sleep = sleep
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        json: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        """The successful response; raises TeddyProblem or Unreachable."""
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        all_headers = {**await self.authorization(), **(headers or {})}
+        failure: httpx2.TransportError | None = None
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                response = await self._exchange(method, path, json, given, all_headers)
+            except httpx2.TransportError as error:
+                failure, pause = error, FIRST_PAUSE_SECONDS * 2**attempt
+            else:
+                if response.status_code not in RETRIED or attempt == ATTEMPTS:
+                    return _checked(response)
+                pause = _retry_after(response)
+            if attempt < ATTEMPTS:
+                await self._sleep(min(pause, LONGEST_PAUSE_SECONDS))
+        raise Unreachable(f"{method} {path}: {type(failure).__name__}") from failure
+
+    async def authorization(self) -> dict[str, str]:
+        token = self._token if isinstance(self._token, str) else await self._token()
+        return {"Authorization": f"Bearer {token}"}
+
+    def stream(self, path: str, headers: Mapping[str, str]) -> "Any":
+        """A response whose body is read as it comes, without a limit on the pauses in it."""
+        timeout = httpx2.Timeout(5.0, read=None)
+        return self._http.stream("GET", path, headers=dict(headers), timeout=timeout)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        json: Mapping[str, Any] | None,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str],
+    ) -> httpx2.Response:
+        started = time.perf_counter()
+        response = await self._http.request(
+            method, path, json=json, params=dict(params), headers=dict(headers)
+        )
+        if self._observe is not None:
+            cache = response.headers.get("X-Cache")
+            seconds = time.perf_counter() - started
+            cached = None if cache is None else cache == "hit"
+            self._observe(Observation(method, path, response.status_code, seconds, cached))
+        return response
+
+
+def _checked(response: httpx2.Response) -> httpx2.Response:
+    if response.status_code < httpx2.codes.BAD_REQUEST:
+        return response
+    try:
+        body = response.json()
+    except ValueError:
+        body = {"detail": response.text[:200]}
+    raise TeddyProblem(response.status_code, body)
+
+
+def _retry_after(response: httpx2.Response) -> float:
+    asked = response.headers.get("Retry-After", "")
+    return float(asked) if asked.isdigit() else FIRST_PAUSE_SECONDS

@@ -1,0 +1,26 @@
+"""The driver's failures in the store's words, and a bound on every wait for the server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pymongo.errors import PyMongoError
+
+from shared.event_store.port import StoreUnavailable
+
+TIMEOUT_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Bound the block by `seconds`; running out of time and driver errors are StoreUnavailable.
+
+    Not pymongo.timeout: that also stretches the search for a server, which ought to fail early.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except PyMongoError as error:
+        raise StoreUnavailable(f"MongoDB: {type(error).__name__}") from error
+    except TimeoutError:
+        raise StoreUnavailable(f"MongoDB: no answer within {seconds:g} s") from None

@@ -1,0 +1,134 @@
+"""The event store on MongoDB: one document a commit, its `_id` the optimistic lock."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from shared.envelope import Commit, NewCommit, after_all_commits, commit_id
+from shared.event_store.bulk_insert import insert_each
+from shared.event_store.commit_documents import COLLECTION, from_document, to_document
+from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
+from shared.event_store.group_commit import GroupCommit
+from shared.event_store.outcomes import outcome_when_taken
+from shared.event_store.port import AlreadyCommitted, StoreUnavailable, VersionConflict
+from shared.hash_chain import seal_commit
+from shared.mongo import Database, Document
+
+SCAN_BATCH = 1_000
+
+_BY_ID = [("_id", ASCENDING)]
+
+
+async def ensure_indexes(database: Database) -> None:
+    """An idempotency key is in at most one commit; `_id` serves every other look-up."""
+    key = IndexModel(
+        [("idempotency.key", ASCENDING)],
+        name="idempotency_key",
+        unique=True,
+        partialFilterExpression={"idempotency.key": {"$exists": True}},
+    )
+    async with within(TIMEOUT_SECONDS):
+        await database[COLLECTION].create_indexes([key])
+
+
+class MongoEventStore:
+    """Appends in groups (`batchers` inserts at a time, `max_group` commits in each).
+
+    No call lasts longer than `timeout_seconds`. Close it to finish the appends under way.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        batchers: int = 2,
+        max_group: int = 500,
+    ) -> None:
+        self._commits = database[COLLECTION]
+        self._timeout = timeout_seconds
+        self._group_commit = GroupCommit(self._insert, batchers, max_group)
+
+    async def append(self, commit: NewCommit) -> Commit:
+        sealed = seal_commit(commit)
+        async with within(self._timeout):
+            return await self._group_commit.submit(sealed)
+
+    async def load(self, child_id: str, after_version: int = 0) -> list[Commit]:
+        following = {
+            "$gt": commit_id(child_id, after_version),
+            "$lt": after_all_commits(child_id),
+        }
+        commits = await self._find({"_id": following}, _BY_ID)
+        first_version = commits[0].first_version if commits else None
+        if after_version > 0 and first_version != after_version + 1:
+            # A commit of several events may begin at or before after_version and end beyond it.
+            up_to = {"$gt": commit_id(child_id, 0), "$lte": commit_id(child_id, after_version)}
+            last = await self._find({"_id": up_to}, [("_id", DESCENDING)], limit=1)
+            commits = [c for c in last if c.last_version > after_version] + commits
+        return commits
+
+    async def find_by_idempotency_key(self, key: str) -> Commit | None:
+        found = await self._find({"idempotency.key": key}, limit=1)
+        return found[0] if found else None
+
+    async def scan(self, after_child: str | None = None) -> AsyncIterator[Commit]:
+        # One query a batch instead of one cursor: a reader may take its time between two batches.
+        after = after_all_commits(after_child) if after_child else ""
+        while True:
+            batch = await self._find({"_id": {"$gt": after}}, _BY_ID, limit=SCAN_BATCH)
+            for commit in batch:
+                yield commit
+            if len(batch) < SCAN_BATCH:
+                return
+            after = commit_id(batch[-1].child_id, batch[-1].first_version)
+
+    async def close(self) -> None:
+        await self._group_commit.close()
+
+    async def _insert(self, offered: Sequence[Commit]) -> list[Commit | Exception]:
+        outcomes: list[Commit | Exception] = list(offered)
+        async with within(self._timeout):
+            taken = await insert_each(self._commits, [to_document(commit) for commit in offered])
+        if taken:
+            refused = await self._explain([offered[place] for place in taken])
+            for place, outcome in zip(taken, refused, strict=True):
+                outcomes[place] = outcome
+        return outcomes
+
+    async def _explain(self, refused: Sequence[Commit]) -> list[Commit | Exception]:
+        try:
+            standing = await self._standing_in_the_way(refused)
+        except StoreUnavailable as error:
+            return [error] * len(refused)  # the rest of the group is durable and hears so
+        return [_outcome(commit, standing) for commit in refused]
+
+    async def _standing_in_the_way(self, refused: Sequence[Commit]) -> list[Commit]:
+        places = [commit_id(commit.child_id, commit.first_version) for commit in refused]
+        keys = [commit.idempotency.key for commit in refused if commit.idempotency]
+        choices: list[Document] = [{"_id": {"$in": places}}]
+        if keys:
+            choices.append({"idempotency.key": {"$in": keys}})
+        return await self._find({"$or": choices})
+
+    async def _find(
+        self, query: Document, sort: list[tuple[str, Any]] | None = None, limit: int = 0
+    ) -> list[Commit]:
+        async with within(self._timeout):
+            documents = await self._commits.find(query, sort=sort, limit=limit).to_list(None)
+        return [from_document(document) for document in documents]
+
+
+def _outcome(refused: Commit, standing: Sequence[Commit]) -> Commit | Exception:
+    place = (refused.child_id, refused.first_version)
+    key = refused.idempotency.key if refused.idempotency else None
+    at_its_place = [c for c in standing if (c.child_id, c.first_version) == place]
+    with_its_key = [c for c in standing if key and c.idempotency and c.idempotency.key == key]
+    if not at_its_place and not with_its_key:
+        return StoreUnavailable("the commit in the way is not yet confirmed by the majority")
+    try:
+        return outcome_when_taken(
+            refused, next(iter(at_its_place), None), next(iter(with_its_key), None)
+        )
+    except (AlreadyCommitted, VersionConflict) as error:
+        return error

@@ -1,0 +1,73 @@
+"""Claims on MongoDB: the unique `_id` is what makes a claim unique."""
+
+from collections.abc import Sequence
+
+from shared.event_store.bulk_insert import insert_each
+from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
+from shared.event_store.group_commit import GroupCommit
+from shared.event_store.port import Claim, StoreUnavailable
+from shared.mongo import Database, Document
+
+COLLECTION = "claims"
+
+
+class MongoClaimStore:
+    def __init__(
+        self, database: Database, timeout_seconds: float = TIMEOUT_SECONDS, batchers: int = 2
+    ) -> None:
+        self._claims = database[COLLECTION]
+        self._timeout = timeout_seconds
+        self._group_commit = GroupCommit(self._insert, batchers)
+
+    async def take(self, claim: Claim) -> Claim | None:
+        return await self._group_commit.submit(claim)
+
+    async def take_over(self, held: Claim, claim: Claim) -> bool:
+        async with within(self._timeout):
+            replaced = await self._claims.replace_one(_to_document(held), _to_document(claim))
+        return replaced.matched_count == 1
+
+    async def release(self, key: str, child_id: str, before_version: int) -> None:
+        held = {"_id": key, "child_id": child_id, "version": {"$lt": before_version}}
+        async with within(self._timeout):
+            await self._claims.update_one(held, {"$set": {"released": True}})
+
+    async def close(self) -> None:
+        await self._group_commit.close()
+
+    async def _insert(self, claims: Sequence[Claim]) -> list[Claim | Exception | None]:
+        outcomes: list[Claim | Exception | None] = [None] * len(claims)
+        async with within(self._timeout):
+            taken = await insert_each(self._claims, [_to_document(claim) for claim in claims])
+            if not taken:
+                return outcomes
+            keys = [claims[place].key for place in taken]
+            documents = await self._claims.find({"_id": {"$in": keys}}).to_list(None)
+        standing = {document["_id"]: _from_document(document) for document in documents}
+        for place in taken:
+            held = standing.get(claims[place].key)
+            if held is None:
+                outcomes[place] = StoreUnavailable("the claim in the way is not yet confirmed")
+            elif held != claims[place]:
+                outcomes[place] = held
+        return outcomes
+
+
+def _to_document(claim: Claim) -> Document:
+    return {
+        "_id": claim.key,
+        "child_id": claim.child_id,
+        "version": claim.version,
+        "claimed_at": claim.claimed_at,
+        "released": claim.released,
+    }
+
+
+def _from_document(document: Document) -> Claim:
+    return Claim(
+        key=document["_id"],
+        child_id=document["child_id"],
+        version=document["version"],
+        claimed_at=document["claimed_at"],
+        released=document["released"],
+    )

@@ -1,0 +1,33 @@
+"""Indexes of the read models: one for each way in which they are asked for."""
+
+from shared.mongo import Database
+from shared.read_models.generations import Generation
+from shared.read_models.models import Model
+
+_NEWEST_FIRST = [("created_at", -1), ("_id", 1)]
+
+INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
+    Model.CHILDREN: [
+        _NEWEST_FIRST,
+        [("parent_id", 1), *_NEWEST_FIRST],
+        [("name_tokens", 1), *_NEWEST_FIRST],
+        [("safety_status", 1), *_NEWEST_FIRST],
+        [("engagement_level", 1), *_NEWEST_FIRST],
+    ],
+    Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1)]],
+    Model.SAFETY: [],
+    Model.ACTIVITY: [[("child_id", 1), ("day", 1)]],
+    Model.SYSTEM: [],
+    Model.ALERTS: [
+        [("parent_id", 1), ("raised_at", -1), ("_id", 1)],
+        [("event_id", 1)],
+        [("child_id", 1)],
+    ],
+}
+
+
+async def ensure_read_model_indexes(database: Database, generation: Generation) -> None:
+    """Create what is missing; repeating it changes nothing."""
+    for model, keys in INDEXES.items():
+        for key in keys:
+            await generation.collection(database, model).create_index(key)

@@ -1,0 +1,12 @@
+"""The names of the read models."""
+
+from enum import StrEnum
+
+
+class Model(StrEnum):
+    CHILDREN = "children"
+    CONVERSATIONS = "conversations"
+    SAFETY = "safety"
+    ACTIVITY = "activity"
+    SYSTEM = "system"
+    ALERTS = "alerts"

@@ -1,0 +1,60 @@
+"""Every port's twins: in memory, on MongoDB through Motor, on MongoDB through PyMongo Async."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
+from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.event_store.mongo_claims import MongoClaimStore
+from shared.event_store.mongo_snapshots import MongoSnapshotStore
+from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
+from shared.keyring.key_store import KeyStore, MemoryKeyStore
+from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.mongo import Driver, Mongo
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the Mongo twins live."""
+
+    url: str
+    database: str
+    driver: Driver
+
+
+@dataclass(frozen=True)
+class Stores:
+    events: EventStore
+    claims: ClaimStore
+    snapshots: SnapshotStore
+    keys: KeyStore
+
+
+@pytest.fixture(params=["memory", "motor", "pymongo"])
+def place(request: pytest.FixtureRequest) -> Place | None:
+    # Asked for by name only here: the memory twins need no server.
+    if request.param == "memory":
+        return None
+    url = request.getfixturevalue("mongo_url")
+    return Place(url, request.getfixturevalue("fresh_database"), request.param)
+
+
+@pytest_asyncio.fixture
+async def stores(place: Place | None) -> AsyncIterator[Stores]:
+    if place is None:
+        yield Stores(
+            MemoryEventStore(), MemoryClaimStore(), MemorySnapshotStore(), MemoryKeyStore()
+        )
+        return
+    mongo = Mongo(place.url, place.driver)
+    database = mongo.database(place.database)
+    await ensure_indexes(database)
+    events, claims = MongoEventStore(database), MongoClaimStore(database)
+    keys = MongoKeyStore(database)
+    yield Stores(events, claims, MongoSnapshotStore(database), keys)
+    for store in (events, claims, keys):
+        await store.close()
+    await mongo.close()

@@ -1,0 +1,100 @@
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.event_store.port import Claim
+from tests.contract.conftest import Stores
+from tests.support.commits import NOON
+
+
+def _a_claim(child_id: str, version: int = 0) -> Claim:
+    return Claim("udid-1", child_id, version, NOON)
+
+
+async def test_the_first_to_claim_a_bear_has_it(stores: Stores) -> None:
+    # given
+    claim = _a_claim("child-1")
+    # when / then
+    assert await stores.claims.take(claim) is None
+    assert await stores.claims.take(_a_claim("child-2")) == claim
+
+
+async def test_the_same_claim_made_again_is_still_ours(stores: Stores) -> None:
+    # given
+    claim = _a_claim("child-1")
+    await stores.claims.take(claim)
+    # when / then
+    assert await stores.claims.take(claim) is None
+
+
+async def test_of_fifty_children_that_claim_one_bear_one_gets_it(stores: Stores) -> None:
+    # given
+    claims = [_a_claim(f"child-{number}") for number in range(50)]
+    # when
+    answers = await asyncio.gather(*(stores.claims.take(claim) for claim in claims))
+    # then
+    (winner,) = [claim for claim, answer in zip(claims, answers, strict=True) if answer is None]
+    assert {answer for answer in answers if answer is not None} == {winner}
+
+
+async def test_of_fifty_that_take_over_one_claim_one_succeeds(stores: Stores) -> None:
+    # given
+    held = _a_claim("child-1")
+    await stores.claims.take(held)
+    later = [
+        replace(held, child_id=f"child-{n}", claimed_at=NOON + timedelta(minutes=2))
+        for n in range(2, 52)
+    ]
+    # when
+    taken = await asyncio.gather(*(stores.claims.take_over(held, claim) for claim in later))
+    # then
+    assert taken.count(True) == 1
+    assert await stores.claims.take(_a_claim("child-99")) == later[taken.index(True)]
+
+
+async def test_a_claim_that_changed_since_it_was_seen_is_not_taken_over(stores: Stores) -> None:
+    # given a claim that was refreshed after we saw it
+    seen = _a_claim("child-1")
+    await stores.claims.take(seen)
+    refreshed = replace(seen, claimed_at=NOON + timedelta(seconds=30))
+    assert await stores.claims.take_over(seen, refreshed)
+    # when / then
+    assert not await stores.claims.take_over(seen, _a_claim("child-2"))
+    assert await stores.claims.take(_a_claim("child-3")) == refreshed
+
+
+async def test_a_claim_that_does_not_exist_is_not_taken_over(stores: Stores) -> None:
+    # when / then
+    assert not await stores.claims.take_over(_a_claim("child-1"), _a_claim("child-2"))
+    assert await stores.claims.take(_a_claim("child-3")) is None
+
+
+async def test_a_released_claim_says_so(stores: Stores) -> None:
+    # given
+    claim = _a_claim("child-1")
+    await stores.claims.take(claim)
+    # when
+    await stores.claims.release("udid-1", "child-1", before_version=4)
+    # then
+    assert await stores.claims.take(_a_claim("child-2")) == replace(claim, released=True)
+
+
+async def test_a_late_release_leaves_a_newer_claim_alone(stores: Stores) -> None:
+    # given the child was deactivated at version 4 and claimed its bear again at version 4
+    claim = _a_claim("child-1", version=4)
+    await stores.claims.take(claim)
+    # when the release of that deactivation arrives late
+    await stores.claims.release("udid-1", "child-1", before_version=4)
+    # then
+    assert await stores.claims.take(_a_claim("child-2")) == claim
+
+
+async def test_only_the_holder_releases_a_claim(stores: Stores) -> None:
+    # given
+    claim = _a_claim("child-1")
+    await stores.claims.take(claim)
+    # when
+    await stores.claims.release("udid-1", "child-2", before_version=9)
+    await stores.claims.release("udid-2", "child-1", before_version=9)
+    # then
+    assert await stores.claims.take(_a_claim("child-3")) == claim

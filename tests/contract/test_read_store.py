@@ -1,0 +1,295 @@
+"""The read models: in memory, on MongoDB through Motor, on MongoDB through PyMongo Async."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from query_service.read_store.memory import MemoryReadModels
+from query_service.read_store.mongo import POINTER_SECONDS, LiveGeneration, MongoReadModels
+from query_service.read_store.port import ChildFilter, ReadModelDatabase
+from query_service.read_store.port import Place as PageEnd
+from shared.event_store.port import StoreUnavailable
+from shared.mongo import Mongo
+from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
+from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID, Generation
+from shared.read_models.models import Model
+from tests.contract.conftest import Place
+from tests.support.read_model_builders import (
+    NOON,
+    activity_document,
+    alert_document,
+    child_document,
+    conversation_document,
+    safety_document,
+    system_document,
+    violation,
+)
+
+HOUR = timedelta(hours=1)
+
+Put = Callable[[Model, Mapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class ReadModels:
+    """A store, and how to put documents into it."""
+
+    store: ReadModelDatabase
+    put: Put
+
+    async def children(self, *documents: Mapping[str, Any]) -> None:
+        for document in documents:
+            await self.put(Model.CHILDREN, document)
+
+
+@pytest.fixture
+async def models(place: Place | None) -> AsyncIterator[ReadModels]:
+    if place is None:
+        memory = MemoryReadModels()
+        yield ReadModels(memory, _into_memory(memory))
+        return
+    mongo = Mongo(place.url, place.driver)
+    database = mongo.database(place.database)
+
+    async def put(model: Model, document: Mapping[str, Any]) -> None:
+        await Generation(1).collection(database, model).insert_one(dict(document))
+
+    live = LiveGeneration(database, lambda: 0.0, lambda: None)
+    yield ReadModels(MongoReadModels(database, live), put)
+    await mongo.close()
+
+
+def _into_memory(memory: MemoryReadModels) -> Put:
+    places: dict[Model, Any] = {
+        Model.CHILDREN: memory.children,
+        Model.CONVERSATIONS: memory.conversations,
+        Model.SAFETY: memory.safety_documents,
+        Model.ACTIVITY: memory.activity_days,
+        Model.ALERTS: memory.alerts,
+        Model.SYSTEM: memory.system,
+    }
+
+    async def put(model: Model, document: Mapping[str, Any]) -> None:
+        places[model][document["_id"]] = document
+
+    return put
+
+
+def ids(documents: Any) -> list[str]:
+    return [document["_id"] for document in documents]
+
+
+async def test_a_store_that_is_there_answers_a_ping(models: ReadModels) -> None:
+    await models.store.ping()
+
+
+async def test_the_gate_is_the_version_of_the_childs_document(models: ReadModels) -> None:
+    # given
+    await models.children(
+        child_document("lena", version=7), child_document("tom", version=9, status="erased")
+    )
+    # when / then
+    assert await models.store.gate("lena") == 7
+    assert await models.store.gate("tom") == 9
+    assert await models.store.gate("nobody") == 0
+
+
+async def test_a_child_is_found_as_it_was_written(models: ReadModels) -> None:
+    # given
+    document = child_document("lena", learning_metrics={"counting": 2}, last_interaction_at=NOON)
+    await models.children(document)
+    # when
+    found = await models.store.child("lena", None)
+    # then
+    assert found == document
+
+
+async def test_a_child_is_found_only_for_its_own_parent(models: ReadModels) -> None:
+    # given
+    await models.children(child_document("lena", parent_id="weiss"))
+    # when / then
+    assert await models.store.child("lena", "weiss")
+    assert await models.store.child("lena", "braun") is None
+    assert await models.store.child("nobody", None) is None
+
+
+async def test_an_erased_child_is_found_nowhere(models: ReadModels) -> None:
+    # given
+    await models.children(child_document("lena", parent_id="weiss", status="erased"))
+    # when / then
+    assert await models.store.child("lena", None) is None
+    assert await models.store.children_of("weiss", 10) == []
+    assert list(await models.store.search(ChildFilter(), None, 10)) == []
+    assert list(await models.store.search(ChildFilter(status=ChildStatus.ERASED), None, 10)) == []
+
+
+async def test_a_parents_children_come_the_newest_first(models: ReadModels) -> None:
+    # given
+    await models.children(
+        child_document("old", parent_id="weiss", created_at=NOON - HOUR),
+        child_document("new", parent_id="weiss", created_at=NOON, status="deactivated"),
+        child_document("other", parent_id="braun"),
+    )
+    # when / then
+    assert ids(await models.store.children_of("weiss", 10)) == ["new", "old"]
+    assert ids(await models.store.children_of("weiss", 1)) == ["new"]
+
+
+async def test_each_child_has_its_own_recent_conversations(models: ReadModels) -> None:
+    # given
+    await models.children(child_document("lena"), child_document("tom"), child_document("mia"))
+    for child_id in ("lena", "mia"):
+        for number in range(4):
+            started_at = NOON + number * HOUR
+            talk = conversation_document(child_id, f"c{number}", started_at=started_at)
+            await models.put(Model.CONVERSATIONS, talk)
+    # when
+    recent = await models.store.recent_conversations(["lena", "tom"], 2)
+    # then
+    assert {child: ids(talks) for child, talks in recent.items()} == {
+        "lena": ["lena/c3", "lena/c2"],
+        "tom": [],
+    }
+    assert await models.store.recent_conversations([], 2) == {}
+
+
+async def test_a_safety_document_is_found_once_there_is_one(models: ReadModels) -> None:
+    # given
+    document = safety_document("lena", violation("v1"))
+    await models.put(Model.SAFETY, document)
+    # when / then
+    assert await models.store.safety("lena") == document
+    assert await models.store.safety("tom") is None
+
+
+async def test_activity_is_found_by_days_both_included(models: ReadModels) -> None:
+    # given
+    for day in ("2026-11-24", "2026-11-21", "2026-11-23", "2026-11-22"):
+        await models.put(Model.ACTIVITY, activity_document("lena", day))
+    await models.put(Model.ACTIVITY, activity_document("tom", "2026-11-22"))
+    # when
+    found = await models.store.activity("lena", "2026-11-22", "2026-11-23")
+    # then
+    assert ids(found) == ["lena@2026-11-22", "lena@2026-11-23"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (ChildFilter(), ["lena", "tom"]),
+        (ChildFilter(name_tokens=("t1",)), ["lena", "tom"]),
+        (ChildFilter(name_tokens=("t1", "t2")), ["lena"]),
+        (ChildFilter(name_tokens=("t4",)), []),
+        (ChildFilter(age_min=6), ["tom"]),
+        (ChildFilter(age_max=5), ["lena"]),
+        (ChildFilter(age_min=5, age_max=9), ["lena", "tom"]),
+        (ChildFilter(parent_ids=("weiss",)), ["lena"]),
+        (ChildFilter(parent_ids=("weiss", "weiss")), ["lena"]),
+        (ChildFilter(parent_ids=("weiss", "braun")), []),
+        (ChildFilter(safety_status=SafetyStatus.FAIR), ["tom"]),
+        (ChildFilter(engagement_level=EngagementLevel.ACTIVE), ["lena"]),
+        (ChildFilter(status=ChildStatus.DEACTIVATED), ["tom"]),
+        (ChildFilter(status=ChildStatus.ACTIVE, safety_status=SafetyStatus.FAIR), []),
+    ],
+)
+async def test_a_search_finds_what_meets_every_condition(
+    models: ReadModels, wanted: ChildFilter, found: list[str]
+) -> None:
+    # given
+    lena = child_document(
+        "lena",
+        parent_id="weiss",
+        age=5,
+        name_tokens=["t1", "t2"],
+        engagement_level="active",
+    )
+    tom = child_document(
+        "tom",
+        parent_id="braun",
+        age=9,
+        name_tokens=["t1", "t3"],
+        safety_status="fair",
+        status="deactivated",
+    )
+    await models.children(lena, tom)
+    # when / then
+    assert ids(await models.store.search(wanted, None, 10)) == found
+
+
+async def test_a_search_goes_on_where_a_page_ended(models: ReadModels) -> None:
+    # given children of whom two were created at the same moment
+    for number in range(5):
+        created_at = NOON + number // 2 * HOUR
+        await models.children(child_document(f"c{number}", created_at=created_at))
+    # when
+    seen: list[str] = []
+    after = None
+    while page := await models.store.search(ChildFilter(), after, 2):
+        seen += ids(page)
+        after = PageEnd(page[-1]["created_at"], page[-1]["_id"])
+    # then
+    assert seen == ["c4", "c2", "c3", "c0", "c1"]
+
+
+async def test_alerts_are_a_parents_and_come_in_pages(models: ReadModels) -> None:
+    # given
+    for number in range(5):
+        raised_at = NOON + number // 2 * HOUR
+        alert = alert_document(f"a{number}", parent_id="weiss", raised_at=raised_at)
+        await models.put(Model.ALERTS, alert)
+    await models.put(Model.ALERTS, alert_document("other", parent_id="braun"))
+    # when
+    seen: list[str] = []
+    after = None
+    while page := await models.store.alerts_of("weiss", after, 2):
+        seen += ids(page)
+        after = PageEnd(page[-1]["raised_at"], page[-1]["_id"])
+    # then
+    assert seen == ["a4", "a2", "a3", "a0", "a1"]
+
+
+async def test_system_counters_are_the_sum_of_the_shards(models: ReadModels) -> None:
+    # given
+    assert await models.store.system_counters() == {}
+    await models.put(Model.SYSTEM, system_document("0", messages=3, violations=1))
+    await models.put(Model.SYSTEM, system_document("1", messages=4, flagged=-1))
+    # when / then
+    assert await models.store.system_counters() == {"messages": 7, "violations": 1, "flagged": -1}
+
+
+async def test_queries_read_the_live_generation_soon_after_a_flip(
+    mongo_url: str, fresh_database: str
+) -> None:
+    # given two generations, the first of which is live
+    now, flips = [100.0], cast(list[float], [])
+    mongo = Mongo(mongo_url)
+    database = mongo.database(fresh_database)
+    live = LiveGeneration(database, lambda: now[0], lambda: flips.append(now[0]))
+    store = MongoReadModels(database, live)
+    for number in (1, 2):
+        children = Generation(number).collection(database, Model.CHILDREN)
+        await children.insert_one(dict(child_document("lena", version=number)))
+    assert await store.gate("lena") == 1
+    # when the pointer moves
+    pointer = database[POINTER_COLLECTION]
+    await pointer.insert_one({"_id": POINTER_ID, "generation": 2})
+    # then it is seen once what is known is old enough
+    assert await store.gate("lena") == 1
+    now[0] += POINTER_SECONDS
+    assert await store.gate("lena") == 2
+    assert flips == [101.0]
+    await mongo.close()
+
+
+async def test_a_server_that_is_gone_makes_the_store_unavailable() -> None:
+    # given nothing listens on the discard port
+    mongo = Mongo("mongodb://127.0.0.1:9/?directConnection=true")
+    database = mongo.database("nowhere")
+    store = MongoReadModels(database, LiveGeneration(database, lambda: 0.0, lambda: None))
+    # when / then
+    with pytest.raises(StoreUnavailable):
+        await store.child("lena", None)
+    await mongo.close()

@@ -1,0 +1,139 @@
+"""A query process over real servers, its keys in a temporary directory."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError
+
+from shared.auth.principal import Principal
+from shared.auth.tokens import TokenIssuer, create_signing_key, read_signing_key
+from shared.clock import utc_now
+from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
+from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.mongo import Database, Mongo
+from shared.read_models.generations import Generation
+from shared.read_models.models import Model
+from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES, Topic
+from tests.support.ports import free_port
+from tests.support.read_model_builders import child_document, sealed
+
+STOP_SECONDS = 5.0
+
+
+@dataclass
+class QueryWorld:
+    """What surrounds a query process: its settings, read models, keys, topics."""
+
+    directory: Path
+    mongo_url: str
+    database_name: str
+    database: Database
+    keyring: Keyring
+    bootstrap: str
+    port: int = field(default_factory=free_port)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return {
+            "TEDDY_READ_MONGO_URL": self.mongo_url,
+            "TEDDY_READ_DATABASE": self.database_name,
+            "TEDDY_KEYS_MONGO_URL": self.mongo_url,
+            "TEDDY_KEYS_DATABASE": self.database_name,
+            "TEDDY_KAFKA_BOOTSTRAP": self.bootstrap,
+            "TEDDY_KEY_FILE": str(self.directory / "keys.json"),
+            "TEDDY_JWKS_FILE": str(self.directory / "jwks.json"),
+            "TEDDY_QUERY_PORT": str(self.port),
+        } | more
+
+    def client(self, principal: Principal) -> httpx2.AsyncClient:
+        key = read_signing_key(self.directory / "signing.pem")
+        issuer = TokenIssuer(key, "teddy-local", "teddy")
+        token = issuer.issue(principal, utc_now(), timedelta(hours=1))
+        return httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {token}"}
+        )
+
+    async def put_child(self, child_id: str, name: str, **fields: object) -> None:
+        cipher = await self.keyring.create(child_id)
+        name = sealed(cipher, child_id, "name", name)
+        document = dict(child_document(child_id, name=name, **fields))
+        children = Generation(1).collection(self.database, Model.CHILDREN)
+        await children.replace_one({"_id": child_id}, document, upsert=True)
+
+    async def publish(self, topic: Topic, key: str, value: bytes) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all")
+        await producer.start()
+        try:
+            await producer.send_and_wait(topic.name, value, key=key.encode())
+        finally:
+            await producer.stop()
+
+
+@pytest.fixture
+async def world(
+    tmp_path: Path, mongo_url: str, fresh_database: str, kafka_bootstrap: str
+) -> AsyncIterator[QueryWorld]:
+    create_key_file(tmp_path / "keys.json")
+    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+    await create_topics(kafka_bootstrap)
+    mongo = Mongo(mongo_url)
+    database = mongo.database(fresh_database)
+    key_store = MongoKeyStore(database)
+    keyring = Keyring(FileKeyProvider(read_key_file(tmp_path / "keys.json")), key_store)
+    yield QueryWorld(tmp_path, mongo_url, fresh_database, database, keyring, kafka_bootstrap)
+    await key_store.close()
+    await mongo.close()
+
+
+async def create_topics(bootstrap: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        for topic in (READ_MODEL_CHANGES, CHILD_ALERTS):
+            wanted = NewTopic(topic.name, topic.partitions, 1, topic_configs=topic.configs())
+            try:
+                await admin.create_topics([wanted])
+            except TopicAlreadyExistsError:
+                continue
+    finally:
+        await admin.close()
+
+
+@dataclass
+class QueryProcess:
+    process: asyncio.subprocess.Process
+    exit_code: int | None = None
+
+    async def stop(self) -> int:
+        """The exit code after SIGTERM; raises TimeoutError when it takes too long."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
+
+
+@asynccontextmanager
+async def query_process(environment: Mapping[str, str]) -> AsyncIterator[QueryProcess]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "query_service",
+        env={**os.environ, **environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield QueryProcess(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,138 @@
+"""The query API as a process, over a real MongoDB and a real broker."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from shared.auth.principal import Principal, Role
+from shared.read_models.notices import AlertNotice, ChangeNotice
+from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES
+from tests.integration.query.conftest import QueryWorld, query_process
+from tests.support.read_model_builders import alert_document
+
+WEISS = Principal("weiss", Role.PARENT)
+NOWHERE = "127.0.0.1:9"
+
+
+async def answered(
+    ask: Callable[[], Awaitable[httpx2.Response]], wanted: Callable[[httpx2.Response], bool]
+) -> httpx2.Response:
+    """The first answer that is as wanted; the process may still be starting."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                answer = await ask()
+                if wanted(answer):
+                    return answer
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def readiness(client: httpx2.AsyncClient, **wanted: str) -> dict[str, Any]:
+    """The readiness report once these dependencies are in these states."""
+    answer = await answered(
+        lambda: client.get("/health/ready"),
+        lambda answer: wanted.items() <= answer.json()["dependencies"].items(),
+    )
+    report: dict[str, Any] = answer.json()
+    return report
+
+
+async def test_an_answer_is_cached_until_the_notice_of_a_change_arrives(world: QueryWorld) -> None:
+    # given a running process
+    await world.put_child("lena", "Lena", parent_id="weiss", age=7)
+    async with query_process(world.environment()), world.client(WEISS) as client:
+        report = await readiness(client, read_store="up", key_store="up", kafka="up")
+        assert report["invalidation"] == {"connected": True}
+        first = await client.get("/v1/children/lena")
+        second = await client.get("/v1/children/lena")
+        # when the projector moves the child on and says so
+        await world.put_child("lena", "Lena", parent_id="weiss", age=8, version=2)
+        notice = ChangeNotice("lena", "weiss", 2)
+        await world.publish(READ_MODEL_CHANGES, "lena", notice.to_json())
+        # then
+        renewed = await answered(
+            lambda: client.get("/v1/children/lena"), lambda answer: answer.json()["version"] == 2
+        )
+    assert first.json()["name"] == "Lena"
+    assert [first.headers["X-Cache"], second.headers["X-Cache"]] == ["miss", "hit"]
+    assert renewed.json()["age"] == 8
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_a_dashboard_hears_of_an_alert_and_sigterm_ends_its_stream(
+    world: QueryWorld, driver: str
+) -> None:
+    # given an open dashboard
+    environment = world.environment(TEDDY_MONGO_DRIVER=driver)
+    async with query_process(environment) as running, world.client(WEISS) as client:
+        await readiness(client, read_store="up", key_store="up", kafka="up")
+        async with client.stream("GET", "/v1/parents/weiss/stream") as response:
+            lines = response.aiter_lines()
+            assert await anext(lines) == "retry: 1000"
+            # when
+            alert = AlertNotice.of(alert_document("lena@2:threshold", parent_id="weiss"))
+            await world.publish(CHILD_ALERTS, "weiss", alert.to_json())
+            # then
+            received = [line async for line in _until_blank(lines)]
+            assert "event: alert" in received
+            assert await running.stop() == 0
+            assert [line async for line in lines] == []
+
+
+async def _until_blank(lines: Any) -> Any:
+    assert await asyncio.wait_for(anext(lines), 10) == ""
+    while line := await asyncio.wait_for(anext(lines), 10):
+        yield line
+
+
+async def test_without_kafka_answers_are_right_and_not_cached(world: QueryWorld) -> None:
+    # given
+    await world.put_child("lena", "Lena", parent_id="weiss")
+    environment = world.environment(TEDDY_KAFKA_BOOTSTRAP=NOWHERE)
+    async with query_process(environment) as running, world.client(WEISS) as client:
+        report = await readiness(client, read_store="up", key_store="up", kafka="down")
+        # when
+        answers = [await client.get("/v1/children/lena") for _ in range(2)]
+        # then
+        assert report["status"] == "not_ready"
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "miss"]
+        assert await running.stop() == 0
+
+
+async def test_without_mongodb_the_answer_is_a_problem_within_moments(world: QueryWorld) -> None:
+    # given
+    nowhere = f"mongodb://{NOWHERE}/?directConnection=true"
+    environment = world.environment(TEDDY_READ_MONGO_URL=nowhere)
+    async with query_process(environment), world.client(WEISS) as client:
+        # when
+        answer = await answered(lambda: client.get("/v1/children/lena"), lambda _: True)
+    # then
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "store-unavailable"
+    assert answer.elapsed.total_seconds() < 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"TEDDY_CACHE_MAX_ENTRIES": "0"}, "settings: TEDDY_CACHE_MAX_ENTRIES:"),
+        ({"TEDDY_KEY_FILE": "missing.json"}, "settings: missing.json: No such file"),
+        ({"TEDDY_JWKS_FILE": "missing.json"}, "settings: [Errno 2] No such file"),
+    ],
+)
+async def test_a_process_that_cannot_start_says_why_in_one_line(
+    world: QueryWorld, wrong: dict[str, str], complaint: str
+) -> None:
+    async with query_process(world.environment(**wrong)) as running:
+        # when
+        _, stderr = await asyncio.wait_for(running.process.communicate(), 30)
+    # then
+    assert running.process.returncode == 2
+    assert stderr.decode().startswith(complaint)
+    assert stderr.count(b"\n") == 1

@@ -1,0 +1,88 @@
+"""Relays in this process, over a database and a topic of the test's own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+import pytest_asyncio
+
+from command_service.relay.checkpoint import Checkpoints
+from command_service.relay.commit_feed import CommitFeed
+from command_service.relay.lease import Lease
+from command_service.relay.progress import Progress
+from command_service.relay.publisher import open_publisher
+from command_service.relay.relay import Relay
+from shared.clock import new_id, utc_now
+from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.mongo import Database, Driver, Mongo
+from tests.support.kafka import own_topic
+
+LEASE_SECONDS = 1.0
+FEED_BATCH = 50
+
+
+@dataclass(frozen=True)
+class RunningRelay:
+    relay: Relay
+    progress: Progress
+    task: "asyncio.Task[None]"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a relay works on, and how to run one."""
+
+    mongo: Mongo
+    database: Database
+    store: MongoEventStore
+    bootstrap: str
+    topic: str
+
+    @asynccontextmanager
+    async def running_relay(self) -> AsyncIterator[RunningRelay]:
+        progress = Progress(self.database, Checkpoints(self.database), utc_now)
+        relay = Relay(
+            Lease(self.database, "relay", new_id(), LEASE_SECONDS),
+            progress,
+            CommitFeed(self.mongo, self.database, FEED_BATCH),
+            self.store,
+            partial(open_publisher, self.bootstrap, self.topic),
+        )
+        task = asyncio.create_task(relay.run())
+        try:
+            yield RunningRelay(relay, progress, task)
+        finally:
+            relay.stop()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture(params=["motor", "pymongo"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    chosen: Driver = request.param
+    return chosen
+
+
+@pytest_asyncio.fixture
+async def around(
+    mongo_url: str, kafka_bootstrap: str, fresh_database: str, driver: Driver
+) -> AsyncIterator[Surroundings]:
+    mongo = Mongo(mongo_url, driver)
+    database = mongo.database(fresh_database)
+    await ensure_indexes(database)
+    store = MongoEventStore(database)
+    async with own_topic(kafka_bootstrap, f"events-{fresh_database}") as topic:
+        yield Surroundings(mongo, database, store, kafka_bootstrap, topic)
+    await store.close()
+    await mongo.close()
+
+
+def follows(running: RunningRelay) -> Callable[[], bool]:
+    """The store is on the topic; what comes now arrives once, by the change stream."""
+    return lambda: running.progress.checkpoint.token is not None
+
+
+def has_published(running: RunningRelay, events: int) -> Callable[[], bool]:
+    return lambda: running.progress.checkpoint.events >= events

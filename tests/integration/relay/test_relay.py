@@ -1,0 +1,211 @@
+import asyncio
+from collections import defaultdict
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka.partitioner import DefaultPartitioner
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
+
+from command_service.relay import relay as relay_module
+from command_service.relay.lease import Lease
+from shared.cloud_events import from_record
+from shared.envelope import StreamPosition
+from shared.event_store.mongo import MongoEventStore
+from tests.integration.relay.conftest import FEED_BATCH, Surroundings, follows, has_published
+from tests.support.commits import an_offer
+from tests.support.kafka import create_topic, delete_topic, read_records
+from tests.support.waiting import until
+
+
+async def _append(store: MongoEventStore, children: int, commits: int, events: int = 1) -> int:
+    """Continue or begin the streams of `children` children; the number of events appended."""
+
+    async def extend(child_id: str) -> None:
+        history = await store.load(child_id)
+        position = history[-1].position if history else StreamPosition()
+        for _ in range(commits):
+            position = (await store.append(an_offer(child_id, position, events))).position
+
+    await asyncio.gather(*(extend(f"child-{number:03d}") for number in range(children)))
+    return children * commits * events
+
+
+def _versions(records: list[Any]) -> dict[str, list[int]]:
+    """The versions of each child in the order in which its partition holds them."""
+    versions: dict[str, list[int]] = defaultdict(list)
+    for record in records:
+        event = from_record(record.value, record.headers)
+        versions[event.child_id].append(event.version)
+    return versions
+
+
+async def test_commits_reach_the_topic_as_cloud_events(around: Surroundings) -> None:
+    # given a commit from before the relay's first start
+    first = await around.store.append(an_offer("child-1", events=2))
+    async with around.running_relay() as running:
+        await until(has_published(running, 2))
+        # when
+        second = await around.store.append(an_offer("child-1", first.position))
+        await until(has_published(running, 3))
+    # then
+    records = await read_records(around.bootstrap, around.topic, 3)
+    expected = [*first.recorded_events(), *second.recorded_events()]
+    assert [from_record(r.value, r.headers) for r in records] == expected
+    for record, event in zip(records, expected, strict=True):
+        message = KafkaMessage(dict(record.headers), record.key, record.value)
+        cloud_event = from_binary_event(message)
+        assert cloud_event.get_id() == event.event_id
+        assert cloud_event.get_type() == "teddy.child.ChildReactivated.v1"
+        assert cloud_event.get_source() == "/teddy/children"
+        assert cloud_event.get_subject() == "child-1"
+        assert cloud_event.get_time() == event.occurred_at
+        assert cloud_event.get_extension("sequence") == str(event.version)
+        assert cloud_event.get_data() == orjson.loads(event.data)
+
+
+async def test_each_child_s_events_are_in_order_in_the_partition_of_its_key(
+    around: Surroundings,
+) -> None:
+    # given
+    async with around.running_relay() as running:
+        await until(follows(running))
+        # when more is appended than fits one batch of the feed
+        total = await _append(around.store, children=30, commits=5, events=2)
+        assert total > FEED_BATCH
+        await until(has_published(running, total), 20)
+    # then
+    records = await read_records(around.bootstrap, around.topic, total)
+    assert all(versions == list(range(1, 11)) for versions in _versions(records).values())
+    partitions = list(range(4))
+    for record in records:
+        assert record.partition == DefaultPartitioner()(record.key, partitions, partitions)
+
+
+async def test_a_relay_that_was_stopped_continues_where_it_was(around: Surroundings) -> None:
+    # given
+    async with around.running_relay() as running:
+        await until(follows(running))
+        before = await _append(around.store, children=5, commits=4)
+        await until(has_published(running, before))
+    meanwhile = await _append(around.store, children=5, commits=4)
+    # when
+    async with around.running_relay() as running:
+        await until(has_published(running, before + meanwhile))
+    # then nothing is missing and nothing came twice
+    records = await read_records(around.bootstrap, around.topic, before + meanwhile)
+    assert all(versions == list(range(1, 9)) for versions in _versions(records).values())
+
+
+async def test_of_two_relays_one_publishes(around: Surroundings) -> None:
+    # given
+    async with around.running_relay() as first, around.running_relay() as second:
+        await until(lambda: follows(first)() or follows(second)())
+        # when
+        total = await _append(around.store, children=5, commits=10)
+        leader = first if first.progress.leading else second
+        await until(has_published(leader, total))
+        # then
+        assert not (first.progress.leading and second.progress.leading)
+    records = await read_records(around.bootstrap, around.topic, total)
+    assert len(records) == total
+
+
+async def test_another_relay_takes_over_when_the_leader_dies(
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a leader that dies without a word
+    async with around.running_relay() as leader:
+        await until(follows(leader))
+        before = await _append(around.store, children=5, commits=4)
+        await until(has_published(leader, before))
+        with monkeypatch.context() as dying:
+            dying.setattr(Lease, "release", _no_release)
+            leader.task.cancel()
+            await asyncio.wait({leader.task})
+    meanwhile = await _append(around.store, children=5, commits=4)
+    # when
+    async with around.running_relay() as successor:
+        await until(has_published(successor, before + meanwhile))
+    # then
+    records = await read_records(around.bootstrap, around.topic, before + meanwhile)
+    assert all(versions == list(range(1, 9)) for versions in _versions(records).values())
+
+
+async def _no_release(_lease: Lease) -> None:
+    return None
+
+
+@pytest.mark.parametrize("running_when_lost", [True, False])
+async def test_a_topic_that_lost_its_records_is_filled_again(
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch, running_when_lost: bool
+) -> None:
+    # given
+    monkeypatch.setattr(relay_module, "IDLE_SECONDS", 0.2)
+    async with around.running_relay() as running:
+        await until(follows(running))
+        total = await _append(around.store, children=10, commits=10)
+        await until(has_published(running, total))
+        if running_when_lost:
+            # when
+            await _lose_records(around)
+            records = await read_records(around.bootstrap, around.topic, total)
+    if not running_when_lost:
+        # when
+        await _lose_records(around)
+        async with around.running_relay():
+            records = await read_records(around.bootstrap, around.topic, total)
+    # then
+    assert all(versions[:10] == list(range(1, 11)) for versions in _versions(records).values())
+    assert len(_versions(records)) == 10
+
+
+async def _lose_records(around: Surroundings) -> None:
+    await delete_topic(around.bootstrap, around.topic)
+    await create_topic(around.bootstrap, around.topic)
+
+
+async def test_a_token_that_is_too_old_leads_to_the_whole_store(around: Surroundings) -> None:
+    # given a token from 1970, when the history of today's server had not begun
+    async with around.running_relay() as running:
+        await until(follows(running))
+        total = await _append(around.store, children=5, commits=2)
+        await until(has_published(running, total))
+    token = running.progress.checkpoint.token
+    assert token is not None
+    too_old = {"_data": token["_data"][:2] + "00000001" + token["_data"][10:]}
+    await around.database["relay"].update_one({}, {"$set": {"token": too_old}})
+    # when
+    async with around.running_relay():
+        records = await read_records(around.bootstrap, around.topic, 2 * total)
+    # then
+    assert all(versions == [1, 2, 1, 2] for versions in _versions(records).values())
+
+
+async def test_an_idle_relay_has_no_lag_and_a_stand_by_agrees(around: Surroundings) -> None:
+    # given
+    async with around.running_relay() as leader:
+        await until(follows(leader))
+        total = await _append(around.store, children=5, commits=4, events=2)
+        await until(has_published(leader, total))
+        async with around.running_relay() as stand_by:
+            # when
+            await leader.progress.look()
+            await stand_by.progress.look()
+            # then
+            assert (leader.progress.lag_events, leader.progress.lag_seconds) == (0, 0.0)
+            assert (stand_by.progress.lag_events, stand_by.progress.lag_seconds) == (0, 0.0)
+            assert not stand_by.progress.leading
+
+
+async def test_what_waits_while_nobody_leads_is_lag(around: Surroundings) -> None:
+    # given
+    async with around.running_relay() as running:
+        await until(follows(running))
+        await until(has_published(running, await _append(around.store, 2, 2, events=2)))
+    # when
+    await _append(around.store, children=2, commits=3, events=2)
+    await running.progress.look()
+    # then six commits of two events wait
+    assert running.progress.lag_events == 12
+    assert running.progress.lag_seconds >= 0

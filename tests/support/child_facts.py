@@ -1,0 +1,107 @@
+"""A child called Ada: commands about her and events that happened to her."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from command_service.domain.child.commands import (
+    ConfigureAlerts,
+    DeactivateChild,
+    EndConversation,
+    EraseChild,
+    ReactivateChild,
+    RecordMessage,
+    RegisterChild,
+    ReportSafetyViolation,
+    ResolveSafetyViolation,
+    StartConversation,
+    UpdateChildProfile,
+)
+from shared.events.child import (
+    AlertChannel,
+    ChildDeactivated,
+    ChildErased,
+    ChildReactivated,
+    ChildRegistered,
+    ConversationEnded,
+    ConversationStarted,
+    Outcome,
+    SafetyViolationReported,
+    SafetyViolationResolved,
+    Severity,
+    Speaker,
+)
+from shared.personal import Personal
+
+ADA = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"
+TALK = "0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"
+VIOLATION = "4f1d2b9c-6a3e-4c51-9b0d-7e8f9a0b1c2d"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LATER = NOON + timedelta(minutes=10)
+
+_ABOUT: dict[str, Any] = {"child_id": ADA, "at": NOON}
+_NOW: dict[str, Any] = {"child_id": ADA, "at": LATER}
+
+REGISTERED = ChildRegistered(
+    **_ABOUT,
+    parent_id="parent-ada",
+    name=Personal("Ada"),
+    age=7,
+    udid=Personal("TEDDY-0000-0001"),
+    device_id=Personal("bear-device-1"),
+    preferences=Personal({"stories": True}),
+    learning_style=Personal("visual"),
+    interests=Personal(["space"]),
+)
+DEACTIVATED = ChildDeactivated(**_ABOUT, reason=Personal("moved on"))
+REACTIVATED = ChildReactivated(**_ABOUT)
+ERASED = ChildErased(**_ABOUT)
+REPORTED = SafetyViolationReported(
+    **_ABOUT, violation_id=VIOLATION, violation_type="bullying", severity=Severity.HIGH
+)
+RESOLVED = SafetyViolationResolved(
+    **_ABOUT,
+    violation_id=VIOLATION,
+    violation_type="bullying",
+    severity=Severity.HIGH,
+    outcome=Outcome.CONFIRMED,
+)
+STARTED = ConversationStarted(**_ABOUT, conversation_id=TALK)
+ENDED = ConversationEnded(**_ABOUT, conversation_id=TALK, started_at=NOON)
+
+REGISTER = RegisterChild(
+    **_NOW,
+    parent_id="parent-ada",
+    name="Ada",
+    age=7,
+    udid="TEDDY-0000-0001",
+    device_id="bear-device-1",
+    preferences={"stories": True},
+    learning_style="visual",
+    interests=("space",),
+)
+REPORT = ReportSafetyViolation(
+    **_NOW, violation_id=VIOLATION, violation_type="bullying", severity=Severity.HIGH
+)
+RESOLVE = ResolveSafetyViolation(**_NOW, violation_id=VIOLATION, outcome=Outcome.CONFIRMED)
+CONFIGURE = ConfigureAlerts(
+    **_NOW,
+    threshold=Severity.MEDIUM,
+    count=5,
+    window_hours=48,
+    channels=(AlertChannel.IN_APP, AlertChannel.WEBHOOK),
+)
+START = StartConversation(**_NOW, conversation_id=TALK, topic="dinosaurs")
+MESSAGE = RecordMessage(**_NOW, conversation_id=TALK, speaker=Speaker.CHILD, word_count=12)
+END = EndConversation(**_NOW, conversation_id=TALK)
+DEACTIVATE = DeactivateChild(**_NOW, reason="moved on")
+REACTIVATE = ReactivateChild(**_NOW)
+ERASE = EraseChild(**_NOW)
+
+
+def update(**changes: Any) -> UpdateChildProfile:
+    return UpdateChildProfile(**_NOW, **changes)
+
+
+def registered_at(moment: datetime) -> ChildRegistered:
+    return replace(REGISTERED, at=moment)

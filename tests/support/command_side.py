@@ -1,0 +1,165 @@
+"""The command API over the memory twins, and a client for it."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
+from jwt.algorithms import OKPAlgorithm
+from prometheus_client import CollectorRegistry
+
+from command_service.api.app import create_app
+from command_service.api.command_route import Edge
+from command_service.backoff import Backoff
+from command_service.command_bus import CommandBus
+from command_service.default_bus import Ports, Tuning, default_bus
+from command_service.middleware.audit import AuditRecord
+from shared.auth.principal import Principal, Role
+from shared.auth.tokens import LOCAL_KEY_ID, TokenIssuer, TokenVerifier
+from shared.clock import new_id, utc_now
+from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
+from shared.http.callers import Caller
+from shared.http.operations import Readiness
+from shared.keyring.key_file import FileKeyProvider, KeyFile
+from shared.keyring.key_store import MemoryKeyStore
+from shared.keyring.keyring import Keyring
+from shared.keyring.search_index import SearchIndex
+from shared.signing import ConsistencyTokens
+
+ISSUER, AUDIENCE = "teddy-tests", "teddy"
+KEYS = KeyFile("kek-1", {"kek-1": b"k" * 32}, index_key=b"i" * 32, signature_key=b"s" * 32)
+
+MOTHER = Principal("parent-ada", Role.PARENT)
+STRANGER = Principal("parent-bob", Role.PARENT)
+BEAR = Principal("bear-device-1", Role.DEVICE)
+OFFICER = Principal("officer-1", Role.SAFETY_OFFICER)
+ANALYST = Principal("analyst-1", Role.ANALYST)
+ADMIN = Principal("admin-1", Role.ADMIN)
+
+
+@dataclass
+class StoppedClock:
+    """Stands still until it is told to go on."""
+
+    now: datetime = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+async def no_pause(_seconds: float) -> None:
+    return None
+
+
+@dataclass
+class RememberedAuditTrail:
+    entries: list[AuditRecord] = field(default_factory=list)
+
+    def record(self, entry: AuditRecord) -> None:
+        self.entries.append(entry)
+
+
+@dataclass
+class Database:
+    """What several command processes share."""
+
+    events: Any = field(default_factory=MemoryEventStore)
+    claims: Any = field(default_factory=MemoryClaimStore)
+    snapshots: Any = field(default_factory=MemorySnapshotStore)
+    keys: Any = field(default_factory=MemoryKeyStore)
+
+
+class CommandSide:
+    """One command process. Give two the same `database` to have them race."""
+
+    def __init__(
+        self,
+        database: Database | None = None,
+        clock: StoppedClock | None = None,
+        tuning: Tuning | None = None,
+    ) -> None:
+        self.database = database or Database()
+        self.clock = clock or StoppedClock()
+        self.audit = RememberedAuditTrail()
+        self.registry = CollectorRegistry()
+        self.keyring = Keyring(FileKeyProvider(KEYS), self.database.keys)
+        self.index = SearchIndex(KEYS.index_key)
+        self.ports = Ports(
+            event_store=self.database.events,
+            claims=self.database.claims,
+            snapshots=self.database.snapshots,
+            keyring=self.keyring,
+            index=self.index,
+            clock=self.clock,
+            audit_trail=self.audit,
+            backoff=Backoff(sleep=no_pause),
+        )
+        self.bus: CommandBus = default_bus(self.ports, tuning or Tuning(), self.registry)
+        self.tokens = ConsistencyTokens(KEYS.signature_key)
+        self._signing_key = Ed25519PrivateKey.generate()
+        self.app = self._app()
+
+    async def stored_events(self) -> list[str]:
+        """The types of all events in the store."""
+        return [
+            event.type async for commit in self.database.events.scan() for event in commit.events
+        ]
+
+    def bearer(self, principal: Principal) -> str:
+        issuer = TokenIssuer(self._signing_key, ISSUER, AUDIENCE)
+        return "Bearer " + issuer.issue(principal, utc_now(), timedelta(minutes=5))
+
+    @asynccontextmanager
+    async def client(self, principal: Principal | None = MOTHER) -> AsyncIterator["CommandClient"]:
+        transport = httpx2.ASGITransport(app=self.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://command") as http:
+            yield CommandClient(http, None if principal is None else self.bearer(principal))
+
+    def _app(self) -> FastAPI:
+        public = OKPAlgorithm.to_jwk(self._signing_key.public_key(), as_dict=True)
+        jwks = {"keys": [{**public, "kid": LOCAL_KEY_ID, "use": "sig", "alg": "EdDSA"}]}
+        caller = Caller(TokenVerifier(jwks, ISSUER, AUDIENCE))
+        edge = Edge(self.bus, caller, self.tokens, self.clock, new_id)
+        return create_app(edge, Readiness({}), self.registry)
+
+
+@dataclass
+class CommandClient:
+    """Speaks HTTP as one principal."""
+
+    http: httpx2.AsyncClient
+    authorization: str | None
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        key: str | None = None,
+        raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        sent = dict(headers or {})
+        if self.authorization is not None:
+            sent["Authorization"] = self.authorization
+        if key is not None:
+            sent["Idempotency-Key"] = key
+        content: dict[str, Any] = {"json": body} if raw is None and body is not None else {}
+        if raw is not None:
+            content = {"content": raw}
+        return await self.http.request(method, f"/v1{path}", headers=sent, **content)
+
+    async def register(self, udid: str = "TEDDY-0000-0001", **fields: Any) -> str:
+        """The id of a newly registered child."""
+        body = {"name": "Ada", "age": 7, "udid": udid, "device_id": BEAR.subject, **fields}
+        response = await self.send("POST", "/children", body)
+        assert response.status_code == 201, response.text
+        child_id: str = response.json()["child_id"]
+        return child_id

@@ -1,0 +1,43 @@
+"""Commits for tests of stores and relay: small, valid, without personal data."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from shared.envelope import (
+    Actor,
+    Causality,
+    EncodedEvent,
+    Idempotency,
+    NewCommit,
+    StreamPosition,
+)
+
+NOON = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
+
+_offers = count(1)
+
+
+def an_offer(
+    child_id: str,
+    expected: StreamPosition | None = None,
+    events: int = 1,
+    key: str | None = None,
+    recorded_at: datetime = NOON,
+) -> NewCommit:
+    """A commit of `events` events; every offer has its own correlation id, as in life."""
+    return NewCommit(
+        child_id=child_id,
+        expected=expected or StreamPosition(),
+        events=tuple(_an_event(child_id, number) for number in range(events)),
+        recorded_at=recorded_at,
+        actor=Actor("device-1", "device"),
+        causality=Causality(f"correlation-{next(_offers)}", "cause-1", None),
+        idempotency=Idempotency(key, "fingerprint") if key else None,
+        result={"conversation_id": "conversation-1"},
+    )
+
+
+def _an_event(child_id: str, number: int) -> EncodedEvent:
+    at = NOON + timedelta(milliseconds=number)
+    data = f'{{"child_id":"{child_id}","at":"2026-11-23T12:00:00.{123 + number}Z"}}'
+    return EncodedEvent("ChildReactivated", 1, at, data)

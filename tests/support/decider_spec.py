@@ -1,0 +1,47 @@
+"""Given events, when a command, then events or a refusal: the whole domain in one sentence."""
+
+from dataclasses import dataclass
+from functools import reduce
+
+import pytest
+
+from command_service.domain.child.commands import ChildCommand
+from command_service.domain.child.decide import decide
+from command_service.domain.child.errors import CommandRefused, FieldError, InvalidCommand
+from command_service.domain.child.evolve import evolve
+from command_service.domain.child.state import Child
+from shared.events.child import ChildEvent
+
+
+def given(*events: ChildEvent) -> "Given":
+    return Given(reduce(evolve, events, Child()))
+
+
+@dataclass(frozen=True)
+class Given:
+    child: Child
+
+    def when(self, command: ChildCommand) -> "When":
+        return When(self.child, command)
+
+
+@dataclass(frozen=True)
+class When:
+    child: Child
+    command: ChildCommand
+
+    def then(self, *events: ChildEvent) -> None:
+        assert decide(self.command, self.child) == list(events)
+
+    def then_nothing_happens(self) -> None:
+        self.then()
+
+    def then_refused(self, refusal: type[CommandRefused]) -> None:
+        with pytest.raises(refusal) as raised:
+            decide(self.command, self.child)
+        assert type(raised.value) is refusal
+
+    def then_invalid(self, *errors: FieldError) -> None:
+        with pytest.raises(InvalidCommand) as raised:
+            decide(self.command, self.child)
+        assert raised.value.errors == errors

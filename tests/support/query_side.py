@@ -1,0 +1,154 @@
+"""The query service over memory twins, with families to ask about."""
+
+import asyncio
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
+from jwt.algorithms import OKPAlgorithm
+
+from query_service.cache.query_cache import QueryCache
+from query_service.default_bus import Ports
+from query_service.main import QueryService, build_api
+from query_service.query_bus import Query, Rendered
+from query_service.read_store.memory import MemoryReadModels
+from query_service.scope import Scope
+from shared.auth.principal import Principal, Role
+from shared.auth.tokens import LOCAL_KEY_ID, TokenIssuer, TokenVerifier
+from shared.clock import utc_now
+from shared.http.operations import Readiness
+from shared.keyring.key_file import FileKeyProvider, KeyFile
+from shared.keyring.key_store import MemoryKeyStore
+from shared.keyring.keyring import Keyring
+from shared.keyring.search_index import SearchIndex
+from shared.read_models.documents import ChildDocument
+from shared.read_models.notices import ChangeNotice
+from shared.settings import QuerySettings
+from shared.signing import ConsistencyTokens
+from tests.support.read_model_builders import NOON, child_document, sealed
+
+PERSONAL = ("name", "udid", "device_id", "preferences", "learning_style", "interests")
+
+ADMIN = Principal("admin-1", Role.ADMIN)
+OFFICER = Principal("officer-1", Role.SAFETY_OFFICER)
+ANALYST = Principal("analyst-1", Role.ANALYST)
+
+
+def parent(parent_id: str) -> Principal:
+    return Principal(parent_id, Role.PARENT)
+
+
+def device(device_id: str) -> Principal:
+    return Principal(device_id, Role.DEVICE)
+
+
+class CountingReadModels(MemoryReadModels):
+    """Counts the reads of children, to tell an answer from the cache from a fresh one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+        self.gate_read = asyncio.Event()
+
+    async def gate(self, child_id: str) -> int:
+        self.gate_read.set()
+        return await super().gate(child_id)
+
+    async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
+        self.reads += 1
+        return await super().child(child_id, parent_id)
+
+
+class QuerySide:
+    """Everything of one query process but the servers; the change feed is played by `change`."""
+
+    def __init__(self) -> None:
+        keys = KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
+        signing_key = Ed25519PrivateKey.generate()
+        public = OKPAlgorithm.to_jwk(signing_key.public_key(), as_dict=True)
+        jwks = {"keys": [{**public, "kid": LOCAL_KEY_ID, "use": "sig", "alg": "EdDSA"}]}
+        self._issuer = TokenIssuer(signing_key, "tests", "teddy")
+        self._index = SearchIndex(keys.index_key)
+        self.store = CountingReadModels()
+        self.key_store = MemoryKeyStore()
+        self.keyring = Keyring(FileKeyProvider(keys), self.key_store)
+        self.tokens = ConsistencyTokens(keys.signature_key)
+        self.now = NOON
+        self.cache: QueryCache[Rendered] = QueryCache(1_000, time.monotonic)
+        ports = Ports(
+            store=self.store,
+            keyring=self.keyring,
+            keys=keys,
+            clock=lambda: self.now,
+        )
+        self.settings = _settings()
+        self.service = QueryService(self.settings, ports, self.cache)
+        self.app: FastAPI = build_api(
+            self.service,
+            TokenVerifier(jwks, "tests", "teddy"),
+            Readiness({"read_store": self.store.ping}),
+        )
+        self.connect()
+
+    def connect(self, connected: bool = True) -> None:
+        for listener in self.service.listeners:
+            listener.connection_changed(connected)
+
+    async def child(self, child_id: str, **fields: Any) -> ChildDocument:
+        """Put a child into the read models. Personal fields are given plain."""
+        cipher = await self.keyring.create(child_id)
+        fields = {"name": "Lena Weiss", "udid": "teddy-000042"} | fields
+        tokens = self._index.tokens_of(fields["name"] or "")
+        for name in PERSONAL:
+            if fields.get(name) is not None:
+                fields[name] = sealed(cipher, child_id, name, fields[name])
+        document = child_document(child_id, name_tokens=list(tokens), **fields)
+        self.store.children[child_id] = document
+        return document
+
+    def change(self, child_id: str, **fields: Any) -> None:
+        """The child's document moves on one version and the notice of it arrives."""
+        before = self.store.children[child_id]
+        after = {**before, "version": before["version"] + 1, **fields}
+        self.store.children[child_id] = cast(ChildDocument, after)
+        self.notify(child_id)
+
+    def notify(self, child_id: str) -> None:
+        document = self.store.children[child_id]
+        notice = ChangeNotice(child_id, document["parent_id"], document["version"])
+        for listener in self.service.listeners:
+            listener.received(notice)
+
+    async def ask(self, query: Query, principal: Principal = ADMIN) -> Any:
+        """The answer's JSON, through the bus."""
+        result = await self.service.bus.ask(query, Scope.of(principal))
+        return orjson.loads(result.rendered.body)
+
+    def bearer(self, principal: Principal) -> dict[str, str]:
+        token = self._issuer.issue(principal, utc_now(), timedelta(hours=1))
+        return {"Authorization": f"Bearer {token}"}
+
+    def client(self, principal: Principal | None = None) -> httpx2.AsyncClient:
+        """An HTTP client of this process that speaks for `principal`."""
+        return httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(self.app),
+            base_url="http://query",
+            headers=self.bearer(principal) if principal else {},
+        )
+
+
+def _settings() -> QuerySettings:
+    return QuerySettings(
+        read_mongo_url="mongodb://unused",
+        keys_mongo_url="mongodb://unused",
+        kafka_bootstrap="unused",
+        key_file=Path("unused"),
+        jwks_file=Path("unused"),
+        max_wait_seconds=1.0,
+    )

@@ -1,0 +1,152 @@
+"""Documents of the read models for tests: plausible by default, any field can be given."""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import orjson
+
+from shared.envelope import event_id
+from shared.keyring.cipher import ChildCipher, field_place
+from shared.read_models.documents import (
+    ActivityDocument,
+    AlertDocument,
+    ChildDocument,
+    ConversationDocument,
+    SafetyDocument,
+    SystemDocument,
+    ViolationEntry,
+)
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def sealed(cipher: ChildCipher, child_id: str, field: str, value: Any, version: int = 1) -> str:
+    """`Personal.sealed` of a value that the event at `version` carried."""
+    place = field_place(event_id(child_id, version), field)
+    return f"{version}.{field}.{cipher.seal(orjson.dumps(value), place)}"
+
+
+def child_document(child_id: str, **fields: Any) -> ChildDocument:
+    """Personal fields are given sealed."""
+    document: dict[str, Any] = {
+        "_id": child_id,
+        "parent_id": "parent-1",
+        "name": None,
+        "name_tokens": [],
+        "age": 7,
+        "udid": None,
+        "device_id": None,
+        "preferences": None,
+        "learning_style": None,
+        "interests": None,
+        "status": "active",
+        "created_at": NOON,
+        "updated_at": NOON,
+        "version": 1,
+        "profile_completeness": 60.0,
+        "conversation_count": 0,
+        "total_messages": 0,
+        "total_minutes": 0.0,
+        "last_interaction_at": None,
+        "engagement_level": "new",
+        "learning_metrics": {},
+        "flagged_content_count": 0,
+        "safety_violations_count": 0,
+        "open_violations_count": 0,
+        "penalty_points": 0.0,
+        "safety_score": 100.0,
+        "safety_status": "excellent",
+        "last_safety_check": None,
+        "violation_categories": {},
+    }
+    return cast(ChildDocument, document | fields)
+
+
+def conversation_document(
+    child_id: str, conversation_id: str, **fields: Any
+) -> ConversationDocument:
+    document: dict[str, Any] = {
+        "_id": f"{child_id}/{conversation_id}",
+        "child_id": child_id,
+        "conversation_id": conversation_id,
+        "started_at": NOON,
+        "ended_at": None,
+        "duration_minutes": 0.0,
+        "message_count": 0,
+        "topic": None,
+        "topics": [],
+        "engagement_score": 0.0,
+        "flagged": 0,
+        "safety_violations": 0,
+    }
+    return cast(ConversationDocument, document | fields)
+
+
+def violation(violation_id: str, **fields: Any) -> ViolationEntry:
+    entry: dict[str, Any] = {
+        "id": violation_id,
+        "type": "bullying",
+        "severity": "low",
+        "at": NOON,
+        "conversation_id": None,
+        "details": None,
+        "resolved_at": None,
+        "outcome": None,
+    }
+    return cast(ViolationEntry, entry | fields)
+
+
+def safety_document(child_id: str, *violations: ViolationEntry, **fields: Any) -> SafetyDocument:
+    document: dict[str, Any] = {
+        "_id": child_id,
+        "alert_policy": {
+            "threshold": "high",
+            "count": 3,
+            "window_hours": 24,
+            "channels": ["in_app"],
+        },
+        "total_violations": len(violations),
+        "violations_by_severity": {},
+        "violations_by_category": {},
+        "high_severity_violations": 0,
+        "last_violation_at": violations[-1]["at"] if violations else None,
+        "violations": list(violations),
+        "parent_notifications_sent": 0,
+    }
+    return cast(SafetyDocument, document | fields)
+
+
+def activity_document(child_id: str, day: str, **fields: Any) -> ActivityDocument:
+    document: dict[str, Any] = {
+        "_id": f"{child_id}@{day}",
+        "child_id": child_id,
+        "day": day,
+        "conversations": 0,
+        "messages": 0,
+        "minutes": 0.0,
+        "topics": {},
+        "flagged": 0,
+        "violations": 0,
+    }
+    return cast(ActivityDocument, document | fields)
+
+
+def alert_document(alert_id: str, **fields: Any) -> AlertDocument:
+    document: dict[str, Any] = {
+        "_id": alert_id,
+        "child_id": "child-1",
+        "parent_id": "parent-1",
+        "rule": "threshold",
+        "event_id": "child-1@2",
+        "violation_id": "violation-1",
+        "violation_type": "bullying",
+        "severity": "high",
+        "channels": ["in_app"],
+        "raised_at": NOON,
+        "delivered": {},
+    }
+    return cast(AlertDocument, document | fields)
+
+
+def system_document(shard: str, **counters: int) -> SystemDocument:
+    return {"_id": shard, "counters": counters}

@@ -1,0 +1,13 @@
+"""Waiting for a condition instead of sleeping."""
+
+import asyncio
+from collections.abc import Callable
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Returns as soon as `condition` holds; raises TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)

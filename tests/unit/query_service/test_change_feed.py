@@ -1,0 +1,208 @@
+"""The feed against a Kafka that is played by hand; the real one is in tests/integration."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
+
+from query_service.cache import change_feed
+from query_service.cache.change_feed import ChangeFeed, FeedBroken
+from shared.read_models.notices import AlertNotice, ChangeNotice
+from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES
+from tests.support.read_model_builders import alert_document
+from tests.support.waiting import until
+
+CHANGES, ALERTS = READ_MODEL_CHANGES.name, CHILD_ALERTS.name
+CHANGE = ChangeNotice("lena", "weiss", 3)
+ALERT = AlertNotice.of(alert_document("a1"))
+
+
+@dataclass
+class Record:
+    value: bytes | None
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    def connection_changed(self, connected: bool) -> None:
+        self.heard.put_nowait(connected)
+
+    def received(self, notice: ChangeNotice | AlertNotice) -> None:
+        self.heard.put_nowait(notice)
+
+    async def next(self) -> Any:
+        return await asyncio.wait_for(self.heard.get(), 5)
+
+
+class PlayedKafka:
+    """One broker with a partition a topic."""
+
+    def __init__(self) -> None:
+        self.partitions: dict[str, set[int]] = {CHANGES: {0}, ALERTS: {0}}
+        self.ends = {TopicPartition(CHANGES, 0): 7, TopicPartition(ALERTS, 0): 2}
+        self.positions: dict[TopicPartition, int] = {}
+        self.records: asyncio.Queue[tuple[str, bytes | None]] = asyncio.Queue()
+        self.refusals = 0
+        self.connections = 0
+        self.paused = False
+
+    @asynccontextmanager
+    async def connect(self, _bootstrap: str) -> AsyncIterator["PlayedKafka"]:
+        self.connections += 1
+        if self.refusals:
+            self.refusals -= 1
+            raise KafkaConnectionError
+        yield self
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return self.partitions.get(topic)
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self.positions = dict.fromkeys(partitions, 0)
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.positions[partition] = offset
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {partition: self.ends[partition] for partition in partitions}
+
+    async def position(self, partition: TopicPartition) -> int:
+        return self.positions[partition]
+
+    def resume(self, *_partitions: TopicPartition) -> None:
+        self.paused = False
+
+    def pause(self, *_partitions: TopicPartition) -> None:
+        self.paused = True
+
+    async def getmany(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
+        assert not self.paused
+        if self.records.empty():
+            return {}
+        topic, value = self.records.get_nowait()
+        return {TopicPartition(topic, 0): [Record(value)]}
+
+
+@pytest.fixture
+def kafka(monkeypatch: pytest.MonkeyPatch) -> PlayedKafka:
+    kafka = PlayedKafka()
+    monkeypatch.setattr(change_feed, "_consumer", kafka.connect)
+    monkeypatch.setattr(change_feed, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(change_feed, "PROBE_SECONDS", 0.0)
+    return kafka
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@asynccontextmanager
+async def running(listener: Listener) -> AsyncIterator[ChangeFeed]:
+    feed = ChangeFeed("played", [listener])
+    following = asyncio.create_task(feed.run())
+    yield feed
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+@pytest.fixture
+async def feed(kafka: PlayedKafka, listener: Listener) -> AsyncIterator[ChangeFeed]:
+    async with running(listener) as feed:
+        yield feed
+
+
+async def test_the_feed_begins_at_the_end_and_passes_every_notice_on(
+    feed: ChangeFeed, kafka: PlayedKafka, listener: Listener
+) -> None:
+    # given
+    assert await listener.next() is True
+    assert kafka.positions == kafka.ends
+    await feed.check()
+    # when
+    kafka.records.put_nowait((CHANGES, CHANGE.to_json()))
+    kafka.records.put_nowait((ALERTS, ALERT.to_json()))
+    # then
+    assert await listener.next() == CHANGE
+    assert await listener.next() == ALERT
+
+
+async def test_a_broker_that_is_not_there_is_tried_again(
+    kafka: PlayedKafka, listener: Listener
+) -> None:
+    # given
+    kafka.refusals = 2
+    async with running(listener) as feed:
+        with pytest.raises(FeedBroken):
+            await feed.check()
+        # when / then
+        assert await listener.next() is True
+    assert kafka.connections == 3
+
+
+async def test_a_missing_topic_is_waited_for(kafka: PlayedKafka, listener: Listener) -> None:
+    # given
+    partitions = kafka.partitions.pop(ALERTS)
+    async with running(listener):
+        await until(lambda: kafka.connections >= 2)
+        assert listener.heard.empty()
+        # when
+        kafka.partitions[ALERTS] = partitions
+        # then
+        assert await listener.next() is True
+
+
+def _record_lost(kafka: PlayedKafka) -> None:
+    kafka.ends[TopicPartition(CHANGES, 0)] = 3
+
+
+def _consumer_stuck(kafka: PlayedKafka) -> None:
+    kafka.ends[TopicPartition(CHANGES, 0)] = 9
+
+
+def _partition_added(kafka: PlayedKafka) -> None:
+    kafka.partitions[CHANGES] = {0, 1}
+    kafka.ends[TopicPartition(CHANGES, 1)] = 0
+
+
+def _malformed_notice(kafka: PlayedKafka) -> None:
+    kafka.records.put_nowait((CHANGES, b"{}"))
+
+
+def _empty_record(kafka: PlayedKafka) -> None:
+    kafka.records.put_nowait((ALERTS, None))
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [_record_lost, _consumer_stuck, _partition_added, _malformed_notice, _empty_record],
+)
+async def test_whenever_notices_may_have_been_missed_the_listeners_are_told(
+    feed: ChangeFeed, kafka: PlayedKafka, listener: Listener, break_it: Any
+) -> None:
+    # given
+    assert await listener.next() is True
+    # when
+    break_it(kafka)
+    # then everything begins anew, at the present end
+    assert await listener.next() is False
+    assert await listener.next() is True
+    assert kafka.positions[TopicPartition(CHANGES, 0)] == kafka.ends[TopicPartition(CHANGES, 0)]
+
+
+async def test_listeners_are_told_when_the_feed_is_stopped(
+    kafka: PlayedKafka, listener: Listener
+) -> None:
+    # given
+    async with running(listener) as feed:
+        assert await listener.next() is True
+    # when it is stopped, then
+    assert await listener.next() is False
+    assert not feed.connected

@@ -1,0 +1,78 @@
+from datetime import timedelta
+
+import pytest
+
+from query_service.queries.errors import ParentNotFound, RequestRefused
+from query_service.queries.get_alerts import GetAlerts
+from query_service.queries.search_children import SearchChildren
+from tests.support.query_side import OFFICER, QuerySide, parent
+from tests.support.read_model_builders import NOON, alert_document
+
+WEISS = parent("weiss")
+
+
+def keep(side: QuerySide, alert_id: str, **fields: object) -> None:
+    side.store.alerts[alert_id] = alert_document(alert_id, **{"parent_id": "weiss"} | fields)
+
+
+async def test_a_parent_reads_what_they_were_alerted_to(side: QuerySide) -> None:
+    # given
+    keep(side, "a1", rule="count", severity="medium", delivered={"in_app": NOON})
+    keep(side, "b1", parent_id="braun")
+    # when
+    answer = await side.ask(GetAlerts("weiss"), WEISS)
+    # then
+    assert answer == {
+        "items": [
+            {
+                "alert_id": "a1",
+                "child_id": "child-1",
+                "rule": "count",
+                "violation_id": "violation-1",
+                "violation_type": "bullying",
+                "severity": "medium",
+                "channels": ["in_app"],
+                "raised_at": "2026-11-23T12:00:00.000Z",
+                "delivered": {"in_app": "2026-11-23T12:00:00.000Z"},
+            }
+        ],
+        "next_cursor": None,
+    }
+
+
+async def test_alerts_come_in_pages_the_newest_first(side: QuerySide) -> None:
+    # given
+    for number in range(5):
+        keep(side, f"a{number}", raised_at=NOON + timedelta(hours=number // 2))
+    # when
+    first = await side.ask(GetAlerts("weiss", limit=3), WEISS)
+    second = await side.ask(GetAlerts("weiss", limit=3, cursor=first["next_cursor"]), WEISS)
+    # then
+    assert [item["alert_id"] for item in first["items"]] == ["a4", "a2", "a3"]
+    assert [item["alert_id"] for item in second["items"]] == ["a0", "a1"]
+    assert second["next_cursor"] is None
+
+
+async def test_alerts_are_never_cached(side: QuerySide) -> None:
+    # given
+    await side.ask(GetAlerts("weiss"), WEISS)
+    # when
+    keep(side, "a1")
+    # then
+    assert len((await side.ask(GetAlerts("weiss"), WEISS))["items"]) == 1
+
+
+async def test_another_parents_alerts_are_not_found(side: QuerySide) -> None:
+    with pytest.raises(ParentNotFound):
+        await side.ask(GetAlerts("weiss"), parent("braun"))
+    assert (await side.ask(GetAlerts("weiss"), OFFICER))["items"] == []
+
+
+async def test_a_cursor_of_another_list_is_refused(side: QuerySide) -> None:
+    # given a cursor of the search
+    await side.child("lena")
+    await side.child("leo")
+    page = await side.ask(SearchChildren(limit=1))
+    # when / then
+    with pytest.raises(RequestRefused):
+        await side.ask(GetAlerts("weiss", cursor=page["next_cursor"]), WEISS)

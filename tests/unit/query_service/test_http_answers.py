@@ -1,0 +1,237 @@
+import asyncio
+
+import pytest
+
+from shared.read_models.notices import ChangeNotice
+from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
+from tests.support.read_model_builders import safety_document, violation
+
+WEISS = parent("weiss")
+
+
+async def test_an_answer_says_whether_it_came_from_the_cache(side: QuerySide) -> None:
+    # given
+    await side.child("lena", parent_id="weiss")
+    async with side.client(WEISS) as client:
+        # when
+        answers = [await client.get("/v1/children/lena") for _ in range(2)]
+    # then
+    assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "hit"]
+    assert answers[0].content == answers[1].content
+    assert answers[0].headers["Content-Type"] == "application/json"
+    assert answers[0].headers["Cache-Control"] == "private, no-cache"
+    assert answers[0].headers["Correlation-Id"]
+    assert side.store.reads == 1
+
+
+@pytest.mark.parametrize("form", ["{etag}", "W/{etag}", '"other", {etag}', "*"])
+async def test_who_has_the_answer_is_told_that_it_still_holds(side: QuerySide, form: str) -> None:
+    # given
+    await side.child("lena", parent_id="weiss")
+    async with side.client(WEISS) as client:
+        etag = (await client.get("/v1/children/lena")).headers["ETag"]
+        # when
+        offered = {"If-None-Match": form.format(etag=etag)}
+        again = await client.get("/v1/children/lena", headers=offered)
+    # then
+    assert again.status_code == 304
+    assert again.content == b""
+    assert again.headers["ETag"] == etag
+
+
+async def test_a_changed_answer_has_another_validator(side: QuerySide) -> None:
+    # given
+    await side.child("lena", parent_id="weiss")
+    async with side.client(WEISS) as client:
+        etag = (await client.get("/v1/children/lena")).headers["ETag"]
+        # when
+        side.change("lena", age=8)
+        again = await client.get("/v1/children/lena", headers={"If-None-Match": etag})
+    # then
+    assert again.status_code == 200
+    assert again.headers["ETag"] != etag
+
+
+async def test_every_query_has_its_address(side: QuerySide) -> None:
+    # given
+    await side.child("lena", parent_id="weiss")
+    side.store.safety_documents["lena"] = safety_document("lena", violation("v1"))
+    paths = [
+        "/v1/children/lena",
+        "/v1/children/lena/safety-report?from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00%2B01:00",
+        "/v1/children/lena/analytics?period_days=7",
+        "/v1/children?name=lena&age_min=3&age_max=12&status=active&limit=5",
+        "/v1/parents/weiss/children",
+        "/v1/parents/weiss/alerts?limit=5",
+        "/v1/system/analytics",
+    ]
+    async with side.client(OFFICER) as client:
+        # when
+        answers = [await client.get(path) for path in paths]
+    # then
+    assert [answer.status_code for answer in answers] == [200] * len(paths)
+    assert all(answer.headers["ETag"] for answer in answers)
+    report = answers[1].json()
+    assert (report["from"], report["total_violations"]) == ("2026-11-01T00:00:00.000Z", 1)
+    assert len(answers[2].json()["days"]) == 7
+
+
+async def test_a_token_of_what_is_visible_does_not_wait_and_may_use_the_cache(
+    side: QuerySide,
+) -> None:
+    # given
+    await side.child("lena", parent_id="weiss", version=3)
+    headers = {"Consistency-Token": side.tokens.issue("lena", 3)}
+    async with side.client(WEISS) as client:
+        # when
+        answers = [await client.get("/v1/children/lena", headers=headers) for _ in range(2)]
+    # then
+    assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "hit"]
+
+
+async def test_a_query_waits_for_the_write_of_its_token(side: QuerySide) -> None:
+    # given a command was accepted, its event not yet projected
+    await side.child("lena", parent_id="weiss", version=3, age=7)
+    headers = {"Consistency-Token": side.tokens.issue("lena", 4), "Prefer": "wait=1"}
+    async with side.client(WEISS) as client:
+        await client.get("/v1/children/lena")
+        asking = asyncio.create_task(client.get("/v1/children/lena", headers=headers))
+        await side.store.gate_read.wait()
+        # when
+        side.change("lena", age=8)
+        answer = await asking
+    # then
+    assert answer.json()["age"] == 8
+
+
+async def test_a_token_never_gets_an_older_answer_from_the_cache(side: QuerySide) -> None:
+    # given a cached dashboard and search, and a write whose notice has not arrived
+    await side.child("lena", parent_id="weiss", version=3, conversation_count=0)
+    paths = ("/v1/parents/weiss/children", "/v1/children?parent_id=weiss", "/v1/system/analytics")
+    async with side.client(ADMIN) as client:
+        for path in paths:
+            await client.get(path)
+        side.store.children["lena"]["version"] = 4
+        # when
+        headers = {"Consistency-Token": side.tokens.issue("lena", 4)}
+        answers = [await client.get(path, headers=headers) for path in paths]
+    # then
+    assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "miss", "miss"]
+
+
+async def test_a_query_that_waits_in_vain_says_so(side: QuerySide) -> None:
+    # given
+    await side.child("lena", parent_id="weiss", version=3)
+    headers = {"Consistency-Token": side.tokens.issue("lena", 4), "Prefer": "wait=0.01"}
+    async with side.client(WEISS) as client:
+        # when
+        answer = await client.get("/v1/children/lena", headers=headers)
+    # then
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "read-model-late"
+    assert answer.headers["Retry-After"] == "1"
+
+
+async def test_nobody_waits_longer_than_the_settings_allow(side: QuerySide) -> None:
+    # given a limit of 1 s in the settings
+    headers = {
+        "Consistency-Token": side.tokens.issue("lena", 4),
+        "Prefer": "respond-async, wait=100000",
+    }
+    async with side.client(WEISS) as client:
+        # when
+        answer = await asyncio.wait_for(client.get("/v1/children/lena", headers=headers), 5)
+    # then
+    assert answer.json()["code"] == "read-model-late"
+
+
+async def test_a_token_that_was_not_given_out_is_refused(side: QuerySide) -> None:
+    # given
+    async with side.client(WEISS) as client:
+        # when
+        headers = {"Consistency-Token": "forged"}
+        answer = await client.get("/v1/children/lena", headers=headers)
+    # then
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "Consistency-Token"
+
+
+async def test_without_the_change_feed_answers_are_right_but_not_cached(side: QuerySide) -> None:
+    # given an answer from before the feed broke
+    await side.child("lena", parent_id="weiss", age=7)
+    async with side.client(WEISS) as client:
+        await client.get("/v1/children/lena")
+        side.connect(False)
+        # when a change happens whose notice never arrives
+        side.store.children["lena"]["age"] = 8
+        answers = [await client.get("/v1/children/lena") for _ in range(2)]
+    # then
+    assert [answer.json()["age"] for answer in answers] == [8, 8]
+    assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "miss"]
+
+
+async def test_a_notice_of_another_child_leaves_the_answer_in_the_cache(side: QuerySide) -> None:
+    # given
+    await side.child("lena", parent_id="weiss")
+    async with side.client(WEISS) as client:
+        await client.get("/v1/children/lena")
+        # when
+        for listener in side.service.listeners:
+            listener.received(ChangeNotice("leo", "braun", 9))
+        answer = await client.get("/v1/children/lena")
+    # then
+    assert answer.headers["X-Cache"] == "hit"
+
+
+async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: QuerySide) -> None:
+    # given
+    await side.child("lena")
+    async with side.client(ADMIN) as client:
+        for _ in range(2):
+            await client.get("/v1/children/lena")
+        # when
+        queries = (await client.get("/v1/queries")).json()["queries"]
+        before = (await client.get("/v1/cache")).json()
+        cleared = await client.delete("/v1/cache")
+        after = (await client.get("/v1/cache")).json()
+    # then
+    assert {query["query"]: query["cache_seconds"] for query in queries} == {
+        "GetChildProfile": 1_800,
+        "GetChildrenByParent": 900,
+        "GetChildSafetyReport": 3_600,
+        "GetChildAnalytics": 7_200,
+        "SearchChildren": 300,
+        "GetSystemAnalytics": 7_200,
+        "GetAlerts": None,
+    }
+    assert (before["size"], before["hits"], before["misses"]) == (1, 1, 1)
+    assert before["hit_rate"] == 0.5
+    assert cleared.json() == {"removed": 1}
+    assert after["size"] == 0
+
+
+@pytest.mark.parametrize("principal", [WEISS, OFFICER, ANALYST, device("bear-7")])
+async def test_only_an_admin_may_look_inside(side: QuerySide, principal: object) -> None:
+    async with side.client(principal) as client:  # type: ignore[arg-type]
+        answers = [
+            await client.get("/v1/queries"),
+            await client.get("/v1/cache"),
+            await client.delete("/v1/cache"),
+        ]
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+
+
+async def test_operators_need_no_token(side: QuerySide) -> None:
+    async with side.client() as client:
+        live = await client.get("/health/live")
+        ready = await client.get("/health/ready")
+        metrics = await client.get("/metrics")
+        openapi = await client.get("/openapi.json")
+        docs = await client.get("/docs")
+    assert live.json() == {"status": "live"}
+    assert ready.json()["dependencies"] == {"read_store": "up"}
+    assert "teddy_query_cache_entries 0.0" in metrics.text
+    assert docs.status_code == 200
+    paths = openapi.json()["paths"]
+    answer = paths["/v1/children/{child_id}"]["get"]["responses"]["200"]
+    assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/ChildProfile")

@@ -1,0 +1,90 @@
+"""The stream over a real connection: the in-process transport waits for the end of a response."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+
+from query_service.__main__ import answer
+from shared.read_models.notices import AlertNotice, ChangeNotice
+from tests.support.ports import free_port, listens
+from tests.support.query_side import OFFICER, QuerySide, parent
+from tests.support.read_model_builders import alert_document
+from tests.support.waiting import until
+
+
+class RunningServer:
+    """The application served as its process does it, on a free port."""
+
+    def __init__(self, side: QuerySide) -> None:
+        self._settings = side.settings.model_copy(update={"query_port": free_port()})
+        self._stop = asyncio.Event()
+        self._serving = asyncio.create_task(answer(side.app, self._settings, self._stop))
+
+    async def url(self) -> str:
+        address = ("127.0.0.1", self._settings.query_port)
+        await until(lambda: listens(address))
+        return f"http://{address[0]}:{address[1]}"
+
+    async def stop(self) -> None:
+        self._stop.set()
+        await asyncio.wait_for(self._serving, 4)
+
+
+@pytest.fixture
+async def server(side: QuerySide) -> AsyncIterator[RunningServer]:
+    server = RunningServer(side)
+    yield server
+    await server.stop()
+
+
+@asynccontextmanager
+async def reading(url: str, headers: dict[str, str]) -> AsyncIterator[AsyncIterator[str]]:
+    """The stream's events, once it is open."""
+    async with (
+        httpx2.AsyncClient(base_url=url, headers=headers) as client,
+        client.stream("GET", "/v1/parents/weiss/stream") as response,
+    ):
+        assert response.status_code == 200
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        lines = response.aiter_lines()
+        assert await anext(lines) == "retry: 1000"
+        yield (line async for line in lines if line)
+
+
+async def test_a_dashboard_gets_its_own_alerts_and_changes_live(
+    side: QuerySide, server: RunningServer
+) -> None:
+    # given
+    async with reading(await server.url(), side.bearer(parent("weiss"))) as lines:
+        # when something happens in two families
+        for parent_id in ("braun", "weiss"):
+            alert = AlertNotice.of(alert_document(f"a-{parent_id}", parent_id=parent_id))
+            for notice in (ChangeNotice(f"lena-{parent_id}", parent_id, 2), alert):
+                side.service.streams.received(notice)
+        received = [await anext(lines) for _ in range(5)]
+    # then
+    assert received[:2] == ["event: change", 'data: {"child_id":"lena-weiss","version":2}']
+    assert received[2:4] == ["event: alert", "id: a-weiss"]
+    assert "braun" not in "".join(received)
+
+
+async def test_open_streams_do_not_keep_the_process_from_stopping(
+    side: QuerySide, server: RunningServer
+) -> None:
+    # given
+    async with reading(await server.url(), side.bearer(OFFICER)) as lines:
+        # when
+        await server.stop()
+        # then
+        assert [line async for line in lines] == []
+
+
+async def test_a_reader_that_hangs_up_is_forgotten(side: QuerySide, server: RunningServer) -> None:
+    # given
+    async with reading(await server.url(), side.bearer(parent("weiss"))):
+        assert side.service.streams.open_streams == 1
+    # when / then
+    await until(lambda: side.service.streams.open_streams == 0)

@@ -1,0 +1,169 @@
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
+
+from query_service.cache.query_cache import QueryCache, Tag, child_tag
+from query_service.metrics import QueryMetrics
+from query_service.query_bus import Answer, Query, QueryBus, Rendered, UnknownQuery
+from query_service.scope import Forbidden, Scope
+from shared.auth.principal import Role
+
+ALICE = Scope(Role.PARENT, "alice")
+BOB = Scope(Role.PARENT, "bob")
+BEAR = Scope(Role.DEVICE, "bear")
+
+
+@dataclass(frozen=True, slots=True)
+class GetGreeting(Query):
+    name: str
+
+
+class Greeting(BaseModel):
+    text: str
+
+
+class GetGreetingHandler:
+    audience = frozenset({Role.PARENT})
+
+    def __init__(self, ttl: float | None = 10) -> None:
+        self.ttl = ttl
+        self.handled = 0
+
+    def cache_key(self, query: GetGreeting) -> Hashable:
+        return query.name
+
+    def tags(self, query: GetGreeting) -> frozenset[Tag]:
+        return frozenset({child_tag(query.name)})
+
+    async def handle(self, query: GetGreeting, scope: Scope) -> Answer:
+        self.handled += 1
+        return Answer(Greeting(text=f"{scope.subject} greets {query.name}"), version=4)
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def cache() -> QueryCache[Rendered]:
+    cache: QueryCache[Rendered] = QueryCache(10, lambda: 0.0)
+    cache.resume()
+    return cache
+
+
+@pytest.fixture
+def bus(cache: QueryCache[Rendered], registry: CollectorRegistry) -> QueryBus:
+    return QueryBus(cache, QueryMetrics(registry))
+
+
+async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(
+    bus: QueryBus,
+) -> None:
+    # given
+    handler = GetGreetingHandler()
+    bus.register(GetGreeting, handler)
+    # when
+    first = await bus.ask(GetGreeting("lena"), ALICE)
+    second = await bus.ask(GetGreeting("lena"), ALICE)
+    # then
+    assert first.rendered.body == b'{"text":"alice greets lena"}'
+    assert (first.cached, second.cached) == (False, True)
+    assert second.rendered is first.rendered
+    assert first.rendered.version == 4
+    assert handler.handled == 1
+
+
+async def test_what_is_cached_for_one_is_never_served_to_another(bus: QueryBus) -> None:
+    # given
+    bus.register(GetGreeting, GetGreetingHandler())
+    await bus.ask(GetGreeting("lena"), ALICE)
+    # when
+    result = await bus.ask(GetGreeting("lena"), BOB)
+    # then
+    assert result.rendered.body == b'{"text":"bob greets lena"}'
+    assert not result.cached
+
+
+async def test_a_change_of_what_the_answer_is_about_drops_it(
+    bus: QueryBus, cache: QueryCache[Rendered]
+) -> None:
+    # given
+    bus.register(GetGreeting, GetGreetingHandler())
+    await bus.ask(GetGreeting("lena"), ALICE)
+    # when
+    cache.invalidate((child_tag("lena"),))
+    # then
+    assert not (await bus.ask(GetGreeting("lena"), ALICE)).cached
+
+
+async def test_an_answer_without_a_life_is_never_kept(
+    bus: QueryBus, cache: QueryCache[Rendered]
+) -> None:
+    # given
+    handler = GetGreetingHandler(ttl=None)
+    bus.register(GetGreeting, handler)
+    # when
+    results = [await bus.ask(GetGreeting("lena"), ALICE) for _ in range(2)]
+    # then
+    assert [result.cached for result in results] == [False, False]
+    assert handler.handled == 2
+    assert cache.statistics().size == 0
+
+
+async def test_a_role_outside_the_audience_is_refused_before_anything_is_read(
+    bus: QueryBus,
+) -> None:
+    # given
+    handler = GetGreetingHandler()
+    bus.register(GetGreeting, handler)
+    # when
+    with pytest.raises(Forbidden):
+        await bus.ask(GetGreeting("lena"), BEAR)
+    # then
+    assert handler.handled == 0
+
+
+async def test_a_query_without_a_handler_is_a_clear_error(bus: QueryBus) -> None:
+    with pytest.raises(UnknownQuery, match="GetGreeting has no handler"):
+        await bus.ask(GetGreeting("lena"), ALICE)
+
+
+def test_a_query_has_one_handler(bus: QueryBus) -> None:
+    # given
+    bus.register(GetGreeting, GetGreetingHandler())
+    # when / then
+    with pytest.raises(ValueError, match="GetGreeting already has a handler"):
+        bus.register(GetGreeting, GetGreetingHandler())
+
+
+def test_the_bus_tells_what_it_answers(bus: QueryBus) -> None:
+    # given
+    assert bus.health() == {"status": "down", "handlers": 0}
+    # when
+    bus.register(GetGreeting, GetGreetingHandler())
+    # then
+    (description,) = bus.handlers
+    assert description.query == "GetGreeting"
+    assert description.handler == "GetGreetingHandler"
+    assert description.cache_seconds == 10
+    assert description.audience == ["parent"]
+    assert bus.health() == {"status": "up", "handlers": 1}
+
+
+async def test_every_query_is_counted_by_its_outcome(
+    bus: QueryBus, registry: CollectorRegistry
+) -> None:
+    # given
+    bus.register(GetGreeting, GetGreetingHandler())
+    # when
+    for _ in range(3):
+        await bus.ask(GetGreeting("lena"), ALICE)
+    # then
+    labels = {"query": "GetGreeting"}
+    assert registry.get_sample_value("teddy_queries_total", labels | {"outcome": "miss"}) == 1
+    assert registry.get_sample_value("teddy_queries_total", labels | {"outcome": "hit"}) == 2
+    assert registry.get_sample_value("teddy_query_seconds_count", labels) == 3

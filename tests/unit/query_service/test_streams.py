@@ -1,0 +1,123 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from query_service.api.streams import HEARTBEAT, MOST_WAITING, OPENING, Streams
+from shared.read_models.notices import AlertNotice, ChangeNotice
+from tests.support.read_model_builders import alert_document
+
+CHANGE = ChangeNotice("lena", "weiss", 3)
+ALERT = AlertNotice.of(alert_document("lena@3:threshold", child_id="lena", parent_id="weiss"))
+
+
+@pytest.fixture
+def streams() -> Streams:
+    return Streams()
+
+
+async def opened(streams: Streams, parent_id: str) -> AsyncIterator[bytes]:
+    events = streams.follow(parent_id)
+    assert await anext(events) == OPENING
+    return events
+
+
+async def test_a_reader_gets_the_changes_and_alerts_of_its_family(streams: Streams) -> None:
+    # given
+    events = await opened(streams, "weiss")
+    # when
+    streams.received(CHANGE)
+    streams.received(ALERT)
+    # then
+    assert await anext(events) == b'event: change\ndata: {"child_id":"lena","version":3}\n\n'
+    alert = await anext(events)
+    assert alert.startswith(b"event: alert\nid: lena@3:threshold\ndata: {")
+    assert b'"raised_at":"2026-11-23T12:00:00.000Z"' in alert
+
+
+async def test_a_reader_gets_nothing_of_another_family(streams: Streams) -> None:
+    # given
+    events = await opened(streams, "braun")
+    # when
+    streams.received(CHANGE)
+    streams.received(ALERT)
+    streams.received(ChangeNotice("leo", "braun", 1))
+    # then
+    assert await anext(events) == b'event: change\ndata: {"child_id":"leo","version":1}\n\n'
+
+
+async def test_every_reader_of_a_family_gets_everything(streams: Streams) -> None:
+    # given
+    readers = [await opened(streams, "weiss") for _ in range(3)]
+    # when
+    streams.received(CHANGE)
+    # then
+    assert {await anext(reader) for reader in readers} == {
+        b'event: change\ndata: {"child_id":"lena","version":3}\n\n'
+    }
+
+
+async def test_a_quiet_stream_has_a_heartbeat() -> None:
+    # given
+    streams = Streams(heartbeat_seconds=0.01)
+    events = await opened(streams, "weiss")
+    # when / then
+    assert await anext(events) == HEARTBEAT
+
+
+async def test_a_reader_that_is_too_slow_is_disconnected(streams: Streams) -> None:
+    # given a reader that does not read
+    events = await opened(streams, "weiss")
+    # when more happens than may wait
+    for version in range(MOST_WAITING + 1):
+        streams.received(ChangeNotice("lena", "weiss", version))
+    # then
+    assert [event async for event in events] == []
+    assert streams.open_streams == 0
+
+
+async def test_streams_end_when_notices_may_have_been_missed(streams: Streams) -> None:
+    # given
+    events = await opened(streams, "weiss")
+    # when the feed breaks and comes back
+    streams.connection_changed(False)
+    streams.connection_changed(True)
+    # then
+    assert [event async for event in events] == []
+
+
+async def test_streams_end_when_the_process_stops(streams: Streams) -> None:
+    # given
+    events = await opened(streams, "weiss")
+    reading = asyncio.create_task(anext(events, None))
+    await asyncio.sleep(0)
+    # when
+    streams.close()
+    # then
+    assert await reading is None
+    late = await opened(streams, "weiss")
+    assert await anext(late, None) is None
+
+
+async def test_a_stream_ends_after_its_life() -> None:
+    # given
+    streams = Streams(heartbeat_seconds=10, life_seconds=0.01)
+    events = await opened(streams, "weiss")
+    # when
+    rest = [event async for event in events]
+    # then
+    assert rest == [HEARTBEAT]
+
+
+async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
+    # given
+    staying = await opened(streams, "weiss")
+    leaving = streams.follow("weiss")
+    await anext(leaving)
+    assert streams.open_streams == 2
+    # when
+    await leaving.aclose()  # type: ignore[attr-defined]
+    # then
+    assert streams.open_streams == 1
+    streams.received(CHANGE)
+    assert await anext(staying)
