@@ -44,24 +44,24 @@ def default_bus(
     store, signature_key = ports.store, ports.keys.signature_key
     children = VisibleChildren(store, ports.keyring)
     bus = QueryBus(cache, metrics)
-    bus.register(
+    bus.register_cached(
         GetChildProfile, GetChildProfileHandler(children, settings.ttl_child_profile_seconds)
     )
-    bus.register(
+    bus.register_cached(
         GetChildrenByParent,
         GetChildrenByParentHandler(store, children, settings.ttl_children_by_parent_seconds),
     )
-    bus.register(
+    bus.register_cached(
         GetChildSafetyReport,
         GetChildSafetyReportHandler(store, children, settings.ttl_safety_report_seconds),
     )
-    bus.register(
+    bus.register_cached(
         GetChildAnalytics,
         GetChildAnalyticsHandler(
             store, children, ports.clock, settings.ttl_child_analytics_seconds
         ),
     )
-    bus.register(
+    bus.register_cached(
         SearchChildren,
         SearchChildrenHandler(
             store,
@@ -71,7 +71,7 @@ def default_bus(
             settings.ttl_search_seconds,
         ),
     )
-    bus.register(
+    bus.register_cached(
         GetSystemAnalytics,
         GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds),
     )

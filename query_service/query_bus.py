@@ -49,23 +49,26 @@ Q = TypeVar("Q", bound=Query)
 
 
 class QueryHandler(Protocol[Q_contra]):
-    """`ttl` is the answer's life in the cache in seconds, None: never kept. `audience`: the roles
-    that may ask."""
-
-    @property
-    def ttl(self) -> float | None: ...
+    """Answers one kind of query. `audience`: the roles that may ask."""
 
     @property
     def audience(self) -> frozenset[Role]: ...
+
+    async def handle(self, query: Q_contra, scope: Scope, /) -> Answer:
+        """Raises the errors of query_service.queries.errors."""
+
+
+class CachedQueryHandler(QueryHandler[Q_contra], Protocol[Q_contra]):
+    """One whose answers are kept for `ttl` seconds."""
+
+    @property
+    def ttl(self) -> float: ...
 
     def cache_key(self, query: Q_contra, /) -> Hashable:
         """What tells this answer from others of the same query; the bus adds who is asking."""
 
     def tags(self, query: Q_contra, /) -> frozenset[Tag]:
         """The children and parents whose changes make the answer stale."""
-
-    async def handle(self, query: Q_contra, scope: Scope, /) -> Answer:
-        """Raises the errors of query_service.queries.errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,12 @@ class HandlerDescription:
     audience: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    handler: QueryHandler[Any]
+    cached: CachedQueryHandler[Any] | None
+
+
 class UnknownQuery(Exception):
     """No handler is registered for the query."""
 
@@ -84,27 +93,29 @@ class QueryBus:
     def __init__(self, cache: QueryCache[Rendered], metrics: QueryMetrics) -> None:
         self._cache = cache
         self._metrics = metrics
-        self._handlers: dict[type[Query], QueryHandler[Any]] = {}
+        self._registered: dict[type[Query], _Registered] = {}
 
     def register(self, query_type: type[Q], handler: QueryHandler[Q]) -> None:
-        """Raises ValueError when the query has a handler already."""
-        if query_type in self._handlers:
-            raise ValueError(f"{query_type.__name__} already has a handler")
-        self._handlers[query_type] = handler
+        """Answer `query_type` anew each time. Raises ValueError when it has a handler already."""
+        self._add(query_type, _Registered(handler, None))
+
+    def register_cached(self, query_type: type[Q], handler: CachedQueryHandler[Q]) -> None:
+        """Answer `query_type` through the cache. Raises ValueError as `register` does."""
+        self._add(query_type, _Registered(handler, handler))
 
     async def ask(self, query: Query, scope: Scope, read_after: float | None = None) -> QueryResult:
         """The answer for `scope`; with `read_after` (a moment of the cache's clock) none that was
         read before. Raises UnknownQuery, Forbidden, and what the handler raises."""
         name = type(query).__name__
-        handler = self._handlers.get(type(query))
-        if handler is None:
+        registered = self._registered.get(type(query))
+        if registered is None:
             raise UnknownQuery(f"{name} has no handler; register one on the bus")
-        if scope.role not in handler.audience:
+        if scope.role not in registered.handler.audience:
             raise Forbidden
         started = time.perf_counter()
         outcome = "failed"
         try:
-            result = await self._answer(handler, query, scope, read_after)
+            result = await self._answer(registered, query, scope, read_after)
             outcome = "hit" if result.cached else "miss"
             return result
         finally:
@@ -115,29 +126,35 @@ class QueryBus:
         return [
             HandlerDescription(
                 query=query_type.__name__,
-                handler=type(handler).__name__,
-                cache_seconds=handler.ttl,
-                audience=sorted(handler.audience),
+                handler=type(registered.handler).__name__,
+                cache_seconds=registered.cached.ttl if registered.cached else None,
+                audience=sorted(registered.handler.audience),
             )
-            for query_type, handler in self._handlers.items()
+            for query_type, registered in self._registered.items()
         ]
 
     def health(self) -> dict[str, Any]:
-        return {"status": "up" if self._handlers else "down", "handlers": len(self._handlers)}
+        return {"status": "up" if self._registered else "down", "handlers": len(self._registered)}
+
+    def _add(self, query_type: type[Query], registered: _Registered) -> None:
+        if query_type in self._registered:
+            raise ValueError(f"{query_type.__name__} already has a handler")
+        self._registered[query_type] = registered
 
     async def _answer(
-        self, handler: QueryHandler[Any], query: Query, scope: Scope, read_after: float | None
+        self, registered: _Registered, query: Query, scope: Scope, read_after: float | None
     ) -> QueryResult:
         async def load() -> Loaded[Rendered]:
-            answer = await handler.handle(query, scope)
-            return Loaded(_render(answer), answer.mentions)
+            answer = await registered.handler.handle(query, scope)
+            return Loaded(_render(answer), answer.mentions, answer.version)
 
-        if handler.ttl is None:
+        cached = registered.cached
+        if cached is None:
             return QueryResult((await load()).value, cached=False)
         # who is asking is part of every key, added here so that no handler can forget it
-        key = (scope, type(query), handler.cache_key(query))
-        tags = handler.tags(query)
-        rendered, hit = await self._cache.get_or_load(key, handler.ttl, tags, load, read_after)
+        key = (scope, type(query), cached.cache_key(query))
+        tags = cached.tags(query)
+        rendered, hit = await self._cache.get_or_load(key, cached.ttl, tags, load, read_after)
         return QueryResult(rendered, cached=hit)
 
 

@@ -15,11 +15,6 @@ router = APIRouter(route_class=CommandRoute, tags=["children"])
 
 EXAMPLE_PREFERENCES = {"bedtime_stories": True, "favourite": {"colour": "green"}}
 
-PREFERENCES = (
-    f"Any JSON object of at most {limits.PREFERENCES_DEPTH} levels "
-    f"and {limits.PREFERENCES_BYTES} bytes."
-)
-
 
 class Registration(RequestBody):
     name: str = Field(examples=["Ada"], json_schema_extra=sized(limits.NAME))
@@ -36,7 +31,7 @@ class Registration(RequestBody):
     )
     device_id: str | None = Field(None, examples=["bear-device-42"])
     preferences: dict[str, Any] | None = Field(
-        None, description=PREFERENCES, examples=[EXAMPLE_PREFERENCES]
+        None, description=limits.PREFERENCES_LIMIT, examples=[EXAMPLE_PREFERENCES]
     )
     learning_style: str | None = Field(None, examples=["visual"])
     interests: tuple[str, ...] | None = Field(
@@ -53,7 +48,7 @@ class ProfileChanges(RequestBody):
     age: int = Field(default_factory=int, examples=[8], json_schema_extra=between(limits.AGE))
     device_id: str | None = Field(None, examples=["bear-device-42"])
     preferences: dict[str, Any] | None = Field(
-        None, description=PREFERENCES, examples=[EXAMPLE_PREFERENCES]
+        None, description=limits.PREFERENCES_LIMIT, examples=[EXAMPLE_PREFERENCES]
     )
     learning_style: str | None = Field(None, examples=["visual"])
     interests: tuple[str, ...] | None = Field(

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
@@ -15,6 +16,18 @@ from shared.signing import ConsistencyTokens, SignatureRefused
 
 TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name
 DEFAULT_WAIT_SECONDS = 2.0
+
+QUERY_HEADERS: dict[str, Any] = {
+    "parameters": [
+        {"name": name, "in": "header", "schema": {"type": "string"}, "description": description}
+        for name, description in (
+            (TOKEN_HEADER, "From a command's answer: the query sees that command's effect."),
+            ("Prefer", "`wait=N`: most seconds to wait for it; 2 unless given."),
+            ("If-None-Match", "An `ETag`; 304 when the answer is still the same."),
+        )
+    ]
+}
+"""The request headers of every query, for its route's `openapi_extra`."""
 
 _WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,6}(?:\.\d{1,3})?)')
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from query_service.api.asking import Asking
+from query_service.api.asking import QUERY_HEADERS, Asking
 from query_service.api.parameters import Days, Period, Search
 from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAnalytics
 from query_service.queries.get_child_profile import ChildProfile, GetChildProfile
@@ -15,43 +15,37 @@ from shared.auth.principal import Principal
 from shared.http.callers import Caller
 from shared.http.problems import problem_responses
 
+PROBLEMS = problem_responses(401, 403, 404, 422, 503)
+
 
 def children_router(asking: Asking, caller: Caller) -> APIRouter:
-    router = APIRouter(prefix="/v1/children", tags=["children"])
-    about_one = problem_responses(401, 403, 404, 422, 503)
+    router = APIRouter(prefix="/v1/children", tags=["children"], responses=PROBLEMS)
+    Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
-    @router.get("", response_model=FoundChildren, responses=problem_responses(401, 403, 422, 503))
+    @router.get("", response_model=FoundChildren, openapi_extra=QUERY_HEADERS)
     async def search_children(
-        request: Request,
-        principal: Annotated[Principal, Depends(caller)],
-        search: Annotated[Search, Query()],
+        request: Request, asker: Asker, search: Annotated[Search, Query()]
     ) -> Response:
-        return await asking.answer(request, principal, search.to_query())
+        return await asking.answer(request, asker, search.to_query())
 
-    @router.get("/{child_id}", response_model=ChildProfile, responses=about_one)
-    async def get_child_profile(
-        request: Request, principal: Annotated[Principal, Depends(caller)], child_id: str
-    ) -> Response:
-        return await asking.answer(request, principal, GetChildProfile(child_id))
+    @router.get("/{child_id}", response_model=ChildProfile, openapi_extra=QUERY_HEADERS)
+    async def get_child_profile(request: Request, asker: Asker, child_id: str) -> Response:
+        return await asking.answer(request, asker, GetChildProfile(child_id))
 
-    @router.get("/{child_id}/safety-report", response_model=SafetyReport, responses=about_one)
+    @router.get(
+        "/{child_id}/safety-report", response_model=SafetyReport, openapi_extra=QUERY_HEADERS
+    )
     async def get_child_safety_report(
-        request: Request,
-        principal: Annotated[Principal, Depends(caller)],
-        child_id: str,
-        period: Annotated[Period, Query()],
+        request: Request, asker: Asker, child_id: str, period: Annotated[Period, Query()]
     ) -> Response:
         query = GetChildSafetyReport(child_id, period.since, period.until)
-        return await asking.answer(request, principal, query)
+        return await asking.answer(request, asker, query)
 
-    @router.get("/{child_id}/analytics", response_model=ChildAnalytics, responses=about_one)
+    @router.get("/{child_id}/analytics", response_model=ChildAnalytics, openapi_extra=QUERY_HEADERS)
     async def get_child_analytics(
-        request: Request,
-        principal: Annotated[Principal, Depends(caller)],
-        child_id: str,
-        days: Annotated[Days, Query()],
+        request: Request, asker: Asker, child_id: str, days: Annotated[Days, Query()]
     ) -> Response:
         query = GetChildAnalytics(child_id, days.period_days)
-        return await asking.answer(request, principal, query)
+        return await asking.answer(request, asker, query)
 
     return router

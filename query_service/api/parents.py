@@ -1,11 +1,11 @@
 """/v1/parents: dashboard, alerts, live updates."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from query_service.api.asking import Asking
+from query_service.api.asking import QUERY_HEADERS, Asking
 from query_service.api.parameters import Page
 from query_service.api.streams import Streams
 from query_service.queries.errors import ParentNotFound
@@ -16,48 +16,37 @@ from shared.auth.principal import Principal
 from shared.http.callers import Caller
 from shared.http.problems import problem_responses
 
+PROBLEMS = problem_responses(401, 403, 404, 422, 503)
 EVENT_STREAM = "text/event-stream"
+A_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {EVENT_STREAM: {}}}}
 
 
 def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRouter:
-    router = APIRouter(prefix="/v1/parents/{parent_id}", tags=["parents"])
-    problems = problem_responses(401, 403, 404, 422, 503)
+    router = APIRouter(prefix="/v1/parents/{parent_id}", tags=["parents"], responses=PROBLEMS)
+    Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
-    @router.get("/children", response_model=Family, responses=problems)
-    async def get_children_by_parent(
-        request: Request, principal: Annotated[Principal, Depends(caller)], parent_id: str
-    ) -> Response:
-        return await asking.answer(request, principal, GetChildrenByParent(parent_id))
+    @router.get("/children", response_model=Family, openapi_extra=QUERY_HEADERS)
+    async def get_children_by_parent(request: Request, asker: Asker, parent_id: str) -> Response:
+        return await asking.answer(request, asker, GetChildrenByParent(parent_id))
 
-    @router.get("/alerts", response_model=Alerts, responses=problems)
+    @router.get("/alerts", response_model=Alerts, openapi_extra=QUERY_HEADERS)
     async def get_alerts(
-        request: Request,
-        principal: Annotated[Principal, Depends(caller)],
-        parent_id: str,
-        page: Annotated[Page, Query()],
+        request: Request, asker: Asker, parent_id: str, page: Annotated[Page, Query()]
     ) -> Response:
-        query = GetAlerts(parent_id, page.limit, page.cursor)
-        return await asking.answer(request, principal, query)
+        return await asking.answer(request, asker, GetAlerts(parent_id, page.limit, page.cursor))
 
-    @router.get(
-        "/stream",
-        response_class=StreamingResponse,
-        responses={200: {"content": {EVENT_STREAM: {}}}, **problem_responses(401, 403, 404)},
-    )
-    async def stream(
-        principal: Annotated[Principal, Depends(caller)], parent_id: str
-    ) -> StreamingResponse:
+    @router.get("/stream", response_class=StreamingResponse, responses=A_STREAM)
+    async def stream(asker: Asker, parent_id: str) -> StreamingResponse:
         """Server-sent events: `alert` (an alert was raised) and `change` (a child's read models
         reached a version). A stream ends when events may have been missed: connect again and read
         the alerts and the dashboard anew."""
-        scope = Scope.of(principal)
+        scope = Scope.of(asker)
         if scope.role not in FAMILY:
             raise Forbidden
         if not scope.may_see_parent(parent_id):
             raise ParentNotFound
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(
-            streams.follow(parent_id), headers=headers, media_type=EVENT_STREAM
-        )
+        events = streams.follow(parent_id)
+        return StreamingResponse(events, headers=headers, media_type=EVENT_STREAM)
 
     return router

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from query_service.api.asking import Asking
+from query_service.api.asking import QUERY_HEADERS, Asking
 from query_service.cache.query_cache import CacheStatistics, QueryCache
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
 from query_service.query_bus import HandlerDescription
@@ -27,20 +27,20 @@ class CacheCleared(BaseModel):
 def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["system"])
     problems = problem_responses(401, 403)
+    Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
-    def admin(principal: Annotated[Principal, Depends(caller)]) -> None:
-        if principal.role is not Role.ADMIN:
+    def admin(asker: Asker) -> None:
+        if asker.role is not Role.ADMIN:
             raise Forbidden
 
     @router.get(
         "/system/analytics",
         response_model=SystemAnalytics,
         responses=problem_responses(401, 403, 422, 503),
+        openapi_extra=QUERY_HEADERS,
     )
-    async def get_system_analytics(
-        request: Request, principal: Annotated[Principal, Depends(caller)]
-    ) -> Response:
-        return await asking.answer(request, principal, GetSystemAnalytics())
+    async def get_system_analytics(request: Request, asker: Asker) -> Response:
+        return await asking.answer(request, asker, GetSystemAnalytics())
 
     @router.get("/queries", responses=problems, dependencies=[Depends(admin)])
     async def get_queries() -> RegisteredQueries:

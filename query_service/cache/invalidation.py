@@ -28,4 +28,5 @@ class Invalidation:
         # the change may be an erasure, and another process destroyed the key
         self._keyring.forget(notice.child_id)
         self._gates.reached(notice.child_id, notice.version)
-        self._cache.invalidate((child_tag(notice.child_id), parent_tag(notice.parent_id)))
+        tags = (child_tag(notice.child_id), parent_tag(notice.parent_id))
+        self._cache.invalidate(tags, reached=notice.version)

@@ -1,6 +1,7 @@
 """Answers kept for a while: TTL and LRU, one load for all who ask at once, dropped by tag."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
@@ -21,10 +22,12 @@ def parent_tag(parent_id: str) -> Tag:
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[V]):
-    """What a load gave. `mentions`: tags that only the answer reveals, e.g. the children found."""
+    """What a load gave. `mentions`: tags that only the answer reveals, e.g. the children found.
+    `version`: which version of one child it shows, where it is about one."""
 
     value: V
     mentions: frozenset[Tag] = frozenset()
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +64,19 @@ class _Entry(Generic[V]):
     tags: frozenset[Tag]
     asked_at: float
     expires_at: float
+    version: int | None
 
 
 @dataclass(slots=True, eq=False)
 class _Flight(Generic[V]):
-    """A load under way. `missed`: tags invalidated meanwhile; `stale`: everything was."""
+    """A load under way. `missed`: tags invalidated meanwhile, with the version that was reached;
+    `stale`: everything was."""
 
     key: Key
     tags: frozenset[Tag]
     asked_at: float
     task: "asyncio.Task[V]" = field(init=False)
-    missed: set[Tag] = field(default_factory=set)
+    missed: dict[Tag, float] = field(default_factory=dict)
     stale: bool = False
 
 
@@ -117,15 +122,22 @@ class QueryCache(Generic[V]):
         # one caller that goes away does not take the load from the others
         return await asyncio.shield(flight.task), False
 
-    def invalidate(self, tags: Collection[Tag]) -> int:
-        """Drop every entry that has one of `tags`, also those being loaded; how many were kept."""
+    def invalidate(self, tags: Collection[Tag], reached: float = math.inf) -> int:
+        """Drop every entry that has one of `tags`, also those being loaded; how many were kept.
+
+        With `reached`, the version that the child of the tags is at now, an entry that is known to
+        show that version or a later one stays: a notice often comes after the answer it announces.
+        """
         for flight in self._loading:
-            flight.missed.update(tags)
+            for tag in tags:
+                flight.missed[tag] = max(reached, flight.missed.get(tag, reached))
             if not flight.tags.isdisjoint(tags) and self._flights.get(flight.key) is flight:
                 # who asks from now on must not get what was read before
                 del self._flights[flight.key]
         keys = set().union(*(self._keys_by_tag.get(tag, ()) for tag in tags))
-        return self._invalidate_keys(keys)
+        return self._invalidate_keys(
+            [key for key in keys if not _shows(self._entries[key].version, reached)]
+        )
 
     def invalidate_key(self, key: Key) -> bool:
         """Drop one entry, also while it is being loaded; False when there was none."""
@@ -200,8 +212,11 @@ class QueryCache(Generic[V]):
             if self._flights.get(flight.key) is flight:
                 del self._flights[flight.key]
         tags = flight.tags | loaded.mentions
-        if self._keeping and not flight.stale and tags.isdisjoint(flight.missed):
-            self._keep(flight, _Entry(loaded.value, tags, flight.asked_at, self._clock() + ttl))
+        seen = all(_shows(loaded.version, flight.missed[tag]) for tag in tags & set(flight.missed))
+        if self._keeping and not flight.stale and seen:
+            expires_at = self._clock() + ttl
+            entry = _Entry(loaded.value, tags, flight.asked_at, expires_at, loaded.version)
+            self._keep(flight, entry)
         return loaded.value
 
     def _keep(self, flight: _Flight[V], entry: _Entry[V]) -> None:
@@ -233,6 +248,10 @@ class QueryCache(Generic[V]):
             keys.discard(key)
             if not keys:
                 del self._keys_by_tag[tag]
+
+
+def _shows(version: int | None, reached: float) -> bool:
+    return version is not None and version >= reached
 
 
 def _is_after(asked_at: float, read_after: float | None) -> bool:

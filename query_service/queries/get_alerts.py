@@ -1,12 +1,10 @@
 """GetAlerts: what a parent was alerted to."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from query_service.cache.query_cache import Tag, parent_tag
 from query_service.queries.answers import Instant
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import ParentNotFound
@@ -49,17 +47,10 @@ class GetAlertsHandler:
     """Never cached: a parent who was notified must find the alert."""
 
     audience = FAMILY
-    ttl = None
 
     def __init__(self, store: ReadModelDatabase, cursors: Cursors) -> None:
         self._store = store
         self._cursors = cursors
-
-    def cache_key(self, query: GetAlerts) -> Hashable:
-        return query
-
-    def tags(self, query: GetAlerts) -> frozenset[Tag]:
-        return frozenset({parent_tag(query.parent_id)})
 
     async def handle(self, query: GetAlerts, scope: Scope) -> Answer:
         if not scope.may_see_parent(query.parent_id):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -41,7 +41,7 @@ class GroupCommit(Generic[Item, Outcome]):
         self._max_batchers = batchers
         self._max_group = max_group
         self._waiting: asyncio.Queue[_Waiting[Item, Outcome]] = asyncio.Queue(max_waiting)
-        self._batchers: set[asyncio.Task[None] | None] = set()
+        self._batchers: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     async def submit(self, item: Item) -> Outcome:
@@ -58,6 +58,7 @@ class GroupCommit(Generic[Item, Outcome]):
             # Not in the caller's context: its log fields and deadlines are not the group's.
             batcher = asyncio.create_task(self._write_groups(), context=Context())
             self._batchers.add(batcher)
+            batcher.add_done_callback(self._batchers.discard)
         return await outcome
 
     async def close(self) -> None:
@@ -75,7 +76,7 @@ class GroupCommit(Generic[Item, Outcome]):
         finally:
             # In the same step as the look at the queue: an item that comes now finds no batcher
             # and starts its own. A done callback would run too late for it.
-            self._batchers.discard(asyncio.current_task())
+            pass
 
     def _next_group(self) -> list[_Waiting[Item, Outcome]]:
         group: list[_Waiting[Item, Outcome]] = []

@@ -1,12 +1,16 @@
 """The read models: in memory, on MongoDB through Motor, on MongoDB through PyMongo Async."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from pymongo.errors import ServerSelectionTimeoutError
 
+from query_service.read_store import mongo as mongo_read_models
 from query_service.read_store.memory import MemoryReadModels
 from query_service.read_store.mongo import POINTER_SECONDS, LiveGeneration, MongoReadModels
 from query_service.read_store.port import ChildFilter, ReadModelDatabase
@@ -282,6 +286,46 @@ async def test_queries_read_the_live_generation_soon_after_a_flip(
     assert await store.gate("lena") == 2
     assert flips == [101.0]
     await mongo.close()
+
+
+async def test_a_flip_is_seen_also_while_nobody_asks(
+    mongo_url: str, fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr(mongo_read_models, "POINTER_SECONDS", 0.01)
+    flipped = asyncio.Event()
+    mongo = Mongo(mongo_url)
+    database = mongo.database(fresh_database)
+    live = LiveGeneration(database, time.monotonic, flipped.set)
+    assert await live.current() == Generation(1)
+    following = asyncio.create_task(live.follow())
+    # when
+    await database[POINTER_COLLECTION].insert_one({"_id": POINTER_ID, "generation": 2})
+    # then
+    await asyncio.wait_for(flipped.wait(), 5)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    await mongo.close()
+
+
+async def test_following_goes_on_while_the_server_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    looks = asyncio.Queue[None]()
+
+    async def unavailable(_: object) -> Generation:
+        looks.put_nowait(None)
+        raise ServerSelectionTimeoutError
+
+    monkeypatch.setattr(mongo_read_models, "POINTER_SECONDS", 0.01)
+    monkeypatch.setattr(mongo_read_models, "live_generation", unavailable)
+    live = LiveGeneration(cast(Any, None), time.monotonic, lambda: None)
+    # when
+    following = asyncio.create_task(live.follow())
+    # then
+    for _ in range(2):
+        await asyncio.wait_for(looks.get(), 5)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
 
 
 async def test_a_server_that_is_gone_makes_the_store_unavailable() -> None:

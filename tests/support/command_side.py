@@ -15,12 +15,13 @@ from prometheus_client import CollectorRegistry
 from command_service.api.app import create_app
 from command_service.api.command_route import Edge
 from command_service.backoff import Backoff
-from command_service.command_bus import CommandBus
+from command_service.command_bus import Command, CommandBus, CommandContext, CommandResult
 from command_service.default_bus import Ports, Tuning, default_bus
 from command_service.middleware.audit import AuditRecord
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import LOCAL_KEY_ID, TokenIssuer, TokenVerifier
 from shared.clock import new_id, utc_now
+from shared.envelope import Idempotency
 from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
 from shared.http.callers import Caller
 from shared.http.operations import Readiness
@@ -105,6 +106,14 @@ class CommandSide:
         self.tokens = ConsistencyTokens(KEYS.signature_key)
         self._signing_key = Ed25519PrivateKey.generate()
         self.app = self._app()
+
+    async def do(
+        self, command: Command, principal: Principal = ADMIN, key: str | None = None
+    ) -> CommandResult:
+        """Dispatch without HTTP. `key` stands for both the idempotency key and the request."""
+        idempotency = None if key is None else Idempotency(key, fingerprint=key)
+        context = CommandContext(principal, "correlation-1", idempotency=idempotency)
+        return await self.bus.dispatch(command, context)
 
     async def stored_events(self) -> list[str]:
         """The types of all events in the store."""

@@ -17,6 +17,15 @@ def given(*events: ChildEvent) -> "Given":
     return Given(reduce(evolve, events, Child()))
 
 
+def wrong_length(field: str, least: int, most: int) -> FieldError:
+    limit = f"{least}..{most} characters"
+    return FieldError(field, f"must have {least} to {most} characters", limit)
+
+
+def out_of_range(field: str, least: int, most: int) -> FieldError:
+    return FieldError(field, f"must be between {least} and {most}", f"{least}..{most}")
+
+
 @dataclass(frozen=True)
 class Given:
     child: Child

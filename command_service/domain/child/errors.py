@@ -17,7 +17,7 @@ class FieldError:
 
     field: str
     message: str
-    limit: str | None = None
+    limit: str
 
 
 class InvalidCommand(CommandRefused):

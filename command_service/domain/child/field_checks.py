@@ -13,6 +13,7 @@ from command_service.domain.child.limits import (
     LABELS,
     PREFERENCES_BYTES,
     PREFERENCES_DEPTH,
+    PREFERENCES_LIMIT,
     Limit,
 )
 
@@ -36,7 +37,7 @@ class FieldChecks:
         if self._errors:
             raise InvalidCommand(self._errors)
 
-    def refuse(self, field: str, message: str, limit: str | None = None) -> None:
+    def refuse(self, field: str, message: str, limit: str) -> None:
         self._errors.append(FieldError(field, message, limit))
 
     def number(self, field: str, value: int, limit: Limit) -> int:
@@ -51,14 +52,14 @@ class FieldChecks:
             value = unicodedata.normalize("NFKC", value)
             if _contains(value, _UNSEEN) or _BLANK_LETTERS.search(value):
                 message = "must not contain control, bidirectional or zero-width characters"
-                self.refuse(field, message)
+                self.refuse(field, message, "visible characters")
                 return value
         return self._sized(field, value.strip(), limit)
 
     def label(self, field: str, value: str, limit: Limit = LABEL) -> str:
         """One line, trimmed."""
         if not value.isprintable() and _contains(value, _UNPRINTABLE):
-            self.refuse(field, "must not contain control characters")
+            self.refuse(field, "must not contain control characters", "one line")
             return value
         return self._sized(field, value.strip(), limit)
 
@@ -75,7 +76,7 @@ class FieldChecks:
     def text(self, field: str, value: str, limit: Limit) -> str:
         """Free text of any number of lines, trimmed."""
         if not value.isprintable() and _contains(value, {"Cs"}):
-            self.refuse(field, "must not contain half of a surrogate pair")
+            self.refuse(field, "must not contain half of a surrogate pair", "valid Unicode")
             return value
         return self._sized(field, value.strip(), limit)
 
@@ -88,12 +89,12 @@ class FieldChecks:
     def preferences(self, field: str, value: Mapping[str, Any]) -> dict[str, Any]:
         problem = _what_is_not_plain(value, PREFERENCES_DEPTH)
         if problem is not None:
-            self.refuse(field, problem, f"depth {PREFERENCES_DEPTH}")
+            self.refuse(field, problem, PREFERENCES_LIMIT)
             return {}
         compact = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         if len(compact.encode("utf-8", "surrogatepass")) > PREFERENCES_BYTES:
             message = f"must not exceed {PREFERENCES_BYTES} bytes as JSON"
-            self.refuse(field, message, f"{PREFERENCES_BYTES} bytes")
+            self.refuse(field, message, PREFERENCES_LIMIT)
         return dict(value)
 
     def _sized(self, field: str, value: str, limit: Limit) -> str:

@@ -10,7 +10,6 @@ from command_service.domain.child.errors import (
     AlreadyDeactivated,
     ChildErasedError,
     ChildNotFound,
-    FieldError,
     NotDeactivated,
 )
 from command_service.domain.child.evolve import evolve
@@ -35,7 +34,7 @@ from tests.support.child_facts import (
     STARTED,
     update,
 )
-from tests.support.decider_spec import given
+from tests.support.decider_spec import given, wrong_length
 
 ABOUT_A_KNOWN_CHILD = [
     update(age=8), REPORT, RESOLVE, CONFIGURE, START, MESSAGE, END, DEACTIVATE, REACTIVATE, ERASE,
@@ -65,7 +64,7 @@ def test_a_child_is_deactivated_with_a_reason():
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
 def test_a_reason_has_one_to_five_hundred_characters(reason: str):
-    error = FieldError("reason", "must have 1 to 500 characters", "1..500 characters")
+    error = wrong_length("reason", 1, 500)
     given(REGISTERED).when(replace(DEACTIVATE, reason=reason)).then_invalid(error)
 
 

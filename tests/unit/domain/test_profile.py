@@ -8,13 +8,12 @@ from command_service.domain.child.errors import (
     ChildDeactivatedError,
     ChildErasedError,
     ChildNotFound,
-    FieldError,
     NoChangeGiven,
 )
 from shared.events.child import ChildProfileUpdated
 from shared.personal import Personal
 from tests.support.child_facts import ADA, DEACTIVATED, ERASED, LATER, REGISTERED, update
-from tests.support.decider_spec import given
+from tests.support.decider_spec import given, out_of_range, wrong_length
 
 
 def updated(**changes: Any) -> ChildProfileUpdated:
@@ -91,8 +90,8 @@ def test_an_update_without_any_field_is_refused():
 
 def test_updates_have_the_limits_of_a_registration():
     given(REGISTERED).when(update(name="x", age=13)).then_invalid(
-        FieldError("name", "must have 2 to 100 characters", "2..100 characters"),
-        FieldError("age", "must be between 3 and 12", "3..12"),
+        wrong_length("name", 2, 100),
+        out_of_range("age", 3, 12),
     )
 
 

@@ -34,7 +34,7 @@ from tests.support.child_facts import (
     RESOLVED,
     TALK,
 )
-from tests.support.decider_spec import given
+from tests.support.decider_spec import given, wrong_length
 
 
 def test_a_report_says_what_was_found_where():
@@ -70,13 +70,19 @@ def test_nothing_is_reported_on_an_unknown_or_erased_child():
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"violation_type": ""}, FieldError("type", "must have 1 to 64 characters", "1..64 characters")),
-        ({"violation_type": "x" * 65}, FieldError("type", "must have 1 to 64 characters", "1..64 characters")),
-        ({"details": "x" * 2_001}, FieldError("details", "must have 1 to 2000 characters", "1..2000 characters")),
-        ({"details": "\ud800"}, FieldError("details", "must not contain half of a surrogate pair")),
-        ({"conversation_id": "talk"}, FieldError("conversation_id", "must be a UUID", "36 characters")),
+        ({"violation_type": ""}, wrong_length("type", 1, 64)),
+        ({"violation_type": "x" * 65}, wrong_length("type", 1, 64)),
+        ({"details": "x" * 2_001}, wrong_length("details", 1, 2000)),
+        (
+            {"details": "\ud800"},
+            FieldError("details", "must not contain half of a surrogate pair", "valid Unicode"),
+        ),
+        (
+            {"conversation_id": "talk"},
+            FieldError("conversation_id", "must be a UUID", "36 characters"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_reports_have_limits(changes: dict[str, Any], error: FieldError):
     given(REGISTERED).when(replace(REPORT, **changes)).then_invalid(error)
 
@@ -123,7 +129,7 @@ def test_an_alert_policy_is_configured_as_a_whole():
         ({"window_hours": 721}, "window_hours", "1..720"),
     ],
 )
-def test_alert_thresholds_have_limits(changes: dict[str, int], field: str, limit: str):
+def test_alert_thresholds_have_limits(changes: dict[str, Any], field: str, limit: str):
     message = f"must be between {limit.replace('..', ' and ')}"
     given(REGISTERED).when(replace(CONFIGURE, **changes)).then_invalid(
         FieldError(field, message, limit)

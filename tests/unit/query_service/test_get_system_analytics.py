@@ -2,24 +2,27 @@ from query_service.queries.get_system_analytics import GetSystemAnalytics
 from tests.support.query_side import ANALYST, QuerySide
 from tests.support.read_model_builders import system_document
 
+SHARD_0 = system_document(
+    "0",
+    children_active=3,
+    children_erased=1,
+    conversations=8,
+    messages=40,
+    violations=1,
+    open_violations=1,
+    safety_excellent=2,
+    safety_fair=1,
+    engagement_new=3,
+)
+SHARD_1 = system_document(
+    "1", children_active=0, children_deactivated=1, conversations=2, messages=10, flagged=2
+)
+
 
 async def test_the_shards_are_summed_up(side: QuerySide) -> None:
     # given
-    side.store.system["0"] = system_document(
-        "0",
-        children_active=3,
-        children_erased=1,
-        conversations=8,
-        messages=40,
-        violations=1,
-        open_violations=1,
-        safety_excellent=2,
-        safety_fair=1,
-        engagement_new=3,
-    )
-    side.store.system["1"] = system_document(
-        "1", children_active=0, children_deactivated=1, conversations=2, messages=10, flagged=2
-    )
+    side.store.system["0"] = SHARD_0
+    side.store.system["1"] = SHARD_1
     # when
     analytics = await side.ask(GetSystemAnalytics(), ANALYST)
     # then

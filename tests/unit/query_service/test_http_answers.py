@@ -233,5 +233,9 @@ async def test_operators_need_no_token(side: QuerySide) -> None:
     assert "teddy_query_cache_entries 0.0" in metrics.text
     assert docs.status_code == 200
     paths = openapi.json()["paths"]
-    answer = paths["/v1/children/{child_id}"]["get"]["responses"]["200"]
-    assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/ChildProfile")
+    operation = paths["/v1/children/{child_id}"]["get"]
+    answer = operation["responses"]["200"]["content"]["application/json"]
+    assert answer["schema"]["$ref"].endswith("/ChildProfile")
+    assert {"child_id", "Consistency-Token", "Prefer", "If-None-Match"} == {
+        parameter["name"] for parameter in operation["parameters"]
+    }

@@ -27,9 +27,9 @@ class Greeting(BaseModel):
 
 class GetGreetingHandler:
     audience = frozenset({Role.PARENT})
+    ttl = 10.0
 
-    def __init__(self, ttl: float | None = 10) -> None:
-        self.ttl = ttl
+    def __init__(self) -> None:
         self.handled = 0
 
     def cache_key(self, query: GetGreeting) -> Hashable:
@@ -65,7 +65,7 @@ async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(
 ) -> None:
     # given
     handler = GetGreetingHandler()
-    bus.register(GetGreeting, handler)
+    bus.register_cached(GetGreeting, handler)
     # when
     first = await bus.ask(GetGreeting("lena"), ALICE)
     second = await bus.ask(GetGreeting("lena"), ALICE)
@@ -79,7 +79,7 @@ async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(
 
 async def test_what_is_cached_for_one_is_never_served_to_another(bus: QueryBus) -> None:
     # given
-    bus.register(GetGreeting, GetGreetingHandler())
+    bus.register_cached(GetGreeting, GetGreetingHandler())
     await bus.ask(GetGreeting("lena"), ALICE)
     # when
     result = await bus.ask(GetGreeting("lena"), BOB)
@@ -92,7 +92,7 @@ async def test_a_change_of_what_the_answer_is_about_drops_it(
     bus: QueryBus, cache: QueryCache[Rendered]
 ) -> None:
     # given
-    bus.register(GetGreeting, GetGreetingHandler())
+    bus.register_cached(GetGreeting, GetGreetingHandler())
     await bus.ask(GetGreeting("lena"), ALICE)
     # when
     cache.invalidate((child_tag("lena"),))
@@ -100,11 +100,11 @@ async def test_a_change_of_what_the_answer_is_about_drops_it(
     assert not (await bus.ask(GetGreeting("lena"), ALICE)).cached
 
 
-async def test_an_answer_without_a_life_is_never_kept(
+async def test_an_answer_of_a_handler_without_cache_is_never_kept(
     bus: QueryBus, cache: QueryCache[Rendered]
 ) -> None:
     # given
-    handler = GetGreetingHandler(ttl=None)
+    handler = GetGreetingHandler()
     bus.register(GetGreeting, handler)
     # when
     results = [await bus.ask(GetGreeting("lena"), ALICE) for _ in range(2)]
@@ -119,7 +119,7 @@ async def test_a_role_outside_the_audience_is_refused_before_anything_is_read(
 ) -> None:
     # given
     handler = GetGreetingHandler()
-    bus.register(GetGreeting, handler)
+    bus.register_cached(GetGreeting, handler)
     # when
     with pytest.raises(Forbidden):
         await bus.ask(GetGreeting("lena"), BEAR)
@@ -134,7 +134,7 @@ async def test_a_query_without_a_handler_is_a_clear_error(bus: QueryBus) -> None
 
 def test_a_query_has_one_handler(bus: QueryBus) -> None:
     # given
-    bus.register(GetGreeting, GetGreetingHandler())
+    bus.register_cached(GetGreeting, GetGreetingHandler())
     # when / then
     with pytest.raises(ValueError, match="GetGreeting already has a handler"):
         bus.register(GetGreeting, GetGreetingHandler())
@@ -144,7 +144,7 @@ def test_the_bus_tells_what_it_answers(bus: QueryBus) -> None:
     # given
     assert bus.health() == {"status": "down", "handlers": 0}
     # when
-    bus.register(GetGreeting, GetGreetingHandler())
+    bus.register_cached(GetGreeting, GetGreetingHandler())
     # then
     (description,) = bus.handlers
     assert description.query == "GetGreeting"
@@ -158,7 +158,7 @@ async def test_every_query_is_counted_by_its_outcome(
     bus: QueryBus, registry: CollectorRegistry
 ) -> None:
     # given
-    bus.register(GetGreeting, GetGreetingHandler())
+    bus.register_cached(GetGreeting, GetGreetingHandler())
     # when
     for _ in range(3):
         await bus.ask(GetGreeting("lena"), ALICE)

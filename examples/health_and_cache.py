@@ -1,0 +1,39 @@
+"""What operators ask: is all well, does the cache earn its keep, and please forget it all."""
+
+import sys
+
+from examples.stage import Stage, play
+from examples.story import expect
+
+TITLE = "Health, cache statistics and clearing"
+
+
+async def scenario(stage: Stage) -> None:
+    story, parent, admin = stage.story, await stage.parent("gina"), await stage.admin()
+
+    with story.step("both APIs and what they depend on"):
+        health = await admin.get_health_status()
+    for api in (health["command"], health["query"]):
+        story.tell(str(api["dependencies"]))
+    expect(health["status"] == "ready", "everything is ready")
+
+    child = await parent.register_child("Hugo", 10, stage.udid("hugo"))
+    await parent.get_child_profile(child["child_id"])
+    before = await admin.get_cache_statistics()
+    with story.step("ten more reads of a profile that was read before"):
+        for _ in range(10):
+            await parent.get_child_profile(child["child_id"])
+    after = await admin.get_cache_statistics()
+    expect(after["hits"] - before["hits"] == 10, "all ten came from the cache")
+    story.tell(f"hits {after['hits']}, misses {after['misses']}, hit rate {after['hit_rate']:.0%}")
+
+    with story.step("an admin clears the cache"):
+        removed = await admin.clear_all_caches()
+        await parent.get_child_profile(child["child_id"])
+    expect(removed >= 1, "something was in the cache")
+    expect(not story.last_was_cached, "after clearing, the read model answers")
+    story.tell(f"{removed} answers forgotten; the next read asked the read model")
+
+
+if __name__ == "__main__":
+    sys.exit(play((TITLE, scenario)))

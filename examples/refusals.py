@@ -1,0 +1,63 @@
+"""What is refused is refused clearly: which field, which limit, and nothing is half-done."""
+
+import sys
+from collections.abc import Awaitable
+
+from examples.stage import Stage, play
+from examples.story import ScenarioFailed, expect
+from shared.client import TeddyProblem
+
+TITLE = "Refusals and missing children"
+NOBODY = "00000000-0000-5000-8000-000000000000"
+
+
+async def scenario(stage: Stage) -> None:
+    story, parent = stage.story, await stage.parent("hanna")
+    with story.step("a registration with three wrong fields"):
+        problem = await _refused(parent.register_child("X", 13, "short"))
+    named = {error["field"]: error["limit"] for error in problem.errors}
+    expect(problem.status == 422, "wrong fields are 422")
+    expect(set(named) == {"name", "age", "udid"}, "all three are named at once")
+    for error in problem.errors:
+        story.tell(f"{error['field']}: {error['message']}")
+
+    with story.step("a bear that belongs to another child"):
+        await parent.register_child("Ida", 5, stage.udid("ida"))
+        problem = await _refused(parent.register_child("Jan", 6, stage.udid("ida")))
+    expect((problem.status, problem.code) == (409, "udid-taken"), "one bear, one child")
+    story.tell(f"{problem.status} {problem.code}: {problem.detail}")
+
+    with story.step("a child that does not exist, asked for and changed"):
+        asked = await _refused(parent.get_child_profile(NOBODY))
+        changed = await _refused(parent.update_child_profile(NOBODY, age=7))
+    codes = {asked.code, changed.code}
+    expect(codes == {"child-not-found"}, "unknown is 404 on both sides")
+    story.tell(f"{asked.status} {asked.code}: {asked.detail}")
+
+    with story.step("a deactivated account takes no changes, and comes back"):
+        await _deactivate_and_return(stage)
+
+
+async def _deactivate_and_return(stage: Stage) -> None:
+    parent = await stage.parent("hanna")
+    child_id = (await parent.register_child("Kim", 7, stage.udid("kim")))["child_id"]
+    await parent.deactivate_child(child_id, "On holiday without the bear.")
+    problem = await _refused(parent.update_child_profile(child_id, age=8))
+    expect((problem.status, problem.code) == (409, "child-deactivated"), "it takes no changes")
+    stage.story.tell(f"{problem.status} {problem.code}: {problem.detail}")
+    await parent.reactivate_child(child_id)
+    profile = await parent.get_child_profile(child_id)
+    expect(profile["status"] == "active", "the account is active again")
+    expect(profile["age"] == 7, "and the refused change left no trace")
+
+
+async def _refused(wish: Awaitable[object]) -> TeddyProblem:
+    try:
+        await wish
+    except TeddyProblem as problem:
+        return problem
+    raise ScenarioFailed("this should have been refused")
+
+
+if __name__ == "__main__":
+    sys.exit(play((TITLE, scenario)))

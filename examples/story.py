@@ -1,0 +1,77 @@
+"""Tells what a scenario does, checks what came of it, and times each step."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from shared.client import Observation
+
+
+class ScenarioFailed(Exception):
+    """The system did not do what the scenario expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    scenario: str
+    text: str
+    seconds: float
+
+
+def expect(condition: bool, message: str) -> None:
+    """Raises ScenarioFailed with `message` unless `condition` holds."""
+    if not condition:
+        raise ScenarioFailed(message)
+
+
+class Story:
+    """Prints steps as they happen and remembers how long each took."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._scenario = ""
+        self.steps: list[Step] = []
+        self.last: Observation | None = None
+
+    def observe(self, observation: Observation) -> None:
+        """Remember the newest exchange, e.g. whether the cache answered it."""
+        self.last = observation
+
+    @property
+    def last_was_cached(self) -> bool:
+        return self.last is not None and self.last.cached is True
+
+    def title(self, number: int | None, text: str) -> None:
+        self._scenario = text
+        numbered = text if number is None else f"{number}. {text}"
+        self._console.print()
+        self._console.rule(f"[bold]{numbered}", align="left")
+
+    @contextmanager
+    def step(self, text: str) -> Iterator[None]:
+        """One step: what is done, and how long it took."""
+        started = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - started
+        self.steps.append(Step(self._scenario, text, seconds))
+        self._console.print(f"  [green]✓[/] {text} [dim]{seconds * 1_000:.1f} ms[/]")
+
+    def tell(self, text: str) -> None:
+        """What came of it."""
+        self._console.print(f"    {text}", highlight=False)
+
+    def summary(self) -> None:
+        table = Table("scenario", "step", "ms", title="What each step took", title_justify="left")
+        previous = ""
+        for step in self.steps:
+            if previous and step.scenario != previous:
+                table.add_section()
+            name = "" if step.scenario == previous else step.scenario
+            table.add_row(name, step.text, f"{step.seconds * 1_000:.1f}")
+            previous = step.scenario
+        self._console.print()
+        self._console.print(table)

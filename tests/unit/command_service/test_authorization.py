@@ -1,0 +1,113 @@
+"""Who may send which command, and about whose child."""
+
+from dataclasses import replace
+
+import pytest
+
+from command_service.command_bus import Command
+from command_service.domain.child.errors import ChildNotFound
+from command_service.middleware.authorization import Forbidden
+from shared.auth.principal import Principal
+from tests.support.child_facts import (
+    CONFIGURE,
+    DEACTIVATE,
+    END,
+    ERASE,
+    MESSAGE,
+    REACTIVATE,
+    REGISTER,
+    REPORT,
+    RESOLVE,
+    START,
+    update,
+)
+from tests.support.command_side import (
+    ADMIN,
+    ANALYST,
+    BEAR,
+    MOTHER,
+    OFFICER,
+    STRANGER,
+    CommandSide,
+)
+
+COMMANDS: list[Command] = [
+    REGISTER, update(age=8), REPORT, RESOLVE, CONFIGURE, START, MESSAGE, END,
+    DEACTIVATE, REACTIVATE, ERASE,
+]  # fmt: skip
+
+PARENTS_MAY = {
+    "RegisterChild", "UpdateChildProfile", "ConfigureAlerts", "DeactivateChild",
+    "ReactivateChild", "EraseChild", "ReportSafetyViolation",
+}  # fmt: skip
+BEARS_MAY = {"StartConversation", "RecordMessage", "EndConversation", "ReportSafetyViolation"}
+OFFICERS_MAY = {"ReportSafetyViolation", "ResolveSafetyViolation"}
+
+
+@pytest.mark.parametrize(
+    ("principal", "allowed"),
+    [(MOTHER, PARENTS_MAY), (BEAR, BEARS_MAY), (OFFICER, OFFICERS_MAY), (ANALYST, set[str]())],
+    ids=["parent", "device", "safety_officer", "analyst"],
+)
+async def test_each_role_sends_its_own_commands_only(principal: Principal, allowed: set[str]):
+    for command in COMMANDS:
+        if type(command).__name__ not in allowed:
+            with pytest.raises(Forbidden):
+                await CommandSide().do(command, principal)
+
+
+async def test_a_parent_registers_own_children_only():
+    # given
+    side = CommandSide()
+    # when
+    with pytest.raises(Forbidden):
+        await side.do(REGISTER, STRANGER)
+    await side.do(REGISTER, MOTHER)
+    # then
+    assert await side.stored_events() == ["ChildRegistered"]
+
+
+@pytest.mark.parametrize("command", [update(age=8), REPORT, DEACTIVATE, ERASE])
+async def test_a_child_of_others_looks_like_none(command: Command):
+    # given
+    side = CommandSide()
+    await side.do(REGISTER)
+    # when
+    with pytest.raises(ChildNotFound):
+        await side.do(command, STRANGER)
+    # then
+    assert await side.stored_events() == ["ChildRegistered"]
+
+
+async def test_a_bear_speaks_for_its_own_child_only():
+    # given
+    side = CommandSide()
+    await side.do(REGISTER)
+    other_bear = replace(BEAR, subject="bear-device-2")
+    # when
+    with pytest.raises(ChildNotFound):
+        await side.do(START, other_bear)
+    await side.do(START, BEAR)
+    # then
+    assert await side.stored_events() == ["ChildRegistered", "ConversationStarted"]
+
+
+async def test_a_child_without_device_is_no_bears():
+    # given
+    side = CommandSide()
+    await side.do(replace(REGISTER, device_id=None))
+    # when, then
+    with pytest.raises(ChildNotFound):
+        await side.do(START, BEAR)
+
+
+async def test_officers_and_admins_act_on_all_children():
+    # given
+    side = CommandSide()
+    await side.do(REGISTER)
+    # when
+    await side.do(REPORT, OFFICER)
+    await side.do(RESOLVE, OFFICER)
+    await side.do(START, ADMIN)
+    # then
+    assert len(await side.stored_events()) == 4

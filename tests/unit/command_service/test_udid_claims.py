@@ -1,0 +1,196 @@
+"""A bear belongs to one active child."""
+
+import asyncio
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from command_service.command_bus import Command, CommandResult
+from command_service.domain.child.commands import RegisterChild
+from command_service.domain.child.errors import NotDeactivated, UdidTaken
+from command_service.handlers.errors import ConcurrentUpdate
+from shared.event_store.memory import MemoryClaimStore
+from shared.event_store.port import Claim
+from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REACTIVATE, REGISTER
+from tests.support.command_side import CommandSide, Database, StoppedClock
+from tests.support.flaky_stores import UnreachableClaimStore
+
+BOB = "11111111-1111-4111-8111-111111111111"
+
+
+def of(child_id: str) -> RegisterChild:
+    return replace(REGISTER, child_id=child_id)
+
+
+def claim_of(side: CommandSide, child_id: str, version: int = 0) -> Claim:
+    """As left behind by a registration that never landed."""
+    return Claim(side.index.claim_key(REGISTER.udid), child_id, version, side.clock())
+
+
+async def test_a_bear_cannot_belong_to_two_children():
+    # given
+    side = CommandSide()
+    await side.do(of(ADA))
+    # when
+    with pytest.raises(UdidTaken):
+        await side.do(of(BOB))
+    # then
+    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.keyring.cipher(BOB) is None
+
+
+async def test_of_fifty_registrations_at_once_one_gets_the_bear():
+    # given
+    database = Database()
+    sides = [CommandSide(database), CommandSide(database)]
+    # when
+    outcomes = await asyncio.gather(
+        *(sides[n % 2].do(of(str(UUID(int=n)))) for n in range(50)), return_exceptions=True
+    )
+    # then
+    assert sum(isinstance(each, CommandResult) for each in outcomes) == 1
+    assert sum(isinstance(each, UdidTaken) for each in outcomes) == 49
+
+
+async def test_deactivation_sets_the_bear_free():
+    # given
+    side = CommandSide()
+    await side.do(of(ADA))
+    await side.do(DEACTIVATE)
+    # when, then
+    assert (await side.do(of(BOB))).version == 1
+
+
+async def test_erasure_sets_the_bear_free():
+    # given
+    side = CommandSide()
+    await side.do(of(ADA))
+    await side.do(ERASE)
+    # when, then
+    assert (await side.do(of(BOB))).version == 1
+
+
+@pytest.mark.parametrize("end", [DEACTIVATE, ERASE], ids=["deactivated", "erased"])
+async def test_a_release_lost_in_a_crash_is_made_up_for(end: Command):
+    # given
+    side = CommandSide(Database(claims=UnreachableClaimStore()))
+    await side.do(of(ADA))
+    assert (await side.do(end)).version == 2
+    # when, then
+    assert (await side.do(of(BOB))).version == 1
+
+
+async def test_a_child_returns_with_its_bear():
+    # given
+    side = CommandSide()
+    await side.do(of(ADA))
+    await side.do(DEACTIVATE)
+    # when
+    await side.do(REACTIVATE)
+    # then
+    with pytest.raises(UdidTaken):
+        await side.do(of(BOB))
+
+
+async def test_a_child_cannot_return_when_its_bear_moved_on():
+    # given
+    side = CommandSide()
+    await side.do(of(ADA))
+    await side.do(DEACTIVATE)
+    await side.do(of(BOB))
+    # when, then
+    with pytest.raises(UdidTaken):
+        await side.do(REACTIVATE)
+
+
+async def test_a_late_release_does_not_take_the_bear_from_a_child_that_returned():
+    # given
+    side = CommandSide()
+    await side.do(of(ADA))
+    await side.do(DEACTIVATE)
+    await side.do(REACTIVATE)
+    # when: the deactivation at version 2 releases only now
+    key = side.index.claim_key(REGISTER.udid)
+    await side.database.claims.release(key, ADA, before_version=2)
+    # then
+    with pytest.raises(UdidTaken):
+        await side.do(of(BOB))
+
+
+async def test_a_stale_process_does_not_turn_a_reservation_back():
+    # given: here the child was deactivated once, there it came and went and came again
+    database = Database()
+    here, there = CommandSide(database), CommandSide(database)
+    await here.do(of(ADA))
+    await here.do(DEACTIVATE)
+    for command in (REACTIVATE, DEACTIVATE, REACTIVATE):
+        await there.do(command)
+    # when
+    with pytest.raises(NotDeactivated):
+        await here.do(REACTIVATE)
+    # then: the release of the second deactivation, at version 4, comes too late
+    await database.claims.release(here.index.claim_key(REGISTER.udid), ADA, before_version=4)
+    with pytest.raises(UdidTaken):
+        await here.do(of(BOB))
+
+
+async def test_a_registration_under_way_keeps_its_bear_for_a_minute():
+    # given
+    clock = StoppedClock()
+    side = CommandSide(clock=clock)
+    await side.database.claims.take(claim_of(side, ADA))
+    # when
+    clock.pass_by(seconds=59)
+    with pytest.raises(UdidTaken):
+        await side.do(of(BOB))
+    # then
+    clock.pass_by(seconds=1)
+    assert (await side.do(of(BOB))).version == 1
+
+
+async def test_a_return_that_never_landed_keeps_the_bear_for_a_minute():
+    # given
+    clock = StoppedClock()
+    side = CommandSide(clock=clock)
+    await side.do(of(ADA))
+    await side.do(DEACTIVATE)
+    held = replace(claim_of(side, ADA), released=True)
+    assert await side.database.claims.take_over(held, claim_of(side, ADA, version=2))
+    # when
+    with pytest.raises(UdidTaken):
+        await side.do(of(BOB))
+    clock.pass_by(seconds=60)
+    # then
+    assert (await side.do(of(BOB))).version == 1
+
+
+async def test_a_reservation_of_ones_own_is_renewed_when_it_is_old():
+    # given
+    clock = StoppedClock()
+    side = CommandSide(clock=clock)
+    await side.database.claims.take(claim_of(side, ADA))
+    clock.pass_by(seconds=59)
+    # when
+    await side.do(of(ADA))
+    # then
+    standing = await side.database.claims.take(claim_of(side, BOB))
+    assert standing.claimed_at == clock.now
+
+
+class RestlessClaimStore(MemoryClaimStore):
+    """Every reservation changes hands before it can be taken over."""
+
+    async def take_over(self, held: Claim, claim: Claim) -> bool:
+        return False
+
+
+async def test_a_bear_that_changes_hands_all_the_time_is_told():
+    # given
+    clock = StoppedClock()
+    side = CommandSide(Database(claims=RestlessClaimStore()), clock)
+    await side.database.claims.take(claim_of(side, BOB))
+    clock.pass_by(minutes=5)
+    # when, then
+    with pytest.raises(ConcurrentUpdate):
+        await side.do(of(ADA))

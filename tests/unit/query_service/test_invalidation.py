@@ -1,0 +1,84 @@
+import time
+
+import pytest
+
+from query_service.cache.gates import Gates
+from query_service.cache.invalidation import Invalidation
+from query_service.cache.query_cache import Loaded, QueryCache, child_tag
+from shared.read_models.notices import AlertNotice, ChangeNotice
+from shared.signing import ConsistencyToken
+from tests.support.query_side import QuerySide
+from tests.support.read_model_builders import alert_document
+
+LENA = frozenset({child_tag("lena")})
+
+
+async def profile() -> Loaded[str]:
+    return Loaded("profile")
+
+
+async def no_gate(_child_id: str) -> int:
+    raise AssertionError("the notice said it")
+
+
+@pytest.fixture
+def cache() -> QueryCache[str]:
+    return QueryCache(10, time.monotonic)
+
+
+@pytest.fixture
+def gates() -> Gates:
+    return Gates(no_gate, time.monotonic)
+
+
+@pytest.fixture
+def invalidation(cache: QueryCache[str], gates: Gates, side: QuerySide) -> Invalidation:
+    invalidation = Invalidation(cache, gates, side.keyring)
+    invalidation.connection_changed(True)
+    return invalidation
+
+
+async def test_a_change_drops_answers_and_opens_the_gate(
+    cache: QueryCache[str], gates: Gates, invalidation: Invalidation
+) -> None:
+    # given
+    await cache.get_or_load("key", 10, LENA, profile)
+    # when
+    invalidation.received(ChangeNotice("lena", "weiss", 3))
+    # then
+    assert cache.statistics().size == 0
+    await gates.wait(ConsistencyToken("lena", 3), seconds=0)
+
+
+async def test_an_alert_drops_nothing(cache: QueryCache[str], invalidation: Invalidation) -> None:
+    # given
+    await cache.get_or_load("key", 10, LENA, profile)
+    # when
+    invalidation.received(AlertNotice.of(alert_document("a1", child_id="lena")))
+    # then
+    assert cache.statistics().size == 1
+
+
+async def test_a_change_may_be_an_erasure_so_the_key_is_asked_for_again(
+    side: QuerySide, invalidation: Invalidation
+) -> None:
+    # given a key that another process destroys
+    await side.keyring.create("lena")
+    await side.key_store.delete("lena")
+    assert await side.keyring.cipher("lena")
+    # when
+    invalidation.received(ChangeNotice("lena", "weiss", 3))
+    # then
+    assert await side.keyring.cipher("lena") is None
+
+
+async def test_without_a_connection_nothing_is_kept(
+    cache: QueryCache[str], invalidation: Invalidation
+) -> None:
+    # given
+    await cache.get_or_load("key", 10, LENA, profile)
+    # when
+    invalidation.connection_changed(False)
+    await cache.get_or_load("key", 10, LENA, profile)
+    # then
+    assert cache.statistics().size == 0
