@@ -1,17 +1,14 @@
-"""`python -m command_service`: the command API under uvicorn."""
+"""`python -m command_service`: the command API as a process."""
 
-import signal
 import sys
-from types import FrameType
 
-import uvicorn
+import jwt
 
 from command_service.main import build_app
+from shared.http.serving import run_process, serve
 from shared.keyring.key_file import KeyFileRefused
 from shared.observability.logs import configure_logs
 from shared.settings import CommandSettings, load_settings
-
-GRACEFUL_SECONDS = 10
 
 
 def main() -> None:
@@ -20,26 +17,10 @@ def main() -> None:
     configure_logs(settings, "command-api")
     try:
         app = build_app(settings)
-    except (KeyFileRefused, OSError, ValueError) as error:
+    except (KeyFileRefused, OSError, ValueError, jwt.PyJWTError) as error:
         print(f"settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    # uvicorn raises the signal again once it has stopped: asked to end, this ends well
-    signal.signal(signal.SIGTERM, _end)
-    uvicorn.run(
-        app,
-        host=settings.command_host,
-        port=settings.command_port,
-        loop="auto",  # uvloop, where it is installed
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=GRACEFUL_SECONDS,
-    )
-
-
-def _end(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(0)
+    run_process(lambda stop: serve(app, settings.command_host, settings.command_port, stop))
 
 
 if __name__ == "__main__":

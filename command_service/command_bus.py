@@ -13,11 +13,14 @@ Command = ChildCommand
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """Around a command: who asks, what it belongs to, and how a repetition is recognised."""
+    """Around a command: who asks, what it belongs to, and how a repetition is recognised.
+
+    `causation_id` is the command's own id, unique: its events name it as their cause.
+    """
 
     principal: Principal
     correlation_id: str
-    causation_id: str | None = None
+    causation_id: str
     traceparent: str | None = None
     idempotency: Idempotency | None = None
 

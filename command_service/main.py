@@ -51,11 +51,10 @@ class Stores:
 
 
 def build_app(settings: CommandSettings) -> FastAPI:
-    """Raises KeyFileRefused, or OSError and ValueError for an unreadable key set."""
+    """Raises KeyFileRefused; OSError, ValueError or PyJWTError for an unusable key set."""
     key_file = read_key_file(settings.key_file)
-    verifier = TokenVerifier(
-        read_jwks(settings.jwks_file), settings.token_issuer, settings.token_audience
-    )
+    jwks = read_jwks(settings.jwks_file)
+    verifier = TokenVerifier(jwks, settings.token_issuer, settings.token_audience)
     stores = _stores(settings)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)

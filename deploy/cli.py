@@ -26,6 +26,7 @@ from shared.keyring.key_file import create_key_file
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands:verify",
     "load": "deploy.load:load",
+    "demo": "deploy.demo:demo",
 }
 """Commands that live with what they are about; imported when they are asked for."""
 

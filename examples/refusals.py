@@ -35,20 +35,21 @@ async def scenario(stage: Stage) -> None:
     story.tell(f"{asked.status} {asked.code}: {asked.detail}")
 
     with story.step("a deactivated account takes no changes, and comes back"):
-        await _deactivate_and_return(stage)
+        problem = await _deactivate_and_return(stage)
+    story.tell(f"{problem.status} {problem.code}: {problem.detail}")
 
 
-async def _deactivate_and_return(stage: Stage) -> None:
+async def _deactivate_and_return(stage: Stage) -> TeddyProblem:
     parent = await stage.parent("hanna")
     child_id = (await parent.register_child("Kim", 7, stage.udid("kim")))["child_id"]
     await parent.deactivate_child(child_id, "On holiday without the bear.")
     problem = await _refused(parent.update_child_profile(child_id, age=8))
     expect((problem.status, problem.code) == (409, "child-deactivated"), "it takes no changes")
-    stage.story.tell(f"{problem.status} {problem.code}: {problem.detail}")
     await parent.reactivate_child(child_id)
     profile = await parent.get_child_profile(child_id)
     expect(profile["status"] == "active", "the account is active again")
     expect(profile["age"] == 7, "and the refused change left no trace")
+    return problem
 
 
 async def _refused(wish: Awaitable[object]) -> TeddyProblem:

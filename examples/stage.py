@@ -120,8 +120,7 @@ async def _play(console: Console, scenarios: tuple[tuple[str, Scenario], ...]) -
                 return 1
         stage.story.summary()
         console.print()
-        console.print(f"command API  {stage.command_url}/docs", highlight=False)
-        console.print(f"query API    {stage.query_url}/docs", highlight=False)
+        console.print("[bold green]all scenarios went as expected[/]")
     return 0
 
 

@@ -42,6 +42,8 @@ class CommandRequest(Request):
         self.context = CommandContext(
             principal=principal,
             correlation_id=correlation_id_of(request),
+            # the command's own id: no two offers to the store are alike, however alike their events
+            causation_id=edge.new_id(),
             traceparent=traceparent_of(request),
             idempotency=idempotency_of(key, principal, request.method, request.url.path, raw),
         )

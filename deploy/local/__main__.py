@@ -1,6 +1,10 @@
-"""`python -m deploy.local FOLDER [--servers-only]`: the supervisor, in the foreground."""
+"""`python -m deploy.local FOLDER [--servers-only] [--detach]`: the supervisor of a local stack.
+
+With `--detach` it goes on in the background, in a session of its own, and its pid is printed.
+"""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -19,6 +23,8 @@ def main(arguments: list[str]) -> int:
     folder = StackFolder(Path(arguments[0]))
     servers_only = "--servers-only" in arguments[1:]
     folder.create()
+    if "--detach" in arguments[1:]:
+        _detach(folder.logs / "supervisor.log")
 
     async def supervise(stop: asyncio.Event) -> None:
         await Supervisor(folder, servers_only=servers_only).run(stop)
@@ -33,6 +39,19 @@ def main(arguments: list[str]) -> int:
         print(failed, file=sys.stderr)
         return 1
     return 0
+
+
+def _detach(log: Path) -> None:
+    """Go on as a child in a session of its own; the parent prints its pid and ends."""
+    pid = os.fork()
+    if pid:
+        print(pid, flush=True)
+        os._exit(0)
+    os.setsid()
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for standard in (1, 2):
+        os.dup2(handle, standard)
+    os.close(handle)
 
 
 if __name__ == "__main__":

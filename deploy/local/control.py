@@ -45,15 +45,15 @@ def up(folder: StackFolder, *, servers_only: bool = False) -> StackState:
 
     def settled() -> StackState | None:
         state = folder.load()
-        ended = supervisor is not None and supervisor.poll() is not None
-        if state is not None and (supervisor is None or state.supervisor_pid == supervisor.pid):
-            if state.status == READY:
-                return state
-            if state.status == FAILED and (ended or supervisor is None):
-                raise StackFailed(state.detail)
-        if ended:
-            raise StackFailed(_tail(folder.logs / "supervisor.log"))
-        return None
+        ours = state is not None and supervisor in (None, state.supervisor_pid)
+        if state is not None and ours and state.status == READY:
+            return state
+        if supervisor is None or _runs(supervisor):
+            return None
+        failed = state is not None and ours and state.status == FAILED
+        raise StackFailed(
+            state.detail if state and failed else _tail(folder.logs / "supervisor.log")
+        )
 
     return _wait(settled, UP_SECONDS, "the stack did not get up")
 
@@ -99,15 +99,22 @@ async def _ask(address: str) -> tuple[bool, str]:
     return answer.status_code == httpx2.codes.OK, shown
 
 
-def _spawn(folder: StackFolder, *, servers_only: bool) -> "subprocess.Popen[bytes]":
-    folder.create()
-    command = [sys.executable, "-m", "deploy.local", str(folder.path.absolute())]
+def _spawn(folder: StackFolder, *, servers_only: bool) -> int:
+    """The pid of a new supervisor, which is nobody's child and outlives this process."""
+    command = [sys.executable, "-m", "deploy.local", str(folder.path.absolute()), "--detach"]
     if servers_only:
         command.append("--servers-only")
-    with (folder.logs / "supervisor.log").open("ab") as log:
-        return subprocess.Popen(  # noqa: S603 - this project's own supervisor
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+    spawned = subprocess.run(  # noqa: S603 - this project's own supervisor
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True
+    )
+    return int(spawned.stdout)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _wait(found: Callable[[], T | None], seconds: float, otherwise: str) -> T:

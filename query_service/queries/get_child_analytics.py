@@ -37,7 +37,7 @@ class Day(BaseModel):
 
 
 class ActivityTotals(BaseModel):
-    active_days: int
+    active_days: int = Field(description="Days on which the child talked with the bear.")
     conversations: int
     messages: int
     minutes: float
@@ -129,7 +129,7 @@ def _analytics(
 
 def _totals(activity: Sequence[ActivityDocument]) -> ActivityTotals:
     return ActivityTotals(
-        active_days=len(activity),
+        active_days=sum(1 for day in activity if day["conversations"] or day["messages"]),
         conversations=sum(day["conversations"] for day in activity),
         messages=sum(day["messages"] for day in activity),
         minutes=round(sum(day["minutes"] for day in activity), 1),

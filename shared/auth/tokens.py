@@ -129,9 +129,13 @@ def read_signing_key(path: Path) -> Ed25519PrivateKey:
 
 
 def read_jwks(path: Path) -> dict[str, Any]:
-    jwks = orjson.loads(path.read_bytes())
-    if not isinstance(jwks, dict):
-        raise ValueError(f"{path}: not a JSON Web Key Set")
+    """Raises OSError, or ValueError for anything but a key set with at least one key."""
+    try:
+        jwks = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError:
+        jwks = None
+    if not isinstance(jwks, dict) or not jwks.get("keys"):
+        raise ValueError(f"{path}: not a JSON Web Key Set with keys")
     return jwks
 
 

@@ -58,7 +58,6 @@ class GroupCommit(Generic[Item, Outcome]):
             # Not in the caller's context: its log fields and deadlines are not the group's.
             batcher = asyncio.create_task(self._write_groups(), context=Context())
             self._batchers.add(batcher)
-            batcher.add_done_callback(self._batchers.discard)
         return await outcome
 
     async def close(self) -> None:
@@ -76,7 +75,7 @@ class GroupCommit(Generic[Item, Outcome]):
         finally:
             # In the same step as the look at the queue: an item that comes now finds no batcher
             # and starts its own. A done callback would run too late for it.
-            pass
+            self._batchers -= {asyncio.current_task()}
 
     def _next_group(self) -> list[_Waiting[Item, Outcome]]:
         group: list[_Waiting[Item, Outcome]] = []

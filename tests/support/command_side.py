@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import httpx2
@@ -30,6 +31,7 @@ from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.signing import ConsistencyTokens
+from tests.support.flaky_stores import Interleaved
 
 ISSUER, AUDIENCE = "teddy-tests", "teddy"
 KEYS = KeyFile("kek-1", {"kek-1": b"k" * 32}, index_key=b"i" * 32, signature_key=b"s" * 32)
@@ -44,11 +46,13 @@ ADMIN = Principal("admin-1", Role.ADMIN)
 
 @dataclass
 class StoppedClock:
-    """Stands still until it is told to go on."""
+    """Stands still until it is told to go on, or goes on by `tick_ms` with each look at it."""
 
     now: datetime = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+    tick_ms: int = 0
 
     def __call__(self) -> datetime:
+        self.pass_by(milliseconds=self.tick_ms)
         return self.now
 
     def pass_by(self, **duration: float) -> None:
@@ -75,6 +79,12 @@ class Database:
     claims: Any = field(default_factory=MemoryClaimStore)
     snapshots: Any = field(default_factory=MemorySnapshotStore)
     keys: Any = field(default_factory=MemoryKeyStore)
+
+    def interleaved(self, seed: int) -> "Database":
+        """The same, but calls that arrive together take turns, differently for each seed."""
+        random = Random(seed)
+        stores = (self.events, self.claims, self.snapshots, self.keys)
+        return Database(*(Interleaved(store, random) for store in stores))
 
 
 class CommandSide:
@@ -112,7 +122,7 @@ class CommandSide:
     ) -> CommandResult:
         """Dispatch without HTTP. `key` stands for both the idempotency key and the request."""
         idempotency = None if key is None else Idempotency(key, fingerprint=key)
-        context = CommandContext(principal, "correlation-1", idempotency=idempotency)
+        context = CommandContext(principal, "correlation-1", new_id(), idempotency=idempotency)
         return await self.bus.dispatch(command, context)
 
     async def stored_events(self) -> list[str]:

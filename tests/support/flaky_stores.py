@@ -1,6 +1,10 @@
 """Memory stores that fail as told: before the work is done, or after it (the answer got lost)."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
+from typing import Any
 
 from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
@@ -62,3 +66,28 @@ class FlakyKeyStore(MemoryKeyStore):
             self.failing_deletes -= 1
             raise StoreUnavailable("no primary")
         return await super().delete(child_id)
+
+
+class Interleaved:
+    """Calls of a memory store take a few turns of the event loop, as on a server: `random` many."""
+
+    def __init__(self, store: Any, random: Random) -> None:
+        self._store = store
+        self._random = random
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self._store, name)
+        if name == "scan":
+            return method
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            await self._some_turns()
+            result = await method(*arguments, **named)
+            await self._some_turns()
+            return result
+
+        return call
+
+    async def _some_turns(self) -> None:
+        for _ in range(self._random.randrange(4)):
+            await asyncio.sleep(0)

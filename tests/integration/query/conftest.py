@@ -13,9 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError
 
+from deploy.topics import apply_topics
 from shared.auth.principal import Principal
 from shared.auth.tokens import TokenIssuer, create_signing_key, read_signing_key
 from shared.clock import utc_now
@@ -86,7 +85,7 @@ async def world(
 ) -> AsyncIterator[QueryWorld]:
     create_key_file(tmp_path / "keys.json")
     create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
-    await create_topics(kafka_bootstrap)
+    await apply_topics(kafka_bootstrap, 1, (READ_MODEL_CHANGES, CHILD_ALERTS))
     mongo = Mongo(mongo_url)
     database = mongo.database(fresh_database)
     key_store = MongoKeyStore(database)
@@ -94,20 +93,6 @@ async def world(
     yield QueryWorld(tmp_path, mongo_url, fresh_database, database, keyring, kafka_bootstrap)
     await key_store.close()
     await mongo.close()
-
-
-async def create_topics(bootstrap: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        for topic in (READ_MODEL_CHANGES, CHILD_ALERTS):
-            wanted = NewTopic(topic.name, topic.partitions, 1, topic_configs=topic.configs())
-            try:
-                await admin.create_topics([wanted])
-            except TopicAlreadyExistsError:
-                continue
-    finally:
-        await admin.close()
 
 
 @dataclass

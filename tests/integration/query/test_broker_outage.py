@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from deploy.topics import apply_topics
 from query_service.cache.change_feed import ChangeFeed
 from shared.read_models.notices import AlertNotice, ChangeNotice
-from shared.topics import READ_MODEL_CHANGES
-from tests.integration.query.conftest import create_topics
+from shared.topics import ALL_TOPICS, READ_MODEL_CHANGES
 from tests.support.ports import free_port, listens
 from tests.support.waiting import until
 
@@ -79,7 +79,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[OwnBroker]:
 
 async def test_listeners_are_told_of_an_outage_and_of_its_end(broker: OwnBroker) -> None:
     # given a feed that follows
-    await create_topics(broker.bootstrap)
+    await apply_topics(broker.bootstrap, 1, ALL_TOPICS)
     listener = Listener()
     following = asyncio.create_task(ChangeFeed(broker.bootstrap, [listener]).run())
     assert await listener.next() is True
@@ -89,7 +89,7 @@ async def test_listeners_are_told_of_an_outage_and_of_its_end(broker: OwnBroker)
     await broker.stop()
     assert await listener.next() is False
     await broker.start()
-    await create_topics(broker.bootstrap)
+    await apply_topics(broker.bootstrap, 1, ALL_TOPICS)
     # then the feed follows again
     assert await listener.next() is True
     await _publish(broker, ChangeNotice("lena", "weiss", 4))

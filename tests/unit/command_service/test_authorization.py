@@ -6,6 +6,8 @@ import pytest
 
 from command_service.command_bus import Command
 from command_service.domain.child.errors import ChildNotFound
+from command_service.domain.child.state import Child
+from command_service.handlers.ownership import may_act_on
 from command_service.middleware.authorization import Forbidden
 from shared.auth.principal import Principal
 from tests.support.child_facts import (
@@ -111,3 +113,8 @@ async def test_officers_and_admins_act_on_all_children():
     await side.do(START, ADMIN)
     # then
     assert len(await side.stored_events()) == 4
+
+
+def test_an_analyst_let_through_by_mistake_still_acts_on_no_child():
+    child = Child(parent_id=ANALYST.subject)
+    assert not may_act_on(ANALYST, child)

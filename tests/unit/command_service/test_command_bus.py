@@ -17,7 +17,7 @@ from command_service.domain.child.commands import EraseChild, ReactivateChild
 from shared.auth.principal import Principal, Role
 from tests.support.child_facts import ADA, ERASE, REACTIVATE
 
-CONTEXT = CommandContext(Principal("admin-1", Role.ADMIN), "correlation-1")
+CONTEXT = CommandContext(Principal("admin-1", Role.ADMIN), "correlation-1", "command-1")
 
 
 class Remembering:

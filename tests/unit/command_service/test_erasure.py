@@ -3,6 +3,7 @@
 import pytest
 
 from command_service.default_bus import Tuning
+from command_service.domain.child.errors import ChildNotFound
 from shared.event_store.port import StoreUnavailable
 from shared.hash_chain import verify_chain
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REGISTER, REPORT, START, update
@@ -76,5 +77,5 @@ async def test_a_stranger_erases_nothing():
     await side.do(REGISTER)
     await side.do(ERASE)
     # when, then
-    with pytest.raises(Exception, match="there is no such child"):
+    with pytest.raises(ChildNotFound):
         await side.do(ERASE, STRANGER)

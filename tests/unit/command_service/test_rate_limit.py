@@ -21,7 +21,7 @@ async def done(command: Command, context: CommandContext) -> CommandResult:
 
 
 async def send(limit: RateLimit, subject: str = "parent-ada") -> CommandResult:
-    context = CommandContext(Principal(subject, Role.PARENT), "correlation-1")
+    context = CommandContext(Principal(subject, Role.PARENT), "correlation-1", "command-1")
     return await limit(ERASE, context, done)
 
 

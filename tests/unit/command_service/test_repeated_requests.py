@@ -8,6 +8,7 @@ import pytest
 from command_service.command_bus import Command, CommandContext, CommandResult
 from command_service.domain.child.errors import UdidTaken
 from command_service.handlers.errors import IdempotencyKeyReused
+from shared.clock import new_id
 from shared.envelope import Idempotency
 from tests.support.child_facts import (
     ADA,
@@ -22,12 +23,15 @@ from tests.support.child_facts import (
     VIOLATION,
     update,
 )
-from tests.support.command_side import ADMIN, CommandSide, Database
+from tests.support.command_side import ADMIN, CommandSide, Database, StoppedClock
+
+SEEDS = range(5)
 
 
-async def test_fifty_at_once_are_one_registration():
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_fifty_at_once_are_one_registration(seed: int):
     # given
-    side = CommandSide()
+    side = CommandSide(Database().interleaved(seed), StoppedClock(tick_ms=1))
     # when
     results = await asyncio.gather(*(side.do(REGISTER, key="key-1") for _ in range(50)))
     # then
@@ -38,9 +42,10 @@ async def test_fifty_at_once_are_one_registration():
     assert await side.stored_events() == ["ChildRegistered"]
 
 
-async def test_fifty_at_once_through_two_processes_are_one_message():
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_fifty_at_once_through_two_processes_are_one_message(seed: int):
     # given
-    database = Database()
+    database = Database().interleaved(seed)
     sides = [CommandSide(database), CommandSide(database)]
     await sides[0].do(REGISTER)
     await sides[0].do(START)
@@ -132,7 +137,9 @@ async def test_a_registration_repeated_after_erasure_makes_no_new_key():
 
 
 async def send(side: CommandSide, command: Command, key: str, request: str) -> CommandResult:
-    context = CommandContext(ADMIN, "correlation-1", idempotency=Idempotency(key, request))
+    context = CommandContext(
+        ADMIN, "correlation-1", new_id(), idempotency=Idempotency(key, request)
+    )
     return await side.bus.dispatch(command, context)
 
 

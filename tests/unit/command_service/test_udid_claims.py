@@ -40,9 +40,10 @@ async def test_a_bear_cannot_belong_to_two_children():
     assert await side.keyring.cipher(BOB) is None
 
 
-async def test_of_fifty_registrations_at_once_one_gets_the_bear():
+@pytest.mark.parametrize("seed", range(5))
+async def test_of_fifty_registrations_at_once_one_gets_the_bear(seed: int):
     # given
-    database = Database()
+    database = Database().interleaved(seed)
     sides = [CommandSide(database), CommandSide(database)]
     # when
     outcomes = await asyncio.gather(
@@ -178,6 +179,26 @@ async def test_a_reservation_of_ones_own_is_renewed_when_it_is_old():
     assert standing.claimed_at == clock.now
 
 
+async def test_a_young_reservation_of_ones_own_is_good_enough():
+    # given
+    clock = StoppedClock()
+    side = CommandSide(Database(claims=RestlessClaimStore()), clock)
+    await side.database.claims.take(claim_of(side, ADA))
+    clock.pass_by(seconds=19)
+    # when, then
+    assert (await side.do(of(ADA))).version == 1
+
+
+async def test_registering_a_child_that_returned_is_a_conflict():
+    # given
+    side = CommandSide()
+    for command in (of(ADA), DEACTIVATE, REACTIVATE):
+        await side.do(command)
+    # when, then
+    with pytest.raises(ConcurrentUpdate):
+        await side.do(of(ADA))
+
+
 class RestlessClaimStore(MemoryClaimStore):
     """Every reservation changes hands before it can be taken over."""
 
@@ -194,3 +215,23 @@ async def test_a_bear_that_changes_hands_all_the_time_is_told():
     # when, then
     with pytest.raises(ConcurrentUpdate):
         await side.do(of(ADA))
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_of_ten_children_that_want_the_same_free_bear_back_one_gets_it(seed: int):
+    # given: ten children had the bear one after the other
+    database = Database().interleaved(seed)
+    sides = [CommandSide(database), CommandSide(database)]
+    children = [str(UUID(int=n)) for n in range(10)]
+    for child_id in children:
+        await sides[0].do(of(child_id))
+        await sides[0].do(replace(DEACTIVATE, child_id=child_id))
+    # when
+    outcomes = await asyncio.gather(
+        *(sides[n % 2].do(replace(REACTIVATE, child_id=c)) for n, c in enumerate(children)),
+        return_exceptions=True,
+    )
+    # then
+    refusals = (UdidTaken, ConcurrentUpdate)
+    assert sum(isinstance(each, CommandResult) for each in outcomes) == 1
+    assert sum(isinstance(each, refusals) for each in outcomes) == 9

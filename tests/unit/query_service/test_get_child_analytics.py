@@ -69,6 +69,17 @@ async def test_a_quiet_day_is_a_zero_in_the_series(side: QuerySide) -> None:
     ]
 
 
+async def test_a_day_on_which_only_a_violation_was_reported_is_not_active(side: QuerySide) -> None:
+    # given
+    await side.child("lena")
+    keep(side, "2026-11-23", violations=1)
+    # when
+    analytics = await side.ask(GetChildAnalytics("lena"))
+    # then
+    assert analytics["totals"]["active_days"] == 0
+    assert analytics["totals"]["violations"] == 1
+
+
 async def test_a_child_that_never_talked_has_zeros_everywhere(side: QuerySide) -> None:
     # given
     await side.child("lena")

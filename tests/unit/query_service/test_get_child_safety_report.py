@@ -179,7 +179,7 @@ async def test_flagged_content_is_no_news_once_something_was_reported(side: Quer
     await side.child("lena", flagged_content_count=2)
     unreported = await side.ask(GetChildSafetyReport("lena"))
     side.store.safety_documents["lena"] = safety_document("lena", violation("v1"))
-    side.notify("lena")
+    side.change("lena")
     # when
     reported = await side.ask(GetChildSafetyReport("lena"))
     # then

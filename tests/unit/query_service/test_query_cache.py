@@ -24,8 +24,13 @@ class Seconds:
 class SlowLoad:
     """A load that gives its value when it is told to."""
 
-    def __init__(self, value: str = "value", mentions: frozenset[str] = NO_TAGS) -> None:
-        self._loaded = Loaded(value, mentions)
+    def __init__(
+        self,
+        value: str = "value",
+        mentions: frozenset[str] = NO_TAGS,
+        version: int | None = None,
+    ) -> None:
+        self._loaded = Loaded(value, mentions, version)
         self.started = asyncio.Event()
         self.may_finish = asyncio.Event()
         self.calls = 0
@@ -37,9 +42,9 @@ class SlowLoad:
         return self._loaded
 
 
-def gives(value: str, mentions: frozenset[str] = NO_TAGS) -> Load:
+def gives(value: str, mentions: frozenset[str] = NO_TAGS, version: int | None = None) -> Load:
     async def load() -> Loaded[str]:
-        return Loaded(value, mentions)
+        return Loaded(value, mentions, version)
 
     return load
 
@@ -224,6 +229,38 @@ async def test_who_asks_after_a_change_does_not_join_a_load_from_before(
     assert after == ("new", False)
     assert await before == ("stale", False)
     assert await cache.get_or_load("profile", 10, LENA, refuses) == ("new", True)
+
+
+@pytest.mark.parametrize(
+    ("shown", "reached", "stays"), [(3, 3, True), (4, 3, True), (2, 3, False), (None, 3, False)]
+)
+async def test_an_answer_that_shows_the_announced_version_already_stays(
+    cache: QueryCache[str], shown: int | None, reached: int, stays: bool
+) -> None:
+    # given
+    await cache.get_or_load("profile", 10, LENA, gives("profile", version=shown))
+    # when the notice comes after the answer
+    dropped = cache.invalidate(LENA, reached)
+    # then
+    assert dropped == (0 if stays else 1)
+    assert cache.statistics().size == (1 if stays else 0)
+
+
+@pytest.mark.parametrize(("shown", "kept"), [(3, 1), (2, 0)])
+async def test_a_load_is_kept_if_it_shows_what_was_announced_meanwhile(
+    cache: QueryCache[str], shown: int, kept: int
+) -> None:
+    # given
+    load = SlowLoad(version=shown)
+    asking = asyncio.create_task(cache.get_or_load("profile", 10, LENA, load))
+    await load.started.wait()
+    # when two notices come, the later one first
+    cache.invalidate(LENA, 3)
+    cache.invalidate(LENA, 2)
+    load.may_finish.set()
+    await asking
+    # then
+    assert cache.statistics().size == kept
 
 
 async def test_one_key_can_be_dropped(cache: QueryCache[str]) -> None:

@@ -1,6 +1,7 @@
 """The cache against a model so naive that it is plainly right."""
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 
 from hypothesis import given
@@ -19,11 +20,13 @@ class Ask:
     ttl: int
     tags: frozenset[str]
     mentions: frozenset[str]
+    version: int | None
 
 
 @dataclass
 class Invalidate:
     tags: frozenset[str]
+    reached: float
 
 
 @dataclass
@@ -43,26 +46,34 @@ class Clear:
 
 @dataclass
 class Naive:
-    """A list of (key, value, tags, expires_at), the least recently used first."""
+    """A list of (key, value, tags, expires_at, version), the least recently used first."""
 
-    entries: list[tuple[str, str, frozenset[str], float]] = field(default_factory=list)
+    entries: list[tuple[str, str, frozenset[str], float, float]] = field(default_factory=list)
 
     def ask(self, step: Ask, now: float, fresh: str) -> tuple[str, bool]:
         found = next((e for e in self.entries if e[0] == step.key and now < e[3]), None)
         self.entries = [e for e in self.entries if e[0] != step.key]
-        self.entries.append(found or (step.key, fresh, step.tags | step.mentions, now + step.ttl))
+        version = -math.inf if step.version is None else step.version
+        loaded = (step.key, fresh, step.tags | step.mentions, now + step.ttl, version)
+        self.entries.append(found or loaded)
         self.entries = self.entries[-SIZE:]
         return (found[1], True) if found else (fresh, False)
 
-    def drop(self, key: str | None, tags: frozenset[str]) -> None:
-        self.entries = [e for e in self.entries if e[0] != key and e[2].isdisjoint(tags)]
+    def drop_key(self, key: str) -> None:
+        self.entries = [e for e in self.entries if e[0] != key]
+
+    def drop_tags(self, tags: frozenset[str], reached: float) -> None:
+        self.entries = [e for e in self.entries if e[2].isdisjoint(tags) or e[4] >= reached]
 
 
 some_tags = st.frozensets(st.sampled_from(TAGS))
+some_version = st.one_of(st.none(), st.integers(1, 3))
 steps = st.lists(
     st.one_of(
-        st.builds(Ask, st.sampled_from(KEYS), st.integers(1, 5), some_tags, some_tags),
-        st.builds(Invalidate, some_tags),
+        st.builds(
+            Ask, st.sampled_from(KEYS), st.integers(1, 5), some_tags, some_tags, some_version
+        ),
+        st.builds(Invalidate, some_tags, st.one_of(st.integers(1, 3), st.just(math.inf))),
         st.builds(InvalidateKey, st.sampled_from(KEYS)),
         st.builds(Wait, st.integers(1, 3)),
         st.builds(Clear),
@@ -86,15 +97,15 @@ async def _compare(steps: list[Ask | Invalidate | InvalidateKey | Wait | Clear])
     for number, step in enumerate(steps):
         match step:
             case Ask():
-                loaded = Loaded(f"{step.key}{number}", step.mentions)
+                loaded = Loaded(f"{step.key}{number}", step.mentions, step.version)
                 expected = naive.ask(step, now, loaded.value)
                 assert await _ask(cache, step, loaded) == expected
             case Invalidate():
-                cache.invalidate(step.tags)
-                naive.drop(None, step.tags)
+                cache.invalidate(step.tags, step.reached)
+                naive.drop_tags(step.tags, step.reached)
             case InvalidateKey():
                 cache.invalidate_key(step.key)
-                naive.drop(step.key, frozenset())
+                naive.drop_key(step.key)
             case Wait():
                 now += step.seconds
             case Clear():

@@ -1,0 +1,72 @@
+"""What came of wishes: the model moves on, numbers add up, surprises are kept."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy.load.children import ModelChild, Wish
+
+MOST_SURPRISES = 20
+
+
+@dataclass(slots=True)
+class Tally:
+    """Numbers of a run. `seconds` has the duration of every request."""
+
+    accepted: int = 0
+    repeated: int = 0
+    refused: int = 0
+    events: int = 0
+    seconds: list[float] = field(default_factory=list)
+    by_kind: Counter[str] = field(default_factory=Counter)
+    surprises: list[str] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        return len(self.seconds)
+
+    def surprise(self, text: str) -> None:
+        if len(self.surprises) < MOST_SURPRISES:
+            self.surprises.append(text)
+
+
+def settle(
+    child: ModelChild, wish: Wish, status: int, answer: dict[str, Any], tally: Tally
+) -> None:
+    """Compare an answer with what was expected, and let the model of the child follow."""
+    kind = f"{wish.method} {wish.path.rpartition('/')[2] or 'children'}"
+    if status != wish.expected or answer.get("code") != wish.code:
+        tally.surprise(f"{kind}: expected {wish.expected} {wish.code or ''}, got {status} {answer}")
+        return
+    if wish.code is not None:
+        tally.refused += 1
+        return
+    tally.by_kind[(answer["events"] or ["nothing to change"])[0]] += 1
+    if wish is child.repeatable:
+        tally.repeated += 1
+        return
+    tally.accepted += 1
+    tally.events += len(answer["events"])
+    child.repeatable = wish
+    _follow(child, wish, answer)
+
+
+def _follow(child: ModelChild, wish: Wish, answer: dict[str, Any]) -> None:
+    match wish.made:
+        case "conversation":
+            child.conversation_id = answer["conversation_id"]
+        case "ended":
+            child.conversation_id = None
+        case "violation":
+            child.open_violations.append(answer["violation_id"])
+        case "resolved":
+            child.open_violations.pop(0)
+        case "deactivated":
+            child.status = "deactivated"
+        case "reactivated":
+            child.status = "active"
+        case "erased":
+            child.status = "erased"
+        case _:
+            if child.status == "new":
+                child.child_id, child.status = answer["child_id"], "active"

@@ -1,0 +1,304 @@
+"""Profile, safety, conversations and the end of an account, over HTTP."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.integration.command_api.problem_documents import assert_problem
+from tests.support.command_side import CommandClient, CommandSide
+
+UNKNOWN = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"
+POLICY = {"threshold": "medium", "count": 5, "window_hours": 48, "channels": ["in_app", "webhook"]}
+REPORT = {"type": "bullying", "severity": "high", "details": "in the\nplayground"}
+MESSAGE = {"role": "child", "word_count": 12, "topic": "dinosaurs"}
+
+
+def on(child_id: str) -> list[tuple[str, str, Any]]:
+    """Every command about a known child."""
+    child, talk = f"/children/{child_id}", f"/children/{child_id}/conversations/{UNKNOWN}"
+    return [
+        ("PATCH", f"{child}/profile", {"age": 8}),
+        ("POST", f"{child}/safety-violations", REPORT),
+        ("POST", f"{child}/safety-violations/{UNKNOWN}/resolution", {"outcome": "confirmed"}),
+        ("PUT", f"{child}/alert-policy", POLICY),
+        ("POST", f"{child}/conversations", {}),
+        ("POST", f"{talk}/messages", MESSAGE),
+        ("POST", f"{talk}/end", None),
+        ("POST", f"{child}/deactivation", {"reason": "moved on"}),
+        ("POST", f"{child}/reactivation", None),
+        ("DELETE", f"{child}/personal-data", None),
+    ]
+
+
+async def test_a_profile_changes_and_null_clears(mother: CommandClient):
+    # given
+    child_id = await mother.register()
+    # when
+    body = {"name": "Grace", "device_id": None, "interests": ["music"]}
+    response = await mother.send("PATCH", f"/children/{child_id}/profile", body)
+    # then
+    assert response.status_code == 200
+    assert response.json()["events"] == ["ChildProfileUpdated"]
+    assert "Location" not in response.headers
+
+
+async def test_an_update_without_a_field_is_refused(mother: CommandClient):
+    child_id = await mother.register()
+    for raw in (b"{}", b""):
+        response = await mother.send("PATCH", f"/children/{child_id}/profile", raw=raw)
+        assert_problem(response, 422, "no-change-given")
+
+
+async def test_todays_values_leave_the_version_unchanged(side: CommandSide, mother: CommandClient):
+    # given
+    child_id = await mother.register()
+    # when
+    response = await mother.send("PATCH", f"/children/{child_id}/profile", {"name": "Ada"})
+    # then
+    assert response.status_code == 200
+    assert response.json() == {"child_id": child_id, "version": 1, "events": []}
+    assert side.tokens.read(response.headers["Consistency-Token"]).version == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "limit"),
+    [
+        ({"age": 13}, "age", "3..12"),
+        ({"age": None}, "age", None),
+        ({"name": None}, "name", None),
+        ({"name": ""}, "name", "2..100"),
+        ({"udid": "TEDDY-0000-0099"}, "udid", None),
+        ({"interests": ["a", 2]}, "interests.1", None),
+    ],
+)
+async def test_updates_are_as_strict_as_registrations(
+    side: CommandSide, mother: CommandClient, body: Any, field: str, limit: str | None
+):
+    child_id = await mother.register()
+    response = await mother.send("PATCH", f"/children/{child_id}/profile", body)
+    assert_problem(response, 422, "invalid-request", field, limit)
+    assert await side.stored_events() == ["ChildRegistered"]
+
+
+async def test_a_violation_is_reported_and_resolved_once(
+    mother: CommandClient, officer: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    path = f"/children/{child_id}/safety-violations"
+    # when
+    reported = await officer.send("POST", path, REPORT)
+    # then
+    assert reported.status_code == 201
+    violation_id = reported.json()["violation_id"]
+    assert UUID(violation_id)
+    resolution = f"{path}/{violation_id}/resolution"
+    resolved = await officer.send("POST", resolution, {"outcome": "false_positive"})
+    assert (resolved.status_code, resolved.json()["version"]) == (200, 3)
+    again = await officer.send("POST", resolution, {"outcome": "confirmed"})
+    assert_problem(again, 409, "violation-already-resolved")
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "limit"),
+    [
+        ({**REPORT, "severity": "extreme"}, "severity", "'low', 'medium', 'high' or 'critical'"),
+        ({**REPORT, "type": ""}, "type", "1..64"),
+        ({**REPORT, "details": "x" * 2_001}, "details", "2000 characters"),
+        ({**REPORT, "conversation_id": "talk"}, "conversation_id", "36 characters"),
+        ({"type": "bullying"}, "severity", None),
+    ],
+)
+async def test_reports_that_break_a_rule_are_refused(
+    side: CommandSide, mother: CommandClient, body: Any, field: str, limit: str | None
+):
+    child_id = await mother.register()
+    response = await mother.send("POST", f"/children/{child_id}/safety-violations", body)
+    assert_problem(response, 422, "invalid-request", field, limit)
+    assert await side.stored_events() == ["ChildRegistered"]
+
+
+async def test_an_unknown_violation_is_not_found(mother: CommandClient, officer: CommandClient):
+    child_id = await mother.register()
+    path = f"/children/{child_id}/safety-violations/{UNKNOWN}/resolution"
+    assert_problem(
+        await officer.send("POST", path, {"outcome": "confirmed"}), 404, "violation-not-found"
+    )
+    assert_problem(
+        await officer.send("POST", path, {"outcome": "maybe"}), 422, "invalid-request", "outcome"
+    )
+
+
+async def test_an_alert_policy_is_put(mother: CommandClient):
+    child_id = await mother.register()
+    response = await mother.send("PUT", f"/children/{child_id}/alert-policy", POLICY)
+    assert (response.status_code, response.json()["events"]) == (200, ["AlertPolicyConfigured"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "limit"),
+    [
+        ({"count": 1}, "count", "2..100"),
+        ({"window_hours": 721}, "window_hours", "1..720"),
+        ({"channels": []}, "channels", "1..2"),
+        ({"channels": ["in_app", "in_app"]}, "channels", "1..2"),
+        ({"channels": ["pigeon"]}, "channels.0", "'in_app' or 'webhook'"),
+        ({"threshold": "none"}, "threshold", "'low'"),
+    ],
+)
+async def test_alert_policies_out_of_range_are_refused(
+    mother: CommandClient, changes: Any, field: str, limit: str
+):
+    child_id = await mother.register()
+    response = await mother.send("PUT", f"/children/{child_id}/alert-policy", {**POLICY, **changes})
+    assert_problem(response, 422, "invalid-request", field, limit)
+
+
+async def test_a_conversation_from_start_to_end(mother: CommandClient, bear: CommandClient):
+    # given
+    child_id = await mother.register()
+    path = f"/children/{child_id}/conversations"
+    # when
+    started = await bear.send("POST", path, {"topic": "dinosaurs"})
+    talk = f"{path}/{started.json()['conversation_id']}"
+    message = {**MESSAGE, "flagged_categories": ["address"], "learning_skills": ["counting"]}
+    recorded = await bear.send("POST", f"{talk}/messages", message)
+    ended = await bear.send("POST", f"{talk}/end")
+    # then
+    assert [started.status_code, recorded.status_code, ended.status_code] == [201, 201, 200]
+    assert ended.json() == {"child_id": child_id, "version": 4, "events": ["ConversationEnded"]}
+    late = await bear.send("POST", f"{talk}/messages", MESSAGE)
+    assert_problem(late, 409, "conversation-not-open")
+
+
+async def test_a_bear_may_choose_the_id_of_a_conversation_once(
+    mother: CommandClient, bear: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    path, chosen = f"/children/{child_id}/conversations", {"conversation_id": UNKNOWN}
+    # when
+    started = await bear.send("POST", path, chosen)
+    # then
+    assert started.json()["conversation_id"] == UNKNOWN
+    again = await bear.send("POST", path, chosen)
+    assert_problem(again, 409, "conversation-id-used", "conversation_id")
+    odd = await bear.send("POST", path, {"conversation_id": "talk"})
+    assert_problem(odd, 422, "invalid-request", "conversation_id", "36 characters")
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "limit"),
+    [
+        ({**MESSAGE, "text": "my name is Ada"}, "text", None),
+        ({**MESSAGE, "role": "parent"}, "role", "'child' or 'bear'"),
+        ({**MESSAGE, "word_count": 10_001}, "word_count", "0..10000"),
+        ({**MESSAGE, "word_count": "12"}, "word_count", None),
+        ({**MESSAGE, "topic": "x" * 65}, "topic", "1..64"),
+        ({**MESSAGE, "flagged_categories": ["x"] * 21}, "flagged_categories", "0..20"),
+        ({**MESSAGE, "learning_skills": [""]}, "learning_skills.0", "1..64"),
+    ],
+)
+async def test_messages_that_break_a_rule_are_refused(
+    mother: CommandClient, bear: CommandClient, body: Any, field: str, limit: str | None
+):
+    child_id = await mother.register()
+    await bear.send("POST", f"/children/{child_id}/conversations", {"conversation_id": UNKNOWN})
+    path = f"/children/{child_id}/conversations/{UNKNOWN}/messages"
+    assert_problem(await bear.send("POST", path, body), 422, "invalid-request", field, limit)
+
+
+async def test_a_conversation_that_never_was_is_not_found(
+    mother: CommandClient, bear: CommandClient
+):
+    child_id = await mother.register()
+    talk = f"/children/{child_id}/conversations/{UNKNOWN}"
+    for path, body in ((f"{talk}/messages", MESSAGE), (f"{talk}/end", None)):
+        assert_problem(await bear.send("POST", path, body), 404, "conversation-not-found")
+
+
+@pytest.mark.parametrize("child_id", [UNKNOWN, "1", "..", "a@0000000001"])
+async def test_unknown_children_are_not_found(admin: CommandClient, child_id: str):
+    for method, path, body in on(child_id.replace("..", "%2e%2e")):
+        assert_problem(await admin.send(method, path, body), 404, "child-not-found")
+
+
+async def test_a_child_of_others_looks_unknown(
+    side: CommandSide, mother: CommandClient, stranger: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    # when, then
+    mine = await stranger.send("DELETE", f"/children/{child_id}/personal-data")
+    none = await stranger.send("DELETE", f"/children/{UNKNOWN}/personal-data")
+    told, told_of_none = (
+        assert_problem(response, 404, "child-not-found") for response in (mine, none)
+    )
+    assert told["detail"] == told_of_none["detail"]
+    assert await side.stored_events() == ["ChildRegistered"]
+
+
+async def test_on_a_deactivated_child_only_reports_returns_and_erasure_are_done(
+    side: CommandSide, mother: CommandClient, admin: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    await mother.send("POST", f"/children/{child_id}/deactivation", {"reason": "moved on"})
+    # when
+    codes = []
+    for method, path, body in on(child_id):
+        response = await admin.send(method, path, body)
+        codes.append(response.json().get("code") or response.json()["events"][0])
+    # then
+    assert codes == [
+        "child-deactivated",
+        "SafetyViolationReported",
+        "child-deactivated",
+        "child-deactivated",
+        "child-deactivated",
+        "child-deactivated",
+        "child-deactivated",
+        "already-deactivated",
+        "ChildReactivated",
+        "ChildErased",
+    ]
+
+
+async def test_nothing_happens_to_an_erased_child(mother: CommandClient, admin: CommandClient):
+    # given
+    child_id = await mother.register()
+    erased = await mother.send("DELETE", f"/children/{child_id}/personal-data")
+    assert (erased.status_code, erased.json()["events"]) == (200, ["ChildErased"])
+    # when, then
+    for method, path, body in on(child_id)[:-1]:
+        assert_problem(await admin.send(method, path, body), 410, "child-erased")
+    again = await mother.send("DELETE", f"/children/{child_id}/personal-data")
+    assert (again.status_code, again.json()["events"]) == (200, [])
+
+
+@pytest.mark.parametrize(("reason", "limit"), [("", "1..500"), ("x" * 501, "1..500")])
+async def test_a_deactivation_has_a_reason(mother: CommandClient, reason: str, limit: str):
+    child_id = await mother.register()
+    response = await mother.send("POST", f"/children/{child_id}/deactivation", {"reason": reason})
+    assert_problem(response, 422, "invalid-request", "reason", limit)
+
+
+async def test_a_bear_is_free_after_deactivation_and_may_be_taken_on_return(
+    mother: CommandClient, stranger: CommandClient
+):
+    # given
+    child_id = await mother.register("TEDDY-0000-0042")
+    gone = await mother.send("POST", f"/children/{child_id}/deactivation", {"reason": "moved on"})
+    assert gone.json()["events"] == ["ChildDeactivated"]
+    # when
+    await stranger.register("TEDDY-0000-0042")
+    # then
+    back = await mother.send("POST", f"/children/{child_id}/reactivation")
+    assert_problem(back, 409, "udid-taken", "udid")
+
+
+async def test_an_active_child_cannot_return(mother: CommandClient):
+    child_id = await mother.register()
+    response = await mother.send("POST", f"/children/{child_id}/reactivation")
+    assert_problem(response, 409, "not-deactivated")

@@ -1,0 +1,198 @@
+"""POST /v1/children."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.command_api.problem_documents import assert_problem
+from tests.support.command_side import MOTHER, CommandClient, CommandSide
+
+GOOD: dict[str, Any] = {
+    "name": "Ada",
+    "age": 7,
+    "udid": "TEDDY-0000-0042",
+    "device_id": "bear-device-1",
+    "preferences": {"stories": True},
+    "learning_style": "visual",
+    "interests": ["space"],
+}
+
+
+async def test_a_registration_answers_where_the_child_is(side: CommandSide, mother: CommandClient):
+    # when
+    response = await mother.send("POST", "/children", GOOD)
+    # then
+    assert response.status_code == 201
+    answer = response.json()
+    assert answer == {
+        "child_id": answer["child_id"],
+        "version": 1,
+        "events": ["ChildRegistered"],
+    }
+    assert response.headers["Location"] == f"/v1/children/{answer['child_id']}"
+    token = side.tokens.read(response.headers["Consistency-Token"])
+    assert (token.child_id, token.version) == (answer["child_id"], 1)
+    assert response.headers["Correlation-Id"]
+
+
+async def test_what_is_stored_tells_who_asked_and_hides_what_is_personal(
+    side: CommandSide, mother: CommandClient
+):
+    # given
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    headers = {"Correlation-Id": "signup-2026-11-23", "traceparent": trace}
+    # when
+    response = await mother.send("POST", "/children", GOOD, headers=headers)
+    # then
+    (commit,) = await side.database.events.load(response.json()["child_id"])
+    assert (commit.actor.subject, commit.actor.role) == (MOTHER.subject, "parent")
+    assert commit.causality.correlation_id == "signup-2026-11-23"
+    assert commit.causality.traceparent == trace
+    assert not any(value in str(commit) for value in ("Ada", "TEDDY", "bear-device", "stories"))
+
+
+async def test_a_parent_is_the_parent(side: CommandSide, mother: CommandClient):
+    await mother.register(parent_id=MOTHER.subject)
+    assert_problem(
+        await mother.send("POST", "/children", {**GOOD, "parent_id": "parent-bob"}),
+        403,
+        "forbidden",
+    )
+    assert await side.stored_events() == ["ChildRegistered"]
+
+
+async def test_an_admin_names_the_parent(side: CommandSide, admin: CommandClient):
+    refused = await admin.send("POST", "/children", GOOD)
+    assert_problem(refused, 422, "invalid-request", "parent_id", "1..128")
+    accepted = await admin.send("POST", "/children", {**GOOD, "parent_id": "parent-ada"})
+    assert accepted.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "limit"),
+    [
+        ({"age": 2}, "age", "3..12"),
+        ({"age": 13}, "age", "3..12"),
+        ({"age": "7"}, "age", None),
+        ({"age": 7.0}, "age", None),
+        ({"age": True}, "age", None),
+        ({"age": None}, "age", None),
+        ({"name": "A"}, "name", "2..100"),
+        ({"name": "x" * 101}, "name", "2..100"),
+        ({"name": 7}, "name", None),
+        ({"name": "A\x07da"}, "name", "visible characters"),
+        ({"name": "A\u202eda"}, "name", "visible characters"),
+        ({"name": "A\u200bda"}, "name", "visible characters"),
+        ({"udid": "short"}, "udid", "10..128"),
+        ({"udid": "x" * 129}, "udid", "10..128"),
+        ({"device_id": ""}, "device_id", "1..128"),
+        ({"preferences": []}, "preferences", None),
+        ({"preferences": {"a": {"b": {"c": {"d": {}}}}}}, "preferences", "4 levels"),
+        ({"preferences": {"a": "x" * 9_000}}, "preferences", "8192 bytes"),
+        ({"learning_style": ""}, "learning_style", "1..64"),
+        ({"interests": "space"}, "interests", None),
+        ({"interests": [1]}, "interests.0", None),
+        ({"interests": ["x" * 65]}, "interests.0", "1..64"),
+        ({"interests": ["x"] * 21}, "interests", "0..20"),
+        ({"nickname": "Addie"}, "nickname", None),
+    ],
+)
+async def test_what_breaks_a_rule_is_refused_and_leaves_no_trace(
+    side: CommandSide,
+    mother: CommandClient,
+    changes: dict[str, Any],
+    field: str,
+    limit: str | None,
+):
+    # when
+    response = await mother.send("POST", "/children", {**GOOD, **changes})
+    # then
+    assert_problem(response, 422, "invalid-request", field, limit)
+    assert await side.stored_events() == []
+    again = await mother.send("POST", "/children", GOOD)
+    assert again.status_code == 201, "the refused registration left the bear reserved"
+
+
+@pytest.mark.parametrize("missing", ["name", "age", "udid"])
+async def test_missing_fields_are_named(mother: CommandClient, missing: str):
+    body = {name: value for name, value in GOOD.items() if name != missing}
+    response = await mother.send("POST", "/children", body)
+    problem = assert_problem(response, 422, "invalid-request", missing)
+    assert problem["errors"] == [{"field": missing, "message": "required"}]
+
+
+async def test_everything_wrong_is_told_at_once(mother: CommandClient):
+    response = await mother.send("POST", "/children", {**GOOD, "name": "A", "age": 2, "udid": "x"})
+    problem = assert_problem(response, 422, "invalid-request")
+    assert {error["field"] for error in problem["errors"]} == {"name", "age", "udid"}
+
+
+@pytest.mark.parametrize(
+    "raw", [b"{", b'{"name": "Ada",}', b"\xff\xfe", b"name=Ada", b'{"name": "\\ud800"}']
+)
+async def test_what_is_not_json_is_refused(side: CommandSide, mother: CommandClient, raw: bytes):
+    response = await mother.send("POST", "/children", raw=raw)
+    assert_problem(response, 400, "invalid-json", "body")
+    assert await side.stored_events() == []
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"null", b'"Ada"', b""])
+async def test_a_body_that_is_no_registration_is_refused(mother: CommandClient, raw: bytes):
+    assert_problem(await mother.send("POST", "/children", raw=raw), 422, "invalid-request")
+
+
+async def test_numbers_that_json_does_not_know_are_refused(mother: CommandClient):
+    raw = b'{"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "preferences": {"a": NaN}}'
+    response = await mother.send("POST", "/children", raw=raw, key="key-with-nan")
+    assert_problem(response, 422, "invalid-request", "preferences")
+
+
+async def test_a_body_over_64_kib_is_refused(side: CommandSide, mother: CommandClient):
+    largest = b" " * (64 * 1024 - 2) + b"{}"
+    assert_problem(await mother.send("POST", "/children", raw=largest), 422, "invalid-request")
+    response = await mother.send("POST", "/children", raw=largest + b" ")
+    assert_problem(response, 413, "body-too-large", "body", "65536 bytes")
+    assert await side.stored_events() == []
+
+
+async def test_a_refusal_never_repeats_what_was_given(mother: CommandClient):
+    secrets = {"name": "Zaphod\u202e", "age": 4711, "udid": "BXR-77", "favourite": "Trillian"}
+    for changes in ({**GOOD, **secrets}, {**GOOD, "name": ["Zaphod"]}, secrets):
+        response = await mother.send("POST", "/children", changes)
+        assert response.status_code == 422
+        assert not any(text in response.text for text in ("Zaphod", ": 4711", "BXR-77", "Trillian"))
+
+
+async def test_a_bear_is_registered_once(
+    side: CommandSide, mother: CommandClient, stranger: CommandClient
+):
+    # given
+    await mother.register("TEDDY-0000-0042")
+    # when
+    response = await stranger.send("POST", "/children", {**GOOD, "udid": " TEDDY-0000-0042"})
+    # then
+    assert_problem(response, 409, "udid-taken", "udid")
+    assert await side.stored_events() == ["ChildRegistered"]
+
+
+@pytest.mark.parametrize("header", [None, "Bearer nonsense", "Basic YWRhOmFkYQ=="])
+async def test_without_a_token_nothing_is_done(side: CommandSide, header: str | None):
+    async with side.client(None) as nobody:
+        nobody.authorization = header
+        response = await nobody.send("POST", "/children", GOOD)
+    assert_problem(response, 401, "unauthenticated")
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert await side.stored_events() == []
+
+
+async def test_bears_officers_and_analysts_register_nobody(
+    bear: CommandClient, officer: CommandClient
+):
+    for client in (bear, officer):
+        assert_problem(await client.send("POST", "/children", GOOD), 403, "forbidden")
+
+
+async def test_a_registration_without_a_key_gets_a_random_id(mother: CommandClient):
+    first = await mother.register("TEDDY-0000-0001")
+    second = await mother.register("TEDDY-0000-0002")
+    assert first != second

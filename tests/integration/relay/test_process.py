@@ -1,0 +1,147 @@
+"""The relay as operators see it: a process with health, metrics and signals."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest_asyncio
+
+from deploy.topics import apply_topics
+from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.mongo import Mongo
+from tests.support.commits import an_offer
+
+CLOSED_PORT = 1
+STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class RelayProcess:
+    process: asyncio.subprocess.Process
+    client: httpx2.AsyncClient
+
+    async def health(self, **expected: Any) -> tuple[int, dict[str, Any]]:
+        """Status and body of /health/ready, as soon as the body holds `expected`."""
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    answer = await self.client.get("/health/ready")
+                    body: dict[str, Any] = answer.json()
+                    if expected.items() <= body.items():
+                        return answer.status_code, body
+                except httpx2.TransportError:
+                    assert self.process.returncode is None
+                await asyncio.sleep(0.05)
+
+    async def metric(self, sample: str) -> None:
+        """Returns as soon as /metrics holds `sample`."""
+        async with asyncio.timeout(20):
+            while True:
+                if sample in (await self.client.get("/metrics")).text:
+                    return
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(STOP_SECONDS):
+            return await self.process.wait()
+
+
+@pytest_asyncio.fixture
+async def store(mongo_url: str, fresh_database: str) -> AsyncIterator[MongoEventStore]:
+    mongo = Mongo(mongo_url)
+    await ensure_indexes(mongo.database(fresh_database))
+    store = MongoEventStore(mongo.database(fresh_database))
+    yield store
+    await store.close()
+    await mongo.close()
+
+
+@asynccontextmanager
+async def _a_relay(mongo_url: str, database: str, bootstrap: str) -> AsyncIterator[RelayProcess]:
+    port = _free_port()
+    environment = os.environ | {
+        "TEDDY_WRITE_MONGO_URL": mongo_url,
+        "TEDDY_WRITE_DATABASE": database,
+        "TEDDY_KAFKA_BOOTSTRAP": bootstrap,
+        "TEDDY_RELAY_PORT": str(port),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "command_service.relay", env=environment
+    )
+    try:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            yield RelayProcess(process, client)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+async def test_a_relay_tells_its_lag_and_hands_over_when_stopped(
+    mongo_url: str, fresh_database: str, kafka_bootstrap: str, store: MongoEventStore
+) -> None:
+    # given a leader and a stand-by
+    await apply_topics(kafka_bootstrap, 1)
+    async with _a_relay(mongo_url, fresh_database, kafka_bootstrap) as leader:
+        await leader.health(status="ready", leader=True)
+        async with _a_relay(mongo_url, fresh_database, kafka_bootstrap) as stand_by:
+            status, body = await stand_by.health(leader=False)
+            assert (status, body["status"]) == (200, "ready")
+            # when
+            await store.append(an_offer("child-1", events=3))
+            # then
+            await leader.metric("teddy_relay_events 3.0")
+            _, body = await leader.health(lag={"events": 0, "seconds": 0.0})
+            assert body["dependencies"] == {"event_store": "up", "kafka": "up"}
+            # when
+            assert await leader.stop() == 0
+            # then
+            await stand_by.health(leader=True)
+            await stand_by.metric("teddy_relay_events 3.0")
+            assert await stand_by.stop() == 0
+
+
+async def test_a_relay_without_broker_says_so_and_still_stops(
+    mongo_url: str, fresh_database: str
+) -> None:
+    # given
+    bootstrap = f"127.0.0.1:{CLOSED_PORT}"
+    async with _a_relay(mongo_url, fresh_database, bootstrap) as relay:
+        # when
+        status, body = await relay.health(status="not_ready")
+        # then
+        assert status == 503
+        assert body["dependencies"] == {"event_store": "up", "kafka": "down"}
+        assert await relay.stop() == 0
+
+
+async def test_a_missing_setting_ends_the_relay_with_one_line(mongo_url: str) -> None:
+    # given no bootstrap servers
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TEDDY_")}
+    # when
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "command_service.relay",
+        env=environment | {"TEDDY_WRITE_MONGO_URL": mongo_url},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, stderr = await process.communicate()
+    # then
+    assert process.returncode == 2
+    assert stderr.decode().splitlines() == ["settings: TEDDY_KAFKA_BOOTSTRAP: Field required"]

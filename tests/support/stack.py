@@ -1,0 +1,126 @@
+"""Servers for the tests: those the environment names, else containers, else embedded ones."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import docker
+import docker.errors
+import pymongo
+from testcontainers.community.kafka import KafkaContainer
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.waiting_utils import wait_for_logs
+
+from deploy.local import control, plans
+from deploy.local.state import StackFolder
+
+KAFKA_IMAGE = "confluentinc/cp-kafka:7.6.1"
+MONGO_IMAGE = "mongo:7.0"
+MONGO_PORT = 27017
+DOCKER_SOCKET = "unix:///var/run/docker.sock"
+OLDEST_API = "1.40"
+REPLICA_SET = "rs0"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the tests' MongoDB (a replica set) and Kafka are. `source` says where they are from."""
+
+    mongo_url: str
+    kafka_bootstrap: str
+    source: str
+
+
+Source = Callable[[], AbstractContextManager[Servers]]
+
+
+def choose(
+    environment: Mapping[str, str],
+    docker_answers: Callable[[], bool],
+    containers: Source,
+    embedded: Source,
+) -> Source:
+    """Both addresses in the environment win, then a Docker engine that answers, then embedded."""
+    mongo_url = environment.get(plans.MONGO_URLS[0])
+    bootstrap = environment.get(plans.KAFKA_BOOTSTRAP)
+    if mongo_url and bootstrap:
+        return lambda: _given(Servers(mongo_url, bootstrap, "environment"))
+    return containers if docker_answers() else embedded
+
+
+def chosen() -> Source:
+    return choose(os.environ, docker_answers, container_servers, embedded_servers)
+
+
+def docker_answers() -> bool:
+    """Whether a Docker engine answers a ping; a client without an engine does not count."""
+    if not _listens(os.environ.get("DOCKER_HOST", DOCKER_SOCKET)):
+        return False
+    client = docker.DockerClient.from_env(timeout=3, version=OLDEST_API)
+    try:
+        return bool(client.ping())
+    except docker.errors.DockerException:
+        return False
+    finally:
+        client.close()
+
+
+@contextmanager
+def embedded_servers() -> Iterator[Servers]:
+    with TemporaryDirectory(prefix="teddy-servers-") as path:
+        folder = StackFolder(Path(path))
+        state = control.up(folder, servers_only=True)
+        try:
+            environment = state.environment
+            yield Servers(
+                environment[plans.MONGO_URLS[0]], environment[plans.KAFKA_BOOTSTRAP], "embedded"
+            )
+        finally:
+            control.down(folder)
+
+
+@contextmanager
+def container_servers() -> Iterator[Servers]:
+    mongo = mongo_container()
+    with mongo, KafkaContainer(KAFKA_IMAGE).with_kraft() as kafka:
+        wait_for_logs(mongo, "Waiting for connections", timeout=60)
+        host, port = mongo.get_container_host_ip(), mongo.get_exposed_port(MONGO_PORT)
+        url = f"mongodb://{host}:{port}/?directConnection=true"
+        initiate(url)
+        yield Servers(url, kafka.get_bootstrap_server(), "containers")
+
+
+def mongo_container() -> DockerContainer:
+    """A one-node replica set: testcontainers' own MongoDB container has no option for it."""
+    container = DockerContainer(MONGO_IMAGE)
+    container.with_exposed_ports(MONGO_PORT)
+    container.with_command(f"mongod --replSet {REPLICA_SET} --bind_ip_all")
+    return container
+
+
+def initiate(url: str) -> None:
+    """Make the node a replica set of its own and wait until it can be written to."""
+    member = {"_id": 0, "host": f"localhost:{MONGO_PORT}"}
+    config = {"_id": REPLICA_SET, "members": [member]}
+    with pymongo.MongoClient[dict[str, object]](url) as client:
+        client.admin.command("replSetInitiate", config)
+        while not client.admin.command("hello")["isWritablePrimary"]:
+            pass
+
+
+def _listens(docker_host: str) -> bool:
+    """False for a socket that nobody listens on: the Docker client would leave it open."""
+    scheme, _, path = docker_host.partition("://")
+    if scheme != "unix":
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
+@contextmanager
+def _given(servers: Servers) -> Iterator[Servers]:
+    yield servers
