@@ -1,0 +1,120 @@
+"""The command API as it is composed for production, on a real MongoDB."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from command_service.main import build_app
+from shared.auth.tokens import TokenIssuer, create_signing_key, read_signing_key
+from shared.clock import utc_now
+from shared.event_store.mongo import MongoEventStore
+from shared.hash_chain import verify_chain
+from shared.keyring.key_file import create_key_file
+from shared.mongo import Driver, Mongo
+from shared.settings import CommandSettings
+from tests.integration.command_api.problem_documents import assert_problem
+from tests.support.command_side import MOTHER, CommandClient
+
+GOOD = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042"}
+
+
+@pytest.fixture(params=["motor", "pymongo"])
+def settings(
+    request: pytest.FixtureRequest, mongo_url: str, fresh_database: str, tmp_path: Path
+) -> CommandSettings:
+    create_key_file(tmp_path / "keys.json")
+    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+    driver: Driver = request.param
+    return CommandSettings(
+        mongo_driver=driver,
+        write_mongo_url=mongo_url,
+        write_database=fresh_database,
+        keys_mongo_url=mongo_url,
+        keys_database=fresh_database,
+        key_file=tmp_path / "keys.json",
+        jwks_file=tmp_path / "jwks.json",
+        snapshot_every=2,
+    )
+
+
+@asynccontextmanager
+async def running(settings: CommandSettings) -> AsyncIterator[CommandClient]:
+    """A command process from start to end, and a mother who talks to it."""
+    app = build_app(settings)
+    key = read_signing_key(settings.jwks_file.with_name("signing.pem"))
+    issuer = TokenIssuer(key, settings.token_issuer, settings.token_audience)
+    token = issuer.issue(MOTHER, utc_now(), timedelta(minutes=5))
+    transport = httpx2.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://command") as http,
+    ):
+        yield CommandClient(http, f"Bearer {token}")
+
+
+async def test_a_child_lives_through_restarts(settings: CommandSettings):
+    # given
+    async with running(settings) as mother:
+        child_id = await mother.register()
+        child = f"/children/{child_id}"
+        await mother.send("PATCH", f"{child}/profile", {"age": 8, "interests": None})
+        await mother.send("POST", f"{child}/deactivation", {"reason": "moved on"})
+    # when: from the snapshot at version 2 and what came after it
+    async with running(settings) as mother:
+        back = await mother.send("POST", f"{child}/reactivation")
+        same = await mother.send("PATCH", f"{child}/profile", {"age": 8})
+        gone = await mother.send("DELETE", f"{child}/personal-data")
+    async with running(settings) as mother:
+        again = await mother.send("DELETE", f"{child}/personal-data")
+        refused = await mother.send("PATCH", f"{child}/profile", {"age": 9})
+        await mother.register()
+    # then
+    assert [back.json()["version"], same.json()["version"], gone.json()["version"]] == [4, 4, 5]
+    assert again.json() == {"child_id": child_id, "version": 5, "events": []}
+    assert_problem(refused, 410, "child-erased")
+    await the_chain_verifies(settings, child_id, 5)
+
+
+async def the_chain_verifies(settings: CommandSettings, child_id: str, version: int) -> None:
+    mongo = Mongo(settings.write_mongo_url, settings.mongo_driver)
+    store = MongoEventStore(mongo.database(settings.write_database))
+    assert verify_chain(await store.load(child_id)).version == version
+    await store.close()
+    await mongo.close()
+
+
+async def test_fifty_at_once_with_one_key_are_one_child(settings: CommandSettings):
+    async with running(settings) as mother:
+        # when
+        responses = await asyncio.gather(
+            *(mother.send("POST", "/children", GOOD, key="register-ada-1") for _ in range(50))
+        )
+    # then
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.json()["child_id"] for response in responses}) == 1
+    assert sum("Idempotency-Replayed" not in each.headers for each in responses) == 1
+
+
+async def test_fifty_at_once_for_one_bear_are_one_child(settings: CommandSettings):
+    async with running(settings) as first, running(settings) as second:
+        # when
+        responses = await asyncio.gather(
+            *(each.send("POST", "/children", GOOD) for each in (first, second) for _ in range(25))
+        )
+    # then
+    statuses = [response.status_code for response in responses]
+    assert (statuses.count(201), statuses.count(409)) == (1, 49)
+
+
+async def test_a_process_is_ready_while_its_stores_answer(settings: CommandSettings):
+    async with running(settings) as mother:
+        ready = await mother.http.get("/health/ready")
+    assert ready.json() == {
+        "status": "ready",
+        "dependencies": {"event_store": "up", "key_store": "up"},
+    }
