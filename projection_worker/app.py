@@ -19,6 +19,7 @@ from projection_worker.dead_letter import DeadLetters
 from projection_worker.lag import WorkerLag
 from projection_worker.metrics import WorkerMetrics
 from projection_worker.notifier import Notifier
+from projection_worker.paced_transport import pace
 from projection_worker.projector import Projector
 from projection_worker.projector_service import ProjectorService
 from projection_worker.read_model_store import ReadModelStore
@@ -83,6 +84,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         _temporary_directory() as scratch,
     ):
         app = _faust_app(settings, scratch)
+        pace(app)
         app.add_dependency(projector)
         channels = _channels(settings, client)
         register_alerts(app, AlertDelivery(channels, read_models, utc_now))

@@ -30,7 +30,11 @@ from shared.topics import CHILD_EVENTS
 log = structlog.get_logger(__name__)
 
 PASSING = (PyMongoError, KafkaError, StoreUnavailable, StaleBatch, OSError)
-POLL_MS = 200
+FETCH_MS = 5
+PAUSE_SECONDS = 0.01
+"""Between two fetches that found nothing: a broker that answers at once, as the embedded one does
+also when nothing is there, would otherwise be asked thousands of times a second."""
+
 MEASURE_SECONDS = 1.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
@@ -88,12 +92,24 @@ class ProjectorService(Service):
     @Service.task
     async def _project(self) -> None:
         while not self.should_stop:
-            batch = await self._consumer.getmany(
-                timeout_ms=POLL_MS, max_records=self._settings.worker_batch
-            )
+            batch = await self._fetch()
             if batch:
                 async with self._batch_under_way:
                     await self._carry_out(batch)
+            else:
+                await self.sleep(PAUSE_SECONDS)
+
+    async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
+        """What has arrived; outside of this call nothing is asked for."""
+        partitions = self._consumer.assignment()
+        self._consumer.resume(*partitions)
+        try:
+            batch: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
+                timeout_ms=FETCH_MS, max_records=self._settings.worker_batch
+            )
+        finally:
+            self._consumer.pause(*(partitions & self._consumer.assignment()))
+        return batch
 
     @Service.task
     async def _measure(self) -> None:

@@ -3,14 +3,13 @@
 from command_service.command_bus import CommandContext, CommandResult
 from command_service.domain.child.commands import RegisterChild
 from command_service.domain.child.decide import decide
-from command_service.domain.child.normal_form import in_normal_form
 from command_service.handlers.aggregates import BEFORE_REGISTRATION, Aggregates
 from command_service.handlers.append import Appender
 from command_service.handlers.errors import ConcurrentUpdate
 from command_service.handlers.stored_results import StoredResults, replayed, result_of
 from command_service.handlers.udid_claims import UdidClaims
 from shared.event_store.port import AlreadyCommitted, VersionConflict
-from shared.events.child import ChildEvent
+from shared.events.child import ChildEvent, ChildRegistered
 from shared.keyring.keyring import Keyring
 
 
@@ -30,19 +29,19 @@ class RegisterChildHandler:
         self._results = results
 
     def validate(self, command: RegisterChild) -> None:
-        in_normal_form(command)
+        """Left to `handle`, which needs no I/O to decide about a child that is not there yet."""
 
     async def handle(self, command: RegisterChild, context: CommandContext) -> CommandResult:
-        command = in_normal_form(command)
         events = decide(command, BEFORE_REGISTRATION.child)
-        stored = await self._reserve_bear(command, context)
-        return stored or await self._append(command, context, events)
+        udid = next(event.udid.reveal() for event in events if isinstance(event, ChildRegistered))
+        stored = await self._reserve_bear(udid, command.child_id, context)
+        return stored or await self._append(command, context, udid, events)
 
     async def _reserve_bear(
-        self, command: RegisterChild, context: CommandContext
+        self, udid: str, child_id: str, context: CommandContext
     ) -> CommandResult | None:
         """The stored result if this registration was done before; else the bear is ours."""
-        claim = self._claims.claim(command.udid, command.child_id, version=0)
+        claim = self._claims.claim(udid, child_id, version=0)
         held = await self._claims.take(claim)
         if held is None:
             return None
@@ -56,7 +55,11 @@ class RegisterChildHandler:
         return None
 
     async def _append(
-        self, command: RegisterChild, context: CommandContext, events: list[ChildEvent]
+        self,
+        command: RegisterChild,
+        context: CommandContext,
+        udid: str,
+        events: list[ChildEvent],
     ) -> CommandResult:
         start = BEFORE_REGISTRATION
         cipher = await self._keyring.create(command.child_id)
@@ -65,7 +68,7 @@ class RegisterChildHandler:
         except AlreadyCommitted as already:
             if already.commit.child_id != command.child_id:
                 # the key belongs to another request: this child never comes to be
-                await self._claims.release(command.udid, command.child_id, before_version=1)
+                await self._claims.release(udid, command.child_id, before_version=1)
             return replayed(already.commit, context.idempotency)
         except VersionConflict:
             raise ConcurrentUpdate from None

@@ -25,7 +25,7 @@ from shared.observability.logs import configure_logs
 from shared.settings import RelaySettings, load_settings
 from shared.topics import CHILD_EVENTS
 
-STOP_SECONDS = 3.0
+STOP_SECONDS = 2.0
 """How long the batch in flight may take to end after SIGTERM."""
 
 

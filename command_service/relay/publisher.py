@@ -18,6 +18,7 @@ from shared.envelope import RecordedEvent
 REQUEST_TIMEOUT_MS = 5_000
 BATCH_BYTES = 256 * 1_024
 REMEMBERED_KEYS = 100_000
+GIVE_UP_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +131,11 @@ def _append(batch: BatchBuilder, record: KafkaRecord) -> bool:
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:
-    # stop() flushes, and an idempotent producer retries until the broker is back: without sender
-    # and connections it gives up at once. Everything acknowledged was awaited before.
-    sender = producer._sender.sender_task  # aiokafka has no public way to stop without flushing
-    if sender is not None:
-        sender.cancel()
+    # stop() flushes, and an idempotent producer retries until the broker is back. aiokafka has no
+    # public way to give up what was not acknowledged, so this reaches inside.
+    sender = producer._sender.sender_task
+    while sender is not None and not sender.done():
+        sender.cancel()  # once to end it, once more to end its wait for requests in flight
+        await asyncio.wait({sender}, timeout=GIVE_UP_SECONDS)
+    producer._closed = True
     await producer.client.close()
-    await producer.stop()
