@@ -7,14 +7,14 @@ computed from. Running a batch again changes nothing.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from bson.errors import BSONError
 from pymongo.errors import OperationFailure
 
-from projection_worker.dead_letter import BehindParked, DeadLetters, Parked, park
+from projection_worker.dead_letter import DeadLetters, Parked, park
 from projection_worker.delivery import Delivered
 from projection_worker.projections.registry import ChildView, Place, apply, places_of
 from projection_worker.read_model_store import FoldedChild, ReadModelStore, StaleBatch
@@ -78,14 +78,7 @@ class Projector:
         by_child: dict[str, list[Delivered]] = defaultdict(list)
         for delivered in batch:
             by_child[delivered.child_id].append(delivered)
-        behind = await self._dead_letters.parked_children(by_child)
-        late = [
-            park(delivered, BehindParked("an earlier record of this child is parked"))
-            for child_id in behind
-            for delivered in by_child.pop(child_id)
-        ]
         projected = await self._project_isolating(by_child)
-        projected = replace(projected, parked=(*late, *projected.parked))
         await self._dead_letters.keep(projected.parked)
         return projected
 
@@ -113,8 +106,15 @@ class Projector:
 
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
         gates = await self._read_models.children(by_child)
+        behind = await self._dead_letters.parked_children(by_child)
         sequences = [
-            await sequence(child_id, records, _version(gates.get(child_id)), self._store)
+            await sequence(
+                child_id,
+                records,
+                _version(gates.get(child_id)),
+                self._store,
+                behind_parked=child_id in behind,
+            )
             for child_id, records in by_child.items()
         ]
         events = await self._decode(sequences)

@@ -40,18 +40,26 @@ class ChildSequence:
 
 
 async def sequence(
-    child_id: str, records: Sequence[Delivered], gate: int, store: EventStore
+    child_id: str,
+    records: Sequence[Delivered],
+    gate: int,
+    store: EventStore,
+    *,
+    behind_parked: bool = False,
 ) -> ChildSequence:
-    """Sort `records` of one child by what the gate says; refill holes from `store`."""
+    """Sort `records` of one child by what the gate says; refill holes from `store`.
+
+    `behind_parked`: an earlier record of the child is parked, so everything fresh is parked too.
+    """
     found = ChildSequence(child_id, records[0].shard)
     fresh: dict[int, RecordedEvent] = {}
     for delivered in records:
         event = delivered.event
-        if event is None or found.parked:
+        if event is not None and event.version <= gate:
+            found.skipped.append(event)
+        elif event is None or found.parked or behind_parked:
             behind = BehindParked("an earlier record of this child is parked")
             found.parked.append(park(delivered, delivered.problem or behind))
-        elif event.version <= gate:
-            found.skipped.append(event)
         else:
             fresh[event.version] = event
             found.sources[event.version] = delivered

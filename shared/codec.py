@@ -77,10 +77,14 @@ def decode(
         else value
         for name, value in content.items()
     }
-    event_type, current = upcast(recorded.type, recorded.schema_version, opened, upcasters)
+    event_type, schema_version, current = upcast(
+        recorded.type, recorded.schema_version, opened, upcasters
+    )
     event_class = _CLASSES.get(event_type)
     if event_class is None:
         raise UndecodableEvent(f"unknown event type {event_type!r}")
+    if schema_version != SCHEMA_VERSIONS[event_class]:
+        raise UndecodableEvent(f"{event_type} of unknown schema version {schema_version}")
     return _build(event_class, current, index)
 
 

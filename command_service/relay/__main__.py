@@ -1,13 +1,10 @@
 """`python -m command_service.relay`: settings, ports, signals."""
 
 import asyncio
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 from prometheus_client import Gauge
 
@@ -20,6 +17,7 @@ from command_service.relay.relay import Relay
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.http.operations import Readiness, operations_router
+from shared.http.serving import run_process, serving
 from shared.mongo import Mongo
 from shared.observability.logs import configure_logs
 from shared.settings import RelaySettings, load_settings
@@ -29,22 +27,14 @@ STOP_SECONDS = 2.0
 """How long the batch in flight may take to end after SIGTERM."""
 
 
-class _Server(uvicorn.Server):
-    """Serves beside the relay, which has the signals."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def main() -> None:
     settings = load_settings(RelaySettings)
     configure_logs(settings, "relay")
-    asyncio.run(run(settings))
+    run_process(partial(run, settings))
 
 
-async def run(settings: RelaySettings) -> None:
-    """Relay until SIGTERM or SIGINT."""
+async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
+    """Relay until `stop` is set."""
     mongo = Mongo(settings.write_mongo_url, settings.mongo_driver)
     database = mongo.database(settings.write_database)
     progress = Progress(database, Checkpoints(database), utc_now)
@@ -56,32 +46,28 @@ async def run(settings: RelaySettings) -> None:
         partial(open_publisher, settings.kafka_bootstrap, CHILD_EVENTS.name),
     )
     _expose(progress)
-    server = _server(settings, mongo, progress)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve())
-        watching = tasks.create_task(progress.watch_store())
-        await _until_stopped(relay)
-        server.should_exit = True
+    app = _operations(settings, mongo, progress)
+    async with serving(app, settings.relay_host, settings.relay_port):
+        watching = asyncio.create_task(progress.watch_store())
+        await _relay_until(stop, relay)
         watching.cancel()
     await mongo.close()
 
 
-async def _until_stopped(relay: Relay) -> None:
-    loop = asyncio.get_running_loop()
+async def _relay_until(stop: asyncio.Event, relay: Relay) -> None:
     relaying = asyncio.create_task(relay.run())
-
-    def stop() -> None:
-        relay.stop()
-        loop.call_later(STOP_SECONDS, relaying.cancel)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({relaying, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    relay.stop()
+    await asyncio.wait({relaying}, timeout=STOP_SECONDS)
+    relaying.cancel()
     await asyncio.wait({relaying})
     if not relaying.cancelled():
         relaying.result()
 
 
-def _server(settings: RelaySettings, mongo: Mongo, progress: Progress) -> _Server:
+def _operations(settings: RelaySettings, mongo: Mongo, progress: Progress) -> FastAPI:
     def details() -> dict[str, Any]:
         lag = {"events": progress.lag_events, "seconds": round(progress.lag_seconds, 3)}
         return {"lag": lag, "leader": progress.leading}
@@ -91,16 +77,7 @@ def _server(settings: RelaySettings, mongo: Mongo, progress: Progress) -> _Serve
     app.include_router(
         operations_router(Readiness({"event_store": mongo.ping, "kafka": reach_kafka}, details))
     )
-    config = uvicorn.Config(
-        app,
-        settings.relay_host,
-        settings.relay_port,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
-    return _Server(config)
+    return app
 
 
 def _expose(progress: Progress) -> None:

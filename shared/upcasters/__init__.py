@@ -20,9 +20,12 @@ def upcast(
     schema_version: int,
     content: dict[str, Any],
     upcasters: Mapping[tuple[str, int], Upcaster],
-) -> tuple[str, dict[str, Any]]:
-    """Apply upcasters one after the other until none is registered for the version reached."""
+) -> tuple[str, int, dict[str, Any]]:
+    """Apply upcasters one after the other until none is registered for the version reached.
+
+    Gives type name, schema version and fields as they are then.
+    """
     while (step := upcasters.get((event_type, schema_version))) is not None:
         event_type, content = step(content)
         schema_version += 1
-    return event_type, content
+    return event_type, schema_version, content

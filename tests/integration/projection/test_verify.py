@@ -1,0 +1,88 @@
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shared.envelope import Commit
+from shared.events.child import Severity
+from shared.read_models.models import Model
+from tests.support.projection_facts import (
+    MIA,
+    message,
+    registered,
+    reported,
+    started,
+    updated,
+)
+from tests.support.projection_side import GENERATION, ProjectionSide
+
+
+@pytest.fixture
+async def projected(side: ProjectionSide) -> ProjectionSide:
+    events = (registered(), started(), message(), reported(1, Severity.HIGH), updated(age=9))
+    await side.project(await side.happened(*events))
+    assert (await side.verify()).clean
+    return side
+
+
+async def test_a_changed_field_is_named_with_both_values(projected: ProjectionSide) -> None:
+    children = GENERATION.collection(projected.database, Model.CHILDREN)
+    await children.update_one({"_id": MIA}, {"$set": {"age": 12}})
+
+    (difference,) = (await projected.verify()).differences
+
+    assert (difference.model, difference.document, difference.field) == ("children", MIA, "age")
+    assert (difference.expected, difference.found) == (9, 12)
+
+
+async def test_a_lost_document_is_found(projected: ProjectionSide) -> None:
+    await GENERATION.collection(projected.database, Model.SAFETY).delete_one({"_id": MIA})
+
+    fields = [(d.model, d.field) for d in (await projected.verify()).differences]
+
+    assert fields == [("safety", "(document)"), ("safety", "number of documents")]
+
+
+async def test_a_document_that_no_event_explains_is_found(projected: ProjectionSide) -> None:
+    stray = {"_id": "stray@2026-11-23", "child_id": "stray", "day": "2026-11-23"}
+    await GENERATION.collection(projected.database, Model.ACTIVITY).insert_one(stray)
+
+    differences = (await projected.verify()).differences
+
+    assert [(d.model, d.expected, d.found) for d in differences] == [("activity", 1, 2)]
+
+
+async def test_a_counter_that_is_off_by_one_is_found(projected: ProjectionSide) -> None:
+    system = GENERATION.collection(projected.database, Model.SYSTEM)
+    await system.update_one({"_id": "partition-0"}, {"$inc": {"counters.messages": 1}})
+
+    (difference,) = (await projected.verify()).differences
+
+    assert (difference.field, difference.expected, difference.found) == ("messages", 1, 2)
+
+
+async def test_an_event_that_was_not_projected_is_found(projected: ProjectionSide) -> None:
+    await projected.happened(updated(age=5))
+
+    differences = {d.field: d.expected for d in (await projected.verify()).differences}
+
+    assert differences["age"] == 5
+    assert differences["version"] == 6
+
+
+async def test_a_commit_that_was_altered_is_found(
+    projected: ProjectionSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = [commit async for commit in projected.store.scan()]
+
+    async def altered() -> AsyncIterator[Commit]:
+        for commit in stored:
+            earlier = commit.recorded_at - timedelta(days=1)
+            yield replace(commit, recorded_at=earlier) if commit is stored[2] else commit
+
+    monkeypatch.setattr(projected.store, "scan", altered)
+
+    (difference,) = (await projected.verify()).differences
+
+    assert (difference.model, difference.document, difference.found) == ("commits", MIA, 3)

@@ -1,0 +1,100 @@
+"""The projector on a real read store: events go to a memory store, then are delivered."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from projection_worker.dead_letter import DeadLetters
+from projection_worker.delivery import Delivered, RawRecord, deliver
+from projection_worker.projector import Projected, Projector
+from projection_worker.read_model_store import ReadModelStore
+from projection_worker.replay.verify import Verification, Verifier
+from shared.clock import utc_now
+from shared.cloud_events import to_record
+from shared.codec import encode
+from shared.envelope import Actor, Causality, NewCommit, RecordedEvent, StreamPosition
+from shared.event_store.memory import MemoryEventStore
+from shared.events.child import ChildErased, ChildEvent
+from shared.keyring.key_file import FileKeyProvider, KeyFile
+from shared.keyring.key_store import MemoryKeyStore
+from shared.keyring.keyring import Keyring
+from shared.keyring.search_index import SearchIndex
+from shared.mongo import Database, Mongo
+from shared.read_models.generations import Generation
+from shared.read_models.models import Model
+from shared.topics import CHILD_EVENTS
+
+GENERATION = Generation(1)
+KEYS = KeyFile("kek", {"kek": b"k" * 32}, b"i" * 32, b"s" * 32)
+RECORDED = datetime(2026, 11, 23, 13, tzinfo=UTC)
+
+
+class ProjectionSide:
+    """`happened` makes facts; `records` are what Kafka would bring of them, in order."""
+
+    def __init__(self, mongo: Mongo, database: Database) -> None:
+        self.database = database
+        self.mongo = mongo
+        self.store = MemoryEventStore()
+        self.keyring = Keyring(FileKeyProvider(KEYS), MemoryKeyStore())
+        self.index = SearchIndex(KEYS.index_key)
+        self.records: list[RawRecord] = []
+        self._positions: dict[str, StreamPosition] = {}
+        self.projector = self.another_projector()
+
+    def another_projector(self) -> Projector:
+        """As in another worker process: nothing is shared but the databases."""
+        return Projector(
+            ReadModelStore(self.mongo, self.database, GENERATION),
+            self.store,
+            self.keyring,
+            self.index,
+            DeadLetters(self.database, utc_now),
+        )
+
+    async def happened(self, *events: ChildEvent) -> list[Delivered]:
+        """Append `events`, one commit each; returns their deliveries."""
+        delivered = []
+        for event in events:
+            recorded = await self._append(event)
+            record = to_record(recorded)
+            offset = len(self.records)
+            raw = RawRecord(
+                CHILD_EVENTS.name, 0, offset, record.key, record.value, tuple(record.headers)
+            )
+            self.records.append(raw)
+            delivered.append(deliver(raw))
+            if isinstance(event, ChildErased):
+                await self.keyring.destroy(event.child_id)
+        return delivered
+
+    async def project(self, batch: Sequence[Delivered]) -> Projected:
+        return await self.projector.project(batch)
+
+    async def documents(self, model: Model) -> dict[str, dict[str, Any]]:
+        found = await GENERATION.collection(self.database, model).find({}).to_list(None)
+        return {document["_id"]: document for document in found}
+
+    async def child(self, child_id: str) -> dict[str, Any]:
+        return (await self.documents(Model.CHILDREN))[child_id]
+
+    async def verify(self) -> Verification:
+        verifier = Verifier(self.store, self.database, GENERATION, self.keyring, self.index)
+        return await verifier.verify()
+
+    async def _append(self, event: ChildEvent) -> RecordedEvent:
+        position = self._positions.get(event.child_id, StreamPosition())
+        cipher = await self.keyring.create(event.child_id)
+        commit = await self.store.append(
+            NewCommit(
+                child_id=event.child_id,
+                expected=position,
+                events=(encode(event, position.version + 1, cipher),),
+                recorded_at=RECORDED,
+                actor=Actor("parent-1", "parent"),
+                causality=Causality("correlation-1"),
+            )
+        )
+        self._positions[event.child_id] = commit.position
+        (recorded,) = commit.recorded_events()
+        return recorded
