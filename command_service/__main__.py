@@ -1,5 +1,6 @@
 """`python -m command_service`: the command API as a process."""
 
+import gc
 import sys
 
 import jwt
@@ -20,7 +21,19 @@ def main() -> None:
     except (KeyFileRefused, OSError, ValueError, jwt.PyJWTError) as error:
         print(f"settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    _calm_the_garbage_collector()
     run_process(lambda stop: serve(app, settings.command_host, settings.command_port, stop))
+
+
+def _calm_the_garbage_collector() -> None:
+    """Look for cycles seldom, and never among what was there at the start.
+
+    Nearly everything here is freed by its reference count. With the usual thresholds the collector
+    took a third of the time of a registration (measured), walking the cached children in vain.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 if __name__ == "__main__":

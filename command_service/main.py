@@ -26,8 +26,8 @@ from shared.mongo import Mongo
 from shared.settings import CommandSettings
 from shared.signing import ConsistencyTokens
 
-AT_START = Backoff(tries=8, first_pause_seconds=0.25, within_seconds=15)
-"""The stores may still be starting, too."""
+AT_START = Backoff(tries=4, first_pause_seconds=0.25, within_seconds=4)
+"""The store may be electing; whoever supervises the process starts it again later."""
 
 
 @dataclass(frozen=True, slots=True)

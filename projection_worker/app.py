@@ -114,6 +114,7 @@ def _faust_app(settings: WorkerSettings, scratch: str) -> faust.App:
         table_standby_replicas=0,
         worker_redirect_stdouts=False,
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.worker_instance_id or "",
         broker_session_timeout=settings.worker_session_timeout_seconds,
         broker_heartbeat_interval=settings.worker_session_timeout_seconds / 3,
     )

@@ -64,6 +64,7 @@ class ProjectorService(Service):
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_bootstrap,
             group_id=settings.worker_group,
+            group_instance_id=settings.worker_instance_id,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",

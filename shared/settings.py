@@ -124,8 +124,12 @@ class WorkerSettings(WriteStoreSettings, ReadStoreSettings, KeyringSettings, Kaf
     worker_host: str = Field(LOOPBACK, description="Address of the worker's health endpoint.")
     worker_port: int = Field(8003, ge=0, le=65535, description="Port of the worker's endpoint.")
     worker_group: str = Field("teddy-projector", description="Consumer group of the projector.")
+    worker_instance_id: str | None = Field(
+        None,
+        description="A name of this worker's own that stays: restarted under it, the worker has "
+        "its partitions back at once. Unset: they are free once the session times out.",
+    )
     worker_batch: int = Field(2_000, ge=1, description="Most events in one transaction.")
-    worker_linger_ms: int = Field(5, ge=0, description="Longest wait for more records.")
     worker_session_timeout_seconds: float = Field(
         10.0, gt=0, description="After this silence Kafka gives a worker's partitions to others."
     )

@@ -33,26 +33,15 @@ def run_process(main: Main, *, default_loop: bool = False) -> None:
         runner.run(_with_signals(main))
 
 
-class ServerEnded(Exception):
-    """The server ended unasked: its application could not start. The log says why."""
-
-
 async def serve(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
-    """Serve `app` until `stop` is set; requests that were accepted are finished first.
-
-    Raises ServerEnded.
-    """
-    async with serving(app, host, port) as server:
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait((server, stopped), return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-    if not stop.is_set():
-        raise ServerEnded
+    """Serve `app` until `stop` is set; requests that were accepted are finished first."""
+    async with serving(app, host, port):
+        await stop.wait()
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator["asyncio.Task[None]"]:
-    """Serve `app` beside the body, which is given the server's task."""
+async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
+    """Serve `app` beside the body."""
     server = _Server(
         uvicorn.Config(
             app,
@@ -66,7 +55,7 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator["asyncio.
     )
     task = asyncio.create_task(server.serve())
     try:
-        yield task
+        yield
     finally:
         server.should_exit = True
         await task

@@ -100,12 +100,8 @@ async def test_a_caller_that_gave_up_takes_its_item_back_and_harms_no_other() ->
     await _a_step()
     write.may_finish.set()
     # then
-    assert await asyncio.gather(writing, staying, writing_too, waiting[1]) == [
-        "wrote 2",
-        "wrote 6",
-        "wrote 8",
-        "wrote 12",
-    ]
+    outcomes = await asyncio.gather(*[writing, staying, writing_too, waiting[1]])
+    assert outcomes == ["wrote 2", "wrote 6", "wrote 8", "wrote 12"]
     assert write.groups == [[2, 4, 6, 8], [12]]
 
 

@@ -1,0 +1,74 @@
+from collections.abc import Collection
+
+from shared.keyring.key_file import FileKeyProvider, KeyFile
+from shared.keyring.key_store import MemoryKeyStore
+from shared.keyring.keyring import Keyring
+from shared.keyring.provider import WrappedKey
+
+KEYS = KeyFile("kek-1", {"kek-1": bytes(32)}, bytes(32), bytes(32))
+
+
+class CountingKeyStore(MemoryKeyStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[list[str]] = []
+
+    async def find(self, child_ids: Collection[str]) -> list[WrappedKey]:
+        self.asked.append(list(child_ids))
+        return await super().find(child_ids)
+
+
+def _a_keyring(store: MemoryKeyStore, max_entries: int = 100) -> Keyring:
+    return Keyring(FileKeyProvider(KEYS), store, max_entries)
+
+
+async def test_ciphers_of_many_children_cost_one_look_up_and_none_the_second_time() -> None:
+    # given
+    store = CountingKeyStore()
+    for child_id in ("child-1", "child-2"):
+        await _a_keyring(store).create(child_id)
+    keyring = _a_keyring(store)
+    # when
+    ciphers = await keyring.ciphers(["child-1", "child-2", "child-3"])
+    again = await keyring.ciphers(["child-1", "child-2"])
+    # then
+    assert set(ciphers) == {"child-1", "child-2"}
+    assert again == ciphers
+    assert store.asked == [["child-1", "child-2", "child-3"]]
+
+
+async def test_the_least_recently_used_cipher_is_forgotten_first() -> None:
+    # given
+    store = CountingKeyStore()
+    keyring = _a_keyring(store, max_entries=2)
+    await keyring.create("child-1")
+    await keyring.create("child-2")
+    await keyring.cipher("child-1")
+    # when
+    await keyring.create("child-3")
+    await keyring.ciphers(["child-1", "child-3"])
+    # then
+    assert store.asked == []
+    await keyring.cipher("child-2")
+    assert store.asked == [["child-2"]]
+
+
+async def test_creating_a_key_twice_gives_the_same_cipher() -> None:
+    # given
+    keyring = _a_keyring(MemoryKeyStore())
+    # when
+    first, second = await keyring.create("child-1"), await keyring.create("child-1")
+    # then
+    assert second.open(first.seal(b"secret", "place"), "place") == b"secret"
+
+
+async def test_a_key_destroyed_elsewhere_is_gone_once_it_is_forgotten() -> None:
+    # given
+    store = MemoryKeyStore()
+    ours, theirs = _a_keyring(store), _a_keyring(store)
+    await ours.create("child-1")
+    await theirs.destroy("child-1")
+    # when
+    ours.forget("child-1")
+    # then
+    assert await ours.cipher("child-1") is None

@@ -1,0 +1,99 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.envelope import Actor, Causality, Commit, Idempotency, StreamPosition
+from shared.hash_chain import ChainBroken, seal_commit, verify_chain
+from tests.support.commits import an_offer
+
+
+def _a_history(commits: int = 3) -> list[Commit]:
+    position = StreamPosition()
+    history = []
+    for number in range(commits):
+        history.append(seal_commit(an_offer("child-1", position, 2, key=f"key-{number}")))
+        position = history[-1].position
+    return history
+
+
+def test_an_untouched_history_verifies_to_its_end() -> None:
+    # given
+    history = _a_history()
+    # when / then
+    assert verify_chain(history) == StreamPosition(6, history[-1].hash)
+
+
+def test_an_empty_history_ends_where_it_starts() -> None:
+    assert verify_chain([]) == StreamPosition()
+
+
+def test_a_history_verifies_from_a_snapshot_on() -> None:
+    # given
+    first, *rest = _a_history()
+    # when / then
+    assert verify_chain(rest, first.position) == rest[-1].position
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"recorded_at": _a_history()[1].recorded_at + timedelta(milliseconds=1)},
+        {"actor": Actor("somebody-else", "device")},
+        {"actor": Actor("device-1", "admin")},
+        {"causality": Causality("another")},
+        {"idempotency": None},
+        {"idempotency": Idempotency("key-1", "another request")},
+        {"result": {}},
+        {"events": _a_history()[1].events[:1]},
+        {"events": _a_history()[1].events[::-1]},
+        {"events": tuple(replace(event, data="{}") for event in _a_history()[1].events)},
+        {"events": tuple(replace(event, type="Other") for event in _a_history()[1].events)},
+        {"events": tuple(replace(event, schema_version=2) for event in _a_history()[1].events)},
+        {"hash": "0" * 64},
+    ],
+    ids=",".join,
+)
+def test_no_part_of_a_commit_can_be_changed_unseen(forged: dict[str, Any]) -> None:
+    # given
+    first, second, third = _a_history()
+    # when
+    with pytest.raises(ChainBroken) as broken:
+        verify_chain([first, replace(second, **forged), third])
+    # then
+    assert (broken.value.child_id, broken.value.version) == ("child-1", 3)
+
+
+def test_a_missing_commit_is_found() -> None:
+    # given
+    first, _, third = _a_history()
+    # when / then
+    with pytest.raises(ChainBroken, match="expected version 3"):
+        verify_chain([first, third])
+
+
+def test_commits_out_of_order_are_found() -> None:
+    # given
+    first, second, third = _a_history()
+    # when / then
+    with pytest.raises(ChainBroken, match="expected version 3"):
+        verify_chain([first, third, second])
+
+
+def test_a_history_rewritten_from_the_middle_does_not_fit_its_beginning() -> None:
+    # given another history of the same child
+    first, *_ = _a_history()
+    _, second, third = _a_history()
+    # when / then
+    with pytest.raises(ChainBroken, match="predecessor differs"):
+        verify_chain([first, second, third])
+
+
+def test_the_order_of_result_names_does_not_change_the_hash() -> None:
+    # given
+    offer = an_offer("child-1")
+    one = replace(offer, result={"a": "1", "b": "2"})
+    other = replace(offer, result={"b": "2", "a": "1"})
+    # when / then
+    assert seal_commit(one).hash == seal_commit(other).hash

@@ -1,0 +1,81 @@
+import pytest
+
+from shared.settings import CommandSettings, RelaySettings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine's environment says, only the test's own settings count."""
+    for field in {*CommandSettings.model_fields, *RelaySettings.model_fields}:
+        monkeypatch.delenv(f"TEDDY_{field.upper()}", raising=False)
+
+
+def _refusal(capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        load_settings(RelaySettings)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    monkeypatch.setenv("TEDDY_WRITE_MONGO_URL", "mongodb://localhost")
+    monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", "localhost:9092")
+    monkeypatch.setenv("TEDDY_RELAY_BATCH", "7")
+    # when
+    settings = load_settings(RelaySettings)
+    # then
+    assert settings.kafka_bootstrap == "localhost:9092"
+    assert settings.relay_batch == 7
+    assert settings.relay_host == "127.0.0.1"
+
+
+def test_missing_settings_are_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    # when
+    line = _refusal(capsys)
+    # then
+    assert line.startswith("settings: ")
+    assert "TEDDY_WRITE_MONGO_URL: Field required" in line
+    assert "TEDDY_KAFKA_BOOTSTRAP: Field required" in line
+
+
+def test_a_malformed_setting_is_named_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given
+    monkeypatch.setenv("TEDDY_WRITE_MONGO_URL", "mongodb://user:secret@localhost")
+    monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", "localhost:9092")
+    monkeypatch.setenv("TEDDY_RELAY_PORT", "seventy-thousand")
+    # when
+    line = _refusal(capsys)
+    # then
+    assert "TEDDY_RELAY_PORT: Input should be a valid integer" in line
+    assert "seventy" not in line
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TEDDY_RELAY_PORT", "70000"),
+        ("TEDDY_RELAY_BATCH", "0"),
+        ("TEDDY_RELAY_LEASE_SECONDS", "-1"),
+        ("TEDDY_MONGO_DRIVER", "telepathy"),
+        ("TEDDY_LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given
+    monkeypatch.setenv("TEDDY_WRITE_MONGO_URL", "mongodb://localhost")
+    monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", "localhost:9092")
+    monkeypatch.setenv(name, value)
+    # when / then
+    assert name in _refusal(capsys)
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    for group in (CommandSettings, RelaySettings):
+        assert all(field.description for field in group.model_fields.values())
