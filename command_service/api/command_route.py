@@ -45,7 +45,7 @@ class CommandRequest(Request):
             # the command's own id: no two offers to the store are alike, however alike their events
             causation_id=edge.new_id(),
             traceparent=traceparent_of(request),
-            idempotency=idempotency_of(key, principal, request.method, request.url.path, raw),
+            idempotency=idempotency_of(key, principal, request.method, request.scope["path"], raw),
         )
         self._new_id = edge.new_id
 

@@ -166,6 +166,25 @@ async def test_a_topic_that_lost_its_records_is_filled_again(
     assert len(_versions(records)) == 10
 
 
+async def test_a_loss_is_noticed_by_the_next_acknowledgement(
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a relay that does not look by itself
+    monkeypatch.setattr(relay_module, "IDLE_SECONDS", 3_600.0)
+    async with around.running_relay() as running:
+        await until(follows(running))
+        total = await _append(around.store, children=10, commits=10)
+        await until(has_published(running, total))
+        await _lose_records(around)
+        # when
+        total += await _append(around.store, children=10, commits=1)
+        # then
+        records = await read_records(around.bootstrap, around.topic, total)
+    versions = _versions(records)
+    assert len(versions) == 10
+    assert all(set(seen) == set(range(1, 12)) for seen in versions.values())
+
+
 async def _lose_records(around: Surroundings) -> None:
     await delete_topic(around.bootstrap, around.topic)
     await create_topic(around.bootstrap, around.topic)

@@ -1,0 +1,94 @@
+"""Rules of the project that no linter has."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from pydantic_settings import BaseSettings
+
+from deploy.checks.function_length import long_functions, main
+from shared import settings
+
+ROOT = Path(__file__).parents[2]
+REGISTRY_OR_HOME = re.compile(
+    r"(--(extra-)?index-url|/simple/[a-z]|files\.python" + r"hosted|\"resolved\": \"http)"
+    r"|/(home|root|Users)/[a-z]"
+)
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [ROOT / name for name in listed.stdout.splitlines()]
+
+
+def test_a_function_of_41_lines_is_found_and_one_of_40_is_not() -> None:
+    def of(lines: int) -> str:
+        return "def f():\n" + "    x = 1\n" * (lines - 1)
+
+    assert list(long_functions(of(40))) == []
+    assert list(long_functions(of(41))) == [(1, "f", 41)]
+
+
+def test_the_check_fails_for_a_folder_with_a_long_function(tmp_path: Path) -> None:
+    (tmp_path / "long.py").write_text("async def g():\n" + "    x = 1\n" * 45)
+
+    assert main([str(tmp_path)]) == 1
+
+
+def test_no_file_names_a_registry_or_a_home_folder() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked()
+        if path.suffix not in (".png", ".svg") and path != Path(__file__)
+        for number, line in enumerate(path.read_text(errors="ignore").splitlines(), 1)
+        if REGISTRY_OR_HOME.search(line)
+    ]
+
+    assert found == []
+
+
+def test_every_setting_is_described() -> None:
+    groups = [
+        group
+        for group in vars(settings).values()
+        if isinstance(group, type) and issubclass(group, BaseSettings)
+    ]
+    undescribed = {
+        f"{group.__name__}.{name}"
+        for group in groups
+        for name, field in group.model_fields.items()
+        if not field.description
+    }
+
+    assert len(groups) > 5
+    assert undescribed == set()
+
+
+def test_the_pinned_requirements_are_hashed() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        text = (ROOT / name).read_text()
+        assert text.count("==") > 20
+        assert "--hash=sha256:" in text
+        assert "://" not in text
+
+
+def test_the_top_level_holds_what_was_agreed() -> None:
+    folders = {path.relative_to(ROOT).parts[0] for path in tracked() if path.parent != ROOT}
+
+    assert folders == {
+        ".ci",
+        "command_service",
+        "deploy",
+        "docs",
+        "examples",
+        "projection_worker",
+        "query_service",
+        "shared",
+        "tests",
+    }

@@ -1,0 +1,43 @@
+"""The eight scenarios, each alone, against a whole running stack."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from deploy.local.state import StackState
+from examples.__main__ import SCENARIOS
+
+NAMES = [module.__name__ for module in SCENARIOS]
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_a_scenario_plays_alone(running: StackState, module: str) -> None:
+    played = subprocess.run(
+        [sys.executable, "-m", module],
+        env={**os.environ, **running.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert "all scenarios went as expected" in played.stdout
+
+
+def test_without_a_stack_a_scenario_says_how_to_get_one(tmp_path) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TEDDY_")}
+
+    played = subprocess.run(
+        [sys.executable, "-m", NAMES[0]],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert played.returncode == 2
+    assert "make up" in played.stderr
+    assert len(played.stderr.splitlines()) == 1

@@ -1,0 +1,147 @@
+"""Facts from HTTP to HTTP through everything, also when a process dies in between."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+from deploy.local.state import ProcessState, StackFolder, StackState
+from shared.auth.principal import Role
+from shared.client import LiveUpdate, TeddyClient, TeddyProblem
+from shared.clock import new_id
+from tests.support.callers import client
+
+SOON = 30.0
+T = TypeVar("T")
+
+
+def teddy(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+async def test_a_write_is_visible_to_the_next_query(running: StackState) -> None:
+    async with client(running, Role.PARENT, f"parent-{new_id()}") as parent:
+        for number in range(10):
+            child = await parent.register_child("Mia", 6, new_id())
+            await parent.update_child_profile(child["child_id"], age=7 + number % 3)
+            profile = await parent.get_child_profile(child["child_id"])
+
+            assert profile["age"] == 7 + number % 3
+            assert profile["version"] == 2
+
+
+async def test_a_severe_violation_reaches_the_parents_live_stream(running: StackState) -> None:
+    parent_id = f"parent-{new_id()}"
+    async with client(running, Role.PARENT, parent_id) as parent:
+        child = await parent.register_child("Mia", 6, new_id())
+        hearing = asyncio.create_task(_first_alert(parent, parent_id))
+        async with asyncio.timeout(SOON):
+            while not hearing.done():
+                await parent.report_safety_violation(child["child_id"], "violence", "critical")
+                await asyncio.wait({hearing}, timeout=0.5)
+
+    assert hearing.result()["data"]["child_id"] == child["child_id"]
+
+
+async def test_what_was_erased_is_found_nowhere(running: StackState) -> None:
+    async with client(running, Role.PARENT, f"parent-{new_id()}") as parent:
+        name = f"Erasmus{new_id()[:8]}"
+        child = await parent.register_child(name, 6, new_id())
+        await parent.get_child_profile(child["child_id"])
+        await parent.erase_child(child["child_id"])
+
+        with pytest.raises(TeddyProblem) as refused:
+            await parent.get_child_profile(child["child_id"])
+        found = await parent.search_children(name=name)
+
+    assert refused.value.code == "child-not-found"
+    assert found["items"] == []
+
+
+@pytest.mark.parametrize("process", ["worker", "relay", "query", "command"])
+async def test_a_killed_service_is_restarted_and_nothing_is_lost(
+    services: StackFolder, process: str
+) -> None:
+    state = _state(services)
+    async with client(state, Role.PARENT, f"parent-{new_id()}") as parent:
+        child = await parent.register_child("Mia", 6, new_id())
+        before = _process(services, process)
+
+        os.kill(before.pid, signal.SIGKILL)
+        await _until(lambda: _process(services, process).restarts > before.restarts)
+        updated = await _retried(lambda: parent.update_child_profile(child["child_id"], age=9))
+        profile = await _retried(lambda: parent.get_child_profile(child["child_id"]))
+
+    assert profile["age"] == 9
+    assert profile["version"] == updated["version"]
+
+
+def test_a_seeded_load_leaves_read_models_equal_to_a_fold_of_the_store(
+    services: StackFolder,
+) -> None:
+    numbers = ("--registrations", "60", "--commands", "600", "--concurrency", "16")
+
+    loaded = teddy(services, "load", "--seed", "7", *numbers)
+    verified = teddy(services, "verify", "--wait", "60")
+
+    assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "clean" in verified.stdout
+
+
+def test_status_shows_every_process_and_its_lag(services: StackFolder) -> None:
+    shown = teddy(services, "status")
+
+    assert shown.returncode == 0, shown.stdout
+    for name in ("mongod", "kafka", "command", "relay", "worker", "query"):
+        assert name in shown.stdout
+    assert shown.stdout.count("events") == 2
+
+
+async def _first_alert(parent: TeddyClient, parent_id: str) -> LiveUpdate:
+    async for update in parent.live_updates(parent_id):
+        if update["event"] == "alert":
+            return update
+    raise AssertionError("the stream ended without an alert")
+
+
+def _state(folder: StackFolder) -> StackState:
+    state = folder.load()
+    assert state is not None
+    return state
+
+
+def _process(folder: StackFolder, name: str) -> ProcessState:
+    (found,) = [p for p in _state(folder).processes if p.name == name]
+    return found
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.05)
+
+
+async def _retried(call: Callable[[], Awaitable[T]]) -> T:
+    """As a patient caller does while a service comes back."""
+    async with asyncio.timeout(SOON):
+        while True:
+            try:
+                return await call()
+            except Exception as error:
+                if isinstance(error, TeddyProblem) and error.status != 503:
+                    raise
+                await asyncio.sleep(0.1)

@@ -1,0 +1,151 @@
+"""Violations, alert policies and conversations, over HTTP."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.integration.command_api.problem_documents import assert_problem
+from tests.support.command_side import CommandClient, CommandSide
+
+UNKNOWN = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"
+POLICY = {"threshold": "medium", "count": 5, "window_hours": 48, "channels": ["in_app", "webhook"]}
+REPORT = {"type": "bullying", "severity": "high", "details": "in the\nplayground"}
+MESSAGE = {"role": "child", "word_count": 12, "topic": "dinosaurs"}
+
+
+async def test_a_violation_is_reported_and_resolved_once(
+    mother: CommandClient, officer: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    path = f"/children/{child_id}/safety-violations"
+    # when
+    reported = await officer.send("POST", path, REPORT)
+    # then
+    assert reported.status_code == 201
+    violation_id = reported.json()["violation_id"]
+    assert UUID(violation_id)
+    resolution = f"{path}/{violation_id}/resolution"
+    resolved = await officer.send("POST", resolution, {"outcome": "false_positive"})
+    assert (resolved.status_code, resolved.json()["version"]) == (200, 3)
+    again = await officer.send("POST", resolution, {"outcome": "confirmed"})
+    assert_problem(again, 409, "violation-already-resolved")
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "limit"),
+    [
+        ({**REPORT, "severity": "extreme"}, "severity", "'low', 'medium', 'high' or 'critical'"),
+        ({**REPORT, "type": ""}, "type", "1..64"),
+        ({**REPORT, "details": "x" * 2_001}, "details", "2000 characters"),
+        ({**REPORT, "conversation_id": "talk"}, "conversation_id", "36 characters"),
+        ({"type": "bullying"}, "severity", None),
+    ],
+)
+async def test_reports_that_break_a_rule_are_refused(
+    side: CommandSide, mother: CommandClient, body: Any, field: str, limit: str | None
+):
+    child_id = await mother.register()
+    response = await mother.send("POST", f"/children/{child_id}/safety-violations", body)
+    assert_problem(response, 422, "invalid-request", field, limit)
+    assert await side.stored_events() == ["ChildRegistered"]
+
+
+async def test_an_unknown_violation_is_not_found(mother: CommandClient, officer: CommandClient):
+    child_id = await mother.register()
+    path = f"/children/{child_id}/safety-violations/{UNKNOWN}/resolution"
+    assert_problem(
+        await officer.send("POST", path, {"outcome": "confirmed"}), 404, "violation-not-found"
+    )
+    assert_problem(
+        await officer.send("POST", path, {"outcome": "maybe"}), 422, "invalid-request", "outcome"
+    )
+
+
+async def test_an_alert_policy_is_put(mother: CommandClient):
+    child_id = await mother.register()
+    response = await mother.send("PUT", f"/children/{child_id}/alert-policy", POLICY)
+    assert (response.status_code, response.json()["events"]) == (200, ["AlertPolicyConfigured"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "limit"),
+    [
+        ({"count": 1}, "count", "2..100"),
+        ({"window_hours": 721}, "window_hours", "1..720"),
+        ({"channels": []}, "channels", "1..2"),
+        ({"channels": ["in_app", "in_app"]}, "channels", "1..2"),
+        ({"channels": ["pigeon"]}, "channels.0", "'in_app' or 'webhook'"),
+        ({"threshold": "none"}, "threshold", "'low'"),
+    ],
+)
+async def test_alert_policies_out_of_range_are_refused(
+    mother: CommandClient, changes: Any, field: str, limit: str
+):
+    child_id = await mother.register()
+    response = await mother.send("PUT", f"/children/{child_id}/alert-policy", {**POLICY, **changes})
+    assert_problem(response, 422, "invalid-request", field, limit)
+
+
+async def test_a_conversation_from_start_to_end(mother: CommandClient, bear: CommandClient):
+    # given
+    child_id = await mother.register()
+    path = f"/children/{child_id}/conversations"
+    # when
+    started = await bear.send("POST", path, {"topic": "dinosaurs"})
+    talk = f"{path}/{started.json()['conversation_id']}"
+    message = {**MESSAGE, "flagged_categories": ["address"], "learning_skills": ["counting"]}
+    recorded = await bear.send("POST", f"{talk}/messages", message)
+    ended = await bear.send("POST", f"{talk}/end")
+    # then
+    assert [started.status_code, recorded.status_code, ended.status_code] == [201, 201, 200]
+    assert ended.json() == {"child_id": child_id, "version": 4, "events": ["ConversationEnded"]}
+    late = await bear.send("POST", f"{talk}/messages", MESSAGE)
+    assert_problem(late, 409, "conversation-not-open")
+
+
+async def test_a_bear_may_choose_the_id_of_a_conversation_once(
+    mother: CommandClient, bear: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    path, chosen = f"/children/{child_id}/conversations", {"conversation_id": UNKNOWN}
+    # when
+    started = await bear.send("POST", path, chosen)
+    # then
+    assert started.json()["conversation_id"] == UNKNOWN
+    again = await bear.send("POST", path, chosen)
+    assert_problem(again, 409, "conversation-id-used", "conversation_id")
+    odd = await bear.send("POST", path, {"conversation_id": "talk"})
+    assert_problem(odd, 422, "invalid-request", "conversation_id", "36 characters")
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "limit"),
+    [
+        ({**MESSAGE, "text": "my name is Ada"}, "text", None),
+        ({**MESSAGE, "role": "parent"}, "role", "'child' or 'bear'"),
+        ({**MESSAGE, "word_count": 10_001}, "word_count", "0..10000"),
+        ({**MESSAGE, "word_count": "12"}, "word_count", None),
+        ({**MESSAGE, "topic": "x" * 65}, "topic", "1..64"),
+        ({**MESSAGE, "flagged_categories": ["x"] * 21}, "flagged_categories", "0..20"),
+        ({**MESSAGE, "learning_skills": [""]}, "learning_skills.0", "1..64"),
+    ],
+)
+async def test_messages_that_break_a_rule_are_refused(
+    mother: CommandClient, bear: CommandClient, body: Any, field: str, limit: str | None
+):
+    child_id = await mother.register()
+    await bear.send("POST", f"/children/{child_id}/conversations", {"conversation_id": UNKNOWN})
+    path = f"/children/{child_id}/conversations/{UNKNOWN}/messages"
+    assert_problem(await bear.send("POST", path, body), 422, "invalid-request", field, limit)
+
+
+async def test_a_conversation_that_never_was_is_not_found(
+    mother: CommandClient, bear: CommandClient
+):
+    child_id = await mother.register()
+    talk = f"/children/{child_id}/conversations/{UNKNOWN}"
+    for path, body in ((f"{talk}/messages", MESSAGE), (f"{talk}/end", None)):
+        assert_problem(await bear.send("POST", path, body), 404, "conversation-not-found")

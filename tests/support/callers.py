@@ -1,0 +1,25 @@
+"""Clients of a running stack, for any subject and role."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from deploy.local.state import StackState
+from shared.auth.principal import Principal, Role
+from shared.auth.tokens import TokenIssuer, read_signing_key
+from shared.client import TeddyClient
+from shared.clock import utc_now
+
+
+def token(state: StackState, role: Role, subject: str) -> str:
+    key = read_signing_key(Path(state.environment["TEDDY_SIGNING_KEY_FILE"]))
+    issuer = TokenIssuer(key, "teddy-local", "teddy")
+    return issuer.issue(Principal(subject, role), utc_now(), timedelta(hours=1))
+
+
+def client(state: StackState, role: Role, subject: str) -> TeddyClient:
+    environment = state.environment
+    return TeddyClient(
+        environment["TEDDY_COMMAND_URL"],
+        environment["TEDDY_QUERY_URL"],
+        token(state, role, subject),
+    )

@@ -1,0 +1,224 @@
+from collections.abc import Callable, Iterator
+
+import httpx2
+import pytest
+
+from shared.client import NotYetAvailable, Observation, TeddyClient, TeddyProblem, Unreachable
+from shared.client.transport import Transport
+
+Answer = Callable[[httpx2.Request], httpx2.Response]
+ACCEPTED = {"child_id": "mia", "version": 3, "events": ["ChildProfileUpdated"]}
+
+
+class Api:
+    """An API that answers from a list and remembers what it was asked."""
+
+    def __init__(self, *answers: httpx2.Response | Exception) -> None:
+        self._answers: Iterator[httpx2.Response | Exception] = iter(answers)
+        self.requests: list[httpx2.Request] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(request)
+        answer = next(self._answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def client(self, observe: Callable[[Observation], None] | None = None) -> TeddyClient:
+        return TeddyClient(
+            "http://command",
+            "http://query",
+            "token-1",
+            observe=observe,
+            transport=httpx2.MockTransport(self),
+        )
+
+
+def accepted(token: str = "token-of-mia") -> httpx2.Response:
+    return httpx2.Response(200, json=ACCEPTED, headers={"Consistency-Token": token})
+
+
+def busy() -> httpx2.Response:
+    return httpx2.Response(503, json={"code": "store-unavailable"}, headers={"Retry-After": "0"})
+
+
+async def test_every_command_has_an_idempotency_key_of_its_own() -> None:
+    api = Api(accepted(), accepted())
+    async with api.client() as client:
+        await client.update_child_profile("mia", age=5)
+        await client.update_child_profile("mia", age=6)
+
+    first, second = (request.headers["Idempotency-Key"] for request in api.requests)
+    assert first != second
+    assert api.requests[0].headers["Authorization"] == "Bearer token-1"
+
+
+async def test_a_retry_keeps_its_key() -> None:
+    api = Api(busy(), httpx2.ConnectError("gone"), accepted())
+    async with api.client() as client:
+        answer = await client.update_child_profile("mia", age=5)
+
+    assert answer["version"] == 3
+    assert len({request.headers["Idempotency-Key"] for request in api.requests}) == 1
+    assert len(api.requests) == 3
+
+
+async def test_after_four_attempts_a_busy_api_is_a_problem() -> None:
+    api = Api(*(busy() for _ in range(4)))
+    async with api.client() as client:
+        with pytest.raises(TeddyProblem) as refused:
+            await client.update_child_profile("mia", age=5)
+
+    assert (refused.value.status, refused.value.code) == (503, "store-unavailable")
+    assert len(api.requests) == 4
+
+
+async def test_an_api_that_never_answers_is_unreachable() -> None:
+    pauses: list[float] = []
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+
+    gone = Api(*(httpx2.ConnectError("gone") for _ in range(4)))
+    transport = Transport(
+        "http://command", "token", 1.0, transport=httpx2.MockTransport(gone), sleep=note
+    )
+    with pytest.raises(Unreachable, match="ConnectError"):
+        await transport.request("GET", "/health/ready")
+    await transport.close()
+
+    assert pauses == sorted(pauses)
+    assert len(pauses) == 3
+
+
+async def test_a_query_about_a_child_brings_the_token_of_its_last_command() -> None:
+    api = Api(accepted("old"), accepted("new"), httpx2.Response(200, json={}))
+    async with api.client() as client:
+        await client.update_child_profile("mia", age=5)
+        await client.update_child_profile("mia", age=6)
+        await client.get_child_profile("mia")
+
+    asked = api.requests[-1].headers
+    assert asked["Consistency-Token"] == "new"
+    assert asked["Prefer"] == "wait=10"
+
+
+async def test_a_query_about_a_child_never_written_brings_none() -> None:
+    api = Api(accepted(), httpx2.Response(200, json={}))
+    async with api.client() as client:
+        await client.update_child_profile("mia", age=5)
+        await client.get_child_profile("noah")
+
+    assert "Consistency-Token" not in api.requests[-1].headers
+
+
+async def test_a_query_about_many_brings_the_newest_token() -> None:
+    api = Api(accepted(), httpx2.Response(200, json={"items": [], "next_cursor": None}))
+    async with api.client() as client:
+        await client.deactivate_child("mia", "holiday")
+        await client.search_children(name="mi", age_min=None)
+
+    assert api.requests[-1].headers["Consistency-Token"] == "token-of-mia"
+    assert dict(api.requests[-1].url.params) == {"name": "mi"}
+
+
+async def test_a_problem_names_the_fields() -> None:
+    body = {
+        "code": "invalid-request",
+        "detail": "See errors.",
+        "errors": [{"field": "age", "message": "must be between 3 and 12", "limit": "3..12"}],
+    }
+    api = Api(httpx2.Response(422, json=body))
+    async with api.client() as client:
+        with pytest.raises(TeddyProblem, match="age must be between 3 and 12") as refused:
+            await client.register_child("Mia", 2, "udid-0000001")
+
+    assert refused.value.errors[0]["limit"] == "3..12"
+
+
+async def test_a_refusal_without_a_problem_document_is_a_problem_too() -> None:
+    api = Api(httpx2.Response(502, text="bad gateway"))
+    async with api.client() as client:
+        with pytest.raises(TeddyProblem, match="bad gateway"):
+            await client.get_system_analytics()
+
+
+async def test_pages_are_followed_to_the_last() -> None:
+    pages = [
+        {"items": [{"child_id": "a"}, {"child_id": "b"}], "next_cursor": "page-2"},
+        {"items": [{"child_id": "c"}], "next_cursor": None},
+    ]
+    api = Api(*(httpx2.Response(200, json=page) for page in pages))
+    async with api.client() as client:
+        found = [child["child_id"] async for child in client.all_children(status="active")]
+
+    assert found == ["a", "b", "c"]
+    assert api.requests[1].url.params["cursor"] == "page-2"
+
+
+async def test_health_never_raises() -> None:
+    api = Api(
+        httpx2.Response(200, json={"status": "ready", "dependencies": {}}),
+        *(
+            httpx2.Response(503, json={"status": "not_ready"}, headers={"Retry-After": "0"})
+            for _ in range(4)
+        ),
+    )
+    async with api.client() as client:
+        health = await client.get_health_status()
+
+    assert health["status"] == "not_ready"
+    assert health["command"]["status"] == "ready"
+
+
+async def test_who_watches_hears_of_every_exchange() -> None:
+    seen: list[Observation] = []
+    api = Api(httpx2.Response(200, json={}, headers={"X-Cache": "hit"}))
+    async with api.client(seen.append) as client:
+        await client.get_child_profile("mia")
+
+    assert [(one.method, one.status, one.cached) for one in seen] == [("GET", 200, True)]
+
+
+async def test_the_token_may_come_from_a_source() -> None:
+    async def fresh() -> str:
+        return "fresh-token"
+
+    api = Api(httpx2.Response(200, json={"removed": 4}))
+    transport = httpx2.MockTransport(api)
+    async with TeddyClient("http://command", "http://query", fresh, transport=transport) as client:
+        assert await client.clear_all_caches() == 4
+
+    assert api.requests[0].headers["Authorization"] == "Bearer fresh-token"
+
+
+async def test_rebuilding_is_not_offered_yet() -> None:
+    async with Api().client() as client:
+        with pytest.raises(NotYetAvailable):
+            await client.rebuild_read_models()
+
+
+async def test_every_command_goes_where_the_api_has_it() -> None:
+    api = Api(*(accepted() for _ in range(9)))
+    async with api.client() as client:
+        await client.report_safety_violation("mia", "violence", "high", details="x")
+        await client.resolve_safety_violation("mia", "v", "confirmed")
+        await client.configure_alerts("mia", "high", 3, 24, ["in_app"])
+        await client.start_conversation("mia", "space")
+        await client.record_message("mia", "c", "child", 5, topic="moon")
+        await client.end_conversation("mia", "c")
+        await client.reactivate_child("mia")
+        await client.erase_child("mia")
+        await client.deactivate_child("mia", "holiday")
+
+    assert [(r.method, r.url.path.removeprefix("/v1/children/mia")) for r in api.requests] == [
+        ("POST", "/safety-violations"),
+        ("POST", "/safety-violations/v/resolution"),
+        ("PUT", "/alert-policy"),
+        ("POST", "/conversations"),
+        ("POST", "/conversations/c/messages"),
+        ("POST", "/conversations/c/end"),
+        ("POST", "/reactivation"),
+        ("DELETE", "/personal-data"),
+        ("POST", "/deactivation"),
+    ]

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from deploy import cli
+from shared.auth.principal import Role
+from shared.auth.tokens import TokenVerifier, create_signing_key, read_jwks
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["teddy", *arguments])
+    try:
+        cli.main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+@pytest.fixture(autouse=True)
+def no_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("TEDDY_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status",),
+        ("verify",),
+        ("load",),
+        ("topics", "apply"),
+        ("env",),
+        ("token", "--role", "parent", "--subject", "p-1"),
+        ("token", "--role", "king", "--subject", "p-1"),
+        ("token", "--role", "parent"),
+        ("logs", "nothing"),
+        ("fly",),
+        ("up", "--sideways"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+) -> None:
+    code = run(monkeypatch, "--dir", str(tmp_path), *arguments)
+
+    errors = capsys.readouterr().err
+    assert code == 2
+    assert errors.startswith("teddy: ")
+    assert len(errors.splitlines()) == 1
+
+
+def test_a_token_is_good_for_whom_it_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+    monkeypatch.setenv("TEDDY_SIGNING_KEY_FILE", str(tmp_path / "signing.pem"))
+
+    run(monkeypatch, "--dir", str(tmp_path), "token", "--role", "parent", "--subject", "p-1")
+
+    verifier = TokenVerifier(read_jwks(tmp_path / "jwks.json"), "teddy-local", "teddy")
+    principal = verifier.verify(capsys.readouterr().out.strip())
+    assert (principal.subject, principal.role) == ("p-1", Role.PARENT)
+
+
+@pytest.mark.parametrize("life", ["", "1", "h", "0h", "1w", "-1h"])
+def test_a_life_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, life: str
+) -> None:
+    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+    monkeypatch.setenv("TEDDY_SIGNING_KEY_FILE", str(tmp_path / "signing.pem"))
+    wish = ("token", "--role", "parent", "--subject", "p", "--life", life)
+
+    assert run(monkeypatch, "--dir", str(tmp_path), *wish) == 2
+
+
+def test_keys_are_made_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "keys.json"
+    run(monkeypatch, "keys", "init", str(path))
+    first = path.read_bytes()
+
+    run(monkeypatch, "keys", "init", str(path))
+
+    assert path.read_bytes() == first
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()] == [
+        "created",
+        "left as it is",
+    ]
+
+
+def test_the_help_names_every_command() -> None:
+    shown = CliRunner().invoke(cli.teddy, ["--help"]).output
+
+    for name in ("up", "down", "status", "logs", "load", "verify", "demo", "token", "topics"):
+        assert f"\n  {name} " in shown

@@ -1,0 +1,78 @@
+from deploy.load.children import ModelChild, Wish
+from deploy.load.cli import _shares
+from deploy.load.generator import Generator
+from deploy.load.outcome import Tally, settle
+
+
+def life_of(seed: int, number: int, length: int = 80) -> list[Wish]:
+    """The wishes for one child when every answer is as expected."""
+    generator, tally = Generator(seed, "run"), Tally()
+    child, chance = generator.child(number)
+    wishes = [generator.registration(child, chance)]
+    answer(child, wishes[0], tally)
+    for count in range(length):
+        wish = generator.next(child, chance, count)
+        answer(child, wish, tally)
+        wishes.append(wish)
+    assert tally.surprises == []
+    return wishes
+
+
+def answer(child: ModelChild, wish: Wish, tally: Tally) -> None:
+    body = {
+        "child_id": f"child-{child.number}",
+        "version": 1,
+        "events": ["Something"],
+        "conversation_id": "conversation",
+        "violation_id": f"violation-{wish.key}",
+    }
+    refused = {"code": wish.code}
+    settle(child, wish, wish.expected, refused if wish.code else body, tally)
+
+
+def test_the_same_seed_wishes_the_same() -> None:
+    assert life_of(7, 3) == life_of(7, 3)
+
+
+def test_another_seed_or_child_wishes_something_else() -> None:
+    assert life_of(7, 3) != life_of(8, 3)
+    assert life_of(7, 3) != life_of(7, 4)
+
+
+def test_over_many_children_every_kind_of_wish_comes_up() -> None:
+    wishes = [wish for number in range(60) for wish in life_of(7, number)]
+
+    endings = {wish.path.rpartition("/")[2] for wish in wishes}
+    assert endings >= {
+        "children",
+        "profile",
+        "safety-violations",
+        "resolution",
+        "alert-policy",
+        "conversations",
+        "messages",
+        "end",
+        "deactivation",
+        "reactivation",
+        "personal-data",
+    }
+    assert {wish.expected for wish in wishes} == {200, 201, 404, 410, 422}
+    assert len({wish.key for wish in wishes}) < len(wishes), "some keys are repeated"
+
+
+def test_an_answer_that_was_not_expected_is_kept() -> None:
+    generator, tally = Generator(7, "run"), Tally()
+    child, chance = generator.child(0)
+
+    settle(child, generator.registration(child, chance), 503, {"code": "x"}, tally)
+
+    assert len(tally.surprises) == 1
+    assert "expected 201" in tally.surprises[0]
+    assert child.status == "new"
+
+
+def test_commands_are_shared_out_to_the_last() -> None:
+    shares = list(_shares(7, 100))
+
+    assert sum(commands for _, commands in shares) == 100
+    assert max(shares, key=lambda s: s[1])[1] - min(shares, key=lambda s: s[1])[1] == 1

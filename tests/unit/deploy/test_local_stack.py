@@ -1,0 +1,203 @@
+"""The supervisor with small processes in the place of servers."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.local import binaries, control, plans
+from deploy.local.process import NotReady, ProcessPlan, SupervisedProcess, created_at
+from deploy.local.state import (
+    READY,
+    AlreadyRunning,
+    ProcessState,
+    StackFolder,
+    StackState,
+)
+
+FOREVER = "import time\nwhile True: time.sleep(60)"
+DEAF = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER
+
+
+async def at_once() -> None:
+    """A process that is ready as soon as it runs."""
+
+
+def plan(tmp_path: Path, code: str, **more) -> ProcessPlan:
+    return ProcessPlan(
+        name="stand-in",
+        command=(sys.executable, "-c", code),
+        address="127.0.0.1:1",
+        log=tmp_path / "stand-in.log",
+        ready=more.pop("ready", at_once),
+        **more,
+    )
+
+
+def quiet() -> None:
+    """Nobody listens for changes."""
+
+
+async def test_a_process_is_started_known_and_stopped(tmp_path: Path) -> None:
+    process = SupervisedProcess(plan(tmp_path, FOREVER), quiet)
+
+    await process.start()
+    pid = process.state.pid
+
+    assert process.state.created == created_at(pid) > 0
+    await process.stop()
+    assert not psutil.pid_exists(pid)
+
+
+async def test_a_process_that_dies_is_restarted_and_counted(tmp_path: Path) -> None:
+    changes = asyncio.Event()
+    process = SupervisedProcess(plan(tmp_path, FOREVER), changes.set)
+    await process.start()
+    first = process.state.pid
+
+    os.kill(first, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while process.state.pid == first:
+            changes.clear()
+            await changes.wait()
+
+    assert process.state.restarts == 1
+    await process.stop()
+    assert not psutil.pid_exists(process.state.pid)
+
+
+async def test_a_process_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
+    async def never() -> None:
+        raise ConnectionError("nobody there")
+
+    code = "import sys; sys.exit('the disk is full')"
+    process = SupervisedProcess(plan(tmp_path, code, ready=never), quiet)
+
+    with pytest.raises(NotReady, match="ended with code 1") as told:
+        await process.start()
+
+    assert "the disk is full" in str(told.value)
+
+
+async def test_a_process_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    async def never() -> None:
+        raise ConnectionError("nobody there")
+
+    slow = plan(tmp_path, FOREVER, ready=never, ready_seconds=0.3)
+    process = SupervisedProcess(slow, quiet)
+
+    with pytest.raises(NotReady, match="nobody there"):
+        await process.start()
+    await process.stop()
+
+    assert not psutil.pid_exists(process.state.pid)
+
+
+async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path) -> None:
+    async def deaf_already() -> None:
+        handled = Path(f"/proc/{process.state.pid}/status").read_text()
+        if "SigIgn:\t0000000000000000" in handled:
+            raise ConnectionError("not deaf yet")
+
+    process = SupervisedProcess(plan(tmp_path, DEAF, ready=deaf_already, grace_seconds=0.3), quiet)
+    await process.start()
+
+    await process.stop()
+
+    assert not psutil.pid_exists(process.state.pid)
+
+
+def test_a_folder_is_held_by_one_supervisor(tmp_path: Path) -> None:
+    folder = StackFolder(tmp_path / "stack")
+    folder.create()
+
+    with folder.hold():
+        assert folder.is_held()
+        with pytest.raises(AlreadyRunning), folder.hold():
+            pass
+
+    assert not folder.is_held()
+
+
+def test_the_state_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    folder = StackFolder(tmp_path)
+    state = StackState(
+        status=READY,
+        ports={"mongod": 1},
+        environment={"TEDDY_X": "y"},
+        processes=[ProcessState("mongod", "127.0.0.1:1", 2, 3.0, 4)],
+    )
+
+    folder.save(state)
+
+    assert folder.load() == state
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", '{"status": "ready"}'])
+def test_a_state_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> None:
+    folder = StackFolder(tmp_path)
+    folder.state_file.write_text(content)
+
+    assert folder.load() is None
+
+
+def test_nothing_to_stop_is_said_not_raised(tmp_path: Path) -> None:
+    assert control.down(StackFolder(tmp_path)) is False
+
+
+def test_a_pid_that_was_given_to_another_process_is_left_alone(tmp_path: Path) -> None:
+    folder = StackFolder(tmp_path)
+    mine = ProcessState("mongod", "127.0.0.1:1", os.getpid(), created=1.0)
+    folder.save(StackState(processes=[mine]))
+
+    assert control.down(folder) is False
+
+
+def test_a_port_that_is_taken_is_not_used_again() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind((plans.LOOPBACK, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        assert plans.free_port(port) != port
+    assert plans.free_port(port) == port
+
+
+def test_a_mongod_that_does_not_run_is_told_with_what_else_serves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "mongod"
+    broken.write_text(
+        "#!/bin/sh\necho 'libcurl.so.4: cannot open shared object file' >&2; exit 127"
+    )
+    broken.chmod(0o755)
+    monkeypatch.setenv(binaries.MONGOD_VARIABLE, str(broken))
+
+    with pytest.raises(binaries.ServerMissing, match=r"libcurl\.so\.4") as missing:
+        binaries.mongod()
+
+    assert "TEDDY_WRITE_MONGO_URL" in str(missing.value)
+    assert "\n" not in str(missing.value)
+
+
+def test_both_servers_are_found_in_their_wheels() -> None:
+    assert binaries.mongod().exists()
+    assert binaries.kafka_broker().exists()
+
+
+def test_servers_of_the_environment_are_used_instead(monkeypatch, tmp_path: Path) -> None:
+    from deploy.local.supervisor import Supervisor
+
+    for name in plans.MONGO_URLS:
+        monkeypatch.setenv(name, "mongodb://elsewhere/")
+    monkeypatch.setenv(plans.KAFKA_BOOTSTRAP, "elsewhere:9092")
+    folder = StackFolder(tmp_path)
+    folder.create()
+
+    assert Supervisor(folder)._server_plans() == []

@@ -1,0 +1,55 @@
+"""Where the tests get their servers from, and how a container becomes a replica set."""
+
+from contextlib import nullcontext
+
+import pytest
+
+from tests.support import stack
+from tests.support.stack import Servers, choose
+
+CONTAINERS = Servers("mongodb://container/", "container:9092", "containers")
+EMBEDDED = Servers("mongodb://embedded/", "embedded:9092", "embedded")
+URLS = {"TEDDY_WRITE_MONGO_URL": "mongodb://given/", "TEDDY_KAFKA_BOOTSTRAP": "given:9092"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "docker", "source"),
+    [
+        (URLS, True, "environment"),
+        (URLS, False, "environment"),
+        ({}, True, "containers"),
+        ({}, False, "embedded"),
+        ({"TEDDY_KAFKA_BOOTSTRAP": "given:9092"}, False, "embedded"),
+    ],
+)
+def test_the_environment_comes_first_then_docker_then_embedded(
+    environment: dict[str, str], docker: bool, source: str
+) -> None:
+    chosen = choose(
+        environment, lambda: docker, lambda: nullcontext(CONTAINERS), lambda: nullcontext(EMBEDDED)
+    )
+
+    with chosen() as servers:
+        assert servers.source == source
+
+
+def test_docker_is_not_asked_when_the_environment_has_servers() -> None:
+    def asked() -> bool:
+        raise AssertionError("Docker was asked")
+
+    choose(URLS, asked, lambda: nullcontext(CONTAINERS), lambda: nullcontext(EMBEDDED))
+
+
+def test_a_socket_nobody_listens_on_is_no_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+
+    assert stack.docker_answers() is False
+
+
+def test_the_mongodb_container_is_a_replica_set_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("testcontainers.core.container.DockerClient", lambda **_: None)
+
+    container = stack.mongo_container()
+
+    assert "--replSet rs0" in str(container._command)
+    assert [str(port) for port in container.ports] == [str(stack.MONGO_PORT)]
