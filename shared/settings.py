@@ -86,12 +86,6 @@ class CommandSettings(WriteStoreSettings, KeyringSettings, TokenSettings):
         20_000, ge=0, description="Folded children kept in memory of the command API."
     )
     snapshot_every: int = Field(200, ge=1, description="Events between two snapshots of a child.")
-    commands_per_second: float = Field(
-        200.0, gt=0, description="Commands a second that one caller may send on average."
-    )
-    commands_burst: int = Field(
-        1_000, ge=1, description="Commands that one caller may send at once."
-    )
     group_commit_batchers: int = Field(
         2, ge=1, le=16, description="Concurrent group commits; more overlap, smaller groups."
     )

@@ -20,7 +20,10 @@ from deploy.local.state import (
 )
 
 FOREVER = "import time\nwhile True: time.sleep(60)"
-DEAF = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER
+DEAF = (
+    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "open({told!r}, 'w').close()\n" + FOREVER
+)
 
 
 async def at_once() -> None:
@@ -99,11 +102,12 @@ async def test_a_process_that_never_answers_is_given_up(tmp_path: Path) -> None:
 
 async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path) -> None:
     async def deaf_already() -> None:
-        handled = Path(f"/proc/{process.state.pid}/status").read_text()
-        if "SigIgn:\t0000000000000000" in handled:
+        if not os.path.exists(told):
             raise ConnectionError("not deaf yet")
 
-    process = SupervisedProcess(plan(tmp_path, DEAF, ready=deaf_already, grace_seconds=0.3), quiet)
+    told = str(tmp_path / "deaf")
+    deaf = plan(tmp_path, DEAF.format(told=told), ready=deaf_already, grace_seconds=0.3)
+    process = SupervisedProcess(deaf, quiet)
     await process.start()
 
     await process.stop()
@@ -173,9 +177,7 @@ def test_a_mongod_that_does_not_run_is_told_with_what_else_serves(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     broken = tmp_path / "mongod"
-    broken.write_text(
-        "#!/bin/sh\necho 'libcurl.so.4: cannot open shared object file' >&2; exit 127"
-    )
+    broken.write_text("#!/bin/sh\necho 'libcurl.so.4: cannot open shared object' >&2; exit 127")
     broken.chmod(0o755)
     monkeypatch.setenv(binaries.MONGOD_VARIABLE, str(broken))
 
