@@ -52,7 +52,6 @@ class Worker:
 @asynccontextmanager
 async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     """Connect and wire; everything is closed again behind the body."""
-    key_file = read_key_file(settings.key_file)
     read = Mongo(settings.read_mongo_url, settings.mongo_driver)
     write = Mongo(settings.write_mongo_url, settings.mongo_driver)
     keys = Mongo(settings.keys_mongo_url, settings.mongo_driver)
@@ -60,16 +59,9 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     generation = await live_generation(database)
     await ensure_read_model_indexes(database, generation)
     read_models = ReadModelStore(read, database, generation)
-    key_store = MongoKeyStore(keys.database(settings.keys_database))
     lag = WorkerLag(utc_now, settings.worker_stall_seconds)
     projector = ProjectorService(
-        Projector(
-            read_models,
-            MongoEventStore(write.database(settings.write_database)),
-            Keyring(FileKeyProvider(key_file), key_store, settings.keyring_cache_size),
-            SearchIndex(key_file.index_key),
-            DeadLetters(database, utc_now),
-        ),
+        _projector(settings, read_models, DeadLetters(database, utc_now), write, keys),
         Notifier(settings.kafka_bootstrap),
         settings,
         lag,
@@ -86,11 +78,28 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         app = _faust_app(settings, scratch)
         pace(app)
         app.add_dependency(projector)
-        channels = _channels(settings, client)
-        register_alerts(app, AlertDelivery(channels, read_models, utc_now))
+        register_alerts(app, AlertDelivery(_channels(settings, client), read_models, utc_now))
         yield Worker(app, projector, readiness)
     for mongo in (read, write, keys):
         await mongo.close()
+
+
+def _projector(
+    settings: WorkerSettings,
+    read_models: ReadModelStore,
+    dead_letters: DeadLetters,
+    write: Mongo,
+    keys: Mongo,
+) -> Projector:
+    key_file = read_key_file(settings.key_file)
+    key_store = MongoKeyStore(keys.database(settings.keys_database))
+    return Projector(
+        read_models,
+        MongoEventStore(write.database(settings.write_database)),
+        Keyring(FileKeyProvider(key_file), key_store, settings.keyring_cache_size),
+        SearchIndex(key_file.index_key),
+        dead_letters,
+    )
 
 
 @asynccontextmanager

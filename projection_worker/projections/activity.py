@@ -3,7 +3,7 @@
 from datetime import UTC
 from typing import assert_never, cast
 
-from projection_worker.projections.formulas import minutes_between
+from projection_worker.projections.formulas import counted, minutes_between
 from shared.events.child import (
     AlertPolicyConfigured,
     ChildDeactivated,
@@ -64,8 +64,7 @@ def evolve(document: ActivityDocument | None, event: ChildEvent) -> ActivityDocu
 
 def _add_topic(document: ActivityDocument, topic: str | None) -> None:
     if topic is not None:
-        topics = document["topics"]
-        document["topics"] = {**topics, topic: topics.get(topic, 0) + 1}
+        document["topics"] = counted(document["topics"], topic)
 
 
 def _empty(event: ChildEvent) -> ActivityDocument:

@@ -3,6 +3,7 @@
 from typing import Any, assert_never, cast
 
 from projection_worker.projections.formulas import (
+    counted,
     engagement_level,
     minutes_between,
     profile_completeness,
@@ -95,7 +96,7 @@ def _update_profile(document: ChildDocument, event: ChildProfileUpdated) -> None
 def _report(document: ChildDocument, event: SafetyViolationReported) -> None:
     document["safety_violations_count"] += 1
     document["open_violations_count"] += 1
-    document["violation_categories"] = _counted(
+    document["violation_categories"] = counted(
         document["violation_categories"], event.violation_type
     )
     document["last_safety_check"] = event.at
@@ -119,7 +120,7 @@ def _record(document: ChildDocument, event: MessageRecorded) -> None:
     document["flagged_content_count"] += bool(event.flagged_categories)
     document["last_interaction_at"] = event.at
     for skill in event.learning_skills:
-        document["learning_metrics"] = _counted(document["learning_metrics"], skill)
+        document["learning_metrics"] = counted(document["learning_metrics"], skill)
 
 
 def _tombstone(document: ChildDocument, event: ChildErased) -> ChildDocument:
@@ -166,7 +167,3 @@ def _empty(event: ChildRegistered | ChildErased, parent_id: str) -> ChildDocumen
 
 def _sealed(value: Personal[Any] | None) -> str | None:
     return None if value is None else value.sealed
-
-
-def _counted(counts: dict[str, int], name: str) -> dict[str, int]:
-    return {**counts, name: counts.get(name, 0) + 1}

@@ -47,3 +47,8 @@ def conversation_engagement(messages: int, minutes: float) -> float:
 def minutes_between(start: datetime, end: datetime) -> float:
     """Minutes to one decimal; a clock that went back counts as none."""
     return max(0.0, round((end - start).total_seconds() / 60, 1))
+
+
+def counted(counts: dict[str, int], name: str) -> dict[str, int]:
+    """`counts` with one more of `name`."""
+    return {**counts, name: counts.get(name, 0) + 1}

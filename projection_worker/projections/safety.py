@@ -3,6 +3,7 @@
 from typing import assert_never, cast
 
 from projection_worker.projections.alerts import alerts_of
+from projection_worker.projections.formulas import counted
 from shared.events.child import (
     AlertPolicy,
     AlertPolicyConfigured,
@@ -57,8 +58,8 @@ def evolve(document: SafetyDocument | None, event: ChildEvent) -> SafetyDocument
 def _report(document: SafetyDocument, event: SafetyViolationReported) -> None:
     severity = event.severity.value
     document["total_violations"] += 1
-    document["violations_by_severity"] = _counted(document["violations_by_severity"], severity)
-    document["violations_by_category"] = _counted(
+    document["violations_by_severity"] = counted(document["violations_by_severity"], severity)
+    document["violations_by_category"] = counted(
         document["violations_by_category"], event.violation_type
     )
     document["high_severity_violations"] += event.severity.rank >= Severity.HIGH.rank
@@ -104,7 +105,3 @@ def empty(child_id: str) -> SafetyDocument:
         violations=[],
         parent_notifications_sent=0,
     )
-
-
-def _counted(counts: dict[str, int], name: str) -> dict[str, int]:
-    return {**counts, name: counts.get(name, 0) + 1}

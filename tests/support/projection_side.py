@@ -42,6 +42,13 @@ class ProjectionSide:
         self._positions: dict[str, StreamPosition] = {}
         self.projector = self.another_projector()
 
+    def on(self, database: Database) -> "ProjectionSide":
+        """The same facts and keys, projected into another database."""
+        other = ProjectionSide(self.mongo, database)
+        other.store, other.keyring = self.store, self.keyring
+        other.projector = other.another_projector()
+        return other
+
     def another_projector(self) -> Projector:
         """As in another worker process: nothing is shared but the databases."""
         return Projector(
