@@ -13,6 +13,7 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
         [("name_tokens", 1), *_NEWEST_FIRST],
         [("safety_status", 1), *_NEWEST_FIRST],
         [("engagement_level", 1), *_NEWEST_FIRST],
+        [("status", 1), *_NEWEST_FIRST],
     ],
     Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1)]],
     Model.SAFETY: [],
