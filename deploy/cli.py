@@ -2,7 +2,9 @@
 
 import asyncio
 import importlib
+import logging
 import os
+import shlex
 import subprocess
 import sys
 from datetime import timedelta
@@ -10,6 +12,8 @@ from pathlib import Path
 
 import click
 from aiokafka.errors import KafkaError
+from click.exceptions import NoArgsIsHelpError
+from pymongo.errors import PyMongoError
 from rich.console import Console
 from rich.table import Table
 
@@ -21,7 +25,7 @@ from deploy.topics import apply_topics
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer, read_signing_key
 from shared.clock import utc_now
-from shared.keyring.key_file import create_key_file
+from shared.keyring.key_file import KeyFileRefused, create_key_file
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands:verify",
@@ -30,6 +34,7 @@ ELSEWHERE = {
 }
 """Commands that live with what they are about; imported when they are asked for."""
 
+EXPECTED = (StackFailed, KeyFileRefused, KafkaError, PyMongoError, OSError, ValueError)
 NEED_STACK = frozenset({"verify", "load"})
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -71,7 +76,10 @@ def teddy(ctx: click.Context, folder: Path) -> None:
 @click.pass_obj
 def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
     """Start the local stack, or say that it runs."""
-    if foreground:
+    running = folder.is_held()
+    if running:
+        click.echo(f"a stack runs in {folder.path} already")
+    if foreground and not running:
         flags = ["--servers-only"] if servers_only else []
         sys.exit(supervise([str(folder.path), *flags]))
     state = control.up(folder, servers_only=servers_only)
@@ -127,7 +135,7 @@ def logs(folder: StackFolder, process: str, lines: int, *, follow: bool) -> None
 def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
     """Print a bearer token for the local stack."""
     _use_environment_of(folder)
-    key = read_signing_key(Path(os.environ["TEDDY_SIGNING_KEY_FILE"]))
+    key = read_signing_key(Path(_setting("TEDDY_SIGNING_KEY_FILE")))
     issuer = TokenIssuer(
         key,
         os.environ.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
@@ -143,7 +151,7 @@ def env(folder: StackFolder) -> None:
     _use_environment_of(folder)
     for name, value in sorted(os.environ.items()):
         if name.startswith("TEDDY_"):
-            click.echo(f"export {name}='{value}'")
+            click.echo(f"export {name}={shlex.quote(value)}")
 
 
 @teddy.group()
@@ -157,7 +165,7 @@ def topics() -> None:
 def topics_apply(folder: StackFolder, replication: int) -> None:
     """Create the topics that are missing; exit code 1 when one differs from what it should be."""
     _use_environment_of(folder)
-    reports = asyncio.run(apply_topics(os.environ[plans.KAFKA_BOOTSTRAP], replication))
+    reports = asyncio.run(apply_topics(_setting(plans.KAFKA_BOOTSTRAP), replication))
     for one in reports:
         click.echo(f"{one.state:8} {one.name} {one.detail}")
     sys.exit(1 if any(one.state == "differs" for one in reports) else 0)
@@ -186,6 +194,13 @@ def _use_environment_of(folder: StackFolder) -> None:
         raise click.UsageError(f"no stack runs in {folder.path}; start one with `teddy up`")
 
 
+def _setting(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise click.UsageError(f"{name} is not set, and no local stack runs that would set it")
+    return value
+
+
 def _life(text: str) -> timedelta:
     unit, number = LIFE.get(text[-1:]), text[:-1]
     if unit is None or not number.isdigit() or int(number) == 0:
@@ -195,8 +210,12 @@ def _life(text: str) -> timedelta:
 
 def main() -> None:
     """Run a command; what goes wrong is one line on standard error and exit code 1 or 2."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what fails is raised, too
     try:
         teddy(standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
     except click.UsageError as error:
         click.echo(f"teddy: {error.format_message()}", err=True)
         sys.exit(2)
@@ -205,7 +224,7 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"teddy: {error.format_message()}", err=True)
         sys.exit(2)
-    except (StackFailed, KafkaError, OSError, ValueError) as error:
+    except EXPECTED as error:
         click.echo(f"teddy: {error}", err=True)
         sys.exit(1)
 

@@ -20,6 +20,7 @@ def demo(folder: StackFolder) -> None:
     stage = StackFolder(folder.path / "demo")
     if stage.is_held():
         raise click.UsageError(f"a demo runs in {stage.path} already")
+    control.down(stage)  # what a demo that was killed may have left
     shutil.rmtree(stage.path, ignore_errors=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(_play(stage))

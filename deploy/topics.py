@@ -1,9 +1,10 @@
 """Creates the project's topics and says where existing ones differ; changes none of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.topics import ALL_TOPICS, Topic
@@ -31,7 +32,8 @@ async def apply_topics(
         present = [topic for topic in topics if topic.name in known]
         described = await admin.describe_topics([topic.name for topic in present])
         partitions = {found["topic"]: len(found["partitions"]) for found in described}
-        return reports + [_compare(topic, partitions[topic.name]) for topic in present]
+        configs = await _configs(admin, [topic.name for topic in present])
+        return reports + [_compare(t, partitions[t.name], configs[t.name]) for t in present]
     finally:
         await admin.close()
 
@@ -46,8 +48,25 @@ async def _create(admin: AIOKafkaAdminClient, topic: Topic, replication: int) ->
     return TopicReport(topic.name, "created", f"{topic.partitions} partitions")
 
 
-def _compare(topic: Topic, partitions: int) -> TopicReport:
-    if partitions == topic.partitions:
-        return TopicReport(topic.name, "present", f"{partitions} partitions")
-    detail = f"{partitions} partitions, expected {topic.partitions}"
-    return TopicReport(topic.name, "differs", detail)
+async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Every config of each topic by name, defaults of the broker included."""
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    responses = await admin.describe_configs(wanted) if wanted else []
+    return {
+        name: {entry[0]: entry[1] for entry in entries}
+        for response in responses
+        for _code, _message, _type, name, entries in response.resources
+    }
+
+
+def _compare(topic: Topic, partitions: int, configs: Mapping[str, str]) -> TopicReport:
+    differences = [
+        f"{config} is {configs.get(config)}, expected {value}"
+        for config, value in topic.configs().items()
+        if configs.get(config) != value
+    ]
+    if partitions != topic.partitions:
+        differences.insert(0, f"{partitions} partitions, expected {topic.partitions}")
+    if differences:
+        return TopicReport(topic.name, "differs", "; ".join(differences))
+    return TopicReport(topic.name, "present", f"{partitions} partitions")

@@ -4,6 +4,7 @@ With `--detach` it goes on in the background, in a session of its own, and its p
 """
 
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from deploy.local.state import AlreadyRunning, StackFolder
 from deploy.local.supervisor import Supervisor
 from shared.http.serving import run_process
 
+ALREADY_RUNNING = 2
 EXPECTED = (ServerMissing, NotReady, KafkaError, OSError)
 
 
@@ -23,18 +25,20 @@ def main(arguments: list[str]) -> int:
     folder = StackFolder(Path(arguments[0]))
     servers_only = "--servers-only" in arguments[1:]
     folder.create()
-    if "--detach" in arguments[1:]:
-        _detach(folder.logs / "supervisor.log")
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what fails is raised, too
 
     async def supervise(stop: asyncio.Event) -> None:
         await Supervisor(folder, servers_only=servers_only).run(stop)
 
     try:
         with folder.hold():
+            # held before it detaches: whoever started it finds the folder held at once
+            if "--detach" in arguments[1:]:
+                _detach(folder.logs / "supervisor.log")
             run_process(supervise, default_loop=True)
     except AlreadyRunning as running:
         print(running, file=sys.stderr)
-        return 2
+        return ALREADY_RUNNING
     except EXPECTED as failed:
         print(failed, file=sys.stderr)
         return 1

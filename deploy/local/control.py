@@ -1,28 +1,32 @@
 """Starts and stops a stack from outside, and tells how it does."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import httpx2
-import psutil
-
-from deploy.local.plans import SERVICES
-from deploy.local.process import created_at
+from deploy.local.process import runs
+from deploy.local.readiness import ANSWER_SECONDS, kafka_answers, mongod_writable, service_ready
 from deploy.local.state import FAILED, READY, ProcessState, StackFolder, StackState
 
 T = TypeVar("T")
 
 UP_SECONDS = 150.0
-DOWN_SECONDS = 60.0
+DOWN_SECONDS = 90.0
+LEFT_OVER_SECONDS = 15.0
+KNOWN_SECONDS = 10.0
 POLL_SECONDS = 0.1
+CHECKS: dict[str, Callable[[str], Awaitable[str | None]]] = {
+    "mongod": mongod_writable,
+    "kafka": kafka_answers,
+}
 
 
 class StackFailed(Exception):
@@ -41,80 +45,89 @@ class ProcessReport:
 
 def up(folder: StackFolder, *, servers_only: bool = False) -> StackState:
     """Start a stack in the background, or find the one that runs; raises StackFailed."""
-    supervisor = None if folder.is_held() else _spawn(folder, servers_only=servers_only)
-
-    def settled() -> StackState | None:
-        state = folder.load()
-        ours = state is not None and supervisor in (None, state.supervisor_pid)
-        if state is not None and ours and state.status == READY:
-            return state
-        if supervisor is None or _runs(supervisor):
-            return None
-        failed = state is not None and ours and state.status == FAILED
-        raise StackFailed(
-            state.detail if state and failed else _tail(folder.logs / "supervisor.log")
-        )
-
-    return _wait(settled, UP_SECONDS, "the stack did not get up")
+    if not folder.is_held():
+        _spawn(folder, servers_only=servers_only)
+    state = _wait(lambda: _ready(folder), UP_SECONDS, "the stack did not get up")
+    if state.servers_only and not servers_only:
+        raise StackFailed(f"only the servers run in {folder.path}; `teddy down` them first")
+    return state
 
 
 def down(folder: StackFolder) -> bool:
     """Stop the stack and whatever a crashed supervisor left behind; False when nothing ran."""
-    state = folder.load()
-    if state is None:
-        return False
     ran = folder.is_held()
     if ran:
-        os.kill(state.supervisor_pid, signal.SIGTERM)
-        _wait(lambda: not folder.is_held() or None, DOWN_SECONDS, "the stack did not stop")
-    left = [process for process in state.processes if _is_alive(process)]
+        supervisor = _wait(lambda: _supervisor(folder), KNOWN_SECONDS, "no supervisor is known")
+        _signal(os.kill, supervisor, signal.SIGTERM)
+        if not _happens(lambda: not folder.is_held(), DOWN_SECONDS):
+            _signal(os.kill, supervisor, signal.SIGKILL)
+    state = folder.load()
+    left = [process for process in (state.processes if state else []) if _is_alive(process)]
     for process in left:
-        os.killpg(process.pid, signal.SIGTERM)
-    _, stubborn = psutil.wait_procs(_handles(left), timeout=15)
-    for handle in stubborn:
-        handle.kill()
+        _signal(os.killpg, process.pid, signal.SIGTERM)
+    _happens(lambda: not any(map(_is_alive, left)), LEFT_OVER_SECONDS)
+    for process in filter(_is_alive, left):
+        _signal(os.killpg, process.pid, signal.SIGKILL)
     return ran or bool(left)
 
 
 async def report(state: StackState) -> list[ProcessReport]:
-    """How each process does; services are asked themselves."""
+    """How each process does; each is asked itself."""
     return list(await asyncio.gather(*(_report(process) for process in state.processes)))
 
 
 async def _report(process: ProcessState) -> ProcessReport:
-    healthy, lag = _is_alive(process), ""
-    if process.name in SERVICES:
-        healthy, lag = await _ask(process.address)
+    check = CHECKS.get(process.name, service_ready)
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            lag = await check(process.address) or ""
+    except Exception:  # noqa: BLE001 - whatever it raises, the process is not well
+        healthy, lag = False, ""
+    else:
+        healthy = _is_alive(process)
     return ProcessReport(process.name, process.pid, process.address, healthy, process.restarts, lag)
 
 
-async def _ask(address: str) -> tuple[bool, str]:
-    try:
-        async with httpx2.AsyncClient(timeout=3.0) as client:
-            answer = await client.get(f"http://{address}/health/ready")
-    except httpx2.HTTPError:
-        return False, ""
-    lag = answer.json().get("lag")
-    shown = f"{lag['events']} events, {lag['seconds']:.1f} s" if lag else ""
-    return answer.status_code == httpx2.codes.OK, shown
-
-
-def _spawn(folder: StackFolder, *, servers_only: bool) -> int:
-    """The pid of a new supervisor, which is nobody's child and outlives this process."""
+def _spawn(folder: StackFolder, *, servers_only: bool) -> None:
+    """Start a supervisor that is nobody's child and outlives this process."""
     command = [sys.executable, "-m", "deploy.local", str(folder.path.absolute()), "--detach"]
     if servers_only:
         command.append("--servers-only")
     spawned = subprocess.run(  # noqa: S603 - this project's own supervisor
-        command, stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True
     )
-    return int(spawned.stdout)
+    # somebody else may have been quicker: their stack serves as well
+    if spawned.returncode and not folder.is_held():
+        raise StackFailed(spawned.stderr.strip() or "the supervisor ended without a word")
 
 
-def _runs(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+def _ready(folder: StackFolder) -> StackState | None:
+    """The state once all is ready, None until then; raises StackFailed when it will not be."""
+    held = folder.is_held()  # asked first: a supervisor writes its last state before it lets go
+    state = folder.load()
+    if not held:
+        failed = state is not None and state.status == FAILED
+        raise StackFailed(
+            state.detail if state and failed else _tail(folder.logs / "supervisor.log")
+        )
+    ours = state is not None and runs(state.supervisor_pid, state.supervisor_created)
+    return state if state is not None and ours and state.status == READY else None
+
+
+def _supervisor(folder: StackFolder) -> int | None:
+    """The pid of the supervisor, None until it is known; 0 once there is none."""
+    if not folder.is_held():
+        return 0
+    state = folder.load()
+    known = state is not None and runs(state.supervisor_pid, state.supervisor_created)
+    return state.supervisor_pid if state is not None and known else None
+
+
+def _signal(send: Callable[[int, int], None], pid: int, number: signal.Signals) -> None:
+    """Send a signal to whom may have ended meanwhile; to pid 0, which is nobody, none is sent."""
+    if pid > 0:
+        with contextlib.suppress(ProcessLookupError):
+            send(pid, number)
 
 
 def _wait(found: Callable[[], T | None], seconds: float, otherwise: str) -> T:
@@ -128,13 +141,15 @@ def _wait(found: Callable[[], T | None], seconds: float, otherwise: str) -> T:
     raise StackFailed(f"{otherwise} in {seconds:.0f} s")
 
 
+def _happens(condition: Callable[[], bool], seconds: float) -> bool:
+    try:
+        return _wait(lambda: condition() or None, seconds, "it did not happen")
+    except StackFailed:
+        return False
+
+
 def _is_alive(process: ProcessState) -> bool:
-    """Whether this very process runs, not another one that was given its pid."""
-    return process.pid > 0 and abs(created_at(process.pid) - process.created) < 1.0
-
-
-def _handles(processes: list[ProcessState]) -> list[psutil.Process]:
-    return [psutil.Process(p.pid) for p in processes if _is_alive(p)]
+    return runs(process.pid, process.created)
 
 
 def _tail(log: Path) -> str:

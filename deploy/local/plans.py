@@ -1,23 +1,17 @@
-"""Which processes make up a local stack, and how to tell that each does its work."""
+"""Which processes make up a local stack, and how each is started."""
 
-import asyncio
+import secrets
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
-
-import httpx2
-from aiokafka import AIOKafkaConsumer
-from pymongo import AsyncMongoClient
-from pymongo.errors import OperationFailure
 
 from deploy.local import binaries
 from deploy.local.process import ProcessPlan
+from deploy.local.readiness import REPLICA_SET, kafka_answers, mongod_initiated, service_ready
 from deploy.local.state import StackFolder
 
 LOOPBACK = "127.0.0.1"
-REPLICA_SET = "rs0"
-ALREADY_INITIALIZED = 23
 MONGO_CACHE_GB = "0.5"
 MONGO_URLS = ("TEDDY_WRITE_MONGO_URL", "TEDDY_READ_MONGO_URL", "TEDDY_KEYS_MONGO_URL")
 KAFKA_BOOTSTRAP = "TEDDY_KAFKA_BOOTSTRAP"
@@ -27,65 +21,60 @@ SERVICES: Mapping[str, str] = {
     "worker": "projection_worker",
     "query": "query_service",
 }
+PORTS = range(20_000, 30_000)
+"""Below the ports that systems give to outgoing connections: one of those could take a server's
+port while it restarts."""
 
 
-class NotWritableYet(Exception):
-    """The MongoDB node is not the primary yet."""
-
-
-class NotHealthy(Exception):
-    """A service answers, but a dependency of it is down."""
-
-
-def free_port(wanted: int | None) -> int:
-    """`wanted` if nobody listens there, else one that the system gives."""
-    for port in (wanted or 0, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+def free_port(wanted: int | None, taken: Collection[int] = ()) -> int:
+    """`wanted` if nobody listens there, else another one that is not in `taken`."""
+    if wanted is not None and wanted not in taken and _is_free(wanted):
+        return wanted
+    for _ in PORTS:
+        port = secrets.choice(PORTS)
+        if port not in taken and _is_free(port):
+            return port
     raise OSError("no free port on the loopback interface")
-
-
-def mongo_url(port: int) -> str:
-    return f"mongodb://{LOOPBACK}:{port}/?directConnection=true"
 
 
 def mongod_plan(folder: StackFolder, port: int) -> ProcessPlan:
     data = folder.data / "mongo"
     data.mkdir(parents=True, exist_ok=True)
+    address = f"{LOOPBACK}:{port}"
     options = {
         "--dbpath": str(data),
         "--port": str(port),
         "--replSet": REPLICA_SET,
         "--bind_ip": LOOPBACK,
         "--wiredTigerCacheSizeGB": MONGO_CACHE_GB,
-        "--unixSocketPrefix": str(data),
     }
+    flags = (word for option in options.items() for word in option)
     return ProcessPlan(
         name="mongod",
-        command=(str(binaries.mongod()), *(w for option in options.items() for w in option)),
-        address=f"{LOOPBACK}:{port}",
-        log=folder.logs / "mongod.log",
-        ready=lambda: _mongod_ready(port),
+        # no socket file: its path would be too long for the system in a deep folder
+        command=(str(binaries.mongod()), "--nounixsocket", *flags),
+        address=address,
+        log=log_of(folder, "mongod"),
+        ready=lambda: mongod_initiated(address),
         grace_seconds=30.0,
     )
 
 
-def kafka_plan(folder: StackFolder, port: int) -> ProcessPlan:
+def kafka_plan(
+    folder: StackFolder, port: int, restarted: Callable[[], Awaitable[object]]
+) -> ProcessPlan:
+    """`restarted` runs after each restart: a broker that was killed may have lost its topics."""
     data = folder.data / "kafka"
     data.mkdir(parents=True, exist_ok=True)
-    binary = str(binaries.kafka_broker())
+    address = f"{LOOPBACK}:{port}"
     options = ("--only", "kafka", "--kafka-port", str(port), "--data-dir", str(data))
     return ProcessPlan(
         name="kafka",
-        command=(binary, "start", *options),
-        address=f"{LOOPBACK}:{port}",
-        log=folder.logs / "kafka.log",
-        ready=lambda: _kafka_ready(f"{LOOPBACK}:{port}"),
+        command=(str(binaries.kafka_broker()), "start", *options),
+        address=address,
+        log=log_of(folder, "kafka"),
+        ready=lambda: kafka_answers(address),
+        restarted=restarted,
     )
 
 
@@ -97,8 +86,8 @@ def service_plan(
         name=name,
         command=(sys.executable, "-m", SERVICES[name]),
         address=address,
-        log=folder.logs / f"{name}.log",
-        ready=lambda: _service_ready(address),
+        log=log_of(folder, name),
+        ready=lambda: service_ready(address),
         environment=environment,
     )
 
@@ -107,48 +96,11 @@ def log_of(folder: StackFolder, name: str) -> Path:
     return folder.logs / f"{name}.log"
 
 
-async def _mongod_ready(port: int) -> None:
-    """A writable primary; the replica set is initiated when it is new."""
-    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
-        mongo_url(port), serverSelectionTimeoutMS=1_000
-    )
-    try:
-        member = {"_id": 0, "host": f"{LOOPBACK}:{port}"}
-        config = {"_id": REPLICA_SET, "members": [member]}
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            await client.admin.command("replSetInitiate", config)
-        except OperationFailure as error:
-            if error.code != ALREADY_INITIALIZED:
-                raise
-            await _keep_address(client, port)
-        hello = await client.admin.command("hello")
-        if not hello["isWritablePrimary"]:
-            raise NotWritableYet(f"mongod on port {port} is not primary")
-    finally:
-        await client.close()
-
-
-async def _keep_address(client: AsyncMongoClient[dict[str, object]], port: int) -> None:
-    """A set that was made on another port is told of its new address."""
-    config = (await client.admin.command("replSetGetConfig"))["config"]
-    address = f"{LOOPBACK}:{port}"
-    if config["members"][0]["host"] != address:
-        config["members"][0]["host"] = address
-        config["version"] += 1
-        await client.admin.command("replSetReconfig", config, force=True)
-
-
-async def _kafka_ready(bootstrap: str) -> None:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
-    try:
-        await asyncio.wait_for(consumer.start(), 5)
-        await consumer.topics()
-    finally:
-        await consumer.stop()
-
-
-async def _service_ready(address: str) -> None:
-    async with httpx2.AsyncClient(timeout=3.0) as client:
-        answer = await client.get(f"http://{address}/health/ready")
-    if answer.status_code != httpx2.codes.OK:
-        raise NotHealthy(answer.text)
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

@@ -15,8 +15,10 @@ import psutil
 from deploy.local.state import ProcessState
 
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded before any fork: loading takes locks that a child may find held
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 POLL_SECONDS = 0.1
+SAME_START_SECONDS = 1.0
 
 
 class NotReady(Exception):
@@ -27,14 +29,16 @@ class NotReady(Exception):
 class ProcessPlan:
     """How to start a process and how to tell that it does its work.
 
-    `ready` returns when the process answers and raises until then.
+    `ready` returns when the process answers and raises until then. `restarted` runs whenever it
+    answers again after a restart.
     """
 
     name: str
     command: tuple[str, ...]
     address: str
     log: Path
-    ready: Callable[[], Awaitable[None]]
+    ready: Callable[[], Awaitable[object]]
+    restarted: Callable[[], Awaitable[object]] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_seconds: float = 60.0
     grace_seconds: float = 15.0
@@ -117,7 +121,19 @@ class SupervisedProcess:
             self._changed()
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            await self._start_again()
+
+    async def _start_again(self) -> None:
+        """What goes wrong is told and not raised: the process goes on being watched."""
+        try:
             await self._spawn()
+            await self._wait_until_ready()
+            if self.plan.restarted is not None:
+                await self.plan.restarted()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next round tries again
+            _say(f"{self.plan.name}: {error}")
+        else:
+            _say(f"{self.plan.name} is ready again, pid {self.state.pid}")
 
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -136,10 +152,20 @@ def created_at(pid: int) -> float:
         return 0.0
 
 
+def runs(pid: int, created: float) -> bool:
+    """Whether this very process runs: not ended, and not another one that was given its pid."""
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - created) < SAME_START_SECONDS
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def _end_with_parent() -> None:
     """In the child: be told to end when the supervisor dies, however it dies (Linux)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import orjson
 
+PATIENCE_SECONDS, POLL_SECONDS = 0.5, 0.02
 STARTING, READY, FAILED, STOPPED = "starting", "ready", "failed", "stopped"
 
 
@@ -64,6 +66,10 @@ class StackFolder:
     def state_file(self) -> Path:
         return self.path / "stack.json"
 
+    @property
+    def _lock(self) -> Path:
+        return self.path / "lock"
+
     def load(self) -> StackState | None:
         """The state as last written; None when there is none that can be read."""
         try:
@@ -85,23 +91,37 @@ class StackFolder:
 
     def is_held(self) -> bool:
         """Whether a supervisor runs on this folder."""
-        if not self.path.exists():
+        try:
+            handle = os.open(self._lock, os.O_RDONLY)
+        except FileNotFoundError:
             return False
         try:
-            with self.hold():
-                return False
-        except AlreadyRunning:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
+        finally:
+            os.close(handle)
+        return False
 
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Hold the folder; the system lets go of it when the process ends, however it ends."""
-        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        # somebody who only asks `is_held` has the lock for a moment
+        patience = time.monotonic() + PATIENCE_SECONDS
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyRunning(f"a stack runs in {self.path} already") from None
+            while not _locked(handle):
+                if time.monotonic() > patience:
+                    raise AlreadyRunning(f"a stack runs in {self.path} already")
+                time.sleep(POLL_SECONDS)
             yield
         finally:
             os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -3,9 +3,11 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from deploy.local import plans
 from deploy.local.process import ProcessPlan, SupervisedProcess, created_at
+from deploy.local.readiness import mongo_url
 from deploy.local.state import FAILED, READY, STOPPED, StackFolder, StackState
 from deploy.topics import apply_topics
 from shared.auth.tokens import create_signing_key
@@ -48,8 +50,7 @@ class Supervisor:
         self._save()
         await self._start_together(self._server_plans())
         self._create_keys()
-        environment = self._state.environment
-        await apply_topics(environment[plans.KAFKA_BOOTSTRAP], replication=1)
+        await self._apply_topics()
         if not self._state.servers_only:
             await self._start_together(self._service_plans())
 
@@ -61,10 +62,12 @@ class Supervisor:
         if not all(found[name] for name in plans.MONGO_URLS):
             port = self._port("mongod")
             wanted.append(plans.mongod_plan(self._folder, port))
-            environment.update(dict.fromkeys(plans.MONGO_URLS, plans.mongo_url(port)))
+            environment.update(
+                dict.fromkeys(plans.MONGO_URLS, mongo_url(f"{plans.LOOPBACK}:{port}"))
+            )
         if not found[plans.KAFKA_BOOTSTRAP]:
             port = self._port("kafka")
-            wanted.append(plans.kafka_plan(self._folder, port))
+            wanted.append(plans.kafka_plan(self._folder, port, self._apply_topics))
             environment[plans.KAFKA_BOOTSTRAP] = f"{plans.LOOPBACK}:{port}"
         environment.update({name: value for name, value in found.items() if value})
         return wanted
@@ -92,11 +95,19 @@ class Supervisor:
             "TEDDY_JWKS_FILE": str((keys / "jwks.json").absolute()),
         }
 
+    async def _apply_topics(self) -> None:
+        await apply_topics(self._state.environment[plans.KAFKA_BOOTSTRAP], replication=1)
+
     async def _start_together(self, wanted: Sequence[ProcessPlan]) -> None:
         new = [SupervisedProcess(plan, self._save) for plan in wanted]
         self._processes += new
         self._state.processes += [process.state for process in new]
-        await asyncio.gather(*(process.start() for process in new))
+        starting = [asyncio.create_task(process.start()) for process in new]
+        try:
+            await asyncio.gather(*starting)
+        finally:
+            for task in starting:
+                await _cancelled(task)
 
     async def _stop(self) -> None:
         """Services before servers; the write database last, with nobody writing any more."""
@@ -107,11 +118,14 @@ class Supervisor:
             await process.stop()
         self._state.processes = []
         if self._state.status != FAILED:
-            self._set(STOPPED)
+            self._state.status = STOPPED
+        self._save()
 
     def _port(self, name: str) -> int:
-        self._state.ports[name] = plans.free_port(self._state.ports.get(name))
-        return self._state.ports[name]
+        ports = self._state.ports
+        others = [port for other, port in ports.items() if other != name]
+        ports[name] = plans.free_port(ports.get(name), taken=others)
+        return ports[name]
 
     def _set(self, status: str, detail: str = "") -> None:
         self._state.status, self._state.detail = status, detail
@@ -121,6 +135,7 @@ class Supervisor:
         self._folder.save(self._state)
 
 
-async def _cancelled(task: "asyncio.Task[object]") -> None:
+async def _cancelled(task: "asyncio.Task[Any]") -> None:
+    """End `task` if it still runs; how it ended is left to whoever asks it."""
     task.cancel()
     await asyncio.wait({task})

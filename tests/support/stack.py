@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ MONGO_PORT = 27017
 DOCKER_SOCKET = "unix:///var/run/docker.sock"
 OLDEST_API = "1.40"
 REPLICA_SET = "rs0"
+POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def initiate(url: str) -> None:
     with pymongo.MongoClient[dict[str, object]](url) as client:
         client.admin.command("replSetInitiate", config)
         while not client.admin.command("hello")["isWritablePrimary"]:
-            pass
+            time.sleep(POLL_SECONDS)
 
 
 def _listens(docker_host: str) -> bool:

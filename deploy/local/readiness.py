@@ -1,0 +1,89 @@
+"""How to tell that a server or a service does its work: each check raises until it does."""
+
+import asyncio
+
+import httpx2
+from aiokafka import AIOKafkaConsumer
+from pymongo.errors import OperationFailure
+
+from shared.mongo import Database, Mongo
+
+REPLICA_SET = "rs0"
+ALREADY_INITIALIZED = 23
+ANSWER_SECONDS = 5.0
+
+
+class NotWritableYet(Exception):
+    """The MongoDB node is not the primary yet."""
+
+
+class NotHealthy(Exception):
+    """A service answers, but a dependency of it is down."""
+
+
+def mongo_url(address: str) -> str:
+    return f"mongodb://{address}/?directConnection=true"
+
+
+async def mongod_initiated(address: str) -> None:
+    """A writable primary; the replica set is initiated when it is new."""
+    mongo = Mongo(mongo_url(address), driver="pymongo")
+    try:
+        await _initiate(mongo.database("admin"), address)
+        await _check_writable(mongo.database("admin"), address)
+    finally:
+        await mongo.close()
+
+
+async def mongod_writable(address: str) -> None:
+    """A writable primary."""
+    mongo = Mongo(mongo_url(address), driver="pymongo")
+    try:
+        await _check_writable(mongo.database("admin"), address)
+    finally:
+        await mongo.close()
+
+
+async def kafka_answers(address: str) -> None:
+    """One round trip for metadata."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=address, request_timeout_ms=2_000)
+    try:
+        await asyncio.wait_for(consumer.start(), ANSWER_SECONDS)
+        await consumer.topics()
+    finally:
+        await consumer.stop()
+
+
+async def service_ready(address: str) -> str:
+    """The lag that the service tells, as text; empty when it has none to tell."""
+    async with httpx2.AsyncClient(timeout=ANSWER_SECONDS) as client:
+        answer = await client.get(f"http://{address}/health/ready")
+    if answer.status_code != httpx2.codes.OK:
+        raise NotHealthy(answer.text)
+    lag = answer.json().get("lag")
+    return f"{lag['events']} events, {lag['seconds']:.1f} s" if lag else ""
+
+
+async def _initiate(admin: Database, address: str) -> None:
+    config = {"_id": REPLICA_SET, "members": [{"_id": 0, "host": address}]}
+    try:
+        await admin.command("replSetInitiate", config)
+    except OperationFailure as error:
+        if error.code != ALREADY_INITIALIZED:
+            raise
+        await _keep_address(admin, address)
+
+
+async def _keep_address(admin: Database, address: str) -> None:
+    """A set that was made on another port is told of its new address."""
+    config = (await admin.command("replSetGetConfig"))["config"]
+    if config["members"][0]["host"] != address:
+        config["members"][0]["host"] = address
+        config["version"] += 1
+        await admin.command("replSetReconfig", config, force=True)
+
+
+async def _check_writable(admin: Database, address: str) -> None:
+    hello = await admin.command("hello")
+    if not hello["isWritablePrimary"]:
+        raise NotWritableYet(f"mongod on {address} is not primary")

@@ -1,0 +1,146 @@
+"""Stopping and finding stacks from outside, with stand-ins for supervisors."""
+
+import fcntl
+import os
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy import cli
+from deploy.local import control
+from deploy.local.control import StackFailed
+from deploy.local.process import created_at, runs
+from deploy.local.state import READY, ProcessState, StackFolder, StackState
+
+FOREVER = "import time\nwhile True: time.sleep(60)"
+
+
+@pytest.fixture
+def bystander() -> Iterator[int]:
+    """The pid of a process that is none of ours."""
+    with subprocess.Popen([sys.executable, "-c", FOREVER], start_new_session=True) as process:
+        yield process.pid
+        process.kill()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StackFolder:
+    folder = StackFolder(tmp_path / "stack")
+    folder.create()
+    return folder
+
+
+def test_a_stale_supervisor_pid_is_never_signalled(
+    folder: StackFolder, bystander: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a held folder whose state still names an earlier supervisor, its pid given to another
+    monkeypatch.setattr(control, "KNOWN_SECONDS", 0.2)
+    folder.save(StackState(status=READY, supervisor_pid=bystander, supervisor_created=1.0))
+
+    # when it is to be stopped
+    with folder.hold(), pytest.raises(StackFailed, match="no supervisor is known"):
+        control.down(folder)
+
+    # then the other process is left alone
+    assert runs(bystander, created_at(bystander))
+
+
+def test_processes_of_a_crashed_supervisor_are_ended(folder: StackFolder, bystander: int) -> None:
+    # given a process that its supervisor left behind
+    left = ProcessState("worker", "127.0.0.1:1", bystander, created_at(bystander))
+    folder.save(StackState(status=READY, processes=[left]))
+
+    # when / then
+    assert control.down(folder) is True
+    assert not runs(bystander, left.created)
+    assert control.down(folder) is False
+
+
+def test_an_ended_process_that_nobody_collected_does_not_run() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        created = created_at(process.pid)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+        assert not runs(process.pid, created)
+
+
+def test_asking_whether_a_stack_runs_does_not_keep_one_from_starting(folder: StackFolder) -> None:
+    # given somebody who asks, and so has the lock for a moment
+    with folder.hold():
+        pass
+    asking = os.open(folder.path / "lock", os.O_RDONLY)
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    done = threading.Timer(0.1, os.close, (asking,))
+    done.start()
+
+    # when / then a supervisor starts
+    with folder.hold():
+        assert folder.is_held()
+    done.join()
+
+
+def test_asking_about_a_folder_without_a_stack_leaves_no_trace(tmp_path: Path) -> None:
+    assert StackFolder(tmp_path).is_held() is False
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_process_that_does_not_answer_is_not_healthy(bystander: int) -> None:
+    # given processes that live and listen nowhere
+    names = ("mongod", "kafka", "relay")
+    deaf = [ProcessState(name, "127.0.0.1:1", bystander, created_at(bystander)) for name in names]
+
+    # when
+    reports = await control.report(StackState(processes=deaf))
+
+    # then
+    assert [(one.name, one.healthy) for one in reports] == [(name, False) for name in names]
+
+
+def test_the_printed_settings_survive_a_shell(
+    folder: StackFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given a stack in a folder with an awkward name
+    for name in list(os.environ):
+        if name.startswith("TEDDY_"):
+            monkeypatch.delenv(name)
+    awkward = "/it's a folder; $HOME/keys.json"
+    monkeypatch.setenv("TEDDY_KEY_FILE", awkward)
+    monkeypatch.setattr("sys.argv", ["teddy", "--dir", str(folder.path), "env"])
+
+    # when
+    cli.main()
+
+    # then
+    assert shlex.split(capsys.readouterr().out) == ["export", f"TEDDY_KEY_FILE={awkward}"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("token", "--role", "parent", "--subject", "p-1"), ("topics", "apply")]
+)
+def test_a_setting_that_is_missing_among_others_is_named(
+    folder: StackFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+) -> None:
+    # given one setting, but not the one that is needed
+    for name in list(os.environ):
+        if name.startswith("TEDDY_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TEDDY_MONGOD", "/opt/mongod")
+    monkeypatch.setattr("sys.argv", ["teddy", "--dir", str(folder.path), *arguments])
+
+    # when
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    # then
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert told.startswith("teddy: TEDDY_")
+    assert len(told.splitlines()) == 1
