@@ -47,12 +47,12 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
 }
 """Status and title of every refusal; its code and detail are the error's own."""
 
-FIELDS: Mapping[type[CommandRefused], str] = {
-    UdidTaken: "udid",
-    ConversationIdUsed: "conversation_id",
-    IdempotencyKeyReused: "Idempotency-Key",
+FIELDS: Mapping[type[CommandRefused], tuple[str, str]] = {
+    UdidTaken: ("udid", "one active child a bear"),
+    ConversationIdUsed: ("conversation_id", "one conversation an id"),
+    IdempotencyKeyReused: ("Idempotency-Key", "one request a key"),
 }
-"""The field that is at fault, where it is one."""
+"""The field that is at fault, where it is one, and its limit."""
 
 
 def problem_of(refusal: CommandRefused) -> Problem:
@@ -67,8 +67,11 @@ def problem_of(refusal: CommandRefused) -> Problem:
 def _fields(refusal: CommandRefused, message: str) -> list[FieldProblem]:
     if isinstance(refusal, InvalidCommand):
         return [FieldProblem(each.field, each.message, each.limit) for each in refusal.errors]
-    field = FIELDS.get(type(refusal))
-    return [] if field is None else [FieldProblem(field, message)]
+    at_fault = FIELDS.get(type(refusal))
+    if at_fault is None:
+        return []
+    field, limit = at_fault
+    return [FieldProblem(field, message, limit)]
 
 
 def _headers(refusal: CommandRefused) -> dict[str, str]:

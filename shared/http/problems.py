@@ -14,6 +14,18 @@ from starlette.exceptions import HTTPException
 from shared.http.correlation import correlation_id_of
 
 MEDIA_TYPE = "application/problem+json"
+TYPES = {
+    "int_type": "integer",
+    "int_parsing": "integer",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "dict_type": "object",
+    "model_type": "object",
+    "model_attributes_type": "object",
+    "list_type": "array",
+    "tuple_type": "array",
+}
+"""Pydantic's error types whose limit is the type itself."""
 
 log = structlog.get_logger(__name__)
 
@@ -150,10 +162,14 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
         "extra_forbidden": "unknown field",
         "missing": "required",
     }.get(error["type"], str(error["msg"]))
-    return FieldProblem(".".join(places) or "body", message, _limit(error.get("ctx") or {}))
+    return FieldProblem(".".join(places) or "body", message, _limit(error))
 
 
-def _limit(context: Mapping[str, Any]) -> str | None:
+def _limit(error: Mapping[str, Any]) -> str | None:
+    """What would have been right: the type, or the bounds that Pydantic tells."""
+    if error["type"] in TYPES:
+        return TYPES[error["type"]]
+    context = error.get("ctx") or {}
     limits = {
         name: context[name]
         for name in ("ge", "gt", "le", "lt", "min_length", "max_length", "expected", "pattern")
