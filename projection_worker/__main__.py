@@ -3,11 +3,15 @@
 import asyncio
 import sys
 
+import faust
 import structlog
+from aiokafka.errors import KafkaError
 from fastapi import FastAPI
+from pymongo.errors import PyMongoError
 
 from projection_worker.app import build_worker
 from projection_worker.lag import Stalled
+from shared.event_store.port import StoreUnavailable
 from shared.http.operations import operations_router
 from shared.http.serving import run_process, serving
 from shared.keyring.key_file import KeyFileRefused
@@ -16,6 +20,9 @@ from shared.settings import WorkerSettings, load_settings
 
 log = structlog.get_logger(__name__)
 
+STOP_SECONDS = 5.0
+"""The broker may be gone for good: leaving its group is a courtesy, not a condition."""
+
 
 async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
     """Run until `stop` is set; raises Stalled when the worker no longer gets on."""
@@ -23,13 +30,28 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
         operations = FastAPI(title="Teddy projection worker", openapi_url=None)
         operations.include_router(operations_router(worker.readiness))
         async with serving(operations, settings.worker_host, settings.worker_port):
-            await worker.app.start()
             failure = worker.projector.failure
             failure.add_done_callback(lambda _: stop.set())
-            await stop.wait()
-            await worker.app.stop()
+            await _run_app(worker.app, stop)
         if failure.done():
             failure.result()
+
+
+async def _run_app(app: faust.App, stop: asyncio.Event) -> None:
+    """Start the app and stop it when `stop` is set, also while it still looks for the broker."""
+    starting = asyncio.ensure_future(app.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        starting.result()
+    await stopping
+    starting.cancel()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await app.stop()
+    except TimeoutError:
+        # What was not committed is read again, and dropped by version.
+        log.warning("worker_did_not_stop_in_time", seconds=STOP_SECONDS)
 
 
 def main() -> int:
@@ -41,8 +63,8 @@ def main() -> int:
     except KeyFileRefused as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
-    except Stalled as stalled:
-        print(f"worker: {stalled}", file=sys.stderr)
+    except (Stalled, KafkaError, PyMongoError, StoreUnavailable) as error:
+        print(f"worker: {error}", file=sys.stderr)
         return 1
     return 0
 

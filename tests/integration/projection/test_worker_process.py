@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
+from deploy.local.binaries import kafka_broker
 from deploy.topics import apply_topics
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore
@@ -26,7 +27,8 @@ from shared.read_models.models import Model
 from shared.topics import CHILD_EVENTS
 from tests.support.happenings import Happenings
 from tests.support.kafka import read_records
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
+from tests.support.waiting import until
 
 READY_SECONDS = 30.0
 
@@ -152,6 +154,36 @@ async def test_the_worker_reads_what_an_independent_reader_reads(world: World) -
     assert [headers["ce_specversion"] for headers in mine] == [b"1.0"]
 
 
+async def test_a_worker_whose_broker_is_gone_still_ends_on_sigterm(
+    world: World, tmp_path: Path
+) -> None:
+    async with _own_broker(tmp_path) as (bootstrap, broker):
+        world.environment["TEDDY_KAFKA_BOOTSTRAP"] = bootstrap
+        async with world.worker() as process:
+            broker.kill()
+            await broker.wait()
+            process.send_signal(signal.SIGTERM)
+            code = await asyncio.wait_for(process.wait(), 12)
+
+    assert code == 0
+
+
+async def test_a_worker_that_finds_no_broker_says_so_in_its_last_line(world: World) -> None:
+    world.environment["TEDDY_KAFKA_BOOTSTRAP"] = f"127.0.0.1:{free_port()}"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "projection_worker",
+        env={**os.environ, **world.environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+
+    assert process.returncode == 1
+    assert errors.decode().splitlines()[-1].startswith("worker: KafkaConnectionError")
+    assert "Traceback" not in errors.decode()
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
@@ -174,6 +206,26 @@ async def test_a_worker_that_cannot_start_says_why_in_one_line(
     assert process.returncode == 2
     assert said in errors.decode()
     assert len(errors.decode().splitlines()) == 1
+
+
+@asynccontextmanager
+async def _own_broker(folder: Path) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """A broker of the test's own, which it may kill."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        str(kafka_broker()),
+        *("start", "--only", "kafka", "--kafka-port", str(port), "--data-dir", str(folder)),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await until(lambda: listens(("127.0.0.1", port)), READY_SECONDS)
+        await apply_topics(f"127.0.0.1:{port}", 1)
+        yield f"127.0.0.1:{port}", process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 async def _at_least(world: World, child_id: str, version: int) -> bool:
