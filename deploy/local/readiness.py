@@ -1,6 +1,8 @@
 """How to tell that a server or a service does its work: each check raises until it does."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 import httpx2
 from aiokafka import AIOKafkaConsumer
@@ -27,21 +29,15 @@ def mongo_url(address: str) -> str:
 
 async def mongod_initiated(address: str) -> None:
     """A writable primary; the replica set is initiated when it is new."""
-    mongo = Mongo(mongo_url(address), driver="pymongo")
-    try:
-        await _initiate(mongo.database("admin"), address)
-        await _check_writable(mongo.database("admin"), address)
-    finally:
-        await mongo.close()
+    async with _admin_database(address) as admin:
+        await _initiate(admin, address)
+        await _check_writable(admin, address)
 
 
 async def mongod_writable(address: str) -> None:
     """A writable primary."""
-    mongo = Mongo(mongo_url(address), driver="pymongo")
-    try:
-        await _check_writable(mongo.database("admin"), address)
-    finally:
-        await mongo.close()
+    async with _admin_database(address) as admin:
+        await _check_writable(admin, address)
 
 
 async def kafka_answers(address: str) -> None:
@@ -62,6 +58,25 @@ async def service_ready(address: str) -> str:
         raise NotHealthy(answer.text)
     lag = answer.json().get("lag")
     return f"{lag['events']} events, {lag['seconds']:.1f} s" if lag else ""
+
+
+@contextlib.asynccontextmanager
+async def _admin_database(address: str) -> AsyncIterator[Database]:
+    # Nobody is asked where nobody listens: PyMongo goes on connecting in the background, and leaks
+    # the socket of the attempt that its closing interrupts.
+    await _listens(address)
+    mongo = Mongo(mongo_url(address), driver="pymongo")
+    try:
+        yield mongo.database("admin")
+    finally:
+        await mongo.close()
+
+
+async def _listens(address: str) -> None:
+    host, _, port = address.partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.close()
+    await writer.wait_closed()
 
 
 async def _initiate(admin: Database, address: str) -> None:
