@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
+from urllib.parse import quote
 
 import httpx2
 import orjson
@@ -28,8 +29,9 @@ class TeddyClient:
     """Both APIs for one caller. Use it as an asynchronous context manager.
 
     Every command carries an idempotency key, kept through its retries. After a command about a
-    child, queries see its effect or raise TeddyProblem `read-model-late` after 10 s: the client
-    remembers the newest consistency token of each child and of all, and sends it along.
+    child, queries about it see its effect or raise TeddyProblem `read-model-late`, having waited
+    10 s up to four times: the client remembers each child's newest consistency token and sends it
+    along. A query about many children waits for the child that was written last.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class TeddyClient:
         self._command = Transport(command_url, token, timeout, observe, transport)
         self._query = Transport(query_url, token, timeout, observe, transport)
         self._new_id = ids
-        self._tokens: OrderedDict[str, str] = OrderedDict()
+        self._tokens: OrderedDict[str, tuple[int, str]] = OrderedDict()
 
     async def __aenter__(self) -> Self:
         return self
@@ -67,11 +69,11 @@ class TeddyClient:
     ) -> answers.CommandAnswer:
         """`profile`: parent_id, device_id, preferences, learning_style, interests."""
         body = {"name": name, "age": age, "udid": udid, **profile}
-        return await self._send("POST", "/v1/children", body, idempotency_key)
+        return await self._send("POST", _path("children"), body, idempotency_key)
 
     async def update_child_profile(self, child_id: str, **changes: Any) -> answers.CommandAnswer:
         """`changes`: name, age, device_id, preferences, learning_style, interests."""
-        return await self._send("PATCH", f"/v1/children/{child_id}/profile", changes)
+        return await self._send("PATCH", _path("children", child_id, "profile"), changes)
 
     async def report_safety_violation(
         self,
@@ -85,13 +87,13 @@ class TeddyClient:
         body = {"type": violation_type, "severity": severity}
         optional = {"details": details, "conversation_id": conversation_id}
         body |= {name: value for name, value in optional.items() if value is not None}
-        return await self._send("POST", f"/v1/children/{child_id}/safety-violations", body)
+        return await self._send("POST", _path("children", child_id, "safety-violations"), body)
 
     async def resolve_safety_violation(
         self, child_id: str, violation_id: str, outcome: str
     ) -> answers.CommandAnswer:
         """`outcome`: confirmed or false_positive."""
-        path = f"/v1/children/{child_id}/safety-violations/{violation_id}/resolution"
+        path = _path("children", child_id, "safety-violations", violation_id, "resolution")
         return await self._send("POST", path, {"outcome": outcome})
 
     async def configure_alerts(
@@ -103,64 +105,65 @@ class TeddyClient:
             "window_hours": window_hours,
             "channels": channels,
         }
-        return await self._send("PUT", f"/v1/children/{child_id}/alert-policy", body)
+        return await self._send("PUT", _path("children", child_id, "alert-policy"), body)
 
     async def start_conversation(
-        self, child_id: str, topic: str | None = None
+        self, child_id: str, topic: str | None = None, conversation_id: str | None = None
     ) -> answers.CommandAnswer:
-        """The answer has the conversation's id."""
-        body = {} if topic is None else {"topic": topic}
-        return await self._send("POST", f"/v1/children/{child_id}/conversations", body)
+        """The answer has the conversation's id: the UUID given here, or else a new one."""
+        optional = {"topic": topic, "conversation_id": conversation_id}
+        body = {name: value for name, value in optional.items() if value is not None}
+        return await self._send("POST", _path("children", child_id, "conversations"), body)
 
     async def record_message(
         self, child_id: str, conversation_id: str, role: str, word_count: int, **about: Any
     ) -> answers.CommandAnswer:
         """`role`: child or bear. `about`: topic, flagged_categories, learning_skills."""
-        path = f"/v1/children/{child_id}/conversations/{conversation_id}/messages"
+        path = _path("children", child_id, "conversations", conversation_id, "messages")
         return await self._send("POST", path, {"role": role, "word_count": word_count, **about})
 
     async def end_conversation(self, child_id: str, conversation_id: str) -> answers.CommandAnswer:
-        path = f"/v1/children/{child_id}/conversations/{conversation_id}/end"
+        path = _path("children", child_id, "conversations", conversation_id, "end")
         return await self._send("POST", path)
 
     async def deactivate_child(self, child_id: str, reason: str) -> answers.CommandAnswer:
-        path = f"/v1/children/{child_id}/deactivation"
+        path = _path("children", child_id, "deactivation")
         return await self._send("POST", path, {"reason": reason})
 
     async def reactivate_child(self, child_id: str) -> answers.CommandAnswer:
-        return await self._send("POST", f"/v1/children/{child_id}/reactivation")
+        return await self._send("POST", _path("children", child_id, "reactivation"))
 
     async def erase_child(self, child_id: str) -> answers.CommandAnswer:
         """Destroy the key of the child's personal data, for good."""
-        return await self._send("DELETE", f"/v1/children/{child_id}/personal-data")
+        return await self._send("DELETE", _path("children", child_id, "personal-data"))
 
     # Queries
 
     async def get_child_profile(self, child_id: str) -> answers.ChildProfile:
-        return cast(answers.ChildProfile, await self._ask(f"/v1/children/{child_id}", child_id))
+        return cast(answers.ChildProfile, await self._ask(_path("children", child_id), child_id))
 
     async def get_children_by_parent(self, parent_id: str) -> answers.Family:
-        return cast(answers.Family, await self._ask(f"/v1/parents/{parent_id}/children"))
+        return cast(answers.Family, await self._ask(_path("parents", parent_id, "children")))
 
     async def get_child_safety_report(
         self, child_id: str, since: str | None = None, until: str | None = None
     ) -> answers.SafetyReport:
         """`since` (included) and `until` (excluded): RFC 3339 instants."""
-        path = f"/v1/children/{child_id}/safety-report"
+        path = _path("children", child_id, "safety-report")
         params = {"from": since, "to": until}
         return cast(answers.SafetyReport, await self._ask(path, child_id, params))
 
     async def get_child_analytics(
         self, child_id: str, period_days: int = 30
     ) -> answers.ChildAnalytics:
-        path = f"/v1/children/{child_id}/analytics"
+        path = _path("children", child_id, "analytics")
         params = {"period_days": period_days}
         return cast(answers.ChildAnalytics, await self._ask(path, child_id, params))
 
     async def search_children(self, **conditions: Any) -> answers.FoundChildren:
         """One page. Conditions: name, age_min, age_max, parent_id, safety_status,
         engagement_level, status, limit, cursor."""
-        return cast(answers.FoundChildren, await self._ask("/v1/children", params=conditions))
+        return cast(answers.FoundChildren, await self._ask(_path("children"), params=conditions))
 
     async def all_children(self, **conditions: Any) -> AsyncIterator[answers.FoundChild]:
         """Every child that a search finds, page after page."""
@@ -174,24 +177,21 @@ class TeddyClient:
                 return
 
     async def get_system_analytics(self) -> dict[str, Any]:
-        return await self._ask("/v1/system/analytics")
+        return await self._ask(_path("system", "analytics"))
 
     async def get_alerts(
         self, parent_id: str, limit: int = 20, cursor: str | None = None
     ) -> answers.Alerts:
+        path = _path("parents", parent_id, "alerts")
         params = {"limit": limit, "cursor": cursor}
-        return cast(
-            answers.Alerts, await self._ask(f"/v1/parents/{parent_id}/alerts", params=params)
-        )
+        return cast(answers.Alerts, await self._ask(path, params=params))
 
     async def live_updates(self, parent_id: str) -> AsyncIterator[answers.LiveUpdate]:
-        """Alerts and changes of a parent's children as they happen; ends when the server does."""
-        headers = await self._query.authorization()
-        path = f"/v1/parents/{parent_id}/stream"
-        async with self._query.stream(path, headers) as response:
-            if response.status_code != httpx2.codes.OK:
-                await response.aread()
-                raise TeddyProblem(response.status_code, response.json())
+        """Alerts and changes of a parent's children as they happen; ends when the server does.
+
+        Raises TeddyProblem when refused, Unreachable when the connection is lost.
+        """
+        async with self._query.stream(_path("parents", parent_id, "stream")) as response:
             event = ""
             async for line in response.aiter_lines():
                 name, _, value = line.partition(": ")
@@ -212,11 +212,11 @@ class TeddyClient:
 
     async def get_cache_statistics(self) -> dict[str, Any]:
         """Hits, misses, hit rate, size and what left the cache; role admin."""
-        return await self._ask("/v1/cache")
+        return await self._ask(_path("cache"))
 
     async def clear_all_caches(self) -> int:
         """How many cached answers were dropped; role admin."""
-        response = await self._query.request("DELETE", "/v1/cache")
+        response = await self._query.request("DELETE", _path("cache"))
         return int(response.json()["removed"])
 
     async def rebuild_read_models(self) -> None:
@@ -233,7 +233,7 @@ class TeddyClient:
         key = idempotency_key or self._new_id()
         response = await self._command.request(method, path, body, headers={"Idempotency-Key": key})
         answer: answers.CommandAnswer = response.json()
-        self._remember(answer["child_id"], response.headers[TOKEN_HEADER])
+        self._remember(answer, response.headers[TOKEN_HEADER])
         return answer
 
     async def _ask(
@@ -245,17 +245,25 @@ class TeddyClient:
         answer: dict[str, Any] = response.json()
         return answer
 
-    def _remember(self, child_id: str, token: str) -> None:
-        self._tokens[child_id] = token
-        self._tokens.move_to_end(child_id)
+    def _remember(self, answer: answers.CommandAnswer, token: str) -> None:
+        """Answers may come out of order, and a repeated key gets an old one: the newest stays."""
+        child_id, version = answer["child_id"], answer["version"]
+        known = self._tokens.pop(child_id, (0, token))
+        self._tokens[child_id] = known if known[0] > version else (version, token)
         if len(self._tokens) > REMEMBERED_CHILDREN:
             self._tokens.popitem(last=False)
 
     def _newest_token(self, child_id: str | None) -> str | None:
-        """Of the child that is asked about; of all children when the query is about many."""
-        if child_id is not None:
-            return self._tokens.get(child_id)
-        return next(reversed(self._tokens.values()), None)
+        """Of the child that is asked about; of the one written last when it is about many."""
+        if child_id is None:
+            child_id = next(reversed(self._tokens), "")
+        _, token = self._tokens.get(child_id, (0, None))
+        return token
+
+
+def _path(*segments: str) -> str:
+    """Whatever an id contains, it stays one segment of the path."""
+    return "/v1/" + "/".join(quote(segment, safe="") for segment in segments)
 
 
 async def _health(api: Transport) -> dict[str, Any]:

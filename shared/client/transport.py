@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 RETRIED = (429, 503)
+LONGEST_SILENCE_SECONDS = 45.0
+"""On a stream: three of the server's heartbeats. Longer means that the connection is dead."""
 
 TokenSource = str | Callable[[], Awaitable[str]]
 """A bearer token, or where to get the present one."""
@@ -107,10 +110,21 @@ class Transport:
         token = self._token if isinstance(self._token, str) else await self._token()
         return {"Authorization": f"Bearer {token}"}
 
-    def stream(self, path: str, headers: Mapping[str, str]) -> "Any":
-        """A response whose body is read as it comes, without a limit on the pauses in it."""
-        timeout = httpx2.Timeout(5.0, read=None)
-        return self._http.stream("GET", path, headers=dict(headers), timeout=timeout)
+    @asynccontextmanager
+    async def stream(self, path: str) -> AsyncIterator[httpx2.Response]:
+        """A successful response whose body is read as it comes; asked for once.
+
+        Raises TeddyProblem, and Unreachable also while the body is read.
+        """
+        headers = await self.authorization()
+        timeout = httpx2.Timeout(5.0, read=LONGEST_SILENCE_SECONDS)
+        try:
+            async with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
+                if response.status_code >= httpx2.codes.BAD_REQUEST:
+                    await response.aread()
+                yield _checked(response)
+        except httpx2.TransportError as error:
+            raise Unreachable(f"GET {path}: {type(error).__name__}") from error
 
     async def _exchange(
         self,
