@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -83,8 +83,8 @@ async def open_stage(console: Console) -> AsyncIterator[Stage]:
     settings = _settings()
     issuer = TokenIssuer(
         read_signing_key(Path(settings["TEDDY_SIGNING_KEY_FILE"])),
-        os.environ.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
-        os.environ.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
+        settings.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
+        settings.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
     )
     async with AsyncExitStack() as stack:
         yield Stage(
@@ -121,15 +121,31 @@ async def _play(console: Console, scenarios: tuple[tuple[str, Scenario], ...]) -
         stage.story.summary()
         console.print()
         console.print("[bold green]all scenarios went as expected[/]")
+        if not _named_by_environment():
+            _say_where_to_look(console, stage)
     return 0
 
 
-def _settings() -> dict[str, str]:
-    if all(os.environ.get(name) for name in VARIABLES):
-        return {name: os.environ[name] for name in VARIABLES}
+def _say_where_to_look(console: Console, stage: Stage) -> None:
+    """Only of the stack that runs here: whoever named another one knows where it is."""
+    for name, url in (("command", stage.command_url), ("query", stage.query_url)):
+        console.print(f"the {name} API is documented at {url}/docs", highlight=False)
+    console.print("`teddy status` shows every process and its lag", highlight=False)
+
+
+def _named_by_environment() -> bool:
+    return all(os.environ.get(name) for name in VARIABLES)
+
+
+def _settings() -> Mapping[str, str]:
+    """The environment when it names a stack, else what the local stack wrote down."""
+    if _named_by_environment():
+        return os.environ
     try:
         environment: dict[str, str] = orjson.loads(STACK_FILE.read_bytes())["environment"]
-        return {name: environment[name] for name in VARIABLES}
     except (OSError, orjson.JSONDecodeError, KeyError):
+        environment = {}
+    if not environment.keys() >= set(VARIABLES):
         names = ", ".join(VARIABLES)
-        raise NoStack(f"no stack runs here: start one with `make up`, or set {names}") from None
+        raise NoStack(f"no stack runs here: start one with `make up`, or set {names}")
+    return environment

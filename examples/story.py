@@ -1,6 +1,7 @@
 """Tells what a scenario does, checks what came of it, and times each step."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +18,12 @@ class ScenarioFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Step:
+    """`cache`: what the cache said to the step's queries, e.g. `1 miss, 2 hits`."""
+
     scenario: str
     text: str
     seconds: float
+    cache: str
 
 
 def expect(condition: bool, message: str) -> None:
@@ -36,10 +40,13 @@ class Story:
         self._scenario = ""
         self.steps: list[Step] = []
         self.last: Observation | None = None
+        self._cache: Counter[bool] = Counter()
 
     def observe(self, observation: Observation) -> None:
-        """Remember the newest exchange, e.g. whether the cache answered it."""
+        """Remember the newest exchange, and whether the cache answered it."""
         self.last = observation
+        if observation.cached is not None:
+            self._cache[observation.cached] += 1
 
     @property
     def last_was_cached(self) -> bool:
@@ -53,25 +60,38 @@ class Story:
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """One step: what is done, and how long it took."""
+        """One step: what is done, how long it took, what the cache said."""
+        self._cache.clear()
         started = time.perf_counter()
         yield
         seconds = time.perf_counter() - started
-        self.steps.append(Step(self._scenario, text, seconds))
-        self._console.print(f"  [green]✓[/] {text} [dim]{seconds * 1_000:.1f} ms[/]")
+        cache = _in_words(hits=self._cache[True], misses=self._cache[False])
+        self.steps.append(Step(self._scenario, text, seconds, cache))
+        took = f"{seconds * 1_000:.1f} ms" + (f", cache {cache}" if cache else "")
+        self._console.print(f"  [green]✓[/] {text} [dim]{took}[/]")
 
     def tell(self, text: str) -> None:
         """What came of it."""
         self._console.print(f"    {text}", highlight=False)
 
     def summary(self) -> None:
-        table = Table("scenario", "step", "ms", title="What each step took", title_justify="left")
+        table = Table(
+            "scenario", "step", "ms", "cache", title="What each step took", title_justify="left"
+        )
         previous = ""
         for step in self.steps:
             if previous and step.scenario != previous:
                 table.add_section()
             name = "" if step.scenario == previous else step.scenario
-            table.add_row(name, step.text, f"{step.seconds * 1_000:.1f}")
+            table.add_row(name, step.text, f"{step.seconds * 1_000:.1f}", step.cache)
             previous = step.scenario
         self._console.print()
         self._console.print(table)
+
+
+def _in_words(hits: int, misses: int) -> str:
+    """`hit` and `miss` alone when there was one query; numbers when there were more."""
+    if hits + misses == 1:
+        return "hit" if hits else "miss"
+    counted = ((misses, "miss", "misses"), (hits, "hit", "hits"))
+    return ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in counted if n)

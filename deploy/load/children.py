@@ -25,7 +25,10 @@ class Wish:
 
 @dataclass(slots=True)
 class ModelChild:
-    """One child as the generator believes it to be. `child_id` is known after registration."""
+    """One child as the generator believes it to be. `child_id` is known after registration.
+
+    `repeatable`: the newest accepted wish; sent again, it must get `first_answer` again.
+    """
 
     number: int
     parent_id: str
@@ -36,6 +39,7 @@ class ModelChild:
     conversation_id: str | None = None
     open_violations: list[str] = field(default_factory=list)
     repeatable: Wish | None = None
+    first_answer: dict[str, Any] = field(default_factory=dict)
 
     def path(self, rest: str) -> str:
         return f"/v1/children/{self.child_id}{rest}"

@@ -11,11 +11,15 @@ MOST_SURPRISES = 20
 
 @dataclass(slots=True)
 class Tally:
-    """Numbers of a run. `seconds` has the duration of every request."""
+    """Numbers of a run. `seconds`: how long each command took, its retries included.
+
+    `unexpected` counts what `surprises` describes, of which only the first ones are kept.
+    """
 
     accepted: int = 0
     repeated: int = 0
     refused: int = 0
+    unexpected: int = 0
     events: int = 0
     seconds: list[float] = field(default_factory=list)
     by_kind: Counter[str] = field(default_factory=Counter)
@@ -26,6 +30,7 @@ class Tally:
         return len(self.seconds)
 
     def surprise(self, text: str) -> None:
+        self.unexpected += 1
         if len(self.surprises) < MOST_SURPRISES:
             self.surprises.append(text)
 
@@ -41,13 +46,16 @@ def settle(
     if wish.code is not None:
         tally.refused += 1
         return
-    tally.by_kind[(answer["events"] or ["nothing to change"])[0]] += 1
     if wish is child.repeatable:
-        tally.repeated += 1
+        if answer == child.first_answer:
+            tally.repeated += 1
+        else:
+            tally.surprise(f"{kind}: first {child.first_answer}, repeated {answer}")
         return
     tally.accepted += 1
     tally.events += len(answer["events"])
-    child.repeatable = wish
+    tally.by_kind[(answer["events"] or ["nothing to change"])[0]] += 1
+    child.repeatable, child.first_answer = wish, answer
     _follow(child, wish, answer)
 
 

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
+import orjson
 import pytest
 
 from deploy.local.state import ProcessState, StackFolder, StackState
@@ -88,16 +90,21 @@ async def test_a_killed_service_is_restarted_and_nothing_is_lost(
 
 
 def test_a_seeded_load_leaves_read_models_equal_to_a_fold_of_the_store(
-    services: StackFolder,
+    services: StackFolder, tmp_path: Path
 ) -> None:
+    history = tmp_path / "history.jsonl"
     numbers = ("--registrations", "60", "--commands", "600", "--concurrency", "16")
 
-    loaded = teddy(services, "load", "--seed", "7", *numbers)
+    loaded = teddy(services, "load", "--seed", "7", *numbers, "--history", str(history))
     verified = teddy(services, "verify", "--wait", "60")
 
     assert loaded.returncode == 0, loaded.stdout + loaded.stderr
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "clean" in verified.stdout
+    acknowledged = _versions(history)
+    assert len(acknowledged) == 60
+    for child_id, versions in acknowledged.items():
+        assert versions == list(range(1, len(versions) + 1)), f"a hole in {child_id}"
 
 
 def test_status_shows_every_process_and_its_lag(services: StackFolder) -> None:
@@ -107,6 +114,16 @@ def test_status_shows_every_process_and_its_lag(services: StackFolder) -> None:
     for name in ("mongod", "kafka", "command", "relay", "worker", "query"):
         assert name in shown.stdout
     assert shown.stdout.count("events") == 2
+
+
+def _versions(history: Path) -> dict[str, list[int]]:
+    """By child, the version of each acknowledged event in the order of the acknowledgements."""
+    versions: dict[str, list[int]] = {}
+    for line in history.read_bytes().splitlines():
+        noted = orjson.loads(line)
+        first = noted["version"] - len(noted["events"]) + 1
+        versions.setdefault(noted["child_id"], []).extend(range(first, noted["version"] + 1))
+    return versions
 
 
 async def _first_alert(parent: TeddyClient, parent_id: str) -> LiveUpdate:

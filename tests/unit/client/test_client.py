@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 
 import httpx2
+import orjson
 import pytest
 
 from shared.client import NotYetAvailable, Observation, TeddyClient, TeddyProblem, Unreachable
@@ -36,6 +37,11 @@ class Api:
 
 def accepted(token: str = "token-of-mia") -> httpx2.Response:
     return httpx2.Response(200, json=ACCEPTED, headers={"Consistency-Token": token})
+
+
+def accepted_at(version: int) -> httpx2.Response:
+    answer = {**ACCEPTED, "version": version}
+    return httpx2.Response(200, json=answer, headers={"Consistency-Token": f"at-{version}"})
 
 
 def busy() -> httpx2.Response:
@@ -101,6 +107,39 @@ async def test_a_query_about_a_child_brings_the_token_of_its_last_command() -> N
     asked = api.requests[-1].headers
     assert asked["Consistency-Token"] == "new"
     assert asked["Prefer"] == "wait=10"
+
+
+async def test_the_answer_to_a_repeated_key_does_not_replace_a_newer_token() -> None:
+    api = Api(accepted_at(1), accepted_at(2), accepted_at(1), httpx2.Response(200, json={}))
+    async with api.client() as client:
+        await client.register_child("Mia", 5, "udid-0000001", idempotency_key="once-only")
+        await client.update_child_profile("mia", age=6)
+        await client.register_child("Mia", 5, "udid-0000001", idempotency_key="once-only")
+        await client.get_child_profile("mia")
+
+    assert api.requests[-1].headers["Consistency-Token"] == "at-2"
+
+
+async def test_an_id_stays_one_segment_of_the_path() -> None:
+    api = Api(accepted(), httpx2.Response(200, json={}))
+    async with api.client() as client:
+        await client.end_conversation("mia", "a/b?c")
+        await client.get_children_by_parent("login|a/b?x#y")
+
+    assert [request.url.raw_path for request in api.requests] == [
+        b"/v1/children/mia/conversations/a%2Fb%3Fc/end",
+        b"/v1/parents/login%7Ca%2Fb%3Fx%23y/children",
+    ]
+
+
+async def test_a_conversation_may_have_an_id_that_the_caller_chose() -> None:
+    api = Api(accepted(), accepted())
+    async with api.client() as client:
+        await client.start_conversation("mia", "space", conversation_id="chosen")
+        await client.start_conversation("mia")
+
+    bodies = [orjson.loads(request.content) for request in api.requests]
+    assert bodies == [{"topic": "space", "conversation_id": "chosen"}, {}]
 
 
 async def test_a_query_about_a_child_never_written_brings_none() -> None:

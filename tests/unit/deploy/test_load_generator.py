@@ -1,7 +1,7 @@
 from deploy.load.children import ModelChild, Wish
-from deploy.load.cli import _shares
 from deploy.load.generator import Generator
 from deploy.load.outcome import Tally, settle
+from deploy.load.sender import share_out
 
 
 def life_of(seed: int, number: int, length: int = 80) -> list[Wish]:
@@ -72,7 +72,30 @@ def test_an_answer_that_was_not_expected_is_kept() -> None:
 
 
 def test_commands_are_shared_out_to_the_last() -> None:
-    shares = list(_shares(7, 100))
+    shares = list(share_out(7, 100))
 
     assert sum(commands for _, commands in shares) == 100
     assert max(shares, key=lambda s: s[1])[1] - min(shares, key=lambda s: s[1])[1] == 1
+
+
+def test_a_repeated_key_must_get_its_first_answer_again() -> None:
+    generator, tally = Generator(7, "run"), Tally()
+    child, chance = generator.child(0)
+    wish = generator.registration(child, chance)
+    first = {"child_id": "mia", "version": 1, "events": ["ChildRegistered"]}
+    settle(child, wish, 201, first, tally)
+
+    settle(child, wish, 201, dict(first), tally)
+    settle(child, wish, 201, {**first, "version": 2}, tally)
+
+    assert (tally.accepted, tally.repeated, tally.unexpected) == (1, 1, 1)
+
+
+def test_surprises_are_all_counted_though_only_the_first_are_kept() -> None:
+    tally = Tally()
+
+    for number in range(50):
+        tally.surprise(str(number))
+
+    assert tally.unexpected == 50
+    assert len(tally.surprises) == 20
