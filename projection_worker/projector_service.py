@@ -24,6 +24,7 @@ from projection_worker.notifier import Notifier
 from projection_worker.projector import Projector
 from projection_worker.read_model_store import StaleBatch
 from shared.event_store.port import StoreUnavailable
+from shared.fault_points import FaultPoint, reached
 from shared.settings import WorkerSettings
 from shared.topics import CHILD_EVENTS
 
@@ -153,7 +154,9 @@ class ProjectorService(Service):
     async def _project_and_tell(self, deliveries: Sequence[Delivered]) -> None:
         started = time.perf_counter()
         projected = await self._projector.project(deliveries)
+        reached(FaultPoint.WORKER_AFTER_COMMIT)
         await self._notifier.publish(projected)
+        reached(FaultPoint.WORKER_BEFORE_OFFSETS)
         self._metrics.batch(projected, time.perf_counter() - started)
         for parked in projected.parked:
             log.error("record_parked", record=parked.raw.identity, child_id=parked.child_id)

@@ -12,6 +12,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from projection_worker.projections.registry import ChildView, Place
 from projection_worker.projections.system import change
+from shared.fault_points import FaultPoint, reached
 from shared.mongo import Collection, Database, Document, Mongo
 from shared.read_models.documents import AlertDocument, ChildDocument
 from shared.read_models.generations import Generation
@@ -89,6 +90,7 @@ class ReadModelStore:
                     result = await self._collections[model].bulk_write(
                         operations, ordered=False, session=session
                     )
+                    reached(FaultPoint.WORKER_MID_TRANSACTION)
                     if model is Model.CHILDREN:
                         _require_all_replaced(result.matched_count, writes.replaced_children)
         except BulkWriteError as error:

@@ -15,6 +15,7 @@ from command_service.api.request_body import parse_body, read_body
 from command_service.command_bus import CommandBus, CommandContext
 from shared.auth.principal import Principal
 from shared.clock import Clock, NewId
+from shared.fault_points import FaultPoint, reached
 from shared.http.callers import Caller
 from shared.http.correlation import correlation_id_of, traceparent_of
 from shared.http.problems import problem_responses
@@ -76,7 +77,9 @@ class CommandRoute(APIRoute):
                 arguments["body"] = parse_body(model, raw)
             asked = CommandRequest(request, principal, raw, edge)
             command = to_command(request=asked, **arguments)
-            return answer(await edge.bus.dispatch(command, asked.context), status, edge.tokens)
+            done = answer(await edge.bus.dispatch(command, asked.context), status, edge.tokens)
+            reached(FaultPoint.COMMAND_BEFORE_REPLY)
+            return done
 
         return handle
 

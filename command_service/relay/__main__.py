@@ -10,7 +10,6 @@ from prometheus_client import Gauge
 
 from command_service.relay.checkpoint import Checkpoints
 from command_service.relay.commit_feed import CommitFeed
-from command_service.relay.lease import Lease
 from command_service.relay.progress import Progress
 from command_service.relay.publisher import open_publisher, reach_broker
 from command_service.relay.relay import Relay
@@ -18,6 +17,7 @@ from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.http.operations import Readiness, operations_router
 from shared.http.serving import run_process, serving
+from shared.lease import Lease
 from shared.mongo import Mongo
 from shared.observability.logs import configure_logs
 from shared.settings import RelaySettings, load_settings

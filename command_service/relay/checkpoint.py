@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from command_service.relay.lease import LeaseLost
+from shared.lease import LeaseLost
 from shared.mongo import Database, Document
 
 COLLECTION = "relay"

@@ -10,11 +10,12 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from command_service.relay.commit_feed import CommitFeed, OpenFeed, StartOver
-from command_service.relay.lease import Lease, LeaseLost
 from command_service.relay.progress import Progress
 from command_service.relay.publisher import Acknowledged, Publisher
 from shared.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore, StoreUnavailable
+from shared.fault_points import FaultPoint, reached
+from shared.lease import Lease, LeaseLost
 
 BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 IDLE_SECONDS = 5.0
@@ -111,6 +112,7 @@ class Relay:
             if batch.commits:
                 await self._publish(batch.events, batch.commits, publisher)
                 self._progress.reach(batch.token)
+                reached(FaultPoint.RELAY_BEFORE_TOKEN_SAVE)
                 await self._progress.save()
             else:
                 self._progress.reach(batch.token, caught_up=True)
@@ -127,7 +129,9 @@ class Relay:
         try:
             # Never beyond the lease: then another relay publishes.
             async with asyncio.timeout(self._lease.remaining_seconds):
+                reached(FaultPoint.RELAY_BEFORE_SEND)
                 acknowledged = await publisher.publish(events)
+                reached(FaultPoint.RELAY_AFTER_ACK)
         except TimeoutError:
             raise LeaseLost("the broker did not acknowledge while the lease lasted") from None
         ends = dict(self._progress.checkpoint.ends)

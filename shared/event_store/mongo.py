@@ -12,6 +12,7 @@ from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.group_commit import GroupCommit
 from shared.event_store.outcomes import outcome_when_taken
 from shared.event_store.port import AlreadyCommitted, StoreUnavailable, VersionConflict
+from shared.fault_points import FaultPoint, reached
 from shared.hash_chain import seal_commit
 from shared.mongo import Database, Document
 
@@ -88,8 +89,10 @@ class MongoEventStore:
 
     async def _insert(self, offered: Sequence[Commit]) -> list[Commit | Exception]:
         outcomes: list[Commit | Exception] = list(offered)
+        reached(FaultPoint.COMMAND_BEFORE_APPEND)
         async with within(self._timeout):
             taken = await insert_each(self._commits, [to_document(commit) for commit in offered])
+        reached(FaultPoint.COMMAND_AFTER_APPEND)
         if taken:
             refused = await self._explain([offered[place] for place in taken])
             for place, outcome in zip(taken, refused, strict=True):

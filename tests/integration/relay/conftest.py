@@ -11,12 +11,12 @@ import pytest_asyncio
 
 from command_service.relay.checkpoint import Checkpoints
 from command_service.relay.commit_feed import CommitFeed
-from command_service.relay.lease import Lease
 from command_service.relay.progress import Progress
 from command_service.relay.publisher import open_publisher
 from command_service.relay.relay import Relay
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.lease import Lease
 from shared.mongo import Database, Driver, Mongo
 from tests.support.kafka import own_topic
 

@@ -5,7 +5,7 @@ import pytest
 import pytest_asyncio
 
 from command_service.relay.checkpoint import Checkpoint, Checkpoints
-from command_service.relay.lease import Lease, LeaseLost
+from shared.lease import Lease, LeaseLost
 from shared.mongo import Database, Mongo
 from tests.support.waiting import until
 

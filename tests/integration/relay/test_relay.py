@@ -8,10 +8,10 @@ from aiokafka.partitioner import DefaultPartitioner
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
 from command_service.relay import relay as relay_module
-from command_service.relay.lease import Lease
 from shared.cloud_events import from_record
 from shared.envelope import StreamPosition
 from shared.event_store.mongo import MongoEventStore
+from shared.lease import Lease
 from tests.integration.relay.conftest import FEED_BATCH, Surroundings, follows, has_published
 from tests.support.commits import an_offer
 from tests.support.kafka import create_topic, delete_topic, read_records

@@ -1,4 +1,4 @@
-"""Leadership among relays: a lease in the write database, measured by the server's clock."""
+"""Leadership: a lease in a database, measured by the server's clock."""
 
 import time
 from typing import Any
@@ -12,7 +12,7 @@ COLLECTION = "leases"
 
 
 class LeaseLost(Exception):
-    """Another relay leads now, or the lease ran out: stop publishing."""
+    """Another holder leads now, or the lease ran out: stop what it was needed for."""
 
 
 class Lease:
@@ -57,7 +57,7 @@ class Lease:
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
             )
-        except DuplicateKeyError:  # another relay made the document at the same moment
+        except DuplicateKeyError:  # somebody else made the document at the same moment
             return False
         if lease is None or lease["holder"] != self._holder:
             return False
@@ -80,7 +80,7 @@ class Lease:
         self._held_until = asked_at + self._seconds
 
     async def release(self) -> None:
-        """Let another relay take over at once."""
+        """Let another holder take over at once."""
         self._held_until = 0.0
         await self._leases.update_one(
             {"_id": self._name, "fencing": self.fencing}, [{"$set": {"expires_at": "$$NOW"}}]
