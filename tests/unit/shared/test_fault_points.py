@@ -39,5 +39,9 @@ def test_without_the_variable_nothing_happens(tmp_path: Path):
 def _run(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k != VARIABLE} | variables
     return subprocess.run(
-        [sys.executable, "-c", REACH_TWICE], check=False, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", REACH_TWICE],
+        check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
