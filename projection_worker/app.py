@@ -1,7 +1,7 @@
 """Composition root of the worker: the Faust app, its projector service, its agents."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,10 +16,12 @@ from projection_worker.agents.alerts import (
     register_alerts,
 )
 from projection_worker.dead_letter import DeadLetters
+from projection_worker.kept_generations import KeptGenerations
 from projection_worker.lag import WorkerLag
 from projection_worker.metrics import WorkerMetrics
 from projection_worker.notifier import Notifier
 from projection_worker.paced_transport import pace
+from projection_worker.projections import registry
 from projection_worker.projector import Projector
 from projection_worker.projector_service import ProjectorService
 from projection_worker.read_model_store import ReadModelStore
@@ -31,8 +33,8 @@ from shared.keyring.key_file import FileKeyProvider, read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
-from shared.mongo import Mongo
-from shared.read_models.generations import live_generation
+from shared.mongo import Database, Mongo
+from shared.read_models.generations import Generation, begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.settings import WorkerSettings
 
@@ -56,12 +58,13 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     write = Mongo(settings.write_mongo_url, settings.mongo_driver)
     keys = Mongo(settings.keys_mongo_url, settings.mongo_driver)
     database = read.database(settings.read_database)
-    generation = await live_generation(database)
-    await ensure_read_model_indexes(database, generation)
-    read_models = ReadModelStore(read, database, generation)
+    catalog = await begin_catalog(database, registry.VERSION)
+    for generation in catalog.written_by(registry.VERSION):
+        await ensure_read_model_indexes(database, generation)
+    generations = KeptGenerations(database, _projectors(settings, read, database, write, keys))
     lag = WorkerLag(utc_now, settings.worker_stall_seconds)
     projector = ProjectorService(
-        _projector(settings, read_models, DeadLetters(database, utc_now), write, keys),
+        generations,
         Notifier(settings.kafka_bootstrap),
         settings,
         lag,
@@ -78,27 +81,26 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         app = _faust_app(settings, scratch)
         pace(app)
         app.add_dependency(projector)
-        register_alerts(app, AlertDelivery(_channels(settings, client), read_models, utc_now))
+        register_alerts(app, AlertDelivery(_channels(settings, client), generations, utc_now))
         yield Worker(app, projector, readiness)
     for mongo in (read, write, keys):
         await mongo.close()
 
 
-def _projector(
-    settings: WorkerSettings,
-    read_models: ReadModelStore,
-    dead_letters: DeadLetters,
-    write: Mongo,
-    keys: Mongo,
-) -> Projector:
+def _projectors(
+    settings: WorkerSettings, read: Mongo, database: Database, write: Mongo, keys: Mongo
+) -> Callable[[Generation], Projector]:
     key_file = read_key_file(settings.key_file)
     key_store = MongoKeyStore(keys.database(settings.keys_database))
-    return Projector(
-        read_models,
-        MongoEventStore(write.database(settings.write_database)),
-        Keyring(FileKeyProvider(key_file), key_store, settings.keyring_cache_size),
-        SearchIndex(key_file.index_key),
-        dead_letters,
+    store = MongoEventStore(write.database(settings.write_database))
+    keyring = Keyring(FileKeyProvider(key_file), key_store, settings.keyring_cache_size)
+    index = SearchIndex(key_file.index_key)
+    return lambda generation: Projector(
+        ReadModelStore(read, database, generation),
+        store,
+        keyring,
+        index,
+        DeadLetters(database, utc_now, generation),
     )
 
 

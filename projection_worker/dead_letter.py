@@ -14,6 +14,7 @@ from pymongo import UpdateOne
 from projection_worker.delivery import Delivered, RawRecord
 from shared.clock import Clock
 from shared.mongo import Collection, Database, Document
+from shared.read_models.generations import Generation
 
 DEAD_LETTERS = "dead_letters"
 PARKED_CHILDREN = "parked_children"
@@ -40,15 +41,19 @@ def park(delivered: Delivered, error: Exception) -> Parked:
 
 
 class DeadLetters:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    """Of one generation of the read models: another one may fold what this one cannot."""
+
+    def __init__(self, database: Database, clock: Clock, generation: Generation) -> None:
         self._letters: Collection = database[DEAD_LETTERS]
         self._children: Collection = database[PARKED_CHILDREN]
         self._clock = clock
+        self._generation = generation.number
 
     async def parked_children(self, child_ids: AnyCollection[str]) -> set[str]:
         """Those of `child_ids` of whom a record is parked."""
-        found = await self._children.find({"_id": {"$in": list(child_ids)}}).to_list(None)
-        return {document["_id"] for document in found}
+        marks = [self._id(child_id) for child_id in child_ids]
+        found = await self._children.find({"_id": {"$in": marks}}).to_list(None)
+        return {document["child_id"] for document in found}
 
     async def keep(self, parked: Sequence[Parked]) -> None:
         """Store them; a record that is parked already stays as it is."""
@@ -56,19 +61,30 @@ class DeadLetters:
             return
         children = {one.child_id for one in parked if one.child_id}
         marks = [
-            UpdateOne({"_id": c}, {"$setOnInsert": {"since": self._clock()}}, upsert=True)
-            for c in children
+            UpdateOne({"_id": self._id(child)}, {"$setOnInsert": self._mark(child)}, upsert=True)
+            for child in children
         ]
         if marks:
             await self._children.bulk_write(marks, ordered=False)
         letters = [
-            UpdateOne({"_id": one.raw.identity}, {"$setOnInsert": self._letter(one)}, upsert=True)
+            UpdateOne(
+                {"_id": self._id(one.raw.identity)},
+                {"$setOnInsert": self._letter(one)},
+                upsert=True,
+            )
             for one in parked
         ]
         await self._letters.bulk_write(letters, ordered=False)
 
+    def _id(self, what: str) -> str:
+        return f"g{self._generation}/{what}"
+
+    def _mark(self, child_id: str) -> Document:
+        return {"child_id": child_id, "generation": self._generation, "since": self._clock()}
+
     def _letter(self, one: Parked) -> Document:
         return {
+            "generation": self._generation,
             "child_id": one.child_id,
             "topic": one.raw.topic,
             "partition": one.raw.partition,

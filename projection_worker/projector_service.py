@@ -18,10 +18,11 @@ from mode import Service
 from pymongo.errors import PyMongoError
 
 from projection_worker.delivery import Delivered, RawRecord, deliver
+from projection_worker.kept_generations import GenerationHeld, KeptGenerations, NothingToWrite
 from projection_worker.lag import Stalled, WorkerLag
 from projection_worker.metrics import WorkerMetrics
 from projection_worker.notifier import Notifier
-from projection_worker.projector import Projector
+from projection_worker.projections import registry
 from projection_worker.read_model_store import StaleBatch
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached
@@ -30,13 +31,22 @@ from shared.topics import CHILD_EVENTS
 
 log = structlog.get_logger(__name__)
 
-PASSING = (PyMongoError, KafkaError, StoreUnavailable, StaleBatch, OSError)
+PASSING = (
+    PyMongoError,
+    KafkaError,
+    StoreUnavailable,
+    StaleBatch,
+    GenerationHeld,
+    NothingToWrite,
+    OSError,
+)
 FETCH_MS = 5
 PAUSE_SECONDS = 0.01
 """Between two fetches that found nothing: a broker that answers at once, as the embedded one does
 also when nothing is there, would otherwise be asked thousands of times a second."""
 
 MEASURE_SECONDS = 1.0
+LOOK_SECONDS = 0.5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
 
@@ -45,7 +55,7 @@ class ProjectorService(Service):
 
     def __init__(
         self,
-        projector: Projector,
+        generations: KeptGenerations,
         notifier: Notifier,
         settings: WorkerSettings,
         lag: WorkerLag,
@@ -53,7 +63,7 @@ class ProjectorService(Service):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._projector = projector
+        self._generations = generations
         self._notifier = notifier
         self._settings = settings
         self._lag = lag
@@ -64,7 +74,7 @@ class ProjectorService(Service):
         session_ms = int(settings.worker_session_timeout_seconds * 1_000)
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_bootstrap,
-            group_id=settings.worker_group,
+            group_id=consumer_group(settings),
             group_instance_id=settings.worker_instance_id,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -76,9 +86,6 @@ class ProjectorService(Service):
 
     async def on_start(self) -> None:
         await self._notifier.start()
-        self._consumer.subscribe(
-            [CHILD_EVENTS.name], listener=_FinishBatchFirst(self._batch_under_way)
-        )
         await self._consumer.start()
 
     async def on_stop(self) -> None:
@@ -93,6 +100,10 @@ class ProjectorService(Service):
 
     @Service.task
     async def _project(self) -> None:
+        await self._wait_for_a_generation()
+        self._consumer.subscribe(
+            [CHILD_EVENTS.name], listener=_FinishBatchFirst(self._batch_under_way)
+        )
         while not self.should_stop:
             batch = await self._fetch()
             if batch:
@@ -100,6 +111,20 @@ class ProjectorService(Service):
                     await self._carry_out(batch)
             else:
                 await self.sleep(PAUSE_SECONDS)
+
+    async def _wait_for_a_generation(self) -> None:
+        """A worker of new projections consumes nothing before a rebuild has begun its generation:
+        until then the workers of the old ones go on."""
+        while not self.should_stop and not await self._has_a_generation():
+            log.warning("worker_waits_for_a_rebuild", projections=registry.VERSION)
+            await self.sleep(LOOK_SECONDS)
+
+    async def _has_a_generation(self) -> bool:
+        try:
+            return await self._generations.any()
+        except PyMongoError as error:
+            log.warning("generations_unknown", error=type(error).__name__)
+            return False
 
     async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
         """What has arrived; outside of this call nothing is asked for."""
@@ -153,7 +178,7 @@ class ProjectorService(Service):
 
     async def _project_and_tell(self, deliveries: Sequence[Delivered]) -> None:
         started = time.perf_counter()
-        projected = await self._projector.project(deliveries)
+        projected = await self._generations.project(deliveries)
         reached(FaultPoint.WORKER_AFTER_COMMIT)
         await self._notifier.publish(projected)
         reached(FaultPoint.WORKER_BEFORE_OFFSETS)
@@ -183,6 +208,11 @@ class _FinishBatchFirst(ConsumerRebalanceListener):  # type: ignore[misc] # aiok
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         log.info("partitions_assigned", partitions=sorted(p.partition for p in assigned))
+
+
+def consumer_group(settings: WorkerSettings) -> str:
+    """Workers of different projections write different generations, so each needs all events."""
+    return f"{settings.worker_group}-p{registry.VERSION}"
 
 
 def _raw(record: Any) -> RawRecord:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection as AnyCollection
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, cast
 
 from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateOne
@@ -74,13 +75,6 @@ class ReadModelStore:
         found = await self._find(Model.ALERTS, {"event_id": {"$in": list(event_ids)}})
         return [cast(AlertDocument, document) for document in found]
 
-    async def mark_delivered(self, alert_id: str, channel: str, at: Any) -> None:
-        """Note when an alert went out by `channel`; the first time counts."""
-        await self._collections[Model.ALERTS].update_one(
-            {"_id": alert_id, f"delivered.{channel}": {"$exists": False}},
-            {"$set": {f"delivered.{channel}": at}},
-        )
-
     async def write(self, folded: Sequence[FoldedChild]) -> None:
         """All of it or nothing. Raises StaleBatch when a gate moved meanwhile."""
         writes = _writes(folded)
@@ -104,6 +98,16 @@ class ReadModelStore:
 
     async def _find(self, model: Model, wanted: Document) -> list[Document]:
         return await self._collections[model].find(wanted).to_list(None)
+
+
+async def mark_delivered(
+    database: Database, generation: Generation, alert_id: str, channel: str, at: datetime
+) -> None:
+    """Note when an alert went out by `channel`; the first time counts."""
+    await generation.collection(database, Model.ALERTS).update_one(
+        {"_id": alert_id, f"delivered.{channel}": {"$exists": False}},
+        {"$set": {f"delivered.{channel}": at}},
+    )
 
 
 def _require_all_replaced(matched: int, expected: int) -> None:

@@ -12,7 +12,6 @@ import faust
 import httpx2
 import structlog
 
-from projection_worker.read_model_store import ReadModelStore
 from shared.clock import Clock
 from shared.events.child import AlertChannel
 from shared.read_models.notices import AlertNotice, MalformedNotice
@@ -50,6 +49,12 @@ class WebhookChannel:
         response.raise_for_status()
 
 
+class Receipts(Protocol):
+    """Where deliveries are noted."""
+
+    async def mark_delivered(self, alert_id: str, channel: str, at: datetime) -> None: ...
+
+
 class AlertDelivery:
     """Tells every channel of an alert and notes when.
 
@@ -60,12 +65,12 @@ class AlertDelivery:
     def __init__(
         self,
         channels: Mapping[AlertChannel, Channel],
-        read_models: ReadModelStore,
+        receipts: Receipts,
         clock: Clock,
         attempts: int = 3,
     ) -> None:
         self._channels = channels
-        self._read_models = read_models
+        self._receipts = receipts
         self._clock = clock
         self._attempts = attempts
 
@@ -74,7 +79,7 @@ class AlertDelivery:
             channel = self._channels.get(AlertChannel(name))
             if channel is not None and await self._told(channel, name, alert):
                 at: datetime = self._clock()
-                await self._read_models.mark_delivered(alert.alert_id, name, at)
+                await self._receipts.mark_delivered(alert.alert_id, name, at)
 
     async def _told(self, channel: Channel, name: str, alert: AlertNotice) -> bool:
         for _ in range(self._attempts):

@@ -49,14 +49,14 @@ class ProjectionSide:
         other.projector = other.another_projector()
         return other
 
-    def another_projector(self) -> Projector:
+    def another_projector(self, generation: Generation = GENERATION) -> Projector:
         """As in another worker process: nothing is shared but the databases."""
         return Projector(
-            ReadModelStore(self.mongo, self.database, GENERATION),
+            ReadModelStore(self.mongo, self.database, generation),
             self.store,
             self.keyring,
             self.index,
-            DeadLetters(self.database, utc_now),
+            DeadLetters(self.database, utc_now, generation),
         )
 
     async def happened(self, *events: ChildEvent) -> list[Delivered]:

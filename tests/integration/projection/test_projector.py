@@ -6,7 +6,12 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from projection_worker.delivery import RawRecord, deliver
-from projection_worker.read_model_store import FoldedChild, ReadModelStore, StaleBatch
+from projection_worker.read_model_store import (
+    FoldedChild,
+    ReadModelStore,
+    StaleBatch,
+    mark_delivered,
+)
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.models import Model
 from tests.support.projection_facts import (
@@ -258,10 +263,11 @@ async def test_replaying_everything_after_an_erasure_brings_nothing_back(
 async def test_an_alert_keeps_when_it_was_delivered(side: ProjectionSide) -> None:
     batch = await side.happened(registered(), reported(1, Severity.CRITICAL))
     (alert,) = (await side.project(batch)).alerts
-    store = ReadModelStore(side.mongo, side.database, GENERATION)
 
-    await store.mark_delivered(alert["_id"], "in_app", NOON)
-    await store.mark_delivered(alert["_id"], "in_app", NOON + timedelta(hours=1))
+    await mark_delivered(side.database, GENERATION, alert["_id"], "in_app", NOON)
+    await mark_delivered(
+        side.database, GENERATION, alert["_id"], "in_app", NOON + timedelta(hours=1)
+    )
     await side.project(batch)
 
     stored = (await side.documents(Model.ALERTS))[alert["_id"]]

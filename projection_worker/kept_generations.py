@@ -1,0 +1,63 @@
+"""One batch into every generation of the read models that this code may write."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from projection_worker.delivery import Delivered
+from projection_worker.projections import registry
+from projection_worker.projector import Projected, Projector
+from projection_worker.read_model_store import mark_delivered
+from shared.mongo import Database
+from shared.read_models.generations import Generation, read_catalog
+
+
+class GenerationHeld(Exception):
+    """Queries are about to move away from the live generation: try again in a moment."""
+
+
+class NothingToWrite(Exception):
+    """No kept generation belongs to this version of the projections."""
+
+
+class KeptGenerations:
+    """The catalog is read anew for each batch, after the batch arrived: whatever a batch holds that
+    read an old catalog was in the event store before the catalog changed, so a rebuild that scans
+    the store afterwards finds it there."""
+
+    def __init__(self, database: Database, projector_of: Callable[[Generation], Projector]) -> None:
+        self._database = database
+        self._projector_of = projector_of
+        self._projectors: dict[Generation, Projector] = {}
+
+    async def any(self) -> bool:
+        """Whether there is a generation to write."""
+        catalog = await read_catalog(self._database)
+        return bool(catalog.written_by(registry.VERSION))
+
+    async def project(self, batch: Sequence[Delivered]) -> Projected:
+        """What the live generation came to; the others raise no alerts and send no notices.
+
+        Raises GenerationHeld or NothingToWrite; then, and whenever it raises, do it again.
+        """
+        catalog = await read_catalog(self._database)
+        generations = catalog.written_by(registry.VERSION)
+        if not generations:
+            raise NothingToWrite(f"no generation is of projections {registry.VERSION}")
+        if catalog.held and catalog.live in generations:
+            raise GenerationHeld(f"generation {catalog.live.number}")
+        projected = Projected()
+        for generation in generations:
+            done = await self._projector(generation).project(batch)
+            if generation == catalog.live:
+                projected = done
+        return projected
+
+    async def mark_delivered(self, alert_id: str, channel: str, at: datetime) -> None:
+        """In every generation, whoever writes it: a delivery is a fact of its own."""
+        for one in (await read_catalog(self._database)).kept:
+            await mark_delivered(self._database, one.generation, alert_id, channel, at)
+
+    def _projector(self, generation: Generation) -> Projector:
+        if generation not in self._projectors:
+            self._projectors[generation] = self._projector_of(generation)
+        return self._projectors[generation]
