@@ -29,13 +29,14 @@ from shared.keyring.key_file import KeyFileRefused, create_key_file
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands:verify",
+    "replay": "projection_worker.replay.cli:replay",
     "load": "deploy.load:load",
     "demo": "deploy.demo:demo",
 }
 """Commands that live with what they are about; imported when they are asked for."""
 
 EXPECTED = (StackFailed, KeyFileRefused, KafkaError, PyMongoError, OSError, ValueError)
-NEED_STACK = frozenset({"verify", "load"})
+NEED_STACK = frozenset({"verify", "replay", "load"})
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 

@@ -6,7 +6,7 @@ reason. `parked_children` remembers whose later records must not overtake it.
 
 import traceback
 from collections.abc import Collection as AnyCollection
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pymongo import UpdateOne
@@ -55,17 +55,30 @@ class DeadLetters:
         found = await self._children.find({"_id": {"$in": marks}}).to_list(None)
         return {document["child_id"] for document in found}
 
+    async def all_parked(self) -> dict[str, str]:
+        """Every child of whom a record is parked, and why the first one is."""
+        marks = await self._children.find({"generation": self._generation}).to_list(None)
+        return {mark["child_id"]: mark["reason"] for mark in marks}
+
+    async def mark(self, reasons: Mapping[str, str]) -> None:
+        """Let nothing later of these children be folded; the first reason stays."""
+        marks = [
+            UpdateOne(
+                {"_id": self._id(child_id)},
+                {"$setOnInsert": self._mark(child_id, reason)},
+                upsert=True,
+            )
+            for child_id, reason in reasons.items()
+        ]
+        if marks:
+            await self._children.bulk_write(marks, ordered=False)
+
     async def keep(self, parked: Sequence[Parked]) -> None:
         """Store them; a record that is parked already stays as it is."""
         if not parked:
             return
-        children = {one.child_id for one in parked if one.child_id}
-        marks = [
-            UpdateOne({"_id": self._id(child)}, {"$setOnInsert": self._mark(child)}, upsert=True)
-            for child in children
-        ]
-        if marks:
-            await self._children.bulk_write(marks, ordered=False)
+        first = {one.child_id: one.reason for one in reversed(parked) if one.child_id}
+        await self.mark(first)
         letters = [
             UpdateOne(
                 {"_id": self._id(one.raw.identity)},
@@ -79,8 +92,13 @@ class DeadLetters:
     def _id(self, what: str) -> str:
         return f"g{self._generation}/{what}"
 
-    def _mark(self, child_id: str) -> Document:
-        return {"child_id": child_id, "generation": self._generation, "since": self._clock()}
+    def _mark(self, child_id: str, reason: str) -> Document:
+        return {
+            "child_id": child_id,
+            "generation": self._generation,
+            "reason": reason,
+            "since": self._clock(),
+        }
 
     def _letter(self, one: Parked) -> Document:
         return {

@@ -7,6 +7,7 @@ from projection_worker.delivery import Delivered
 from projection_worker.projections import registry
 from projection_worker.projector import Projected, Projector
 from projection_worker.read_model_store import mark_delivered
+from projection_worker.roll_call import RollCall
 from shared.mongo import Database
 from shared.read_models.generations import Generation, read_catalog
 
@@ -51,6 +52,10 @@ class KeptGenerations:
             if generation == catalog.live:
                 projected = done
         return projected
+
+    async def answer(self, worker: str) -> None:
+        """Say that a worker with this version of the projections runs."""
+        await RollCall(self._database).answer(worker, registry.VERSION)
 
     async def mark_delivered(self, alert_id: str, channel: str, at: datetime) -> None:
         """In every generation, whoever writes it: a delivery is a fact of its own."""

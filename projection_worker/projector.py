@@ -117,8 +117,23 @@ class Projector:
             )
             for child_id, records in by_child.items()
         ]
+        return await self.apply(sequences, gates)
+
+    async def apply(
+        self, sequences: Sequence[ChildSequence], gates: Mapping[str, ChildDocument]
+    ) -> Projected:
+        """Fold the fresh events of `sequences` onto what `gates` were read with, and write it.
+
+        Raises StaleBatch when a gate moved meanwhile; then nothing was written.
+        """
         events = await self._decode(sequences)
-        places = {place for _, event in events.values() for place in places_of(event)}
+        # a child's other documents are made together with its own or later
+        places = {
+            place
+            for recorded, event in events.values()
+            if recorded.child_id in gates
+            for place in places_of(event)
+        }
         documents = _by_child(await self._read_models.documents(places))
         folded = [
             _fold(one, gates.get(one.child_id), documents.get(one.child_id, {}), events)

@@ -7,6 +7,8 @@ the read models and its notices are acknowledged.
 
 import asyncio
 import contextlib
+import os
+import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -70,6 +72,9 @@ class ProjectorService(Service):
         self._metrics = metrics
         self._batch_under_way = asyncio.Lock()
         self._measured_at = 0.0
+        self._name_in_roll_call = (
+            settings.worker_instance_id or f"{socket.gethostname()}:{os.getpid()}"
+        )
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         session_ms = int(settings.worker_session_timeout_seconds * 1_000)
         self._consumer = AIOKafkaConsumer(
@@ -143,6 +148,8 @@ class ProjectorService(Service):
         while not self.should_stop:
             with contextlib.suppress(KafkaError, IllegalStateError):
                 await self._measure_once()
+            with contextlib.suppress(PyMongoError):
+                await self._generations.answer(self._name_in_roll_call)
             await self.sleep(MEASURE_SECONDS)
 
     async def _measure_once(self) -> None:
@@ -163,7 +170,8 @@ class ProjectorService(Service):
     async def _carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Project, tell, commit; again and again until it worked or the service is to stop."""
         pause = FIRST_PAUSE_SECONDS
-        deliveries = [deliver(_raw(record)) for records in batch.values() for record in records]
+        records = (record for part in batch.values() for record in part)
+        deliveries = [deliver(raw_record(record)) for record in records]
         while not self.should_stop:
             try:
                 await self._project_and_tell(deliveries)
@@ -215,7 +223,7 @@ def consumer_group(settings: WorkerSettings) -> str:
     return f"{settings.worker_group}-p{registry.VERSION}"
 
 
-def _raw(record: Any) -> RawRecord:
+def raw_record(record: Any) -> RawRecord:
     return RawRecord(
         record.topic,
         record.partition,

@@ -49,8 +49,15 @@ class _Writes:
 class ReadModelStore:
     """One generation of read models."""
 
-    def __init__(self, mongo: Mongo, database: Database, generation: Generation) -> None:
+    def __init__(
+        self,
+        mongo: Mongo,
+        database: Database,
+        generation: Generation,
+        mid_transaction: FaultPoint = FaultPoint.WORKER_MID_TRANSACTION,
+    ) -> None:
         self._mongo = mongo
+        self._mid_transaction = mid_transaction
         self._collections: Mapping[Model, Collection] = generation.collections(database)
 
     async def children(self, child_ids: AnyCollection[str]) -> dict[str, ChildDocument]:
@@ -84,7 +91,7 @@ class ReadModelStore:
                     result = await self._collections[model].bulk_write(
                         operations, ordered=False, session=session
                     )
-                    reached(FaultPoint.WORKER_MID_TRANSACTION)
+                    reached(self._mid_transaction)
                     if model is Model.CHILDREN:
                         _require_all_replaced(result.matched_count, writes.replaced_children)
         except BulkWriteError as error:

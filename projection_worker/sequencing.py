@@ -19,6 +19,7 @@ class ChildSequence:
 
     `fresh`: versions gate+1, gate+2, ... without a hole. `skipped`: at or below the gate.
     `sources`: the records that brought the fresh versions; refilled ones have none.
+    `failure`: at which version folding stopped, and why.
     """
 
     child_id: str
@@ -27,9 +28,11 @@ class ChildSequence:
     skipped: list[RecordedEvent] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
     sources: dict[int, Delivered] = field(default_factory=dict)
+    failure: tuple[int, Exception] | None = None
 
     def park_from(self, version: int, error: Exception) -> None:
         """Give up on `version` and everything behind it."""
+        self.failure = (version, error)
         self.fresh = [event for event in self.fresh if event.version < version]
         given_up = [self.sources[v] for v in sorted(self.sources) if v >= version]
         behind = BehindParked("an earlier record of this child is parked")

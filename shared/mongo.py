@@ -28,9 +28,19 @@ CONNECT_MS = 5_000
 
 
 class Mongo:
-    """A client of one MongoDB deployment. Writes are majority and journaled, dates are aware."""
+    """A client of one MongoDB deployment. Writes are majority and journaled, dates are aware.
 
-    def __init__(self, url: str, driver: Driver = "motor", max_pool_size: int = 50) -> None:
+    `silence_ms`: how long a connection may be silent in an operation before it is given up; None:
+    until the driver's monitor sees that the server is gone, up to 15 s.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        driver: Driver = "motor",
+        max_pool_size: int = 50,
+        silence_ms: int | None = None,
+    ) -> None:
         options: dict[str, Any] = {
             "w": "majority",
             "journal": True,
@@ -40,6 +50,7 @@ class Mongo:
             "uuidRepresentation": "standard",
             "serverSelectionTimeoutMS": SERVER_SELECTION_MS,
             "connectTimeoutMS": CONNECT_MS,
+            "socketTimeoutMS": silence_ms,
             "maxPoolSize": max_pool_size,
             "appname": "teddy",
         }
@@ -62,9 +73,9 @@ class Mongo:
             await self._client.close()
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        """A session that ends with the block."""
-        session: Any = self._client.start_session()
+    async def session(self, *, snapshot: bool = False) -> AsyncIterator[Session]:
+        """A session that ends with the block. `snapshot`: all it reads is of one moment."""
+        session: Any = self._client.start_session(snapshot=snapshot)
         if self._motor:
             session = await session
         async with session:

@@ -90,8 +90,20 @@ class CommandSettings(WriteStoreSettings, KeyringSettings, TokenSettings):
         2, ge=1, le=16, description="Concurrent group commits; more overlap, smaller groups."
     )
     group_commit_max: int = Field(500, ge=1, description="Most commits that share one insert.")
-    append_timeout_seconds: float = Field(
-        10.0, gt=0, lt=30, description="Longest an append may take; far below the 60 s of a claim."
+    command_timeout_seconds: float = Field(
+        1.5,
+        gt=0,
+        lt=30,
+        description="Longest a command may take, then 503: so that the answer comes inside 2 s. "
+        "Far below the 60 s of a claim.",
+    )
+    command_max_in_flight: int = Field(
+        400, ge=1, description="Commands worked on at the same time; one more is refused with 503."
+    )
+    command_max_connections: int = Field(
+        900,
+        ge=1,
+        description="Open connections; one more is refused. Below the usual 1,024 open files.",
     )
     command_rate_limit: float | None = Field(
         None, gt=0, description="Commands a second of one subject to each process; unset: no limit."

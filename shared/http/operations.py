@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from starlette.responses import JSONResponse, Response
+
+from shared.http.stopping import is_stopping
 
 CHECK_SECONDS = 1.5
 
@@ -39,7 +41,8 @@ class Readiness:
 
 
 def operations_router(readiness: Readiness, registry: CollectorRegistry = REGISTRY) -> APIRouter:
-    """`/health/live`, `/health/ready` (503 while a dependency is down), `/metrics`."""
+    """`/health/live`, `/health/ready` (503 while a dependency is down, and from SIGTERM on),
+    `/metrics`."""
     router = APIRouter(tags=["operations"])
 
     @router.get("/health/live")
@@ -47,7 +50,9 @@ def operations_router(readiness: Readiness, registry: CollectorRegistry = REGIST
         return {"status": "live"}
 
     @router.get("/health/ready")
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
+        if is_stopping(request.app):
+            return JSONResponse({"status": "stopping"}, 503)
         report = await readiness.report()
         return JSONResponse(report, 200 if report["status"] == "ready" else 503)
 

@@ -9,7 +9,15 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-GRACE_SECONDS = 10
+from shared.http.connections import bounded_protocol
+from shared.http.stopping import begin_stopping
+
+FINISH_SECONDS = 6
+"""How long accepted requests may take after SIGTERM. Closing the stores comes after it, so that all
+is over within the usual grace of 10 s."""
+
+MAX_CONNECTIONS = 900
+"""Below the usual limit of 1,024 open files."""
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
 """A process's work; it ends when the event is set."""
@@ -33,30 +41,40 @@ def run_process(main: Main, *, default_loop: bool = False) -> None:
         runner.run(_with_signals(main))
 
 
-async def serve(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
+async def serve(
+    app: FastAPI,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    max_connections: int = MAX_CONNECTIONS,
+) -> None:
     """Serve `app` until `stop` is set; requests that were accepted are finished first."""
-    async with serving(app, host, port):
+    async with serving(app, host, port, max_connections):
         await stop.wait()
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
-    """Serve `app` beside the body."""
+async def serving(
+    app: FastAPI, host: str, port: int, max_connections: int = MAX_CONNECTIONS
+) -> AsyncIterator[None]:
+    """Serve `app` beside the body; after it, take nothing new and finish what was accepted."""
     server = _Server(
         uvicorn.Config(
             app,
             host=host,
             port=port,
+            http=bounded_protocol(max_connections),
             access_log=False,
             log_config=None,
             server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_graceful_shutdown=FINISH_SECONDS,
         )
     )
     task = asyncio.create_task(server.serve())
     try:
         yield
     finally:
+        begin_stopping(app)
         server.should_exit = True
         await task
 

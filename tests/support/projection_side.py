@@ -14,6 +14,7 @@ from shared.cloud_events import to_record
 from shared.codec import encode
 from shared.envelope import Actor, Causality, NewCommit, RecordedEvent, StreamPosition
 from shared.event_store.memory import MemoryEventStore
+from shared.event_store.port import EventStore
 from shared.events.child import ChildErased, ChildEvent
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
@@ -35,7 +36,7 @@ class ProjectionSide:
     def __init__(self, mongo: Mongo, database: Database) -> None:
         self.database = database
         self.mongo = mongo
-        self.store = MemoryEventStore()
+        self.store: EventStore = MemoryEventStore()
         self.keyring = Keyring(FileKeyProvider(KEYS), MemoryKeyStore())
         self.index = SearchIndex(KEYS.index_key)
         self.records: list[RawRecord] = []
@@ -48,6 +49,10 @@ class ProjectionSide:
         other.store, other.keyring = self.store, self.keyring
         other.projector = other.another_projector()
         return other
+
+    def on_generation(self, generation: Generation) -> Verifier:
+        """Compares `generation` with the facts."""
+        return Verifier(self.store, self.database, generation, self.keyring, self.index)
 
     def another_projector(self, generation: Generation = GENERATION) -> Projector:
         """As in another worker process: nothing is shared but the databases."""
@@ -86,8 +91,7 @@ class ProjectionSide:
         return (await self.documents(Model.CHILDREN))[child_id]
 
     async def verify(self) -> Verification:
-        verifier = Verifier(self.store, self.database, GENERATION, self.keyring, self.index)
-        return await verifier.verify()
+        return await self.on_generation(GENERATION).verify()
 
     async def _append(self, event: ChildEvent) -> RecordedEvent:
         position = self._positions.get(event.child_id, StreamPosition())

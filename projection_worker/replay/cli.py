@@ -1,0 +1,14 @@
+"""The commands `replay ...`: read models from the beginning, and what they are made of."""
+
+import click
+
+from projection_worker.replay.rebuild.commands import drop_old, rebuild, rollback, status
+
+
+@click.group()
+def replay() -> None:
+    """Rebuild the read models from the events, and look into both."""
+
+
+for _command in (rebuild, rollback, status, drop_old):
+    replay.add_command(_command)

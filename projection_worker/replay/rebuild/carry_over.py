@@ -1,0 +1,101 @@
+"""Builds children of whom only some models are folded anew; the others stay as they are live.
+
+A child goes over at the version that the live generation had at one moment: the chosen models are
+folded up to it, the others copied. A child that something happens to meanwhile is folded whole by
+the worker: what is missing in the new generation it knows only from the event store.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from projection_worker.projections.registry import ChildView, Place
+from projection_worker.projector import UNFOLDABLE
+from projection_worker.read_model_store import FoldedChild, ReadModelStore
+from projection_worker.replay.folding import documents_of, fold
+from projection_worker.replay.histories import Stream
+from projection_worker.replay.rebuild.child_slices import Failures, told
+from shared.keyring.keyring import Keyring
+from shared.keyring.search_index import SearchIndex
+from shared.mongo import Database, Mongo, Session
+from shared.read_models.generations import Generation
+from shared.read_models.models import Model
+
+Documents = Mapping[Place, Any]
+
+OWNED = (Model.CONVERSATIONS, Model.SAFETY, Model.ACTIVITY, Model.ALERTS)
+
+
+class LiveDocuments:
+    """Whole children of one generation, each as it was at one moment."""
+
+    def __init__(self, mongo: Mongo, database: Database, generation: Generation) -> None:
+        self._mongo = mongo
+        self._collections = generation.collections(database)
+
+    async def of(self, child_ids: Sequence[str]) -> dict[str, dict[Place, Any]]:
+        """Every document of these children, by child and place; none for those it has not."""
+        found: dict[str, dict[Place, Any]] = {}
+        async with self._mongo.session(snapshot=True) as session:
+            for model in (Model.CHILDREN, *OWNED):
+                for owner, document in await self._find(model, child_ids, session):
+                    found.setdefault(owner, {})[model, document["_id"]] = document
+        return found
+
+    async def _find(
+        self, model: Model, child_ids: Sequence[str], session: Session
+    ) -> list[tuple[str, Any]]:
+        owner = "_id" if model in (Model.CHILDREN, Model.SAFETY) else "child_id"
+        cursor = self._collections[model].find({owner: {"$in": list(child_ids)}}, session=session)
+        return [(document[owner], document) for document in await cursor.to_list(None)]
+
+
+class PartsOfChildren:
+    """Folds `models` anew and carries the others over."""
+
+    def __init__(
+        self,
+        live: LiveDocuments,
+        read_models: ReadModelStore,
+        keyring: Keyring,
+        index: SearchIndex,
+        models: frozenset[Model],
+    ) -> None:
+        self._live = live
+        self._read_models = read_models
+        self._keyring = keyring
+        self._index = index
+        self._models = models
+
+    async def write(self, batch: Sequence[Stream], shard: str) -> Failures:
+        child_ids = [stream[0].child_id for stream in batch]
+        there = await self._read_models.children(child_ids)
+        live = await self._live.of([c for c in child_ids if c not in there])
+        ciphers = await self._keyring.ciphers(list(live))
+        folded, failures = [], {}
+        for stream in batch:
+            child_id = stream[0].child_id
+            if child_id not in live:
+                continue  # the workers bring it, if they have not already
+            try:
+                view = self._compose(stream, live[child_id], ciphers.get(child_id))
+            except UNFOLDABLE as error:
+                failures[child_id] = told(error)
+            else:
+                folded.append(FoldedChild(None, view, shard))
+        if folded:
+            await self._read_models.write(folded)
+        return failures
+
+    def _compose(self, stream: Stream, live: Documents, cipher: Any) -> ChildView:
+        child = live[Model.CHILDREN, stream[0].child_id]
+        events = (event for commit in stream for event in commit.recorded_events())
+        anew = fold((e for e in events if e.version <= child["version"]), cipher, self._index)
+        chosen = {place: d for place, d in documents_of(anew).items() if place[0] in self._models}
+        carried = {place: d for place, d in live.items() if place[0] not in self._models}
+        documents = {**chosen, **carried}
+        return ChildView(
+            child=documents.pop((Model.CHILDREN, child["_id"])),
+            documents={place: d for place, d in documents.items() if place[0] is not Model.ALERTS},
+            changed=frozenset(place for place in documents if place[0] is not Model.ALERTS),
+            alerts=tuple(d for (model, _), d in documents.items() if model is Model.ALERTS),
+        )

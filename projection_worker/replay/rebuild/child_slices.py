@@ -1,0 +1,116 @@
+"""Builds children from the event store: one whole history in memory, then each document once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import structlog
+
+from projection_worker.dead_letter import DeadLetters
+from projection_worker.projector import UNWRITABLE, Projector
+from projection_worker.read_model_store import ReadModelStore, StaleBatch
+from projection_worker.replay.histories import Stream, in_batches, streams
+from projection_worker.replay.rebuild.ledger import Done, Ledger, Slice
+from projection_worker.replay.rebuild.pace import Pace
+from projection_worker.sequencing import ChildSequence
+from shared.event_store.port import EventStore
+from shared.fault_points import FaultPoint, reached
+from shared.read_models.documents import ChildDocument
+
+log = structlog.get_logger(__name__)
+
+BATCH_EVENTS = 2_000
+ATTEMPTS = 10
+
+Failures = Mapping[str, str]
+"""Children that could not be folded, and why."""
+
+
+class ChildrenWriter(Protocol):
+    """Brings children into the new generation."""
+
+    async def write(self, batch: Sequence[Stream], shard: str) -> Failures:
+        """All of `batch` in one transaction, but for the failures; counters go to `shard`.
+
+        Raises StaleBatch when a worker wrote one of the children meanwhile, or what a document
+        that cannot be written causes; then nothing was written.
+        """
+
+
+class WholeChildren:
+    """Every model is folded anew; children that workers brought already are skipped."""
+
+    def __init__(self, projector: Projector, read_models: ReadModelStore) -> None:
+        self._projector = projector
+        self._read_models = read_models
+
+    async def write(self, batch: Sequence[Stream], shard: str) -> Failures:
+        gates = await self._read_models.children([stream[0].child_id for stream in batch])
+        sequences = [_missing(stream, gates, shard) for stream in batch]
+        await self._projector.apply(sequences, gates)
+        return {one.child_id: told(one.failure[1]) for one in sequences if one.failure}
+
+
+class ChildSliceBuilder:
+    """Workers write the same generation at the same time; the gates decide who was first."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        children: ChildrenWriter,
+        dead_letters: DeadLetters,
+        ledger: Ledger,
+        pace: Pace,
+    ) -> None:
+        self._store = store
+        self._children = children
+        self._dead_letters = dead_letters
+        self._ledger = ledger
+        self._pace = pace
+
+    async def build(self, one: Slice) -> None:
+        """From where the slice stands to its end. Raises StaleBatch, PyMongoError."""
+        done, shard = one.events_done, f"rebuild-{one.number}"
+        histories = streams(self._store, one.reached or one.begin, one.end)
+        async for batch, events in in_batches(histories, BATCH_EVENTS):
+            failures = await self._write_isolating(batch, shard)
+            for child_id, reason in failures.items():
+                log.error("rebuild_cannot_fold", child_id=child_id, reason=reason)
+            await self._dead_letters.mark(failures)  # a worker parks what follows, as in any other
+            done += events
+            await self._ledger.advance(one, batch[-1][0].child_id, done)
+            await self._pace.keep(events)
+        await self._ledger.finish(one, Done.BUILT)
+        reached(FaultPoint.REBUILD_AFTER_SLICE)
+
+    async def _write_isolating(self, batch: Sequence[Stream], shard: str) -> Failures:
+        """Write together; when documents cannot be written, find the child by halving."""
+        try:
+            return await self._write(batch, shard)
+        except UNWRITABLE as error:
+            if len(batch) == 1:
+                return {batch[0][0].child_id: told(error)}
+        middle = len(batch) // 2
+        return {
+            **await self._write_isolating(batch[:middle], shard),
+            **await self._write_isolating(batch[middle:], shard),
+        }
+
+    async def _write(self, batch: Sequence[Stream], shard: str) -> Failures:
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._children.write(batch, shard)
+            except StaleBatch as reason:
+                log.info("rebuild_batch_stale", reason=str(reason))
+        raise StaleBatch(f"{ATTEMPTS} attempts met workers' writes")
+
+
+def told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _missing(stream: Stream, gates: Mapping[str, ChildDocument], shard: str) -> ChildSequence:
+    """What the new generation has not of a child."""
+    child_id = stream[0].child_id
+    gate = gates[child_id]["version"] if child_id in gates else 0
+    events = [event for commit in stream for event in commit.recorded_events()]
+    return ChildSequence(child_id, shard, fresh=[e for e in events if e.version > gate])

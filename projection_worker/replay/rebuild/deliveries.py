@@ -1,0 +1,27 @@
+"""When alerts were delivered is told by no event: it goes over from generation to generation."""
+
+from shared.mongo import Database, Document, aggregate
+from shared.read_models.generations import Generation
+from shared.read_models.models import Model
+
+
+async def carry_deliveries(database: Database, live: Generation, to: Generation) -> None:
+    """Note in `to` every delivery that is noted in `live`; those of `to` itself stay.
+
+    Workers note new deliveries in both, so doing this once, after all alerts are there, is enough.
+    """
+    both = {"$mergeObjects": ["$$new.delivered", "$delivered"]}
+    pipeline: list[Document] = [
+        {"$match": {"delivered": {"$ne": {}}}},
+        {"$project": {"delivered": 1}},
+        {
+            "$merge": {
+                "into": to.collection_name(Model.ALERTS),
+                "on": "_id",
+                "whenMatched": [{"$set": {"delivered": both}}],
+                "whenNotMatched": "discard",
+            }
+        },
+    ]
+    async for _ in aggregate(live.collection(database, Model.ALERTS), pipeline):
+        raise AssertionError("$merge yields no documents")

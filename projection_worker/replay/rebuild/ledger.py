@@ -1,0 +1,178 @@
+"""What a rebuild has done so far: kept beside the read models, so that another process goes on.
+
+`read_model_rebuilds` holds one document a rebuild and one a slice. A slice is a range of children
+of the event store or of offsets of one partition; after each batch it says how far it came. A batch
+that was written and not noted is done again: the gates drop it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.mongo import Database, Document
+from shared.read_models.generations import Generation
+from shared.read_models.models import Model
+
+COLLECTION = "read_model_rebuilds"
+ALL_MODELS = frozenset(Model)
+
+
+class Source(StrEnum):
+    STORE = "store"
+    KAFKA = "kafka"
+
+
+class Kind(StrEnum):
+    CHILDREN = "children"
+    PARTITION = "partition"
+
+
+class Done(StrEnum):
+    NOTHING = "nothing"
+    BUILT = "built"
+    VERIFIED = "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a rebuild makes, and of what. `models`: those folded anew; others are carried over."""
+
+    generation: Generation
+    projections: int
+    source: Source
+    models: frozenset[Model]
+    begun_at: datetime
+
+    @property
+    def whole(self) -> bool:
+        return self.models == ALL_MODELS
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Children after `begin` up to and with `end` (empty: without bound), or the offsets from
+    `begin` to before `end`. `reached`: the last child done, or the next offset; empty: none yet.
+    """
+
+    generation: Generation
+    kind: Kind
+    number: int
+    begin: str
+    end: str
+    events: int
+    reached: str = ""
+    events_done: int = 0
+    done: Done = Done.NOTHING
+
+    @property
+    def id(self) -> str:
+        return f"g{self.generation.number}/{self.kind}/{self.number:04d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Events of all slices of one kind: how many there are, are built, are verified."""
+
+    events: int
+    built: int
+    verified: int
+
+
+class Ledger:
+    def __init__(self, database: Database) -> None:
+        self._rebuilds = database[COLLECTION]
+
+    async def begin(self, plan: Plan) -> None:
+        key = {"_id": _plan_id(plan.generation)}
+        await self._rebuilds.replace_one(key, _from_plan(plan), upsert=True)
+
+    async def cut(self, generation: Generation, slices: Sequence[Slice]) -> None:
+        """Note all slices of a plan, and then that these are all."""
+        await self._rebuilds.delete_many({"generation": generation.number})
+        await self._rebuilds.insert_many([{"_id": one.id, **_from_slice(one)} for one in slices])
+        key = {"_id": _plan_id(generation)}
+        await self._rebuilds.update_one(key, {"$set": {"is_cut": True}})
+
+    async def is_cut(self, generation: Generation) -> bool:
+        found = await self._rebuilds.find_one({"_id": _plan_id(generation), "is_cut": True})
+        return found is not None
+
+    async def plan(self, generation: Generation) -> Plan | None:
+        found = await self._rebuilds.find_one({"_id": _plan_id(generation)})
+        return None if found is None else _to_plan(generation, found)
+
+    async def slices(self, generation: Generation) -> list[Slice]:
+        wanted = {"generation": generation.number}
+        found = await self._rebuilds.find(wanted).sort("_id", 1).to_list(None)
+        return [_to_slice(generation, document) for document in found]
+
+    async def advance(self, of: Slice, reached: str, events_done: int) -> None:
+        progress = {"reached": reached, "events_done": events_done}
+        await self._rebuilds.update_one({"_id": of.id}, {"$set": progress})
+
+    async def finish(self, of: Slice, done: Done) -> None:
+        await self._rebuilds.update_one({"_id": of.id}, {"$set": {"done": done}})
+
+    async def tally(self, generation: Generation, kind: Kind) -> Tally:
+        slices = [one for one in await self.slices(generation) if one.kind == kind]
+        return Tally(
+            sum(one.events for one in slices),
+            sum(one.events if one.done != Done.NOTHING else one.events_done for one in slices),
+            sum(one.events for one in slices if one.done == Done.VERIFIED),
+        )
+
+    async def forget(self, generation: Generation) -> None:
+        await self._rebuilds.delete_one({"_id": _plan_id(generation)})
+        await self._rebuilds.delete_many({"generation": generation.number})
+
+
+def _plan_id(generation: Generation) -> str:
+    return f"g{generation.number}"
+
+
+def _from_plan(plan: Plan) -> Document:
+    return {
+        "projections": plan.projections,
+        "source": plan.source,
+        "models": sorted(plan.models),
+        "begun_at": plan.begun_at,
+    }
+
+
+def _to_plan(generation: Generation, document: Document) -> Plan:
+    return Plan(
+        generation,
+        document["projections"],
+        Source(document["source"]),
+        frozenset(Model(name) for name in document["models"]),
+        document["begun_at"],
+    )
+
+
+def _from_slice(one: Slice) -> Document:
+    return {
+        "generation": one.generation.number,
+        "kind": one.kind,
+        "number": one.number,
+        "begin": one.begin,
+        "end": one.end,
+        "events": one.events,
+        "reached": one.reached,
+        "events_done": one.events_done,
+        "done": one.done,
+    }
+
+
+def _to_slice(generation: Generation, document: Document) -> Slice:
+    return Slice(
+        generation,
+        Kind(document["kind"]),
+        document["number"],
+        document["begin"],
+        document["end"],
+        document["events"],
+        document["reached"],
+        document["events_done"],
+        Done(document["done"]),
+    )

@@ -1,0 +1,155 @@
+"""Leads a rebuild: plans it, has it built and verified, moves the queries.
+
+Every step can be killed and done again. What is done stands in the ledger and in the catalog.
+"""
+
+from dataclasses import replace
+from enum import StrEnum
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from projection_worker.dead_letter import DeadLetters
+from projection_worker.projections import registry
+from projection_worker.projector_service import consumer_group
+from projection_worker.replay.opened import Opened
+from projection_worker.replay.rebuild.counters import counters_that_differ
+from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
+from projection_worker.replay.rebuild.deliveries import carry_deliveries
+from projection_worker.replay.rebuild.ledger import Done, Ledger, Plan, Source
+from projection_worker.replay.rebuild.planning import slices_of_store, slices_of_topic
+from projection_worker.replay.rebuild.process import BUILD, VERIFY
+from projection_worker.replay.rebuild.processes import run_processes
+from projection_worker.roll_call import SEEN_SECONDS, RollCall
+from shared.clock import utc_now
+from shared.fault_points import FaultPoint, reached
+from shared.read_models.generations import Catalog, begin_catalog, read_catalog
+from shared.read_models.models import Model
+from shared.topics import CHILD_EVENTS
+
+log = structlog.get_logger(__name__)
+
+
+class Phase(StrEnum):
+    PLAN = "plan"
+    BUILD = "build"
+    VERIFY = "verify"
+    FLIP = "flip"
+    DONE = "done"
+
+
+class RebuildRefused(Exception):
+    """As things are it cannot begin; nothing was touched."""
+
+
+class RebuildFailed(Exception):
+    """The new generation is not fit to be live. It stays beside the live one."""
+
+
+class Rebuild:
+    """`rate`: most events a second of all `workers` together, None for no limit."""
+
+    def __init__(self, on: Opened, workers: int, rate: float | None) -> None:
+        self._on = on
+        self._workers = workers
+        self._rate = rate
+        self.ledger = Ledger(on.database)
+        self.cutover = Cutover(on.database)
+        self.plan: Plan | None = None
+        self.phase = Phase.PLAN
+
+    async def begin(self, models: frozenset[Model], source: Source) -> None:
+        """Make the next generation known to the workers, then fill it. Raises RebuildRefused."""
+        catalog = await begin_catalog(self._on.database, registry.VERSION)
+        if catalog.unfinished is not None:
+            number = catalog.unfinished.generation.number
+            raise RebuildRefused(
+                f"generation {number} is unfinished: go on with --resume, or drop it with "
+                "`teddy replay drop-old --unfinished`"
+            )
+        generation = await self.cutover.next_generation(catalog)
+        self.plan = Plan(generation, registry.VERSION, source, models, utc_now())
+        await self.ledger.begin(self.plan)
+        if not catalog.written_by(registry.VERSION):
+            await self._place_new_workers()
+        await self.cutover.begin(catalog, generation, registry.VERSION)
+        await self._carry_out(self.plan)
+
+    async def resume(self) -> None:
+        """Go on with what was begun. Raises RebuildRefused when there is nothing."""
+        catalog = await read_catalog(self._on.database)
+        if catalog.unfinished is None:
+            raise RebuildRefused(
+                f"nothing to resume: generation {catalog.live.number} is live, none is unfinished"
+            )
+        self.plan = await self.ledger.plan(catalog.unfinished.generation)
+        if self.plan is None or self.plan.projections != registry.VERSION:
+            raise RebuildRefused(
+                f"generation {catalog.unfinished.generation.number} is of projections "
+                f"{catalog.unfinished.projections}, this program of {registry.VERSION}"
+            )
+        await self._carry_out(self.plan)
+
+    async def _carry_out(self, plan: Plan) -> None:
+        await self._cut(plan)
+        self.phase = Phase.BUILD
+        await run_processes(BUILD, plan.generation.number, self._workers, self._rate)
+        catalog = await read_catalog(self._on.database)
+        await carry_deliveries(self._on.database, catalog.live, plan.generation)
+        self.phase = Phase.VERIFY
+        await run_processes(VERIFY, plan.generation.number, self._workers, self._rate)
+        await self._require_sound(plan, catalog)
+        self.phase = Phase.FLIP
+        reached(FaultPoint.REBUILD_BEFORE_FLIP)
+        await self.cutover.flip(catalog, plan.generation)
+        reached(FaultPoint.REBUILD_AFTER_FLIP)
+        self.phase = Phase.DONE
+
+    async def _cut(self, plan: Plan) -> None:
+        if await self.ledger.is_cut(plan.generation):
+            return
+        slices = await slices_of_store(self._on.commits, plan.generation)
+        if plan.source is Source.KAFKA:
+            bootstrap = self._on.settings.kafka_bootstrap
+            slices = [replace(one, done=Done.BUILT) for one in slices]  # only to be verified
+            slices += await slices_of_topic(bootstrap, plan.generation)
+        await self.ledger.cut(plan.generation, slices)
+
+    async def _require_sound(self, plan: Plan, catalog: Catalog) -> None:
+        """What the verification of the slices cannot see: totals, parked children, workers."""
+        on, generation = self._on, plan.generation
+        differing = await counters_that_differ(on.read, on.database, generation)
+        if differing:
+            raise RebuildFailed(f"counters are not the sum over all children: {differing}")
+        new = await DeadLetters(on.database, utc_now, generation).all_parked()
+        live = await DeadLetters(on.database, utc_now, catalog.live).all_parked()
+        worse = sorted(set(new) - set(live))
+        if worse:
+            raise RebuildFailed(
+                f"{len(worse)} children cannot be folded that are live now, first {worse[0]}: "
+                f"{new[worse[0]]}"
+            )
+        same = catalog.of(catalog.live).projections == plan.projections
+        if not same and not await RollCall(on.database).present(plan.projections):
+            raise NotCaughtUp(
+                f"no worker of projections {plan.projections} was seen in the last "
+                f"{SEEN_SECONDS} s: start one, then go on with --resume"
+            )
+
+    async def _place_new_workers(self) -> None:
+        """Workers of a version that has none yet begin at the end of the topic: what came before is
+        in the event store, from which the generation is built."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._on.settings.kafka_bootstrap,
+            group_id=consumer_group(self._on.settings),
+            enable_auto_commit=False,
+        )
+        await consumer.start()
+        try:
+            await consumer.topics()  # only this fills what partitions_for_topic looks up
+            numbers = consumer.partitions_for_topic(CHILD_EVENTS.name) or ()
+            places = [TopicPartition(CHILD_EVENTS.name, number) for number in numbers]
+            consumer.assign(places)
+            await consumer.commit(await consumer.end_offsets(places))
+        finally:
+            await consumer.stop()

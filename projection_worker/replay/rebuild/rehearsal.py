@@ -1,0 +1,38 @@
+"""What a rebuild would do, without doing it."""
+
+import click
+
+from projection_worker.projections import registry
+from projection_worker.replay.opened import Opened
+from projection_worker.replay.rebuild.cutover import Cutover
+from projection_worker.replay.rebuild.ledger import Source
+from projection_worker.replay.rebuild.planning import slices_of_store, slices_of_topic
+from projection_worker.replay.verify import Verifier
+from shared.read_models.generations import read_catalog
+from shared.read_models.models import Model
+
+MOST_SHOWN = 20
+
+
+async def rehearse(on: Opened, models: frozenset[Model], source: Source, workers: int) -> None:
+    """Print the plan, and every place where the live generation would change."""
+    catalog = await read_catalog(on.database)
+    generation = await Cutover(on.database).next_generation(catalog)
+    slices = (
+        await slices_of_store(on.commits, generation)
+        if source is Source.STORE
+        else await slices_of_topic(on.settings.kafka_bootstrap, generation)
+    )
+    events = sum(one.events for one in slices)
+    click.echo(
+        f"plan: generation {generation.number} of projections {registry.VERSION} beside "
+        f"{catalog.live.number}; {', '.join(sorted(models))} from {events:,} events of the "
+        f"{source}, {len(slices)} slices, {workers} workers"
+    )
+    verifier = Verifier(on.store, on.database, catalog.live, on.keyring, on.index, models)
+    found = await verifier.verify()
+    for one in found.differences[:MOST_SHOWN]:
+        click.echo(f"  {one.model}/{one.document} {one.field}: {one.found} -> {one.expected}")
+    click.echo(
+        f"{len(found.differences)} differences in {found.children:,} children; nothing was changed"
+    )

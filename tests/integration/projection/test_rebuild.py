@@ -1,0 +1,313 @@
+"""A rebuild on real stores: what it makes, what it refuses, and that it can end anywhere."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from projection_worker.dead_letter import DeadLetters
+from projection_worker.kept_generations import KeptGenerations
+from projection_worker.projections import registry
+from projection_worker.replay.opened import Opened, opened
+from projection_worker.replay.rebuild import share
+from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
+from projection_worker.replay.rebuild.leadership import AnotherRebuild, lead
+from projection_worker.replay.rebuild.ledger import ALL_MODELS, Kind, Ledger, Plan, Source
+from projection_worker.replay.rebuild.planning import slices_of_store
+from projection_worker.replay.rebuild.rebuild import Rebuild, RebuildFailed, RebuildRefused
+from projection_worker.roll_call import RollCall
+from shared.clock import utc_now
+from shared.events.child import ChildEvent, Severity
+from shared.keyring.key_file import create_key_file
+from shared.read_models.generations import Generation, begin_catalog, live_generation, read_catalog
+from shared.read_models.models import Model
+from shared.settings import WorkerSettings
+from tests.support.projection_facts import (
+    MIA,
+    NOON,
+    erased,
+    message,
+    registered,
+    reported,
+    started,
+)
+from tests.support.projection_side import ProjectionSide
+from tests.support.waiting import eventually
+
+FIRST, SECOND = Generation(1), Generation(2)
+
+
+class World:
+    """Facts in a real event store, workers that write what they are handed, and rebuilds."""
+
+    def __init__(self, on: Opened) -> None:
+        self.on = on
+        self.side = ProjectionSide(on.read, on.database)
+        self.side.store, self.side.keyring, self.side.index = on.store, on.keyring, on.index
+        self.workers = KeptGenerations(on.database, self.side.another_projector)
+
+    async def happened(self, *events: ChildEvent) -> None:
+        """The events are facts, and workers have seen them."""
+        await self.workers.project(await self.side.happened(*events))
+
+    def rebuild(self, rate: float | None = None) -> Rebuild:
+        return Rebuild(self.on, 1, rate)
+
+    async def rebuilt(self, models: frozenset[Model] = ALL_MODELS) -> None:
+        await self.rebuild().begin(models, Source.STORE)
+
+    async def documents(self, generation: Generation, model: Model) -> list[dict[str, Any]]:
+        found = generation.collection(self.on.database, model).find({}).sort("_id", 1)
+        return await found.to_list(None)
+
+    async def of_live(self, model: Model) -> list[dict[str, Any]]:
+        return await self.documents(await live_generation(self.on.database), model)
+
+    async def change(self, generation: Generation, model: Model, **fields: Any) -> None:
+        """Make a document of Mia something that no event tells."""
+        collection = generation.collection(self.on.database, model)
+        await collection.update_one({"_id": {"$regex": MIA}}, {"$set": fields})
+
+
+@pytest_asyncio.fixture
+async def world(
+    mongo_url: str,
+    kafka_bootstrap: str,
+    fresh_database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[World]:
+    key_file = tmp_path / "keys.json"
+    create_key_file(key_file)
+    for store in ("WRITE", "READ", "KEYS"):
+        monkeypatch.setenv(f"TEDDY_{store}_MONGO_URL", mongo_url)
+        monkeypatch.setenv(f"TEDDY_{store}_DATABASE", fresh_database)
+    monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", kafka_bootstrap)
+    monkeypatch.setenv("TEDDY_KEY_FILE", str(key_file))
+    async with opened(WorkerSettings()) as on:
+        await begin_catalog(on.database, registry.VERSION)
+        yield World(on)
+        await on.store.close()
+
+
+async def test_the_next_generation_is_what_the_live_one_is_and_takes_its_place(
+    world: World,
+) -> None:
+    await world.happened(
+        registered(), started(), message(), reported(1, Severity.CRITICAL), another("emma")
+    )
+
+    await world.rebuilt()
+
+    assert await live_generation(world.on.database) == SECOND
+    for model in ALL_MODELS - {Model.SYSTEM}:
+        assert await world.documents(SECOND, model) == await world.documents(FIRST, model)
+    assert (await world.side.on_generation(SECOND).verify()).clean
+
+
+async def test_what_no_event_tells_is_gone_after_a_rebuild(world: World) -> None:
+    await world.happened(registered(), started())
+    await world.change(FIRST, Model.CHILDREN, age=99)
+
+    await world.rebuilt()
+
+    (child,) = await world.of_live(Model.CHILDREN)
+    assert child["age"] == 6
+
+
+async def test_models_that_were_not_chosen_stay_as_they_are(world: World) -> None:
+    # given two models that are not what the events say
+    await world.happened(registered(), started(), reported(1, Severity.LOW))
+    await world.change(FIRST, Model.SAFETY, total_violations=77)
+    await world.change(FIRST, Model.ACTIVITY, messages=55)
+
+    await world.rebuilt(frozenset({Model.SAFETY}))
+
+    assert [s["total_violations"] for s in await world.of_live(Model.SAFETY)] == [1]
+    assert [a["messages"] for a in await world.of_live(Model.ACTIVITY)] == [55]
+    await world.happened(message())
+    assert [c["version"] for c in await world.of_live(Model.CHILDREN)] == [4]
+
+
+async def test_an_erased_child_stays_erased(world: World) -> None:
+    await world.happened(registered(), started(), erased())
+
+    await world.rebuilt()
+
+    assert [c["status"] for c in await world.of_live(Model.CHILDREN)] == ["erased"]
+    assert await world.of_live(Model.CONVERSATIONS) == []
+
+
+async def test_when_alerts_were_delivered_goes_over(world: World) -> None:
+    await world.happened(registered(), reported(1, Severity.CRITICAL))
+    (alert,) = await world.of_live(Model.ALERTS)
+    await world.workers.mark_delivered(alert["_id"], "in_app", NOON)
+
+    await world.rebuilt()
+
+    assert [a["delivered"] for a in await world.of_live(Model.ALERTS)] == [{"in_app": NOON}]
+
+
+async def test_workers_and_a_rebuild_fill_a_generation_together(world: World) -> None:
+    # given a rebuild that is slow, and workers that go on
+    for number in range(30):
+        await world.happened(another(f"child-{number:02}"))
+    building = asyncio.create_task(world.rebuild(rate=60).begin(ALL_MODELS, Source.STORE))
+    await eventually(lambda: _begun(world))
+
+    for number in range(0, 30, 3):
+        await world.happened(replace(started(), child_id=f"child-{number:02}"))
+    await building
+
+    assert await live_generation(world.on.database) == SECOND
+    assert (await world.side.on_generation(SECOND).verify()).clean
+
+
+async def test_a_rebuild_that_ended_goes_on_where_it_was(world: World) -> None:
+    # given a rebuild that ended in the middle of building
+    for number in range(12):
+        await world.happened(another(f"child-{number:02}"))
+    slow = asyncio.create_task(world.rebuild(rate=1).begin(ALL_MODELS, Source.STORE))
+    await eventually(lambda: _built_something(world))
+    slow.cancel()
+    with suppress(asyncio.CancelledError):
+        await slow
+    with pytest.raises(RebuildRefused, match="generation 2 is unfinished"):
+        await world.rebuilt()
+
+    await world.rebuild().resume()
+
+    assert await live_generation(world.on.database) == SECOND
+    assert (await world.side.on_generation(SECOND).verify()).clean
+
+
+async def test_without_an_unfinished_rebuild_there_is_nothing_to_resume(world: World) -> None:
+    with pytest.raises(RebuildRefused, match="generation 1 is live, none is unfinished"):
+        await world.rebuild().resume()
+
+
+async def test_of_two_rebuilds_the_second_refuses(world: World) -> None:
+    entered, end = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        entered.set()
+        await end.wait()
+
+    first = asyncio.create_task(lead(world.on.database, work()))
+    await entered.wait()
+    with pytest.raises(AnotherRebuild):
+        await lead(world.on.database, work())
+    end.set()
+    await first
+
+    await lead(world.on.database, _nothing())
+
+
+async def test_a_generation_that_is_not_what_the_events_say_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a document that is spoilt between building and verifying
+    monkeypatch.setattr(share, "SETTLE_SECONDS", 0.2)
+    await world.happened(registered(), started())
+    plan = Plan(SECOND, registry.VERSION, Source.STORE, ALL_MODELS, utc_now())
+    ledger = Ledger(world.on.database)
+    await ledger.begin(plan)
+    await ledger.cut(SECOND, await slices_of_store(world.on.commits, SECOND))
+    mine = share.ShareOfRebuild(world.on, plan, share.Share(0, 1))
+    await mine.build()
+    await world.change(SECOND, Model.CHILDREN, age=99)
+
+    with pytest.raises(share.ReadModelsDiffer, match=f"children/{MIA} age"):
+        await mine.verify()
+
+    assert (await ledger.tally(SECOND, Kind.CHILDREN)).verified == 0
+
+
+async def test_a_child_that_cannot_be_folded_any_more_keeps_a_rebuild_from_going_live(
+    world: World,
+) -> None:
+    await world.happened(registered(), another("emma"))
+    await _make_unreadable(world, MIA)
+
+    with pytest.raises(RebuildFailed, match=f"1 children cannot be folded .* first {MIA}"):
+        await world.rebuilt()
+
+    assert await live_generation(world.on.database) == FIRST
+
+
+async def test_a_child_that_is_parked_already_does_not(world: World) -> None:
+    await world.happened(registered(), another("emma"))
+    await _make_unreadable(world, MIA)
+    await DeadLetters(world.on.database, utc_now, FIRST).mark({MIA: "it was poison before"})
+
+    await world.rebuilt()
+
+    assert await live_generation(world.on.database) == SECOND
+
+
+async def test_a_rollback_loses_nothing_that_happened_since(world: World) -> None:
+    await world.happened(registered())
+    await world.rebuilt()
+    await world.happened(started())
+
+    catalog = await read_catalog(world.on.database)
+    await Cutover(world.on.database).flip(catalog, FIRST)
+
+    assert [c["version"] for c in await world.of_live(Model.CHILDREN)] == [2]
+
+
+async def test_what_is_dropped_leaves_no_collection(world: World) -> None:
+    await world.happened(registered())
+    await world.rebuilt()
+    catalog = await read_catalog(world.on.database)
+
+    await Cutover(world.on.database).drop(catalog, [FIRST])
+
+    names = await world.on.database.list_collection_names()
+    assert not [name for name in names if name.endswith("__g1")]
+    assert [kept.generation for kept in (await read_catalog(world.on.database)).kept] == [SECOND]
+
+
+async def test_a_generation_of_other_projections_goes_live_only_with_workers_that_write_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a program whose projections are newer than the live generation's
+    await world.happened(registered())
+    monkeypatch.setattr(registry, "VERSION", registry.VERSION + 1)
+
+    with pytest.raises(NotCaughtUp, match="no worker of projections 2"):
+        await world.rebuilt()
+    await RollCall(world.on.database).answer("a-new-worker", registry.VERSION)
+    await world.rebuild().resume()
+
+    catalog = await read_catalog(world.on.database)
+    assert catalog.live == SECOND
+    assert [kept.projections for kept in catalog.kept] == [1, 2]
+    assert not catalog.held
+
+
+async def _nothing() -> None:
+    return None
+
+
+async def _begun(world: World) -> bool:
+    return (await read_catalog(world.on.database)).unfinished is not None
+
+
+async def _built_something(world: World) -> bool:
+    tally = await Ledger(world.on.database).tally(SECOND, Kind.CHILDREN)
+    return tally.built > 0
+
+
+def another(child_id: str) -> ChildEvent:
+    return replace(registered(), child_id=child_id)
+
+
+async def _make_unreadable(world: World, child_id: str) -> None:
+    unknown = {"$set": {"events.0.type": "NobodyKnowsThis"}}
+    await world.on.commits["commits"].update_one({"child_id": child_id}, unknown)
