@@ -1,6 +1,7 @@
 """What a transport hands to the projector: records, whatever they came by."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from shared.cloud_events import from_record
 from shared.codec import UndecodableEvent
@@ -50,3 +51,15 @@ def deliver(raw: RawRecord) -> Delivered:
         reason = UndecodableEvent("the record's key is not its ce_subject")
         return Delivered(child_id, shard, raw, None, reason)
     return Delivered(child_id, shard, raw, event)
+
+
+def raw_record(record: Any) -> RawRecord:
+    """What an aiokafka consumer hands out."""
+    return RawRecord(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        tuple(record.headers),
+    )

@@ -10,6 +10,7 @@ from projection_worker.read_model_store import mark_delivered
 from projection_worker.roll_call import RollCall
 from shared.mongo import Database
 from shared.read_models.generations import Generation, read_catalog
+from shared.settings import WorkerSettings
 
 
 class GenerationHeld(Exception):
@@ -18,6 +19,11 @@ class GenerationHeld(Exception):
 
 class NothingToWrite(Exception):
     """No kept generation belongs to this version of the projections."""
+
+
+def consumer_group(settings: WorkerSettings) -> str:
+    """Workers of different projections write different generations, so each needs all events."""
+    return f"{settings.worker_group}-p{registry.VERSION}"
 
 
 class KeptGenerations:

@@ -19,8 +19,13 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from mode import Service
 from pymongo.errors import PyMongoError
 
-from projection_worker.delivery import Delivered, RawRecord, deliver
-from projection_worker.kept_generations import GenerationHeld, KeptGenerations, NothingToWrite
+from projection_worker.delivery import Delivered, deliver, raw_record
+from projection_worker.kept_generations import (
+    GenerationHeld,
+    KeptGenerations,
+    NothingToWrite,
+    consumer_group,
+)
 from projection_worker.lag import Stalled, WorkerLag
 from projection_worker.metrics import WorkerMetrics
 from projection_worker.notifier import Notifier
@@ -216,19 +221,3 @@ class _FinishBatchFirst(ConsumerRebalanceListener):  # type: ignore[misc] # aiok
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         log.info("partitions_assigned", partitions=sorted(p.partition for p in assigned))
-
-
-def consumer_group(settings: WorkerSettings) -> str:
-    """Workers of different projections write different generations, so each needs all events."""
-    return f"{settings.worker_group}-p{registry.VERSION}"
-
-
-def raw_record(record: Any) -> RawRecord:
-    return RawRecord(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.key,
-        record.value,
-        tuple(record.headers),
-    )

@@ -2,9 +2,8 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from projection_worker.delivery import deliver
+from projection_worker.delivery import deliver, raw_record
 from projection_worker.projector import Projector
-from projection_worker.projector_service import raw_record
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Slice
 from projection_worker.replay.rebuild.pace import Pace
 from shared.topics import CHILD_EVENTS

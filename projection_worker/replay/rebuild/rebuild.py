@@ -10,8 +10,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from projection_worker.dead_letter import DeadLetters
+from projection_worker.kept_generations import consumer_group
 from projection_worker.projections import registry
-from projection_worker.projector_service import consumer_group
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.rebuild.counters import counters_that_differ
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
