@@ -5,6 +5,7 @@ rest. Everything a batch changes is written in one transaction, conditional on t
 computed from. Running a batch again changes nothing.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,16 +108,18 @@ class Projector:
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
         gates = await self._read_models.children(by_child)
         behind = await self._dead_letters.parked_children(by_child)
-        sequences = [
-            await sequence(
-                child_id,
-                records,
-                _version(gates.get(child_id)),
-                self._store,
-                behind_parked=child_id in behind,
+        sequences = await asyncio.gather(
+            *(
+                sequence(
+                    child_id,
+                    records,
+                    _version(gates.get(child_id)),
+                    self._store,
+                    behind_parked=child_id in behind,
+                )
+                for child_id, records in by_child.items()
             )
-            for child_id, records in by_child.items()
-        ]
+        )
         return await self.apply(sequences, gates)
 
     async def apply(

@@ -39,12 +39,15 @@ class Difference:
 
 @dataclass(slots=True)
 class Verification:
-    """What was compared and what differed. `documents` counts by model."""
+    """What was compared and what differed. `documents` counts by model; `differing` are the
+    children of whom anything differs, also where `differences` no longer has room for it."""
 
     children: int = 0
     events: int = 0
     documents: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
+    differing: set[str] = field(default_factory=set)
+    found: int = 0
     counters: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -90,10 +93,11 @@ class Verifier:
     async def _compare(self, streams: list[list[Commit]], result: Verification) -> None:
         child_ids = [stream[0].child_id for stream in streams]
         ciphers = await self._keyring.ciphers(child_ids)
-        found = await self._stored(child_ids)
+        stored = await self._stored(child_ids)
         for stream in streams:
             child_id = stream[0].child_id
             result.children += 1
+            found_before = result.found
             try:
                 verify_chain(stream)
             except ChainBroken as broken:
@@ -106,9 +110,11 @@ class Verifier:
             result.counters.update(contribution(view.child))
             expected, there = (
                 {place: one for place, one in side.items() if place[0] in self._models}
-                for side in (_expected(view), found.get(child_id, {}))
+                for side in (_expected(view), stored.get(child_id, {}))
             )
             _compare_child(expected, there, result)
+            if result.found > found_before:
+                result.differing.add(child_id)
 
     async def _stored(self, child_ids: list[str]) -> dict[str, dict[tuple[Model, str], Any]]:
         """Every document of these children, by child and place."""
@@ -173,6 +179,7 @@ def _fields_that_differ(
 def _note(
     result: Verification, model: str, document: str, name: str, expected: object, found: object
 ) -> None:
+    result.found += 1
     if len(result.differences) < MOST_SHOWN:
         result.differences.append(Difference(model, document, name, expected, found))
 

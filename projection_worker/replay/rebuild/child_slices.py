@@ -83,24 +83,28 @@ class ChildSliceBuilder:
         reached(FaultPoint.REBUILD_AFTER_SLICE)
 
     async def _write_isolating(self, batch: Sequence[Stream], shard: str) -> Failures:
-        """Write together; when documents cannot be written, find the child by halving."""
+        """Write together; when a worker was at one of the children, or one cannot be written, find
+        it by halving."""
+        if len(batch) == 1:
+            return await self._write_one(batch[0], shard)
         try:
-            return await self._write(batch, shard)
-        except UNWRITABLE as error:
-            if len(batch) == 1:
-                return {batch[0][0].child_id: told(error)}
+            return await self._children.write(batch, shard)
+        except (StaleBatch, *UNWRITABLE) as error:
+            log.info("rebuild_batch_halved", children=len(batch), reason=type(error).__name__)
         middle = len(batch) // 2
         return {
             **await self._write_isolating(batch[:middle], shard),
             **await self._write_isolating(batch[middle:], shard),
         }
 
-    async def _write(self, batch: Sequence[Stream], shard: str) -> Failures:
+    async def _write_one(self, stream: Stream, shard: str) -> Failures:
         for _ in range(ATTEMPTS):
             try:
-                return await self._children.write(batch, shard)
+                return await self._children.write([stream], shard)
             except StaleBatch as reason:
-                log.info("rebuild_batch_stale", reason=str(reason))
+                log.info("rebuild_child_stale", reason=str(reason))
+            except UNWRITABLE as error:
+                return {stream[0].child_id: told(error)}
         raise StaleBatch(f"{ATTEMPTS} attempts met workers' writes")
 
 

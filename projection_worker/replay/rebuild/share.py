@@ -96,7 +96,12 @@ class ShareOfRebuild:
             if time.monotonic() > deadline:
                 raise ReadModelsDiffer(_told(verification))
             await asyncio.sleep(LOOK_SECONDS)
-            batch = [await self._on.store.load(stream[0].child_id) for stream in batch]
+            again = [stream[0].child_id for stream in batch]
+            batch = [
+                await self._on.store.load(child_id)
+                for child_id in again
+                if child_id in verification.differing
+            ]
 
     async def _mine(self, done: Done) -> list[Slice]:
         slices = await self._ledger.slices(self._plan.generation)

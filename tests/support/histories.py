@@ -1,0 +1,100 @@
+"""Many children with a past: written straight into an event store, each event a commit."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from shared.clock import new_id, utc_now
+from shared.codec import encode
+from shared.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.event_store.port import EventStore
+from shared.events.child import (
+    ChildEvent,
+    ChildRegistered,
+    ConversationEnded,
+    ConversationStarted,
+    MessageRecorded,
+    SafetyViolationReported,
+    Severity,
+    Speaker,
+)
+from shared.keyring.keyring import Keyring
+from shared.personal import Personal
+
+PARENT = "parent-history"
+AT_THE_SAME_TIME = 500
+
+
+def history(child_id: str, events: int, begin: datetime) -> Iterator[ChildEvent]:
+    """A registration, then conversations of eight messages with a violation in every third."""
+    yield ChildRegistered(
+        child_id=child_id,
+        at=begin,
+        parent_id=PARENT,
+        name=Personal(f"Child {child_id[:4]}"),
+        age=4 + hash(child_id) % 9,
+        udid=Personal(f"udid-{child_id}"),
+    )
+    for number in range(1, events):
+        at = begin + timedelta(minutes=number)
+        talk, place = f"talk-{(number - 1) // 10}", (number - 1) % 10
+        if place == 0:
+            yield ConversationStarted(child_id=child_id, at=at, conversation_id=talk, topic="space")
+        elif place == 9:
+            yield ConversationEnded(
+                child_id=child_id,
+                at=at,
+                conversation_id=talk,
+                started_at=at - timedelta(minutes=9),
+            )
+        elif place == 5 and number % 30 < 10:
+            yield SafetyViolationReported(
+                child_id=child_id,
+                at=at,
+                violation_id=f"violation-{number}",
+                violation_type="rude_words",
+                severity=Severity.LOW,
+            )
+        else:
+            yield MessageRecorded(
+                child_id=child_id,
+                at=at,
+                conversation_id=talk,
+                speaker=Speaker.CHILD,
+                word_count=7,
+            )
+
+
+async def write_histories(
+    store: EventStore,
+    keyring: Keyring,
+    children: int,
+    events_each: int,
+    written: Callable[[int], object] = lambda _: None,
+) -> list[str]:
+    """The ids of `children` new children with `events_each` events; `written` hears how many."""
+    ids = [new_id() for _ in range(children)]
+    waiting = iter(ids)
+
+    async def write_some() -> None:
+        for child_id in waiting:
+            await _write(store, keyring, child_id, events_each)
+            written(events_each)
+
+    await asyncio.gather(*(write_some() for _ in range(min(AT_THE_SAME_TIME, children))))
+    return ids
+
+
+async def _write(store: EventStore, keyring: Keyring, child_id: str, events: int) -> None:
+    cipher = await keyring.create(child_id)
+    position, begin = StreamPosition(), utc_now() - timedelta(minutes=events)
+    for version, event in enumerate(history(child_id, events, begin), 1):
+        offer = NewCommit(
+            child_id=child_id,
+            expected=position,
+            events=(encode(event, version, cipher),),
+            recorded_at=utc_now(),
+            actor=Actor(PARENT, "parent"),
+            causality=Causality(new_id()),
+        )
+        position = (await store.append(offer)).position
