@@ -26,9 +26,10 @@ from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer, read_signing_key
 from shared.clock import utc_now
 from shared.keyring.key_file import KeyFileRefused, create_key_file
+from shared.settings import TopicSettings, load_settings
 
 ELSEWHERE = {
-    "verify": "projection_worker.replay.commands:verify",
+    "verify": "projection_worker.replay.commands.verify:verify",
     "replay": "projection_worker.replay.cli:replay",
     "load": "deploy.load:load",
     "demo": "deploy.demo:demo",
@@ -77,6 +78,7 @@ def teddy(ctx: click.Context, folder: Path) -> None:
 @click.pass_obj
 def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
     """Start the local stack, or say that it runs."""
+    load_settings(TopicSettings)  # refused here, before anything is started
     running = folder.is_held()
     if running:
         click.echo(f"a stack runs in {folder.path} already")
@@ -161,7 +163,14 @@ def topics() -> None:
 
 
 @topics.command("apply")
-@click.option("--replication", default=1, show_default=True, type=click.IntRange(1, 7))
+@click.option(
+    "--replication",
+    envvar="TEDDY_KAFKA_REPLICATION",
+    default=1,
+    show_default=True,
+    show_envvar=True,
+    type=click.IntRange(1, 7),
+)
 @click.pass_obj
 def topics_apply(folder: StackFolder, replication: int) -> None:
     """Create the topics that are missing; exit code 1 when one differs from what it should be."""

@@ -2,7 +2,8 @@
 
 import click
 
-from projection_worker.replay.rebuild.commands import drop_old, rebuild, rollback, status
+from projection_worker.replay.commands.generations import drop_old, rebuild, rollback, status
+from projection_worker.replay.commands.verify import verify
 
 
 @click.group()
@@ -10,5 +11,5 @@ def replay() -> None:
     """Rebuild the read models from the events, and look into both."""
 
 
-for _command in (rebuild, rollback, status, drop_old):
+for _command in (rebuild, rollback, status, drop_old, verify):
     replay.add_command(_command)

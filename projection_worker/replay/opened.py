@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from projection_worker.replay.verify import Verifier
 from shared.event_store.mongo import MongoEventStore
 from shared.keyring.key_file import FileKeyProvider, read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
+from shared.read_models.generations import Generation
+from shared.read_models.models import ALL_MODELS, Model
 from shared.settings import WorkerSettings
 
 
@@ -24,6 +27,12 @@ class Opened:
     store: MongoEventStore
     keyring: Keyring
     index: SearchIndex
+
+    def verifier(self, generation: Generation, models: frozenset[Model] = ALL_MODELS) -> Verifier:
+        """Compares `generation` with the event store."""
+        return Verifier(
+            self.store, self.read, self.database, generation, self.keyring, self.index, models
+        )
 
 
 @asynccontextmanager

@@ -1,196 +1,165 @@
-"""Compares every read model, field by field, with a fold of the event store.
+"""Compares every read model, field by field, with a fold of the event store, also while it moves.
 
-Also checks each child's hash chain and its versions 1..n, that no document exists which no event
-explains, and that the system counters are exactly the sum over all children.
+A child's documents are read first, all of one moment, then its events up to the version that they
+have reached: whatever a read model has seen is in the store, so nothing that is only under way is
+taken for a difference. Also checks each child's hash chain and versions, that no document exists
+which no event explains, and that the counters are exactly the sum over all children.
 """
 
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import asyncio
+import time
+from collections.abc import Collection as AnyCollection
+from collections.abc import Sequence
 
-from projection_worker.projections.registry import ChildView, apply
-from projection_worker.projections.system import contribution
-from shared.codec import decode
-from shared.envelope import Commit
+from projection_worker.projections.registry import ChildView
+from projection_worker.projector import UNFOLDABLE
+from projection_worker.replay.comparison import (
+    DIGESTS,
+    Difference,
+    Documents,
+    Verification,
+    compare,
+    digest,
+)
+from projection_worker.replay.counters import counters_that_differ
+from projection_worker.replay.folding import documents_of, fold
+from projection_worker.replay.histories import Stream, in_batches, streams
+from projection_worker.replay.stored_children import OWNED, StoredChildren
 from shared.event_store.port import EventStore
 from shared.hash_chain import ChainBroken, verify_chain
+from shared.keyring.cipher import ChildCipher
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
-from shared.mongo import Collection, Database
+from shared.mongo import Database, Mongo
 from shared.read_models.generations import Generation
-from shared.read_models.models import Model
+from shared.read_models.models import ALL_MODELS, Model
 
-MOST_SHOWN = 50
-CHILDREN_A_ROUND = 500
-OWNED = (Model.CONVERSATIONS, Model.SAFETY, Model.ACTIVITY, Model.ALERTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One place where a read model is not what the events say. Values are as stored (sealed)."""
-
-    model: str
-    document: str
-    field: str
-    expected: object
-    found: object
-
-
-@dataclass(slots=True)
-class Verification:
-    """What was compared and what differed. `documents` counts by model; `differing` are the
-    children of whom anything differs, also where `differences` no longer has room for it."""
-
-    children: int = 0
-    events: int = 0
-    documents: Counter[str] = field(default_factory=Counter)
-    differences: list[Difference] = field(default_factory=list)
-    differing: set[str] = field(default_factory=set)
-    found: int = 0
-    counters: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def clean(self) -> bool:
-        return not self.differences
+BATCH_EVENTS = 5_000
+LOOK_SECONDS = 0.1
 
 
 class Verifier:
+    """Of one generation; `models` are those that are compared."""
+
     def __init__(
         self,
         store: EventStore,
+        mongo: Mongo,
         database: Database,
         generation: Generation,
         keyring: Keyring,
         index: SearchIndex,
-        models: frozenset[Model] = frozenset(Model),
+        models: frozenset[Model] = ALL_MODELS,
     ) -> None:
-        self._models = models
         self._store = store
-        self._collections: Mapping[Model, Collection] = generation.collections(database)
+        self._mongo = mongo
+        self._database = database
+        self._generation = generation
+        self._stored = StoredChildren(mongo, database, generation)
         self._keyring = keyring
         self._index = index
+        self._models = models
 
-    async def verify(self) -> Verification:
+    async def verify(self, patience_seconds: float = 0.0) -> Verification:
+        """All children and the totals. Children that are still behind what the store had when it
+        was read, after `patience_seconds`, count as different."""
         result = Verification()
-        round_: list[list[Commit]] = []
-        async for stream in _streams(self._store):
-            round_.append(stream)
-            if len(round_) == CHILDREN_A_ROUND:
-                await self._compare(round_, result)
-                round_ = []
-        if round_:
-            await self._compare(round_, result)
-        await self._compare_totals(result)
+        seen: set[str] = set()
+        async for batch, _ in in_batches(streams(self._store), BATCH_EVENTS):
+            seen.update(stream[0].child_id for stream in batch)
+            result.add(await self.verify_children(batch, patience_seconds))
+        await self._verify_nothing_stray(seen, result)
+        if Model.SYSTEM in self._models:
+            await self._verify_counters(result)
         return result
 
-    async def verify_children(self, streams: list[list[Commit]]) -> Verification:
-        """Compare only these children, without totals."""
-        result = Verification()
-        await self._compare(streams, result)
+    async def verify_children(
+        self, batch: Sequence[Stream], patience_seconds: float = 0.0
+    ) -> Verification:
+        """These children alone, without totals."""
+        deadline = time.monotonic() + patience_seconds
+        waiting, result = batch, Verification()
+        while waiting:
+            round_ = await self._compare(waiting)
+            late = [stream for stream in waiting if stream[0].child_id in round_.behind]
+            if not late or time.monotonic() >= deadline:
+                result.add(round_)
+                break
+            done = [stream for stream in waiting if stream[0].child_id not in round_.behind]
+            result.add(await self._compare(done))
+            waiting = late
+            await asyncio.sleep(LOOK_SECONDS)
         return result
 
-    async def _compare(self, streams: list[list[Commit]], result: Verification) -> None:
-        child_ids = [stream[0].child_id for stream in streams]
+    async def _compare(self, batch: Sequence[Stream]) -> Verification:
+        result = Verification()
+        child_ids = [stream[0].child_id for stream in batch]
+        stored = await self._stored.of(child_ids)
         ciphers = await self._keyring.ciphers(child_ids)
-        stored = await self._stored(child_ids)
-        for stream in streams:
+        for stream in batch:
             child_id = stream[0].child_id
-            result.children += 1
-            found_before = result.found
-            try:
-                verify_chain(stream)
-            except ChainBroken as broken:
-                _note(result, "commits", child_id, "hash", broken.reason, broken.version)
-            view = ChildView()
-            for recorded in (event for commit in stream for event in commit.recorded_events()):
-                event = decode(recorded, ciphers.get(child_id), self._index)
-                view = apply(view, event, recorded.version, recorded.event_id)
-                result.events += 1
-            result.counters.update(contribution(view.child))
-            expected, there = (
-                {place: one for place, one in side.items() if place[0] in self._models}
-                for side in (_expected(view), stored.get(child_id, {}))
+            await self._compare_child(
+                stream, stored.get(child_id, {}), ciphers.get(child_id), result
             )
-            _compare_child(expected, there, result)
-            if result.found > found_before:
-                result.differing.add(child_id)
+        return result
 
-    async def _stored(self, child_ids: list[str]) -> dict[str, dict[tuple[Model, str], Any]]:
-        """Every document of these children, by child and place."""
-        stored: dict[str, dict[tuple[Model, str], Any]] = {}
-        for model in (Model.CHILDREN, *OWNED):
-            owner = "_id" if model in (Model.CHILDREN, Model.SAFETY) else "child_id"
-            async for document in self._collections[model].find({owner: {"$in": child_ids}}):
-                place = (model, str(document["_id"]))
-                stored.setdefault(document[owner], {})[place] = document
-        return stored
+    async def _compare_child(
+        self, stream: Stream, stored: Documents, cipher: ChildCipher | None, result: Verification
+    ) -> None:
+        child_id = stream[0].child_id
+        gate = stored.get((Model.CHILDREN, child_id), {}).get("version", 0)
+        if gate > stream[-1].last_version:  # it moved on since the stream was read
+            stream = await self._store.load(child_id)
+        _verify_chain(stream, result)
+        try:
+            view = self._folded(stream, gate, cipher)
+        except UNFOLDABLE as error:
+            reason = f"{type(error).__name__}: {error}"
+            result.note(Difference(child_id, "commits", child_id, "(events)", "readable", reason))
+            return
+        last = stream[-1].last_version
+        if gate < last:
+            result.behind.add(child_id)
+            result.note(Difference(child_id, Model.CHILDREN, child_id, "version", last, gate))
+        expected, found = self._compared(documents_of(view)), self._compared(stored)
+        result.children += 1
+        result.events += gate
+        for model, _ in expected:
+            result.documents[model] += 1
+        said = digest(found)
+        result.digest = (result.digest + said) % DIGESTS
+        if said != digest(expected):
+            for difference in compare(child_id, expected, found):
+                result.note(difference)
 
-    async def _compare_totals(self, result: Verification) -> None:
-        for model in (Model.CHILDREN, *OWNED):
-            existing = await self._collections[model].count_documents({})
-            if existing != result.documents[model]:
-                expected = result.documents[model]
-                _note(result, model, "(all)", "number of documents", expected, existing)
-        summed: Counter[str] = Counter()
-        async for shard in self._collections[Model.SYSTEM].find({}):
-            summed.update(shard["counters"])
-        for name in sorted({*summed, *result.counters}):
-            if summed[name] != result.counters[name]:
-                _note(result, Model.SYSTEM, "(sum)", name, result.counters[name], summed[name])
+    def _folded(self, stream: Stream, gate: int, cipher: ChildCipher | None) -> ChildView:
+        events = (event for commit in stream for event in commit.recorded_events())
+        return fold((e for e in events if e.version <= gate), cipher, self._index)
 
+    def _compared(self, documents: Documents) -> Documents:
+        return {place: one for place, one in documents.items() if place[0] in self._models}
 
-def _expected(view: ChildView) -> dict[tuple[Model, str], Any]:
-    expected = dict(view.documents)
-    if view.child is not None:
-        expected[Model.CHILDREN, view.child["_id"]] = view.child
-    for alert in view.alerts:
-        expected[Model.ALERTS, alert["_id"]] = alert
-    return expected
+    async def _verify_nothing_stray(self, seen: AnyCollection[str], result: Verification) -> None:
+        """Documents of children that the store does not know."""
+        for model in self._models.intersection({Model.CHILDREN, *OWNED}):
+            async for child_id in self._stored.owners(model):
+                if child_id not in seen and not await self._store.load(child_id):
+                    result.note(
+                        Difference(child_id, model, child_id, "(document)", "absent", "present")
+                    )
 
-
-def _compare_child(
-    expected: Mapping[tuple[Model, str], Any],
-    found: Mapping[tuple[Model, str], Any],
-    result: Verification,
-) -> None:
-    result.documents.update(Counter(model for model, _ in expected))
-    for place in sorted({*expected, *found}):
-        model, document_id = place
-        if place not in expected or place not in found:
-            presence = ("present" if place in side else "absent" for side in (expected, found))
-            _note(result, model, document_id, "(document)", *presence)
-            continue
-        for name, left, right in _fields_that_differ(model, expected[place], found[place]):
-            _note(result, model, document_id, name, left, right)
-
-
-def _fields_that_differ(
-    model: Model, expected: Mapping[str, Any], found: Mapping[str, Any]
-) -> Iterator[tuple[str, object, object]]:
-    for name in sorted({*expected, *found}):
-        if model is Model.ALERTS and name == "delivered":
-            continue  # what was delivered happened outside; no event tells it
-        left, right = expected.get(name, "(absent)"), found.get(name, "(absent)")
-        if left != right:
-            yield name, left, right
+    async def _verify_counters(self, result: Verification) -> None:
+        sums = await counters_that_differ(self._mongo, self._database, self._generation)
+        result.counters = sums.names
+        for name, (summed, counted) in sums.differing.items():
+            result.note(Difference("", Model.SYSTEM, "(sum)", name, summed, counted))
 
 
-def _note(
-    result: Verification, model: str, document: str, name: str, expected: object, found: object
-) -> None:
-    result.found += 1
-    if len(result.differences) < MOST_SHOWN:
-        result.differences.append(Difference(model, document, name, expected, found))
-
-
-async def _streams(store: EventStore) -> AsyncIterator[list[Commit]]:
-    """The store's commits, a child at a time."""
-    stream: list[Commit] = []
-    async for commit in store.scan():
-        if stream and stream[0].child_id != commit.child_id:
-            yield stream
-            stream = []
-        stream.append(commit)
-    if stream:
-        yield stream
+def _verify_chain(stream: Stream, result: Verification) -> None:
+    child_id = stream[0].child_id
+    try:
+        verify_chain(stream)
+    except ChainBroken as broken:
+        result.note(
+            Difference(child_id, "commits", child_id, "hash", broken.reason, broken.version)
+        )

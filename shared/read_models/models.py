@@ -10,3 +10,6 @@ class Model(StrEnum):
     ACTIVITY = "activity"
     SYSTEM = "system"
     ALERTS = "alerts"
+
+
+ALL_MODELS = frozenset(Model)

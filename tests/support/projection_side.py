@@ -8,7 +8,8 @@ from projection_worker.dead_letter import DeadLetters
 from projection_worker.delivery import Delivered, RawRecord, deliver
 from projection_worker.projector import Projected, Projector
 from projection_worker.read_model_store import ReadModelStore
-from projection_worker.replay.verify import Verification, Verifier
+from projection_worker.replay.comparison import Verification
+from projection_worker.replay.verify import Verifier
 from shared.clock import utc_now
 from shared.cloud_events import to_record
 from shared.codec import encode
@@ -52,7 +53,7 @@ class ProjectionSide:
 
     def on_generation(self, generation: Generation) -> Verifier:
         """Compares `generation` with the facts."""
-        return Verifier(self.store, self.database, generation, self.keyring, self.index)
+        return Verifier(self.store, self.mongo, self.database, generation, self.keyring, self.index)
 
     def another_projector(self, generation: Generation = GENERATION) -> Projector:
         """As in another worker process: nothing is shared but the databases."""

@@ -5,48 +5,20 @@ folded up to it, the others copied. A child that something happens to meanwhile 
 the worker: what is missing in the new generation it knows only from the event store.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from projection_worker.projections.registry import ChildView, Place
+from projection_worker.projections.registry import ChildView
 from projection_worker.projector import UNFOLDABLE
 from projection_worker.read_model_store import FoldedChild, ReadModelStore
+from projection_worker.replay.comparison import Documents
 from projection_worker.replay.folding import documents_of, fold
 from projection_worker.replay.histories import Stream
 from projection_worker.replay.rebuild.child_slices import Failures, told
+from projection_worker.replay.stored_children import StoredChildren
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
-from shared.mongo import Database, Mongo, Session
-from shared.read_models.generations import Generation
 from shared.read_models.models import Model
-
-Documents = Mapping[Place, Any]
-
-OWNED = (Model.CONVERSATIONS, Model.SAFETY, Model.ACTIVITY, Model.ALERTS)
-
-
-class LiveDocuments:
-    """Whole children of one generation, each as it was at one moment."""
-
-    def __init__(self, mongo: Mongo, database: Database, generation: Generation) -> None:
-        self._mongo = mongo
-        self._collections = generation.collections(database)
-
-    async def of(self, child_ids: Sequence[str]) -> dict[str, dict[Place, Any]]:
-        """Every document of these children, by child and place; none for those it has not."""
-        found: dict[str, dict[Place, Any]] = {}
-        async with self._mongo.session(snapshot=True) as session:
-            for model in (Model.CHILDREN, *OWNED):
-                for owner, document in await self._find(model, child_ids, session):
-                    found.setdefault(owner, {})[model, document["_id"]] = document
-        return found
-
-    async def _find(
-        self, model: Model, child_ids: Sequence[str], session: Session
-    ) -> list[tuple[str, Any]]:
-        owner = "_id" if model in (Model.CHILDREN, Model.SAFETY) else "child_id"
-        cursor = self._collections[model].find({owner: {"$in": list(child_ids)}}, session=session)
-        return [(document[owner], document) for document in await cursor.to_list(None)]
 
 
 class PartsOfChildren:
@@ -54,7 +26,7 @@ class PartsOfChildren:
 
     def __init__(
         self,
-        live: LiveDocuments,
+        live: StoredChildren,
         read_models: ReadModelStore,
         keyring: Keyring,
         index: SearchIndex,

@@ -12,10 +12,9 @@ from enum import StrEnum
 
 from shared.mongo import Database, Document
 from shared.read_models.generations import Generation
-from shared.read_models.models import Model
+from shared.read_models.models import ALL_MODELS, Model
 
 COLLECTION = "read_model_rebuilds"
-ALL_MODELS = frozenset(Model)
 
 
 class Source(StrEnum):

@@ -1,11 +1,12 @@
 """Cuts the event store, or the topic, into slices that can be worked on independently."""
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from projection_worker.replay.rebuild.ledger import Done, Kind, Slice
 from shared.event_store.commit_documents import COLLECTION
 from shared.mongo import Database, Document, aggregate
 from shared.read_models.generations import Generation
+from shared.topic_partitions import partitions_of
 from shared.topics import CHILD_EVENTS
 
 MOST_SLICES = 64
@@ -44,9 +45,7 @@ async def slices_of_topic(bootstrap: str, generation: Generation) -> list[Slice]
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
-        await consumer.topics()  # only this fills what partitions_for_topic looks up
-        numbers = sorted(consumer.partitions_for_topic(CHILD_EVENTS.name) or ())
-        places = [TopicPartition(CHILD_EVENTS.name, number) for number in numbers]
+        places = await partitions_of(consumer, CHILD_EVENTS.name)
         begins = await consumer.beginning_offsets(places)
         ends = await consumer.end_offsets(places)
     finally:

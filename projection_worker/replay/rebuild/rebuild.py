@@ -7,13 +7,13 @@ from dataclasses import replace
 from enum import StrEnum
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.kept_generations import consumer_group
 from projection_worker.projections import registry
+from projection_worker.replay.counters import counters_that_differ
 from projection_worker.replay.opened import Opened
-from projection_worker.replay.rebuild.counters import counters_that_differ
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
 from projection_worker.replay.rebuild.deliveries import carry_deliveries
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Plan, Source
@@ -25,6 +25,7 @@ from shared.clock import utc_now
 from shared.fault_points import FaultPoint, reached
 from shared.read_models.generations import Catalog, begin_catalog, read_catalog
 from shared.read_models.models import Model
+from shared.topic_partitions import partitions_of
 from shared.topics import CHILD_EVENTS
 
 log = structlog.get_logger(__name__)
@@ -118,9 +119,9 @@ class Rebuild:
     async def _require_sound(self, plan: Plan, catalog: Catalog) -> None:
         """What the verification of the slices cannot see: totals, parked children, workers."""
         on, generation = self._on, plan.generation
-        differing = await counters_that_differ(on.read, on.database, generation)
-        if differing:
-            raise RebuildFailed(f"counters are not the sum over all children: {differing}")
+        sums = await counters_that_differ(on.read, on.database, generation)
+        if sums.differing:
+            raise RebuildFailed(f"counters are not the sum over all children: {sums.differing}")
         new = await DeadLetters(on.database, utc_now, generation).all_parked()
         live = await DeadLetters(on.database, utc_now, catalog.live).all_parked()
         worse = sorted(set(new) - set(live))
@@ -146,9 +147,7 @@ class Rebuild:
         )
         await consumer.start()
         try:
-            await consumer.topics()  # only this fills what partitions_for_topic looks up
-            numbers = consumer.partitions_for_topic(CHILD_EVENTS.name) or ()
-            places = [TopicPartition(CHILD_EVENTS.name, number) for number in numbers]
+            places = await partitions_of(consumer, CHILD_EVENTS.name)
             consumer.assign(places)
             await consumer.commit(await consumer.end_offsets(places))
         finally:

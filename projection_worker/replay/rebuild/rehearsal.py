@@ -7,11 +7,11 @@ from projection_worker.replay.opened import Opened
 from projection_worker.replay.rebuild.cutover import Cutover
 from projection_worker.replay.rebuild.ledger import Source
 from projection_worker.replay.rebuild.planning import slices_of_store, slices_of_topic
-from projection_worker.replay.verify import Verifier
 from shared.read_models.generations import read_catalog
 from shared.read_models.models import Model
 
 MOST_SHOWN = 20
+PATIENCE_SECONDS = 10.0
 
 
 async def rehearse(on: Opened, models: frozenset[Model], source: Source, workers: int) -> None:
@@ -29,10 +29,7 @@ async def rehearse(on: Opened, models: frozenset[Model], source: Source, workers
         f"{catalog.live.number}; {', '.join(sorted(models))} from {events:,} events of the "
         f"{source}, {len(slices)} slices, {workers} workers"
     )
-    verifier = Verifier(on.store, on.database, catalog.live, on.keyring, on.index, models)
-    found = await verifier.verify()
+    found = await on.verifier(catalog.live, models).verify(PATIENCE_SECONDS)
     for one in found.differences[:MOST_SHOWN]:
         click.echo(f"  {one.model}/{one.document} {one.field}: {one.found} -> {one.expected}")
-    click.echo(
-        f"{len(found.differences)} differences in {found.children:,} children; nothing was changed"
-    )
+    click.echo(f"{found.found} differences in {found.children:,} children; nothing was changed")

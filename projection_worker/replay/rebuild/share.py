@@ -1,15 +1,14 @@
 """What one process of a rebuild does: its share of the slices, one after the other."""
 
-import asyncio
-import time
 from dataclasses import dataclass
 
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.projector import Projector
 from projection_worker.read_model_store import ReadModelStore
-from projection_worker.replay.histories import Stream, in_batches, streams
+from projection_worker.replay.comparison import Verification
+from projection_worker.replay.histories import in_batches, streams
 from projection_worker.replay.opened import Opened
-from projection_worker.replay.rebuild.carry_over import LiveDocuments, PartsOfChildren
+from projection_worker.replay.rebuild.carry_over import PartsOfChildren
 from projection_worker.replay.rebuild.child_slices import (
     BATCH_EVENTS,
     ChildrenWriter,
@@ -19,13 +18,14 @@ from projection_worker.replay.rebuild.child_slices import (
 from projection_worker.replay.rebuild.ledger import Done, Kind, Ledger, Plan, Slice
 from projection_worker.replay.rebuild.pace import Pace
 from projection_worker.replay.rebuild.partition_slices import PartitionSliceBuilder
-from projection_worker.replay.verify import Verification, Verifier
+from projection_worker.replay.stored_children import StoredChildren
+from projection_worker.replay.verify import Verifier
 from shared.clock import utc_now
 from shared.fault_points import FaultPoint
 from shared.read_models.generations import Generation, live_generation
 
-SETTLE_SECONDS = 10.0
-LOOK_SECONDS = 0.1
+SETTLE_SECONDS = 30.0
+"""How long workers may take to bring a child to where the event store was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,7 @@ class ShareOfRebuild:
     async def verify(self) -> None:
         """Raises ReadModelsDiffer, PyMongoError, StoreUnavailable."""
         on = self._on
-        verifier = Verifier(
-            on.store, on.database, self._plan.generation, on.keyring, on.index, self._plan.models
-        )
+        verifier = on.verifier(self._plan.generation, self._plan.models)
         for one in await self._mine(Done.BUILT):
             if one.kind is Kind.CHILDREN:
                 await self._verify(one, verifier)
@@ -87,21 +85,9 @@ class ShareOfRebuild:
         async for batch, _ in in_batches(histories, BATCH_EVENTS):
             parked = await dead_letters.parked_children([stream[0].child_id for stream in batch])
             folded = [stream for stream in batch if stream[0].child_id not in parked]
-            await self._verify_moving(folded, verifier)
-
-    async def _verify_moving(self, batch: list[Stream], verifier: Verifier) -> None:
-        """Compare again while it differs: workers bring these children further meanwhile."""
-        deadline = time.monotonic() + SETTLE_SECONDS
-        while not (verification := await verifier.verify_children(batch)).clean:
-            if time.monotonic() > deadline:
+            verification = await verifier.verify_children(folded, SETTLE_SECONDS)
+            if not verification.clean:
                 raise ReadModelsDiffer(_told(verification))
-            await asyncio.sleep(LOOK_SECONDS)
-            again = [stream[0].child_id for stream in batch]
-            batch = [
-                await self._on.store.load(child_id)
-                for child_id in again
-                if child_id in verification.differing
-            ]
 
     async def _mine(self, done: Done) -> list[Slice]:
         slices = await self._ledger.slices(self._plan.generation)
@@ -123,10 +109,10 @@ class ShareOfRebuild:
             return WholeChildren(projector, read_models)
         on = self._on
         live: Generation = await live_generation(on.database)
-        documents = LiveDocuments(on.read, on.database, live)
+        documents = StoredChildren(on.read, on.database, live)
         return PartsOfChildren(documents, read_models, on.keyring, on.index, self._plan.models)
 
 
 def _told(verification: Verification) -> str:
     first = [f"{d.model}/{d.document} {d.field}" for d in verification.differences[:3]]
-    return f"{len(verification.differences)} differences, first {'; '.join(first)}"
+    return f"{verification.found} differences, first {'; '.join(first)}"

@@ -17,7 +17,7 @@ from projection_worker.replay.opened import Opened, opened
 from projection_worker.replay.rebuild import share
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
 from projection_worker.replay.rebuild.leadership import AnotherRebuild, lead
-from projection_worker.replay.rebuild.ledger import ALL_MODELS, Kind, Ledger, Plan, Source
+from projection_worker.replay.rebuild.ledger import Kind, Ledger, Plan, Source
 from projection_worker.replay.rebuild.planning import slices_of_store
 from projection_worker.replay.rebuild.rebuild import Rebuild, RebuildFailed, RebuildRefused
 from projection_worker.roll_call import RollCall
@@ -25,7 +25,7 @@ from shared.clock import utc_now
 from shared.events.child import ChildEvent, Severity
 from shared.keyring.key_file import create_key_file
 from shared.read_models.generations import Generation, begin_catalog, live_generation, read_catalog
-from shared.read_models.models import Model
+from shared.read_models.models import ALL_MODELS, Model
 from shared.settings import WorkerSettings
 from tests.support.projection_facts import (
     MIA,

@@ -26,7 +26,7 @@ from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 from shared.topics import CHILD_EVENTS
 from tests.support.happenings import Happenings
-from tests.support.kafka import read_records
+from tests.support.kafka import REPLICATION, read_records
 from tests.support.ports import free_port, listens
 from tests.support.waiting import until
 
@@ -88,7 +88,7 @@ async def world(
 ) -> AsyncIterator[World]:
     key_file = tmp_path / "keys.json"
     create_key_file(key_file)
-    await apply_topics(kafka_bootstrap, 1)
+    await apply_topics(kafka_bootstrap, REPLICATION)
     mongo = Mongo(mongo_url)
     database = mongo.database(fresh_database)
     keyring = Keyring(FileKeyProvider(read_key_file(key_file)), MongoKeyStore(database))

@@ -1,8 +1,5 @@
 """The commands `rebuild`, `rollback`, `status` and `drop-old`."""
 
-import asyncio
-import sys
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import click
@@ -10,24 +7,18 @@ from rich.console import Console
 from rich.table import Table
 
 from projection_worker.projections import registry
-from projection_worker.replay.opened import Opened, opened
+from projection_worker.replay.commands.running import Refused, run
+from projection_worker.replay.opened import Opened
 from projection_worker.replay.rebuild.behind import children_behind
-from projection_worker.replay.rebuild.cutover import CatalogChanged, Cutover, NotCaughtUp
+from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
 from projection_worker.replay.rebuild.display import following
-from projection_worker.replay.rebuild.leadership import LEASE_SECONDS, AnotherRebuild, lead
-from projection_worker.replay.rebuild.ledger import ALL_MODELS, Kind, Ledger, Source
-from projection_worker.replay.rebuild.processes import ProcessFailed
-from projection_worker.replay.rebuild.rebuild import Rebuild, RebuildFailed, RebuildRefused
+from projection_worker.replay.rebuild.leadership import LEASE_SECONDS, lead
+from projection_worker.replay.rebuild.ledger import Kind, Ledger, Source
+from projection_worker.replay.rebuild.rebuild import Rebuild
 from projection_worker.replay.rebuild.rehearsal import rehearse
 from projection_worker.roll_call import RollCall
-from shared.keyring.key_file import KeyFileRefused
-from shared.lease import LeaseLost
 from shared.read_models.generations import Catalog, KeptGeneration, begin_catalog
-from shared.read_models.models import Model
-from shared.settings import WorkerSettings, load_settings
-
-REFUSALS = (RebuildRefused, AnotherRebuild, KeyFileRefused)
-FAILURES = (RebuildFailed, ProcessFailed, NotCaughtUp, CatalogChanged, LeaseLost)
+from shared.read_models.models import ALL_MODELS, Model
 
 
 class ModelNames(click.ParamType):
@@ -93,9 +84,9 @@ def rebuild(
         await lead(on.database, following(leader, steps), wait)
 
     if dry_run:
-        _run(lambda on: rehearse(on, chosen, read_from, workers))
+        run(lambda on: rehearse(on, chosen, read_from, workers))
     else:
-        _run(work)
+        run(work)
 
 
 @click.command()
@@ -106,13 +97,13 @@ def rollback(number: int | None) -> None:
     async def work(on: Opened) -> None:
         await lead(on.database, _roll_back(on, number))
 
-    _run(work)
+    run(work)
 
 
 @click.command()
 def status() -> None:
     """Show the kept generations, their workers, and how far a rebuild is."""
-    _run(_show_status)
+    run(_show_status)
 
 
 @click.command("drop-old")
@@ -123,7 +114,7 @@ def drop_old(*, unfinished: bool) -> None:
     async def work(on: Opened) -> None:
         await lead(on.database, _drop(on, unfinished=unfinished))
 
-    _run(work)
+    run(work)
 
 
 async def _roll_back(on: Opened, number: int | None) -> None:
@@ -133,7 +124,7 @@ async def _roll_back(on: Opened, number: int | None) -> None:
     if not wanted:
         kept = ", ".join(str(one.generation.number) for one in before) or "none"
         which = f"generation {number}" if number else "a generation"
-        raise RebuildRefused(f"{which} to roll back to is not kept; kept from before: {kept}")
+        raise Refused(f"{which} to roll back to is not kept; kept from before: {kept}")
     to = max(wanted, key=lambda one: one.generation.number).generation
     behind = await children_behind(on.database, catalog.live, to)
     if behind:
@@ -188,19 +179,3 @@ async def _progress(on: Opened, one: KeptGeneration) -> str:
         return ""
     tally = await Ledger(on.database).tally(one.generation, Kind.CHILDREN)
     return f"{tally.built:,} of {tally.events:,} events, {tally.verified:,} verified"
-
-
-def _run(work: Callable[[Opened], Coroutine[Any, Any, None]]) -> None:
-    """Refusals end with exit code 2, failures with 1; each says why in one line."""
-
-    async def run() -> None:
-        async with opened(load_settings(WorkerSettings)) as on:
-            await work(on)
-
-    try:
-        asyncio.run(run())
-    except REFUSALS as error:
-        raise click.UsageError(str(error)) from None
-    except FAILURES as error:
-        click.echo(f"teddy: {error}", err=True)
-        sys.exit(1)

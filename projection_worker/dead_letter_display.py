@@ -1,0 +1,105 @@
+"""Dead letters as text for operators."""
+
+from collections.abc import Iterable, Sequence
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from projection_worker.discard import Judged
+from projection_worker.parked_sequences import DeadLetter, ParkedSequence
+from projection_worker.redrive import Redriven
+from shared.clock import iso
+
+NOBODY = "(no key)"
+
+
+def show_sequences(sequences: Sequence[ParkedSequence]) -> None:
+    table = _table("child", "generation", "records", "since", "first reason")
+    for one in sequences:
+        reason = one.reason if one.marked else f"{one.reason} (later records are not parked)"
+        row = (one.child_id or NOBODY, one.generation, one.records, iso(one.since), reason)
+        table.add_row(*map(str, row))
+    _print(table, len(sequences), "nothing is parked")
+
+
+def print_json(sequences: Sequence[ParkedSequence]) -> None:
+    rows = [
+        {
+            "child_id": one.child_id,
+            "generation": one.generation,
+            "records": one.records,
+            "since": iso(one.since),
+            "reason": one.reason,
+            "marked": one.marked,
+        }
+        for one in sequences
+    ]
+    click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+
+
+def show_letter(letter: DeadLetter) -> None:
+    raw = letter.parked.raw
+    version = "unreadable" if letter.version is None else letter.version
+    click.echo(f"record      {raw.identity}")
+    click.echo(f"child       {letter.parked.child_id or NOBODY}, version {version}")
+    click.echo(f"generation  {letter.generation}, parked at {iso(letter.parked_at)}")
+    click.echo(f"reason      {letter.parked.reason}")
+    click.echo("headers")
+    for name, value in raw.headers:
+        click.echo(f"  {name}: {_escaped(value)}")
+    click.echo(f"value       {_size(raw.value)}")
+    click.echo(f"  {_escaped(raw.value)}")
+    click.echo("stack")
+    for line in letter.parked.stack.splitlines():
+        click.echo(f"  {line}")
+
+
+def show_redriven(redriven: Iterable[Redriven], *, dry_run: bool) -> None:
+    table = _table("child", "publish", "skip (read models have it)", "letters removed")
+    rows = list(redriven)
+    for one in rows:
+        numbers = (len(one.records), one.skipped, len(one.letters))
+        table.add_row(one.child_id, *map(str, numbers))
+    _print(table, len(rows), "nothing is parked")
+    if dry_run:
+        click.echo("dry run: nothing was changed")
+
+
+def show_judged(judged: Sequence[Judged], *, dry_run: bool) -> None:
+    table = _table("record", "generation", "child", "version", "what it is")
+    for one in judged:
+        letter = one.letter
+        version = "unreadable" if letter.version is None else str(letter.version)
+        child = letter.parked.child_id or NOBODY
+        table.add_row(
+            letter.parked.raw.identity, str(letter.generation), child, version, one.verdict
+        )
+    _print(table, len(judged), "nothing is parked")
+    if dry_run:
+        click.echo("dry run: nothing was changed")
+
+
+def _table(*columns: str) -> Table:
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")  # ids are to be copied whole
+    return table
+
+
+def _print(table: Table, rows: int, otherwise: str) -> None:
+    if rows:
+        Console().print(table)
+    else:
+        click.echo(otherwise)
+
+
+def _escaped(value: bytes | None) -> str:
+    """As Python writes bytes, without the quotes: text stays text, and nothing reaches the terminal
+    that would steer it."""
+    return "(none)" if value is None else repr(value)[2:-1]
+
+
+def _size(value: bytes | None) -> str:
+    return "none" if value is None else f"{len(value)} bytes"

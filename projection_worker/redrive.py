@@ -1,0 +1,97 @@
+"""Puts parked sequences back on the topic, whole and in order, without what is known already.
+
+First the mark goes, then the records are published, and when the broker has them the letters go. A
+crash in between leaves letters that can be redriven again: the gate drops what comes twice, and
+refills holes from the event store. A record that is still poison is parked again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+
+from projection_worker.gates import Gates, gates_of
+from projection_worker.parked_sequences import DeadLetter, ParkedSequences
+from shared.cloud_events import KafkaRecord, to_record
+from shared.event_store.port import EventStore
+from shared.mongo import Database
+from shared.topics import CHILD_EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What a redrive of `child_id` publishes. `skipped`: records that the read models have already;
+    `letters` are removed afterwards."""
+
+    child_id: str
+    records: tuple[KafkaRecord, ...]
+    skipped: int
+    letters: tuple[DeadLetter, ...]
+
+
+class Redrive:
+    """`from_store`: publish the event store's own events from the gate on, not the parked bytes."""
+
+    def __init__(
+        self, database: Database, parked: ParkedSequences, store: EventStore, *, from_store: bool
+    ) -> None:
+        self._database = database
+        self._parked = parked
+        self._store = store
+        self._from_store = from_store
+
+    async def plan(self, child_id: str) -> Redriven:
+        letters = await self._parked.letters_of(child_id)
+        gates = await gates_of(self._database, child_id)
+        if self._from_store:
+            records = await self._stored(child_id, min(gates.values()))
+            return Redriven(child_id, records, 0, tuple(letters))
+        wanted = wanted_again(letters, gates)
+        skipped = len({letter.parked.raw.identity for letter in letters}) - len(wanted)
+        return Redriven(child_id, wanted, skipped, tuple(letters))
+
+    async def carry_out(self, redriven: Redriven, producer: AIOKafkaProducer) -> None:
+        await self._parked.unmark(redriven.child_id)
+        await publish(producer, redriven.records)
+        await self._parked.remove(redriven.letters)
+
+    async def _stored(self, child_id: str, gate: int) -> tuple[KafkaRecord, ...]:
+        return tuple(
+            to_record(event)
+            for commit in await self._store.load(child_id, gate)
+            for event in commit.recorded_events()
+            if event.version > gate
+        )
+
+
+def wanted_again(letters: Sequence[DeadLetter], gates: Gates) -> tuple[KafkaRecord, ...]:
+    """The records that some generation lacks, byte for byte, each once, in their order."""
+    wanted: dict[str, KafkaRecord] = {}
+    for letter in letters:
+        raw, gate = letter.parked.raw, gates.get(letter.generation)
+        if gate is not None and (letter.version is None or letter.version > gate):
+            record = KafkaRecord(raw.key or b"", raw.value, list(raw.headers))
+            wanted.setdefault(raw.identity, record)
+    return tuple(wanted.values())
+
+
+@asynccontextmanager
+async def open_producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+    """Connected on entry. Raises KafkaError."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all")
+    try:
+        await producer.start()
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def publish(producer: AIOKafkaProducer, records: Sequence[KafkaRecord]) -> None:
+    """Returns once the broker has acknowledged all of them. Raises KafkaError."""
+    sent = [
+        await producer.send(CHILD_EVENTS.name, one.value, one.key, headers=one.headers)
+        for one in records
+    ]
+    await asyncio.gather(*sent)

@@ -1,0 +1,100 @@
+"""`teddy replay verify` and `teddy verify`."""
+
+import random
+import sys
+from collections.abc import AsyncIterator
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from projection_worker.replay.commands.running import NotFound, run
+from projection_worker.replay.comparison import Verification
+from projection_worker.replay.histories import Stream, in_batches, streams
+from projection_worker.replay.opened import Opened
+from projection_worker.replay.semantic_diff import in_words
+from projection_worker.replay.verify import BATCH_EVENTS, Verifier
+from shared.event_store.port import EventStore
+from shared.read_models.generations import live_generation
+
+SHOWN_OF_DIGEST = 32
+
+
+@click.command()
+@click.option("--wait", default=0.0, help="Seconds that workers have to catch up.")
+@click.option("--sample", type=click.IntRange(1), help="Only so many children, chosen by --seed.")
+@click.option("--seed", type=int, help="Chooses the sample; a new one each time unless given.")
+@click.option("--child", "child_id", help="Only this child.")
+def verify(wait: float, sample: int | None, seed: int | None, child_id: str | None) -> None:
+    """Compare every read model with a fold of the event store; exit code 1 on a difference.
+
+    Also while the system works: of each child, what its read models have seen is compared.
+    """
+    if sample is not None and child_id is not None:
+        raise click.UsageError("--sample and --child exclude each other")
+    if seed is not None and sample is None:
+        raise click.UsageError("--seed chooses a sample: give --sample, too")
+
+    async def work(on: Opened) -> tuple[Verification, list[str]]:
+        verifier = on.verifier(await live_generation(on.database))
+        if sample is None and child_id is None:
+            found = await verifier.verify(wait)
+        else:
+            chosen = await _chosen(on.store, sample, seed, child_id)
+            found = await _verify_some(verifier, chosen, wait)
+        return found, [await in_words(on, one) for one in found.differences]
+
+    found, told = run(work)
+    _show(found, told)
+    sys.exit(0 if found.clean else 1)
+
+
+async def _verify_some(verifier: Verifier, chosen: list[Stream], wait: float) -> Verification:
+    found = Verification()
+
+    async def one_by_one() -> AsyncIterator[Stream]:
+        for stream in chosen:
+            yield stream
+
+    async for batch, _ in in_batches(one_by_one(), BATCH_EVENTS):
+        found.add(await verifier.verify_children(batch, wait))
+    return found
+
+
+async def _chosen(
+    store: EventStore, sample: int | None, seed: int | None, child_id: str | None
+) -> list[Stream]:
+    """The child asked for, or a sample in which every child is as likely as any other."""
+    if child_id is not None:
+        stream = await store.load(child_id)
+        if not stream:
+            raise NotFound(f"no child {child_id} is in the event store")
+        return [stream]
+    chance = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    chosen: list[Stream] = []
+    number = 0
+    async for stream in streams(store):
+        number += 1
+        if len(chosen) < (sample or 0):
+            chosen.append(stream)
+        elif (place := chance.randrange(number)) < len(chosen):
+            chosen[place] = stream
+    return chosen
+
+
+def _show(found: Verification, told: list[str]) -> None:
+    console = Console()
+    table = Table("compared", "number")
+    table.add_row("children", f"{found.children:,}")
+    table.add_row("events", f"{found.events:,}")
+    for model, number in sorted(found.documents.items()):
+        table.add_row(f"documents of {model}", f"{number:,}")
+    table.add_row("system counters", f"{found.counters:,}")
+    table.add_row("digest of all children", f"{found.digest:064x}"[:SHOWN_OF_DIGEST])
+    console.print(table)
+    if found.clean:
+        console.print("[green]clean[/]: read models, versions, hash chains and counters agree")
+        return
+    for line in told:
+        console.print(line, markup=False, highlight=False)
+    console.print(f"[red]{found.found:,} differences[/]; {len(told)} are shown")

@@ -1,0 +1,186 @@
+"""Rebuilds of a whole running system, as its operators and its users see them."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pytest
+
+from deploy.local import control
+from deploy.local.state import StackFolder, StackState
+from shared.auth.principal import Role
+from shared.client import TeddyClient
+from shared.client.answers import ChildProfile
+from shared.clock import new_id
+from tests.support import next_release
+from tests.support.callers import client, token
+from tests.support.ports import free_port
+from tests.support.readers import reading
+from tests.support.waiting import eventually
+
+SOON = 60.0
+NEXT_RELEASE = str(Path(next_release.__path__[0]))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
+    """A stack of these tests' own: others may look at generations, too."""
+    folder = StackFolder(Path(tmp_path_factory.mktemp("rebuilt")))
+    control.up(folder)
+    yield folder
+    control.down(folder)
+
+
+@pytest.fixture
+def state(folder: StackFolder) -> StackState:
+    state = folder.load()
+    assert state is not None
+    return state
+
+
+@pytest.mark.parametrize("source", ["store", "kafka"])
+async def test_the_system_serves_while_its_read_models_are_rebuilt(
+    folder: StackFolder, state: StackState, source: str
+) -> None:
+    async with _parent(state) as parent:
+        children = [await _a_busy_child(parent) for _ in range(5)]
+        async with reading(*_reader(state), children, pause=0.01) as read:
+            writing = asyncio.create_task(_go_on(parent, children))
+            rebuilt = await asyncio.to_thread(
+                _teddy, folder, "replay", "rebuild", "--source", source, "--workers", "2"
+            )
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            await _newest_versions_are_read(parent, children)
+
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert "is live after" in rebuilt.stdout
+    assert (read.failed, read.backwards) == ([], [])
+    assert read.answered > 0
+    verified = _teddy(folder, "verify", "--wait", "20")
+    assert verified.returncode == 0, verified.stdout
+
+
+async def test_a_changed_projection_reaches_users_without_a_pause(
+    folder: StackFolder, state: StackState
+) -> None:
+    # given profiles as the last release computed them
+    async with _parent(state) as parent:
+        child_id = await _a_busy_child(parent)
+        before = await parent.get_child_profile(child_id)
+        assert before["profile_completeness"] < 100.0
+
+        # when workers of the next release run beside the others, and its rebuild
+        async with reading(*_reader(state), [child_id], pause=0.01) as read:
+            async with _worker_of_the_next_release(state):
+                rebuilt = await asyncio.to_thread(
+                    _teddy, folder, "replay", "rebuild", PYTHONPATH=NEXT_RELEASE
+                )
+                assert rebuilt.returncode == 0, rebuilt.stderr
+                await parent.update_child_profile(child_id, age=9)
+
+                # then users see the new formula, and the document has the new field
+                await eventually(lambda: _is_complete(parent, child_id), SOON)
+                assert _live_document(state, child_id)["newest_event"] == "ChildProfileUpdated"
+
+                # and the way back is open: the last release kept its generation current
+                back = await asyncio.to_thread(
+                    _teddy, folder, "replay", "rollback", PYTHONPATH=NEXT_RELEASE
+                )
+                assert back.returncode == 0, back.stderr
+            await eventually(lambda: _is_as_before(parent, before), SOON)
+
+    assert (read.failed, read.backwards) == ([], [])
+
+
+def _teddy(
+    folder: StackFolder, *arguments: str, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200", **variables},
+    )
+
+
+@asynccontextmanager
+async def _parent(state: StackState) -> AsyncIterator[TeddyClient]:
+    async with client(state, Role.PARENT, f"parent-{new_id()}") as parent:
+        yield parent
+
+
+def _reader(state: StackState) -> tuple[str, str]:
+    return state.environment["TEDDY_QUERY_URL"], token(state, Role.ADMIN, "reader")
+
+
+async def _a_busy_child(parent: TeddyClient) -> str:
+    child = await parent.register_child("Mia", 6, new_id())
+    child_id = str(child["child_id"])
+    for _ in range(3):
+        await parent.report_safety_violation(child_id, "rude_words", "low")
+    await parent.get_child_profile(child_id)
+    return child_id
+
+
+async def _go_on(parent: TeddyClient, children: list[str]) -> None:
+    """Something happens to each of them, until cancelled."""
+    while True:
+        for child_id in children:
+            await parent.report_safety_violation(child_id, "rude_words", "low")
+
+
+async def _newest_versions_are_read(parent: TeddyClient, children: list[str]) -> None:
+    for child_id in children:
+        done = await parent.update_child_profile(child_id, age=8)
+        profile = await parent.get_child_profile(child_id)
+        assert profile["version"] == done["version"]
+
+
+@asynccontextmanager
+async def _worker_of_the_next_release(state: StackState) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "projection_worker",
+        stderr=asyncio.subprocess.DEVNULL,
+        env={
+            **os.environ,
+            **state.environment,
+            "PYTHONPATH": NEXT_RELEASE,
+            "TEDDY_WORKER_PORT": str(free_port()),
+            "TEDDY_WORKER_INSTANCE_ID": "next-release",
+        },
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _is_complete(parent: TeddyClient, child_id: str) -> bool:
+    profile = await parent.get_child_profile(child_id)
+    return bool(profile["profile_completeness"] == 100.0 and profile["age"] == 9)
+
+
+async def _is_as_before(parent: TeddyClient, before: ChildProfile) -> bool:
+    profile = await parent.get_child_profile(before["child_id"])
+    return bool(profile["profile_completeness"] == before["profile_completeness"])
+
+
+def _live_document(state: StackState, child_id: str) -> dict[str, Any]:
+    with pymongo.MongoClient[dict[str, Any]](state.environment["TEDDY_READ_MONGO_URL"]) as mongo:
+        database = mongo["teddy_read"]
+        pointer = database["read_model_pointer"].find_one()
+        assert pointer is not None
+        document = database[f"children__g{pointer['generation']}"].find_one({"_id": child_id})
+        assert document is not None
+        return document
