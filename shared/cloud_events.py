@@ -8,6 +8,9 @@ Extension attributes: `ce_sequence` (version in the child's stream), `ce_recorde
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
+
+import orjson
 
 from shared.clock import iso, parse_iso
 from shared.codec import UndecodableEvent
@@ -44,6 +47,16 @@ def to_record(event: RecordedEvent) -> KafkaRecord:
     if event.traceparent is not None:
         headers.append(("traceparent", event.traceparent.encode()))
     return KafkaRecord(event.child_id.encode(), event.data.encode(), headers)
+
+
+def to_structured(event: RecordedEvent) -> dict[str, Any]:
+    """The event as one JSON object: CloudEvents 1.0, structured content mode."""
+    attributes = {
+        name.removeprefix("ce_"): value.decode()
+        for name, value in to_record(event).headers
+        if name != "content-type"
+    }
+    return {**attributes, "datacontenttype": CONTENT_TYPE, "data": orjson.loads(event.data)}
 
 
 @cache

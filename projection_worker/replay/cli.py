@@ -2,7 +2,10 @@
 
 import click
 
+from projection_worker.replay.commands.events import events
 from projection_worker.replay.commands.generations import drop_old, rebuild, rollback, status
+from projection_worker.replay.commands.republish import republish
+from projection_worker.replay.commands.show import show
 from projection_worker.replay.commands.verify import verify
 
 
@@ -11,5 +14,5 @@ def replay() -> None:
     """Rebuild the read models from the events, and look into both."""
 
 
-for _command in (rebuild, rollback, status, drop_old, verify):
+for _command in (rebuild, rollback, status, drop_old, show, events, republish, verify):
     replay.add_command(_command)

@@ -35,6 +35,7 @@ async def reading(
     read = Read()
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=30.0) as http:
+        readers = min(readers, len(child_ids))
         shares = [child_ids[number::readers] for number in range(readers)]
         tasks = [asyncio.create_task(_read(http, share, read, pause)) for share in shares]
         try:

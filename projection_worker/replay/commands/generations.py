@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from projection_worker.projections import registry
-from projection_worker.replay.commands.running import Refused, run
+from projection_worker.replay.commands.running import run
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.rebuild.behind import children_behind
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
@@ -16,6 +16,7 @@ from projection_worker.replay.rebuild.leadership import LEASE_SECONDS, lead
 from projection_worker.replay.rebuild.ledger import Kind, Ledger, Source
 from projection_worker.replay.rebuild.rebuild import Rebuild
 from projection_worker.replay.rebuild.rehearsal import rehearse
+from projection_worker.replay.refusals import Refused
 from projection_worker.roll_call import RollCall
 from shared.read_models.generations import Catalog, KeptGeneration, begin_catalog
 from shared.read_models.models import ALL_MODELS, Model
@@ -150,7 +151,7 @@ async def _drop(on: Opened, *, unfinished: bool) -> None:
     ledger = Ledger(on.database)
     for generation in unwanted:
         await ledger.forget(generation)
-    click.echo(f"dropped {len(unwanted)} generations, {len(dropped)} collections")
+    click.echo(f"generations dropped: {len(unwanted)}, collections: {len(dropped)}")
 
 
 async def _show_status(on: Opened) -> None:

@@ -12,19 +12,12 @@ from projection_worker.replay.rebuild.cutover import CatalogChanged, NotCaughtUp
 from projection_worker.replay.rebuild.leadership import AnotherRebuild
 from projection_worker.replay.rebuild.processes import ProcessFailed
 from projection_worker.replay.rebuild.rebuild import RebuildFailed, RebuildRefused
+from projection_worker.replay.refusals import NotFound, Refused
 from shared.keyring.key_file import KeyFileRefused
 from shared.lease import LeaseLost
 from shared.settings import WorkerSettings, load_settings
 
 Result = TypeVar("Result")
-
-
-class Refused(Exception):
-    """What was asked for cannot be done as asked; nothing was touched."""
-
-
-class NotFound(Exception):
-    """What was asked about is not there."""
 
 
 REFUSALS = (Refused, RebuildRefused, AnotherRebuild, KeyFileRefused)

@@ -8,10 +8,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from projection_worker.replay.commands.running import NotFound, run
+from projection_worker.replay.commands.running import run
 from projection_worker.replay.comparison import Verification
 from projection_worker.replay.histories import Stream, in_batches, streams
 from projection_worker.replay.opened import Opened
+from projection_worker.replay.refusals import NotFound
 from projection_worker.replay.semantic_diff import in_words
 from projection_worker.replay.verify import BATCH_EVENTS, Verifier
 from shared.event_store.port import EventStore
@@ -96,5 +97,5 @@ def _show(found: Verification, told: list[str]) -> None:
         console.print("[green]clean[/]: read models, versions, hash chains and counters agree")
         return
     for line in told:
-        console.print(line, markup=False, highlight=False)
+        click.echo(line)
     console.print(f"[red]{found.found:,} differences[/]; {len(told)} are shown")

@@ -4,115 +4,31 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer
 
 from deploy.local.binaries import kafka_broker
 from deploy.topics import apply_topics
-from shared.clock import new_id, utc_now
-from shared.event_store.mongo import MongoEventStore
-from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
-from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_key_store import MongoKeyStore
-from shared.mongo import Database, Mongo
+from shared.clock import utc_now
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 from shared.topics import CHILD_EVENTS
-from tests.support.happenings import Happenings
-from tests.support.kafka import REPLICATION, read_records
+from tests.support.kafka import read_records
 from tests.support.ports import free_port, listens
 from tests.support.waiting import until
-
-READY_SECONDS = 30.0
-
-
-@dataclass
-class World:
-    """The databases and topics of one test, and how to run a worker on them."""
-
-    environment: dict[str, str]
-    database: Database
-    happenings: Happenings
-    bootstrap: str
-    port: int
-
-    @asynccontextmanager
-    async def worker(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A worker that is ready; killed at the end if it still runs."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "projection_worker",
-            env={**os.environ, **self.environment},
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            await self.until(self.is_ready)
-            yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-    async def is_ready(self) -> bool:
-        try:
-            async with httpx2.AsyncClient() as client:
-                answer = await client.get(f"http://127.0.0.1:{self.port}/health/ready")
-        except httpx2.TransportError:
-            return False
-        return answer.status_code == 200
-
-    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(READY_SECONDS):
-            while True:
-                if await condition():
-                    return
-                await asyncio.sleep(0.05)
-
-    async def version_of(self, child_id: str) -> int:
-        children = Generation(1).collection(self.database, Model.CHILDREN)
-        document = await children.find_one({"_id": child_id})
-        return 0 if document is None else int(document["version"])
+from tests.support.worker_process import READY_SECONDS, World, worker_world
 
 
 @pytest_asyncio.fixture
 async def world(
     mongo_url: str, kafka_bootstrap: str, fresh_database: str, tmp_path: Path
 ) -> AsyncIterator[World]:
-    key_file = tmp_path / "keys.json"
-    create_key_file(key_file)
-    await apply_topics(kafka_bootstrap, REPLICATION)
-    mongo = Mongo(mongo_url)
-    database = mongo.database(fresh_database)
-    keyring = Keyring(FileKeyProvider(read_key_file(key_file)), MongoKeyStore(database))
-    store = MongoEventStore(database)
-    producer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
-    await producer.start()
-    port = free_port()
-    environment = {
-        **dict.fromkeys(
-            ("TEDDY_WRITE_MONGO_URL", "TEDDY_READ_MONGO_URL", "TEDDY_KEYS_MONGO_URL"), mongo_url
-        ),
-        **dict.fromkeys(
-            ("TEDDY_WRITE_DATABASE", "TEDDY_READ_DATABASE", "TEDDY_KEYS_DATABASE"), fresh_database
-        ),
-        "TEDDY_KAFKA_BOOTSTRAP": kafka_bootstrap,
-        "TEDDY_KEY_FILE": str(key_file),
-        "TEDDY_WORKER_PORT": str(port),
-        "TEDDY_WORKER_GROUP": f"projector-{new_id()}",
-        "TEDDY_WORKER_INSTANCE_ID": f"worker-{new_id()}",
-    }
-    yield World(environment, database, Happenings(store, keyring, producer), kafka_bootstrap, port)
-    await producer.stop()
-    await store.close()
-    await mongo.close()
+    async with worker_world(mongo_url, kafka_bootstrap, fresh_database, tmp_path) as world:
+        yield world
 
 
 async def test_records_become_documents_and_sigterm_ends_the_worker_in_order(

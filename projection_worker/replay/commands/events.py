@@ -1,0 +1,101 @@
+"""`teddy replay events`."""
+
+from datetime import datetime
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from projection_worker.replay.commands.parameters import (
+    EventType,
+    child_option,
+    from_option,
+    require_order,
+    to_option,
+)
+from projection_worker.replay.commands.running import run
+from projection_worker.replay.opened import Opened
+from projection_worker.replay.refusals import NotFound
+from projection_worker.replay.selection import Selection
+from shared.clock import iso
+from shared.cloud_events import to_structured
+from shared.envelope import RecordedEvent
+
+ROWS_A_TABLE = 500
+
+
+@click.command()
+@child_option
+@from_option
+@to_option
+@click.option(
+    "--type", "types", type=EventType(), multiple=True, help="Only this type; may be repeated."
+)
+@click.option("--limit", type=click.IntRange(1), help="At most so many.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="json: one CloudEvent a line.",
+)
+def events(
+    child_id: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    types: tuple[str, ...],
+    limit: int | None,
+    form: str,
+) -> None:
+    """Print events of the store, by child and version. Personal fields stay sealed."""
+    require_order(since, until)
+    selection = Selection(child_id, since, until, frozenset(types))
+
+    async def work(on: Opened) -> None:
+        rows = _Rows(form)
+        async for event in selection.events(on.store):
+            rows.add(event)
+            if rows.number == limit:
+                break
+        rows.close()
+        if rows.number == 0 and child_id is not None and not await on.store.load(child_id):
+            raise NotFound(f"no child {child_id} is in the event store")
+
+    run(work)
+
+
+class _Rows:
+    """Prints as it goes: JSON line by line, tables in parts."""
+
+    def __init__(self, form: str) -> None:
+        self._json = form == "json"
+        self._waiting: list[RecordedEvent] = []
+        self.number = 0
+
+    def add(self, event: RecordedEvent) -> None:
+        self.number += 1
+        if self._json:
+            click.echo(orjson.dumps(to_structured(event)))
+            return
+        self._waiting.append(event)
+        if len(self._waiting) == ROWS_A_TABLE:
+            self._print()
+
+    def close(self) -> None:
+        if self._waiting:
+            self._print()
+        if not self._json:
+            click.echo(f"{self.number:,} events")
+
+    def _print(self) -> None:
+        table = Table()
+        for name in ("child", "version", "type", "happened", "recorded"):
+            table.add_column(name, overflow="fold")  # ids are to be copied whole
+        for e in self._waiting:
+            table.add_row(
+                e.child_id, str(e.version), e.type, iso(e.occurred_at), iso(e.recorded_at)
+            )
+        Console().print(table)
+        self._waiting = []

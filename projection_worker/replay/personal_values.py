@@ -1,0 +1,37 @@
+"""Personal values as operators may see them: sealed, unless they ask for more."""
+
+import re
+from typing import Any
+
+from shared.codec import open_sealed
+from shared.keyring.cipher import ChildCipher
+
+SEALED = "(sealed)"
+DESTROYED = "(key destroyed)"
+
+_SEALED_TEXT = re.compile(r"^\d+\.[a-z_]+\.[A-Za-z0-9+/_=-]{16,}$")
+"""`version.field.ciphertext`, as read models hold it."""
+
+
+class Personals:
+    """Of one child. `reveal`: open values, where the key still exists."""
+
+    def __init__(self, child_id: str, cipher: ChildCipher | None, *, reveal: bool) -> None:
+        self._child_id = child_id
+        self._cipher = cipher
+        self._reveal = reveal
+
+    def shown(self, value: Any) -> Any:
+        """`value` with every sealed text in it opened or replaced by a word."""
+        if isinstance(value, dict):
+            return {name: self.shown(inner) for name, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.shown(inner) for inner in value]
+        if isinstance(value, str) and _SEALED_TEXT.match(value):
+            return self.opened(value)
+        return value
+
+    def opened(self, sealed: str) -> Any:
+        if self._cipher is None:
+            return DESTROYED
+        return open_sealed(self._child_id, sealed, self._cipher) if self._reveal else SEALED

@@ -1,0 +1,239 @@
+"""From poison to parked to redriven, over a real broker."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+import pytest_asyncio
+
+from deploy.topics import apply_topics
+from projection_worker import projector
+from projection_worker.delivery import Delivered, RawRecord, deliver, raw_record
+from projection_worker.discard import Discard, Verdict
+from projection_worker.parked_sequences import ParkedSequences
+from projection_worker.redrive import Redrive, Redriven, open_producer, publish
+from shared.clock import new_id
+from shared.codec import UndecodableEvent, decode
+from shared.events.child import ChildEvent
+from shared.read_models.generations import (
+    POINTER_COLLECTION,
+    Generation,
+    KeptGeneration,
+    begin_catalog,
+    to_document,
+)
+from shared.topics import CHILD_EVENTS
+from tests.support.kafka import REPLICATION, read_all_records
+from tests.support.projection_facts import registered, updated
+from tests.support.projection_side import GENERATION, ProjectionSide
+
+
+@dataclass
+class Operator:
+    """Somebody with the commands' means; `child` and `other` are nobody else's."""
+
+    side: ProjectionSide
+    bootstrap: str
+    child: str
+    other: str
+
+    @property
+    def parked(self) -> ParkedSequences:
+        return ParkedSequences(self.side.database)
+
+    def redrive(self, *, from_store: bool = False) -> Redrive:
+        return Redrive(self.side.database, self.parked, self.side.store, from_store=from_store)
+
+    async def carry_out(self, redriven: Redriven) -> None:
+        async with open_producer(self.bootstrap) as producer:
+            await self.redrive().carry_out(redriven, producer)
+
+    async def redriven(self, *, from_store: bool = False) -> Redriven:
+        redriven = await self.redrive(from_store=from_store).plan(self.child)
+        await self.carry_out(redriven)
+        return redriven
+
+    async def on_the_topic(self) -> list[Delivered]:
+        """All records of the child that came to the broker, in order."""
+        records = await read_all_records(self.bootstrap, CHILD_EVENTS.name)
+        return [deliver(raw_record(one)) for one in records if one.key == self.child.encode()]
+
+    async def happened(self, *events: ChildEvent) -> list[Delivered]:
+        return await self.side.happened(*(replace(one, child_id=self.child) for one in events))
+
+    async def assert_nothing_is_parked_and_all_is_well(self, version: int) -> None:
+        assert await self.parked.find() == []
+        assert (await self.side.child(self.child))["version"] == version
+        assert (await self.side.verify()).clean
+
+
+@pytest_asyncio.fixture
+async def operator(side: ProjectionSide, kafka_bootstrap: str) -> AsyncIterator[Operator]:
+    await apply_topics(kafka_bootstrap, REPLICATION, [CHILD_EVENTS])
+    yield Operator(side, kafka_bootstrap, new_id(), new_id())
+
+
+def broken(delivered: Delivered) -> Delivered:
+    return deliver(replace(delivered.raw, value=b"\x00not json", headers=()))
+
+
+def unparked(records: Sequence[Delivered]) -> list[tuple[object, ...]]:
+    return [(one.raw.key, one.raw.value, one.raw.headers) for one in records]
+
+
+async def test_poison_parks_its_child_until_the_code_can_read_it(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a worker that does not know an event
+    side = operator.side
+    first, unknown, later = await operator.happened(registered(), updated(age=8), updated(age=9))
+    (of_other,) = await side.happened(replace(registered(), child_id=operator.other))
+
+    def too_old(recorded, cipher, index):
+        if recorded.child_id == operator.child and recorded.version == 2:
+            raise UndecodableEvent("no such event here")
+        return decode(recorded, cipher, index)
+
+    monkeypatch.setattr(projector, "decode", too_old)
+    await side.project([first, of_other, unknown, later])
+    (sequence,) = await operator.parked.find()
+    assert (sequence.child_id, sequence.records, sequence.marked) == (operator.child, 2, True)
+    assert "no such event here" in sequence.reason
+    assert (await side.child(operator.other))["version"] == 1
+    # when the worker is renewed
+    monkeypatch.undo()
+    await operator.redriven()
+    again = await operator.on_the_topic()
+    await side.project(again)
+    # then
+    assert unparked(again) == unparked([unknown, later])
+    await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+
+
+async def test_what_is_still_poison_is_parked_again_and_the_store_has_it_whole(
+    operator: Operator,
+) -> None:
+    # given bytes that were broken on the way
+    first, second, third = await operator.happened(registered(), updated(age=8), updated(age=9))
+    await operator.side.project([first, broken(second), third])
+    # when
+    await operator.redriven()
+    await operator.side.project(await operator.on_the_topic())
+    # then
+    (sequence,) = await operator.parked.find(operator.child)
+    assert (sequence.records, sequence.marked) == (2, True)
+    letters = await operator.parked.letters_of(operator.child)
+    assert [letter.parked.raw.value for letter in letters] == [b"\x00not json", third.raw.value]
+    assert all(letter.parked.stack for letter in letters)
+    # when
+    before = len(await operator.on_the_topic())
+    await operator.redriven(from_store=True)
+    await operator.side.project((await operator.on_the_topic())[before:])
+    # then
+    await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+
+
+async def test_redriving_twice_changes_nothing(operator: Operator) -> None:
+    # given two operators at once
+    first, *rest = await operator.happened(registered(), updated(age=8), updated(age=9))
+    await operator.side.project([first, broken(rest[0]), rest[1]])
+    plan = await operator.redrive(from_store=True).plan(operator.child)
+    # when
+    await operator.carry_out(plan)
+    await operator.carry_out(plan)
+    await operator.side.project(await operator.on_the_topic())
+    # then
+    await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+    assert (await operator.redriven()).records == ()
+
+
+@pytest.mark.parametrize("published", [False, True], ids=["before", "after"])
+async def test_a_crash_before_or_after_publishing_leaves_letters_that_can_be_redriven_again(
+    operator: Operator, *, published: bool
+) -> None:
+    # given
+    first, second, third = await operator.happened(registered(), updated(age=8), updated(age=9))
+    await operator.side.project([first, broken(second), third])
+    plan = await operator.redrive(from_store=True).plan(operator.child)
+    await operator.parked.unmark(operator.child)
+    if published:
+        async with open_producer(operator.bootstrap) as producer:
+            await publish(producer, plan.records)
+    # then
+    (left,) = await operator.parked.find(operator.child)
+    assert (left.records, left.marked) == (2, False)
+    # when
+    await operator.redriven(from_store=True)
+    await operator.side.project(await operator.on_the_topic())
+    # then
+    await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+
+
+async def test_what_the_read_models_have_meanwhile_is_not_published(operator: Operator) -> None:
+    # given a child whose parked records came in otherwise, e.g. by a rebuild
+    first, second, third = await operator.happened(registered(), updated(age=8), updated(age=9))
+    await operator.side.project([first, broken(second), third])
+    await operator.parked.unmark(operator.child)
+    await operator.side.project([second, third])
+    # when
+    letters = await operator.parked.letters_of(operator.child)
+    redriven = await operator.redriven()
+    # then: only what cannot be read, and so might be anything
+    assert [record.value for record in redriven.records] == [b"\x00not json"]
+    assert redriven.skipped == len(letters) - 1
+
+
+async def test_a_child_that_one_of_two_generations_cannot_fold_is_whole_in_both_afterwards(
+    operator: Operator,
+) -> None:
+    # given
+    side, newer = operator.side, Generation(2)
+    await begin_catalog(side.database, projections=1)
+    both = [to_document(KeptGeneration(one)) for one in (GENERATION, newer)]
+    await side.database[POINTER_COLLECTION].update_one({}, {"$set": {"kept": both}})
+    beside = side.another_projector(newer)
+    first, second = await operator.happened(registered(), updated(age=8))
+    await side.project([first, second])
+    await beside.project([first, broken(second)])
+    # when
+    await operator.redriven(from_store=True)
+    again = await operator.on_the_topic()
+    await side.project(again)
+    await beside.project(again)
+    # then
+    await operator.assert_nothing_is_parked_and_all_is_well(version=2)
+    assert (await side.on_generation(newer).verify()).clean
+
+
+async def test_garbage_under_a_childs_key_is_discarded_and_the_child_goes_on(
+    operator: Operator,
+) -> None:
+    # given
+    (first,) = await operator.happened(registered())
+    garbage = deliver(RawRecord(CHILD_EVENTS.name, 0, 999, operator.child.encode(), b"?", ()))
+    await operator.side.project([first, garbage])
+    discard = Discard(operator.side.database, operator.parked, operator.side.store)
+    # when
+    judged = await discard.judge(await operator.parked.letters_at(garbage.raw.identity))
+    await discard.carry_out([one.letter for one in judged])
+    # then
+    assert [one.verdict for one in judged] == [Verdict.NO_EVENT]
+    await operator.side.project(await operator.happened(updated(age=8)))
+    await operator.assert_nothing_is_parked_and_all_is_well(version=2)
+
+
+async def test_what_the_read_models_lack_is_told_to_be_needed(operator: Operator) -> None:
+    # given
+    first, second, third = await operator.happened(registered(), updated(age=8), updated(age=9))
+    await operator.side.project([first, broken(second), third])
+    discard = Discard(operator.side.database, operator.parked, operator.side.store)
+    # when
+    judged = await discard.judge(await operator.parked.letters_of(operator.child))
+    # then
+    assert {one.verdict for one in judged} == {Verdict.NEEDED}
+    # when one of them is discarded all the same
+    await discard.carry_out([judged[0].letter])
+    # then the child stays parked for the other
+    (sequence,) = await operator.parked.find()
+    assert (sequence.records, sequence.marked) == (1, True)
+    assert GENERATION.number == sequence.generation

@@ -1,0 +1,174 @@
+"""`python -m projection_worker.replay` as operators use it: what it prints, what it refuses."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from shared.events.child import Severity
+from shared.read_models.models import Model
+from tests.integration.projection.test_rebuild import FIRST, World, world
+from tests.support.projection_facts import (
+    MIA,
+    message,
+    registered,
+    reported,
+    started,
+    updated,
+)
+
+__all__ = ["world"]
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+async def replay(*arguments: str) -> Said:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "projection_worker.replay",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return Said(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest_asyncio.fixture
+async def mia(world: World) -> World:
+    await world.happened(registered(), started(), message(), reported(1, Severity.LOW))
+    await world.happened(updated(age=9))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("rebuild --model children,toys", "'toys' is no read model"),
+        ("rebuild --resume --source store", "--resume goes on as begun"),
+        ("rebuild --source kafka --model safety", "--source kafka builds every model"),
+        ("rebuild --resume", "nothing to resume"),
+        ("rebuild --rate 0", "'--rate'"),
+        ("rebuild --workers none", "'--workers'"),
+        ("rollback", "a generation to roll back to is not kept"),
+        ("rollback --to 7", "generation 7 to roll back to is not kept"),
+        ("verify --sample 3 --child x", "--sample and --child exclude each other"),
+        ("verify --seed 3", "--seed chooses a sample"),
+        ("show", "'--child'"),
+        (f"show --child {MIA} --until tomorrow", "neither a version nor a time"),
+        (f"show --child {MIA} --until 6", "the child's versions are 1 to 5"),
+        (f"show --child {MIA} --until 2001-01-01", "first event was recorded"),
+        ("events --type MessageRecordet", "did you mean MessageRecorded?"),
+        ("events --from 12:00", "'12:00' is no time"),
+        ("events --from 2026-11-24 --to 2026-11-23", "--from lies behind --to"),
+        ("republish", "republish either --all or"),
+        ("republish --all --child x", "republish either --all or"),
+        ("rewind", "No such command 'rewind'"),
+    ],
+)
+async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
+    mia: World, arguments: str, said: str
+) -> None:
+    refused = await replay(*arguments.split())
+
+    assert refused.code == 2
+    assert said in refused.err
+    assert len(refused.err.splitlines()) == 1
+    assert refused.out == ""
+
+
+@pytest.mark.parametrize("command", ["show", "events", "republish", "verify"])
+async def test_a_child_that_is_not_there_is_one_line_and_exit_code_1(
+    mia: World, command: str
+) -> None:
+    refused = await replay(command, "--child", "nobody")
+
+    assert refused.code == 1
+    assert refused.err.splitlines() == ["teddy: no child nobody is in the event store"]
+
+
+async def test_a_history_shows_the_read_models_as_they_were(mia: World) -> None:
+    shown = orjson.loads(
+        (await replay("show", "--child", MIA, "--until", "3", "--format", "json")).out
+    )
+
+    assert [event["sequence"] for event in shown["history"]] == ["1", "2", "3"]
+    (child,) = shown["read_models"]["children"]
+    assert (child["version"], child["age"], child["safety_violations_count"]) == (3, 6, 0)
+    assert shown["counts_for"]["messages"] == 1
+
+
+async def test_personal_values_are_shown_only_to_who_asks(mia: World) -> None:
+    sealed = (await replay("show", "--child", MIA)).out
+    opened = (await replay("show", "--child", MIA, "--reveal")).out
+
+    assert "secret" not in sealed
+    assert "(sealed)" in sealed
+    assert "secret" in opened
+
+
+async def test_events_are_chosen_by_type_and_printed_as_cloud_events(mia: World) -> None:
+    said = await replay("events", "--type", "MessageRecorded", "--format", "json")
+
+    (event,) = [orjson.loads(line) for line in said.out.splitlines()]
+    assert event["specversion"] == "1.0"
+    assert event["type"] == "teddy.child.MessageRecorded.v1"
+    assert (event["subject"], event["id"], event["sequence"]) == (MIA, f"{MIA}@3", "3")
+    assert event["data"]["word_count"] == 5
+
+
+async def test_events_are_counted_and_limited(mia: World) -> None:
+    assert (await replay("events", "--limit", "2")).out.splitlines()[-1] == "2 events"
+    assert (await replay("events", "--from", "2030-01-01")).out == "0 events\n"
+
+
+async def test_a_difference_is_told_in_words_with_the_event_it_came_by(mia: World) -> None:
+    await mia.change(FIRST, Model.CHILDREN, age=12, name="1.name.somethingelse")
+
+    said = await replay("verify")
+
+    assert said.code == 1
+    assert (
+        f"children/{MIA} age: events say 9, read model has 12 "
+        "(since version 5: ChildProfileUpdated)" in said.out
+    )
+    assert f"children/{MIA} name: the sealed value is not the one that the events hold" in said.out
+    assert "secret" not in said.out
+
+
+async def test_a_sample_is_compared(mia: World) -> None:
+    said = await replay("verify", "--sample", "5", "--seed", "1")
+
+    assert said.code == 0
+    assert "clean" in said.out
+
+
+async def test_a_dry_run_of_a_rebuild_says_what_would_change_and_changes_nothing(
+    mia: World,
+) -> None:
+    await mia.change(FIRST, Model.CHILDREN, age=12)
+
+    said = await replay("rebuild", "--dry-run")
+
+    assert said.code == 0
+    assert "plan: generation 2 of projections 1 beside 1" in said.out
+    assert f"children/{MIA} age: 12 -> 9" in said.out
+    assert (await replay("rebuild", "--resume")).code == 2
+
+
+async def test_a_rebuild_says_how_it_gets_on_and_what_it_came_to(mia: World) -> None:
+    said = await replay("rebuild")
+
+    assert said.code == 0
+    assert "generation 2 is live after" in said.out
+    assert "live" in (await replay("status")).out
+    assert (await replay("drop-old")).out.startswith("generations dropped: 1, ")

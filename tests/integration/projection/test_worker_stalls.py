@@ -1,0 +1,64 @@
+"""A worker that no longer gets on ends itself, so that whoever supervises it starts another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaProducer
+
+from shared.clock import new_id
+from shared.topics import CHILD_EVENTS
+from tests.support.own_mongod import OwnMongod, own_mongod
+from tests.support.worker_process import World, worker_world
+
+STALL_SECONDS = 3
+ENDED_SECONDS = 60.0
+
+
+@pytest_asyncio.fixture
+async def mongod(tmp_path: Path) -> AsyncIterator[OwnMongod]:
+    async with own_mongod(tmp_path / "mongod") as mongod:
+        yield mongod
+
+
+@pytest.fixture
+def mongo_url(mongod: OwnMongod) -> str:
+    """Instead of the server that all tests share."""
+    return mongod.url
+
+
+@pytest_asyncio.fixture
+async def world(
+    mongo_url: str, kafka_bootstrap: str, fresh_database: str, tmp_path: Path
+) -> AsyncIterator[World]:
+    async with worker_world(mongo_url, kafka_bootstrap, fresh_database, tmp_path) as world:
+        world.environment["TEDDY_WORKER_STALL_SECONDS"] = str(STALL_SECONDS)
+        yield world
+
+
+async def test_lag_without_progress_ends_the_worker_with_one_line(
+    world: World, mongod: OwnMongod
+) -> None:
+    async with world.worker(asyncio.subprocess.PIPE) as worker:
+        # given read models that do not answer, and a record that waits for them
+        with mongod.frozen():
+            await _publish(world.bootstrap)
+            # when
+            _, errors = await asyncio.wait_for(worker.communicate(), ENDED_SECONDS)
+    # then
+    assert worker.returncode == 1
+    last_line = errors.decode().splitlines()[-1]
+    assert last_line.startswith("worker: ")
+    assert "records wait, none projected for" in last_line
+    assert "Traceback" not in errors.decode()
+
+
+async def _publish(bootstrap: str) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        await producer.send_and_wait(CHILD_EVENTS.name, b"{}", new_id().encode())
+    finally:
+        await producer.stop()
