@@ -76,6 +76,7 @@ class ProjectorService(Service):
         self._lag = lag
         self._metrics = metrics
         self._batch_under_way = asyncio.Lock()
+        self._begun_at: Mapping[TopicPartition, int] = {}
         self._measured_at = 0.0
         self._name_in_roll_call = (
             settings.worker_instance_id or f"{socket.gethostname()}:{os.getpid()}"
@@ -153,8 +154,10 @@ class ProjectorService(Service):
         while not self.should_stop:
             with contextlib.suppress(KafkaError, IllegalStateError):
                 await self._measure_once()
-            with contextlib.suppress(PyMongoError):
-                await self._generations.answer(self._name_in_roll_call)
+            with contextlib.suppress(PyMongoError, TimeoutError):
+                # a store that hangs must not keep anybody from seeing that nothing gets on
+                async with asyncio.timeout(MEASURE_SECONDS):
+                    await self._generations.answer(self._name_in_roll_call)
             await self.sleep(MEASURE_SECONDS)
 
     async def _measure_once(self) -> None:
@@ -162,7 +165,9 @@ class ProjectorService(Service):
         if not partitions:
             await self._consumer.topics()
         ends = await self._consumer.end_offsets(partitions) if partitions else {}
-        positions = {p: await self._consumer.position(p) for p in partitions}
+        fetched = {p: await self._consumer.position(p) for p in partitions}
+        # what is fetched and not projected yet still waits
+        positions = {p: self._begun_at.get(p, fetched[p]) for p in partitions}
         self._measured_at = time.monotonic()
         try:
             self._lag.measure(ends, positions, self._measured_at)
@@ -175,6 +180,7 @@ class ProjectorService(Service):
     async def _carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Project, tell, commit; again and again until it worked or the service is to stop."""
         pause = FIRST_PAUSE_SECONDS
+        self._begun_at = {partition: part[0].offset for partition, part in batch.items()}
         records = (record for part in batch.values() for record in part)
         deliveries = [deliver(raw_record(record)) for record in records]
         while not self.should_stop:
@@ -188,6 +194,7 @@ class ProjectorService(Service):
         else:
             return
         await self._commit(batch)
+        self._begun_at = {}
 
     async def _project_and_tell(self, deliveries: Sequence[Delivered]) -> None:
         started = time.perf_counter()

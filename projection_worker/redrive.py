@@ -14,10 +14,20 @@ from aiokafka import AIOKafkaProducer
 
 from projection_worker.gates import Gates, gates_of
 from projection_worker.parked_sequences import DeadLetter, ParkedSequences
-from shared.cloud_events import KafkaRecord, to_record
+from shared.cloud_events import to_record
+from shared.envelope import RecordedEvent
 from shared.event_store.port import EventStore
 from shared.mongo import Database
 from shared.topics import CHILD_EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Republished:
+    """A record for the topic of the events."""
+
+    key: bytes
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +36,7 @@ class Redriven:
     `letters` are removed afterwards."""
 
     child_id: str
-    records: tuple[KafkaRecord, ...]
+    records: tuple[Republished, ...]
     skipped: int
     letters: tuple[DeadLetter, ...]
 
@@ -57,23 +67,27 @@ class Redrive:
         await publish(producer, redriven.records)
         await self._parked.remove(redriven.letters)
 
-    async def _stored(self, child_id: str, gate: int) -> tuple[KafkaRecord, ...]:
+    async def _stored(self, child_id: str, gate: int) -> tuple[Republished, ...]:
         return tuple(
-            to_record(event)
+            _from_store(event)
             for commit in await self._store.load(child_id, gate)
             for event in commit.recorded_events()
             if event.version > gate
         )
 
 
-def wanted_again(letters: Sequence[DeadLetter], gates: Gates) -> tuple[KafkaRecord, ...]:
+def _from_store(event: RecordedEvent) -> Republished:
+    record = to_record(event)
+    return Republished(record.key, record.value, tuple(record.headers))
+
+
+def wanted_again(letters: Sequence[DeadLetter], gates: Gates) -> tuple[Republished, ...]:
     """The records that some generation lacks, byte for byte, each once, in their order."""
-    wanted: dict[str, KafkaRecord] = {}
+    wanted: dict[str, Republished] = {}
     for letter in letters:
         raw, gate = letter.parked.raw, gates.get(letter.generation)
         if gate is not None and (letter.version is None or letter.version > gate):
-            record = KafkaRecord(raw.key or b"", raw.value, list(raw.headers))
-            wanted.setdefault(raw.identity, record)
+            wanted.setdefault(raw.identity, Republished(raw.key or b"", raw.value, raw.headers))
     return tuple(wanted.values())
 
 
@@ -88,10 +102,10 @@ async def open_producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
         await producer.stop()
 
 
-async def publish(producer: AIOKafkaProducer, records: Sequence[KafkaRecord]) -> None:
+async def publish(producer: AIOKafkaProducer, records: Sequence[Republished]) -> None:
     """Returns once the broker has acknowledged all of them. Raises KafkaError."""
     sent = [
-        await producer.send(CHILD_EVENTS.name, one.value, one.key, headers=one.headers)
+        await producer.send(CHILD_EVENTS.name, one.value, one.key, headers=list(one.headers))
         for one in records
     ]
     await asyncio.gather(*sent)

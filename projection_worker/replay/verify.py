@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from projection_worker.projections.registry import ChildView
 from projection_worker.projector import UNFOLDABLE
 from projection_worker.replay.comparison import (
-    DIGESTS,
     Difference,
     Documents,
     Verification,
@@ -80,56 +79,59 @@ class Verifier:
         deadline = time.monotonic() + patience_seconds
         waiting, result = batch, Verification()
         while waiting:
-            round_ = await self._compare(waiting)
-            late = [stream for stream in waiting if stream[0].child_id in round_.behind]
-            if not late or time.monotonic() >= deadline:
-                result.add(round_)
-                break
-            done = [stream for stream in waiting if stream[0].child_id not in round_.behind]
-            result.add(await self._compare(done))
+            patient = time.monotonic() < deadline
+            late: list[Stream] = []
+            for stream, one in await self._compare(waiting):
+                if one.behind and patient:
+                    late.append(stream)
+                else:
+                    result.add(one)
             waiting = late
-            await asyncio.sleep(LOOK_SECONDS)
+            if waiting:
+                await asyncio.sleep(LOOK_SECONDS)
         return result
 
-    async def _compare(self, batch: Sequence[Stream]) -> Verification:
-        result = Verification()
+    async def _compare(self, batch: Sequence[Stream]) -> list[tuple[Stream, Verification]]:
         child_ids = [stream[0].child_id for stream in batch]
         stored = await self._stored.of(child_ids)
         ciphers = await self._keyring.ciphers(child_ids)
-        for stream in batch:
-            child_id = stream[0].child_id
-            await self._compare_child(
-                stream, stored.get(child_id, {}), ciphers.get(child_id), result
+        return [
+            (stream, await self._compare_child(stream, stored.get(child_id, {}), cipher))
+            for child_id, stream, cipher in zip(
+                child_ids, batch, map(ciphers.get, child_ids), strict=True
             )
-        return result
+        ]
 
     async def _compare_child(
-        self, stream: Stream, stored: Documents, cipher: ChildCipher | None, result: Verification
-    ) -> None:
-        child_id = stream[0].child_id
+        self, stream: Stream, stored: Documents, cipher: ChildCipher | None
+    ) -> Verification:
+        child_id, last = stream[0].child_id, stream[-1].last_version
         gate = stored.get((Model.CHILDREN, child_id), {}).get("version", 0)
-        if gate > stream[-1].last_version:  # it moved on since the stream was read
+        if gate > last:  # it moved on since the stream was read
             stream = await self._store.load(child_id)
+        result = Verification(children=1, events=gate)
         _verify_chain(stream, result)
+        if gate < last:
+            result.behind.add(child_id)
+            result.note(Difference(child_id, Model.CHILDREN, child_id, "version", last, gate))
         try:
             view = self._folded(stream, gate, cipher)
         except UNFOLDABLE as error:
             reason = f"{type(error).__name__}: {error}"
             result.note(Difference(child_id, "commits", child_id, "(events)", "readable", reason))
-            return
-        last = stream[-1].last_version
-        if gate < last:
-            result.behind.add(child_id)
-            result.note(Difference(child_id, Model.CHILDREN, child_id, "version", last, gate))
-        expected, found = self._compared(documents_of(view)), self._compared(stored)
-        result.children += 1
-        result.events += gate
+            return result
+        self._compare_documents(child_id, documents_of(view), stored, result)
+        return result
+
+    def _compare_documents(
+        self, child_id: str, expected: Documents, stored: Documents, result: Verification
+    ) -> None:
+        expected, stored = self._compared(expected), self._compared(stored)
         for model, _ in expected:
             result.documents[model] += 1
-        said = digest(found)
-        result.digest = (result.digest + said) % DIGESTS
-        if said != digest(expected):
-            for difference in compare(child_id, expected, found):
+        result.digest = digest(stored)
+        if result.digest != digest(expected):
+            for difference in compare(child_id, expected, stored):
                 result.note(difference)
 
     def _folded(self, stream: Stream, gate: int, cipher: ChildCipher | None) -> ChildView:

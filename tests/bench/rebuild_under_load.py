@@ -7,6 +7,7 @@ resumed, killed while it verifies, and resumed again. At the end everything is v
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ EVENTS_A_CHILD = 40
 READERS = 4
 WATCHED = 400
 RUN_SECONDS = 900.0
+LAST_RUN, WELL = "its last run", "ended well"
 
 
 class Measured(dict[str, str]):
@@ -65,20 +67,46 @@ async def _measure(
 ) -> bool:
     measured = Measured()
     async with opened(WorkerSettings()) as on:
-        began = time.monotonic()
-        ids = await write_histories(
-            on.store, on.keyring, max(1, events // EVENTS_A_CHILD), EVENTS_A_CHILD
-        )
-        measured["events in the store"] = f"{events:,} of {len(ids):,} children"
-        measured["events written a second"] = f"{events / (time.monotonic() - began):,.0f}"
-        began = time.monotonic()
-        await _caught_up(on, len(ids) * EVENTS_A_CHILD)
-        measured["live worker, events a second"] = f"{events / (time.monotonic() - began):,.0f}"
+        ids = await _live(state, on, events, measured)
+        await _undisturbed(folder, events, workers, measured)
         read = await _rebuild_under_load(folder, state, on, ids, rate, workers, measured)
     verified = _teddy(folder, "verify", "--wait", "120")
     measured["verify"] = verified.stdout.strip().splitlines()[-1]
     _print(measured, read)
-    return verified.returncode == 0 and not read.failed and not read.backwards
+    return (
+        verified.returncode == 0 and measured[LAST_RUN] == WELL and not read.failed + read.backwards
+    )
+
+
+async def _live(state: StackState, on: Opened, events: int, measured: Measured) -> list[str]:
+    """Write the events, then let relay and worker bring them into the read models."""
+    relay = next(one.pid for one in state.processes if one.name == "relay")
+    os.kill(relay, signal.SIGSTOP)
+    began = time.monotonic()
+    ids = await write_histories(
+        on.store, on.keyring, max(1, events // EVENTS_A_CHILD), EVENTS_A_CHILD
+    )
+    measured["events in the store"] = f"{events:,} of {len(ids):,} children"
+    measured["written"] = _speed(events, began)
+    os.kill(relay, signal.SIGCONT)
+    began = time.monotonic()
+    await _caught_up(on, len(ids) * EVENTS_A_CHILD)
+    measured["relay and live worker (baseline)"] = _speed(events, began)
+    return ids
+
+
+async def _undisturbed(folder: StackFolder, events: int, workers: int, measured: Measured) -> None:
+    """A rebuild with nothing beside it, for comparison; its generation is dropped again."""
+    began = time.monotonic()
+    done = await asyncio.to_thread(_teddy, folder, "replay", "rebuild", "--workers", str(workers))
+    measured["rebuild with nothing beside it"] = f"{_speed(events, began)}, verified"
+    measured["it ended"] = done.stdout.strip().splitlines()[-1].partition(";")[0]
+    await asyncio.to_thread(_teddy, folder, "replay", "drop-old")
+
+
+def _speed(events: int, began: float) -> str:
+    seconds = time.monotonic() - began
+    return f"{events / seconds:,.0f} events/s ({seconds:.1f} s)"
 
 
 async def _rebuild_under_load(
@@ -101,7 +129,7 @@ async def _rebuild_under_load(
             last = _start(folder, *rebuild, "--resume", stack=stack)
             code = await asyncio.to_thread(last.wait)
             measured["rebuild, killed twice, seconds"] = f"{time.monotonic() - began:.1f}"
-            measured["its last run"] = "ended well" if code == 0 else f"exit code {code}"
+            measured[LAST_RUN] = WELL if code == 0 else _end_of(folder.logs / "bench-replay.log")
             running = load.poll() is None
             measured["load"] = f"{rate} commands/s, {'running' if running else 'ENDED'} to the end"
         load.terminate()
@@ -150,6 +178,10 @@ def _start(folder: StackFolder, *arguments: str, stack: ExitStack) -> "subproces
     command = [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments]
     log = stack.enter_context((folder.logs / f"bench-{arguments[0]}.log").open("ab"))
     return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace").strip().splitlines()[-1]
 
 
 def _teddy(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[str]":
