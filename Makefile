@@ -11,10 +11,10 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: help setup demo up down status test check format lock clean
+.PHONY: help setup demo up down status test test-kafka faults check format lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make the environment in .venv (all other targets do it themselves)
 
@@ -41,6 +41,13 @@ status: $(STAMP) ## Show how the local stack does
 
 test: $(STAMP) ## Run all tests, on real servers that they start themselves
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka; needs Java 17 and Maven
+	@$(BIN)/python -m tests.apache_kafka
+
+faults: $(STAMP) ## Hurt the system and check its promises: CASE=, SEED=, SELECTION=ci, LIST=1
+	@$(BIN)/python -m tests.faults $(if $(CASE),--case $(CASE)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(SELECTION),--selection $(SELECTION)) $(if $(LIST),--list)
 
 check: $(STAMP) ## Format, lint, types, import rules, function length
 	@$(BIN)/ruff format --check .

@@ -1,0 +1,23 @@
+"""What a case is."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tests.faults.world import World
+
+Inject = Callable[[World], Awaitable[int]]
+"""Hurts the world and returns how many faults really struck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`commands` at `rate` a second run beside. `quick`: part of the selection for CI.
+    `keeps_topic`: the broker keeps what it acknowledged, so the topic is checked, too."""
+
+    name: str
+    injects: str
+    inject: Inject
+    commands: int = 900
+    rate: float = 150.0
+    quick: bool = False
+    keeps_topic: bool = True

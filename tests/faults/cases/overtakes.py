@@ -1,0 +1,61 @@
+"""More processes than needed: they share, take over and never do anything twice."""
+
+import asyncio
+from pathlib import Path
+
+from tests.faults.cases.case import Case
+from tests.faults.world import World
+
+CLOCK_OFF = Path(__file__).parent.parent / "clock_off"
+REBALANCES = 4
+
+
+async def _two_relays(world: World) -> int:
+    """The leader dies twice while another one stands by."""
+    async with world.another("relay"):
+        await world.kill("relay")
+        await asyncio.sleep(1.0)
+        await world.kill("relay")
+    return 2
+
+
+async def _rebalance_storm(world: World) -> int:
+    for _ in range(REBALANCES):
+        async with world.another("worker"):
+            await asyncio.sleep(world.chance.uniform(0.2, 1.0))
+    return REBALANCES
+
+
+async def _ahead(world: World) -> int:
+    return await _clocks_off(world, "3600")
+
+
+async def _behind(world: World) -> int:
+    return await _clocks_off(world, "-3600")
+
+
+async def _clocks_off(world: World, seconds: str) -> int:
+    """A relay and a worker whose clocks are wrong take over from those whose clocks are right."""
+    variables = {"PYTHONPATH": str(CLOCK_OFF), "TEDDY_TEST_CLOCK_OFF_SECONDS": seconds}
+    async with world.another("relay", **variables), world.another("worker", **variables):
+        await world.kill("relay")
+        await world.kill("worker")
+        await asyncio.sleep(1.0)
+    return 2
+
+
+CASES = (
+    Case("two-relays", "two relays, the leader killed twice", _two_relays),
+    Case(
+        "rebalance-storm",
+        f"{REBALANCES} times a worker joins and leaves",
+        _rebalance_storm,
+        commands=1_500,
+    ),
+    Case("clock-an-hour-ahead", "a relay and a worker an hour ahead take over", _ahead),
+    Case(
+        "clock-an-hour-behind",
+        "a relay and a worker an hour behind take over",
+        _behind,
+    ),
+)

@@ -1,0 +1,72 @@
+"""A rebuild beside everything else, killed at each of its steps and resumed."""
+
+import asyncio
+from functools import partial
+
+from shared.fault_points import FaultPoint, arm
+from tests.faults.cases.case import Case
+from tests.faults.world import World
+
+RUN_SECONDS = 60.0
+
+
+class NotRebuilt(Exception):
+    """The rebuild did not end as it should."""
+
+
+async def _killed_and_resumed(point: FaultPoint, world: World) -> int:
+    arm(world.fault_folder, point)
+    first = world.starts_teddy("replay", "rebuild")
+    code = await asyncio.wait_for(asyncio.to_thread(first.wait), RUN_SECONDS)
+    if code == 0 or (world.fault_folder / point).exists():
+        raise NotRebuilt(f"nothing struck at {point}: exit code {code}")
+    if point is not FaultPoint.REBUILD_AFTER_FLIP:  # then there is nothing left to do
+        resumed = await world.teddy("replay", "rebuild", "--resume")
+        if resumed.returncode != 0:
+            raise NotRebuilt(resumed.stderr)
+    await _drop_old(world)
+    return 1
+
+
+async def _erased_meanwhile(world: World) -> int:
+    """The load erases children, too; here one more for sure, in the middle of a slow rebuild."""
+    child_id, parent = world.chance.choice(list(world.parents.items()))
+    rebuild = world.starts_teddy("replay", "rebuild", "--rate", "400")
+    async with world.as_parent(parent) as http:
+        answer = await http.delete(f"/v1/children/{child_id}/personal-data")
+    if answer.status_code not in (200, 410):
+        raise NotRebuilt(f"not erased: {answer.status_code} {answer.text}")
+    code = await asyncio.wait_for(asyncio.to_thread(rebuild.wait), RUN_SECONDS)
+    if code != 0:
+        raise NotRebuilt(f"exit code {code}; see teddy.log")
+    await _drop_old(world)
+    return 1
+
+
+async def _drop_old(world: World) -> None:
+    """So that the next case begins with one generation; its lease may still run."""
+    for _ in range(30):
+        done = await world.teddy("replay", "drop-old")
+        if done.returncode == 0:
+            return
+        await asyncio.sleep(0.5)
+    raise NotRebuilt(done.stderr)
+
+
+def _case(point: FaultPoint, where: str, *, quick: bool = False) -> Case:
+    return Case(
+        f"rebuild-killed-{point.removeprefix('rebuild-')}",
+        f"SIGKILL of a rebuild: {where}; resumed",
+        partial(_killed_and_resumed, point),
+        commands=1_500,
+        quick=quick,
+    )
+
+
+CASES = (
+    _case(FaultPoint.REBUILD_MID_TRANSACTION, "within a transaction", quick=True),
+    _case(FaultPoint.REBUILD_AFTER_SLICE, "a slice built"),
+    _case(FaultPoint.REBUILD_BEFORE_FLIP, "verified, not live"),
+    _case(FaultPoint.REBUILD_AFTER_FLIP, "live, nobody told"),
+    Case("erased-during-a-rebuild", "an erasure while a rebuild works", _erased_meanwhile),
+)

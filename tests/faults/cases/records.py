@@ -1,0 +1,134 @@
+"""Records that are not what they should be: twice, in disorder, missing, poison."""
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from projection_worker.dead_letter import DeadLetters
+from projection_worker.delivery import deliver, raw_record
+from projection_worker.projector import Projector
+from projection_worker.read_model_store import ReadModelStore
+from projection_worker.replay.verify import Verifier
+from shared.clock import new_id, utc_now
+from shared.read_models.generations import Generation
+from shared.read_models.indexes import ensure_read_model_indexes
+from shared.topic_partitions import partitions_of
+from shared.topics import CHILD_EVENTS
+from tests.faults.cases.case import Case
+from tests.faults.world import World
+from tests.support.waiting import eventually
+
+DROPPED = 0.01
+LARGEST_BATCH = 40
+GARBAGE = b"\x00\xffthis is no event"
+
+
+class Mangled(Exception):
+    """Mangled records made other read models."""
+
+
+async def _again_in_disorder(world: World) -> int:
+    """All records of the topic are published once more, children in any order, events too."""
+    records = await _all_records(world)
+    world.chance.shuffle(records)
+    bootstrap = world.state.environment["TEDDY_KAFKA_BOOTSTRAP"]
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    for record in records:
+        await producer.send(
+            CHILD_EVENTS.name, record.value, record.key, headers=list(record.headers)
+        )
+    await producer.stop()
+    return len(records)
+
+
+async def _mangled(world: World) -> int:
+    """Another projector gets every record twice, in disorder, one of a hundred not at all."""
+    records = await _all_records(world)
+    last = {record.key: record for record in records}
+    mangled = [r for r in records * 2 if world.chance.random() >= DROPPED]
+    world.chance.shuffle(mangled)
+    mangled += last.values()  # each child's newest arrives: an end that is missing is only late
+    database = world.on.read.database(f"mangled_{new_id()[:8]}")
+    generation = Generation(1)
+    await ensure_read_model_indexes(database, generation)
+    projector = Projector(
+        ReadModelStore(world.on.read, database, generation),
+        world.on.store,
+        world.on.keyring,
+        world.on.index,
+        DeadLetters(database, utc_now, generation),
+    )
+    while mangled:
+        size = world.chance.randint(1, LARGEST_BATCH)
+        batch, mangled = mangled[:size], mangled[size:]
+        await projector.project([deliver(raw_record(record)) for record in batch])
+    await _require_equal(world, database, generation, {key.decode() for key in last})
+    await database.client.drop_database(database.name)
+    return 2 * len(records)
+
+
+async def _require_equal(
+    world: World, database: Any, generation: Generation, child_ids: set[str]
+) -> None:
+    """What the mangled records had in them is what the events say."""
+    verifier = Verifier(
+        world.on.store, world.on.read, database, generation, world.on.keyring, world.on.index
+    )
+    found = await verifier.verify_children([await world.on.store.load(c) for c in child_ids])
+    wrong = [d for d in found.differences if d.child_id not in found.behind]
+    if wrong:
+        raise Mangled(f"{wrong[0]}")
+
+
+async def _poison(world: World) -> int:
+    """Garbage under a child's key parks that child alone; a redrive from the store frees it."""
+    child_id = world.chance.choice(list(world.parents))
+    bootstrap = world.state.environment["TEDDY_KAFKA_BOOTSTRAP"]
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    await producer.send_and_wait(CHILD_EVENTS.name, GARBAGE, child_id.encode())
+    await producer.stop()
+    letters = world.on.database["dead_letters"]
+
+    async def parked() -> bool:
+        return await letters.find_one({"child_id": child_id, "value": GARBAGE}) is not None
+
+    await eventually(parked, 30.0)
+    done = await world.teddy("dead-letter", "redrive", "--child", child_id, "--from-store")
+    assert done.returncode == 0, done.stderr
+    return 1
+
+
+async def _all_records(world: World) -> list[Any]:
+    bootstrap = world.state.environment["TEDDY_KAFKA_BOOTSTRAP"]
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        places = await partitions_of(consumer, CHILD_EVENTS.name)
+        consumer.assign(places)
+        await consumer.seek_to_beginning()
+        ends = await consumer.end_offsets(places)
+        records: list[Any] = []
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            fetched = await consumer.getmany(timeout_ms=200, max_records=5_000)
+            records += [r for part in fetched.values() for r in part if r.value != GARBAGE]
+        return records
+    finally:
+        await consumer.stop()
+
+
+CASES = (
+    Case(
+        "records-again-in-disorder",
+        "every record published again, shuffled",
+        _again_in_disorder,
+        quick=True,
+    ),
+    Case(
+        "records-twice-shuffled-dropped",
+        "a projector gets every record twice, shuffled, 1 % not at all",
+        _mangled,
+    ),
+    Case("records-poison", "garbage under a child's key; the child is redriven", _poison),
+)

@@ -1,0 +1,93 @@
+"""The servers underneath: killed, hung, and a broker that forgot everything."""
+
+import asyncio
+import os
+import shutil
+import signal
+
+from shared.fault_points import FaultPoint
+from shared.mongo import Mongo
+from tests.faults.cases.case import Case
+from tests.faults.world import World
+
+HUNG_SECONDS = 4.0
+AWAY_SECONDS = 20.0
+
+
+async def _broker_killed(world: World) -> int:
+    await world.kill("kafka")
+    return 1
+
+
+async def _broker_hung(world: World) -> int:
+    """Commands go on meanwhile; what waits is published afterwards."""
+    with world.frozen("kafka"):
+        await asyncio.sleep(AWAY_SECONDS)
+    await world.is_well("kafka")
+    return 1
+
+
+async def _broker_lost_its_disk(world: World) -> int:
+    before = world.process("kafka")
+    os.kill(before.pid, signal.SIGKILL)
+    shutil.rmtree(world.folder.data / "kafka", ignore_errors=True)
+    (world.folder.data / "kafka").mkdir(exist_ok=True)
+    await world.is_back(before)
+    return 1
+
+
+async def _store_killed_in_a_transaction(world: World) -> int:
+    """The worker freezes within its transaction, the primary dies under it."""
+    await world.strikes(FaultPoint.WORKER_MID_TRANSACTION, signal.SIGSTOP)
+    await world.kill("mongod")
+    os.kill(world.process("worker").pid, signal.SIGCONT)
+    return 1
+
+
+async def _store_hung(world: World) -> int:
+    with world.frozen("mongod"):
+        await asyncio.sleep(HUNG_SECONDS)
+    await world.is_well("mongod")
+    return 1
+
+
+async def _store_steps_down(world: World) -> int:
+    """The only node elects itself again after a moment."""
+    url = world.state.environment["TEDDY_WRITE_MONGO_URL"]
+    mongo = Mongo(url, "pymongo")
+    command = {"replSetStepDown": 1, "secondaryCatchUpPeriodSecs": 0, "force": True}
+    await mongo.database("admin").command(command)
+    await mongo.close()
+    await world.is_well("mongod")
+    return 1
+
+
+CASES = (
+    Case(
+        "broker-killed",
+        "SIGKILL of the broker, which may forget what it acknowledged",
+        _broker_killed,
+        keeps_topic=False,
+    ),
+    Case(
+        "broker-hung",
+        f"the broker does not answer for {AWAY_SECONDS:.0f} s",
+        _broker_hung,
+        commands=1_200,
+    ),
+    Case(
+        "broker-lost-its-disk",
+        "SIGKILL of the broker, its data deleted",
+        _broker_lost_its_disk,
+        keeps_topic=False,
+        quick=True,
+    ),
+    Case(
+        "store-killed-in-a-transaction",
+        "SIGKILL of MongoDB while a worker's transaction is open",
+        _store_killed_in_a_transaction,
+        quick=True,
+    ),
+    Case("store-hung", f"MongoDB does not answer for {HUNG_SECONDS:.0f} s", _store_hung),
+    Case("store-steps-down", "the primary steps down", _store_steps_down),
+)

@@ -1,0 +1,172 @@
+"""What must hold after any fault. Pure: judges a history and facts that others have loaded."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from command_service.api.idempotency import idempotency_of
+from shared.auth.principal import Principal, Role
+from shared.envelope import Commit
+from shared.hash_chain import ChainBroken, verify_chain
+from tests.faults.history import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A promise that did not hold, of which kind, and where."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the databases, the topic and the logs hold once everything is at rest.
+
+    `read_model_differences`: as the verification told them. `parked`: children whose read models
+    are allowed to stand still. `published`: (child, version) in the order of the topic's
+    partitions; None where the broker was made to lose records. `logs`: text by file name.
+    """
+
+    commits: Mapping[str, Sequence[Commit]]
+    read_model_differences: Sequence[str] = ()
+    parked: frozenset[str] = frozenset()
+    published: Sequence[tuple[str, int]] | None = None
+    logs: Mapping[str, str] = field(default_factory=dict)
+    canaries: Sequence[str] = ()
+    lag: str = ""
+
+
+def check(history: Sequence[Entry], facts: Facts) -> list[Violation]:
+    """Everything that does not hold; empty is what it should be."""
+    return [
+        *_acknowledged_once(history, facts),
+        *_streams_whole(facts),
+        *_refused_without_trace(history, facts),
+        *(Violation("read-model", one) for one in facts.read_model_differences),
+        *_published_in_order(facts),
+        *_nothing_leaked(history),
+        *_nothing_backwards(history),
+        *_no_canary(facts),
+        *([Violation("lag", facts.lag)] if facts.lag else []),
+    ]
+
+
+def acknowledged(history: Iterable[Entry]) -> dict[str, Entry]:
+    """The last accepted answer by scoped key."""
+    return {stored_key(e): e for e in history if e.is_command and e.accepted and e.key}
+
+
+def stored_key(entry: Entry) -> str:
+    """The idempotency key as the event store holds it."""
+    principal = Principal(entry.subject, Role(entry.role))
+    idempotency = idempotency_of(entry.key, principal, entry.method, entry.path, b"")
+    assert idempotency is not None
+    return idempotency.key
+
+
+def _acknowledged_once(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:
+    """Each acknowledged command's events are in the store once, where its answer said."""
+    stored: dict[str, list[Commit]] = defaultdict(list)
+    for commit in _all(facts):
+        if commit.idempotency is not None:
+            stored[commit.idempotency.key].append(commit)
+    for key, entry in acknowledged(history).items():
+        events, told = entry.answer.get("events", []), f"{entry.method} {entry.path} {entry.key}"
+        commits = stored.get(key, [])
+        if events and not commits:
+            yield Violation("lost", f"{told}: no commit")
+        for commit in commits:
+            names = [event.type for event in commit.events]
+            if (commit.last_version, names) != (entry.answer["version"], events):
+                place = f"version {commit.last_version} {names}"
+                said = f"version {entry.answer['version']} {events}"
+                yield Violation("lost", f"{told}: the store has {place}, the answer was {said}")
+    for key, commits in stored.items():
+        if len(commits) > 1:
+            places = ", ".join(f"{c.child_id}@{c.first_version}" for c in commits)
+            yield Violation("duplicate", f"one command, {len(commits)} commits: {places} ({key})")
+
+
+def _streams_whole(facts: Facts) -> Iterator[Violation]:
+    for child_id, commits in facts.commits.items():
+        try:
+            verify_chain(list(commits))
+        except ChainBroken as broken:
+            yield Violation("hole", f"{child_id}@{broken.version}: {broken.reason}")
+
+
+def _refused_without_trace(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:
+    done = acknowledged(history)
+    refused = {stored_key(e): e for e in history if e.is_command and e.refused and e.key}
+    for commit in _all(facts):
+        key = commit.idempotency.key if commit.idempotency else None
+        if key in refused and key not in done:
+            entry = refused[key]
+            yield Violation("trace", f"{entry.path} was refused ({entry.status}) and is stored")
+
+
+def _published_in_order(facts: Facts) -> Iterator[Violation]:
+    """Every version is on the topic, first appearances in order."""
+    if facts.published is None:
+        return
+    reached: Counter[str] = Counter()
+    for child_id, version in facts.published:
+        if version > reached[child_id] + 1:
+            yield Violation("order", f"{child_id}: {version} published after {reached[child_id]}")
+        reached[child_id] = max(reached[child_id], version)
+    for child_id, commits in facts.commits.items():
+        last = commits[-1].last_version
+        if reached[child_id] < last:
+            yield Violation("unpublished", f"{child_id}: {reached[child_id]} of {last} published")
+
+
+def _nothing_leaked(history: Sequence[Entry]) -> Iterator[Violation]:
+    """No answer to a parent names a child of another family."""
+    family: dict[str, str] = {}
+    for entry in history:
+        if entry.accepted and entry.method == "POST" and entry.path == "/v1/children":
+            family[entry.answer["child_id"]] = entry.subject
+    for entry in history:
+        if entry.method == "GET" and entry.role == Role.PARENT and entry.accepted:
+            strangers = [c for c in _ids(entry.answer) if family.get(c, "") != entry.subject]
+            if strangers:
+                yield Violation("leak", f"{entry.subject} read {entry.path}: {strangers[0]}")
+
+
+def _ids(answer: Any) -> Iterator[str]:
+    """Every value of a field `child_id`, however deep."""
+    if isinstance(answer, dict):
+        for name, value in answer.items():
+            if name == "child_id" and isinstance(value, str):
+                yield value
+            yield from _ids(value)
+    elif isinstance(answer, list):
+        for value in answer:
+            yield from _ids(value)
+
+
+def _nothing_backwards(history: Sequence[Entry]) -> Iterator[Violation]:
+    """What one reader sees of a child never becomes older."""
+    seen: dict[tuple[str, str], int] = {}
+    for entry in history:
+        if not entry.reader or not entry.accepted or "version" not in entry.answer:
+            continue
+        place, version = (entry.reader, entry.path), int(entry.answer["version"])
+        if version < seen.get(place, 0):
+            before = seen[place]
+            yield Violation("backwards", f"{entry.reader} {entry.path}: {before}, then {version}")
+        seen[place] = max(version, seen.get(place, 0))
+
+
+def _no_canary(facts: Facts) -> Iterator[Violation]:
+    for name, text in facts.logs.items():
+        for canary in facts.canaries:
+            if canary in text:
+                yield Violation("leak", f"{name} holds the personal value {canary!r}")
+
+
+def _all(facts: Facts) -> Iterator[Commit]:
+    for commits in facts.commits.values():
+        yield from commits

@@ -1,0 +1,69 @@
+"""Runs a case: load begins, the case hurts the system, all comes to rest, the checker judges."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.load.outcome import Tally
+from deploy.local.state import StackFolder
+from projection_worker.replay.opened import Opened
+from shared.clock import new_id
+from tests.faults.cases import Case
+from tests.faults.checker import Violation, acknowledged, check
+from tests.faults.facts import load_facts
+from tests.faults.history import History, read_history
+from tests.faults.load import under_load
+from tests.faults.world import World
+from tests.support.waiting import until
+
+WARM_SECONDS = 20.0
+WARM_CHILDREN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one case with one seed. `history`: the file that the checker read."""
+
+    case: str
+    seed: int
+    faults: int
+    acknowledged: int
+    seconds: float
+    history: Path
+    violations: Sequence[Violation] = field(default_factory=list)
+
+    def count(self, *kinds: str) -> int:
+        return sum(one.kind in kinds for one in self.violations)
+
+
+async def run_case(case: Case, seed: int, folder: StackFolder, on: Opened) -> Outcome:
+    started = time.monotonic()
+    run = new_id()[:8]
+    file = folder.path / f"{case.name}-{seed}.jsonl"
+    history = History(file)
+    world = World(folder, on, history, random.Random(f"{case.name}/{seed}"), {})
+    struck, broken = 0, []
+    tally = Tally()
+    try:
+        async with under_load(world, seed, run, case.commands, case.rate) as tally:
+            await until(lambda: len(world.parents) >= WARM_CHILDREN, WARM_SECONDS)
+            await asyncio.sleep(world.chance.random())
+            struck = await case.inject(world)
+    except Exception as error:  # noqa: BLE001 - a case that did not work out is a finding, too
+        broken.append(Violation("case", f"{type(error).__name__}: {error}"))
+    history.close()
+    entries = list(read_history(file))
+    facts = await load_facts(on, folder.logs, [f"load-udid-{run}"], topic_is_whole=case.keeps_topic)
+    answers = [Violation("answer", surprise) for surprise in tally.surprises]
+    return Outcome(
+        case.name,
+        seed,
+        struck,
+        len(acknowledged(entries)),
+        time.monotonic() - started,
+        file,
+        [*broken, *answers, *check(entries, facts)],
+    )

@@ -1,0 +1,168 @@
+"""The checker catches what it is there for: planted losses, duplicates, holes, leaks."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.envelope import Actor, Causality, Commit, EncodedEvent, Idempotency, NewCommit
+from shared.envelope import StreamPosition as Position
+from shared.hash_chain import seal_commit
+from tests.faults.checker import Facts, check, stored_key
+from tests.faults.history import Entry
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MIA, EMMA = "child-mia", "child-emma"
+MOTHER, STRANGER = "parent-mia", "parent-emma"
+
+
+def command(number: int, status: int = 200, child_id: str = MIA, **answer: Any) -> Entry:
+    told = {"child_id": child_id, "version": number, "events": ["ChildProfileUpdated"], **answer}
+    path = "/v1/children" if number == 1 else f"/v1/children/{child_id}/profile"
+    method = "POST" if number == 1 else "PATCH"
+    subject = MOTHER if child_id == MIA else STRANGER
+    key = f"key-{child_id}-{number:04}"
+    answered = told if status < 300 else {"code": "refused"}
+    return Entry("", subject, "parent", method, path, key, status, answered)
+
+
+def query(subject: str, reader: str = "1", **answer: Any) -> Entry:
+    path = f"/v1/children/{answer.get('child_id', MIA)}"
+    return Entry("", subject, "parent", "GET", path, None, 200, answer, reader)
+
+
+def stream(entries: Sequence[Entry]) -> list[Commit]:
+    """What the event store holds when these commands were carried out in this order."""
+    commits: list[Commit] = []
+    for entry in entries:
+        position = commits[-1].position if commits else Position()
+        event = EncodedEvent("ChildProfileUpdated", 1, NOON, "{}")
+        offer = NewCommit(
+            child_id=entry.answer["child_id"],
+            expected=position,
+            events=(event,),
+            recorded_at=NOON,
+            actor=Actor(entry.subject, entry.role),
+            causality=Causality("correlation"),
+            idempotency=Idempotency(stored_key(entry), "fingerprint"),
+        )
+        commits.append(seal_commit(offer))
+    return commits
+
+
+HISTORY = [command(1), command(2), command(3)]
+COMMITS = stream(HISTORY)
+PUBLISHED = [(MIA, 1), (MIA, 2), (MIA, 3)]
+FACTS = Facts({MIA: COMMITS}, published=PUBLISHED)
+
+
+def kinds(history: Sequence[Entry], facts: Facts) -> set[str]:
+    return {violation.kind for violation in check(history, facts)}
+
+
+def test_a_run_without_fault_is_clean() -> None:
+    own, foreign = query(MOTHER, child_id=MIA, version=2), query(MOTHER, child_id=MIA, version=3)
+
+    assert check([*HISTORY, own, foreign], FACTS) == []
+
+
+def test_an_acknowledged_command_that_is_not_stored_is_a_loss() -> None:
+    facts = replace(FACTS, commits={MIA: COMMITS[:2]}, published=PUBLISHED[:2])
+
+    (lost,) = check(HISTORY, facts)
+
+    assert lost.kind == "lost"
+    assert "key-child-mia-0003" in lost.detail
+
+
+def test_a_command_that_is_stored_elsewhere_than_answered_is_a_loss() -> None:
+    history = [*HISTORY[:2], replace(HISTORY[2], answer={**HISTORY[2].answer, "version": 4})]
+
+    assert kinds(history, FACTS) == {"lost"}
+
+
+def test_one_command_in_two_commits_is_a_duplicate() -> None:
+    twice = stream([*HISTORY, HISTORY[2]])
+    facts = Facts({MIA: twice}, published=[*PUBLISHED, (MIA, 4)])
+
+    assert "duplicate" in kinds(HISTORY, facts)
+
+
+def test_a_missing_version_is_a_hole() -> None:
+    facts = Facts({MIA: [COMMITS[0], COMMITS[2]]})
+
+    assert "hole" in kinds([HISTORY[0], HISTORY[2]], facts)
+
+
+def test_an_altered_commit_is_found() -> None:
+    altered = replace(COMMITS[1], actor=Actor("somebody", "admin"))
+    facts = Facts({MIA: [COMMITS[0], altered, COMMITS[2]]})
+
+    assert "hole" in kinds(HISTORY, facts)
+
+
+def test_what_the_verification_of_the_read_models_found_is_told() -> None:
+    facts = replace(FACTS, read_model_differences=["children/child-mia version: 3, 2 found"])
+
+    assert kinds(HISTORY, facts) == {"read-model"}
+
+
+def test_a_refused_command_that_is_stored_left_a_trace() -> None:
+    refused = [*HISTORY[:2], command(3, status=409)]
+
+    assert kinds(refused, FACTS) == {"trace"}
+
+
+def test_a_command_whose_end_nobody_heard_may_be_stored_or_not() -> None:
+    unheard = [*HISTORY[:2], command(3, status=503)]
+
+    assert check(unheard, FACTS) == []
+    assert check(unheard, Facts({MIA: COMMITS[:2]}, published=PUBLISHED[:2])) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"child_id": EMMA, "version": 1},
+        {"items": [{"child_id": EMMA}]},
+        {"deep": {"child_id": EMMA}},
+    ],
+)
+def test_an_answer_with_another_familys_child_is_a_leak(answer: dict[str, Any]) -> None:
+    history = [*HISTORY, command(1, child_id=EMMA), query(MOTHER, **answer)]
+    facts = Facts({MIA: COMMITS, EMMA: stream([command(1, child_id=EMMA)])})
+
+    assert kinds(history, facts) == {"leak"}
+
+
+def test_a_personal_value_in_a_log_is_a_leak() -> None:
+    facts = replace(FACTS, logs={"worker.log": "folded udid-7"}, canaries=["udid-7"])
+
+    assert kinds(HISTORY, facts) == {"leak"}
+
+
+def test_a_reader_who_sees_an_older_version_went_backwards() -> None:
+    newer, older = query(MOTHER, child_id=MIA, version=3), query(MOTHER, child_id=MIA, version=2)
+
+    assert kinds([*HISTORY, newer, older], FACTS) == {"backwards"}
+    assert check([*HISTORY, newer, replace(older, reader="2")], FACTS) == []
+
+
+def test_an_event_that_never_reached_the_topic_is_found() -> None:
+    assert kinds(HISTORY, replace(FACTS, published=PUBLISHED[:2])) == {"unpublished"}
+
+
+def test_events_that_reached_the_topic_in_disorder_are_found() -> None:
+    published = [(MIA, 1), (MIA, 3), (MIA, 2)]
+
+    assert "order" in kinds(HISTORY, replace(FACTS, published=published))
+
+
+def test_events_that_reached_the_topic_again_are_as_they_should_be() -> None:
+    assert check(HISTORY, replace(FACTS, published=[*PUBLISHED, *PUBLISHED])) == []
+
+
+def test_read_models_that_stay_behind_are_told() -> None:
+    assert kinds(HISTORY, replace(FACTS, lag="1 children behind after 60 s")) == {"lag"}
