@@ -35,6 +35,7 @@ SHORT_TIMES = {
 }
 """So that take-overs take seconds, and the logs say as much as they ever do."""
 
+INSTANCE = "TEDDY_WORKER_INSTANCE_ID"
 MODULES = {"relay": "command_service.relay", "worker": "projection_worker"}
 
 
@@ -118,13 +119,9 @@ class World:
     ) -> AsyncIterator[asyncio.subprocess.Process]:
         """A second relay or worker beside the stack's own, ready; ended behind the block."""
         port = free_port()
-        environment = {
-            **os.environ,
-            **self.state.environment,
-            f"TEDDY_{name.upper()}_PORT": str(port),
-            "TEDDY_WORKER_INSTANCE_ID": f"another-{port}",
-            **variables,
-        }
+        environment = {**os.environ, **self.state.environment}
+        environment.pop(INSTANCE, None)  # so that it leaves its group when it ends
+        environment |= {f"TEDDY_{name.upper()}_PORT": str(port), **variables}
         with (self.folder.logs / f"another-{name}.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", MODULES[name], env=environment, stdout=log, stderr=log

@@ -3,31 +3,28 @@
 import asyncio
 import os
 import signal
+from functools import partial
 
 from shared.fault_points import FaultPoint
 from tests.faults.cases.case import Case
-from tests.faults.world import World
+from tests.faults.world import INSTANCE, World
 
 PAST_THE_SESSION = 8.0
 PAST_THE_LEASE = 5.0
+AWAKE_SECONDS = 2.0
 
 
-async def _frozen_worker(world: World) -> int:
-    """Another worker takes over; the frozen one wakes with a batch half done."""
-    async with world.another("worker"):
-        await world.strikes(FaultPoint.WORKER_AFTER_COMMIT, signal.SIGSTOP)
+async def _frozen_worker(point: FaultPoint, world: World) -> int:
+    """Another worker takes the frozen one's place under its name; then that one wakes with a batch
+    half done, and takes its place back once it is started anew."""
+    frozen = world.process("worker")
+    await world.strikes(point, signal.SIGSTOP)
+    name = world.state.environment[INSTANCE]
+    async with world.another("worker", **{INSTANCE: name}):
         await asyncio.sleep(PAST_THE_SESSION)
-        _wake_all(world, "worker")
-        await world.is_well("worker")
-    return 1
-
-
-async def _frozen_mid_transaction(world: World) -> int:
-    async with world.another("worker"):
-        await world.strikes(FaultPoint.WORKER_MID_TRANSACTION, signal.SIGSTOP)
-        await asyncio.sleep(PAST_THE_SESSION)
-        _wake_all(world, "worker")
-        await world.is_well("worker")
+        os.kill(frozen.pid, signal.SIGCONT)
+        await asyncio.sleep(AWAKE_SECONDS)
+    await world.end("worker")
     return 1
 
 
@@ -36,7 +33,7 @@ async def _frozen_leader(world: World) -> int:
     async with world.another("relay"):
         await world.strikes(FaultPoint.RELAY_BEFORE_SEND, signal.SIGSTOP)
         await asyncio.sleep(PAST_THE_LEASE)
-        _wake_all(world, "relay")
+        os.kill(world.process("relay").pid, signal.SIGCONT)
         await world.is_well("relay")
     return 1
 
@@ -51,23 +48,17 @@ async def _slow_consumer(world: World) -> int:
     return times
 
 
-def _wake_all(world: World, name: str) -> None:
-    """Whichever of the two got there: the stack's own process is woken by its pid, the harness's
-    own when its block ends."""
-    os.kill(world.process(name).pid, signal.SIGCONT)
-
-
 CASES = (
     Case(
         "worker-frozen-past-its-session",
         "SIGSTOP of a worker after its transaction, past its session; another worker beside",
-        _frozen_worker,
+        partial(_frozen_worker, FaultPoint.WORKER_AFTER_COMMIT),
         commands=1_500,
     ),
     Case(
         "worker-frozen-mid-transaction",
         "SIGSTOP of a worker within its transaction, past its session; another worker beside",
-        _frozen_mid_transaction,
+        partial(_frozen_worker, FaultPoint.WORKER_MID_TRANSACTION),
         commands=1_500,
     ),
     Case(
