@@ -1,5 +1,6 @@
 """Builds children from the event store: one whole history in memory, then each document once."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -20,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 BATCH_EVENTS = 2_000
 ATTEMPTS = 10
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
 
 Failures = Mapping[str, str]
 """Children that could not be folded, and why."""
@@ -98,11 +100,14 @@ class ChildSliceBuilder:
         }
 
     async def _write_one(self, stream: Stream, shard: str) -> Failures:
+        pause = FIRST_PAUSE_SECONDS
         for _ in range(ATTEMPTS):
             try:
                 return await self._children.write([stream], shard)
             except StaleBatch as reason:
                 log.info("rebuild_child_stale", reason=str(reason))
+                await asyncio.sleep(pause)  # a worker's transaction may be open for a while
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             except UNWRITABLE as error:
                 return {stream[0].child_id: told(error)}
         raise StaleBatch(f"{ATTEMPTS} attempts met workers' writes")

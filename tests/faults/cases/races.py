@@ -34,9 +34,8 @@ async def _erased_in_flight(world: World) -> int:
     await until(lambda: bool(world.parents), 10.0)
     parent = f"parent-{new_id()}"
     async with world.as_parent(parent) as http:
-        child = (
-            await http.post("/v1/children", json={"name": "Mia", "age": 6, "udid": new_id()})
-        ).json()
+        body = {"name": "Mia", "age": 6, "udid": new_id()}
+        child = (await http.post("/v1/children", json=body)).raise_for_status().json()
         path = f"/v1/children/{child['child_id']}"
         with world.frozen("worker"):
             for age in range(4, 12):

@@ -3,9 +3,12 @@
 import asyncio
 from functools import partial
 
+from shared.clock import new_id
 from shared.fault_points import FaultPoint, arm
+from shared.read_models.generations import read_catalog
 from tests.faults.cases.case import Case
 from tests.faults.world import World
+from tests.support.waiting import eventually
 
 RUN_SECONDS = 60.0
 
@@ -30,17 +33,22 @@ async def _killed_and_resumed(point: FaultPoint, world: World) -> int:
 
 async def _erased_meanwhile(world: World) -> int:
     """The load erases children, too; here one more for sure, in the middle of a slow rebuild."""
-    child_id, parent = world.chance.choice(list(world.parents.items()))
-    rebuild = world.starts_teddy("replay", "rebuild", "--rate", "400")
-    async with world.as_parent(parent) as http:
-        answer = await http.delete(f"/v1/children/{child_id}/personal-data")
-    if answer.status_code not in (200, 410):
-        raise NotRebuilt(f"not erased: {answer.status_code} {answer.text}")
+    async with world.as_parent(f"parent-{new_id()}") as http:
+        body = {"name": "Mia", "age": 6, "udid": new_id()}
+        child = (await http.post("/v1/children", json=body)).raise_for_status().json()
+        rebuild = world.starts_teddy("replay", "rebuild", "--rate", "400")
+        await eventually(partial(_begun, world), RUN_SECONDS)
+        path = f"/v1/children/{child['child_id']}/personal-data"
+        (await http.delete(path)).raise_for_status()
     code = await asyncio.wait_for(asyncio.to_thread(rebuild.wait), RUN_SECONDS)
     if code != 0:
         raise NotRebuilt(f"exit code {code}; see teddy.log")
     await _drop_old(world)
     return 1
+
+
+async def _begun(world: World) -> bool:
+    return (await read_catalog(world.on.database)).unfinished is not None
 
 
 async def _drop_old(world: World) -> None:
