@@ -22,7 +22,8 @@ def main() -> None:
         print(f"settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     _calm_the_garbage_collector()
-    run_process(lambda stop: serve(app, settings.command_host, settings.command_port, stop))
+    host, port = settings.command_host, settings.command_port
+    run_process(lambda stop: serve(app, host, port, stop, settings.command_max_connections))
 
 
 def _calm_the_garbage_collector() -> None:

@@ -36,6 +36,8 @@ from command_service.handlers.stored_results import StoredResults
 from command_service.handlers.udid_claims import UdidClaims
 from command_service.middleware.audit import Audit, AuditTrail, LoggedAuditTrail
 from command_service.middleware.authorization import authorization
+from command_service.middleware.circuit_breaker import CircuitBreaker
+from command_service.middleware.deadline import Deadline
 from command_service.middleware.logging import Logging
 from command_service.middleware.metrics import Metrics
 from command_service.middleware.rate_limit import RateLimit
@@ -74,8 +76,10 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """`commands_per_second` (None: no limit) and `burst` are one subject's."""
+    """`commands_per_second` (None: no limit) and `burst` are one subject's; `timeout_seconds` is a
+    command's as a whole."""
 
+    timeout_seconds: float = 1.25
     aggregate_cache_size: int = 20_000
     snapshot_every: int = 200
     commands_per_second: float | None = None
@@ -100,6 +104,8 @@ def _middleware(
     if tuning.commands_per_second is not None:
         yield RateLimit(tuning.commands_per_second, tuning.burst, time.monotonic)
     yield validation(bus)
+    yield CircuitBreaker(time.monotonic)
+    yield Deadline(tuning.timeout_seconds)
     yield Retry(ports.backoff)
 
 

@@ -73,14 +73,16 @@ def build_app(settings: CommandSettings) -> FastAPI:
         finally:
             await stores.close()
 
-    return create_app(edge, readiness, registry, lifespan)
+    return create_app(edge, readiness, registry, settings.command_max_in_flight, lifespan)
 
 
 def _stores(settings: CommandSettings) -> Stores:
-    write_mongo = Mongo(settings.write_mongo_url, settings.mongo_driver)
-    keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver)
+    timeout = settings.command_timeout_seconds
+    # Motor's threads stay with a server that hangs, also when nobody waits for them any longer
+    silence_ms = round(timeout * 1_000)
+    write_mongo = Mongo(settings.write_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
+    keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     write_database = write_mongo.database(settings.write_database)
-    timeout = settings.append_timeout_seconds
     batchers = settings.group_commit_batchers
     return Stores(
         write_mongo,
@@ -100,6 +102,7 @@ def _ports(settings: CommandSettings, stores: Stores, key_file: KeyFile) -> Port
 
 def _tuning(settings: CommandSettings) -> Tuning:
     return Tuning(
+        timeout_seconds=settings.command_timeout_seconds,
         aggregate_cache_size=settings.aggregate_cache_size,
         snapshot_every=settings.snapshot_every,
         commands_per_second=settings.command_rate_limit,

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import logging
 import os
 import shlex
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import click
 from aiokafka.errors import KafkaError
-from click.exceptions import NoArgsIsHelpError
 from pymongo.errors import PyMongoError
 from rich.console import Console
 from rich.table import Table
@@ -25,19 +23,21 @@ from deploy.topics import apply_topics
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer, read_signing_key
 from shared.clock import utc_now
+from shared.command_line import run_command
 from shared.keyring.key_file import KeyFileRefused, create_key_file
 from shared.settings import TopicSettings, load_settings
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",
     "replay": "projection_worker.replay.cli:replay",
+    "dead-letter": "projection_worker.dead_letter_commands:dead_letter",
     "load": "deploy.load:load",
     "demo": "deploy.demo:demo",
 }
 """Commands that live with what they are about; imported when they are asked for."""
 
 EXPECTED = (StackFailed, KeyFileRefused, KafkaError, PyMongoError, OSError, ValueError)
-NEED_STACK = frozenset({"verify", "replay", "load"})
+NEED_STACK = frozenset({"verify", "replay", "dead-letter", "load"})
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -220,23 +220,7 @@ def _life(text: str) -> timedelta:
 
 def main() -> None:
     """Run a command; what goes wrong is one line on standard error and exit code 1 or 2."""
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what fails is raised, too
-    try:
-        teddy(standalone_mode=False)
-    except NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(2)
-    except click.UsageError as error:
-        click.echo(f"teddy: {error.format_message()}", err=True)
-        sys.exit(2)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        click.echo(f"teddy: {error.format_message()}", err=True)
-        sys.exit(2)
-    except EXPECTED as error:
-        click.echo(f"teddy: {error}", err=True)
-        sys.exit(1)
+    run_command(teddy, "teddy", EXPECTED)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from query_service.cache.query_cache import QueryCache
 from query_service.default_bus import Ports, default_bus
 from query_service.metrics import QueryMetrics
 from query_service.query_bus import QueryBus, Rendered
-from query_service.read_store.mongo import LiveGeneration, MongoReadModels
+from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
 from shared.auth.tokens import TokenVerifier, read_jwks
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller
@@ -85,9 +85,10 @@ def build_app(settings: QuerySettings) -> FastAPI:
     keys = read_key_file(settings.key_file)
     jwks = read_jwks(settings.jwks_file)
     verifier = TokenVerifier(jwks, settings.token_issuer, settings.token_audience)
-    read_mongo = Mongo(settings.read_mongo_url, settings.mongo_driver)
-    keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver)
-    key_store = MongoKeyStore(keys_mongo.database(settings.keys_database))
+    silence_ms = round(READ_SECONDS * 1_000)
+    read_mongo = Mongo(settings.read_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
+    keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
+    key_store = MongoKeyStore(keys_mongo.database(settings.keys_database), READ_SECONDS)
     keyring = Keyring(FileKeyProvider(keys), key_store, settings.keyring_cache_size)
     cache: QueryCache[Rendered] = QueryCache(settings.cache_max_entries, time.monotonic)
     database = read_mongo.database(settings.read_database)

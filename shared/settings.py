@@ -28,9 +28,14 @@ class ObservabilitySettings(BaseSettings):
 
 
 class KafkaSettings(ObservabilitySettings):
-    """Where Kafka is and how the topics are laid out."""
+    """Where Kafka is."""
 
     kafka_bootstrap: str = Field(description="Kafka bootstrap servers, `host:port[,host:port]`.")
+
+
+class TopicSettings(ObservabilitySettings):
+    """How the topics are laid out by whoever creates them."""
+
     kafka_replication: int = Field(1, ge=1, le=7, description="Replicas of each topic partition.")
 
 
@@ -91,7 +96,7 @@ class CommandSettings(WriteStoreSettings, KeyringSettings, TokenSettings):
     )
     group_commit_max: int = Field(500, ge=1, description="Most commits that share one insert.")
     command_timeout_seconds: float = Field(
-        1.5,
+        1.25,
         gt=0,
         lt=30,
         description="Longest a command may take, then 503: so that the answer comes inside 2 s. "

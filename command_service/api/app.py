@@ -9,10 +9,12 @@ from prometheus_client import CollectorRegistry
 from command_service.api import children, conversations, introspection, lifecycle, safety
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
+from shared.http.admission import install_admission
 from shared.http.correlation import install_correlation
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
 
+PREFIX = "/v1"
 DESCRIPTION = """
 Everything that can be asked of a child account. Errors are RFC 9457 problem documents. Every answer
 carries a `Consistency-Token`: send it with a query to see the command's effect.
@@ -22,7 +24,11 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def create_app(
-    edge: Edge, readiness: Readiness, registry: CollectorRegistry, lifespan: Lifespan | None = None
+    edge: Edge,
+    readiness: Readiness,
+    registry: CollectorRegistry,
+    max_in_flight: int,
+    lifespan: Lifespan | None = None,
 ) -> FastAPI:
     app = FastAPI(
         title="Teddy command API",
@@ -34,8 +40,9 @@ def create_app(
     app.state.edge = edge
     for resource in (children, safety, conversations, lifecycle, introspection):
         # the routes verify the caller themselves; here it is named for the documentation
-        app.include_router(resource.router, prefix="/v1", dependencies=[Security(edge.caller)])
+        app.include_router(resource.router, prefix=PREFIX, dependencies=[Security(edge.caller)])
     app.include_router(operations_router(readiness, registry))
     install_problems(app, PROBLEMS)
+    install_admission(app, PREFIX, max_in_flight, registry)
     install_correlation(app, edge.new_id)
     return app

@@ -86,7 +86,7 @@ class CommandRoute(APIRoute):
 
 def documented(*refusals: int, success: int = 200) -> dict[str, Any]:
     """What the routes have in common; `refusals` are the error statuses beside the usual ones."""
-    statuses = sorted({400, 401, 403, 413, 422, 503, *refusals})
+    statuses = sorted({400, 401, 403, 408, 413, 422, 503, *refusals})
     responses = problem_responses(*statuses)
     return {
         "status_code": success,

@@ -1,5 +1,6 @@
-"""How request bodies are read: strict types, no unknown fields, at most 64 KiB."""
+"""How request bodies are read: strict types, no unknown fields, at most 64 KiB, in time."""
 
+import asyncio
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -10,6 +11,9 @@ from command_service.domain.child.limits import Limit
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
 
 MAX_BODY_BYTES = 64 * 1_024
+
+READ_SECONDS = 4.0
+"""Longest a body may take: a request that trickles in keeps the place of another."""
 
 
 class RequestBody(BaseModel):
@@ -41,7 +45,15 @@ def entries(limit: Limit, of: Limit) -> dict[str, Any]:
 
 
 async def read_body(request: Request) -> bytes:
-    """Raises the problem 413 without reading on when the body is too large."""
+    """Raises the problem 413 without reading on when the body is too large, 408 when it is late."""
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await _read(request)
+    except TimeoutError:
+        raise ProblemRaised(_too_slow()) from None
+
+
+async def _read(request: Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
@@ -72,3 +84,11 @@ def _too_large() -> Problem:
     limit = f"{MAX_BODY_BYTES} bytes"
     problem = FieldProblem("body", f"must not exceed {limit}", limit)
     return Problem(413, "body-too-large", "Body too large", "Send a smaller body.", [problem])
+
+
+def _too_slow() -> Problem:
+    limit = f"{READ_SECONDS:g} s"
+    problem = FieldProblem("body", f"must arrive within {limit}", limit)
+    detail = "Send the body without a pause."
+    close = {"Connection": "close"}  # the rest of the body is not waited for
+    return Problem(408, "body-too-slow", "Body too slow", detail, [problem], close)

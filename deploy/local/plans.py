@@ -13,6 +13,10 @@ from deploy.local.state import StackFolder
 
 LOOPBACK = "127.0.0.1"
 MONGO_CACHE_GB = "0.5"
+MONGO_TRANSACTION_SECONDS = 10
+"""The server keeps the transaction of a process that was killed, and with it its documents, until
+then; its own limit of 60 s would keep a killed worker's children waiting that long."""
+
 MONGO_URLS = ("TEDDY_WRITE_MONGO_URL", "TEDDY_READ_MONGO_URL", "TEDDY_KEYS_MONGO_URL")
 KAFKA_BOOTSTRAP = "TEDDY_KAFKA_BOOTSTRAP"
 SERVICES: Mapping[str, str] = {
@@ -47,6 +51,7 @@ def mongod_plan(folder: StackFolder, port: int) -> ProcessPlan:
         "--replSet": REPLICA_SET,
         "--bind_ip": LOOPBACK,
         "--wiredTigerCacheSizeGB": MONGO_CACHE_GB,
+        "--setParameter": f"transactionLifetimeLimitSeconds={MONGO_TRANSACTION_SECONDS}",
     }
     flags = (word for option in options.items() for word in option)
     return ProcessPlan(

@@ -84,7 +84,7 @@ class SupervisedProcess:
                 stderr=log,
                 env={**os.environ, **self.plan.environment},
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
         self.state.pid = self._process.pid
         self.state.created = created_at(self._process.pid)
@@ -162,10 +162,10 @@ def runs(pid: int, created: float) -> bool:
         return False
 
 
-def _end_with_parent() -> None:
-    """In the child: be told to end when the supervisor dies, however it dies (Linux)."""
+def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """In the child: be sent this signal when the parent dies, however it dies (Linux)."""
     if sys.platform == "linux":
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        LIBC.prctl(PR_SET_PDEATHSIG, number)
 
 
 def _say(text: str) -> None:

@@ -12,6 +12,7 @@ from deploy.local.state import FAILED, READY, STOPPED, StackFolder, StackState
 from deploy.topics import apply_topics
 from shared.auth.tokens import create_signing_key
 from shared.keyring.key_file import create_key_file
+from shared.settings import TopicSettings
 
 
 class Supervisor:
@@ -96,7 +97,8 @@ class Supervisor:
         }
 
     async def _apply_topics(self) -> None:
-        await apply_topics(self._state.environment[plans.KAFKA_BOOTSTRAP], replication=1)
+        bootstrap = self._state.environment[plans.KAFKA_BOOTSTRAP]
+        await apply_topics(bootstrap, TopicSettings().kafka_replication)
 
     async def _start_together(self, wanted: Sequence[ProcessPlan]) -> None:
         new = [SupervisedProcess(plan, self._save) for plan in wanted]

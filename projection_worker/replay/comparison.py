@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import orjson
@@ -13,6 +14,9 @@ from shared.read_models.models import Model
 
 MOST_KEPT = 50
 DIGESTS = 2**256
+ABSENT = "(absent)"
+COMMITS = "commits"
+"""Stands for the model where the events themselves are wrong."""
 Documents = Mapping[Place, Any]
 
 
@@ -37,7 +41,8 @@ class Verification:
 
     `digest` is the sum of the children's digests, so the order of children does not matter.
     Only the first `MOST_KEPT` differences are kept; `found` counts them all. `behind` are children
-    whose read models have not seen everything yet: what they have seen was compared.
+    whose read models have not seen everything yet: what they have seen was compared. Those of them
+    that are `parked` will not, before somebody redrives them.
     """
 
     children: int = 0
@@ -48,6 +53,7 @@ class Verification:
     found: int = 0
     differences: list[Difference] = field(default_factory=list)
     behind: set[str] = field(default_factory=set)
+    parked: set[str] = field(default_factory=set)
 
     @property
     def clean(self) -> bool:
@@ -67,6 +73,7 @@ class Verification:
         self.found += other.found
         self.differences += other.differences[: MOST_KEPT - len(self.differences)]
         self.behind |= other.behind
+        self.parked |= other.parked
 
 
 def digest(documents: Documents) -> int:
@@ -74,8 +81,9 @@ def digest(documents: Documents) -> int:
     and id. Without what no event tells."""
     hashed = hashlib.sha256()
     for place in sorted(documents):
-        told = {n: v for n, v in documents[place].items() if n not in _ignored(place[0])}
-        hashed.update(orjson.dumps([*place, told], option=orjson.OPT_SORT_KEYS))
+        ignored = _ignored(place[0])
+        told = {name: value for name, value in documents[place].items() if name not in ignored}
+        hashed.update(_canonical([*place, told]))
     return int.from_bytes(hashed.digest())
 
 
@@ -99,15 +107,25 @@ def _ignored(model: Model) -> frozenset[str]:
 def _fields(
     expected: Any, found: Any, ignored: frozenset[str] = frozenset(), path: str = ""
 ) -> Iterator[tuple[str, object, object]]:
-    """Paths like `violations[2].outcome` where two values differ."""
-    if expected == found:
+    """Paths like `violations[2].outcome` where two values differ. Of lists, only documents are told
+    apart one by one."""
+    if _canonical(expected) == _canonical(found):  # as digests see it: 1 is not 1.0
         return
     if isinstance(expected, dict) and isinstance(found, dict):
         for name in sorted({*expected, *found} - ignored):
-            left, right = (side.get(name, "(absent)") for side in (expected, found))
+            left, right = (side.get(name, ABSENT) for side in (expected, found))
             yield from _fields(left, right, path=f"{path}.{name}" if path else name)
-    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        for place, (left, right) in enumerate(zip(expected, found, strict=True)):
+    elif _are_documents(expected) and _are_documents(found):
+        for place, (left, right) in enumerate(zip_longest(expected, found, fillvalue=ABSENT)):
             yield from _fields(left, right, path=f"{path}[{place}]")
     else:
         yield path, expected, found
+
+
+def _canonical(value: Any) -> bytes:
+    """A type that no read model holds is told by its text, so that it is found, too."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=repr)
+
+
+def _are_documents(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)

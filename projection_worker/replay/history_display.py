@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from projection_worker.projections.system import contribution
 from projection_worker.replay.child_history import ChildHistory
 from projection_worker.replay.folding import documents_of
 from projection_worker.replay.personal_values import Personals
+from projection_worker.replay.tables import add_row, print_table, table_of
 from shared.clock import iso
 from shared.cloud_events import to_structured
 from shared.codec import SEALED
@@ -41,35 +40,39 @@ def as_json(history: ChildHistory, personals: Personals) -> dict[str, Any]:
 
 
 def print_tables(history: ChildHistory, personals: Personals) -> None:
-    console = Console()
-    table = Table(title=f"child {history.child_id}, versions 1 to {history.events[-1].version}")
-    for name in ("version", "event", "schema", "happened", "recorded", "by", "correlation", "what"):
-        table.add_column(name, overflow="fold")
+    last = history.events[-1].version
+    table = table_of(
+        "version",
+        "event\nschema",
+        "happened\nrecorded",
+        "by\ncorrelation",
+        "what",
+        title=f"child {history.child_id}, versions 1 to {last}",
+        lines=True,
+    )
     for commit, event in _with_commits(history):
-        table.add_row(
+        add_row(
+            table,
             str(event.version),
-            event.type,
-            f"v{event.schema_version}",
-            iso(event.occurred_at),
-            iso(event.recorded_at),
-            f"{commit.actor.role} {commit.actor.subject}",
-            event.correlation_id,
-            _in_words(_content(event, personals)),
+            f"{event.type}\nv{event.schema_version}",
+            f"{iso(event.occurred_at)}\n{iso(event.recorded_at)}",
+            f"{commit.actor.role} {commit.actor.subject}\n{event.correlation_id}",
+            in_words(_content(event, personals)),
         )
-    console.print(table)
+    print_table(table)
     for model, documents in _documents(history, personals).items():
-        _print_documents(console, model, documents)
+        _print_documents(f"{model} at version {last}", documents)
     counted = {name: n for name, n in contribution(history.view.child).items() if n}
-    _print_documents(console, "counted in the system", [counted])
+    _print_documents(f"counted in the system at version {last}", [counted])
 
 
-def _print_documents(console: Console, model: str, documents: list[dict[str, Any]]) -> None:
-    table = Table(title=f"{model} at that point", show_header=False)
+def _print_documents(title: str, documents: list[dict[str, Any]]) -> None:
+    table = table_of("field", "value", title=title)
     for document in documents:
         for name, value in document.items():
-            table.add_row(name, _value(value))
+            add_row(table, name, _value(value))
         table.add_section()
-    console.print(table)
+    print_table(table)
 
 
 def _with_commits(history: ChildHistory) -> Iterator[tuple[Commit, RecordedEvent]]:
@@ -99,8 +102,9 @@ def _documents(history: ChildHistory, personals: Personals) -> dict[str, list[di
     return dict(by_model)
 
 
-def _in_words(content: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in content.items())
+def in_words(content: dict[str, Any]) -> str:
+    """What an event changed, e.g. `age 9, name (sealed)`; what is empty says nothing."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in content.items() if value != [])
 
 
 def _value(value: Any) -> str:
@@ -108,4 +112,12 @@ def _value(value: Any) -> str:
         return value
     if isinstance(value, datetime):
         return iso(value)
-    return orjson.dumps(value).decode()
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        return "\n".join(_value(one) for one in value)
+    return orjson.dumps(value, default=_time, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+
+
+def _time(value: Any) -> str:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise TypeError(f"{type(value).__name__} has no text")

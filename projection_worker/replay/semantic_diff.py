@@ -1,78 +1,97 @@
 """Says in words what differs between a read model and its events, and since which event."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from projection_worker.dead_letter import DeadLetters
+from projection_worker.projections.children import PERSONAL_FIELDS
 from projection_worker.projections.registry import ChildView, Place, apply
 from projection_worker.projector import UNFOLDABLE
-from projection_worker.replay.comparison import Difference
+from projection_worker.replay.comparison import ABSENT, COMMITS, Difference, Verification
 from projection_worker.replay.folding import documents_of
 from projection_worker.replay.opened import Opened
+from projection_worker.replay.personal_values import SEALED
+from shared.clock import utc_now
 from shared.codec import decode
 from shared.envelope import RecordedEvent
-from shared.read_models.generations import live_generation
+from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 
-SEALED_FIELDS = frozenset(
-    {"name", "udid", "device_id", "preferences", "learning_style", "interests", "details"}
-)
-ABSENT = "(absent)"
+SEALED_FIELDS = frozenset({*PERSONAL_FIELDS, "udid", "details", "name_tokens"})
+
+Valued = tuple[RecordedEvent, Any]
+"""An event, and a field's value after it."""
 
 
-async def in_words(on: Opened, one: Difference) -> str:
-    """One line. Personal values stay sealed: of them only that they differ is said."""
+async def in_words(on: Opened, generation: Generation, found: Verification) -> list[str]:
+    """One line for each difference. Personal values stay sealed: of them only that they differ is
+    said."""
+    dead_letters = DeadLetters(on.database, utc_now, generation)
+    reasons = await dead_letters.all_parked() if found.parked else {}
+    return [
+        told(one, await _since(on, generation, one), reasons.get(one.child_id))
+        for one in found.differences
+    ]
+
+
+def told(one: Difference, since: RecordedEvent | None = None, parked: str | None = None) -> str:
+    """`since`: the event by which the value should have come; `parked`: why the child is."""
     place = f"{one.model}/{one.document} {one.field}"
-    if one.field.split(".")[-1].split("[")[0] in SEALED_FIELDS:
+    if one.model == COMMITS:
+        where = f"version {one.found}" if isinstance(one.found, int) else one.found
+        return f"{place}: {one.expected}: {where}"
+    if one.model == Model.SYSTEM:
+        said = f"{place}: the children sum up to {one.expected}, the counters to {one.found}"
+    elif SEALED_FIELDS.intersection(_steps(one.field)):
         said = f"{place}: the sealed value is not the one that the events hold"
     else:
         said = f"{place}: events say {_value(one.expected)}, read model has {_value(one.found)}"
-    event = await _since(on, one)
-    return said if event is None else f"{said} (since version {event.version}: {event.type})"
+    if since is not None:
+        said += f" (since version {since.version}: {since.type})"
+    return said if parked is None else f"{said}; parked: {parked}"
 
 
-async def _since(on: Opened, one: Difference) -> RecordedEvent | None:
+async def _since(on: Opened, generation: Generation, one: Difference) -> RecordedEvent | None:
     """The event that made the value what the read model should have."""
     if not one.child_id or one.model not in set(Model):
         return None
     events = [e for commit in await on.store.load(one.child_id) for e in commit.recorded_events()]
-    gate = await _gate(on, one.child_id)
-    before: Any = ABSENT
-    since: RecordedEvent | None = None
+    gate = await _gate(on, generation, one.child_id)
+    if one.field == "version":
+        return next((event for event in events if event.version > gate), None)
+    cipher = await on.keyring.cipher(one.child_id)
+    view, values = ChildView(), list[Valued]()
     try:
-        for event, value in await _values(on, events[:gate], one):
-            if value != before:
-                before, since = value, event
+        for recorded in events[:gate]:
+            event = decode(recorded, cipher, on.index)
+            view = apply(view, event, recorded.version, recorded.event_id)
+            values.append((recorded, value_at(documents_of(view), one)))
     except UNFOLDABLE:
         return None
+    return last_change(values)
+
+
+def last_change(values: Iterable[Valued]) -> RecordedEvent | None:
+    before: Any = ABSENT
+    since: RecordedEvent | None = None
+    for event, value in values:
+        if value != before:
+            before, since = value, event
     return since
 
 
-async def _values(
-    on: Opened, events: list[RecordedEvent], one: Difference
-) -> list[tuple[RecordedEvent, Any]]:
-    """The field's value after each event."""
-    cipher = (await on.keyring.ciphers([one.child_id])).get(one.child_id) if events else None
-    place: Place = (Model(one.model), one.document)
-    view, values = ChildView(), []
-    for recorded in events:
-        event = decode(recorded, cipher, on.index)
-        view = apply(view, event, recorded.version, recorded.event_id)
-        document = documents_of(view).get(place, ABSENT)
-        values.append((recorded, _at(document, one.field)))
-    return values
-
-
-async def _gate(on: Opened, child_id: str) -> int:
-    children = (await live_generation(on.database)).collection(on.database, Model.CHILDREN)
+async def _gate(on: Opened, generation: Generation, child_id: str) -> int:
+    children = generation.collection(on.database, Model.CHILDREN)
     found = await children.find_one({"_id": child_id}, {"version": 1})
     return int(found["version"]) if found else 0
 
 
-def _at(document: Any, path: str) -> Any:
-    """The value at `path`, e.g. `violations[2].outcome`; the document itself for `(document)`."""
-    if path == "(document)":
+def value_at(documents: Mapping[Place, Any], one: Difference) -> Any:
+    """The value at a path like `violations[2].outcome`; of a whole document, that it is there."""
+    document = documents.get((Model(one.model), one.document), ABSENT)
+    if one.field == "(document)":
         return document if document == ABSENT else "present"
-    for step in _steps(path):
+    for step in _steps(one.field):
         try:
             document = document[step]
         except (KeyError, IndexError, TypeError):
@@ -88,4 +107,11 @@ def _steps(path: str) -> Iterator[str | int]:
 
 
 def _value(value: object) -> str:
-    return value if isinstance(value, str) and value.startswith("(") else repr(value)
+    return ABSENT if value == ABSENT else repr(_masked(value))
+
+
+def _masked(value: object) -> object:
+    """Without the personal values in it."""
+    if isinstance(value, dict):
+        return {n: SEALED if n in SEALED_FIELDS else _masked(one) for n, one in value.items()}
+    return [_masked(one) for one in value] if isinstance(value, list) else value

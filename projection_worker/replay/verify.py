@@ -11,9 +11,11 @@ import time
 from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
 
+from projection_worker.dead_letter import DeadLetters
 from projection_worker.projections.registry import ChildView
 from projection_worker.projector import UNFOLDABLE
 from projection_worker.replay.comparison import (
+    COMMITS,
     Difference,
     Documents,
     Verification,
@@ -24,7 +26,9 @@ from projection_worker.replay.counters import counters_that_differ
 from projection_worker.replay.folding import documents_of, fold
 from projection_worker.replay.histories import Stream, in_batches, streams
 from projection_worker.replay.stored_children import OWNED, StoredChildren
+from shared.clock import utc_now
 from shared.event_store.port import EventStore
+from shared.events.child import ChildErased
 from shared.hash_chain import ChainBroken, verify_chain
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.keyring import Keyring
@@ -35,6 +39,7 @@ from shared.read_models.models import ALL_MODELS, Model
 
 BATCH_EVENTS = 5_000
 LOOK_SECONDS = 0.1
+UNFOLDED = "cannot be folded"
 
 
 class Verifier:
@@ -58,14 +63,17 @@ class Verifier:
         self._keyring = keyring
         self._index = index
         self._models = models
+        self._dead_letters = DeadLetters(database, utc_now, generation)
 
     async def verify(self, patience_seconds: float = 0.0) -> Verification:
         """All children and the totals. Children that are still behind what the store had when it
-        was read, after `patience_seconds`, count as different."""
+        was read, after `patience_seconds`, count as different; parked ones do so at once."""
         result = Verification()
         seen: set[str] = set()
         async for batch, _ in in_batches(streams(self._store), BATCH_EVENTS):
             seen.update(stream[0].child_id for stream in batch)
+            if result.behind > result.parked:  # workers had their time
+                patience_seconds = 0.0
             result.add(await self.verify_children(batch, patience_seconds))
         await self._verify_nothing_stray(seen, result)
         if Model.SYSTEM in self._models:
@@ -82,7 +90,7 @@ class Verifier:
             patient = time.monotonic() < deadline
             late: list[Stream] = []
             for stream, one in await self._compare(waiting):
-                if one.behind and patient:
+                if patient and one.behind > one.parked:
                     late.append(stream)
                 else:
                     result.add(one)
@@ -95,30 +103,39 @@ class Verifier:
         child_ids = [stream[0].child_id for stream in batch]
         stored = await self._stored.of(child_ids)
         ciphers = await self._keyring.ciphers(child_ids)
-        return [
-            (stream, await self._compare_child(stream, stored.get(child_id, {}), cipher))
-            for child_id, stream, cipher in zip(
-                child_ids, batch, map(ciphers.get, child_ids), strict=True
-            )
-        ]
+        compared = []
+        for child_id, stream in zip(child_ids, batch, strict=True):
+            documents, cipher = stored.get(child_id, {}), ciphers.get(child_id)
+            compared.append((stream, await self._compare_child(stream, documents, cipher)))
+        behind = [child_id for _, one in compared for child_id in one.behind]
+        parked = await self._dead_letters.parked_children(behind) if behind else set()
+        for _, one in compared:
+            one.parked = one.behind & parked
+        return compared
 
     async def _compare_child(
         self, stream: Stream, stored: Documents, cipher: ChildCipher | None
     ) -> Verification:
         child_id, last = stream[0].child_id, stream[-1].last_version
         gate = stored.get((Model.CHILDREN, child_id), {}).get("version", 0)
-        if gate > last:  # it moved on since the stream was read
+        erased = cipher is None
+        if gate > last or (erased and not _ends_erased(stream)):
+            # it moved on since the stream was read
             stream = await self._store.load(child_id)
+        if erased:  # what its read models have not forgotten yet cannot be folded any more
+            last = stream[-1].last_version
         result = Verification(children=1, events=gate)
         _verify_chain(stream, result)
         if gate < last:
             result.behind.add(child_id)
             result.note(Difference(child_id, Model.CHILDREN, child_id, "version", last, gate))
+            if erased:
+                return result
         try:
             view = self._folded(stream, gate, cipher)
         except UNFOLDABLE as error:
             reason = f"{type(error).__name__}: {error}"
-            result.note(Difference(child_id, "commits", child_id, "(events)", "readable", reason))
+            result.note(Difference(child_id, COMMITS, child_id, "(events)", UNFOLDED, reason))
             return result
         self._compare_documents(child_id, documents_of(view), stored, result)
         return result
@@ -157,11 +174,13 @@ class Verifier:
             result.note(Difference("", Model.SYSTEM, "(sum)", name, summed, counted))
 
 
+def _ends_erased(stream: Stream) -> bool:
+    return stream[-1].events[-1].type == ChildErased.__name__
+
+
 def _verify_chain(stream: Stream, result: Verification) -> None:
     child_id = stream[0].child_id
     try:
         verify_chain(stream)
     except ChainBroken as broken:
-        result.note(
-            Difference(child_id, "commits", child_id, "hash", broken.reason, broken.version)
-        )
+        result.note(Difference(child_id, COMMITS, child_id, "hash", broken.reason, broken.version))

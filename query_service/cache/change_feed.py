@@ -14,6 +14,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
+from shared.topic_partitions import partitions_of
 from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES
 
 FETCH_MS = 2
@@ -63,6 +64,11 @@ class ChangeFeed:
         while True:
             try:
                 await self._follow()
+            except asyncio.CancelledError:
+                # aiokafka lets the ends of its own tasks through; only ours is the feed's end
+                if _is_cancelled():
+                    raise
+                log.warning("change_feed_down", error="CancelledError", reason="inside aiokafka")
             except Exception as error:  # noqa: BLE001 - the feed begins anew, nothing is kept till then
                 log.warning("change_feed_down", error=type(error).__name__, reason=str(error))
             finally:
@@ -77,7 +83,7 @@ class ChangeFeed:
 
     async def _follow(self) -> None:
         async with _consumer(self._bootstrap) as consumer:
-            partitions = _all_partitions(consumer)
+            partitions = await _all_partitions(consumer)
             consumer.assign(partitions)
             ends = await _ends(consumer, partitions)
             for partition, end in ends.items():
@@ -146,14 +152,16 @@ async def _fetch(
     return records
 
 
-def _all_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-    partitions = []
-    for topic in NOTICES:
-        numbers = consumer.partitions_for_topic(topic)
-        if not numbers:
-            raise FeedBroken(f"topic {topic} does not exist; create it with `teddy topics apply`")
-        partitions += [TopicPartition(topic, number) for number in numbers]
+async def _all_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    partitions = await partitions_of(consumer, *NOTICES)
+    for topic in NOTICES.keys() - {partition.topic for partition in partitions}:
+        raise FeedBroken(f"topic {topic} does not exist; create it with `teddy topics apply`")
     return partitions
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _ends(
@@ -176,6 +184,6 @@ async def _probe(
             raise FeedBroken(f"{partition.topic} lost records")
         if position < earlier[partition]:
             raise FeedBroken(f"{partition.topic} is read too slowly")
-    if set(_all_partitions(consumer)) != set(ends):
+    if set(await _all_partitions(consumer)) != set(ends):
         raise FeedBroken("the partitions changed")
     return ends

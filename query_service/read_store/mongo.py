@@ -27,8 +27,8 @@ from shared.read_models.models import Model
 POINTER_SECONDS = 1.0
 """A flip to another generation is seen at most this long after it happened."""
 
-READ_SECONDS = 5.0
-"""Longest a read may take."""
+READ_SECONDS = 1.25
+"""Longest a read may take: a store that hangs is told inside 2 s."""
 
 NEWEST_CHILDREN = [("created_at", -1), ("_id", 1)]
 NEWEST_ALERTS = [("raised_at", -1), ("_id", 1)]

@@ -146,7 +146,7 @@ class CommandSide:
         jwks = {"keys": [{**public, "kid": LOCAL_KEY_ID, "use": "sig", "alg": "EdDSA"}]}
         caller = Caller(TokenVerifier(jwks, ISSUER, AUDIENCE))
         edge = Edge(self.bus, caller, self.tokens, self.clock, new_id)
-        return create_app(edge, Readiness({}), self.registry)
+        return create_app(edge, Readiness({}), self.registry, max_in_flight=100)
 
 
 @dataclass

@@ -9,7 +9,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.topics import apply_topics
+from shared.settings import TopicSettings
+from shared.topic_partitions import partitions_of
 from shared.topics import Topic
+
+TOLD_SECONDS = 10.0
+REPLICATION = TopicSettings().kafka_replication
+"""Copies of what the tests put on Kafka: one, unless the environment gives them a cluster."""
 
 
 @asynccontextmanager
@@ -21,7 +27,7 @@ async def own_topic(bootstrap: str, name: str, partitions: int = 4) -> AsyncIter
 
 
 async def create_topic(bootstrap: str, name: str, partitions: int = 4) -> None:
-    await apply_topics(bootstrap, 1, [Topic(name, "child_id", partitions, -1)])
+    await apply_topics(bootstrap, REPLICATION, [Topic(name, "child_id", partitions, -1)])
 
 
 async def delete_topic(bootstrap: str, name: str) -> None:
@@ -34,18 +40,45 @@ async def delete_topic(bootstrap: str, name: str) -> None:
 async def read_records(bootstrap: str, topic: str, count: int, seconds: float = 20.0) -> list[Any]:
     """The first `count` records of `topic`, partition by partition; TimeoutError if they do not
     come. Records beyond `count` that arrive with them are returned too."""
+    records: list[Any] = []
+    async with _at_the_beginning(bootstrap, topic) as consumer, asyncio.timeout(seconds):
+        while len(records) < count:
+            records.extend(await _fetched(consumer))
+    return records
+
+
+async def read_all_records(bootstrap: str, topic: str, seconds: float = 60.0) -> list[Any]:
+    """Every record that `topic` holds now, partition by partition."""
+    records: list[Any] = []
+    async with _at_the_beginning(bootstrap, topic) as consumer, asyncio.timeout(seconds):
+        ends = await consumer.end_offsets(consumer.assignment())
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            records.extend(await _fetched(consumer))
+    return records
+
+
+@asynccontextmanager
+async def _at_the_beginning(bootstrap: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
-        await consumer.topics()  # only this fills what partitions_for_topic looks up
-        partitions = consumer.partitions_for_topic(topic) or set()
-        consumer.assign([TopicPartition(topic, partition) for partition in partitions])
+        consumer.assign(await _told_partitions(consumer, topic))
         await consumer.seek_to_beginning()
-        records: list[Any] = []
-        async with asyncio.timeout(seconds):
-            while len(records) < count:
-                fetched = await consumer.getmany(timeout_ms=500)
-                records.extend(record for part in fetched.values() for record in part)
-        return records
+        yield consumer
     finally:
         await consumer.stop()
+
+
+async def _told_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    """Of several brokers, one may hear of a new topic a little later than the others."""
+    async with asyncio.timeout(TOLD_SECONDS):
+        while True:
+            partitions = await partitions_of(consumer, topic)
+            if partitions:
+                return partitions
+            await asyncio.sleep(0.05)
+
+
+async def _fetched(consumer: AIOKafkaConsumer) -> list[Any]:
+    fetched = await consumer.getmany(timeout_ms=500)
+    return [record for part in fetched.values() for record in part]

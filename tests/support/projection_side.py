@@ -23,7 +23,7 @@ from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
 from shared.read_models.generations import Generation
-from shared.read_models.models import Model
+from shared.read_models.models import ALL_MODELS, Model
 from shared.topics import CHILD_EVENTS
 
 GENERATION = Generation(1)
@@ -51,9 +51,13 @@ class ProjectionSide:
         other.projector = other.another_projector()
         return other
 
-    def on_generation(self, generation: Generation) -> Verifier:
-        """Compares `generation` with the facts."""
-        return Verifier(self.store, self.mongo, self.database, generation, self.keyring, self.index)
+    def on_generation(
+        self, generation: Generation, models: frozenset[Model] = ALL_MODELS
+    ) -> Verifier:
+        """Compares `models` of `generation` with the facts."""
+        return Verifier(
+            self.store, self.mongo, self.database, generation, self.keyring, self.index, models
+        )
 
     def another_projector(self, generation: Generation = GENERATION) -> Projector:
         """As in another worker process: nothing is shared but the databases."""

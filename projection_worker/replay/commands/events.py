@@ -4,8 +4,6 @@ from datetime import datetime
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from projection_worker.replay.commands.parameters import (
     EventType,
@@ -18,6 +16,7 @@ from projection_worker.replay.commands.running import run
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.refusals import NotFound
 from projection_worker.replay.selection import Selection
+from projection_worker.replay.tables import add_row, print_table, table_of
 from shared.clock import iso
 from shared.cloud_events import to_structured
 from shared.envelope import RecordedEvent
@@ -90,12 +89,9 @@ class _Rows:
             click.echo(f"{self.number:,} events")
 
     def _print(self) -> None:
-        table = Table()
-        for name in ("child", "version", "type", "happened", "recorded"):
-            table.add_column(name, overflow="fold")  # ids are to be copied whole
+        table = table_of("child", "version", "type", "happened", "recorded")
         for e in self._waiting:
-            table.add_row(
-                e.child_id, str(e.version), e.type, iso(e.occurred_at), iso(e.recorded_at)
-            )
-        Console().print(table)
+            times = (iso(e.occurred_at), iso(e.recorded_at))
+            add_row(table, e.child_id, str(e.version), e.type, *times)
+        print_table(table)
         self._waiting = []

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from projection_worker.projections import registry
+from projection_worker.replay.commands.parameters import rate_option
 from projection_worker.replay.commands.running import run
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.rebuild.behind import children_behind
@@ -55,7 +56,7 @@ class ModelNames(click.ParamType):
     help="Where events are read. Default: store.",
 )
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Most events a second.")
+@rate_option
 @click.option("--dry-run", is_flag=True, help="Print the plan and what it would change.")
 @click.option("--resume", is_flag=True, help="Go on with a rebuild that ended early.")
 def rebuild(

@@ -1,6 +1,7 @@
 """Parameters that several commands take, read and checked."""
 
 import difflib
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +30,18 @@ class Moment(click.ParamType):
         return moment
 
 
+class Amount(click.FloatRange):
+    """A number, which "nan" and "inf" are not."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
 class EventType(click.ParamType):
     name = "event type"
 
@@ -44,11 +57,11 @@ def moment_of(text: str) -> datetime | None:
     """None for what is no time, or a time of day without its zone."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC) if len(text) == len("2026-11-23") else None
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter at either end of the calendar
         return None
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC) if len(text) == len("2026-11-23") else None
-    return moment.astimezone(UTC)
 
 
 def require_order(since: datetime | None, until: datetime | None) -> None:
@@ -58,4 +71,5 @@ def require_order(since: datetime | None, until: datetime | None) -> None:
 
 child_option = click.option("--child", "child_id", help="Only this child.")
 from_option = click.option("--from", "since", type=Moment(), help="Recorded then or later.")
+rate_option = click.option("--rate", type=Amount(0, min_open=True), help="Most events a second.")
 to_option = click.option("--to", "until", type=Moment(), help="Recorded before then.")

@@ -10,6 +10,7 @@ from projection_worker.redrive import Republished, open_producer, publish
 from projection_worker.replay.commands.parameters import (
     child_option,
     from_option,
+    rate_option,
     require_order,
     to_option,
 )
@@ -29,7 +30,7 @@ BATCH_EVENTS = 1_000
 @from_option
 @to_option
 @click.option("--all", "everything", is_flag=True, help="The whole event store.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Most events a second.")
+@rate_option
 @click.option("--dry-run", is_flag=True, help="Count what would be published.")
 def republish(
     child_id: str | None,
@@ -52,7 +53,9 @@ def republish(
     selection = Selection(child_id, since, until)
 
     async def work(on: Opened) -> None:
-        total = sum([1 async for _ in selection.events(on.store)])
+        total = 0
+        async for _ in selection.events(on.store):
+            total += 1
         if total == 0 and child_id is not None and not await on.store.load(child_id):
             raise NotFound(f"no child {child_id} is in the event store")
         if dry_run:

@@ -1,5 +1,6 @@
 """`teddy replay show`."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +25,7 @@ class Until(click.ParamType):
     ) -> int | datetime:
         if isinstance(value, int | datetime):
             return value
-        if value.isdigit():
+        with suppress(ValueError):
             return int(value)
         moment = moment_of(value)
         if moment is None:

@@ -5,24 +5,28 @@ import sys
 from collections.abc import AsyncIterator
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from projection_worker.replay.commands.parameters import Amount
 from projection_worker.replay.commands.running import run
 from projection_worker.replay.comparison import Verification
 from projection_worker.replay.histories import Stream, in_batches, streams
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.refusals import NotFound
 from projection_worker.replay.semantic_diff import in_words
+from projection_worker.replay.tables import add_row, print_table, table_of
 from projection_worker.replay.verify import BATCH_EVENTS, Verifier
 from shared.event_store.port import EventStore
 from shared.read_models.generations import live_generation
 
-SHOWN_OF_DIGEST = 32
-
 
 @click.command()
-@click.option("--wait", default=0.0, help="Seconds that workers have to catch up.")
+@click.option(
+    "--wait",
+    type=Amount(0),
+    default=10.0,
+    show_default=True,
+    help="Seconds that workers have to bring children to where the event store is.",
+)
 @click.option("--sample", type=click.IntRange(1), help="Only so many children, chosen by --seed.")
 @click.option("--seed", type=int, help="Chooses the sample; a new one each time unless given.")
 @click.option("--child", "child_id", help="Only this child.")
@@ -37,13 +41,14 @@ def verify(wait: float, sample: int | None, seed: int | None, child_id: str | No
         raise click.UsageError("--seed chooses a sample: give --sample, too")
 
     async def work(on: Opened) -> tuple[Verification, list[str]]:
-        verifier = on.verifier(await live_generation(on.database))
+        live = await live_generation(on.database)
+        verifier = on.verifier(live)
         if sample is None and child_id is None:
             found = await verifier.verify(wait)
         else:
             chosen = await _chosen(on.store, sample, seed, child_id)
             found = await _verify_some(verifier, chosen, wait)
-        return found, [await in_words(on, one) for one in found.differences]
+        return found, await in_words(on, live, found)
 
     found, told = run(work)
     _show(found, told)
@@ -84,18 +89,23 @@ async def _chosen(
 
 
 def _show(found: Verification, told: list[str]) -> None:
-    console = Console()
-    table = Table("compared", "number")
-    table.add_row("children", f"{found.children:,}")
-    table.add_row("events", f"{found.events:,}")
+    table = table_of("compared", "number")
+    add_row(table, "children", f"{found.children:,}")
+    add_row(table, "events", f"{found.events:,}")
     for model, number in sorted(found.documents.items()):
-        table.add_row(f"documents of {model}", f"{number:,}")
-    table.add_row("system counters", f"{found.counters:,}")
-    table.add_row("digest of all children", f"{found.digest:064x}"[:SHOWN_OF_DIGEST])
-    console.print(table)
-    if found.clean:
-        console.print("[green]clean[/]: read models, versions, hash chains and counters agree")
-        return
+        add_row(table, f"documents of {model}", f"{number:,}")
+    if found.counters:
+        add_row(table, "system counters", f"{found.counters:,}")
+    add_row(table, "digest of all children", f"{found.digest:064x}")
+    print_table(table)
     for line in told:
         click.echo(line)
-    console.print(f"[red]{found.found:,} differences[/]; {len(told)} are shown")
+    if found.behind:
+        click.echo(
+            f"children behind: {len(found.behind):,}, of these parked: {len(found.parked):,}"
+        )
+    if found.clean:
+        totals = ", hash chains and counters" if found.counters else " and hash chains"
+        click.secho(f"clean: read models, versions{totals} agree", fg="green")
+    else:
+        click.secho(f"differences: {found.found:,}, shown: {len(told)}", fg="red")

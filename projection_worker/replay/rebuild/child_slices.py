@@ -1,6 +1,7 @@
 """Builds children from the event store: one whole history in memory, then each document once."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -20,8 +21,10 @@ from shared.read_models.documents import ChildDocument
 log = structlog.get_logger(__name__)
 
 BATCH_EVENTS = 2_000
-ATTEMPTS = 10
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
+PATIENCE_SECONDS = 90.0
+"""Longer than MongoDB keeps the transaction of a process that was killed (60 s, unless set
+otherwise): its documents cannot be written until then."""
 
 Failures = Mapping[str, str]
 """Children that could not be folded, and why."""
@@ -100,17 +103,18 @@ class ChildSliceBuilder:
         }
 
     async def _write_one(self, stream: Stream, shard: str) -> Failures:
-        pause = FIRST_PAUSE_SECONDS
-        for _ in range(ATTEMPTS):
+        pause, deadline = FIRST_PAUSE_SECONDS, time.monotonic() + PATIENCE_SECONDS
+        while True:
             try:
                 return await self._children.write([stream], shard)
             except StaleBatch as reason:
                 log.info("rebuild_child_stale", reason=str(reason))
-                await asyncio.sleep(pause)  # a worker's transaction may be open for a while
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             except UNWRITABLE as error:
                 return {stream[0].child_id: told(error)}
-        raise StaleBatch(f"{ATTEMPTS} attempts met workers' writes")
 
 
 def told(error: Exception) -> str:

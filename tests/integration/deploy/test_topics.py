@@ -1,8 +1,12 @@
 """Topics on a real broker: created when missing, compared when present, never changed."""
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
 from deploy.topics import TopicReport, apply_topics
 from shared.clock import new_id
+from shared.topic_partitions import partitions_of
 from shared.topics import Topic
+from tests.support.kafka import REPLICATION
 
 HOUR_MS = 3_600_000
 
@@ -14,8 +18,8 @@ def a_topic(partitions: int = 3, retention_ms: int = HOUR_MS, name: str = "") ->
 async def test_applying_twice_creates_once(kafka_bootstrap: str) -> None:
     topic = a_topic()
 
-    first = await apply_topics(kafka_bootstrap, 1, [topic])
-    second = await apply_topics(kafka_bootstrap, 1, [topic])
+    first = await apply_topics(kafka_bootstrap, REPLICATION, [topic])
+    second = await apply_topics(kafka_bootstrap, REPLICATION, [topic])
 
     assert first == [TopicReport(topic.name, "created", "3 partitions")]
     assert second == [TopicReport(topic.name, "present", "3 partitions")]
@@ -26,16 +30,16 @@ async def test_another_number_of_partitions_and_another_retention_are_told(
 ) -> None:
     # given a topic
     topic = a_topic()
-    await apply_topics(kafka_bootstrap, 1, [topic])
+    await apply_topics(kafka_bootstrap, REPLICATION, [topic])
 
     # when another shape of it is wanted
     wanted = a_topic(partitions=6, retention_ms=-1, name=topic.name)
-    (report,) = await apply_topics(kafka_bootstrap, 1, [wanted])
+    (report,) = await apply_topics(kafka_bootstrap, REPLICATION, [wanted])
 
     # then every difference is told, and it is as it was
     told = "3 partitions, expected 6; retention.ms is 3600000, expected -1"
     assert report == TopicReport(topic.name, "differs", told)
-    (unchanged,) = await apply_topics(kafka_bootstrap, 1, [topic])
+    (unchanged,) = await apply_topics(kafka_bootstrap, REPLICATION, [topic])
     assert unchanged.state == "present"
 
 
@@ -43,11 +47,27 @@ async def test_a_mixture_of_missing_and_present_topics_is_reported_in_full(
     kafka_bootstrap: str,
 ) -> None:
     present, missing = a_topic(), a_topic()
-    await apply_topics(kafka_bootstrap, 1, [present])
+    await apply_topics(kafka_bootstrap, REPLICATION, [present])
 
-    reports = await apply_topics(kafka_bootstrap, 1, [present, missing])
+    reports = await apply_topics(kafka_bootstrap, REPLICATION, [present, missing])
 
     assert {report.name: report.state for report in reports} == {
         present.name: "present",
         missing.name: "created",
     }
+
+
+async def test_partitions_are_told_to_a_new_client_and_a_missing_topic_is_not_created(
+    kafka_bootstrap: str,
+) -> None:
+    present, missing = a_topic(), a_topic()
+    await apply_topics(kafka_bootstrap, REPLICATION, [present])
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka_bootstrap)
+    await consumer.start()
+
+    found = await partitions_of(consumer, missing.name, present.name)
+    known = await consumer.topics()
+    await consumer.stop()
+
+    assert found == [TopicPartition(present.name, number) for number in range(3)]
+    assert missing.name not in known

@@ -5,11 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from projection_worker.dead_letter import DeadLetters
+from shared.clock import utc_now
 from shared.envelope import Commit
 from shared.events.child import Severity
 from shared.read_models.models import Model
 from tests.support.projection_facts import (
     MIA,
+    erased,
     message,
     registered,
     reported,
@@ -84,6 +87,52 @@ async def test_a_child_that_is_projected_a_moment_later_is_no_difference(
 
     assert verification.clean
     assert verification.events == 6
+
+
+async def test_a_parked_child_is_named_and_not_waited_for(projected: ProjectionSide) -> None:
+    await projected.happened(updated(age=5))
+    parked = DeadLetters(projected.database, utc_now, GENERATION)
+    await parked.mark({MIA: "UndecodableEvent: not JSON"})
+
+    async with asyncio.timeout(30.0):
+        verification = await projected.on_generation(GENERATION).verify(3_600.0)
+
+    assert (verification.behind, verification.parked) == ({MIA}, {MIA})
+    assert not verification.clean
+
+
+async def test_a_child_that_is_erased_while_it_is_compared_is_behind_and_no_more(
+    projected: ProjectionSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a child whose key is gone, whose read models know it and whose stream was read before
+    before = [commit async for commit in projected.store.scan()]
+    forgotten = await projected.happened(erased())
+
+    async def as_it_was(_: str | None = None) -> AsyncIterator[Commit]:
+        for commit in before:
+            yield commit
+
+    monkeypatch.setattr(projected.store, "scan", as_it_was)
+
+    verification = await projected.verify()
+    await projected.project(forgotten)
+
+    assert [one.field for one in verification.differences] == ["version"]
+    assert verification.behind == {MIA}
+    assert (await projected.verify()).clean
+
+
+async def test_parts_and_single_models_can_be_compared(projected: ProjectionSide) -> None:
+    children = GENERATION.collection(projected.database, Model.CHILDREN)
+    await children.update_one({"_id": MIA}, {"$set": {"age": 12}})
+    stream = await projected.store.load(MIA)
+    safety = frozenset({Model.SAFETY})
+
+    whole = await projected.on_generation(GENERATION).verify_children([stream])
+    part = await projected.on_generation(GENERATION, safety).verify_children([stream])
+
+    assert (whole.found, part.found) == (1, 0)
+    assert (part.children, dict(part.documents)) == (1, {"safety": 1})
 
 
 async def test_what_happens_while_it_is_compared_is_no_difference(

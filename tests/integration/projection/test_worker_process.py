@@ -17,7 +17,7 @@ from shared.clock import utc_now
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 from shared.topics import CHILD_EVENTS
-from tests.support.kafka import read_records
+from tests.support.kafka import read_all_records
 from tests.support.ports import free_port, listens
 from tests.support.waiting import until
 from tests.support.worker_process import READY_SECONDS, World, worker_world
@@ -63,7 +63,7 @@ async def test_a_killed_worker_leaves_nothing_undone_for_the_next(world: World) 
 async def test_the_worker_reads_what_an_independent_reader_reads(world: World) -> None:
     child_id = await world.happenings.a_registered_child()
 
-    records = await read_records(world.bootstrap, CHILD_EVENTS.name, 1)
+    records = await read_all_records(world.bootstrap, CHILD_EVENTS.name)
 
     mine = [dict(record.headers) for record in records if record.key == child_id.encode()]
     assert [headers["ce_sequence"] for headers in mine] == [b"1"]

@@ -39,20 +39,28 @@ async def world(
 
 
 async def test_lag_without_progress_ends_the_worker_with_one_line(
-    world: World, mongod: OwnMongod
+    world: World, mongod: OwnMongod, tmp_path: Path
 ) -> None:
-    async with world.worker(asyncio.subprocess.PIPE) as worker:
-        # given read models that do not answer, and a record that waits for them
+    child_id = await world.happenings.a_registered_child()
+    log = tmp_path / "worker.log"
+    async with world.worker(log) as worker:
+        # given a worker that got on until its read models answered no more
+        await world.until(lambda: _is_projected(world, child_id))
         with mongod.frozen():
             await _publish(world.bootstrap)
             # when
-            _, errors = await asyncio.wait_for(worker.communicate(), ENDED_SECONDS)
+            code = await asyncio.wait_for(worker.wait(), ENDED_SECONDS)
     # then
-    assert worker.returncode == 1
-    last_line = errors.decode().splitlines()[-1]
+    errors = log.read_text()
+    assert code == 1
+    last_line = errors.splitlines()[-1]
     assert last_line.startswith("worker: ")
     assert "records wait, none projected for" in last_line
-    assert "Traceback" not in errors.decode()
+    assert "Traceback" not in errors
+
+
+async def _is_projected(world: World, child_id: str) -> bool:
+    return await world.version_of(child_id) == 1
 
 
 async def _publish(bootstrap: str) -> None:

@@ -25,6 +25,7 @@ from shared.mongo import Database, Mongo
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES, Topic
+from tests.support.kafka import REPLICATION
 from tests.support.ports import free_port
 from tests.support.read_model_builders import child_document, sealed
 
@@ -85,7 +86,7 @@ async def world(
 ) -> AsyncIterator[QueryWorld]:
     create_key_file(tmp_path / "keys.json")
     create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
-    await apply_topics(kafka_bootstrap, 1, (READ_MODEL_CHANGES, CHILD_ALERTS))
+    await apply_topics(kafka_bootstrap, REPLICATION, (READ_MODEL_CHANGES, CHILD_ALERTS))
     mongo = Mongo(mongo_url)
     database = mongo.database(fresh_database)
     key_store = MongoKeyStore(database)

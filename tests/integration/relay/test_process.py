@@ -17,6 +17,7 @@ from deploy.topics import apply_topics
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.mongo import Mongo
 from tests.support.commits import an_offer
+from tests.support.kafka import REPLICATION
 
 CLOSED_PORT = 1
 STOP_SECONDS = 5.0
@@ -96,7 +97,7 @@ async def test_a_relay_tells_its_lag_and_hands_over_when_stopped(
     mongo_url: str, fresh_database: str, kafka_bootstrap: str, store: MongoEventStore
 ) -> None:
     # given a leader and a stand-by
-    await apply_topics(kafka_bootstrap, 1)
+    await apply_topics(kafka_bootstrap, REPLICATION)
     async with _a_relay(mongo_url, fresh_database, kafka_bootstrap) as leader:
         await leader.health(status="ready", leader=True)
         async with _a_relay(mongo_url, fresh_database, kafka_bootstrap) as stand_by:

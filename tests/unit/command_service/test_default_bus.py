@@ -14,12 +14,12 @@ def test_every_command_has_a_handler():
 
 def test_the_middleware_stands_in_this_order():
     assert CommandSide().bus.middleware == [
-        "Logging", "Metrics", "Audit", "authorization", "validation", "Retry",
+        "Logging", "Metrics", "Audit", "authorization", "validation",
+        "CircuitBreaker", "Deadline", "Retry",
     ]  # fmt: skip
 
 
 def test_the_rate_limit_comes_before_any_work():
     bus = CommandSide(tuning=Tuning(commands_per_second=1)).bus
-    assert bus.middleware == [
-        "Logging", "Metrics", "Audit", "authorization", "RateLimit", "validation", "Retry",
-    ]  # fmt: skip
+    names = bus.middleware
+    assert names.index("authorization") < names.index("RateLimit") < names.index("validation")

@@ -40,6 +40,7 @@ def no_stack(monkeypatch: pytest.MonkeyPatch) -> None:
         ("logs", "nothing"),
         ("fly",),
         ("up", "--sideways"),
+        ("topics", "apply", "--replication", "0"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_code_2(
@@ -54,6 +55,19 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
     assert code == 2
     assert errors.startswith("teddy: ")
     assert len(errors.splitlines()) == 1
+
+
+def test_a_replication_that_cannot_be_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TEDDY_KAFKA_REPLICATION", "9")
+
+    code = run(monkeypatch, "--dir", str(tmp_path / "stack"), "up")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert line.startswith("settings: TEDDY_KAFKA_REPLICATION: ")
+    assert not (tmp_path / "stack").exists()
 
 
 def test_a_token_is_good_for_whom_it_names(

@@ -10,8 +10,9 @@ import pytest
 from shared.envelope import Actor, Causality, Commit, EncodedEvent, Idempotency, NewCommit
 from shared.envelope import StreamPosition as Position
 from shared.hash_chain import seal_commit
+from tests.faults.canaries import canary_of
 from tests.faults.checker import Facts, check, stored_key
-from tests.faults.history import Entry
+from tests.faults.history import UNANSWERED, Entry
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MIA, EMMA = "child-mia", "child-emma"
@@ -90,6 +91,16 @@ def test_one_command_in_two_commits_is_a_duplicate() -> None:
     assert "duplicate" in kinds(HISTORY, facts)
 
 
+def test_one_key_with_two_answers_is_found() -> None:
+    other = replace(HISTORY[2], answer={**HISTORY[2].answer, "events": ["ChildErased"]})
+
+    assert "answer" in kinds([*HISTORY, other], FACTS)
+
+
+def test_a_commit_that_nobody_asked_for_is_found() -> None:
+    assert kinds(HISTORY[:2], FACTS) == {"unasked"}
+
+
 def test_a_missing_version_is_a_hole() -> None:
     facts = Facts({MIA: [COMMITS[0], COMMITS[2]]})
 
@@ -115,8 +126,9 @@ def test_a_refused_command_that_is_stored_left_a_trace() -> None:
     assert kinds(refused, FACTS) == {"trace"}
 
 
-def test_a_command_whose_end_nobody_heard_may_be_stored_or_not() -> None:
-    unheard = [*HISTORY[:2], command(3, status=503)]
+@pytest.mark.parametrize("status", [503, UNANSWERED])
+def test_a_command_whose_end_nobody_heard_may_be_stored_or_not(status: int) -> None:
+    unheard = [*HISTORY[:2], command(3, status=status)]
 
     assert check(unheard, FACTS) == []
     assert check(unheard, Facts({MIA: COMMITS[:2]}, published=PUBLISHED[:2])) == []
@@ -128,6 +140,9 @@ def test_a_command_whose_end_nobody_heard_may_be_stored_or_not() -> None:
         {"child_id": EMMA, "version": 1},
         {"items": [{"child_id": EMMA}]},
         {"deep": {"child_id": EMMA}},
+        {"child_id": MIA, "note": f"a friend of {EMMA}, child of {STRANGER}"},
+        {"child_id": MIA, "name": canary_of(STRANGER)},
+        {"child_id": "child-of-nobody-known"},
     ],
 )
 def test_an_answer_with_another_familys_child_is_a_leak(answer: dict[str, Any]) -> None:
@@ -137,10 +152,30 @@ def test_an_answer_with_another_familys_child_is_a_leak(answer: dict[str, Any]) 
     assert kinds(history, facts) == {"leak"}
 
 
-def test_a_personal_value_in_a_log_is_a_leak() -> None:
-    facts = replace(FACTS, logs={"worker.log": "folded udid-7"}, canaries=["udid-7"])
+def test_a_refusal_may_repeat_what_was_asked_for_and_nothing_else() -> None:
+    history = [*HISTORY, command(1, child_id=EMMA)]
+    facts = Facts({MIA: COMMITS, EMMA: stream([command(1, child_id=EMMA)])})
+    refused = replace(query(MOTHER, child_id=EMMA), status=404, answer={"instance": f"/v1/{EMMA}"})
+    telling = replace(refused, answer={"detail": f"{EMMA} belongs to {STRANGER}"})
 
-    assert kinds(HISTORY, facts) == {"leak"}
+    assert check([*history, refused], facts) == []
+    assert kinds([*history, telling], facts) == {"leak"}
+
+
+def test_a_personal_value_in_a_log_is_a_leak() -> None:
+    texts = {"the log worker.log": b"folded udid-7", "the topic events": b"sealed"}
+
+    (leak,) = check(HISTORY, replace(FACTS, texts=texts, canaries=["udid-7"]))
+
+    assert leak.kind == "leak"
+    assert "worker.log" in leak.detail
+
+
+def test_a_command_whose_end_nobody_heard_is_not_stored_twice() -> None:
+    unheard = [*HISTORY[:2], command(3, status=UNANSWERED)]
+    twice = Facts({MIA: stream([*HISTORY, HISTORY[2]])}, published=[*PUBLISHED, (MIA, 4)])
+
+    assert kinds(unheard, twice) == {"duplicate"}
 
 
 def test_a_reader_who_sees_an_older_version_went_backwards() -> None:

@@ -50,6 +50,7 @@ class PlayedKafka:
         self.positions: dict[TopicPartition, int] = {}
         self.records: asyncio.Queue[tuple[str, bytes | None]] = asyncio.Queue()
         self.refusals = 0
+        self.cancelled_inside = False
         self.connections = 0
         self.paused = False
 
@@ -61,8 +62,8 @@ class PlayedKafka:
             raise KafkaConnectionError
         yield self
 
-    def partitions_for_topic(self, topic: str) -> set[int] | None:
-        return self.partitions.get(topic)
+    async def partitions_of(self, _consumer: object, *topics: str) -> list[TopicPartition]:
+        return [TopicPartition(t, number) for t in topics for number in self.partitions.get(t, ())]
 
     def assign(self, partitions: list[TopicPartition]) -> None:
         self.positions = dict.fromkeys(partitions, 0)
@@ -84,6 +85,9 @@ class PlayedKafka:
 
     async def getmany(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
         assert not self.paused
+        if self.cancelled_inside:
+            self.cancelled_inside = False
+            raise asyncio.CancelledError
         if self.records.empty():
             return {}
         topic, value = self.records.get_nowait()
@@ -94,6 +98,7 @@ class PlayedKafka:
 def kafka(monkeypatch: pytest.MonkeyPatch) -> PlayedKafka:
     kafka = PlayedKafka()
     monkeypatch.setattr(change_feed, "_consumer", kafka.connect)
+    monkeypatch.setattr(change_feed, "partitions_of", kafka.partitions_of)
     monkeypatch.setattr(change_feed, "FIRST_BACKOFF_SECONDS", 0.01)
     monkeypatch.setattr(change_feed, "PROBE_SECONDS", 0.0)
     return kafka
@@ -180,9 +185,20 @@ def _empty_record(kafka: PlayedKafka) -> None:
     kafka.records.put_nowait((ALERTS, None))
 
 
+def _task_of_aiokafka_cancelled(kafka: PlayedKafka) -> None:
+    kafka.cancelled_inside = True
+
+
 @pytest.mark.parametrize(
     "break_it",
-    [_record_lost, _consumer_stuck, _partition_added, _malformed_notice, _empty_record],
+    [
+        _record_lost,
+        _consumer_stuck,
+        _partition_added,
+        _malformed_notice,
+        _empty_record,
+        _task_of_aiokafka_cancelled,
+    ],
 )
 async def test_whenever_notices_may_have_been_missed_the_listeners_are_told(
     feed: ChangeFeed, kafka: PlayedKafka, listener: Listener, break_it: Any

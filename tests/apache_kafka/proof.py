@@ -1,0 +1,77 @@
+"""That nothing was lost: all processes are well, and commands, store, topic, read models agree."""
+
+import asyncio
+import os
+import sys
+import time
+from functools import partial
+
+import httpx2
+
+from deploy.local import plans
+from deploy.local.state import StackState
+from tests.apache_kafka.ledger import account
+from tests.apache_kafka.load import Load
+from tests.support.waiting import eventually
+
+DRAIN_SECONDS = 120.0
+WITH_LAG = ("relay", "worker")
+
+
+async def nothing_is_lost(state: StackState, load: Load, since: float) -> str:
+    """Raises AssertionError, TimeoutError. Returns what was counted, as text.
+
+    `since`: the monotonic time at which the fault was over.
+    """
+    async with asyncio.timeout(DRAIN_SECONDS):
+        for name in plans.SERVICES:
+            await eventually(partial(_is_ready, state, name), DRAIN_SECONDS)
+        for name in WITH_LAG:
+            await eventually(partial(_has_no_lag, state, name), DRAIN_SECONDS)
+        verified = await _teddy(state, "verify", "--wait", str(DRAIN_SECONDS))
+    assert "clean" in verified
+    seconds = time.monotonic() - since
+    ledger = await account(state, load.acknowledged)
+    assert ledger.clean, ledger
+    return (
+        f"{ledger.commands:,} commands acknowledged ({ledger.events:,} events), "
+        f"lost {ledger.lost}, twice in the read models 0, repeated on the topic {ledger.repeated}; "
+        f"read models complete after {seconds:.1f} s"
+    )
+
+
+async def lag_of(state: StackState, name: str) -> int:
+    """In events, as the process tells it; raises TransportError."""
+    return int((await _health(state, name)).json()["lag"]["events"])
+
+
+async def _health(state: StackState, name: str) -> httpx2.Response:
+    async with httpx2.AsyncClient() as client:
+        return await client.get(f"http://{plans.LOOPBACK}:{state.ports[name]}/health/ready")
+
+
+async def _is_ready(state: StackState, name: str) -> bool:
+    try:
+        return (await _health(state, name)).is_success
+    except httpx2.TransportError:
+        return False
+
+
+async def _has_no_lag(state: StackState, name: str) -> bool:
+    try:
+        return await lag_of(state, name) == 0
+    except httpx2.TransportError:
+        return False  # it is being restarted
+
+
+async def _teddy(state: StackState, *arguments: str) -> str:
+    """What the command printed; raises AssertionError when it failed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.cli", *arguments),
+        env={**os.environ, **state.environment, "COLUMNS": "200"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()

@@ -1,0 +1,118 @@
+"""Brokers that die under load: acknowledged commands stay, and everything arrives."""
+
+import time
+from typing import Any
+
+from deploy.local.state import StackFolder, StackState
+from shared.topics import ALL_TOPICS, CHILD_EVENTS
+from tests.apache_kafka.cluster import KafkaCluster
+from tests.apache_kafka.conftest import Measured
+from tests.apache_kafka.load import load_on
+from tests.apache_kafka.proof import lag_of, nothing_is_lost
+from tests.apache_kafka.relay_watch import RelayLog, published_events
+from tests.support.kafka import read_all_records
+from tests.support.waiting import eventually, until
+
+EVENTS = CHILD_EVENTS.name
+
+
+async def test_each_topic_of_the_project_is_kept_three_times(
+    cluster: KafkaCluster, running: StackState
+) -> None:
+    partitions = (await cluster.seen_by(1)).partitions
+
+    copies = {
+        topic.name: {
+            len(part.replicas) for (name, _), part in partitions.items() if name == topic.name
+        }
+        for topic in ALL_TOPICS
+    }
+    assert copies == {topic.name: {3} for topic in ALL_TOPICS}
+
+
+async def test_a_leader_killed_under_load_loses_nothing(
+    cluster: KafkaCluster, running: StackState, measured: Measured
+) -> None:
+    async with load_on(running) as load:
+        # when
+        leader = await cluster.leader_of(EVENTS)
+        await cluster.kill(leader)
+        await load.goes_on(300)
+        await cluster.start(leader)
+        back = time.monotonic()
+        await load.goes_on()
+    # then
+    measured(await nothing_is_lost(running, load, back))
+
+
+async def test_with_two_of_three_brokers_down_commands_go_on_and_nothing_is_published(
+    cluster: KafkaCluster, running: StackState, measured: Measured
+) -> None:
+    async with load_on(running) as load:
+        # given one broker alone: no majority of controllers, no second copy
+        leader = await cluster.leader_of(EVENTS)
+        others = cluster.numbers - {leader}
+        await cluster.kill(*others)
+        await load.goes_on()
+        published = await published_events(running)
+        # when
+        await load.goes_on(400)
+        # then what is acknowledged waits in the event store, and the relay says how much
+        assert await published_events(running) == published
+        await eventually(lambda: _lags(running, 400), 10)
+        # when
+        await cluster.start(*others)
+        back = time.monotonic()
+    # then
+    measured(await nothing_is_lost(running, load, back))
+
+
+async def test_a_record_that_finds_too_few_copies_is_sent_until_it_finds_them(
+    cluster: KafkaCluster, running: StackState, services: StackFolder, measured: Measured
+) -> None:
+    # given controllers that still have a majority, and one copy fewer than is demanded
+    relay_log = RelayLog(services)
+    await cluster.demand_copies(CHILD_EVENTS, 3)
+    await cluster.kill(1)
+    await cluster.until_in_sync(EVENTS, 2)
+    async with load_on(running) as load:
+        await until(lambda: relay_log.mentions("NotEnoughReplicas"), 30)
+        published = await published_events(running)
+        await load.goes_on(300)
+        assert await published_events(running) == published
+        # when
+        await cluster.demand_copies(CHILD_EVENTS, 2)
+        enough = time.monotonic()
+        await load.goes_on()
+    # then it needs no third broker
+    measured(await nothing_is_lost(running, load, enough))
+
+
+async def test_what_was_acknowledged_survives_the_sudden_end_of_all_brokers_at_once(
+    cluster: KafkaCluster, running: StackState, services: StackFolder, measured: Measured
+) -> None:
+    relay_log = RelayLog(services)
+    async with load_on(running) as load:
+        # given
+        before = await _records_by_place(cluster)
+        # when
+        await cluster.kill(*cluster.numbers)
+        await load.goes_on(200)
+        await cluster.mend()
+        back = time.monotonic()
+        await load.goes_on()
+    counted = await nothing_is_lost(running, load, back)
+    # then each record is where it was, and the relay had no reason to publish the store again
+    after = await _records_by_place(cluster)
+    assert before.items() <= after.items()
+    assert not relay_log.mentions("relay_starts_over")
+    measured(f"{counted}; {len(before):,} records are where they were")
+
+
+async def _lags(state: StackState, events: int) -> bool:
+    return await lag_of(state, "relay") >= events
+
+
+async def _records_by_place(cluster: KafkaCluster) -> dict[tuple[int, int], Any]:
+    records = await read_all_records(cluster.bootstrap, EVENTS)
+    return {(r.partition, r.offset): dict(r.headers)["ce_id"] for r in records}

@@ -1,0 +1,95 @@
+"""The projector's consumer group on real brokers: who dies is replaced, who comes back is known."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka.errors import KafkaError
+
+from deploy.local.plans import free_port
+from deploy.local.process import end_with_parent
+from deploy.local.state import StackFolder, StackState
+from tests.apache_kafka.cluster import KafkaCluster
+from tests.apache_kafka.conftest import Measured
+from tests.apache_kafka.group import ALL_PARTITIONS, partitions_by_worker
+from tests.apache_kafka.load import load_on
+from tests.apache_kafka.proof import nothing_is_lost
+from tests.support.waiting import eventually, until
+
+FIRST, SECOND = "local", "second"
+HANDED_OVER_SECONDS = 60.0
+
+
+async def test_the_partitions_of_a_killed_worker_are_taken_over(
+    cluster: KafkaCluster, running: StackState, measured: Measured
+) -> None:
+    # given two workers with a share each
+    shared = {FIRST: ALL_PARTITIONS // 2, SECOND: ALL_PARTITIONS // 2}
+    async with _another_worker(running) as worker, load_on(running) as load:
+        await _until_shares_are(cluster, shared)
+        # when
+        killed = time.monotonic()
+        worker.kill()
+        await _until_shares_are(cluster, {FIRST: ALL_PARTITIONS})
+        taken_over = time.monotonic()
+        await load.goes_on()
+    # then
+    counted = await nothing_is_lost(running, load, taken_over)
+    measured(f"{counted}; taken over after {taken_over - killed:.1f} s")
+
+
+async def test_a_worker_restarted_under_its_name_has_its_partitions_back(
+    cluster: KafkaCluster, services: StackFolder, running: StackState, measured: Measured
+) -> None:
+    (worker,) = [process for process in running.processes if process.name == "worker"]
+    async with load_on(running) as load:
+        # when
+        killed = time.monotonic()
+        os.kill(worker.pid, signal.SIGKILL)
+        await until(lambda: _restarts_of_worker(services) > worker.restarts, 10)
+        await load.goes_on()
+    # then
+    counted = await nothing_is_lost(running, load, killed)
+    assert await partitions_by_worker(cluster.bootstrap) == {FIRST: ALL_PARTITIONS}
+    measured(counted)
+
+
+@asynccontextmanager
+async def _another_worker(state: StackState) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Beside the stack's own; nobody starts it again."""
+    own = {
+        "TEDDY_WORKER_PORT": str(free_port(None)),
+        "TEDDY_WORKER_INSTANCE_ID": f"{SECOND}-worker",
+    }
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "projection_worker"),
+        env={**os.environ, **state.environment, **own},
+        stderr=asyncio.subprocess.DEVNULL,
+        preexec_fn=end_with_parent,
+    )
+    try:
+        yield worker
+    finally:
+        if worker.returncode is None:
+            worker.kill()
+        await worker.wait()
+
+
+async def _until_shares_are(cluster: KafkaCluster, shares: Mapping[str, int]) -> None:
+    async def they_are() -> bool:
+        try:
+            return await partitions_by_worker(cluster.bootstrap) == shares
+        except KafkaError:
+            return False  # the group's coordinator is being found
+
+    await eventually(they_are, HANDED_OVER_SECONDS)
+
+
+def _restarts_of_worker(services: StackFolder) -> int:
+    state = services.load()
+    assert state is not None
+    return next(process.restarts for process in state.processes if process.name == "worker")

@@ -1,0 +1,68 @@
+"""A poisoned record in the running system: one child stops, others go on, an operator mends it."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from deploy.local.state import StackFolder, StackState
+from shared.auth.principal import Role
+from shared.clock import new_id
+from shared.topics import CHILD_EVENTS
+from tests.support.callers import client
+from tests.support.waiting import until
+
+SOON = 30.0
+
+
+def dead_letter(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), "dead-letter", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+def parked(folder: StackFolder, child_id: str) -> int:
+    """How many records of the child are parked."""
+    listed = dead_letter(folder, "list", "--format", "json")
+    assert listed.returncode == 0, listed.stderr
+    rows: list[Any] = orjson.loads(listed.stdout)
+    return sum(row["records"] for row in rows if row["child_id"] == child_id)
+
+
+async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
+    services: StackFolder, running: StackState
+) -> None:
+    async with client(running, Role.PARENT, f"parent-{new_id()}") as parent:
+        child = (await parent.register_child("Mia", 6, new_id()))["child_id"]
+        other = (await parent.register_child("Tom", 6, new_id()))["child_id"]
+        await parent.get_child_profile(child)
+        # when
+        await _publish(running, child, b"not json at all")
+        await until(lambda: parked(services, child) == 1, SOON)
+        await parent.update_child_profile(child, age=7)
+        await parent.update_child_profile(other, age=8)
+        # then
+        await until(lambda: parked(services, child) == 2, SOON)
+        assert (await parent.get_child_profile(other))["age"] == 8
+        # when
+        mended = dead_letter(services, "redrive", "--child", child, "--from-store")
+        # then
+        assert mended.returncode == 0, mended.stderr
+        assert (await parent.get_child_profile(child))["age"] == 7
+        assert parked(services, child) == 0
+
+
+async def _publish(stack: StackState, child_id: str, value: bytes) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=stack.environment["TEDDY_KAFKA_BOOTSTRAP"])
+    await producer.start()
+    try:
+        await producer.send_and_wait(CHILD_EVENTS.name, value, child_id.encode())
+    finally:
+        await producer.stop()

@@ -1,0 +1,147 @@
+"""The command process while its store is away: quick answers, nothing by halves, back by itself."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from shared.clock import new_id
+from shared.mongo import Mongo
+from tests.integration.command_api.problem_documents import assert_problem
+from tests.support.command_process import command_environment, command_process
+from tests.support.command_side import CommandClient
+from tests.support.own_mongod import OwnMongod, own_mongod
+from tests.support.tcp_proxy import tcp_proxy
+from tests.support.waiting import eventually
+
+PROMISED_SECONDS = 2.0
+AT_ONCE_SECONDS = 0.5
+BACK_SECONDS = 10.0
+BURST = 40
+
+
+@dataclass
+class Asked:
+    response: httpx2.Response
+    seconds: float
+
+
+async def register(mother: CommandClient, key: str) -> Asked:
+    started = time.monotonic()
+    body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key}"}
+    response = await mother.send("POST", "/children", body, key=key)
+    return Asked(response, time.monotonic() - started)
+
+
+async def register_all(mother: CommandClient, keys: Sequence[str]) -> list[Asked]:
+    return list(await asyncio.gather(*(register(mother, key) for key in keys)))
+
+
+def some_keys() -> list[str]:
+    return [new_id() for _ in range(BURST)]
+
+
+async def is_registered(mother: CommandClient) -> bool:
+    return (await register(mother, new_id())).response.status_code == 201
+
+
+@pytest_asyncio.fixture
+async def mongod(tmp_path: Path) -> AsyncIterator[OwnMongod]:
+    async with own_mongod(tmp_path / "mongod") as mongod:
+        yield mongod
+
+
+async def frozen(mongod: OwnMongod) -> None:
+    mongod.freeze()
+
+
+async def thawed(mongod: OwnMongod) -> None:
+    mongod.thaw()
+
+
+Happens = Callable[[OwnMongod], Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    ("goes", "comes_back"),
+    [(frozen, thawed), (OwnMongod.kill, OwnMongod.start)],
+    ids=["hung", "gone"],
+)
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_a_store_that_is_away_is_told_in_time_and_leaves_nothing_half_done(
+    mongod: OwnMongod, tmp_path: Path, goes: Happens, comes_back: Happens, driver: str
+):
+    environment = command_environment(tmp_path, mongod.url, TEDDY_MONGO_DRIVER=driver)
+    keys, later = some_keys(), some_keys()
+    async with command_process(tmp_path, environment) as process, process.client() as mother:
+        known = await mother.register()
+        # when
+        await goes(mongod)
+        waited = await register_all(mother, keys)
+        changed = await mother.send("PATCH", f"/children/{known}/profile", {"age": 9})
+        at_once = [await register(mother, key) for key in later]
+        # then
+        for asked in [*waited, *at_once]:
+            assert_away(asked)
+        assert_problem(changed, 503, "store-unavailable")
+        assert sorted(asked.seconds for asked in at_once)[BURST // 2] < AT_ONCE_SECONDS
+        # when
+        await comes_back(mongod)
+        await eventually(lambda: is_registered(mother), BACK_SECONDS)
+        repeated = await register_all(mother, [*keys, *later])
+        # then
+        assert {asked.response.status_code for asked in repeated} == {201}
+        assert process.process.returncode is None
+    await assert_each_key_made_one_child(mongod, [*keys, *later])
+
+
+def assert_away(asked: Asked) -> None:
+    assert_problem(asked.response, 503, "store-unavailable")
+    assert int(asked.response.headers["Retry-After"]) >= 1
+    assert asked.seconds < PROMISED_SECONDS
+
+
+async def assert_each_key_made_one_child(mongod: OwnMongod, keys: Sequence[str]) -> None:
+    """With its key and its bear; every claim belongs to a child that came to be."""
+    mongo = Mongo(mongod.url)
+    written, keyring = mongo.database("teddy_write"), mongo.database("teddy_keys")
+    commits: list[dict[str, Any]] = await written["commits"].find({}).to_list(None)
+    claims = await written["claims"].find({}).to_list(None)
+    children = [commit["child_id"] for commit in commits]
+    assert len(children) == len(set(children))
+    assert len([commit for commit in commits if "idempotency" in commit]) >= len(keys)
+    assert {claim["child_id"] for claim in claims} == set(children)
+    assert len(claims) == len(children)
+    assert await keyring["child_keys"].count_documents({}) == len(children)
+    await mongo.close()
+
+
+async def test_connections_that_went_silent_are_given_up(mongod: OwnMongod, tmp_path: Path):
+    host, _, port = mongod.address.partition(":")
+    async with tcp_proxy(host, int(port)) as proxy:
+        url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
+        environment = command_environment(tmp_path, url)
+        async with command_process(tmp_path, environment) as process, process.client() as mother:
+            await register_all(mother, some_keys())
+            # when
+            assert proxy.silence() > 0
+            asked = await register_all(mother, some_keys())
+            # then
+            assert max(each.seconds for each in asked) < PROMISED_SECONDS
+            assert {each.response.status_code for each in asked} <= {201, 503}
+            await eventually(lambda: is_registered(mother), BACK_SECONDS)
+
+
+async def test_readiness_follows_the_store(mongod: OwnMongod, tmp_path: Path):
+    environment = command_environment(tmp_path, mongod.url)
+    async with command_process(tmp_path, environment) as process:
+        mongod.freeze()
+        assert not await process.is_ready()
+        mongod.thaw()
+        await eventually(process.is_ready)

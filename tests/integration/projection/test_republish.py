@@ -1,0 +1,104 @@
+"""Events that come again through a real broker and a real worker."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from shared.read_models.generations import Generation
+from shared.read_models.models import Model
+from shared.topics import CHILD_EVENTS
+from tests.support.kafka import read_all_records
+from tests.support.worker_process import World, worker_world
+
+
+@pytest_asyncio.fixture
+async def world(
+    mongo_url: str, kafka_bootstrap: str, fresh_database: str, tmp_path: Path
+) -> AsyncIterator[World]:
+    async with worker_world(mongo_url, kafka_bootstrap, fresh_database, tmp_path) as world:
+        yield world
+
+
+async def test_what_is_republished_changes_no_read_model_counter_or_alert(world: World) -> None:
+    async with world.worker():
+        mia = await world.happenings.a_registered_child()
+        tom = await world.happenings.a_registered_child()
+        await world.happenings.a_severe_violation(mia)
+        await world.until(lambda: _delivered(world, mia))
+        before = await _read_models(world)
+        # when everything comes again, and one more fact behind it
+        said = await _replay(world, "republish", "--all")
+        await world.happenings.a_severe_violation(tom)
+        await world.happenings.a_severe_violation(mia)
+        await world.until(lambda: _delivered(world, tom))
+        await world.until(lambda: _at_version(world, mia, 3))
+
+    # then only that fact is new
+    assert said.strip().splitlines()[-1] == "3 events published to teddy.child.events.v1"
+    assert "clean" in await _replay(world, "verify")
+    after = await _read_models(world)
+    alerts = {place for place in before if place[0] is Model.ALERTS}
+    assert len(alerts) == 1
+    assert all(after[place] == before[place] for place in alerts)
+    assert await _counted(world, "violations") == 3
+    assert await _counted(world, "children_active") == 2
+
+
+async def test_republished_records_are_byte_for_byte_those_of_the_relay(world: World) -> None:
+    mia = await world.happenings.a_registered_child()
+    await world.happenings.a_severe_violation(mia)
+
+    await _replay(world, "republish", "--child", mia, "--rate", "1000")
+
+    records = await read_all_records(world.bootstrap, CHILD_EVENTS.name)
+    mine = [
+        (record.partition, record.value, record.headers)
+        for record in records
+        if record.key == mia.encode()
+    ]
+    assert len(mine) == 4
+    assert mine[2:] == mine[:2]
+
+
+async def _replay(world: World, *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "projection_worker.replay", *arguments),
+        env={**os.environ, **world.environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+    return out.decode()
+
+
+async def _read_models(world: World) -> dict[tuple[Model, str], Any]:
+    return {
+        (model, document["_id"]): document
+        for model in Model
+        async for document in Generation(1).collection(world.database, model).find({})
+    }
+
+
+async def _counted(world: World, counter: str) -> int:
+    shards = [
+        one for (model, _), one in (await _read_models(world)).items() if model is Model.SYSTEM
+    ]
+    return sum(shard["counters"].get(counter, 0) for shard in shards)
+
+
+async def _at_version(world: World, child_id: str, version: int) -> bool:
+    return await world.version_of(child_id) >= version
+
+
+async def _delivered(world: World, child_id: str) -> bool:
+    alerts = Generation(1).collection(world.database, Model.ALERTS)
+    return (
+        await alerts.count_documents({"child_id": child_id, "delivered.in_app": {"$exists": True}})
+        > 0
+    )

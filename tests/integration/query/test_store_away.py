@@ -1,0 +1,77 @@
+"""The query process while its read store hangs: quick answers, and back by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from shared.auth.principal import Principal, Role
+from tests.integration.query.conftest import QueryWorld, query_process
+from tests.support.own_mongod import OwnMongod, own_mongod
+from tests.support.waiting import eventually
+
+WEISS = Principal("weiss", Role.PARENT)
+PROMISED_SECONDS = 2.0
+READY_SECONDS = 30.0
+GRACE_SECONDS = 10.0
+
+
+@pytest_asyncio.fixture
+async def mongod(tmp_path: Path) -> AsyncIterator[OwnMongod]:
+    async with own_mongod(tmp_path / "mongod") as mongod:
+        yield mongod
+
+
+@pytest.fixture
+def mongo_url(mongod: OwnMongod) -> str:
+    """Instead of the server that all tests share."""
+    return mongod.url
+
+
+async def shows_lena(client: httpx2.AsyncClient) -> bool:
+    try:
+        return (await client.get("/v1/children/lena")).status_code == httpx2.codes.OK
+    except httpx2.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_a_read_store_that_hangs_is_told_in_time(
+    world: QueryWorld, mongod: OwnMongod, driver: str
+) -> None:
+    # given
+    await world.put_child("lena", "Lena", parent_id="weiss")
+    environment = world.environment(TEDDY_MONGO_DRIVER=driver)
+    async with query_process(environment) as running, world.client(WEISS) as client:
+        await eventually(lambda: shows_lena(client), READY_SECONDS)
+        # when: children and parents that are not in the cache
+        paths = [f"/v1/children/child-{n}" for n in range(20)] + ["/v1/parents/weiss/children"]
+        with mongod.frozen():
+            answers = await asyncio.gather(*(client.get(path) for path in paths))
+        # then
+        assert {answer.status_code for answer in answers} == {503}
+        assert {answer.json()["code"] for answer in answers} == {"store-unavailable"}
+        assert {answer.headers["Retry-After"] for answer in answers} == {"1"}
+        assert max(answer.elapsed.total_seconds() for answer in answers) < PROMISED_SECONDS
+        # when it goes on, then
+        await eventually(lambda: shows_lena(client), READY_SECONDS)
+        assert running.process.returncode is None
+
+
+async def test_a_process_whose_read_store_hangs_ends_within_its_grace(
+    world: QueryWorld, mongod: OwnMongod
+) -> None:
+    await world.put_child("lena", "Lena", parent_id="weiss")
+    async with query_process(world.environment()) as running, world.client(WEISS) as client:
+        await eventually(lambda: shows_lena(client), READY_SECONDS)
+        with mongod.frozen():
+            asked = asyncio.create_task(client.get("/v1/children/other"))
+            await client.get("/health/live")
+            # when
+            running.process.terminate()
+            # then
+            assert await asyncio.wait_for(running.process.wait(), GRACE_SECONDS) == 0
+        assert (await asked).status_code == 503

@@ -1,0 +1,99 @@
+"""`python -m command_service` as a process of a test's own, and a mother who talks to it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+
+from deploy.local.plans import free_port
+from shared.auth.principal import Principal
+from shared.auth.tokens import TokenIssuer, create_signing_key, read_signing_key
+from shared.clock import utc_now
+from shared.keyring.key_file import create_key_file
+from tests.support.command_side import MOTHER, CommandClient
+from tests.support.waiting import eventually
+
+READY_SECONDS = 20.0
+ANSWER_SECONDS = 30.0
+
+
+def command_environment(folder: Path, mongo_url: str, **more: str) -> dict[str, str]:
+    """Settings of a command process whose key files lie in `folder`."""
+    create_key_file(folder / "keys.json")
+    create_signing_key(folder / "signing.pem", folder / "jwks.json")
+    return {
+        "TEDDY_WRITE_MONGO_URL": mongo_url,
+        "TEDDY_KEYS_MONGO_URL": mongo_url,
+        "TEDDY_KEY_FILE": str(folder / "keys.json"),
+        "TEDDY_JWKS_FILE": str(folder / "jwks.json"),
+        "TEDDY_COMMAND_PORT": str(free_port(None)),
+        **more,
+    }
+
+
+@dataclass
+class CommandProcess:
+    process: asyncio.subprocess.Process
+    address: str
+    bearer: str
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
+
+    def head_of_a_registration(self, content_length: int, *more: str) -> bytes:
+        """The request up to its body, for those who send it byte by byte."""
+        lines = [
+            "POST /v1/children HTTP/1.1",
+            f"Host: {self.address}",
+            f"Authorization: {self.bearer}",
+            f"Content-Length: {content_length}",
+            *more,
+        ]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+    async def is_ready(self) -> bool:
+        try:
+            async with httpx2.AsyncClient() as http:
+                return (await http.get(f"{self.url}/health/ready")).status_code == httpx2.codes.OK
+        except httpx2.TransportError:
+            return False
+
+    @asynccontextmanager
+    async def client(self, connections: int = 100) -> AsyncIterator[CommandClient]:
+        limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+        async with httpx2.AsyncClient(
+            base_url=self.url, limits=limits, timeout=ANSWER_SECONDS
+        ) as http:
+            yield CommandClient(http, self.bearer)
+
+
+@asynccontextmanager
+async def command_process(
+    folder: Path, environment: Mapping[str, str], principal: Principal = MOTHER
+) -> AsyncIterator[CommandProcess]:
+    """Ready on entry, killed at the end if it still runs. Its log is `folder`/command.log."""
+    address = f"127.0.0.1:{environment['TEDDY_COMMAND_PORT']}"
+    issuer = TokenIssuer(read_signing_key(folder / "signing.pem"), "teddy-local", "teddy")
+    bearer = "Bearer " + issuer.issue(principal, utc_now(), timedelta(minutes=30))
+    with (folder / "command.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "command_service"),
+            env={**os.environ, **environment},
+            stderr=log,
+        )
+    started = CommandProcess(process, address, bearer)
+    try:
+        await eventually(started.is_ready, READY_SECONDS)
+        yield started
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

@@ -1,0 +1,113 @@
+"""The worker as a process of a test's own, and the facts that it is to project."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from aiokafka import AIOKafkaProducer
+
+from deploy.topics import apply_topics
+from shared.clock import new_id
+from shared.event_store.mongo import MongoEventStore
+from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
+from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.mongo import Database, Mongo
+from shared.read_models.generations import Generation
+from shared.read_models.models import Model
+from tests.support.happenings import Happenings
+from tests.support.kafka import REPLICATION
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
+
+READY_SECONDS = 30.0
+
+
+@dataclass
+class World:
+    """The databases and topics of one test, and how to run a worker on them."""
+
+    environment: dict[str, str]
+    database: Database
+    happenings: Happenings
+    bootstrap: str
+    port: int
+
+    @asynccontextmanager
+    async def worker(
+        self, log: Path = Path(os.devnull)
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A worker that is ready; killed at the end if it still runs."""
+        with log.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "projection_worker",
+                env={**os.environ, **self.environment},
+                stderr=stderr,
+            )
+        try:
+            await self.until(self.is_ready)
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    async def is_ready(self) -> bool:
+        try:
+            async with httpx2.AsyncClient() as client:
+                answer = await client.get(f"http://127.0.0.1:{self.port}/health/ready")
+        except httpx2.TransportError:
+            return False
+        return answer.status_code == 200
+
+    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        await eventually(condition, READY_SECONDS)
+
+    async def version_of(self, child_id: str) -> int:
+        children = Generation(1).collection(self.database, Model.CHILDREN)
+        document = await children.find_one({"_id": child_id})
+        return 0 if document is None else int(document["version"])
+
+
+@asynccontextmanager
+async def worker_world(
+    mongo_url: str, bootstrap: str, database_name: str, folder: Path
+) -> AsyncIterator[World]:
+    """Its key file lies in `folder`."""
+    key_file = folder / "keys.json"
+    create_key_file(key_file)
+    await apply_topics(bootstrap, REPLICATION)
+    mongo = Mongo(mongo_url)
+    database = mongo.database(database_name)
+    keyring = Keyring(FileKeyProvider(read_key_file(key_file)), MongoKeyStore(database))
+    store = MongoEventStore(database)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    port = free_port()
+    environment = {
+        **dict.fromkeys(
+            ("TEDDY_WRITE_MONGO_URL", "TEDDY_READ_MONGO_URL", "TEDDY_KEYS_MONGO_URL"), mongo_url
+        ),
+        **dict.fromkeys(
+            ("TEDDY_WRITE_DATABASE", "TEDDY_READ_DATABASE", "TEDDY_KEYS_DATABASE"), database_name
+        ),
+        "TEDDY_KAFKA_BOOTSTRAP": bootstrap,
+        "TEDDY_KEY_FILE": str(key_file),
+        "TEDDY_WORKER_PORT": str(port),
+        "TEDDY_WORKER_GROUP": f"projector-{new_id()}",
+        "TEDDY_WORKER_INSTANCE_ID": f"worker-{new_id()}",
+    }
+    happenings = Happenings(store, keyring, producer)
+    try:
+        yield World(environment, database, happenings, bootstrap, port)
+    finally:
+        await producer.stop()
+        await store.close()
+        await mongo.close()

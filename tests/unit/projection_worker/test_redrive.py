@@ -1,0 +1,46 @@
+from collections.abc import Iterator
+
+from projection_worker.dead_letter import Parked
+from projection_worker.delivery import RawRecord
+from projection_worker.parked_sequences import DeadLetter
+from projection_worker.redrive import Republished, wanted_again
+from tests.support.projection_facts import MIA, NOON
+
+HEADERS = (("ce_type", b"\xff\x00"),)
+
+
+def letters(*versions: int | None, generation: int = 1) -> Iterator[DeadLetter]:
+    for offset, version in enumerate(versions):
+        raw = RawRecord("topic", 3, offset, MIA.encode(), b"value %d" % offset, HEADERS)
+        parked = Parked(raw, MIA, "reason", "stack")
+        yield DeadLetter(f"g{generation}/{raw.identity}", generation, parked, NOON, version)
+
+
+def values(records: tuple[Republished, ...]) -> list[bytes | None]:
+    return [record.value for record in records]
+
+
+def test_what_the_read_models_have_is_not_published_again() -> None:
+    wanted = wanted_again(list(letters(2, 3, 4)), {1: 3})
+
+    assert values(wanted) == [b"value 2"]
+
+
+def test_records_come_back_byte_for_byte() -> None:
+    assert wanted_again(list(letters(2)), {1: 1}) == (
+        Republished(MIA.encode(), b"value 0", HEADERS),
+    )
+
+
+def test_a_record_that_cannot_be_read_comes_back_whatever_the_gate() -> None:
+    assert values(wanted_again(list(letters(None, 3)), {1: 9})) == [b"value 0"]
+
+
+def test_a_record_that_two_generations_parked_comes_back_once() -> None:
+    parked = [*letters(2, 3), *letters(2, 3, generation=2)]
+
+    assert values(wanted_again(parked, {1: 1, 2: 2})) == [b"value 0", b"value 1"]
+
+
+def test_a_generation_that_is_gone_needs_nothing() -> None:
+    assert wanted_again(list(letters(2, generation=7)), {1: 0}) == ()

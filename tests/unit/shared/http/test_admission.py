@@ -1,0 +1,146 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from fastapi import FastAPI, Request
+from prometheus_client import CollectorRegistry
+
+from shared.http.admission import install_admission
+from shared.http.correlation import install_correlation
+from shared.http.operations import Readiness, operations_router
+from shared.http.problems import install_problems
+from shared.http.stopping import begin_stopping
+from tests.support.waiting import until
+
+LIMIT = 3
+
+
+class Service:
+    """Works on requests until `done`; `entered` came as far as the application."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.entered = 0
+        self.done = asyncio.Event()
+        self.app = FastAPI()
+        self.app.include_router(operations_router(Readiness({}), self.registry))
+        self.app.post("/v1/work")(self._work)
+        install_problems(self.app, {})
+        install_admission(self.app, "/v1", LIMIT, self.registry)
+        install_correlation(self.app, lambda: "fresh-id")
+
+    async def _work(self, request: Request) -> str:
+        self.entered += 1
+        await self.done.wait()
+        if request.headers.get("fail"):
+            raise RuntimeError("a bug")
+        return "done"
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, labels)
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=service.app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def test_one_too_many_is_told_so_at_once_and_when_to_come_back(
+    service: Service, client: httpx2.AsyncClient
+) -> None:
+    # given
+    accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
+    await until(lambda: service.entered == LIMIT)
+    # when
+    refused = await client.post("/v1/work")
+    # then
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"] == "1"
+    assert refused.json()["code"] == "overloaded"
+    assert refused.json()["correlation_id"] == refused.headers["Correlation-Id"]
+    assert service.sample("teddy_requests_in_flight") == LIMIT
+    assert service.sample("teddy_requests_refused_total", code="overloaded") == 1
+    service.done.set()
+    assert {(await each).status_code for each in accepted} == {200}
+
+
+async def test_the_body_of_a_refused_request_is_not_read(
+    service: Service, client: httpx2.AsyncClient
+) -> None:
+    # given
+    accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
+    await until(lambda: service.entered == LIMIT)
+    read = []
+
+    async def receive() -> dict[str, object]:
+        read.append(True)
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    statuses = []
+
+    async def send(message: dict[str, object]) -> None:
+        statuses.append(message.get("status"))
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/work",
+        "query_string": b"",
+        "headers": [(b"host", b"test")],
+    }
+    # when
+    await service.app(scope, receive, send)  # type: ignore[arg-type] # plain functions will do
+    # then
+    assert (statuses[0], read) == (503, [])
+    service.done.set()
+    await asyncio.gather(*accepted)
+
+
+async def test_a_place_is_free_again_when_a_request_fails(
+    service: Service, client: httpx2.AsyncClient
+) -> None:
+    # given
+    service.done.set()
+    # when
+    failed = await client.post("/v1/work", headers={"fail": "yes"})
+    # then
+    assert failed.status_code == 500
+    assert service.sample("teddy_requests_in_flight") == 0
+
+
+async def test_operators_are_heard_also_when_it_is_full(
+    service: Service, client: httpx2.AsyncClient
+) -> None:
+    # given
+    accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
+    await until(lambda: service.entered == LIMIT)
+    # then
+    assert (await client.get("/health/live")).status_code == 200
+    assert "teddy_requests_in_flight 3.0" in (await client.get("/metrics")).text
+    service.done.set()
+    await asyncio.gather(*accepted)
+
+
+async def test_a_stopping_application_finishes_what_it_has_and_takes_no_more(
+    service: Service, client: httpx2.AsyncClient
+) -> None:
+    # given
+    accepted = asyncio.create_task(client.post("/v1/work"))
+    await until(lambda: service.entered == 1)
+    # when
+    begin_stopping(service.app)
+    refused = await client.post("/v1/work")
+    ready = await client.get("/health/ready")
+    # then
+    assert (refused.status_code, refused.json()["code"]) == (503, "shutting-down")
+    assert (ready.status_code, ready.json()) == (503, {"status": "stopping"})
+    service.done.set()
+    assert (await accepted).status_code == 200
