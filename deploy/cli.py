@@ -55,6 +55,14 @@ class TeddyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in NEED_STACK and "--help" not in rest:
+            _use_environment_of(StackFolder(ctx.params["folder"]))
+        return name, command, rest
+
 
 @click.group(cls=TeddyGroup)
 @click.option(
@@ -68,8 +76,6 @@ class TeddyGroup(click.Group):
 def teddy(ctx: click.Context, folder: Path) -> None:
     """Run, watch and examine the Teddy system."""
     ctx.obj = StackFolder(folder)
-    if ctx.invoked_subcommand in NEED_STACK:
-        _use_environment_of(ctx.obj)
 
 
 @teddy.command()
@@ -127,7 +133,7 @@ def logs(folder: StackFolder, process: str, lines: int, *, follow: bool) -> None
         raise click.UsageError(f"no log of {process!r}; there are: {', '.join(known) or 'none'}")
     path = str(plans.log_of(folder, process))
     options = ["-n", str(lines), *(["-f"] if follow else [])]
-    sys.exit(subprocess.call(["tail", *options, path]))  # noqa: S603, S607
+    sys.exit(subprocess.call(["tail", *options, path]))  # noqa: S603, S607 - a log of the stack
 
 
 @teddy.command()
