@@ -47,7 +47,8 @@ test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka; needs Ja
 
 faults: $(STAMP) ## Hurt the system and check its promises: CASE=, SEED=, SELECTION=ci, LIST=1
 	@$(BIN)/python -m tests.faults $(if $(CASE),--case $(CASE)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(SELECTION),--selection $(SELECTION)) $(if $(LIST),--list)
+		$(if $(SELECTION),--selection $(SELECTION)) $(if $(LIST),--list) \
+		$(if $(LONG),--long) $(if $(CHECK),--check $(CHECK))
 
 check: $(STAMP) ## Format, lint, types, import rules, function length
 	@$(BIN)/ruff format --check .

@@ -19,7 +19,7 @@ from projection_worker.dead_letter import DeadLetters
 from projection_worker.kept_generations import KeptGenerations
 from projection_worker.lag import WorkerLag
 from projection_worker.metrics import WorkerMetrics
-from projection_worker.notifier import Notifier
+from projection_worker.notifier import METADATA_MS, Notifier
 from projection_worker.paced_transport import pace
 from projection_worker.projections import registry
 from projection_worker.projector import Projector
@@ -128,6 +128,8 @@ def _faust_app(settings: WorkerSettings, scratch: str) -> faust.App:
         consumer_group_instance_id=settings.worker_instance_id or "",
         broker_session_timeout=settings.worker_session_timeout_seconds,
         broker_heartbeat_interval=settings.worker_session_timeout_seconds / 3,
+        consumer_metadata_max_age_ms=METADATA_MS,
+        producer_metadata_max_age_ms=METADATA_MS,
     )
 
 

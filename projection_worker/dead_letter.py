@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from projection_worker.delivery import Delivered, RawRecord
 from shared.clock import Clock
@@ -35,9 +36,17 @@ class BehindParked(Exception):
 
 
 def park(delivered: Delivered, error: Exception) -> Parked:
+    if isinstance(error, BulkWriteError):
+        error = _first_refusal(error)
     reason = f"{type(error).__name__}: {error}"
     stack = "".join(traceback.format_exception(error))
     return Parked(delivered.raw, delivered.child_id, reason, stack)
+
+
+def _first_refusal(error: BulkWriteError) -> OperationFailure:
+    """Without the documents, which the driver's own text repeats."""
+    first = (error.details["writeErrors"] or error.details["writeConcernErrors"])[0]
+    return OperationFailure(first["errmsg"], first["code"]).with_traceback(error.__traceback__)
 
 
 class DeadLetters:

@@ -10,13 +10,20 @@ from projection_worker.projector import Projected
 from shared.read_models.notices import AlertNotice
 from shared.topics import CHILD_ALERTS, DEAD_LETTERS, READ_MODEL_CHANGES
 
+METADATA_MS = 5_000
+"""How old the worker's clients let their list of brokers grow. aiokafka asks only brokers on that
+list: one that still knew none but the broker which is now gone would never find the others."""
+
 
 class Notifier:
     """Publishes with an idempotent producer; returns once the broker acknowledged everything."""
 
     def __init__(self, bootstrap: str) -> None:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap, enable_idempotence=True, acks="all"
+            bootstrap_servers=bootstrap,
+            enable_idempotence=True,
+            acks="all",
+            metadata_max_age_ms=METADATA_MS,
         )
 
     async def start(self) -> None:

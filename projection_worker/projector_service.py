@@ -28,7 +28,7 @@ from projection_worker.kept_generations import (
 )
 from projection_worker.lag import Stalled, WorkerLag
 from projection_worker.metrics import WorkerMetrics
-from projection_worker.notifier import Notifier
+from projection_worker.notifier import METADATA_MS, Notifier
 from projection_worker.projections import registry
 from projection_worker.read_model_store import StaleBatch
 from shared.event_store.port import StoreUnavailable
@@ -93,6 +93,7 @@ class ProjectorService(Service):
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=session_ms // 3,
             max_poll_records=settings.worker_batch,
+            metadata_max_age_ms=METADATA_MS,
         )
 
     async def on_start(self) -> None:

@@ -18,10 +18,8 @@ log = structlog.get_logger(__name__)
 ATTEMPTS = 3
 
 ABANDONED_AFTER = timedelta(seconds=60)
-"""An append ends within 30 s, so a reservation that old without its events never gets them."""
-
-FRESH_FOR = timedelta(seconds=20)
-"""A reservation of one's own this young outlives the append that follows: no need to renew it."""
+"""An append ends within 30 s, and nobody begins one without having seen that its reservation is
+uncontested: contested for so long, it never gets its events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class UdidClaims:
         """
         standing: Claim | None = held
         for _ in range(ATTEMPTS):
-            if standing is None or self._is_ours(standing, claim):
+            if standing is None or _is_ours(standing, claim):
                 return
             await self._require_yielding(standing, claim)
             if await self.claims.take_over(standing, claim):
@@ -64,13 +62,6 @@ class UdidClaims:
             # that its holder is not active, and takes the claim over
             log.warning("claim_not_released", child_id=child_id)
 
-    def _is_ours(self, held: Claim, claim: Claim) -> bool:
-        return (held.child_id, held.version, held.released) == (
-            claim.child_id,
-            claim.version,
-            False,
-        ) and claim.claimed_at - held.claimed_at < FRESH_FOR
-
     async def _require_yielding(self, held: Claim, claim: Claim) -> None:
         if held.child_id == claim.child_id and held.version > claim.version:
             # an older version would let a late release of an earlier deactivation match
@@ -82,5 +73,11 @@ class UdidClaims:
             if holder.child.status is AccountStatus.ACTIVE:
                 raise UdidTaken
             return  # its release was lost in a crash
-        if claim.claimed_at - held.claimed_at < ABANDONED_AFTER:
+        if await self.claims.contested_for(held) < ABANDONED_AFTER:
             raise UdidTaken
+
+
+def _is_ours(held: Claim, claim: Claim) -> bool:
+    """Contested, it has to be renewed first: the rival's minute may soon be over."""
+    same = (held.child_id, held.version) == (claim.child_id, claim.version)
+    return same and not held.released and not held.contested

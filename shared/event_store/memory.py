@@ -3,7 +3,9 @@
 from bisect import bisect_right, insort
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 
+from shared.clock import Clock, utc_now
 from shared.envelope import Commit, NewCommit, after_all_commits, commit_id
 from shared.event_store.outcomes import outcome_when_taken
 from shared.event_store.port import Claim, Snapshot
@@ -47,23 +49,39 @@ class MemoryEventStore:
 
 
 class MemoryClaimStore:
-    def __init__(self) -> None:
+    """`clock` is the store's own."""
+
+    def __init__(self, clock: Clock = utc_now) -> None:
         self._claims: dict[str, Claim] = {}
+        self._contested_at: dict[str, datetime] = {}
+        self._clock = clock
 
     async def take(self, claim: Claim) -> Claim | None:
         standing = self._claims.setdefault(claim.key, claim)
-        return None if standing == claim else standing
+        if standing == claim:
+            return None
+        return replace(standing, contested=claim.key in self._contested_at)
+
+    async def contested_for(self, held: Claim) -> timedelta:
+        if not self._is_as_seen(held):
+            return timedelta()
+        now = self._clock()
+        return now - self._contested_at.setdefault(held.key, now)
 
     async def take_over(self, held: Claim, claim: Claim) -> bool:
-        if self._claims.get(held.key) != held:
+        if not self._is_as_seen(held):
             return False
         self._claims[held.key] = claim
+        self._contested_at.pop(held.key, None)
         return True
 
     async def release(self, key: str, child_id: str, before_version: int) -> None:
         held = self._claims.get(key)
         if held is not None and held.child_id == child_id and held.version < before_version:
             self._claims[key] = replace(held, released=True)
+
+    def _is_as_seen(self, held: Claim) -> bool:
+        return self._claims.get(held.key) == replace(held, contested=False)
 
 
 class MemorySnapshotStore:

@@ -1,6 +1,9 @@
 """Claims on MongoDB: the unique `_id` is what makes a claim unique."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+
+from pymongo import ReturnDocument
 
 from shared.event_store.bulk_insert import insert_each
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
@@ -21,6 +24,17 @@ class MongoClaimStore:
 
     async def take(self, claim: Claim) -> Claim | None:
         return await self._group_commit.submit(claim)
+
+    async def contested_for(self, held: Claim) -> timedelta:
+        contested = {"contested_at": {"$ifNull": ["$contested_at", "$$NOW"]}, "seen_at": "$$NOW"}
+        async with within(self._timeout):
+            seen = await self._claims.find_one_and_update(
+                _to_document(held), [{"$set": contested}], return_document=ReturnDocument.AFTER
+            )
+        if seen is None:
+            return timedelta()
+        passed: timedelta = seen["seen_at"] - seen["contested_at"]
+        return passed
 
     async def take_over(self, held: Claim, claim: Claim) -> bool:
         async with within(self._timeout):
@@ -54,6 +68,7 @@ class MongoClaimStore:
 
 
 def _to_document(claim: Claim) -> Document:
+    """As taken: it is contested later, and matches also then."""
     return {
         "_id": claim.key,
         "child_id": claim.child_id,
@@ -70,4 +85,5 @@ def _from_document(document: Document) -> Claim:
         version=document["version"],
         claimed_at=document["claimed_at"],
         released=document["released"],
+        contested="contested_at" in document,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.envelope import Commit, NewCommit
@@ -53,7 +53,9 @@ class Claim:
     """A reservation of a bear's UDID (`key` is its keyed hash) by a child.
 
     `version` is the version of the child's stream when the reservation was taken (0: before
-    registration). `released` is set once the child no longer needs it.
+    registration). `claimed_at` tells it from earlier ones; it is by the clock of whoever took it,
+    so it decides nothing. `released` is set once the child no longer needs it, `contested` since
+    somebody else wants the bear.
     """
 
     key: str
@@ -61,6 +63,7 @@ class Claim:
     version: int
     claimed_at: datetime
     released: bool = False
+    contested: bool = False
 
 
 class ClaimStore(Protocol):
@@ -69,8 +72,12 @@ class ClaimStore(Protocol):
     async def take(self, claim: Claim) -> Claim | None:
         """Insert `claim`; None when it is ours now, else the reservation that stands in the way."""
 
+    async def contested_for(self, held: Claim) -> timedelta:
+        """How long `held` has been contested without a change, by the store's own clock: callers'
+        clocks may be wrong. Zero when nobody contested it before, or when it changed."""
+
     async def take_over(self, held: Claim, claim: Claim) -> bool:
-        """Replace `held` by `claim` if it is still exactly as seen; False when it changed."""
+        """Replace `held` by `claim` if it is as seen, contested or not; False when it changed."""
 
     async def release(self, key: str, child_id: str, before_version: int) -> None:
         """Mark as released if `child_id` holds it since a version below `before_version`."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from shared.event_store.port import Claim
 from tests.contract.conftest import Stores
 from tests.support.commits import NOON
+from tests.support.waiting import eventually
 
 
 def _a_claim(child_id: str, version: int = 0) -> Claim:
@@ -61,6 +62,35 @@ async def test_a_claim_that_changed_since_it_was_seen_is_not_taken_over(stores: 
     # when / then
     assert not await stores.claims.take_over(seen, _a_claim("child-2"))
     assert await stores.claims.take(_a_claim("child-3")) == refreshed
+
+
+async def test_a_contest_begins_with_the_first_who_asks(stores: Stores) -> None:
+    # given
+    held = _a_claim("child-1")
+    await stores.claims.take(held)
+    # when
+    first = await stores.claims.contested_for(held)
+
+    async def time_passes() -> bool:
+        return timedelta() < await stores.claims.contested_for(held) < timedelta(minutes=1)
+
+    # then
+    assert first == timedelta()
+    await eventually(time_passes)
+    assert await stores.claims.take(_a_claim("child-2")) == replace(held, contested=True)
+
+
+async def test_a_contest_ends_when_the_claim_is_renewed(stores: Stores) -> None:
+    # given
+    held = _a_claim("child-1")
+    await stores.claims.take(held)
+    await stores.claims.contested_for(held)
+    renewed = replace(held, claimed_at=NOON + timedelta(seconds=30))
+    # when
+    assert await stores.claims.take_over(held, renewed)
+    # then
+    assert await stores.claims.contested_for(held) == timedelta()
+    assert await stores.claims.take(_a_claim("child-2")) == renewed
 
 
 async def test_a_claim_that_does_not_exist_is_not_taken_over(stores: Stores) -> None:

@@ -1,11 +1,10 @@
 """`python -m tests.faults`: run named, seeded faults and judge what is left."""
 
 import asyncio
-import os
 import shutil
+import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -17,10 +16,11 @@ from deploy.local.state import StackFolder
 from projection_worker.replay.opened import opened
 from shared.command_line import run_command
 from shared.settings import WorkerSettings
-from tests.faults import report
 from tests.faults.cases import CASES, Case
+from tests.faults.judge import judged_again, tell
+from tests.faults.report import PAGE, rewrite
 from tests.faults.run import Outcome, run_case
-from tests.faults.world import stack_for_faults
+from tests.faults.stack import environment_of, stack_for_faults
 
 SEEDS = (1, 2, 3)
 
@@ -29,23 +29,40 @@ SEEDS = (1, 2, 3)
 @click.option("--case", "names", multiple=True, help="Only this case; may be repeated.")
 @click.option("--seed", "seeds", multiple=True, type=int, help="Default: 1, 2 and 3.")
 @click.option("--selection", type=click.Choice(["all", "ci"]), default="all", show_default=True)
+@click.option("--long", is_flag=True, help="What is away stays away for 60 s instead of 20.")
+@click.option("--report/--no-report", default=True, help="Whether a whole run renews the table.")
 @click.option("--list", "only_list", is_flag=True, help="Print the cases and what they inject.")
+@click.option(
+    "--check",
+    "kept",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Inject nothing: judge the folder that an earlier run kept.",
+)
 def faults(
-    names: tuple[str, ...], seeds: tuple[int, ...], selection: str, *, only_list: bool
+    names: tuple[str, ...],
+    seeds: tuple[int, ...],
+    selection: str,
+    *,
+    long: bool,
+    report: bool,
+    only_list: bool,
+    kept: Path | None,
 ) -> None:
     """Exit code 1 when a promise was broken. A run of all cases and seeds renews the table in
     docs/reliability.md."""
     cases = _chosen(names, selection)
+    if kept is not None:
+        sys.exit(1 if judged_again(kept) else 0)
     if only_list:
         for case in cases:
             click.echo(f"{case.name:36} {case.injects}")
         return
     chosen = seeds or ((1,) if selection == "ci" else SEEDS)
-    outcomes = [one for seed in chosen for one in _run_seed(cases, seed)]
+    outcomes = [one for seed in chosen for one in _run_seed(cases, seed, long=long)]
     _show(outcomes)
-    if len(cases) == len(CASES) and set(SEEDS) <= set(chosen):
-        report.rewrite(outcomes)
-        click.echo(f"renewed the table in {report.PAGE.name}")
+    if report and len(cases) == len(CASES) and set(SEEDS) <= set(chosen):
+        rewrite(outcomes)
+        click.echo(f"renewed the table in {PAGE.name}")
     sys.exit(1 if any(one.violations for one in outcomes) else 0)
 
 
@@ -58,46 +75,29 @@ def _chosen(names: tuple[str, ...], selection: str) -> list[Case]:
     return [case for case in CASES.values() if case.quick or selection == "all"]
 
 
-def _run_seed(cases: Sequence[Case], seed: int) -> list[Outcome]:
+def _run_seed(cases: Sequence[Case], seed: int, *, long: bool) -> list[Outcome]:
     """All cases on one stack. Its folder stays when something was found."""
     path = Path(mkdtemp(prefix="teddy-faults-"))
-    with stack_for_faults(path) as folder, _environment_of(folder):
-        outcomes = asyncio.run(_run_cases(cases, seed, folder))
+    with stack_for_faults(path) as folder, environment_of(folder):
+        outcomes = asyncio.run(_run_cases(cases, seed, folder, long=long))
     if not any(one.violations for one in outcomes):
         shutil.rmtree(path)
     return outcomes
 
 
-async def _run_cases(cases: Sequence[Case], seed: int, folder: StackFolder) -> list[Outcome]:
+async def _run_cases(
+    cases: Sequence[Case], seed: int, folder: StackFolder, *, long: bool
+) -> list[Outcome]:
     outcomes = []
     for case in cases:
         async with opened(WorkerSettings()) as on:
-            outcome = await run_case(case, seed, folder, on)
+            outcome = await run_case(case, seed, folder, on, long=long)
         outcomes.append(outcome)
-        said = "holds" if not outcome.violations else f"{len(outcome.violations)} BROKEN"
-        click.echo(
-            f"seed {seed} {case.name:36} {outcome.faults:6,} faults "
-            f"{outcome.acknowledged:6,} acknowledged {outcome.seconds:5.1f} s  {said}"
-        )
-        for violation in outcome.violations[:10]:
-            click.echo(f"    {violation.kind}: {violation.detail}")
+        numbers = f"{outcome.faults:6,} faults {outcome.acknowledged:6,} acknowledged"
+        tell(f"seed {seed} {case.name:36} {numbers} {outcome.seconds:5.1f} s", outcome.violations)
         if outcome.violations:
             click.echo(f"    kept: {folder.path}; again: make faults CASE={case.name} SEED={seed}")
     return outcomes
-
-
-@contextmanager
-def _environment_of(folder: StackFolder) -> Iterator[None]:
-    """The stack's settings, for what runs in this process."""
-    state = folder.load()
-    assert state is not None
-    before = dict(os.environ)
-    os.environ.update(state.environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:
@@ -117,4 +117,5 @@ def _show(outcomes: Sequence[Outcome]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the stack is stopped, too
     run_command(faults, "faults")

@@ -3,13 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from command_service.api.idempotency import idempotency_of
 from shared.auth.principal import Principal, Role
 from shared.envelope import Commit
 from shared.hash_chain import ChainBroken, verify_chain
 from tests.faults.history import Entry
+from tests.faults.leaks import personal_values, strangers_in_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,15 @@ class Facts:
 
     `read_model_differences`: as the verification told them. `parked`: children whose read models
     are allowed to stand still. `published`: (child, version) in the order of the topic's
-    partitions; None where the broker was made to lose records. `logs`: text by file name.
+    partitions; None where the broker was made to lose records. `texts`: all that was written, by
+    place; `canaries`: what must be in none of them.
     """
 
     commits: Mapping[str, Sequence[Commit]]
     read_model_differences: Sequence[str] = ()
     parked: frozenset[str] = frozenset()
     published: Sequence[tuple[str, int]] | None = None
-    logs: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, bytes] = field(default_factory=dict)
     canaries: Sequence[str] = ()
     lag: str = ""
 
@@ -46,9 +47,10 @@ def check(history: Sequence[Entry], facts: Facts) -> list[Violation]:
         *_refused_without_trace(history, facts),
         *(Violation("read-model", one) for one in facts.read_model_differences),
         *_published_in_order(facts),
-        *_nothing_leaked(history),
+        *_nothing_unasked(history, facts),
         *_nothing_backwards(history),
-        *_no_canary(facts),
+        *(Violation("leak", one) for one in strangers_in_answers(history)),
+        *(Violation("leak", one) for one in personal_values(facts.texts, facts.canaries)),
         *([Violation("lag", facts.lag)] if facts.lag else []),
     ]
 
@@ -56,6 +58,15 @@ def check(history: Sequence[Entry], facts: Facts) -> list[Violation]:
 def acknowledged(history: Iterable[Entry]) -> dict[str, Entry]:
     """The last accepted answer by scoped key."""
     return {stored_key(e): e for e in history if e.is_command and e.accepted and e.key}
+
+
+def _answers(history: Iterable[Entry]) -> dict[str, list[Mapping[str, object]]]:
+    """All accepted answers by scoped key: one command, one answer."""
+    answers: dict[str, list[Mapping[str, object]]] = defaultdict(list)
+    for entry in history:
+        if entry.is_command and entry.accepted and entry.key:
+            answers[stored_key(entry)].append(entry.answer)
+    return answers
 
 
 def stored_key(entry: Entry) -> str:
@@ -67,13 +78,17 @@ def stored_key(entry: Entry) -> str:
 
 
 def _acknowledged_once(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:
-    """Each acknowledged command's events are in the store once, where its answer said."""
+    """Each acknowledged command's events are in the store once, where its only answer said."""
     stored: dict[str, list[Commit]] = defaultdict(list)
     for commit in _all(facts):
         if commit.idempotency is not None:
             stored[commit.idempotency.key].append(commit)
+    for key, answers in _answers(history).items():
+        if any(one != answers[0] for one in answers):
+            yield Violation("answer", f"the key {key} was answered with {answers}")
     for key, entry in acknowledged(history).items():
-        events, told = entry.answer.get("events", []), f"{entry.method} {entry.path} {entry.key}"
+        events = entry.answer.get("events", [])
+        told = f"{entry.method} {entry.path} {entry.key} (correlation {entry.correlation_id})"
         commits = stored.get(key, [])
         if events and not commits:
             yield Violation("lost", f"{told}: no commit")
@@ -107,6 +122,18 @@ def _refused_without_trace(history: Sequence[Entry], facts: Facts) -> Iterator[V
             yield Violation("trace", f"{entry.path} was refused ({entry.status}) and is stored")
 
 
+def _nothing_unasked(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:
+    """Each commit of a child that this run registered is of a command that this run sent."""
+    asked = {stored_key(e) for e in history if e.is_command and e.key}
+    families = {e.subject for e in history if e.is_command and e.path == "/v1/children"}
+    for child_id, commits in facts.commits.items():
+        if commits[0].actor.subject not in families:
+            continue
+        for commit in commits:
+            if commit.idempotency is not None and commit.idempotency.key not in asked:
+                yield Violation("unasked", f"{child_id}@{commit.first_version}: nobody sent that")
+
+
 def _published_in_order(facts: Facts) -> Iterator[Violation]:
     """Every version is on the topic, first appearances in order."""
     if facts.published is None:
@@ -122,31 +149,6 @@ def _published_in_order(facts: Facts) -> Iterator[Violation]:
             yield Violation("unpublished", f"{child_id}: {reached[child_id]} of {last} published")
 
 
-def _nothing_leaked(history: Sequence[Entry]) -> Iterator[Violation]:
-    """No answer to a parent names a child of another family."""
-    family: dict[str, str] = {}
-    for entry in history:
-        if entry.accepted and entry.method == "POST" and entry.path == "/v1/children":
-            family[entry.answer["child_id"]] = entry.subject
-    for entry in history:
-        if entry.method == "GET" and entry.role == Role.PARENT and entry.accepted:
-            strangers = [c for c in _ids(entry.answer) if family.get(c, "") != entry.subject]
-            if strangers:
-                yield Violation("leak", f"{entry.subject} read {entry.path}: {strangers[0]}")
-
-
-def _ids(answer: Any) -> Iterator[str]:
-    """Every value of a field `child_id`, however deep."""
-    if isinstance(answer, dict):
-        for name, value in answer.items():
-            if name == "child_id" and isinstance(value, str):
-                yield value
-            yield from _ids(value)
-    elif isinstance(answer, list):
-        for value in answer:
-            yield from _ids(value)
-
-
 def _nothing_backwards(history: Sequence[Entry]) -> Iterator[Violation]:
     """What one reader sees of a child never becomes older."""
     seen: dict[tuple[str, str], int] = {}
@@ -158,13 +160,6 @@ def _nothing_backwards(history: Sequence[Entry]) -> Iterator[Violation]:
             before = seen[place]
             yield Violation("backwards", f"{entry.reader} {entry.path}: {before}, then {version}")
         seen[place] = max(version, seen.get(place, 0))
-
-
-def _no_canary(facts: Facts) -> Iterator[Violation]:
-    for name, text in facts.logs.items():
-        for canary in facts.canaries:
-            if canary in text:
-                yield Violation("leak", f"{name} holds the personal value {canary!r}")
 
 
 def _all(facts: Facts) -> Iterator[Commit]:

@@ -1,6 +1,9 @@
-"""Every request and its answer, one JSON line each, written before anything is made of it."""
+"""Every request and what came of it, one JSON line each, written before anything is made of it."""
 
+import asyncio
 import base64
+import hashlib
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,11 +18,17 @@ REFUSED = range(400, 500)
 PASSING = (429, 503)
 """Refusals of the moment: the same request is made again."""
 
+UNANSWERED = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request and what came of it. `answer`: its JSON, or `{"text": ...}`; `reader`: who read,
-    where that matters."""
+    """One request and what came of it.
+
+    `status`: UNANSWERED when the connection broke or nobody waited any more. `answer`: its JSON, or
+    `{"text": ...}`; unanswered: what went wrong. `reader`: who read, where that matters. `digest`:
+    of the request's body. `correlation_id`: as answered; the event store has it, too.
+    """
 
     at: str
     subject: str
@@ -30,6 +39,9 @@ class Entry:
     status: int
     answer: dict[str, Any]
     reader: str = ""
+    seconds: float = 0.0
+    digest: str = ""
+    correlation_id: str = ""
 
     @property
     def is_command(self) -> bool:
@@ -48,11 +60,15 @@ class History:
     def __init__(self, file: Path) -> None:
         self._file = file.open("ab", buffering=0)  # a line that was written is kept
 
-    async def note(self, response: httpx2.Response) -> Entry:
-        """Also usable as an HTTP client's response hook."""
-        await response.aread()
-        request = response.request
-        claims = _claims(request.headers.get("Authorization", ""))
+    def client(self, **options: Any) -> httpx2.AsyncClient:
+        """A client all of whose requests are noted; `options` as of httpx2's."""
+        return httpx2.AsyncClient(transport=_Noting(self), timeout=30.0, **options)
+
+    def note(
+        self, request: httpx2.Request, status: int, answer: dict[str, Any], correlation: str
+    ) -> None:
+        claims = claims_of(request)
+        begun: float = request.extensions["begun"]
         entry = Entry(
             at=iso(utc_now()),
             subject=claims.get("sub", ""),
@@ -60,15 +76,36 @@ class History:
             method=request.method,
             path=request.url.path,
             key=request.headers.get("Idempotency-Key"),
-            status=response.status_code,
-            answer=_json(response),
+            status=status,
+            answer=answer,
             reader=request.headers.get("X-Reader", ""),
+            seconds=round(time.monotonic() - begun, 4),
+            digest=hashlib.sha256(request.content).hexdigest()[:16],
+            correlation_id=correlation,
         )
         self._file.write(orjson.dumps(asdict(entry), option=orjson.OPT_APPEND_NEWLINE))
-        return entry
 
     def close(self) -> None:
         self._file.close()
+
+
+class _Noting(httpx2.AsyncHTTPTransport):
+    def __init__(self, history: History) -> None:
+        super().__init__()
+        self._history = history
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.extensions["begun"] = time.monotonic()
+        try:
+            response = await super().handle_async_request(request)
+            await response.aread()
+        except (httpx2.TransportError, asyncio.CancelledError) as error:
+            told = {"text": f"{type(error).__name__}: {error}"}
+            self._history.note(request, UNANSWERED, told, "")
+            raise
+        correlation = response.headers.get("Correlation-Id", "")
+        self._history.note(request, response.status_code, _json(response), correlation)
+        return response
 
 
 def read_history(file: Path) -> Iterator[Entry]:
@@ -77,9 +114,9 @@ def read_history(file: Path) -> Iterator[Entry]:
             yield Entry(**orjson.loads(line))
 
 
-def _claims(authorization: str) -> dict[str, str]:
-    """Of a token that this harness issued itself: not verified."""
-    payload = authorization.removeprefix("Bearer ").split(".")[1:2]
+def claims_of(request: httpx2.Request) -> dict[str, str]:
+    """Those of its bearer token, which this harness issued itself: not verified."""
+    payload = request.headers.get("Authorization", "").split(".")[1:2]
     if not payload:
         return {}
     padded = payload[0] + "=" * (-len(payload[0]) % 4)

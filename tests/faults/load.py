@@ -4,61 +4,114 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import httpx2
 
+from deploy.load.children import ModelChild, Wish
 from deploy.load.generator import Generator
 from deploy.load.outcome import Tally
 from deploy.load.sender import Pace, Sender
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer, read_signing_key
 from shared.clock import utc_now
+from tests.faults.canaries import canary_of
+from tests.faults.history import claims_of
 from tests.faults.world import World
 
 CHILDREN = 30
 CONCURRENCY = 10
 READERS = 3
 READ_PAUSE_SECONDS = 0.05
+PATIENCE = 3.0
+"""How much longer than usual to wait before a command is repeated: its process may have died for
+the third time, and its supervisor starts it again later each time."""
+
 TOKEN_LIFE = timedelta(hours=6)
 
 
+class CanaryNames(Generator):
+    """Children whose names tell their family: found anywhere else, something leaked."""
+
+    def registration(self, child: ModelChild, chance: random.Random) -> Wish:
+        return _named(super().registration(child, chance), child)
+
+    def _update(self, child: ModelChild, chance: random.Random, key: str) -> Wish:
+        return _named(super()._update(child, chance, key), child)
+
+
+class Surprised(Exception):
+    """A command got another answer than it should have."""
+
+
 @asynccontextmanager
-async def under_load(
-    world: World, seed: int, run: str, commands: int, rate: float
-) -> AsyncIterator[Tally]:
+async def under_load(world: World, seed: int, commands: int, rate: float) -> AsyncIterator[Tally]:
     """`commands` commands at `rate` a second begin; the block hurts the system meanwhile; its end
     waits for the last answer."""
     url = world.state.environment["TEDDY_COMMAND_URL"]
-    async with httpx2.AsyncClient(
-        base_url=url,
-        timeout=30.0,
-        limits=httpx2.Limits(max_connections=CONCURRENCY),
-        event_hooks={"response": [_noting(world)]},
-    ) as http:
-        sender = Sender(http, _issuer(world), Generator(seed, run), Pace(rate), lambda _: None)
+    generator = CanaryNames(seed, world.run)
+    reading = [asyncio.create_task(_read(world, n, seed)) for n in range(READERS)]
+    try:
+        async with _sending(world, url, generator, commands, rate) as tally:
+            yield tally
+    finally:
+        await _ended(*reading)
+
+
+@asynccontextmanager
+async def more_load(world: World, url: str, commands: int, rate: float) -> AsyncIterator[None]:
+    """As `under_load`, through another command API at `url`; raises Surprised."""
+    generator = CanaryNames(world.chance.randrange(1_000), f"{world.run}-more")
+    async with _sending(world, url, generator, commands, rate) as tally:
+        yield
+    if tally.surprises:
+        raise Surprised(tally.surprises[0])
+
+
+@asynccontextmanager
+async def _sending(
+    world: World, url: str, generator: Generator, commands: int, rate: float
+) -> AsyncIterator[Tally]:
+    hooks = {"response": [_remembering(world)]}
+    async with world.history.client(base_url=url, event_hooks=hooks) as http:
+        sender = Sender(http, _issuer(world), generator, Pace(rate), lambda _: None, _patiently)
         sending = asyncio.create_task(sender.run(CHILDREN, commands, CONCURRENCY, lambda: None))
-        reading = [asyncio.create_task(_read(world, n, seed)) for n in range(READERS)]
         try:
             yield sender.tally
             await sending
         finally:
-            for task in (sending, *reading):
-                task.cancel()
-            ended = await asyncio.gather(sending, *reading, return_exceptions=True)
-        for one in ended:
-            if isinstance(one, Exception):
-                raise one
+            await _ended(sending)
 
 
-def _noting(world: World) -> Callable[[httpx2.Response], Awaitable[None]]:
-    async def note(response: httpx2.Response) -> None:
-        entry = await world.history.note(response)
-        if entry.accepted and entry.method == "POST" and entry.path == "/v1/children":
-            world.parents[entry.answer["child_id"]] = entry.subject
+async def _ended(*tasks: "asyncio.Task[None]") -> None:
+    """Raises what one of them raised."""
+    for task in tasks:
+        task.cancel()
+    for one in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(one, Exception):
+            raise one
 
-    return note
+
+async def _patiently(seconds: float) -> None:
+    await asyncio.sleep(PATIENCE * seconds)
+
+
+def _named(wish: Wish, child: ModelChild) -> Wish:
+    assert wish.body is not None
+    if "name" not in wish.body:
+        return wish
+    return replace(wish, body={**wish.body, "name": canary_of(child.parent_id)})
+
+
+def _remembering(world: World) -> Callable[[httpx2.Response], Awaitable[None]]:
+    async def remember(response: httpx2.Response) -> None:
+        registered = response.request.url.path == "/v1/children" and response.is_success
+        if registered:
+            world.parents[response.json()["child_id"]] = claims_of(response.request)["sub"]
+
+    return remember
 
 
 async def _read(world: World, number: int, seed: int) -> None:
@@ -67,9 +120,7 @@ async def _read(world: World, number: int, seed: int) -> None:
     issuer = _issuer(world)
     tokens: dict[str, str] = {}
     url = world.state.environment["TEDDY_QUERY_URL"]
-    async with httpx2.AsyncClient(
-        base_url=url, timeout=30.0, event_hooks={"response": [world.history.note]}
-    ) as http:
+    async with world.history.client(base_url=url) as http:
         while True:
             await asyncio.sleep(READ_PAUSE_SECONDS)
             if not world.parents:

@@ -19,10 +19,10 @@ def rewrite(outcomes: Sequence[Outcome]) -> None:
 
 def _lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
     seeds = sorted({one.seed for one in outcomes})
-    yield f"Seeds {', '.join(map(str, seeds))}; numbers are sums over the seeds."
+    yield f"Seeds {', '.join(map(str, seeds))}; numbers are sums over the seeds, seconds means."
     yield ""
-    yield "| Case | Injected | Faults | Commands acknowledged | Lost | Duplicated | Other |"
-    yield "|---|---|---:|---:|---:|---:|---:|"
+    yield "| Case | Injected | Faults | Acknowledged | Lost | Duplicated | Other | Seconds |"
+    yield "|---|---|---:|---:|---:|---:|---:|---:|"
     for name, case in CASES.items():
         of_case = [one for one in outcomes if one.case == name]
         numbers = [
@@ -32,7 +32,9 @@ def _lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
             sum(one.count("duplicate") for one in of_case),
             sum(len(one.violations) - one.count("lost", "duplicate") for one in of_case),
         ]
-        yield f"| {name} | {case.injects} | {' | '.join(f'{n:,}' for n in numbers)} |"
+        seconds = sum(one.seconds for one in of_case) / len(of_case)
+        told = " | ".join(f"{number:,}" for number in numbers)
+        yield f"| {name} | {case.injects} | {told} | {seconds:.0f} |"
     acknowledged = sum(one.acknowledged for one in outcomes)
     faults = sum(one.faults for one in outcomes)
     yield f"| **all** | | {faults:,} | {acknowledged:,} | {_all(outcomes)} |"
@@ -43,4 +45,5 @@ def _all(outcomes: Sequence[Outcome]) -> str:
     lost = sum(one.count("lost") for one in outcomes)
     duplicated = sum(one.count("duplicate") for one in outcomes)
     other = sum(len(one.violations) for one in outcomes) - lost - duplicated
-    return f"{lost} | {duplicated} | {other}"
+    minutes = sum(one.seconds for one in outcomes) / 60
+    return f"{lost} | {duplicated} | {other} | {minutes:.0f} min"

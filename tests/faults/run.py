@@ -12,15 +12,16 @@ from deploy.local.state import StackFolder
 from projection_worker.replay.opened import Opened
 from shared.clock import new_id
 from tests.faults.cases import Case
-from tests.faults.checker import Violation, acknowledged, check
-from tests.faults.facts import load_facts
+from tests.faults.checker import Violation, acknowledged
 from tests.faults.history import History, read_history
+from tests.faults.judge import judge
 from tests.faults.load import under_load
 from tests.faults.world import World
 from tests.support.waiting import until
 
 WARM_SECONDS = 20.0
 WARM_CHILDREN = 10
+SHORT_SECONDS, LONG_SECONDS = 20.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,20 @@ class Outcome:
         return sum(one.kind in kinds for one in self.violations)
 
 
-async def run_case(case: Case, seed: int, folder: StackFolder, on: Opened) -> Outcome:
+async def run_case(
+    case: Case, seed: int, folder: StackFolder, on: Opened, *, long: bool = False
+) -> Outcome:
+    """`long`: what is away stays away for a minute."""
     started = time.monotonic()
     run = new_id()[:8]
     file = folder.path / f"{case.name}-{seed}.jsonl"
     history = History(file)
-    world = World(folder, on, history, random.Random(f"{case.name}/{seed}"), {})
+    away = LONG_SECONDS if long else SHORT_SECONDS
+    world = World(folder, on, history, random.Random(f"{case.name}/{seed}"), run, away)
     struck, broken = 0, []
     tally = Tally()
     try:
-        async with under_load(world, seed, run, case.commands, case.rate) as tally:
+        async with under_load(world, seed, case.commands, case.rate) as tally:
             await until(lambda: len(world.parents) >= WARM_CHILDREN, WARM_SECONDS)
             await asyncio.sleep(world.chance.random())
             struck = await case.inject(world)
@@ -56,7 +61,6 @@ async def run_case(case: Case, seed: int, folder: StackFolder, on: Opened) -> Ou
         broken.append(Violation("case", f"{type(error).__name__}: {error}"))
     history.close()
     entries = list(read_history(file))
-    facts = await load_facts(on, folder.logs, [f"load-udid-{run}"], topic_is_whole=case.keeps_topic)
     answers = [Violation("answer", surprise) for surprise in tally.surprises]
     return Outcome(
         case.name,
@@ -65,5 +69,5 @@ async def run_case(case: Case, seed: int, folder: StackFolder, on: Opened) -> Ou
         len(acknowledged(entries)),
         time.monotonic() - started,
         file,
-        [*broken, *answers, *check(entries, facts)],
+        [*broken, *answers, *await judge(case, entries, folder, on)],
     )

@@ -3,52 +3,61 @@
 import asyncio
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import httpx2
 
 from deploy.local import control
-from deploy.local.readiness import service_ready
+from deploy.local.plans import MONGO_URLS, SERVICES
+from deploy.local.readiness import mongo_url, service_ready
 from deploy.local.state import ProcessState, StackFolder, StackState
 from projection_worker.replay.opened import Opened
 from shared.auth.principal import Role
-from shared.fault_points import VARIABLE, FaultPoint, arm
+from shared.fault_points import FaultPoint, arm
 from tests.faults.history import History
 from tests.support.callers import token
 from tests.support.ports import free_port
+from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.waiting import eventually, until
 
 STRIKE_SECONDS = 30.0
 RECOVER_SECONDS = 60.0
-SHORT_TIMES = {
-    "TEDDY_RELAY_LEASE_SECONDS": "3",
-    "TEDDY_WORKER_SESSION_TIMEOUT_SECONDS": "6",
-    "TEDDY_WORKER_STALL_SECONDS": "20",
-    "TEDDY_LOG_LEVEL": "DEBUG",
-}
-"""So that take-overs take seconds, and the logs say as much as they ever do."""
-
 INSTANCE = "TEDDY_WORKER_INSTANCE_ID"
-MODULES = {"relay": "command_service.relay", "worker": "projection_worker"}
+
+
+class EndedBadly(Exception):
+    """A process that was asked to end did so with an error. The text: what its supervisor told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A process that a case started beside the stack's own."""
+
+    process: asyncio.subprocess.Process
+    url: str
 
 
 @dataclass
 class World:
-    """`chance` is seeded: the same case and seed choose the same. `parents`: by child, of those
-    that the load has registered so far."""
+    """`chance` is seeded: the same case and seed choose the same. `run` is in all names that the
+    load makes up. `away_seconds`: how long a server that goes away stays away. `parents`: by child,
+    of those that the load has registered so far."""
 
     folder: StackFolder
     on: Opened
     history: History
     chance: random.Random
-    parents: dict[str, str]
+    run: str
+    away_seconds: float
+    parents: dict[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> StackState:
@@ -66,10 +75,13 @@ class World:
         await self.is_back(before)
 
     async def end(self, name: str) -> None:
-        """SIGTERM, and the same."""
-        before = self.process(name)
+        """SIGTERM, and the same. It has to end with exit code 0."""
+        before, log = self.process(name), self.folder.logs / "supervisor.log"
+        told = len(log.read_text())
         os.kill(before.pid, signal.SIGTERM)
         await self.is_back(before)
+        if f"{name} ended with code 0" not in log.read_text()[told:]:
+            raise EndedBadly(log.read_text()[told:])
 
     async def is_back(self, before: ProcessState) -> None:
         """Until another process than `before` runs under its name and is ready."""
@@ -100,13 +112,11 @@ class World:
         if number == signal.SIGKILL:
             await self.is_back(before)
 
-    def as_parent(self, parent: str) -> httpx2.AsyncClient:
-        """A client of the command API whose answers are part of the history."""
-        return httpx2.AsyncClient(
-            base_url=self.state.environment["TEDDY_COMMAND_URL"],
+    def as_parent(self, parent: str, url: str | None = None) -> httpx2.AsyncClient:
+        """A client of the command API, or of another one at `url`, that the history notes."""
+        return self.history.client(
+            base_url=url or self.state.environment["TEDDY_COMMAND_URL"],
             headers={"Authorization": f"Bearer {token(self.state, Role.PARENT, parent)}"},
-            timeout=30.0,
-            event_hooks={"response": [self.history.note]},
         )
 
     @property
@@ -114,31 +124,64 @@ class World:
         return self.folder.path / "faults"
 
     @asynccontextmanager
-    async def another(
-        self, name: str, **variables: str
-    ) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A second relay or worker beside the stack's own, ready; ended behind the block."""
+    async def another(self, name: str, **variables: str) -> AsyncIterator[Beside]:
+        """A second process of this name beside the stack's own; ended behind the block."""
         port = free_port()
         environment = {**os.environ, **self.state.environment}
         environment.pop(INSTANCE, None)  # so that it leaves its group when it ends
         environment |= {f"TEDDY_{name.upper()}_PORT": str(port), **variables}
         with (self.folder.logs / f"another-{name}.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", MODULES[name], env=environment, stdout=log, stderr=log
+                sys.executable, "-m", SERVICES[name], env=environment, stdout=log, stderr=log
             )
         try:
-            await eventually(partial(_answers, f"127.0.0.1:{port}"), RECOVER_SECONDS)
-            yield process
+            url = f"http://127.0.0.1:{port}"
+            await eventually(partial(_answers, url), RECOVER_SECONDS)
+            yield Beside(process, url)
         finally:
             if process.returncode is None:
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
             await process.wait()
 
+    @asynccontextmanager
+    async def way_to_the_store(self) -> AsyncIterator[tuple[TcpProxy, dict[str, str]]]:
+        """A way to MongoDB that can be disturbed, and the settings of who goes it."""
+        host, _, port = self.process("mongod").address.partition(":")
+        async with tcp_proxy(host, int(port)) as proxy:
+            url = mongo_url(f"{host}:{proxy.port}")
+            yield proxy, dict.fromkeys(MONGO_URLS, url)
+
+    async def projects(self, worker: Beside) -> bool:
+        """Whether it has projected anything."""
+        async with httpx2.AsyncClient() as http:
+            metrics = (await http.get(f"{worker.url}/metrics")).text
+        return re.search(r"^teddy_events_projected_total [1-9]", metrics, re.M) is not None
+
+    async def fencing(self) -> int:
+        """The number of the lease that the leading relay holds, or held last."""
+        lease = await self.on.commits["leases"].find_one({"_id": "relay"})
+        return 0 if lease is None else int(lease["fencing"])
+
+    async def led_anew(self, fencing: int) -> None:
+        """Until a relay leads with a newer lease than `fencing`."""
+
+        async def is_led() -> bool:
+            return await self.fencing() > fencing
+
+        await eventually(is_led, STRIKE_SECONDS)
+
+    async def hand_over_the_lead(self) -> None:
+        """From the stack's relay to the one beside it."""
+        with self.frozen("relay"):
+            await self.led_anew(await self.fencing())
+        await self.is_well("relay")
+
     async def teddy(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """The `teddy` command against this stack."""
+        """The `teddy` command against this stack; its tables have room for every column."""
         command = [sys.executable, "-m", "deploy.cli", "--dir", str(self.folder.path), *arguments]
-        run = partial(subprocess.run, capture_output=True, text=True, check=False)
+        wide = {**os.environ, "COLUMNS": "500"}
+        run = partial(subprocess.run, capture_output=True, text=True, check=False, env=wide)
         return await asyncio.to_thread(run, command)
 
     def starts_teddy(self, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -146,26 +189,6 @@ class World:
         command = [sys.executable, "-m", "deploy.cli", "--dir", str(self.folder.path), *arguments]
         with (self.folder.logs / "teddy.log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log)
-
-
-@contextmanager
-def stack_for_faults(path: Path) -> Iterator[StackFolder]:
-    """A stack whose processes know the fault points, with short times; stopped behind the block."""
-    folder = StackFolder(path)
-    (path / "faults").mkdir(parents=True)
-    added = {**SHORT_TIMES, VARIABLE: str(path / "faults")}
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
-    try:
-        control.up(folder)
-        yield folder
-    finally:
-        control.down(folder)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 async def _well(world: World, name: str) -> bool:
@@ -177,10 +200,10 @@ async def _well(world: World, name: str) -> bool:
     return True
 
 
-async def _answers(address: str) -> bool:
+async def _answers(url: str) -> bool:
     """Alive counts: a second relay is ready only in so far as its servers are."""
     try:
         async with httpx2.AsyncClient() as http:
-            return (await http.get(f"http://{address}/health/live")).status_code == 200
+            return (await http.get(f"{url}/health/live")).status_code == 200
     except httpx2.TransportError:
         return False

@@ -59,6 +59,10 @@ class StoppedClock:
         self.now += timedelta(**duration)
 
 
+PATIENT = Tuning(timeout_seconds=60.0)
+"""A test machine that is busy is no store that is away."""
+
+
 async def no_pause(_seconds: float) -> None:
     return None
 
@@ -112,7 +116,7 @@ class CommandSide:
             audit_trail=self.audit,
             backoff=Backoff(sleep=no_pause),
         )
-        self.bus: CommandBus = default_bus(self.ports, tuning or Tuning(), self.registry)
+        self.bus: CommandBus = default_bus(self.ports, tuning or PATIENT, self.registry)
         self.tokens = ConsistencyTokens(KEYS.signature_key)
         self._signing_key = Ed25519PrivateKey.generate()
         self.app = self._app()

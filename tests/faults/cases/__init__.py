@@ -1,9 +1,13 @@
 """The named cases, by what they hurt."""
 
 from tests.faults.cases import (
+    claims,
+    disks,
     kill_points,
+    links,
     overtakes,
     pauses,
+    poison,
     races,
     rebuilds,
     records,
@@ -14,7 +18,20 @@ from tests.faults.cases.case import Case
 
 CASES: dict[str, Case] = {
     case.name: case
-    for module in (kill_points, stops, pauses, overtakes, servers, records, races, rebuilds)
+    for module in (
+        kill_points,
+        stops,
+        pauses,
+        overtakes,
+        servers,
+        disks,
+        links,
+        records,
+        poison,
+        races,
+        claims,
+        rebuilds,
+    )
     for case in module.CASES
 }
 

@@ -17,7 +17,7 @@ class Case:
     name: str
     injects: str
     inject: Inject
-    commands: int = 900
-    rate: float = 150.0
+    commands: int = 450
+    rate: float = 75.0
     quick: bool = False
     keeps_topic: bool = True

@@ -8,9 +8,9 @@ from functools import partial
 from shared.fault_points import FaultPoint
 from tests.faults.cases.case import Case
 from tests.faults.world import INSTANCE, World
+from tests.support.waiting import eventually
 
 PAST_THE_SESSION = 8.0
-PAST_THE_LEASE = 5.0
 AWAKE_SECONDS = 2.0
 
 
@@ -28,11 +28,27 @@ async def _frozen_worker(point: FaultPoint, world: World) -> int:
     return 1
 
 
+async def _frozen_beside(world: World) -> int:
+    """Two workers share; first the one stands still past its session, then the other."""
+    async with world.another("worker") as beside:
+        await eventually(lambda: world.projects(beside), PAST_THE_SESSION)
+        with world.frozen("worker"):
+            await asyncio.sleep(PAST_THE_SESSION)
+        await asyncio.sleep(AWAKE_SECONDS)
+        beside.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(PAST_THE_SESSION)
+        beside.process.send_signal(signal.SIGCONT)
+        await world.is_well("worker")
+    return 2
+
+
 async def _frozen_leader(world: World) -> int:
     """Another relay leads; the former leader wakes with a batch that it read as leader."""
     async with world.another("relay"):
+        led = await world.fencing()
         await world.strikes(FaultPoint.RELAY_BEFORE_SEND, signal.SIGSTOP)
-        await asyncio.sleep(PAST_THE_LEASE)
+        await world.led_anew(led)
+        await asyncio.sleep(AWAKE_SECONDS)
         os.kill(world.process("relay").pid, signal.SIGCONT)
         await world.is_well("relay")
     return 1
@@ -53,19 +69,25 @@ CASES = (
         "worker-frozen-past-its-session",
         "SIGSTOP of a worker after its transaction, past its session; another worker beside",
         partial(_frozen_worker, FaultPoint.WORKER_AFTER_COMMIT),
-        commands=1_500,
+        commands=750,
     ),
     Case(
         "worker-frozen-mid-transaction",
         "SIGSTOP of a worker within its transaction, past its session; another worker beside",
         partial(_frozen_worker, FaultPoint.WORKER_MID_TRANSACTION),
-        commands=1_500,
+        commands=750,
+    ),
+    Case(
+        "workers-frozen-in-turn",
+        "two workers share; each is stopped past its session and wakes",
+        _frozen_beside,
+        commands=1_250,
     ),
     Case(
         "leader-frozen-past-its-lease",
         "SIGSTOP of the leading relay before it sends, past its lease; another relay beside",
         _frozen_leader,
-        commands=1_200,
+        commands=600,
         quick=True,
     ),
     Case("consumer-slow", "SIGSTOP and SIGCONT of the worker, again and again", _slow_consumer),

@@ -66,7 +66,7 @@ def _case(point: FaultPoint, where: str, *, quick: bool = False) -> Case:
         f"rebuild-killed-{point.removeprefix('rebuild-')}",
         f"SIGKILL of a rebuild: {where}; resumed",
         partial(_killed_and_resumed, point),
-        commands=1_500,
+        commands=750,
         quick=quick,
     )
 

@@ -173,7 +173,7 @@ async def test_a_rebuild_that_ended_goes_on_where_it_was(world: World) -> None:
     for number in range(12):
         await world.happened(another(f"child-{number:02}"))
     slow = asyncio.create_task(world.rebuild(rate=1).begin(ALL_MODELS, Source.STORE))
-    await eventually(lambda: _built_something(world))
+    await eventually(lambda: _built_something(world), 20)
     slow.cancel()
     with suppress(asyncio.CancelledError):
         await slow

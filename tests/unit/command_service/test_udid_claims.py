@@ -136,24 +136,39 @@ async def test_a_stale_process_does_not_turn_a_reservation_back():
         await here.do(of(BOB))
 
 
-async def test_a_registration_under_way_keeps_its_bear_for_a_minute():
+async def test_a_registration_under_way_keeps_its_bear_for_a_minute_after_it_is_contested():
     # given
     clock = StoppedClock()
-    side = CommandSide(clock=clock)
+    side = CommandSide(Database(claims=MemoryClaimStore(clock)))
     await side.database.claims.take(claim_of(side, ADA))
+    clock.pass_by(minutes=5)
     # when
-    clock.pass_by(seconds=59)
-    with pytest.raises(UdidTaken):
-        await side.do(of(BOB))
+    for _ in range(2):
+        with pytest.raises(UdidTaken):
+            await side.do(of(BOB))
+        clock.pass_by(seconds=59)
     # then
     clock.pass_by(seconds=1)
     assert (await side.do(of(BOB))).version == 1
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_clock_that_is_wrong_takes_no_bear_from_a_registration_under_way(hours: int):
+    # given
+    database = Database()
+    here, there = CommandSide(database), CommandSide(database)
+    there.clock.pass_by(hours=hours)
+    await database.claims.take(claim_of(here, ADA))
+    # when, then
+    with pytest.raises(UdidTaken):
+        await there.do(of(BOB))
+    assert (await here.do(of(ADA))).version == 1
+
+
 async def test_a_return_that_never_landed_keeps_the_bear_for_a_minute():
     # given
     clock = StoppedClock()
-    side = CommandSide(clock=clock)
+    side = CommandSide(Database(claims=MemoryClaimStore(clock)))
     await side.do(of(ADA))
     await side.do(DEACTIVATE)
     held = replace(claim_of(side, ADA), released=True)
@@ -166,25 +181,27 @@ async def test_a_return_that_never_landed_keeps_the_bear_for_a_minute():
     assert (await side.do(of(BOB))).version == 1
 
 
-async def test_a_reservation_of_ones_own_is_renewed_when_it_is_old():
+async def test_a_reservation_of_ones_own_is_renewed_when_somebody_else_wants_the_bear():
     # given
     clock = StoppedClock()
     side = CommandSide(clock=clock)
     await side.database.claims.take(claim_of(side, ADA))
+    with pytest.raises(UdidTaken):
+        await side.do(of(BOB))
     clock.pass_by(seconds=59)
     # when
     await side.do(of(ADA))
     # then
     standing = await side.database.claims.take(claim_of(side, BOB))
-    assert standing.claimed_at == clock.now
+    assert (standing.claimed_at, standing.contested) == (clock.now, False)
 
 
-async def test_a_young_reservation_of_ones_own_is_good_enough():
+async def test_a_reservation_of_ones_own_that_nobody_else_wants_is_good_enough():
     # given
     clock = StoppedClock()
     side = CommandSide(Database(claims=RestlessClaimStore()), clock)
     await side.database.claims.take(claim_of(side, ADA))
-    clock.pass_by(seconds=19)
+    clock.pass_by(minutes=5)
     # when, then
     assert (await side.do(of(ADA))).version == 1
 
@@ -209,8 +226,10 @@ class RestlessClaimStore(MemoryClaimStore):
 async def test_a_bear_that_changes_hands_all_the_time_is_told():
     # given
     clock = StoppedClock()
-    side = CommandSide(Database(claims=RestlessClaimStore()), clock)
-    await side.database.claims.take(claim_of(side, BOB))
+    side = CommandSide(Database(claims=RestlessClaimStore(clock)))
+    held = claim_of(side, BOB)
+    await side.database.claims.take(held)
+    await side.database.claims.contested_for(held)
     clock.pass_by(minutes=5)
     # when, then
     with pytest.raises(ConcurrentUpdate):

@@ -1,0 +1,55 @@
+"""What must not be anywhere: other families in an answer, personal values in any text."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from shared.auth.principal import Role
+from tests.faults.canaries import canaries_in
+from tests.faults.history import Entry
+
+_WORD = re.compile(r"[\w-]+")
+
+
+def strangers_in_answers(history: Sequence[Entry]) -> Iterator[str]:
+    """Answers to a parent, refusals too, with an id or a name of another family."""
+    family: dict[str, str] = {}
+    for entry in history:
+        if entry.accepted and entry.method == "POST" and entry.path == "/v1/children":
+            family[entry.answer["child_id"]] = entry.subject
+            family[entry.subject] = entry.subject
+    for entry in history:
+        if entry.method == "GET" and entry.role == Role.PARENT:
+            for what in _strangers(entry, family):
+                yield f"{entry.subject} read {entry.path} ({entry.status}) and was told {what}"
+
+
+def personal_values(texts: Mapping[str, bytes], canaries: Sequence[str]) -> Iterator[str]:
+    for place, text in texts.items():
+        for canary in canaries:
+            if canary.encode() in text:
+                yield f"{place} holds the personal value {canary!r}"
+
+
+def _strangers(entry: Entry, family: Mapping[str, str]) -> Iterator[str]:
+    text = orjson.dumps(entry.answer).decode()
+    words = set(_WORD.findall(text))
+    if not entry.accepted:
+        words -= set(_WORD.findall(entry.path))  # what was asked for is no news
+    yield from (word for word in words if family.get(word, entry.subject) != entry.subject)
+    yield from (c for c in _children(entry.answer) if c not in family)
+    yield from (f"a child of {p}" for p in canaries_in(text) if p != entry.subject)
+
+
+def _children(answer: Any) -> Iterator[str]:
+    """Every value of a field `child_id`, however deep."""
+    if isinstance(answer, dict):
+        for name, value in answer.items():
+            if name == "child_id" and isinstance(value, str):
+                yield value
+            yield from _children(value)
+    elif isinstance(answer, list):
+        for value in answer:
+            yield from _children(value)
