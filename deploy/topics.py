@@ -1,5 +1,6 @@
 """Creates the project's topics and says where existing ones differ; changes none of them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.topics import ALL_TOPICS, Topic
+
+HEARD_SECONDS, POLL_SECONDS = 10.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,36 +25,57 @@ class TopicReport:
 async def apply_topics(
     bootstrap: str, replication: int, topics: Sequence[Topic] = ALL_TOPICS
 ) -> list[TopicReport]:
-    """Create what is missing; repeating it changes nothing. Raises KafkaError."""
+    """Create what is missing; repeating it changes nothing. Raises KafkaError, TimeoutError."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         known = await admin.list_topics()
         missing = [topic for topic in topics if topic.name not in known]
-        reports = [await _create(admin, topic, replication) for topic in missing]
-        present = [topic for topic in topics if topic.name in known]
-        described = await admin.describe_topics([topic.name for topic in present])
-        partitions = {found["topic"]: len(found["partitions"]) for found in described}
-        configs = await _configs(admin, [topic.name for topic in present])
-        return reports + [_compare(t, partitions[t.name], configs[t.name]) for t in present]
+        created = [topic for topic in missing if await _create(admin, topic, replication)]
+        present = [topic for topic in topics if topic not in created]
+        return [_created(topic) for topic in created] + await _compared(admin, present)
     finally:
         await admin.close()
 
 
-async def _create(admin: AIOKafkaAdminClient, topic: Topic, replication: int) -> TopicReport:
+def _created(topic: Topic) -> TopicReport:
+    return TopicReport(topic.name, "created", f"{topic.partitions} partitions")
+
+
+async def _create(admin: AIOKafkaAdminClient, topic: Topic, replication: int) -> bool:
+    """False when it is there already: somebody was quicker, or the broker that was asked for all
+    topics had not yet heard of it."""
     new = NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.configs())
     response = await admin.create_topics([new])
     for _, code, *rest in response.topic_errors:
         error = for_code(code)
-        if code and error is not TopicAlreadyExistsError:
+        if error is TopicAlreadyExistsError:
+            return False
+        if code:
             raise error(f"{topic.name}: {rest[0] if rest else code}")
-    return TopicReport(topic.name, "created", f"{topic.partitions} partitions")
+    return True
+
+
+async def _compared(admin: AIOKafkaAdminClient, present: Sequence[Topic]) -> list[TopicReport]:
+    """Asks again while the broker that is asked has not yet heard of a topic."""
+    if not present:
+        return []
+    names = [topic.name for topic in present]
+    async with asyncio.timeout(HEARD_SECONDS):
+        while True:
+            described = await admin.describe_topics(names)
+            configs = await _configs(admin, names)
+            if all(not found["error_code"] and configs[found["topic"]] for found in described):
+                break
+            await asyncio.sleep(POLL_SECONDS)
+    partitions = {found["topic"]: len(found["partitions"]) for found in described}
+    return [_compare(t, partitions[t.name], configs[t.name]) for t in present]
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
     """Every config of each topic by name, defaults of the broker included."""
     wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    responses = await admin.describe_configs(wanted) if wanted else []
+    responses = await admin.describe_configs(wanted)
     return {
         name: {entry[0]: entry[1] for entry in entries}
         for response in responses

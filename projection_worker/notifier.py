@@ -4,6 +4,12 @@ import asyncio
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    UnknownProducerId,
+)
 
 from projection_worker.dead_letter import Parked
 from projection_worker.projector import Projected
@@ -15,16 +21,16 @@ METADATA_MS = 5_000
 list: one that still knew none but the broker which is now gone would never find the others."""
 
 
+FORGOTTEN = (OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
+"""What a broker that lost its disk says to a producer that it knew before, again and again."""
+
+
 class Notifier:
     """Publishes with an idempotent producer; returns once the broker acknowledged everything."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
-            enable_idempotence=True,
-            acks="all",
-            metadata_max_age_ms=METADATA_MS,
-        )
+        self._bootstrap = bootstrap
+        self._producer = self._new_producer()
 
     async def start(self) -> None:
         await self._producer.start()
@@ -33,6 +39,32 @@ class Notifier:
         await self._producer.stop()
 
     async def publish(self, projected: Projected) -> None:
+        """Raises KafkaError: do it again then."""
+        try:
+            await self._publish(projected)
+        except FORGOTTEN:
+            await self._begin_anew()
+            raise
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            enable_idempotence=True,
+            acks="all",
+            metadata_max_age_ms=METADATA_MS,
+        )
+
+    async def _begin_anew(self) -> None:
+        fresh = self._new_producer()
+        try:
+            await fresh.start()
+        except KafkaError:
+            await fresh.stop()
+            raise
+        forgotten, self._producer = self._producer, fresh
+        await forgotten.stop()
+
+    async def _publish(self, projected: Projected) -> None:
         sends = [
             await self._producer.send(
                 READ_MODEL_CHANGES.name, notice.to_json(), notice.child_id.encode()

@@ -15,7 +15,7 @@ from shared.topics import CHILD_EVENTS
 from tests.support.callers import client
 from tests.support.waiting import until
 
-SOON = 30.0
+SOON = 90.0
 
 
 def dead_letter(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -62,6 +62,7 @@ async def run_case(
     history.close()
     entries = list(read_history(file))
     answers = [Violation("answer", surprise) for surprise in tally.surprises]
+    violations = [*broken, *answers, *await judge(case, entries, folder, on)]
     return Outcome(
         case.name,
         seed,
@@ -69,5 +70,5 @@ async def run_case(
         len(acknowledged(entries)),
         time.monotonic() - started,
         file,
-        [*broken, *answers, *await judge(case, entries, folder, on)],
+        violations,
     )

@@ -34,7 +34,7 @@ INSTANCE = "TEDDY_WORKER_INSTANCE_ID"
 
 
 class EndedBadly(Exception):
-    """A process that was asked to end did so with an error. The text: what its supervisor told."""
+    """A process that was asked to end did so with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,9 @@ class World:
         told = len(log.read_text())
         os.kill(before.pid, signal.SIGTERM)
         await self.is_back(before)
-        if f"{name} ended with code 0" not in log.read_text()[told:]:
-            raise EndedBadly(log.read_text()[told:])
+        codes = re.findall(rf"^{name} ended with code (\S+);", log.read_text()[told:], re.M)
+        if codes[:1] != ["0"]:
+            raise EndedBadly(f"{name} ended with {codes}")
 
     async def is_back(self, before: ProcessState) -> None:
         """Until another process than `before` runs under its name and is ready."""
@@ -154,9 +155,20 @@ class World:
 
     async def projects(self, worker: Beside) -> bool:
         """Whether it has projected anything."""
-        async with httpx2.AsyncClient() as http:
-            metrics = (await http.get(f"{worker.url}/metrics")).text
-        return re.search(r"^teddy_events_projected_total [1-9]", metrics, re.M) is not None
+        return await _shows(worker.url, r"teddy_events_projected_total [1-9]")
+
+    async def leading_relay(self, beside: Beside) -> str:
+        """The address of the one of both that leads, as soon as one says so."""
+        urls = (f"http://{self.process('relay').address}", beside.url)
+
+        async def leads(url: str) -> bool:
+            return await _shows(url, r"teddy_relay_leader 1")
+
+        async def one_leads() -> bool:
+            return any([await leads(url) for url in urls])
+
+        await eventually(one_leads, STRIKE_SECONDS)
+        return urls[0] if await leads(urls[0]) else urls[1]
 
     async def fencing(self) -> int:
         """The number of the lease that the leading relay holds, or held last."""
@@ -171,11 +183,12 @@ class World:
 
         await eventually(is_led, STRIKE_SECONDS)
 
-    async def hand_over_the_lead(self) -> None:
+    async def hand_over_the_lead(self, beside: Beside) -> None:
         """From the stack's relay to the one beside it."""
-        with self.frozen("relay"):
-            await self.led_anew(await self.fencing())
-        await self.is_well("relay")
+        while await self.leading_relay(beside) != beside.url:
+            with self.frozen("relay"):
+                await self.led_anew(await self.fencing())
+            await self.is_well("relay")
 
     async def teddy(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """The `teddy` command against this stack; its tables have room for every column."""
@@ -198,6 +211,15 @@ async def _well(world: World, name: str) -> bool:
     except Exception:  # noqa: BLE001 - whatever it raises, it is not well yet
         return False
     return True
+
+
+async def _shows(url: str, metric: str) -> bool:
+    try:
+        async with httpx2.AsyncClient() as http:
+            metrics = (await http.get(f"{url}/metrics")).text
+    except httpx2.TransportError:
+        return False
+    return re.search(f"^{metric}", metrics, re.M) is not None
 
 
 async def _answers(url: str) -> bool:

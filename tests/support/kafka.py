@@ -62,14 +62,14 @@ async def _at_the_beginning(bootstrap: str, topic: str) -> AsyncIterator[AIOKafk
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
-        consumer.assign(await _told_partitions(consumer, topic))
+        consumer.assign(await told_partitions(consumer, topic))
         await consumer.seek_to_beginning()
         yield consumer
     finally:
         await consumer.stop()
 
 
-async def _told_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+async def told_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
     """Of several brokers, one may hear of a new topic a little later than the others."""
     async with asyncio.timeout(TOLD_SECONDS):
         while True:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy.topics import apply_topics
+from projection_worker.projections import registry
 from shared.clock import new_id
 from shared.event_store.mongo import MongoEventStore
 from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
@@ -20,8 +21,9 @@ from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.mongo import Database, Mongo
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
+from shared.topics import CHILD_EVENTS
 from tests.support.happenings import Happenings
-from tests.support.kafka import REPLICATION
+from tests.support.kafka import REPLICATION, told_partitions
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
@@ -91,6 +93,8 @@ async def worker_world(
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
     port = free_port()
+    group = f"projector-{new_id()}"
+    await _begin_at_the_end(bootstrap, f"{group}-p{registry.VERSION}")
     environment = {
         **dict.fromkeys(
             ("TEDDY_WRITE_MONGO_URL", "TEDDY_READ_MONGO_URL", "TEDDY_KEYS_MONGO_URL"), mongo_url
@@ -101,7 +105,7 @@ async def worker_world(
         "TEDDY_KAFKA_BOOTSTRAP": bootstrap,
         "TEDDY_KEY_FILE": str(key_file),
         "TEDDY_WORKER_PORT": str(port),
-        "TEDDY_WORKER_GROUP": f"projector-{new_id()}",
+        "TEDDY_WORKER_GROUP": group,
         "TEDDY_WORKER_INSTANCE_ID": f"worker-{new_id()}",
     }
     happenings = Happenings(store, keyring, producer)
@@ -111,3 +115,17 @@ async def worker_world(
         await producer.stop()
         await store.close()
         await mongo.close()
+
+
+async def _begin_at_the_end(bootstrap: str, group: str) -> None:
+    """Let the workers of `group` read what happens from now on: all tests share the topic."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        places = await told_partitions(consumer, CHILD_EVENTS.name)
+        consumer.assign(places)
+        await consumer.commit(await consumer.end_offsets(places))
+    finally:
+        await consumer.stop()

@@ -71,8 +71,11 @@ async def _slow(world: World) -> int:
 
 async def _leader_cut_off(world: World) -> int:
     """A leading relay that cannot reach the store gives up before another one leads."""
-    async with world.way_to_the_store() as (proxy, settings), world.another("relay", **settings):
-        await world.hand_over_the_lead()
+    async with (
+        world.way_to_the_store() as (proxy, settings),
+        world.another("relay", **settings) as relay,
+    ):
+        await world.hand_over_the_lead(relay)
         led = await world.fencing()
         proxy.cut()
         await world.led_anew(led)

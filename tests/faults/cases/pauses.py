@@ -24,7 +24,7 @@ async def _frozen_worker(point: FaultPoint, world: World) -> int:
         await asyncio.sleep(PAST_THE_SESSION)
         os.kill(frozen.pid, signal.SIGCONT)
         await asyncio.sleep(AWAKE_SECONDS)
-    await world.end("worker")
+    await world.kill("worker")
     return 1
 
 
