@@ -39,6 +39,7 @@ def settings(
         key_file=tmp_path / "keys.json",
         jwks_file=tmp_path / "jwks.json",
         snapshot_every=2,
+        command_timeout_seconds=25,  # a test machine that is busy is no store that is away
     )
 
 
