@@ -1,10 +1,11 @@
 """Creates the project's topics and says where existing ones differ; changes none of them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
@@ -26,14 +27,36 @@ async def apply_topics(
     bootstrap: str, replication: int, topics: Sequence[Topic] = ALL_TOPICS
 ) -> list[TopicReport]:
     """Create what is missing; repeating it changes nothing. Raises KafkaError, TimeoutError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with _admin_of(bootstrap) as admin:
         known = await admin.list_topics()
         missing = [topic for topic in topics if topic.name not in known]
         created = [topic for topic in missing if await _create(admin, topic, replication)]
         present = [topic for topic in topics if topic not in created]
         return [_created(topic) for topic in created] + await _compared(admin, present)
+
+
+async def restore_topics(
+    bootstrap: str, replication: int, topics: Sequence[Topic] = ALL_TOPICS
+) -> None:
+    """As `apply_topics`, and topics with too few partitions get the others. Raises the same.
+
+    For a broker that forgets topics and makes them up, with one partition, for whoever asks first.
+    """
+    await apply_topics(bootstrap, replication, topics)
+    async with _admin_of(bootstrap) as admin:
+        described = await admin.describe_topics([topic.name for topic in topics])
+        partitions = {found["topic"]: len(found["partitions"]) for found in described}
+        short = [topic for topic in topics if partitions[topic.name] < topic.partitions]
+        if short:
+            await admin.create_partitions({t.name: NewPartitions(t.partitions) for t in short})
+
+
+@asynccontextmanager
+async def _admin_of(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        yield admin
     finally:
         await admin.close()
 

@@ -9,7 +9,7 @@ from deploy.local import plans
 from deploy.local.process import ProcessPlan, SupervisedProcess, created_at
 from deploy.local.readiness import mongo_url
 from deploy.local.state import FAILED, READY, STOPPED, StackFolder, StackState
-from deploy.topics import apply_topics
+from deploy.topics import apply_topics, restore_topics
 from shared.auth.tokens import create_signing_key
 from shared.keyring.key_file import create_key_file
 from shared.settings import TopicSettings
@@ -68,7 +68,7 @@ class Supervisor:
             )
         if not found[plans.KAFKA_BOOTSTRAP]:
             port = self._port("kafka")
-            wanted.append(plans.kafka_plan(self._folder, port, self._apply_topics))
+            wanted.append(plans.kafka_plan(self._folder, port, self._restore_topics))
             environment[plans.KAFKA_BOOTSTRAP] = f"{plans.LOOPBACK}:{port}"
         environment.update({name: value for name, value in found.items() if value})
         return wanted
@@ -99,6 +99,10 @@ class Supervisor:
     async def _apply_topics(self) -> None:
         bootstrap = self._state.environment[plans.KAFKA_BOOTSTRAP]
         await apply_topics(bootstrap, TopicSettings().kafka_replication)
+
+    async def _restore_topics(self) -> None:
+        bootstrap = self._state.environment[plans.KAFKA_BOOTSTRAP]
+        await restore_topics(bootstrap, TopicSettings().kafka_replication)
 
     async def _start_together(self, wanted: Sequence[ProcessPlan]) -> None:
         new = [SupervisedProcess(plan, self._save) for plan in wanted]

@@ -76,16 +76,20 @@ def _chosen(names: tuple[str, ...], selection: str) -> list[Case]:
 
 
 def _run_seed(cases: Sequence[Case], seed: int, *, long: bool) -> list[Outcome]:
-    """All cases on one stack. Its folder stays when something was found."""
-    path = Path(mkdtemp(prefix="teddy-faults-"))
-    with stack_for_faults(path) as folder, environment_of(folder):
-        outcomes = asyncio.run(_run_cases(cases, seed, folder, long=long))
-    if not any(one.violations for one in outcomes):
-        shutil.rmtree(path)
+    """All cases on one stack. Where something was found its folder stays, and those that are left
+    get another one: what is broken would be found in them again."""
+    outcomes: list[Outcome] = []
+    while len(outcomes) < len(cases):
+        path = Path(mkdtemp(prefix="teddy-faults-"))
+        with stack_for_faults(path) as folder, environment_of(folder):
+            left = cases[len(outcomes) :]
+            outcomes += asyncio.run(_run_until_broken(left, seed, folder, long=long))
+        if not outcomes[-1].violations:
+            shutil.rmtree(path)
     return outcomes
 
 
-async def _run_cases(
+async def _run_until_broken(
     cases: Sequence[Case], seed: int, folder: StackFolder, *, long: bool
 ) -> list[Outcome]:
     outcomes = []
@@ -97,6 +101,7 @@ async def _run_cases(
         tell(f"seed {seed} {case.name:36} {numbers} {outcome.seconds:5.1f} s", outcome.violations)
         if outcome.violations:
             click.echo(f"    kept: {folder.path}; again: make faults CASE={case.name} SEED={seed}")
+            break
     return outcomes
 
 

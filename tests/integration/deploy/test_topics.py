@@ -2,7 +2,7 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.topics import TopicReport, apply_topics
+from deploy.topics import TopicReport, apply_topics, restore_topics
 from shared.clock import new_id
 from shared.topic_partitions import partitions_of
 from shared.topics import Topic
@@ -55,6 +55,20 @@ async def test_a_mixture_of_missing_and_present_topics_is_reported_in_full(
         present.name: "present",
         missing.name: "created",
     }
+
+
+async def test_a_topic_that_was_made_up_with_too_few_partitions_gets_the_others(
+    kafka_bootstrap: str,
+) -> None:
+    made_up = a_topic(partitions=1)
+    wanted = a_topic(name=made_up.name)
+    await apply_topics(kafka_bootstrap, REPLICATION, [made_up])
+
+    await restore_topics(kafka_bootstrap, REPLICATION, [wanted])
+    await restore_topics(kafka_bootstrap, REPLICATION, [wanted])
+
+    (report,) = await apply_topics(kafka_bootstrap, REPLICATION, [wanted])
+    assert report == TopicReport(wanted.name, "present", "3 partitions")
 
 
 async def test_partitions_are_told_to_a_new_client_and_a_missing_topic_is_not_created(

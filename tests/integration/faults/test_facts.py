@@ -75,8 +75,7 @@ async def facts_of(on: Opened, folder: Path, settle_seconds: float = 0.0) -> Fac
 
 
 def kinds(facts: Facts) -> set[str]:
-    """Of what is wrong with what these tests made; the topic has events of other tests, too."""
-    return {one.kind for one in check([], facts)} - {"order"}
+    return {one.kind for one in check([], facts)}
 
 
 async def test_a_clean_run_is_clean_and_everything_was_looked_at(
