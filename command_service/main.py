@@ -11,7 +11,7 @@ from command_service.api.app import create_app
 from command_service.api.command_route import Edge
 from command_service.backoff import Backoff
 from command_service.default_bus import Ports, Tuning, default_bus
-from shared.auth.tokens import TokenVerifier, read_jwks
+from shared.auth.tokens import TokenVerifier
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
@@ -25,6 +25,7 @@ from shared.keyring.search_index import SearchIndex
 from shared.mongo import Mongo
 from shared.settings import CommandSettings
 from shared.signing import ConsistencyTokens
+from shared.signing_keys import read_jwks
 
 AT_START = Backoff(tries=4, first_pause_seconds=0.25, within_seconds=4)
 """The store may be electing; whoever supervises the process starts it again later."""

@@ -21,11 +21,12 @@ from deploy.local.control import StackFailed
 from deploy.local.state import StackFolder
 from deploy.topics import apply_topics
 from shared.auth.principal import Principal, Role
-from shared.auth.tokens import TokenIssuer, read_signing_key
+from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.command_line import run_command
 from shared.keyring.key_file import KeyFileRefused, create_key_file
 from shared.settings import TopicSettings, load_settings
+from shared.signing_keys import read_signing_key
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",

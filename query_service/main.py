@@ -24,7 +24,7 @@ from query_service.default_bus import Ports, default_bus
 from query_service.metrics import QueryMetrics
 from query_service.query_bus import QueryBus, Rendered
 from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
-from shared.auth.tokens import TokenVerifier, read_jwks
+from shared.auth.tokens import TokenVerifier
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller
 from shared.http.correlation import install_correlation
@@ -36,6 +36,7 @@ from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.mongo import Mongo
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
+from shared.signing_keys import read_jwks
 
 DESCRIPTION = "What is known of children, families and the system. Changes go to the command API."
 

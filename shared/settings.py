@@ -82,7 +82,26 @@ class TokenSettings(ObservabilitySettings):
     token_audience: str = Field("teddy", description="Required `aud` of bearer tokens.")
 
 
-class CommandSettings(WriteStoreSettings, KeyringSettings, TokenSettings):
+class ProofSettings(ObservabilitySettings):
+    """With what receipts, heads and evidence are signed and checked."""
+
+    proof_key_file: Path = Field(
+        description="Ed25519 private key (PEM, mode 0600) that signs receipts and audit heads."
+    )
+    proof_keys_file: Path = Field(
+        description="JSON Web Key Set with the public keys of all signatures ever made; only added "
+        "to."
+    )
+
+
+class AuditSettings(MongoDriverSettings, ProofSettings):
+    """The audit trail, kept apart from what it tells of."""
+
+    audit_mongo_url: str = Field(description="MongoDB URL of the audit trail.")
+    audit_database: str = Field("teddy_audit", description="Database of the audit trail.")
+
+
+class CommandSettings(WriteStoreSettings, KeyringSettings, TokenSettings, AuditSettings):
     """The command API."""
 
     command_host: str = Field(LOOPBACK, description="Address the command API listens on.")
@@ -152,7 +171,9 @@ class WorkerSettings(WriteStoreSettings, ReadStoreSettings, KeyringSettings, Kaf
     )
 
 
-class QuerySettings(ReadStoreSettings, KeyringSettings, KafkaSettings, TokenSettings):
+class QuerySettings(
+    ReadStoreSettings, KeyringSettings, KafkaSettings, TokenSettings, AuditSettings
+):
     """The query API."""
 
     query_host: str = Field(LOOPBACK, description="Address the query API listens on.")

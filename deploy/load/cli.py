@@ -21,8 +21,9 @@ from rich.table import Table
 from deploy.load.generator import Generator
 from deploy.load.outcome import Tally
 from deploy.load.sender import Pace, Sender
-from shared.auth.tokens import TokenIssuer, read_signing_key
+from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id
+from shared.signing_keys import read_signing_key
 
 TIMEOUT_SECONDS = 30.0
 

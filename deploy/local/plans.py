@@ -17,7 +17,12 @@ MONGO_TRANSACTION_SECONDS = 10
 """The server keeps the transaction of a process that was killed, and with it its documents, until
 then; its own limit of 60 s would keep a killed worker's children waiting that long."""
 
-MONGO_URLS = ("TEDDY_WRITE_MONGO_URL", "TEDDY_READ_MONGO_URL", "TEDDY_KEYS_MONGO_URL")
+MONGO_URLS = (
+    "TEDDY_WRITE_MONGO_URL",
+    "TEDDY_READ_MONGO_URL",
+    "TEDDY_KEYS_MONGO_URL",
+    "TEDDY_AUDIT_MONGO_URL",
+)
 KAFKA_BOOTSTRAP = "TEDDY_KAFKA_BOOTSTRAP"
 SERVICES: Mapping[str, str] = {
     "command": "command_service",

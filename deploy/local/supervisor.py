@@ -10,9 +10,11 @@ from deploy.local.process import ProcessPlan, SupervisedProcess, created_at
 from deploy.local.readiness import mongo_url
 from deploy.local.state import FAILED, READY, STOPPED, StackFolder, StackState
 from deploy.topics import apply_topics, restore_topics
-from shared.auth.tokens import create_signing_key
+from shared.auth.tokens import LOCAL_KEY_ID
 from shared.keyring.key_file import create_key_file
+from shared.proofs.statements import PROOF_KEY_ID
 from shared.settings import TopicSettings
+from shared.signing_keys import create_signing_key
 
 
 class Supervisor:
@@ -89,11 +91,14 @@ class Supervisor:
     def _create_keys(self) -> None:
         keys = self._folder.keys
         create_key_file(keys / "keys.json")
-        create_signing_key(keys / "signing.pem", keys / "jwks.json")
+        create_signing_key(keys / "signing.pem", keys / "jwks.json", LOCAL_KEY_ID)
+        create_signing_key(keys / "proof.pem", keys / "proof-keys.json", PROOF_KEY_ID)
         self._state.environment |= {
             "TEDDY_KEY_FILE": str((keys / "keys.json").absolute()),
             "TEDDY_SIGNING_KEY_FILE": str((keys / "signing.pem").absolute()),
             "TEDDY_JWKS_FILE": str((keys / "jwks.json").absolute()),
+            "TEDDY_PROOF_KEY_FILE": str((keys / "proof.pem").absolute()),
+            "TEDDY_PROOF_KEYS_FILE": str((keys / "proof-keys.json").absolute()),
         }
 
     async def _apply_topics(self) -> None:

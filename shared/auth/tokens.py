@@ -1,17 +1,12 @@
 """Bearer tokens: issued locally, verified at the edge of both APIs."""
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import jwt
-import orjson
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from jwt.algorithms import OKPAlgorithm
 
 from shared.auth.principal import Principal, Role
 from shared.clock import unix_seconds
@@ -100,43 +95,6 @@ class TokenIssuer:
         }
         headers = {"kid": LOCAL_KEY_ID}
         return jwt.encode(claims, self._private_key, algorithm="EdDSA", headers=headers)
-
-
-def create_signing_key(private_path: Path, jwks_path: Path) -> None:
-    """Write a fresh Ed25519 key (mode 0600) and its public key set; existing files are left."""
-    if private_path.exists() and jwks_path.exists():
-        return
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    private_path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(private_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(pem)
-    public = OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    jwks = {"keys": [{**public, "kid": LOCAL_KEY_ID, "use": "sig", "alg": "EdDSA"}]}
-    jwks_path.write_bytes(orjson.dumps(jwks, option=orjson.OPT_INDENT_2))
-
-
-def read_signing_key(path: Path) -> Ed25519PrivateKey:
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"{path}: not an Ed25519 private key")
-    return key
-
-
-def read_jwks(path: Path) -> dict[str, Any]:
-    """Raises OSError, or ValueError for anything but a key set with at least one key."""
-    try:
-        jwks = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError:
-        jwks = None
-    if not isinstance(jwks, dict) or not jwks.get("keys"):
-        raise ValueError(f"{path}: not a JSON Web Key Set with keys")
-    return jwks
 
 
 def _subject(claims: dict[str, Any]) -> str:

@@ -11,8 +11,9 @@ import httpx2
 from deploy.load.generator import Generator
 from deploy.load.sender import Pace, Sender
 from deploy.local.state import StackState
-from shared.auth.tokens import TokenIssuer, read_signing_key
+from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id
+from shared.signing_keys import read_signing_key
 from tests.support.waiting import until
 
 RATE = 100.0

@@ -15,8 +15,9 @@ from deploy.load.generator import Generator
 from deploy.load.outcome import Tally
 from deploy.load.sender import Pace, Sender
 from shared.auth.principal import Principal, Role
-from shared.auth.tokens import TokenIssuer, read_signing_key
+from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
+from shared.signing_keys import read_signing_key
 from tests.faults.canaries import canary_of
 from tests.faults.history import claims_of
 from tests.faults.world import World

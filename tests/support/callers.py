@@ -5,9 +5,10 @@ from pathlib import Path
 
 from deploy.local.state import StackState
 from shared.auth.principal import Principal, Role
-from shared.auth.tokens import TokenIssuer, read_signing_key
+from shared.auth.tokens import TokenIssuer
 from shared.client import TeddyClient
 from shared.clock import utc_now
+from shared.signing_keys import read_signing_key
 
 
 def token(state: StackState, role: Role, subject: str) -> str:

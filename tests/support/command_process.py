@@ -13,10 +13,11 @@ import httpx2
 
 from deploy.local.plans import free_port
 from shared.auth.principal import Principal
-from shared.auth.tokens import TokenIssuer, create_signing_key, read_signing_key
+from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
-from shared.keyring.key_file import create_key_file
+from shared.signing_keys import read_signing_key
 from tests.support.command_side import MOTHER, CommandClient
+from tests.support.key_files import create_key_files
 from tests.support.waiting import eventually
 
 READY_SECONDS = 20.0
@@ -25,13 +26,11 @@ ANSWER_SECONDS = 30.0
 
 def command_environment(folder: Path, mongo_url: str, **more: str) -> dict[str, str]:
     """Settings of a command process whose key files lie in `folder`."""
-    create_key_file(folder / "keys.json")
-    create_signing_key(folder / "signing.pem", folder / "jwks.json")
     return {
         "TEDDY_WRITE_MONGO_URL": mongo_url,
         "TEDDY_KEYS_MONGO_URL": mongo_url,
-        "TEDDY_KEY_FILE": str(folder / "keys.json"),
-        "TEDDY_JWKS_FILE": str(folder / "jwks.json"),
+        "TEDDY_AUDIT_MONGO_URL": mongo_url,
+        **create_key_files(folder),
         "TEDDY_COMMAND_PORT": str(free_port(None)),
         **more,
     }

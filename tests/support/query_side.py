@@ -147,8 +147,11 @@ def _settings() -> QuerySettings:
     return QuerySettings(
         read_mongo_url="mongodb://unused",
         keys_mongo_url="mongodb://unused",
+        audit_mongo_url="mongodb://unused",
         kafka_bootstrap="unused",
         key_file=Path("unused"),
         jwks_file=Path("unused"),
+        proof_key_file=Path("unused"),
+        proof_keys_file=Path("unused"),
         max_wait_seconds=1.0,
     )

@@ -10,15 +10,16 @@ import httpx2
 import pytest
 
 from command_service.main import build_app
-from shared.auth.tokens import TokenIssuer, create_signing_key, read_signing_key
+from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.hash_chain import verify_chain
-from shared.keyring.key_file import create_key_file
 from shared.mongo import Driver, Mongo
 from shared.settings import CommandSettings
+from shared.signing_keys import read_signing_key
 from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import MOTHER, CommandClient
+from tests.support.key_files import create_key_files
 
 GOOD = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042"}
 
@@ -27,8 +28,7 @@ GOOD = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042"}
 def settings(
     request: pytest.FixtureRequest, mongo_url: str, fresh_database: str, tmp_path: Path
 ) -> CommandSettings:
-    create_key_file(tmp_path / "keys.json")
-    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+    create_key_files(tmp_path)
     driver: Driver = request.param
     return CommandSettings(
         mongo_driver=driver,
@@ -36,8 +36,12 @@ def settings(
         write_database=fresh_database,
         keys_mongo_url=mongo_url,
         keys_database=fresh_database,
+        audit_mongo_url=mongo_url,
+        audit_database=fresh_database,
         key_file=tmp_path / "keys.json",
         jwks_file=tmp_path / "jwks.json",
+        proof_key_file=tmp_path / "proof.pem",
+        proof_keys_file=tmp_path / "proof-keys.json",
         snapshot_every=2,
         command_timeout_seconds=25,  # a test machine that is busy is no store that is away
     )

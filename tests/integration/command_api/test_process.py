@@ -12,8 +12,7 @@ import httpx2
 import pytest
 
 from deploy.local.plans import free_port
-from shared.auth.tokens import create_signing_key
-from shared.keyring.key_file import create_key_file
+from tests.support.key_files import create_key_files
 
 UVICORN_COULD_NOT_START = 3
 NOBODY = "mongodb://127.0.0.1:1/?directConnection=true"
@@ -21,14 +20,12 @@ NOBODY = "mongodb://127.0.0.1:1/?directConnection=true"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    create_key_file(tmp_path / "keys.json")
-    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
     return {
         **os.environ,
         "TEDDY_WRITE_MONGO_URL": NOBODY,
         "TEDDY_KEYS_MONGO_URL": NOBODY,
-        "TEDDY_KEY_FILE": str(tmp_path / "keys.json"),
-        "TEDDY_JWKS_FILE": str(tmp_path / "jwks.json"),
+        "TEDDY_AUDIT_MONGO_URL": NOBODY,
+        **create_key_files(tmp_path),
         "TEDDY_COMMAND_PORT": str(free_port(None)),
     }
 
@@ -51,8 +48,9 @@ def test_a_process_asked_to_end_ends_well(
     environment: dict[str, str], mongo_url: str, fresh_database: str, tmp_path: Path
 ):
     # given
-    environment |= {"TEDDY_WRITE_MONGO_URL": mongo_url, "TEDDY_KEYS_MONGO_URL": mongo_url}
-    environment |= {"TEDDY_WRITE_DATABASE": fresh_database, "TEDDY_KEYS_DATABASE": fresh_database}
+    for name in ("WRITE", "KEYS", "AUDIT"):
+        environment[f"TEDDY_{name}_MONGO_URL"] = mongo_url
+        environment[f"TEDDY_{name}_DATABASE"] = fresh_database
     ready = f"http://127.0.0.1:{environment['TEDDY_COMMAND_PORT']}/health/ready"
     with started(environment, tmp_path / "log") as process:
         transport = httpx2.HTTPTransport(retries=0)

@@ -16,16 +16,18 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.topics import apply_topics
 from shared.auth.principal import Principal
-from shared.auth.tokens import TokenIssuer, create_signing_key, read_signing_key
+from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
-from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
+from shared.keyring.key_file import FileKeyProvider, read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.mongo import Database, Mongo
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
+from shared.signing_keys import read_signing_key
 from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES, Topic
 from tests.support.kafka import REPLICATION
+from tests.support.key_files import create_key_files
 from tests.support.ports import free_port
 from tests.support.read_model_builders import child_document, sealed
 
@@ -51,8 +53,9 @@ class QueryWorld:
             "TEDDY_KEYS_MONGO_URL": self.mongo_url,
             "TEDDY_KEYS_DATABASE": self.database_name,
             "TEDDY_KAFKA_BOOTSTRAP": self.bootstrap,
-            "TEDDY_KEY_FILE": str(self.directory / "keys.json"),
-            "TEDDY_JWKS_FILE": str(self.directory / "jwks.json"),
+            "TEDDY_AUDIT_MONGO_URL": self.mongo_url,
+            "TEDDY_AUDIT_DATABASE": self.database_name,
+            **create_key_files(self.directory),
             "TEDDY_QUERY_PORT": str(self.port),
         } | more
 
@@ -84,8 +87,7 @@ class QueryWorld:
 async def world(
     tmp_path: Path, mongo_url: str, fresh_database: str, kafka_bootstrap: str
 ) -> AsyncIterator[QueryWorld]:
-    create_key_file(tmp_path / "keys.json")
-    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+    create_key_files(tmp_path)
     await apply_topics(kafka_bootstrap, REPLICATION, (READ_MODEL_CHANGES, CHILD_ALERTS))
     mongo = Mongo(mongo_url)
     database = mongo.database(fresh_database)

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from command_service.__main__ import main
-from shared.auth.tokens import create_signing_key
-from shared.keyring.key_file import create_key_file
+from tests.support.key_files import create_key_files
 
 MONGO = "mongodb://127.0.0.1:1/?directConnection=true"
 
@@ -14,12 +13,11 @@ MONGO = "mongodb://127.0.0.1:1/?directConnection=true"
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A folder with usable files, and an environment that names them."""
-    create_key_file(tmp_path / "keys.json")
-    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+    for name, path in create_key_files(tmp_path).items():
+        monkeypatch.setenv(name, path)
     monkeypatch.setenv("TEDDY_WRITE_MONGO_URL", MONGO)
     monkeypatch.setenv("TEDDY_KEYS_MONGO_URL", MONGO)
-    monkeypatch.setenv("TEDDY_KEY_FILE", str(tmp_path / "keys.json"))
-    monkeypatch.setenv("TEDDY_JWKS_FILE", str(tmp_path / "jwks.json"))
+    monkeypatch.setenv("TEDDY_AUDIT_MONGO_URL", MONGO)
     monkeypatch.setattr("command_service.__main__.configure_logs", lambda *_: None)
     return tmp_path
 

@@ -5,7 +5,8 @@ from click.testing import CliRunner
 
 from deploy import cli
 from shared.auth.principal import Role
-from shared.auth.tokens import TokenVerifier, create_signing_key, read_jwks
+from shared.auth.tokens import LOCAL_KEY_ID, TokenVerifier
+from shared.signing_keys import create_signing_key, read_jwks
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -73,7 +74,7 @@ def test_a_replication_that_cannot_be_is_refused_before_anything_starts(
 def test_a_token_is_good_for_whom_it_names(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json", LOCAL_KEY_ID)
     monkeypatch.setenv("TEDDY_SIGNING_KEY_FILE", str(tmp_path / "signing.pem"))
 
     run(monkeypatch, "--dir", str(tmp_path), "token", "--role", "parent", "--subject", "p-1")
@@ -87,7 +88,7 @@ def test_a_token_is_good_for_whom_it_names(
 def test_a_life_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, life: str
 ) -> None:
-    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json", LOCAL_KEY_ID)
     monkeypatch.setenv("TEDDY_SIGNING_KEY_FILE", str(tmp_path / "signing.pem"))
     wish = ("token", "--role", "parent", "--subject", "p", "--life", life)
 

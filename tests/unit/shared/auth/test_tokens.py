@@ -14,15 +14,8 @@ from jwt.algorithms import OKPAlgorithm
 
 from shared.auth import tokens
 from shared.auth.principal import Principal, Role
-from shared.auth.tokens import (
-    LOCAL_KEY_ID,
-    TokenIssuer,
-    TokenRefused,
-    TokenVerifier,
-    create_signing_key,
-    read_jwks,
-    read_signing_key,
-)
+from shared.auth.tokens import LOCAL_KEY_ID, TokenIssuer, TokenRefused, TokenVerifier
+from shared.signing_keys import create_signing_key, read_jwks, read_signing_key
 
 MOTHER = Principal("parent-1", Role.PARENT)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -193,10 +186,10 @@ def test_not_more_tokens_are_remembered_than_allowed(monkeypatch: pytest.MonkeyP
 def test_a_created_signing_key_signs_what_its_key_set_verifies(tmp_path: Path) -> None:
     # given
     private, public = tmp_path / "keys" / "signing.pem", tmp_path / "keys" / "jwks.json"
-    create_signing_key(private, public)
+    create_signing_key(private, public, LOCAL_KEY_ID)
     before = private.read_bytes()
     # when repeated
-    create_signing_key(private, public)
+    create_signing_key(private, public, LOCAL_KEY_ID)
     # then
     assert private.read_bytes() == before
     assert stat.S_IMODE(private.stat().st_mode) == 0o600

@@ -1,0 +1,1 @@
+"""What can be shown to others: statements signed by the operator, verified without the system."""
