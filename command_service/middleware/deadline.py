@@ -1,9 +1,8 @@
 """One bound on a command as a whole, whatever it waits for and however often it tries again."""
 
-import asyncio
-
 from command_service.command_bus import Command, CommandContext, CommandResult, Next
 from shared.event_store.port import StoreUnavailable
+from shared.time_limit import time_limit
 
 
 class Deadline:
@@ -17,7 +16,7 @@ class Deadline:
         self, command: Command, context: CommandContext, call: Next
     ) -> CommandResult:
         try:
-            async with asyncio.timeout(self._seconds):
+            async with time_limit(self._seconds):
                 return await call(command, context)
         except TimeoutError:
             raise StoreUnavailable(f"no answer within {self._seconds:g} s") from None

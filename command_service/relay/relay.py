@@ -16,6 +16,7 @@ from shared.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore, StoreUnavailable
 from shared.fault_points import FaultPoint, reached
 from shared.lease import Lease, LeaseLost
+from shared.time_limit import time_limit
 
 BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 IDLE_SECONDS = 5.0
@@ -128,7 +129,7 @@ class Relay:
         await self._lease.renew_if_due()
         try:
             # Never beyond the lease: then another relay publishes.
-            async with asyncio.timeout(self._lease.remaining_seconds):
+            async with time_limit(self._lease.remaining_seconds):
                 reached(FaultPoint.RELAY_BEFORE_SEND)
                 acknowledged = await publisher.publish(events)
                 reached(FaultPoint.RELAY_AFTER_ACK)

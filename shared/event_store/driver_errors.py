@@ -1,12 +1,12 @@
 """The driver's failures in the store's words, and a bound on every wait for the server."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pymongo.errors import PyMongoError
 
 from shared.event_store.port import StoreUnavailable
+from shared.time_limit import time_limit
 
 TIMEOUT_SECONDS = 10.0
 
@@ -18,7 +18,7 @@ async def within(seconds: float) -> AsyncIterator[None]:
     Not pymongo.timeout: that also stretches the search for a server, which ought to fail early.
     """
     try:
-        async with asyncio.timeout(seconds):
+        async with time_limit(seconds):
             yield
     except PyMongoError as error:
         raise StoreUnavailable(f"MongoDB: {type(error).__name__}") from error
