@@ -20,6 +20,7 @@ async def time_limit(seconds: float) -> AsyncIterator[None]:
     assert task is not None  # a coroutine always runs in one
     loop = asyncio.get_running_loop()
     repeated = 0
+    handle: asyncio.TimerHandle
 
     def cancel_again() -> None:
         nonlocal repeated, handle
