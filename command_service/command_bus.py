@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from command_service.domain.child.commands import ChildCommand
+from shared.auth.access import rule_of
 from shared.auth.principal import Principal
 from shared.envelope import Idempotency
 
@@ -73,7 +74,9 @@ class CommandBus:
         self._pipeline: Next = self._handle
 
     def register(self, command_type: type[C], handler: CommandHandler[C]) -> None:
-        """Raises ValueError when the command has a handler already."""
+        """Raises ValueError when the command has a handler already, UnlistedOperation when nobody
+        said who may send it."""
+        rule_of(command_type.__name__)
         if command_type in self._handlers:
             raise ValueError(f"{command_type.__name__} already has a handler")
         self._handlers[command_type] = handler

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from query_service.cache.query_cache import Loaded, QueryCache, Tag
 from query_service.metrics import QueryMetrics
-from query_service.scope import Forbidden, Scope
-from shared.auth.principal import Role
+from query_service.scope import Scope
+from shared.auth.access import ACCESS, Relation, Rule, rule_of
+from shared.auth.principal import Principal, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,7 @@ Q = TypeVar("Q", bound=Query)
 
 
 class QueryHandler(Protocol[Q_contra]):
-    """Answers one kind of query. `audience`: the roles that may ask."""
-
-    @property
-    def audience(self) -> frozenset[Role]: ...
+    """Answers one kind of query, to the roles that shared/auth/access.py names."""
 
     async def handle(self, query: Q_contra, scope: Scope, /) -> Answer:
         """Raises the errors of query_service.queries.errors."""
@@ -90,28 +88,36 @@ class UnknownQuery(Exception):
 
 
 class QueryBus:
-    def __init__(self, cache: QueryCache[Rendered], metrics: QueryMetrics) -> None:
+    def __init__(
+        self,
+        cache: QueryCache[Rendered],
+        metrics: QueryMetrics,
+        access: Mapping[str, Rule] = ACCESS,
+    ) -> None:
         self._cache = cache
         self._metrics = metrics
+        self._access = access
         self._registered: dict[type[Query], _Registered] = {}
 
     def register(self, query_type: type[Q], handler: QueryHandler[Q]) -> None:
-        """Answer `query_type` anew each time. Raises ValueError when it has a handler already."""
+        """Answer `query_type` anew each time. Raises ValueError when it has a handler already,
+        UnlistedOperation when nobody said who may ask."""
         self._add(query_type, _Registered(handler, None))
 
     def register_cached(self, query_type: type[Q], handler: CachedQueryHandler[Q]) -> None:
         """Answer `query_type` through the cache. Raises ValueError as `register` does."""
         self._add(query_type, _Registered(handler, handler))
 
-    async def ask(self, query: Query, scope: Scope, read_after: float | None = None) -> QueryResult:
-        """The answer for `scope`; with `read_after` (a moment of the cache's clock) none that was
+    async def ask(
+        self, query: Query, principal: Principal, read_after: float | None = None
+    ) -> QueryResult:
+        """The answer for who asks; with `read_after` (a moment of the cache's clock) none that was
         read before. Raises UnknownQuery, Forbidden, and what the handler raises."""
         name = type(query).__name__
         registered = self._registered.get(type(query))
         if registered is None:
             raise UnknownQuery(f"{name} has no handler; register one on the bus")
-        if scope.role not in registered.handler.audience:
-            raise Forbidden
+        scope = Scope.of(principal, rule_of(name, self._access).of(principal.role))
         started = time.perf_counter()
         outcome = "failed"
         try:
@@ -128,10 +134,14 @@ class QueryBus:
                 query=query_type.__name__,
                 handler=type(registered.handler).__name__,
                 cache_seconds=registered.cached.ttl if registered.cached else None,
-                audience=sorted(registered.handler.audience),
+                audience=self._audience(query_type),
             )
             for query_type, registered in self._registered.items()
         ]
+
+    def _audience(self, query_type: type[Query]) -> list[str]:
+        rule = rule_of(query_type.__name__, self._access)
+        return sorted(role.value for role in Role if rule.of(role) is not Relation.NONE)
 
     def health(self) -> dict[str, Any]:
         return {"status": "up" if self._registered else "down", "handlers": len(self._registered)}
@@ -139,6 +149,7 @@ class QueryBus:
     def _add(self, query_type: type[Query], registered: _Registered) -> None:
         if query_type in self._registered:
             raise ValueError(f"{query_type.__name__} already has a handler")
+        rule_of(query_type.__name__, self._access)
         self._registered[query_type] = registered
 
     async def _answer(

@@ -2,15 +2,8 @@
 
 from dataclasses import dataclass
 
+from shared.auth.access import Relation
 from shared.auth.principal import Principal, Role
-
-STAFF = frozenset({Role.SAFETY_OFFICER, Role.ADMIN})
-"""May see every child."""
-
-FAMILY = STAFF | {Role.PARENT}
-AROUND_THE_CHILD = FAMILY | {Role.DEVICE}
-NUMBERS = STAFF | {Role.ANALYST}
-"""The roles that may ask about a family, about one child, for numbers without persons."""
 
 
 class Forbidden(Exception):
@@ -24,20 +17,33 @@ class Scope:
 
     role: Role
     subject: str
+    relation: Relation
 
     @staticmethod
-    def of(principal: Principal) -> "Scope":
-        return Scope(principal.role, principal.subject)
+    def of(principal: Principal, relation: Relation) -> "Scope":
+        """Raises Forbidden when there is nothing that the caller may see."""
+        if relation is Relation.NONE:
+            raise Forbidden
+        return Scope(principal.role, principal.subject, relation)
 
     @property
     def parent_id(self) -> str | None:
         """Only this parent's children are to be seen; None: no such limit."""
-        return self.subject if self.role is Role.PARENT else None
+        return self.subject if self._of_persons() is Relation.OWN_FAMILY else None
 
     @property
     def device_id(self) -> str | None:
         """Only the child that has this bear is to be seen; None: no such limit."""
-        return self.subject if self.role is Role.DEVICE else None
+        return self.subject if self._of_persons() is Relation.OWN_BEAR else None
 
     def may_see_parent(self, parent_id: str) -> bool:
-        return self.role in STAFF or self.parent_id == parent_id
+        relation = self._of_persons()
+        return relation is Relation.ALL or (
+            relation is Relation.OWN_FAMILY and self.subject == parent_id
+        )
+
+    def _of_persons(self) -> Relation:
+        """Raises Forbidden for who may see numbers only: no limit is not what that means."""
+        if self.relation in (Relation.NUMBERS, Relation.NONE):
+            raise Forbidden
+        return self.relation

@@ -20,7 +20,7 @@ from command_service.domain.child.errors import (
     ViolationNotFound,
 )
 from command_service.handlers.errors import ConcurrentUpdate, IdempotencyKeyReused
-from command_service.middleware.authorization import Forbidden
+from command_service.middleware.authorization import Forbidden, ParentNotFound
 from command_service.middleware.rate_limit import TooManyCommands
 from shared.event_store.port import StoreUnavailable
 from shared.http.problems import FieldProblem, Problem, ProblemTable
@@ -28,6 +28,7 @@ from shared.http.problems import FieldProblem, Problem, ProblemTable
 REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     Forbidden: (403, "Not allowed"),
     ChildNotFound: (404, "No such child"),
+    ParentNotFound: (404, "No such parent"),
     ViolationNotFound: (404, "No such safety violation"),
     ConversationNotFound: (404, "No such conversation"),
     AlreadyRegistered: (409, "Already registered"),

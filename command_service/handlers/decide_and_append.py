@@ -14,6 +14,7 @@ from command_service.handlers.append import Appender
 from command_service.handlers.errors import ConcurrentUpdate, DataKeyMissing
 from command_service.handlers.ownership import may_act_on
 from command_service.handlers.stored_results import StoredResults, replayed, result_of
+from shared.auth.access import relation_of
 from shared.event_store.port import AlreadyCommitted, VersionConflict
 from shared.keyring.keyring import Keyring
 
@@ -68,6 +69,8 @@ class DecideAndAppend:
         """A command that was done before under its key is a repetition, not a mistake."""
         try:
             change = await self._attempt(command, context, current, prepare)
+        except ChildNotFound:
+            raise  # as for a child that never was, whatever else the key was used for
         except CommandRefused:
             stored = await self.results.find(context.idempotency)
             if stored is None:
@@ -83,7 +86,9 @@ class DecideAndAppend:
         self, command: Command, context: CommandContext, loaded: LoadedChild, prepare: Prepare
     ) -> Change | None:
         """None when there is nothing to append: the command is true of the child already."""
-        if not may_act_on(context.principal, loaded.child):
+        principal = context.principal
+        relation = relation_of(principal, type(command).__name__)
+        if not may_act_on(loaded.child, principal.subject, relation):
             raise ChildNotFound
         events = decide(command, loaded.child)
         if not events:

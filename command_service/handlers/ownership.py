@@ -3,19 +3,20 @@
 from typing import assert_never
 
 from command_service.domain.child.state import Child
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Relation
 
 
-def may_act_on(principal: Principal, child: Child) -> bool:
-    match principal.role:
-        case Role.PARENT:
-            return child.parent_id == principal.subject
-        case Role.DEVICE:
+def may_act_on(child: Child, subject: str, relation: Relation) -> bool:
+    """Whether `subject` is to the child what `relation` asks for."""
+    match relation:
+        case Relation.OWN_FAMILY:
+            return child.parent_id == subject
+        case Relation.OWN_BEAR:
             device_id = child.profile.device_id
-            return device_id is not None and device_id.value == principal.subject
-        case Role.SAFETY_OFFICER | Role.ADMIN:
+            return device_id is not None and device_id.value == subject
+        case Relation.ALL:
             return True
-        case Role.ANALYST:
+        case Relation.NUMBERS | Relation.NONE:
             return False
         case _:
-            assert_never(principal.role)
+            assert_never(relation)

@@ -1,24 +1,10 @@
-"""Which role may send which command at all. Whose child it is, the handler checks."""
-
-from collections.abc import Mapping
-from typing import get_args
+"""Who may send a command at all. Whose child it is, the handler checks."""
 
 from command_service.command_bus import Command, CommandContext, CommandResult, Next
-from command_service.domain.child.commands import (
-    ConfigureAlerts,
-    DeactivateChild,
-    EndConversation,
-    EraseChild,
-    ReactivateChild,
-    RecordMessage,
-    RegisterChild,
-    ReportSafetyViolation,
-    ResolveSafetyViolation,
-    StartConversation,
-    UpdateChildProfile,
-)
+from command_service.domain.child.commands import RegisterChild
 from command_service.domain.child.errors import CommandRefused
-from shared.auth.principal import Role
+from shared.auth.access import Relation, relation_of
+from shared.auth.principal import Principal
 
 
 class Forbidden(CommandRefused):
@@ -28,35 +14,29 @@ class Forbidden(CommandRefused):
         super().__init__(message)
 
 
-ALLOWED: Mapping[Role, frozenset[type[Command]]] = {
-    Role.PARENT: frozenset(
-        {
-            RegisterChild,
-            UpdateChildProfile,
-            ConfigureAlerts,
-            DeactivateChild,
-            ReactivateChild,
-            EraseChild,
-            ReportSafetyViolation,
-        }
-    ),
-    Role.DEVICE: frozenset(
-        {StartConversation, RecordMessage, EndConversation, ReportSafetyViolation}
-    ),
-    Role.SAFETY_OFFICER: frozenset({ReportSafetyViolation, ResolveSafetyViolation}),
-    Role.ANALYST: frozenset(),
-    Role.ADMIN: frozenset(get_args(Command)),
-}
+class ParentNotFound(CommandRefused):
+    """The caller may not act for this parent: never said whether there is one."""
+
+    code = "parent-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("there is no such parent for this caller")
+
+
+def allowed(principal: Principal, operation: str) -> Relation:
+    """What the caller must be to the child; raises Forbidden where its role may not at all."""
+    relation = relation_of(principal, operation)
+    if relation is Relation.NONE:
+        raise Forbidden(f"the role {principal.role.value} may not do {operation}")
+    return relation
 
 
 async def authorization(command: Command, context: CommandContext, call: Next) -> CommandResult:
-    principal = context.principal
-    if type(command) not in ALLOWED[principal.role]:
-        raise Forbidden(f"the role {principal.role.value} may not send {type(command).__name__}")
+    relation = allowed(context.principal, type(command).__name__)
     if (
         isinstance(command, RegisterChild)
-        and principal.role is Role.PARENT
-        and command.parent_id != principal.subject
+        and relation is Relation.OWN_FAMILY
+        and command.parent_id != context.principal.subject
     ):
-        raise Forbidden("a parent registers only children of their own")
+        raise ParentNotFound
     return await call(command, context)

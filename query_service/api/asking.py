@@ -10,7 +10,6 @@ from starlette.responses import Response
 from query_service.cache.gates import Gates
 from query_service.queries.errors import RequestRefused
 from query_service.query_bus import Query, QueryBus, QueryResult
-from query_service.scope import Scope
 from shared.auth.principal import Principal
 from shared.signing import ConsistencyTokens, SignatureRefused
 
@@ -43,7 +42,7 @@ class Asking:
         """The query's answer, or 304 when the caller has it. Raises what the bus raises, and
         ReadModelLate."""
         read_after = await self._read_after(request)
-        result = await self.bus.ask(query, Scope.of(principal), read_after)
+        result = await self.bus.ask(query, principal, read_after)
         return _response(request, result)
 
     async def _read_after(self, request: Request) -> float | None:

@@ -11,7 +11,8 @@ from query_service.api.streams import Streams
 from query_service.queries.errors import ParentNotFound
 from query_service.queries.get_alerts import Alerts, GetAlerts
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
-from query_service.scope import FAMILY, Forbidden, Scope
+from query_service.scope import Scope
+from shared.auth.access import relation_of
 from shared.auth.principal import Principal
 from shared.http.callers import Caller
 from shared.http.problems import problem_responses
@@ -36,13 +37,11 @@ def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRoute
         return await asking.answer(request, asker, GetAlerts(parent_id, page.limit, page.cursor))
 
     @router.get("/stream", response_class=StreamingResponse, responses=A_STREAM)
-    async def stream(asker: Asker, parent_id: str) -> StreamingResponse:
+    async def follow_family(asker: Asker, parent_id: str) -> StreamingResponse:
         """Server-sent events: `alert` (an alert was raised) and `change` (a child's read models
         reached a version). A stream ends when events may have been missed: connect again and read
         the alerts and the dashboard anew."""
-        scope = Scope.of(asker)
-        if scope.role not in FAMILY:
-            raise Forbidden
+        scope = Scope.of(asker, relation_of(asker, "FollowFamily"))
         if not scope.may_see_parent(parent_id):
             raise ParentNotFound
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -10,8 +10,9 @@ from query_service.api.asking import QUERY_HEADERS, Asking
 from query_service.cache.query_cache import CacheStatistics, QueryCache
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
 from query_service.query_bus import HandlerDescription
-from query_service.scope import Forbidden
-from shared.auth.principal import Principal, Role
+from query_service.scope import Scope
+from shared.auth.access import operation_of, relation_of
+from shared.auth.principal import Principal
 from shared.http.callers import Caller
 from shared.http.problems import problem_responses
 
@@ -29,9 +30,8 @@ def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> API
     problems = problem_responses(401, 403)
     Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
-    def admin(asker: Asker) -> None:
-        if asker.role is not Role.ADMIN:
-            raise Forbidden
+    def allowed(request: Request, asker: Asker) -> None:
+        Scope.of(asker, relation_of(asker, operation_of(request.scope["route"].name)))
 
     @router.get(
         "/system/analytics",
@@ -42,17 +42,17 @@ def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> API
     async def get_system_analytics(request: Request, asker: Asker) -> Response:
         return await asking.answer(request, asker, GetSystemAnalytics())
 
-    @router.get("/queries", responses=problems, dependencies=[Depends(admin)])
-    async def get_queries() -> RegisteredQueries:
+    @router.get("/queries", responses=problems, dependencies=[Depends(allowed)])
+    async def get_query_bus() -> RegisteredQueries:
         """The queries that the bus answers, and who may ask them."""
         return RegisteredQueries(queries=asking.bus.handlers)
 
-    @router.get("/cache", responses=problems, dependencies=[Depends(admin)])
+    @router.get("/cache", responses=problems, dependencies=[Depends(allowed)])
     async def get_cache_statistics() -> CacheStatistics:
         """Of the process that answers; each has its own cache."""
         return cache.statistics()
 
-    @router.delete("/cache", responses=problems, dependencies=[Depends(admin)])
+    @router.delete("/cache", responses=problems, dependencies=[Depends(allowed)])
     async def clear_cache() -> CacheCleared:
         """Drop every cached answer of the process that answers."""
         return CacheCleared(removed=cache.clear())

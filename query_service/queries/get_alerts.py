@@ -10,7 +10,7 @@ from query_service.queries.cursors import Cursors
 from query_service.queries.errors import ParentNotFound
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import Place, ReadModelDatabase
-from query_service.scope import FAMILY, Scope
+from query_service.scope import Scope
 from shared.events.child import AlertChannel, Severity
 from shared.read_models.documents import AlertDocument
 
@@ -45,8 +45,6 @@ class Alerts(BaseModel):
 
 class GetAlertsHandler:
     """Never cached: a parent who was notified must find the alert."""
-
-    audience = FAMILY
 
     def __init__(self, store: ReadModelDatabase, cursors: Cursors) -> None:
         self._store = store

@@ -12,7 +12,7 @@ from query_service.queries.answers import average
 from query_service.queries.visible_children import VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
-from query_service.scope import AROUND_THE_CHILD, Scope
+from query_service.scope import Scope
 from shared.clock import Clock
 from shared.read_models.documents import ActivityDocument, ChildDocument, EngagementLevel
 
@@ -74,8 +74,6 @@ class ChildAnalytics(BaseModel):
 
 
 class GetChildAnalyticsHandler:
-    audience = AROUND_THE_CHILD
-
     def __init__(
         self, store: ReadModelDatabase, children: VisibleChildren, clock: Clock, ttl: float
     ) -> None:

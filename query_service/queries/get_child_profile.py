@@ -10,7 +10,7 @@ from query_service.cache.query_cache import Tag, child_tag
 from query_service.queries.answers import Instant
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
-from query_service.scope import AROUND_THE_CHILD, Scope
+from query_service.scope import Scope
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 
 SHOWN_OF_UDID = 4
@@ -52,8 +52,6 @@ class ChildProfile(BaseModel):
 
 
 class GetChildProfileHandler:
-    audience = AROUND_THE_CHILD
-
     def __init__(self, children: VisibleChildren, ttl: float) -> None:
         self._children = children
         self.ttl = ttl

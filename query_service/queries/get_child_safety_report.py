@@ -20,7 +20,7 @@ from query_service.queries.safety_assessment import (
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
-from query_service.scope import AROUND_THE_CHILD, Scope
+from query_service.scope import Scope
 from shared.events.child import Outcome, Severity
 from shared.read_models.documents import SafetyStatus, ViolationEntry
 
@@ -77,8 +77,6 @@ class SafetyReport(BaseModel):
 
 
 class GetChildSafetyReportHandler:
-    audience = AROUND_THE_CHILD
-
     def __init__(self, store: ReadModelDatabase, children: VisibleChildren, ttl: float) -> None:
         self._store = store
         self._children = children

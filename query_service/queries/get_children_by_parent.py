@@ -11,7 +11,7 @@ from query_service.queries.errors import ParentNotFound
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
-from query_service.scope import FAMILY, Scope
+from query_service.scope import Scope
 from shared.read_models.documents import (
     ChildStatus,
     ConversationDocument,
@@ -76,8 +76,6 @@ class Family(BaseModel):
 
 
 class GetChildrenByParentHandler:
-    audience = FAMILY
-
     def __init__(self, store: ReadModelDatabase, children: VisibleChildren, ttl: float) -> None:
         self._store = store
         self._children = children

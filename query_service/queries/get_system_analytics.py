@@ -9,7 +9,7 @@ from query_service.cache.query_cache import Tag
 from query_service.queries.answers import average
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
-from query_service.scope import NUMBERS, Scope
+from query_service.scope import Scope
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 
 
@@ -45,8 +45,6 @@ class SystemAnalytics(BaseModel):
 
 
 class GetSystemAnalyticsHandler:
-    audience = NUMBERS
-
     def __init__(self, store: ReadModelDatabase, ttl: float) -> None:
         self._store = store
         self.ttl = ttl

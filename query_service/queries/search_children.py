@@ -13,7 +13,7 @@ from query_service.queries.errors import RequestRefused
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ChildFilter, Place, ReadModelDatabase
-from query_service.scope import FAMILY, Scope
+from query_service.scope import Scope
 from shared.keyring.search_index import MIN_PREFIX, SearchIndex, words_of
 from shared.read_models.documents import (
     ChildDocument,
@@ -64,8 +64,6 @@ class FoundChildren(BaseModel):
 class SearchChildrenHandler:
     """New matches appear when the cached page has lived its TTL or the asker sends a consistency
     token; a child on the page that changes drops the page at once."""
-
-    audience = FAMILY
 
     def __init__(
         self,

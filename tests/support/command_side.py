@@ -141,9 +141,13 @@ class CommandSide:
 
     @asynccontextmanager
     async def client(self, principal: Principal | None = MOTHER) -> AsyncIterator["CommandClient"]:
-        transport = httpx2.ASGITransport(app=self.app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://command") as http:
+        async with self.bare_client() as http:
             yield CommandClient(http, None if principal is None else self.bearer(principal))
+
+    def bare_client(self) -> httpx2.AsyncClient:
+        """One that shows no token by itself."""
+        transport = httpx2.ASGITransport(app=self.app)
+        return httpx2.AsyncClient(transport=transport, base_url="http://command")
 
     def _app(self) -> FastAPI:
         public = OKPAlgorithm.to_jwk(self._signing_key.public_key(), as_dict=True)

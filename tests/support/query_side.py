@@ -18,7 +18,6 @@ from query_service.default_bus import Ports
 from query_service.main import QueryService, build_api
 from query_service.query_bus import Query, Rendered
 from query_service.read_store.memory import MemoryReadModels
-from query_service.scope import Scope
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import LOCAL_KEY_ID, TokenIssuer, TokenVerifier
 from shared.clock import utc_now
@@ -127,12 +126,16 @@ class QuerySide:
 
     async def ask(self, query: Query, principal: Principal = ADMIN) -> Any:
         """The answer's JSON, through the bus."""
-        result = await self.service.bus.ask(query, Scope.of(principal))
+        result = await self.service.bus.ask(query, principal)
         return orjson.loads(result.rendered.body)
 
     def bearer(self, principal: Principal) -> dict[str, str]:
         token = self._issuer.issue(principal, utc_now(), timedelta(hours=1))
         return {"Authorization": f"Bearer {token}"}
+
+    def bare_client(self) -> httpx2.AsyncClient:
+        """One that shows no token by itself."""
+        return self.client(None)
 
     def client(self, principal: Principal | None = None) -> httpx2.AsyncClient:
         """An HTTP client of this process that speaks for `principal`."""

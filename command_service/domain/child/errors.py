@@ -43,7 +43,7 @@ class ChildNotFound(CommandRefused):
     code = "child-not-found"
 
     def __init__(self) -> None:
-        super().__init__("there is no such child")
+        super().__init__("there is no such child for this caller")
 
 
 class AlreadyRegistered(CommandRefused):

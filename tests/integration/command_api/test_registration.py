@@ -55,8 +55,8 @@ async def test_a_parent_is_the_parent(side: CommandSide, mother: CommandClient):
     await mother.register(parent_id=MOTHER.subject)
     assert_problem(
         await mother.send("POST", "/children", {**GOOD, "parent_id": "parent-bob"}),
-        403,
-        "forbidden",
+        404,
+        "parent-not-found",
     )
     assert await side.stored_events() == ["ChildRegistered"]
 

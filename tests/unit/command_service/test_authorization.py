@@ -8,7 +8,8 @@ from command_service.command_bus import Command
 from command_service.domain.child.errors import ChildNotFound
 from command_service.domain.child.state import Child
 from command_service.handlers.ownership import may_act_on
-from command_service.middleware.authorization import Forbidden
+from command_service.middleware.authorization import Forbidden, ParentNotFound
+from shared.auth.access import Relation
 from shared.auth.principal import Principal
 from tests.support.child_facts import (
     CONFIGURE,
@@ -38,6 +39,9 @@ COMMANDS: list[Command] = [
     DEACTIVATE, REACTIVATE, ERASE,
 ]  # fmt: skip
 
+BOBS = "5f3f8f0e-3a36-4d0c-8a57-1d2b8d0c6a22"
+NOBODY = "aa3f8f0e-3a36-4d0c-8a57-1d2b8d0c6a99"
+
 PARENTS_MAY = {
     "RegisterChild", "UpdateChildProfile", "ConfigureAlerts", "DeactivateChild",
     "ReactivateChild", "EraseChild", "ReportSafetyViolation",
@@ -62,7 +66,7 @@ async def test_a_parent_registers_own_children_only():
     # given
     side = CommandSide()
     # when
-    with pytest.raises(Forbidden):
+    with pytest.raises(ParentNotFound):
         await side.do(REGISTER, STRANGER)
     await side.do(REGISTER, MOTHER)
     # then
@@ -115,6 +119,19 @@ async def test_officers_and_admins_act_on_all_children():
     assert len(await side.stored_events()) == 4
 
 
-def test_an_analyst_let_through_by_mistake_still_acts_on_no_child():
+@pytest.mark.parametrize("relation", [Relation.NUMBERS, Relation.NONE])
+def test_who_is_let_through_by_mistake_still_acts_on_no_child(relation: Relation):
     child = Child(parent_id=ANALYST.subject)
-    assert not may_act_on(ANALYST, child)
+    assert not may_act_on(child, ANALYST.subject, relation)
+
+
+async def test_a_key_that_was_used_before_tells_nothing_of_a_child_of_others():
+    # given a stranger with a child of their own, registered under a key
+    side = CommandSide()
+    await side.do(REGISTER)
+    own = replace(REGISTER, child_id=BOBS, parent_id=STRANGER.subject, udid="TEDDY-0000-0002")
+    await side.do(own, STRANGER, key="key-of-bob")
+    # when the key comes with a child of others, and with one that never was
+    for child_id in (REGISTER.child_id, NOBODY):
+        with pytest.raises(ChildNotFound):
+            await side.do(replace(ERASE, child_id=child_id), STRANGER, key="key-of-bob")

@@ -9,11 +9,13 @@ from query_service.cache.query_cache import QueryCache, Tag, child_tag
 from query_service.metrics import QueryMetrics
 from query_service.query_bus import Answer, Query, QueryBus, Rendered, UnknownQuery
 from query_service.scope import Forbidden, Scope
-from shared.auth.principal import Role
+from shared.auth.access import RateClass, Relation, Rule, UnlistedOperation
+from shared.auth.principal import Principal, Role
 
-ALICE = Scope(Role.PARENT, "alice")
-BOB = Scope(Role.PARENT, "bob")
-BEAR = Scope(Role.DEVICE, "bear")
+ALICE = Principal("alice", Role.PARENT)
+BOB = Principal("bob", Role.PARENT)
+BEAR = Principal("bear", Role.DEVICE)
+ACCESS = {"GetGreeting": Rule(RateClass.QUERIES, parent=Relation.OWN_FAMILY)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,6 @@ class Greeting(BaseModel):
 
 
 class GetGreetingHandler:
-    audience = frozenset({Role.PARENT})
     ttl = 10.0
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ def cache() -> QueryCache[Rendered]:
 
 @pytest.fixture
 def bus(cache: QueryCache[Rendered], registry: CollectorRegistry) -> QueryBus:
-    return QueryBus(cache, QueryMetrics(registry))
+    return QueryBus(cache, QueryMetrics(registry), ACCESS)
 
 
 async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(
@@ -140,6 +141,14 @@ def test_a_query_has_one_handler(bus: QueryBus) -> None:
         bus.register(GetGreeting, GetGreetingHandler())
 
 
+def test_a_query_of_which_nobody_said_who_may_ask_is_not_registered(
+    cache: QueryCache[Rendered], registry: CollectorRegistry
+) -> None:
+    bus = QueryBus(cache, QueryMetrics(registry))
+    with pytest.raises(UnlistedOperation, match="GetGreeting has no row"):
+        bus.register(GetGreeting, GetGreetingHandler())
+
+
 def test_the_bus_tells_what_it_answers(bus: QueryBus) -> None:
     # given
     assert bus.health() == {"status": "down", "handlers": 0}
@@ -150,7 +159,7 @@ def test_the_bus_tells_what_it_answers(bus: QueryBus) -> None:
     assert description.query == "GetGreeting"
     assert description.handler == "GetGreetingHandler"
     assert description.cache_seconds == 10
-    assert description.audience == ["parent"]
+    assert description.audience == ["admin", "parent"]
     assert bus.health() == {"status": "up", "handlers": 1}
 
 

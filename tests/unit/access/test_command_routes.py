@@ -1,0 +1,117 @@
+"""Every route of the command API x every role x whose child: as the access table says."""
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from shared.auth.access import ACCESS, Relation
+from shared.auth.principal import Principal, Role
+from tests.support.command_side import ADMIN, ANALYST, BEAR, MOTHER, OFFICER, CommandSide
+from tests.support.refusals import same_refusal
+from tests.support.routes import Route, guarded
+
+CALLERS = {
+    Role.PARENT: MOTHER,
+    Role.DEVICE: BEAR,
+    Role.SAFETY_OFFICER: OFFICER,
+    Role.ANALYST: ANALYST,
+    Role.ADMIN: ADMIN,
+}
+ROUTES = guarded(CommandSide().app)
+BEFORE = {"ReactivateChild": "/deactivation"}
+"""What an admin does to the child first, for an operation that is refused otherwise."""
+
+NOBODY = {
+    "child_id": "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11",
+    "parent_id": "parent-who-is-none",
+    "violation_id": "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a12",
+    "conversation_id": "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a13",
+}
+
+
+class Families:
+    """The mother's child, whose bear is BEAR, and another family's, each with a violation and a
+    conversation; `ids["unknown"]` are those of no one."""
+
+    def __init__(self, side: CommandSide) -> None:
+        self.side = side
+        self.ids: dict[str, dict[str, str]] = {"unknown": NOBODY}
+
+    async def settle(self) -> None:
+        for whose, parent_id, device_id in (
+            ("own", MOTHER.subject, BEAR.subject),
+            ("other", "parent-bob", "bear-device-2"),
+        ):
+            async with self.side.client(ADMIN) as client:
+                child_id = await client.register(
+                    f"TEDDY-OF-{whose}", parent_id=parent_id, device_id=device_id
+                )
+                at = f"/children/{child_id}"
+                report = {"type": "content", "severity": "high"}
+                violation = (await client.send("POST", f"{at}/safety-violations", report)).json()
+                talk = (await client.send("POST", f"{at}/conversations", {})).json()
+            self.ids[whose] = {
+                "child_id": child_id,
+                "parent_id": parent_id,
+                "violation_id": violation["violation_id"],
+                "conversation_id": talk["conversation_id"],
+            }
+
+    async def prepare(self, route: Route) -> None:
+        if route.operation not in BEFORE:
+            return
+        async with self.side.client(ADMIN) as client:
+            for whose in ("own", "other"):
+                path = f"/children/{self.ids[whose]['child_id']}{BEFORE[route.operation]}"
+                await client.send("POST", path, {"reason": "for now"})
+
+    async def send(self, route: Route, caller: Principal, whose: str) -> httpx2.Response:
+        ids = self.ids[whose]
+        body: Any = route.body
+        if body is not None and "parent_id" in body:
+            body = body | {"parent_id": ids["parent_id"], "udid": f"TEDDY-OF-new-{whose}"}
+        async with self.side.client(caller) as client:
+            path = route.path.removeprefix("/v1").format_map(ids)
+            return await client.send(route.method, path, body)
+
+
+@pytest.fixture
+async def families() -> Families:
+    families = Families(CommandSide())
+    await families.settle()
+    return families
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+@pytest.mark.parametrize("role", list(Role))
+async def test_each_role_may_what_the_table_says(families: Families, route: Route, role: Role):
+    # given
+    relation = ACCESS[route.operation].of(role)
+    await families.prepare(route)
+    # when
+    other, unknown, own = [
+        await families.send(route, CALLERS[role], whose) for whose in ("other", "unknown", "own")
+    ]
+    # then
+    if relation is Relation.NONE:
+        assert {r.status_code for r in (other, unknown, own)} == {403}
+        return
+    assert own.is_success, own.text
+    if relation in (Relation.OWN_FAMILY, Relation.OWN_BEAR):
+        assert other.status_code == 404
+        assert same_refusal(other, unknown)
+    elif "child_id" in route.path:
+        assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize("role", [Role.PARENT, Role.DEVICE])
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+async def test_a_refused_stranger_changes_nothing(families: Families, route: Route, role: Role):
+    # given
+    await families.prepare(route)
+    before = await families.side.stored_events()
+    # when
+    await families.send(route, Principal("a-stranger", role), "other")
+    # then
+    assert await families.side.stored_events() == before

@@ -1,0 +1,71 @@
+"""Every route of the query API x every role x whose child: as the access table says."""
+
+import httpx2
+import pytest
+
+from shared.auth.access import ACCESS, Relation
+from shared.auth.principal import Principal, Role
+from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
+from tests.support.refusals import same_refusal
+from tests.support.routes import Route, guarded
+
+CALLERS = {
+    Role.PARENT: parent("weiss"),
+    Role.DEVICE: device("bear-7"),
+    Role.SAFETY_OFFICER: OFFICER,
+    Role.ANALYST: ANALYST,
+    Role.ADMIN: ADMIN,
+}
+ROUTES = guarded(QuerySide().app)
+IDS = {
+    "own": {"child_id": "lena", "parent_id": "weiss"},
+    "other": {"child_id": "ella", "parent_id": "braun"},
+    "unknown": {"child_id": "nobo", "parent_id": "nobod"},
+}
+
+
+@pytest.fixture
+async def families() -> QuerySide:
+    side = QuerySide()
+    await side.child("lena", parent_id="weiss", device_id="bear-7")
+    await side.child("ella", parent_id="braun", device_id="bear-8")
+    side.service.streams.close()  # a stream that may be opened ends at once
+    return side
+
+
+async def ask(side: QuerySide, route: Route, caller: Principal, whose: str) -> httpx2.Response:
+    async with side.client(caller) as client:
+        path = route.path.format_map(IDS[whose])
+        return await client.request(route.method, path, json=route.body)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+@pytest.mark.parametrize("role", list(Role))
+async def test_each_role_may_what_the_table_says(families: QuerySide, route: Route, role: Role):
+    # given
+    relation = ACCESS[route.operation].of(role)
+    # when
+    own, other, unknown = [
+        await ask(families, route, CALLERS[role], whose) for whose in ("own", "other", "unknown")
+    ]
+    # then
+    if relation is Relation.NONE:
+        assert {r.status_code for r in (own, other, unknown)} == {403}
+        return
+    assert own.is_success, own.text
+    if relation is Relation.NUMBERS:
+        assert not any(name in own.text for ids in IDS.values() for name in ids.values())
+    if relation in (Relation.OWN_FAMILY, Relation.OWN_BEAR) and "{" in route.path:
+        assert other.status_code == 404
+        assert same_refusal(other, unknown)
+    if relation in (Relation.OWN_FAMILY, Relation.OWN_BEAR):
+        assert not any(name in own.text for name in IDS["other"].values())
+    if relation is Relation.ALL and "child_id" in route.path:
+        assert (other.status_code, unknown.status_code) == (200, 404)
+
+
+async def test_a_list_of_all_holds_both_families_and_a_parents_only_its_own(families: QuerySide):
+    for caller, found in ((OFFICER, {"lena", "ella"}), (parent("weiss"), {"lena"})):
+        async with families.client(caller) as client:
+            items = (await client.get("/v1/children")).json()["items"]
+        assert {item["child_id"] for item in items} == found
