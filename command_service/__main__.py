@@ -3,8 +3,6 @@
 import gc
 import sys
 
-import jwt
-
 from command_service.main import build_app
 from shared.http.serving import run_process, serve
 from shared.keyring.key_file import KeyFileRefused
@@ -18,7 +16,7 @@ def main() -> None:
     configure_logs(settings, "command-api")
     try:
         app = build_app(settings)
-    except (KeyFileRefused, OSError, ValueError, jwt.PyJWTError) as error:
+    except (KeyFileRefused, OSError, ValueError) as error:
         print(f"settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     _calm_the_garbage_collector()

@@ -11,7 +11,7 @@ from command_service.api.app import create_app
 from command_service.api.command_route import Edge
 from command_service.backoff import Backoff
 from command_service.default_bus import Ports, Tuning, default_bus
-from shared.auth.tokens import TokenVerifier
+from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
@@ -25,7 +25,6 @@ from shared.keyring.search_index import SearchIndex
 from shared.mongo import Mongo
 from shared.settings import CommandSettings
 from shared.signing import ConsistencyTokens
-from shared.signing_keys import read_jwks
 
 AT_START = Backoff(tries=4, first_pause_seconds=0.25, within_seconds=4)
 """The store may be electing; whoever supervises the process starts it again later."""
@@ -52,15 +51,16 @@ class Stores:
 
 
 def build_app(settings: CommandSettings) -> FastAPI:
-    """Raises KeyFileRefused; OSError, ValueError or PyJWTError for an unusable key set."""
+    """Raises KeyFileRefused; OSError or KeySetRefused for unusable keys of tokens."""
     key_file = read_key_file(settings.key_file)
-    jwks = read_jwks(settings.jwks_file)
-    verifier = TokenVerifier(jwks, settings.token_issuer, settings.token_audience)
+    checks = token_checks(settings)
     stores = _stores(settings)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     bus = default_bus(_ports(settings, stores, key_file), _tuning(settings), registry)
-    edge = Edge(bus, Caller(verifier), ConsistencyTokens(key_file.signature_key), utc_now, new_id)
+    edge = Edge(
+        bus, Caller(checks.verifier), ConsistencyTokens(key_file.signature_key), utc_now, new_id
+    )
     readiness = Readiness(
         {"event_store": stores.write_mongo.ping, "key_store": stores.keys_mongo.ping}
     )
@@ -72,6 +72,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
             await AT_START.run(lambda: ensure_indexes(database))
             yield
         finally:
+            await checks.keys.close()
             await stores.close()
 
     return create_app(edge, readiness, registry, settings.command_max_in_flight, lifespan)

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from deploy.local.__main__ import main as supervise
 from deploy.local.control import StackFailed
 from deploy.local.state import StackFolder
 from deploy.topics import apply_topics
-from shared.auth.principal import Principal, Role
+from shared.auth.principal import MAX_SUBJECT_CHARACTERS, Principal, Role, is_subject
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.command_line import run_command
@@ -39,6 +40,7 @@ ELSEWHERE = {
 
 EXPECTED = (StackFailed, KeyFileRefused, KafkaError, PyMongoError, OSError, ValueError)
 NEED_STACK = frozenset({"verify", "replay", "dead-letter", "load"})
+MAX_LIFE = timedelta(days=366)
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -151,6 +153,8 @@ def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
         os.environ.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
         os.environ.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
     )
+    if not is_subject(subject):
+        raise click.UsageError(f"--subject is 1 to {MAX_SUBJECT_CHARACTERS} printable characters")
     click.echo(issuer.issue(Principal(subject, Role(role)), utc_now(), _life(life)))
 
 
@@ -220,9 +224,12 @@ def _setting(name: str) -> str:
 
 def _life(text: str) -> timedelta:
     unit, number = LIFE.get(text[-1:]), text[:-1]
-    if unit is None or not number.isdigit() or int(number) == 0:
+    if unit is None or not re.fullmatch(r"[0-9]{1,9}", number) or int(number) == 0:
         raise click.UsageError(f"--life is a number and one of s, m, h, d, not {text!r}")
-    return timedelta(**{unit: int(number)})
+    life = timedelta(**{unit: int(number)})
+    if life > MAX_LIFE:
+        raise click.UsageError(f"--life is at most {MAX_LIFE.days}d")
+    return life
 
 
 def main() -> None:

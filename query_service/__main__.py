@@ -3,7 +3,6 @@
 import asyncio
 import sys
 
-import jwt
 from fastapi import FastAPI
 
 from query_service.main import build_app
@@ -27,7 +26,7 @@ def main() -> None:
     configure_logs(settings, "query-api")
     try:
         app = build_app(settings)
-    except (KeyFileRefused, OSError, ValueError, jwt.PyJWTError) as error:
+    except (KeyFileRefused, OSError, ValueError) as error:
         print(f"settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     run_process(lambda stop: answer(app, settings, stop))

@@ -24,7 +24,8 @@ from query_service.default_bus import Ports, default_bus
 from query_service.metrics import QueryMetrics
 from query_service.query_bus import QueryBus, Rendered
 from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
-from shared.auth.tokens import TokenVerifier
+from shared.auth.from_settings import token_checks
+from shared.auth.verifier import TokenVerifier
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller
 from shared.http.correlation import install_correlation
@@ -36,7 +37,6 @@ from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.mongo import Mongo
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
-from shared.signing_keys import read_jwks
 
 DESCRIPTION = "What is known of children, families and the system. Changes go to the command API."
 
@@ -81,11 +81,10 @@ def build_api(
 def build_app(settings: QuerySettings) -> FastAPI:
     """The query API over MongoDB and Kafka; it connects when it starts.
 
-    Raises KeyFileRefused, or OSError and ValueError for an unreadable key set.
+    Raises KeyFileRefused, OSError or KeySetRefused for unusable keys of tokens.
     """
     keys = read_key_file(settings.key_file)
-    jwks = read_jwks(settings.jwks_file)
-    verifier = TokenVerifier(jwks, settings.token_issuer, settings.token_audience)
+    checks = token_checks(settings)
     silence_ms = round(READ_SECONDS * 1_000)
     read_mongo = Mongo(settings.read_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
@@ -104,10 +103,13 @@ def build_app(settings: QuerySettings) -> FastAPI:
             stack.push_async_callback(read_mongo.close)
             stack.push_async_callback(keys_mongo.close)
             stack.push_async_callback(key_store.close)
+            stack.push_async_callback(checks.keys.close)
             await stack.enter_async_context(_in_background(feed.run(), live.follow()))
             yield
 
-    return build_api(service, verifier, _readiness(ports, keys_mongo, feed, service.bus), lifespan)
+    return build_api(
+        service, checks.verifier, _readiness(ports, keys_mongo, feed, service.bus), lifespan
+    )
 
 
 def _readiness(ports: Ports, keys_mongo: Mongo, feed: ChangeFeed, bus: QueryBus) -> Readiness:

@@ -5,11 +5,14 @@ malformed variable stops it at start with one line that names it (`load_settings
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.addresses import is_trustworthy
 
 LOOPBACK = "127.0.0.1"
 
@@ -77,9 +80,43 @@ class KeyringSettings(MongoDriverSettings):
 class TokenSettings(ObservabilitySettings):
     """How bearer tokens are verified at the edge."""
 
-    jwks_file: Path = Field(description="JSON Web Key Set with the public keys of token issuers.")
+    jwks_file: Path | None = Field(
+        None,
+        description="JSON Web Key Set with the public keys of token issuers; this or the URL.",
+    )
+    jwks_url: str | None = Field(
+        None,
+        description="Where the issuer serves its JSON Web Key Set: https, or http on loopback.",
+    )
+    jwks_life_seconds: float = Field(
+        300.0, gt=0, description="After it the keys are fetched again, beside the requests."
+    )
+    jwks_cooldown_seconds: float = Field(
+        30.0, gt=0, description="Least time between two fetches, also for a key nobody knows."
+    )
+    jwks_max_age_seconds: float = Field(
+        86_400.0,
+        gt=0,
+        description="How old keys may get that cannot be fetched again; then 503, never 401.",
+    )
+    token_leeway_seconds: float = Field(
+        5.0, ge=0, le=60, description="Allowed between the issuer's clock and this one's."
+    )
     token_issuer: str = Field("teddy-local", description="Required `iss` of bearer tokens.")
     token_audience: str = Field("teddy", description="Required `aud` of bearer tokens.")
+
+    @model_validator(mode="after")
+    def _one_place_of_keys(self) -> Self:
+        if (self.jwks_file is None) == (self.jwks_url is None):
+            raise ValueError("give TEDDY_JWKS_FILE or TEDDY_JWKS_URL, one of the two")
+        return self
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _keys_nobody_can_swap_on_the_way(cls, url: str | None) -> str | None:
+        if url is not None and not is_trustworthy(url):
+            raise ValueError("must be https, or http on loopback")
+        return url
 
 
 class ProofSettings(ObservabilitySettings):
@@ -211,5 +248,9 @@ def load_settings(group: type[SettingsT]) -> SettingsT:
 
 
 def _one_line(error: ValidationError) -> str:
-    problems = [f"TEDDY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
-    return "settings: " + "; ".join(problems)
+    return "settings: " + "; ".join(_problem(e["loc"], e["msg"]) for e in error.errors())
+
+
+def _problem(place: Sequence[int | str], message: str) -> str:
+    said = message.removeprefix("Value error, ")
+    return f"TEDDY_{str(place[0]).upper()}: {said}" if place else said

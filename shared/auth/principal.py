@@ -12,6 +12,9 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+MAX_SUBJECT_CHARACTERS = 128
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """The subject and role of a verified token. For a parent the subject is the parent id, for a
@@ -19,3 +22,8 @@ class Principal:
 
     subject: str
     role: Role
+
+
+def is_subject(text: str) -> bool:
+    """Whether a token may name `text`: 1 to 128 printable characters, not only blanks."""
+    return 0 < len(text) <= MAX_SUBJECT_CHARACTERS and text.isprintable() and bool(text.strip())

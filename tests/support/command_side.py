@@ -10,7 +10,6 @@ from typing import Any
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
-from jwt.algorithms import OKPAlgorithm
 from prometheus_client import CollectorRegistry
 
 from command_service.api.app import create_app
@@ -20,7 +19,7 @@ from command_service.command_bus import Command, CommandBus, CommandContext, Com
 from command_service.default_bus import Ports, Tuning, default_bus
 from command_service.middleware.audit import AuditRecord
 from shared.auth.principal import Principal, Role
-from shared.auth.tokens import LOCAL_KEY_ID, TokenIssuer, TokenVerifier
+from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
 from shared.envelope import Idempotency
 from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
@@ -32,6 +31,7 @@ from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.signing import ConsistencyTokens
 from tests.support.flaky_stores import Interleaved
+from tests.support.tokens import Forger, verifier_of
 
 ISSUER, AUDIENCE = "teddy-tests", "teddy"
 KEYS = KeyFile("kek-1", {"kek-1": b"k" * 32}, index_key=b"i" * 32, signature_key=b"s" * 32)
@@ -119,6 +119,7 @@ class CommandSide:
         self.bus: CommandBus = default_bus(self.ports, tuning or PATIENT, self.registry)
         self.tokens = ConsistencyTokens(KEYS.signature_key)
         self._signing_key = Ed25519PrivateKey.generate()
+        self.forger = Forger(self._signing_key, ISSUER, AUDIENCE)
         self.app = self._app()
 
     async def do(
@@ -150,9 +151,7 @@ class CommandSide:
         return httpx2.AsyncClient(transport=transport, base_url="http://command")
 
     def _app(self) -> FastAPI:
-        public = OKPAlgorithm.to_jwk(self._signing_key.public_key(), as_dict=True)
-        jwks = {"keys": [{**public, "kid": LOCAL_KEY_ID, "use": "sig", "alg": "EdDSA"}]}
-        caller = Caller(TokenVerifier(jwks, ISSUER, AUDIENCE))
+        caller = Caller(verifier_of(self._signing_key, ISSUER, AUDIENCE))
         edge = Edge(self.bus, caller, self.tokens, self.clock, new_id)
         return create_app(edge, Readiness({}), self.registry, max_in_flight=100)
 

@@ -11,7 +11,6 @@ import httpx2
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
-from jwt.algorithms import OKPAlgorithm
 
 from query_service.cache.query_cache import QueryCache
 from query_service.default_bus import Ports
@@ -19,7 +18,7 @@ from query_service.main import QueryService, build_api
 from query_service.query_bus import Query, Rendered
 from query_service.read_store.memory import MemoryReadModels
 from shared.auth.principal import Principal, Role
-from shared.auth.tokens import LOCAL_KEY_ID, TokenIssuer, TokenVerifier
+from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.http.operations import Readiness
 from shared.keyring.key_file import FileKeyProvider, KeyFile
@@ -31,6 +30,7 @@ from shared.read_models.notices import ChangeNotice
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
 from tests.support.read_model_builders import NOON, child_document, sealed
+from tests.support.tokens import Forger, verifier_of
 
 PERSONAL = ("name", "udid", "device_id", "preferences", "learning_style", "interests")
 
@@ -70,8 +70,7 @@ class QuerySide:
     def __init__(self) -> None:
         keys = KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
         signing_key = Ed25519PrivateKey.generate()
-        public = OKPAlgorithm.to_jwk(signing_key.public_key(), as_dict=True)
-        jwks = {"keys": [{**public, "kid": LOCAL_KEY_ID, "use": "sig", "alg": "EdDSA"}]}
+        self.forger = Forger(signing_key, "tests", "teddy")
         self._issuer = TokenIssuer(signing_key, "tests", "teddy")
         self._index = SearchIndex(keys.index_key)
         self.store = CountingReadModels()
@@ -90,7 +89,7 @@ class QuerySide:
         self.service = QueryService(self.settings, ports, self.cache)
         self.app: FastAPI = build_api(
             self.service,
-            TokenVerifier(jwks, "tests", "teddy"),
+            verifier_of(signing_key, "tests", "teddy"),
             Readiness({"read_store": self.store.ping}),
         )
         self.connect()

@@ -51,7 +51,7 @@ def settings(
 async def running(settings: CommandSettings) -> AsyncIterator[CommandClient]:
     """A command process from start to end, and a mother who talks to it."""
     app = build_app(settings)
-    key = read_signing_key(settings.jwks_file.with_name("signing.pem"))
+    key = read_signing_key(settings.key_file.with_name("signing.pem"))
     issuer = TokenIssuer(key, settings.token_issuer, settings.token_audience)
     token = issuer.issue(MOTHER, utc_now(), timedelta(minutes=5))
     transport = httpx2.ASGITransport(app=app)

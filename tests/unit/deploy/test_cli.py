@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,9 @@ from click.testing import CliRunner
 
 from deploy import cli
 from shared.auth.principal import Role
-from shared.auth.tokens import LOCAL_KEY_ID, TokenVerifier
-from shared.signing_keys import create_signing_key, read_jwks
+from shared.auth.tokens import LOCAL_KEY_ID
+from shared.signing_keys import create_signing_key, read_signing_key
+from tests.support.tokens import verifier_of
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -79,12 +81,13 @@ def test_a_token_is_good_for_whom_it_names(
 
     run(monkeypatch, "--dir", str(tmp_path), "token", "--role", "parent", "--subject", "p-1")
 
-    verifier = TokenVerifier(read_jwks(tmp_path / "jwks.json"), "teddy-local", "teddy")
-    principal = verifier.verify(capsys.readouterr().out.strip())
+    key = read_signing_key(tmp_path / "signing.pem")
+    verifier = verifier_of(key, "teddy-local", "teddy")
+    principal = asyncio.run(verifier.verify(capsys.readouterr().out.strip()))
     assert (principal.subject, principal.role) == ("p-1", Role.PARENT)
 
 
-@pytest.mark.parametrize("life", ["", "1", "h", "0h", "1w", "-1h"])
+@pytest.mark.parametrize("life", ["", "1", "h", "0h", "1w", "-1h", "²h", "367d", "9" * 30 + "d"])
 def test_a_life_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, life: str
 ) -> None:
@@ -93,6 +96,24 @@ def test_a_life_that_is_none_is_refused(
     wish = ("token", "--role", "parent", "--subject", "p", "--life", life)
 
     assert run(monkeypatch, "--dir", str(tmp_path), *wish) == 2
+
+
+@pytest.mark.parametrize("subject", ["", " ", "s" * 129, "two\nlines", "no\x00thing"])
+def test_a_subject_that_no_token_may_have_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    subject: str,
+) -> None:
+    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json", LOCAL_KEY_ID)
+    monkeypatch.setenv("TEDDY_SIGNING_KEY_FILE", str(tmp_path / "signing.pem"))
+    wish = ("token", "--role", "parent", "--subject", subject)
+
+    assert run(monkeypatch, "--dir", str(tmp_path), *wish) == 2
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "--subject is 1 to 128 printable characters" in printed.err
 
 
 def test_keys_are_made_once(

@@ -1,0 +1,174 @@
+"""Tokens that are good, for how long, and what is remembered of them.
+
+What is refused: tests/unit/access/test_token_attacks.py."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from shared.auth import verifier as verifier_module
+from shared.auth.principal import Principal, Role
+from shared.auth.tokens import LOCAL_KEY_ID, TokenIssuer
+from shared.auth.verifier import Expected, TokenRefused, TokenVerifier
+from shared.clock import unix_seconds, utc_now
+from tests.support.tokens import FixedKeys, Forger
+
+KEY, NEXT_KEY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+ADMIN = Principal("admin-1", Role.ADMIN)
+FORGER = Forger(KEY, "issuer", "teddy")
+
+
+class Signatures:
+    """A verifier that counts how often a signature is checked; its clock runs ahead."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.checked = 0
+        self.ahead = 0.0
+        self.keys = FixedKeys(KEY)
+        decode: Callable[..., Any] = jwt.decode
+
+        def counting(*arguments: Any, **options: Any) -> Any:
+            self.checked += 1
+            return decode(*arguments, **options)
+
+        monkeypatch.setattr(jwt, "decode", counting)
+        expected = Expected("issuer", "teddy")
+        self.verifier = TokenVerifier(self.keys, expected, lambda: unix_seconds() + self.ahead)
+
+
+@pytest.fixture
+def signatures(monkeypatch: pytest.MonkeyPatch) -> Signatures:
+    return Signatures(monkeypatch)
+
+
+async def test_a_token_of_the_local_issuer_is_good(signatures: Signatures):
+    token = TokenIssuer(KEY, "issuer", "teddy").issue(ADMIN, utc_now(), timedelta(hours=1))
+    assert await signatures.verifier.verify(token) == ADMIN
+
+
+async def test_the_signature_of_a_token_is_checked_once(signatures: Signatures):
+    # given
+    token = FORGER.token()
+    # when
+    principals = [await signatures.verifier.verify(token) for _ in range(3)]
+    # then
+    assert principals == [ADMIN, ADMIN, ADMIN]
+    assert signatures.checked == 1
+
+
+async def test_a_remembered_token_is_good_only_until_it_expires(signatures: Signatures):
+    # given
+    token = FORGER.token()
+    await signatures.verifier.verify(token)
+    # when
+    signatures.ahead = 3_601
+    await signatures.verifier.verify(token)
+    # then it is checked again, which is where an expired one is refused
+    assert signatures.checked == 2
+
+
+async def test_a_remembered_token_is_forgotten_when_its_key_leaves_the_set(signatures: Signatures):
+    # given
+    token = FORGER.token()
+    await signatures.verifier.verify(token)
+    # when
+    signatures.keys.serve()
+    # then
+    with pytest.raises(TokenRefused):
+        await signatures.verifier.verify(token)
+
+
+async def test_a_remembered_token_is_forgotten_when_another_key_has_its_name(
+    signatures: Signatures,
+):
+    # given
+    token = FORGER.token()
+    await signatures.verifier.verify(token)
+    # when the issuer was broken into and replaced its key
+    signatures.keys.serve(NEXT_KEY)
+    # then
+    with pytest.raises(TokenRefused):
+        await signatures.verifier.verify(token)
+
+
+async def test_after_a_rotation_the_tokens_of_both_keys_are_good(signatures: Signatures):
+    # given
+    signatures.keys.serve(KEY, NEXT_KEY)
+    # when / then
+    assert await signatures.verifier.verify(FORGER.token()) == ADMIN
+    of_next = FORGER.signed({"alg": "EdDSA", "kid": "local-2"}, FORGER.claims(), NEXT_KEY)
+    assert await signatures.verifier.verify(of_next) == ADMIN
+    # and a key verifies nothing under the name of another
+    mixed = FORGER.signed({"alg": "EdDSA", "kid": "local-2"}, FORGER.claims(), KEY)
+    with pytest.raises(TokenRefused):
+        await signatures.verifier.verify(mixed)
+
+
+async def test_a_token_that_differs_in_one_character_is_not_remembered(signatures: Signatures):
+    # given
+    token = FORGER.token()
+    await signatures.verifier.verify(token)
+    other = "A" if token[-5] != "A" else "B"
+    # when / then
+    with pytest.raises(TokenRefused):
+        await signatures.verifier.verify(token[:-5] + other + token[-4:])
+
+
+async def test_a_refusal_is_not_remembered_and_does_not_say_why(signatures: Signatures):
+    reasons = set()
+    for token in (FORGER.token(aud="another"), FORGER.token(kid="no"), "not.a.token") * 2:
+        try:
+            await signatures.verifier.verify(token)
+        except TokenRefused as refused:
+            reasons.add(str(refused))
+    assert reasons == {"the bearer token is not valid"}
+
+
+async def test_only_so_many_tokens_are_remembered(
+    signatures: Signatures, monkeypatch: pytest.MonkeyPatch
+):
+    # given room for two
+    monkeypatch.setattr(verifier_module, "REMEMBERED_TOKENS", 2)
+    several = [FORGER.token(sub=f"p{n}") for n in range(3)]
+    # when
+    for token in (*several, several[2], several[0]):
+        await signatures.verifier.verify(token)
+    # then only the oldest had to be checked again
+    assert signatures.checked == 4
+
+
+async def test_a_token_is_looked_for_anew_only_when_its_key_is_unknown(signatures: Signatures):
+    # given
+    with pytest.raises(TokenRefused):
+        await signatures.verifier.verify(FORGER.token(aud="another"))
+    assert signatures.keys.looks == 0
+    # when
+    with pytest.raises(TokenRefused):
+        await signatures.verifier.verify(FORGER.token({"kid": "unknown"}))
+    # then
+    assert signatures.keys.looks == 1
+
+
+@pytest.mark.parametrize(("late", "good"), [(3, True), (8, False)])
+async def test_clocks_may_differ_by_the_leeway(late: float, good: bool):
+    # given a token that expired so many seconds ago, and one that begins so much later
+    verifier = TokenVerifier(FixedKeys(KEY), Expected("issuer", "teddy", leeway_seconds=5))
+    for token in (
+        FORGER.token(exp=int(unix_seconds() - late)),
+        FORGER.token(nbf=int(unix_seconds() + late + 1)),
+    ):
+        # when / then
+        if good:
+            assert await verifier.verify(token) == ADMIN
+        else:
+            with pytest.raises(TokenRefused):
+                await verifier.verify(token)
+
+
+def test_the_local_issuer_names_its_key():
+    token = TokenIssuer(KEY, "issuer", "teddy").issue(ADMIN, utc_now(), timedelta(hours=1))
+    assert jwt.get_unverified_header(token)["kid"] == LOCAL_KEY_ID
