@@ -17,6 +17,7 @@ from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.callers import Caller
+from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
 from shared.keyring.key_file import FileKeyProvider, KeyFile, read_key_file
 from shared.keyring.keyring import Keyring
@@ -75,7 +76,8 @@ def build_app(settings: CommandSettings) -> FastAPI:
             await checks.keys.close()
             await stores.close()
 
-    return create_app(edge, readiness, registry, settings.command_max_in_flight, lifespan)
+    exposure = Exposure(settings.api_documentation, settings.behind_tls)
+    return create_app(edge, readiness, registry, settings.command_max_in_flight, lifespan, exposure)
 
 
 def _stores(settings: CommandSettings) -> Stores:

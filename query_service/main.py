@@ -29,6 +29,7 @@ from shared.auth.verifier import TokenVerifier
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller
 from shared.http.correlation import install_correlation
+from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
 from shared.keyring.key_file import FileKeyProvider, read_key_file
@@ -38,6 +39,7 @@ from shared.mongo import Mongo
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
 
+NOTHING_SHOWN = Exposure()
 DESCRIPTION = "What is known of children, families and the system. Changes go to the command API."
 
 
@@ -64,9 +66,16 @@ def build_api(
     verifier: TokenVerifier,
     readiness: Readiness,
     lifespan: Lifespan[FastAPI] | None = None,
+    exposure: Exposure = NOTHING_SHOWN,
 ) -> FastAPI:
     """The HTTP side; `app.state.streams` are to be closed before the server stops."""
-    app = FastAPI(title="Teddy query API", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="Teddy query API",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=None,
+    )
     app.state.streams = service.streams
     caller = Caller(verifier)
     app.include_router(children_router(service.asking, caller))
@@ -74,6 +83,7 @@ def build_api(
     app.include_router(system_router(service.asking, caller, service.cache))
     app.include_router(operations_router(readiness, service.registry))
     install_problems(app, PROBLEMS)
+    install_hardening(app, exposure)
     install_correlation(app, new_id)
     return app
 
@@ -107,9 +117,9 @@ def build_app(settings: QuerySettings) -> FastAPI:
             await stack.enter_async_context(_in_background(feed.run(), live.follow()))
             yield
 
-    return build_api(
-        service, checks.verifier, _readiness(ports, keys_mongo, feed, service.bus), lifespan
-    )
+    readiness = _readiness(ports, keys_mongo, feed, service.bus)
+    exposure = Exposure(settings.api_documentation, settings.behind_tls)
+    return build_api(service, checks.verifier, readiness, lifespan, exposure)
 
 
 def _readiness(ports: Ports, keys_mongo: Mongo, feed: ChangeFeed, bus: QueryBus) -> Readiness:

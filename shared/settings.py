@@ -138,7 +138,20 @@ class AuditSettings(MongoDriverSettings, ProofSettings):
     audit_database: str = Field("teddy_audit", description="Database of the audit trail.")
 
 
-class CommandSettings(WriteStoreSettings, KeyringSettings, TokenSettings, AuditSettings):
+class HttpSettings(ObservabilitySettings):
+    """What the APIs show of themselves, and how clients reach them."""
+
+    api_documentation: bool = Field(
+        False, description="Serve `/docs` and `/openapi.json`; the local stack does."
+    )
+    behind_tls: bool = Field(
+        False, description="Clients come by HTTPS only: tell browsers to remember it (HSTS)."
+    )
+
+
+class CommandSettings(
+    WriteStoreSettings, KeyringSettings, TokenSettings, AuditSettings, HttpSettings
+):
     """The command API."""
 
     command_host: str = Field(LOOPBACK, description="Address the command API listens on.")
@@ -209,7 +222,7 @@ class WorkerSettings(WriteStoreSettings, ReadStoreSettings, KeyringSettings, Kaf
 
 
 class QuerySettings(
-    ReadStoreSettings, KeyringSettings, KafkaSettings, TokenSettings, AuditSettings
+    ReadStoreSettings, KeyringSettings, KafkaSettings, TokenSettings, AuditSettings, HttpSettings
 ):
     """The query API."""
 

@@ -11,6 +11,7 @@ from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
 from shared.http.admission import install_admission
 from shared.http.correlation import install_correlation
+from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
 
@@ -19,6 +20,8 @@ DESCRIPTION = """
 Everything that can be asked of a child account. Errors are RFC 9457 problem documents. Every answer
 carries a `Consistency-Token`: send it with a query to see the command's effect.
 """
+
+NOTHING_SHOWN = Exposure()
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -29,13 +32,14 @@ def create_app(
     registry: CollectorRegistry,
     max_in_flight: int,
     lifespan: Lifespan | None = None,
+    exposure: Exposure = NOTHING_SHOWN,
 ) -> FastAPI:
     app = FastAPI(
         title="Teddy command API",
         version="1",
         description=DESCRIPTION,
         lifespan=lifespan,
-        redoc_url=None,
+        openapi_url=None,
     )
     app.state.edge = edge
     for resource in (children, safety, conversations, lifecycle, introspection):
@@ -44,5 +48,6 @@ def create_app(
     app.include_router(operations_router(readiness, registry))
     install_problems(app, PROBLEMS)
     install_admission(app, PREFIX, max_in_flight, registry)
+    install_hardening(app, exposure)
     install_correlation(app, edge.new_id)
     return app

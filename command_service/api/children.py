@@ -10,6 +10,7 @@ from command_service.api.request_body import RequestBody, between, entries, size
 from command_service.domain.child import limits
 from command_service.domain.child.commands import RegisterChild, UpdateChildProfile
 from shared.auth.principal import Role
+from shared.http.path_ids import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["children"])
 
@@ -79,7 +80,7 @@ def register_child(body: Registration, request: CommandRequest) -> RegisterChild
 
 @router.patch("/children/{child_id}/profile", **documented(404, 409, 410))
 def update_child_profile(
-    child_id: str, body: ProfileChanges, request: CommandRequest
+    child_id: ChildId, body: ProfileChanges, request: CommandRequest
 ) -> UpdateChildProfile:
     """Change what the body names; values equal to today's change nothing."""
     given = {field: getattr(body, field) for field in body.model_fields_set}

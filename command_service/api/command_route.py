@@ -18,7 +18,9 @@ from shared.clock import Clock, NewId
 from shared.fault_points import FaultPoint, reached
 from shared.http.callers import Caller
 from shared.http.correlation import correlation_id_of, traceparent_of
+from shared.http.path_ids import check_ids
 from shared.http.problems import problem_responses
+from shared.http.query_parameters import refuse_parameters
 from shared.signing import ConsistencyTokens
 
 
@@ -71,6 +73,8 @@ class CommandRoute(APIRoute):
         async def handle(request: Request) -> Response:
             edge: Edge = request.app.state.edge
             principal = await edge.caller(request)
+            check_ids(request.path_params)
+            refuse_parameters(request)
             raw = b"" if model is None else await read_body(request)
             arguments = dict(request.path_params)
             if model is not None:
@@ -86,7 +90,7 @@ class CommandRoute(APIRoute):
 
 def documented(*refusals: int, success: int = 200) -> dict[str, Any]:
     """What the routes have in common; `refusals` are the error statuses beside the usual ones."""
-    statuses = sorted({400, 401, 403, 408, 413, 422, 503, *refusals})
+    statuses = sorted({400, 401, 403, 408, 413, 414, 415, 422, 429, 431, 503, *refusals})
     responses = problem_responses(*statuses)
     return {
         "status_code": success,

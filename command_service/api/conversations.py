@@ -12,6 +12,7 @@ from command_service.domain.child.commands import (
     StartConversation,
 )
 from shared.events.child import Speaker
+from shared.http.path_ids import ChildId, ConversationId
 
 router = APIRouter(route_class=CommandRoute, tags=["conversations"])
 
@@ -45,7 +46,7 @@ class MessageBody(RequestBody):
 
 @router.post("/children/{child_id}/conversations", **documented(404, 409, 410, success=201))
 def start_conversation(
-    child_id: str, body: ConversationStart, request: CommandRequest
+    child_id: ChildId, body: ConversationStart, request: CommandRequest
 ) -> StartConversation:
     """Begin a conversation."""
     chosen = body.conversation_id
@@ -62,7 +63,7 @@ def start_conversation(
     **documented(404, 409, 410, success=201),
 )
 def record_message(
-    child_id: str, conversation_id: str, body: MessageBody, request: CommandRequest
+    child_id: ChildId, conversation_id: ConversationId, body: MessageBody, request: CommandRequest
 ) -> RecordMessage:
     """Record that a message was exchanged: who spoke, how long, about what."""
     return RecordMessage(
@@ -81,7 +82,7 @@ def record_message(
     "/children/{child_id}/conversations/{conversation_id}/end", **documented(404, 409, 410)
 )
 def end_conversation(
-    child_id: str, conversation_id: str, request: CommandRequest
+    child_id: ChildId, conversation_id: ConversationId, request: CommandRequest
 ) -> EndConversation:
     """End a conversation."""
     return EndConversation(child_id=child_id, at=request.at, conversation_id=conversation_id)

@@ -12,6 +12,7 @@ from command_service.domain.child.commands import (
     ResolveSafetyViolation,
 )
 from shared.events.child import AlertChannel, Outcome, Severity
+from shared.http.path_ids import ChildId, ViolationId
 
 router = APIRouter(route_class=CommandRoute, tags=["safety"])
 
@@ -53,7 +54,7 @@ class AlertPolicyBody(RequestBody):
 
 @router.post("/children/{child_id}/safety-violations", **documented(404, 409, 410, success=201))
 def report_safety_violation(
-    child_id: str, body: ViolationReport, request: CommandRequest
+    child_id: ChildId, body: ViolationReport, request: CommandRequest
 ) -> ReportSafetyViolation:
     """Report a safety violation, also on a deactivated child."""
     return ReportSafetyViolation(
@@ -72,7 +73,7 @@ def report_safety_violation(
     **documented(404, 409, 410),
 )
 def resolve_safety_violation(
-    child_id: str, violation_id: str, body: Resolution, request: CommandRequest
+    child_id: ChildId, violation_id: ViolationId, body: Resolution, request: CommandRequest
 ) -> ResolveSafetyViolation:
     """Say whether a reported violation was one."""
     return ResolveSafetyViolation(
@@ -82,7 +83,7 @@ def resolve_safety_violation(
 
 @router.put("/children/{child_id}/alert-policy", **documented(404, 409, 410))
 def configure_alerts(
-    child_id: str, body: AlertPolicyBody, request: CommandRequest
+    child_id: ChildId, body: AlertPolicyBody, request: CommandRequest
 ) -> ConfigureAlerts:
     """Say when and how the parent is alerted."""
     return ConfigureAlerts(

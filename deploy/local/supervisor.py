@@ -80,6 +80,7 @@ class Supervisor:
         ports = {name: self._port(name) for name in plans.SERVICES}
         for name, port in ports.items():
             environment[f"TEDDY_{name.upper()}_PORT"] = str(port)
+        environment["TEDDY_API_DOCUMENTATION"] = "true"
         environment["TEDDY_WORKER_INSTANCE_ID"] = "local-worker"
         environment["TEDDY_COMMAND_URL"] = f"http://{plans.LOOPBACK}:{ports['command']}"
         environment["TEDDY_QUERY_URL"] = f"http://{plans.LOOPBACK}:{ports['query']}"

@@ -13,13 +13,17 @@ from query_service.queries.get_child_safety_report import GetChildSafetyReport, 
 from query_service.queries.search_children import FoundChildren
 from shared.auth.principal import Principal
 from shared.http.callers import Caller
+from shared.http.path_ids import ChildId
 from shared.http.problems import problem_responses
+from shared.http.query_parameters import StrictRoute
 
-PROBLEMS = problem_responses(401, 403, 404, 422, 503)
+PROBLEMS = problem_responses(400, 401, 403, 404, 414, 415, 422, 429, 431, 503)
 
 
 def children_router(asking: Asking, caller: Caller) -> APIRouter:
-    router = APIRouter(prefix="/v1/children", tags=["children"], responses=PROBLEMS)
+    router = APIRouter(
+        prefix="/v1/children", tags=["children"], responses=PROBLEMS, route_class=StrictRoute
+    )
     Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
     @router.get("", response_model=FoundChildren, openapi_extra=QUERY_HEADERS)
@@ -29,21 +33,21 @@ def children_router(asking: Asking, caller: Caller) -> APIRouter:
         return await asking.answer(request, asker, search.to_query())
 
     @router.get("/{child_id}", response_model=ChildProfile, openapi_extra=QUERY_HEADERS)
-    async def get_child_profile(request: Request, asker: Asker, child_id: str) -> Response:
+    async def get_child_profile(request: Request, asker: Asker, child_id: ChildId) -> Response:
         return await asking.answer(request, asker, GetChildProfile(child_id))
 
     @router.get(
         "/{child_id}/safety-report", response_model=SafetyReport, openapi_extra=QUERY_HEADERS
     )
     async def get_child_safety_report(
-        request: Request, asker: Asker, child_id: str, period: Annotated[Period, Query()]
+        request: Request, asker: Asker, child_id: ChildId, period: Annotated[Period, Query()]
     ) -> Response:
         query = GetChildSafetyReport(child_id, period.since, period.until)
         return await asking.answer(request, asker, query)
 
     @router.get("/{child_id}/analytics", response_model=ChildAnalytics, openapi_extra=QUERY_HEADERS)
     async def get_child_analytics(
-        request: Request, asker: Asker, child_id: str, days: Annotated[Days, Query()]
+        request: Request, asker: Asker, child_id: ChildId, days: Annotated[Days, Query()]
     ) -> Response:
         query = GetChildAnalytics(child_id, days.period_days)
         return await asking.answer(request, asker, query)

@@ -15,29 +15,38 @@ from query_service.scope import Scope
 from shared.auth.access import relation_of
 from shared.auth.principal import Principal
 from shared.http.callers import Caller
+from shared.http.path_ids import ParentId
 from shared.http.problems import problem_responses
+from shared.http.query_parameters import StrictRoute
 
-PROBLEMS = problem_responses(401, 403, 404, 422, 503)
+PROBLEMS = problem_responses(400, 401, 403, 404, 414, 415, 422, 429, 431, 503)
 EVENT_STREAM = "text/event-stream"
 A_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {EVENT_STREAM: {}}}}
 
 
 def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRouter:
-    router = APIRouter(prefix="/v1/parents/{parent_id}", tags=["parents"], responses=PROBLEMS)
+    router = APIRouter(
+        prefix="/v1/parents/{parent_id}",
+        tags=["parents"],
+        responses=PROBLEMS,
+        route_class=StrictRoute,
+    )
     Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
     @router.get("/children", response_model=Family, openapi_extra=QUERY_HEADERS)
-    async def get_children_by_parent(request: Request, asker: Asker, parent_id: str) -> Response:
+    async def get_children_by_parent(
+        request: Request, asker: Asker, parent_id: ParentId
+    ) -> Response:
         return await asking.answer(request, asker, GetChildrenByParent(parent_id))
 
     @router.get("/alerts", response_model=Alerts, openapi_extra=QUERY_HEADERS)
     async def get_alerts(
-        request: Request, asker: Asker, parent_id: str, page: Annotated[Page, Query()]
+        request: Request, asker: Asker, parent_id: ParentId, page: Annotated[Page, Query()]
     ) -> Response:
         return await asking.answer(request, asker, GetAlerts(parent_id, page.limit, page.cursor))
 
     @router.get("/stream", response_class=StreamingResponse, responses=A_STREAM)
-    async def follow_family(asker: Asker, parent_id: str) -> StreamingResponse:
+    async def follow_family(asker: Asker, parent_id: ParentId) -> StreamingResponse:
         """Server-sent events: `alert` (an alert was raised) and `change` (a child's read models
         reached a version). A stream ends when events may have been missed: connect again and read
         the alerts and the dashboard anew."""

@@ -15,6 +15,7 @@ from shared.auth.access import operation_of, relation_of
 from shared.auth.principal import Principal
 from shared.http.callers import Caller
 from shared.http.problems import problem_responses
+from shared.http.query_parameters import StrictRoute
 
 
 class RegisteredQueries(BaseModel):
@@ -26,7 +27,7 @@ class CacheCleared(BaseModel):
 
 
 def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["system"])
+    router = APIRouter(prefix="/v1", tags=["system"], route_class=StrictRoute)
     problems = problem_responses(401, 403)
     Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 

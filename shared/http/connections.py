@@ -1,31 +1,119 @@
-"""At most so many open connections: also one that sends nothing costs memory and a file."""
+"""Connections within bounds: their number, the time and the size of a request's head."""
 
 import asyncio
-from typing import cast
+from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-REFUSAL = (
-    b"HTTP/1.1 503 Service Unavailable\r\n"
-    b"retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-)
+HEAD_SECONDS = 10.0
+"""Longest from the first byte, or from connecting, until all headers are there."""
+
+MOST_HEAD_BYTES = 32 * 1_024
+"""What is kept of a head that does not end; a complete one has narrower limits (request_shape)."""
 
 
-def bounded_protocol(max_connections: int) -> type[HttpToolsProtocol]:
-    """uvicorn's HTTP protocol that turns away connections above `max_connections`.
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol that turns away connections above a number, and those that send
+    their request's head too slowly, without end, or malformed.
 
     Not uvicorn's limit_concurrency: that looks only when a request comes, so that silent
     connections pile up, and its refusal does not say when to come back.
     """
 
-    class BoundedProtocol(HttpToolsProtocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            accepted = cast(asyncio.Transport, transport)  # as the base class takes it
-            if len(self.connections) < max_connections:
-                super().connection_made(accepted)
-                return
-            self.transport = accepted
-            accepted.write(REFUSAL)
-            accepted.close()
+    max_connections: ClassVar[int]
+    head_seconds: ClassVar[float]
 
-    return BoundedProtocol
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._head_due: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        accepted = cast(asyncio.Transport, transport)  # as the base class takes it
+        if len(self.connections) < self.max_connections:
+            super().connection_made(accepted)
+            self._await_head()
+            return
+        self.transport = accepted
+        self._refuse(REFUSED_CONNECTION)
+
+    def data_received(self, data: bytes) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self._await_head()
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_due is not None and self._head_bytes > MOST_HEAD_BYTES:
+            self._refuse(HEAD_TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        self._head_is_there()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_there()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the base class's words
+        self._refuse(MALFORMED)
+
+    def _await_head(self) -> None:
+        if self._head_due is None:
+            self._head_due = self.loop.call_later(self.head_seconds, self._refuse, HEAD_TOO_SLOW)
+
+    def _head_is_there(self) -> None:
+        self._head_bytes = 0
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
+
+    def _refuse(self, answer: bytes) -> None:
+        self._head_is_there()
+        if not self.transport.is_closing():
+            self.transport.write(answer)
+            self.transport.close()
+
+
+def bounded_protocol(most: int, seconds: float = HEAD_SECONDS) -> type[HttpToolsProtocol]:
+    """At most `most` connections at a time, and `seconds` for the head of a request on each."""
+
+    class Bounded(BoundedProtocol):
+        max_connections = most
+        head_seconds = seconds
+
+    return Bounded
+
+
+def _answer(status: int, code: str, title: str, detail: str, *headers: bytes) -> bytes:
+    """A whole response with a problem document, for where there is no request yet to answer."""
+    problem = {
+        "type": f"urn:teddy:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": "",
+        "code": code,
+        "correlation_id": "",
+    }
+    body = orjson.dumps(problem)
+    lines = (
+        b"content-type: application/problem+json",
+        b"content-length: %d" % len(body),
+        b"cache-control: no-store",
+        b"x-content-type-options: nosniff",
+        b"connection: close",
+        *headers,
+    )
+    return STATUS_LINE[status] + b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+REFUSED_CONNECTION = _answer(
+    503, "overloaded", "Overloaded", "Too many connections here; come again.", b"retry-after: 1"
+)
+HEAD_TOO_SLOW = _answer(
+    408, "head-too-slow", "Head too slow", f"Send all headers within {HEAD_SECONDS:g} s."
+)
+HEAD_TOO_LARGE = _answer(
+    431, "headers-too-large", "Headers too large", "Send fewer or shorter headers."
+)
+MALFORMED = _answer(400, "malformed-request", "Malformed request", "This is not HTTP.")

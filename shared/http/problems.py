@@ -11,7 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from shared.http.correlation import HEADER as CORRELATION
 from shared.http.correlation import correlation_id_of
+from shared.http.secure_headers import secure_headers_of
 
 MEDIA_TYPE = "application/problem+json"
 TYPES = {
@@ -110,7 +112,7 @@ def problem_response(request: Request, problem: Problem) -> Response:
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
-        "instance": request.url.path,
+        "instance": request.scope["path"],
         "code": problem.code,
         "correlation_id": correlation_id_of(request),
     }
@@ -119,9 +121,13 @@ def problem_response(request: Request, problem: Problem) -> Response:
             {"field": e.field, "message": e.message} | ({"limit": e.limit} if e.limit else {})
             for e in problem.errors
         ]
-    return Response(
-        orjson.dumps(body), problem.status, dict(problem.headers), media_type=MEDIA_TYPE
-    )
+    # said here too: the answer to an unforeseen error passes no middleware on its way out
+    headers = {
+        **secure_headers_of(request),
+        CORRELATION: body["correlation_id"],
+        **problem.headers,
+    }
+    return Response(orjson.dumps(body), problem.status, headers, media_type=MEDIA_TYPE)
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

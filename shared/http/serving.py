@@ -9,7 +9,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from shared.http.connections import bounded_protocol
+from shared.http.connections import HEAD_SECONDS, bounded_protocol
 from shared.http.stopping import begin_stopping
 
 FINISH_SECONDS = 6
@@ -55,7 +55,11 @@ async def serve(
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: FastAPI, host: str, port: int, max_connections: int = MAX_CONNECTIONS
+    app: FastAPI,
+    host: str,
+    port: int,
+    max_connections: int = MAX_CONNECTIONS,
+    head_seconds: float = HEAD_SECONDS,
 ) -> AsyncIterator[None]:
     """Serve `app` beside the body; after it, take nothing new and finish what was accepted."""
     server = _Server(
@@ -63,7 +67,8 @@ async def serving(
             app,
             host=host,
             port=port,
-            http=bounded_protocol(max_connections),
+            http=bounded_protocol(max_connections, head_seconds),
+            ws="none",  # an upgrade would leave the bounds of this protocol
             access_log=False,
             log_config=None,
             server_header=False,

@@ -52,6 +52,7 @@ class CommandProcess:
             "POST /v1/children HTTP/1.1",
             f"Host: {self.address}",
             f"Authorization: {self.bearer}",
+            "Content-Type: application/json",
             f"Content-Length: {content_length}",
             *more,
         ]

@@ -24,6 +24,7 @@ from shared.clock import new_id, utc_now
 from shared.envelope import Idempotency
 from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
 from shared.http.callers import Caller
+from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
@@ -153,7 +154,8 @@ class CommandSide:
     def _app(self) -> FastAPI:
         caller = Caller(verifier_of(self._signing_key, ISSUER, AUDIENCE))
         edge = Edge(self.bus, caller, self.tokens, self.clock, new_id)
-        return create_app(edge, Readiness({}), self.registry, max_in_flight=100)
+        exposure = Exposure(documentation=True)
+        return create_app(edge, Readiness({}), self.registry, 100, exposure=exposure)
 
 
 @dataclass
@@ -180,6 +182,7 @@ class CommandClient:
         content: dict[str, Any] = {"json": body} if raw is None and body is not None else {}
         if raw is not None:
             content = {"content": raw}
+            sent.setdefault("Content-Type", "application/json")
         return await self.http.request(method, f"/v1{path}", headers=sent, **content)
 
     async def register(self, udid: str = "TEDDY-0000-0001", **fields: Any) -> str:

@@ -20,6 +20,7 @@ from query_service.read_store.memory import MemoryReadModels
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
+from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
@@ -91,6 +92,7 @@ class QuerySide:
             self.service,
             verifier_of(signing_key, "tests", "teddy"),
             Readiness({"read_store": self.store.ping}),
+            exposure=Exposure(documentation=True),
         )
         self.connect()
 

@@ -10,7 +10,7 @@ from fastapi.routing import iter_route_contexts
 from shared.auth.access import operation_of
 
 OPERATORS = frozenset({"live", "ready", "metrics"})
-DOCUMENTATION = frozenset({"openapi", "swagger_ui_html", "swagger_ui_redirect", "redoc_html"})
+DOCUMENTATION = frozenset({"openapi", "page"})
 OPEN_TO_ALL = OPERATORS | DOCUMENTATION
 """The names of the only routes that ask for no token."""
 

@@ -144,7 +144,7 @@ async def test_a_body_that_is_no_registration_is_refused(mother: CommandClient, 
 async def test_numbers_that_json_does_not_know_are_refused(mother: CommandClient):
     raw = b'{"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "preferences": {"a": NaN}}'
     response = await mother.send("POST", "/children", raw=raw, key="key-with-nan")
-    assert_problem(response, 422, "invalid-request", "preferences")
+    assert_problem(response, 400, "invalid-json", "body")
 
 
 async def test_a_body_over_64_kib_is_refused(side: CommandSide, mother: CommandClient):

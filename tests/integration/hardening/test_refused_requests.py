@@ -1,0 +1,181 @@
+"""Tricks with paths, headers, queries and bodies: both APIs refuse them, and stay as they were."""
+
+from typing import Any
+
+import orjson
+import pytest
+from fastapi import FastAPI
+
+from shared.http.secure_headers import SECURE_HEADERS
+from tests.integration.command_api.problem_documents import assert_problem
+from tests.support.command_side import ADMIN, CommandSide
+from tests.support.query_side import ADMIN as ASKER
+from tests.support.query_side import QuerySide, parent
+from tests.support.refused_requests import BAD_REQUESTS, Header, asked
+
+METHODS = ("GET", "POST", "DELETE")
+
+
+@pytest.fixture(params=["command", "query"])
+def app(request: pytest.FixtureRequest) -> FastAPI:
+    return CommandSide().app if request.param == "command" else QuerySide().app
+
+
+@pytest.mark.parametrize(("target", "headers", "status", "code"), BAD_REQUESTS)
+async def test_what_can_be_read_in_two_ways_is_refused(
+    app: FastAPI, target: str, headers: list[Header], status: int, code: str
+) -> None:
+    for method in METHODS:
+        # when
+        answer = await asked(app, method, target, headers)
+        # then
+        told, sent, body = answer
+        problem = orjson.loads(body)
+        assert (told, problem["code"]) == (status, code)
+        assert sent["content-type"] == "application/problem+json"
+        assert problem["correlation_id"] == sent["correlation-id"]
+        assert problem["errors"]
+
+
+async def test_every_answer_carries_the_secure_headers_and_names_no_server(app: FastAPI) -> None:
+    for method, path in (
+        ("GET", "/health/live"),
+        ("GET", "/nowhere"),
+        ("GET", "/v1/children/x"),
+        ("POST", "/v1/children"),
+        ("GET", "/v1/children/%2f"),
+    ):
+        _, sent, _ = await asked(app, method, path, ())
+
+        assert {name: sent[name.lower()] for name in SECURE_HEADERS} == SECURE_HEADERS
+        assert sent["cache-control"] == "no-store"
+        assert "server" not in sent
+        assert "strict-transport-security" not in sent
+
+
+async def test_no_other_site_is_let_in(app: FastAPI) -> None:
+    origin = [(b"origin", b"https://evil.example"), (b"access-control-request-method", b"GET")]
+
+    status, sent, _ = await asked(app, "OPTIONS", "/v1/children", origin)
+
+    assert status == 405
+    assert not [name for name in sent if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/children?name[$ne]=x", "name[$ne]"),
+        ("/v1/children?$where=1", "$where"),
+        ("/v1/children?parent_id[$gt]=", "parent_id[$gt]"),
+        ("/v1/children/lena?version=1", "version"),
+        ("/v1/parents/weiss/children?$expr=1", "$expr"),
+        ("/v1/system/analytics?role=admin", "role"),
+        ("/v1/cache?x=1", "x"),
+        ("/v1/children/le@na", "child_id"),
+        ("/v1/children/le%20na", "child_id"),
+        ("/v1/children/l%D0%B5na", "child_id"),  # a Cyrillic letter that looks like an e
+        ("/v1/children/" + "a" * 65, "child_id"),
+        ("/v1/parents/w%C3%A4iss/children", "parent_id"),
+    ],
+)
+async def test_operators_and_odd_ids_are_named_and_not_asked_for(path: str, field: str) -> None:
+    # given
+    side = QuerySide()
+    await side.child("lena")
+    async with side.client(ASKER) as client:
+        # when
+        answer = await client.get(path)
+    # then
+    assert_problem(answer, 422, "invalid-request", field)
+    assert side.store.reads == 0
+
+
+@pytest.mark.parametrize("pattern", [".*", "^L", "Le.*", "(L|M)ena", "L\\w+", "%", "{$gt: 1}"])
+async def test_a_search_takes_letters_and_no_patterns(pattern: str) -> None:
+    # given
+    side = QuerySide()
+    await side.child("lena", name="Lena Weiss", parent_id="weiss")
+    async with side.client(parent("weiss")) as client:
+        # when
+        answer = await client.get("/v1/children", params={"name": pattern})
+    # then
+    found = answer.json().get("items", [])
+    assert answer.status_code in {200, 422}
+    assert not found or pattern == "Le.*"  # which is the word `Le`, and nothing else
+
+
+DEEP = b'{"name":"Ada","age":7,"udid":"TEDDY-0000-0001","preferences":%s%s}'
+BODIES: list[tuple[bytes, int, str]] = [
+    (b'{"name":{"$gt":""},"age":7,"udid":"TEDDY-0000-0001"}', 422, "name"),
+    (b'{"name":"Ada","age":{"$gt":1},"udid":"TEDDY-0000-0001"}', 422, "age"),
+    (b'{"name":"Ada","age":7,"udid":"TEDDY-0000-0001","$where":"1"}', 422, "$where"),
+    (b'{"name":"Ada","age":7,"udid":"TEDDY-0000-0001","version":9}', 422, "version"),
+    (b'{"name":"Ada","age":7,"udid":"TEDDY-0000-0001","status":"erased"}', 422, "status"),
+    (b'{"name":"Ada","name":"Eve","age":7,"udid":"TEDDY-0000-0001"}', 400, "body"),
+    (b'{"name":"Ada","age":NaN,"udid":"TEDDY-0000-0001"}', 400, "body"),
+    (b'{"name":"Ada","age":Infinity,"udid":"TEDDY-0000-0001"}', 400, "body"),
+    (b'{"name":"Ada","age":1e999,"udid":"TEDDY-0000-0001"}', 422, "age"),
+    (b'{"name":"Ada","age":' + b"9" * 400 + b',"udid":"TEDDY-0000-0001"}', 422, "age"),
+    (b'{"name":"Ada","age":' + b"9" * 9_999 + b',"udid":"TEDDY-0000-0001"}', 400, "body"),
+    (DEEP % (b"[" * 17, b"]" * 17), 400, "body"),
+    (DEEP % (b'{"a":' * 12, b"}" * 12), 400, "body"),
+    (b"[" * 60_000, 400, "body"),
+    (b'{"name":"\\ud800Ada","age":7,"udid":"TEDDY-0000-0001"}', 400, "body"),
+    (b'{"name":"Ada\xff","age":7,"udid":"TEDDY-0000-0001"}', 400, "body"),
+    ('{"name":"A\u202eda","age":7,"udid":"TEDDY-0000-0001"}'.encode(), 422, "name"),
+    ('{"name":"A\u200bda","age":7,"udid":"TEDDY-0000-0001"}'.encode(), 422, "name"),
+    ('{"name":"Ada","age":7,"udid":"TEDDY-0000-\ufeff0001"}'.encode(), 422, "udid"),
+    ("\ufeff{}".encode(), 400, "body"),
+    ("{}".encode("utf-16"), 400, "body"),
+    (b"null", 422, "body"),
+    (b'["name"]', 422, "body"),
+]
+
+
+@pytest.mark.parametrize(("raw", "status", "field"), BODIES)
+async def test_a_body_with_two_meanings_or_more_than_asked_for_is_refused(
+    raw: bytes, status: int, field: str
+) -> None:
+    # given
+    side = CommandSide()
+    async with side.client(ADMIN) as client:
+        # when
+        answer = await client.send("POST", "/children", raw=raw)
+    # then
+    code = "invalid-json" if status == 400 else "invalid-request"
+    problem = assert_problem(answer, status, code)
+    assert field in [error["field"] for error in problem["errors"]]
+    assert await side.stored_events() == []
+
+
+@pytest.mark.parametrize("field", ["version", "parent_id", "child_id", "status", "udid", "_id"])
+async def test_an_update_assigns_only_what_is_meant_to_be_changed(field: str) -> None:
+    # given
+    side = CommandSide()
+    async with side.client() as mother:
+        child_id = await mother.register()
+        # when
+        answer = await mother.send("PATCH", f"/children/{child_id}/profile", {field: "x"})
+    # then
+    assert_problem(answer, 422, "invalid-request", field)
+    assert await side.stored_events() == ["ChildRegistered"]
+
+
+@pytest.mark.parametrize("name", ["محمد علي", "שָׁרָה לוי", "Zoë", "小熊", "देवी", "O\u2019Neill"])
+async def test_names_of_all_scripts_are_welcome(name: str) -> None:
+    side = CommandSide()
+    async with side.client() as mother:
+        body: dict[str, Any] = {"name": name, "age": 7, "udid": "TEDDY-0000-0001"}
+
+        assert (await mother.send("POST", "/children", body)).status_code == 201
+
+
+async def test_a_composed_and_a_decomposed_name_are_the_same() -> None:
+    side = CommandSide()
+    async with side.client() as mother:
+        child_id = await mother.register(name="Zoe\u0308")
+
+        again = await mother.send("PATCH", f"/children/{child_id}/profile", {"name": "Zoë"})
+
+    assert again.json()["events"] == []
