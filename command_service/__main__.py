@@ -8,6 +8,7 @@ from shared.http.serving import run_process, serve
 from shared.keyring.key_file import KeyFileRefused
 from shared.observability.logs import configure_logs
 from shared.settings import CommandSettings, load_settings
+from shared.signing_keys import SigningKeyRefused
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
     configure_logs(settings, "command-api")
     try:
         app = build_app(settings)
-    except (KeyFileRefused, OSError, ValueError) as error:
+    except (KeyFileRefused, SigningKeyRefused, OSError, ValueError) as error:
         print(f"settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     _calm_the_garbage_collector()

@@ -37,6 +37,8 @@ class CommandResult:
     violation_id: str | None = None
     conversation_id: str | None = None
     replayed: bool = False
+    hash: str = ""
+    """Of the commit that holds its events: chains the child's history up to `version`."""
 
 
 C_contra = TypeVar("C_contra", bound=Command, contravariant=True)

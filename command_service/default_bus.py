@@ -34,7 +34,7 @@ from command_service.handlers.register_child import RegisterChildHandler
 from command_service.handlers.snapshots import Snapshots
 from command_service.handlers.stored_results import StoredResults
 from command_service.handlers.udid_claims import UdidClaims
-from command_service.middleware.audit import Audit, AuditTrail, LoggedAuditTrail
+from command_service.middleware.audit import Audit
 from command_service.middleware.authorization import authorization
 from command_service.middleware.circuit_breaker import CircuitBreaker
 from command_service.middleware.deadline import Deadline
@@ -43,6 +43,7 @@ from command_service.middleware.metrics import Metrics
 from command_service.middleware.rate_limit import RateLimit
 from command_service.middleware.retry import Retry
 from command_service.middleware.validation import validation
+from shared.audit.trail import AuditTrail
 from shared.clock import Clock, utc_now
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
 from shared.keyring.keyring import Keyring
@@ -69,8 +70,8 @@ class Ports:
     snapshots: SnapshotStore
     keyring: Keyring
     index: SearchIndex
+    audit_trail: AuditTrail
     clock: Clock = utc_now
-    audit_trail: AuditTrail = field(default_factory=LoggedAuditTrail)
     backoff: Backoff = field(default_factory=Backoff)
 
 
@@ -99,7 +100,7 @@ def _middleware(
 ) -> Iterable[Middleware]:
     yield Logging()
     yield Metrics(registry)
-    yield Audit(ports.audit_trail)
+    yield Audit(ports.audit_trail, ports.clock)
     yield authorization
     if tuning.commands_per_second is not None:
         yield RateLimit(tuning.commands_per_second, tuning.burst, time.monotonic)

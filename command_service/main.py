@@ -11,6 +11,8 @@ from command_service.api.app import create_app
 from command_service.api.command_route import Edge
 from command_service.backoff import Backoff
 from command_service.default_bus import Ports, Tuning, default_bus
+from shared.audit.process import AuditProcess
+from shared.audit.trail import AuditTrail
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
@@ -52,32 +54,40 @@ class Stores:
 
 
 def build_app(settings: CommandSettings) -> FastAPI:
-    """Raises KeyFileRefused; OSError or KeySetRefused for unusable keys of tokens."""
+    """Raises KeyFileRefused or SigningKeyRefused; OSError or KeySetRefused for unusable keys of
+    tokens."""
     key_file = read_key_file(settings.key_file)
     checks = token_checks(settings)
     stores = _stores(settings)
+    audit = AuditProcess(settings, "command")
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    bus = default_bus(_ports(settings, stores, key_file), _tuning(settings), registry)
+    bus = default_bus(_ports(settings, stores, key_file, audit.trail), _tuning(settings), registry)
     edge = Edge(
         bus, Caller(checks.verifier), ConsistencyTokens(key_file.signature_key), utc_now, new_id
     )
     readiness = Readiness(
-        {"event_store": stores.write_mongo.ping, "key_store": stores.keys_mongo.ping}
+        {
+            "event_store": stores.write_mongo.ping,
+            "key_store": stores.keys_mongo.ping,
+            "audit_trail": audit.mongo.ping,
+        }
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         database = stores.write_mongo.database(settings.write_database)
-        try:
-            await AT_START.run(lambda: ensure_indexes(database))
-            yield
-        finally:
-            await checks.keys.close()
-            await stores.close()
+        async with audit.running():
+            try:
+                await AT_START.run(lambda: ensure_indexes(database))
+                yield
+            finally:
+                await checks.keys.close()
+                await stores.close()
 
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
-    return create_app(edge, readiness, registry, settings.command_max_in_flight, lifespan, exposure)
+    most = settings.command_max_in_flight
+    return create_app(edge, audit.trail, readiness, registry, most, lifespan, exposure)
 
 
 def _stores(settings: CommandSettings) -> Stores:
@@ -98,10 +108,12 @@ def _stores(settings: CommandSettings) -> Stores:
     )
 
 
-def _ports(settings: CommandSettings, stores: Stores, key_file: KeyFile) -> Ports:
+def _ports(
+    settings: CommandSettings, stores: Stores, key_file: KeyFile, trail: AuditTrail
+) -> Ports:
     keyring = Keyring(FileKeyProvider(key_file), stores.keys, settings.keyring_cache_size)
     index = SearchIndex(key_file.index_key)
-    return Ports(stores.events, stores.claims, stores.snapshots, keyring, index)
+    return Ports(stores.events, stores.claims, stores.snapshots, keyring, index, trail)
 
 
 def _tuning(settings: CommandSettings) -> Tuning:

@@ -33,13 +33,16 @@ ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",
     "replay": "projection_worker.replay.cli:replay",
     "dead-letter": "projection_worker.dead_letter_commands:dead_letter",
+    "audit": "deploy.audit_commands:audit",
+    "evidence": "deploy.evidence_commands:evidence",
     "load": "deploy.load:load",
     "demo": "deploy.demo:demo",
 }
 """Commands that live with what they are about; imported when they are asked for."""
 
 EXPECTED = (StackFailed, KeyFileRefused, KafkaError, PyMongoError, OSError, ValueError)
-NEED_STACK = frozenset({"verify", "replay", "dead-letter", "load"})
+NEED_STACK = frozenset({"verify", "replay", "dead-letter", "load", "audit", "evidence"})
+OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify")})
 MAX_LIFE = timedelta(days=366)
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -62,7 +65,8 @@ class TeddyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        if name in NEED_STACK and "--help" not in rest:
+        is_offline = (name, next(iter(rest), "")) in OFFLINE
+        if name in NEED_STACK and not is_offline and "--help" not in rest:
             _use_environment_of(StackFolder(ctx.params["folder"]))
         return name, command, rest
 

@@ -10,6 +10,7 @@ from shared.http.serving import run_process, serving
 from shared.keyring.key_file import KeyFileRefused
 from shared.observability.logs import configure_logs
 from shared.settings import QuerySettings, load_settings
+from shared.signing_keys import SigningKeyRefused
 
 
 async def answer(app: FastAPI, settings: QuerySettings, stop: asyncio.Event) -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     configure_logs(settings, "query-api")
     try:
         app = build_app(settings)
-    except (KeyFileRefused, OSError, ValueError) as error:
+    except (KeyFileRefused, SigningKeyRefused, OSError, ValueError) as error:
         print(f"settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     run_process(lambda stop: answer(app, settings, stop))

@@ -24,9 +24,12 @@ from query_service.default_bus import Ports, default_bus
 from query_service.metrics import QueryMetrics
 from query_service.query_bus import QueryBus, Rendered
 from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
+from shared.audit.process import AuditProcess
+from shared.audit.trail import AuditTrail
 from shared.auth.from_settings import token_checks
 from shared.auth.verifier import TokenVerifier
 from shared.clock import new_id, utc_now
+from shared.http.audit_edge import install_audit
 from shared.http.callers import Caller
 from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
@@ -40,6 +43,7 @@ from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
 
 NOTHING_SHOWN = Exposure()
+PREFIX = "/v1"
 DESCRIPTION = "What is known of children, families and the system. Changes go to the command API."
 
 
@@ -64,6 +68,7 @@ class QueryService:
 def build_api(
     service: QueryService,
     verifier: TokenVerifier,
+    trail: AuditTrail,
     readiness: Readiness,
     lifespan: Lifespan[FastAPI] | None = None,
     exposure: Exposure = NOTHING_SHOWN,
@@ -83,6 +88,7 @@ def build_api(
     app.include_router(system_router(service.asking, caller, service.cache))
     app.include_router(operations_router(readiness, service.registry))
     install_problems(app, PROBLEMS)
+    install_audit(app, trail, utc_now, PREFIX)
     install_hardening(app, exposure)
     install_correlation(app, new_id)
     return app
@@ -91,7 +97,7 @@ def build_api(
 def build_app(settings: QuerySettings) -> FastAPI:
     """The query API over MongoDB and Kafka; it connects when it starts.
 
-    Raises KeyFileRefused, OSError or KeySetRefused for unusable keys of tokens.
+    Raises KeyFileRefused, SigningKeyRefused, OSError or KeySetRefused for unusable keys of tokens.
     """
     keys = read_key_file(settings.key_file)
     checks = token_checks(settings)
@@ -106,6 +112,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
     ports = Ports(MongoReadModels(database, live), keyring, keys, utc_now)
     service = QueryService(settings, ports, cache)
     feed = ChangeFeed(settings.kafka_bootstrap, service.listeners)
+    audit = AuditProcess(settings, "query")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -114,19 +121,27 @@ def build_app(settings: QuerySettings) -> FastAPI:
             stack.push_async_callback(keys_mongo.close)
             stack.push_async_callback(key_store.close)
             stack.push_async_callback(checks.keys.close)
+            await stack.enter_async_context(audit.running())
             await stack.enter_async_context(_in_background(feed.run(), live.follow()))
             yield
 
-    readiness = _readiness(ports, keys_mongo, feed, service.bus)
+    readiness = _readiness(ports, keys_mongo, audit, feed, service.bus)
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
-    return build_api(service, checks.verifier, readiness, lifespan, exposure)
+    return build_api(service, checks.verifier, audit.trail, readiness, lifespan, exposure)
 
 
-def _readiness(ports: Ports, keys_mongo: Mongo, feed: ChangeFeed, bus: QueryBus) -> Readiness:
+def _readiness(
+    ports: Ports, keys_mongo: Mongo, audit: AuditProcess, feed: ChangeFeed, bus: QueryBus
+) -> Readiness:
     def details() -> dict[str, Any]:
         return {"bus": bus.health(), "invalidation": {"connected": feed.connected}}
 
-    checks = {"read_store": ports.store.ping, "key_store": keys_mongo.ping, "kafka": feed.check}
+    checks = {
+        "read_store": ports.store.ping,
+        "key_store": keys_mongo.ping,
+        "audit_trail": audit.mongo.ping,
+        "kafka": feed.check,
+    }
     return Readiness(checks, details)
 
 

@@ -1,6 +1,7 @@
 """Queries to their handlers, through the cache."""
 
 import hashlib
+import re
 import time
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from query_service.metrics import QueryMetrics
 from query_service.scope import Scope
 from shared.auth.access import ACCESS, Relation, Rule, rule_of
 from shared.auth.principal import Principal, Role
+
+_CHILD_ID = re.compile(rb'"child_id":"([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An answer as it is sent and kept: its JSON and a strong validator of it."""
+    """An answer as it is sent and kept: its JSON and a strong validator of it. `children`: whose
+    data it holds."""
 
     body: bytes
     etag: str
     version: int | None
+    children: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,4 +177,6 @@ class QueryBus:
 def _render(answer: Answer) -> Rendered:
     body = answer.content.model_dump_json(by_alias=True).encode()
     digest = hashlib.blake2b(body, digest_size=16).hexdigest()
-    return Rendered(body, f'"{digest}"', answer.version)
+    # taken from what is sent, so that no handler can forget to name a child
+    children = tuple(dict.fromkeys(one.decode() for one in _CHILD_ID.findall(body)))
+    return Rendered(body, f'"{digest}"', answer.version, children)

@@ -136,6 +136,24 @@ class AuditSettings(MongoDriverSettings, ProofSettings):
 
     audit_mongo_url: str = Field(description="MongoDB URL of the audit trail.")
     audit_database: str = Field("teddy_audit", description="Database of the audit trail.")
+    audit_heads_file: Path | None = Field(
+        None,
+        description="File to which signed heads of the audit trail are appended, best on another "
+        "machine's disk; unset: they are kept in the database only.",
+    )
+    audit_head_seconds: float = Field(60.0, gt=0, description="How often a head is signed.")
+    audit_max_waiting: int = Field(
+        10_000,
+        ge=1,
+        description="Audit records that may wait for their database; beyond, requests are refused.",
+    )
+    audit_wait_seconds: float = Field(
+        1.0, gt=0, lt=30, description="Longest a read waits for its audit record, then 503."
+    )
+
+
+class AuditToolSettings(WriteStoreSettings, AuditSettings):
+    """`teddy audit` and `teddy evidence`."""
 
 
 class HttpSettings(ObservabilitySettings):

@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry
 from command_service.api import children, conversations, introspection, lifecycle, safety
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
+from shared.audit.trail import AuditTrail
 from shared.http.admission import install_admission
+from shared.http.audit_edge import install_audit
 from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
@@ -28,6 +30,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 def create_app(
     edge: Edge,
+    trail: AuditTrail,
     readiness: Readiness,
     registry: CollectorRegistry,
     max_in_flight: int,
@@ -47,6 +50,7 @@ def create_app(
         app.include_router(resource.router, prefix=PREFIX, dependencies=[Security(edge.caller)])
     app.include_router(operations_router(readiness, registry))
     install_problems(app, PROBLEMS)
+    install_audit(app, trail, edge.clock, PREFIX)
     install_admission(app, PREFIX, max_in_flight, registry)
     install_hardening(app, exposure)
     install_correlation(app, edge.new_id)

@@ -22,7 +22,9 @@ from command_service.domain.child.errors import (
 from command_service.handlers.errors import ConcurrentUpdate, IdempotencyKeyReused
 from command_service.middleware.authorization import Forbidden, ParentNotFound
 from command_service.middleware.rate_limit import TooManyCommands
+from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
+from shared.http.audit_edge import AUDIT_UNAVAILABLE
 from shared.http.problems import FieldProblem, Problem, ProblemTable
 
 REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
@@ -88,4 +90,8 @@ def _unavailable(_: StoreUnavailable) -> Problem:
     )
 
 
-PROBLEMS: ProblemTable = {CommandRefused: problem_of, StoreUnavailable: _unavailable}
+PROBLEMS: ProblemTable = {
+    CommandRefused: problem_of,
+    StoreUnavailable: _unavailable,
+    AuditUnavailable: lambda _: AUDIT_UNAVAILABLE,
+}

@@ -33,4 +33,5 @@ def result_of(commit: Commit, is_replay: bool = False) -> CommandResult:
         violation_id=commit.result.get("violation_id"),
         conversation_id=commit.result.get("conversation_id"),
         replayed=is_replay,
+        hash=commit.hash,
     )

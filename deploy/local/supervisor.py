@@ -95,6 +95,7 @@ class Supervisor:
         create_signing_key(keys / "signing.pem", keys / "jwks.json", LOCAL_KEY_ID)
         create_signing_key(keys / "proof.pem", keys / "proof-keys.json", PROOF_KEY_ID)
         self._state.environment |= {
+            "TEDDY_AUDIT_HEADS_FILE": str((self._folder.path / "audit-heads.jws").absolute()),
             "TEDDY_KEY_FILE": str((keys / "keys.json").absolute()),
             "TEDDY_SIGNING_KEY_FILE": str((keys / "signing.pem").absolute()),
             "TEDDY_JWKS_FILE": str((keys / "jwks.json").absolute()),

@@ -11,6 +11,7 @@ from query_service.cache.gates import Gates
 from query_service.queries.errors import RequestRefused
 from query_service.query_bus import Query, QueryBus, QueryResult
 from shared.auth.principal import Principal
+from shared.http.audit_edge import tell_audit
 from shared.signing import ConsistencyTokens, SignatureRefused
 
 TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name
@@ -43,6 +44,7 @@ class Asking:
         ReadModelLate."""
         read_after = await self._read_after(request)
         result = await self.bus.ask(query, principal, read_after)
+        tell_audit(type(query).__name__, result.rendered.children)
         return _response(request, result)
 
     async def _read_after(self, request: Request) -> float | None:

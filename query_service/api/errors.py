@@ -3,7 +3,9 @@
 from query_service.cache.gates import ReadModelLate
 from query_service.queries.errors import ChildNotFound, ParentNotFound, RequestRefused
 from query_service.scope import Forbidden
+from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
+from shared.http.audit_edge import AUDIT_UNAVAILABLE
 from shared.http.problems import FieldProblem, Problem, ProblemTable
 
 SOON = {"Retry-After": "1"}
@@ -33,6 +35,7 @@ PROBLEMS: ProblemTable = {
         "The write of the consistency token is safe but not visible yet; ask again.",
         headers=SOON,
     ),
+    AuditUnavailable: lambda _: AUDIT_UNAVAILABLE,
     StoreUnavailable: lambda _: Problem(
         503,
         "store-unavailable",

@@ -14,6 +14,7 @@ from query_service.queries.get_children_by_parent import Family, GetChildrenByPa
 from query_service.scope import Scope
 from shared.auth.access import relation_of
 from shared.auth.principal import Principal
+from shared.http.audit_edge import tell_audit
 from shared.http.callers import Caller
 from shared.http.path_ids import ParentId
 from shared.http.problems import problem_responses
@@ -53,6 +54,8 @@ def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRoute
         scope = Scope.of(asker, relation_of(asker, "FollowFamily"))
         if not scope.may_see_parent(parent_id):
             raise ParentNotFound
+        family = await asking.bus.ask(GetChildrenByParent(parent_id), asker)
+        tell_audit("FollowFamily", family.rendered.children)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         events = streams.follow(parent_id)
         return StreamingResponse(events, headers=headers, media_type=EVENT_STREAM)

@@ -46,8 +46,10 @@ class Caller(SecurityBase):
         if scheme.lower() != SCHEME:
             raise ProblemRaised(UNAUTHENTICATED)
         try:
-            return await self._verifier.verify(token.strip())
+            principal = await self._verifier.verify(token.strip())
         except TokenRefused:
             raise ProblemRaised(UNAUTHENTICATED) from None
         except KeysUnavailable:
             raise ProblemRaised(KEYS_UNAVAILABLE) from None
+        request.state.principal = principal
+        return principal

@@ -107,6 +107,7 @@ def _answering(
 
 
 def problem_response(request: Request, problem: Problem) -> Response:
+    request.state.problem = problem.code
     body: dict[str, Any] = {
         "type": f"urn:teddy:problem:{problem.code}",
         "title": problem.title,

@@ -17,7 +17,7 @@ from command_service.api.command_route import Edge
 from command_service.backoff import Backoff
 from command_service.command_bus import Command, CommandBus, CommandContext, CommandResult
 from command_service.default_bus import Ports, Tuning, default_bus
-from command_service.middleware.audit import AuditRecord
+from shared.audit.trail import MemoryAuditTrail
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
@@ -69,14 +69,6 @@ async def no_pause(_seconds: float) -> None:
 
 
 @dataclass
-class RememberedAuditTrail:
-    entries: list[AuditRecord] = field(default_factory=list)
-
-    def record(self, entry: AuditRecord) -> None:
-        self.entries.append(entry)
-
-
-@dataclass
 class Database:
     """What several command processes share."""
 
@@ -103,7 +95,7 @@ class CommandSide:
     ) -> None:
         self.database = database or Database()
         self.clock = clock or StoppedClock()
-        self.audit = RememberedAuditTrail()
+        self.audit = MemoryAuditTrail()
         self.registry = CollectorRegistry()
         self.keyring = Keyring(FileKeyProvider(KEYS), self.database.keys)
         self.index = SearchIndex(KEYS.index_key)
@@ -155,7 +147,9 @@ class CommandSide:
         caller = Caller(verifier_of(self._signing_key, ISSUER, AUDIENCE))
         edge = Edge(self.bus, caller, self.tokens, self.clock, new_id)
         exposure = Exposure(documentation=True)
-        return create_app(edge, Readiness({}), self.registry, 100, exposure=exposure)
+        return create_app(
+            edge, self.audit, Readiness({}), self.registry, max_in_flight=100, exposure=exposure
+        )
 
 
 @dataclass

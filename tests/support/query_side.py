@@ -17,6 +17,7 @@ from query_service.default_bus import Ports
 from query_service.main import QueryService, build_api
 from query_service.query_bus import Query, Rendered
 from query_service.read_store.memory import MemoryReadModels
+from shared.audit.trail import MemoryAuditTrail
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
@@ -79,6 +80,7 @@ class QuerySide:
         self.keyring = Keyring(FileKeyProvider(keys), self.key_store)
         self.tokens = ConsistencyTokens(keys.signature_key)
         self.now = NOON
+        self.audit = MemoryAuditTrail()
         self.cache: QueryCache[Rendered] = QueryCache(1_000, time.monotonic)
         ports = Ports(
             store=self.store,
@@ -91,6 +93,7 @@ class QuerySide:
         self.app: FastAPI = build_api(
             self.service,
             verifier_of(signing_key, "tests", "teddy"),
+            self.audit,
             Readiness({"read_store": self.store.ping}),
             exposure=Exposure(documentation=True),
         )

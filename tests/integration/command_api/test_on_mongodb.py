@@ -121,5 +121,5 @@ async def test_a_process_is_ready_while_its_stores_answer(settings: CommandSetti
         ready = await mother.http.get("/health/ready")
     assert ready.json() == {
         "status": "ready",
-        "dependencies": {"event_store": "up", "key_store": "up"},
+        "dependencies": {"event_store": "up", "key_store": "up", "audit_trail": "up"},
     }

@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from command_service.domain.child.errors import AlreadyDeactivated, InvalidCommand
-from command_service.middleware.audit import AuditRecord, LoggedAuditTrail
 from command_service.middleware.authorization import Forbidden
+from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REGISTER, update
 from tests.support.command_side import ADMIN, ANALYST, MOTHER, CommandSide, Database
@@ -31,7 +31,7 @@ async def test_the_audit_trail_tells_who_did_what_and_what_became_of_it():
         await side.do(ERASE, ANALYST)
     # then
     assert [
-        (each.subject, each.role, each.command, each.outcome) for each in side.audit.entries
+        (each.subject, each.role, each.operation, each.outcome) for each in side.audit.entries
     ] == [
         ("parent-ada", "parent", "RegisterChild", "accepted"),
         ("parent-ada", "parent", "RegisterChild", "replayed"),
@@ -40,26 +40,29 @@ async def test_the_audit_trail_tells_who_did_what_and_what_became_of_it():
         ("admin-1", "admin", "DeactivateChild", "already-deactivated"),
         ("analyst-1", "analyst", "EraseChild", "forbidden"),
     ]
-    assert {each.child_id for each in side.audit.entries} == {ADA}
+    assert {each.children for each in side.audit.entries} == {(ADA,)}
     assert {each.correlation_id for each in side.audit.entries} == {"correlation-1"}
 
 
-def test_the_logged_trail_is_one_structured_line():
-    entry = AuditRecord("parent-ada", "parent", "EraseChild", ADA, "accepted", "correlation-1")
-    with capture_logs() as lines:
-        LoggedAuditTrail().record(entry)
-    assert lines == [
-        {
-            "event": "audit",
-            "log_level": "info",
-            "subject": "parent-ada",
-            "role": "parent",
-            "command": "EraseChild",
-            "child_id": ADA,
-            "outcome": "accepted",
-            "correlation_id": "correlation-1",
-        }
-    ]
+async def test_an_accepted_command_anchors_its_commit_in_the_trail():
+    # given
+    side = CommandSide()
+    # when
+    await side.do(REGISTER, MOTHER)
+    await side.do(DEACTIVATE, MOTHER)
+    # then
+    commits = await side.database.events.load(ADA)
+    assert [entry.anchor for entry in side.audit.entries] == [c.position for c in commits]
+
+
+async def test_a_command_is_refused_while_the_trail_takes_no_record():
+    # given
+    side = CommandSide()
+    side.audit.away = True
+    # when, then
+    with pytest.raises(AuditUnavailable):
+        await side.do(REGISTER, MOTHER)
+    assert await side.stored_events() == []
 
 
 async def test_metrics_count_by_command_and_outcome():

@@ -121,7 +121,8 @@ async def test_a_registration_repeated_after_the_bear_moved_on_answers_its_first
     # when
     again = await side.do(REGISTER, key="key-1")
     # then
-    assert again == CommandResult(ADA, 1, ("ChildRegistered",), replayed=True)
+    first = CommandResult(ADA, 1, ("ChildRegistered",), replayed=True)
+    assert replace(again, hash="") == first
 
 
 async def test_a_registration_repeated_after_erasure_makes_no_new_key():

@@ -1,0 +1,117 @@
+"""Evidence of one safety violation, in one file that proves itself."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from shared.audit.chain import Block
+from shared.audit.spans import Record, SignedTails, spans_of
+from shared.audit.store import AuditStore
+from shared.clock import iso
+from shared.envelope import Commit, NewCommit, StreamPosition, canonical_body
+from shared.event_store.port import EventStore
+from shared.proofs.statements import StatementSigner, StatementVerifier
+
+FORMAT = "teddy-evidence/1"
+KIND = "teddy-evidence"
+
+
+class NoEvidence(Exception):
+    """There is nothing to export, or nothing that a signed head covers yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where evidence is taken from. `jwks`: every public key of proofs, goes into the file."""
+
+    store: EventStore
+    trail: AuditStore
+    signer: StatementSigner
+    jwks: Mapping[str, Any]
+
+
+async def collect(
+    sources: Sources, child_id: str, violation_id: str, at: datetime
+) -> dict[str, Any]:
+    """The bundle: the violation's commits as stored (personal values stay sealed), and every audit
+    record of the child since, up to signed heads. Raises NoEvidence, StoreUnavailable."""
+    commits = await sources.store.load(child_id)
+    concerned = [commit for commit in commits if _concerns(commit, violation_id)]
+    if not concerned:
+        raise NoEvidence(f"no violation {violation_id} of the child {child_id} is in the store")
+    blocks = await _blocks_about(sources.trail, child_id, concerned[0].recorded_at)
+    tails = SignedTails(StatementVerifier(sources.jwks), await sources.trail.heads())
+    proof = await spans_of(
+        sources.trail, tails, blocks, lambda record: child_id in record["children"]
+    )
+    anchored = _anchored_versions(proof.spans, child_id)
+    bundle: dict[str, Any] = {
+        "format": FORMAT,
+        "exported_at": iso(at),
+        "child_id": child_id,
+        "violation_id": violation_id,
+        "schema_versions": {e.type: e.schema_version for c in concerned for e in c.events},
+        "commits": [as_json(one) for one in _up_to_anchors(commits, concerned, anchored)],
+        "audit": proof.spans,
+        "unsigned_audit_records": proof.unsigned,
+        "keys": sources.jwks,
+    }
+    return bundle | {"signature": sources.signer.sign(KIND, {"digest": digest_of_bundle(bundle)})}
+
+
+def digest_of_bundle(bundle: Mapping[str, Any]) -> str:
+    """Over all of it but its signature."""
+    content = {name: value for name, value in bundle.items() if name != "signature"}
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def as_json(commit: Commit) -> dict[str, Any]:
+    """`body` is what the commit's hash covers."""
+    offered = NewCommit(
+        child_id=commit.child_id,
+        expected=StreamPosition(commit.first_version - 1, commit.previous_hash),
+        events=commit.events,
+        recorded_at=commit.recorded_at,
+        actor=commit.actor,
+        causality=commit.causality,
+        idempotency=commit.idempotency,
+        result=commit.result,
+    )
+    body = canonical_body(offered)
+    return {"previous_hash": commit.previous_hash, "hash": commit.hash, "body": body}
+
+
+def _concerns(commit: Commit, violation_id: str) -> bool:
+    return any(orjson.loads(e.data).get("violation_id") == violation_id for e in commit.events)
+
+
+async def _blocks_about(trail: AuditStore, child_id: str, since: datetime) -> list[Block]:
+    condition = {"children": child_id, "until": {"$gte": since}}
+    return [block async for block in trail.blocks(condition)]
+
+
+def _anchored_versions(spans: Sequence[Mapping[str, Any]], child_id: str) -> set[int]:
+    lines = (line for span in spans for block in span["blocks"] for line in block.get("lines", ()))
+    records: list[Record] = [orjson.loads(line) for line in lines]
+    return {r["anchor"]["version"] for r in records if "anchor" in r and child_id in r["children"]}
+
+
+def _up_to_anchors(
+    commits: Sequence[Commit], concerned: Sequence[Commit], anchored: set[int]
+) -> list[Commit]:
+    """`concerned`, each with what follows it up to the first commit that a signed record names."""
+    chosen: dict[int, Commit] = {}
+    for one in concerned:
+        following = commits[commits.index(one) :]
+        ends = [place for place, c in enumerate(following) if c.last_version in anchored]
+        if not ends:
+            raise NoEvidence(
+                f"no signed head covers version {one.first_version} yet; heads are signed every "
+                "TEDDY_AUDIT_HEAD_SECONDS"
+            )
+        chosen |= {commit.first_version: commit for commit in following[: ends[0] + 1]}
+    return [chosen[version] for version in sorted(chosen)]

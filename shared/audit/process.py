@@ -1,0 +1,70 @@
+"""A process's audit trail, from its settings: segment, writer, signed heads."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from shared.audit.signing import HeadSigner
+from shared.audit.store import AuditStore, ensure_audit_indexes
+from shared.audit.writer import Bounds, ChainedTrail
+from shared.clock import Clock, new_id, utc_now
+from shared.event_store.port import StoreUnavailable
+from shared.mongo import Mongo
+from shared.proofs.statements import StatementSigner
+from shared.settings import AuditSettings
+from shared.signing_keys import read_signing_key
+
+log = structlog.get_logger(__name__)
+
+
+class AuditProcess:
+    """It connects when it runs. `name` begins the segment's name: each start has its own."""
+
+    def __init__(self, settings: AuditSettings, name: str, clock: Clock = utc_now) -> None:
+        """Raises SigningKeyRefused."""
+        signer = StatementSigner(read_signing_key(settings.proof_key_file))
+        seconds = settings.audit_wait_seconds
+        # a block may take twice as long as one who waits for it: it is offered again anyway
+        self.mongo = Mongo(
+            settings.audit_mongo_url, settings.mongo_driver, silence_ms=round(seconds * 2_000)
+        )
+        self._database = self.mongo.database(settings.audit_database)
+        self._store = AuditStore(self._database, seconds * 2)
+        bounds = Bounds(settings.audit_max_waiting, seconds)
+        self.trail = ChainedTrail(f"{name}-{new_id()}", self._store, clock, bounds)
+        self._heads = HeadSigner(self.trail, self._store, signer, clock, settings.audit_heads_file)
+        self._seconds = settings.audit_head_seconds
+        self._clock = clock
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[ChainedTrail]:
+        """Signs heads beside the body; at the end writes what waits and signs the last head."""
+        preparing = asyncio.create_task(self._prepare())
+        signing = asyncio.create_task(self._heads.every(self._seconds))
+        try:
+            yield self.trail
+        finally:
+            for task in (preparing, signing):
+                task.cancel()
+                await asyncio.wait({task})
+            await self._end()
+            await self.mongo.close()
+
+    async def _prepare(self) -> None:
+        """Indexes serve `teddy audit show` only: the process starts without them, too."""
+        try:
+            await ensure_audit_indexes(self._database)
+        except StoreUnavailable as error:
+            log.warning("audit_indexes_missing", reason=str(error))
+
+    async def _end(self) -> None:
+        await self.trail.close()
+        await self._heads.try_to_sign()
+        if self.trail.tail.sequence == 0 or self.trail.waiting:
+            return
+        try:
+            await self._store.end(self.trail.segment, self._clock())
+        except StoreUnavailable as error:
+            log.warning("audit_segment_not_ended", reason=str(error))

@@ -1,0 +1,59 @@
+"""One line of the audit trail. Ids and codes only: nothing in it is personal."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from shared.clock import iso
+from shared.envelope import StreamPosition
+
+MOST_CHILDREN = 200
+"""Above the largest page; of more ids the first are kept."""
+
+LONGEST_SUBJECT = 128
+_CHILD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """`operation` is a command's or query's name; `outcome` is accepted, unchanged, replayed,
+    answered, not-modified, or a refusal's code. `address` is the client's. `anchor` is where the
+    child's stream ends after an accepted command: the trail vouches for the event store by it.
+    """
+
+    at: datetime
+    subject: str
+    role: str
+    operation: str
+    outcome: str
+    address: str = ""
+    correlation_id: str = ""
+    children: tuple[str, ...] = ()
+    anchor: StreamPosition | None = None
+
+    def line(self, sequence: int) -> str:
+        """The record as it is kept and hashed: JSON with sorted keys."""
+        content: dict[str, Any] = {
+            "sequence": sequence,
+            "at": iso(self.at),
+            "subject": self.subject[:LONGEST_SUBJECT],
+            "role": self.role,
+            "operation": self.operation,
+            "outcome": self.outcome,
+            "address": self.address,
+            "correlation_id": self.correlation_id,
+            "children": self.children,
+        }
+        if self.anchor is not None:
+            content["anchor"] = {"version": self.anchor.version, "hash": self.anchor.hash}
+        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def children_of(ids: Iterable[str]) -> tuple[str, ...]:
+    """Those of `ids` that are child ids, each once: a path may hold anything, also a name."""
+    known = dict.fromkeys(one for one in ids if _CHILD_ID.fullmatch(one))
+    return tuple(known)[:MOST_CHILDREN]

@@ -1,0 +1,138 @@
+"""The audit trail's database: blocks, signed heads and segments. Nothing is ever updated but the
+end of a segment."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from shared.audit.chain import Block, Tail, place_of
+from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
+from shared.event_store.port import StoreUnavailable
+from shared.mongo import Database, Document
+
+BLOCKS, HEADS, SEGMENTS = "audit_blocks", "audit_heads", "audit_segments"
+OPEN_SEGMENTS = 50
+"""Of more segments that never ended, the newest are looked at."""
+
+
+class SegmentTaken(StoreUnavailable):
+    """Somebody else wrote at this place of the segment: the chain is not ours any longer."""
+
+
+async def ensure_audit_indexes(database: Database) -> None:
+    indexes = [
+        IndexModel([(field, ASCENDING), ("since", ASCENDING)])
+        for field in ("children", "subjects", "operations")
+    ]
+    async with within(TIMEOUT_SECONDS):
+        await database[BLOCKS].create_indexes([*indexes, IndexModel([("since", ASCENDING)])])
+
+
+class AuditStore:
+    """Raises StoreUnavailable."""
+
+    def __init__(self, database: Database, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._blocks = database[BLOCKS]
+        self._heads = database[HEADS]
+        self._segments = database[SEGMENTS]
+        self._timeout = timeout_seconds
+
+    async def end(self, segment: str, at: datetime) -> None:
+        async with within(self._timeout):
+            await self._segments.update_one({"_id": segment}, {"$set": {"ended_at": at}})
+
+    async def append(self, block: Block) -> None:
+        """The same block may be offered again: it is there once. Raises SegmentTaken."""
+        document = _document(block)
+        async with within(self._timeout):
+            if block.first == 1:
+                began = {"$setOnInsert": {"began_at": block.since}}
+                await self._segments.update_one({"_id": block.segment}, began, upsert=True)
+            try:
+                await self._blocks.insert_one(document)
+            except DuplicateKeyError:
+                standing = await self._blocks.find_one({"_id": document["_id"]})
+                if standing is None or standing["hash"] != block.hash:
+                    raise SegmentTaken(document["_id"]) from None
+
+    async def add_head(self, segment: str, number: int, statement: str) -> None:
+        head = {"_id": place_of(segment, number), "segment": segment, "statement": statement}
+        async with within(self._timeout):
+            await self._heads.replace_one({"_id": head["_id"]}, head, upsert=True)
+
+    async def open_tails(self) -> dict[str, Tail]:
+        """Where the segments end that were not ended in order: running, or killed."""
+        async with within(self._timeout):
+            running = await self._segments.find(
+                {"ended_at": None}, sort=[("began_at", DESCENDING)], limit=OPEN_SEGMENTS
+            ).to_list(None)
+            tails = {}
+            for segment in running:
+                last = await self._blocks.find_one(
+                    _of(segment["_id"]), {"last": 1, "hash": 1}, sort=[("_id", DESCENDING)]
+                )
+                if last is not None:
+                    tails[segment["_id"]] = Tail(last["last"], last["hash"])
+        return tails
+
+    async def heads(self) -> list[str]:
+        """Every signed head, by segment and in order."""
+        async with within(self._timeout):
+            found = await self._heads.find({}, sort=[("_id", ASCENDING)]).to_list(None)
+        return [head["statement"] for head in found]
+
+    async def segments(self) -> list[str]:
+        async with within(self._timeout):
+            return [str(name) for name in await self._blocks.distinct("segment")]
+
+    async def blocks(
+        self, condition: Document, after: str = "", limit: int = 500, *, newest_first: bool = False
+    ) -> AsyncIterator[Block]:
+        """Blocks that fulfil `condition`, by place; `newest_first`: by time, backwards."""
+        sort: list[tuple[str, Any]] = [("_id", ASCENDING)]
+        if newest_first:
+            sort = [("since", DESCENDING), ("_id", DESCENDING)]
+        skip = 0
+        while True:
+            query = condition if newest_first else {"$and": [condition, {"_id": {"$gt": after}}]}
+            async with within(self._timeout):
+                found = await self._blocks.find(
+                    query, sort=sort, limit=limit, skip=skip if newest_first else 0
+                ).to_list(None)
+            for document in found:
+                yield _block(document)
+            if len(found) < limit:
+                return
+            after, skip = found[-1]["_id"], skip + limit
+
+    def segment(self, segment: str, first: int = 0) -> AsyncIterator[Block]:
+        """The segment's blocks from record `first` on, in order."""
+        begins = {"_id": {"$gte": place_of(segment, first), "$lt": f"{segment}@:"}}
+        return self.blocks(begins)
+
+
+def _of(segment: str) -> Document:
+    return {"_id": {"$gt": f"{segment}@", "$lt": f"{segment}@:"}}
+
+
+def _document(block: Block) -> Document:
+    """The block, with what it is found by beside it."""
+    lines: Sequence[dict[str, Any]] = [orjson.loads(line) for line in block.lines]
+    children = dict.fromkeys(child for line in lines for child in line["children"])
+    document: Document = asdict(block) | {"_id": place_of(block.segment, block.first)}
+    return document | {
+        "children": list(children),
+        "subjects": list(dict.fromkeys(line["subject"] for line in lines)),
+        "operations": list(dict.fromkeys(line["operation"] for line in lines)),
+    }
+
+
+def _block(document: Document) -> Block:
+    fields = {name: document[name] for name in Block.__slots__}
+    fields |= {"lines": tuple(document["lines"]), "digests": tuple(document["digests"])}
+    return Block(**fields)

@@ -1,0 +1,150 @@
+"""One process's part of the trail: a segment of its own, written in blocks by one task."""
+
+import asyncio
+from collections import deque
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from shared.audit.chain import Block, Tail, seal_block
+from shared.audit.record import AuditRecord
+from shared.audit.trail import AuditUnavailable
+from shared.clock import Clock
+from shared.event_store.port import StoreUnavailable
+from shared.time_limit import time_limit
+
+log = structlog.get_logger(__name__)
+
+PAUSES = (0.05, 0.1, 0.2, 0.5)
+CLOSE_SECONDS = 2.0
+GAP = "AuditGap"
+"""Tells in the trail itself how many requests were refused without a record of each."""
+
+
+class Blocks(Protocol):
+    """Where blocks become durable."""
+
+    async def append(self, block: Block) -> None:
+        """The same block may be offered again. Raises StoreUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`waiting`: records that wait to become durable; one more is refused. `seconds`: how long one
+    who must know waits. `block`: most records that become durable together."""
+
+    waiting: int = 10_000
+    seconds: float = 1.0
+    block: int = 1_000
+
+
+class ChainedTrail:
+    """An AuditTrail. Records become durable in the order in which they came, none is passed over:
+    while the store is away they wait, `record` refuses at once and `note` while there is room.
+
+    One task writes, as long as something waits. Not a GroupCommit: a block whose fate is unknown is
+    offered again, as it is, before any that follows.
+    """
+
+    def __init__(
+        self, segment: str, blocks: Blocks, clock: Clock, bounds: Bounds | None = None
+    ) -> None:
+        self.segment = segment
+        self.tail = Tail()
+        self.missed = 0
+        self._blocks = blocks
+        self._clock = clock
+        self._bounds = bounds or Bounds()
+        self._waiting: deque[tuple[AuditRecord, asyncio.Future[None] | None]] = deque()
+        self._writer: asyncio.Task[None] | None = None
+        self._failing = False
+
+    @property
+    def waiting(self) -> int:
+        """Records that are not durable yet."""
+        return len(self._waiting)
+
+    async def record(self, entry: AuditRecord) -> None:
+        if self._failing:
+            self.missed += 1
+            raise AuditUnavailable("the audit trail is away")
+        self.require_room()
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._offer(entry, durable)
+        try:
+            async with asyncio.timeout(self._bounds.seconds):
+                await durable
+        except TimeoutError:
+            raise AuditUnavailable("the audit trail did not confirm in time") from None
+
+    def note(self, entry: AuditRecord) -> None:
+        self.require_room()
+        self._offer(entry, None)
+
+    def require_room(self) -> None:
+        if len(self._waiting) >= self._bounds.waiting:
+            self.missed += 1
+            raise AuditUnavailable("too many records wait for the audit trail")
+
+    async def close(self) -> None:
+        """Write what waits, for 2 s at most; what is lost then is said in the log."""
+        try:
+            async with time_limit(CLOSE_SECONDS):
+                while self._writer is not None:
+                    await asyncio.wait({self._writer})
+        except TimeoutError:
+            log.warning("audit_records_lost", records=len(self._waiting))
+            if self._writer is not None:
+                self._writer.cancel()
+
+    def _offer(self, entry: AuditRecord, durable: asyncio.Future[None] | None) -> None:
+        self._waiting.append((entry, durable))
+        if self._writer is None:
+            # not in the caller's context: its log fields and deadlines are not the writer's
+            self._writer = asyncio.create_task(self._write(), context=Context())
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                size = min(len(self._waiting), self._bounds.block)
+                block = seal_block(
+                    self.segment, self.tail, [self._waiting[place][0] for place in range(size)]
+                )
+                await self._until_durable(block)
+                self.tail = block.tail
+                for _ in range(size):
+                    _, durable = self._waiting.popleft()
+                    if durable is not None and not durable.done():
+                        durable.set_result(None)
+                self._tell_of_the_missed()
+        finally:
+            self._writer = None
+
+    async def _until_durable(self, block: Block) -> None:
+        tries = 0
+        while True:
+            try:
+                await self._blocks.append(block)
+            except StoreUnavailable as error:
+                if not self._failing:
+                    log.warning("audit_trail_away", reason=str(error))
+                self._failing = True
+                await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
+                tries += 1
+            else:
+                self._failing = False
+                return
+
+    def _tell_of_the_missed(self) -> None:
+        if self.missed:
+            gap = AuditRecord(
+                at=self._clock(),
+                subject="",
+                role="",
+                operation=GAP,
+                outcome=f"{self.missed} refused without a record",
+            )
+            self.missed = 0
+            self._waiting.append((gap, None))

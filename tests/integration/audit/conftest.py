@@ -1,0 +1,147 @@
+"""A small history with its audit trail on MongoDB, and the commands that look into it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pytest_asyncio
+
+from shared.audit.process import AuditProcess
+from shared.audit.record import AuditRecord
+from shared.clock import utc_now
+from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.mongo import Mongo
+from shared.settings import AuditSettings
+from tests.support.child_facts import ADA, REGISTER, REPORT, VIOLATION, update
+from tests.support.command_side import MOTHER, OFFICER, CommandSide, Database
+from tests.support.key_files import create_key_files
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class World:
+    folder: Path
+    url: str
+    database: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        keys = {
+            "TEDDY_PROOF_KEY_FILE": str(self.folder / "proof.pem"),
+            "TEDDY_PROOF_KEYS_FILE": str(self.folder / "proof-keys.json"),
+        }
+        stores = {
+            f"TEDDY_{name}_{what}": value
+            for name in ("WRITE", "AUDIT")
+            for what, value in (("MONGO_URL", self.url), ("DATABASE", self.database))
+        }
+        return {**keys, **stores, "TEDDY_AUDIT_HEADS_FILE": str(self.folder / "heads.jws")}
+
+    @property
+    def settings(self) -> AuditSettings:
+        return AuditSettings(
+            audit_mongo_url=self.url,
+            audit_database=self.database,
+            proof_key_file=self.folder / "proof.pem",
+            proof_keys_file=self.folder / "proof-keys.json",
+            audit_heads_file=self.folder / "heads.jws",
+            audit_wait_seconds=20,
+        )
+
+    async def teddy(self, *arguments: str, offline: bool = False) -> Said:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "deploy.cli", "--dir", str(self.folder / "no-stack")),
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "COLUMNS": "300", **({} if offline else self.environment)},
+        )
+        out, err = await process.communicate()
+        return Said(process.returncode or 0, out.decode(), err.decode())
+
+    def collection(self, name: str) -> "Tampering":
+        return Tampering(self.url, self.database, name)
+
+
+class Tampering:
+    """A collection in the hands of somebody with the database's password."""
+
+    def __init__(self, url: str, database: str, name: str) -> None:
+        self._client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(url)
+        self._collection = self._client[database][name]
+
+    def __enter__(self) -> "pymongo.collection.Collection[dict[str, Any]]":
+        return self._collection
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path, mongo_url: str, fresh_database: str) -> World:
+    """Ada is registered, updated, has a violation; then her mother and an officer look at her."""
+    create_key_files(tmp_path)
+    world = World(tmp_path, mongo_url, fresh_database)
+    await _live(world)
+    return world
+
+
+async def _live(world: World) -> None:
+    mongo = Mongo(world.url)
+    database = mongo.database(world.database)
+    await ensure_indexes(database)
+    store = MongoEventStore(database, timeout_seconds=30)
+    side = CommandSide(Database(events=store))
+    side.clock.now = utc_now()
+    process = AuditProcess(world.settings, "command")
+    async with process.running() as trail:
+        for command, principal in (
+            (REGISTER, MOTHER),
+            (update(age=8), MOTHER),
+            (REPORT, OFFICER),
+            (update(age=9), MOTHER),
+        ):
+            await side.do(command, principal)
+            await trail.record(side.audit.entries[-1])
+        for subject in ("parent-ada", "officer-1"):
+            await trail.record(_look(subject))
+        for _ in range(3):
+            trail.note(_look("officer-2"))
+    await store.close()
+    await mongo.close()
+
+
+def _look(subject: str) -> AuditRecord:
+    return AuditRecord(
+        at=utc_now(),
+        subject=subject,
+        role="parent",
+        operation="GetChildProfile",
+        outcome="answered",
+        address="127.0.0.1",
+        correlation_id="correlation-1",
+        children=(ADA,),
+    )
+
+
+@pytest_asyncio.fixture
+async def evidence(world: World) -> AsyncIterator[Path]:
+    """An exported file about Ada's violation."""
+    file = world.folder / "evidence.json"
+    said = await world.teddy(
+        "evidence", "export", "--child", ADA, "--violation", VIOLATION, "--out", str(file)
+    )
+    assert said.code == 0, said.err
+    yield file

@@ -1,0 +1,117 @@
+"""Evidence of a violation: checked offline, also after erasure; whatever was altered is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.integration.audit.conftest import World
+from tests.support.child_facts import ADA, VIOLATION
+
+Bundle = dict[str, Any]
+
+
+async def test_evidence_is_checked_offline_without_settings_and_names_who_viewed(
+    world: World, evidence: Path
+):
+    # given: the databases are gone, as for somebody elsewhere
+    for name in ("commits", "audit_blocks", "audit_heads"):
+        with world.collection(name) as collection:
+            collection.drop()
+    # when
+    keys = str(world.folder / "proof-keys.json")
+    said = await world.teddy("evidence", "verify", str(evidence), "--keys", keys, offline=True)
+    # then
+    assert said.code == 0, said.out + said.err
+    for who in ("officer-1 (parent)  GetChildProfile", "officer-2", "ReportSafetyViolation"):
+        assert who in said.out
+    assert "(operator)  ExportEvidence" in said.out
+    assert "all as it was written" in said.out
+
+
+async def test_evidence_holds_nothing_personal_in_plain_text(evidence: Path):
+    text = evidence.read_text()
+    assert "TEDDY-0000-0001" not in text
+    assert "SafetyViolationReported" in text
+    assert "ChildProfileUpdated" not in text  # nor what else happened to the child
+
+
+def _edit_event(bundle: Bundle) -> None:
+    event = bundle["commits"][0]["body"]["events"][0]
+    event[3] = event[3].replace("high", "low")
+
+
+def _edit_actor(bundle: Bundle) -> None:
+    bundle["commits"][0]["body"]["actor"][0] = "officer-9"
+
+
+def _edit_view(bundle: Bundle) -> None:
+    lines = bundle["audit"][0]["blocks"][-1]["lines"]
+    lines[0] = lines[0].replace("officer-2", "officer-3")
+
+
+def _remove_view(bundle: Bundle) -> None:
+    bundle["audit"][0]["blocks"][-1]["lines"].pop()
+
+
+def _swap_child(bundle: Bundle) -> None:
+    bundle["violation_id"] = "another"
+
+
+def _remove_head(bundle: Bundle) -> None:
+    bundle["audit"][0]["head"] = bundle["signature"]
+
+
+@pytest.mark.parametrize(
+    ("alter", "named"),
+    [
+        (_edit_event, "commit at version 3: edited"),
+        (_edit_actor, "commit at version 3: edited"),
+        (_edit_view, "record 7: edited"),
+        (_remove_view, "file: altered after it was signed"),
+        (_swap_child, "violation another: no event of the file tells of it"),
+        (_remove_head, "signed head: not a statement of the kind teddy-audit-head"),
+    ],
+)
+async def test_altered_evidence_says_what_differs(
+    world: World, evidence: Path, alter: Callable[[Bundle], None], named: str
+):
+    # given
+    bundle = orjson.loads(evidence.read_bytes())
+    alter(bundle)
+    evidence.write_bytes(orjson.dumps(bundle))
+    # when
+    said = await world.teddy("evidence", "verify", str(evidence), offline=True)
+    # then
+    assert said.code == 1, said.err
+    assert named in said.out
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff\x00", b'{"keys": {"keys": [1]}}'])
+async def test_a_file_that_is_no_evidence_is_one_line_and_exit_2(
+    world: World, tmp_path: Path, content: bytes
+):
+    file = tmp_path / "wrong.json"
+    file.write_bytes(content)
+    said = await world.teddy("evidence", "verify", str(file), offline=True)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.count("\n") == 1
+
+
+async def test_evidence_of_a_violation_that_is_not_there_is_refused(world: World, tmp_path: Path):
+    out = tmp_path / "none.json"
+    said = await world.teddy(
+        "evidence", "export", "--child", ADA, "--violation", "other", "--out", str(out)
+    )
+    assert (said.code, out.exists()) == (2, False)
+    assert "no violation other" in said.err
+
+
+async def test_an_existing_file_is_never_overwritten(world: World, evidence: Path):
+    said = await world.teddy(
+        "evidence", "export", "--child", ADA, "--violation", VIOLATION, "--out", str(evidence)
+    )
+    assert said.code == 2
+    assert "is there already" in said.err

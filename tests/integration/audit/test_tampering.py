@@ -1,0 +1,141 @@
+"""Whoever edits, deletes, reorders or truncates commits or audit records is found, and where."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.audit.conftest import World
+from tests.support.child_facts import ADA
+
+Collection = Any
+Tamper = Callable[[Collection], None]
+
+
+def _edit_commit(commits: Collection) -> None:
+    commits.update_one({"first_version": 2}, {"$set": {"actor.subject": "somebody-else"}})
+
+
+def _delete_commit(commits: Collection) -> None:
+    commits.delete_one({"first_version": 2})
+
+
+def _truncate_commits(commits: Collection) -> None:
+    commits.delete_one({"first_version": 4})
+
+
+def _delete_child(commits: Collection) -> None:
+    commits.delete_many({"child_id": ADA})
+
+
+def _reorder_commits(commits: Collection) -> None:
+    second, third = (commits.find_one({"first_version": version}) for version in (2, 3))
+    for one, place in ((second, third), (third, second)):
+        commits.update_one({"_id": place["_id"]}, {"$set": {"events": one["events"]}})
+
+
+@pytest.mark.parametrize(
+    ("tamper", "named"),
+    [
+        (_edit_commit, "version 2: content differs from hash"),
+        (_delete_commit, "deleted: versions 2 to 2"),
+        (_truncate_commits, "truncated: versions 4 to 4 are gone"),
+        (_delete_child, "deleted: all commits up to version 4 are gone"),
+        (_reorder_commits, "version 2: content differs from hash"),
+    ],
+)
+async def test_tampering_with_commits_is_named(world: World, tamper: Tamper, named: str):
+    with world.collection("commits") as commits:
+        tamper(commits)
+    said = await world.teddy("audit", "verify")
+    assert said.code == 1, said.err
+    assert f"child {ADA}" in said.out
+    assert named in said.out
+
+
+def _edit_record(blocks: Collection) -> None:
+    block = blocks.find_one({"first": 5})
+    line = block["lines"][0].replace("parent-ada", "nobody-ada")
+    blocks.update_one({"_id": block["_id"]}, {"$set": {"lines": [line]}})
+
+
+def _edit_record_and_its_digest(blocks: Collection) -> None:
+    block = blocks.find_one({"first": 5})
+    blocks.update_one({"_id": block["_id"]}, {"$set": {"digests": ["0" * 64]}})
+
+
+def _delete_block(blocks: Collection) -> None:
+    blocks.delete_one({"first": 5})
+
+
+def _delete_record_in_block(blocks: Collection) -> None:
+    block = blocks.find_one({"first": 7})
+    del block["lines"][1]
+    blocks.update_one({"_id": block["_id"]}, {"$set": {"lines": block["lines"]}})
+
+
+def _reorder_records(blocks: Collection) -> None:
+    block = blocks.find_one({"first": 7})
+    blocks.update_one({"_id": block["_id"]}, {"$set": {"lines": block["lines"][::-1]}})
+
+
+def _truncate_records(blocks: Collection) -> None:
+    blocks.delete_one({"first": 7})
+
+
+def _delete_segment(blocks: Collection) -> None:
+    blocks.delete_many({})
+
+
+@pytest.mark.parametrize(
+    ("tamper", "named"),
+    [
+        (_edit_record, "record 5: edited"),
+        (_edit_record_and_its_digest, "record 5: edited: its hash does not cover its digests"),
+        (_delete_block, "record 5: deleted"),
+        (_delete_record_in_block, "record 8: deleted or edited"),
+        (_reorder_records, "records 7 to 9: reordered: its records stand as [9, 8, 7]"),
+        (_truncate_records, "truncated: records 7 to 9 are gone"),
+        (_delete_segment, "truncated: records 1 to 9 are gone"),
+    ],
+)
+async def test_tampering_with_audit_records_is_named(world: World, tamper: Tamper, named: str):
+    with world.collection("audit_blocks") as blocks:
+        tamper(blocks)
+    said = await world.teddy("audit", "verify")
+    assert said.code == 1, said.err
+    assert "audit segment command-" in said.out
+    assert named in said.out
+
+
+async def test_a_whole_trail_that_was_deleted_with_its_heads_is_found_by_the_heads_file(
+    world: World,
+):
+    # given
+    for name in ("audit_blocks", "audit_heads", "audit_segments"):
+        with world.collection(name) as collection:
+            collection.delete_many({})
+    # when
+    said = await world.teddy("audit", "verify")
+    # then
+    assert said.code == 1
+    assert "head 1: deleted from the database" in said.out
+    assert "truncated: records 1 to 9 are gone" in said.out
+
+
+async def test_a_head_that_somebody_forged_is_refused(world: World):
+    with world.collection("audit_heads") as heads:
+        head = heads.find_one({})
+        assert head is not None
+        forged = head["statement"][:-6] + "AAAAAA"
+        heads.update_one({"_id": head["_id"]}, {"$set": {"statement": forged}})
+    said = await world.teddy("audit", "verify")
+    assert said.code == 1
+    assert "database, head 1: the signature does not match" in said.out
+
+
+async def test_a_trail_that_nobody_touched_verifies(world: World):
+    said = await world.teddy("audit", "verify")
+    assert (said.code, said.err) == (0, "")
+    assert "all as it was written; looked at 1 signed heads, 9 audit records" in said.out
+    assert "1 children, 4 commits" in said.out

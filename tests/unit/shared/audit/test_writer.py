@@ -1,0 +1,105 @@
+"""A trail's writer: order, durability, and what happens while its store is away."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from shared.audit.chain import Block, Tail, expected_hash
+from shared.audit.record import AuditRecord, children_of
+from shared.audit.trail import AuditUnavailable
+from shared.audit.writer import GAP, Bounds, ChainedTrail
+from shared.event_store.port import StoreUnavailable
+from tests.support.child_facts import ADA, NOON
+from tests.support.waiting import eventually
+
+
+@dataclass
+class Blocks:
+    kept: list[Block] = field(default_factory=list)
+    away: bool = False
+
+    async def append(self, block: Block) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            raise StoreUnavailable("away")
+        self.kept.append(block)
+
+
+def record(operation: str = "GetChildProfile") -> AuditRecord:
+    return AuditRecord(
+        at=NOON, subject="p-1", role="parent", operation=operation, outcome="answered"
+    )
+
+
+def trail(blocks: Blocks, waiting: int = 100, seconds: float = 5.0) -> ChainedTrail:
+    return ChainedTrail("query-1", blocks, lambda: NOON, Bounds(waiting, seconds))
+
+
+async def test_records_that_come_together_share_a_block_and_blocks_are_chained():
+    # given
+    blocks = Blocks()
+    chained = trail(blocks)
+    # when
+    await chained.record(record())
+    await asyncio.gather(*(chained.record(record()) for _ in range(30)))
+    # then
+    assert [block.last for block in blocks.kept][-1] == 31
+    assert len(blocks.kept) < 10
+    tail = Tail()
+    for block in blocks.kept:
+        assert (block.first, block.previous_hash) == (tail.sequence + 1, tail.hash)
+        assert block.hash == expected_hash(block)
+        tail = block.tail
+    assert chained.tail == tail
+
+
+async def test_what_was_noted_is_kept_when_the_store_comes_back_and_what_was_missed_is_told():
+    # given
+    blocks = Blocks(away=True)
+    chained = trail(blocks, waiting=3, seconds=0.05)
+    # when
+    for operation in ("A", "B", "C"):
+        chained.note(record(operation))
+    with pytest.raises(AuditUnavailable):
+        chained.note(record("D"))
+    blocks.away = False
+    # then
+    await eventually(lambda: _done(chained), 5)
+    lines = [line for block in blocks.kept for line in block.lines]
+    assert ["A" in line.split('"operation":')[1] for line in lines[:1]] == [True]
+    assert len(lines) == 4
+    assert GAP in lines[-1]
+    assert "1 refused without a record" in lines[-1]
+
+
+async def test_a_read_is_refused_at_once_while_the_store_is_known_to_be_away():
+    # given
+    blocks = Blocks(away=True)
+    chained = trail(blocks, seconds=0.02)
+    with pytest.raises(AuditUnavailable):
+        await chained.record(record())
+    # when, then
+    with pytest.raises(AuditUnavailable, match="is away"):
+        await chained.record(record())
+    assert chained.waiting == 1
+    blocks.away = False
+    await eventually(lambda: _done(chained), 5)
+    await chained.record(record())
+
+
+async def test_closing_writes_what_waits():
+    blocks = Blocks()
+    chained = trail(blocks)
+    for _ in range(5):
+        chained.note(record())
+    await chained.close()
+    assert chained.tail.sequence == 5
+
+
+def test_only_child_ids_are_taken_for_children():
+    assert children_of(["Mia", ADA, ADA, "../x"]) == (ADA,)
+
+
+async def _done(chained: ChainedTrail) -> bool:
+    return chained.waiting == 0
