@@ -11,7 +11,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: help setup demo up down status test test-kafka faults check format lock clean
+.PHONY: help setup demo up down status test test-kafka test-schema bandit audit-deps faults check format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,15 @@ test: $(STAMP) ## Run all tests, on real servers that they start themselves
 test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka; needs Java 17 and Maven
 	@$(BIN)/python -m tests.apache_kafka
 
+test-schema: $(STAMP) ## Ask both APIs all that their OpenAPI documents say, good and bad
+	@$(BIN)/python -m pytest --no-cov tests/schema
+
+bandit: $(STAMP) ## Look for unsafe code
+	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(PACKAGES)
+
+audit-deps: $(STAMP) ## Ask for known holes in the pinned dependencies; says so where nobody answers
+	@$(BIN)/python -m deploy.checks.dependency_audit requirements.txt
+
 faults: $(STAMP) ## Hurt the system and check its promises: CASE=, SEED=, SELECTION=ci, LIST=1
 	@$(BIN)/python -m tests.faults $(if $(CASE),--case $(CASE)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(SELECTION),--selection $(SELECTION)) $(if $(LIST),--list) \
@@ -56,6 +65,7 @@ check: $(STAMP) ## Format, lint, types, import rules, function length
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m deploy.checks.function_length $(PACKAGES) tests
+	@$(MAKE) --no-print-directory bandit
 
 format: $(STAMP) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet .

@@ -3,10 +3,10 @@
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.request_body import RequestBody, between, entries, sized
+from command_service.api.request_body import RequestBody, between, entries, optional, sized
 from command_service.domain.child import limits
 from command_service.domain.child.commands import RegisterChild, UpdateChildProfile
 from shared.auth.principal import Role
@@ -29,12 +29,17 @@ class Registration(RequestBody):
         None,
         description="Defaults to the caller, if that is a parent; others must name it.",
         examples=["parent-17"],
+        json_schema_extra=optional(limits.PARENT_ID),
     )
-    device_id: str | None = Field(None, examples=["bear-device-42"])
+    device_id: str | None = Field(
+        None, examples=["bear-device-42"], json_schema_extra=optional(limits.DEVICE_ID)
+    )
     preferences: dict[str, Any] | None = Field(
         None, description=limits.PREFERENCES_LIMIT, examples=[EXAMPLE_PREFERENCES]
     )
-    learning_style: str | None = Field(None, examples=["visual"])
+    learning_style: str | None = Field(
+        None, examples=["visual"], json_schema_extra=optional(limits.LABEL)
+    )
     interests: tuple[str, ...] | None = Field(
         None,
         examples=[["space", "dinosaurs"]],
@@ -45,13 +50,19 @@ class Registration(RequestBody):
 class ProfileChanges(RequestBody):
     """Only what is to change. null clears device_id, preferences, learning_style, interests."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     name: str = Field(default_factory=str, examples=["Ada"], json_schema_extra=sized(limits.NAME))
     age: int = Field(default_factory=int, examples=[8], json_schema_extra=between(limits.AGE))
-    device_id: str | None = Field(None, examples=["bear-device-42"])
+    device_id: str | None = Field(
+        None, examples=["bear-device-42"], json_schema_extra=optional(limits.DEVICE_ID)
+    )
     preferences: dict[str, Any] | None = Field(
         None, description=limits.PREFERENCES_LIMIT, examples=[EXAMPLE_PREFERENCES]
     )
-    learning_style: str | None = Field(None, examples=["visual"])
+    learning_style: str | None = Field(
+        None, examples=["visual"], json_schema_extra=optional(limits.LABEL)
+    )
     interests: tuple[str, ...] | None = Field(
         None,
         examples=[["space", "music"]],

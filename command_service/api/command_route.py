@@ -90,7 +90,7 @@ class CommandRoute(APIRoute):
 
 def documented(*refusals: int, success: int = 200) -> dict[str, Any]:
     """What the routes have in common; `refusals` are the error statuses beside the usual ones."""
-    statuses = sorted({400, 401, 403, 408, 413, 414, 415, 422, 429, 431, 503, *refusals})
+    statuses = sorted({401, 403, 408, 413, 429, 503, *refusals})
     responses = problem_responses(*statuses)
     return {
         "status_code": success,

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.request_body import RequestBody, between, entries
+from command_service.api.request_body import UUID, RequestBody, between, entries, optional
 from command_service.domain.child import limits
 from command_service.domain.child.commands import (
     EndConversation,
@@ -24,14 +24,25 @@ class ConversationStart(RequestBody):
         None,
         description="A UUID that the caller chose; made here if absent.",
         examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"],
+        json_schema_extra=UUID,
     )
-    topic: str | None = Field(None, description=TOPIC, examples=["dinosaurs"])
+    topic: str | None = Field(
+        None,
+        description=TOPIC,
+        examples=["dinosaurs"],
+        json_schema_extra=optional(limits.LABEL),
+    )
 
 
 class MessageBody(RequestBody):
     role: Speaker = Field(examples=["child"])
     word_count: int = Field(examples=[12], json_schema_extra=between(limits.WORD_COUNT))
-    topic: str | None = Field(None, description=TOPIC, examples=["dinosaurs"])
+    topic: str | None = Field(
+        None,
+        description=TOPIC,
+        examples=["dinosaurs"],
+        json_schema_extra=optional(limits.LABEL),
+    )
     flagged_categories: tuple[str, ...] = Field(
         (),
         examples=[["personal_information"]],

@@ -36,6 +36,16 @@ def sized(limit: Limit) -> dict[str, Any]:
     return {"minLength": limit.minimum, "maxLength": limit.maximum}
 
 
+def optional(limit: Limit, *, least: int | None = None) -> dict[str, Any]:
+    """JSON schema of a text that may be null. `least`: where fewer characters mean none."""
+    lengths = sized(limit) | ({} if least is None else {"minLength": least})
+    return {"anyOf": [{"type": "string", **lengths}, {"type": "null"}]}
+
+
+UUID: dict[str, Any] = {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}
+"""JSON schema of an id that the caller may choose."""
+
+
 def entries(limit: Limit, of: Limit) -> dict[str, Any]:
     """JSON schema of a list's limit and that of its texts."""
     return {

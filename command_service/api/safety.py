@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.request_body import RequestBody, between, sized
+from command_service.api.request_body import UUID, RequestBody, between, optional, sized
 from command_service.domain.child import limits
 from command_service.domain.child.commands import (
     ConfigureAlerts,
@@ -24,9 +24,13 @@ class ViolationReport(RequestBody):
         None,
         description=f"At most {limits.DETAILS.maximum} characters.",
         examples=["Asked for the home address."],
+        json_schema_extra=optional(limits.DETAILS, least=0),
     )
     conversation_id: str | None = Field(
-        None, description="A UUID.", examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"]
+        None,
+        description="A UUID.",
+        examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"],
+        json_schema_extra=UUID,
     )
 
 

@@ -29,6 +29,11 @@ QUERY_HEADERS: dict[str, Any] = {
 }
 """The request headers of every query, for its route's `openapi_extra`."""
 
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The answer is the one whose `ETag` the caller sent."}
+}
+"""For the `responses` of every query."""
+
 _WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,6}(?:\.\d{1,3})?)')
 
 

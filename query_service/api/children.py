@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from query_service.api.asking import QUERY_HEADERS, Asking
+from query_service.api.asking import QUERY_HEADERS, UNCHANGED, Asking
 from query_service.api.parameters import Days, Period, Search
 from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAnalytics
 from query_service.queries.get_child_profile import ChildProfile, GetChildProfile
@@ -17,7 +17,7 @@ from shared.http.path_ids import ChildId
 from shared.http.problems import problem_responses
 from shared.http.query_parameters import StrictRoute
 
-PROBLEMS = problem_responses(400, 401, 403, 404, 414, 415, 422, 429, 431, 503)
+PROBLEMS = {**UNCHANGED, **problem_responses(401, 403, 404, 429, 503)}
 
 
 def children_router(asking: Asking, caller: Caller) -> APIRouter:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from query_service.api.asking import QUERY_HEADERS, Asking
+from query_service.api.asking import QUERY_HEADERS, UNCHANGED, Asking
 from query_service.api.parameters import Page
 from query_service.api.streams import Streams
 from query_service.queries.errors import ParentNotFound
@@ -20,7 +20,7 @@ from shared.http.path_ids import ParentId
 from shared.http.problems import problem_responses
 from shared.http.query_parameters import StrictRoute
 
-PROBLEMS = problem_responses(400, 401, 403, 404, 414, 415, 422, 429, 431, 503)
+PROBLEMS = problem_responses(401, 403, 404, 429, 503)
 EVENT_STREAM = "text/event-stream"
 A_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {EVENT_STREAM: {}}}}
 
@@ -34,13 +34,15 @@ def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRoute
     )
     Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
-    @router.get("/children", response_model=Family, openapi_extra=QUERY_HEADERS)
+    @router.get(
+        "/children", response_model=Family, responses=UNCHANGED, openapi_extra=QUERY_HEADERS
+    )
     async def get_children_by_parent(
         request: Request, asker: Asker, parent_id: ParentId
     ) -> Response:
         return await asking.answer(request, asker, GetChildrenByParent(parent_id))
 
-    @router.get("/alerts", response_model=Alerts, openapi_extra=QUERY_HEADERS)
+    @router.get("/alerts", response_model=Alerts, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
     async def get_alerts(
         request: Request, asker: Asker, parent_id: ParentId, page: Annotated[Page, Query()]
     ) -> Response:

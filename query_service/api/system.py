@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from query_service.api.asking import QUERY_HEADERS, Asking
+from query_service.api.asking import QUERY_HEADERS, UNCHANGED, Asking
 from query_service.cache.query_cache import CacheStatistics, QueryCache
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
 from query_service.query_bus import HandlerDescription
@@ -28,7 +28,7 @@ class CacheCleared(BaseModel):
 
 def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["system"], route_class=StrictRoute)
-    problems = problem_responses(401, 403)
+    problems = problem_responses(401, 403, 429)
     Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
     def allowed(request: Request, asker: Asker) -> None:
@@ -37,7 +37,7 @@ def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> API
     @router.get(
         "/system/analytics",
         response_model=SystemAnalytics,
-        responses=problem_responses(401, 403, 422, 503),
+        responses={**UNCHANGED, **problem_responses(401, 403, 429, 503)},
         openapi_extra=QUERY_HEADERS,
     )
     async def get_system_analytics(request: Request, asker: Asker) -> Response:

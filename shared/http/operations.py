@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from shared.http.stopping import is_stopping
 
@@ -49,14 +49,14 @@ def operations_router(readiness: Readiness, registry: CollectorRegistry = REGIST
     async def live() -> dict[str, str]:
         return {"status": "live"}
 
-    @router.get("/health/ready")
+    @router.get("/health/ready", responses={503: {"description": "Not ready, or stopping."}})
     async def ready(request: Request) -> Response:
         if is_stopping(request.app):
             return JSONResponse({"status": "stopping"}, 503)
         report = await readiness.report()
         return JSONResponse(report, 200 if report["status"] == "ready" else 503)
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -1,7 +1,7 @@
 """RFC 9457 problem details: the one shape of every error of both APIs."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from shared.http.allowed_methods import allowed_methods
 from shared.http.correlation import HEADER as CORRELATION
 from shared.http.correlation import correlation_id_of
 from shared.http.secure_headers import secure_headers_of
@@ -28,6 +29,11 @@ TYPES = {
     "tuple_type": "array",
 }
 """Pydantic's error types whose limit is the type itself."""
+
+METHOD_NOT_ALLOWED = 405
+
+EDGE_STATUSES = (400, 414, 415, 422, 431)
+"""What any request may be answered before its route is reached."""
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +107,11 @@ def _answering(
     to_problem: Callable[[Any], Problem],
 ) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(request: Request, error: Exception) -> Response:
-        return problem_response(request, to_problem(error))
+        problem = to_problem(error)
+        if problem.status == METHOD_NOT_ALLOWED:
+            allowed = allowed_methods(request.app, request.scope["path"])
+            problem = replace(problem, headers={**problem.headers, "Allow": allowed})
+        return problem_response(request, problem)
 
     return answer
 
@@ -132,9 +142,10 @@ def problem_response(request: Request, problem: Problem) -> Response:
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route that may answer these error statuses."""
+    """The `responses=` of a route that may answer these error statuses, and those of every edge."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
-    return {status: {"model": ProblemBody, "content": content} for status in statuses}
+    every = sorted({*EDGE_STATUSES, *statuses})
+    return {status: {"model": ProblemBody, "content": content} for status in every}
 
 
 def _internal(error: Exception) -> Problem:
@@ -147,7 +158,7 @@ def _refused_by_framework(error: HTTPException) -> Problem:
     title = {404: "No such resource", 405: "Method not allowed"}.get(
         error.status_code, "Request refused"
     )
-    headers = dict(error.headers or {})
+    headers = {name.title(): value for name, value in (error.headers or {}).items()}
     return Problem(error.status_code, code, title, f"{title}.", headers=headers)
 
 

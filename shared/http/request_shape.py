@@ -29,8 +29,8 @@ ONCE = frozenset(
         b"transfer-encoding",
     }
 )
-"""Headers of which two could contradict each other. `Authorization` is the caller check's alone: all
-that is wrong with it is the same 401."""
+"""Headers of which two could contradict each other. All that is wrong with `Authorization`
+is the caller check's 401."""
 
 OVERRIDES = frozenset(
     {

@@ -1,0 +1,91 @@
+"""Both OpenAPI documents against what the APIs do: every operation, generated requests, good and
+bad, as every role that may meet it. All of Schemathesis's checks; none may fail, and none answers
+500."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.config import SchemathesisConfig
+from starlette.testclient import TestClient
+
+from shared.clock import new_id
+from tests.support import command_side, query_side
+from tests.support.command_side import CommandSide
+from tests.support.query_side import QuerySide
+
+CONFIG: dict[str, Any] = {
+    "seed": 20261123,
+    "checks": {
+        # rules that no JSON schema states: visible characters, trimming, signed tokens
+        "positive_data_acceptance": {
+            "expected-statuses": ["2xx", "3xx", "401", "403", "404", "409", "410", "422"]
+        }
+    },
+}
+BOUNDED = settings(
+    max_examples=20,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+FOLLOWED_FOR_EVER = ".*/stream$"
+
+COMMANDS = CommandSide()
+QUERIES = QuerySide()
+CHILD, PARENT = "lena", "weiss"
+asyncio.run(QUERIES.child(CHILD, parent_id=PARENT))
+
+
+def _document(app: Any) -> Any:
+    config = SchemathesisConfig.from_dict(CONFIG)
+    document = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
+    return document.exclude(path_regex=FOLLOWED_FOR_EVER)
+
+
+COMMAND_DOCUMENT = _document(COMMANDS.app)
+QUERY_DOCUMENT = _document(QUERIES.app)
+
+
+@COMMAND_DOCUMENT.parametrize()
+@BOUNDED
+def test_the_command_api_does_as_its_document_says(case: schemathesis.Case) -> None:
+    callers = (command_side.ADMIN, command_side.MOTHER, command_side.BEAR)
+    if _is_good(case) and "child_id" in case.path_parameters:
+        case.path_parameters["child_id"] = _new_child()
+    for principal in callers:
+        case.call_and_validate(headers={"Authorization": COMMANDS.bearer(principal)})
+
+
+@QUERY_DOCUMENT.parametrize()
+@BOUNDED
+def test_the_query_api_does_as_its_document_says(case: schemathesis.Case) -> None:
+    callers = (query_side.ADMIN, query_side.OFFICER, query_side.ANALYST, query_side.parent(PARENT))
+    if _is_good(case):
+        known = {"child_id": CHILD, "parent_id": PARENT}
+        case.path_parameters |= {k: known[k] for k in case.path_parameters if k in known}
+    for principal in callers:
+        case.call_and_validate(headers=QUERIES.bearer(principal))
+
+
+def _is_good(case: schemathesis.Case) -> bool:
+    return case.meta is not None and case.meta.generation.mode.is_positive
+
+
+def _new_child() -> str:
+    body = {"name": "Ada", "age": 7, "udid": new_id(), "parent_id": command_side.MOTHER.subject}
+    bear = {"device_id": command_side.BEAR.subject}
+    headers = {"Authorization": COMMANDS.bearer(command_side.ADMIN)}
+    client = TestClient(COMMANDS.app)
+    registered = client.post("/v1/children", json=body | bear, headers=headers)
+    child_id: str = registered.json()["child_id"]
+    return child_id
+
+
+def test_every_operation_is_asked(subtests: pytest.Subtests) -> None:
+    for document, least in ((COMMAND_DOCUMENT, 12), (QUERY_DOCUMENT, 10)):
+        with subtests.test(least=least):
+            assert len(list(document.get_all_operations())) >= least
