@@ -16,6 +16,8 @@ from tests.support import command_side, query_side
 from tests.support.command_side import CommandSide
 from tests.support.query_side import QuerySide
 
+Case = schemathesis.Case[Any]
+
 CONFIG: dict[str, Any] = {
     "seed": 20261123,
     "checks": {
@@ -52,7 +54,7 @@ QUERY_DOCUMENT = _document(QUERIES.app)
 
 @COMMAND_DOCUMENT.parametrize()
 @BOUNDED
-def test_the_command_api_does_as_its_document_says(case: schemathesis.Case) -> None:
+def test_the_command_api_does_as_its_document_says(case):
     callers = (command_side.ADMIN, command_side.MOTHER, command_side.BEAR)
     if _is_good(case) and "child_id" in case.path_parameters:
         case.path_parameters["child_id"] = _new_child()
@@ -62,7 +64,7 @@ def test_the_command_api_does_as_its_document_says(case: schemathesis.Case) -> N
 
 @QUERY_DOCUMENT.parametrize()
 @BOUNDED
-def test_the_query_api_does_as_its_document_says(case: schemathesis.Case) -> None:
+def test_the_query_api_does_as_its_document_says(case):
     callers = (query_side.ADMIN, query_side.OFFICER, query_side.ANALYST, query_side.parent(PARENT))
     if _is_good(case):
         known = {"child_id": CHILD, "parent_id": PARENT}
@@ -71,8 +73,8 @@ def test_the_query_api_does_as_its_document_says(case: schemathesis.Case) -> Non
         case.call_and_validate(headers=QUERIES.bearer(principal))
 
 
-def _is_good(case: schemathesis.Case) -> bool:
-    return case.meta is not None and case.meta.generation.mode.is_positive
+def _is_good(case: Case) -> bool:
+    return bool(case.meta and case.meta.generation.mode.is_positive)
 
 
 def _new_child() -> str:
