@@ -11,7 +11,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: help setup demo up down status test test-kafka test-schema bandit audit-deps faults check format lock clean
+.PHONY: help setup demo up down status test test-kafka test-schema bandit audit-deps faults check format configuration lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,10 +66,14 @@ check: $(STAMP) ## Format, lint, types, import rules, function length
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m deploy.checks.function_length $(PACKAGES) tests
 	@$(MAKE) --no-print-directory bandit
+	@$(BIN)/python -m deploy.checks.configuration
 
 format: $(STAMP) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
+
+configuration: $(STAMP) ## Write the table of settings in docs/configuration.md anew
+	@$(BIN)/python -m deploy.checks.configuration --write
 
 lock: $(STAMP) ## Pin the dependencies of pyproject.toml anew
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv

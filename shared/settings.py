@@ -4,6 +4,7 @@ Each process asks for the group it needs (`CommandSettings()`, `RelaySettings()`
 malformed variable stops it at start with one line that names it (`load_settings`).
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.addresses import is_trustworthy
 
 LOOPBACK = "127.0.0.1"
+SECRETS_DIR = "TEDDY_SECRETS_DIR"
 
 
 class ObservabilitySettings(BaseSettings):
@@ -270,9 +272,17 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def load_settings(group: type[SettingsT]) -> SettingsT:
-    """Read `group` from the environment, or end the process with exit code 2 and one line."""
+    """Read `group`, or end the process with exit code 2 and one line.
+
+    A variable that the environment lacks may be a file of that name, in any case, in the folder
+    that `TEDDY_SECRETS_DIR` names: so a password needs to stand in no environment.
+    """
+    folder = os.environ.get(SECRETS_DIR)
+    if folder is not None and not Path(folder).is_dir():
+        print(f"settings: {SECRETS_DIR}: is not a folder", file=sys.stderr)
+        raise SystemExit(2)
     try:
-        return group()
+        return group(_secrets_dir=folder)
     except ValidationError as error:
         print(_one_line(error), file=sys.stderr)
         raise SystemExit(2) from None

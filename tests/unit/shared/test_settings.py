@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from shared.settings import CommandSettings, RelaySettings, load_settings
@@ -6,6 +8,7 @@ from shared.settings import CommandSettings, RelaySettings, load_settings
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the machine's environment says, only the test's own settings count."""
+    monkeypatch.delenv("TEDDY_SECRETS_DIR", raising=False)
     for field in {*CommandSettings.model_fields, *RelaySettings.model_fields}:
         monkeypatch.delenv(f"TEDDY_{field.upper()}", raising=False)
 
@@ -29,6 +32,29 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.kafka_bootstrap == "localhost:9092"
     assert settings.relay_batch == 7
     assert settings.relay_host == "127.0.0.1"
+
+
+def test_a_setting_may_be_a_file_and_the_environment_wins_over_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # given
+    (tmp_path / "teddy_write_mongo_url").write_text("mongodb://from-a-file\n")
+    (tmp_path / "teddy_kafka_bootstrap").write_text("from-a-file:9092\n")
+    monkeypatch.setenv("TEDDY_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", "localhost:9092")
+    # when
+    settings = load_settings(RelaySettings)
+    # then
+    assert settings.write_mongo_url == "mongodb://from-a-file"
+    assert settings.kafka_bootstrap == "localhost:9092"
+
+
+def test_a_folder_of_settings_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TEDDY_SECRETS_DIR", str(tmp_path / "nowhere"))
+
+    assert _refusal(capsys) == "settings: TEDDY_SECRETS_DIR: is not a folder"
 
 
 def test_missing_settings_are_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
