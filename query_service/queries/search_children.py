@@ -14,7 +14,8 @@ from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ChildFilter, Place, ReadModelDatabase
 from query_service.scope import Scope
-from shared.keyring.search_index import MIN_PREFIX, SearchIndex, words_of
+from shared.keyring.search_index import MIN_PREFIX, SearchIndex, is_too_short
+from shared.keyring.words import words_of
 from shared.read_models.documents import (
     ChildDocument,
     ChildStatus,
@@ -118,7 +119,7 @@ class SearchChildrenHandler:
         if name is None:
             return ()
         words = words_of(name)
-        if not words or any(len(word) < MIN_PREFIX for word in words):
+        if not words or any(is_too_short(word) for word in words):
             reason = f"give words of at least {MIN_PREFIX} letters each"
             raise RequestRefused("name", reason, f"min_length {MIN_PREFIX} a word")
         return self._index.tokens_to_find(name)

@@ -43,6 +43,65 @@ def test_anything_else_does_not(query: str, name: str) -> None:
     assert not _finds(query, name)
 
 
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("istanbul", "\u0130stanbul"),  # Turkish: a dot on the capital I
+        ("ISIK", "I\u015f\u0131k"),  # and none on the small one
+        ("strasse", "Stra\u00dfe"),
+        ("STRA\u1e9eE", "strasse"),
+        ("soren", "S\u00f8ren"),
+        ("lukasz", "\u0141ukasz"),
+        ("\u03bd\u03af\u03ba\u03bf\u03c3", "\u039d\u03af\u03ba\u03bf\u03c2"),  # sigma at the end
+        ("\u03bd\u03b9\u03ba\u03bf", "\u039d\u03af\u03ba\u03bf\u03c2"),  # without the accent
+        ("\u0435\u043b\u043a\u0430", "\u0401\u043b\u043a\u0430"),  # Cyrillic yo
+        (
+            "\u0645\u062d\u0645\u062f",
+            "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f",
+        ),  # vowels
+        ("\u0627\u062d\u0645\u062f", "\u0623\u062d\u0645\u062f"),  # alef with hamza
+        ("\u05e9\u05e8\u05d4", "\u05e9\u05b8\u05c1\u05e8\u05b8\u05d4"),  # Hebrew points
+        ("\u0926\u0947\u0935\u0940", "\u0926\u0947\u0935\u0940"),  # Devanagari
+        ("\u0926\u0947", "\u0926\u0947\u0935\u0940"),  # one syllable
+        ("\uae40", "\uae40\ubbfc\uc900"),  # Hangul: one syllable
+        ("\uae30", "\uae40\ubbfc\uc900"),  # and one that is still typed
+        ("\u1100\u1175\u11b7", "\uae40\ubbfc\uc900"),  # and its letters
+        ("\u718a", "\u5c0f\u718a"),  # Han: one character, anywhere
+        ("\u5c0f\u660e", "\u738b\u5c0f\u660e"),  # the given name
+        ("\u3055\u304f\u3089\u3053", "\u5c71\u7530\u3055\u304f\u3089\u3053"),  # kana after Han
+        ("\u30b5\u30af\u30e9", "\uff7b\uff78\uff97"),  # half-width kana
+        ("\u30ac", "\uff76\uff9e"),  # and a voiced one
+        ("\u0e2a\u0e21", "\u0e2a\u0e21\u0e0a\u0e32\u0e22"),  # Thai
+        ("\u0e0a\u0e32\u0e22", "\u0e2a\u0e21\u0e0a\u0e32\u0e22"),  # its second part
+        ("anna", "\uff21\uff2e\uff2e\uff21"),  # full-width
+        ("zoe", "Zoe\u0308"),  # decomposed
+        ("lina", "Li\u00adna"),  # a soft hyphen
+        ("\u5c0f", "Anna\u5c0f\u718a"),  # two scripts in one
+    ],
+)
+def test_ways_to_write_the_same_name_find_it(query: str, name: str) -> None:
+    assert _finds(query, name)
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("\u0926\u093f", "\u0926\u0947\u0935\u0940"),  # another vowel is another name
+        ("\u304b", "\u304c"),  # ka is not ga
+        ("\u0e2a\u0e34", "\u0e2a\u0e35"),  # short i is not long i
+        ("\u660e\u5c0f", "\u738b\u5c0f\u660e"),  # the other way round
+        ("\u043e\u043b\u044f", "olya"),  # no letter of another script, however alike
+    ],
+)
+def test_other_names_are_not_found(query: str, name: str) -> None:
+    assert not _finds(query, name)
+
+
+def test_tokens_of_a_long_name_are_bounded() -> None:
+    assert len(INDEX.tokens_of("\u718a" * 50 + "\u5c0f" * 50)) <= 400
+    assert len(INDEX.tokens_of("a" * 100)) == 19
+
+
 def test_tokens_tell_nothing_without_the_key() -> None:
     assert set(INDEX.tokens_of("Zoë")).isdisjoint(SearchIndex(b"k" * 32).tokens_of("Zoë"))
 
