@@ -150,7 +150,14 @@ class AuditSettings(MongoDriverSettings, ProofSettings):
         description="Audit records that may wait for their database; beyond, requests are refused.",
     )
     audit_wait_seconds: float = Field(
-        1.0, gt=0, lt=30, description="Longest a read waits for its audit record, then 503."
+        1.0,
+        gt=0,
+        lt=30,
+        description="Longest an audit record may wait until reads are refused with 503; also how "
+        "much a process that is killed may take with it.",
+    )
+    audit_strict: bool = Field(
+        False, description="Each read waits until its audit record is durable: nothing is lost."
     )
 
 

@@ -15,7 +15,8 @@ ROLE = "operator"
 async def record_look(settings: AuditSettings, operation: str, children: Iterable[str]) -> None:
     """Returns once the look is durable and signed; raises AuditUnavailable or SigningKeyRefused:
     then nothing may be shown. The subject is the system's name of whoever runs the command."""
-    process = AuditProcess(settings, "command-line")
+    strict = settings.model_copy(update={"audit_strict": True})
+    process = AuditProcess(strict, "command-line")
     async with process.running() as trail:
         await trail.record(
             AuditRecord(

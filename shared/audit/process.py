@@ -32,7 +32,7 @@ class AuditProcess:
         )
         self._database = self.mongo.database(settings.audit_database)
         self._store = AuditStore(self._database, seconds * 2)
-        bounds = Bounds(settings.audit_max_waiting, seconds)
+        bounds = Bounds(settings.audit_max_waiting, seconds, settings.audit_strict)
         self.trail = ChainedTrail(f"{name}-{new_id()}", self._store, clock, bounds)
         self._heads = HeadSigner(self.trail, self._store, signer, clock, settings.audit_heads_file)
         self._seconds = settings.audit_head_seconds

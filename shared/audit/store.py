@@ -86,6 +86,12 @@ class AuditStore:
             found = await self._heads.find({}, sort=[("_id", ASCENDING)]).to_list(None)
         return [head["statement"] for head in found]
 
+    async def open_segments(self) -> list[str]:
+        """Those that were not ended in order."""
+        async with within(self._timeout):
+            found = await self._segments.find({"ended_at": None}).to_list(None)
+        return [segment["_id"] for segment in found]
+
     async def segments(self) -> list[str]:
         async with within(self._timeout):
             return [str(name) for name in await self._blocks.distinct("segment")]

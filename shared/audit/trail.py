@@ -13,7 +13,8 @@ class AuditUnavailable(StoreUnavailable):
 
 class AuditTrail(Protocol):
     async def record(self, entry: AuditRecord) -> None:
-        """Returns once `entry` is durable; raises AuditUnavailable when that takes too long."""
+        """For what is shown. Returns once `entry` is durable, or sure to be within a bounded time;
+        raises AuditUnavailable when that takes too long: then it must not be shown."""
 
     def note(self, entry: AuditRecord) -> None:
         """Becomes durable soon; raises AuditUnavailable when too much waits for it already."""

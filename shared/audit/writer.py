@@ -1,10 +1,11 @@
 """One process's part of the trail: a segment of its own, written in blocks by one task."""
 
 import asyncio
+import time
 from collections import deque
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -33,16 +34,25 @@ class Blocks(Protocol):
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """`waiting`: records that wait to become durable; one more is refused. `seconds`: how long one
-    who must know waits. `block`: most records that become durable together."""
+    may wait until reads are refused. `is_strict`: each read waits for its record. `block`: most
+    records that become durable together."""
 
     waiting: int = 10_000
     seconds: float = 1.0
+    is_strict: bool = False
     block: int = 1_000
+
+
+class _Waiting(NamedTuple):
+    entry: AuditRecord
+    durable: asyncio.Future[None] | None
+    since: float
 
 
 class ChainedTrail:
     """An AuditTrail. Records become durable in the order in which they came, none is passed over:
     while the store is away they wait, `record` refuses at once and `note` while there is room.
+    Unless it is strict, a process that is killed takes with it what came in its last `seconds`.
 
     One task writes, as long as something waits. Not a GroupCommit: a block whose fate is unknown is
     offered again, as it is, before any that follows.
@@ -57,7 +67,7 @@ class ChainedTrail:
         self._blocks = blocks
         self._clock = clock
         self._bounds = bounds or Bounds()
-        self._waiting: deque[tuple[AuditRecord, asyncio.Future[None] | None]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._failing = False
 
@@ -67,10 +77,13 @@ class ChainedTrail:
         return len(self._waiting)
 
     async def record(self, entry: AuditRecord) -> None:
-        if self._failing:
+        if self._failing or self._is_late():
             self.missed += 1
             raise AuditUnavailable("the audit trail is away")
         self.require_room()
+        if not self._bounds.is_strict:
+            self._offer(entry, None)
+            return
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._offer(entry, durable)
         try:
@@ -99,8 +112,14 @@ class ChainedTrail:
             if self._writer is not None:
                 self._writer.cancel()
 
+    def _is_late(self) -> bool:
+        """The oldest record has waited too long: a crash now would lose more than was promised."""
+        if not self._waiting:
+            return False
+        return time.monotonic() - self._waiting[0].since > self._bounds.seconds
+
     def _offer(self, entry: AuditRecord, durable: asyncio.Future[None] | None) -> None:
-        self._waiting.append((entry, durable))
+        self._waiting.append(_Waiting(entry, durable, time.monotonic()))
         if self._writer is None:
             # not in the caller's context: its log fields and deadlines are not the writer's
             self._writer = asyncio.create_task(self._write(), context=Context())
@@ -110,12 +129,12 @@ class ChainedTrail:
             while self._waiting:
                 size = min(len(self._waiting), self._bounds.block)
                 block = seal_block(
-                    self.segment, self.tail, [self._waiting[place][0] for place in range(size)]
+                    self.segment, self.tail, [self._waiting[place].entry for place in range(size)]
                 )
                 await self._until_durable(block)
                 self.tail = block.tail
                 for _ in range(size):
-                    _, durable = self._waiting.popleft()
+                    durable = self._waiting.popleft().durable
                     if durable is not None and not durable.done():
                         durable.set_result(None)
                 self._tell_of_the_missed()
@@ -147,4 +166,4 @@ class ChainedTrail:
                 outcome=f"{self.missed} refused without a record",
             )
             self.missed = 0
-            self._waiting.append((gap, None))
+            self._waiting.append(_Waiting(gap, None, time.monotonic()))

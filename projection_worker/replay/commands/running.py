@@ -13,15 +13,25 @@ from projection_worker.replay.rebuild.leadership import AnotherRebuild
 from projection_worker.replay.rebuild.processes import ProcessFailed
 from projection_worker.replay.rebuild.rebuild import RebuildFailed, RebuildRefused
 from projection_worker.replay.refusals import NotFound, Refused
+from shared.audit.trail import AuditUnavailable
 from shared.keyring.key_file import KeyFileRefused
 from shared.lease import LeaseLost
 from shared.settings import WorkerSettings, load_settings
+from shared.signing_keys import SigningKeyRefused
 
 Result = TypeVar("Result")
 
 
-REFUSALS = (Refused, RebuildRefused, AnotherRebuild, KeyFileRefused)
-FAILURES = (NotFound, RebuildFailed, ProcessFailed, NotCaughtUp, CatalogChanged, LeaseLost)
+REFUSALS = (Refused, RebuildRefused, AnotherRebuild, KeyFileRefused, SigningKeyRefused)
+FAILURES = (
+    NotFound,
+    RebuildFailed,
+    ProcessFailed,
+    NotCaughtUp,
+    CatalogChanged,
+    LeaseLost,
+    AuditUnavailable,
+)
 
 
 def run(work: Callable[[Opened], Awaitable[Result]]) -> Result:

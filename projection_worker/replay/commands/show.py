@@ -13,6 +13,8 @@ from projection_worker.replay.commands.running import run
 from projection_worker.replay.history_display import as_json, print_tables
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.personal_values import Personals
+from shared.audit.look import record_look
+from shared.settings import AuditSettings, load_settings
 
 
 class Until(click.ParamType):
@@ -45,8 +47,13 @@ class Until(click.ParamType):
 def show(child_id: str, until: int | datetime | None, *, reveal: bool, form: str) -> None:
     """Show a child's history, and its read models as they were at a point of it."""
 
+    if reveal:
+        load_settings(AuditSettings)  # refused here, before anything is read
+
     async def work(on: Opened) -> None:
         history = await history_of(on, child_id, until)
+        if reveal:
+            await record_look(load_settings(AuditSettings), "ReplayShowReveal", [child_id])
         personals = Personals(child_id, history.cipher, reveal=reveal)
         if form == "json":
             click.echo(orjson.dumps(as_json(history, personals), option=orjson.OPT_INDENT_2))

@@ -57,6 +57,7 @@ class World:
             proof_keys_file=self.folder / "proof-keys.json",
             audit_heads_file=self.folder / "heads.jws",
             audit_wait_seconds=20,
+            audit_strict=True,
         )
 
     async def teddy(self, *arguments: str, offline: bool = False) -> Said:

@@ -23,10 +23,10 @@ from projection_worker.replay.rebuild.rebuild import Rebuild, RebuildFailed, Reb
 from projection_worker.roll_call import RollCall
 from shared.clock import utc_now
 from shared.events.child import ChildEvent, Severity
-from shared.keyring.key_file import create_key_file
 from shared.read_models.generations import Generation, begin_catalog, live_generation, read_catalog
 from shared.read_models.models import ALL_MODELS, Model
 from shared.settings import WorkerSettings
+from tests.support.key_files import create_key_files
 from tests.support.projection_facts import (
     MIA,
     NOON,
@@ -82,13 +82,12 @@ async def world(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[World]:
-    key_file = tmp_path / "keys.json"
-    create_key_file(key_file)
-    for store in ("WRITE", "READ", "KEYS"):
+    for name, file in create_key_files(tmp_path).items():
+        monkeypatch.setenv(name, file)
+    for store in ("WRITE", "READ", "KEYS", "AUDIT"):
         monkeypatch.setenv(f"TEDDY_{store}_MONGO_URL", mongo_url)
         monkeypatch.setenv(f"TEDDY_{store}_DATABASE", fresh_database)
     monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", kafka_bootstrap)
-    monkeypatch.setenv("TEDDY_KEY_FILE", str(key_file))
     async with opened(WorkerSettings()) as on:
         await begin_catalog(on.database, registry.VERSION)
         yield World(on)

@@ -10,9 +10,12 @@ import pytest
 import pytest_asyncio
 
 from projection_worker.dead_letter import DeadLetters
+from shared.audit.store import AuditStore
 from shared.clock import utc_now
 from shared.events.child import Severity
+from shared.mongo import Mongo
 from shared.read_models.models import Model
+from shared.settings import AuditSettings
 from tests.integration.projection.test_rebuild import FIRST, World, world
 from tests.support.projection_facts import (
     MIA,
@@ -105,6 +108,34 @@ async def test_personal_values_are_shown_only_to_who_asks(mia: World) -> None:
     assert "secret" not in sealed
     assert "(sealed)" in sealed
     assert "secret" in opened
+
+
+async def test_who_has_personal_values_shown_stands_in_the_audit_trail(mia: World) -> None:
+    await replay("show", "--child", MIA)
+    await replay("show", "--child", MIA, "--reveal")
+
+    settings = AuditSettings()
+    mongo = Mongo(settings.audit_mongo_url)
+    store = AuditStore(mongo.database(settings.audit_database))
+    blocks = [block async for block in store.blocks({"children": MIA})]
+    heads = await store.heads()
+    await mongo.close()
+    ((look,),) = [block.lines for block in blocks]
+    assert '"operation":"ReplayShowReveal"' in look
+    assert '"role":"operator"' in look
+    assert len(heads) == 1
+
+
+async def test_nothing_is_revealed_while_the_audit_trail_is_away(
+    mia: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEDDY_AUDIT_MONGO_URL", "mongodb://127.0.0.1:1/?directConnection=true")
+
+    said = await replay("show", "--child", MIA, "--reveal")
+
+    assert said.code == 1
+    assert "secret" not in said.out
+    assert "audit trail" in said.err
 
 
 async def test_of_an_erased_child_it_is_shown_that_nothing_can_be_opened(mia: World) -> None:
