@@ -26,6 +26,7 @@ from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.command_line import run_command
 from shared.keyring.key_file import KeyFileRefused, create_key_file
+from shared.mongo_urls import has_password
 from shared.settings import TopicSettings, load_settings
 from shared.signing_keys import read_signing_key
 
@@ -163,13 +164,18 @@ def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
 
 
 @teddy.command()
+@click.option("--secrets", is_flag=True, help="Print passwords too.")
 @click.pass_obj
-def env(folder: StackFolder) -> None:
+def env(folder: StackFolder, *, secrets: bool) -> None:
     """Print the running stack's settings as shell exports: eval "$(teddy env)"."""
     _use_environment_of(folder)
     for name, value in sorted(os.environ.items()):
-        if name.startswith("TEDDY_"):
+        if not name.startswith("TEDDY_"):
+            continue
+        if secrets or not (name.endswith("PASSWORD") or has_password(value)):
             click.echo(f"export {name}={shlex.quote(value)}")
+        else:
+            click.echo(f"# {name} holds a password: teddy env --secrets")
 
 
 @teddy.group()
@@ -190,7 +196,8 @@ def topics() -> None:
 def topics_apply(folder: StackFolder, replication: int) -> None:
     """Create the topics that are missing; exit code 1 when one differs from what it should be."""
     _use_environment_of(folder)
-    reports = asyncio.run(apply_topics(_setting(plans.KAFKA_BOOTSTRAP), replication))
+    kafka = load_settings(TopicSettings).servers_at(_setting(plans.KAFKA_BOOTSTRAP))
+    reports = asyncio.run(apply_topics(kafka, replication))
     for one in reports:
         click.echo(f"{one.state:8} {one.name} {one.detail}")
     sys.exit(1 if any(one.state == "differs" for one in reports) else 0)

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from shared.kafka import Servers, client_options
 from shared.topics import ALL_TOPICS, Topic
 
 HEARD_SECONDS, POLL_SECONDS = 10.0, 0.1
@@ -24,7 +25,7 @@ class TopicReport:
 
 
 async def apply_topics(
-    bootstrap: str, replication: int, topics: Sequence[Topic] = ALL_TOPICS
+    bootstrap: Servers, replication: int, topics: Sequence[Topic] = ALL_TOPICS
 ) -> list[TopicReport]:
     """Create what is missing; repeating it changes nothing. Raises KafkaError, TimeoutError."""
     async with _admin_of(bootstrap) as admin:
@@ -36,7 +37,7 @@ async def apply_topics(
 
 
 async def restore_topics(
-    bootstrap: str, replication: int, topics: Sequence[Topic] = ALL_TOPICS
+    bootstrap: Servers, replication: int, topics: Sequence[Topic] = ALL_TOPICS
 ) -> None:
     """As `apply_topics`, and topics with too few partitions get the others. Raises the same.
 
@@ -52,8 +53,8 @@ async def restore_topics(
 
 
 @asynccontextmanager
-async def _admin_of(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def _admin_of(bootstrap: Servers) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**client_options(bootstrap))
     await admin.start()
     try:
         yield admin

@@ -29,6 +29,7 @@ from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.events.child import AlertChannel
 from shared.http.operations import Readiness
+from shared.kafka import KafkaServers
 from shared.keyring.key_file import FileKeyProvider, read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
@@ -65,7 +66,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     lag = WorkerLag(utc_now, settings.worker_stall_seconds)
     projector = ProjectorService(
         generations,
-        Notifier(settings.kafka_bootstrap),
+        Notifier(settings.kafka),
         settings,
         lag,
         WorkerMetrics(),
@@ -115,6 +116,7 @@ def _faust_app(settings: WorkerSettings, scratch: str) -> faust.App:
     return faust.App(
         APP_ID,
         broker=f"kafka://{settings.kafka_bootstrap.replace(',', ';kafka://')}",
+        broker_credentials=credentials_of(settings.kafka),
         value_serializer="raw",
         store="memory://",
         datadir=scratch,
@@ -131,6 +133,19 @@ def _faust_app(settings: WorkerSettings, scratch: str) -> faust.App:
         consumer_metadata_max_age_ms=METADATA_MS,
         producer_metadata_max_age_ms=METADATA_MS,
     )
+
+
+def credentials_of(kafka: KafkaServers) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """How Faust is let in: as every other client."""
+    if kafka.security.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=kafka.user,
+            password=kafka.password,
+            ssl_context=kafka.tls(),
+            mechanism=kafka.mechanism,
+        )
+    context = kafka.tls()
+    return None if context is None else faust.SSLCredentials(context)
 
 
 def _channels(settings: WorkerSettings, client: httpx2.AsyncClient) -> dict[AlertChannel, Channel]:

@@ -171,7 +171,7 @@ async def _parked_children(on: Opened, child_id: str | None, limit: int | None) 
 
 
 async def _carry_out(on: Opened, redrive: Redrive, plans: list[Redriven]) -> None:
-    async with open_producer(on.settings.kafka_bootstrap) as producer:
+    async with open_producer(on.settings.kafka) as producer:
         for plan in plans:
             await redrive.carry_out(plan, producer)
 

@@ -13,6 +13,7 @@ from aiokafka.errors import (
 
 from projection_worker.dead_letter import Parked
 from projection_worker.projector import Projected
+from shared.kafka import Servers, client_options
 from shared.read_models.notices import AlertNotice
 from shared.topics import CHILD_ALERTS, DEAD_LETTERS, READ_MODEL_CHANGES
 
@@ -28,7 +29,7 @@ FORGOTTEN = (OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
 class Notifier:
     """Publishes with an idempotent producer; returns once the broker acknowledged everything."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: Servers) -> None:
         self._bootstrap = bootstrap
         self._producer = self._new_producer()
 
@@ -48,7 +49,7 @@ class Notifier:
 
     def _new_producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             enable_idempotence=True,
             acks="all",
             metadata_max_age_ms=METADATA_MS,

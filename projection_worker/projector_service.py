@@ -33,6 +33,7 @@ from projection_worker.projections import registry
 from projection_worker.read_model_store import StaleBatch
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached
+from shared.kafka import client_options
 from shared.settings import WorkerSettings
 from shared.topics import CHILD_EVENTS
 
@@ -84,7 +85,7 @@ class ProjectorService(Service):
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         session_ms = int(settings.worker_session_timeout_seconds * 1_000)
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap,
+            **client_options(settings.kafka),
             group_id=consumer_group(settings),
             group_instance_id=settings.worker_instance_id,
             enable_auto_commit=False,

@@ -17,6 +17,7 @@ from projection_worker.parked_sequences import DeadLetter, ParkedSequences
 from shared.cloud_events import to_record
 from shared.envelope import RecordedEvent
 from shared.event_store.port import EventStore
+from shared.kafka import Servers, client_options
 from shared.mongo import Database
 from shared.topics import CHILD_EVENTS
 
@@ -92,9 +93,9 @@ def wanted_again(letters: Sequence[DeadLetter], gates: Gates) -> tuple[Republish
 
 
 @asynccontextmanager
-async def open_producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+async def open_producer(bootstrap: Servers) -> AsyncIterator[AIOKafkaProducer]:
     """Connected on entry. Raises KafkaError."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all")
+    producer = AIOKafkaProducer(**client_options(bootstrap), enable_idempotence=True, acks="all")
     try:
         await producer.start()
         yield producer

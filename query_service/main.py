@@ -111,7 +111,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
     live = LiveGeneration(database, time.monotonic, cache.clear)
     ports = Ports(MongoReadModels(database, live), keyring, keys, utc_now)
     service = QueryService(settings, ports, cache)
-    feed = ChangeFeed(settings.kafka_bootstrap, service.listeners)
+    feed = ChangeFeed(settings.kafka, service.listeners)
     audit = AuditProcess(settings, "query")
 
     @asynccontextmanager

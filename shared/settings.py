@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.addresses import is_trustworthy
+from shared.kafka import KafkaServers, Mechanism, Security
+from shared.mongo_urls import checked_url
 
 LOOPBACK = "127.0.0.1"
 SECRETS_DIR = "TEDDY_SECRETS_DIR"
@@ -32,13 +34,55 @@ class ObservabilitySettings(BaseSettings):
     )
 
 
-class KafkaSettings(ObservabilitySettings):
+class KafkaSecuritySettings(ObservabilitySettings):
+    """How Kafka lets its clients in."""
+
+    kafka_security: Security = Field(
+        "PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
+    )
+    kafka_sasl_mechanism: Mechanism = Field(
+        "SCRAM-SHA-512", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    )
+    kafka_user: str | None = Field(None, description="User, with SASL.")
+    kafka_password: SecretStr | None = Field(None, description="Password, with SASL.")
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM of the brokers' authority, with SSL; unset: the system's."
+    )
+
+    def servers_at(self, bootstrap: str) -> KafkaServers:
+        password = self.kafka_password.get_secret_value() if self.kafka_password else None
+        return KafkaServers(
+            bootstrap,
+            self.kafka_security,
+            self.kafka_sasl_mechanism,
+            self.kafka_user,
+            password,
+            self.kafka_ca_file,
+        )
+
+    @model_validator(mode="after")
+    def _kafka_is_usable(self) -> Self:
+        if self.kafka_security.startswith("SASL") and not (self.kafka_user and self.kafka_password):
+            needed = "TEDDY_KAFKA_USER and TEDDY_KAFKA_PASSWORD"
+            raise ValueError(f"TEDDY_KAFKA_SECURITY: {self.kafka_security} needs {needed}")
+        try:
+            self.servers_at("").tls()
+        except OSError as error:
+            raise ValueError(f"TEDDY_KAFKA_CA_FILE: {type(error).__name__}") from None
+        return self
+
+
+class KafkaSettings(KafkaSecuritySettings):
     """Where Kafka is."""
 
     kafka_bootstrap: str = Field(description="Kafka bootstrap servers, `host:port[,host:port]`.")
 
+    @property
+    def kafka(self) -> KafkaServers:
+        return self.servers_at(self.kafka_bootstrap)
 
-class TopicSettings(ObservabilitySettings):
+
+class TopicSettings(KafkaSecuritySettings):
     """How the topics are laid out by whoever creates them."""
 
     kafka_replication: int = Field(1, ge=1, le=7, description="Replicas of each topic partition.")
@@ -50,6 +94,21 @@ class MongoDriverSettings(ObservabilitySettings):
     mongo_driver: Literal["motor", "pymongo"] = Field(
         "motor", description="Asynchronous MongoDB driver: Motor or PyMongo Async."
     )
+    mongo_ca_file: Path | None = Field(
+        None, description="PEM of the servers' authority: every MongoDB URL is then over TLS."
+    )
+
+    @model_validator(mode="after")
+    def _urls_are_usable(self) -> Self:
+        """Completes every MongoDB URL of the group that this is a part of."""
+        for name in type(self).model_fields:
+            if name.endswith("_mongo_url"):
+                try:
+                    url = checked_url(getattr(self, name), self.mongo_ca_file)
+                except ValueError as error:
+                    raise ValueError(f"TEDDY_{name.upper()}: {error}") from None
+                object.__setattr__(self, name, url)
+        return self
 
 
 class WriteStoreSettings(MongoDriverSettings):

@@ -43,7 +43,7 @@ async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
         progress,
         CommitFeed(mongo, database, settings.relay_batch),
         MongoEventStore(database),
-        partial(open_publisher, settings.kafka_bootstrap, CHILD_EVENTS.name),
+        partial(open_publisher, settings.kafka, CHILD_EVENTS.name),
     )
     _expose(progress)
     app = _operations(settings, mongo, progress)
@@ -72,7 +72,7 @@ def _operations(settings: RelaySettings, mongo: Mongo, progress: Progress) -> Fa
         lag = {"events": progress.lag_events, "seconds": round(progress.lag_seconds, 3)}
         return {"lag": lag, "leader": progress.leading}
 
-    reach_kafka = partial(reach_broker, settings.kafka_bootstrap)
+    reach_kafka = partial(reach_broker, settings.kafka)
     app = FastAPI(title="Teddy relay", openapi_url=None)
     app.include_router(
         operations_router(Readiness({"event_store": mongo.ping, "kafka": reach_kafka}, details))

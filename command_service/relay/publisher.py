@@ -14,6 +14,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from command_service.relay.checkpoint import Ends
 from shared.cloud_events import KafkaRecord, to_record
 from shared.envelope import RecordedEvent
+from shared.kafka import Servers, client_options
 
 REQUEST_TIMEOUT_MS = 5_000
 BATCH_BYTES = 256 * 1_024
@@ -90,17 +91,17 @@ class Publisher:
 
 
 @asynccontextmanager
-async def open_publisher(bootstrap: str, topic: str) -> AsyncIterator[Publisher]:
+async def open_publisher(bootstrap: Servers, topic: str) -> AsyncIterator[Publisher]:
     """A publisher that is gone with the block, with what it had not yet sent. Raises KafkaError."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         enable_idempotence=True,
         acks="all",
         max_batch_size=BATCH_BYTES,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         enable_auto_commit=False,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
@@ -114,9 +115,9 @@ async def open_publisher(bootstrap: str, topic: str) -> AsyncIterator[Publisher]
         await _abandon(producer)
 
 
-async def reach_broker(bootstrap: str) -> None:
+async def reach_broker(bootstrap: Servers) -> None:
     """One round trip to the broker; raises KafkaError when there is none."""
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    client = AIOKafkaClient(**client_options(bootstrap), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         await client.bootstrap()
     finally:

@@ -8,7 +8,9 @@ import httpx2
 from aiokafka import AIOKafkaConsumer
 from pymongo.errors import OperationFailure
 
+from shared.kafka import client_options
 from shared.mongo import Database, Mongo
+from shared.settings import TopicSettings
 
 REPLICA_SET = "rs0"
 ALREADY_INITIALIZED = 23
@@ -42,7 +44,9 @@ async def mongod_writable(address: str) -> None:
 
 async def kafka_answers(address: str) -> None:
     """One round trip for metadata."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=address, request_timeout_ms=2_000)
+    consumer = AIOKafkaConsumer(
+        **client_options(TopicSettings().servers_at(address)), request_timeout_ms=2_000
+    )
     try:
         await asyncio.wait_for(consumer.start(), ANSWER_SECONDS)
         await consumer.topics()

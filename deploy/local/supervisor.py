@@ -104,12 +104,14 @@ class Supervisor:
         }
 
     async def _apply_topics(self) -> None:
-        bootstrap = self._state.environment[plans.KAFKA_BOOTSTRAP]
-        await apply_topics(bootstrap, TopicSettings().kafka_replication)
+        settings = TopicSettings()
+        kafka = settings.servers_at(self._state.environment[plans.KAFKA_BOOTSTRAP])
+        await apply_topics(kafka, settings.kafka_replication)
 
     async def _restore_topics(self) -> None:
-        bootstrap = self._state.environment[plans.KAFKA_BOOTSTRAP]
-        await restore_topics(bootstrap, TopicSettings().kafka_replication)
+        settings = TopicSettings()
+        kafka = settings.servers_at(self._state.environment[plans.KAFKA_BOOTSTRAP])
+        await restore_topics(kafka, settings.kafka_replication)
 
     async def _start_together(self, wanted: Sequence[ProcessPlan]) -> None:
         new = [SupervisedProcess(plan, self._save) for plan in wanted]

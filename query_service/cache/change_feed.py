@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.kafka import Servers, client_options
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
 from shared.topic_partitions import partitions_of
 from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES
@@ -53,7 +54,7 @@ class FeedListener(Protocol):
 class ChangeFeed:
     """Tells `listeners` of every notice that is published while it is `connected`."""
 
-    def __init__(self, bootstrap: str, listeners: Sequence[FeedListener]) -> None:
+    def __init__(self, bootstrap: Servers, listeners: Sequence[FeedListener]) -> None:
         self._bootstrap = bootstrap
         self._listeners = listeners
         self._backoff = FIRST_BACKOFF_SECONDS
@@ -121,9 +122,9 @@ class ChangeFeed:
 
 
 @asynccontextmanager
-async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def _consumer(bootstrap: Servers) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         enable_auto_commit=False,
         # an offset that is gone means lost notices: to be told, not to be skipped over
         auto_offset_reset="none",

@@ -70,7 +70,7 @@ def republish(
 async def _publish(on: Opened, selection: Selection, total: int, pace: Pace) -> int:
     columns = (TextColumn("events"), BarColumn(), MofNCompleteColumn())
     published = 0
-    async with open_producer(on.settings.kafka_bootstrap) as producer:
+    async with open_producer(on.settings.kafka) as producer:
         with Progress(*columns) as progress:
             task = progress.add_task("", total=total)
             async for batch in _batches(on, selection):

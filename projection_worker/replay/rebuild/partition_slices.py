@@ -6,6 +6,7 @@ from projection_worker.delivery import deliver, raw_record
 from projection_worker.projector import Projector
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Slice
 from projection_worker.replay.rebuild.pace import Pace
+from shared.kafka import Servers, client_options
 from shared.topics import CHILD_EVENTS
 
 BATCH_RECORDS = 2_000
@@ -15,7 +16,9 @@ WAIT_MS = 200
 class PartitionSliceBuilder:
     """Holes are refilled from the event store; children the topic has no record of stay out."""
 
-    def __init__(self, bootstrap: str, projector: Projector, ledger: Ledger, pace: Pace) -> None:
+    def __init__(
+        self, bootstrap: Servers, projector: Projector, ledger: Ledger, pace: Pace
+    ) -> None:
         self._bootstrap = bootstrap
         self._projector = projector
         self._ledger = ledger
@@ -24,7 +27,7 @@ class PartitionSliceBuilder:
     async def build(self, one: Slice) -> None:
         """From where the slice stands to its end. Raises KafkaError, PyMongoError, StaleBatch."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             enable_auto_commit=False,
             isolation_level="read_committed",
         )

@@ -4,6 +4,7 @@ from aiokafka import AIOKafkaConsumer
 
 from projection_worker.replay.rebuild.ledger import Done, Kind, Slice
 from shared.event_store.commit_documents import COLLECTION
+from shared.kafka import Servers, client_options
 from shared.mongo import Database, Document, aggregate
 from shared.read_models.generations import Generation
 from shared.topic_partitions import partitions_of
@@ -40,9 +41,9 @@ async def slices_of_store(commits: Database, generation: Generation) -> list[Sli
     return slices
 
 
-async def slices_of_topic(bootstrap: str, generation: Generation) -> list[Slice]:
+async def slices_of_topic(bootstrap: Servers, generation: Generation) -> list[Slice]:
     """All that the topic holds now, a slice a partition. Raises KafkaError."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
     await consumer.start()
     try:
         places = await partitions_of(consumer, CHILD_EVENTS.name)

@@ -23,6 +23,7 @@ from projection_worker.replay.rebuild.processes import run_processes
 from projection_worker.roll_call import SEEN_SECONDS, RollCall
 from shared.clock import utc_now
 from shared.fault_points import FaultPoint, reached
+from shared.kafka import client_options
 from shared.read_models.generations import Catalog, begin_catalog, read_catalog
 from shared.read_models.models import Model
 from shared.topic_partitions import partitions_of
@@ -111,7 +112,7 @@ class Rebuild:
             return
         slices = await slices_of_store(self._on.commits, plan.generation)
         if plan.source is Source.KAFKA:
-            bootstrap = self._on.settings.kafka_bootstrap
+            bootstrap = self._on.settings.kafka
             slices = [replace(one, done=Done.BUILT) for one in slices]  # only to be verified
             slices += await slices_of_topic(bootstrap, plan.generation)
         await self.ledger.cut(plan.generation, slices)
@@ -141,7 +142,7 @@ class Rebuild:
         """Workers of a version that has none yet begin at the end of the topic: what came before is
         in the event store, from which the generation is built."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._on.settings.kafka_bootstrap,
+            **client_options(self._on.settings.kafka),
             group_id=consumer_group(self._on.settings),
             enable_auto_commit=False,
         )

@@ -21,7 +21,7 @@ async def rehearse(on: Opened, models: frozenset[Model], source: Source, workers
     slices = (
         await slices_of_store(on.commits, generation)
         if source is Source.STORE
-        else await slices_of_topic(on.settings.kafka_bootstrap, generation)
+        else await slices_of_topic(on.settings.kafka, generation)
     )
     events = sum(one.events for one in slices)
     click.echo(

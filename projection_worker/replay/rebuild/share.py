@@ -56,7 +56,7 @@ class ShareOfRebuild:
         """Raises StaleBatch, PyMongoError, KafkaError, StoreUnavailable."""
         projector, read_models, dead_letters = self._new_generation()
         partitions = PartitionSliceBuilder(
-            self._on.settings.kafka_bootstrap, projector, self._ledger, self._pace
+            self._on.settings.kafka, projector, self._ledger, self._pace
         )
         children = ChildSliceBuilder(
             self._on.store,
