@@ -48,7 +48,9 @@ def _refused(response: httpx2.Response, status: int, code: str) -> dict[str, Any
 
 
 async def test_a_body_that_is_no_json(command_api: httpx2.AsyncClient) -> None:
-    response = await command_api.post("/v1/children", content=b'{"name": ')
+    response = await command_api.post(
+        "/v1/children", content=b'{"name": ', headers={"Content-Type": "application/json"}
+    )
 
     _refused(response, 400, "invalid-json")
 
