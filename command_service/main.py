@@ -26,6 +26,7 @@ from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Mongo
+from shared.rate_limits.from_settings import rate_limits
 from shared.settings import CommandSettings
 from shared.signing import ConsistencyTokens
 
@@ -63,9 +64,9 @@ def build_app(settings: CommandSettings) -> FastAPI:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     bus = default_bus(_ports(settings, stores, key_file, audit.trail), _tuning(settings), registry)
-    edge = Edge(
-        bus, Caller(checks.verifier), ConsistencyTokens(key_file.signature_key), utc_now, new_id
-    )
+    caller = Caller(checks.verifier, rate_limits(settings))
+    tokens = ConsistencyTokens(key_file.signature_key)
+    edge = Edge(bus, caller, tokens, utc_now, new_id)
     readiness = Readiness(
         {
             "event_store": stores.write_mongo.ping,
@@ -121,6 +122,4 @@ def _tuning(settings: CommandSettings) -> Tuning:
         timeout_seconds=settings.command_timeout_seconds,
         aggregate_cache_size=settings.aggregate_cache_size,
         snapshot_every=settings.snapshot_every,
-        commands_per_second=settings.command_rate_limit,
-        burst=settings.command_rate_burst,
     )
