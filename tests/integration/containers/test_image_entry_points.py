@@ -47,6 +47,7 @@ async def test_a_fact_goes_from_proxy_to_proxy(started: StartedStack) -> None:
         ("verify",),
         ("dead-letter", "list"),
         ("topics", "apply"),
+        ("audit", "verify"),
     ],
     ids=" ".join,
 )
