@@ -21,10 +21,11 @@ from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
-from shared.keyring.key_file import FileKeyProvider, KeyFile, read_key_file
+from shared.keyring.key_file import KeyFile, read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
+from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
 from shared.rate_limits.from_settings import rate_limits
 from shared.settings import CommandSettings
@@ -112,7 +113,7 @@ def _stores(settings: CommandSettings) -> Stores:
 def _ports(
     settings: CommandSettings, stores: Stores, key_file: KeyFile, trail: AuditTrail
 ) -> Ports:
-    keyring = Keyring(FileKeyProvider(key_file), stores.keys, settings.keyring_cache_size)
+    keyring = Keyring(WatchedKeyFile(settings.key_file), stores.keys, settings.keyring_cache_size)
     index = SearchIndex(key_file.index_key)
     return Ports(stores.events, stores.claims, stores.snapshots, keyring, index, trail)
 

@@ -35,9 +35,10 @@ from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
 from shared.http.rate_limit_headers import install_rate_limit_headers
-from shared.keyring.key_file import FileKeyProvider, read_key_file
+from shared.keyring.key_file import read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
 from shared.rate_limits.from_settings import rate_limits
 from shared.settings import QuerySettings
@@ -106,7 +107,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
     read_mongo = Mongo(settings.read_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     key_store = MongoKeyStore(keys_mongo.database(settings.keys_database), READ_SECONDS)
-    keyring = Keyring(FileKeyProvider(keys), key_store, settings.keyring_cache_size)
+    keyring = Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size)
     cache: QueryCache[Rendered] = QueryCache(settings.cache_max_entries, time.monotonic)
     database = read_mongo.database(settings.read_database)
     live = LiveGeneration(database, time.monotonic, cache.clear)
