@@ -11,6 +11,7 @@ from projection_worker import projector
 from projection_worker.delivery import Delivered, RawRecord, deliver, raw_record
 from projection_worker.discard import Discard, Verdict
 from projection_worker.parked_sequences import ParkedSequences
+from projection_worker.projections import registry
 from projection_worker.redrive import Redrive, Redriven, open_producer, publish
 from shared.clock import new_id
 from shared.codec import UndecodableEvent, decode
@@ -188,8 +189,8 @@ async def test_a_child_that_one_of_two_generations_cannot_fold_is_whole_in_both_
 ) -> None:
     # given
     side, newer = operator.side, Generation(2)
-    await begin_catalog(side.database, projections=1)
-    both = [to_document(KeptGeneration(one)) for one in (GENERATION, newer)]
+    await begin_catalog(side.database, registry.VERSION)
+    both = [to_document(KeptGeneration(one, registry.VERSION)) for one in (GENERATION, newer)]
     await side.database[POINTER_COLLECTION].update_one({}, {"$set": {"kept": both}})
     beside = side.another_projector(newer)
     first, second = await operator.happened(registered(), updated(age=8))

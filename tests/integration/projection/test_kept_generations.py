@@ -23,6 +23,9 @@ from tests.support.projection_facts import MIA, NOON, message, registered, repor
 from tests.support.projection_side import ProjectionSide
 
 FIRST, SECOND = Generation(1), Generation(2)
+LIVE = KeptGeneration(FIRST, registry.VERSION)
+FILLING = KeptGeneration(SECOND, registry.VERSION, was_live=False)
+OF_NEWER_PROJECTIONS = KeptGeneration(Generation(3), registry.VERSION + 1)
 
 
 async def test_the_first_generation_belongs_to_the_first_worker(side: ProjectionSide) -> None:
@@ -45,7 +48,7 @@ async def test_a_pointer_that_names_only_a_generation_keeps_just_that(side: Proj
 
 async def test_a_batch_reaches_every_generation_of_this_version(side: ProjectionSide) -> None:
     # given a generation that is being filled, and one of other projections
-    await _keep(side, KeptGeneration(FIRST), _filling(SECOND), KeptGeneration(Generation(3), 2))
+    await _keep(side, LIVE, FILLING, OF_NEWER_PROJECTIONS)
     both = _kept(side)
 
     await both.project(await side.happened(registered(), started()))
@@ -58,7 +61,7 @@ async def test_a_child_that_a_generation_has_not_seen_is_refilled_from_the_store
     side: ProjectionSide,
 ) -> None:
     await side.project(await side.happened(registered(), started()))
-    await _keep(side, KeptGeneration(FIRST), _filling(SECOND))
+    await _keep(side, LIVE, FILLING)
 
     await _kept(side).project(await side.happened(message()))
 
@@ -68,7 +71,7 @@ async def test_a_child_that_a_generation_has_not_seen_is_refilled_from_the_store
 async def test_only_the_live_generation_tells_of_changes_and_raises_alerts(
     side: ProjectionSide,
 ) -> None:
-    await _keep(side, KeptGeneration(FIRST), _filling(SECOND))
+    await _keep(side, LIVE, FILLING)
     batch = await side.happened(registered(), reported(1, Severity.CRITICAL))
 
     projected = await _kept(side).project(batch)
@@ -82,7 +85,7 @@ async def test_the_live_generation_is_never_ahead_of_another(
     side: ProjectionSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a worker that dies between two generations
-    await _keep(side, KeptGeneration(FIRST), _filling(SECOND))
+    await _keep(side, LIVE, FILLING)
     order: list[int] = []
     both = KeptGenerations(side.database, lambda generation: _noting(order, generation))
 
@@ -92,7 +95,7 @@ async def test_the_live_generation_is_never_ahead_of_another(
 
 
 async def test_while_the_live_generation_is_held_a_batch_waits(side: ProjectionSide) -> None:
-    await _keep(side, KeptGeneration(FIRST), _filling(SECOND))
+    await _keep(side, LIVE, FILLING)
     await _set(side, hold_until=utc_now() + timedelta(seconds=60))
     batch = await side.happened(registered())
 
@@ -115,7 +118,7 @@ async def test_without_a_generation_of_its_version_a_worker_has_nothing_to_write
 
 
 async def test_what_was_delivered_is_noted_in_every_generation(side: ProjectionSide) -> None:
-    await _keep(side, KeptGeneration(FIRST), _filling(SECOND))
+    await _keep(side, LIVE, FILLING)
     both = _kept(side)
     projected = await both.project(await side.happened(registered(), reported(1, Severity.HIGH)))
     (alert,) = projected.alerts
@@ -126,10 +129,6 @@ async def test_what_was_delivered_is_noted_in_every_generation(side: ProjectionS
         found = await generation.collection(side.database, Model.ALERTS).find_one()
         assert found is not None
         assert found["delivered"] == {"in_app": NOON}
-
-
-def _filling(generation: Generation) -> KeptGeneration:
-    return KeptGeneration(generation, was_live=False)
 
 
 def _kept(side: ProjectionSide) -> KeptGenerations:

@@ -277,16 +277,17 @@ async def test_a_generation_of_other_projections_goes_live_only_with_workers_tha
 ) -> None:
     # given a program whose projections are newer than the live generation's
     await world.happened(registered())
-    monkeypatch.setattr(registry, "VERSION", registry.VERSION + 1)
+    older, newer = registry.VERSION, registry.VERSION + 1
+    monkeypatch.setattr(registry, "VERSION", newer)
 
-    with pytest.raises(NotCaughtUp, match="no worker of projections 2"):
+    with pytest.raises(NotCaughtUp, match=f"no worker of projections {newer}"):
         await world.rebuilt()
-    await RollCall(world.on.database).answer("a-new-worker", registry.VERSION)
+    await RollCall(world.on.database).answer("a-new-worker", newer)
     await world.rebuild().resume()
 
     catalog = await read_catalog(world.on.database)
     assert catalog.live == SECOND
-    assert [kept.projections for kept in catalog.kept] == [1, 2]
+    assert [kept.projections for kept in catalog.kept] == [older, newer]
     assert not catalog.held
 
 

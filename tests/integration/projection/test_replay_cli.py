@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from projection_worker.dead_letter import DeadLetters
+from projection_worker.projections import registry
 from shared.audit.store import AuditStore
 from shared.clock import utc_now
 from shared.events.child import Severity
@@ -234,7 +235,7 @@ async def test_a_dry_run_of_a_rebuild_says_what_would_change_and_changes_nothing
     said = await replay("rebuild", "--dry-run")
 
     assert said.code == 0
-    assert "plan: generation 2 of projections 1 beside 1" in said.out
+    assert f"plan: generation 2 of projections {registry.VERSION} beside 1" in said.out
     assert f"children/{MIA} age: events say 9, read model has 12" in said.out
     assert (await replay("rebuild", "--resume")).code == 2
 
