@@ -61,8 +61,10 @@ class AuditProcess:
 
     async def _end(self) -> None:
         await self.trail.close()
+        if self.trail.waiting:
+            return  # the store is away: it would not take a head either, and the end is not to wait
         await self._heads.try_to_sign()
-        if self.trail.tail.sequence == 0 or self.trail.waiting:
+        if self.trail.tail.sequence == 0:
             return
         try:
             await self._store.end(self.trail.segment, self._clock())
