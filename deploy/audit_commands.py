@@ -21,7 +21,8 @@ from shared.audit.findings import Report
 from shared.audit.heads import read_file
 from shared.audit.store import AuditStore
 from shared.audit.verify import verify as verify_all
-from shared.clock import iso, parse_iso
+from shared.clock import iso
+from shared.command_line import Moment
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Document, Mongo
@@ -44,20 +45,6 @@ class Opened:
     trail: AuditStore
     commits: MongoEventStore
     jwks: dict[str, Any]
-
-
-class Moment(click.ParamType):
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            return parse_iso(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time like 2026-11-23T12:00Z", param, ctx)
 
 
 @asynccontextmanager

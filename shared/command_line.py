@@ -1,7 +1,10 @@
-"""How a command ends: what goes wrong is one line on standard error."""
+"""What all commands share: how they end, with one line on standard error when something goes
+wrong, and how they are told a time."""
 
 import logging
 import sys
+from datetime import UTC, datetime
+from typing import Any
 
 import click
 from click.exceptions import NoArgsIsHelpError
@@ -25,3 +28,32 @@ def run_command(
     except failures as error:
         click.echo(f"{name}: {error}", err=True)
         sys.exit(1)
+
+
+class Moment(click.ParamType):
+    """An ISO 8601 time with its zone, or a date (its beginning in UTC)."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        moment = moment_of(value)
+        if moment is None:
+            self.fail(
+                f"{value!r} is no time; give e.g. 2026-11-23T12:00:00Z or 2026-11-23", param, ctx
+            )
+        return moment
+
+
+def moment_of(text: str) -> datetime | None:
+    """None for what is no time, or a time of day without its zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC) if len(text) == len("2026-11-23") else None
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter at either end of the calendar
+        return None

@@ -2,32 +2,15 @@
 
 import difflib
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
+from shared.command_line import Moment
 from shared.events.child import SCHEMA_VERSIONS
 
 EVENT_TYPES = tuple(sorted(event.__name__ for event in SCHEMA_VERSIONS))
-
-
-class Moment(click.ParamType):
-    """An ISO 8601 time with its zone, or a date (its beginning in UTC)."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        moment = moment_of(value)
-        if moment is None:
-            self.fail(
-                f"{value!r} is no time; give e.g. 2026-11-23T12:00:00Z or 2026-11-23", param, ctx
-            )
-        return moment
 
 
 class Amount(click.FloatRange):
@@ -51,17 +34,6 @@ class EventType(click.ParamType):
             meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(EVENT_TYPES)}"
             self.fail(f"{value!r} is no event type; {meant}", param, ctx)
         return str(value)
-
-
-def moment_of(text: str) -> datetime | None:
-    """None for what is no time, or a time of day without its zone."""
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=UTC) if len(text) == len("2026-11-23") else None
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):  # the latter at either end of the calendar
-        return None
 
 
 def require_order(since: datetime | None, until: datetime | None) -> None:

@@ -8,12 +8,12 @@ import click
 import orjson
 
 from projection_worker.replay.child_history import history_of
-from projection_worker.replay.commands.parameters import moment_of
 from projection_worker.replay.commands.running import run
 from projection_worker.replay.history_display import as_json, print_tables
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.personal_values import Personals
 from shared.audit.look import record_look
+from shared.command_line import moment_of
 from shared.settings import AuditSettings, load_settings
 
 
