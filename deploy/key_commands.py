@@ -1,6 +1,7 @@
 """The commands `keys ...`: the file of keys, and rotation of the key that wraps all others."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from shared.event_store.port import StoreUnavailable
 from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
 from shared.keyring.mongo_key_store import MongoKeyStore
-from shared.keyring.provider import UnknownKek
 from shared.keyring.rotation import RotationRefused, add_kek, remove_kek, rewrap_all
 from shared.mongo import Mongo
 from shared.settings import KeyringSettings, load_settings
@@ -81,6 +81,7 @@ async def _show(store: MongoKeyStore, path: Path) -> None:
 
 
 def _run(work: Work) -> None:
+    """Exit code 2 for what is refused, the file being as it was; 1 when it could not be done."""
     settings = load_settings(KeyringSettings)
 
     async def connected() -> None:
@@ -96,5 +97,6 @@ def _run(work: Work) -> None:
         asyncio.run(connected())
     except RotationRefused as refused:
         raise click.UsageError(str(refused)) from None
-    except (StoreUnavailable, UnknownKek, SealBroken) as error:
-        raise click.ClickException(str(error)) from None
+    except (StoreUnavailable, SealBroken) as error:
+        click.echo(f"teddy: {error}", err=True)
+        sys.exit(1)

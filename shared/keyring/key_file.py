@@ -51,6 +51,19 @@ def create_key_file(path: Path) -> None:
         return
     with os.fdopen(handle, "wb") as file:
         file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Have the name of the file at `path` outlive a power cut: what is wrapped under a key that is
+    in no file any more is lost for good."""
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_key_file(path: Path) -> KeyFile:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.event_store.port import StoreUnavailable
+
 
 @dataclass(frozen=True, slots=True)
 class WrappedKey:
@@ -13,8 +15,9 @@ class WrappedKey:
     wrapped: bytes
 
 
-class UnknownKek(Exception):
-    """A data key is wrapped under a key-encryption key that the provider does not have."""
+class UnknownKek(StoreUnavailable):
+    """A data key is wrapped under a key-encryption key that the provider does not have, or not
+    yet: the file of a rotation may still be on its way to this machine."""
 
 
 class KeyProvider(Protocol):

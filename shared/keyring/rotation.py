@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from shared.clock import iso
-from shared.keyring.key_file import KeyFile, KeyFileRefused, new_key, read_key_file
+from shared.keyring.key_file import KeyFile, KeyFileRefused, new_key, read_key_file, sync_folder
 from shared.keyring.key_store import KeyStore
 from shared.keyring.provider import KeyProvider
 
@@ -110,6 +110,7 @@ def _change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
             os.fsync(file.fileno())
         _check(beside)
         beside.replace(path)
+        sync_folder(path)
     finally:
         beside.unlink(missing_ok=True)
 

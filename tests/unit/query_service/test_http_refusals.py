@@ -4,6 +4,7 @@ import pytest
 
 from query_service.read_store.memory import MemoryReadModels
 from shared.event_store.port import StoreUnavailable
+from shared.keyring.provider import WrappedKey
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
 
 INSTANT = "2026-11-23T12:00:00Z"
@@ -144,4 +145,19 @@ async def test_a_store_that_does_not_answer_is_told_as_such(
     # then
     assert answer.status_code == 503
     assert answer.json()["code"] == "store-unavailable"
+    assert answer.headers["Retry-After"] == "1"
+
+
+async def test_a_child_whose_key_this_process_cannot_unwrap_yet_is_not_lost(
+    side: QuerySide,
+) -> None:
+    # given a rotation whose file is still on its way to this machine
+    await side.child("lena", parent_id="weiss")
+    await side.keyring.destroy("lena")
+    await side.key_store.insert(WrappedKey("lena", "kek-2", bytes(60)))
+    # when
+    async with side.client(parent("weiss")) as client:
+        answer = await client.get("/v1/children/lena")
+    # then
+    assert (answer.status_code, answer.json()["code"]) == (503, "store-unavailable")
     assert answer.headers["Retry-After"] == "1"

@@ -1,5 +1,6 @@
 """Rotation of the key-encryption key: no data key is ever out of reach."""
 
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -151,3 +152,21 @@ def test_of_two_rotations_at_once_the_second_is_refused(path: Path):
     with pytest.raises(RotationRefused, match="another rotation is under way"):
         add_kek(path, NOW)
     assert path.read_bytes() == before
+
+
+async def test_no_data_key_is_wrapped_under_a_key_that_a_power_cut_could_take_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # given
+    synced: list[tuple[bool, list[str]]] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        real(handle)
+        synced.append((stat.S_ISDIR(os.fstat(handle).st_mode), list(read_key_file(path).keks)))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    # when
+    add_kek(path, NOW)
+    # then the content was on disk before the file got its name, and the name before the return
+    assert synced == [(False, ["kek-1"]), (True, ["kek-1", "kek-2"])]

@@ -1,0 +1,174 @@
+"""`teddy keys ...` on MongoDB: what is refused is one line, and nothing is touched."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from shared.keyring.key_file import create_key_file
+from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.keyring.watched_key_file import WatchedKeyFile
+from shared.mongo import Mongo
+from tests.support.ports import free_port
+
+CHILDREN = [f"child-{number}" for number in range(3)]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Whoever rotates keys: a key file, and the database of data keys wrapped under it."""
+
+    path: Path
+    url: str
+    database: str
+    store: MongoKeyStore
+
+    async def keys(self, *arguments: str, url: str | None = None) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "deploy.cli", "--dir", str(self.path.parent / "no-stack"), "keys"),
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={
+                **os.environ,
+                "COLUMNS": "300",
+                "TEDDY_KEY_FILE": str(self.path),
+                "TEDDY_KEYS_MONGO_URL": url or self.url,
+                "TEDDY_KEYS_DATABASE": self.database,
+            },
+        )
+        out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    def change(self, **changes: object) -> None:
+        content = orjson.loads(self.path.read_bytes())
+        self.path.write_bytes(orjson.dumps(content | changes))
+
+
+@pytest_asyncio.fixture
+async def operator(tmp_path: Path, mongo_url: str, fresh_database: str) -> AsyncIterator[Operator]:
+    path = tmp_path / "keys.json"
+    create_key_file(path)
+    mongo = Mongo(mongo_url)
+    store = MongoKeyStore(mongo.database(fresh_database), timeout_seconds=30)
+    keyring = Keyring(WatchedKeyFile(path), store)
+    for child in CHILDREN:
+        await keyring.create(child)
+    yield Operator(path, mongo_url, fresh_database, store)
+    await store.close()
+    await mongo.close()
+
+
+async def test_a_key_is_replaced_and_retired_once_nothing_is_under_it(operator: Operator) -> None:
+    # given
+    assert (await operator.keys("rotate"))[:2] == (
+        0,
+        "kek-2 is the active key\n3\n3 data keys wrapped anew under kek-2\n",
+    )
+    code, shown, _ = await operator.keys("status")
+    words = [line.replace("│", " ").split() for line in shown.splitlines() if "kek-" in line]
+    assert (code, words) == (0, [["kek-1", "replaced", "0"], ["kek-2", "active", "3"]])
+    # when
+    too_early = await operator.keys("retire", "kek-1")
+    operator.change(replaced_at={"kek-1": "2026-01-01T00:00:00.000000Z"})
+    retired = await operator.keys("retire", "kek-1")
+    # then
+    assert (too_early[0], too_early[1]) == (2, "")
+    assert "it was replaced less than 60 s ago" in too_early[2]
+    assert retired == (0, f"kek-1 is out of {operator.path}\n", "")
+    assert list(orjson.loads(operator.path.read_bytes())["keks"]) == ["kek-2"]
+    ciphers = await Keyring(WatchedKeyFile(operator.path), operator.store).ciphers(CHILDREN)
+    assert list(ciphers) == CHILDREN
+
+
+async def test_an_unfinished_rotation_keeps_the_replaced_key_until_it_is_resumed(
+    operator: Operator,
+) -> None:
+    # given a new active key under which nothing is wrapped yet
+    content = orjson.loads(operator.path.read_bytes())
+    keks = content["keks"] | {"kek-2": content["index_key"]}
+    operator.change(active="kek-2", keks=keks)
+    # when
+    kept = await operator.keys("retire", "kek-1")
+    resumed = await operator.keys("rotate", "--resume")
+    # then
+    assert (kept[0], kept[2].count("\n")) == (2, 1)
+    assert "3 data keys are wrapped under it; run `teddy keys rotate --resume`" in kept[2]
+    assert (resumed[0], resumed[1].splitlines()[-1]) == (0, "3 data keys wrapped anew under kek-2")
+    assert await operator.store.count_by_kek() == {"kek-2": 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["retire", "kek-1"], "kek-1 stays: it is the active key; rotate first"),
+        (["retire", "kek-9"], "kek-9 stays: the key file has no such key"),
+        (["retire"], "Missing argument 'KEK'"),
+        (["rotate", "kek-2"], "unexpected extra argument"),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused(
+    operator: Operator, arguments: list[str], said: str
+) -> None:
+    before = operator.path.read_bytes()
+    code, out, err = await operator.keys(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+    assert operator.path.read_bytes() == before
+
+
+async def test_a_rotation_beside_another_one_is_refused(operator: Operator) -> None:
+    # given what a rotation leaves behind that was killed while it wrote
+    before = operator.path.read_bytes()
+    half_written = operator.path.with_name("keys.json.new")
+    half_written.write_bytes(b'{"active": "kek')
+    # when
+    code, out, err = await operator.keys("rotate")
+    # then
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{half_written} is there: another rotation is under way, or was killed" in err
+    assert (operator.path.read_bytes(), half_written.exists()) == (before, True)
+    # when it is removed, as the line says
+    half_written.unlink()
+    # then
+    assert (await operator.keys("rotate"))[0] == 0
+
+
+@pytest.mark.parametrize("command", ["status", "rotate"])
+async def test_a_file_that_others_may_read_is_refused(operator: Operator, command: str) -> None:
+    before = operator.path.read_bytes()
+    operator.path.chmod(0o640)
+    code, out, err = await operator.keys(command)
+    assert (code, out) == (1, "")
+    assert err == (
+        f"teddy: {operator.path}: mode is 0640; make it 0600, others may read the keys\n"
+    )
+    assert operator.path.read_bytes() == before
+
+
+async def test_a_data_key_under_a_key_of_no_file_is_told_and_left(operator: Operator) -> None:
+    # given
+    content = orjson.loads(operator.path.read_bytes())
+    operator.change(active="kek-5", keks={"kek-5": content["index_key"]})
+    # when
+    code, out, err = await operator.keys("rotate", "--resume")
+    # then
+    assert (code, out) == (1, "kek-5 is the active key\n")
+    assert err == "teddy: no key-encryption key 'kek-1' in the key file\n"
+    assert await operator.store.count_by_kek() == {"kek-1": 3}
+    assert "not in the key file" in (await operator.keys("status"))[1]
+
+
+async def test_a_database_that_is_away_is_one_line(operator: Operator) -> None:
+    url = f"mongodb://127.0.0.1:{free_port()}/?directConnection=true"
+    code, out, err = await operator.keys("status", url=url)
+    assert (code, out, err.count("\n")) == (1, "", 1)
