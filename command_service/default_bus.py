@@ -22,6 +22,7 @@ from command_service.domain.child.commands import (
     StartConversation,
     UpdateChildProfile,
 )
+from command_service.erasure.completion import ErasureCompletion
 from command_service.handlers.aggregate_cache import AggregateCache
 from command_service.handlers.aggregates import Aggregates
 from command_service.handlers.append import Appender
@@ -45,6 +46,8 @@ from command_service.middleware.validation import validation
 from shared.audit.trail import AuditTrail
 from shared.clock import Clock, utc_now
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
+from shared.keyring.erased_list import ErasedList
+from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 
@@ -68,6 +71,8 @@ class Ports:
     claims: ClaimStore
     snapshots: SnapshotStore
     keyring: Keyring
+    keys: KeyStore
+    erased: ErasedList
     index: SearchIndex
     audit_trail: AuditTrail
     clock: Clock = utc_now
@@ -119,4 +124,13 @@ def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
         bus.register(command, ChangeChild(change))
     bus.register(DeactivateChild, DeactivateChildHandler(change, claims))
     bus.register(ReactivateChild, ReactivateChildHandler(change, claims))
-    bus.register(EraseChild, EraseChildHandler(change, aggregates, claims, ports.keyring))
+    bus.register(EraseChild, _erase_child(ports, change, aggregates))
+
+
+def _erase_child(
+    ports: Ports, change: DecideAndAppend, aggregates: Aggregates
+) -> EraseChildHandler:
+    completion = ErasureCompletion(
+        ports.erased, ports.keys, ports.claims, ports.snapshots, ports.clock
+    )
+    return EraseChildHandler(change, ports.event_store, completion, aggregates, ports.keyring)

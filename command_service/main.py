@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from command_service.api.app import create_app
 from command_service.api.command_route import Edge
+from command_service.api.idempotency import RequestPrints
 from command_service.backoff import Backoff
 from command_service.default_bus import Ports, Tuning, default_bus
 from shared.audit.process import AuditProcess
@@ -23,6 +24,7 @@ from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
 from shared.keyring.key_file import KeyFile, read_key_file
 from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_erased_list import MongoErasedList
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
 from shared.keyring.watched_key_file import WatchedKeyFile
@@ -45,6 +47,7 @@ class Stores:
     claims: MongoClaimStore
     snapshots: MongoSnapshotStore
     keys: MongoKeyStore
+    erased: MongoErasedList
 
     async def close(self) -> None:
         """Finish the writes under way, then disconnect."""
@@ -67,7 +70,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
     bus = default_bus(_ports(settings, stores, key_file, audit.trail), _tuning(settings), registry)
     caller = Caller(checks.verifier, rate_limits(settings))
     tokens = ConsistencyTokens(key_file.signature_key)
-    edge = Edge(bus, caller, tokens, utc_now, new_id)
+    edge = Edge(bus, caller, tokens, RequestPrints(key_file.index_key), utc_now, new_id)
     readiness = Readiness(
         {
             "event_store": stores.write_mongo.ping,
@@ -99,6 +102,7 @@ def _stores(settings: CommandSettings) -> Stores:
     write_mongo = Mongo(settings.write_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     write_database = write_mongo.database(settings.write_database)
+    keys_database = keys_mongo.database(settings.keys_database)
     batchers = settings.group_commit_batchers
     return Stores(
         write_mongo,
@@ -106,7 +110,8 @@ def _stores(settings: CommandSettings) -> Stores:
         MongoEventStore(write_database, timeout, batchers, settings.group_commit_max),
         MongoClaimStore(write_database, timeout, batchers),
         MongoSnapshotStore(write_database, timeout),
-        MongoKeyStore(keys_mongo.database(settings.keys_database), timeout, batchers),
+        MongoKeyStore(keys_database, timeout, batchers),
+        MongoErasedList(keys_database, timeout),
     )
 
 
@@ -115,7 +120,16 @@ def _ports(
 ) -> Ports:
     keyring = Keyring(WatchedKeyFile(settings.key_file), stores.keys, settings.keyring_cache_size)
     index = SearchIndex(key_file.index_key)
-    return Ports(stores.events, stores.claims, stores.snapshots, keyring, index, trail)
+    return Ports(
+        event_store=stores.events,
+        claims=stores.claims,
+        snapshots=stores.snapshots,
+        keyring=keyring,
+        keys=stores.keys,
+        erased=stores.erased,
+        index=index,
+        audit_trail=trail,
+    )
 
 
 def _tuning(settings: CommandSettings) -> Tuning:

@@ -32,6 +32,10 @@ class UndecodableEvent(Exception):
     """The record is not an event that this code knows how to read."""
 
 
+class NothingToSealWith(Exception):
+    """A personal value was to be written for a child that has no key."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Field:
     name: str
@@ -40,8 +44,11 @@ class _Field:
     read: _Reader
 
 
-def encode(event: ChildEvent, version: int, cipher: ChildCipher) -> EncodedEvent:
-    """The wire form of `event` at `version` of its stream, sealed with the child's cipher."""
+def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> EncodedEvent:
+    """The wire form of `event` at `version` of its stream, sealed with the child's cipher.
+
+    Raises NothingToSealWith when there is none and the event has a personal value.
+    """
     identity = event_id(event.child_id, version)
     content: dict[str, Any] = {}
     for known in _FIELDS[type(event)].values():
@@ -49,6 +56,8 @@ def encode(event: ChildEvent, version: int, cipher: ChildCipher) -> EncodedEvent
         if value is None:
             continue
         if known.personal:
+            if cipher is None:
+                raise NothingToSealWith(f"{identity}: {known.name} is personal")
             plaintext = orjson.dumps(value.reveal())
             place = field_place(identity, known.name)
             value = {SEALED: cipher.seal(plaintext, place)}

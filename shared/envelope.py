@@ -28,7 +28,7 @@ class Causality:
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """`key` is scoped to its subject and hashed; `fingerprint` is a digest of the request."""
+    """`key` is scoped to its subject and hashed; `fingerprint` is a keyed digest of the request."""
 
     key: str
     fingerprint: str

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from command_service.api import idempotency
 from command_service.api.answers import DOCUMENTED_HEADERS, CommandAnswer, answer
-from command_service.api.idempotency import derived_id, idempotency_of
+from command_service.api.idempotency import RequestPrints, derived_id
 from command_service.api.request_body import parse_body, read_body
 from command_service.command_bus import CommandBus, CommandContext
 from shared.auth.principal import Principal
@@ -31,6 +31,7 @@ class Edge:
     bus: CommandBus
     caller: Caller
     tokens: ConsistencyTokens
+    prints: RequestPrints
     clock: Clock
     new_id: NewId
 
@@ -48,7 +49,7 @@ class CommandRequest(Request):
             # the command's own id: no two offers to the store are alike, however alike their events
             causation_id=edge.new_id(),
             traceparent=traceparent_of(request),
-            idempotency=idempotency_of(key, principal, request.method, request.scope["path"], raw),
+            idempotency=edge.prints.of(key, principal, request.method, request.scope["path"], raw),
         )
         self._new_id = edge.new_id
 

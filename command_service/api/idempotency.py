@@ -1,6 +1,7 @@
 """Repeated requests: the `Idempotency-Key` header, and the ids that follow from it."""
 
 import hashlib
+import hmac
 import re
 import uuid
 from typing import Any
@@ -27,25 +28,36 @@ DOCUMENTED: dict[str, Any] = {
 }
 
 
-def idempotency_of(
-    key: str | None, principal: Principal, method: str, path: str, body: bytes
-) -> Idempotency | None:
-    """The key, scoped to its caller, with a digest of the request; None without a key.
+class RequestPrints:
+    """Tells whether two requests are the same. A print is kept with the commit for ever, so it is a
+    keyed digest (HMAC-SHA-256): what a child is called cannot be found by guessing."""
 
-    Raises the problem 422 for a malformed key.
-    """
-    if key is None:
-        return None
-    if not _ACCEPTED.fullmatch(key):
-        problem = FieldProblem(HEADER, f"must have {LIMIT}", LIMIT)
-        detail = "The idempotency key is malformed."
-        raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, [problem]))
+    def __init__(self, index_key: bytes) -> None:
+        self._key = hmac.digest(index_key, b"request print", "sha256")
+
+    def of(
+        self, key: str | None, principal: Principal, method: str, path: str, body: bytes
+    ) -> Idempotency | None:
+        """The key, scoped to its caller, with the print of the request; None without a key.
+
+        Raises the problem 422 for a malformed key.
+        """
+        if key is None:
+            return None
+        if not _ACCEPTED.fullmatch(key):
+            problem = FieldProblem(HEADER, f"must have {LIMIT}", LIMIT)
+            detail = "The idempotency key is malformed."
+            invalid = Problem(422, "invalid-request", "Invalid request", detail, [problem])
+            raise ProblemRaised(invalid)
+        request = f"{method}\n{path}\n".encode() + _canonical(body)
+        fingerprint = hmac.digest(self._key, request, "sha256").hex()
+        return Idempotency(scoped_key(key, principal), fingerprint)
+
+
+def scoped_key(key: str, principal: Principal) -> str:
+    """Callers never meet each other's keys."""
     scoped = f"{principal.role.value}\n{principal.subject}\n{key}"
-    request = f"{method}\n{path}\n".encode() + _canonical(body)
-    return Idempotency(
-        key=hashlib.sha256(scoped.encode()).hexdigest(),
-        fingerprint=hashlib.sha256(request).hexdigest(),
-    )
+    return hashlib.sha256(scoped.encode()).hexdigest()
 
 
 def derived_id(idempotency: Idempotency, what: str) -> str:

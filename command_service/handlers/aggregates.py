@@ -54,7 +54,11 @@ class Aggregates:
         return known
 
     async def remember(
-        self, before: LoadedChild, commit: Commit, events: Iterable[ChildEvent], cipher: ChildCipher
+        self,
+        before: LoadedChild,
+        commit: Commit,
+        events: Iterable[ChildEvent],
+        cipher: ChildCipher | None,
     ) -> LoadedChild:
         """Keep the child as it is after `commit`, whose `events` were decided on `before`."""
         loaded = LoadedChild(
@@ -62,14 +66,14 @@ class Aggregates:
             commit.position,
             before.since_snapshot + len(commit.events),
         )
-        loaded = await self._snapshots.take_if_due(commit.child_id, loaded, cipher)
+        if cipher is not None and loaded.child.status is not AccountStatus.ERASED:
+            loaded = await self._snapshots.take_if_due(commit.child_id, loaded, cipher)
         self._cache.put(commit.child_id, loaded)
         return loaded
 
-    async def forget(self, child_id: str) -> None:
-        """Drop what was kept of the child, in memory and as a snapshot."""
+    def forget(self, child_id: str) -> None:
+        """Drop what is kept of the child in memory."""
         self._cache.evict(child_id)
-        await self._snapshots.delete(child_id)
 
 
 def _folded(known: LoadedChild, commits: list[Commit], cipher: ChildCipher | None) -> LoadedChild:

@@ -30,7 +30,7 @@ class Appender:
         context: CommandContext,
         expected: StreamPosition,
         events: Sequence[ChildEvent],
-        cipher: ChildCipher,
+        cipher: ChildCipher | None,
     ) -> Commit:
         """Raises VersionConflict, AlreadyCommitted or AppendUnconfirmed."""
         offer = NewCommit(

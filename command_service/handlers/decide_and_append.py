@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from command_service.command_bus import Command, CommandContext, CommandResult
+from command_service.domain.child.commands import EraseChild
 from command_service.domain.child.decide import decide
 from command_service.domain.child.errors import ChildNotFound, CommandRefused
 from command_service.domain.child.state import AccountStatus, Child
@@ -95,7 +96,7 @@ class DecideAndAppend:
             return None
         await prepare(loaded)
         cipher = await self.keyring.cipher(command.child_id)
-        if cipher is None:
+        if cipher is None and not isinstance(command, EraseChild):  # it has nothing to seal
             raise await self._without_key(command.child_id)
         try:
             commit = await self.appender.append(command, context, loaded.position, events, cipher)

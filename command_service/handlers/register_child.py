@@ -3,6 +3,7 @@
 from command_service.command_bus import CommandContext, CommandResult
 from command_service.domain.child.commands import RegisterChild
 from command_service.domain.child.decide import decide
+from command_service.domain.child.errors import ChildErasedError
 from command_service.handlers.aggregates import BEFORE_REGISTRATION, Aggregates
 from command_service.handlers.append import Appender
 from command_service.handlers.errors import ConcurrentUpdate
@@ -10,6 +11,7 @@ from command_service.handlers.stored_results import StoredResults, replayed, res
 from command_service.handlers.udid_claims import UdidClaims
 from shared.event_store.port import AlreadyCommitted, VersionConflict
 from shared.events.child import ChildEvent, ChildRegistered
+from shared.keyring.key_store import KeyDestroyed
 from shared.keyring.keyring import Keyring
 
 
@@ -62,7 +64,10 @@ class RegisterChildHandler:
         events: list[ChildEvent],
     ) -> CommandResult:
         start = BEFORE_REGISTRATION
-        cipher = await self._keyring.create(command.child_id)
+        try:
+            cipher = await self._keyring.create(command.child_id)
+        except KeyDestroyed:
+            return await self._of_erased(command.child_id, context)
         try:
             commit = await self._appender.append(command, context, start.position, events, cipher)
         except AlreadyCommitted as already:
@@ -74,3 +79,11 @@ class RegisterChildHandler:
             raise ConcurrentUpdate from None
         await self._aggregates.remember(start, commit, events, cipher)
         return result_of(commit)
+
+    async def _of_erased(self, child_id: str, context: CommandContext) -> CommandResult:
+        """A repetition, for its id was given out before: answered as then, and no bear is kept."""
+        await self._claims.remove_of(child_id)
+        stored = await self._results.find(context.idempotency)
+        if stored is None:
+            raise ChildErasedError
+        return stored

@@ -49,9 +49,6 @@ class Snapshots:
             return loaded
         return replace(loaded, since_snapshot=0)
 
-    async def delete(self, child_id: str) -> None:
-        await self._store.delete(child_id)
-
 
 def _place(version: int) -> str:
     return f"snapshot@{version}"

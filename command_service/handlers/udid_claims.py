@@ -62,6 +62,10 @@ class UdidClaims:
             # that its holder is not active, and takes the claim over
             log.warning("claim_not_released", child_id=child_id)
 
+    async def remove_of(self, child_id: str) -> None:
+        """As if the child had never had a bear. Raises StoreUnavailable."""
+        await self.claims.remove_of(child_id)
+
     async def _require_yielding(self, held: Claim, claim: Claim) -> None:
         if held.child_id == claim.child_id and held.version > claim.version:
             # an older version would let a late release of an earlier deactivation match

@@ -1,7 +1,7 @@
 """The event store's twins in memory: the same behaviour as on MongoDB, for tests."""
 
 from bisect import bisect_right, insort
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from shared.clock import Clock, utc_now
 from shared.envelope import Commit, NewCommit, after_all_commits, commit_id
 from shared.event_store.outcomes import outcome_when_taken
 from shared.event_store.port import Claim, Snapshot
+from shared.events.child import ChildErased
 from shared.hash_chain import seal_commit
 
 
@@ -41,6 +42,13 @@ class MemoryEventStore:
 
     async def find_by_idempotency_key(self, key: str) -> Commit | None:
         return self._by_key.get(key)
+
+    async def erased_among(self, child_ids: Collection[str]) -> set[str]:
+        return {
+            commit.child_id
+            for commit in self._commits.values()
+            if commit.child_id in child_ids and commit.events[-1].type == ChildErased.__name__
+        }
 
     async def scan(self, after_child: str | None = None) -> AsyncIterator[Commit]:
         start = bisect_right(self._order, after_all_commits(after_child)) if after_child else 0
@@ -80,6 +88,16 @@ class MemoryClaimStore:
         if held is not None and held.child_id == child_id and held.version < before_version:
             self._claims[key] = replace(held, released=True)
 
+    async def remove_of(self, child_id: str) -> int:
+        of_child = [key for key, claim in self._claims.items() if claim.child_id == child_id]
+        for key in of_child:
+            del self._claims[key]
+            self._contested_at.pop(key, None)
+        return len(of_child)
+
+    async def held_by(self, child_ids: Collection[str]) -> set[str]:
+        return {claim.child_id for claim in self._claims.values()}.intersection(child_ids)
+
     def _is_as_seen(self, held: Claim) -> bool:
         return self._claims.get(held.key) == replace(held, contested=False)
 
@@ -96,5 +114,8 @@ class MemorySnapshotStore:
     async def latest(self, child_id: str) -> Snapshot | None:
         return self._snapshots.get(child_id)
 
-    async def delete(self, child_id: str) -> None:
-        self._snapshots.pop(child_id, None)
+    async def delete(self, child_id: str) -> bool:
+        return self._snapshots.pop(child_id, None) is not None
+
+    async def kept_of(self, child_ids: Collection[str]) -> set[str]:
+        return set(self._snapshots).intersection(child_ids)

@@ -1,6 +1,6 @@
 """The event store on MongoDB: one document a commit, its `_id` the optimistic lock."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -10,8 +10,10 @@ from shared.event_store.bulk_insert import insert_each
 from shared.event_store.commit_documents import COLLECTION, from_document, to_document
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.group_commit import GroupCommit
+from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.outcomes import outcome_when_taken
 from shared.event_store.port import AlreadyCommitted, StoreUnavailable, VersionConflict
+from shared.events.child import ChildErased
 from shared.fault_points import FaultPoint, reached
 from shared.hash_chain import seal_commit
 from shared.mongo import Database, Document
@@ -20,17 +22,25 @@ SCAN_BATCH = 1_000
 
 _BY_ID = [("_id", ASCENDING)]
 
+ERASING: Document = {"events.type": ChildErased.__name__}
+
 
 async def ensure_indexes(database: Database) -> None:
-    """An idempotency key is in at most one commit; `_id` serves every other look-up."""
+    """An idempotency key is in at most one commit; `_id` serves every other look-up but those of
+    erasures: which streams ended, and which bears a child had."""
     key = IndexModel(
         [("idempotency.key", ASCENDING)],
         name="idempotency_key",
         unique=True,
         partialFilterExpression={"idempotency.key": {"$exists": True}},
     )
+    erasures = IndexModel(
+        [("child_id", ASCENDING)], name="erasures", partialFilterExpression=ERASING
+    )
+    claims = IndexModel([("child_id", ASCENDING)], name="child_id")
     async with within(TIMEOUT_SECONDS):
-        await database[COLLECTION].create_indexes([key])
+        await database[COLLECTION].create_indexes([key, erasures])
+        await database[CLAIMS].create_indexes([claims])
 
 
 class MongoEventStore:
@@ -72,6 +82,12 @@ class MongoEventStore:
     async def find_by_idempotency_key(self, key: str) -> Commit | None:
         found = await self._find({"idempotency.key": key}, limit=1)
         return found[0] if found else None
+
+    async def erased_among(self, child_ids: Collection[str]) -> set[str]:
+        wanted = {"child_id": {"$in": list(child_ids)}, **ERASING}
+        async with within(self._timeout):
+            found = await self._commits.find(wanted, {"child_id": 1}).to_list(None)
+        return {document["child_id"] for document in found}
 
     async def scan(self, after_child: str | None = None) -> AsyncIterator[Commit]:
         # One query a batch instead of one cursor: a reader may take its time between two batches.

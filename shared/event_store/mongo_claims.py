@@ -1,6 +1,6 @@
 """Claims on MongoDB: the unique `_id` is what makes a claim unique."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from pymongo import ReturnDocument
@@ -45,6 +45,16 @@ class MongoClaimStore:
         held = {"_id": key, "child_id": child_id, "version": {"$lt": before_version}}
         async with within(self._timeout):
             await self._claims.update_one(held, {"$set": {"released": True}})
+
+    async def remove_of(self, child_id: str) -> int:
+        async with within(self._timeout):
+            return (await self._claims.delete_many({"child_id": child_id})).deleted_count
+
+    async def held_by(self, child_ids: Collection[str]) -> set[str]:
+        wanted = {"child_id": {"$in": list(child_ids)}}
+        async with within(self._timeout):
+            found = await self._claims.find(wanted, {"child_id": 1}).to_list(None)
+        return {document["child_id"] for document in found}
 
     async def close(self) -> None:
         await self._group_commit.close()

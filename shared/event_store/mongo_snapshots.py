@@ -1,5 +1,6 @@
 """Snapshots on MongoDB: one document a child."""
 
+from collections.abc import Collection
 from contextlib import suppress
 
 from pymongo.errors import DuplicateKeyError
@@ -42,6 +43,13 @@ class MongoSnapshotStore:
             payload=document["payload"],
         )
 
-    async def delete(self, child_id: str) -> None:
+    async def delete(self, child_id: str) -> bool:
         async with within(self._timeout):
-            await self._snapshots.delete_one({"_id": child_id})
+            deleted = await self._snapshots.delete_one({"_id": child_id})
+        return deleted.deleted_count == 1
+
+    async def kept_of(self, child_ids: Collection[str]) -> set[str]:
+        wanted = {"_id": {"$in": list(child_ids)}}
+        async with within(self._timeout):
+            found = await self._snapshots.find(wanted, {"_id": 1}).to_list(None)
+        return {document["_id"] for document in found}

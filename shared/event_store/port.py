@@ -1,6 +1,6 @@
 """The event store as the rest of the system sees it. Twins: memory.py, mongo.py."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -44,6 +44,9 @@ class EventStore(Protocol):
 
     async def find_by_idempotency_key(self, key: str) -> Commit | None: ...
 
+    async def erased_among(self, child_ids: Collection[str]) -> set[str]:
+        """Those of `child_ids` whose stream has a ChildErased."""
+
     def scan(self, after_child: str | None = None) -> AsyncIterator[Commit]:
         """Every commit, ordered by child and version, from the child after `after_child` on."""
 
@@ -82,6 +85,12 @@ class ClaimStore(Protocol):
     async def release(self, key: str, child_id: str, before_version: int) -> None:
         """Mark as released if `child_id` holds it since a version below `before_version`."""
 
+    async def remove_of(self, child_id: str) -> int:
+        """Remove every reservation of the child; how many there were."""
+
+    async def held_by(self, child_ids: Collection[str]) -> set[str]:
+        """Those of `child_ids` who have a reservation, released or not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -102,4 +111,8 @@ class SnapshotStore(Protocol):
 
     async def latest(self, child_id: str) -> Snapshot | None: ...
 
-    async def delete(self, child_id: str) -> None: ...
+    async def delete(self, child_id: str) -> bool:
+        """False when there was none."""
+
+    async def kept_of(self, child_ids: Collection[str]) -> set[str]:
+        """Those of `child_ids` who have a snapshot."""

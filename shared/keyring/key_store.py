@@ -7,15 +7,29 @@ from typing import Protocol
 from shared.keyring.provider import WrappedKey
 
 
+class KeyDestroyed(Exception):
+    """The child's key was destroyed: the child gets no other one, ever."""
+
+    def __init__(self, child_id: str) -> None:
+        super().__init__(f"the key of child {child_id} was destroyed")
+
+
 class KeyStore(Protocol):
     async def insert(self, key: WrappedKey) -> WrappedKey:
-        """Keep `key` durably and return it, or return the one the child already has."""
+        """Keep `key` durably and return it, or return the one the child already has.
+
+        Raises KeyDestroyed.
+        """
 
     async def find(self, child_ids: Collection[str]) -> list[WrappedKey]:
         """The keys of those children that have one."""
 
-    async def delete(self, child_id: str) -> bool:
-        """Destroy the child's key; False when there was none."""
+    async def destroy(self, child_id: str) -> bool:
+        """Put a tombstone in the key's place, which no `insert` passes; False when there was no
+        key to destroy."""
+
+    async def destroyed(self, child_ids: Collection[str]) -> set[str]:
+        """Those of `child_ids` at whose key's place the tombstone stands."""
 
     async def count_by_kek(self) -> dict[str, int]:
         """How many data keys are wrapped under each key-encryption key, by its id."""
@@ -30,15 +44,22 @@ class KeyStore(Protocol):
 class MemoryKeyStore:
     def __init__(self) -> None:
         self._keys: dict[str, WrappedKey] = {}
+        self._destroyed: set[str] = set()
 
     async def insert(self, key: WrappedKey) -> WrappedKey:
+        if key.child_id in self._destroyed:
+            raise KeyDestroyed(key.child_id)
         return self._keys.setdefault(key.child_id, key)
 
     async def find(self, child_ids: Collection[str]) -> list[WrappedKey]:
         return [self._keys[child_id] for child_id in child_ids if child_id in self._keys]
 
-    async def delete(self, child_id: str) -> bool:
+    async def destroy(self, child_id: str) -> bool:
+        self._destroyed.add(child_id)
         return self._keys.pop(child_id, None) is not None
+
+    async def destroyed(self, child_ids: Collection[str]) -> set[str]:
+        return self._destroyed.intersection(child_ids)
 
     async def count_by_kek(self) -> dict[str, int]:
         return dict(Counter(key.kek_id for key in self._keys.values()))

@@ -18,7 +18,10 @@ class Keyring:
         self._ciphers: OrderedDict[str, ChildCipher] = OrderedDict()
 
     async def create(self, child_id: str) -> ChildCipher:
-        """The cipher of a child that may have no key yet; the new key is durable on return."""
+        """The cipher of a child that may have no key yet; the new key is durable on return.
+
+        Raises KeyDestroyed.
+        """
         known = self._ciphers.get(child_id)
         if known is not None:
             return known
@@ -47,7 +50,7 @@ class Keyring:
 
     async def destroy(self, child_id: str) -> bool:
         """Erase the child's key for good; False when there was none."""
-        destroyed = await self._store.delete(child_id)
+        destroyed = await self._store.destroy(child_id)
         self.forget(child_id)
         return destroyed
 

@@ -1,4 +1,8 @@
-"""Wrapped data keys on MongoDB, in a database of their own."""
+"""Wrapped data keys on MongoDB, in a database of their own.
+
+A key that is destroyed leaves a document without `wrapped`: whoever inserts the child's key at the
+same moment collides with it, without having to look first.
+"""
 
 from collections.abc import Collection, Sequence
 
@@ -8,6 +12,7 @@ from shared.event_store.bulk_insert import insert_each
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.group_commit import GroupCommit
 from shared.event_store.port import StoreUnavailable
+from shared.keyring.key_store import KeyDestroyed
 from shared.keyring.provider import WrappedKey
 from shared.mongo import Database, Document, aggregate
 
@@ -30,22 +35,31 @@ class MongoKeyStore:
         return await self._group_commit.submit(key)
 
     async def find(self, child_ids: Collection[str]) -> list[WrappedKey]:
-        async with within(self._timeout):
-            documents = await self._keys.find({"_id": {"$in": list(child_ids)}}).to_list(None)
-        return [_from_document(document) for document in documents]
+        documents = await self._documents(child_ids)
+        return [_from_document(document) for document in documents if "wrapped" in document]
 
-    async def delete(self, child_id: str) -> bool:
+    async def destroy(self, child_id: str) -> bool:
+        place = {"_id": child_id}
         async with within(self._timeout):
-            deleted = await self._keys.delete_one({"_id": child_id})
-        return deleted.deleted_count == 1
+            before = await self._keys.find_one_and_replace(place, place, upsert=True)
+        return before is not None and "wrapped" in before
+
+    async def destroyed(self, child_ids: Collection[str]) -> set[str]:
+        wanted = {"_id": {"$in": list(child_ids)}, "wrapped": {"$exists": False}}
+        async with within(self._timeout):
+            found = await self._keys.find(wanted, {"_id": 1}).to_list(None)
+        return {document["_id"] for document in found}
 
     async def count_by_kek(self) -> dict[str, int]:
-        pipeline = [{"$group": {"_id": "$kek_id", "keys": {"$sum": 1}}}]
+        pipeline: list[Document] = [
+            {"$match": {"kek_id": {"$exists": True}}},
+            {"$group": {"_id": "$kek_id", "keys": {"$sum": 1}}},
+        ]
         async with within(MAINTENANCE_SECONDS):
             return {one["_id"]: one["keys"] async for one in aggregate(self._keys, pipeline)}
 
     async def not_under(self, kek_id: str, after: str, limit: int) -> list[WrappedKey]:
-        wanted = {"_id": {"$gt": after}, "kek_id": {"$ne": kek_id}}
+        wanted = {"_id": {"$gt": after}, "kek_id": {"$ne": kek_id, "$exists": True}}
         async with within(MAINTENANCE_SECONDS):
             found = await self._keys.find(wanted).sort("_id").limit(limit).to_list(None)
         return [_from_document(document) for document in found]
@@ -63,12 +77,21 @@ class MongoKeyStore:
         async with within(self._timeout):
             taken = await insert_each(self._keys, [_to_document(key) for key in keys])
         if taken:
-            found = await self.find([keys[place].child_id for place in taken])
-            existing = {key.child_id: key for key in found}
-            gone = StoreUnavailable("the child's key was destroyed meanwhile")
-            for place in taken:
-                outcomes[place] = existing.get(keys[place].child_id, gone)
+            children = [keys[place].child_id for place in taken]
+            standing = {one["_id"]: one for one in await self._documents(children)}
+            for place, child_id in zip(taken, children, strict=True):
+                outcomes[place] = _outcome(child_id, standing.get(child_id))
         return outcomes
+
+    async def _documents(self, child_ids: Collection[str]) -> list[Document]:
+        async with within(self._timeout):
+            return await self._keys.find({"_id": {"$in": list(child_ids)}}).to_list(None)
+
+
+def _outcome(child_id: str, standing: Document | None) -> WrappedKey | Exception:
+    if standing is None:
+        return StoreUnavailable("the key in the way is not yet confirmed by the majority")
+    return _from_document(standing) if "wrapped" in standing else KeyDestroyed(child_id)
 
 
 def _to_document(key: WrappedKey) -> Document:

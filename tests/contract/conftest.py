@@ -11,7 +11,9 @@ from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
+from shared.keyring.erased_list import ErasedList, MemoryErasedList
 from shared.keyring.key_store import KeyStore, MemoryKeyStore
+from shared.keyring.mongo_erased_list import MongoErasedList
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.mongo import Driver, Mongo
 
@@ -31,6 +33,7 @@ class Stores:
     claims: ClaimStore
     snapshots: SnapshotStore
     keys: KeyStore
+    erased: ErasedList
 
 
 @pytest.fixture(params=["memory", "motor", "pymongo"])
@@ -46,7 +49,11 @@ def place(request: pytest.FixtureRequest) -> Place | None:
 async def stores(place: Place | None) -> AsyncIterator[Stores]:
     if place is None:
         yield Stores(
-            MemoryEventStore(), MemoryClaimStore(), MemorySnapshotStore(), MemoryKeyStore()
+            MemoryEventStore(),
+            MemoryClaimStore(),
+            MemorySnapshotStore(),
+            MemoryKeyStore(),
+            MemoryErasedList(),
         )
         return
     mongo = Mongo(place.url, place.driver)
@@ -54,7 +61,8 @@ async def stores(place: Place | None) -> AsyncIterator[Stores]:
     await ensure_indexes(database)
     events, claims = MongoEventStore(database), MongoClaimStore(database)
     keys = MongoKeyStore(database)
-    yield Stores(events, claims, MongoSnapshotStore(database), keys)
+    erased = MongoErasedList(database)
+    yield Stores(events, claims, MongoSnapshotStore(database), keys, erased)
     for store in (events, claims, keys):
         await store.close()
     await mongo.close()

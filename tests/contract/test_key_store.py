@@ -1,7 +1,10 @@
 import asyncio
 import os
 
+import pytest
+
 from shared.keyring.key_file import FileKeyProvider, KeyFile
+from shared.keyring.key_store import KeyDestroyed
 from shared.keyring.keyring import Keyring
 from shared.keyring.provider import WrappedKey
 from tests.contract.conftest import Stores
@@ -56,6 +59,36 @@ async def test_a_destroyed_key_leaves_no_cipher(stores: Stores) -> None:
     assert destroyed
     assert await keyring.cipher("child-1") is None
     assert await keyring.destroy("child-1") is False
+
+
+async def test_a_destroyed_key_never_comes_back(stores: Stores) -> None:
+    # given
+    keyring = _a_keyring(stores, _a_key_file())
+    await keyring.create("child-1")
+    await stores.keys.destroy("child-1")
+    await stores.keys.destroy("child-2")  # before it had one
+    # when
+    for child_id in ("child-1", "child-2"):
+        with pytest.raises(KeyDestroyed):
+            await stores.keys.insert(WrappedKey(child_id, "kek-1", b"w"))
+    # then
+    assert await stores.keys.find(["child-1", "child-2"]) == []
+    asked = ["child-1", "child-2", "child-3"]
+    assert await stores.keys.destroyed(asked) == {"child-1", "child-2"}
+    assert await stores.keys.count_by_kek() == {}
+    assert await stores.keys.not_under("kek-2", "", 9) == []
+
+
+async def test_of_keys_made_while_one_is_destroyed_none_stays(stores: Stores) -> None:
+    # when
+    outcomes = await asyncio.gather(
+        *(stores.keys.insert(WrappedKey("child-1", "kek-1", bytes([n]))) for n in range(10)),
+        stores.keys.destroy("child-1"),
+        return_exceptions=True,
+    )
+    # then
+    assert all(isinstance(one, WrappedKey | KeyDestroyed | bool) for one in outcomes)
+    assert await stores.keys.find(["child-1"]) == []
 
 
 async def test_keys_are_counted_by_what_wraps_them(stores: Stores) -> None:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from command_service.api.idempotency import idempotency_of
+from command_service.api.idempotency import scoped_key
 from shared.auth.principal import Principal, Role
 from shared.envelope import Commit
 from shared.hash_chain import ChainBroken, verify_chain
@@ -71,10 +71,8 @@ def _answers(history: Iterable[Entry]) -> dict[str, list[Mapping[str, object]]]:
 
 def stored_key(entry: Entry) -> str:
     """The idempotency key as the event store holds it."""
-    principal = Principal(entry.subject, Role(entry.role))
-    idempotency = idempotency_of(entry.key, principal, entry.method, entry.path, b"")
-    assert idempotency is not None
-    return idempotency.key
+    assert entry.key is not None
+    return scoped_key(entry.key, Principal(entry.subject, Role(entry.role)))
 
 
 def _acknowledged_once(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from command_service.api.app import create_app
 from command_service.api.command_route import Edge
+from command_service.api.idempotency import RequestPrints
 from command_service.backoff import Backoff
 from command_service.command_bus import Command, CommandBus, CommandContext, CommandResult
 from command_service.default_bus import Ports, Tuning, default_bus
@@ -26,6 +27,7 @@ from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, Memory
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
+from shared.keyring.erased_list import MemoryErasedList
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
@@ -78,11 +80,12 @@ class Database:
     claims: Any = field(default_factory=MemoryClaimStore)
     snapshots: Any = field(default_factory=MemorySnapshotStore)
     keys: Any = field(default_factory=MemoryKeyStore)
+    erased: Any = field(default_factory=MemoryErasedList)
 
     def interleaved(self, seed: int) -> "Database":
         """The same, but calls that arrive together take turns, differently for each seed."""
         random = Random(seed)
-        stores = (self.events, self.claims, self.snapshots, self.keys)
+        stores = (self.events, self.claims, self.snapshots, self.keys, self.erased)
         return Database(*(Interleaved(store, random) for store in stores))
 
 
@@ -107,6 +110,8 @@ class CommandSide:
             claims=self.database.claims,
             snapshots=self.database.snapshots,
             keyring=self.keyring,
+            keys=self.database.keys,
+            erased=self.database.erased,
             index=self.index,
             clock=self.clock,
             audit_trail=self.audit,
@@ -148,7 +153,9 @@ class CommandSide:
 
     def _app(self, limits: RateLimits) -> FastAPI:
         caller = Caller(verifier_of(self._signing_key, ISSUER, AUDIENCE), limits)
-        edge = Edge(self.bus, caller, self.tokens, self.clock, new_id)
+        edge = Edge(
+            self.bus, caller, self.tokens, RequestPrints(KEYS.index_key), self.clock, new_id
+        )
         exposure = Exposure(documentation=True)
         return create_app(
             edge, self.audit, Readiness({}), self.registry, max_in_flight=100, exposure=exposure

@@ -61,11 +61,11 @@ class FlakyKeyStore(MemoryKeyStore):
 
     failing_deletes = 0
 
-    async def delete(self, child_id: str) -> bool:
+    async def destroy(self, child_id: str) -> bool:
         if self.failing_deletes > 0:
             self.failing_deletes -= 1
             raise StoreUnavailable("no primary")
-        return await super().delete(child_id)
+        return await super().destroy(child_id)
 
 
 class Interleaved:

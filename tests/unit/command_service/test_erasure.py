@@ -1,11 +1,15 @@
 """Erasure: the fact first, then everything that could still be read."""
 
+from dataclasses import replace
+
 import pytest
 
 from command_service.default_bus import Tuning
-from command_service.domain.child.errors import ChildNotFound
+from command_service.domain.child.errors import ChildErasedError, ChildNotFound
+from shared.clock import new_id
 from shared.event_store.port import StoreUnavailable
 from shared.hash_chain import verify_chain
+from shared.keyring.erased_list import ErasureStep
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REGISTER, REPORT, START, update
 from tests.support.command_side import MOTHER, STRANGER, CommandSide, Database
 from tests.support.flaky_stores import FlakyKeyStore
@@ -79,3 +83,102 @@ async def test_a_stranger_erases_nothing():
     # when, then
     with pytest.raises(ChildNotFound):
         await side.do(ERASE, STRANGER)
+
+
+async def test_what_was_removed_is_on_the_list():
+    # given
+    side = CommandSide(tuning=Tuning(snapshot_every=1))
+    await side.do(REGISTER)
+    # when
+    result = await side.do(ERASE, MOTHER)
+    # then
+    (erased,) = await side.database.erased.find([ADA])
+    assert (erased.version, erased.hash, erased.by_role) == (2, result.hash, "parent")
+    removed = {step: done.removed for step, done in erased.steps.items()}
+    assert removed == {ErasureStep.KEY: 1, ErasureStep.CLAIMS: 1, ErasureStep.SNAPSHOTS: 1}
+
+
+@pytest.mark.parametrize(
+    ("store", "call"),
+    [
+        ("erased", "add"),
+        ("keys", "destroy"),
+        ("erased", "record"),
+        ("claims", "remove_of"),
+        ("snapshots", "delete"),
+    ],
+)
+async def test_a_crash_at_any_step_is_made_up_for_by_asking_again(
+    store: str, call: str, monkeypatch: pytest.MonkeyPatch
+):
+    # given
+    database = Database()
+    side = CommandSide(database, tuning=Tuning(snapshot_every=1))
+    await side.do(REGISTER)
+    with monkeypatch.context() as crash:
+
+        async def dies(*_: object) -> None:
+            raise ConnectionError
+
+        crash.setattr(getattr(database, store), call, dies)
+        with pytest.raises(ConnectionError):
+            await side.do(ERASE, MOTHER)
+    # when: another process is asked
+    await CommandSide(database).do(ERASE, MOTHER)
+    # then
+    (erased,) = await database.erased.find([ADA])
+    assert erased.missing == [ErasureStep.READ_MODELS, ErasureStep.DEAD_LETTERS]
+    assert await database.keys.find([ADA]) == []
+    assert await database.snapshots.latest(ADA) is None
+    assert await database.claims.held_by([ADA]) == set()
+    assert await side.stored_events() == ["ChildRegistered", "ChildErased"]
+
+
+async def test_a_child_whose_key_was_lost_can_still_be_erased():
+    # given
+    database = Database()
+    await CommandSide(database).do(REGISTER)
+    await database.keys.destroy(ADA)
+    # when
+    result = await CommandSide(database).do(ERASE, MOTHER)
+    # then
+    assert result.events == ("ChildErased",)
+
+
+async def test_a_registration_repeated_after_the_erasure_makes_no_key_and_takes_no_bear():
+    # given
+    side = CommandSide()
+    await side.do(REGISTER, key="key-1")
+    await side.do(ERASE)
+    # when
+    result = await side.do(REGISTER, key="key-1")
+    # then
+    assert (result.version, result.replayed) == (1, True)
+    assert await side.database.keys.find([ADA]) == []
+    assert await side.database.claims.held_by([ADA]) == set()
+
+
+async def test_a_process_that_still_has_the_key_in_memory_writes_nothing_more():
+    # given
+    database = Database()
+    ours, theirs = CommandSide(database), CommandSide(database)
+    await ours.do(REGISTER)
+    await theirs.do(update(age=8))
+    # when
+    await ours.do(ERASE, MOTHER)
+    # then
+    with pytest.raises(ChildErasedError):
+        await theirs.do(update(name="Eve"))
+    assert await theirs.keyring.cipher(ADA) is None
+    assert (await theirs.stored_events())[-1] == "ChildErased"
+
+
+async def test_the_bear_of_an_erased_child_is_free():
+    # given
+    side = CommandSide()
+    await side.do(REGISTER)
+    await side.do(ERASE)
+    # when
+    result = await side.do(replace(REGISTER, child_id=new_id()))
+    # then
+    assert result.events == ("ChildRegistered",)

@@ -90,7 +90,7 @@ async def test_an_erased_child_is_not_found(side: QuerySide) -> None:
 async def test_a_child_whose_key_is_destroyed_is_not_found(side: QuerySide) -> None:
     # given
     await side.child("lena")
-    await side.key_store.delete("lena")
+    await side.key_store.destroy("lena")
     # when the change notice of the erasure arrives
     side.notify("lena")
     # then

@@ -64,7 +64,7 @@ async def test_a_change_may_be_an_erasure_so_the_key_is_asked_for_again(
 ) -> None:
     # given a key that another process destroys
     await side.keyring.create("lena")
-    await side.key_store.delete("lena")
+    await side.key_store.destroy("lena")
     assert await side.keyring.cipher("lena")
     # when
     invalidation.received(ChangeNotice("lena", "weiss", 3))

@@ -1,0 +1,86 @@
+"""The children who were erased, and what became of it step by step. Twins: memory, MongoDB.
+
+The list lies beside the keys, so it is restored with them or not at all; who must know for certain
+asks the topic of erasures too.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class ErasureStep(StrEnum):
+    """What an erasure removes, in the order of the work."""
+
+    KEY = "data_key"
+    CLAIMS = "bear_reservations"
+    SNAPSHOTS = "snapshots"
+    READ_MODELS = "read_models"
+    DEAD_LETTERS = "dead_letters"
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """`removed` counts what was removed all in all, `at` is when it was last made sure of."""
+
+    at: datetime
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedChild:
+    """`version` and `hash` are those of the commit that ends the child's stream."""
+
+    child_id: str
+    at: datetime
+    by_role: str
+    version: int
+    hash: str
+    steps: Mapping[ErasureStep, StepDone] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[ErasureStep]:
+        return [step for step in ErasureStep if step not in self.steps]
+
+
+class ErasedList(Protocol):
+    """Nobody is ever taken off it."""
+
+    async def add(self, child: ErasedChild) -> None:
+        """Put the child on the list, durably; the steps of one who is on it stay."""
+
+    async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
+        """Note a step of a child on the list; what was removed adds up. Others are ignored."""
+
+    async def find(self, child_ids: Collection[str]) -> list[ErasedChild]:
+        """Those of `child_ids` who are on the list."""
+
+    async def page(self, after: str, limit: int) -> list[ErasedChild]:
+        """At most `limit` of all, in order of child, from the one after `after` on."""
+
+
+class MemoryErasedList:
+    def __init__(self) -> None:
+        self._children: dict[str, ErasedChild] = {}
+
+    async def add(self, child: ErasedChild) -> None:
+        known = self._children.get(child.child_id)
+        steps = {} if known is None else known.steps
+        self._children[child.child_id] = replace(child, steps=steps)
+
+    async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
+        known = self._children.get(child_id)
+        if known is None:
+            return
+        before = known.steps[step].removed if step in known.steps else 0
+        steps = {**known.steps, step: StepDone(done.at, before + done.removed)}
+        self._children[child_id] = replace(known, steps=steps)
+
+    async def find(self, child_ids: Collection[str]) -> list[ErasedChild]:
+        return [self._children[one] for one in child_ids if one in self._children]
+
+    async def page(self, after: str, limit: int) -> list[ErasedChild]:
+        following = sorted(one for one in self._children if one > after)
+        return [self._children[one] for one in following[:limit]]

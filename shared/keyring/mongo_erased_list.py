@@ -1,0 +1,56 @@
+"""The list of erased children on MongoDB, in the database of the keys."""
+
+from collections.abc import Collection
+
+from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
+from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
+from shared.mongo import Database, Document
+
+COLLECTION = "erased_children"
+
+
+class MongoErasedList:
+    """Raises StoreUnavailable."""
+
+    def __init__(self, database: Database, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._children = database[COLLECTION]
+        self._timeout = timeout_seconds
+
+    async def add(self, child: ErasedChild) -> None:
+        content = {
+            "at": child.at,
+            "by_role": child.by_role,
+            "version": child.version,
+            "hash": child.hash,
+        }
+        async with within(self._timeout):
+            await self._children.update_one({"_id": child.child_id}, {"$set": content}, upsert=True)
+
+    async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
+        place = f"steps.{step.value}"
+        change = {"$set": {f"{place}.at": done.at}, "$inc": {f"{place}.removed": done.removed}}
+        async with within(self._timeout):
+            await self._children.update_one({"_id": child_id}, change)
+
+    async def find(self, child_ids: Collection[str]) -> list[ErasedChild]:
+        async with within(self._timeout):
+            found = await self._children.find({"_id": {"$in": list(child_ids)}}).to_list(None)
+        return [_from_document(document) for document in found]
+
+    async def page(self, after: str, limit: int) -> list[ErasedChild]:
+        following = self._children.find({"_id": {"$gt": after}}).sort("_id").limit(limit)
+        async with within(self._timeout):
+            found = await following.to_list(None)
+        return [_from_document(document) for document in found]
+
+
+def _from_document(document: Document) -> ErasedChild:
+    steps = document.get("steps", {})
+    return ErasedChild(
+        child_id=document["_id"],
+        at=document["at"],
+        by_role=document["by_role"],
+        version=document["version"],
+        hash=document["hash"],
+        steps={ErasureStep(name): StepDone(**done) for name, done in steps.items()},
+    )

@@ -1,0 +1,65 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
+from tests.contract.conftest import Stores
+
+AT = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+LATER = AT + timedelta(hours=1)
+
+
+def _erased(child_id: str) -> ErasedChild:
+    return ErasedChild(child_id=child_id, at=AT, by_role="parent", version=3, hash="h3")
+
+
+async def test_who_is_on_the_list_is_found(stores: Stores) -> None:
+    # given
+    await stores.erased.add(_erased("child-1"))
+    # when
+    found = await stores.erased.find(["child-1", "child-2"])
+    # then
+    assert found == [_erased("child-1")]
+    assert found[0].missing == list(ErasureStep)
+
+
+async def test_what_a_step_removed_adds_up(stores: Stores) -> None:
+    # given
+    await stores.erased.add(_erased("child-1"))
+    # when
+    await stores.erased.record("child-1", ErasureStep.KEY, StepDone(AT, 1))
+    await stores.erased.record("child-1", ErasureStep.KEY, StepDone(LATER, 0))
+    await stores.erased.record("child-1", ErasureStep.READ_MODELS, StepDone(AT, 4))
+    # then
+    (found,) = await stores.erased.find(["child-1"])
+    done = {ErasureStep.KEY: StepDone(LATER, 1), ErasureStep.READ_MODELS: StepDone(AT, 4)}
+    assert dict(found.steps) == done
+    missing = [ErasureStep.CLAIMS, ErasureStep.SNAPSHOTS, ErasureStep.DEAD_LETTERS]
+    assert found.missing == missing
+
+
+async def test_the_steps_of_who_is_put_on_the_list_again_stay(stores: Stores) -> None:
+    # given
+    await stores.erased.add(_erased("child-1"))
+    await stores.erased.record("child-1", ErasureStep.KEY, StepDone(AT, 1))
+    # when
+    await stores.erased.add(replace(_erased("child-1"), version=4))
+    # then
+    (found,) = await stores.erased.find(["child-1"])
+    assert found.version == 4
+    assert dict(found.steps) == {ErasureStep.KEY: StepDone(AT, 1)}
+
+
+async def test_a_step_puts_nobody_on_the_list(stores: Stores) -> None:
+    await stores.erased.record("child-1", ErasureStep.KEY, StepDone(AT, 1))
+    assert await stores.erased.find(["child-1"]) == []
+
+
+async def test_all_come_in_order_and_in_parts(stores: Stores) -> None:
+    # given
+    for number in (3, 1, 2):
+        await stores.erased.add(_erased(f"child-{number}"))
+    # when
+    first = await stores.erased.page("", 2)
+    second = await stores.erased.page(first[-1].child_id, 2)
+    # then
+    assert [one.child_id for one in [*first, *second]] == ["child-1", "child-2", "child-3"]
