@@ -1,6 +1,7 @@
 """A mongod of a test's own, which it may freeze, kill and start again."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -46,8 +47,14 @@ class OwnMongod:
             self.thaw()
 
     def freeze(self) -> None:
-        """It takes connections and bytes, and answers nothing."""
+        """It takes connections and bytes, and answers nothing, from this call's return on.
+
+        A signal that was sent is not yet one that was heard: until its last thread stands still,
+        milliseconds later on a busy machine, a server goes on to answer.
+        """
         self._send(signal.SIGSTOP)
+        assert self.process is not None
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         self._send(signal.SIGCONT)

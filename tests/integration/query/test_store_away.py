@@ -43,12 +43,14 @@ async def test_a_read_store_that_hangs_is_told_in_time(
     world: QueryWorld, mongod: OwnMongod, driver: str
 ) -> None:
     # given
-    await world.put_child("lena", "Lena", parent_id="weiss")
+    siblings = [f"sibling-{number}" for number in range(20)]
+    for child in ("lena", *siblings):
+        await world.put_child(child, "Lena", parent_id="weiss")
     environment = world.environment(TEDDY_MONGO_DRIVER=driver)
     async with query_process(environment) as running, world.client(WEISS) as client:
         await eventually(lambda: shows_lena(client), READY_SECONDS)
         # when: children and parents that are not in the cache
-        paths = [f"/v1/children/child-{n}" for n in range(20)] + ["/v1/parents/weiss/children"]
+        paths = [f"/v1/children/{child}" for child in siblings] + ["/v1/parents/weiss/children"]
         with mongod.frozen():
             answers = await asyncio.gather(*(client.get(path) for path in paths))
         # then
