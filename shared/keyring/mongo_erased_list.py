@@ -28,7 +28,10 @@ class MongoErasedList:
 
     async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
         place = f"steps.{step.value}"
-        change = {"$set": {f"{place}.at": done.at}, "$inc": {f"{place}.removed": done.removed}}
+        removed = int(
+            done.removed
+        )  # whether one was there is a number here, for MongoDB it is none
+        change = {"$set": {f"{place}.at": done.at}, "$inc": {f"{place}.removed": removed}}
         async with within(self._timeout):
             await self._children.update_one({"_id": child_id}, change)
 

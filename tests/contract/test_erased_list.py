@@ -1,6 +1,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
 from tests.contract.conftest import Stores
 
@@ -35,6 +37,17 @@ async def test_what_a_step_removed_adds_up(stores: Stores) -> None:
     assert dict(found.steps) == done
     missing = [ErasureStep.CLAIMS, ErasureStep.SNAPSHOTS, ErasureStep.DEAD_LETTERS]
     assert found.missing == missing
+
+
+@pytest.mark.parametrize("removed", [True, False])
+async def test_whether_something_was_there_is_a_number(stores: Stores, removed: bool) -> None:
+    # given
+    await stores.erased.add(_erased("child-1"))
+    # when
+    await stores.erased.record("child-1", ErasureStep.SNAPSHOTS, StepDone(AT, removed))
+    # then
+    (found,) = await stores.erased.find(["child-1"])
+    assert found.steps[ErasureStep.SNAPSHOTS].removed == int(removed)
 
 
 async def test_the_steps_of_who_is_put_on_the_list_again_stay(stores: Stores) -> None:
