@@ -153,8 +153,9 @@ async def test_a_child_whose_key_this_process_cannot_unwrap_yet_is_not_lost(
 ) -> None:
     # given a rotation whose file is still on its way to this machine
     await side.child("lena", parent_id="weiss")
-    await side.keyring.destroy("lena")
-    await side.key_store.insert(WrappedKey("lena", "kek-2", bytes(60)))
+    (known,) = await side.key_store.find(["lena"])
+    await side.key_store.replace([(known, WrappedKey("lena", "kek-2", bytes(60)))])
+    side.keyring.forget("lena")
     # when
     async with side.client(parent("weiss")) as client:
         answer = await client.get("/v1/children/lena")
