@@ -37,13 +37,16 @@ ELSEWHERE = {
     "audit": "deploy.audit_commands:audit",
     "evidence": "deploy.evidence_commands:evidence",
     "keys": "deploy.key_commands:keys",
+    "retention": "deploy.retention_commands:retention",
     "load": "deploy.load:load",
     "demo": "deploy.demo:demo",
 }
 """Commands that live with what they are about; imported when they are asked for."""
 
 EXPECTED = (StackFailed, KeyFileRefused, KafkaError, PyMongoError, OSError, ValueError)
-NEED_STACK = frozenset({"verify", "replay", "dead-letter", "load", "audit", "evidence", "keys"})
+NEED_STACK = frozenset(
+    {"verify", "replay", "dead-letter", "load", "audit", "evidence", "keys", "retention"}
+)
 OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify"), ("keys", "init")})
 MAX_LIFE = timedelta(days=366)
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -17,6 +17,7 @@ from shared.fault_points import FaultPoint, reached
 from shared.mongo import Collection, Database, Document, Mongo
 from shared.read_models.documents import AlertDocument, ChildDocument
 from shared.read_models.generations import Generation
+from shared.read_models.horizon import Horizon, read_horizon
 from shared.read_models.models import Model
 
 DUPLICATE_KEY = 11000
@@ -57,6 +58,7 @@ class ReadModelStore:
         mid_transaction: FaultPoint = FaultPoint.WORKER_MID_TRANSACTION,
     ) -> None:
         self._mongo = mongo
+        self._database = database
         self._mid_transaction = mid_transaction
         self._collections: Mapping[Model, Collection] = generation.collections(database)
 
@@ -83,8 +85,9 @@ class ReadModelStore:
         return [cast(AlertDocument, document) for document in found]
 
     async def write(self, folded: Sequence[FoldedChild]) -> None:
-        """All of it or nothing. Raises StaleBatch when a gate moved meanwhile."""
-        writes = _writes(folded)
+        """All of it or nothing, but what lies behind the horizon. Raises StaleBatch when a gate
+        moved meanwhile."""
+        writes = _writes(folded, await read_horizon(self._database))
         try:
             async with self._mongo.transaction() as session:
                 for model, operations in writes.by_model.items():
@@ -122,11 +125,11 @@ def _require_all_replaced(matched: int, expected: int) -> None:
         raise StaleBatch("a child moved on meanwhile")
 
 
-def _writes(folded: Sequence[FoldedChild]) -> _Writes:
+def _writes(folded: Sequence[FoldedChild], horizon: Horizon) -> _Writes:
     writes = _Writes()
     counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for one in folded:
-        _add_child(writes, one)
+        _add_child(writes, one, horizon)
         assert one.view.child is not None
         for name, count in change(one.before, one.view.child).items():
             counters[one.shard][name] += count
@@ -139,7 +142,7 @@ def _writes(folded: Sequence[FoldedChild]) -> _Writes:
     return writes
 
 
-def _add_child(writes: _Writes, one: FoldedChild) -> None:
+def _add_child(writes: _Writes, one: FoldedChild, horizon: Horizon) -> None:
     child = cast(Document, one.view.child)
     if one.before is None:
         writes.by_model[Model.CHILDREN].append(InsertOne(child))
@@ -153,8 +156,10 @@ def _add_child(writes: _Writes, one: FoldedChild) -> None:
         writes.by_model[Model.SAFETY].append(DeleteOne({"_id": child["_id"]}))
     for model, key in one.view.changed:
         document = one.view.documents[model, key]
-        writes.by_model[model].append(ReplaceOne({"_id": key}, document, upsert=True))
+        if horizon.keeps(model, document):
+            writes.by_model[model].append(ReplaceOne({"_id": key}, document, upsert=True))
     for alert in one.view.alerts:
-        writes.by_model[Model.ALERTS].append(
-            UpdateOne({"_id": alert["_id"]}, {"$setOnInsert": alert}, upsert=True)
-        )
+        if horizon.keeps(Model.ALERTS, alert):
+            writes.by_model[Model.ALERTS].append(
+                UpdateOne({"_id": alert["_id"]}, {"$setOnInsert": alert}, upsert=True)
+            )

@@ -17,6 +17,7 @@ from shared.settings import (
     CommandSettings,
     QuerySettings,
     RelaySettings,
+    RetentionSettings,
     TopicSettings,
     WorkerSettings,
 )
@@ -29,8 +30,10 @@ PROCESSES: Mapping[str, type[BaseSettings]] = {
     "worker": WorkerSettings,
     "query": QuerySettings,
     "topics": TopicSettings,
+    "retention": RetentionSettings,
 }
-"""`topics`: whoever creates the topics, `teddy up` and `teddy topics apply`."""
+"""`topics`: whoever creates the topics, `teddy up` and `teddy topics apply`. `retention`: `teddy
+retention`."""
 
 
 def table(processes: Mapping[str, type[BaseSettings]] = PROCESSES) -> str:

@@ -35,6 +35,7 @@ from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
 from shared.read_models.generations import Generation
+from shared.read_models.horizon import Horizon, read_horizon
 from shared.read_models.models import ALL_MODELS, Model
 
 BATCH_EVENTS = 5_000
@@ -102,11 +103,14 @@ class Verifier:
     async def _compare(self, batch: Sequence[Stream]) -> list[tuple[Stream, Verification]]:
         child_ids = [stream[0].child_id for stream in batch]
         stored = await self._stored.of(child_ids)
+        # read behind the documents: whatever was purged by then lies behind it
+        horizon = await read_horizon(self._database)
         ciphers = await self._keyring.ciphers(child_ids)
         compared = []
         for child_id, stream in zip(child_ids, batch, strict=True):
             documents, cipher = stored.get(child_id, {}), ciphers.get(child_id)
-            compared.append((stream, await self._compare_child(stream, documents, cipher)))
+            one = await self._compare_child(stream, documents, cipher, horizon)
+            compared.append((stream, one))
         behind = [child_id for _, one in compared for child_id in one.behind]
         parked = await self._dead_letters.parked_children(behind) if behind else set()
         for _, one in compared:
@@ -114,7 +118,7 @@ class Verifier:
         return compared
 
     async def _compare_child(
-        self, stream: Stream, stored: Documents, cipher: ChildCipher | None
+        self, stream: Stream, stored: Documents, cipher: ChildCipher | None, horizon: Horizon
     ) -> Verification:
         child_id, last = stream[0].child_id, stream[-1].last_version
         gate = stored.get((Model.CHILDREN, child_id), {}).get("version", 0)
@@ -137,26 +141,21 @@ class Verifier:
             reason = f"{type(error).__name__}: {error}"
             result.note(Difference(child_id, COMMITS, child_id, "(events)", UNFOLDED, reason))
             return result
-        self._compare_documents(child_id, documents_of(view), stored, result)
+        expected = self._compared(documents_of(view), horizon)
+        _compare_documents(child_id, expected, self._compared(stored, horizon), result)
         return result
-
-    def _compare_documents(
-        self, child_id: str, expected: Documents, stored: Documents, result: Verification
-    ) -> None:
-        expected, stored = self._compared(expected), self._compared(stored)
-        for model, _ in expected:
-            result.documents[model] += 1
-        result.digest = digest(stored)
-        if result.digest != digest(expected):
-            for difference in compare(child_id, expected, stored):
-                result.note(difference)
 
     def _folded(self, stream: Stream, gate: int, cipher: ChildCipher | None) -> ChildView:
         events = (event for commit in stream for event in commit.recorded_events())
         return fold((e for e in events if e.version <= gate), cipher, self._index)
 
-    def _compared(self, documents: Documents) -> Documents:
-        return {place: one for place, one in documents.items() if place[0] in self._models}
+    def _compared(self, documents: Documents, horizon: Horizon) -> Documents:
+        """Without the models that are not asked for, and without what nobody keeps any more."""
+        return {
+            (model, key): one
+            for (model, key), one in documents.items()
+            if model in self._models and horizon.keeps(model, one)
+        }
 
     async def _verify_nothing_stray(self, seen: AnyCollection[str], result: Verification) -> None:
         """Documents of children that the store does not know."""
@@ -172,6 +171,17 @@ class Verifier:
         result.counters = sums.names
         for name, (summed, counted) in sums.differing.items():
             result.note(Difference("", Model.SYSTEM, "(sum)", name, summed, counted))
+
+
+def _compare_documents(
+    child_id: str, expected: Documents, stored: Documents, result: Verification
+) -> None:
+    for model, _ in expected:
+        result.documents[model] += 1
+    result.digest = digest(stored)
+    if result.digest != digest(expected):
+        for difference in compare(child_id, expected, stored):
+            result.note(difference)
 
 
 def _ends_erased(stream: Stream) -> bool:

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from shared.audit.chain import Tail
 from shared.audit.findings import Report
 from shared.audit.heads import Head, digest_of_head, open_head
+from shared.audit.purged import SignedPurges
 from shared.proofs.statements import StatementRefused, StatementVerifier
 
 
 class SignedHeads:
     """`vouched`: for each segment the tails that some head has signed, its own or another's."""
 
-    def __init__(self, verifier: StatementVerifier, report: Report) -> None:
+    def __init__(self, verifier: StatementVerifier, report: Report, purges: SignedPurges) -> None:
         self._verifier = verifier
+        self._purges = purges
         self._report = report
         self._texts: dict[tuple[str, int], str] = {}
         self.vouched: dict[str, set[Tail]] = {}
@@ -26,6 +28,8 @@ class SignedHeads:
             except (StatementRefused, KeyError, TypeError, ValueError) as error:
                 self._report.found(f"{source}, head {number}", str(error))
                 continue
+            if head.number <= self._purges.of(head.segment).heads:
+                continue
             place = (head.segment, head.number)
             places.add(place)
             if self._texts.setdefault(place, text) != text:
@@ -36,10 +40,11 @@ class SignedHeads:
         return places
 
     def check_chain(self) -> None:
-        """Each segment's heads are numbered without a hole and chained."""
+        """Each segment's heads are numbered without a hole and chained, behind those purged."""
         previous: dict[str, tuple[int, str]] = {}
         for (segment, number), text in sorted(self._texts.items()):
-            before, digest = previous.get(segment, (0, ""))
+            purged = self._purges.of(segment)
+            before, digest = previous.get(segment, (purged.heads, purged.head_digest))
             name = f"audit segment {segment}, head {number}"
             if number != before + 1:
                 self._report.found(f"audit segment {segment}", f"head {before + 1} is missing")

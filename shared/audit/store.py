@@ -1,5 +1,5 @@
 """The audit trail's database: blocks, signed heads and segments. Nothing is ever updated but the
-end of a segment."""
+end of a segment; what is deleted, a signed statement of the purge stands for."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
@@ -15,7 +15,12 @@ from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Database, Document
 
-BLOCKS, HEADS, SEGMENTS = "audit_blocks", "audit_heads", "audit_segments"
+BLOCKS, HEADS, SEGMENTS, PURGES = (
+    "audit_blocks",
+    "audit_heads",
+    "audit_segments",
+    "audit_purges",
+)
 OPEN_SEGMENTS = 50
 """Of more segments that never ended, the newest are looked at."""
 
@@ -40,6 +45,7 @@ class AuditStore:
         self._blocks = database[BLOCKS]
         self._heads = database[HEADS]
         self._segments = database[SEGMENTS]
+        self._purges = database[PURGES]
         self._timeout = timeout_seconds
 
     async def end(self, segment: str, at: datetime) -> None:
@@ -95,6 +101,43 @@ class AuditStore:
     async def segments(self) -> list[str]:
         async with within(self._timeout):
             return [str(name) for name in await self._blocks.distinct("segment")]
+
+    async def purges(self) -> list[str]:
+        """Of each purged segment the newest signed statement."""
+        async with within(self._timeout):
+            found = await self._purges.find({}, sort=[("_id", ASCENDING)]).to_list(None)
+        return [purge["statement"] for purge in found]
+
+    async def add_purge(self, segment: str, statement: str) -> None:
+        """In place of an older one of the segment: each covers all before."""
+        purge = {"_id": segment, "statement": statement}
+        async with within(self._timeout):
+            await self._purges.replace_one({"_id": segment}, purge, upsert=True)
+
+    async def delete_up_to(self, segment: str, sequence: int, limit: int = 200) -> None:
+        """Blocks whose records end by `sequence`, in order, so that no hole is ever seen."""
+        while True:
+            behind = {**_of(segment), "last": {"$lte": sequence}}
+            async with within(self._timeout):
+                found = await self._blocks.find(
+                    behind, {"_id": 1}, sort=[("_id", ASCENDING)], limit=limit
+                ).to_list(None)
+                if found:
+                    ids = [block["_id"] for block in found]
+                    await self._blocks.delete_many({"_id": {"$in": ids}})
+            if len(found) < limit:
+                return
+
+    async def delete_heads(self, segment: str, number: int) -> None:
+        """The segment's heads up to `number`."""
+        up_to = {"_id": {"$gt": f"{segment}@", "$lte": place_of(segment, number)}}
+        async with within(self._timeout):
+            await self._heads.delete_many(up_to)
+
+    async def heads_of(self, segment: str) -> list[str]:
+        async with within(self._timeout):
+            found = await self._heads.find(_of(segment), sort=[("_id", ASCENDING)]).to_list(None)
+        return [head["statement"] for head in found]
 
     async def blocks(
         self, condition: Document, after: str = "", limit: int = 500, *, newest_first: bool = False

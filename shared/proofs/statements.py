@@ -11,6 +11,15 @@ ALGORITHM = "EdDSA"
 PROOF_KEY_ID = "proof-1"
 
 
+def kind_of(text: str) -> str | None:
+    """What `text` says it is; None for what is no statement. Nothing is checked by it."""
+    try:
+        kind = jwt.get_unverified_header(text).get("typ")
+    except jwt.PyJWTError:
+        return None
+    return kind if isinstance(kind, str) else None
+
+
 class StatementRefused(Exception):
     """The text is no statement of this kind, was altered, or was signed by a key not known."""
 

@@ -17,12 +17,13 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
     ],
     Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1)]],
     Model.SAFETY: [],
-    Model.ACTIVITY: [[("child_id", 1), ("day", 1)]],
+    Model.ACTIVITY: [[("child_id", 1), ("day", 1)], [("day", 1)]],
     Model.SYSTEM: [],
     Model.ALERTS: [
         [("parent_id", 1), ("raised_at", -1), ("_id", 1)],
         [("event_id", 1)],
         [("child_id", 1)],
+        [("raised_at", 1)],
     ],
 }
 

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class World:
         }
         stores = {
             f"TEDDY_{name}_{what}": value
-            for name in ("WRITE", "AUDIT")
+            for name in ("WRITE", "READ", "AUDIT")
             for what, value in (("MONGO_URL", self.url), ("DATABASE", self.database))
         }
         return {**keys, **stores, "TEDDY_AUDIT_HEADS_FILE": str(self.folder / "heads.jws")}
@@ -60,14 +61,21 @@ class World:
             audit_strict=True,
         )
 
-    async def teddy(self, *arguments: str, offline: bool = False) -> Said:
+    async def teddy(
+        self, *arguments: str, offline: bool = False, settings: Mapping[str, str] | None = None
+    ) -> Said:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "deploy.cli", "--dir", str(self.folder / "no-stack")),
             *arguments,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "COLUMNS": "300", **({} if offline else self.environment)},
+            env={
+                **os.environ,
+                "COLUMNS": "300",
+                **({} if offline else self.environment),
+                **(settings or {}),
+            },
         )
         out, err = await process.communicate()
         return Said(process.returncode or 0, out.decode(), err.decode())
@@ -95,17 +103,26 @@ async def world(tmp_path: Path, mongo_url: str, fresh_database: str) -> World:
     """Ada is registered, updated, has a violation; then her mother and an officer look at her."""
     create_key_files(tmp_path)
     world = World(tmp_path, mongo_url, fresh_database)
-    await _live(world)
+    await _live(world, utc_now())
     return world
 
 
-async def _live(world: World) -> None:
+@pytest_asyncio.fixture
+async def aged(tmp_path: Path, mongo_url: str, fresh_database: str) -> World:
+    """The same, forty days ago."""
+    create_key_files(tmp_path)
+    world = World(tmp_path, mongo_url, fresh_database)
+    await _live(world, utc_now() - timedelta(days=40))
+    return world
+
+
+async def _live(world: World, now: datetime) -> None:
     mongo = Mongo(world.url)
     database = mongo.database(world.database)
     await ensure_indexes(database)
     store = MongoEventStore(database, timeout_seconds=30)
     side = CommandSide(Database(events=store))
-    side.clock.now = utc_now()
+    side.clock.now = now
     process = AuditProcess(world.settings, "command")
     async with process.running() as trail:
         for command, principal in (
@@ -117,16 +134,16 @@ async def _live(world: World) -> None:
             await side.do(command, principal)
             await trail.record(side.audit.entries[-1])
         for subject in ("parent-ada", "officer-1"):
-            await trail.record(look(subject))
+            await trail.record(look(subject, now))
         for _ in range(3):
-            trail.note(look("officer-2"))
+            trail.note(look("officer-2", now))
     await store.close()
     await mongo.close()
 
 
-def look(subject: str) -> AuditRecord:
+def look(subject: str, at: datetime | None = None) -> AuditRecord:
     return AuditRecord(
-        at=utc_now(),
+        at=at or utc_now(),
         subject=subject,
         role="parent",
         operation="GetChildProfile",

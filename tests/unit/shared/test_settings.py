@@ -4,7 +4,13 @@ import pytest
 from pydantic import ValidationError
 
 from shared.auth.access import RateClass
-from shared.settings import CommandSettings, RateLimitSettings, RelaySettings, load_settings
+from shared.settings import (
+    CommandSettings,
+    RateLimitSettings,
+    RelaySettings,
+    RetentionSettings,
+    load_settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +152,30 @@ def test_every_class_of_operations_has_a_limit() -> None:
 def test_counters_may_be_here_or_in_redis(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEDDY_RATE_LIMIT_STORAGE", url)
     assert RateLimitSettings().rate_limit_storage == url
+
+
+@pytest.mark.parametrize("kind", ["activity", "alert", "audit"])
+@pytest.mark.parametrize("days", ["-1", "29", "40000", "many"])
+def test_days_to_keep_something_that_cannot_be_meant_are_refused(
+    monkeypatch: pytest.MonkeyPatch, kind: str, days: str
+) -> None:
+    monkeypatch.setenv(f"TEDDY_RETENTION_{kind.upper()}_DAYS", days)
+
+    with pytest.raises(ValidationError, match=f"retention_{kind}_days"):
+        _retention()
+
+
+def test_activity_is_kept_as_long_as_analytics_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEDDY_RETENTION_ACTIVITY_DAYS", "365")
+    with pytest.raises(ValidationError, match="between 366"):
+        _retention()
+
+    monkeypatch.setenv("TEDDY_RETENTION_ACTIVITY_DAYS", "0")
+    assert _retention().retention_activity_days == 0
+
+
+def _retention() -> RetentionSettings:
+    url, file = "mongodb://localhost", Path("proof.pem")
+    return RetentionSettings(
+        read_mongo_url=url, audit_mongo_url=url, proof_key_file=file, proof_keys_file=file
+    )

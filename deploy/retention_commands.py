@@ -1,0 +1,147 @@
+"""The commands `retention ...`: what is kept no longer, and its deletion."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+from pymongo.errors import PyMongoError
+from rich.console import Console
+from rich.table import Table
+
+from projection_worker.retention import behind, purge
+from shared.audit.purge import AuditPurge, TrailTampered
+from shared.audit.store import AuditStore
+from shared.clock import iso, utc_now
+from shared.event_store.port import StoreUnavailable
+from shared.mongo import Database, Mongo
+from shared.proofs.statements import StatementRefused
+from shared.read_models.horizon import BEGINNING, Horizon, advance_horizon
+from shared.read_models.models import Model
+from shared.settings import RetentionSettings, load_settings
+
+NAMES = {Model.ACTIVITY: "activity days", Model.ALERTS: "alerts"}
+AUDIT = "audit records"
+FAILURES = (StoreUnavailable, PyMongoError, StatementRefused, TrailTampered)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    settings: RetentionSettings
+    database: Database
+    trail: AuditStore
+    now: datetime
+
+    @property
+    def horizon(self) -> Horizon:
+        """What the settings ask for today."""
+        activity = _cutoff(self.now, self.settings.retention_activity_days)
+        alerts = _cutoff(self.now, self.settings.retention_alert_days)
+        return Horizon(activity.date().isoformat() if activity else "", alerts or BEGINNING)
+
+    @property
+    def audit_purge(self) -> AuditPurge | None:
+        """None when the trail is kept for ever."""
+        cutoff = _cutoff(self.now, self.settings.retention_audit_days)
+        if cutoff is None:
+            return None
+        return AuditPurge(self.settings, self.trail, cutoff, utc_now)
+
+
+@click.group()
+def retention() -> None:
+    """How long read models and the audit trail go back: TEDDY_RETENTION_*_DAYS."""
+
+
+@retention.command()
+def plan() -> None:
+    """Show what `apply` would delete now, and change nothing."""
+
+    async def work(on: Opened) -> None:
+        table = Table("what", "kept for", "would go", "oldest")
+        found = await behind(on.database, on.horizon)
+        days = {
+            Model.ACTIVITY: on.settings.retention_activity_days,
+            Model.ALERTS: on.settings.retention_alert_days,
+        }
+        for model, one in found.items():
+            table.add_row(
+                NAMES[model], _kept_for(days[model]), f"{one.documents:,}", _told(one.oldest)
+            )
+        expired = await on.audit_purge.expired() if on.audit_purge else []
+        oldest = min((one.since for one in expired if one.since), default=None)
+        records = sum(one.records for one in expired)
+        kept_for = _kept_for(on.settings.retention_audit_days)
+        table.add_row(AUDIT, kept_for, f"{records:,}", _told(oldest))
+        Console().print(table)
+
+    _run(work)
+
+
+@retention.command()
+def apply() -> None:
+    """Delete what is kept no longer. Run it daily; killed, the next one goes on."""
+
+    async def work(on: Opened) -> None:
+        horizon = await advance_horizon(on.database, on.horizon)
+        for model, documents in (await purge(on.database, horizon)).items():
+            click.echo(f"{documents:,} {NAMES[model]} deleted")
+        if on.audit_purge is not None:
+            click.echo(f"{await on.audit_purge.apply():,} {AUDIT} deleted")
+
+    _run(work)
+
+
+def _run(work: Callable[[Opened], Awaitable[None]]) -> None:
+    """Exit code 1 with one line when a database does not answer or the trail was tampered with."""
+
+    async def with_stores() -> None:
+        async with _opened(load_settings(RetentionSettings)) as on:
+            await work(on)
+
+    try:
+        asyncio.run(with_stores())
+    except FAILURES as error:
+        click.echo(f"teddy: {error}", err=True)
+        sys.exit(1)
+
+
+@asynccontextmanager
+async def _opened(settings: RetentionSettings) -> AsyncIterator[Opened]:
+    read = Mongo(settings.read_mongo_url, settings.mongo_driver)
+    audit = Mongo(settings.audit_mongo_url, settings.mongo_driver)
+    try:
+        database = read.database(settings.read_database)
+        trail = AuditStore(audit.database(settings.audit_database))
+        yield Opened(settings, database, trail, await _now(database))
+    finally:
+        await read.close()
+        await audit.close()
+
+
+async def _now(database: Database) -> datetime:
+    """By the slower of two clocks: one that runs ahead would delete what is to be kept."""
+    server: datetime = (await database.command("hello"))["localTime"]
+    return min(utc_now(), server)
+
+
+def _cutoff(now: datetime, days: int) -> datetime | None:
+    """The beginning of the first UTC day that is kept; None: for ever."""
+    if not days:
+        return None
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=days)
+
+
+def _kept_for(days: int) -> str:
+    return f"{days:,} days" if days else "ever"
+
+
+def _told(oldest: Any) -> str:
+    if isinstance(oldest, datetime):
+        return iso(oldest)
+    return str(oldest) if oldest is not None else ""
