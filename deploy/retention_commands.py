@@ -126,7 +126,7 @@ async def _opened(settings: RetentionSettings) -> AsyncIterator[Opened]:
 async def _now(database: Database) -> datetime:
     """By the slower of two clocks: one that runs ahead would delete what is to be kept."""
     server: datetime = (await database.command("hello"))["localTime"]
-    return min(utc_now(), server)
+    return min(utc_now(), server.replace(tzinfo=UTC))
 
 
 def _cutoff(now: datetime, days: int) -> datetime | None:
