@@ -14,6 +14,7 @@ from command_service.domain.child.commands import (
     DeactivateChild,
     EndConversation,
     EraseChild,
+    GiveConsent,
     ReactivateChild,
     RecordMessage,
     RegisterChild,
@@ -21,6 +22,7 @@ from command_service.domain.child.commands import (
     ResolveSafetyViolation,
     StartConversation,
     UpdateChildProfile,
+    WithdrawConsent,
 )
 from command_service.handlers.aggregate_cache import AggregateCache
 from command_service.handlers.aggregates import Aggregates
@@ -57,6 +59,8 @@ PLAIN_CHANGES: tuple[type[Any], ...] = (
     StartConversation,
     RecordMessage,
     EndConversation,
+    GiveConsent,
+    WithdrawConsent,
 )
 """Commands that need nothing but their child."""
 

@@ -1,15 +1,22 @@
 """Every refusal has its place in the one table of problems."""
 
 from command_service.api.errors import REFUSALS, problem_of
-from command_service.domain.child.errors import CommandRefused, FieldError, InvalidCommand
+from command_service.domain.child.errors import (
+    CommandRefused,
+    ConsentRequired,
+    FieldError,
+    InvalidCommand,
+)
 from command_service.handlers.errors import ConcurrentUpdate
 from command_service.middleware.authorization import Forbidden
 from command_service.middleware.rate_limit import TooManyCommands
+from shared.events.child import ConsentPurpose
 
 ARGUMENTS = {
     InvalidCommand: ([FieldError("age", "must be between 3 and 12", "3..12")],),
     Forbidden: ("the role analyst may not send EraseChild",),
     TooManyCommands: (3,),
+    ConsentRequired: (ConsentPurpose.CONVERSATIONS,),
 }
 
 
