@@ -67,6 +67,7 @@ check: $(STAMP) ## Format, lint, types, import rules, function length
 	@$(BIN)/python -m deploy.checks.function_length $(PACKAGES) tests
 	@$(MAKE) --no-print-directory bandit
 	@$(BIN)/python -m deploy.checks.configuration
+	@$(BIN)/python -m deploy.checks.compose
 
 format: $(STAMP) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet .

@@ -42,7 +42,6 @@ from command_service.middleware.circuit_breaker import CircuitBreaker
 from command_service.middleware.deadline import Deadline
 from command_service.middleware.logging import Logging
 from command_service.middleware.metrics import Metrics
-from command_service.middleware.rate_limit import RateLimit
 from command_service.middleware.retry import Retry
 from command_service.middleware.validation import validation
 from shared.audit.trail import AuditTrail
@@ -81,14 +80,11 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """`commands_per_second` (None: no limit) and `burst` are one subject's; `timeout_seconds` is a
-    command's as a whole."""
+    """`timeout_seconds` is a command's as a whole."""
 
     timeout_seconds: float = 1.25
     aggregate_cache_size: int = 20_000
     snapshot_every: int = 200
-    commands_per_second: float | None = None
-    burst: int = 100
 
 
 def default_bus(ports: Ports, tuning: Tuning, registry: CollectorRegistry) -> CommandBus:
@@ -106,8 +102,6 @@ def _middleware(
     yield Metrics(registry)
     yield Audit(ports.audit_trail, ports.clock)
     yield authorization
-    if tuning.commands_per_second is not None:
-        yield RateLimit(tuning.commands_per_second, tuning.burst, time.monotonic)
     yield validation(bus)
     yield CircuitBreaker(time.monotonic)
     yield Deadline(tuning.timeout_seconds)

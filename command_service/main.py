@@ -21,11 +21,13 @@ from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
-from shared.keyring.key_file import FileKeyProvider, KeyFile, read_key_file
+from shared.keyring.key_file import KeyFile, read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
+from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
+from shared.rate_limits.from_settings import rate_limits
 from shared.settings import CommandSettings
 from shared.signing import ConsistencyTokens
 
@@ -63,9 +65,9 @@ def build_app(settings: CommandSettings) -> FastAPI:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     bus = default_bus(_ports(settings, stores, key_file, audit.trail), _tuning(settings), registry)
-    edge = Edge(
-        bus, Caller(checks.verifier), ConsistencyTokens(key_file.signature_key), utc_now, new_id
-    )
+    caller = Caller(checks.verifier, rate_limits(settings))
+    tokens = ConsistencyTokens(key_file.signature_key)
+    edge = Edge(bus, caller, tokens, utc_now, new_id)
     readiness = Readiness(
         {
             "event_store": stores.write_mongo.ping,
@@ -111,7 +113,7 @@ def _stores(settings: CommandSettings) -> Stores:
 def _ports(
     settings: CommandSettings, stores: Stores, key_file: KeyFile, trail: AuditTrail
 ) -> Ports:
-    keyring = Keyring(FileKeyProvider(key_file), stores.keys, settings.keyring_cache_size)
+    keyring = Keyring(WatchedKeyFile(settings.key_file), stores.keys, settings.keyring_cache_size)
     index = SearchIndex(key_file.index_key)
     return Ports(stores.events, stores.claims, stores.snapshots, keyring, index, trail)
 
@@ -121,6 +123,4 @@ def _tuning(settings: CommandSettings) -> Tuning:
         timeout_seconds=settings.command_timeout_seconds,
         aggregate_cache_size=settings.aggregate_cache_size,
         snapshot_every=settings.snapshot_every,
-        commands_per_second=settings.command_rate_limit,
-        burst=settings.command_rate_burst,
     )

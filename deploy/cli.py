@@ -25,7 +25,7 @@ from shared.auth.principal import MAX_SUBJECT_CHARACTERS, Principal, Role, is_su
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.command_line import run_command
-from shared.keyring.key_file import KeyFileRefused, create_key_file
+from shared.keyring.key_file import KeyFileRefused
 from shared.mongo_urls import has_password
 from shared.settings import TopicSettings, load_settings
 from shared.signing_keys import read_signing_key
@@ -36,14 +36,15 @@ ELSEWHERE = {
     "dead-letter": "projection_worker.dead_letter_commands:dead_letter",
     "audit": "deploy.audit_commands:audit",
     "evidence": "deploy.evidence_commands:evidence",
+    "keys": "deploy.key_commands:keys",
     "load": "deploy.load:load",
     "demo": "deploy.demo:demo",
 }
 """Commands that live with what they are about; imported when they are asked for."""
 
 EXPECTED = (StackFailed, KeyFileRefused, KafkaError, PyMongoError, OSError, ValueError)
-NEED_STACK = frozenset({"verify", "replay", "dead-letter", "load", "audit", "evidence"})
-OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify")})
+NEED_STACK = frozenset({"verify", "replay", "dead-letter", "load", "audit", "evidence", "keys"})
+OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify"), ("keys", "init")})
 MAX_LIFE = timedelta(days=366)
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -201,20 +202,6 @@ def topics_apply(folder: StackFolder, replication: int) -> None:
     for one in reports:
         click.echo(f"{one.state:8} {one.name} {one.detail}")
     sys.exit(1 if any(one.state == "differs" for one in reports) else 0)
-
-
-@teddy.group()
-def keys() -> None:
-    """The file of key-encryption and index keys."""
-
-
-@keys.command("init")
-@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-def keys_init(path: Path) -> None:
-    """Write fresh keys to PATH (mode 0600); an existing file is left as it is."""
-    state = "left as it is" if path.exists() else "created"
-    create_key_file(path)
-    click.echo(f"{path}: {state}")
 
 
 def _use_environment_of(folder: StackFolder) -> None:

@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 from projection_worker.app import build_worker
 from projection_worker.lag import Stalled
 from shared.event_store.port import StoreUnavailable
+from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import operations_router
 from shared.http.serving import run_process, serving
 from shared.keyring.key_file import KeyFileRefused
@@ -30,6 +31,7 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
     async with build_worker(settings) as worker:
         operations = FastAPI(title="Teddy projection worker", openapi_url=None)
         operations.include_router(operations_router(worker.readiness))
+        install_hardening(operations, Exposure())
         async with serving(operations, settings.worker_host, settings.worker_port):
             failure = worker.projector.failure
             failure.add_done_callback(lambda _: stop.set())

@@ -30,10 +30,11 @@ from shared.event_store.mongo import MongoEventStore
 from shared.events.child import AlertChannel
 from shared.http.operations import Readiness
 from shared.kafka import KafkaServers
-from shared.keyring.key_file import FileKeyProvider, read_key_file
+from shared.keyring.key_file import read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
+from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Database, Mongo
 from shared.read_models.generations import Generation, begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
@@ -94,7 +95,7 @@ def _projectors(
     key_file = read_key_file(settings.key_file)
     key_store = MongoKeyStore(keys.database(settings.keys_database))
     store = MongoEventStore(write.database(settings.write_database))
-    keyring = Keyring(FileKeyProvider(key_file), key_store, settings.keyring_cache_size)
+    keyring = Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size)
     index = SearchIndex(key_file.index_key)
     return lambda generation: Projector(
         ReadModelStore(read, database, generation),

@@ -27,7 +27,6 @@ from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoRe
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
 from shared.auth.from_settings import token_checks
-from shared.auth.verifier import TokenVerifier
 from shared.clock import new_id, utc_now
 from shared.http.audit_edge import install_audit
 from shared.http.callers import Caller
@@ -35,10 +34,13 @@ from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
-from shared.keyring.key_file import FileKeyProvider, read_key_file
+from shared.http.rate_limit_headers import install_rate_limit_headers
+from shared.keyring.key_file import read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
+from shared.rate_limits.from_settings import rate_limits
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
 
@@ -57,7 +59,7 @@ class QueryService:
         metrics = QueryMetrics(self.registry)
         metrics.watch(cache)
         self.cache = cache
-        self.streams = Streams()
+        self.streams = Streams(settings.max_streams_per_subject)
         self.bus = default_bus(settings, ports, cache, metrics)
         gates = Gates(ports.store.gate, time.monotonic)
         self.listeners = (Invalidation(cache, gates, ports.keyring), self.streams)
@@ -67,7 +69,7 @@ class QueryService:
 
 def build_api(
     service: QueryService,
-    verifier: TokenVerifier,
+    caller: Caller,
     trail: AuditTrail,
     readiness: Readiness,
     lifespan: Lifespan[FastAPI] | None = None,
@@ -82,12 +84,12 @@ def build_api(
         openapi_url=None,
     )
     app.state.streams = service.streams
-    caller = Caller(verifier)
     app.include_router(children_router(service.asking, caller))
     app.include_router(parents_router(service.asking, caller, service.streams))
     app.include_router(system_router(service.asking, caller, service.cache))
     app.include_router(operations_router(readiness, service.registry))
     install_problems(app, PROBLEMS)
+    install_rate_limit_headers(app)
     install_audit(app, trail, utc_now, PREFIX)
     install_hardening(app, exposure)
     install_correlation(app, new_id)
@@ -105,7 +107,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
     read_mongo = Mongo(settings.read_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     key_store = MongoKeyStore(keys_mongo.database(settings.keys_database), READ_SECONDS)
-    keyring = Keyring(FileKeyProvider(keys), key_store, settings.keyring_cache_size)
+    keyring = Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size)
     cache: QueryCache[Rendered] = QueryCache(settings.cache_max_entries, time.monotonic)
     database = read_mongo.database(settings.read_database)
     live = LiveGeneration(database, time.monotonic, cache.clear)
@@ -125,9 +127,10 @@ def build_app(settings: QuerySettings) -> FastAPI:
             await stack.enter_async_context(_in_background(feed.run(), live.follow()))
             yield
 
+    caller = Caller(checks.verifier, rate_limits(settings))
     readiness = _readiness(ports, keys_mongo, audit, feed, service.bus)
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
-    return build_api(service, checks.verifier, audit.trail, readiness, lifespan, exposure)
+    return build_api(service, caller, audit.trail, readiness, lifespan, exposure)
 
 
 def _readiness(

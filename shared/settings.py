@@ -5,15 +5,17 @@ malformed variable stops it at start with one line that names it (`load_settings
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.addresses import is_trustworthy
+from shared.auth.access import RateClass
 from shared.kafka import KafkaServers, Mechanism, Security
 from shared.mongo_urls import checked_url
 
@@ -180,6 +182,42 @@ class TokenSettings(ObservabilitySettings):
         return url
 
 
+RATE_LIMITS_IN_MEMORY = "memory://"
+REDIS = re.compile(r"rediss?://([^/@\s]*@)?[^/:@\s]+:[0-9]{1,5}(/[0-9]{0,4})?")
+
+
+def _rate(of: str, limit: str) -> Any:
+    return Field(limit, description=f"Most {of} of one subject, as `600/minute`.")
+
+
+class RateLimitSettings(ObservabilitySettings):
+    """How much one subject may send."""
+
+    rate_limit_storage: str = Field(
+        RATE_LIMITS_IN_MEMORY,
+        description="`memory://`: each process counts alone; `redis://host:port/db`: all together.",
+    )
+    rate_limit_registration: str = _rate("registrations", "60000/minute")
+    rate_limit_commands: str = _rate("other commands", "120000/minute")
+    rate_limit_queries: str = _rate("queries about a child or family", "120000/minute")
+    rate_limit_search: str = _rate("searches", "12000/minute")
+    rate_limit_stream: str = _rate("openings of a live stream", "600/minute")
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _known_storage(cls, url: str) -> str:
+        if url != RATE_LIMITS_IN_MEMORY and not REDIS.fullmatch(url):
+            raise ValueError("must be memory://, redis://host:port/db or rediss://host:port/db")
+        return url
+
+    @field_validator(*(f"rate_limit_{rate.value}" for rate in RateClass))
+    @classmethod
+    def _one_limit(cls, limit: str) -> str:
+        if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", limit):
+            raise ValueError("must be a number, a slash, and second, minute, hour or day")
+        return limit
+
+
 class ProofSettings(ObservabilitySettings):
     """With what receipts, heads and evidence are signed and checked."""
 
@@ -236,7 +274,12 @@ class HttpSettings(ObservabilitySettings):
 
 
 class CommandSettings(
-    WriteStoreSettings, KeyringSettings, TokenSettings, AuditSettings, HttpSettings
+    WriteStoreSettings,
+    KeyringSettings,
+    TokenSettings,
+    RateLimitSettings,
+    AuditSettings,
+    HttpSettings,
 ):
     """The command API."""
 
@@ -264,12 +307,6 @@ class CommandSettings(
         900,
         ge=1,
         description="Open connections; one more is refused. Below the usual 1,024 open files.",
-    )
-    command_rate_limit: float | None = Field(
-        None, gt=0, description="Commands a second of one subject to each process; unset: no limit."
-    )
-    command_rate_burst: int = Field(
-        100, ge=1, description="Commands of one subject at once before the rate limit counts."
     )
 
 
@@ -308,7 +345,13 @@ class WorkerSettings(WriteStoreSettings, ReadStoreSettings, KeyringSettings, Kaf
 
 
 class QuerySettings(
-    ReadStoreSettings, KeyringSettings, KafkaSettings, TokenSettings, AuditSettings, HttpSettings
+    ReadStoreSettings,
+    KeyringSettings,
+    KafkaSettings,
+    TokenSettings,
+    RateLimitSettings,
+    AuditSettings,
+    HttpSettings,
 ):
     """The query API."""
 
@@ -328,6 +371,9 @@ class QuerySettings(
     ttl_search_seconds: float = Field(300, gt=0, description="Cache life of a search result.")
     ttl_system_analytics_seconds: float = Field(
         7_200, gt=0, description="Cache life of system analytics."
+    )
+    max_streams_per_subject: int = Field(
+        20, ge=1, description="Live streams of one subject open at the same time in this process."
     )
     max_wait_seconds: float = Field(
         10.0, gt=0, description="Most seconds a query waits for a consistency token."

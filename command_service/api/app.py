@@ -16,6 +16,7 @@ from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
+from shared.http.rate_limit_headers import install_rate_limit_headers
 
 PREFIX = "/v1"
 DESCRIPTION = """
@@ -51,6 +52,7 @@ def create_app(
     app.include_router(operations_router(readiness, registry))
     install_problems(app, PROBLEMS)
     install_audit(app, trail, edge.clock, PREFIX)
+    install_rate_limit_headers(app)
     install_admission(app, PREFIX, max_in_flight, registry)
     install_hardening(app, exposure)
     install_correlation(app, edge.new_id)

@@ -22,7 +22,6 @@ from command_service.domain.child.errors import (
 )
 from command_service.handlers.errors import ConcurrentUpdate, IdempotencyKeyReused
 from command_service.middleware.authorization import Forbidden, ParentNotFound
-from command_service.middleware.rate_limit import TooManyCommands
 from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE
@@ -48,7 +47,6 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     InvalidCommand: (422, "Invalid request"),
     NoChangeGiven: (422, "No change given"),
     IdempotencyKeyReused: (422, "The idempotency key is used"),
-    TooManyCommands: (429, "Too many requests"),
 }
 """Status and title of every refusal; its code and detail are the error's own."""
 
@@ -65,9 +63,7 @@ def problem_of(refusal: CommandRefused) -> Problem:
     status, title = REFUSALS[type(refusal)]
     message = str(refusal)
     detail = f"{message[0].upper()}{message[1:]}.{_what_to_do(refusal)}"
-    return Problem(
-        status, refusal.code, title, detail, _fields(refusal, message), _headers(refusal)
-    )
+    return Problem(status, refusal.code, title, detail, _fields(refusal, message))
 
 
 def _what_to_do(refusal: CommandRefused) -> str:
@@ -85,12 +81,6 @@ def _fields(refusal: CommandRefused, message: str) -> list[FieldProblem]:
         return []
     field, limit = at_fault
     return [FieldProblem(field, message, limit)]
-
-
-def _headers(refusal: CommandRefused) -> dict[str, str]:
-    if isinstance(refusal, TooManyCommands):
-        return {"Retry-After": str(refusal.retry_after_seconds)}
-    return {}
 
 
 def _unavailable(_: StoreUnavailable) -> Problem:

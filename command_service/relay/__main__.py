@@ -15,6 +15,7 @@ from command_service.relay.publisher import open_publisher, reach_broker
 from command_service.relay.relay import Relay
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore
+from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.serving import run_process, serving
 from shared.lease import Lease
@@ -77,6 +78,7 @@ def _operations(settings: RelaySettings, mongo: Mongo, progress: Progress) -> Fa
     app.include_router(
         operations_router(Readiness({"event_store": mongo.ping, "kafka": reach_kafka}, details))
     )
+    install_hardening(app, Exposure())
     return app
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from projection_worker.replay.verify import Verifier
 from shared.event_store.mongo import MongoEventStore
-from shared.keyring.key_file import FileKeyProvider, read_key_file
+from shared.keyring.key_file import read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
+from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Database, Mongo
 from shared.read_models.generations import Generation
 from shared.read_models.models import ALL_MODELS, Model
@@ -53,6 +54,6 @@ async def opened(settings: WorkerSettings) -> AsyncIterator[Opened]:
             read.database(settings.read_database),
             commits,
             MongoEventStore(commits),
-            Keyring(FileKeyProvider(key_file), key_store, settings.keyring_cache_size),
+            Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size),
             SearchIndex(key_file.index_key),
         )

@@ -1,5 +1,6 @@
 """The one table from this service's errors to problem documents."""
 
+from query_service.api.streams import TooManyStreams
 from query_service.cache.gates import ReadModelLate
 from query_service.queries.errors import ChildNotFound, ParentNotFound, RequestRefused
 from query_service.scope import Forbidden
@@ -7,6 +8,7 @@ from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE
 from shared.http.problems import FieldProblem, Problem, ProblemTable
+from shared.http.rate_limit_headers import too_many_requests
 
 SOON = {"Retry-After": "1"}
 
@@ -28,6 +30,9 @@ PROBLEMS: ProblemTable = {
         403, "forbidden", "Not allowed", "The caller's role may not ask this."
     ),
     RequestRefused: _request_refused,
+    TooManyStreams: lambda _: too_many_requests(
+        10, "This caller has too many live streams open; close one first."
+    ),
     ReadModelLate: lambda _: Problem(
         503,
         "read-model-late",

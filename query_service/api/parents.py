@@ -59,7 +59,7 @@ def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRoute
         family = await asking.bus.ask(GetChildrenByParent(parent_id), asker)
         tell_audit("FollowFamily", family.rendered.children)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        events = streams.follow(parent_id)
+        events = streams.follow(parent_id, asker)
         return StreamingResponse(events, headers=headers, media_type=EVENT_STREAM)
 
     return router

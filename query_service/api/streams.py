@@ -1,10 +1,12 @@
 """Live updates to open dashboards, as server-sent events."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import orjson
 
+from shared.auth.principal import Principal
 from shared.read_models.notices import AlertNotice, ChangeNotice
 
 MOST_WAITING = 100
@@ -12,6 +14,9 @@ MOST_WAITING = 100
 
 HEARTBEAT_SECONDS = 15.0
 """Below the idle timeout of usual proxies."""
+
+MOST_OPEN = 20
+"""Streams of one reader at the same time."""
 
 STREAM_SECONDS = 3_600.0
 """A stream's life. Its reader then connects again, and shows a token that is still good."""
@@ -44,21 +49,39 @@ class Stream:
         return await asyncio.wait_for(self._waiting.get(), seconds)
 
 
+class TooManyStreams(Exception):
+    """The reader has as many open as one may have."""
+
+
 class Streams:
     """Hands every notice to the open streams of its parent, and of no one else."""
 
     def __init__(
-        self, heartbeat_seconds: float = HEARTBEAT_SECONDS, life_seconds: float = STREAM_SECONDS
+        self,
+        max_per_reader: int = MOST_OPEN,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        life_seconds: float = STREAM_SECONDS,
     ) -> None:
+        self._max_per_reader = max_per_reader
         self._heartbeat_seconds = heartbeat_seconds
         self._life_seconds = life_seconds
         self._by_parent: dict[str, set[Stream]] = {}
+        self._open_of: Counter[Principal] = Counter()
         self._closed = False
 
-    async def follow(self, parent_id: str) -> AsyncIterator[bytes]:
-        """The events of the parent's children as they happen, heartbeats in between."""
+    def follow(self, parent_id: str, reader: Principal) -> AsyncIterator[bytes]:
+        """The events of the parent's children as they happen, heartbeats in between.
+
+        Raises TooManyStreams.
+        """
+        if self._open_of[reader] >= self._max_per_reader:
+            raise TooManyStreams
+        return self._events(parent_id, reader)
+
+    async def _events(self, parent_id: str, reader: Principal) -> AsyncIterator[bytes]:
         stream = Stream()
         self._by_parent.setdefault(parent_id, set()).add(stream)
+        self._open_of[reader] += 1
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._life_seconds
         try:
@@ -73,6 +96,9 @@ class Streams:
                 yield event
         finally:
             self._forget(parent_id, stream)
+            self._open_of[reader] -= 1
+            if not self._open_of[reader]:
+                del self._open_of[reader]
 
     def received(self, notice: ChangeNotice | AlertNotice) -> None:
         streams = self._by_parent.get(notice.parent_id)

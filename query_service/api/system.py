@@ -28,7 +28,7 @@ class CacheCleared(BaseModel):
 
 def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["system"], route_class=StrictRoute)
-    problems = problem_responses(401, 403, 429)
+    problems = problem_responses(401, 403, 429, 503)
     Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
     def allowed(request: Request, asker: Asker) -> None:

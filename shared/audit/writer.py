@@ -5,6 +5,7 @@ import time
 from collections import deque
 from contextvars import Context
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -20,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 PAUSES = (0.05, 0.1, 0.2, 0.5)
 CLOSE_SECONDS = 2.0
+MOST_CHILDREN_A_BLOCK = 20_000
+"""Their ids make up to 2 MB; the server takes documents of 16 MB."""
+
 GAP = "AuditGap"
 """Tells in the trail itself how many requests were refused without a record of each."""
 
@@ -40,7 +44,7 @@ class Bounds:
     waiting: int = 10_000
     seconds: float = 1.0
     is_strict: bool = False
-    block: int = 1_000
+    block: int = 2_000
 
 
 class _Waiting(NamedTuple):
@@ -81,9 +85,10 @@ class ChainedTrail:
             self.missed += 1
             raise AuditUnavailable("the audit trail is away")
         self.require_room()
-        if not self._bounds.is_strict:
+        if not self._bounds.is_strict and len(self._waiting) < self._bounds.waiting // 2:
             self._offer(entry, None)
             return
+        # strict, or much waits already: whoever asks is slowed down, so that none is refused
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._offer(entry, durable)
         try:
@@ -127,7 +132,7 @@ class ChainedTrail:
     async def _write(self) -> None:
         try:
             while self._waiting:
-                size = min(len(self._waiting), self._bounds.block)
+                size = self._next_size()
                 block = seal_block(
                     self.segment, self.tail, [self._waiting[place].entry for place in range(size)]
                 )
@@ -140,6 +145,14 @@ class ChainedTrail:
                 self._tell_of_the_missed()
         finally:
             self._writer = None
+
+    def _next_size(self) -> int:
+        children = 0
+        for size, waiting in enumerate(islice(self._waiting, self._bounds.block)):
+            children += len(waiting.entry.children)
+            if size and children > MOST_CHILDREN_A_BLOCK:
+                return size
+        return min(len(self._waiting), self._bounds.block)
 
     async def _until_durable(self, block: Block) -> None:
         tries = 0

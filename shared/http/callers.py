@@ -1,13 +1,18 @@
 """The caller of a request: its bearer token, verified at the edge, as a Principal."""
 
+from functools import cache
+
 from fastapi import Request
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
+from shared.auth.access import RateClass, operation_of, rule_of
 from shared.auth.key_source import KeysUnavailable
 from shared.auth.principal import Principal
 from shared.auth.verifier import TokenRefused, TokenVerifier
 from shared.http.problems import Problem, ProblemRaised
+from shared.http.rate_limit_headers import note_standing, too_many_requests
+from shared.rate_limits.rate_limits import RateLimits
 
 SCHEME = "bearer"
 
@@ -30,15 +35,27 @@ KEYS_UNAVAILABLE = Problem(
 
 
 class Caller(SecurityBase):
-    """A dependency that gives the Principal of `Authorization: Bearer <token>`, or answers 401; 503
-    when no token can be judged."""
+    """A dependency that gives the Principal of `Authorization: Bearer <token>`.
 
-    def __init__(self, verifier: TokenVerifier) -> None:
+    Answers 401 without a good token, 503 when no token can be judged, 429 when the subject sends
+    more than it may: all before the body is read.
+    """
+
+    def __init__(self, verifier: TokenVerifier, limits: RateLimits) -> None:
         self.model = HTTPBearerModel(bearerFormat="JWT")
         self.scheme_name = "bearer"
         self._verifier = verifier
+        self._limits = limits
 
     async def __call__(self, request: Request) -> Principal:
+        principal = await self._authenticated(request)
+        standing = await self._limits.spend(principal, _rate_of(request.scope["route"].name))
+        note_standing(request, standing)
+        if not standing.allowed:
+            raise ProblemRaised(too_many_requests(standing.reset_seconds))
+        return principal
+
+    async def _authenticated(self, request: Request) -> Principal:
         offered = request.headers.getlist("Authorization")
         if len(offered) != 1:
             raise ProblemRaised(UNAUTHENTICATED)
@@ -53,3 +70,8 @@ class Caller(SecurityBase):
             raise ProblemRaised(KEYS_UNAVAILABLE) from None
         request.state.principal = principal
         return principal
+
+
+@cache
+def _rate_of(route_name: str) -> RateClass:
+    return rule_of(operation_of(route_name)).rate

@@ -3,13 +3,15 @@
 import base64
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from shared.clock import parse_iso
 from shared.keyring.cipher import KEY_BYTES, NONCE_BYTES, SealBroken
 from shared.keyring.provider import UnknownKek, WrappedKey
 
@@ -23,22 +25,24 @@ class KeyFile:
     """Contents of the key file.
 
     `keks`: key-encryption keys by id, `active` the one for new keys. `index_key`: for keyed hashes
-    of names and UDIDs. `signature_key`: for consistency tokens and page cursors.
+    of names and UDIDs. `signature_key`: for consistency tokens and page cursors. `replaced_at`:
+    when a key-encryption key stopped being the active one.
     """
 
     active: str
     keks: dict[str, bytes]
     index_key: bytes
     signature_key: bytes
+    replaced_at: dict[str, datetime] = field(default_factory=dict)
 
 
 def create_key_file(path: Path) -> None:
     """Write fresh keys to `path` (mode 0600); an existing file is left as it is."""
     content = {
         "active": "kek-1",
-        "keks": {"kek-1": _encode(os.urandom(KEY_BYTES))},
-        "index_key": _encode(os.urandom(KEY_BYTES)),
-        "signature_key": _encode(os.urandom(KEY_BYTES)),
+        "keks": {"kek-1": new_key()},
+        "index_key": new_key(),
+        "signature_key": new_key(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -63,11 +67,13 @@ def read_key_file(path: Path) -> KeyFile:
         keks = {kek_id: _decode(key) for kek_id, key in content["keks"].items()}
         index_key, signature_key = _decode(content["index_key"]), _decode(content["signature_key"])
         active = str(content["active"])
+        replaced = content.get("replaced_at", {})
+        replaced_at = {kek_id: parse_iso(at) for kek_id, at in replaced.items()}
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
         raise KeyFileRefused(f"{path}: not a key file of this project") from None
     if active not in keks:
         raise KeyFileRefused(f"{path}: the active key {active!r} is not among its keys")
-    return KeyFile(active, keks, index_key, signature_key)
+    return KeyFile(active, keks, index_key, signature_key, replaced_at)
 
 
 class FileKeyProvider:
@@ -93,8 +99,9 @@ class FileKeyProvider:
             raise SealBroken(f"data key of child {wrapped.child_id} does not open") from None
 
 
-def _encode(key: bytes) -> str:
-    return base64.b64encode(key).decode("ascii")
+def new_key() -> str:
+    """A fresh key as the key file holds it."""
+    return base64.b64encode(os.urandom(KEY_BYTES)).decode("ascii")
 
 
 def _decode(text: str) -> bytes:

@@ -2,14 +2,18 @@
 
 from collections.abc import Collection, Sequence
 
+from pymongo import ReplaceOne
+
 from shared.event_store.bulk_insert import insert_each
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.group_commit import GroupCommit
 from shared.event_store.port import StoreUnavailable
 from shared.keyring.provider import WrappedKey
-from shared.mongo import Database, Document
+from shared.mongo import Database, Document, aggregate
 
 COLLECTION = "child_keys"
+MAINTENANCE_SECONDS = 120.0
+"""For what looks at all keys: ten millions of them take a while."""
 
 
 class MongoKeyStore:
@@ -34,6 +38,22 @@ class MongoKeyStore:
         async with within(self._timeout):
             deleted = await self._keys.delete_one({"_id": child_id})
         return deleted.deleted_count == 1
+
+    async def count_by_kek(self) -> dict[str, int]:
+        pipeline = [{"$group": {"_id": "$kek_id", "keys": {"$sum": 1}}}]
+        async with within(MAINTENANCE_SECONDS):
+            return {one["_id"]: one["keys"] async for one in aggregate(self._keys, pipeline)}
+
+    async def not_under(self, kek_id: str, after: str, limit: int) -> list[WrappedKey]:
+        wanted = {"_id": {"$gt": after}, "kek_id": {"$ne": kek_id}}
+        async with within(MAINTENANCE_SECONDS):
+            found = await self._keys.find(wanted).sort("_id").limit(limit).to_list(None)
+        return [_from_document(document) for document in found]
+
+    async def replace(self, exchanges: Sequence[tuple[WrappedKey, WrappedKey]]) -> int:
+        writes = [ReplaceOne(_to_document(old), _to_document(new)) for old, new in exchanges]
+        async with within(self._timeout):
+            return (await self._keys.bulk_write(writes, ordered=False)).modified_count
 
     async def close(self) -> None:
         await self._group_commit.close()

@@ -82,17 +82,24 @@ class Broker:
         return "\n".join([f"the end of {self._log}:", *lines])
 
     async def _java(self, main: str, *arguments: str) -> asyncio.subprocess.Process:
-        with self._log.open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                "java",
-                *(*JVM, *LOG, "-cp", f"{self._jars}/*", main, *arguments),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                # not SIGTERM: without a quorum a broker would wait minutes to end in order
-                preexec_fn=partial(end_with_parent, signal.SIGKILL),
-            )
+        return await start_java(self._jars, self._log, main, *arguments)
+
+
+async def start_java(
+    jars: Path, log: Path, main: str, *arguments: str
+) -> asyncio.subprocess.Process:
+    """A program of Kafka's; what it says is added to `log`. It ends with this process."""
+    with log.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            "java",
+            *(*JVM, *LOG, "-cp", f"{jars}/*", main, *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            # not SIGTERM: without a quorum a broker would wait minutes to end in order
+            preexec_fn=partial(end_with_parent, signal.SIGKILL),
+        )
 
 
 def properties(node: Node, quorum: Sequence[Node], data: Path) -> Mapping[str, object]:

@@ -33,8 +33,8 @@ from tests.support.key_files import create_key_files
 from tests.support.query_side import QuerySide, parent
 from tests.support.stack import chosen
 
-CALLERS, ROUNDS = 64, 5
-COMMANDS, READS = 2_000, 5_000
+CALLERS, ROUNDS = 64, 3
+COMMANDS, READS = 1_500, 8_000
 MIA = "00000000-0000-4000-8000-000000000001"
 
 Work = Callable[[], Awaitable[None]]

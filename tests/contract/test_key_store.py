@@ -56,3 +56,41 @@ async def test_a_destroyed_key_leaves_no_cipher(stores: Stores) -> None:
     assert destroyed
     assert await keyring.cipher("child-1") is None
     assert await keyring.destroy("child-1") is False
+
+
+async def test_keys_are_counted_by_what_wraps_them(stores: Stores) -> None:
+    # given
+    for number, kek_id in enumerate(["kek-1", "kek-2", "kek-1"]):
+        await stores.keys.insert(WrappedKey(f"child-{number}", kek_id, b"w"))
+    # when / then
+    assert await stores.keys.count_by_kek() == {"kek-1": 2, "kek-2": 1}
+
+
+async def test_keys_under_other_keys_come_in_order_and_in_parts(stores: Stores) -> None:
+    # given
+    for number in (3, 1, 2, 4):
+        kek_id = "kek-2" if number == 2 else "kek-1"
+        await stores.keys.insert(WrappedKey(f"child-{number}", kek_id, b"w"))
+    # when
+    first = await stores.keys.not_under("kek-2", "", 2)
+    second = await stores.keys.not_under("kek-2", first[-1].child_id, 2)
+    # then
+    assert [key.child_id for key in first] == ["child-1", "child-3"]
+    assert [key.child_id for key in second] == ["child-4"]
+
+
+async def test_a_key_that_changed_or_went_meanwhile_is_not_replaced(stores: Stores) -> None:
+    # given
+    stands, changed, gone = (WrappedKey(f"child-{n}", "kek-1", b"w") for n in range(3))
+    await stores.keys.insert(stands)
+    await stores.keys.insert(WrappedKey("child-1", "kek-1", b"other"))
+    # when
+    news = [(old, WrappedKey(old.child_id, "kek-2", b"new")) for old in (stands, changed, gone)]
+    replaced = await stores.keys.replace(news)
+    # then
+    assert replaced == 1
+    found = await stores.keys.find(["child-0", "child-1", "child-2"])
+    assert {(key.child_id, key.wrapped) for key in found} == {
+        ("child-0", b"new"),
+        ("child-1", b"other"),
+    }

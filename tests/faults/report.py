@@ -1,6 +1,7 @@
-"""The table in docs/reliability.md, made anew by a whole run."""
+"""The table in docs/reliability.md: a row is made anew whenever its case ran with all seeds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from tests.faults.cases import CASES
@@ -10,40 +11,62 @@ PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"
 
 
-def rewrite(outcomes: Sequence[Outcome]) -> None:
-    """Replace what stands between the markers."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(before + BEGIN + "\n".join(_lines(outcomes)) + "\n" + END + after)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Sums over the seeds of one case."""
+
+    faults: int
+    acknowledged: int
+    lost: int
+    duplicated: int
+    other: int
+    seconds: int
+
+    @staticmethod
+    def of(outcomes: Sequence[Outcome]) -> "Row":
+        lost = sum(one.count("lost") for one in outcomes)
+        duplicated = sum(one.count("duplicate") for one in outcomes)
+        return Row(
+            faults=sum(one.faults for one in outcomes),
+            acknowledged=sum(one.acknowledged for one in outcomes),
+            lost=lost,
+            duplicated=duplicated,
+            other=sum(len(one.violations) for one in outcomes) - lost - duplicated,
+            seconds=round(sum(one.seconds for one in outcomes)),
+        )
+
+    @staticmethod
+    def total(rows: Sequence["Row"]) -> "Row":
+        return Row(*(sum(column) for column in zip(*map(astuple, rows), strict=True)))
+
+    def cells(self) -> str:
+        return " | ".join(f"{number:,}" for number in astuple(self))
 
 
-def _lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    seeds = sorted({one.seed for one in outcomes})
-    yield f"Seeds {', '.join(map(str, seeds))}; numbers are sums over the seeds, seconds means."
+def renew(page: Path, outcomes: Sequence[Outcome], seeds: Sequence[int]) -> None:
+    """Put the rows of these outcomes between the page's markers; other cases keep theirs."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    table, _, after = rest.partition(END)
+    rows = {name: row for name, row in _rows(table) if name in CASES}
+    for name in {one.case for one in outcomes}:
+        rows[name] = Row.of([one for one in outcomes if one.case == name])
+    page.write_text(before + BEGIN + "\n".join(_lines(rows, seeds)) + "\n" + END + after)
+
+
+def _rows(table: str) -> Iterator[tuple[str, Row]]:
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[0] in CASES:
+            yield cells[0], Row(*(int(cell.replace(",", "")) for cell in cells[2:]))
+
+
+def _lines(rows: Mapping[str, Row], seeds: Sequence[int]) -> Iterator[str]:
+    yield f"Seeds {', '.join(map(str, sorted(seeds)))}; numbers are sums over the seeds."
     yield ""
     yield "| Case | Injected | Faults | Acknowledged | Lost | Duplicated | Other | Seconds |"
     yield "|---|---|---:|---:|---:|---:|---:|---:|"
     for name, case in CASES.items():
-        of_case = [one for one in outcomes if one.case == name]
-        numbers = [
-            sum(one.faults for one in of_case),
-            sum(one.acknowledged for one in of_case),
-            sum(one.count("lost") for one in of_case),
-            sum(one.count("duplicate") for one in of_case),
-            sum(len(one.violations) - one.count("lost", "duplicate") for one in of_case),
-        ]
-        seconds = sum(one.seconds for one in of_case) / len(of_case)
-        told = " | ".join(f"{number:,}" for number in numbers)
-        yield f"| {name} | {case.injects} | {told} | {seconds:.0f} |"
-    acknowledged = sum(one.acknowledged for one in outcomes)
-    faults = sum(one.faults for one in outcomes)
-    yield f"| **all** | | {faults:,} | {acknowledged:,} | {_all(outcomes)} |"
+        if name in rows:
+            yield f"| {name} | {case.injects} | {rows[name].cells()} |"
+    yield f"| **all {len(rows)}** | | {Row.total(list(rows.values())).cells()} |"
     yield ""
-
-
-def _all(outcomes: Sequence[Outcome]) -> str:
-    lost = sum(one.count("lost") for one in outcomes)
-    duplicated = sum(one.count("duplicate") for one in outcomes)
-    other = sum(len(one.violations) for one in outcomes) - lost - duplicated
-    minutes = sum(one.seconds for one in outcomes) / 60
-    return f"{lost} | {duplicated} | {other} | {minutes:.0f} min"

@@ -30,9 +30,11 @@ from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
+from shared.rate_limits.rate_limits import RateLimits
 from shared.signing import ConsistencyTokens
 from tests.support.consents import CONSENTS
 from tests.support.flaky_stores import Interleaved
+from tests.support.rate_limits import limits_of
 from tests.support.tokens import Forger, verifier_of
 
 ISSUER, AUDIENCE = "teddy-tests", "teddy"
@@ -93,6 +95,7 @@ class CommandSide:
         database: Database | None = None,
         clock: StoppedClock | None = None,
         tuning: Tuning | None = None,
+        limits: RateLimits | None = None,
     ) -> None:
         self.database = database or Database()
         self.clock = clock or StoppedClock()
@@ -114,7 +117,7 @@ class CommandSide:
         self.tokens = ConsistencyTokens(KEYS.signature_key)
         self._signing_key = Ed25519PrivateKey.generate()
         self.forger = Forger(self._signing_key, ISSUER, AUDIENCE)
-        self.app = self._app()
+        self.app = self._app(limits or limits_of())
 
     async def do(
         self, command: Command, principal: Principal = ADMIN, key: str | None = None
@@ -144,8 +147,8 @@ class CommandSide:
         transport = httpx2.ASGITransport(app=self.app)
         return httpx2.AsyncClient(transport=transport, base_url="http://command")
 
-    def _app(self) -> FastAPI:
-        caller = Caller(verifier_of(self._signing_key, ISSUER, AUDIENCE))
+    def _app(self, limits: RateLimits) -> FastAPI:
+        caller = Caller(verifier_of(self._signing_key, ISSUER, AUDIENCE), limits)
         edge = Edge(self.bus, caller, self.tokens, self.clock, new_id)
         exposure = Exposure(documentation=True)
         return create_app(

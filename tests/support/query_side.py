@@ -21,16 +21,19 @@ from shared.audit.trail import MemoryAuditTrail
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
+from shared.http.callers import Caller
 from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
+from shared.rate_limits.rate_limits import RateLimits
 from shared.read_models.documents import ChildDocument
 from shared.read_models.notices import ChangeNotice
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
+from tests.support.rate_limits import limits_of
 from tests.support.read_model_builders import NOON, child_document, sealed
 from tests.support.tokens import Forger, verifier_of
 
@@ -69,7 +72,7 @@ class CountingReadModels(MemoryReadModels):
 class QuerySide:
     """Everything of one query process but the servers; the change feed is played by `change`."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: RateLimits | None = None) -> None:
         keys = KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
         signing_key = Ed25519PrivateKey.generate()
         self.forger = Forger(signing_key, "tests", "teddy")
@@ -92,7 +95,7 @@ class QuerySide:
         self.service = QueryService(self.settings, ports, self.cache)
         self.app: FastAPI = build_api(
             self.service,
-            verifier_of(signing_key, "tests", "teddy"),
+            Caller(verifier_of(signing_key, "tests", "teddy"), limits or limits_of()),
             self.audit,
             Readiness({"read_store": self.store.ping}),
             exposure=Exposure(documentation=True),

@@ -12,16 +12,16 @@ from tempfile import TemporaryDirectory
 import docker
 import docker.errors
 import pymongo
-from testcontainers.community.kafka import KafkaContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.waiting_utils import wait_for_logs
 
+from deploy.checks.compose.project import read_project
 from deploy.local import control, plans
 from deploy.local.state import StackFolder
 
-KAFKA_IMAGE = "confluentinc/cp-kafka:7.6.1"
-MONGO_IMAGE = "mongo:7.0"
 MONGO_PORT = 27017
+KAFKA_STARTED = "Kafka Server started"
+START_SECONDS = 120
 DOCKER_SOCKET = "unix:///var/run/docker.sock"
 OLDEST_API = "1.40"
 REPLICA_SET = "rs0"
@@ -87,20 +87,53 @@ def embedded_servers() -> Iterator[Servers]:
 
 @contextmanager
 def container_servers() -> Iterator[Servers]:
+    kafka_port = plans.free_port(None)
     mongo = mongo_container()
-    with mongo, KafkaContainer(KAFKA_IMAGE).with_kraft() as kafka:
-        wait_for_logs(mongo, "Waiting for connections", timeout=60)
+    with mongo, kafka_container(kafka_port) as kafka:
+        wait_for_logs(mongo, "Waiting for connections", timeout=START_SECONDS)
+        wait_for_logs(kafka, KAFKA_STARTED, timeout=START_SECONDS)
         host, port = mongo.get_container_host_ip(), mongo.get_exposed_port(MONGO_PORT)
         url = f"mongodb://{host}:{port}/?directConnection=true"
         initiate(url)
-        yield Servers(url, kafka.get_bootstrap_server(), "containers")
+        yield Servers(url, f"localhost:{kafka_port}", "containers")
+
+
+def image_of(service: str) -> str:
+    """The one that deploy/compose.yaml names: tests and stack are of one version."""
+    return str(read_project().services[service]["image"])
 
 
 def mongo_container() -> DockerContainer:
     """A one-node replica set: testcontainers' own MongoDB container has no option for it."""
-    container = DockerContainer(MONGO_IMAGE)
+    container = DockerContainer(image_of("mongo"))
     container.with_exposed_ports(MONGO_PORT)
     container.with_command(f"mongod --replSet {REPLICA_SET} --bind_ip_all")
+    return container
+
+
+def kafka_container(port: int) -> DockerContainer:
+    """Apache Kafka, one node: testcontainers' own Kafka container is for another image.
+
+    Clients are told to come back to `port`, which is therefore the same inside and outside.
+    """
+    container = DockerContainer(image_of("kafka"))
+    container.with_bind_ports(port, port)
+    settings = {
+        "NODE_ID": "1",
+        "PROCESS_ROLES": "broker,controller",
+        "LISTENERS": f"CLIENTS://:{port},CONTROLLER://localhost:29093",
+        "ADVERTISED_LISTENERS": f"CLIENTS://localhost:{port}",
+        "LISTENER_SECURITY_PROTOCOL_MAP": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "INTER_BROKER_LISTENER_NAME": "CLIENTS",
+        "CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "CONTROLLER_QUORUM_VOTERS": "1@localhost:29093",
+        "OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "AUTO_CREATE_TOPICS_ENABLE": "false",
+    }
+    for name, value in settings.items():
+        container.with_env(f"KAFKA_{name}", value)
     return container
 
 

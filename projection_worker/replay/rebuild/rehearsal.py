@@ -7,6 +7,7 @@ from projection_worker.replay.opened import Opened
 from projection_worker.replay.rebuild.cutover import Cutover
 from projection_worker.replay.rebuild.ledger import Source
 from projection_worker.replay.rebuild.planning import slices_of_store, slices_of_topic
+from projection_worker.replay.semantic_diff import in_words
 from shared.read_models.generations import read_catalog
 from shared.read_models.models import Model
 
@@ -30,6 +31,6 @@ async def rehearse(on: Opened, models: frozenset[Model], source: Source, workers
         f"{source}, {len(slices)} slices, {workers} workers"
     )
     found = await on.verifier(catalog.live, models).verify(PATIENCE_SECONDS)
-    for one in found.differences[:MOST_SHOWN]:
-        click.echo(f"  {one.model}/{one.document} {one.field}: {one.found} -> {one.expected}")
+    for line in (await in_words(on, catalog.live, found))[:MOST_SHOWN]:
+        click.echo(f"  {line}")
     click.echo(f"{found.found} differences in {found.children:,} children; nothing was changed")

@@ -37,7 +37,9 @@ async def _erased_meanwhile(world: World) -> int:
     async with world.as_parent(f"parent-{new_id()}") as http:
         body = {"name": "Mia", "age": 6, "udid": new_id(), "consents": CONSENTS}
         child = (await http.post("/v1/children", json=body)).raise_for_status().json()
-        rebuild = world.starts_teddy("replay", "rebuild", "--rate", "400")
+        # slow enough to be met on its way, also when the cases before left many events
+        rate = max(400, await world.on.commits["commits"].estimated_document_count() // 20)
+        rebuild = world.starts_teddy("replay", "rebuild", "--rate", str(rate))
         await eventually(partial(_begun, world), RUN_SECONDS)
         path = f"/v1/children/{child['child_id']}/personal-data"
         (await http.delete(path)).raise_for_status()

@@ -117,14 +117,14 @@ async def _live(world: World) -> None:
             await side.do(command, principal)
             await trail.record(side.audit.entries[-1])
         for subject in ("parent-ada", "officer-1"):
-            await trail.record(_look(subject))
+            await trail.record(look(subject))
         for _ in range(3):
-            trail.note(_look("officer-2"))
+            trail.note(look("officer-2"))
     await store.close()
     await mongo.close()
 
 
-def _look(subject: str) -> AuditRecord:
+def look(subject: str) -> AuditRecord:
     return AuditRecord(
         at=utc_now(),
         subject=subject,

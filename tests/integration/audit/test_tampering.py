@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.audit.conftest import World
+from shared.audit.process import AuditProcess
+from tests.integration.audit.conftest import World, look
 from tests.support.child_facts import ADA
 
 Collection = Any
@@ -121,6 +122,28 @@ async def test_a_whole_trail_that_was_deleted_with_its_heads_is_found_by_the_hea
     assert said.code == 1
     assert "head 1: deleted from the database" in said.out
     assert "truncated: records 1 to 9 are gone" in said.out
+
+
+async def test_a_process_that_was_killed_before_it_signed_is_vouched_for_by_the_others(
+    world: World,
+):
+    # given: a segment that never ended, and one that ends after it
+    killed = AuditProcess(world.settings, "killed")
+    await killed.trail.record(look("officer-3"))
+    await killed.mongo.close()
+    async with AuditProcess(world.settings, "other").running() as trail:
+        await trail.record(look("officer-4"))
+    untouched = await world.teddy("audit", "verify")
+    # when
+    with world.collection("audit_blocks") as blocks:
+        blocks.delete_many({"segment": killed.trail.segment})
+    tampered = await world.teddy("audit", "verify")
+    # then
+    assert untouched.code == 0
+    assert f"{killed.trail.segment}: still written, or its process was killed" in untouched.out
+    assert tampered.code == 1
+    gone = f"audit segment {killed.trail.segment}: truncated: records 1 to 1 are gone"
+    assert gone in tampered.out
 
 
 async def test_a_head_that_somebody_forged_is_refused(world: World):

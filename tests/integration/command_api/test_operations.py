@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from command_service.default_bus import Tuning
 from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import ANALYST, CommandClient, CommandSide, Database
 from tests.support.consents import CONSENTS
@@ -41,16 +40,6 @@ async def test_a_store_that_is_away_is_told_with_when_to_come_back():
         store.failing_appends = 0
         again = await mother.send("POST", "/children", GOOD, key="register-ada-1")
         assert again.status_code == 201
-
-
-async def test_too_many_commands_are_told_to_slow_down():
-    side = CommandSide(tuning=Tuning(commands_per_second=0.1, burst=2))
-    async with side.client() as mother:
-        for udid in ("TEDDY-0000-0001", "TEDDY-0000-0002"):
-            await mother.register(udid)
-        response = await mother.send("POST", "/children", GOOD)
-    assert_problem(response, 429, "too-many-requests")
-    assert int(response.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize(

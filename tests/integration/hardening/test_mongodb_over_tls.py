@@ -1,7 +1,8 @@
 """A real mongod that asks for TLS and a password: only the right settings come in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from shared.mongo import Driver, Mongo
 from shared.mongo_urls import checked_url
 from tests.support.authority import LOOPBACK, Authority, create_authority
 from tests.support.waiting import eventually
+
+# PyMongo leaves the socket of a refused TLS handshake to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 USER, PASSWORD = "teddy", "a p@ss/word"
 QUOTED = "a+p%40ss%2Fword"
@@ -65,6 +69,12 @@ async def _has_its_user(server: Guarded) -> bool:
     finally:
         await client.close()
     return True
+
+
+@pytest.fixture(autouse=True)
+def sockets_collected_here() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 @pytest.fixture(params=["motor", "pymongo"])

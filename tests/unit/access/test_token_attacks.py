@@ -4,10 +4,12 @@ import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from shared.auth.key_set import KeySet
+from shared.auth.key_source import KeysUnavailable
 from tests.support.command_side import CommandSide
 from tests.support.query_side import QuerySide
 from tests.support.refusals import same_refusal
-from tests.support.tokens import Forger, attacks
+from tests.support.tokens import FixedKeys, Forger, attacks
 
 NAMES = list(attacks(Forger(Ed25519PrivateKey.generate(), "issuer", "audience")))
 PATHS = {"command": "/v1/commands", "query": "/v1/queries"}
@@ -59,3 +61,19 @@ async def test_the_token_that_the_forgeries_are_made_from_is_good(target: Target
 async def test_a_token_is_good_for_its_own_role_only(target: Target):
     answer = await target.ask([f"Bearer {target.forger.token(role='parent')}"])
     assert answer.status_code == 403
+
+
+async def test_while_no_key_can_be_had_tokens_are_not_refused_but_unjudged(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+):
+    # given
+    async def unavailable(_: FixedKeys) -> KeySet:
+        raise KeysUnavailable
+
+    monkeypatch.setattr(FixedKeys, "current", unavailable)
+    # when
+    answer = await target.ask([f"Bearer {target.forger.token()}"])
+    # then
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "token-keys-unavailable"
+    assert answer.headers["Retry-After"] == "5"

@@ -3,7 +3,6 @@
 from typing import get_args
 
 from command_service.command_bus import Command
-from command_service.default_bus import Tuning
 from tests.support.command_side import CommandSide
 
 
@@ -17,9 +16,3 @@ def test_the_middleware_stands_in_this_order():
         "Logging", "Metrics", "Audit", "authorization", "validation",
         "CircuitBreaker", "Deadline", "Retry",
     ]  # fmt: skip
-
-
-def test_the_rate_limit_comes_before_any_work():
-    bus = CommandSide(tuning=Tuning(commands_per_second=1)).bus
-    names = bus.middleware
-    assert names.index("authorization") < names.index("RateLimit") < names.index("validation")

@@ -7,15 +7,12 @@ from command_service.domain.child.errors import (
     FieldError,
     InvalidCommand,
 )
-from command_service.handlers.errors import ConcurrentUpdate
 from command_service.middleware.authorization import Forbidden
-from command_service.middleware.rate_limit import TooManyCommands
 from shared.events.child import ConsentPurpose
 
 ARGUMENTS = {
     InvalidCommand: ([FieldError("age", "must be between 3 and 12", "3..12")],),
     Forbidden: ("the role analyst may not send EraseChild",),
-    TooManyCommands: (3,),
     ConsentRequired: (ConsentPurpose.CONVERSATIONS,),
 }
 
@@ -31,8 +28,3 @@ def test_every_refusal_becomes_a_problem_that_says_what_is_the_matter():
         problem = problem_of(kind(*ARGUMENTS.get(kind, ())))
         assert (problem.status, problem.code, problem.title) == (status, kind.code, title)
         assert problem.detail.endswith(".")
-
-
-def test_a_refused_rate_says_when_to_come_back():
-    assert problem_of(TooManyCommands(3)).headers == {"Retry-After": "3"}
-    assert problem_of(ConcurrentUpdate()).headers == {}

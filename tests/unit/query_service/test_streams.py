@@ -3,12 +3,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from query_service.api.streams import HEARTBEAT, MOST_WAITING, OPENING, Streams
+from query_service.api.streams import HEARTBEAT, MOST_WAITING, OPENING, Streams, TooManyStreams
+from shared.auth.principal import Principal, Role
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from tests.support.read_model_builders import alert_document
 
 CHANGE = ChangeNotice("lena", "weiss", 3)
 ALERT = AlertNotice.of(alert_document("lena@3:threshold", child_id="lena", parent_id="weiss"))
+
+READER = Principal("weiss", Role.PARENT)
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def streams() -> Streams:
 
 
 async def opened(streams: Streams, parent_id: str) -> AsyncIterator[bytes]:
-    events = streams.follow(parent_id)
+    events = streams.follow(parent_id, READER)
     assert await anext(events) == OPENING
     return events
 
@@ -112,7 +115,7 @@ async def test_a_stream_ends_after_its_life() -> None:
 async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
     # given
     staying = await opened(streams, "weiss")
-    leaving = streams.follow("weiss")
+    leaving = streams.follow("weiss", READER)
     await anext(leaving)
     assert streams.open_streams == 2
     # when
@@ -121,3 +124,19 @@ async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
     assert streams.open_streams == 1
     streams.received(CHANGE)
     assert await anext(staying)
+
+
+async def test_one_reader_has_only_so_many_streams_open() -> None:
+    # given
+    streams = Streams(max_per_reader=2)
+    first, second = [await opened(streams, "weiss") for _ in range(2)]
+    # when / then
+    with pytest.raises(TooManyStreams):
+        streams.follow("weiss", READER)
+    assert await anext(streams.follow("weiss", Principal("officer-1", Role.SAFETY_OFFICER)))
+    # when one ends
+    streams.close()
+    for stream in (first, second):
+        assert [event async for event in stream] == []
+    # then there is room again
+    assert streams.follow("weiss", READER)

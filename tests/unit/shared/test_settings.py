@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from shared.settings import CommandSettings, RelaySettings, load_settings
+from shared.auth.access import RateClass
+from shared.settings import CommandSettings, RateLimitSettings, RelaySettings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +107,42 @@ def test_a_setting_out_of_range_is_named(
 def test_every_setting_says_what_it_is_for() -> None:
     for group in (CommandSettings, RelaySettings):
         assert all(field.description for field in group.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TEDDY_RATE_LIMIT_STORAGE", "postgres://localhost"),
+        ("TEDDY_RATE_LIMIT_STORAGE", ""),
+        ("TEDDY_RATE_LIMIT_STORAGE", "redis://localhost"),
+        ("TEDDY_RATE_LIMIT_STORAGE", "redis://:6379"),
+        ("TEDDY_RATE_LIMIT_COMMANDS", "many"),
+        ("TEDDY_RATE_LIMIT_COMMANDS", "0/minute"),
+        ("TEDDY_RATE_LIMIT_SEARCH", "10"),
+        ("TEDDY_RATE_LIMIT_STREAM", "10/fortnight"),
+        ("TEDDY_RATE_LIMIT_QUERIES", "10/minute;20/hour"),
+    ],
+)
+def test_a_rate_limit_that_cannot_be_meant_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setenv(name, value)
+    # when / then
+    with pytest.raises(ValidationError) as refused:
+        RateLimitSettings()
+    (error,) = refused.value.errors()
+    assert error["loc"] == (name.removeprefix("TEDDY_").lower(),)
+
+
+def test_every_class_of_operations_has_a_limit() -> None:
+    for rate in RateClass:
+        assert f"rate_limit_{rate.value}" in RateLimitSettings.model_fields
+
+
+@pytest.mark.parametrize(
+    "url", ["memory://", "redis://redis:6379", "rediss://user:secret@10.0.0.7:6380/3"]
+)
+def test_counters_may_be_here_or_in_redis(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEDDY_RATE_LIMIT_STORAGE", url)
+    assert RateLimitSettings().rate_limit_storage == url

@@ -1,7 +1,7 @@
 """A trail's writer: order, durability, and what happens while its store is away."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 import pytest
@@ -111,6 +111,32 @@ async def test_reads_that_do_not_wait_are_refused_once_a_record_has_waited_too_l
     await eventually(lambda: _done(chained), 5)
     lines = [line for block in blocks.kept for line in block.lines]
     assert ["shown before" in line or GAP in line for line in lines] == [True, True]
+
+
+async def test_reads_slow_down_to_the_pace_of_the_store_and_are_not_refused():
+    # given: blocks of two records
+    blocks = Blocks()
+    chained = ChainedTrail("query-1", blocks, lambda: NOON, Bounds(waiting=4, seconds=5, block=2))
+    # when
+    for _ in range(20):
+        await chained.record(record())
+    await chained.close()
+    # then
+    assert chained.tail.sequence == 20
+    assert chained.missed == 0
+
+
+async def test_pages_of_many_children_do_not_make_a_block_too_large_for_the_server():
+    # given
+    blocks = Blocks()
+    chained = trail(blocks, waiting=1_000)
+    page = replace(record("SearchChildren"), children=(ADA,) * 200)
+    # when
+    for _ in range(300):
+        chained.note(page)
+    await chained.close()
+    # then
+    assert [block.last for block in blocks.kept] == [100, 200, 300]
 
 
 async def test_closing_writes_what_waits():

@@ -1,0 +1,43 @@
+"""The promises of the Compose stack, in the order in which a reader would ask."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from deploy.checks.compose import container_promises as container
+from deploy.checks.compose import stack_promises as stack
+from deploy.checks.compose.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """`problems`: in how far a project does not keep it; none when it does."""
+
+    text: str
+    how: str
+    problems: Callable[[Project], Iterable[str]]
+
+
+PROMISES = (
+    Promise("A valid Compose file", "schema of the Compose specification", stack.of_the_schema),
+    Promise("Kafka, MongoDB, four processes, three jobs, proxy", "services", stack.all_services),
+    Promise("Servers of named versions, Apache Kafka", "image tags", stack.named_versions),
+    Promise("Start order by health and completion", "depends_on", stack.start_order),
+    Promise("Health: each process is asked itself", "healthcheck", stack.health),
+    Promise("Only the two APIs are published, on loopback", "ports", stack.published),
+    Promise("The rest reaches nothing outside", "internal networks", stack.networks),
+    Promise("TLS and authentication on Kafka and MongoDB", "options", container.authentication),
+    Promise("No secret in any file", "environment, texts", stack.no_secrets),
+    Promise("Each container sees its own secrets only", "mounts", stack.own_secrets_only),
+    Promise("Limits of processor, memory and processes", "deploy.resources", stack.limits),
+    Promise("Data in named volumes", "mounts", stack.volumes),
+    Promise("What ends is started again, jobs are not", "restart", stack.restarts),
+    Promise("Grace at stop is longer than the drain", "seconds in the code", stack.grace),
+    Promise("command, relay, worker and query scale", "ports, names, proxy", stack.scalable),
+    Promise("The proxy's configuration is one", "caddy validate", container.proxy_accepts),
+    Promise("No root, no capabilities, read-only", "user, caps, read_only", container.confined),
+    Promise("Every variable is read, none is missing", "shared/settings.py", container.settings),
+    Promise("One image in stages, on a slim Python", "FROM, image, build", container.one_image),
+    Promise("Hashed wheels, labels, numeric user, no servers", "Dockerfile", container.image_rules),
+    Promise("The Dockerfile is clean", "hadolint", container.linted),
+    Promise("All that is named exists", "modules, files", container.everything_exists),
+)

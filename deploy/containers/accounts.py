@@ -1,0 +1,65 @@
+"""Who may do what on the servers of the Compose stack: one account for each process.
+
+A process has access to the databases and to Kafka as far as its settings ask for them; see
+`shared/settings.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic_settings import BaseSettings
+
+from shared.settings import (
+    AuditSettings,
+    CommandSettings,
+    QuerySettings,
+    RelaySettings,
+    WorkerSettings,
+)
+
+STORES: Mapping[str, str] = {
+    "write": "teddy_write",
+    "read": "teddy_read",
+    "keys": "teddy_keys",
+    "audit": "teddy_audit",
+}
+"""Databases of the stack by the middle of their variable, `TEDDY_<STORE>_MONGO_URL`."""
+
+READ_ONLY = frozenset({("query", "read")})
+"""The query side answers from the read models and changes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`stores`: the databases it may use; `kafka`: whether it may use the broker."""
+
+    name: str
+    stores: tuple[str, ...]
+    kafka: bool
+
+    def roles(self) -> list[dict[str, str]]:
+        """Its roles as MongoDB's `createUser` takes them."""
+        return [{"role": self._role(store), "db": STORES[store]} for store in self.stores]
+
+    def _role(self, store: str) -> str:
+        if self.name == TOOLS:
+            return "dbOwner"
+        return "read" if (self.name, store) in READ_ONLY else "readWrite"
+
+
+TOOLS = "tools"
+
+
+def _account(name: str, *groups: type[BaseSettings]) -> Account:
+    fields = {field for group in groups for field in group.model_fields}
+    stores = tuple(store for store in STORES if f"{store}_mongo_url" in fields)
+    return Account(name, stores, "kafka_bootstrap" in fields)
+
+
+ACCOUNTS = (
+    _account("command", CommandSettings),
+    _account("relay", RelaySettings),
+    _account("worker", WorkerSettings),
+    _account("query", QuerySettings),
+    _account(TOOLS, WorkerSettings, AuditSettings),
+)

@@ -1,0 +1,113 @@
+"""`python -m deploy.containers.mongo_setup FOLDER`: the replica set, the users, the indexes.
+
+FOLDER is the one that `first_start` wrote for it. Repeating it changes nothing but passwords that
+changed.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import orjson
+from pymongo.errors import OperationFailure, PyMongoError
+
+from deploy.containers.accounts import ACCOUNTS, STORES, Account
+from projection_worker.projections import registry
+from shared.command_line import run_command
+from shared.event_store.mongo import ensure_indexes
+from shared.mongo import Database, Mongo
+from shared.read_models.generations import begin_catalog
+from shared.read_models.indexes import ensure_read_model_indexes
+
+REPLICA_SET = "rs0"
+ALREADY_INITIALIZED = 23
+USER_EXISTS = 51003
+PRIMARY_SECONDS = 60.0
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """`root_url`: of the account that may do everything; `passwords` by account."""
+
+    root_url: str
+    passwords: Mapping[str, str]
+
+
+def read_setup(folder: Path) -> Setup:
+    """Raises OSError or ValueError."""
+    known = orjson.loads((folder / "passwords.json").read_bytes())
+    return Setup((folder / "root_url").read_text(), known)
+
+
+async def set_up(setup: Setup, address: str) -> None:
+    """The node at `address` (host:port) becomes a replica set with users and indexes.
+
+    Raises PyMongoError, or TimeoutError when it is not primary within a minute.
+    """
+    await _initiate(setup.root_url, address)
+    mongo = Mongo(setup.root_url, "pymongo")
+    try:
+        for account in ACCOUNTS:
+            password = setup.passwords[account.name]
+            await _ensure_user(mongo.database("admin"), account, password)
+        await ensure_indexes(mongo.database(STORES["write"]))
+        await _ensure_read_models(mongo.database(STORES["read"]))
+    finally:
+        await mongo.close()
+
+
+async def _initiate(root_url: str, address: str) -> None:
+    # a node that is in no set yet is asked directly
+    mongo = Mongo(root_url.replace(f"replicaSet={REPLICA_SET}", "directConnection=true"), "pymongo")
+    config = {"_id": REPLICA_SET, "members": [{"_id": 0, "host": address}]}
+    admin = mongo.database("admin")
+    try:
+        try:
+            await admin.command("replSetInitiate", config)
+        except OperationFailure as error:
+            if error.code != ALREADY_INITIALIZED:
+                raise
+        async with asyncio.timeout(PRIMARY_SECONDS):
+            await _writable(admin)
+    finally:
+        await mongo.close()
+
+
+async def _writable(admin: Database) -> None:
+    """Returns once the node is primary."""
+    while True:
+        if (await admin.command("hello"))["isWritablePrimary"]:
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _ensure_user(admin: Database, account: Account, password: str) -> None:
+    wanted = {"pwd": password, "roles": account.roles()}
+    try:
+        await admin.command({"createUser": account.name, **wanted})
+    except OperationFailure as error:
+        if error.code != USER_EXISTS:
+            raise
+        await admin.command({"updateUser": account.name, **wanted})
+
+
+async def _ensure_read_models(database: Database) -> None:
+    catalog = await begin_catalog(database, registry.VERSION)
+    for generation in catalog.written_by(registry.VERSION):
+        await ensure_read_model_indexes(database, generation)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--address", default="mongo:27017", show_default=True, help="The node, host:port.")
+def mongo_setup(folder: Path, address: str) -> None:
+    """Make the node a replica set; create its users and indexes. Exit code 1 when it fails."""
+    asyncio.run(set_up(read_setup(folder), address))
+    click.echo(f"replica set {REPLICA_SET} on {address}: {len(ACCOUNTS)} users, indexes in place")
+
+
+if __name__ == "__main__":
+    run_command(mongo_setup, "mongo_setup", (PyMongoError, OSError, ValueError))

@@ -1,0 +1,122 @@
+"""Rotation of the key-encryption key: data keys are wrapped anew, events are not touched.
+
+The file is replaced as a whole and first, the data keys follow: at any moment every data key is
+wrapped under a key that the file holds, so a rotation may be killed anywhere and gone on with.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from shared.clock import iso
+from shared.keyring.key_file import KeyFile, KeyFileRefused, new_key, read_key_file
+from shared.keyring.key_store import KeyStore
+from shared.keyring.provider import KeyProvider
+
+BATCH = 1_000
+SETTLING = timedelta(seconds=60)
+"""A process that looked at the file just before a rotation may still wrap under the old key for as
+long as a registration takes, which is far less than this."""
+
+
+class RotationRefused(Exception):
+    """What was asked would lose keys, or another change of the file is under way."""
+
+
+def add_kek(path: Path, now: datetime) -> str:
+    """Put a fresh key-encryption key into the file and make it the active one; its id.
+
+    Raises KeyFileRefused or RotationRefused; then the file is as it was.
+    """
+    keys = read_key_file(path)
+    numbers = (kek_id.removeprefix("kek-") for kek_id in keys.keks)
+    added = f"kek-{1 + max((int(one) for one in numbers if one.isdecimal()), default=0)}"
+
+    def change(content: dict[str, Any]) -> None:
+        content["keks"][added] = new_key()
+        content.setdefault("replaced_at", {})[keys.active] = iso(now)
+        content["active"] = added
+
+    _change(path, change)
+    return added
+
+
+def remove_kek(path: Path, kek_id: str, wrapped: int, now: datetime) -> None:
+    """Take a key-encryption key out of the file; `wrapped`: how many data keys are under it.
+
+    Raises KeyFileRefused or RotationRefused; then the file is as it was.
+    """
+    reason = _reason_to_keep(read_key_file(path), kek_id, wrapped, now)
+    if reason:
+        raise RotationRefused(f"{kek_id} stays: {reason}")
+
+    def change(content: dict[str, Any]) -> None:
+        del content["keks"][kek_id]
+        content.get("replaced_at", {}).pop(kek_id, None)
+
+    _change(path, change)
+
+
+async def rewrap_all(
+    store: KeyStore, provider: KeyProvider, active: str, tell: Callable[[int], object]
+) -> int:
+    """Wrap every data key that is under another key under `active`; how many there were.
+
+    `tell` hears the number so far after each batch.
+    Raises StoreUnavailable, UnknownKek, SealBroken.
+    """
+    rewrapped, after = 0, ""
+    while batch := await store.not_under(active, after, BATCH):
+        exchanges = [
+            (old, await provider.wrap(old.child_id, await provider.unwrap(old))) for old in batch
+        ]
+        rewrapped += await store.replace(exchanges)
+        after = batch[-1].child_id
+        tell(rewrapped)
+    return rewrapped
+
+
+def _reason_to_keep(keys: KeyFile, kek_id: str, wrapped: int, now: datetime) -> str | None:
+    if kek_id not in keys.keks:
+        return "the key file has no such key"
+    if kek_id == keys.active:
+        return "it is the active key; rotate first"
+    if wrapped:
+        return f"{wrapped:,} data keys are wrapped under it; run `teddy keys rotate --resume`"
+    replaced_at = keys.replaced_at.get(kek_id)
+    if replaced_at is not None and now - replaced_at < SETTLING:
+        return f"it was replaced less than {SETTLING.total_seconds():g} s ago; try again then"
+    return None
+
+
+def _change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Replace the file as a whole; a second change at the same time is refused."""
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        reason = f"{beside} is there: another rotation is under way, or was killed; then remove it"
+        raise RotationRefused(reason) from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            content = orjson.loads(path.read_bytes())
+            change(content)
+            file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+            file.flush()
+            os.fsync(file.fileno())
+        _check(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _check(path: Path) -> None:
+    """What was written must be readable before it takes the old file's place."""
+    try:
+        read_key_file(path)
+    except KeyFileRefused as refused:
+        raise RotationRefused(str(refused)) from None

@@ -1,0 +1,1 @@
+"""At most so many requests of one subject in a window of time."""

@@ -1,0 +1,24 @@
+"""The rate limits that the settings ask for."""
+
+import time
+
+from limits import parse
+
+from shared.auth.access import RateClass
+from shared.clock import unix_seconds
+from shared.rate_limits.memory_counters import MemoryCounters
+from shared.rate_limits.rate_limits import Counters, RateLimits
+from shared.rate_limits.redis_counters import CountersWithFallback, redis_counters
+from shared.settings import RATE_LIMITS_IN_MEMORY, RateLimitSettings
+
+
+def rate_limits(settings: RateLimitSettings) -> RateLimits:
+    policies = {rate: parse(getattr(settings, f"rate_limit_{rate.value}")) for rate in RateClass}
+    return RateLimits(policies, _counters(settings.rate_limit_storage), unix_seconds)
+
+
+def _counters(storage: str) -> Counters:
+    own = MemoryCounters(time.monotonic)
+    if storage == RATE_LIMITS_IN_MEMORY:
+        return own
+    return CountersWithFallback(redis_counters(storage), own, time.monotonic)

@@ -1,0 +1,68 @@
+"""What is left to a subject of the requests that it may send in this window."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from limits import RateLimitItem
+
+from shared.auth.access import RateClass
+from shared.auth.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """After a request: of `limit` in each window of `window_seconds`, `remaining` are left (below
+    zero: this one was too many); the window ends in `reset_seconds`, rounded up."""
+
+    rate: RateClass
+    limit: int
+    window_seconds: int
+    remaining: int
+    reset_seconds: int
+
+    @property
+    def allowed(self) -> bool:
+        return self.remaining >= 0
+
+
+class Counters(Protocol):
+    """Counters that vanish by themselves. The storages of the library `limits` are such."""
+
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Add to the counter of `key`, made with a life of `expiry` seconds; its value after."""
+
+
+class RateLimits:
+    """Counts requests a subject and class in windows that begin at the same time for all.
+
+    One step of one counter a request: at the edge between two windows a subject may send the
+    limits of both in a short time, which is the price of asking a shared storage only once.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[RateClass, RateLimitItem],
+        counters: Counters,
+        now: Callable[[], float],
+    ) -> None:
+        """`now`: seconds of a clock that all processes share."""
+        self._policies = policies
+        self._counters = counters
+        self._now = now
+
+    async def spend(self, principal: Principal, rate: RateClass) -> Standing:
+        policy = self._policies[rate]
+        seconds = policy.get_expiry()
+        now = self._now()
+        window = math.floor(now / seconds)
+        key = f"{rate.value}/{window}/{principal.role.value}/{principal.subject}"
+        count = await self._counters.incr(key, seconds)
+        return Standing(
+            rate=rate,
+            limit=policy.amount,
+            window_seconds=seconds,
+            remaining=policy.amount - count,
+            reset_seconds=max(1, math.ceil((window + 1) * seconds - now)),
+        )

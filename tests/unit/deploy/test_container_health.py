@@ -1,0 +1,59 @@
+"""The health check of the image asks the process itself."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from deploy.containers.health import main
+from deploy.local.plans import free_port
+
+
+class Answering(BaseHTTPRequestHandler):
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/health/ready" else 404)
+        self.end_headers()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Silent."""
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    """A process that listens as the relay; nobody does as the others."""
+    server = HTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    free = {f"TEDDY_{name}_PORT": str(free_port(None)) for name in ("COMMAND", "WORKER", "QUERY")}
+    yield {**free, "TEDDY_RELAY_PORT": str(server.server_port)}
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_ready_process_is_healthy(environment: dict[str, str]) -> None:
+    assert main(["relay"], environment) == 0
+    assert main([], environment) == 0
+
+
+def test_a_process_that_is_not_ready_is_not_healthy(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Answering, "status", 503)
+
+    assert main(["relay"], environment) == 1
+    assert main([], environment) == 1
+
+
+def test_nobody_is_not_healthy(environment: dict[str, str]) -> None:
+    assert main(["query"], environment) == 1
+
+
+def test_an_unknown_process_is_refused(
+    environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["relais"], environment) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

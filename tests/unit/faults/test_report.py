@@ -1,0 +1,53 @@
+"""The table of the fault cases on the page about reliability."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.checker import Violation
+from tests.faults.report import BEGIN, END, Row, renew
+from tests.faults.run import Outcome
+
+SEEDS = (1, 2, 3)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "page.md"
+    path.write_text(f"# Before\n{BEGIN}{END}after\n")
+    return path
+
+
+def outcome(case: str, seed: int, *violations: Violation) -> Outcome:
+    return Outcome(case, seed, 2, 1_000, 7.4, Path("unused"), violations)
+
+
+def row(page: Path, case: str) -> str:
+    return next(line for line in page.read_text().splitlines() if line.startswith(f"| {case} "))
+
+
+def test_a_row_sums_up_the_seeds_of_its_case(page: Path):
+    renew(page, [outcome("query-killed", seed) for seed in SEEDS], SEEDS)
+
+    assert row(page, "query-killed").endswith("| 6 | 3,000 | 0 | 0 | 0 | 22 |")
+    assert row(page, "**all 1**").endswith("| 6 | 3,000 | 0 | 0 | 0 | 22 |")
+
+
+def test_other_cases_keep_their_rows_and_the_page_its_text(page: Path):
+    # given
+    renew(page, [outcome("query-killed", seed) for seed in SEEDS], SEEDS)
+    before = row(page, "query-killed")
+    # when
+    renew(page, [outcome("disk-full", seed) for seed in SEEDS], SEEDS)
+    # then
+    assert row(page, "query-killed") == before
+    assert row(page, "**all 2**").endswith("| 12 | 6,000 | 0 | 0 | 0 | 44 |")
+    text = page.read_text()
+    assert text.startswith("# Before\n")
+    assert text.endswith("after\n")
+
+
+def test_what_was_broken_stands_in_the_table():
+    broken = outcome("disk-full", 1, Violation("lost", "one"), Violation("hole", "two"))
+
+    assert Row.of([broken, outcome("disk-full", 2)]) == Row(4, 2_000, 1, 0, 1, 15)

@@ -1,0 +1,153 @@
+"""Rotation of the key-encryption key: no data key is ever out of reach."""
+
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
+from shared.keyring.key_store import MemoryKeyStore
+from shared.keyring.keyring import Keyring
+from shared.keyring.provider import UnknownKek
+from shared.keyring.rotation import (
+    SETTLING,
+    RotationRefused,
+    add_kek,
+    remove_kek,
+    rewrap_all,
+)
+from shared.keyring.watched_key_file import WatchedKeyFile
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+CHILDREN = [f"child-{number:04}" for number in range(1_200)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    created = tmp_path / "keys.json"
+    create_key_file(created)
+    return created
+
+
+async def secrets(keyring: Keyring) -> list[str]:
+    """One sealed text a child, to be opened again later."""
+    return [(await keyring.create(child)).seal(child.encode(), "place") for child in CHILDREN]
+
+
+async def rewrap(store: MemoryKeyStore, path: Path) -> int:
+    keys = read_key_file(path)
+    return await rewrap_all(store, FileKeyProvider(keys), keys.active, lambda _: None)
+
+
+async def test_after_a_rotation_everything_opens_with_the_new_key_alone(path: Path):
+    # given
+    store = MemoryKeyStore()
+    sealed = await secrets(Keyring(WatchedKeyFile(path), store))
+    # when
+    added = add_kek(path, NOW)
+    moved = await rewrap(store, path)
+    remove_kek(path, "kek-1", 0, NOW + SETTLING)
+    # then
+    assert (added, moved) == ("kek-2", len(CHILDREN))
+    assert await store.count_by_kek() == {"kek-2": len(CHILDREN)}
+    assert list(read_key_file(path).keks) == ["kek-2"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    ciphers = await Keyring(WatchedKeyFile(path), store).ciphers(CHILDREN)
+    for child, text in zip(CHILDREN, sealed, strict=True):
+        assert ciphers[child].open(text, "place") == child.encode()
+
+
+async def test_a_rotation_that_was_killed_goes_on_where_it_was(path: Path):
+    # given
+    store = MemoryKeyStore()
+    await secrets(Keyring(WatchedKeyFile(path), store))
+    keys = read_key_file(path)
+    added = add_kek(path, NOW)
+
+    def killed(_: int) -> None:
+        raise KeyboardInterrupt
+
+    provider = FileKeyProvider(read_key_file(path))
+    with pytest.raises(KeyboardInterrupt):
+        await rewrap_all(store, provider, added, killed)
+    left = (await store.count_by_kek())[keys.active]
+    assert 0 < left < len(CHILDREN)
+    # when / then
+    assert await rewrap(store, path) == left
+    assert await store.count_by_kek() == {added: len(CHILDREN)}
+
+
+async def test_a_running_process_wraps_under_the_new_key_and_opens_both(path: Path):
+    # given
+    store, provider = MemoryKeyStore(), WatchedKeyFile(path)
+    before = await provider.wrap("child-1", bytes(32))
+    # when
+    add_kek(path, NOW)
+    # then
+    after = await provider.wrap("child-2", bytes(32))
+    assert (before.kek_id, after.kek_id) == ("kek-1", "kek-2")
+    assert await provider.unwrap(before) == await provider.unwrap(after) == bytes(32)
+    assert await store.count_by_kek() == {}
+
+
+async def test_a_process_that_wraps_nothing_meets_the_new_key_and_opens_it(path: Path):
+    # given
+    reader = WatchedKeyFile(path)
+    add_kek(path, NOW)
+    wrapped = await WatchedKeyFile(path).wrap("child-1", bytes(32))
+    # when / then
+    assert await reader.unwrap(wrapped) == bytes(32)
+
+
+async def test_a_key_file_that_got_unusable_leaves_the_keys_that_were_known(path: Path):
+    # given
+    provider = WatchedKeyFile(path)
+    wrapped = await provider.wrap("child-1", bytes(32))
+    # when
+    path.write_text("{}")
+    # then
+    assert await provider.unwrap(wrapped) == bytes(32)
+    assert (await provider.wrap("child-2", bytes(32))).kek_id == "kek-1"
+
+
+async def test_a_key_that_is_in_no_file_is_told(path: Path):
+    # given
+    elsewhere = path.with_name("other.json")
+    create_key_file(elsewhere)
+    add_kek(elsewhere, NOW)
+    wrapped = await WatchedKeyFile(elsewhere).wrap("child-1", bytes(32))
+    # when / then
+    with pytest.raises(UnknownKek, match="kek-2"):
+        await WatchedKeyFile(path).unwrap(wrapped)
+
+
+@pytest.mark.parametrize(
+    ("kek_id", "wrapped", "later", "reason"),
+    [
+        ("kek-2", 0, SETTLING, "it is the active key"),
+        ("kek-1", 3, SETTLING, "3 data keys are wrapped under it"),
+        ("kek-1", 0, SETTLING / 2, "less than 60 s ago"),
+        ("kek-9", 0, SETTLING, "has no such key"),
+    ],
+)
+def test_a_key_that_may_still_be_needed_stays(
+    path: Path, kek_id: str, wrapped: int, later: timedelta, reason: str
+):
+    # given
+    add_kek(path, NOW)
+    before = path.read_bytes()
+    # when / then
+    with pytest.raises(RotationRefused, match=reason):
+        remove_kek(path, kek_id, wrapped, NOW + later)
+    assert path.read_bytes() == before
+
+
+def test_of_two_rotations_at_once_the_second_is_refused(path: Path):
+    # given
+    before = path.read_bytes()
+    path.with_name("keys.json.new").touch()
+    # when / then
+    with pytest.raises(RotationRefused, match="another rotation is under way"):
+        add_kek(path, NOW)
+    assert path.read_bytes() == before

@@ -1,0 +1,85 @@
+"""Counters in memory and in Redis, and what happens when Redis is away."""
+
+import pytest
+from fakeredis import FakeAsyncRedis
+
+from shared.rate_limits.memory_counters import MemoryCounters
+from shared.rate_limits.rate_limits import Counters
+from shared.rate_limits.redis_counters import AWAY_SECONDS, CountersWithFallback, redis_counters
+from tests.support.ports import free_port
+from tests.support.rate_limits import Moments
+
+
+@pytest.fixture(params=["memory", "redis"])
+def counters(request: pytest.FixtureRequest) -> Counters:
+    """In Redis: the library's storage and its script, over a server that is played in memory."""
+    if request.param == "memory":
+        return MemoryCounters(Moments())
+    played = FakeAsyncRedis()
+    return redis_counters("redis://played:6379", connection_pool=played.connection_pool)
+
+
+async def test_every_key_has_its_own_count(counters: Counters):
+    counts = [await counters.incr("a", 60) for _ in range(3)]
+    assert counts == [1, 2, 3]
+    assert await counters.incr("b", 60) == 1
+    assert await counters.incr("a", 60, amount=5) == 8
+
+
+async def test_in_memory_a_count_ends_with_its_life():
+    # given
+    moments = Moments()
+    counters = MemoryCounters(moments)
+    await counters.incr("a", 60)
+    # when
+    moments.now = 60
+    # then
+    assert await counters.incr("a", 60) == 1
+
+
+async def test_in_memory_only_so_many_are_kept():
+    # given
+    counters = MemoryCounters(Moments(), most=2)
+    for key in ("a", "b", "a", "c"):
+        await counters.incr(key, 60)
+    # when / then the one that was not used for the longest is gone
+    assert await counters.incr("a", 60) == 3
+    assert await counters.incr("b", 60) == 1
+
+
+class Away:
+    """A storage that is away until it is `back`; counts who tries it."""
+
+    def __init__(self) -> None:
+        self.tried = 0
+        self.back = False
+
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        self.tried += 1
+        if not self.back:
+            raise ConnectionError
+        return 100
+
+
+async def test_while_the_shared_storage_is_away_each_process_counts_for_itself():
+    # given
+    moments, shared = Moments(), Away()
+    counters = CountersWithFallback(shared, MemoryCounters(moments), moments)
+    # when
+    assert [await counters.incr("a", 60) for _ in range(3)] == [1, 2, 3]
+    # then it is left alone for a while
+    assert shared.tried == 1
+    # when it is back
+    shared.back = True
+    moments.now += AWAY_SECONDS
+    # then
+    assert await counters.incr("a", 60) == 100
+
+
+async def test_a_redis_that_is_not_there_is_no_error():
+    # given
+    moments = Moments()
+    nobody = redis_counters(f"redis://127.0.0.1:{free_port()}/0")
+    counters = CountersWithFallback(nobody, MemoryCounters(moments), moments)
+    # when / then
+    assert [await counters.incr("a", 60) for _ in range(2)] == [1, 2]
