@@ -14,6 +14,7 @@ from command_service.domain.child.commands import (
     DeactivateChild,
     EndConversation,
     EraseChild,
+    GiveConsent,
     ReactivateChild,
     RecordMessage,
     RegisterChild,
@@ -21,6 +22,7 @@ from command_service.domain.child.commands import (
     ResolveSafetyViolation,
     StartConversation,
     UpdateChildProfile,
+    WithdrawConsent,
 )
 from command_service.erasure.completion import ErasureCompletion
 from command_service.handlers.aggregate_cache import AggregateCache
@@ -59,6 +61,8 @@ PLAIN_CHANGES: tuple[type[Any], ...] = (
     StartConversation,
     RecordMessage,
     EndConversation,
+    GiveConsent,
+    WithdrawConsent,
 )
 """Commands that need nothing but their child."""
 

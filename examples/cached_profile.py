@@ -4,7 +4,7 @@ import statistics
 import sys
 import time
 
-from examples.stage import Stage, play
+from examples.stage import CONSENTS, Stage, play
 from examples.story import expect
 
 TITLE = "Cached profile queries"
@@ -13,7 +13,7 @@ READS = 50
 
 async def scenario(stage: Stage) -> None:
     story, parent = stage.story, await stage.parent("ben")
-    child = await parent.register_child("Noah", 8, stage.udid("noah"))
+    child = await parent.register_child("Noah", 8, stage.udid("noah"), consents=CONSENTS)
     child_id = child["child_id"]
 
     with story.step("the first read finds nothing in the cache"):

@@ -2,7 +2,7 @@
 
 import sys
 
-from examples.stage import Stage, play
+from examples.stage import CONSENTS, Stage, play
 from examples.story import expect
 
 TITLE = "Health, cache statistics and clearing"
@@ -17,7 +17,7 @@ async def scenario(stage: Stage) -> None:
         story.tell(str(api["dependencies"]))
     expect(health["status"] == "ready", "everything is ready")
 
-    child = await parent.register_child("Hugo", 10, stage.udid("hugo"))
+    child = await parent.register_child("Hugo", 10, stage.udid("hugo"), consents=CONSENTS)
     await parent.get_child_profile(child["child_id"])
     before = await admin.get_cache_statistics()
     with story.step("ten more reads of a profile that was read before"):

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Awaitable
 
-from examples.stage import Stage, play
+from examples.stage import CONSENTS, Stage, play
 from examples.story import ScenarioFailed, expect
 from shared.client import TeddyProblem
 
@@ -18,7 +18,7 @@ async def scenario(stage: Stage) -> None:
         for name, age in CHILDREN:
             device = stage.bear_id(name.lower())
             child = await parent.register_child(
-                name, age, stage.udid(name.lower()), device_id=device
+                name, age, stage.udid(name.lower()), device_id=device, consents=CONSENTS
             )
             ids[name] = child["child_id"]
 

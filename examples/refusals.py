@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Awaitable
 
-from examples.stage import Stage, play
+from examples.stage import CONSENTS, Stage, play
 from examples.story import ScenarioFailed, expect
 from shared.client import TeddyProblem
 
@@ -22,8 +22,9 @@ async def scenario(stage: Stage) -> None:
         story.tell(f"{error['field']}: {error['message']}")
 
     with story.step("a bear that belongs to another child"):
-        await parent.register_child("Ida", 5, stage.udid("ida"))
-        problem = await _refused(parent.register_child("Jan", 6, stage.udid("ida")))
+        bear = stage.udid("ida")
+        await parent.register_child("Ida", 5, bear, consents=CONSENTS)
+        problem = await _refused(parent.register_child("Jan", 6, bear, consents=CONSENTS))
     expect((problem.status, problem.code) == (409, "udid-taken"), "one bear, one child")
     story.tell(f"{problem.status} {problem.code}: {problem.detail}")
 
@@ -41,7 +42,9 @@ async def scenario(stage: Stage) -> None:
 
 async def _deactivate_and_return(stage: Stage) -> TeddyProblem:
     parent = await stage.parent("hanna")
-    child_id = (await parent.register_child("Kim", 7, stage.udid("kim")))["child_id"]
+    child_id = (await parent.register_child("Kim", 7, stage.udid("kim"), consents=CONSENTS))[
+        "child_id"
+    ]
     await parent.deactivate_child(child_id, "On holiday without the bear.")
     problem = await _refused(parent.update_child_profile(child_id, age=8))
     expect((problem.status, problem.code) == (409, "child-deactivated"), "it takes no changes")

@@ -2,7 +2,7 @@
 
 import sys
 
-from examples.stage import Stage, play
+from examples.stage import CONSENTS, Stage, play
 from examples.story import expect
 from shared.client.answers import CommandAnswer
 from shared.clock import new_id
@@ -16,13 +16,19 @@ async def scenario(stage: Stage) -> None:
 
     async def register() -> CommandAnswer:
         return await parent.register_child(
-            "Mia Sophie", 6, stage.udid("mia"), interests=["space"], idempotency_key=key
+            "Mia Sophie",
+            6,
+            stage.udid("mia"),
+            interests=["space"],
+            consents=CONSENTS,
+            idempotency_key=key,
         )
 
     with story.step("Ada registers Mia, aged 6, and her bear"):
         first = await register()
     story.tell(f"child {first['child_id']} at version {first['version']}: {first['events']}")
-    expect(first["events"] == ["ChildRegistered"], "a registration is one event")
+    consents = ["ParentalConsentGiven"] * len(CONSENTS)
+    expect(first["events"] == ["ChildRegistered", *consents], "registered, with every consent")
 
     with story.step("the same request again, as after a lost connection"):
         again = await register()

@@ -2,7 +2,7 @@
 
 import sys
 
-from examples.stage import Stage, play
+from examples.stage import CONSENTS, Stage, play
 from examples.story import expect
 
 TITLE = "Safety violation and report"
@@ -12,7 +12,9 @@ async def scenario(stage: Stage) -> None:
     story = stage.story
     parent, officer = await stage.parent("dan"), await stage.officer()
     bear, bear_id = await stage.bear("ole"), stage.bear_id("ole")
-    child = await parent.register_child("Ole", 9, stage.udid("ole"), device_id=bear_id)
+    child = await parent.register_child(
+        "Ole", 9, stage.udid("ole"), device_id=bear_id, consents=CONSENTS
+    )
     child_id = child["child_id"]
 
     with story.step("the bear reports two violations, one of them severe"):

@@ -2,7 +2,7 @@
 
 import sys
 
-from examples.stage import Stage, play
+from examples.stage import CONSENTS, Stage, play
 from examples.story import expect
 from shared.auth.principal import Role
 
@@ -13,7 +13,9 @@ async def scenario(stage: Stage) -> None:
     story, parent = stage.story, await stage.parent("finn")
     with story.step("Finn registers Zoë Élise, Zacharias and Jürgen"):
         for number, name in enumerate(("Zoë Élise", "Zacharias", "Jürgen")):
-            await parent.register_child(name, 5 + number, stage.udid(f"search-{number}"))
+            await parent.register_child(
+                name, 5 + number, stage.udid(f"search-{number}"), consents=CONSENTS
+            )
 
     with story.step("a search by the beginning of any word, without accents"):
         by_second_word = await parent.search_children(name="elis")

@@ -21,6 +21,12 @@ from shared.signing_keys import read_signing_key
 
 STACK_FILE = Path(".teddy/stack.json")
 VARIABLES = ("TEDDY_COMMAND_URL", "TEDDY_QUERY_URL", "TEDDY_SIGNING_KEY_FILE")
+CONSENTS = [
+    {"purpose": purpose, "notice_version": "2026-11", "method": "video_call"}
+    for purpose in ("account", "conversations", "personalization")
+]
+"""What the parents of the scenarios consent to when they register a child."""
+
 TOKEN_LIFE = timedelta(hours=1)
 WIDTH = 100
 

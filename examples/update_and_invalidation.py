@@ -2,7 +2,7 @@
 
 import sys
 
-from examples.stage import Stage, play
+from examples.stage import CONSENTS, Stage, play
 from examples.story import expect
 
 TITLE = "Update with cache invalidation"
@@ -10,7 +10,7 @@ TITLE = "Update with cache invalidation"
 
 async def scenario(stage: Stage) -> None:
     story, parent = stage.story, await stage.parent("cleo")
-    child = await parent.register_child("Lea", 4, stage.udid("lea"))
+    child = await parent.register_child("Lea", 4, stage.udid("lea"), consents=CONSENTS)
     child_id = child["child_id"]
     await parent.get_child_profile(child_id)
     await parent.get_child_profile(child_id)

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI, Security
 from prometheus_client import CollectorRegistry
 
-from command_service.api import children, conversations, introspection, lifecycle, safety
+from command_service.api import children, consents, conversations, introspection, lifecycle, safety
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
 from shared.audit.trail import AuditTrail
@@ -46,7 +46,7 @@ def create_app(
         openapi_url=None,
     )
     app.state.edge = edge
-    for resource in (children, safety, conversations, lifecycle, introspection):
+    for resource in (children, consents, safety, conversations, lifecycle, introspection):
         # the routes verify the caller themselves; here it is named for the documentation
         app.include_router(resource.router, prefix=PREFIX, dependencies=[Security(edge.caller)])
     app.include_router(operations_router(readiness, registry))

@@ -6,14 +6,17 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
+from command_service.api.consents import RegistrationConsent
 from command_service.api.request_body import RequestBody, between, entries, optional, sized
 from command_service.domain.child import limits
 from command_service.domain.child.commands import RegisterChild, UpdateChildProfile
 from shared.auth.principal import Role
+from shared.events.child import ConsentPurpose
 from shared.http.path_ids import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["children"])
 
+CONSENT = {"notice_version": "2026-11", "method": "signed_form"}
 EXAMPLE_PREFERENCES = {"bedtime_stories": True, "favourite": {"colour": "green"}}
 
 
@@ -44,6 +47,11 @@ class Registration(RequestBody):
         None,
         examples=[["space", "dinosaurs"]],
         json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
+    )
+    consents: tuple[RegistrationConsent, ...] = Field(
+        (),
+        description="The parent's: `account` always, the others for what they cover.",
+        examples=[[{**CONSENT, "purpose": purpose} for purpose in ConsentPurpose]],
     )
 
 
@@ -86,6 +94,7 @@ def register_child(body: Registration, request: CommandRequest) -> RegisterChild
         preferences=body.preferences,
         learning_style=body.learning_style,
         interests=body.interests,
+        consents=tuple(each.consent() for each in body.consents),
     )
 
 

@@ -9,6 +9,7 @@ from command_service.domain.child.errors import (
     ChildErasedError,
     ChildNotFound,
     CommandRefused,
+    ConsentRequired,
     ConversationIdUsed,
     ConversationNotFound,
     ConversationNotOpen,
@@ -35,6 +36,7 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     AlreadyRegistered: (409, "Already registered"),
     UdidTaken: (409, "The bear belongs to another child"),
     ChildDeactivatedError: (409, "The child is deactivated"),
+    ConsentRequired: (409, "The parent's consent is missing"),
     AlreadyDeactivated: (409, "Already deactivated"),
     NotDeactivated: (409, "Not deactivated"),
     ViolationAlreadyResolved: (409, "Already resolved"),
@@ -51,6 +53,7 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
 FIELDS: Mapping[type[CommandRefused], tuple[str, str]] = {
     UdidTaken: ("udid", "one active child a bear"),
     ConversationIdUsed: ("conversation_id", "one conversation an id"),
+    ConsentRequired: ("consents", "one consent a purpose"),
     IdempotencyKeyReused: ("Idempotency-Key", "one request a key"),
 }
 """The field that is at fault, where it is one, and its limit."""
@@ -59,8 +62,15 @@ FIELDS: Mapping[type[CommandRefused], tuple[str, str]] = {
 def problem_of(refusal: CommandRefused) -> Problem:
     status, title = REFUSALS[type(refusal)]
     message = str(refusal)
-    detail = f"{message[0].upper()}{message[1:]}."
+    detail = f"{message[0].upper()}{message[1:]}.{_what_to_do(refusal)}"
     return Problem(status, refusal.code, title, detail, _fields(refusal, message))
+
+
+def _what_to_do(refusal: CommandRefused) -> str:
+    if not isinstance(refusal, ConsentRequired):
+        return ""
+    path = f"PUT /v1/children/{{child_id}}/consents/{refusal.purpose.value}"
+    return f" The parent gives it with {path}, or in the `consents` of the registration."
 
 
 def _fields(refusal: CommandRefused, message: str) -> list[FieldProblem]:

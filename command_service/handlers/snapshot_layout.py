@@ -8,12 +8,18 @@ from typing import Any
 
 import orjson
 
-from command_service.domain.child.state import AccountStatus, Child, Profile, Violation
+from command_service.domain.child.state import (
+    AccountStatus,
+    Child,
+    GivenConsent,
+    Profile,
+    Violation,
+)
 from shared.clock import iso, parse_iso
-from shared.events.child import AlertChannel, AlertPolicy, Severity
+from shared.events.child import AlertChannel, AlertPolicy, ConsentMethod, ConsentPurpose, Severity
 from shared.personal import Personal
 
-SCHEMA = "child/1"
+SCHEMA = "child/2"
 
 
 def to_json(child: Child) -> bytes:
@@ -33,6 +39,10 @@ def to_json(child: Child) -> bytes:
             "violations": {
                 violation_id: [violation.violation_type, violation.severity, violation.resolved]
                 for violation_id, violation in child.violations.items()
+            },
+            "consents": {
+                purpose.value: [given.notice_version, given.method]
+                for purpose, given in child.consents.items()
             },
             "alert_policy": [policy.threshold, policy.count, policy.window_hours, policy.channels],
         }
@@ -55,6 +65,10 @@ def from_json(text: bytes) -> Child:
         violations={
             violation_id: Violation(violation_type, Severity(severity), resolved)
             for violation_id, (violation_type, severity, resolved) in content["violations"].items()
+        },
+        consents={
+            ConsentPurpose(purpose): GivenConsent(notice_version, ConsentMethod(method))
+            for purpose, (notice_version, method) in content["consents"].items()
         },
         alert_policy=AlertPolicy(
             Severity(threshold), count, window_hours, tuple(map(AlertChannel, channels))

@@ -11,6 +11,10 @@ TOPICS = ("dinosaurs", "space", "animals", "music", "bedtime", "numbers", "frien
 SKILLS = ("vocabulary", "counting", "empathy", "memory", "rhythm")
 CATEGORIES = ("rude_words", "personal_information", "violence", "scary_content")
 STYLES = ("visual", "auditory", "kinesthetic")
+CONSENTS = [
+    {"purpose": purpose, "notice_version": "2026-11", "method": "payment_card"}
+    for purpose in ("account", "conversations", "personalization")
+]
 CHILDREN_A_PARENT = 3
 
 WEIGHTS = {
@@ -56,6 +60,7 @@ class Generator:
             "age": chance.randint(3, 12),
             "udid": child.udid,
             "device_id": child.device_id,
+            "consents": CONSENTS,
         }
         if chance.random() < 0.5:
             body["interests"] = chance.sample(TOPICS, 2)

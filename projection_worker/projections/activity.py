@@ -15,6 +15,8 @@ from shared.events.child import (
     ConversationEnded,
     ConversationStarted,
     MessageRecorded,
+    ParentalConsentGiven,
+    ParentalConsentWithdrawn,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -38,6 +40,8 @@ def key(event: ChildEvent) -> str | None:
             | AlertPolicyConfigured()
             | ChildDeactivated()
             | ChildReactivated()
+            | ParentalConsentGiven()
+            | ParentalConsentWithdrawn()
             | ChildErased()
         ):
             return None

@@ -21,11 +21,13 @@ from shared.events.child import (
     ConversationEnded,
     ConversationStarted,
     MessageRecorded,
+    ParentalConsentGiven,
+    ParentalConsentWithdrawn,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
 from shared.personal import Personal
-from shared.read_models.documents import ChildDocument, ChildStatus
+from shared.read_models.documents import ChildDocument, ChildStatus, ConsentEntry
 from shared.read_models.penalties import penalty
 
 PERSONAL_FIELDS = ("name", "device_id", "preferences", "learning_style", "interests")
@@ -61,6 +63,10 @@ def evolve(document: ChildDocument | None, event: ChildEvent) -> ChildDocument:
             after["status"] = ChildStatus.DEACTIVATED.value
         case ChildReactivated():
             after["status"] = ChildStatus.ACTIVE.value
+        case ParentalConsentGiven():
+            after["consents"] = {**after["consents"], event.purpose.value: _consent(event)}
+        case ParentalConsentWithdrawn():
+            _withdraw_consent(after, event)
         case ChildErased():
             return _tombstone(after, event)
         case _:
@@ -123,6 +129,21 @@ def _record(document: ChildDocument, event: MessageRecorded) -> None:
         document["learning_metrics"] = counted(document["learning_metrics"], skill)
 
 
+def _consent(event: ParentalConsentGiven) -> ConsentEntry:
+    return ConsentEntry(
+        notice_version=event.notice_version,
+        method=event.method.value,
+        given_at=event.at,
+        withdrawn_at=None,
+    )
+
+
+def _withdraw_consent(document: ChildDocument, event: ParentalConsentWithdrawn) -> None:
+    purpose = event.purpose.value
+    withdrawn = cast(ConsentEntry, {**document["consents"][purpose], "withdrawn_at": event.at})
+    document["consents"] = {**document["consents"], purpose: withdrawn}
+
+
 def _tombstone(document: ChildDocument, event: ChildErased) -> ChildDocument:
     """What stays of an erased child: the gate, so that no replay brings anything back."""
     tombstone = _empty(event, document["parent_id"])
@@ -162,6 +183,7 @@ def _empty(event: ChildRegistered | ChildErased, parent_id: str) -> ChildDocumen
         safety_status=safety_status(safety_score(0.0)).value,
         last_safety_check=None,
         violation_categories={},
+        consents={},
     )
 
 

@@ -14,6 +14,8 @@ from shared.events.child import (
     ConversationEnded,
     ConversationStarted,
     MessageRecorded,
+    ParentalConsentGiven,
+    ParentalConsentWithdrawn,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -35,6 +37,8 @@ def key(event: ChildEvent) -> str | None:
             | AlertPolicyConfigured()
             | ChildDeactivated()
             | ChildReactivated()
+            | ParentalConsentGiven()
+            | ParentalConsentWithdrawn()
             | ChildErased()
         ):
             return None

@@ -16,6 +16,8 @@ from shared.events.child import (
     ConversationEnded,
     ConversationStarted,
     MessageRecorded,
+    ParentalConsentGiven,
+    ParentalConsentWithdrawn,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
@@ -36,6 +38,8 @@ def key(event: ChildEvent) -> str | None:
             | ConversationEnded()
             | ChildDeactivated()
             | ChildReactivated()
+            | ParentalConsentGiven()
+            | ParentalConsentWithdrawn()
             | ChildErased()
         ):
             return None

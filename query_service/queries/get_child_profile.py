@@ -11,6 +11,7 @@ from query_service.queries.answers import Instant
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.scope import Scope
+from shared.events.child import ConsentMethod, ConsentPurpose
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 
 SHOWN_OF_UDID = 4
@@ -19,6 +20,15 @@ SHOWN_OF_UDID = 4
 @dataclass(frozen=True, slots=True)
 class GetChildProfile(Query):
     child_id: str
+
+
+class ShownConsent(BaseModel):
+    """The latest consent to one purpose; it holds while `withdrawn_at` is null."""
+
+    notice_version: str
+    method: ConsentMethod
+    given_at: Instant
+    withdrawn_at: Instant | None
 
 
 class ChildProfile(BaseModel):
@@ -49,6 +59,9 @@ class ChildProfile(BaseModel):
     safety_score: float
     safety_status: SafetyStatus
     last_safety_check: Instant | None
+    consents: dict[ConsentPurpose, ShownConsent] = Field(
+        description="Purpose to what the parent consented to."
+    )
 
 
 class GetChildProfileHandler:

@@ -63,6 +63,8 @@ ACCESS: Mapping[str, Rule] = {
     "ConfigureAlerts": Rule(COMMANDS, parent=OWN_FAMILY),
     "DeactivateChild": Rule(COMMANDS, parent=OWN_FAMILY),
     "ReactivateChild": Rule(COMMANDS, parent=OWN_FAMILY),
+    "GiveConsent": Rule(COMMANDS, parent=OWN_FAMILY),
+    "WithdrawConsent": Rule(COMMANDS, parent=OWN_FAMILY),
     "EraseChild": Rule(COMMANDS, parent=OWN_FAMILY),
     "ReportSafetyViolation": Rule(COMMANDS, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
     "ResolveSafetyViolation": Rule(COMMANDS, safety_officer=ALL),

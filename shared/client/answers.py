@@ -41,6 +41,7 @@ class ChildProfile(TypedDict):
     safety_score: float
     safety_status: str
     last_safety_check: str | None
+    consents: dict[str, dict[str, str | None]]
 
 
 class ChildAtAGlance(TypedDict):

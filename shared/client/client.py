@@ -67,13 +67,24 @@ class TeddyClient:
     async def register_child(
         self, name: str, age: int, udid: str, *, idempotency_key: str | None = None, **profile: Any
     ) -> answers.CommandAnswer:
-        """`profile`: parent_id, device_id, preferences, learning_style, interests."""
+        """`profile`: parent_id, device_id, preferences, learning_style, interests; and `consents`,
+        the parent's: [{purpose, notice_version, method}], at least to the purpose account."""
         body = {"name": name, "age": age, "udid": udid, **profile}
         return await self._send("POST", _path("children"), body, idempotency_key)
 
     async def update_child_profile(self, child_id: str, **changes: Any) -> answers.CommandAnswer:
         """`changes`: name, age, device_id, preferences, learning_style, interests."""
         return await self._send("PATCH", _path("children", child_id, "profile"), changes)
+
+    async def give_consent(
+        self, child_id: str, purpose: str, notice_version: str, method: str
+    ) -> answers.CommandAnswer:
+        """`purpose`: account, conversations or personalization. `method`: e.g. signed_form."""
+        path = _path("children", child_id, "consents", purpose)
+        return await self._send("PUT", path, {"notice_version": notice_version, "method": method})
+
+    async def withdraw_consent(self, child_id: str, purpose: str) -> answers.CommandAnswer:
+        return await self._send("DELETE", _path("children", child_id, "consents", purpose))
 
     async def report_safety_violation(
         self,

@@ -36,6 +36,26 @@ class Speaker(StrEnum):
     BEAR = "bear"
 
 
+class ConsentPurpose(StrEnum):
+    """What a parent consents to; the other purposes rest on `account`."""
+
+    ACCOUNT = "account"
+    CONVERSATIONS = "conversations"
+    PERSONALIZATION = "personalization"
+
+
+class ConsentMethod(StrEnum):
+    """How it was made sure that a parent consented: the methods of COPPA, 16 CFR 312.5(b)(2)."""
+
+    SIGNED_FORM = "signed_form"
+    PAYMENT_CARD = "payment_card"
+    PHONE_CALL = "phone_call"
+    VIDEO_CALL = "video_call"
+    GOVERNMENT_ID = "government_id"
+    KNOWLEDGE_QUESTIONS = "knowledge_questions"
+    EMAIL_PLUS = "email_plus"
+
+
 class AlertChannel(StrEnum):
     IN_APP = "in_app"
     WEBHOOK = "webhook"
@@ -147,6 +167,20 @@ class ChildReactivated(_ChildEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParentalConsentGiven(_ChildEvent):
+    """`notice_version` names the privacy notice that the parent was shown."""
+
+    purpose: ConsentPurpose
+    notice_version: str
+    method: ConsentMethod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentalConsentWithdrawn(_ChildEvent):
+    purpose: ConsentPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChildErased(_ChildEvent):
     """The child's data key is destroyed; what was sealed under it can never be read again."""
 
@@ -162,6 +196,8 @@ ChildEvent = (
     | ConversationEnded
     | ChildDeactivated
     | ChildReactivated
+    | ParentalConsentGiven
+    | ParentalConsentWithdrawn
     | ChildErased
 )
 
@@ -176,6 +212,8 @@ SCHEMA_VERSIONS: dict[type[ChildEvent], int] = {
     ConversationEnded: 1,
     ChildDeactivated: 1,
     ChildReactivated: 1,
+    ParentalConsentGiven: 1,
+    ParentalConsentWithdrawn: 1,
     ChildErased: 1,
 }
 """The schema version that is written today; older ones are upcast when read."""

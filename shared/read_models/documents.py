@@ -29,6 +29,15 @@ class EngagementLevel(StrEnum):
     ACTIVE = "active"
 
 
+class ConsentEntry(TypedDict):
+    """A parent's latest consent to one purpose; `withdrawn_at` None: it holds."""
+
+    notice_version: str
+    method: str
+    given_at: datetime
+    withdrawn_at: datetime | None
+
+
 class ChildDocument(TypedDict):
     """Model `children`, `_id` the child's id. `version` is the gate of the projector.
 
@@ -65,6 +74,7 @@ class ChildDocument(TypedDict):
     safety_status: str
     last_safety_check: datetime | None
     violation_categories: dict[str, int]
+    consents: dict[str, ConsentEntry]
 
 
 class ConversationDocument(TypedDict):

@@ -11,6 +11,7 @@ from shared.auth.principal import Role
 from shared.client import TeddyProblem
 from shared.clock import new_id
 from tests.support.callers import client, token
+from tests.support.consents import BORN, CONSENTS
 
 PARENT = f"parent-{new_id()}"
 MEDIA_TYPE = "application/problem+json"
@@ -31,7 +32,7 @@ async def query_api(running: StackState) -> AsyncIterator[httpx2.AsyncClient]:
 @pytest.fixture
 async def child(running: StackState) -> str:
     async with client(running, Role.PARENT, PARENT) as parent:
-        return (await parent.register_child("Mia", 6, new_id()))["child_id"]
+        return (await parent.register_child("Mia", 6, new_id(), consents=CONSENTS))["child_id"]
 
 
 def _api(running: StackState, variable: str) -> httpx2.AsyncClient:
@@ -94,13 +95,15 @@ async def test_a_wrong_profile_field_is_named_and_nothing_changes(
     assert [error["field"] for error in problem["errors"]] == [field]
     async with client(running, Role.PARENT, PARENT) as parent:
         profile = await parent.get_child_profile(child)
-    assert (profile["age"], profile["version"]) == (6, 1)
+    assert (profile["age"], profile["version"]) == (6, BORN)
 
 
 async def test_the_text_of_a_message_is_refused_as_an_unknown_field(running: StackState) -> None:
     bear_id, chosen = f"bear-{new_id()}", new_id()
     async with client(running, Role.PARENT, PARENT) as parent:
-        child = await parent.register_child("Mia", 6, new_id(), device_id=bear_id)
+        child = await parent.register_child(
+            "Mia", 6, new_id(), device_id=bear_id, consents=CONSENTS
+        )
     child_id = child["child_id"]
 
     async with client(running, Role.DEVICE, bear_id) as bear:

@@ -12,6 +12,7 @@ from shared.client import TeddyClient, TeddyProblem
 from shared.client.answers import CommandAnswer
 from shared.clock import new_id
 from tests.support.callers import client
+from tests.support.consents import BORN, CONSENTS
 from tests.support.waiting import eventually
 
 CHILDREN = 20
@@ -27,9 +28,12 @@ async def test_commands_go_on_while_the_broker_is_away_and_its_lag_drains_afterw
     async with client(running, Role.PARENT, f"parent-{new_id()}") as parent:
         try:
             # when
-            done = [await parent.register_child("Mia", 6, new_id()) for _ in range(CHILDREN)]
+            done = [
+                await parent.register_child("Mia", 6, new_id(), consents=CONSENTS)
+                for _ in range(CHILDREN)
+            ]
             # then
-            assert [child["version"] for child in done] == [1] * CHILDREN
+            assert [child["version"] for child in done] == [BORN] * CHILDREN
             await eventually(lambda: _lags_by(running, CHILDREN), SOON)
         finally:
             # when it is killed, and started again by the supervisor
@@ -46,7 +50,7 @@ async def _shows_all(parent: TeddyClient, children: list[CommandAnswer]) -> bool
         if late.status != httpx2.codes.SERVICE_UNAVAILABLE:
             raise
         return False
-    return [profile["version"] for profile in profiles] == [1] * len(children)
+    return [profile["version"] for profile in profiles] == [BORN] * len(children)
 
 
 async def _lags_by(stack: StackState, events: int) -> bool:

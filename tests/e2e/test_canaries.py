@@ -22,6 +22,7 @@ from shared.topics import CHILD_EVENTS
 from tests.faults.leaks import personal_values
 from tests.faults.texts import texts_of_topics
 from tests.support.callers import token
+from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
 SOON = 60.0
@@ -83,6 +84,7 @@ async def _everything_accepted(commands: httpx2.AsyncClient) -> str:
     """The id of a child that went through every command of a parent and of safety staff."""
     profile = {
         "name": CANARIES["name"],
+        "consents": CONSENTS,
         "device_id": CANARIES["device"],
         "preferences": {CANARIES["preference"]: [CANARIES["preference"]]},
         "learning_style": CANARIES["style"],
@@ -116,7 +118,13 @@ async def _everything_refused(
 ) -> list[bytes]:
     """The bodies of refusals of requests that are full of personal values."""
     at, name = f"/v1/children/{child}", CANARIES["name"]
-    taken = {"name": name, "age": 7, "udid": CANARIES["udid"], "parent_id": PARENT}
+    taken = {
+        "name": name,
+        "age": 7,
+        "udid": CANARIES["udid"],
+        "parent_id": PARENT,
+        "consents": CONSENTS,
+    }
     json = {"Content-Type": "application/json"}
     answers = [
         await commands.post("/v1/children", json=taken),

@@ -13,6 +13,7 @@ from shared.auth.principal import Role
 from shared.clock import new_id
 from shared.topics import CHILD_EVENTS
 from tests.support.callers import client
+from tests.support.consents import CONSENTS
 from tests.support.waiting import until
 
 SOON = 90.0
@@ -40,8 +41,8 @@ async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
     services: StackFolder, running: StackState
 ) -> None:
     async with client(running, Role.PARENT, f"parent-{new_id()}") as parent:
-        child = (await parent.register_child("Mia", 6, new_id()))["child_id"]
-        other = (await parent.register_child("Tom", 6, new_id()))["child_id"]
+        child = (await parent.register_child("Mia", 6, new_id(), consents=CONSENTS))["child_id"]
+        other = (await parent.register_child("Tom", 6, new_id(), consents=CONSENTS))["child_id"]
         await parent.get_child_profile(child)
         # when
         await _publish(running, child, b"not json at all")

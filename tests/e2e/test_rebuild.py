@@ -20,6 +20,7 @@ from shared.client.answers import ChildProfile
 from shared.clock import new_id
 from tests.support import next_release
 from tests.support.callers import client, token
+from tests.support.consents import CONSENTS
 from tests.support.ports import free_port
 from tests.support.readers import reading
 from tests.support.waiting import eventually
@@ -122,7 +123,7 @@ def _reader(state: StackState) -> tuple[str, str]:
 
 
 async def _a_busy_child(parent: TeddyClient) -> str:
-    child = await parent.register_child("Mia", 6, new_id())
+    child = await parent.register_child("Mia", 6, new_id(), consents=CONSENTS)
     child_id = str(child["child_id"])
     for _ in range(3):
         await parent.report_safety_violation(child_id, "rude_words", "low")

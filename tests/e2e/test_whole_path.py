@@ -17,6 +17,7 @@ from shared.auth.principal import Role
 from shared.client import LiveUpdate, TeddyClient, TeddyProblem
 from shared.clock import new_id
 from tests.support.callers import client
+from tests.support.consents import BORN, CONSENTS
 
 SOON = 30.0
 T = TypeVar("T")
@@ -35,18 +36,18 @@ def teddy(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[
 async def test_a_write_is_visible_to_the_next_query(running: StackState) -> None:
     async with client(running, Role.PARENT, f"parent-{new_id()}") as parent:
         for number in range(10):
-            child = await parent.register_child("Mia", 6, new_id())
+            child = await parent.register_child("Mia", 6, new_id(), consents=CONSENTS)
             await parent.update_child_profile(child["child_id"], age=7 + number % 3)
             profile = await parent.get_child_profile(child["child_id"])
 
             assert profile["age"] == 7 + number % 3
-            assert profile["version"] == 2
+            assert profile["version"] == BORN + 1
 
 
 async def test_a_severe_violation_reaches_the_parents_live_stream(running: StackState) -> None:
     parent_id = f"parent-{new_id()}"
     async with client(running, Role.PARENT, parent_id) as parent:
-        child = await parent.register_child("Mia", 6, new_id())
+        child = await parent.register_child("Mia", 6, new_id(), consents=CONSENTS)
         hearing = asyncio.create_task(_first_alert(parent, parent_id))
         async with asyncio.timeout(SOON):
             while not hearing.done():
@@ -59,7 +60,7 @@ async def test_a_severe_violation_reaches_the_parents_live_stream(running: Stack
 async def test_what_was_erased_is_found_nowhere(running: StackState) -> None:
     async with client(running, Role.PARENT, f"parent-{new_id()}") as parent:
         name = f"Erasmus{new_id()[:8]}"
-        child = await parent.register_child(name, 6, new_id())
+        child = await parent.register_child(name, 6, new_id(), consents=CONSENTS)
         await parent.get_child_profile(child["child_id"])
         await parent.erase_child(child["child_id"])
 
@@ -77,7 +78,7 @@ async def test_a_killed_service_is_restarted_and_nothing_is_lost(
 ) -> None:
     state = _state(services)
     async with client(state, Role.PARENT, f"parent-{new_id()}") as parent:
-        child = await parent.register_child("Mia", 6, new_id())
+        child = await parent.register_child("Mia", 6, new_id(), consents=CONSENTS)
         before = _process(services, process)
 
         os.kill(before.pid, signal.SIGKILL)

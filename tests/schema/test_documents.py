@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from shared.clock import new_id
 from tests.support import command_side, query_side
 from tests.support.command_side import CommandSide
+from tests.support.consents import CONSENTS
 from tests.support.query_side import QuerySide
 
 Case = schemathesis.Case[Any]
@@ -82,7 +83,13 @@ def _is_good(case: Case) -> bool:
 
 
 def _new_child() -> str:
-    body = {"name": "Ada", "age": 7, "udid": new_id(), "parent_id": command_side.MOTHER.subject}
+    body = {
+        "name": "Ada",
+        "age": 7,
+        "udid": new_id(),
+        "parent_id": command_side.MOTHER.subject,
+        "consents": CONSENTS,
+    }
     bear = {"device_id": command_side.BEAR.subject}
     headers = {"Authorization": COMMANDS.bearer(command_side.ADMIN)}
     client = TestClient(COMMANDS.app)

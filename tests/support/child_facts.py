@@ -6,9 +6,11 @@ from typing import Any
 
 from command_service.domain.child.commands import (
     ConfigureAlerts,
+    Consent,
     DeactivateChild,
     EndConversation,
     EraseChild,
+    GiveConsent,
     ReactivateChild,
     RecordMessage,
     RegisterChild,
@@ -16,16 +18,22 @@ from command_service.domain.child.commands import (
     ResolveSafetyViolation,
     StartConversation,
     UpdateChildProfile,
+    WithdrawConsent,
 )
 from shared.events.child import (
     AlertChannel,
     ChildDeactivated,
     ChildErased,
+    ChildEvent,
     ChildReactivated,
     ChildRegistered,
+    ConsentMethod,
+    ConsentPurpose,
     ConversationEnded,
     ConversationStarted,
     Outcome,
+    ParentalConsentGiven,
+    ParentalConsentWithdrawn,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
@@ -53,6 +61,21 @@ REGISTERED = ChildRegistered(
     learning_style=Personal("visual"),
     interests=Personal(["space"]),
 )
+NOTICE: dict[str, Any] = {"notice_version": "2026-11", "method": ConsentMethod.SIGNED_FORM}
+
+
+def consented(purpose: ConsentPurpose, at: datetime = NOON) -> ParentalConsentGiven:
+    return ParentalConsentGiven(child_id=ADA, at=at, purpose=purpose, **NOTICE)
+
+
+def withdrawn(purpose: ConsentPurpose, at: datetime = NOON) -> ParentalConsentWithdrawn:
+    return ParentalConsentWithdrawn(child_id=ADA, at=at, purpose=purpose)
+
+
+CONSENTED = tuple(consented(purpose) for purpose in ConsentPurpose)
+ALLOWED: tuple[ChildEvent, ...] = (REGISTERED, *CONSENTED)
+"""Registered, with the parent's consent to every purpose."""
+
 DEACTIVATED = ChildDeactivated(**_ABOUT, reason=Personal("moved on"))
 REACTIVATED = ChildReactivated(**_ABOUT)
 ERASED = ChildErased(**_ABOUT)
@@ -79,6 +102,7 @@ REGISTER = RegisterChild(
     preferences={"stories": True},
     learning_style="visual",
     interests=("space",),
+    consents=tuple(Consent(purpose, **NOTICE) for purpose in ConsentPurpose),
 )
 REPORT = ReportSafetyViolation(
     **_NOW, violation_id=VIOLATION, violation_type="bullying", severity=Severity.HIGH
@@ -97,6 +121,14 @@ END = EndConversation(**_NOW, conversation_id=TALK)
 DEACTIVATE = DeactivateChild(**_NOW, reason="moved on")
 REACTIVATE = ReactivateChild(**_NOW)
 ERASE = EraseChild(**_NOW)
+
+
+def give(purpose: ConsentPurpose, **changes: Any) -> GiveConsent:
+    return GiveConsent(**_NOW, purpose=purpose, **{**NOTICE, **changes})
+
+
+def withdraw(purpose: ConsentPurpose) -> WithdrawConsent:
+    return WithdrawConsent(**_NOW, purpose=purpose)
 
 
 def update(**changes: Any) -> UpdateChildProfile:

@@ -34,6 +34,7 @@ from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.rate_limits.rate_limits import RateLimits
 from shared.signing import ConsistencyTokens
+from tests.support.consents import CONSENTS
 from tests.support.flaky_stores import Interleaved
 from tests.support.rate_limits import limits_of
 from tests.support.tokens import Forger, verifier_of
@@ -191,7 +192,8 @@ class CommandClient:
 
     async def register(self, udid: str = "TEDDY-0000-0001", **fields: Any) -> str:
         """The id of a newly registered child."""
-        body = {"name": "Ada", "age": 7, "udid": udid, "device_id": BEAR.subject, **fields}
+        body = {"name": "Ada", "age": 7, "udid": udid, "device_id": BEAR.subject}
+        body |= {"consents": CONSENTS} | fields
         response = await self.send("POST", "/children", body)
         assert response.status_code == 201, response.text
         child_id: str = response.json()["child_id"]

@@ -39,8 +39,11 @@ class When:
     child: Child
     command: ChildCommand
 
+    def events(self) -> list[ChildEvent]:
+        return decide(self.command, self.child)
+
     def then(self, *events: ChildEvent) -> None:
-        assert decide(self.command, self.child) == list(events)
+        assert self.events() == list(events)
 
     def then_nothing_happens(self) -> None:
         self.then()

@@ -58,6 +58,7 @@ def child_document(child_id: str, **fields: Any) -> ChildDocument:
         "safety_status": "excellent",
         "last_safety_check": None,
         "violation_categories": {},
+        "consents": {},
     }
     return cast(ChildDocument, document | fields)
 

@@ -14,10 +14,13 @@ from command_service.domain.child.commands import (
 from command_service.domain.child.errors import (
     AlreadyDeactivated,
     AlreadyRegistered,
-    ChildDeactivatedError,
-    ChildErasedError,
-    ChildNotFound,
+    ConsentRequired,
     NotDeactivated,
+)
+from command_service.domain.child.preconditions import (
+    require_active,
+    require_consent,
+    require_not_erased,
 )
 from command_service.domain.child.state import AccountStatus, Child, Profile
 from shared.events.child import (
@@ -27,28 +30,21 @@ from shared.events.child import (
     ChildProfileUpdated,
     ChildReactivated,
     ChildRegistered,
+    ConsentPurpose,
+    ParentalConsentGiven,
 )
 from shared.personal import Personal
 
-CLEARABLE = ("device_id", "preferences", "learning_style", "interests")
-
-
-def require_active(child: Child) -> None:
-    require_not_erased(child)
-    if child.status is AccountStatus.DEACTIVATED:
-        raise ChildDeactivatedError
-
-
-def require_not_erased(child: Child) -> None:
-    if child.status is AccountStatus.UNREGISTERED:
-        raise ChildNotFound
-    if child.status is AccountStatus.ERASED:
-        raise ChildErasedError
+ACCOUNT_FIELDS = ("name", "age", "device_id")
+PERSONALIZATION_FIELDS = ("preferences", "learning_style", "interests")
+"""What a profile holds under which consent."""
+CLEARABLE = ("device_id", *PERSONALIZATION_FIELDS)
 
 
 def register(command: RegisterChild, child: Child) -> list[ChildEvent]:
     if child.status is not AccountStatus.UNREGISTERED:
         raise AlreadyRegistered
+    _require_consents(command)
     return [
         ChildRegistered(
             child_id=command.child_id,
@@ -61,7 +57,17 @@ def register(command: RegisterChild, child: Child) -> list[ChildEvent]:
             preferences=_personal(command.preferences),
             learning_style=_personal(command.learning_style),
             interests=_personal(_listed(command.interests)),
-        )
+        ),
+        *(
+            ParentalConsentGiven(
+                child_id=command.child_id,
+                at=command.at,
+                purpose=consent.purpose,
+                notice_version=consent.notice_version,
+                method=consent.method,
+            )
+            for consent in command.consents
+        ),
     ]
 
 
@@ -80,6 +86,11 @@ def update_profile(command: UpdateChildProfile, child: Child) -> list[ChildEvent
     }
     if not any(changes.values()):
         return []
+    # to clear a field is to keep less: that needs no consent
+    if any(changes[field] is not None for field in ACCOUNT_FIELDS):
+        require_consent(child, ConsentPurpose.ACCOUNT)
+    if any(changes[field] is not None for field in PERSONALIZATION_FIELDS):
+        require_consent(child, ConsentPurpose.PERSONALIZATION)
     return [ChildProfileUpdated(child_id=command.child_id, at=command.at, **changes)]
 
 
@@ -95,6 +106,7 @@ def reactivate(command: ReactivateChild, child: Child) -> list[ChildEvent]:
     require_not_erased(child)
     if child.status is not AccountStatus.DEACTIVATED:
         raise NotDeactivated
+    require_consent(child, ConsentPurpose.ACCOUNT)
     return [ChildReactivated(child_id=command.child_id, at=command.at)]
 
 
@@ -103,6 +115,17 @@ def erase(command: EraseChild, child: Child) -> list[ChildEvent]:
         return []
     require_not_erased(child)
     return [ChildErased(child_id=command.child_id, at=command.at)]
+
+
+def _require_consents(command: RegisterChild) -> None:
+    """A registration brings the consents that it needs; the other purposes rest on the account."""
+    given = {consent.purpose for consent in command.consents}
+    needed = [ConsentPurpose.ACCOUNT]
+    if any(getattr(command, field) is not None for field in PERSONALIZATION_FIELDS):
+        needed.append(ConsentPurpose.PERSONALIZATION)
+    for purpose in needed:
+        if purpose not in given:
+            raise ConsentRequired(purpose)
 
 
 def _personal(value: Any) -> Personal[Any] | None:

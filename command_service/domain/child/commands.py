@@ -9,7 +9,14 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-from shared.events.child import AlertChannel, Outcome, Severity, Speaker
+from shared.events.child import (
+    AlertChannel,
+    ConsentMethod,
+    ConsentPurpose,
+    Outcome,
+    Severity,
+    Speaker,
+)
 
 
 class Unchanged(Enum):
@@ -19,6 +26,15 @@ class Unchanged(Enum):
 
 
 UNCHANGED: Final = Unchanged.UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A parent's consent, as it is given together with a registration."""
+
+    purpose: ConsentPurpose
+    notice_version: str
+    method: ConsentMethod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +53,7 @@ class RegisterChild(_ChildCommand):
     preferences: Mapping[str, Any] | None = None
     learning_style: str | None = None
     interests: tuple[str, ...] | None = None
+    consents: tuple[Consent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -106,6 +123,18 @@ class ReactivateChild(_ChildCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GiveConsent(_ChildCommand):
+    purpose: ConsentPurpose
+    notice_version: str
+    method: ConsentMethod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawConsent(_ChildCommand):
+    purpose: ConsentPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EraseChild(_ChildCommand):
     pass
 
@@ -121,5 +150,7 @@ ChildCommand = (
     | EndConversation
     | DeactivateChild
     | ReactivateChild
+    | GiveConsent
+    | WithdrawConsent
     | EraseChild
 )

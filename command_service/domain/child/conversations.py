@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from command_service.domain.child.account import require_active
 from command_service.domain.child.commands import (
     EndConversation,
     RecordMessage,
@@ -13,9 +12,11 @@ from command_service.domain.child.errors import (
     ConversationNotFound,
     ConversationNotOpen,
 )
+from command_service.domain.child.preconditions import require_active, require_consent
 from command_service.domain.child.state import Child
 from shared.events.child import (
     ChildEvent,
+    ConsentPurpose,
     ConversationEnded,
     ConversationStarted,
     MessageRecorded,
@@ -24,6 +25,7 @@ from shared.events.child import (
 
 def start_conversation(command: StartConversation, child: Child) -> list[ChildEvent]:
     require_active(child)
+    require_consent(child, ConsentPurpose.CONVERSATIONS)
     if command.conversation_id in child.used_conversation_ids:
         raise ConversationIdUsed
     return [
@@ -38,6 +40,7 @@ def start_conversation(command: StartConversation, child: Child) -> list[ChildEv
 
 def record_message(command: RecordMessage, child: Child) -> list[ChildEvent]:
     require_active(child)
+    require_consent(child, ConsentPurpose.CONVERSATIONS)
     _started_at(child, command.conversation_id)
     return [
         MessageRecorded(

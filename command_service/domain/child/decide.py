@@ -2,13 +2,14 @@
 
 from typing import assert_never
 
-from command_service.domain.child import account, conversations, safety
+from command_service.domain.child import account, consent, conversations, safety
 from command_service.domain.child.commands import (
     ChildCommand,
     ConfigureAlerts,
     DeactivateChild,
     EndConversation,
     EraseChild,
+    GiveConsent,
     ReactivateChild,
     RecordMessage,
     RegisterChild,
@@ -16,6 +17,7 @@ from command_service.domain.child.commands import (
     ResolveSafetyViolation,
     StartConversation,
     UpdateChildProfile,
+    WithdrawConsent,
 )
 from command_service.domain.child.normal_form import in_normal_form
 from command_service.domain.child.state import Child
@@ -49,6 +51,10 @@ def decide(command: ChildCommand, child: Child) -> list[ChildEvent]:
             return account.deactivate(command, child)
         case ReactivateChild():
             return account.reactivate(command, child)
+        case GiveConsent():
+            return consent.give(command, child)
+        case WithdrawConsent():
+            return consent.withdraw(command, child)
         case EraseChild():
             return account.erase(command, child)
         case _:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from shared.events.child import ConsentPurpose
+
 
 class CommandRefused(Exception):
     """A command that was understood and will not be done. `code` names the reason for programs."""
@@ -65,6 +67,16 @@ class ChildErasedError(CommandRefused):
 
     def __init__(self) -> None:
         super().__init__("the child's personal data was erased; nothing more can happen to it")
+
+
+class ConsentRequired(CommandRefused):
+    """The parent has not consented to what the command is for, or no longer does."""
+
+    code = "consent-required"
+
+    def __init__(self, purpose: ConsentPurpose) -> None:
+        super().__init__(f"this needs the parent's consent to the purpose {purpose.value}")
+        self.purpose = purpose
 
 
 class AlreadyDeactivated(CommandRefused):

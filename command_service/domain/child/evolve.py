@@ -3,7 +3,13 @@
 from dataclasses import replace
 from typing import TypeVar, assert_never
 
-from command_service.domain.child.state import AccountStatus, Child, Profile, Violation
+from command_service.domain.child.state import (
+    AccountStatus,
+    Child,
+    GivenConsent,
+    Profile,
+    Violation,
+)
 from shared.events.child import (
     AlertPolicyConfigured,
     ChildDeactivated,
@@ -15,6 +21,8 @@ from shared.events.child import (
     ConversationEnded,
     ConversationStarted,
     MessageRecorded,
+    ParentalConsentGiven,
+    ParentalConsentWithdrawn,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -46,6 +54,11 @@ def evolve(child: Child, event: ChildEvent) -> Child:
             return replace(child, status=AccountStatus.DEACTIVATED)
         case ChildReactivated():
             return replace(child, status=AccountStatus.ACTIVE)
+        case ParentalConsentGiven():
+            given = GivenConsent(event.notice_version, event.method)
+            return replace(child, consents={**child.consents, event.purpose: given})
+        case ParentalConsentWithdrawn():
+            return _consent_withdrawn(child, event)
         case ChildErased():
             # whose child it was stays known: the same parent may ask for erasure again
             return Child(status=AccountStatus.ERASED, parent_id=child.parent_id)
@@ -99,3 +112,8 @@ def _conversation_ended(child: Child, event: ConversationEnded) -> Child:
     }
     used = child.used_conversation_ids | {event.conversation_id}
     return replace(child, open_conversations=still_open, used_conversation_ids=used)
+
+
+def _consent_withdrawn(child: Child, event: ParentalConsentWithdrawn) -> Child:
+    left = {purpose: given for purpose, given in child.consents.items() if purpose != event.purpose}
+    return replace(child, consents=left)

@@ -25,6 +25,7 @@ DEVICE_ID = Limit(1, 128)
 LABEL = Limit(1, 64)
 """A learning style, an interest, a topic, a type or category of violation, a skill."""
 LABELS = Limit(0, 20)
+NOTICE_VERSION = Limit(1, 32)
 DETAILS = Limit(1, 2_000)
 REASON = Limit(1, 500)
 WORD_COUNT = Limit(0, 10_000)

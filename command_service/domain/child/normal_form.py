@@ -8,9 +8,11 @@ from command_service.domain.child.commands import (
     UNCHANGED,
     ChildCommand,
     ConfigureAlerts,
+    Consent,
     DeactivateChild,
     EndConversation,
     EraseChild,
+    GiveConsent,
     ReactivateChild,
     RecordMessage,
     RegisterChild,
@@ -18,6 +20,7 @@ from command_service.domain.child.commands import (
     ResolveSafetyViolation,
     StartConversation,
     UpdateChildProfile,
+    WithdrawConsent,
 )
 from command_service.domain.child.errors import NoChangeGiven
 from command_service.domain.child.field_checks import FieldChecks
@@ -44,6 +47,7 @@ def _values(command: ChildCommand, checks: FieldChecks) -> dict[str, Any]:
             return {
                 "parent_id": checks.label("parent_id", command.parent_id, limits.PARENT_ID),
                 "udid": checks.name("udid", command.udid, limits.UDID),
+                "consents": _consents(command, checks),
                 **_profile_values(command, checks),
             }
         case UpdateChildProfile():
@@ -66,7 +70,9 @@ def _values(command: ChildCommand, checks: FieldChecks) -> dict[str, Any]:
             return {"conversation_id": command.conversation_id.lower()}
         case DeactivateChild():
             return {"reason": checks.text("reason", command.reason, limits.REASON)}
-        case ResolveSafetyViolation() | ReactivateChild() | EraseChild():
+        case GiveConsent():
+            return {"notice_version": _notice(checks, command.notice_version)}
+        case ResolveSafetyViolation() | ReactivateChild() | WithdrawConsent() | EraseChild():
             return {}
         case _:
             assert_never(command)
@@ -98,6 +104,20 @@ def _profile_value(field: str, value: Any, checks: FieldChecks) -> Any:
             return checks.label(field, value)
         case _:
             return checks.labels(field, value) or None
+
+
+def _consents(command: RegisterChild, checks: FieldChecks) -> tuple[Consent, ...]:
+    purposes = [consent.purpose for consent in command.consents]
+    if len(set(purposes)) != len(purposes):
+        checks.refuse("consents", "must name each purpose once", "one entry a purpose")
+    return tuple(
+        replace(each, notice_version=_notice(checks, each.notice_version, f"consents.{place}."))
+        for place, each in enumerate(command.consents)
+    )
+
+
+def _notice(checks: FieldChecks, value: str, path: str = "") -> str:
+    return checks.label(f"{path}notice_version", value, limits.NOTICE_VERSION)
 
 
 def _report_values(command: ReportSafetyViolation, checks: FieldChecks) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """Deciding about safety violations and when they alert."""
 
-from command_service.domain.child.account import require_active, require_not_erased
 from command_service.domain.child.commands import (
     ConfigureAlerts,
     ReportSafetyViolation,
     ResolveSafetyViolation,
 )
 from command_service.domain.child.errors import ViolationAlreadyResolved, ViolationNotFound
+from command_service.domain.child.preconditions import require_active, require_not_erased
 from command_service.domain.child.state import Child
 from shared.events.child import (
     AlertPolicy,

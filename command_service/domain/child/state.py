@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.events.child import AlertPolicy, Severity
+from shared.events.child import AlertPolicy, ConsentMethod, ConsentPurpose, Severity
 from shared.personal import Personal
 
 
@@ -38,10 +38,17 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenConsent:
+    notice_version: str
+    method: ConsentMethod
+
+
+@dataclass(frozen=True, slots=True)
 class Child:
     """The aggregate. `Child()` is the state before registration.
 
-    `open_conversations`: id to when it started. `used_conversation_ids` holds open and ended ones.
+    `consents`: what the parent consents to today. `open_conversations`: id to when it started.
+    `used_conversation_ids` holds open and ended ones.
     """
 
     status: AccountStatus = AccountStatus.UNREGISTERED
@@ -50,4 +57,5 @@ class Child:
     open_conversations: Mapping[str, datetime] = field(default_factory=dict)
     used_conversation_ids: frozenset[str] = frozenset()
     violations: Mapping[str, Violation] = field(default_factory=dict)
+    consents: Mapping[ConsentPurpose, GivenConsent] = field(default_factory=dict)
     alert_policy: AlertPolicy = field(default_factory=AlertPolicy)

@@ -8,6 +8,7 @@ from shared.clock import new_id
 from tests.faults.cases.case import Case
 from tests.faults.cases.overtakes import CLOCK_OFF
 from tests.faults.world import World
+from tests.support.consents import CONSENTS
 
 BEARS = 20
 WANTED_BY = 6
@@ -35,7 +36,7 @@ async def _one_bear_one_child(world: World) -> int:
 async def _register(world: World, udid: str, url: str) -> int:
     """The status in the end: what passes is asked again with the same key."""
     async with world.as_parent(f"parent-{new_id()}", url) as http:
-        body = {"name": "Mia", "age": 6, "udid": udid}
+        body = {"name": "Mia", "age": 6, "udid": udid, "consents": CONSENTS}
         headers = {"Idempotency-Key": f"key-{new_id()}"}
         while True:
             answer = await http.post("/v1/children", json=body, headers=headers)

@@ -10,6 +10,7 @@ from shared.clock import new_id
 from tests.faults.cases.case import Case
 from tests.faults.load import more_load
 from tests.faults.world import World
+from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
 PROMISED_SECONDS = 2.0
@@ -90,7 +91,7 @@ async def _says_so_in_time(world: World, url: str) -> None:
 
         async def register() -> tuple[httpx2.Response, float]:
             begun = time.monotonic()
-            body = {"name": "Mia", "age": 6, "udid": f"udid-{new_id()}"}
+            body = {"name": "Mia", "age": 6, "udid": f"udid-{new_id()}", "consents": CONSENTS}
             headers = {"Idempotency-Key": f"key-{new_id()}"}
             answer = await http.post("/v1/children", json=body, headers=headers)
             return answer, time.monotonic() - begun

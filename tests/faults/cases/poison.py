@@ -11,6 +11,7 @@ from shared.topics import CHILD_EVENTS
 from tests.faults.cases.case import Case
 from tests.faults.texts import records_of
 from tests.faults.world import World
+from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
 PARKED_SECONDS = 30.0
@@ -64,7 +65,7 @@ async def _registered(world: World) -> str:
     """A child that the load leaves alone; its parent's name is in its id's place of `parents`."""
     parent = f"load-parent-{world.run}-{new_id()}"
     async with world.as_parent(parent) as http:
-        body = {"name": "Mia", "age": 6, "udid": new_id()}
+        body = {"name": "Mia", "age": 6, "udid": new_id(), "consents": CONSENTS}
         child = (await http.post("/v1/children", json=body)).raise_for_status().json()
     child_id: str = child["child_id"]
     world.parents[child_id] = parent

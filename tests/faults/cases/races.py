@@ -5,6 +5,7 @@ import asyncio
 from shared.clock import new_id
 from tests.faults.cases.case import Case
 from tests.faults.world import World
+from tests.support.consents import CONSENTS
 from tests.support.waiting import until
 
 AT_ONCE = 50
@@ -18,7 +19,7 @@ async def _one_key(world: World) -> int:
     """One registration, 50 times at once under one key: one child, one answer."""
     parent = f"parent-{new_id()}"
     async with world.as_parent(parent) as http:
-        body = {"name": "Mia", "age": 6, "udid": f"udid-{new_id()}"}
+        body = {"name": "Mia", "age": 6, "udid": f"udid-{new_id()}", "consents": CONSENTS}
         headers = {"Idempotency-Key": f"key-{new_id()}"}
         answers = await asyncio.gather(
             *(http.post("/v1/children", json=body, headers=headers) for _ in range(AT_ONCE))
@@ -34,7 +35,7 @@ async def _erased_in_flight(world: World) -> int:
     await until(lambda: bool(world.parents), 10.0)
     parent = f"parent-{new_id()}"
     async with world.as_parent(parent) as http:
-        body = {"name": "Mia", "age": 6, "udid": new_id()}
+        body = {"name": "Mia", "age": 6, "udid": new_id(), "consents": CONSENTS}
         child = (await http.post("/v1/children", json=body)).raise_for_status().json()
         path = f"/v1/children/{child['child_id']}"
         with world.frozen("worker"):

@@ -8,6 +8,7 @@ from shared.fault_points import FaultPoint, arm
 from shared.read_models.generations import read_catalog
 from tests.faults.cases.case import Case
 from tests.faults.world import World
+from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
 RUN_SECONDS = 60.0
@@ -34,7 +35,7 @@ async def _killed_and_resumed(point: FaultPoint, world: World) -> int:
 async def _erased_meanwhile(world: World) -> int:
     """The load erases children, too; here one more for sure, in the middle of a slow rebuild."""
     async with world.as_parent(f"parent-{new_id()}") as http:
-        body = {"name": "Mia", "age": 6, "udid": new_id()}
+        body = {"name": "Mia", "age": 6, "udid": new_id(), "consents": CONSENTS}
         child = (await http.post("/v1/children", json=body)).raise_for_status().json()
         # slow enough to be met on its way, also when the cases before left many events
         rate = max(400, await world.on.commits["commits"].estimated_document_count() // 20)

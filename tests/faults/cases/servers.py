@@ -10,6 +10,7 @@ from shared.fault_points import FaultPoint
 from shared.mongo import Mongo
 from tests.faults.cases.case import Case
 from tests.faults.world import World
+from tests.support.consents import CONSENTS
 
 HUNG_SECONDS = 4.0
 
@@ -24,7 +25,7 @@ async def _broker_hung(world: World) -> int:
     with world.frozen("kafka"):
         await asyncio.sleep(world.away_seconds)
         async with world.as_parent(f"parent-{new_id()}") as http:
-            body = {"name": "Mia", "age": 6, "udid": new_id()}
+            body = {"name": "Mia", "age": 6, "udid": new_id(), "consents": CONSENTS}
             (await http.post("/v1/children", json=body)).raise_for_status()
     await world.is_well("kafka")
     return 1

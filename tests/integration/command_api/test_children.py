@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import CommandClient, CommandSide
+from tests.support.consents import BORN, REGISTRATION
 
 UNKNOWN = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"
 POLICY = {"threshold": "medium", "count": 5, "window_hours": 48, "channels": ["in_app", "webhook"]}
@@ -56,8 +57,8 @@ async def test_todays_values_leave_the_version_unchanged(side: CommandSide, moth
     response = await mother.send("PATCH", f"/children/{child_id}/profile", {"name": "Ada"})
     # then
     assert response.status_code == 200
-    assert response.json() == {"child_id": child_id, "version": 1, "events": []}
-    assert side.tokens.read(response.headers["Consistency-Token"]).version == 1
+    assert response.json() == {"child_id": child_id, "version": BORN, "events": []}
+    assert side.tokens.read(response.headers["Consistency-Token"]).version == BORN
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ async def test_updates_are_as_strict_as_registrations(
     child_id = await mother.register()
     response = await mother.send("PATCH", f"/children/{child_id}/profile", body)
     assert_problem(response, 422, "invalid-request", field, limit)
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
 
 
 @pytest.mark.parametrize("child_id", [UNKNOWN, "1"])
@@ -104,7 +105,7 @@ async def test_a_child_of_others_looks_unknown(
         assert_problem(response, 404, "child-not-found") for response in (mine, none)
     )
     assert told["detail"] == told_of_none["detail"]
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
 
 
 async def test_on_a_deactivated_child_only_reports_returns_and_erasure_are_done(

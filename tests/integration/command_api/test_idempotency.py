@@ -14,8 +14,9 @@ from tests.support.command_side import (
     Database,
     StoppedClock,
 )
+from tests.support.consents import CONSENTS, REGISTRATION
 
-GOOD: dict[str, Any] = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042"}
+GOOD: dict[str, Any] = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "consents": CONSENTS}
 KEY = "register-ada-1"
 
 
@@ -33,7 +34,7 @@ async def test_fifty_at_once_are_one_child(seed: int):
     assert len({response.text for response in responses}) == 1
     assert len({response.headers["Location"] for response in responses}) == 1
     assert sum("Idempotency-Replayed" not in response.headers for response in responses) == 1
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
 
 
 async def test_a_repetition_answers_the_first_result(side: CommandSide, mother: CommandClient):
@@ -76,7 +77,7 @@ async def test_the_same_key_for_another_request_is_refused(
         response = await mother.send("POST", "/children", {**GOOD, **changes}, key=KEY)
         # then
         assert_problem(response, 422, "idempotency-key-reused", "Idempotency-Key")
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
     await mother.register("TEDDY-0000-0043")
 
 

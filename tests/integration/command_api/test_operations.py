@@ -6,9 +6,10 @@ import pytest
 
 from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import ANALYST, CommandClient, CommandSide, Database
+from tests.support.consents import CONSENTS
 from tests.support.flaky_stores import FlakyEventStore
 
-GOOD: dict[str, Any] = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042"}
+GOOD: dict[str, Any] = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "consents": CONSENTS}
 
 
 async def test_an_admin_sees_what_the_bus_is_made_of(admin: CommandClient):

@@ -78,7 +78,7 @@ async def _call(mother: CommandClient) -> Outcomes:
     for _ in range(REQUESTS_EACH):
         key = new_id()
         started = time.monotonic()
-        body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key}"}
+        body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key, 'consents': CONSENTS}"}
         response = await mother.send("POST", "/children", body, key=key)
         outcomes.append((response, time.monotonic() - started))
     return outcomes

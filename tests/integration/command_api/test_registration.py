@@ -6,8 +6,10 @@ import pytest
 
 from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import MOTHER, CommandClient, CommandSide
+from tests.support.consents import BORN, CONSENTS, REGISTRATION
 
 GOOD: dict[str, Any] = {
+    "consents": CONSENTS,
     "name": "Ada",
     "age": 7,
     "udid": "TEDDY-0000-0042",
@@ -26,12 +28,12 @@ async def test_a_registration_answers_where_the_child_is(side: CommandSide, moth
     answer = response.json()
     assert answer == {
         "child_id": answer["child_id"],
-        "version": 1,
-        "events": ["ChildRegistered"],
+        "version": BORN,
+        "events": [*REGISTRATION],
     }
     assert response.headers["Location"] == f"/v1/children/{answer['child_id']}"
     token = side.tokens.read(response.headers["Consistency-Token"])
-    assert (token.child_id, token.version) == (answer["child_id"], 1)
+    assert (token.child_id, token.version) == (answer["child_id"], BORN)
     assert response.headers["Correlation-Id"]
 
 
@@ -58,7 +60,7 @@ async def test_a_parent_is_the_parent(side: CommandSide, mother: CommandClient):
         404,
         "parent-not-found",
     )
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
 
 
 async def test_an_admin_names_the_parent(side: CommandSide, admin: CommandClient):
@@ -172,7 +174,7 @@ async def test_a_bear_is_registered_once(
     response = await stranger.send("POST", "/children", {**GOOD, "udid": " TEDDY-0000-0042"})
     # then
     assert_problem(response, 409, "udid-taken", "udid")
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
 
 
 @pytest.mark.parametrize("header", [None, "Bearer nonsense", "Basic YWRhOmFkYQ=="])

@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import CommandClient, CommandSide
+from tests.support.consents import BORN, REGISTRATION
 
 UNKNOWN = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"
 POLICY = {"threshold": "medium", "count": 5, "window_hours": 48, "channels": ["in_app", "webhook"]}
@@ -28,7 +29,7 @@ async def test_a_violation_is_reported_and_resolved_once(
     assert UUID(violation_id)
     resolution = f"{path}/{violation_id}/resolution"
     resolved = await officer.send("POST", resolution, {"outcome": "false_positive"})
-    assert (resolved.status_code, resolved.json()["version"]) == (200, 3)
+    assert (resolved.status_code, resolved.json()["version"]) == (200, BORN + 2)
     again = await officer.send("POST", resolution, {"outcome": "confirmed"})
     assert_problem(again, 409, "violation-already-resolved")
 
@@ -49,7 +50,7 @@ async def test_reports_that_break_a_rule_are_refused(
     child_id = await mother.register()
     response = await mother.send("POST", f"/children/{child_id}/safety-violations", body)
     assert_problem(response, 422, "invalid-request", field, limit)
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
 
 
 async def test_an_unknown_violation_is_not_found(mother: CommandClient, officer: CommandClient):
@@ -100,7 +101,11 @@ async def test_a_conversation_from_start_to_end(mother: CommandClient, bear: Com
     ended = await bear.send("POST", f"{talk}/end")
     # then
     assert [started.status_code, recorded.status_code, ended.status_code] == [201, 201, 200]
-    assert ended.json() == {"child_id": child_id, "version": 4, "events": ["ConversationEnded"]}
+    assert ended.json() == {
+        "child_id": child_id,
+        "version": BORN + 3,
+        "events": ["ConversationEnded"],
+    }
     late = await bear.send("POST", f"{talk}/messages", MESSAGE)
     assert_problem(late, 409, "conversation-not-open")
 

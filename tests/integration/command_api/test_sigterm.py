@@ -34,7 +34,7 @@ class Callers:
     async def call(self) -> None:
         while True:
             key = new_id()
-            body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key}"}
+            body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key, 'consents': CONSENTS}"}
             try:
                 response = await self._mother.send("POST", "/children", body, key=key)
             except httpx2.TransportError:

@@ -34,7 +34,7 @@ class Asked:
 
 async def register(mother: CommandClient, key: str) -> Asked:
     started = time.monotonic()
-    body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key}"}
+    body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key, 'consents': CONSENTS}"}
     response = await mother.send("POST", "/children", body, key=key)
     return Asked(response, time.monotonic() - started)
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from shared.http.secure_headers import SECURE_HEADERS
 from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import ADMIN, CommandSide
+from tests.support.consents import CONSENTS
 from tests.support.query_side import ADMIN as ASKER
 from tests.support.query_side import QuerySide, parent
 from tests.support.refused_requests import BAD_REQUESTS, Header, asked
@@ -166,7 +167,12 @@ async def test_an_update_assigns_only_what_is_meant_to_be_changed(field: str) ->
 async def test_names_of_all_scripts_are_welcome(name: str) -> None:
     side = CommandSide()
     async with side.client() as mother:
-        body: dict[str, Any] = {"name": name, "age": 7, "udid": "TEDDY-0000-0001"}
+        body: dict[str, Any] = {
+            "name": name,
+            "age": 7,
+            "udid": "TEDDY-0000-0001",
+            "consents": CONSENTS,
+        }
 
         assert (await mother.send("POST", "/children", body)).status_code == 201
 

@@ -27,6 +27,7 @@ NOBODY = {
     "parent_id": "parent-who-is-none",
     "violation_id": "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a12",
     "conversation_id": "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a13",
+    "purpose": "account",
 }
 
 
@@ -56,6 +57,7 @@ class Families:
                 "parent_id": parent_id,
                 "violation_id": violation["violation_id"],
                 "conversation_id": talk["conversation_id"],
+                "purpose": "account",
             }
 
     async def prepare(self, route: Route) -> None:

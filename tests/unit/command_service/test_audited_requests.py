@@ -3,6 +3,7 @@
 from shared.audit.record import AuditRecord
 from tests.support.child_facts import ADA
 from tests.support.command_side import ANALYST, MOTHER, CommandSide
+from tests.support.consents import CONSENTS
 
 
 def told(side: CommandSide) -> list[tuple[str, str, str, tuple[str, ...]]]:
@@ -80,7 +81,9 @@ async def test_while_the_trail_is_full_commands_and_refusals_hear_503():
     # when
     async with side.client(MOTHER) as mother:
         command = await mother.send(
-            "POST", "/children", {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0001"}
+            "POST",
+            "/children",
+            {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0001", "consents": CONSENTS},
         )
         refusal = await mother.send("POST", "/children", {"name": 7})
     # then

@@ -11,6 +11,7 @@ from command_service.handlers.ownership import may_act_on
 from command_service.middleware.authorization import Forbidden, ParentNotFound
 from shared.auth.access import Relation
 from shared.auth.principal import Principal
+from shared.events.child import ConsentPurpose
 from tests.support.child_facts import (
     CONFIGURE,
     DEACTIVATE,
@@ -22,7 +23,9 @@ from tests.support.child_facts import (
     REPORT,
     RESOLVE,
     START,
+    give,
     update,
+    withdraw,
 )
 from tests.support.command_side import (
     ADMIN,
@@ -33,10 +36,11 @@ from tests.support.command_side import (
     STRANGER,
     CommandSide,
 )
+from tests.support.consents import BORN, REGISTRATION
 
 COMMANDS: list[Command] = [
     REGISTER, update(age=8), REPORT, RESOLVE, CONFIGURE, START, MESSAGE, END,
-    DEACTIVATE, REACTIVATE, ERASE,
+    DEACTIVATE, REACTIVATE, give(ConsentPurpose.ACCOUNT), withdraw(ConsentPurpose.ACCOUNT), ERASE,
 ]  # fmt: skip
 
 BOBS = "5f3f8f0e-3a36-4d0c-8a57-1d2b8d0c6a22"
@@ -45,6 +49,7 @@ NOBODY = "aa3f8f0e-3a36-4d0c-8a57-1d2b8d0c6a99"
 PARENTS_MAY = {
     "RegisterChild", "UpdateChildProfile", "ConfigureAlerts", "DeactivateChild",
     "ReactivateChild", "EraseChild", "ReportSafetyViolation",
+    "GiveConsent", "WithdrawConsent",
 }  # fmt: skip
 BEARS_MAY = {"StartConversation", "RecordMessage", "EndConversation", "ReportSafetyViolation"}
 OFFICERS_MAY = {"ReportSafetyViolation", "ResolveSafetyViolation"}
@@ -70,7 +75,7 @@ async def test_a_parent_registers_own_children_only():
         await side.do(REGISTER, STRANGER)
     await side.do(REGISTER, MOTHER)
     # then
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
 
 
 @pytest.mark.parametrize("command", [update(age=8), REPORT, DEACTIVATE, ERASE])
@@ -82,7 +87,7 @@ async def test_a_child_of_others_looks_like_none(command: Command):
     with pytest.raises(ChildNotFound):
         await side.do(command, STRANGER)
     # then
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
 
 
 async def test_a_bear_speaks_for_its_own_child_only():
@@ -95,7 +100,7 @@ async def test_a_bear_speaks_for_its_own_child_only():
         await side.do(START, other_bear)
     await side.do(START, BEAR)
     # then
-    assert await side.stored_events() == ["ChildRegistered", "ConversationStarted"]
+    assert await side.stored_events() == [*REGISTRATION, "ConversationStarted"]
 
 
 async def test_a_child_without_device_is_no_bears():
@@ -116,7 +121,7 @@ async def test_officers_and_admins_act_on_all_children():
     await side.do(RESOLVE, OFFICER)
     await side.do(START, ADMIN)
     # then
-    assert len(await side.stored_events()) == 4
+    assert len(await side.stored_events()) == BORN + 3
 
 
 @pytest.mark.parametrize("relation", [Relation.NUMBERS, Relation.NONE])

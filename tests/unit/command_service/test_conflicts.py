@@ -29,6 +29,7 @@ from tests.support.child_facts import (
     update,
 )
 from tests.support.command_side import CommandSide, Database
+from tests.support.consents import BORN, REGISTRATION
 from tests.support.flaky_stores import FlakyEventStore
 
 
@@ -58,7 +59,7 @@ async def test_a_stale_process_decides_again_on_what_happened():
     # when
     result = await here.do(REPORT)
     # then
-    assert result.version == 3
+    assert result.version == BORN + 2
     verify_chain(await here.database.events.load(ADA))
 
 
@@ -68,7 +69,7 @@ async def test_a_stale_process_does_not_refuse_what_others_made_possible():
     # when
     result = await here.do(MESSAGE)
     # then
-    assert result.version == 3
+    assert result.version == BORN + 2
 
 
 async def test_a_stale_process_does_not_call_a_change_needless():
@@ -109,7 +110,7 @@ async def test_a_few_conflicts_are_overcome():
     store.races = 3
     result = await side.do(update(age=8))
     # then
-    assert result.version == 2
+    assert result.version == BORN + 1
 
 
 async def test_many_conflicts_are_told():
@@ -122,7 +123,7 @@ async def test_many_conflicts_are_told():
     with pytest.raises(ConcurrentUpdate):
         await side.do(update(age=8))
     # then
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
 
 
 async def test_a_registration_that_meets_a_stream_is_a_conflict():
@@ -149,7 +150,7 @@ async def test_commands_that_arrive_together_leave_one_unbroken_history(seed: in
     done = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
     commits = await database.events.load(ADA)
     assert len(done) >= 3
-    assert verify_chain(commits).version == 2 + len(done)
+    assert verify_chain(commits).version == BORN + 1 + len(done)
     assert all(isinstance(each, ConcurrentUpdate) for each in outcomes if each not in done)
 
 
@@ -177,7 +178,7 @@ async def test_a_store_that_comes_back_is_not_noticed():
     store.failing_loads, store.failing_appends = 2, 2
     result = await CommandSide(database).do(update(age=8))
     # then
-    assert result.version == 2
+    assert result.version == BORN + 1
 
 
 async def test_an_append_whose_answer_was_lost_is_one_fact():
@@ -191,9 +192,9 @@ async def test_an_append_whose_answer_was_lost_is_one_fact():
     store.lost_answers = 2
     result = await side.do(MESSAGE)
     # then
-    assert result.version == 3
+    assert result.version == BORN + 2
     assert await side.stored_events() == [
-        "ChildRegistered", "ConversationStarted", "MessageRecorded",
+        *REGISTRATION, "ConversationStarted", "MessageRecorded",
     ]  # fmt: skip
     assert store.offers == [store.offers[0]] * 3
 

@@ -13,6 +13,7 @@ from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import StoreUnavailable
 from tests.support.child_facts import ADA, ERASE, REGISTER
 from tests.support.command_side import CommandSide, Database
+from tests.support.consents import REGISTRATION
 from tests.support.waiting import until
 
 CONTEXT = CommandContext(Principal("admin-1", Role.ADMIN), "correlation-1", "command-1")
@@ -56,4 +57,4 @@ async def test_a_repeated_request_finds_what_landed_after_the_deadline():
     again = await side.do(REGISTER, key="register-ada-1")
     # then
     assert again.replayed
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]

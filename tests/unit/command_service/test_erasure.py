@@ -12,6 +12,7 @@ from shared.hash_chain import verify_chain
 from shared.keyring.erased_list import ErasureStep
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REGISTER, REPORT, START, update
 from tests.support.command_side import MOTHER, STRANGER, CommandSide, Database
+from tests.support.consents import BORN
 from tests.support.flaky_stores import FlakyKeyStore
 
 
@@ -23,10 +24,10 @@ async def test_key_and_snapshot_are_gone_and_the_history_still_verifies():
     # when
     result = await side.do(ERASE, MOTHER)
     # then
-    assert (result.version, result.events) == (5, ("ChildErased",))
+    assert (result.version, result.events) == (BORN + 4, ("ChildErased",))
     assert await side.keyring.cipher(ADA) is None
     assert await side.database.snapshots.latest(ADA) is None
-    assert verify_chain(await side.database.events.load(ADA)).version == 5
+    assert verify_chain(await side.database.events.load(ADA)).version == BORN + 4
 
 
 async def test_an_erased_child_still_loads_without_its_key():
@@ -37,14 +38,14 @@ async def test_an_erased_child_still_loads_without_its_key():
     # when
     result = await CommandSide(side.database).do(ERASE, MOTHER)
     # then
-    assert (result.version, result.events) == (2, ())
+    assert (result.version, result.events) == (BORN + 1, ())
 
 
 async def test_a_deactivated_child_can_be_erased():
     side = CommandSide()
     await side.do(REGISTER)
     await side.do(DEACTIVATE)
-    assert (await side.do(ERASE)).version == 3
+    assert (await side.do(ERASE)).version == BORN + 2
 
 
 async def test_the_key_outlives_nothing_but_an_absent_key_store():

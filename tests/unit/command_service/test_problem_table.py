@@ -1,12 +1,19 @@
 """Every refusal has its place in the one table of problems."""
 
 from command_service.api.errors import REFUSALS, problem_of
-from command_service.domain.child.errors import CommandRefused, FieldError, InvalidCommand
+from command_service.domain.child.errors import (
+    CommandRefused,
+    ConsentRequired,
+    FieldError,
+    InvalidCommand,
+)
 from command_service.middleware.authorization import Forbidden
+from shared.events.child import ConsentPurpose
 
 ARGUMENTS = {
     InvalidCommand: ([FieldError("age", "must be between 3 and 12", "3..12")],),
     Forbidden: ("the role analyst may not send EraseChild",),
+    ConsentRequired: (ConsentPurpose.CONVERSATIONS,),
 }
 
 

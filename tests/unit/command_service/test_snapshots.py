@@ -13,11 +13,11 @@ from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import Snapshot
 from tests.support.child_facts import (
     ADA,
+    ALLOWED,
     CONFIGURE,
     DEACTIVATED,
     END,
     REGISTER,
-    REGISTERED,
     REPORT,
     REPORTED,
     RESOLVED,
@@ -26,6 +26,7 @@ from tests.support.child_facts import (
     update,
 )
 from tests.support.command_side import CommandSide, Database
+from tests.support.consents import BORN
 from tests.support.flaky_stores import UnreachableSnapshotStore
 
 EVERY_TWO = Tuning(snapshot_every=2)
@@ -46,7 +47,7 @@ class CountingEventStore(MemoryEventStore):
 def test_a_child_survives_its_snapshot():
     # given
     child = Child()
-    for event in (REGISTERED, STARTED, REPORTED, RESOLVED, DEACTIVATED):
+    for event in (*ALLOWED, STARTED, REPORTED, RESOLVED, DEACTIVATED):
         child = evolve(child, event)
     # when, then
     assert from_json(to_json(child)) == child
@@ -63,7 +64,7 @@ async def test_a_snapshot_is_taken_every_so_many_events():
         snapshot = await side.database.snapshots.latest(ADA)
         versions.append(snapshot and snapshot.version)
     # then
-    assert versions == [None, 2, 2, 4, 4]
+    assert versions == [BORN, BORN, BORN + 2, BORN + 2, BORN + 4]
 
 
 async def test_a_snapshot_is_sealed():
@@ -89,8 +90,8 @@ async def test_another_process_reads_only_what_came_after_the_snapshot():
     # when
     result = await CommandSide(database, tuning=EVERY_TWO).do(END)
     # then
-    assert result.version == 4
-    assert store.loaded_after == [2]
+    assert result.version == BORN + 3
+    assert store.loaded_after == [BORN + 2]
 
 
 @pytest.mark.parametrize(
@@ -112,9 +113,9 @@ async def test_a_snapshot_that_does_not_open_is_ignored_and_made_again(damage: d
     second = CommandSide(database, tuning=EVERY_TWO)
     result = await second.do(END)
     # then
-    assert result.version == 4
+    assert result.version == BORN + 3
     remade = await database.snapshots.latest(ADA)
-    assert (remade.version, remade.schema) == (4, SCHEMA)
+    assert (remade.version, remade.schema) == (BORN + 3, SCHEMA)
 
 
 async def test_a_snapshot_of_rubbish_is_ignored():
@@ -128,7 +129,7 @@ async def test_a_snapshot_of_rubbish_is_ignored():
     rubbish = Snapshot(ADA, 9, "", SCHEMA, cipher.seal(b'{"status": "dreaming"}', "snapshot@9"))
     await database.snapshots.save(rubbish)
     # when, then
-    assert (await CommandSide(database).do(END)).version == 3
+    assert (await CommandSide(database).do(END)).version == BORN + 2
 
 
 async def test_a_snapshot_that_cannot_be_saved_fails_no_command():
@@ -138,4 +139,4 @@ async def test_a_snapshot_that_cannot_be_saved_fails_no_command():
     await side.do(REGISTER)
     result = await side.do(update(age=8))
     # then
-    assert result.version == 2
+    assert result.version == BORN + 1

@@ -14,6 +14,7 @@ from shared.event_store.memory import MemoryClaimStore
 from shared.event_store.port import Claim
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REACTIVATE, REGISTER
 from tests.support.command_side import CommandSide, Database, StoppedClock
+from tests.support.consents import BORN, REGISTRATION
 from tests.support.flaky_stores import UnreachableClaimStore
 
 BOB = "11111111-1111-4111-8111-111111111111"
@@ -36,7 +37,7 @@ async def test_a_bear_cannot_belong_to_two_children():
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
     # then
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
     assert await side.keyring.cipher(BOB) is None
 
 
@@ -60,7 +61,7 @@ async def test_deactivation_sets_the_bear_free():
     await side.do(of(ADA))
     await side.do(DEACTIVATE)
     # when, then
-    assert (await side.do(of(BOB))).version == 1
+    assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_erasure_sets_the_bear_free():
@@ -69,7 +70,7 @@ async def test_erasure_sets_the_bear_free():
     await side.do(of(ADA))
     await side.do(ERASE)
     # when, then
-    assert (await side.do(of(BOB))).version == 1
+    assert (await side.do(of(BOB))).version == BORN
 
 
 @pytest.mark.parametrize("end", [DEACTIVATE, ERASE], ids=["deactivated", "erased"])
@@ -77,9 +78,9 @@ async def test_a_release_lost_in_a_crash_is_made_up_for(end: Command):
     # given
     side = CommandSide(Database(claims=UnreachableClaimStore()))
     await side.do(of(ADA))
-    assert (await side.do(end)).version == 2
+    assert (await side.do(end)).version == BORN + 1
     # when, then
-    assert (await side.do(of(BOB))).version == 1
+    assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_a_child_returns_with_its_bear():
@@ -113,7 +114,7 @@ async def test_a_late_release_does_not_take_the_bear_from_a_child_that_returned(
     await side.do(REACTIVATE)
     # when: the deactivation at version 2 releases only now
     key = side.index.claim_key(REGISTER.udid)
-    await side.database.claims.release(key, ADA, before_version=2)
+    await side.database.claims.release(key, ADA, before_version=BORN + 1)
     # then
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
@@ -131,7 +132,7 @@ async def test_a_stale_process_does_not_turn_a_reservation_back():
     with pytest.raises(NotDeactivated):
         await here.do(REACTIVATE)
     # then: the release of the second deactivation, at version 4, comes too late
-    await database.claims.release(here.index.claim_key(REGISTER.udid), ADA, before_version=4)
+    await database.claims.release(here.index.claim_key(REGISTER.udid), ADA, before_version=BORN + 3)
     with pytest.raises(UdidTaken):
         await here.do(of(BOB))
 
@@ -149,7 +150,7 @@ async def test_a_registration_under_way_keeps_its_bear_for_a_minute_after_it_is_
         clock.pass_by(seconds=59)
     # then
     clock.pass_by(seconds=1)
-    assert (await side.do(of(BOB))).version == 1
+    assert (await side.do(of(BOB))).version == BORN
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
@@ -162,7 +163,7 @@ async def test_a_clock_that_is_wrong_takes_no_bear_from_a_registration_under_way
     # when, then
     with pytest.raises(UdidTaken):
         await there.do(of(BOB))
-    assert (await here.do(of(ADA))).version == 1
+    assert (await here.do(of(ADA))).version == BORN
 
 
 async def test_a_return_that_never_landed_keeps_the_bear_for_a_minute():
@@ -172,13 +173,13 @@ async def test_a_return_that_never_landed_keeps_the_bear_for_a_minute():
     await side.do(of(ADA))
     await side.do(DEACTIVATE)
     held = replace(claim_of(side, ADA), released=True)
-    assert await side.database.claims.take_over(held, claim_of(side, ADA, version=2))
+    assert await side.database.claims.take_over(held, claim_of(side, ADA, version=BORN + 1))
     # when
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
     clock.pass_by(seconds=60)
     # then
-    assert (await side.do(of(BOB))).version == 1
+    assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_a_reservation_of_ones_own_is_renewed_when_somebody_else_wants_the_bear():
@@ -203,7 +204,7 @@ async def test_a_reservation_of_ones_own_that_nobody_else_wants_is_good_enough()
     await side.database.claims.take(claim_of(side, ADA))
     clock.pass_by(minutes=5)
     # when, then
-    assert (await side.do(of(ADA))).version == 1
+    assert (await side.do(of(ADA))).version == BORN
 
 
 async def test_registering_a_child_that_returned_is_a_conflict():

@@ -15,6 +15,7 @@ from command_service.domain.child.normal_form import in_normal_form
 from command_service.domain.child.state import AccountStatus, Child
 from shared.events.child import (
     ChildEvent,
+    ConsentPurpose,
     ConversationEnded,
     ConversationStarted,
     SafetyViolationReported,
@@ -23,19 +24,21 @@ from shared.events.child import (
 from shared.personal import Personal
 from tests.support.child_facts import (
     ADA,
+    ALLOWED,
     DEACTIVATE,
     END,
     MESSAGE,
     NOON,
     REACTIVATE,
     REGISTER,
-    REGISTERED,
     REPORT,
     RESOLVE,
     START,
     TALK,
     VIOLATION,
+    give,
     update,
+    withdraw,
 )
 
 IDS = st.sampled_from([TALK, VIOLATION, "00000000-0000-4000-8000-000000000001"])
@@ -103,7 +106,10 @@ def values(name: str, hint: Any) -> st.SearchStrategy[Any]:
 
 COMMANDS = st.one_of([built(kind) for kind in get_args(ChildCommand)])
 EVENTS = st.one_of([built(kind) for kind in get_args(ChildEvent)])
-ACCEPTABLE = st.sampled_from([START, MESSAGE, END, REPORT, RESOLVE, DEACTIVATE, REACTIVATE])
+CONSENTS = [ask for each in ConsentPurpose for ask in (give(each), withdraw(each))]
+ACCEPTABLE = st.sampled_from(
+    [*CONSENTS, START, MESSAGE, END, REPORT, RESOLVE, DEACTIVATE, REACTIVATE]
+)
 # half of the commands fit to each other: generated ones alone hardly ever meet an open conversation
 LIVES = st.lists(
     st.booleans().flatmap(lambda fits: ACCEPTABLE if fits else COMMANDS), max_size=30
@@ -162,6 +168,7 @@ def test_no_sequence_of_commands_breaks_the_invariants(commands: list[ChildComma
     assert len(set(reported)) == len(reported)
     assert len(set(resolved)) == len(resolved)
     assert set(resolved) <= set(reported)
+    assert not child.consents or ConsentPurpose.ACCOUNT in child.consents
     if child.status in (AccountStatus.ACTIVE, AccountStatus.DEACTIVATED):
         assert set(child.open_conversations) == set(started) - set(ended)
         assert {v for v, each in child.violations.items() if each.resolved} == set(resolved)
@@ -181,7 +188,7 @@ def test_the_normal_form_of_a_normal_form_is_itself(command: ChildCommand):
 @given(UPDATES, UPDATES)
 def test_the_same_update_twice_changes_nothing_more(first: dict[str, Any], second: dict[str, Any]):
     # given
-    child = evolve(Child(), REGISTERED)
+    child = reduce(evolve, ALLOWED, Child())
     for changes in (first, second):
         try:
             child = reduce(evolve, decide(update(**changes), child), child)

@@ -14,7 +14,9 @@ from command_service.domain.child.errors import (
 )
 from command_service.domain.child.evolve import evolve
 from command_service.domain.child.state import AccountStatus, Child, Profile
+from shared.events.child import ConsentPurpose
 from tests.support.child_facts import (
+    ALLOWED,
     CONFIGURE,
     DEACTIVATE,
     DEACTIVATED,
@@ -32,12 +34,15 @@ from tests.support.child_facts import (
     RESOLVE,
     START,
     STARTED,
+    give,
     update,
+    withdraw,
 )
 from tests.support.decider_spec import given, wrong_length
 
 ABOUT_A_KNOWN_CHILD = [
     update(age=8), REPORT, RESOLVE, CONFIGURE, START, MESSAGE, END, DEACTIVATE, REACTIVATE, ERASE,
+    give(ConsentPurpose.ACCOUNT), withdraw(ConsentPurpose.ACCOUNT),
 ]  # fmt: skip
 
 
@@ -55,43 +60,43 @@ def test_nothing_can_be_asked_of_a_child_nobody_registered(command: ChildCommand
     "command", [c for c in ABOUT_A_KNOWN_CHILD if c != ERASE], ids=lambda c: type(c).__name__
 )
 def test_nothing_can_happen_to_an_erased_child(command: ChildCommand):
-    given(REGISTERED, STARTED, REPORTED, ERASED).when(command).then_refused(ChildErasedError)
+    given(*ALLOWED, STARTED, REPORTED, ERASED).when(command).then_refused(ChildErasedError)
 
 
 def test_a_child_is_deactivated_with_a_reason():
-    given(REGISTERED).when(DEACTIVATE).then(replace(DEACTIVATED, at=LATER))
+    given(*ALLOWED).when(DEACTIVATE).then(replace(DEACTIVATED, at=LATER))
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
 def test_a_reason_has_one_to_five_hundred_characters(reason: str):
     error = wrong_length("reason", 1, 500)
-    given(REGISTERED).when(replace(DEACTIVATE, reason=reason)).then_invalid(error)
+    given(*ALLOWED).when(replace(DEACTIVATE, reason=reason)).then_invalid(error)
 
 
 def test_a_child_is_deactivated_once():
-    given(REGISTERED, DEACTIVATED).when(DEACTIVATE).then_refused(AlreadyDeactivated)
+    given(*ALLOWED, DEACTIVATED).when(DEACTIVATE).then_refused(AlreadyDeactivated)
 
 
 def test_a_deactivated_child_can_return():
-    given(REGISTERED, DEACTIVATED).when(REACTIVATE).then(replace(REACTIVATED, at=LATER))
+    given(*ALLOWED, DEACTIVATED).when(REACTIVATE).then(replace(REACTIVATED, at=LATER))
 
 
 def test_an_active_child_cannot_return():
-    given(REGISTERED).when(REACTIVATE).then_refused(NotDeactivated)
+    given(*ALLOWED).when(REACTIVATE).then_refused(NotDeactivated)
 
 
 def test_active_and_deactivated_children_can_be_erased():
-    given(REGISTERED).when(ERASE).then(replace(ERASED, at=LATER))
-    given(REGISTERED, DEACTIVATED).when(ERASE).then(replace(ERASED, at=LATER))
+    given(*ALLOWED).when(ERASE).then(replace(ERASED, at=LATER))
+    given(*ALLOWED, DEACTIVATED).when(ERASE).then(replace(ERASED, at=LATER))
 
 
 def test_erasing_twice_is_erasing_once():
-    given(REGISTERED, ERASED).when(ERASE).then_nothing_happens()
+    given(*ALLOWED, ERASED).when(ERASE).then_nothing_happens()
 
 
 def test_after_erasure_nothing_personal_is_left_in_the_state():
     # given
-    child = given(REGISTERED, STARTED, REPORTED).child
+    child = given(*ALLOWED, STARTED, REPORTED).child
     # when
     erased = evolve(child, ERASED)
     # then
