@@ -14,7 +14,7 @@ from tests.support.command_side import (
     Database,
     StoppedClock,
 )
-from tests.support.consents import CONSENTS, REGISTRATION
+from tests.support.consents import BORN, CONSENTS, REGISTRATION
 
 GOOD: dict[str, Any] = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "consents": CONSENTS}
 KEY = "register-ada-1"
@@ -51,7 +51,7 @@ async def test_a_repetition_answers_the_first_result(side: CommandSide, mother: 
     assert (again.status_code, again.json()) == (201, first.json())
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.headers["Consistency-Token"] == first.headers["Consistency-Token"]
-    assert len(await side.stored_events()) == 3
+    assert len(await side.stored_events()) == BORN + 2
 
 
 async def test_a_repeated_deactivation_is_no_refusal(mother: CommandClient):

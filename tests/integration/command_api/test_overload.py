@@ -17,6 +17,7 @@ from shared.mongo import Mongo
 from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_process import CommandProcess, command_environment, command_process
 from tests.support.command_side import CommandClient
+from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
 PLACES = 8
@@ -78,7 +79,7 @@ async def _call(mother: CommandClient) -> Outcomes:
     for _ in range(REQUESTS_EACH):
         key = new_id()
         started = time.monotonic()
-        body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key, 'consents': CONSENTS}"}
+        body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key}", "consents": CONSENTS}
         response = await mother.send("POST", "/children", body, key=key)
         outcomes.append((response, time.monotonic() - started))
     return outcomes

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import httpx2
+import orjson
 import pytest
 
 from shared.clock import new_id
@@ -13,6 +14,7 @@ from shared.event_store.mongo import MongoEventStore
 from shared.mongo import Mongo
 from tests.support.command_process import CommandProcess, command_environment, command_process
 from tests.support.command_side import CommandClient
+from tests.support.consents import CONSENTS
 from tests.support.own_mongod import own_mongod
 from tests.support.ports import listens
 from tests.support.waiting import until
@@ -34,7 +36,7 @@ class Callers:
     async def call(self) -> None:
         while True:
             key = new_id()
-            body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key, 'consents': CONSENTS}"}
+            body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key}", "consents": CONSENTS}
             try:
                 response = await self._mother.send("POST", "/children", body, key=key)
             except httpx2.TransportError:
@@ -111,7 +113,8 @@ async def test_from_sigterm_on_nobody_is_let_in(
         # given a request whose body is on its way: it keeps the process from ending
         host, _, port = process.address.partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        body = b'{"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042"}'
+        asked = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "consents": CONSENTS}
+        body = orjson.dumps(asked)
         writer.write(process.head_of_a_registration(len(body)) + body[:10])
         assert await process.is_ready()
         # when

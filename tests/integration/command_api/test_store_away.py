@@ -16,6 +16,7 @@ from shared.mongo import Mongo
 from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_process import command_environment, command_process
 from tests.support.command_side import CommandClient
+from tests.support.consents import CONSENTS
 from tests.support.own_mongod import OwnMongod, own_mongod
 from tests.support.tcp_proxy import tcp_proxy
 from tests.support.waiting import eventually
@@ -34,7 +35,7 @@ class Asked:
 
 async def register(mother: CommandClient, key: str) -> Asked:
     started = time.monotonic()
-    body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key, 'consents': CONSENTS}"}
+    body = {"name": "Ada", "age": 7, "udid": f"TEDDY-{key}", "consents": CONSENTS}
     response = await mother.send("POST", "/children", body, key=key)
     return Asked(response, time.monotonic() - started)
 

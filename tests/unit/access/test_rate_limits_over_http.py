@@ -4,6 +4,7 @@ import pytest
 
 from shared.auth.principal import Principal, Role
 from tests.support.command_side import ADMIN, BEAR, MOTHER, STRANGER, CommandSide
+from tests.support.consents import REGISTRATION
 from tests.support.query_side import OFFICER, QuerySide, parent
 from tests.support.rate_limits import Moments, limits_of
 
@@ -40,7 +41,7 @@ async def test_a_refused_request_costs_neither_its_body_nor_the_store():
         answer = await mother.send("POST", "/children", raw=b"{" * 100_000)
     # then
     assert answer.status_code == 429
-    assert await side.stored_events() == ["ChildRegistered"]
+    assert await side.stored_events() == [*REGISTRATION]
 
 
 async def test_a_subject_slows_neither_another_nor_its_own_other_classes():
