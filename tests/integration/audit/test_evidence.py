@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from tests.integration.audit.conftest import World
+from tests.support.consents import BORN
 from tests.support.child_facts import ADA, VIOLATION
 
 Bundle = dict[str, Any]
@@ -67,8 +68,8 @@ def _remove_head(bundle: Bundle) -> None:
 @pytest.mark.parametrize(
     ("alter", "named"),
     [
-        (_edit_event, "commit at version 3: edited"),
-        (_edit_actor, "commit at version 3: edited"),
+        (_edit_event, f"commit at version {BORN + 2}: edited"),
+        (_edit_actor, f"commit at version {BORN + 2}: edited"),
         (_edit_view, "record 7: edited"),
         (_remove_view, "file: altered after it was signed"),
         (_swap_child, "violation another: no event of the file tells of it"),

@@ -8,6 +8,7 @@ from shared.clock import utc_now
 from shared.proofs.statements import kind_of
 from tests.integration.audit.conftest import Said, World, look
 from tests.support.child_facts import ADA
+from tests.support.consents import BORN
 
 
 async def test_old_records_go_and_the_trail_still_verifies(aged: World) -> None:
@@ -35,11 +36,11 @@ async def test_what_the_deleted_records_vouched_for_is_still_found(aged: World) 
     await _retention(aged, "apply")
 
     with aged.collection("commits") as commits:
-        commits.delete_one({"first_version": 4})
+        commits.delete_one({"first_version": BORN + 3})
 
     verified = await aged.teddy("audit", "verify")
     assert verified.code == 1
-    assert f"child {ADA}: truncated: versions 4 to 4 are gone" in verified.out
+    assert f"child {ADA}: truncated: versions {BORN + 3} to {BORN + 3} are gone" in verified.out
 
 
 async def test_records_of_a_running_process_go_up_to_the_newest_old_one(world: World) -> None:

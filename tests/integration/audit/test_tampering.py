@@ -8,21 +8,22 @@ import pytest
 from shared.audit.process import AuditProcess
 from tests.integration.audit.conftest import World, look
 from tests.support.child_facts import ADA
+from tests.support.consents import BORN
 
 Collection = Any
 Tamper = Callable[[Collection], None]
 
 
 def _edit_commit(commits: Collection) -> None:
-    commits.update_one({"first_version": 2}, {"$set": {"actor.subject": "somebody-else"}})
+    commits.update_one({"first_version": BORN + 1}, {"$set": {"actor.subject": "somebody-else"}})
 
 
 def _delete_commit(commits: Collection) -> None:
-    commits.delete_one({"first_version": 2})
+    commits.delete_one({"first_version": BORN + 1})
 
 
 def _truncate_commits(commits: Collection) -> None:
-    commits.delete_one({"first_version": 4})
+    commits.delete_one({"first_version": BORN + 3})
 
 
 def _delete_child(commits: Collection) -> None:
@@ -30,7 +31,7 @@ def _delete_child(commits: Collection) -> None:
 
 
 def _reorder_commits(commits: Collection) -> None:
-    second, third = (commits.find_one({"first_version": version}) for version in (2, 3))
+    second, third = (commits.find_one({"first_version": version}) for version in (BORN + 1, BORN + 2))
     for one, place in ((second, third), (third, second)):
         commits.update_one({"_id": place["_id"]}, {"$set": {"events": one["events"]}})
 
@@ -38,11 +39,11 @@ def _reorder_commits(commits: Collection) -> None:
 @pytest.mark.parametrize(
     ("tamper", "named"),
     [
-        (_edit_commit, "version 2: content differs from hash"),
-        (_delete_commit, "deleted: versions 2 to 2"),
-        (_truncate_commits, "truncated: versions 4 to 4 are gone"),
-        (_delete_child, "deleted: all commits up to version 4 are gone"),
-        (_reorder_commits, "version 2: content differs from hash"),
+        (_edit_commit, f"version {BORN + 1}: content differs from hash"),
+        (_delete_commit, f"deleted: versions {BORN + 1} to {BORN + 1}"),
+        (_truncate_commits, f"truncated: versions {BORN + 3} to {BORN + 3} are gone"),
+        (_delete_child, f"deleted: all commits up to version {BORN + 3} are gone"),
+        (_reorder_commits, f"version {BORN + 1}: content differs from hash"),
     ],
 )
 async def test_tampering_with_commits_is_named(world: World, tamper: Tamper, named: str):
