@@ -26,6 +26,7 @@ from query_service.query_bus import QueryBus, Rendered
 from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
+from shared.auth.aliases import Aliases
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
 from shared.http.audit_edge import install_audit
@@ -127,7 +128,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
             await stack.enter_async_context(_in_background(feed.run(), live.follow()))
             yield
 
-    caller = Caller(checks.verifier, rate_limits(settings))
+    caller = Caller(checks.verifier, rate_limits(settings), Aliases(keys.index_key))
     readiness = _readiness(ports, keys_mongo, audit, feed, service.bus)
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
     return build_api(service, caller, audit.trail, readiness, lifespan, exposure)

@@ -4,10 +4,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from query_service.cache.query_cache import Tag, child_tag
-from query_service.queries.answers import Instant
+from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.scope import Scope
@@ -21,7 +21,7 @@ class GetChildProfile(Query):
     child_id: str
 
 
-class ChildProfile(BaseModel):
+class ChildProfile(AnswerModel):
     child_id: str
     parent_id: str
     name: str | None

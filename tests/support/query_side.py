@@ -18,6 +18,7 @@ from query_service.main import QueryService, build_api
 from query_service.query_bus import Query, Rendered
 from query_service.read_store.memory import MemoryReadModels
 from shared.audit.trail import MemoryAuditTrail
+from shared.auth.aliases import Aliases
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
@@ -95,7 +96,11 @@ class QuerySide:
         self.service = QueryService(self.settings, ports, self.cache)
         self.app: FastAPI = build_api(
             self.service,
-            Caller(verifier_of(signing_key, "tests", "teddy"), limits or limits_of()),
+            Caller(
+                verifier_of(signing_key, "tests", "teddy"),
+                limits or limits_of(),
+                Aliases(keys.index_key),
+            ),
             self.audit,
             Readiness({"read_store": self.store.ping}),
             exposure=Exposure(documentation=True),
