@@ -17,6 +17,7 @@ from query_service.api.parents import parents_router
 from query_service.api.streams import Streams
 from query_service.api.system import system_router
 from query_service.cache.change_feed import ChangeFeed
+from query_service.cache.erasure_feed import ErasureFeed
 from query_service.cache.gates import Gates
 from query_service.cache.invalidation import Invalidation
 from query_service.cache.query_cache import QueryCache
@@ -63,7 +64,8 @@ class QueryService:
         self.streams = Streams(settings.max_streams_per_subject)
         self.bus = default_bus(settings, ports, cache, metrics)
         gates = Gates(ports.store.gate, time.monotonic)
-        self.listeners = (Invalidation(cache, gates, ports.keyring), self.streams)
+        self.invalidation = Invalidation(cache, gates, ports.keyring)
+        self.listeners = (self.invalidation, self.streams)
         tokens = ConsistencyTokens(ports.keys.signature_key)
         self.asking = Asking(self.bus, gates, tokens, settings.max_wait_seconds)
 
@@ -115,6 +117,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
     ports = Ports(MongoReadModels(database, live), keyring, keys, utc_now)
     service = QueryService(settings, ports, cache)
     feed = ChangeFeed(settings.kafka, service.listeners)
+    erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
     audit = AuditProcess(settings, "query")
 
     @asynccontextmanager
@@ -125,18 +128,26 @@ def build_app(settings: QuerySettings) -> FastAPI:
             stack.push_async_callback(key_store.close)
             stack.push_async_callback(checks.keys.close)
             await stack.enter_async_context(audit.running())
-            await stack.enter_async_context(_in_background(feed.run(), live.follow()))
+            await stack.enter_async_context(
+                _in_background(feed.run(), erasures.run(), live.follow())
+            )
             yield
 
     caller = Caller(checks.verifier, rate_limits(settings), Aliases(keys.index_key))
-    readiness = _readiness(ports, keys_mongo, audit, feed, service.bus)
+    readiness = _readiness(ports, keys_mongo, audit, (feed, erasures), service.bus)
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
     return build_api(service, caller, audit.trail, readiness, lifespan, exposure)
 
 
 def _readiness(
-    ports: Ports, keys_mongo: Mongo, audit: AuditProcess, feed: ChangeFeed, bus: QueryBus
+    ports: Ports,
+    keys_mongo: Mongo,
+    audit: AuditProcess,
+    feeds: tuple[ChangeFeed, ErasureFeed],
+    bus: QueryBus,
 ) -> Readiness:
+    feed, erasures = feeds
+
     def details() -> dict[str, Any]:
         return {"bus": bus.health(), "invalidation": {"connected": feed.connected}}
 
@@ -145,6 +156,7 @@ def _readiness(
         "key_store": keys_mongo.ping,
         "audit_trail": audit.mongo.ping,
         "kafka": feed.check,
+        "erasures": erasures.check,
     }
     return Readiness(checks, details)
 
