@@ -39,12 +39,15 @@ from shared.http.problems import install_problems
 from shared.http.rate_limit_headers import install_rate_limit_headers
 from shared.keyring.key_file import read_key_file
 from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_erased_list import MongoErasedList
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
+from shared.proofs.statements import StatementSigner
 from shared.rate_limits.from_settings import rate_limits
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
+from shared.signing_keys import read_signing_key
 
 NOTHING_SHOWN = Exposure()
 PREFIX = "/v1"
@@ -109,12 +112,20 @@ def build_app(settings: QuerySettings) -> FastAPI:
     silence_ms = round(READ_SECONDS * 1_000)
     read_mongo = Mongo(settings.read_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
-    key_store = MongoKeyStore(keys_mongo.database(settings.keys_database), READ_SECONDS)
+    keys_database = keys_mongo.database(settings.keys_database)
+    key_store = MongoKeyStore(keys_database, READ_SECONDS)
     keyring = Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size)
     cache: QueryCache[Rendered] = QueryCache(settings.cache_max_entries, time.monotonic)
     database = read_mongo.database(settings.read_database)
     live = LiveGeneration(database, time.monotonic, cache.clear)
-    ports = Ports(MongoReadModels(database, live), keyring, keys, utc_now)
+    ports = Ports(
+        MongoReadModels(database, live),
+        keyring,
+        keys,
+        MongoErasedList(keys_database, READ_SECONDS),
+        StatementSigner(read_signing_key(settings.proof_key_file)),
+        utc_now,
+    )
     service = QueryService(settings, ports, cache)
     feed = ChangeFeed(settings.kafka, service.listeners)
     erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
