@@ -14,6 +14,7 @@ from command_service.backoff import Backoff
 from command_service.default_bus import Ports, Tuning, default_bus
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
+from shared.auth.aliases import Aliases
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
@@ -68,7 +69,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     bus = default_bus(_ports(settings, stores, key_file, audit.trail), _tuning(settings), registry)
-    caller = Caller(checks.verifier, rate_limits(settings))
+    caller = Caller(checks.verifier, rate_limits(settings), Aliases(key_file.index_key))
     tokens = ConsistencyTokens(key_file.signature_key)
     edge = Edge(bus, caller, tokens, RequestPrints(key_file.index_key), utc_now, new_id)
     readiness = Readiness(

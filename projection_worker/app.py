@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import faust
 import httpx2
@@ -15,7 +16,8 @@ from projection_worker.agents.alerts import (
     WebhookChannel,
     register_alerts,
 )
-from projection_worker.dead_letter import DeadLetters
+from projection_worker.dead_letter import DeadLetters, ensure_dead_letter_indexes
+from projection_worker.erased_children import ErasedChildren
 from projection_worker.kept_generations import KeptGenerations
 from projection_worker.lag import WorkerLag
 from projection_worker.metrics import WorkerMetrics
@@ -26,12 +28,14 @@ from projection_worker.projector import Projector
 from projection_worker.projector_service import ProjectorService
 from projection_worker.read_model_store import ReadModelStore
 from shared.clock import utc_now
+from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
 from shared.events.child import AlertChannel
 from shared.http.operations import Readiness
 from shared.kafka import KafkaServers
 from shared.keyring.key_file import read_key_file
 from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_erased_list import MongoErasedList
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
 from shared.keyring.watched_key_file import WatchedKeyFile
@@ -60,6 +64,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     write = Mongo(settings.write_mongo_url, settings.mongo_driver)
     keys = Mongo(settings.keys_mongo_url, settings.mongo_driver)
     database = read.database(settings.read_database)
+    await ensure_dead_letter_indexes(database)
     catalog = await begin_catalog(database, registry.VERSION)
     for generation in catalog.written_by(registry.VERSION):
         await ensure_read_model_indexes(database, generation)
@@ -68,6 +73,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     projector = ProjectorService(
         generations,
         Notifier(settings.kafka),
+        _erased_children(settings, database, write, keys),
         settings,
         lag,
         WorkerMetrics(),
@@ -103,6 +109,18 @@ def _projectors(
         keyring,
         index,
         DeadLetters(database, utc_now, generation),
+    )
+
+
+def _erased_children(
+    settings: WorkerSettings, database: Database, write: Mongo, keys: Mongo
+) -> ErasedChildren:
+    return ErasedChildren(
+        database,
+        MongoEventStore(write.database(settings.write_database)),
+        MongoErasedList(keys.database(settings.keys_database)),
+        partial(read_erasures, settings.kafka),
+        utc_now,
     )
 
 

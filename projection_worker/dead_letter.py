@@ -49,6 +49,12 @@ def _first_refusal(error: BulkWriteError) -> OperationFailure:
     return OperationFailure(first["errmsg"], first["code"]).with_traceback(error.__traceback__)
 
 
+async def ensure_dead_letter_indexes(database: Database) -> None:
+    """What is parked is asked for by child, in every generation."""
+    for name in (DEAD_LETTERS, PARKED_CHILDREN):
+        await database[name].create_index([("child_id", 1)])
+
+
 class DeadLetters:
     """Of one generation of the read models: another one may fold what this one cannot."""
 

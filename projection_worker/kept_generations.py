@@ -1,11 +1,12 @@
 """One batch into every generation of the read models that this code may write."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from projection_worker.delivery import Delivered
 from projection_worker.projections import registry
-from projection_worker.projector import Projected, Projector
+from projection_worker.projector import Erasure, Projected, Projector
 from projection_worker.read_model_store import mark_delivered
 from projection_worker.roll_call import RollCall
 from shared.mongo import Database
@@ -42,7 +43,8 @@ class KeptGenerations:
         return bool(catalog.written_by(registry.VERSION))
 
     async def project(self, batch: Sequence[Delivered]) -> Projected:
-        """What the live generation came to; the others raise no alerts and send no notices.
+        """What the live generation came to; the others raise no alerts and send no notices. The
+        erasures are those in all of them.
 
         Raises GenerationHeld or NothingToWrite; then, and whenever it raises, do it again.
         """
@@ -53,11 +55,13 @@ class KeptGenerations:
         if catalog.held and catalog.live in generations:
             raise GenerationHeld(f"generation {catalog.live.number}")
         projected = Projected()
+        erasures: tuple[Erasure, ...] = ()
         for generation in generations:
             done = await self._projector(generation).project(batch)
+            erasures += done.erasures
             if generation == catalog.live:
                 projected = done
-        return projected
+        return replace(projected, erasures=erasures)
 
     async def answer(self, worker: str) -> None:
         """Say that a worker with this version of the projections runs."""

@@ -22,6 +22,7 @@ from projection_worker.read_model_store import FoldedChild, ReadModelStore, Stal
 from projection_worker.sequencing import ChildSequence, sequence
 from shared.codec import UndecodableEvent, decode
 from shared.envelope import RecordedEvent
+from shared.erasures.notice import ERASED
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent, SafetyViolationReported
 from shared.keyring.cipher import SealBroken
@@ -42,13 +43,24 @@ UNWRITABLE = (BSONError, OperationFailure)
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """A child whose stream ended at `version`, and how many of its documents were removed."""
+
+    child_id: str
+    version: int
+    removed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Projected:
-    """What a batch came to: notices and alerts to publish, records to park, events applied."""
+    """What a batch came to: notices and alerts to publish, records to park, events applied,
+    children erased (also those that were erased before: what follows is done again)."""
 
     notices: tuple[ChangeNotice, ...] = ()
     alerts: tuple[AlertDocument, ...] = ()
     parked: tuple[Parked, ...] = ()
     applied: int = 0
+    erasures: tuple[Erasure, ...] = ()
 
     def __add__(self, other: "Projected") -> "Projected":
         return Projected(
@@ -56,6 +68,7 @@ class Projected:
             self.alerts + other.alerts,
             self.parked + other.parked,
             self.applied + other.applied,
+            self.erasures + other.erasures,
         )
 
 
@@ -143,9 +156,8 @@ class Projector:
             for one in sequences
         ]
         changed = [one for one in folded if one.view.child is not one.before]
-        if changed:
-            await self._read_models.write(changed)
-        return await self._outcome(sequences, folded)
+        removed = await self._read_models.write(changed) if changed else {}
+        return await self._outcome(sequences, folded, removed)
 
     async def _decode(self, sequences: Sequence[ChildSequence]) -> Mapping[str, Decoded]:
         """Every fresh event by its id, opened with its child's key; what does not is parked."""
@@ -163,7 +175,10 @@ class Projector:
         return decoded
 
     async def _outcome(
-        self, sequences: Sequence[ChildSequence], folded: Sequence[FoldedChild]
+        self,
+        sequences: Sequence[ChildSequence],
+        folded: Sequence[FoldedChild],
+        removed: Mapping[str, int],
     ) -> Projected:
         """Notices also for what the gate skipped: a crash before publishing loses none."""
         skipped = [event.event_id for one in sequences for event in one.skipped if _alerts(event)]
@@ -176,7 +191,15 @@ class Projector:
         raised = [alert for one in folded for alert in one.view.alerts]
         parked = [parked for one in sequences for parked in one.parked]
         applied = sum(len(one.fresh) for one in sequences)
-        return Projected(tuple(notices), (*again, *raised), tuple(parked), applied)
+        erasures = tuple(
+            Erasure(event.child_id, event.version, removed.get(event.child_id, 0))
+            for one in sequences
+            for event in (*one.fresh, *one.skipped)
+            if event.type == ERASED
+        )
+        for erasure in erasures:
+            self._keyring.forget(erasure.child_id)
+        return Projected(tuple(notices), (*again, *raised), tuple(parked), applied, erasures)
 
 
 def _fold(

@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from mode import Service
 from pymongo.errors import PyMongoError
 
 from projection_worker.delivery import Delivered, deliver, raw_record
+from projection_worker.erased_children import ErasedChildren
 from projection_worker.kept_generations import (
     GenerationHeld,
     KeptGenerations,
@@ -65,6 +66,7 @@ class ProjectorService(Service):
         self,
         generations: KeptGenerations,
         notifier: Notifier,
+        erased: ErasedChildren,
         settings: WorkerSettings,
         lag: WorkerLag,
         metrics: WorkerMetrics,
@@ -73,6 +75,7 @@ class ProjectorService(Service):
         super().__init__(**kwargs)
         self._generations = generations
         self._notifier = notifier
+        self._erased = erased
         self._settings = settings
         self._lag = lag
         self._metrics = metrics
@@ -114,6 +117,7 @@ class ProjectorService(Service):
     @Service.task
     async def _project(self) -> None:
         await self._wait_for_a_generation()
+        await self._persistently(self._erase_who_came_back)
         self._consumer.subscribe(
             [CHILD_EVENTS.name], listener=_FinishBatchFirst(self._batch_under_way)
         )
@@ -180,27 +184,38 @@ class ProjectorService(Service):
         self._metrics.lag(self._lag)
 
     async def _carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Project, tell, commit; again and again until it worked or the service is to stop."""
-        pause = FIRST_PAUSE_SECONDS
+        """Project, tell, commit."""
         self._begun_at = {partition: part[0].offset for partition, part in batch.items()}
         records = (record for part in batch.values() for record in part)
         deliveries = [deliver(raw_record(record)) for record in records]
+        if await self._persistently(lambda: self._project_and_tell(deliveries)):
+            await self._commit(batch)
+            self._begun_at = {}
+
+    async def _persistently(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Again and again until it worked, or the service is to stop: False."""
+        pause = FIRST_PAUSE_SECONDS
         while not self.should_stop:
             try:
-                await self._project_and_tell(deliveries)
-                break
+                await work()
             except PASSING as error:
                 log.warning("batch_waits", error=type(error).__name__, detail=str(error))
                 await self.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        else:
-            return
-        await self._commit(batch)
-        self._begun_at = {}
+            else:
+                return True
+        return False
+
+    async def _erase_who_came_back(self) -> None:
+        """Whoever a copy of the read models from before their erasure brought back."""
+        async for batch in self._erased.came_back():
+            log.warning("erased_children_came_back", children=len(batch))
+            await self._project_and_tell(batch)
 
     async def _project_and_tell(self, deliveries: Sequence[Delivered]) -> None:
         started = time.perf_counter()
         projected = await self._generations.project(deliveries)
+        await self._erased.note(projected.erasures)
         reached(FaultPoint.WORKER_AFTER_COMMIT)
         await self._notifier.publish(projected)
         reached(FaultPoint.WORKER_BEFORE_OFFSETS)

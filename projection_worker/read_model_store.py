@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from projection_worker.projections.registry import ChildView, Place
 from projection_worker.projections.system import change
 from shared.fault_points import FaultPoint, reached
-from shared.mongo import Collection, Database, Document, Mongo
+from shared.mongo import Collection, Database, Document, Mongo, Session
 from shared.read_models.documents import AlertDocument, ChildDocument
 from shared.read_models.generations import Generation
 from shared.read_models.horizon import Horizon, read_horizon
@@ -25,7 +25,7 @@ WRITE_CONFLICT = 112
 TRANSIENT = "TransientTransactionError"
 OF_A_CHILD = (Model.CONVERSATIONS, Model.ACTIVITY, Model.ALERTS)
 
-Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne | DeleteMany
+Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 
 
 class StaleBatch(Exception):
@@ -39,6 +39,11 @@ class FoldedChild:
     before: ChildDocument | None
     view: ChildView
     shard: str
+
+    @property
+    def child_id(self) -> str:
+        assert self.view.child is not None
+        return self.view.child["_id"]
 
 
 @dataclass(slots=True)
@@ -84,12 +89,17 @@ class ReadModelStore:
         found = await self._find(Model.ALERTS, {"event_id": {"$in": list(event_ids)}})
         return [cast(AlertDocument, document) for document in found]
 
-    async def write(self, folded: Sequence[FoldedChild]) -> None:
-        """All of it or nothing, but what lies behind the horizon. Raises StaleBatch when a gate
-        moved meanwhile."""
+    async def write(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
+        """All of it or nothing, but what lies behind the horizon; how many documents of each child
+        that is erased were removed. Raises StaleBatch when a gate moved meanwhile.
+        """
         writes = _writes(folded, await read_horizon(self._database))
+        removed: dict[str, int] = {}
         try:
             async with self._mongo.transaction() as session:
+                for one in folded:
+                    if one.view.erased:
+                        removed[one.child_id] = await self._remove(one, session)
                 for model, operations in writes.by_model.items():
                     result = await self._collections[model].bulk_write(
                         operations, ordered=False, session=session
@@ -105,9 +115,25 @@ class ReadModelStore:
             if error.has_error_label(TRANSIENT) or error.code == WRITE_CONFLICT:
                 raise StaleBatch("another worker wrote at the same time") from error
             raise
+        return removed
+
+    async def _remove(self, one: FoldedChild, session: Session) -> int:
+        """Everything beside the child's own document; how many go, with that one, which a tombstone
+        replaces."""
+        removed = 0 if one.before is None else 1
+        for model, wanted in documents_beside(one.child_id).items():
+            deleted = await self._collections[model].delete_many(wanted, session=session)
+            removed += deleted.deleted_count
+        return removed
 
     async def _find(self, model: Model, wanted: Document) -> list[Document]:
         return await self._collections[model].find(wanted).to_list(None)
+
+
+def documents_beside(child_id: str) -> dict[Model, Document]:
+    """How the documents of a child are found in each model, beside its own in `children`."""
+    beside: dict[Model, Document] = {model: {"child_id": child_id} for model in OF_A_CHILD}
+    return {**beside, Model.SAFETY: {"_id": child_id}}
 
 
 async def mark_delivered(
@@ -150,10 +176,6 @@ def _add_child(writes: _Writes, one: FoldedChild, horizon: Horizon) -> None:
         at_version = {"_id": child["_id"], "version": one.before["version"]}
         writes.by_model[Model.CHILDREN].append(ReplaceOne(at_version, child))
         writes.replaced_children += 1
-    if one.view.erased:
-        for model in OF_A_CHILD:
-            writes.by_model[model].append(DeleteMany({"child_id": child["_id"]}))
-        writes.by_model[Model.SAFETY].append(DeleteOne({"_id": child["_id"]}))
     for model, key in one.view.changed:
         document = one.view.documents[model, key]
         if horizon.keeps(model, document):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from projection_worker.dead_letter import BehindParked, Parked, park
 from projection_worker.delivery import Delivered
 from shared.envelope import RecordedEvent
+from shared.erasures.notice import ERASED
 from shared.event_store.port import EventStore
 
 
@@ -52,8 +53,12 @@ async def sequence(
 ) -> ChildSequence:
     """Sort `records` of one child by what the gate says; refill holes from `store`.
 
-    `behind_parked`: an earlier record of the child is parked, so everything fresh is parked too.
+    `behind_parked`: an earlier record of the child is parked, so everything fresh is parked too,
+    but not an erasure: of what came before it nothing has to be folded.
     """
+    erasure = next((one for one in records if _erases(one.event, gate)), None)
+    if erasure is not None:
+        return await _ended(erasure, records, gate, store)
     found = ChildSequence(child_id, records[0].shard)
     fresh: dict[int, RecordedEvent] = {}
     for delivered in records:
@@ -73,6 +78,34 @@ async def sequence(
         if event.version != version:
             found.park_from(event.version, HoleInStream(f"version {version} is nowhere"))
             break
+    return found
+
+
+def all_that_counts(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    """Of a child that is erased: how its stream begins, and that it ended. Of others: all."""
+    if not events or events[-1].type != ERASED:
+        return list(events)
+    return [event for event in events if event.version == 1 or event is events[-1]]
+
+
+def _erases(event: RecordedEvent | None, gate: int) -> bool:
+    return event is not None and event.type == ERASED and event.version > gate
+
+
+async def _ended(
+    erasure: Delivered, records: Sequence[Delivered], gate: int, store: EventStore
+) -> ChildSequence:
+    """What can no longer be folded, or never could, keeps nobody from being erased."""
+    assert erasure.event is not None
+    found = ChildSequence(erasure.child_id, erasure.shard)
+    found.sources[erasure.event.version] = erasure
+    known = [one.event for one in records if one.event is not None and one.event.version == 1]
+    if gate == 0 and not known:
+        commits = await store.load(erasure.child_id)
+        known = [event for commit in commits[:1] for event in commit.recorded_events()]
+    found.fresh = all_that_counts([*(known if gate == 0 else []), erasure.event])
+    if gate == 0 and found.fresh[0].version != 1:
+        found.park_from(erasure.event.version, HoleInStream("version 1 is nowhere"))
     return found
 
 

@@ -16,15 +16,21 @@ from query_service.queries.get_children_by_parent import (
     GetChildrenByParent,
     GetChildrenByParentHandler,
 )
+from query_service.queries.get_erasure_receipt import (
+    GetErasureReceipt,
+    GetErasureReceiptHandler,
+)
 from query_service.queries.get_system_analytics import GetSystemAnalytics, GetSystemAnalyticsHandler
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
 from query_service.queries.visible_children import VisibleChildren
 from query_service.query_bus import QueryBus, Rendered
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
+from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_file import KeyFile
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
+from shared.proofs.statements import StatementSigner
 from shared.settings import QuerySettings
 
 
@@ -35,6 +41,8 @@ class Ports:
     store: ReadModelDatabase
     keyring: Keyring
     keys: KeyFile
+    erased: ErasedList
+    proofs: StatementSigner
     clock: Clock
 
 
@@ -76,4 +84,6 @@ def default_bus(
         GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds),
     )
     bus.register(GetAlerts, GetAlertsHandler(store, Cursors(signature_key, "alerts")))
+    receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, ports.clock)
+    bus.register(GetErasureReceipt, receipts)
     return bus

@@ -17,6 +17,7 @@ from query_service.api.parents import parents_router
 from query_service.api.streams import Streams
 from query_service.api.system import system_router
 from query_service.cache.change_feed import ChangeFeed
+from query_service.cache.erasure_feed import ErasureFeed
 from query_service.cache.gates import Gates
 from query_service.cache.invalidation import Invalidation
 from query_service.cache.query_cache import QueryCache
@@ -26,6 +27,7 @@ from query_service.query_bus import QueryBus, Rendered
 from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
+from shared.auth.aliases import Aliases
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
 from shared.http.audit_edge import install_audit
@@ -37,12 +39,15 @@ from shared.http.problems import install_problems
 from shared.http.rate_limit_headers import install_rate_limit_headers
 from shared.keyring.key_file import read_key_file
 from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_erased_list import MongoErasedList
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
+from shared.proofs.statements import StatementSigner
 from shared.rate_limits.from_settings import rate_limits
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
+from shared.signing_keys import read_signing_key
 
 NOTHING_SHOWN = Exposure()
 PREFIX = "/v1"
@@ -62,7 +67,8 @@ class QueryService:
         self.streams = Streams(settings.max_streams_per_subject)
         self.bus = default_bus(settings, ports, cache, metrics)
         gates = Gates(ports.store.gate, time.monotonic)
-        self.listeners = (Invalidation(cache, gates, ports.keyring), self.streams)
+        self.invalidation = Invalidation(cache, gates, ports.keyring)
+        self.listeners = (self.invalidation, self.streams)
         tokens = ConsistencyTokens(ports.keys.signature_key)
         self.asking = Asking(self.bus, gates, tokens, settings.max_wait_seconds)
 
@@ -106,14 +112,23 @@ def build_app(settings: QuerySettings) -> FastAPI:
     silence_ms = round(READ_SECONDS * 1_000)
     read_mongo = Mongo(settings.read_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
     keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
-    key_store = MongoKeyStore(keys_mongo.database(settings.keys_database), READ_SECONDS)
+    keys_database = keys_mongo.database(settings.keys_database)
+    key_store = MongoKeyStore(keys_database, READ_SECONDS)
     keyring = Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size)
     cache: QueryCache[Rendered] = QueryCache(settings.cache_max_entries, time.monotonic)
     database = read_mongo.database(settings.read_database)
     live = LiveGeneration(database, time.monotonic, cache.clear)
-    ports = Ports(MongoReadModels(database, live), keyring, keys, utc_now)
+    ports = Ports(
+        MongoReadModels(database, live),
+        keyring,
+        keys,
+        MongoErasedList(keys_database, READ_SECONDS),
+        StatementSigner(read_signing_key(settings.proof_key_file)),
+        utc_now,
+    )
     service = QueryService(settings, ports, cache)
     feed = ChangeFeed(settings.kafka, service.listeners)
+    erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
     audit = AuditProcess(settings, "query")
 
     @asynccontextmanager
@@ -124,18 +139,26 @@ def build_app(settings: QuerySettings) -> FastAPI:
             stack.push_async_callback(key_store.close)
             stack.push_async_callback(checks.keys.close)
             await stack.enter_async_context(audit.running())
-            await stack.enter_async_context(_in_background(feed.run(), live.follow()))
+            await stack.enter_async_context(
+                _in_background(feed.run(), erasures.run(), live.follow())
+            )
             yield
 
-    caller = Caller(checks.verifier, rate_limits(settings))
-    readiness = _readiness(ports, keys_mongo, audit, feed, service.bus)
+    caller = Caller(checks.verifier, rate_limits(settings), Aliases(keys.index_key))
+    readiness = _readiness(ports, keys_mongo, audit, (feed, erasures), service.bus)
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
     return build_api(service, caller, audit.trail, readiness, lifespan, exposure)
 
 
 def _readiness(
-    ports: Ports, keys_mongo: Mongo, audit: AuditProcess, feed: ChangeFeed, bus: QueryBus
+    ports: Ports,
+    keys_mongo: Mongo,
+    audit: AuditProcess,
+    feeds: tuple[ChangeFeed, ErasureFeed],
+    bus: QueryBus,
 ) -> Readiness:
+    feed, erasures = feeds
+
     def details() -> dict[str, Any]:
         return {"bus": bus.health(), "invalidation": {"connected": feed.connected}}
 
@@ -144,6 +167,7 @@ def _readiness(
         "key_store": keys_mongo.ping,
         "audit_trail": audit.mongo.ping,
         "kafka": feed.check,
+        "erasures": erasures.check,
     }
     return Readiness(checks, details)
 

@@ -127,11 +127,16 @@ class ReadStoreSettings(MongoDriverSettings):
     read_database: str = Field("teddy_read", description="Database of the read models.")
 
 
-class KeyringSettings(MongoDriverSettings):
-    """Children's data keys, and the file with the keys that wrap them."""
+class KeyStoreSettings(MongoDriverSettings):
+    """Children's data keys as they are stored, and the list of erased children."""
 
     keys_mongo_url: str = Field(description="MongoDB URL of the database of wrapped data keys.")
     keys_database: str = Field("teddy_keys", description="Database of the wrapped data keys.")
+
+
+class KeyringSettings(KeyStoreSettings):
+    """Children's data keys, and the file with the keys that wrap them."""
+
     key_file: Path = Field(
         description="JSON file of key-encryption and index keys (mode 0600); see `teddy keys init`."
     )
@@ -342,8 +347,8 @@ class CommandSettings(
     )
 
 
-class RelaySettings(WriteStoreSettings, KafkaSettings):
-    """The relay from the event store to Kafka."""
+class RelaySettings(WriteStoreSettings, KeyStoreSettings, KafkaSettings):
+    """The relay from the event store to Kafka. It destroys keys, and opens none."""
 
     relay_host: str = Field(LOOPBACK, description="Address of the relay's health endpoint.")
     relay_port: int = Field(8002, ge=0, le=65535, description="Port of the relay's endpoint.")

@@ -11,6 +11,7 @@ from shared.signing import ConsistencyTokens
 
 CONSISTENCY_HEADER = "Consistency-Token"
 REPLAYED_HEADER = "Idempotency-Replayed"
+RECEIPT_HEADER = "Link"
 
 
 class CommandAnswer(BaseModel):
@@ -33,6 +34,10 @@ DOCUMENTED_HEADERS: dict[str, Any] = {
         "description": "`true` when the idempotency key was used before: nothing was done again.",
         "schema": {"type": "string", "enum": ["true"]},
     },
+    RECEIPT_HEADER: {
+        "description": "After an erasure: where the query API has its receipt.",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -51,4 +56,6 @@ def answer(result: CommandResult, status: int, tokens: ConsistencyTokens) -> Res
         headers[REPLAYED_HEADER] = "true"
     if "ChildRegistered" in result.events:
         headers["Location"] = f"/v1/children/{result.child_id}"
+    if "ChildErased" in result.events:
+        headers[RECEIPT_HEADER] = f'</v1/children/{result.child_id}/erasure-receipt>; rel="receipt"'
     return Response(orjson.dumps(body), status, headers, media_type="application/json")

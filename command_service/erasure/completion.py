@@ -1,5 +1,6 @@
 """What follows once ChildErased is a fact. Each step may be repeated; none waits for another's."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from shared.clock import Clock
@@ -7,6 +8,8 @@ from shared.envelope import Commit
 from shared.event_store.port import ClaimStore, SnapshotStore
 from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, StepDone
 from shared.keyring.key_store import KeyStore
+
+WRITE_SIDE = {ErasureStep.KEY, ErasureStep.CLAIMS, ErasureStep.SNAPSHOTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +25,19 @@ class ErasureCompletion:
 
     async def complete(self, commit: Commit) -> None:
         """Remove what is left of the child whose stream `commit` ends. Raises StoreUnavailable."""
-        child_id = commit.child_id
-        await self.erased.add(
-            ErasedChild(
-                child_id=child_id,
-                at=commit.recorded_at,
-                by_role=commit.actor.role,
-                version=commit.last_version,
-                hash=commit.hash,
-            )
-        )
+        await self.erased.add(ErasedChild.of(commit))
+        await self.remove(commit.child_id)
+
+    async def remove(self, child_id: str) -> None:
+        """The steps alone, e.g. for a child that has no stream. Raises StoreUnavailable."""
         await self._record(child_id, ErasureStep.KEY, await self.keys.destroy(child_id))
         await self._record(child_id, ErasureStep.CLAIMS, await self.claims.remove_of(child_id))
         await self._record(child_id, ErasureStep.SNAPSHOTS, await self.snapshots.delete(child_id))
 
+    async def listed_wholly(self, child_ids: Collection[str]) -> list[ErasedChild]:
+        """Those who are on the list with every step of the write side."""
+        listed = await self.erased.find(child_ids)
+        return [child for child in listed if child.steps.keys() >= WRITE_SIDE]
+
     async def _record(self, child_id: str, step: ErasureStep, removed: int) -> None:
-        await self.erased.record(child_id, step, StepDone(self.clock(), removed))
+        await self.erased.record(child_id, step, StepDone(self.clock(), int(removed)))

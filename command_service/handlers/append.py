@@ -41,7 +41,7 @@ class Appender:
                 for version, event in enumerate(events, expected.version + 1)
             ),
             recorded_at=self.clock(),
-            actor=Actor(context.principal.subject, context.principal.role.value),
+            actor=Actor(context.principal.on_record, context.principal.role.value),
             causality=Causality(context.correlation_id, context.causation_id, context.traceparent),
             idempotency=context.idempotency,
             result=_ids_made_by(command),

@@ -45,7 +45,7 @@ class Audit:
             asked.recorded = True
         entry = AuditRecord(
             at=self._clock(),
-            subject=context.principal.subject,
+            subject=context.principal.on_record,
             role=context.principal.role.value,
             operation=type(command).__name__,
             outcome=outcome,

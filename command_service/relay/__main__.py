@@ -8,18 +8,25 @@ from typing import Any
 from fastapi import FastAPI
 from prometheus_client import Gauge
 
+from command_service.erasure.completion import ErasureCompletion
+from command_service.erasure.sweep import ErasureSweep
 from command_service.relay.checkpoint import Checkpoints
 from command_service.relay.commit_feed import CommitFeed
 from command_service.relay.progress import Progress
 from command_service.relay.publisher import open_publisher, reach_broker
 from command_service.relay.relay import Relay
 from shared.clock import new_id, utc_now
+from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
+from shared.event_store.mongo_claims import MongoClaimStore
+from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.serving import run_process, serving
+from shared.keyring.mongo_erased_list import MongoErasedList
+from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.lease import Lease
-from shared.mongo import Mongo
+from shared.mongo import Database, Mongo
 from shared.observability.logs import configure_logs
 from shared.settings import RelaySettings, load_settings
 from shared.topics import CHILD_EVENTS
@@ -37,6 +44,7 @@ def main() -> None:
 async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
     """Relay until `stop` is set."""
     mongo = Mongo(settings.write_mongo_url, settings.mongo_driver)
+    keys = Mongo(settings.keys_mongo_url, settings.mongo_driver)
     database = mongo.database(settings.write_database)
     progress = Progress(database, Checkpoints(database), utc_now)
     relay = Relay(
@@ -45,6 +53,7 @@ async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
         CommitFeed(mongo, database, settings.relay_batch),
         MongoEventStore(database),
         partial(open_publisher, settings.kafka, CHILD_EVENTS.name),
+        _sweep(settings, database, keys.database(settings.keys_database)),
     )
     _expose(progress)
     app = _operations(settings, mongo, progress)
@@ -53,6 +62,19 @@ async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
         await _relay_until(stop, relay)
         watching.cancel()
     await mongo.close()
+    await keys.close()
+
+
+def _sweep(settings: RelaySettings, database: Database, keys: Database) -> ErasureSweep:
+    completion = ErasureCompletion(
+        MongoErasedList(keys),
+        MongoKeyStore(keys),
+        MongoClaimStore(database),
+        MongoSnapshotStore(database),
+        utc_now,
+    )
+    read = partial(read_erasures, settings.kafka)
+    return ErasureSweep(MongoEventStore(database), completion, read, utc_now, new_id)
 
 
 async def _relay_until(stop: asyncio.Event, relay: Relay) -> None:

@@ -14,7 +14,9 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from command_service.relay.checkpoint import Ends
 from shared.cloud_events import KafkaRecord, to_record
 from shared.envelope import RecordedEvent
+from shared.erasures.notice import ErasureNotice
 from shared.kafka import Servers, client_options
+from shared.topics import CHILD_ERASURES
 
 REQUEST_TIMEOUT_MS = 5_000
 BATCH_BYTES = 256 * 1_024
@@ -66,6 +68,14 @@ class Publisher:
             Acknowledged(partition, acknowledged.offset, records)
             for (partition, records, _), acknowledged in zip(sent, metadata, strict=True)
         ]
+
+    async def announce(self, erasures: Sequence[ErasureNotice]) -> None:
+        """Put `erasures` on their topic; as `publish`."""
+        deliveries = [
+            await self._producer.send(CHILD_ERASURES.name, one.to_json(), key=one.child_id.encode())
+            for one in erasures
+        ]
+        await asyncio.gather(*deliveries)
 
     async def ends(self) -> Ends:
         """Where each partition ends. Raises KafkaError."""

@@ -9,10 +9,12 @@ import structlog
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
+from command_service.erasure.sweep import ErasureSweep
 from command_service.relay.commit_feed import CommitFeed, OpenFeed, StartOver
 from command_service.relay.progress import Progress
 from command_service.relay.publisher import Acknowledged, Publisher
 from shared.envelope import Commit, RecordedEvent
+from shared.erasures.notice import ERASED, ErasureNotice
 from shared.event_store.port import EventStore, StoreUnavailable
 from shared.fault_points import FaultPoint, reached
 from shared.lease import Lease, LeaseLost
@@ -41,12 +43,15 @@ class Relay:
         feed: CommitFeed,
         store: EventStore,
         open_publisher: OpenPublisher,
+        sweep: ErasureSweep,
     ) -> None:
         self._lease = lease
         self._progress = progress
         self._feed = feed
         self._store = store
         self._open_publisher = open_publisher
+        self._sweep = sweep
+        self._swept = False
         self._stopping = asyncio.Event()
         self._failures = 0
 
@@ -63,6 +68,7 @@ class Relay:
                 else:
                     await self._pause(self._lease.retry_seconds)
             except StartOver as reason:
+                self._swept = False  # databases may have been restored under a running relay
                 log.warning("relay_starts_over", reason=str(reason))
             except LeaseLost as reason:
                 log.warning("lease_lost", reason=str(reason))
@@ -85,12 +91,27 @@ class Relay:
             await self._release()
 
     async def _carry(self, publisher: Publisher) -> None:
+        if not self._swept:
+            await self._erase_who_came_back(publisher)
         await self._compare(publisher)
         if self._progress.checkpoint.token is None:
             await self._publish_store(publisher)
         if not self._stopping.is_set():
             async with self._feed.open(self._progress.checkpoint.token) as changes:
                 await self._follow(changes, publisher)
+
+    async def _erase_who_came_back(self, publisher: Publisher) -> None:
+        """Before anything is published of who was erased and is back from an older copy."""
+        sweeping = asyncio.create_task(self._sweep.run(publisher))
+        try:
+            while not sweeping.done() and not self._stopping.is_set():
+                await self._lease.renew_if_due()
+                await asyncio.wait({sweeping}, timeout=self._lease.retry_seconds)
+            if sweeping.done():
+                sweeping.result()
+                self._swept = True
+        finally:
+            sweeping.cancel()
 
     async def _publish_store(self, publisher: Publisher) -> None:
         """Publish every commit. Consumers drop by version what they have seen."""
@@ -127,10 +148,12 @@ class Relay:
         self, events: Sequence[RecordedEvent], commits: int, publisher: Publisher
     ) -> None:
         await self._lease.renew_if_due()
+        erasures = [ErasureNotice.of(event) for event in events if event.type == ERASED]
         try:
             # Never beyond the lease: then another relay publishes.
             async with time_limit(self._lease.remaining_seconds):
                 reached(FaultPoint.RELAY_BEFORE_SEND)
+                await publisher.announce(erasures)
                 acknowledged = await publisher.publish(events)
                 reached(FaultPoint.RELAY_AFTER_ACK)
         except TimeoutError:

@@ -1,5 +1,6 @@
 """What a change notice does to this process: answers are dropped, who waits is woken."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from query_service.cache.gates import Gates
@@ -30,3 +31,10 @@ class Invalidation:
         self._gates.reached(notice.child_id, notice.version)
         tags = (child_tag(notice.child_id), parent_tag(notice.parent_id))
         self._cache.invalidate(tags, reached=notice.version)
+
+    def erased(self, child_ids: Iterable[str]) -> None:
+        """No answer shows these children any more, whatever a store still has of them."""
+        known = list(child_ids)
+        self._keyring.refuse(known)
+        if known:
+            self._cache.invalidate([child_tag(child_id) for child_id in known])

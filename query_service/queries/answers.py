@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from shared.clock import iso
 
@@ -16,6 +16,12 @@ Instant = Annotated[
     ),
 ]
 """RFC 3339 in UTC with milliseconds."""
+
+
+class AnswerModel(BaseModel):
+    """A document that does not fit its answer is a defect, told in the log: without its values."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
 
 def average(total: float, count: int) -> float:

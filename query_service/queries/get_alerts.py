@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from query_service.queries.answers import Instant
+from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import ParentNotFound
 from query_service.query_bus import Answer, Query
@@ -22,7 +22,7 @@ class GetAlerts(Query):
     cursor: str | None = None
 
 
-class Alert(BaseModel):
+class Alert(AnswerModel):
     alert_id: str
     child_id: str
     rule: Literal["threshold", "count"] = Field(
@@ -36,7 +36,7 @@ class Alert(BaseModel):
     delivered: dict[AlertChannel, Instant] = Field(description="Channel to when it was notified.")
 
 
-class Alerts(BaseModel):
+class Alerts(AnswerModel):
     """One page, the newest first. `next_cursor` is null on the last page."""
 
     items: list[Alert]

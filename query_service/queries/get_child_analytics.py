@@ -5,10 +5,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from query_service.cache.query_cache import Tag, child_tag
-from query_service.queries.answers import average
+from query_service.queries.answers import AnswerModel, average
 from query_service.queries.visible_children import VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
@@ -27,7 +27,7 @@ class GetChildAnalytics(Query):
     period_days: int = 30
 
 
-class Day(BaseModel):
+class Day(AnswerModel):
     day: date
     conversations: int = 0
     messages: int = 0
@@ -36,7 +36,7 @@ class Day(BaseModel):
     violations: int = 0
 
 
-class ActivityTotals(BaseModel):
+class ActivityTotals(AnswerModel):
     active_days: int = Field(description="Days on which the child talked with the bear.")
     conversations: int
     messages: int
@@ -45,7 +45,7 @@ class ActivityTotals(BaseModel):
     violations: int
 
 
-class ActivityAverages(BaseModel):
+class ActivityAverages(AnswerModel):
     """0 where there is nothing to divide by."""
 
     messages_per_conversation: float
@@ -54,12 +54,12 @@ class ActivityAverages(BaseModel):
     minutes_per_active_day: float
 
 
-class TopicCount(BaseModel):
+class TopicCount(AnswerModel):
     topic: str
     count: int
 
 
-class ChildAnalytics(BaseModel):
+class ChildAnalytics(AnswerModel):
     child_id: str
     version: int
     period_days: int

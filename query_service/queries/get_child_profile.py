@@ -4,10 +4,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from query_service.cache.query_cache import Tag, child_tag
-from query_service.queries.answers import Instant
+from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.scope import Scope
@@ -22,7 +22,7 @@ class GetChildProfile(Query):
     child_id: str
 
 
-class ShownConsent(BaseModel):
+class ShownConsent(AnswerModel):
     """The latest consent to one purpose; it holds while `withdrawn_at` is null."""
 
     notice_version: str
@@ -31,7 +31,7 @@ class ShownConsent(BaseModel):
     withdrawn_at: Instant | None
 
 
-class ChildProfile(BaseModel):
+class ChildProfile(AnswerModel):
     child_id: str
     parent_id: str
     name: str | None

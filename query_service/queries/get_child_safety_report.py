@@ -5,10 +5,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from query_service.cache.query_cache import Tag, child_tag
-from query_service.queries.answers import Instant
+from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.errors import RequestRefused
 from query_service.queries.safety_assessment import (
     Recommendation,
@@ -39,7 +39,7 @@ class GetChildSafetyReport(Query):
         )
 
 
-class ReportedViolation(BaseModel):
+class ReportedViolation(AnswerModel):
     violation_id: str
     type: str
     severity: Severity
@@ -51,7 +51,7 @@ class ReportedViolation(BaseModel):
     outcome: Outcome | None
 
 
-class SafetyReport(BaseModel):
+class SafetyReport(AnswerModel):
     """Counts, categories, recommendations and the list are of the violations in the period; score,
     status, trend, flagged content and notifications are the child's today."""
 

@@ -3,10 +3,10 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from query_service.cache.query_cache import Tag, parent_tag
-from query_service.queries.answers import Instant
+from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.errors import ParentNotFound
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
@@ -28,7 +28,7 @@ class GetChildrenByParent(Query):
     parent_id: str
 
 
-class RecentConversation(BaseModel):
+class RecentConversation(AnswerModel):
     conversation_id: str
     started_at: Instant
     ended_at: Instant | None
@@ -40,7 +40,7 @@ class RecentConversation(BaseModel):
     safety_violations: int
 
 
-class ChildAtAGlance(BaseModel):
+class ChildAtAGlance(AnswerModel):
     child_id: str
     name: str | None
     age: int
@@ -56,7 +56,7 @@ class ChildAtAGlance(BaseModel):
     )
 
 
-class FamilyTotals(BaseModel):
+class FamilyTotals(AnswerModel):
     children: int
     conversations: int
     messages: int
@@ -66,7 +66,7 @@ class FamilyTotals(BaseModel):
     flagged_content: int
 
 
-class Family(BaseModel):
+class Family(AnswerModel):
     parent_id: str
     totals: FamilyTotals = Field(description="Of the children listed.")
     children: list[ChildAtAGlance] = Field(

@@ -3,10 +3,10 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from query_service.cache.query_cache import Tag
-from query_service.queries.answers import average
+from query_service.queries.answers import AnswerModel, average
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
@@ -18,7 +18,7 @@ class GetSystemAnalytics(Query):
     pass
 
 
-class SystemTotals(BaseModel):
+class SystemTotals(AnswerModel):
     """Of active and deactivated children."""
 
     conversations: int
@@ -28,7 +28,7 @@ class SystemTotals(BaseModel):
     flagged: int
 
 
-class SystemAverages(BaseModel):
+class SystemAverages(AnswerModel):
     """0 where there is nothing to divide by."""
 
     conversations_per_child: float
@@ -36,7 +36,7 @@ class SystemAverages(BaseModel):
     violations_per_child: float
 
 
-class SystemAnalytics(BaseModel):
+class SystemAnalytics(AnswerModel):
     children: dict[ChildStatus, int]
     totals: SystemTotals
     averages: SystemAverages

@@ -4,10 +4,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel
-
 from query_service.cache.query_cache import Tag, child_tag, parent_tag
-from query_service.queries.answers import Instant
+from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
@@ -41,7 +39,7 @@ class SearchChildren(Query):
     cursor: str | None = None
 
 
-class FoundChild(BaseModel):
+class FoundChild(AnswerModel):
     child_id: str
     parent_id: str
     name: str | None
@@ -55,7 +53,7 @@ class FoundChild(BaseModel):
     updated_at: Instant
 
 
-class FoundChildren(BaseModel):
+class FoundChildren(AnswerModel):
     """One page, the newest accounts first. `next_cursor` is null on the last page."""
 
     items: list[FoundChild]

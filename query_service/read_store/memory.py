@@ -36,6 +36,10 @@ class MemoryReadModels:
         child = self.children.get(child_id)
         return child["version"] if child else 0
 
+    async def parent_of(self, child_id: str) -> str | None:
+        child = self.children.get(child_id)
+        return child["parent_id"] if child else None
+
     async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
         found = (c for c in self._visible() if c["_id"] == child_id)
         return next((c for c in found if parent_id in (None, c["parent_id"])), None)

@@ -90,6 +90,12 @@ class MongoReadModels:
             found = await children.find_one({"_id": child_id}, {"version": 1})
         return int(found["version"]) if found else 0
 
+    async def parent_of(self, child_id: str) -> str | None:
+        children = await self._collection(Model.CHILDREN)
+        async with within(READ_SECONDS):
+            found = await children.find_one({"_id": child_id}, {"parent_id": 1})
+        return str(found["parent_id"]) if found else None
+
     async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
         children = await self._collection(Model.CHILDREN)
         owned = {} if parent_id is None else {"parent_id": parent_id}

@@ -55,6 +55,9 @@ class ReadModelDatabase(Protocol):
         """The version that the child's read models have reached, also of an erased child; 0
         when there are none."""
 
+    async def parent_of(self, child_id: str) -> str | None:
+        """Whose child it is, also of an erased child."""
+
     async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
         """The child, if it is `parent_id`'s (None: whoever's)."""
 

@@ -78,6 +78,7 @@ ACCESS: Mapping[str, Rule] = {
     "SearchChildren": Rule(SEARCH, parent=OWN_FAMILY, safety_officer=ALL),
     "GetChildrenByParent": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetAlerts": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
+    "GetErasureReceipt": Rule(QUERIES, parent=OWN_FAMILY),
     "FollowFamily": Rule(STREAM, parent=OWN_FAMILY, safety_officer=ALL),
     "GetSystemAnalytics": Rule(QUERIES, safety_officer=NUMBERS, analyst=NUMBERS, admin=NUMBERS),
     # the processes themselves

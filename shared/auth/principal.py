@@ -13,15 +13,23 @@ class Role(StrEnum):
 
 
 MAX_SUBJECT_CHARACTERS = 128
+UNNAMED_BEAR = "bear"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """The subject and role of a verified token. For a parent the subject is the parent id, for a
-    device the bear's device id. Whose child it is comes from the data, never from the token."""
+    device the bear's device id. Whose child it is comes from the data, never from the token.
+    `alias`: a bear's other name, see shared/auth/aliases.py."""
 
     subject: str
     role: Role
+    alias: str = UNNAMED_BEAR
+
+    @property
+    def on_record(self) -> str:
+        """The subject as whatever is kept may name it: a bear's id is its child's own."""
+        return self.alias if self.role is Role.DEVICE else self.subject
 
 
 def is_subject(text: str) -> bool:

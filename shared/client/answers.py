@@ -13,6 +13,22 @@ class CommandAnswer(TypedDict):
     conversation_id: NotRequired[str]
 
 
+class ErasureReceipt(TypedDict):
+    """`receipt` is the rest as a signed statement; `outstanding` names steps not yet done."""
+
+    child_id: str
+    erased_at: str
+    by_role: str
+    version: int
+    hash: str
+    complete: bool
+    removed: list[dict[str, Any]]
+    outstanding: list[str]
+    remains: list[dict[str, str]]
+    issued_at: str
+    receipt: str
+
+
 class ChildProfile(TypedDict):
     child_id: str
     parent_id: str

@@ -171,6 +171,11 @@ class TeddyClient:
         params = {"period_days": period_days}
         return cast(answers.ChildAnalytics, await self._ask(path, child_id, params))
 
+    async def get_erasure_receipt(self, child_id: str) -> answers.ErasureReceipt:
+        """What was removed of an erased child, signed; TeddyProblem 404 for one that is not."""
+        path = _path("children", child_id, "erasure-receipt")
+        return cast(answers.ErasureReceipt, await self._ask(path))
+
     async def search_children(self, **conditions: Any) -> answers.FoundChildren:
         """One page. Conditions: name, age_min, age_max, parent_id, safety_status,
         engagement_level, status, limit, cursor."""

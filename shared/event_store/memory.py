@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from shared.clock import Clock, utc_now
 from shared.envelope import Commit, NewCommit, after_all_commits, commit_id
+from shared.erasures.notice import ERASED
 from shared.event_store.outcomes import outcome_when_taken
 from shared.event_store.port import Claim, Snapshot
-from shared.events.child import ChildErased
 from shared.hash_chain import seal_commit
 
 
@@ -44,16 +44,19 @@ class MemoryEventStore:
         return self._by_key.get(key)
 
     async def erased_among(self, child_ids: Collection[str]) -> set[str]:
-        return {
-            commit.child_id
-            for commit in self._commits.values()
-            if commit.child_id in child_ids and commit.events[-1].type == ChildErased.__name__
-        }
+        return {child_id for child_id in self._erased() if child_id in child_ids}
+
+    async def erased(self, after: str, limit: int) -> list[str]:
+        return sorted(child_id for child_id in self._erased() if child_id > after)[:limit]
 
     async def scan(self, after_child: str | None = None) -> AsyncIterator[Commit]:
         start = bisect_right(self._order, after_all_commits(after_child)) if after_child else 0
         for place in self._order[start:]:
             yield self._commits[place]
+
+    def _erased(self) -> set[str]:
+        commits = self._commits.values()
+        return {one.child_id for one in commits if one.events[-1].type == ERASED}
 
 
 class MemoryClaimStore:

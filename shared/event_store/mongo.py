@@ -6,6 +6,7 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from shared.envelope import Commit, NewCommit, after_all_commits, commit_id
+from shared.erasures.notice import ERASED
 from shared.event_store.bulk_insert import insert_each
 from shared.event_store.commit_documents import COLLECTION, from_document, to_document
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
@@ -13,7 +14,6 @@ from shared.event_store.group_commit import GroupCommit
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.outcomes import outcome_when_taken
 from shared.event_store.port import AlreadyCommitted, StoreUnavailable, VersionConflict
-from shared.events.child import ChildErased
 from shared.fault_points import FaultPoint, reached
 from shared.hash_chain import seal_commit
 from shared.mongo import Database, Document
@@ -22,7 +22,7 @@ SCAN_BATCH = 1_000
 
 _BY_ID = [("_id", ASCENDING)]
 
-ERASING: Document = {"events.type": ChildErased.__name__}
+ERASING: Document = {"events.type": ERASED}
 
 
 async def ensure_indexes(database: Database) -> None:
@@ -88,6 +88,12 @@ class MongoEventStore:
         async with within(self._timeout):
             found = await self._commits.find(wanted, {"child_id": 1}).to_list(None)
         return {document["child_id"] for document in found}
+
+    async def erased(self, after: str, limit: int) -> list[str]:
+        following = {"child_id": {"$gt": after}, **ERASING}
+        found = self._commits.find(following, {"child_id": 1}).sort("child_id").limit(limit)
+        async with within(self._timeout):
+            return [document["child_id"] for document in await found.to_list(None)]
 
     async def scan(self, after_child: str | None = None) -> AsyncIterator[Commit]:
         # One query a batch instead of one cursor: a reader may take its time between two batches.

@@ -47,6 +47,9 @@ class EventStore(Protocol):
     async def erased_among(self, child_ids: Collection[str]) -> set[str]:
         """Those of `child_ids` whose stream has a ChildErased."""
 
+    async def erased(self, after: str, limit: int) -> list[str]:
+        """At most `limit` children whose stream has a ChildErased, in order, after `after`."""
+
     def scan(self, after_child: str | None = None) -> AsyncIterator[Commit]:
         """Every commit, ordered by child and version, from the child after `after_child` on."""
 

@@ -111,7 +111,7 @@ class AuditEdge:
         named = children_of([str(request.path_params.get("child_id", ""))])
         return AuditRecord(
             at=self._clock(),
-            subject=principal.subject if principal else "",
+            subject=principal.on_record if principal else "",
             role=principal.role.value if principal else "",
             operation=asked.operation or _operation(request),
             outcome=_outcome(request, status),

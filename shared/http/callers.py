@@ -7,6 +7,7 @@ from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
 from shared.auth.access import RateClass, operation_of, rule_of
+from shared.auth.aliases import Aliases
 from shared.auth.key_source import KeysUnavailable
 from shared.auth.principal import Principal
 from shared.auth.verifier import TokenRefused, TokenVerifier
@@ -41,11 +42,12 @@ class Caller(SecurityBase):
     more than it may: all before the body is read.
     """
 
-    def __init__(self, verifier: TokenVerifier, limits: RateLimits) -> None:
+    def __init__(self, verifier: TokenVerifier, limits: RateLimits, aliases: Aliases) -> None:
         self.model = HTTPBearerModel(bearerFormat="JWT")
         self.scheme_name = "bearer"
         self._verifier = verifier
         self._limits = limits
+        self._aliases = aliases
 
     async def __call__(self, request: Request) -> Principal:
         principal = await self._authenticated(request)
@@ -63,11 +65,12 @@ class Caller(SecurityBase):
         if scheme.lower() != SCHEME:
             raise ProblemRaised(UNAUTHENTICATED)
         try:
-            principal = await self._verifier.verify(token.strip())
+            verified = await self._verifier.verify(token.strip())
         except TokenRefused:
             raise ProblemRaised(UNAUTHENTICATED) from None
         except KeysUnavailable:
             raise ProblemRaised(KEYS_UNAVAILABLE) from None
+        principal = self._aliases.with_alias(verified)
         request.state.principal = principal
         return principal
 

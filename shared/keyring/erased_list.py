@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from shared.envelope import Commit
+
 
 class ErasureStep(StrEnum):
     """What an erasure removes, in the order of the work."""
@@ -39,6 +41,17 @@ class ErasedChild:
     version: int
     hash: str
     steps: Mapping[ErasureStep, StepDone] = field(default_factory=dict)
+
+    @staticmethod
+    def of(commit: Commit) -> "ErasedChild":
+        """The child that `commit` erases, before any step."""
+        return ErasedChild(
+            child_id=commit.child_id,
+            at=commit.recorded_at,
+            by_role=commit.actor.role,
+            version=commit.last_version,
+            hash=commit.hash,
+        )
 
     @property
     def missing(self) -> list[ErasureStep]:

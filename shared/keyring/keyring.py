@@ -1,7 +1,7 @@
 """The children's ciphers, unwrapped once and kept for a while."""
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from shared.keyring.cipher import ChildCipher, new_data_key
 from shared.keyring.key_store import KeyStore
@@ -16,6 +16,7 @@ class Keyring:
         self._store = store
         self._max_entries = max_entries
         self._ciphers: OrderedDict[str, ChildCipher] = OrderedDict()
+        self._refused: set[str] = set()
 
     async def create(self, child_id: str) -> ChildCipher:
         """The cipher of a child that may have no key yet; the new key is durable on return.
@@ -37,6 +38,8 @@ class Keyring:
         found: dict[str, ChildCipher] = {}
         missing: list[str] = []
         for child_id in child_ids:
+            if child_id in self._refused:
+                continue
             known = self._ciphers.get(child_id)
             if known is None:
                 missing.append(child_id)
@@ -46,6 +49,8 @@ class Keyring:
         if missing:
             for wrapped in await self._store.find(missing):
                 found[wrapped.child_id] = await self._unwrap(wrapped)
+        for child_id in self._refused.intersection(missing):
+            found.pop(child_id, None)  # refused while its key was looked up
         return found
 
     async def destroy(self, child_id: str) -> bool:
@@ -58,9 +63,16 @@ class Keyring:
         """Drop the cipher from memory, e.g. because another process destroyed the key."""
         self._ciphers.pop(child_id, None)
 
+    def refuse(self, child_ids: Iterable[str]) -> None:
+        """Give out none of their ciphers from now on, whatever the store has: they are erased."""
+        for child_id in child_ids:
+            self._refused.add(child_id)
+            self.forget(child_id)
+
     async def _unwrap(self, wrapped: WrappedKey) -> ChildCipher:
         cipher = ChildCipher(wrapped.child_id, await self._provider.unwrap(wrapped))
-        self._ciphers[wrapped.child_id] = cipher
+        if wrapped.child_id not in self._refused:
+            self._ciphers[wrapped.child_id] = cipher
         while len(self._ciphers) > self._max_entries:
             self._ciphers.popitem(last=False)
         return cipher

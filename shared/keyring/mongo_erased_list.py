@@ -28,9 +28,7 @@ class MongoErasedList:
 
     async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
         place = f"steps.{step.value}"
-        removed = int(
-            done.removed
-        )  # whether one was there is a number here, for MongoDB it is none
+        removed = int(done.removed)  # True counts as 1 in Python, for MongoDB it is no number
         change = {"$set": {f"{place}.at": done.at}, "$inc": {f"{place}.removed": removed}}
         async with within(self._timeout):
             await self._children.update_one({"_id": child_id}, change)

@@ -57,7 +57,7 @@ class RateLimits:
         seconds = policy.get_expiry()
         now = self._now()
         window = math.floor(now / seconds)
-        key = f"{rate.value}/{window}/{principal.role.value}/{principal.subject}"
+        key = f"{rate.value}/{window}/{principal.role.value}/{principal.on_record}"
         count = await self._counters.incr(key, seconds)
         return Standing(
             rate=rate,

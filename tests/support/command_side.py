@@ -19,6 +19,7 @@ from command_service.backoff import Backoff
 from command_service.command_bus import Command, CommandBus, CommandContext, CommandResult
 from command_service.default_bus import Ports, Tuning, default_bus
 from shared.audit.trail import MemoryAuditTrail
+from shared.auth.aliases import Aliases
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
@@ -153,7 +154,9 @@ class CommandSide:
         return httpx2.AsyncClient(transport=transport, base_url="http://command")
 
     def _app(self, limits: RateLimits) -> FastAPI:
-        caller = Caller(verifier_of(self._signing_key, ISSUER, AUDIENCE), limits)
+        caller = Caller(
+            verifier_of(self._signing_key, ISSUER, AUDIENCE), limits, Aliases(KEYS.index_key)
+        )
         edge = Edge(
             self.bus, caller, self.tokens, RequestPrints(KEYS.index_key), self.clock, new_id
         )

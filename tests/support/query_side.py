@@ -18,21 +18,25 @@ from query_service.main import QueryService, build_api
 from query_service.query_bus import Query, Rendered
 from query_service.read_store.memory import MemoryReadModels
 from shared.audit.trail import MemoryAuditTrail
+from shared.auth.aliases import Aliases
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
+from shared.keyring.erased_list import ErasedChild, MemoryErasedList
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
+from shared.proofs.statements import PROOF_KEY_ID, StatementSigner, StatementVerifier
 from shared.rate_limits.rate_limits import RateLimits
 from shared.read_models.documents import ChildDocument
 from shared.read_models.notices import ChangeNotice
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
+from shared.signing_keys import public_jwks
 from tests.support.rate_limits import limits_of
 from tests.support.read_model_builders import NOON, child_document, sealed
 from tests.support.tokens import Forger, verifier_of
@@ -80,6 +84,9 @@ class QuerySide:
         self._index = SearchIndex(keys.index_key)
         self.store = CountingReadModels()
         self.key_store = MemoryKeyStore()
+        self.erased = MemoryErasedList()
+        self._proof_key = Ed25519PrivateKey.generate()
+        self.proof_keys = StatementVerifier(public_jwks(self._proof_key, PROOF_KEY_ID))
         self.keyring = Keyring(FileKeyProvider(keys), self.key_store)
         self.tokens = ConsistencyTokens(keys.signature_key)
         self.now = NOON
@@ -89,13 +96,19 @@ class QuerySide:
             store=self.store,
             keyring=self.keyring,
             keys=keys,
+            erased=self.erased,
+            proofs=StatementSigner(self._proof_key),
             clock=lambda: self.now,
         )
         self.settings = _settings()
         self.service = QueryService(self.settings, ports, self.cache)
         self.app: FastAPI = build_api(
             self.service,
-            Caller(verifier_of(signing_key, "tests", "teddy"), limits or limits_of()),
+            Caller(
+                verifier_of(signing_key, "tests", "teddy"),
+                limits or limits_of(),
+                Aliases(keys.index_key),
+            ),
             self.audit,
             Readiness({"read_store": self.store.ping}),
             exposure=Exposure(documentation=True),
@@ -117,6 +130,12 @@ class QuerySide:
         document = child_document(child_id, name_tokens=list(tokens), **fields)
         self.store.children[child_id] = document
         return document
+
+    async def list_as_erased(self, child_id: str) -> ErasedChild:
+        """Put the child on the list of the erased; its read models are not told."""
+        child = ErasedChild(child_id=child_id, at=NOON, by_role="parent", version=2, hash="h2")
+        await self.erased.add(child)
+        return child
 
     def change(self, child_id: str, **fields: Any) -> None:
         """The child's document moves on one version and the notice of it arrives."""

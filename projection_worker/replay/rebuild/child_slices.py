@@ -13,7 +13,7 @@ from projection_worker.read_model_store import ReadModelStore, StaleBatch
 from projection_worker.replay.histories import Stream, in_batches, streams
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Slice
 from projection_worker.replay.rebuild.pace import Pace
-from projection_worker.sequencing import ChildSequence
+from projection_worker.sequencing import ChildSequence, all_that_counts
 from shared.event_store.port import EventStore
 from shared.fault_points import FaultPoint, reached
 from shared.read_models.documents import ChildDocument
@@ -126,4 +126,5 @@ def _missing(stream: Stream, gates: Mapping[str, ChildDocument], shard: str) -> 
     child_id = stream[0].child_id
     gate = gates[child_id]["version"] if child_id in gates else 0
     events = [event for commit in stream for event in commit.recorded_events()]
-    return ChildSequence(child_id, shard, fresh=[e for e in events if e.version > gate])
+    missing = all_that_counts([event for event in events if event.version > gate])
+    return ChildSequence(child_id, shard, fresh=missing)

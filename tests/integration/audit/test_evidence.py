@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from tests.integration.audit.conftest import World
-from tests.support.consents import BORN
 from tests.support.child_facts import ADA, VIOLATION
+from tests.support.consents import BORN
 
 Bundle = dict[str, Any]
 

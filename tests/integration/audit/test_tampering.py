@@ -31,7 +31,8 @@ def _delete_child(commits: Collection) -> None:
 
 
 def _reorder_commits(commits: Collection) -> None:
-    second, third = (commits.find_one({"first_version": version}) for version in (BORN + 1, BORN + 2))
+    places = (BORN + 1, BORN + 2)
+    second, third = (commits.find_one({"first_version": version}) for version in places)
     for one, place in ((second, third), (third, second)):
         commits.update_one({"_id": place["_id"]}, {"$set": {"events": one["events"]}})
 

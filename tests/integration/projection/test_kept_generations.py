@@ -7,6 +7,7 @@ import pytest
 
 from projection_worker.kept_generations import GenerationHeld, KeptGenerations, NothingToWrite
 from projection_worker.projections import registry
+from projection_worker.projector import Projected
 from shared.clock import utc_now
 from shared.events.child import Severity
 from shared.read_models.generations import (
@@ -137,8 +138,9 @@ def _kept(side: ProjectionSide) -> KeptGenerations:
 
 def _noting(order: list[int], generation: Generation) -> Any:
     class Noting:
-        async def project(self, _: object) -> None:
+        async def project(self, _: object) -> Projected:
             order.append(generation.number)
+            return Projected()
 
     return Noting()
 

@@ -25,7 +25,7 @@ from shared.mongo import Database, Mongo
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 from shared.signing_keys import read_signing_key
-from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES, Topic
+from shared.topics import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES, Topic
 from tests.support.kafka import REPLICATION
 from tests.support.key_files import create_key_files
 from tests.support.ports import free_port
@@ -88,7 +88,9 @@ async def world(
     tmp_path: Path, mongo_url: str, fresh_database: str, kafka_bootstrap: str
 ) -> AsyncIterator[QueryWorld]:
     create_key_files(tmp_path)
-    await apply_topics(kafka_bootstrap, REPLICATION, (READ_MODEL_CHANGES, CHILD_ALERTS))
+    await apply_topics(
+        kafka_bootstrap, REPLICATION, (READ_MODEL_CHANGES, CHILD_ALERTS, CHILD_ERASURES)
+    )
     mongo = Mongo(mongo_url)
     database = mongo.database(fresh_database)
     key_store = MongoKeyStore(database)

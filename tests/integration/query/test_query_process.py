@@ -8,8 +8,10 @@ import httpx2
 import pytest
 
 from shared.auth.principal import Principal, Role
+from shared.clock import new_id, utc_now
+from shared.erasures.notice import ErasureNotice
 from shared.read_models.notices import AlertNotice, ChangeNotice
-from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES
+from shared.topics import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.read_model_builders import alert_document
 
@@ -136,3 +138,26 @@ async def test_a_process_that_cannot_start_says_why_in_one_line(
     assert running.process.returncode == 2
     assert stderr.decode().startswith(complaint)
     assert stderr.count(b"\n") == 1
+
+
+async def test_a_child_on_the_topic_of_erasures_is_not_shown_from_the_start(
+    world: QueryWorld,
+) -> None:
+    # given read models and keys from before the erasure, of which only the topic tells
+    gone, later, stays = new_id(), new_id(), new_id()
+    for child_id in (gone, later, stays):
+        await world.put_child(child_id, "Lena", parent_id="weiss")
+    await world.publish(CHILD_ERASURES, gone, ErasureNotice(gone, utc_now()).to_json())
+    async with query_process(world.environment()), world.client(WEISS) as client:
+        # when
+        await readiness(client, erasures="up")
+        shown = (await client.get("/v1/children")).json()["items"]
+        # then
+        assert {child["child_id"] for child in shown} == {later, stays}
+        assert (await client.get(f"/v1/children/{gone}")).status_code == 404
+        # when one is erased while the process runs, and its key comes back with a copy
+        await world.publish(CHILD_ERASURES, later, ErasureNotice(later, utc_now()).to_json())
+        # then
+        await answered(
+            lambda: client.get(f"/v1/children/{later}"), lambda answer: answer.status_code == 404
+        )

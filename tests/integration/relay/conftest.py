@@ -9,16 +9,25 @@ from functools import partial
 import pytest
 import pytest_asyncio
 
+from command_service.erasure.completion import ErasureCompletion
+from command_service.erasure.sweep import ErasureSweep
 from command_service.relay.checkpoint import Checkpoints
 from command_service.relay.commit_feed import CommitFeed
 from command_service.relay.progress import Progress
 from command_service.relay.publisher import open_publisher
 from command_service.relay.relay import Relay
+from deploy.topics import apply_topics
 from shared.clock import new_id, utc_now
+from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.event_store.mongo_claims import MongoClaimStore
+from shared.event_store.mongo_snapshots import MongoSnapshotStore
+from shared.keyring.mongo_erased_list import MongoErasedList
+from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.lease import Lease
 from shared.mongo import Database, Driver, Mongo
-from tests.support.kafka import own_topic
+from shared.topics import CHILD_ERASURES
+from tests.support.kafka import REPLICATION, own_topic
 
 LEASE_SECONDS = 1.0
 FEED_BATCH = 50
@@ -41,6 +50,18 @@ class Surroundings:
     bootstrap: str
     topic: str
 
+    def sweep(self) -> ErasureSweep:
+        """All three databases are one here."""
+        completion = ErasureCompletion(
+            MongoErasedList(self.database),
+            MongoKeyStore(self.database),
+            MongoClaimStore(self.database),
+            MongoSnapshotStore(self.database),
+            utc_now,
+        )
+        read = partial(read_erasures, self.bootstrap)
+        return ErasureSweep(self.store, completion, read, utc_now, new_id)
+
     @asynccontextmanager
     async def running_relay(self) -> AsyncIterator[RunningRelay]:
         progress = Progress(self.database, Checkpoints(self.database), utc_now)
@@ -50,6 +71,7 @@ class Surroundings:
             CommitFeed(self.mongo, self.database, FEED_BATCH),
             self.store,
             partial(open_publisher, self.bootstrap, self.topic),
+            self.sweep(),
         )
         task = asyncio.create_task(relay.run())
         try:
@@ -72,6 +94,7 @@ async def around(
     mongo = Mongo(mongo_url, driver)
     database = mongo.database(fresh_database)
     await ensure_indexes(database)
+    await apply_topics(kafka_bootstrap, REPLICATION, [CHILD_ERASURES])
     store = MongoEventStore(database)
     async with own_topic(kafka_bootstrap, f"events-{fresh_database}") as topic:
         yield Surroundings(mongo, database, store, kafka_bootstrap, topic)

@@ -71,6 +71,8 @@ async def _a_relay(mongo_url: str, database: str, bootstrap: str) -> AsyncIterat
     environment = os.environ | {
         "TEDDY_WRITE_MONGO_URL": mongo_url,
         "TEDDY_WRITE_DATABASE": database,
+        "TEDDY_KEYS_MONGO_URL": mongo_url,
+        "TEDDY_KEYS_DATABASE": database,
         "TEDDY_KAFKA_BOOTSTRAP": bootstrap,
         "TEDDY_RELAY_PORT": str(port),
     }
@@ -139,7 +141,8 @@ async def test_a_missing_setting_ends_the_relay_with_one_line(mongo_url: str) ->
         sys.executable,
         "-m",
         "command_service.relay",
-        env=environment | {"TEDDY_WRITE_MONGO_URL": mongo_url},
+        env=environment
+        | dict.fromkeys(("TEDDY_WRITE_MONGO_URL", "TEDDY_KEYS_MONGO_URL"), mongo_url),
         stderr=asyncio.subprocess.PIPE,
     )
     _, stderr = await process.communicate()

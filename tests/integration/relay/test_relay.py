@@ -1,5 +1,6 @@
 import asyncio
 from collections import defaultdict
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,9 +10,16 @@ from aiokafka.partitioner import DefaultPartitioner
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
 from command_service.relay import relay as relay_module
+from command_service.relay.publisher import open_publisher
+from shared.clock import new_id, utc_now
 from shared.cloud_events import from_record
+from shared.codec import encode
 from shared.envelope import StreamPosition
+from shared.erasures.notice import ErasureNotice
+from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
+from shared.events.child import ChildErased
+from shared.keyring.mongo_erased_list import MongoErasedList
 from shared.lease import Lease
 from tests.integration.relay.conftest import (
     FEED_BATCH,
@@ -240,3 +248,38 @@ async def test_what_waits_while_nobody_leads_is_lag(around: Surroundings) -> Non
     # then six commits of two events wait
     assert running.progress.lag_events == 12
     assert running.progress.lag_seconds >= 0
+
+
+async def test_an_erasure_is_told_on_its_own_topic(around: Surroundings) -> None:
+    # given
+    child_id, at = new_id(), utc_now().replace(microsecond=0)
+    registration = await around.store.append(an_offer(child_id))
+    erased = encode(ChildErased(child_id=child_id, at=at), 2, None)
+    async with around.running_relay() as running:
+        await until(follows(running))
+        # when
+        offer = replace(an_offer(child_id, registration.position), events=(erased,))
+        await around.store.append(offer)
+        await until(has_published(running, 2))
+    # then
+    assert (await read_erasures(around.bootstrap))[child_id] == at
+
+
+async def test_who_is_back_from_an_older_copy_is_erased_before_the_relay_begins(
+    around: Surroundings,
+) -> None:
+    # given a child of whom only the topic knows that it is erased
+    child_id = new_id()
+    await around.store.append(an_offer(child_id))
+    notice = ErasureNotice(child_id, utc_now())
+    async with open_publisher(around.bootstrap, around.topic) as publisher:
+        await publisher.announce([notice])
+    # when
+    async with around.running_relay() as running:
+        await until(has_published(running, 2))
+    # then
+    records = await read_records(around.bootstrap, around.topic, 2)
+    events = [from_record(record.value, record.headers) for record in records]
+    assert [(e.version, e.type) for e in events] == [(1, "ChildReactivated"), (2, "ChildErased")]
+    (listed,) = await MongoErasedList(around.database).find([child_id])
+    assert (listed.by_role, listed.version) == ("system", 2)

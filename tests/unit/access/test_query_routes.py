@@ -29,6 +29,8 @@ async def families() -> QuerySide:
     side = QuerySide()
     await side.child("lena", parent_id="weiss", device_id="bear-7")
     await side.child("ella", parent_id="braun", device_id="bear-8")
+    for child_id in ("lena", "ella"):
+        await side.list_as_erased(child_id)  # what has a receipt
     side.service.streams.close()  # a stream that may be opened ends at once
     return side
 

@@ -203,6 +203,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "SearchChildren": 300,
         "GetSystemAnalytics": 7_200,
         "GetAlerts": None,
+        "GetErasureReceipt": None,
     }
     assert (before["size"], before["hits"], before["misses"]) == (1, 1, 1)
     assert before["hit_rate"] == 0.5

@@ -7,7 +7,7 @@ from query_service.cache.invalidation import Invalidation
 from query_service.cache.query_cache import Loaded, QueryCache, child_tag
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from shared.signing import ConsistencyToken
-from tests.support.query_side import QuerySide
+from tests.support.query_side import QuerySide, parent
 from tests.support.read_model_builders import alert_document
 
 LENA = frozenset({child_tag("lena")})
@@ -82,3 +82,18 @@ async def test_without_a_connection_nothing_is_kept(
     await cache.get_or_load("key", 10, LENA, profile)
     # then
     assert cache.statistics().size == 0
+
+
+async def test_an_erased_child_is_not_shown_though_every_store_still_has_it(
+    side: QuerySide, invalidation: Invalidation, cache: QueryCache[str]
+) -> None:
+    # given databases from before the erasure
+    await side.child("lena", parent_id="weiss")
+    await cache.get_or_load("key", 10, LENA, profile)
+    # when
+    invalidation.erased(["lena"])
+    # then
+    assert cache.statistics().size == 0
+    async with side.client(parent("weiss")) as client:
+        assert (await client.get("/v1/children/lena")).status_code == 404
+        assert (await client.get("/v1/children")).json()["items"] == []

@@ -32,6 +32,7 @@ def _refusal(capsys: pytest.CaptureFixture[str]) -> str:
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     # given
     monkeypatch.setenv("TEDDY_WRITE_MONGO_URL", "mongodb://localhost")
+    monkeypatch.setenv("TEDDY_KEYS_MONGO_URL", "mongodb://localhost")
     monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", "localhost:9092")
     monkeypatch.setenv("TEDDY_RELAY_BATCH", "7")
     # when
@@ -47,6 +48,7 @@ def test_a_setting_may_be_a_file_and_the_environment_wins_over_it(
 ) -> None:
     # given
     (tmp_path / "teddy_write_mongo_url").write_text("mongodb://from-a-file\n")
+    (tmp_path / "teddy_keys_mongo_url").write_text("mongodb://from-a-file\n")
     (tmp_path / "teddy_kafka_bootstrap").write_text("from-a-file:9092\n")
     monkeypatch.setenv("TEDDY_SECRETS_DIR", str(tmp_path))
     monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", "localhost:9092")
@@ -104,6 +106,7 @@ def test_a_setting_out_of_range_is_named(
 ) -> None:
     # given
     monkeypatch.setenv("TEDDY_WRITE_MONGO_URL", "mongodb://localhost")
+    monkeypatch.setenv("TEDDY_KEYS_MONGO_URL", "mongodb://localhost")
     monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", "localhost:9092")
     monkeypatch.setenv(name, value)
     # when / then

@@ -72,3 +72,16 @@ async def test_a_key_destroyed_elsewhere_is_gone_once_it_is_forgotten() -> None:
     ours.forget("child-1")
     # then
     assert await ours.cipher("child-1") is None
+
+
+async def test_a_refused_child_has_no_cipher_though_its_key_came_back() -> None:
+    # given
+    store = MemoryKeyStore()
+    ours, theirs = _a_keyring(store), _a_keyring(store)
+    await ours.create("child-1")
+    await theirs.ciphers(["child-1"])
+    # when
+    theirs.refuse(["child-1"])
+    # then
+    assert await theirs.cipher("child-1") is None
+    assert await ours.cipher("child-1") is not None

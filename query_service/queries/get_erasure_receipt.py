@@ -1,0 +1,72 @@
+"""GetErasureReceipt: the proof that a child was erased, for its family."""
+
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from query_service.queries.answers import AnswerModel, Instant
+from query_service.queries.errors import ChildNotFound
+from query_service.query_bus import Answer, Query
+from query_service.read_store.port import ReadModelDatabase
+from query_service.scope import Scope
+from shared.clock import Clock
+from shared.erasures.receipt import KIND, receipt_of
+from shared.keyring.erased_list import ErasedList
+from shared.proofs.statements import StatementSigner
+
+
+@dataclass(frozen=True, slots=True)
+class GetErasureReceipt(Query):
+    child_id: str
+
+
+class RemovedThings(AnswerModel):
+    step: str
+    what: str
+    count: int = Field(description="How many documents; 0 when there were none.")
+    at: Instant = Field(description="When it was last made sure of.")
+
+
+class RemainingThing(AnswerModel):
+    what: str
+    why: str
+
+
+class ErasureReceipt(AnswerModel):
+    """`receipt` is the rest of this answer as a signed statement: keep it, it is the proof."""
+
+    child_id: str
+    erased_at: Instant
+    by_role: str = Field(description="Role of who asked; system: again after a restore.")
+    version: int
+    hash: str = Field(description="Of the commit that ends the child's history.")
+    complete: bool = Field(description="False while steps are outstanding; ask again then.")
+    removed: list[RemovedThings]
+    outstanding: list[str]
+    remains: list[RemainingThing]
+    issued_at: Instant
+    receipt: str = Field(description="Compact JWS (RFC 7515); `teddy erase verify` checks it.")
+
+
+class GetErasureReceiptHandler:
+    """Never cached: steps are still being added."""
+
+    def __init__(
+        self, store: ReadModelDatabase, erased: ErasedList, signer: StatementSigner, clock: Clock
+    ) -> None:
+        self._store = store
+        self._erased = erased
+        self._signer = signer
+        self._clock = clock
+
+    async def handle(self, query: GetErasureReceipt, scope: Scope) -> Answer:
+        """Raises ChildNotFound, also for a child that is not erased."""
+        if scope.parent_id is not None:
+            owner = await self._store.parent_of(query.child_id)
+            if owner != scope.parent_id:
+                raise ChildNotFound
+        for child in await self._erased.find([query.child_id]):
+            statement = receipt_of(child, self._clock())
+            signed = self._signer.sign(KIND, statement)
+            return Answer(ErasureReceipt.model_validate({**statement, "receipt": signed}))
+        raise ChildNotFound

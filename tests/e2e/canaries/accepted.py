@@ -1,0 +1,104 @@
+"""A child goes through every command and every query, by everybody who may, with canaries in
+everything that is personal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from shared.clock import new_id
+from tests.e2e.canaries.callers import PARENT, Callers
+from tests.e2e.canaries.values import canary
+from tests.support.consents import CONSENTS
+
+
+def profile(number: int = 0) -> dict[str, Any]:
+    """Every personal field of a profile; its bear is the bear whose token is used."""
+    return {
+        "name": canary("name", number),
+        "device_id": canary("device"),
+        "preferences": {canary("preference", number): [canary("preference", number)]},
+        "learning_style": canary("style", number),
+        "interests": [canary("interest", number)],
+    }
+
+
+def registration(number: int = 0) -> dict[str, Any]:
+    plain = {"age": 7, "parent_id": PARENT, "consents": CONSENTS}
+    return {**profile(number), **plain, "udid": canary("udid", number)}
+
+
+@dataclass
+class Answers:
+    """Those of requests that must succeed; the block ends with an error that names who did not."""
+
+    all: list[httpx2.Response] = field(default_factory=list)
+
+    def __call__(self, answer: httpx2.Response) -> Any:
+        self.all.append(answer)
+        is_json = answer.headers.get("Content-Type", "").startswith("application/json")
+        return answer.json() if is_json and answer.content else {}
+
+
+@contextmanager
+def accepted() -> Iterator[Answers]:
+    answers = Answers()
+    yield answers
+    refused = [a for a in answers.all if not a.is_success]
+    told = [f"{a.request.method} {a.request.url.path}: {a.status_code} {a.text}" for a in refused]
+    assert told == [], told
+
+
+async def live(on: Callers) -> tuple[str, str]:
+    """The ids of a child that went through every command but the last, and of its violation."""
+    parent, bear, officer = on.parent.commands, on.bear.commands, on.officer.commands
+    with accepted() as ok:
+        key = {"Idempotency-Key": new_id()}
+        child = ok(await parent.post("/v1/children", json=registration(), headers=key))["child_id"]
+        again = ok(await parent.post("/v1/children", json=registration(), headers=key))["child_id"]
+        assert again == child
+        at = f"/v1/children/{child}"
+        ok(await parent.patch(f"{at}/profile", json=profile(1) | {"age": 8}))
+        policy = {"threshold": "low", "count": 2, "window_hours": 24, "channels": ["in_app"]}
+        ok(await parent.put(f"{at}/alert-policy", json=policy))
+        violations = []
+        for number, reporter in enumerate((parent, bear, officer)):
+            report = {"type": "content", "severity": "high", "details": canary("details", number)}
+            violations.append(ok(await reporter.post(f"{at}/safety-violations", json=report)))
+        reported = [violation["violation_id"] for violation in violations]
+        resolved = f"{at}/safety-violations/{reported[0]}/resolution"
+        ok(await officer.post(resolved, json={"outcome": "confirmed"}))
+        ok(await parent.delete(f"{at}/consents/personalization"))
+        again_given = {"notice_version": "2026-12", "method": "video_call"}
+        ok(await parent.put(f"{at}/consents/personalization", json=again_given))
+        talk = ok(await bear.post(f"{at}/conversations", json={}))["conversation_id"]
+        said = {"role": "child", "word_count": 3}
+        ok(await bear.post(f"{at}/conversations/{talk}/messages", json=said))
+        ok(await bear.post(f"{at}/conversations/{talk}/end"))
+        ok(await parent.post(f"{at}/deactivation", json={"reason": canary("reason")}))
+        ok(await parent.post(f"{at}/reactivation"))
+        ok(await on.admin.commands.patch(f"{at}/profile", json=profile(2)))
+    return child, reported[0]
+
+
+async def look(on: Callers, child: str) -> list[bytes]:
+    """Everybody asks what they may, the cache is asked twice. What analysts and operators are
+    shown: numbers, so no canary."""
+    at, family = f"/v1/children/{child}", f"/v1/parents/{PARENT}"
+    of_child = [at, f"{at}/safety-report", f"{at}/analytics"]
+    searches = [f"/v1/children?name={canary('name', 2)[:12]}"]
+    with accepted() as ok:
+        for asker in (on.parent, on.officer, on.admin):
+            for path in (*of_child, *searches, f"{family}/children", f"{family}/alerts") * 2:
+                ok(await asker.queries.get(path))
+        for path in (at, f"{at}/analytics"):
+            ok(await on.bear.queries.get(path))
+    assert canary("name", 2) in ok.all[0].text
+    with accepted() as ok:
+        ok(await on.analyst.queries.get("/v1/system/analytics"))
+        for path in ("/v1/cache", "/v1/queries"):
+            ok(await on.admin.queries.get(path))
+        ok(await on.admin.commands.get("/v1/commands"))
+    return [answer.content for answer in ok.all]

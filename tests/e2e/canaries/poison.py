@@ -1,0 +1,86 @@
+"""Events that cannot be folded, sealed under a child's own key: it goes wrong after they were
+opened, with the canary in hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from deploy.local.state import StackState
+from shared.clock import new_id, utc_now
+from shared.cloud_events import to_record
+from shared.codec import SEALED, encode
+from shared.envelope import RecordedEvent, event_id
+from shared.events.child import ChildProfileUpdated
+from shared.keyring.cipher import ChildCipher, field_place
+from shared.keyring.keyring import Keyring
+from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.keyring.watched_key_file import WatchedKeyFile
+from shared.mongo import Mongo
+from shared.settings import KeyringSettings
+from shared.topics import CHILD_EVENTS
+from tests.e2e.canaries.values import canary
+
+VERSION = 2
+"""Of the event that comes next for a child that was only registered."""
+
+
+@dataclass(frozen=True)
+class Poison:
+    """The plaintext that is sealed as `field` of an update."""
+
+    field: str
+    plaintext: bytes
+
+
+POISONS = (
+    Poison("name", canary("poison", 1).encode()),
+    Poison("name", orjson.dumps({canary("poison", 2): canary("poison", 2)})),
+    Poison("preferences", orjson.dumps(canary("poison", 3))),
+    Poison("interests", orjson.dumps({canary("poison", 4): 1})),
+)
+NO_EVENT = b"not json"
+DATABASE = KeyringSettings.model_fields["keys_database"].default
+
+
+async def poison(state: StackState, children: Sequence[str]) -> None:
+    """One poison a child, and a record that is no event at all."""
+    ciphers = await _ciphers(state, children)
+    producer = AIOKafkaProducer(bootstrap_servers=state.environment["TEDDY_KAFKA_BOOTSTRAP"])
+    await producer.start()
+    for child, one in zip(children, POISONS, strict=True):
+        record = to_record(_event(child, one, ciphers[child]))
+        await producer.send_and_wait(
+            CHILD_EVENTS.name, record.value, record.key, headers=record.headers
+        )
+    await producer.send_and_wait(CHILD_EVENTS.name, NO_EVENT, new_id().encode())
+    await producer.stop()
+
+
+def _event(child: str, poison: Poison, cipher: ChildCipher) -> RecordedEvent:
+    good = encode(ChildProfileUpdated(child_id=child, at=utc_now(), age=8), VERSION, None)
+    place = field_place(event_id(child, VERSION), poison.field)
+    sealed = {poison.field: {SEALED: cipher.seal(poison.plaintext, place)}}
+    return RecordedEvent(
+        child_id=child,
+        version=VERSION,
+        type=good.type,
+        schema_version=good.schema_version,
+        occurred_at=good.occurred_at,
+        recorded_at=good.occurred_at,
+        data=orjson.dumps(orjson.loads(good.data) | sealed).decode(),
+        correlation_id=new_id(),
+    )
+
+
+async def _ciphers(state: StackState, children: Sequence[str]) -> dict[str, ChildCipher]:
+    environment = state.environment
+    mongo = Mongo(environment["TEDDY_KEYS_MONGO_URL"])
+    store = MongoKeyStore(mongo.database(DATABASE))
+    provider = WatchedKeyFile(Path(environment["TEDDY_KEY_FILE"]))
+    ciphers = await Keyring(provider, store).ciphers(children)
+    await store.close()
+    await mongo.close()
+    return ciphers

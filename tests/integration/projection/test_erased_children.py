@@ -1,0 +1,168 @@
+"""Erasure on the side of the read models: backlog, poison, parked records, an older copy."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from projection_worker import projector
+from projection_worker.dead_letter import DEAD_LETTERS, PARKED_CHILDREN
+from projection_worker.delivery import Delivered
+from projection_worker.erased_children import ErasedChildren
+from projection_worker.kept_generations import KeptGenerations
+from projection_worker.projections import registry
+from projection_worker.projector import Projected
+from shared.clock import utc_now
+from shared.codec import UndecodableEvent, decode
+from shared.event_store.memory import MemoryEventStore
+from shared.events.child import Severity
+from shared.keyring.erased_list import ErasureStep, MemoryErasedList
+from shared.read_models.generations import (
+    POINTER_COLLECTION,
+    POINTER_ID,
+    Generation,
+    KeptGeneration,
+    to_document,
+)
+from shared.read_models.indexes import ensure_read_model_indexes
+from shared.read_models.models import Model
+from tests.support.projection_facts import MIA, erased, registered, reported, started, updated
+from tests.support.projection_side import ProjectionSide
+
+A_LIFE = (registered(), started(), reported(1, Severity.CRITICAL), updated(age=8))
+BOTH = (Generation(1), Generation(2))
+
+
+@dataclass
+class Worker:
+    """Writes two generations; `told` is what the topic of erasures says."""
+
+    side: ProjectionSide
+    erased: MemoryErasedList
+    told: set[str]
+
+    @property
+    def children(self) -> ErasedChildren:
+        async def read() -> Collection[str]:
+            return self.told
+
+        return ErasedChildren(self.side.database, self.side.store, self.erased, read, utc_now)
+
+    async def project(self, batch: Sequence[Delivered]) -> Projected:
+        generations = KeptGenerations(self.side.database, self.side.another_projector)
+        projected = await generations.project(batch)
+        await self.children.note(projected.erasures)
+        return projected
+
+    async def starts(self) -> int:
+        """How many children had come back."""
+        batches = [batch async for batch in self.children.came_back()]
+        for batch in batches:
+            await self.project(batch)
+        return sum(map(len, batches))
+
+    async def assert_only_tombstones(self) -> None:
+        for generation in BOTH:
+            for model, collection in generation.collections(self.side.database).items():
+                found = await collection.find({}).to_list(None)
+                if model is Model.CHILDREN:
+                    assert [(c["_id"], c["status"], c["name"]) for c in found] == [
+                        (MIA, "erased", None)
+                    ]
+                elif model is not Model.SYSTEM:
+                    assert found == [], (generation, model)
+        for name in (DEAD_LETTERS, PARKED_CHILDREN):
+            assert await self.side.database[name].find({}).to_list(None) == []
+
+
+@pytest_asyncio.fixture
+async def worker(side: ProjectionSide) -> Worker:
+    kept = [KeptGeneration(one, registry.VERSION) for one in BOTH]
+    pointer = {"generation": 1, "kept": [to_document(one) for one in kept]}
+    await side.database[POINTER_COLLECTION].update_one(
+        {"_id": POINTER_ID}, {"$set": pointer}, upsert=True
+    )
+    await ensure_read_model_indexes(side.database, BOTH[1])
+    return Worker(side, MemoryErasedList(), set())
+
+
+async def test_an_erasure_is_put_down_with_what_it_removed(worker: Worker) -> None:
+    # given
+    await worker.project(await worker.side.happened(*A_LIFE))
+    # when
+    await worker.project(await worker.side.happened(erased()))
+    # then
+    await worker.assert_only_tombstones()
+    (listed,) = await worker.erased.find([MIA])
+    removed = {step: done.removed for step, done in listed.steps.items()}
+    # in each generation: child, conversation, safety, activity, alert
+    assert removed == {ErasureStep.READ_MODELS: 10, ErasureStep.DEAD_LETTERS: 0}
+
+
+async def test_of_a_backlog_that_ends_with_an_erasure_nothing_is_written(worker: Worker) -> None:
+    # given
+    batch = await worker.side.happened(*A_LIFE, erased())
+    # when
+    projected = await worker.project(batch)
+    # then
+    assert (projected.alerts, projected.parked) == ((), ())
+    await worker.assert_only_tombstones()
+    assert (await worker.side.verify()).clean
+
+
+async def test_poison_keeps_nobody_from_being_erased(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a worker that does not know an event, so that the child is parked
+    def too_old(recorded, cipher, index):
+        if recorded.version == 2:
+            raise UndecodableEvent("no such event here")
+        return decode(recorded, cipher, index)
+
+    monkeypatch.setattr(projector, "decode", too_old)
+    await worker.project(await worker.side.happened(*A_LIFE))
+    assert await worker.side.database[DEAD_LETTERS].count_documents({"child_id": MIA}) == 6
+    # when
+    await worker.project(await worker.side.happened(erased()))
+    # then
+    await worker.assert_only_tombstones()
+    (listed,) = await worker.erased.find([MIA])
+    assert listed.steps[ErasureStep.DEAD_LETTERS].removed == 6
+
+
+async def test_an_erased_child_in_an_older_copy_of_the_read_models_goes_again(
+    worker: Worker,
+) -> None:
+    # given a copy from before the erasure, whose events will not come again
+    await worker.project(await worker.side.happened(*A_LIFE))
+    await worker.side.happened(erased())
+    worker.told.add(MIA)
+    # when
+    came_back = await worker.starts()
+    # then
+    assert came_back == 1
+    await worker.assert_only_tombstones()
+    assert (await worker.side.verify()).clean
+    assert await worker.starts() == 0
+
+
+async def test_who_is_not_erased_in_the_event_store_waits_for_the_relay(worker: Worker) -> None:
+    # given
+    await worker.project(await worker.side.happened(*A_LIFE))
+    worker.told.add(MIA)
+    # when
+    came_back = await worker.starts()
+    # then
+    assert came_back == 0
+    assert (await worker.side.child(MIA))["status"] == "active"
+
+
+async def test_an_erasure_without_the_beginning_of_its_stream_is_parked(worker: Worker) -> None:
+    # given an event store that lost what came before
+    batch = await worker.side.happened(*A_LIFE, erased())
+    worker.side.store = MemoryEventStore()
+    # when
+    projected = await worker.project(batch[-1:])
+    # then
+    assert [one.child_id for one in projected.parked] == [MIA]

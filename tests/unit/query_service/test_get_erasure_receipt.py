@@ -1,0 +1,75 @@
+from datetime import timedelta
+
+import pytest
+
+from shared.erasures.receipt import open_receipt
+from shared.keyring.erased_list import ErasureStep, StepDone
+from shared.proofs.statements import StatementRefused
+from shared.read_models.documents import ChildStatus
+from tests.support.query_side import ADMIN, QuerySide, parent
+from tests.support.read_model_builders import NOON
+
+RECEIPT = "/v1/children/lena/erasure-receipt"
+
+
+async def erased_lena(side: QuerySide, *steps: ErasureStep) -> None:
+    await side.child("lena", parent_id="weiss")
+    await side.list_as_erased("lena")
+    side.change("lena", status=ChildStatus.ERASED.value)
+    for number, step in enumerate(steps):
+        await side.erased.record("lena", step, StepDone(NOON + timedelta(seconds=1), number))
+
+
+async def test_the_family_gets_a_signed_receipt_of_what_was_removed(side: QuerySide) -> None:
+    # given
+    await erased_lena(side, *ErasureStep)
+    # when
+    async with side.client(parent("weiss")) as client:
+        answer = (await client.get(RECEIPT)).json()
+    # then
+    assert (answer["complete"], answer["outstanding"]) == (True, [])
+    counts = [(one["step"], one["count"]) for one in answer["removed"]]
+    assert counts == [(step.value, number) for number, step in enumerate(ErasureStep)]
+    receipt = open_receipt(side.proof_keys, answer["receipt"])
+    assert (receipt.child_id, receipt.version, receipt.hash) == ("lena", 2, "h2")
+    assert receipt.complete
+
+
+async def test_what_is_not_yet_done_is_named(side: QuerySide) -> None:
+    # given
+    await erased_lena(side, ErasureStep.KEY, ErasureStep.CLAIMS)
+    # when
+    async with side.client(ADMIN) as client:
+        answer = (await client.get(RECEIPT)).json()
+    # then
+    assert answer["complete"] is False
+    assert answer["outstanding"] == ["snapshots", "read_models", "dead_letters"]
+
+
+async def test_another_family_and_a_child_that_is_not_erased_have_no_receipt(
+    side: QuerySide,
+) -> None:
+    # given
+    await erased_lena(side)
+    await side.child("tom", parent_id="weiss")
+    # when
+    async with side.client(parent("braun")) as stranger, side.client(parent("weiss")) as family:
+        answers = [
+            await stranger.get(RECEIPT),
+            await family.get("/v1/children/tom/erasure-receipt"),
+            await family.get("/v1/children/nobo/erasure-receipt"),
+        ]
+    # then
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [
+        (404, "child-not-found")
+    ] * 3
+
+
+async def test_an_altered_receipt_is_refused(side: QuerySide) -> None:
+    # given
+    await erased_lena(side)
+    async with side.client(ADMIN) as client:
+        header, payload, signature = (await client.get(RECEIPT)).json()["receipt"].split(".")
+    # when / then
+    with pytest.raises(StatementRefused):
+        open_receipt(side.proof_keys, f"{header}.{payload[:-4]}AAAA.{signature}")
