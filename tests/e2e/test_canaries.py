@@ -100,7 +100,8 @@ async def test_no_personal_value_is_written_anywhere(
 
 def test_the_search_finds_a_canary_however_it_is_written() -> None:
     written = {spelling.hex(): b"\xff" * 9 + spelling + b"\0" for spelling in spellings(MARK)}
-    assert len(list(found_in(written))) == len(written) >= 18
+    # some spellings fall together, where the random part has no letter that makes a difference
+    assert len(list(found_in(written))) == len(written) > 12
     value = canary("name").encode()
     for before in range(3):
         assert list(found_in({"base64": base64.b64encode(b"{" * before + value + b"}")})) != []
