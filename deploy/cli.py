@@ -38,6 +38,7 @@ ELSEWHERE = {
     "evidence": "deploy.evidence_commands:evidence",
     "keys": "deploy.key_commands:keys",
     "retention": "deploy.retention_commands:retention",
+    "erase": "deploy.erasure_commands:erase",
     "load": "deploy.load:load",
     "demo": "deploy.demo:demo",
 }
@@ -45,7 +46,17 @@ ELSEWHERE = {
 
 EXPECTED = (StackFailed, KeyFileRefused, KafkaError, PyMongoError, OSError, ValueError)
 NEED_STACK = frozenset(
-    {"verify", "replay", "dead-letter", "load", "audit", "evidence", "keys", "retention"}
+    {
+        "verify",
+        "replay",
+        "dead-letter",
+        "load",
+        "audit",
+        "evidence",
+        "keys",
+        "retention",
+        "erase",
+    }
 )
 OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify"), ("keys", "init")})
 MAX_LIFE = timedelta(days=366)

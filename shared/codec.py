@@ -123,6 +123,20 @@ def open_sealed(child_id: str, sealed: str, cipher: ChildCipher) -> Any:
     return orjson.loads(cipher.open(ciphertext, place))
 
 
+def in_clear(recorded: RecordedEvent) -> list[str]:
+    """The personal fields whose value is no ciphertext. Raises UndecodableEvent."""
+    event_class = _CLASSES.get(recorded.type)
+    if event_class is None:
+        raise UndecodableEvent(f"unknown event type {recorded.type!r}")
+    content = _load(recorded)
+    personal = [known.name for known in _FIELDS[event_class].values() if known.personal]
+    return [name for name in personal if name in content and not _is_sealed(content[name])]
+
+
+def _is_sealed(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {SEALED}
+
+
 def _open(
     recorded: RecordedEvent, name: str, ciphertext: str, cipher: ChildCipher | None
 ) -> Personal[Any]:

@@ -267,6 +267,12 @@ class AuditToolSettings(WriteStoreSettings, AuditSettings):
     """`teddy audit` and `teddy evidence`."""
 
 
+class ErasureToolSettings(
+    WriteStoreSettings, ReadStoreSettings, KeyStoreSettings, KafkaSettings, AuditSettings
+):
+    """`teddy erase`."""
+
+
 class RetentionSettings(ReadStoreSettings, AuditSettings):
     """`teddy retention`: for how many days what is kept. 0: for ever."""
 

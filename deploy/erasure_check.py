@@ -1,0 +1,124 @@
+"""Is anything left of an erased child? Every store is asked anew."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from projection_worker.dead_letter import DEAD_LETTERS, PARKED_CHILDREN
+from projection_worker.read_model_store import documents_beside
+from shared.codec import UndecodableEvent, in_clear
+from shared.envelope import Commit
+from shared.erasures.notice import ERASED
+from shared.erasures.receipt import Receipt
+from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
+from shared.hash_chain import ChainBroken, verify_chain
+from shared.keyring.erased_list import ErasedList
+from shared.keyring.key_store import KeyStore
+from shared.mongo import Database
+from shared.read_models.documents import ChildStatus
+from shared.read_models.generations import Generation, read_catalog
+from shared.read_models.models import Model
+
+PERSONAL = (
+    "name",
+    "name_tokens",
+    "udid",
+    "device_id",
+    "preferences",
+    "learning_style",
+    "interests",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Wherever something of a child may be. `told`: what the topic of erasures says."""
+
+    events: EventStore
+    claims: ClaimStore
+    snapshots: SnapshotStore
+    keys: KeyStore
+    erased: ErasedList
+    read_models: Database
+    told: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Something that should not be there, or that should."""
+
+    where: str
+    what: str
+
+
+async def what_is_left(places: Places, receipt: Receipt) -> list[Left]:
+    """Nothing when the erasure holds. Raises StoreUnavailable or PyMongoError."""
+    child_id = receipt.child_id
+    found = [left async for left in _beside_the_keys(places, child_id)]
+    found += [left async for left in _in_the_event_store(places, receipt)]
+    for kept in (await read_catalog(places.read_models)).kept:
+        found += [left async for left in _in_generation(places, kept.generation, child_id)]
+    for name in (DEAD_LETTERS, PARKED_CHILDREN):
+        count = await places.read_models[name].count_documents({"child_id": child_id})
+        if count:
+            found.append(Left(name, f"{count} documents of the child"))
+    return found
+
+
+async def _beside_the_keys(places: Places, child_id: str) -> AsyncIterator[Left]:
+    if not await places.erased.find([child_id]):
+        yield Left("list of the erased", "the child is not on it")
+    if child_id not in places.told:
+        yield Left("topic of erasures", "it does not tell of the child")
+    if await places.keys.find([child_id]):
+        yield Left("keys", "the child has a key")
+    elif not await places.keys.destroyed([child_id]):
+        yield Left("keys", "nothing keeps the child from getting a new key")
+
+
+async def _in_the_event_store(places: Places, receipt: Receipt) -> AsyncIterator[Left]:
+    child_id = receipt.child_id
+    if await places.claims.held_by([child_id]):
+        yield Left("reservations", "a bear is reserved for the child")
+    if await places.snapshots.kept_of([child_id]):
+        yield Left("snapshots", "the child has one")
+    commits = await places.events.load(child_id)
+    for what in _wrong_with(commits):
+        yield Left("events", what)
+
+
+def _wrong_with(commits: Sequence[Commit]) -> list[str]:
+    if not commits:
+        return ["the child's history is not there"]
+    wrong = []
+    try:
+        verify_chain(commits)
+    except ChainBroken as broken:
+        wrong.append(f"version {broken.version}: {broken.reason}")
+    if commits[-1].events[-1].type != ERASED:
+        wrong.append("the history does not end with the erasure")
+    for commit in commits:
+        for event in commit.recorded_events():
+            try:
+                wrong += [
+                    f"version {event.version}: {name} is not sealed" for name in in_clear(event)
+                ]
+            except UndecodableEvent as error:
+                wrong.append(f"version {event.version}: {error}")
+    return wrong
+
+
+async def _in_generation(
+    places: Places, generation: Generation, child_id: str
+) -> AsyncIterator[Left]:
+    children = generation.collection(places.read_models, Model.CHILDREN)
+    child = await children.find_one({"_id": child_id})
+    where = generation.collection_name(Model.CHILDREN)
+    if child is not None and child["status"] != ChildStatus.ERASED.value:
+        yield Left(where, "the child is not marked as erased")
+    if child is not None and any(child.get(name) for name in PERSONAL):
+        yield Left(where, "personal values of the child")
+    for model, wanted in documents_beside(child_id).items():
+        count = await generation.collection(places.read_models, model).count_documents(wanted)
+        if count:
+            yield Left(generation.collection_name(model), f"{count} documents of the child")

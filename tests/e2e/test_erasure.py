@@ -1,0 +1,200 @@
+"""Erased for good, on a whole running system: in a backlog, in a rebuild, after a restore."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pytest
+
+from deploy.local import control, plans
+from deploy.local.state import ProcessState, StackFolder, StackState
+from shared.auth.principal import Role
+from shared.client import TeddyClient
+from shared.client.transport import TeddyProblem, Unreachable
+from shared.clock import new_id
+from tests.support.callers import client
+from tests.support.waiting import eventually
+
+SOON = 90.0
+RESTORED = ("write", "read", "keys")
+
+Dump = dict[tuple[str, str], list[Any]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
+    """A stack of these tests' own: its databases are set back."""
+    folder = StackFolder(Path(tmp_path_factory.mktemp("erased")))
+    control.up(folder)
+    yield folder
+    control.down(folder)
+
+
+@pytest.fixture
+def state(folder: StackFolder) -> StackState:
+    state = folder.load()
+    assert state is not None
+    return state
+
+
+async def test_of_a_child_erased_in_a_backlog_nothing_is_left(
+    folder: StackFolder, state: StackState, tmp_path: Path
+) -> None:
+    async with client(state, Role.PARENT, f"parent-{new_id()}") as parent:
+        # given a worker that does not get on
+        with frozen(state, "worker"):
+            child = await a_child(parent)
+            # when
+            await parent.erase_child(child)
+        # then
+        await assert_gone(folder, parent, child, tmp_path)
+
+
+async def test_of_a_child_erased_during_a_rebuild_nothing_is_left_in_any_generation(
+    folder: StackFolder, state: StackState, tmp_path: Path
+) -> None:
+    async with client(state, Role.PARENT, f"parent-{new_id()}") as parent:
+        child, *_ = [await a_child(parent) for _ in range(5)]
+        # when
+        rebuilding = asyncio.create_task(
+            asyncio.to_thread(teddy, folder, "replay", "rebuild", "--workers", "1")
+        )
+        await parent.erase_child(child)
+        rebuilt = await rebuilding
+        # then
+        assert rebuilt.returncode == 0, rebuilt.stderr
+        await assert_gone(folder, parent, child, tmp_path)
+
+
+async def test_a_restore_of_all_databases_brings_nobody_back(
+    folder: StackFolder, state: StackState, tmp_path: Path
+) -> None:
+    async with client(state, Role.PARENT, f"parent-{new_id()}") as parent:
+        # given copies from before the erasure
+        child = await a_child(parent)
+        await parent.get_child_profile(child)
+        copies = dump(state)
+        await parent.erase_child(child)
+        receipt = await assert_gone(folder, parent, child, tmp_path)
+        # when they are put back
+        with frozen(state, *plans.SERVICES):
+            restore(state, copies)
+            left = teddy(folder, "erase", "verify", str(receipt))
+            for name in plans.SERVICES:
+                os.kill(process(state, name).pid, signal.SIGKILL)
+        # then, although everything was back
+        assert left.returncode == 1
+        assert "keys: the child has a key" in left.stdout
+        assert "events: the history does not end with the erasure" in left.stdout
+        shown: list[Any] = []
+
+        async def is_erased_again() -> bool:
+            shown.extend(await profiles_shown(parent, child))
+            return teddy(folder, "erase", "verify", str(receipt)).returncode == 0
+
+        await eventually(is_erased_again, SOON)
+        assert shown == []
+        status = teddy(folder, "erase", "status")
+        assert ", 0 not complete" in status.stdout, status.stdout
+
+
+async def test_what_is_no_receipt_is_refused_in_one_line(
+    folder: StackFolder, state: StackState, tmp_path: Path
+) -> None:
+    forged = tmp_path / "forged.jws"
+    forged.write_text("a.b.c")
+    refused = teddy(folder, "erase", "verify", str(forged))
+    assert refused.returncode == 2
+    assert refused.stderr.strip().splitlines()[-1].endswith("not a signed statement")
+    unknown = teddy(folder, "erase", "receipt", new_id())
+    assert unknown.returncode == 2
+    assert "is not erased" in unknown.stderr
+
+
+async def a_child(parent: TeddyClient) -> str:
+    child = (await parent.register_child("Mia", 6, f"TEDDY-{new_id()[:12]}"))["child_id"]
+    await parent.update_child_profile(child, age=7)
+    return child
+
+
+async def assert_gone(folder: StackFolder, parent: TeddyClient, child: str, tmp_path: Path) -> Path:
+    """The receipt, in a file, once it is complete and proved."""
+
+    async def is_complete() -> bool:
+        try:
+            return (await parent.get_erasure_receipt(child))["complete"]
+        except TeddyProblem:
+            return False
+
+    await eventually(is_complete, SOON)
+    receipt = tmp_path / "receipt.jws"
+    receipt.write_text((await parent.get_erasure_receipt(child))["receipt"])
+    proved = teddy(folder, "erase", "verify", str(receipt))
+    assert (proved.returncode, proved.stderr) == (0, ""), proved.stdout
+    assert await profiles_shown(parent, child) == []
+    return receipt
+
+
+async def profiles_shown(parent: TeddyClient, child: str) -> list[Any]:
+    """What the parent is shown of the child; processes may be starting."""
+    try:
+        return [await parent.get_child_profile(child)]
+    except (TeddyProblem, Unreachable):
+        return []
+
+
+def teddy(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+def process(state: StackState, name: str) -> ProcessState:
+    return next(one for one in state.processes if one.name == name)
+
+
+@contextmanager
+def frozen(state: StackState, *names: str) -> Iterator[None]:
+    pids = [process(state, name).pid for name in names]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):  # killed meanwhile
+                os.kill(pid, signal.SIGCONT)
+
+
+def databases() -> list[str]:
+    return [f"teddy_{name}" for name in RESTORED]
+
+
+def dump(state: StackState) -> Dump:
+    with pymongo.MongoClient[Any](state.environment["TEDDY_WRITE_MONGO_URL"]) as mongo:
+        return {
+            (database, name): list(mongo[database][name].find())
+            for database in databases()
+            for name in mongo[database].list_collection_names()
+        }
+
+
+def restore(state: StackState, copies: Dump) -> None:
+    with pymongo.MongoClient[Any](state.environment["TEDDY_WRITE_MONGO_URL"]) as mongo:
+        for database in databases():
+            for name in mongo[database].list_collection_names():
+                mongo[database][name].delete_many({})
+        for (database, name), documents in copies.items():
+            if documents:
+                mongo[database][name].insert_many(documents)
