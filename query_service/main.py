@@ -30,6 +30,7 @@ from shared.audit.trail import AuditTrail
 from shared.auth.aliases import Aliases
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
+from shared.http.admission import install_admission
 from shared.http.audit_edge import install_audit
 from shared.http.callers import Caller
 from shared.http.correlation import install_correlation
@@ -78,6 +79,7 @@ def build_api(
     caller: Caller,
     trail: AuditTrail,
     readiness: Readiness,
+    max_in_flight: int,
     lifespan: Lifespan[FastAPI] | None = None,
     exposure: Exposure = NOTHING_SHOWN,
 ) -> FastAPI:
@@ -97,6 +99,7 @@ def build_api(
     install_problems(app, PROBLEMS)
     install_rate_limit_headers(app)
     install_audit(app, trail, utc_now, PREFIX)
+    install_admission(app, PREFIX, max_in_flight, service.registry)
     install_hardening(app, exposure)
     install_correlation(app, new_id)
     return app
@@ -147,7 +150,8 @@ def build_app(settings: QuerySettings) -> FastAPI:
     caller = Caller(checks.verifier, rate_limits(settings), Aliases(keys.index_key))
     readiness = _readiness(ports, keys_mongo, audit, (feed, erasures), service.bus)
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
-    return build_api(service, caller, audit.trail, readiness, lifespan, exposure)
+    most = settings.query_max_in_flight
+    return build_api(service, caller, audit.trail, readiness, most, lifespan, exposure)
 
 
 def _readiness(

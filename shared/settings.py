@@ -400,6 +400,12 @@ class QuerySettings(
 
     query_host: str = Field(LOOPBACK, description="Address the query API listens on.")
     query_port: int = Field(8004, ge=0, le=65535, description="Port of the query API.")
+    query_max_in_flight: int = Field(
+        400,
+        ge=1,
+        description="Queries worked on at the same time, those that wait for a consistency token "
+        "too; one more is refused with 503. Open streams do not count.",
+    )
     cache_max_entries: int = Field(10_000, ge=1, description="Most answers kept in the cache.")
     ttl_child_profile_seconds: float = Field(1_800, gt=0, description="Cache life of a profile.")
     ttl_children_by_parent_seconds: float = Field(

@@ -1,11 +1,15 @@
 """At most so many requests at a time: who comes too many hears 503 at once, and nothing queues."""
 
+from contextlib import ExitStack
+
 from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.http.problems import Problem, problem_response
 from shared.http.stopping import is_stopping
+
+EVENT_STREAM = b"text/event-stream"
 
 SOON = {"Retry-After": "1"}
 OVERLOADED = Problem(
@@ -19,7 +23,8 @@ SHUTTING_DOWN = Problem(
 class Admission:
     """Lets at most `limit` requests whose path starts with `prefix` into the application.
 
-    The others cost next to nothing: neither their token nor their body is looked at.
+    The others cost next to nothing: neither their token nor their body is looked at. An event
+    stream has a place until it is open; other bounds hold for how many are.
     """
 
     def __init__(self, app: ASGIApp, prefix: str, limit: int, registry: CollectorRegistry) -> None:
@@ -42,16 +47,31 @@ class Admission:
             self._refused.labels(refusal.code).inc()
             await problem_response(Request(scope), refusal)(scope, receive, send)
             return
-        self._in_flight += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._in_flight -= 1
+        with ExitStack() as place:
+            self._in_flight += 1
+            place.callback(self._leave)
+
+            async def leaving_once_open(message: Message) -> None:
+                if _opens_a_stream(message):
+                    place.close()
+                await send(message)
+
+            await self._app(scope, receive, leaving_once_open)
+
+    def _leave(self) -> None:
+        self._in_flight -= 1
 
     def _refusal(self, scope: Scope) -> Problem | None:
         if is_stopping(scope["app"]):
             return SHUTTING_DOWN
         return OVERLOADED if self._in_flight >= self._limit else None
+
+
+def _opens_a_stream(message: Message) -> bool:
+    return message["type"] == "http.response.start" and any(
+        name == b"content-type" and value.startswith(EVENT_STREAM)
+        for name, value in message["headers"]
+    )
 
 
 def install_admission(app: FastAPI, prefix: str, limit: int, registry: CollectorRegistry) -> None:

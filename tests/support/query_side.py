@@ -76,7 +76,7 @@ class CountingReadModels(MemoryReadModels):
 class QuerySide:
     """Everything of one query process but the servers; the change feed is played by `change`."""
 
-    def __init__(self, limits: RateLimits | None = None) -> None:
+    def __init__(self, limits: RateLimits | None = None, max_in_flight: int = 100) -> None:
         keys = KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
         signing_key = Ed25519PrivateKey.generate()
         self.forger = Forger(signing_key, "tests", "teddy")
@@ -111,6 +111,7 @@ class QuerySide:
             ),
             self.audit,
             Readiness({"read_store": self.store.ping}),
+            max_in_flight,
             exposure=Exposure(documentation=True),
         )
         self.connect()

@@ -88,3 +88,17 @@ async def test_a_reader_that_hangs_up_is_forgotten(side: QuerySide, server: Runn
         assert side.service.streams.open_streams == 1
     # when / then
     await until(lambda: side.service.streams.open_streams == 0)
+
+
+async def test_open_streams_leave_queries_their_places() -> None:
+    # given as many dashboards as the process has places
+    side = QuerySide(max_in_flight=1)
+    await side.child("lena", parent_id="weiss")
+    server = RunningServer(side)
+    url, bearer = await server.url(), side.bearer(parent("weiss"))
+    async with reading(url, bearer), httpx2.AsyncClient(base_url=url, headers=bearer) as client:
+        # when
+        answer = await client.get("/v1/children/lena")
+        # then
+        assert answer.status_code == 200
+    await server.stop()

@@ -5,6 +5,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry
+from starlette.responses import StreamingResponse
 
 from shared.http.admission import install_admission
 from shared.http.correlation import install_correlation
@@ -26,6 +27,7 @@ class Service:
         self.app = FastAPI()
         self.app.include_router(operations_router(Readiness({}), self.registry))
         self.app.post("/v1/work")(self._work)
+        self.app.get("/v1/stream")(self._stream)
         install_problems(self.app, {})
         install_admission(self.app, "/v1", LIMIT, self.registry)
         install_correlation(self.app, lambda: "fresh-id")
@@ -36,6 +38,14 @@ class Service:
         if request.headers.get("fail"):
             raise RuntimeError("a bug")
         return "done"
+
+    def _stream(self) -> StreamingResponse:
+        return StreamingResponse(self._events(), media_type="text/event-stream")
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        self.entered += 1
+        await self.done.wait()
+        yield b"data: the last\n\n"
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, labels)
@@ -125,6 +135,34 @@ async def test_operators_are_heard_also_when_it_is_full(
     # then
     assert (await client.get("/health/live")).status_code == 200
     assert "teddy_requests_in_flight 3.0" in (await client.get("/metrics")).text
+    service.done.set()
+    await asyncio.gather(*accepted)
+
+
+async def test_an_open_stream_has_no_place(service: Service, client: httpx2.AsyncClient) -> None:
+    # given
+    streams = [asyncio.create_task(client.get("/v1/stream")) for _ in range(LIMIT)]
+    await until(lambda: service.entered == LIMIT)
+    assert service.sample("teddy_requests_in_flight") == 0
+    # when
+    one_more = asyncio.create_task(client.get("/v1/stream"))
+    # then
+    await until(lambda: service.entered == LIMIT + 1)
+    service.done.set()
+    assert {(await each).status_code for each in (*streams, one_more)} == {200}
+    assert service.sample("teddy_requests_in_flight") == 0
+
+
+async def test_a_stream_that_would_open_is_refused_like_all_others(
+    service: Service, client: httpx2.AsyncClient
+) -> None:
+    # given
+    accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
+    await until(lambda: service.entered == LIMIT)
+    # when
+    refused = await client.get("/v1/stream")
+    # then
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
     service.done.set()
     await asyncio.gather(*accepted)
 
