@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.queries.cursors import Cursors
+from query_service.queries.export_child import ExportChild, ExportChildHandler
 from query_service.queries.get_alerts import GetAlerts, GetAlertsHandler
 from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
 from query_service.queries.get_child_profile import GetChildProfile, GetChildProfileHandler
@@ -26,6 +27,7 @@ from query_service.queries.visible_children import VisibleChildren
 from query_service.query_bus import QueryBus, Rendered
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
+from shared.event_store.port import EventStore
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_file import KeyFile
 from shared.keyring.keyring import Keyring
@@ -39,6 +41,7 @@ class Ports:
     """What the queries need from outside."""
 
     store: ReadModelDatabase
+    events: EventStore
     keyring: Keyring
     keys: KeyFile
     erased: ErasedList
@@ -84,6 +87,13 @@ def default_bus(
         GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds),
     )
     bus.register(GetAlerts, GetAlertsHandler(store, Cursors(signature_key, "alerts")))
-    receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, ports.clock)
-    bus.register(GetErasureReceipt, receipts)
+    _register_records(bus, ports, children)
     return bus
+
+
+def _register_records(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
+    """What a family may take with it; never cached."""
+    receipts = GetErasureReceiptHandler(ports.store, ports.erased, ports.proofs, ports.clock)
+    bus.register(GetErasureReceipt, receipts)
+    exports = ExportChildHandler(ports.store, children, ports.events, ports.clock)
+    bus.register(ExportChild, exports)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from query_service.api.asking import Asking
 from query_service.api.children import children_router
 from query_service.api.errors import PROBLEMS
 from query_service.api.parents import parents_router
+from query_service.api.records import records_router
 from query_service.api.streams import Streams
 from query_service.api.system import system_router
 from query_service.cache.change_feed import ChangeFeed
@@ -30,6 +32,7 @@ from shared.audit.trail import AuditTrail
 from shared.auth.aliases import Aliases
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
+from shared.event_store.mongo import MongoEventStore
 from shared.http.admission import install_admission
 from shared.http.audit_edge import install_audit
 from shared.http.callers import Caller
@@ -93,6 +96,7 @@ def build_api(
     )
     app.state.streams = service.streams
     app.include_router(children_router(service.asking, caller))
+    app.include_router(records_router(service.asking, caller))
     app.include_router(parents_router(service.asking, caller, service.streams))
     app.include_router(system_router(service.asking, caller, service.cache))
     app.include_router(operations_router(readiness, service.registry))
@@ -105,31 +109,34 @@ def build_api(
     return app
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The ports, and what is behind them and to be closed."""
+
+    ports: Ports
+    live: LiveGeneration
+    mongos: tuple[Mongo, Mongo, Mongo]
+    key_store: MongoKeyStore
+
+    @property
+    def keys_mongo(self) -> Mongo:
+        return self.mongos[2]
+
+    async def close(self) -> None:
+        await self.key_store.close()
+        for mongo in self.mongos:
+            await mongo.close()
+
+
 def build_app(settings: QuerySettings) -> FastAPI:
     """The query API over MongoDB and Kafka; it connects when it starts.
 
     Raises KeyFileRefused, SigningKeyRefused, OSError or KeySetRefused for unusable keys of tokens.
     """
-    keys = read_key_file(settings.key_file)
     checks = token_checks(settings)
-    silence_ms = round(READ_SECONDS * 1_000)
-    read_mongo = Mongo(settings.read_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
-    keys_mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver, silence_ms=silence_ms)
-    keys_database = keys_mongo.database(settings.keys_database)
-    key_store = MongoKeyStore(keys_database, READ_SECONDS)
-    keyring = Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size)
     cache: QueryCache[Rendered] = QueryCache(settings.cache_max_entries, time.monotonic)
-    database = read_mongo.database(settings.read_database)
-    live = LiveGeneration(database, time.monotonic, cache.clear)
-    ports = Ports(
-        MongoReadModels(database, live),
-        keyring,
-        keys,
-        MongoErasedList(keys_database, READ_SECONDS),
-        StatementSigner(read_signing_key(settings.proof_key_file)),
-        utc_now,
-    )
-    service = QueryService(settings, ports, cache)
+    on = _opened(settings, cache)
+    service = QueryService(settings, on.ports, cache)
     feed = ChangeFeed(settings.kafka, service.listeners)
     erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
     audit = AuditProcess(settings, "query")
@@ -137,26 +144,47 @@ def build_app(settings: QuerySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(read_mongo.close)
-            stack.push_async_callback(keys_mongo.close)
-            stack.push_async_callback(key_store.close)
+            stack.push_async_callback(on.close)
             stack.push_async_callback(checks.keys.close)
             await stack.enter_async_context(audit.running())
             await stack.enter_async_context(
-                _in_background(feed.run(), erasures.run(), live.follow())
+                _in_background(feed.run(), erasures.run(), on.live.follow())
             )
             yield
 
-    caller = Caller(checks.verifier, rate_limits(settings), Aliases(keys.index_key))
-    readiness = _readiness(ports, keys_mongo, audit, (feed, erasures), service.bus)
+    aliases = Aliases(on.ports.keys.index_key)
+    caller = Caller(checks.verifier, rate_limits(settings), aliases)
+    readiness = _readiness(on, audit, (feed, erasures), service.bus)
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
     most = settings.query_max_in_flight
     return build_api(service, caller, audit.trail, readiness, most, lifespan, exposure)
 
 
+def _opened(settings: QuerySettings, cache: QueryCache[Rendered]) -> Opened:
+    keys = read_key_file(settings.key_file)
+    silence_ms = round(READ_SECONDS * 1_000)
+    write, read, key = (
+        Mongo(url, settings.mongo_driver, silence_ms=silence_ms)
+        for url in (settings.write_mongo_url, settings.read_mongo_url, settings.keys_mongo_url)
+    )
+    keys_database = key.database(settings.keys_database)
+    key_store = MongoKeyStore(keys_database, READ_SECONDS)
+    database = read.database(settings.read_database)
+    live = LiveGeneration(database, time.monotonic, cache.clear)
+    ports = Ports(
+        MongoReadModels(database, live),
+        MongoEventStore(write.database(settings.write_database), READ_SECONDS),
+        Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size),
+        keys,
+        MongoErasedList(keys_database, READ_SECONDS),
+        StatementSigner(read_signing_key(settings.proof_key_file)),
+        utc_now,
+    )
+    return Opened(ports, live, (write, read, key), key_store)
+
+
 def _readiness(
-    ports: Ports,
-    keys_mongo: Mongo,
+    on: Opened,
     audit: AuditProcess,
     feeds: tuple[ChangeFeed, ErasureFeed],
     bus: QueryBus,
@@ -167,8 +195,8 @@ def _readiness(
         return {"bus": bus.health(), "invalidation": {"connected": feed.connected}}
 
     checks = {
-        "read_store": ports.store.ping,
-        "key_store": keys_mongo.ping,
+        "read_store": on.ports.store.ping,
+        "key_store": on.keys_mongo.ping,
         "audit_trail": audit.mongo.ping,
         "kafka": feed.check,
         "erasures": erasures.check,

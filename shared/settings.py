@@ -207,6 +207,7 @@ class RateLimitSettings(ObservabilitySettings):
     rate_limit_queries: str = _rate("queries about a child or family", "120000/minute")
     rate_limit_search: str = _rate("searches", "12000/minute")
     rate_limit_stream: str = _rate("openings of a live stream", "600/minute")
+    rate_limit_export: str = _rate("exports of a child", "60/minute")
 
     @field_validator("rate_limit_storage")
     @classmethod
@@ -388,6 +389,7 @@ class WorkerSettings(WriteStoreSettings, ReadStoreSettings, KeyringSettings, Kaf
 
 
 class QuerySettings(
+    WriteStoreSettings,
     ReadStoreSettings,
     KeyringSettings,
     KafkaSettings,
@@ -396,7 +398,7 @@ class QuerySettings(
     AuditSettings,
     HttpSettings,
 ):
-    """The query API."""
+    """The query API. It reads the event store only to export a child."""
 
     query_host: str = Field(LOOPBACK, description="Address the query API listens on.")
     query_port: int = Field(8004, ge=0, le=65535, description="Port of the query API.")

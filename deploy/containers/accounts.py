@@ -25,8 +25,8 @@ STORES: Mapping[str, str] = {
 }
 """Databases of the stack by the middle of their variable, `TEDDY_<STORE>_MONGO_URL`."""
 
-READ_ONLY = frozenset({("query", "read")})
-"""The query side answers from the read models and changes none."""
+READ_ONLY = frozenset({("query", "read"), ("query", "write")})
+"""The query side reads the read models, and for an export the event store. It changes neither."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from query_service.api.parameters import Days, Period, Search
 from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAnalytics
 from query_service.queries.get_child_profile import ChildProfile, GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport, SafetyReport
-from query_service.queries.get_erasure_receipt import ErasureReceipt, GetErasureReceipt
 from query_service.queries.search_children import FoundChildren
 from shared.auth.principal import Principal
 from shared.http.callers import Caller
@@ -52,11 +51,5 @@ def children_router(asking: Asking, caller: Caller) -> APIRouter:
     ) -> Response:
         query = GetChildAnalytics(child_id, days.period_days)
         return await asking.answer(request, asker, query)
-
-    @router.get(
-        "/{child_id}/erasure-receipt", response_model=ErasureReceipt, openapi_extra=QUERY_HEADERS
-    )
-    async def get_erasure_receipt(request: Request, asker: Asker, child_id: ChildId) -> Response:
-        return await asking.answer(request, asker, GetErasureReceipt(child_id))
 
     return router

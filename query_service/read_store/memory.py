@@ -80,6 +80,14 @@ class MemoryReadModels:
         found = (alert for alert in self.alerts.values() if alert["parent_id"] == parent_id)
         return _page(found, lambda a: Place(a["raised_at"], a["_id"]), after, limit)
 
+    async def conversations_of(self, child_id: str) -> list[ConversationDocument]:
+        found = (c for c in self.conversations.values() if c["child_id"] == child_id)
+        return sorted(found, key=lambda c: (c["started_at"], c["_id"]))
+
+    async def alerts_about(self, child_id: str) -> list[AlertDocument]:
+        found = (alert for alert in self.alerts.values() if alert["child_id"] == child_id)
+        return sorted(found, key=lambda a: (a["raised_at"], a["_id"]))
+
     async def system_counters(self) -> dict[str, int]:
         total: Counter[str] = Counter()
         for shard in self.system.values():

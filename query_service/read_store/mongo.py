@@ -169,6 +169,13 @@ class MongoReadModels:
         async with within(READ_SECONDS):
             return cast(list[AlertDocument], await cursor.to_list(limit))
 
+    async def conversations_of(self, child_id: str) -> list[ConversationDocument]:
+        found = await self._all_of(Model.CONVERSATIONS, child_id, "started_at")
+        return cast(list[ConversationDocument], found)
+
+    async def alerts_about(self, child_id: str) -> list[AlertDocument]:
+        return cast(list[AlertDocument], await self._all_of(Model.ALERTS, child_id, "raised_at"))
+
     async def system_counters(self) -> dict[str, int]:
         shards = await self._collection(Model.SYSTEM)
         pipeline: list[Document] = [
@@ -178,6 +185,12 @@ class MongoReadModels:
         ]
         async with within(READ_SECONDS):
             return {row["_id"]: int(row["total"]) async for row in aggregate(shards, pipeline)}
+
+    async def _all_of(self, model: Model, child_id: str, by: str) -> list[Document]:
+        collection = await self._collection(model)
+        found = collection.find({"child_id": child_id}).sort([(by, 1), ("_id", 1)])
+        async with within(READ_SECONDS):
+            return await found.to_list(None)
 
     async def _collection(self, model: Model) -> MongoCollection:
         return (await self._live.current()).collection(self._database, model)

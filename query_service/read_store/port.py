@@ -88,5 +88,11 @@ class ReadModelDatabase(Protocol):
     ) -> Sequence[AlertDocument]:
         """At most `limit` alerts after `after`, by `raised_at`."""
 
+    async def conversations_of(self, child_id: str) -> list[ConversationDocument]:
+        """All of them, the oldest first."""
+
+    async def alerts_about(self, child_id: str) -> list[AlertDocument]:
+        """All alerts that the child gave rise to, the oldest first."""
+
     async def system_counters(self) -> dict[str, int]:
         """The counters of SystemDocument, summed over all shards."""

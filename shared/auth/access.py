@@ -29,6 +29,7 @@ class RateClass(StrEnum):
     QUERIES = "queries"
     SEARCH = "search"
     STREAM = "stream"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ ALL, NUMBERS = Relation.ALL, Relation.NUMBERS
 OWN_FAMILY, OWN_BEAR = Relation.OWN_FAMILY, Relation.OWN_BEAR
 REGISTRATION, COMMANDS = RateClass.REGISTRATION, RateClass.COMMANDS
 QUERIES, SEARCH, STREAM = RateClass.QUERIES, RateClass.SEARCH, RateClass.STREAM
+EXPORT = RateClass.EXPORT
 
 ACCESS: Mapping[str, Rule] = {
     # commands
@@ -79,6 +81,7 @@ ACCESS: Mapping[str, Rule] = {
     "GetChildrenByParent": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetAlerts": Rule(QUERIES, parent=OWN_FAMILY, safety_officer=ALL),
     "GetErasureReceipt": Rule(QUERIES, parent=OWN_FAMILY),
+    "ExportChild": Rule(EXPORT, parent=OWN_FAMILY),
     "FollowFamily": Rule(STREAM, parent=OWN_FAMILY, safety_officer=ALL),
     "GetSystemAnalytics": Rule(QUERIES, safety_officer=NUMBERS, analyst=NUMBERS, admin=NUMBERS),
     # the processes themselves

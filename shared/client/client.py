@@ -153,6 +153,11 @@ class TeddyClient:
     async def get_child_profile(self, child_id: str) -> answers.ChildProfile:
         return cast(answers.ChildProfile, await self._ask(_path("children", child_id), child_id))
 
+    async def export_child(self, child_id: str) -> dict[str, Any]:
+        """All that is stored about the child: profile, safety, conversations, activity, alerts and
+        every event."""
+        return await self._ask(_path("children", child_id, "export"), child_id)
+
     async def get_children_by_parent(self, parent_id: str) -> answers.Family:
         return cast(answers.Family, await self._ask(_path("parents", parent_id, "children")))
 

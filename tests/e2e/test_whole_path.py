@@ -72,6 +72,28 @@ async def test_what_was_erased_is_found_nowhere(running: StackState) -> None:
     assert found["items"] == []
 
 
+async def test_a_family_takes_its_childs_data_away(running: StackState) -> None:
+    async with (
+        client(running, Role.PARENT, f"parent-{new_id()}") as parent,
+        client(running, Role.PARENT, f"parent-{new_id()}") as stranger,
+    ):
+        child = await parent.register_child("Amelie", 6, new_id(), consents=CONSENTS)
+        child_id = child["child_id"]
+        await parent.report_safety_violation(child_id, "content", "low", details="told her street")
+
+        export = await parent.export_child(child_id)
+        with pytest.raises(TeddyProblem) as refused:
+            await stranger.export_child(child_id)
+        await parent.erase_child(child_id)
+        with pytest.raises(TeddyProblem) as gone:
+            await parent.export_child(child_id)
+
+    assert export["profile"]["name"] == export["events"][0]["data"]["name"] == "Amelie"
+    assert export["safety"]["violations"][0]["details"] == "told her street"
+    assert export["events"][-1]["type"] == "SafetyViolationReported"
+    assert refused.value.status == gone.value.status == 404
+
+
 @pytest.mark.parametrize("process", ["worker", "relay", "query", "command"])
 async def test_a_killed_service_is_restarted_and_nothing_is_lost(
     services: StackFolder, process: str

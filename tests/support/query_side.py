@@ -22,6 +22,7 @@ from shared.auth.aliases import Aliases
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
+from shared.event_store.memory import MemoryEventStore
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
@@ -83,6 +84,7 @@ class QuerySide:
         self._issuer = TokenIssuer(signing_key, "tests", "teddy")
         self._index = SearchIndex(keys.index_key)
         self.store = CountingReadModels()
+        self.events = MemoryEventStore()
         self.key_store = MemoryKeyStore()
         self.erased = MemoryErasedList()
         self._proof_key = Ed25519PrivateKey.generate()
@@ -94,6 +96,7 @@ class QuerySide:
         self.cache: QueryCache[Rendered] = QueryCache(1_000, time.monotonic)
         ports = Ports(
             store=self.store,
+            events=self.events,
             keyring=self.keyring,
             keys=keys,
             erased=self.erased,
@@ -175,6 +178,7 @@ class QuerySide:
 
 def _settings() -> QuerySettings:
     return QuerySettings(
+        write_mongo_url="mongodb://unused",
         read_mongo_url="mongodb://unused",
         keys_mongo_url="mongodb://unused",
         audit_mongo_url="mongodb://unused",

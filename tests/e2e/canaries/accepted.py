@@ -93,6 +93,8 @@ async def look(on: Callers, child: str) -> list[bytes]:
         for asker in (on.parent, on.officer, on.admin):
             for path in (*of_child, *searches, f"{family}/children", f"{family}/alerts") * 2:
                 ok(await asker.queries.get(path))
+        for asker in (on.parent, on.admin):
+            ok(await asker.queries.get(f"{at}/export"))
         for path in (at, f"{at}/analytics"):
             ok(await on.bear.queries.get(path))
     assert canary("name", 2) in ok.all[0].text

@@ -71,6 +71,7 @@ async def test_nobody_comes_in_without_tls_or_without_a_user(stack: ComposeStack
     ("process", "store", "database"),
     [
         ("query", "read", "teddy_read"),
+        ("query", "write", "teddy_write"),
         ("relay", "write", "teddy_keys"),
         ("worker", "write", "teddy_audit"),
     ],

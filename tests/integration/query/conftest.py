@@ -49,6 +49,7 @@ class QueryWorld:
     def environment(self, **more: str) -> dict[str, str]:
         return {
             "TEDDY_READ_MONGO_URL": self.mongo_url,
+            "TEDDY_WRITE_MONGO_URL": self.mongo_url,
             "TEDDY_READ_DATABASE": self.database_name,
             "TEDDY_KEYS_MONGO_URL": self.mongo_url,
             "TEDDY_KEYS_DATABASE": self.database_name,

@@ -204,6 +204,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "GetSystemAnalytics": 7_200,
         "GetAlerts": None,
         "GetErasureReceipt": None,
+        "ExportChild": None,
     }
     assert (before["size"], before["hits"], before["misses"]) == (1, 1, 1)
     assert before["hit_rate"] == 0.5

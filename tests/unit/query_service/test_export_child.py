@@ -1,0 +1,178 @@
+"""A family takes away all that is stored about its child, and nobody else does."""
+
+import dataclasses
+from typing import Any
+
+import orjson
+import pytest
+from pydantic_core import to_jsonable_python
+
+from shared.codec import encode
+from shared.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.events.child import ChildErased, ChildEvent
+from shared.personal import Personal
+from shared.read_models.documents import (
+    ActivityDocument,
+    AlertDocument,
+    ChildDocument,
+    ConversationDocument,
+    SafetyDocument,
+)
+from tests.support.event_samples import AT, CHILD, EVENTS
+from tests.support.query_side import ADMIN, OFFICER, QuerySide, parent
+from tests.support.read_model_builders import (
+    activity_document,
+    alert_document,
+    conversation_document,
+    safety_document,
+    sealed,
+    violation,
+)
+
+EXPORT = f"/v1/children/{CHILD}/export"
+FAMILY = parent("parent-1")
+LIVED = tuple(event for event in EVENTS if not isinstance(event, ChildErased))
+
+
+@pytest.fixture
+async def lived(side: QuerySide) -> QuerySide:
+    """A child to whom everything happened that can happen but the end."""
+    await side.child(CHILD, parent_id=FAMILY.subject, name="Zoë", learning_style="visual")
+    cipher = await side.keyring.create(CHILD)
+    position = StreamPosition()
+    for event in LIVED:
+        commit = await side.events.append(
+            NewCommit(
+                child_id=CHILD,
+                expected=position,
+                events=(encode(event, position.version + 1, cipher),),
+                recorded_at=AT,
+                actor=Actor("parent-1", "parent"),
+                causality=Causality("correlation-1"),
+            )
+        )
+        position = commit.position
+    details = sealed(cipher, CHILD, "details", "said his address")
+    side.store.safety_documents[CHILD] = safety_document(CHILD, violation("v1", details=details))
+    talk = conversation_document(CHILD, "talk-1")
+    side.store.conversations[talk["_id"]] = talk
+    day = activity_document(CHILD, "2026-11-23")
+    side.store.activity_days[day["_id"]] = day
+    side.store.alerts["a1"] = alert_document("a1", child_id=CHILD, parent_id=FAMILY.subject)
+    return side
+
+
+async def exported_to(side: QuerySide, path: str = EXPORT) -> dict[str, Any]:
+    async with side.client(FAMILY) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 200, answer.text
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+@pytest.mark.parametrize("number", range(len(LIVED)), ids=[type(one).__name__ for one in LIVED])
+async def test_every_field_of_every_event_is_in_the_export(lived: QuerySide, number: int) -> None:
+    export = await exported_to(lived)
+
+    event, exported = LIVED[number], export["events"][number]
+    assert (exported["type"], exported["version"]) == (type(event).__name__, number + 1)
+    assert {"child_id": export["child_id"], **exported["data"]} == _in_clear(event)
+
+
+async def test_what_was_made_of_the_events_is_in_the_export(lived: QuerySide) -> None:
+    export = await exported_to(lived)
+
+    assert export["profile"]["name"] == "Zoë"
+    assert export["profile"]["learning_style"] == "visual"
+    assert export["profile"]["udid"] == "teddy-000042"
+    assert [one["details"] for one in export["safety"]["violations"]] == ["said his address"]
+    assert [one["conversation_id"] for one in export["conversations"]] == ["talk-1"]
+    assert [one["day"] for one in export["activity"]] == ["2026-11-23"]
+    assert len(export["alerts"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "part"),
+    [
+        (ChildDocument, "profile"),
+        (SafetyDocument, "safety"),
+        (ConversationDocument, "conversations"),
+        (ActivityDocument, "activity"),
+        (AlertDocument, "alerts"),
+    ],
+)
+async def test_every_field_of_every_read_model_is_in_the_export(
+    lived: QuerySide, document: type[Any], part: str
+) -> None:
+    exported = (await exported_to(lived))[part]
+    fields = exported[0] if isinstance(exported, list) else exported
+
+    said_once_or_made_for_the_search = {"_id", "child_id", "name_tokens"}
+    assert fields.keys() == document.__annotations__.keys() - said_once_or_made_for_the_search
+
+
+async def test_nothing_sealed_is_in_the_export(lived: QuerySide) -> None:
+    content = orjson.dumps(await exported_to(lived))
+
+    for stored in (*lived.store.children.values(), *lived.store.safety_documents.values()):
+        for value in _texts(stored):
+            if value.count(".") >= 2:  # version.field.ciphertext
+                assert value.encode() not in content
+
+
+async def test_a_child_without_incidents_has_no_safety_part(side: QuerySide) -> None:
+    await side.child("lena", parent_id=FAMILY.subject)
+
+    export = await exported_to(side, "/v1/children/lena/export")
+
+    assert (export["safety"], export["events"], export["alerts"]) == (None, [], [])
+
+
+async def test_an_export_is_a_file_that_nobody_keeps(lived: QuerySide) -> None:
+    async with lived.client(FAMILY) as client:
+        answer = await client.get(EXPORT)
+
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="child-{CHILD}.json"'
+    assert answer.headers["X-Cache"] == "miss"
+    assert await exported_to(lived) == answer.json()
+    assert lived.cache.statistics().size == 0
+
+
+async def test_only_the_family_and_admins_get_it(lived: QuerySide) -> None:
+    answers = {}
+    for principal in (parent("stranger"), OFFICER, ADMIN):
+        async with lived.client(principal) as client:
+            answers[principal.subject] = (await client.get(EXPORT)).status_code
+
+    assert list(answers.values()) == [404, 403, 200]
+
+
+async def test_of_an_erased_child_there_is_none(lived: QuerySide) -> None:
+    await lived.keyring.destroy(CHILD)
+
+    async with lived.client(FAMILY) as client:
+        assert (await client.get(EXPORT)).status_code == 404
+
+
+async def test_an_export_is_on_record(lived: QuerySide) -> None:
+    await exported_to(lived)
+
+    (entry,) = lived.audit.entries
+    assert (entry.operation, entry.outcome) == ("ExportChild", "answered")
+    assert entry.subject == FAMILY.subject
+
+
+def _in_clear(event: ChildEvent) -> Any:
+    values = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    del values["at"]
+    opened = {n: v.reveal() if isinstance(v, Personal) else v for n, v in values.items()}
+    return to_jsonable_python(opened)
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for one in value.values() for text in _texts(one)]
+    if isinstance(value, list):
+        return [text for one in value for text in _texts(one)]
+    return [value] if isinstance(value, str) else []
