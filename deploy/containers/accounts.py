@@ -25,8 +25,8 @@ STORES: Mapping[str, str] = {
 }
 """Databases of the stack by the middle of their variable, `TEDDY_<STORE>_MONGO_URL`."""
 
-READ_ONLY = frozenset({("query", "read")})
-"""The query side answers from the read models and changes none."""
+READ_ONLY = frozenset({("query", "read"), ("query", "keys")})
+"""The query side answers from the read models and changes none, and makes or destroys no key."""
 
 
 @dataclass(frozen=True, slots=True)
