@@ -1,5 +1,6 @@
 """Composition root of the command API: settings to ports to app."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
+from shared.keyring.forgetting import forget_the_erased
 from shared.keyring.key_file import KeyFile, read_key_file
 from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_erased_list import MongoErasedList
+from shared.keyring.mongo_erased_list import MongoErasedList, ensure_erased_list_index
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
 from shared.keyring.watched_key_file import WatchedKeyFile
@@ -68,7 +70,8 @@ def build_app(settings: CommandSettings) -> FastAPI:
     audit = AuditProcess(settings, "command")
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    bus = default_bus(_ports(settings, stores, key_file, audit.trail), _tuning(settings), registry)
+    ports = _ports(settings, stores, key_file, audit.trail)
+    bus = default_bus(ports, _tuning(settings), registry)
     caller = Caller(checks.verifier, rate_limits(settings), Aliases(key_file.index_key))
     tokens = ConsistencyTokens(key_file.signature_key)
     edge = Edge(bus, caller, tokens, RequestPrints(key_file.index_key), utc_now, new_id)
@@ -83,10 +86,13 @@ def build_app(settings: CommandSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         database = stores.write_mongo.database(settings.write_database)
+        keys_database = stores.keys_mongo.database(settings.keys_database)
         async with audit.running():
             try:
                 await AT_START.run(lambda: ensure_indexes(database))
-                yield
+                await AT_START.run(lambda: ensure_erased_list_index(keys_database))
+                async with _forgetting(ports):
+                    yield
             finally:
                 await checks.keys.close()
                 await stores.close()
@@ -94,6 +100,16 @@ def build_app(settings: CommandSettings) -> FastAPI:
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
     most = settings.command_max_in_flight
     return create_app(edge, audit.trail, readiness, registry, most, lifespan, exposure)
+
+
+@asynccontextmanager
+async def _forgetting(ports: Ports) -> AsyncIterator[None]:
+    forgetting = asyncio.create_task(forget_the_erased(ports.keyring, ports.erased, ports.clock))
+    try:
+        yield
+    finally:
+        forgetting.cancel()
+        await asyncio.gather(forgetting, return_exceptions=True)
 
 
 def _stores(settings: CommandSettings) -> Stores:

@@ -21,13 +21,15 @@ from shared.audit.findings import Report
 from shared.audit.heads import read_file
 from shared.audit.store import AuditStore
 from shared.audit.verify import verify as verify_all
+from shared.auth.aliases import Aliases
 from shared.clock import iso
 from shared.command_line import Moment
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.port import StoreUnavailable
+from shared.keyring.key_file import read_key_file
 from shared.mongo import Document, Mongo
 from shared.proofs.statements import StatementVerifier
-from shared.settings import AuditToolSettings, load_settings
+from shared.settings import AuditToolSettings, KeyFileSettings, load_settings
 from shared.signing_keys import read_jwks
 
 COLUMNS = ("at", "subject", "role", "operation", "outcome", "address", "children")
@@ -87,6 +89,9 @@ def audit() -> None:
 @audit.command()
 @click.option("--child", "child_id", help="Only what concerns this child.")
 @click.option("--subject", help="Only what this subject asked for.")
+@click.option(
+    "--device", metavar="ID", help="Only what the bear with this device id asked for, by its alias."
+)
 @click.option("--operation", help="Only this command or query, e.g. GetChildProfile.")
 @click.option("--from", "since", type=Moment(), help="Not before this time.")
 @click.option("--to", "until", type=Moment(), help="Before this time.")
@@ -94,8 +99,13 @@ def audit() -> None:
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-def show(limit: int, form: str, **asked: Any) -> None:
+def show(limit: int, form: str, device: str | None, **asked: Any) -> None:
     """Show records, the newest first."""
+    if device is not None and asked["subject"] is not None:
+        raise click.UsageError("--device is a subject, too: give one of the two")
+    if device is not None:
+        keys = read_key_file(load_settings(KeyFileSettings).key_file)
+        asked["subject"] = Aliases(keys.index_key).of_device(device)
 
     async def work(on: Opened) -> None:
         records = await _found(on.trail, limit, **asked)

@@ -134,12 +134,17 @@ class KeyStoreSettings(MongoDriverSettings):
     keys_database: str = Field("teddy_keys", description="Database of the wrapped data keys.")
 
 
-class KeyringSettings(KeyStoreSettings):
-    """Children's data keys, and the file with the keys that wrap them."""
+class KeyFileSettings(ObservabilitySettings):
+    """The file of keys."""
 
     key_file: Path = Field(
         description="JSON file of key-encryption and index keys (mode 0600); see `teddy keys init`."
     )
+
+
+class KeyringSettings(KeyStoreSettings, KeyFileSettings):
+    """Children's data keys, and the file with the keys that wrap them."""
+
     keyring_cache_size: int = Field(
         50_000, ge=1, description="Children whose unwrapped data key stays in memory."
     )

@@ -25,8 +25,9 @@ STORES: Mapping[str, str] = {
 }
 """Databases of the stack by the middle of their variable, `TEDDY_<STORE>_MONGO_URL`."""
 
-READ_ONLY = frozenset({("query", "read"), ("query", "write")})
-"""The query side reads the read models, and for an export the event store. It changes neither."""
+READ_ONLY = frozenset({("query", "read"), ("query", "keys"), ("query", "write")})
+"""The query side reads the read models, and for an export the event store. It changes neither, and
+makes or destroys no key."""
 
 
 @dataclass(frozen=True, slots=True)

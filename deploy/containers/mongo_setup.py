@@ -17,6 +17,7 @@ from deploy.containers.accounts import ACCOUNTS, STORES, Account
 from projection_worker.projections import registry
 from shared.command_line import run_command
 from shared.event_store.mongo import ensure_indexes
+from shared.keyring.mongo_erased_list import ensure_erased_list_index
 from shared.mongo import Database, Mongo
 from shared.read_models.generations import begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
@@ -54,6 +55,7 @@ async def set_up(setup: Setup, address: str) -> None:
             password = setup.passwords[account.name]
             await _ensure_user(mongo.database("admin"), account, password)
         await ensure_indexes(mongo.database(STORES["write"]))
+        await ensure_erased_list_index(mongo.database(STORES["keys"]))
         await _ensure_read_models(mongo.database(STORES["read"]))
     finally:
         await mongo.close()

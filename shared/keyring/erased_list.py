@@ -73,6 +73,9 @@ class ErasedList(Protocol):
     async def page(self, after: str, limit: int) -> list[ErasedChild]:
         """At most `limit` of all, in order of child, from the one after `after` on."""
 
+    async def since(self, moment: datetime) -> list[str]:
+        """The children who were erased at `moment` or later, in any order."""
+
 
 class MemoryErasedList:
     def __init__(self) -> None:
@@ -97,3 +100,6 @@ class MemoryErasedList:
     async def page(self, after: str, limit: int) -> list[ErasedChild]:
         following = sorted(one for one in self._children if one > after)
         return [self._children[one] for one in following[:limit]]
+
+    async def since(self, moment: datetime) -> list[str]:
+        return [child.child_id for child in self._children.values() if child.at >= moment]

@@ -1,12 +1,19 @@
 """The list of erased children on MongoDB, in the database of the keys."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
 from shared.mongo import Database, Document
 
 COLLECTION = "erased_children"
+
+
+async def ensure_erased_list_index(database: Database) -> None:
+    """For `since`, which every process asks all the time."""
+    async with within(TIMEOUT_SECONDS):
+        await database[COLLECTION].create_index([("at", 1)])
 
 
 class MongoErasedList:
@@ -43,6 +50,11 @@ class MongoErasedList:
         async with within(self._timeout):
             found = await following.to_list(None)
         return [_from_document(document) for document in found]
+
+    async def since(self, moment: datetime) -> list[str]:
+        async with within(self._timeout):
+            found = await self._children.find({"at": {"$gte": moment}}, {"_id": 1}).to_list(None)
+        return [document["_id"] for document in found]
 
 
 def _from_document(document: Document) -> ErasedChild:

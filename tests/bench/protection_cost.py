@@ -9,7 +9,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +31,7 @@ from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.signing_keys import read_signing_key
 from tests.bench.raw_http import Answered, request, send_all
+from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
 HERE = Path(__file__).parents[2]
@@ -50,8 +51,9 @@ Rates = dict[str, float]
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack of some tree, and tokens for it."""
+    """A running stack of some tree, and tokens for it. `consents`: what its registrations bring."""
 
+    consents: Sequence[Mapping[str, str]]
     state: StackState
     issuer: TokenIssuer
 
@@ -114,7 +116,8 @@ def _stack(tree: Path, path: Path) -> Iterator[Stack]:
         state = StackFolder(path).load()
         assert state is not None
         key = read_signing_key(Path(state.environment["TEDDY_SIGNING_KEY_FILE"]))
-        yield Stack(state, TokenIssuer(key, "teddy-local", "teddy"))
+        consents = CONSENTS if tree == HERE else ()  # before, nobody was asked
+        yield Stack(consents, state, TokenIssuer(key, "teddy-local", "teddy"))
     finally:
         subprocess.run([*command, "down"], check=True, stdout=subprocess.DEVNULL, **place)
 
@@ -124,7 +127,7 @@ async def _measure(stack: Stack, children: int) -> Rates:
     bearers = {parent: stack.bearer(parent) for parent in parents}
     owners = [parents[number % len(parents)] for number in range(children)]
     registrations = [
-        request("POST", "/v1/children", bearers[parent], _body(number))
+        request("POST", "/v1/children", bearers[parent], _body(number, stack.consents))
         for number, parent in enumerate(owners)
     ]
     registered = await send_all(stack.address("command"), registrations, CONNECTIONS)
@@ -152,9 +155,10 @@ async def _measure(stack: Stack, children: int) -> Rates:
     }
 
 
-def _body(number: int) -> bytes:
+def _body(number: int, consents: Sequence[Mapping[str, str]]) -> bytes:
     child = {"name": f"Mia {number}", "age": 7, "udid": f"bench-{number:09}"}
-    return orjson.dumps(child | {"device_id": f"bear-{number}", "interests": ["space", "music"]})
+    profile = {"device_id": f"bear-{number}", "interests": ["space", "music"]}
+    return orjson.dumps(child | profile | ({"consents": consents} if consents else {}))
 
 
 async def _queries(stack: Stack, requests: Sequence[bytes]) -> Answered:

@@ -13,7 +13,7 @@ from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
 from shared.keyring.erased_list import ErasedList, MemoryErasedList
 from shared.keyring.key_store import KeyStore, MemoryKeyStore
-from shared.keyring.mongo_erased_list import MongoErasedList
+from shared.keyring.mongo_erased_list import MongoErasedList, ensure_erased_list_index
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.mongo import Driver, Mongo
 
@@ -59,6 +59,7 @@ async def stores(place: Place | None) -> AsyncIterator[Stores]:
     mongo = Mongo(place.url, place.driver)
     database = mongo.database(place.database)
     await ensure_indexes(database)
+    await ensure_erased_list_index(database)
     events, claims = MongoEventStore(database), MongoClaimStore(database)
     keys = MongoKeyStore(database)
     erased = MongoErasedList(database)

@@ -76,3 +76,12 @@ async def test_all_come_in_order_and_in_parts(stores: Stores) -> None:
     second = await stores.erased.page(first[-1].child_id, 2)
     # then
     assert [one.child_id for one in [*first, *second]] == ["child-1", "child-2", "child-3"]
+
+
+async def test_who_was_erased_lately_is_found(stores: Stores) -> None:
+    # given
+    await stores.erased.add(_erased("child-1"))
+    await stores.erased.add(replace(_erased("child-2"), at=LATER))
+    # when / then
+    assert await stores.erased.since(LATER) == ["child-2"]
+    assert sorted(await stores.erased.since(AT)) == ["child-1", "child-2"]

@@ -23,7 +23,7 @@ from tests.e2e.canaries.places import (
     texts_of_files,
     texts_of_tools,
 )
-from tests.e2e.canaries.poison import POISONS, poison
+from tests.e2e.canaries.poison import POISONS, VERSION, poison
 from tests.e2e.canaries.refused import no_http, refused
 from tests.e2e.canaries.values import MARK, canary, found_in, spellings
 from tests.support.waiting import eventually
@@ -128,7 +128,7 @@ async def _is_handled(state: StackState, admin: Api, child: str) -> bool:
         if client["teddy_read"]["parked_children"].find_one({"child_id": child}):
             return True
     answer = await admin.queries.get(f"/v1/children/{child}")
-    return not answer.is_success or answer.json()["version"] > 1
+    return not answer.is_success or answer.json()["version"] >= VERSION
 
 
 async def _is_gone(by: Api, child: str) -> bool:
@@ -147,7 +147,7 @@ async def _after_the_erasure(on: Callers, child: str) -> list[bytes]:
         await on.parent.commands.delete(f"{at}/personal-data"),
     ]
     for api in (on.parent, on.bear, on.officer, on.admin, on.stranger):
-        for path in (at, f"{at}/safety-report", f"{at}/analytics"):
+        for path in (at, f"{at}/safety-report", f"{at}/analytics", f"{at}/erasure-receipt"):
             answers.append(await api.queries.get(path))
     search = f"/v1/children?name={canary('name', 2)[:12]}"
     answers += [await api.queries.get(search) for api in (on.parent, on.officer, on.admin)]

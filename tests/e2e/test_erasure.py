@@ -20,6 +20,7 @@ from shared.client import TeddyClient
 from shared.client.transport import TeddyProblem, Unreachable
 from shared.clock import new_id
 from tests.support.callers import client
+from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
 SOON = 90.0
@@ -119,7 +120,7 @@ async def test_what_is_no_receipt_is_refused_in_one_line(
 
 
 async def a_child(parent: TeddyClient) -> str:
-    child = (await parent.register_child("Mia", 6, f"TEDDY-{new_id()[:12]}"))["child_id"]
+    child = (await parent.register_child("Mia", 6, new_id(), consents=CONSENTS))["child_id"]
     await parent.update_child_profile(child, age=7)
     return child
 

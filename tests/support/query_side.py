@@ -87,8 +87,8 @@ class QuerySide:
         self.events = MemoryEventStore()
         self.key_store = MemoryKeyStore()
         self.erased = MemoryErasedList()
-        self._proof_key = Ed25519PrivateKey.generate()
-        self.proof_keys = StatementVerifier(public_jwks(self._proof_key, PROOF_KEY_ID))
+        proof_key = Ed25519PrivateKey.generate()
+        self.proof_keys = StatementVerifier(public_jwks(proof_key, PROOF_KEY_ID))
         self.keyring = Keyring(FileKeyProvider(keys), self.key_store)
         self.tokens = ConsistencyTokens(keys.signature_key)
         self.now = NOON
@@ -100,18 +100,15 @@ class QuerySide:
             keyring=self.keyring,
             keys=keys,
             erased=self.erased,
-            proofs=StatementSigner(self._proof_key),
+            proofs=StatementSigner(proof_key),
             clock=lambda: self.now,
         )
         self.settings = _settings()
         self.service = QueryService(self.settings, ports, self.cache)
+        verifier = verifier_of(signing_key, "tests", "teddy")
         self.app: FastAPI = build_api(
             self.service,
-            Caller(
-                verifier_of(signing_key, "tests", "teddy"),
-                limits or limits_of(),
-                Aliases(keys.index_key),
-            ),
+            Caller(verifier, limits or limits_of(), Aliases(keys.index_key)),
             self.audit,
             Readiness({"read_store": self.store.ping}),
             max_in_flight,

@@ -22,8 +22,9 @@ from shared.mongo import Mongo
 from shared.settings import KeyringSettings
 from shared.topics import CHILD_EVENTS
 from tests.e2e.canaries.values import canary
+from tests.support.consents import BORN
 
-VERSION = 2
+VERSION = BORN + 1
 """Of the event that comes next for a child that was only registered."""
 
 

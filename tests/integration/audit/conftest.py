@@ -14,12 +14,14 @@ import pytest_asyncio
 
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditRecord
+from shared.auth.aliases import Aliases
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.keyring.key_file import read_key_file
 from shared.mongo import Mongo
 from shared.settings import AuditSettings
 from tests.support.child_facts import ADA, REGISTER, REPORT, VIOLATION, update
-from tests.support.command_side import MOTHER, OFFICER, CommandSide, Database
+from tests.support.command_side import BEAR, MOTHER, OFFICER, CommandSide, Database
 from tests.support.key_files import create_key_files
 
 
@@ -39,6 +41,7 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         keys = {
+            "TEDDY_KEY_FILE": str(self.folder / "keys.json"),
             "TEDDY_PROOF_KEY_FILE": str(self.folder / "proof.pem"),
             "TEDDY_PROOF_KEYS_FILE": str(self.folder / "proof-keys.json"),
         }
@@ -135,8 +138,10 @@ async def _live(world: World, now: datetime) -> None:
             await trail.record(side.audit.entries[-1])
         for subject in ("parent-ada", "officer-1"):
             await trail.record(look(subject, now))
-        for _ in range(3):
-            trail.note(look("officer-2", now))
+        keys = read_key_file(world.folder / "keys.json")
+        bear = Aliases(keys.index_key).of_device(BEAR.subject)
+        for subject in ("officer-2", bear, "officer-2"):
+            trail.note(look(subject, now))
     await store.close()
     await mongo.close()
 

@@ -5,6 +5,7 @@ import pytest
 
 from tests.integration.audit.conftest import World
 from tests.support.child_facts import ADA
+from tests.support.command_side import BEAR
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -35,6 +36,19 @@ async def test_the_table_shows_who_what_and_whom(world: World):
         assert shown in said.out
 
 
+async def test_what_a_bear_did_is_found_by_its_device_id(world: World):
+    # given
+    by_another = await world.teddy("audit", "show", "--format", "json", "--device", "bear-9")
+    assert (by_another.code, by_another.out) == (0, "")
+    # when
+    said = await world.teddy("audit", "show", "--format", "json", "--device", BEAR.subject)
+    # then
+    (record,) = map(orjson.loads, said.out.splitlines())
+    assert record["operation"] == "GetChildProfile"
+    assert BEAR.subject not in said.out
+    assert record["subject"].startswith("bear-")
+
+
 async def test_an_export_is_verified_offline_and_an_altered_one_is_named(world: World):
     # given
     file = world.folder / "audit.jsonl"
@@ -57,6 +71,7 @@ async def test_an_export_is_verified_offline_and_an_altered_one_is_named(world: 
     [
         ["show", "--from", "yesterday"],
         ["show", "--limit", "0"],
+        ["show", "--device", "bear-1", "--subject", "parent-1"],
         ["export", "--from", "2100-01-01", "--to", "2000-01-01", "out"],
         ["export", "--from", "2000-01-01", "--to", "2100-01-01", "/no/such/folder/out"],
         ["verify", "--heads", "missing"],

@@ -72,7 +72,8 @@ async def test_nobody_comes_in_without_tls_or_without_a_user(stack: ComposeStack
     [
         ("query", "read", "teddy_read"),
         ("query", "write", "teddy_write"),
-        ("relay", "write", "teddy_keys"),
+        ("query", "keys", "teddy_keys"),
+        ("relay", "write", "teddy_audit"),
         ("worker", "write", "teddy_audit"),
     ],
 )

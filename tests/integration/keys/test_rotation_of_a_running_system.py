@@ -21,6 +21,7 @@ from shared.keyring.key_file import FileKeyProvider, read_key_file
 from shared.keyring.rotation import BATCH
 from shared.settings import KeyringSettings
 from tests.support.callers import client
+from tests.support.consents import CONSENTS
 from tests.support.waiting import until
 
 MORE_THAN_A_BATCH = BATCH + 10
@@ -111,7 +112,7 @@ async def _more(registered: dict[str, str], number: int) -> None:
 
 async def _register(parent: TeddyClient, number: int) -> dict[str, str]:
     name = f"Kind {number}"
-    answer = await parent.register_child(name, 7, f"udid-{new_id()}")
+    answer = await parent.register_child(name, 7, f"udid-{new_id()}", consents=CONSENTS)
     return {answer["child_id"]: name}
 
 

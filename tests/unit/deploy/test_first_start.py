@@ -104,10 +104,10 @@ def test_the_broker_has_no_listener_without_tls_and_users_but_its_own(tmp_path: 
 @pytest.mark.parametrize(
     ("name", "roles"),
     [
-        ("relay", {("readWrite", "teddy_write")}),
+        ("relay", {("readWrite", "teddy_write"), ("readWrite", "teddy_keys")}),
         (
             "query",
-            {("read", "teddy_read"), ("readWrite", "teddy_keys"), ("readWrite", "teddy_audit")},
+            {("read", "teddy_read"), ("read", "teddy_keys"), ("readWrite", "teddy_audit")},
         ),
     ],
 )
