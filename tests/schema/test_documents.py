@@ -47,6 +47,7 @@ UNSTATED = (
     "Input should be greater than or equal to 2000-",  # a schema has no bounds of dates
     "Input should be less than or equal to 2200-",
     "must be later than `from`",
+    "must name each purpose once",
     "must not be below age_min",
     "give words of at least 2 letters each",
 )
