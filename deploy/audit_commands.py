@@ -113,7 +113,9 @@ def show(limit: int, form: str, device: str | None, **asked: Any) -> None:
             for record in records:
                 click.echo(orjson.dumps(record))
             return
-        table = Table(*COLUMNS)
+        table = Table()
+        for column in COLUMNS:
+            table.add_column(column, overflow="fold")
         for record in records:
             table.add_row(*(_text(record[column]) for column in COLUMNS))
         Console().print(table)

@@ -1,7 +1,7 @@
 """Pieces that several answers share."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
@@ -16,6 +16,21 @@ Instant = Annotated[
     ),
 ]
 """RFC 3339 in UTC with milliseconds."""
+
+
+def _with_instants(value: Any) -> Any:
+    """Times within, however deep, in the form of an Instant."""
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, dict):
+        return {name: _with_instants(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_instants(one) for one in value]
+    return value
+
+
+Fields = Annotated[dict[str, Any], PlainSerializer(_with_instants, when_used="json")]
+"""Fields as they are stored, by name."""
 
 
 class AnswerModel(BaseModel):

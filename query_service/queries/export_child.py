@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from query_service.queries.answers import AnswerModel, Instant
+from query_service.queries.answers import AnswerModel, Fields, Instant
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
@@ -40,7 +40,7 @@ class ExportedEvent(AnswerModel):
     at: Instant = Field(description="When it happened.")
     recorded_at: Instant = Field(description="When it was stored.")
     by_role: str = Field(description="Role of who brought it about.")
-    data: dict[str, Any]
+    data: Fields
 
 
 class ChildExport(AnswerModel):
@@ -49,11 +49,11 @@ class ChildExport(AnswerModel):
     child_id: str
     exported_at: Instant
     version: int = Field(description="What the read models have seen of the events.")
-    profile: dict[str, Any] = Field(description="The account, its consents and its numbers.")
-    safety: dict[str, Any] | None = Field(description="Alert policy and violations; null: none.")
-    conversations: list[dict[str, Any]] = Field(description="The oldest first.")
-    activity: list[dict[str, Any]] = Field(description="One entry a UTC day.")
-    alerts: list[dict[str, Any]] = Field(description="The oldest first.")
+    profile: Fields = Field(description="The account, its consents and its numbers.")
+    safety: Fields | None = Field(description="Alert policy and violations; null: none.")
+    conversations: list[Fields] = Field(description="The oldest first.")
+    activity: list[Fields] = Field(description="One entry a UTC day.")
+    alerts: list[Fields] = Field(description="The oldest first.")
     events: list[ExportedEvent] = Field(description="All facts, version by version.")
 
 
