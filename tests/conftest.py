@@ -1,15 +1,14 @@
 """Servers and stacks that tests ask for; nothing starts before a test does."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pymongo
 import pytest
 
-from deploy.local import control
 from deploy.local.state import StackFolder, StackState
 from shared.clock import new_id
 from tests.support import stack
+from tests.support.own_stack import own_stack, state_of
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +40,17 @@ def fresh_database(mongo_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
     """A whole local stack with all four services, as `teddy up` starts it."""
-    folder = StackFolder(Path(tmp_path_factory.mktemp("stack")))
-    control.up(folder)
-    yield folder
-    control.down(folder)
+    with own_stack(tmp_path_factory.mktemp("stack")) as folder:
+        yield folder
 
 
 @pytest.fixture
 def running(services: StackFolder) -> StackState:
     """The state of the whole stack as it is now."""
-    state = services.load()
-    assert state is not None
-    return state
+    return state_of(services)
+
+
+@pytest.fixture
+def state(folder: StackFolder) -> StackState:
+    """Of the stack that a file of tests has for itself, its fixture `folder`."""
+    return state_of(folder)

@@ -5,7 +5,6 @@ is searched for them."""
 import base64
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -26,6 +25,7 @@ from tests.e2e.canaries.places import (
 from tests.e2e.canaries.poison import POISONS, VERSION, poison
 from tests.e2e.canaries.refused import no_http, refused
 from tests.e2e.canaries.values import MARK, canary, found_in, spellings
+from tests.support.own_stack import own_stack
 from tests.support.waiting import eventually
 
 SOON = 60.0
@@ -41,19 +41,10 @@ MET = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
     """A stack of this test's own, that logs all it can."""
-    folder = StackFolder(Path(tmp_path_factory.mktemp("canaries")))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TEDDY_LOG_LEVEL", "DEBUG")
-        control.up(folder)
-    yield folder
-    control.down(folder)
-
-
-@pytest.fixture
-def state(folder: StackFolder) -> StackState:
-    state = folder.load()
-    assert state is not None
-    return state
+        with own_stack(tmp_path_factory.mktemp("canaries")) as folder:
+            yield folder
 
 
 async def test_no_personal_value_is_written_anywhere(

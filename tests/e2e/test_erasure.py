@@ -13,7 +13,7 @@ from typing import Any
 import pymongo
 import pytest
 
-from deploy.local import control, plans
+from deploy.local import plans
 from deploy.local.state import ProcessState, StackFolder, StackState
 from shared.auth.principal import Role
 from shared.client import TeddyClient
@@ -21,6 +21,7 @@ from shared.client.transport import TeddyProblem, Unreachable
 from shared.clock import new_id
 from tests.support.callers import client
 from tests.support.consents import CONSENTS
+from tests.support.own_stack import own_stack
 from tests.support.waiting import eventually
 
 SOON = 90.0
@@ -32,17 +33,8 @@ Dump = dict[tuple[str, str], list[Any]]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
     """A stack of these tests' own: its databases are set back."""
-    folder = StackFolder(Path(tmp_path_factory.mktemp("erased")))
-    control.up(folder)
-    yield folder
-    control.down(folder)
-
-
-@pytest.fixture
-def state(folder: StackFolder) -> StackState:
-    state = folder.load()
-    assert state is not None
-    return state
+    with own_stack(tmp_path_factory.mktemp("erased")) as folder:
+        yield folder
 
 
 async def test_of_a_child_erased_in_a_backlog_nothing_is_left(

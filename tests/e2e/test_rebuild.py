@@ -12,7 +12,6 @@ from typing import Any
 import pymongo
 import pytest
 
-from deploy.local import control
 from deploy.local.state import StackFolder, StackState
 from shared.auth.principal import Role
 from shared.client import TeddyClient
@@ -21,6 +20,7 @@ from shared.clock import new_id
 from tests.support import next_release
 from tests.support.callers import client, token
 from tests.support.consents import CONSENTS
+from tests.support.own_stack import own_stack
 from tests.support.ports import free_port
 from tests.support.readers import reading
 from tests.support.waiting import eventually
@@ -32,17 +32,8 @@ NEXT_RELEASE = str(Path(next_release.__path__[0]))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
     """A stack of these tests' own: others may look at generations, too."""
-    folder = StackFolder(Path(tmp_path_factory.mktemp("rebuilt")))
-    control.up(folder)
-    yield folder
-    control.down(folder)
-
-
-@pytest.fixture
-def state(folder: StackFolder) -> StackState:
-    state = folder.load()
-    assert state is not None
-    return state
+    with own_stack(tmp_path_factory.mktemp("rebuilt")) as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("source", ["store", "kafka"])

@@ -18,6 +18,7 @@ from shared.client import LiveUpdate, TeddyClient, TeddyProblem
 from shared.clock import new_id
 from tests.support.callers import client
 from tests.support.consents import BORN, CONSENTS
+from tests.support.own_stack import state_of
 
 SOON = 30.0
 T = TypeVar("T")
@@ -98,7 +99,7 @@ async def test_a_family_takes_its_childs_data_away(running: StackState) -> None:
 async def test_a_killed_service_is_restarted_and_nothing_is_lost(
     services: StackFolder, process: str
 ) -> None:
-    state = _state(services)
+    state = state_of(services)
     async with client(state, Role.PARENT, f"parent-{new_id()}") as parent:
         child = await parent.register_child("Mia", 6, new_id(), consents=CONSENTS)
         before = _process(services, process)
@@ -156,14 +157,8 @@ async def _first_alert(parent: TeddyClient, parent_id: str) -> LiveUpdate:
     raise AssertionError("the stream ended without an alert")
 
 
-def _state(folder: StackFolder) -> StackState:
-    state = folder.load()
-    assert state is not None
-    return state
-
-
 def _process(folder: StackFolder, name: str) -> ProcessState:
-    (found,) = [p for p in _state(folder).processes if p.name == name]
+    (found,) = [p for p in state_of(folder).processes if p.name == name]
     return found
 
 

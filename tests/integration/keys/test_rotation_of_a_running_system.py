@@ -12,7 +12,6 @@ import orjson
 import pymongo
 import pytest
 
-from deploy.local import control
 from deploy.local.state import StackFolder, StackState
 from shared.auth.principal import Role
 from shared.client import TeddyClient
@@ -22,6 +21,7 @@ from shared.keyring.rotation import BATCH
 from shared.settings import KeyringSettings
 from tests.support.callers import client
 from tests.support.consents import CONSENTS
+from tests.support.own_stack import own_stack
 from tests.support.waiting import until
 
 MORE_THAN_A_BATCH = BATCH + 10
@@ -32,17 +32,8 @@ LAST = "zzz"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
     """A stack of this test's own: its keys are its own, too."""
-    folder = StackFolder(Path(tmp_path_factory.mktemp("rotated")))
-    control.up(folder)
-    yield folder
-    control.down(folder)
-
-
-@pytest.fixture
-def state(folder: StackFolder) -> StackState:
-    state = folder.load()
-    assert state is not None
-    return state
+    with own_stack(tmp_path_factory.mktemp("rotated")) as folder:
+        yield folder
 
 
 async def test_registrations_during_a_rotation_are_readable_after_the_old_key_is_gone(
