@@ -41,7 +41,7 @@ from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
 from shared.http.rate_limit_headers import install_rate_limit_headers
-from shared.keyring.key_file import read_key_file
+from shared.keyring.key_file import KeyFile, read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_erased_list import MongoErasedList
 from shared.keyring.mongo_key_store import MongoKeyStore
@@ -133,9 +133,10 @@ def build_app(settings: QuerySettings) -> FastAPI:
 
     Raises KeyFileRefused, SigningKeyRefused, OSError or KeySetRefused for unusable keys of tokens.
     """
+    keys = read_key_file(settings.key_file)
     checks = token_checks(settings)
     cache: QueryCache[Rendered] = QueryCache(settings.cache_max_entries, time.monotonic)
-    on = _opened(settings, cache)
+    on = _opened(settings, keys, cache)
     service = QueryService(settings, on.ports, cache)
     feed = ChangeFeed(settings.kafka, service.listeners)
     erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
@@ -152,16 +153,14 @@ def build_app(settings: QuerySettings) -> FastAPI:
             )
             yield
 
-    aliases = Aliases(on.ports.keys.index_key)
-    caller = Caller(checks.verifier, rate_limits(settings), aliases)
+    caller = Caller(checks.verifier, rate_limits(settings), Aliases(keys.index_key))
     readiness = _readiness(on, audit, (feed, erasures), service.bus)
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
     most = settings.query_max_in_flight
     return build_api(service, caller, audit.trail, readiness, most, lifespan, exposure)
 
 
-def _opened(settings: QuerySettings, cache: QueryCache[Rendered]) -> Opened:
-    keys = read_key_file(settings.key_file)
+def _opened(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Opened:
     silence_ms = round(READ_SECONDS * 1_000)
     write, read, key = (
         Mongo(url, settings.mongo_driver, silence_ms=silence_ms)

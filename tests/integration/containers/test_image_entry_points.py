@@ -13,6 +13,7 @@ from shared.client import TeddyClient
 from shared.clock import new_id
 from tests.support.compose_processes import StartedStack, started_stack
 from tests.support.compose_stack import ComposeStack, image_environment, image_sources
+from tests.support.consents import CONSENTS
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ async def test_a_fact_goes_from_proxy_to_proxy(started: StartedStack) -> None:
     command, query = (f"http://127.0.0.1:{started.proxied[name]}" for name in ("command", "query"))
     # when
     async with TeddyClient(command, query, token.strip()) as parent:
-        child = await parent.register_child("Mia", 6, new_id())
+        child = await parent.register_child("Mia", 6, new_id(), consents=CONSENTS)
         profile = await parent.get_child_profile(child["child_id"])
     # then
     assert profile["name"] == "Mia"
@@ -48,6 +49,10 @@ async def test_a_fact_goes_from_proxy_to_proxy(started: StartedStack) -> None:
         ("dead-letter", "list"),
         ("topics", "apply"),
         ("audit", "verify"),
+        ("erase", "status"),
+        ("retention", "plan"),
+        ("retention", "apply"),
+        ("keys", "status"),
     ],
     ids=" ".join,
 )
