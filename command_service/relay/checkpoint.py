@@ -22,7 +22,8 @@ Ends = dict[int, int]
 class Checkpoint:
     """Everything before change stream `token` is on the topic, which ends at `ends` or later.
 
-    Without token nothing is known to be there: the whole store has to be published. `commits` and
+    Without token nothing is known to be there: the whole store has to be published; `ends` is then
+    how far consumers may have read before the topic lost records. `commits` and
     `events` count what was published, `recorded_at` is when the last of it was recorded.
     """
 
@@ -71,11 +72,14 @@ class Checkpoints:
 
 
 def _from_document(document: Document | None) -> Checkpoint:
-    if document is None or document.get("token") is None:
+    if document is None or "ends" not in document:
         return Checkpoint()
+    ends = {int(partition): end for partition, end in document["ends"].items()}
+    if document["token"] is None:
+        return Checkpoint(ends=ends)
     return Checkpoint(
         token=document["token"],
-        ends={int(partition): end for partition, end in document["ends"].items()},
+        ends=ends,
         commits=document["commits"],
         events=document["events"],
         recorded_at=document["recorded_at"],

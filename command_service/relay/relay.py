@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from command_service.erasure.sweep import ErasureSweep
+from command_service.relay.checkpoint import Ends
 from command_service.relay.commit_feed import CommitFeed, OpenFeed, StartOver
 from command_service.relay.progress import Progress
 from command_service.relay.publisher import Acknowledged, Publisher
@@ -83,7 +84,8 @@ class Relay:
                 try:
                     await self._carry(publisher)
                 except StartOver:
-                    self._progress.begin_again({})
+                    # consumers may have read up to there, and skip what now comes below
+                    self._progress.begin_again(self._progress.checkpoint.ends)
                     await self._progress.save()
                     raise
         finally:
@@ -93,9 +95,10 @@ class Relay:
     async def _carry(self, publisher: Publisher) -> None:
         if not self._swept:
             await self._erase_who_came_back(publisher)
-        await self._compare(publisher)
         if self._progress.checkpoint.token is None:
             await self._publish_store(publisher)
+        else:
+            await self._compare(publisher)
         if not self._stopping.is_set():
             async with self._feed.open(self._progress.checkpoint.token) as changes:
                 await self._follow(changes, publisher)
@@ -114,18 +117,40 @@ class Relay:
             sweeping.cancel()
 
     async def _publish_store(self, publisher: Publisher) -> None:
-        """Publish every commit. Consumers drop by version what they have seen."""
-        log.info("relay_publishes_the_store")
+        """Publish every commit. Consumers drop by version what they have seen.
+
+        Again, while the topic began before a place that a consumer may have reached: it passes over
+        what comes below that place.
+        """
+        read_up_to = self._progress.checkpoint.ends
         async with self._feed.open(None) as now:
             token = now.token
-        self._progress.begin_again(await publisher.ends())
+        began = await self._publish_every_commit(publisher)
+        while not self._stopping.is_set() and self._fell_short(began, read_up_to):
+            began = await self._publish_every_commit(publisher)
+        if not self._stopping.is_set():
+            self._progress.reach(token)
+            await self._progress.save()
+
+    def _fell_short(self, began: Ends, read_up_to: Ends) -> bool:
+        """Whether some of what was just published lies where a consumer does not look."""
+        grown = self._progress.checkpoint.ends
+        return any(
+            began.get(partition, 0) < end and began.get(partition, 0) < grown.get(partition, 0)
+            for partition, end in read_up_to.items()
+        )
+
+    async def _publish_every_commit(self, publisher: Publisher) -> Ends:
+        """Where the topic ended before. When the relay is asked to stop, it returns early."""
+        began = await publisher.ends()
+        log.info("relay_publishes_the_store")
+        self._progress.begin_again(dict(began))
         async for commits in _batches(self._store.scan(), self._feed.size):
             if self._stopping.is_set():
-                return
+                break
             events = [event for commit in commits for event in commit.recorded_events()]
             await self._publish(events, len(commits), publisher)
-        self._progress.reach(token)
-        await self._progress.save()
+        return began
 
     async def _follow(self, changes: OpenFeed, publisher: Publisher) -> None:
         looked_at = time.monotonic()

@@ -29,7 +29,7 @@ from tests.integration.relay.conftest import (
     has_published,
 )
 from tests.support.commits import an_offer
-from tests.support.kafka import create_topic, delete_topic, read_records
+from tests.support.kafka import create_topic, delete_topic, read_all_records, read_records
 from tests.support.waiting import eventually, until
 
 UNKNOWN_TOKEN = (
@@ -198,6 +198,28 @@ async def test_a_loss_is_noticed_by_the_next_acknowledgement(
     versions = _versions(records)
     assert len(versions) == 10
     assert all(set(seen) == set(range(1, 12)) for seen in versions.values())
+
+
+async def test_a_consumer_that_stood_behind_the_lost_records_misses_nothing(
+    around: Surroundings,
+) -> None:
+    # given consumers that have read ten records more than the topic has now
+    async with around.running_relay() as running:
+        await until(follows(running))
+        total = await _append(around.store, children=20, commits=3)
+        await until(has_published(running, total))
+        ends = running.progress.checkpoint.ends
+    places = {str(partition): end + 10 for partition, end in ends.items()}
+    await around.database["relay"].update_one({}, {"$set": {"ends": places}})
+
+    async def nothing_is_missed() -> bool:
+        records = await read_all_records(around.bootstrap, around.topic)
+        read = _versions([one for one in records if one.offset >= places[str(one.partition)]])
+        return len(read) == 20 and all(set(seen) == {1, 2, 3} for seen in read.values())
+
+    # when / then
+    async with around.running_relay():
+        await eventually(nothing_is_missed, 60)
 
 
 async def _lose_records(around: Surroundings) -> None:
