@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := command_service projection_worker query_service shared deploy examples
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header
+	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
 
 .PHONY: help setup demo up down status test test-kafka test-schema bandit audit-deps faults check format configuration lock clean
 
