@@ -19,6 +19,7 @@ from rich.table import Table
 from deploy.local import control, plans
 from deploy.local.__main__ import main as supervise
 from deploy.local.control import StackFailed
+from deploy.local.settings import LocalStackSettings
 from deploy.local.state import StackFolder
 from deploy.topics import apply_topics
 from shared.auth.principal import MAX_SUBJECT_CHARACTERS, Principal, Role, is_subject
@@ -107,14 +108,17 @@ def teddy(ctx: click.Context, folder: Path) -> None:
 @click.pass_obj
 def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
     """Start the local stack, or say that it runs."""
-    load_settings(TopicSettings)  # refused here, before anything is started
+    for group in (TopicSettings, LocalStackSettings):
+        load_settings(group)  # refused here, before anything is started
     running = folder.is_held()
     if running:
         click.echo(f"a stack runs in {folder.path} already")
     if foreground and not running:
         flags = ["--servers-only"] if servers_only else []
         sys.exit(supervise([str(folder.path), *flags]))
-    state = control.up(folder, servers_only=servers_only)
+    state = control.up(folder, servers_only=servers_only, progress=click.echo)
+    if state.broker:
+        click.echo(f"Kafka is {state.broker}")
     if not state.servers_only:
         for name in ("command", "query"):
             click.echo(f"{name} API  http://{plans.LOOPBACK}:{state.ports[name]}/docs")
@@ -141,6 +145,8 @@ def status(folder: StackFolder) -> None:
         health = "[green]yes[/]" if one.healthy else "[red]no[/]"
         table.add_row(one.name, str(one.pid), one.address, health, str(one.restarts), one.lag)
     Console().print(table)
+    if state.broker:
+        click.echo(f"kafka is {state.broker}")
     sys.exit(0 if all(one.healthy for one in reports) else 1)
 
 

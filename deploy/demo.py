@@ -29,10 +29,12 @@ def demo(folder: StackFolder) -> None:
 def _play(stage: StackFolder) -> int:
     started = time.monotonic()
     try:
-        click.echo("starting MongoDB, a Kafka-protocol broker and the four services ...")
-        state = control.up(stage)
+        click.echo("starting MongoDB, Kafka and the four services ...")
+        state = control.up(stage, progress=lambda what: click.echo(f"  {what}"))
         for process in state.processes:
             click.echo(f"  {process.name:8} {process.address:22} pid {process.pid}")
+        if state.broker:
+            click.echo(f"  kafka is {state.broker}")
         click.echo(f"all ready after {time.monotonic() - started:.1f} s")
         command = [sys.executable, "-m", "examples"]
         played = subprocess.run(  # noqa: S603 - this project's own scenarios

@@ -87,7 +87,8 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         _temporary_directory() as scratch,
     ):
         app = _faust_app(settings, scratch)
-        pace(app)
+        if not settings.kafka_long_polling:
+            pace(app)
         app.add_dependency(projector)
         register_alerts(app, AlertDelivery(_channels(settings, client), generations, utc_now))
         yield Worker(app, projector, readiness)

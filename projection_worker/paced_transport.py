@@ -1,8 +1,8 @@
-"""Faust's Kafka transport, asking the broker only when Faust asks.
+"""Faust's Kafka transport for a broker without long polling: asked only when Faust asks.
 
 aiokafka fetches ahead all the time and relies on the broker to hold an empty fetch open. A broker
-that answers at once, as the embedded one does, is then asked thousands of times a second: an idle
-worker costs most of a core. Here partitions are paused between Faust's own fetches.
+that answers at once, as the light one of the local stack does, is then asked thousands of times a
+second: an idle worker costs most of a core. Here partitions are paused between Faust's own fetches.
 """
 
 import asyncio

@@ -35,6 +35,7 @@ from projection_worker.read_model_store import StaleBatch
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached
 from shared.kafka import client_options
+from shared.kafka_polling import polling_of
 from shared.settings import WorkerSettings
 from shared.topics import CHILD_EVENTS
 
@@ -49,11 +50,6 @@ PASSING = (
     NothingToWrite,
     OSError,
 )
-FETCH_MS = 5
-PAUSE_SECONDS = 0.01
-"""Between two fetches that found nothing: a broker that answers at once, as the embedded one does
-also when nothing is there, would otherwise be asked thousands of times a second."""
-
 MEASURE_SECONDS = 1.0
 LOOK_SECONDS = 0.5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
@@ -79,6 +75,7 @@ class ProjectorService(Service):
         self._settings = settings
         self._lag = lag
         self._metrics = metrics
+        self._polling = polling_of(settings.kafka)
         self._batch_under_way = asyncio.Lock()
         self._begun_at: Mapping[TopicPartition, int] = {}
         self._measured_at = 0.0
@@ -122,12 +119,10 @@ class ProjectorService(Service):
             [CHILD_EVENTS.name], listener=_FinishBatchFirst(self._batch_under_way)
         )
         while not self.should_stop:
-            batch = await self._fetch()
+            batch = await self._polling.fetch(self._consumer, self._settings.worker_batch)
             if batch:
                 async with self._batch_under_way:
                     await self._carry_out(batch)
-            else:
-                await self.sleep(PAUSE_SECONDS)
 
     async def _wait_for_a_generation(self) -> None:
         """A worker of new projections consumes nothing before a rebuild has begun its generation:
@@ -142,18 +137,6 @@ class ProjectorService(Service):
         except PyMongoError as error:
             log.warning("generations_unknown", error=type(error).__name__)
             return False
-
-    async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
-        """What has arrived; outside of this call nothing is asked for."""
-        partitions = self._consumer.assignment()
-        self._consumer.resume(*partitions)
-        try:
-            batch: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
-                timeout_ms=FETCH_MS, max_records=self._settings.worker_batch
-            )
-        finally:
-            self._consumer.pause(*(partitions & self._consumer.assignment()))
-        return batch
 
     @Service.task
     async def _measure(self) -> None:

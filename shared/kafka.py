@@ -11,7 +11,8 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 @dataclass(frozen=True, slots=True)
 class KafkaServers:
-    """`ca_file`: PEM of the authority that signed the brokers' certificates; None: the system's."""
+    """`ca_file`: PEM of the authority that signed the brokers' certificates; None: the system's.
+    `long_polling`: the brokers hold an empty fetch open, as Apache Kafka does."""
 
     bootstrap: str
     security: Security = "PLAINTEXT"
@@ -19,6 +20,7 @@ class KafkaServers:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
+    long_polling: bool = True
 
     def tls(self) -> ssl.SSLContext | None:
         """What a client checks the brokers by; None without TLS. Raises OSError for the file."""

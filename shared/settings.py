@@ -50,6 +50,11 @@ class KafkaSecuritySettings(ObservabilitySettings):
     kafka_ca_file: Path | None = Field(
         None, description="PEM of the brokers' authority, with SSL; unset: the system's."
     )
+    kafka_long_polling: bool = Field(
+        True,
+        description="The brokers hold an empty fetch open, as Apache Kafka does; `false` for one "
+        "that answers at once: consumers then ask it less often.",
+    )
 
     def servers_at(self, bootstrap: str) -> KafkaServers:
         password = self.kafka_password.get_secret_value() if self.kafka_password else None
@@ -60,6 +65,7 @@ class KafkaSecuritySettings(ObservabilitySettings):
             self.kafka_user,
             password,
             self.kafka_ca_file,
+            self.kafka_long_polling,
         )
 
     @model_validator(mode="after")

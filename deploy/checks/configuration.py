@@ -1,6 +1,6 @@
 """`python -m deploy.checks.configuration [--write]`: docs/configuration.md says what the code says.
 
-The table of all `TEDDY_*` settings is generated from `shared/settings.py`; without `--write` it is
+The table of all `TEDDY_*` settings is generated from the settings classes; without `--write` it is
 compared, and the exit code is 1 when it differs.
 """
 
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from deploy.local.settings import LocalStackSettings
 from shared.settings import (
     CommandSettings,
     QuerySettings,
@@ -31,9 +32,10 @@ PROCESSES: Mapping[str, type[BaseSettings]] = {
     "query": QuerySettings,
     "topics": TopicSettings,
     "retention": RetentionSettings,
+    "local": LocalStackSettings,
 }
 """`topics`: whoever creates the topics, `teddy up` and `teddy topics apply`. `retention`: `teddy
-retention`."""
+retention`. `local`: `teddy up`."""
 
 
 def table(processes: Mapping[str, type[BaseSettings]] = PROCESSES) -> str:
@@ -64,9 +66,9 @@ def main(arguments: Sequence[str], page: Path = PAGE) -> int:
     if "--write" in arguments:
         page.write_text(expected)
     elif text != expected:
-        print(f"{page.name} is not what shared/settings.py says; run `make configuration`")
+        print(f"{page.name} is not what the code says; run `make configuration`")
         return 1
-    print(f"{page.name} says what shared/settings.py says")
+    print(f"{page.name} says what the code says")
     return 0
 
 

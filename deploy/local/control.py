@@ -14,9 +14,12 @@ from typing import TypeVar
 
 from deploy.local.process import runs
 from deploy.local.readiness import ANSWER_SECONDS, kafka_answers, mongod_writable, service_ready
-from deploy.local.state import FAILED, READY, ProcessState, StackFolder, StackState
+from deploy.local.state import FAILED, PREPARING, READY, ProcessState, StackFolder, StackState
 
 T = TypeVar("T")
+
+PREPARE_SECONDS = 600.0
+"""For what is brought from the network at the first start."""
 
 UP_SECONDS = 150.0
 DOWN_SECONDS = 90.0
@@ -43,10 +46,20 @@ class ProcessReport:
     lag: str
 
 
-def up(folder: StackFolder, *, servers_only: bool = False) -> StackState:
-    """Start a stack in the background, or find the one that runs; raises StackFailed."""
+def up(
+    folder: StackFolder,
+    *,
+    servers_only: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> StackState:
+    """Start a stack in the background, or find the one that runs; raises StackFailed.
+
+    `progress` is told what the stack brings here first, from the network.
+    """
     if not folder.is_held():
         _spawn(folder, servers_only=servers_only)
+    told = _Told(progress)
+    _wait(lambda: told.prepared(_current(folder)), PREPARE_SECONDS, "the stack is not prepared")
     state = _wait(lambda: _ready(folder), UP_SECONDS, "the stack did not get up")
     if state.servers_only and not servers_only:
         raise StackFailed(f"only the servers run in {folder.path}; `teddy down` them first")
@@ -101,8 +114,32 @@ def _spawn(folder: StackFolder, *, servers_only: bool) -> None:
         raise StackFailed(spawned.stderr.strip() or "the supervisor ended without a word")
 
 
+class _Told:
+    """Passes on each thing that a stack says while it prepares, once."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._last = ""
+
+    def prepared(self, state: StackState | None) -> bool | None:
+        if state is None:
+            return None
+        if state.status != PREPARING:
+            return True
+        if state.detail != self._last:
+            self._progress(state.detail)
+            self._last = state.detail
+        return None
+
+
 def _ready(folder: StackFolder) -> StackState | None:
     """The state once all is ready, None until then; raises StackFailed when it will not be."""
+    state = _current(folder)
+    return state if state is not None and state.status == READY else None
+
+
+def _current(folder: StackFolder) -> StackState | None:
+    """What the supervisor that runs says, None until it does; raises StackFailed when it ended."""
     held = folder.is_held()  # asked first: a supervisor writes its last state before it lets go
     state = folder.load()
     if not held:
@@ -111,7 +148,7 @@ def _ready(folder: StackFolder) -> StackState | None:
             state.detail if state and failed else _tail(folder.logs / "supervisor.log")
         )
     ours = state is not None and runs(state.supervisor_pid, state.supervisor_created)
-    return state if state is not None and ours and state.status == READY else None
+    return state if ours else None
 
 
 def _supervisor(folder: StackFolder) -> int | None:

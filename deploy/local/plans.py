@@ -3,12 +3,12 @@
 import secrets
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from deploy.local import binaries
 from deploy.local.process import ProcessPlan
-from deploy.local.readiness import REPLICA_SET, kafka_answers, mongod_initiated, service_ready
+from deploy.local.readiness import REPLICA_SET, mongod_initiated, service_ready
 from deploy.local.state import StackFolder
 
 LOOPBACK = "127.0.0.1"
@@ -67,24 +67,6 @@ def mongod_plan(folder: StackFolder, port: int) -> ProcessPlan:
         log=log_of(folder, "mongod"),
         ready=lambda: mongod_initiated(address),
         grace_seconds=30.0,
-    )
-
-
-def kafka_plan(
-    folder: StackFolder, port: int, restarted: Callable[[], Awaitable[object]]
-) -> ProcessPlan:
-    """`restarted` runs after each restart: a broker that was killed may have lost its topics."""
-    data = folder.data / "kafka"
-    data.mkdir(parents=True, exist_ok=True)
-    address = f"{LOOPBACK}:{port}"
-    options = ("--only", "kafka", "--kafka-port", str(port), "--data-dir", str(data))
-    return ProcessPlan(
-        name="kafka",
-        command=(str(binaries.kafka_broker()), "start", *options),
-        address=address,
-        log=log_of(folder, "kafka"),
-        ready=lambda: kafka_answers(address),
-        restarted=restarted,
     )
 
 

@@ -29,8 +29,9 @@ class NotReady(Exception):
 class ProcessPlan:
     """How to start a process and how to tell that it does its work.
 
-    `ready` returns when the process answers and raises until then. `restarted` runs whenever it
-    answers again after a restart.
+    `prepare` runs before each start. `ready` returns when the process answers and raises until
+    then. `restarted` runs whenever it answers again after a restart. `cwd` exists once it is
+    prepared.
     """
 
     name: str
@@ -38,7 +39,9 @@ class ProcessPlan:
     address: str
     log: Path
     ready: Callable[[], Awaitable[object]]
+    prepare: Callable[[], Awaitable[object]] | None = None
     restarted: Callable[[], Awaitable[object]] | None = None
+    cwd: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_seconds: float = 60.0
     grace_seconds: float = 15.0
@@ -76,9 +79,12 @@ class SupervisedProcess:
         await process.wait()
 
     async def _spawn(self) -> None:
+        if self.plan.prepare is not None:
+            await self.plan.prepare()
         with self.plan.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self.plan.command,
+                cwd=self.plan.cwd,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -12,7 +12,10 @@ from typing import Any
 import orjson
 
 PATIENCE_SECONDS, POLL_SECONDS = 0.5, 0.02
-STARTING, READY, FAILED, STOPPED = "starting", "ready", "failed", "stopped"
+PREPARING, STARTING = "preparing", "starting"
+"""`preparing`: something is brought here first, from the network; the detail says what."""
+
+READY, FAILED, STOPPED = "ready", "failed", "stopped"
 
 
 class AlreadyRunning(Exception):
@@ -32,10 +35,12 @@ class ProcessState:
 
 @dataclass(slots=True)
 class StackState:
-    """`environment` holds every TEDDY_* variable that the stack's processes run with."""
+    """`environment` holds every TEDDY_* variable that the stack's processes run with. `broker`
+    names the Kafka broker that the stack started; empty when it started none."""
 
     status: str = STARTING
     detail: str = ""
+    broker: str = ""
     supervisor_pid: int = 0
     supervisor_created: float = 0.0
     servers_only: bool = False

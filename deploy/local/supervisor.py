@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from deploy.local import plans
+from deploy.local.brokers import BrokerPlace, choose_broker
 from deploy.local.process import ProcessPlan, SupervisedProcess, created_at
 from deploy.local.readiness import mongo_url
-from deploy.local.state import FAILED, READY, STOPPED, StackFolder, StackState
+from deploy.local.settings import LocalStackSettings
+from deploy.local.state import (
+    FAILED,
+    PREPARING,
+    READY,
+    STARTING,
+    STOPPED,
+    StackFolder,
+    StackState,
+)
 from deploy.topics import apply_topics, restore_topics
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.keyring.key_file import create_key_file
@@ -51,29 +61,39 @@ class Supervisor:
 
     async def _start(self) -> None:
         self._save()
-        await self._start_together(self._server_plans())
+        wanted = self._mongod_plans() + await self._broker_plans()
+        self._set(STARTING)
+        await self._start_together(wanted)
         self._create_keys()
         await self._apply_topics()
         if not self._state.servers_only:
             await self._start_together(self._service_plans())
 
-    def _server_plans(self) -> list[ProcessPlan]:
-        """The servers that no address in the environment stands for."""
-        environment = self._state.environment
-        found = {name: os.environ.get(name) for name in (*plans.MONGO_URLS, plans.KAFKA_BOOTSTRAP)}
+    def _mongod_plans(self) -> list[ProcessPlan]:
+        """Unless addresses in the environment stand for it."""
+        found = {name: os.environ.get(name) for name in plans.MONGO_URLS}
         wanted: list[ProcessPlan] = []
-        if not all(found[name] for name in plans.MONGO_URLS):
+        if not all(found.values()):
             port = self._port("mongod")
             wanted.append(plans.mongod_plan(self._folder, port))
-            environment.update(
-                dict.fromkeys(plans.MONGO_URLS, mongo_url(f"{plans.LOOPBACK}:{port}"))
-            )
-        if not found[plans.KAFKA_BOOTSTRAP]:
-            port = self._port("kafka")
-            wanted.append(plans.kafka_plan(self._folder, port, self._restore_topics))
-            environment[plans.KAFKA_BOOTSTRAP] = f"{plans.LOOPBACK}:{port}"
-        environment.update({name: value for name, value in found.items() if value})
+            url = mongo_url(f"{plans.LOOPBACK}:{port}")
+            self._state.environment.update(dict.fromkeys(plans.MONGO_URLS, url))
+        self._state.environment.update({name: value for name, value in found.items() if value})
         return wanted
+
+    async def _broker_plans(self) -> list[ProcessPlan]:
+        """Unless an address in the environment stands for it."""
+        environment = self._state.environment
+        given = os.environ.get(plans.KAFKA_BOOTSTRAP)
+        if given:
+            environment[plans.KAFKA_BOOTSTRAP] = given
+            return []
+        broker = await choose_broker(LocalStackSettings(), self._tell)
+        ports = self._port("kafka"), self._port("kafka-controller")
+        plan = broker.plan(BrokerPlace(self._folder, *ports), self._restore_topics)
+        environment |= {plans.KAFKA_BOOTSTRAP: plan.address, **broker.settings}
+        self._state.broker = broker.name
+        return [plan]
 
     def _service_plans(self) -> list[ProcessPlan]:
         environment = self._state.environment
@@ -141,6 +161,11 @@ class Supervisor:
         others = [port for other, port in ports.items() if other != name]
         ports[name] = plans.free_port(ports.get(name), taken=others)
         return ports[name]
+
+    def _tell(self, what: str) -> None:
+        """Whoever waits for the stack reads it in the state, whoever watches it on its output."""
+        print(what, flush=True)
+        self._set(PREPARING, what)
 
     def _set(self, status: str, detail: str = "") -> None:
         self._state.status, self._state.detail = status, detail

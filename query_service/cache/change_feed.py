@@ -14,14 +14,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.kafka import Servers, client_options
+from shared.kafka_polling import polling_of
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
 from shared.topic_partitions import partitions_of
 from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES
-
-FETCH_MS = 2
-PAUSE_SECONDS = 0.03
-"""Between two fetches that found nothing. The embedded broker answers them at once, and aiokafka
-would ask again thousands of times a second."""
 
 PROBE_SECONDS = 2.0
 """Between two questions to the broker: aiokafka itself is silent about a broker that is gone."""
@@ -57,6 +53,7 @@ class ChangeFeed:
     def __init__(self, bootstrap: Servers, listeners: Sequence[FeedListener]) -> None:
         self._bootstrap = bootstrap
         self._listeners = listeners
+        self._polling = polling_of(bootstrap)
         self._backoff = FIRST_BACKOFF_SECONDS
         self.connected = False
 
@@ -93,13 +90,10 @@ class ChangeFeed:
             self._backoff = FIRST_BACKOFF_SECONDS
             probe_at = time.monotonic() + PROBE_SECONDS
             while True:
-                records = await _fetch(consumer, partitions)
-                self._tell(records)
+                self._tell(await self._polling.fetch(consumer))
                 if time.monotonic() >= probe_at:
                     ends = await _probe(consumer, ends)
                     probe_at = time.monotonic() + PROBE_SECONDS
-                if not records:
-                    await asyncio.sleep(PAUSE_SECONDS)
 
     def _tell(self, batches: Mapping[TopicPartition, Iterable[Any]]) -> None:
         for partition, records in batches.items():
@@ -137,20 +131,6 @@ async def _consumer(bootstrap: Servers) -> AsyncIterator[AIOKafkaConsumer]:
         yield consumer
     finally:
         await consumer.stop()
-
-
-async def _fetch(
-    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
-) -> Mapping[TopicPartition, Sequence[Any]]:
-    """What has arrived; outside of this call aiokafka asks for nothing."""
-    consumer.resume(*partitions)
-    try:
-        records: Mapping[TopicPartition, Sequence[Any]] = await consumer.getmany(
-            timeout_ms=FETCH_MS
-        )
-    finally:
-        consumer.pause(*partitions)
-    return records
 
 
 async def _all_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:

@@ -1,7 +1,7 @@
 """`make test-kafka`: the tests that speak to Kafka, on three brokers of Apache Kafka itself.
 
-First the integration tests that `make test` runs on the embedded broker, then the durability tests
-of this folder. On a machine that cannot have Apache Kafka it says why, and that is no failure.
+First the integration tests that `make test` runs on one node, then the durability tests of this
+folder. On a machine that cannot have Apache Kafka it says why, and that is no failure.
 """
 
 import asyncio
@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from deploy.local.apache_kafka.installation import installation
+from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
+from deploy.local.apache_kafka.java import JavaMissing
+from deploy.local.apache_kafka.node import Installation
 from deploy.local.control import StackFailed
 from deploy.local.process import end_with_parent
+from deploy.local.settings import LocalStackSettings
 from tests.apache_kafka.broker import BrokerFailed
 from tests.apache_kafka.cluster import kafka_cluster
-from tests.apache_kafka.jars import KEPT, Unavailable, WrongJars, available_jars
 from tests.apache_kafka.stack import REPLICATED, stack_on
 
 INTEGRATION = ("tests/integration", "-p", "tests.apache_kafka.only_kafka")
@@ -33,19 +37,19 @@ class Outcome:
     passed: int
 
 
-def main(kept: Path = KEPT) -> int:
+def main() -> int:
     try:
-        jars = available_jars(kept)
-    except Unavailable as missing:
+        kafka = asyncio.run(installation(LocalStackSettings(), print))
+    except (JavaMissing, JarsMissing) as missing:
         print(f"Apache Kafka cannot be run here: {missing}")
         print("test-kafka: skipped")
         return 0
-    except WrongJars as wrong:
+    except WrongJar as wrong:
         print(f"test-kafka: {wrong}", file=sys.stderr)
         return 1
     folder = Path(tempfile.mkdtemp(prefix="teddy-kafka-"))
     try:
-        code = told(asyncio.run(run(jars, folder)))
+        code = told(asyncio.run(run(kafka, folder)))
     except (BrokerFailed, StackFailed, TimeoutError) as failed:
         print(f"test-kafka: {type(failed).__name__}: {failed}", file=sys.stderr)
         code = 1
@@ -65,9 +69,9 @@ def told(outcomes: Sequence[Outcome]) -> int:
     return 0
 
 
-async def run(jars: Path, folder: Path) -> list[Outcome]:
+async def run(kafka: Installation, folder: Path) -> list[Outcome]:
     async with (
-        kafka_cluster(jars, folder) as cluster,
+        kafka_cluster(kafka, folder) as cluster,
         stack_on(cluster.bootstrap, folder / "stack", servers_only=True) as stack,
     ):
         state = stack.load()

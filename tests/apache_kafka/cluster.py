@@ -12,11 +12,12 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 
+from deploy.local.apache_kafka.node import Installation, Node, new_cluster_id
 from deploy.local.plans import LOOPBACK, free_port
 from shared.topics import Topic
-from tests.apache_kafka.broker import REPLICAS, Broker, BrokerFailed, Node
+from tests.apache_kafka.broker import Broker, BrokerFailed
 
-CLUSTER_ID = "dGVkZHktdGVzdHMtMDAwMQ"
+NODES = 3
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.1
 ANSWER_MS = 3_000
@@ -44,19 +45,20 @@ class Layout:
 
 
 class KafkaCluster:
-    def __init__(self, jars: Path, folder: Path) -> None:
+    def __init__(self, kafka: Installation, folder: Path) -> None:
         ports: list[int] = []
-        for _ in range(2 * REPLICAS):
+        for _ in range(2 * NODES):
             ports.append(free_port(None, taken=ports))
-        numbers = range(1, REPLICAS + 1)
+        numbers = range(1, NODES + 1)
         nodes = [Node(n, ports.pop(), ports.pop()) for n in numbers]
-        self._brokers = {node.number: Broker(node, nodes, jars, folder) for node in nodes}
+        self._brokers = {node.number: Broker(node, nodes, kafka, folder) for node in nodes}
         self.numbers = frozenset(numbers)
         self.bootstrap = ",".join(node.address for node in nodes)
 
     async def start_new(self) -> None:
         """Make the cluster and wait until it is whole. Raises BrokerFailed, TimeoutError."""
-        await asyncio.gather(*(broker.format(CLUSTER_ID) for broker in self._brokers.values()))
+        cluster_id = new_cluster_id()
+        await asyncio.gather(*(broker.format(cluster_id) for broker in self._brokers.values()))
         await self.mend()
 
     async def mend(self) -> None:
@@ -147,9 +149,9 @@ class KafkaCluster:
 
 
 @asynccontextmanager
-async def kafka_cluster(jars: Path, folder: Path) -> AsyncIterator[KafkaCluster]:
+async def kafka_cluster(kafka: Installation, folder: Path) -> AsyncIterator[KafkaCluster]:
     """A new cluster that is whole; none of its processes outlives the block."""
-    cluster = KafkaCluster(jars, folder)
+    cluster = KafkaCluster(kafka, folder)
     try:
         await cluster.start_new()
         yield cluster

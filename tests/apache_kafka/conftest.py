@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from deploy.local.apache_kafka.installation import installation
+from deploy.local.settings import LocalStackSettings
 from deploy.local.state import StackFolder
 from tests.apache_kafka.cluster import KafkaCluster, kafka_cluster
-from tests.apache_kafka.jars import available_jars
 from tests.apache_kafka.stack import stack_on
 
 MEASURED = pytest.StashKey[list[str]]()
@@ -19,7 +20,8 @@ Measured = Callable[[str], None]
 @pytest_asyncio.fixture(scope="session")
 async def one_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaCluster]:
     folder = Path(tmp_path_factory.mktemp("kafka"))
-    async with kafka_cluster(available_jars(), folder) as cluster:
+    kafka = await installation(LocalStackSettings(), print)
+    async with kafka_cluster(kafka, folder) as cluster:
         yield cluster
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from deploy.local import control, plans
 from deploy.local.process import end_with_parent
 from deploy.local.state import StackFolder
-from tests.apache_kafka.broker import REPLICAS
+from tests.apache_kafka.cluster import NODES
 from tests.support.waiting import until
 
-REPLICATED = {"TEDDY_KAFKA_REPLICATION": str(REPLICAS)}
+REPLICATED = {"TEDDY_KAFKA_REPLICATION": str(NODES)}
 HOLD_SECONDS = 30.0
 
 

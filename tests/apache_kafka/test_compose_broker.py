@@ -13,14 +13,16 @@ from aiokafka.errors import KafkaError
 
 from deploy.containers.first_start import Site, write_secrets
 from deploy.containers.kafka_files import KafkaPlace
+from deploy.local.apache_kafka.installation import installation
+from deploy.local.apache_kafka.node import Installation, new_cluster_id
 from deploy.local.plans import LOOPBACK, free_port
 from deploy.local.readiness import kafka_answers
+from deploy.local.settings import LocalStackSettings
 from deploy.topics import apply_topics
 from shared.clock import utc_now
 from shared.kafka import KafkaServers
 from tests.apache_kafka.broker import start_java
-from tests.apache_kafka.cluster import CLUSTER_ID, READY_SECONDS
-from tests.apache_kafka.jars import available_jars
+from tests.apache_kafka.cluster import READY_SECONDS
 from tests.support.waiting import eventually
 
 ALONE = 1
@@ -29,11 +31,12 @@ ALONE = 1
 @dataclass(frozen=True, slots=True)
 class SecuredBroker:
     folder: Path
-    jars: Path
+    kafka: Installation
     servers: KafkaServers
 
     async def tool(self, main: str, *arguments: str) -> int:
-        process = await start_java(self.jars, self.folder / "tool.log", main, *arguments)
+        command = self.kafka.command(main, *arguments)
+        process = await start_java(command, self.folder / "tool.log", self.folder)
         return await process.wait()
 
     async def is_healthy(self) -> bool:
@@ -68,12 +71,12 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Secu
         (folder / "tools" / "teddy_kafka_password").read_text(),
         folder / "tools" / "ca.pem",
     )
-    broker = SecuredBroker(folder, available_jars(), servers)
+    broker = SecuredBroker(folder, await installation(LocalStackSettings(), print), servers)
     properties = str(folder / "kafka" / "server.properties")
-    format_ = ("format", "--cluster-id", CLUSTER_ID, "--config", properties)
+    format_ = ("format", "--cluster-id", new_cluster_id(), "--config", properties)
     assert await broker.tool("kafka.tools.StorageTool", *format_) == 0
-    log = folder / "broker.log"
-    process = await start_java(broker.jars, log, "kafka.Kafka", properties)
+    command = broker.kafka.command("kafka.Kafka", properties)
+    process = await start_java(command, folder / "broker.log", folder)
     try:
         await eventually(broker.is_healthy, READY_SECONDS)
         yield broker

@@ -10,13 +10,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from aiokafka.errors import KafkaError
-
 from deploy.checks.compose.project import APIS, CADDYFILE, PROCESSES
-from deploy.local import binaries
 from deploy.local.plans import LOOPBACK, free_port
-from deploy.local.readiness import kafka_answers
 from tests.support.compose_stack import COMMAND_SECONDS, ComposeStack, running, secured_mongod
+from tests.support.own_kafka import own_kafka
 from tests.support.waiting import eventually
 
 READY_SECONDS = 60.0
@@ -84,9 +81,9 @@ async def started_stack(stack: ComposeStack) -> AsyncIterator[StartedStack]:
     stack.first_start()
     async with AsyncExitStack() as running_parts:
         await running_parts.enter_async_context(secured_mongod(stack))
-        bootstrap = await running_parts.enter_async_context(_broker(stack.folder))
-        # the embedded broker knows neither TLS nor users; Apache Kafka's test is in make test-kafka
-        more = {"TEDDY_KAFKA_BOOTSTRAP": bootstrap, "TEDDY_KAFKA_SECURITY": "PLAINTEXT"}
+        kafka = await running_parts.enter_async_context(own_kafka(stack.folder / "broker"))
+        # without TLS and users: how Kafka reads the stack's own file is shown by make test-kafka
+        more = {"TEDDY_KAFKA_BOOTSTRAP": kafka.address, "TEDDY_KAFKA_SECURITY": "PLAINTEXT"}
         started = StartedStack(stack, more)
         setup = str(stack.secrets / "mongo-setup")
         await _succeeds(started, "mongo-setup", setup, "--address", stack.mongo_address)
@@ -103,26 +100,6 @@ async def _succeeds(started: StartedStack, job: str, *instead: str) -> None:
     command = (str(started.stack.python), "-m", module, *(instead or arguments))
     code, output = await started.run(job, *command)
     assert code == 0, output
-
-
-@asynccontextmanager
-async def _broker(folder: Path) -> AsyncIterator[str]:
-    address = f"{LOOPBACK}:{free_port(None)}"
-    data = folder / "kafka-data"
-    data.mkdir()
-    options = ("--only", "kafka", "--kafka-port", address.partition(":")[2])
-    command = [str(binaries.kafka_broker()), "start", *options, "--data-dir", str(data)]
-
-    async def answers() -> bool:
-        try:
-            await kafka_answers(address)
-        except (KafkaError, OSError, TimeoutError):
-            return False
-        return True
-
-    async with running(command, folder / "kafka.log"):
-        await eventually(answers, READY_SECONDS)
-        yield address
 
 
 @asynccontextmanager

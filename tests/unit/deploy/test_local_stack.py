@@ -179,7 +179,7 @@ def test_a_mongod_that_does_not_run_is_told_with_what_else_serves(
     broken = tmp_path / "mongod"
     broken.write_text("#!/bin/sh\necho 'libcurl.so.4: cannot open shared object' >&2; exit 127")
     broken.chmod(0o755)
-    monkeypatch.setenv(binaries.MONGOD_VARIABLE, str(broken))
+    monkeypatch.setenv("TEDDY_MONGOD", str(broken))
 
     with pytest.raises(binaries.ServerMissing, match=r"libcurl\.so\.4") as missing:
         binaries.mongod()
@@ -188,12 +188,11 @@ def test_a_mongod_that_does_not_run_is_told_with_what_else_serves(
     assert "\n" not in str(missing.value)
 
 
-def test_both_servers_are_found_in_their_wheels() -> None:
+def test_mongod_is_found_in_its_wheel() -> None:
     assert binaries.mongod().exists()
-    assert binaries.kafka_broker().exists()
 
 
-def test_servers_of_the_environment_are_used_instead(monkeypatch, tmp_path: Path) -> None:
+async def test_servers_of_the_environment_are_used_instead(monkeypatch, tmp_path: Path) -> None:
     from deploy.local.supervisor import Supervisor
 
     for name in plans.MONGO_URLS:
@@ -202,4 +201,5 @@ def test_servers_of_the_environment_are_used_instead(monkeypatch, tmp_path: Path
     folder = StackFolder(tmp_path)
     folder.create()
 
-    assert Supervisor(folder)._server_plans() == []
+    supervisor = Supervisor(folder)
+    assert [*supervisor._mongod_plans(), *await supervisor._broker_plans()] == []

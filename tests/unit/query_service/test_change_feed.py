@@ -52,7 +52,6 @@ class PlayedKafka:
         self.refusals = 0
         self.cancelled_inside = False
         self.connections = 0
-        self.paused = False
 
     @asynccontextmanager
     async def connect(self, _bootstrap: str) -> AsyncIterator["PlayedKafka"]:
@@ -77,14 +76,10 @@ class PlayedKafka:
     async def position(self, partition: TopicPartition) -> int:
         return self.positions[partition]
 
-    def resume(self, *_partitions: TopicPartition) -> None:
-        self.paused = False
-
-    def pause(self, *_partitions: TopicPartition) -> None:
-        self.paused = True
-
-    async def getmany(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
-        assert not self.paused
+    async def getmany(
+        self, timeout_ms: int, max_records: int | None
+    ) -> dict[TopicPartition, list[Record]]:
+        await asyncio.sleep(0)  # a real one waits for records
         if self.cancelled_inside:
             self.cancelled_inside = False
             raise asyncio.CancelledError

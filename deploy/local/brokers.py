@@ -1,0 +1,146 @@
+"""Which Kafka broker a local stack runs: Apache Kafka, or the light one where it cannot be had."""
+
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from deploy.local.apache_kafka.installation import installation
+from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
+from deploy.local.apache_kafka.java import JavaMissing
+from deploy.local.apache_kafka.node import (
+    DATA,
+    Installation,
+    Node,
+    NodeFolder,
+    format_command,
+    new_cluster_id,
+    run_command,
+)
+from deploy.local.binaries import ServerMissing
+from deploy.local.light_broker import VERSION, install_light_broker, light_command
+from deploy.local.process import NotReady, ProcessPlan
+from deploy.local.readiness import kafka_answers
+from deploy.local.settings import LocalStackSettings
+from deploy.local.state import StackFolder
+from deploy.local.tool import run_tool
+
+FORMAT_SECONDS = 60.0
+ELSE = "set TEDDY_KAFKA_BOOTSTRAP to a Kafka of your own"
+
+Restarted = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerPlace:
+    """Where a stack's broker keeps its data and listens. `quorum_port`: for controllers alone."""
+
+    folder: StackFolder
+    port: int
+    quorum_port: int
+
+    @property
+    def node(self) -> Node:
+        return Node(1, self.port, self.quorum_port)
+
+
+class LocalBroker(Protocol):
+    """`name`: for people, with what made it the choice. `settings`: what its clients must know."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, str]: ...
+
+    def plan(self, place: BrokerPlace, restarted: Restarted) -> ProcessPlan: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApacheKafka:
+    installation: Installation
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.installation.name
+
+    def plan(self, place: BrokerPlace, restarted: Restarted) -> ProcessPlan:
+        folder = NodeFolder(data_of(place.folder))
+        return ProcessPlan(
+            name="kafka",
+            command=run_command(self.installation),
+            address=place.node.address,
+            log=place.folder.logs / "kafka.log",
+            ready=lambda: kafka_answers(place.node.address),
+            prepare=lambda: self._prepare(folder, place.node),
+            restarted=restarted,
+            cwd=folder.path,
+            grace_seconds=30.0,
+        )
+
+    async def _prepare(self, folder: NodeFolder, node: Node) -> None:
+        folder.write_properties(node, [node])
+        if folder.is_formatted:
+            return
+        shutil.rmtree(folder.path / DATA, ignore_errors=True)
+        command = format_command(self.installation, new_cluster_id())
+        ended = await run_tool(command, FORMAT_SECONDS, folder.path)
+        if ended.code:
+            raise NotReady(f"Apache Kafka's storage could not be formatted: {ended.said}")
+
+
+@dataclass(frozen=True, slots=True)
+class LightBroker:
+    """Development only: killed hard, it may lose what it acknowledged."""
+
+    program: Path
+    reason: str
+    settings: Mapping[str, str] = field(
+        default_factory=lambda: {"TEDDY_KAFKA_LONG_POLLING": "false"}
+    )
+
+    @property
+    def name(self) -> str:
+        return f"the light broker noida-db {VERSION} ({self.reason})"
+
+    def plan(self, place: BrokerPlace, restarted: Restarted) -> ProcessPlan:
+        data = data_of(place.folder) / "light"
+        data.mkdir(parents=True, exist_ok=True)
+        return ProcessPlan(
+            name="kafka",
+            command=light_command(self.program, place.port, data),
+            address=place.node.address,
+            log=place.folder.logs / "kafka.log",
+            ready=lambda: kafka_answers(place.node.address),
+            restarted=restarted,
+        )
+
+
+def data_of(folder: StackFolder) -> Path:
+    """Where the broker of a stack keeps everything."""
+    return folder.data / "kafka"
+
+
+async def choose_broker(
+    settings: LocalStackSettings, progress: Callable[[str], None]
+) -> LocalBroker:
+    """The broker to start, brought here if need be. `progress` is told what takes long.
+
+    Raises ServerMissing when the one that is wanted, or none, can be had.
+    """
+    if settings.local_broker == "light":
+        return await _light("as TEDDY_LOCAL_BROKER demands", progress)
+    try:
+        return ApacheKafka(await installation(settings, progress))
+    except WrongJar as wrong:
+        raise ServerMissing(f"Apache Kafka is not started: {wrong}") from wrong
+    except (JarsMissing, JavaMissing) as missing:
+        if settings.local_broker == "apache":
+            raise ServerMissing(f"Apache Kafka cannot be had: {missing}. Or {ELSE}.") from missing
+        return await _light(f"Apache Kafka cannot be had: {missing}", progress)
+
+
+async def _light(reason: str, progress: Callable[[str], None]) -> LightBroker:
+    return LightBroker(await install_light_broker(progress), reason)
