@@ -126,7 +126,7 @@ class _Told:
             return None
         if state.status != PREPARING:
             return True
-        if state.detail != self._last:
+        if state.detail not in ("", self._last):
             self._progress(state.detail)
             self._last = state.detail
         return None

@@ -60,7 +60,7 @@ class Supervisor:
             await self._stop()
 
     async def _start(self) -> None:
-        self._save()
+        self._set(PREPARING)
         wanted = self._mongod_plans() + await self._broker_plans()
         self._set(STARTING)
         await self._start_together(wanted)

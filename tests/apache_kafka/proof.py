@@ -10,8 +10,10 @@ import httpx2
 
 from deploy.local import plans
 from deploy.local.state import StackState
+from shared.topics import CHILD_EVENTS
 from tests.apache_kafka.ledger import account
 from tests.apache_kafka.load import Load
+from tests.support.kafka import read_all_records
 from tests.support.waiting import eventually
 
 DRAIN_SECONDS = 120.0
@@ -38,6 +40,12 @@ async def nothing_is_lost(state: StackState, load: Load, since: float) -> str:
         f"lost {ledger.lost}, twice in the read models 0, repeated on the topic {ledger.repeated}; "
         f"read models complete after {seconds:.1f} s"
     )
+
+
+async def records_by_place(bootstrap: str) -> dict[tuple[int, int], bytes]:
+    """The id of each published event by partition and offset."""
+    records = await read_all_records(bootstrap, CHILD_EVENTS.name)
+    return {(r.partition, r.offset): dict(r.headers)["ce_id"] for r in records}
 
 
 async def lag_of(state: StackState, name: str) -> int:

@@ -1,16 +1,14 @@
 """Brokers that die under load: acknowledged commands stay, and everything arrives."""
 
 import time
-from typing import Any
 
 from deploy.local.state import StackFolder, StackState
 from shared.topics import ALL_TOPICS, CHILD_EVENTS
 from tests.apache_kafka.cluster import KafkaCluster
 from tests.apache_kafka.conftest import Measured
 from tests.apache_kafka.load import load_on
-from tests.apache_kafka.proof import lag_of, nothing_is_lost
+from tests.apache_kafka.proof import lag_of, nothing_is_lost, records_by_place
 from tests.apache_kafka.relay_watch import RelayLog, published_events
-from tests.support.kafka import read_all_records
 from tests.support.waiting import eventually, until
 
 EVENTS = CHILD_EVENTS.name
@@ -94,7 +92,7 @@ async def test_what_was_acknowledged_survives_the_sudden_end_of_all_brokers_at_o
     relay_log = RelayLog(services)
     async with load_on(running) as load:
         # given
-        before = await _records_by_place(cluster)
+        before = await records_by_place(cluster.bootstrap)
         # when
         await cluster.kill(*cluster.numbers)
         await load.goes_on(200)
@@ -103,7 +101,7 @@ async def test_what_was_acknowledged_survives_the_sudden_end_of_all_brokers_at_o
         await load.goes_on()
     counted = await nothing_is_lost(running, load, back)
     # then each record is where it was, and the relay had no reason to publish the store again
-    after = await _records_by_place(cluster)
+    after = await records_by_place(cluster.bootstrap)
     assert before.items() <= after.items()
     assert not relay_log.mentions("relay_starts_over")
     measured(f"{counted}; {len(before):,} records are where they were")
@@ -111,8 +109,3 @@ async def test_what_was_acknowledged_survives_the_sudden_end_of_all_brokers_at_o
 
 async def _lags(state: StackState, events: int) -> bool:
     return await lag_of(state, "relay") >= events
-
-
-async def _records_by_place(cluster: KafkaCluster) -> dict[tuple[int, int], Any]:
-    records = await read_all_records(cluster.bootstrap, EVENTS)
-    return {(r.partition, r.offset): dict(r.headers)["ce_id"] for r in records}

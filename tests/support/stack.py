@@ -1,4 +1,4 @@
-"""Servers for the tests: those the environment names, else containers, else embedded ones."""
+"""Servers for the tests: those the environment names, else containers, else the local stack's."""
 
 import os
 import socket

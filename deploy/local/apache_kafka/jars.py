@@ -119,8 +119,12 @@ def _fetch(missing: Sequence[Jar], folder: Path, remote: str | None) -> None:
         component = context.project(jar.group, jar.artifact).at_version(jar.version)
         try:
             component.artifact().resolve()
-        except (OSError, RuntimeError) as error:  # of requests, and of jgo itself
-            raise JarsMissing(f"{jar.path.name}: {_reason(error)}") from error
+        except OSError as error:  # whatever requests raises is one
+            raise JarsMissing(
+                f"{jar.path.name}: no Maven repository is reached ({type(error).__name__})"
+            ) from error
+        except RuntimeError as error:
+            raise JarsMissing(f"{jar.path.name}: {error}") from error
         if not jar.is_at(folder / jar.path):
             raise WrongJar(f"the repository's {jar.path.name} is not the one in jars.sha256")
 
@@ -132,12 +136,6 @@ def _fetch(missing: Sequence[Jar], folder: Path, remote: str | None) -> None:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _reason(error: Exception) -> str:
-    """One line, and not a long one: requests tells its whole history."""
-    words = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__} ({words[:160]})"
 
 
 @contextmanager

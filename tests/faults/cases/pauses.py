@@ -29,9 +29,7 @@ async def _frozen_worker(point: FaultPoint, world: World) -> int:
 
 
 async def _frozen_beside(world: World) -> int:
-    """Two workers share; first the one stands still past its session, then the other. A third
-    joins: the embedded broker may have made a member that is gone the group's leader, and lets go
-    of it only for a newcomer."""
+    """Two workers share; first the one stands still past its session, then the other."""
     async with world.another("worker") as beside:
         await eventually(lambda: world.projects(beside), PAST_THE_SESSION)
         with world.frozen("worker"):
@@ -41,8 +39,6 @@ async def _frozen_beside(world: World) -> int:
         await asyncio.sleep(PAST_THE_SESSION)
         beside.process.send_signal(signal.SIGCONT)
         await asyncio.sleep(AWAKE_SECONDS)
-    async with world.another("worker"):
-        await asyncio.sleep(PAST_THE_SESSION)
     await world.is_well("worker")
     return 2
 

@@ -69,9 +69,8 @@ async def _store_steps_down(world: World) -> int:
 CASES = (
     Case(
         "broker-killed",
-        "SIGKILL of the broker, which may forget what it acknowledged",
+        "SIGKILL of the broker",
         _broker_killed,
-        keeps_topic=False,
     ),
     Case(
         "broker-hung",

@@ -1,5 +1,6 @@
 """Which jars of Apache Kafka are accepted, and what is downloaded, from a repository on disk."""
 
+import gc
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ from deploy.local.apache_kafka.jars import (
     kafka_version,
     locked_jars,
 )
+
+# jgo leaves an answer open that it does not want; the stack downloads in a process of its own
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 KAFKA = PurePosixPath("org/apache/kafka/kafka_2.13/9.9/kafka_2.13-9.9.jar")
 LOGGING = PurePosixPath("org/slf4j/slf4j-simple/1.0/slf4j-simple-1.0.jar")
@@ -68,6 +72,13 @@ def remote(remote_files: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(autouse=True)
+def sockets_left_open() -> Iterator[None]:
+    """Are closed here, and not during another test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -142,13 +153,13 @@ def test_a_jar_that_the_repository_lacks_is_named(
     # given
     (remote_files / LOGGING).unlink()
     # when / then
-    with pytest.raises(JarsMissing, match=r"^slf4j-simple-1\.0\.jar: RuntimeError") as missing:
+    with pytest.raises(JarsMissing, match=r"^slf4j-simple-1\.0\.jar: .* not found") as missing:
         download(local, LOCKED, remote)
     assert "\n" not in str(missing.value)
 
 
 def test_a_repository_that_does_not_answer_is_told_in_one_line(local: Path) -> None:
-    with pytest.raises(JarsMissing, match="ConnectionError") as missing:
+    with pytest.raises(JarsMissing, match="no Maven repository is reached") as missing:
         download(local, LOCKED, "http://127.0.0.1:1/")
     assert "\n" not in str(missing.value)
 
@@ -182,7 +193,7 @@ def test_a_distribution_with_another_jar_is_refused(tmp_path: Path) -> None:
     [
         (LOGGING.name, 0, ""),
         ("something else", command.WRONG, "is not the one in jars.sha256"),
-        (None, command.MISSING, "slf4j-simple-1.0.jar: RuntimeError"),
+        (None, command.MISSING, "slf4j-simple-1.0.jar: "),
     ],
 )
 def test_the_command_ends_with_what_happened(
