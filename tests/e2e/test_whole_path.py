@@ -14,9 +14,9 @@ import pytest
 
 from deploy.local.state import ProcessState, StackFolder, StackState
 from shared.auth.principal import Role
-from shared.client import LiveUpdate, TeddyClient, TeddyProblem
+from shared.client import TeddyProblem
 from shared.clock import new_id
-from tests.support.callers import client
+from tests.support.callers import client, first_alert
 from tests.support.consents import BORN, CONSENTS
 from tests.support.own_stack import state_of
 
@@ -49,7 +49,7 @@ async def test_a_severe_violation_reaches_the_parents_live_stream(running: Stack
     parent_id = f"parent-{new_id()}"
     async with client(running, Role.PARENT, parent_id) as parent:
         child = await parent.register_child("Mia", 6, new_id(), consents=CONSENTS)
-        hearing = asyncio.create_task(_first_alert(parent, parent_id))
+        hearing = asyncio.create_task(first_alert(parent, parent_id))
         async with asyncio.timeout(SOON):
             while not hearing.done():
                 await parent.report_safety_violation(child["child_id"], "violence", "critical")
@@ -131,13 +131,14 @@ def test_a_seeded_load_leaves_read_models_equal_to_a_fold_of_the_store(
         assert versions == list(range(1, len(versions) + 1)), f"a hole in {child_id}"
 
 
-def test_status_shows_every_process_and_its_lag(services: StackFolder) -> None:
+def test_status_shows_every_process_its_lag_and_which_broker_it_is(services: StackFolder) -> None:
     shown = teddy(services, "status")
 
     assert shown.returncode == 0, shown.stdout
     for name in ("mongod", "kafka", "command", "relay", "worker", "query"):
         assert name in shown.stdout
     assert shown.stdout.count("events") == 2
+    assert f"kafka is {state_of(services).broker}" in shown.stdout.splitlines()
 
 
 def _versions(history: Path) -> dict[str, list[int]]:
@@ -148,13 +149,6 @@ def _versions(history: Path) -> dict[str, list[int]]:
         first = noted["version"] - len(noted["events"]) + 1
         versions.setdefault(noted["child_id"], []).extend(range(first, noted["version"] + 1))
     return versions
-
-
-async def _first_alert(parent: TeddyClient, parent_id: str) -> LiveUpdate:
-    async for update in parent.live_updates(parent_id):
-        if update["event"] == "alert":
-            return update
-    raise AssertionError("the stream ended without an alert")
 
 
 def _process(folder: StackFolder, name: str) -> ProcessState:

@@ -6,7 +6,7 @@ from pathlib import Path
 from deploy.local.state import StackState
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
-from shared.client import TeddyClient
+from shared.client import LiveUpdate, TeddyClient
 from shared.clock import utc_now
 from shared.signing_keys import read_signing_key
 
@@ -24,3 +24,10 @@ def client(state: StackState, role: Role, subject: str) -> TeddyClient:
         environment["TEDDY_QUERY_URL"],
         token(state, role, subject),
     )
+
+
+async def first_alert(parent: TeddyClient, parent_id: str) -> LiveUpdate:
+    async for update in parent.live_updates(parent_id):
+        if update["event"] == "alert":
+            return update
+    raise AssertionError("the stream ended without an alert")
