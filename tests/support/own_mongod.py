@@ -27,10 +27,14 @@ class OwnMongod:
 
     async def start(self) -> None:
         """Returns once it is a writable primary."""
+        await self.start_empty()
+        await eventually(self._is_writable, READY_SECONDS)
+
+    async def start_empty(self) -> None:
+        """Returns at once; it belongs to no replica set until one takes it."""
         self.process = await asyncio.create_subprocess_exec(
             *self._plan.command, stdout=asyncio.subprocess.DEVNULL
         )
-        await eventually(self._is_writable, READY_SECONDS)
 
     async def kill(self) -> None:
         if self.process is not None and self.process.returncode is None:
