@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WORKERS ?= auto
 PACKAGES := command_service projection_worker query_service shared deploy examples
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
@@ -39,8 +40,8 @@ down: ## Stop the local stack; no process stays
 status: $(STAMP) ## Show how the local stack does
 	@$(BIN)/teddy status
 
-test: $(STAMP) ## Run all tests, on real servers that they start themselves
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+test: $(STAMP) ## Run all tests, on real servers that they start themselves; WORKERS=0 runs one by one
+	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 
 test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka; needs Java 17 and Maven
 	@$(BIN)/python -m tests.apache_kafka

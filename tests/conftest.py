@@ -1,6 +1,9 @@
 """Servers and stacks that tests ask for; nothing starts before a test does."""
 
+import gc
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pymongo
 import pytest
@@ -8,7 +11,24 @@ import pytest
 from deploy.local.state import StackFolder, StackState
 from shared.clock import new_id
 from tests.support import stack
+from tests.support.guardian import MARK, guarded
 from tests.support.own_stack import own_stack, state_of
+
+pytest_plugins = ("tests.support.distribution",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One guardian for a run, be it of one process or of many."""
+    if MARK not in os.environ:
+        run = ExitStack()
+        run.enter_context(guarded(new_id()))
+        config.add_cleanup(run.close)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: the garbage collector need not look at them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

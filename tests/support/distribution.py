@@ -1,0 +1,82 @@
+"""How a parallel run of the tests is dealt out: which tests stay together, and how many workers.
+
+A pytest plugin for pytest-xdist, loaded by tests/conftest.py.
+"""
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+WORKERS_PER_CORE = 2
+"""The tests wait half of their time: for servers to start, leases to end, faults to be noticed."""
+
+ROOT = Path(__file__).parents[2]
+ALONE = ("tests/integration/", "tests/contract/")
+"""Where a test may run apart from the others of its file, unless they share a fixture."""
+
+COMMON_STACK = re.compile(r"\b(running: StackState|services: StackFolder)\b")
+SHARED = re.compile(r'scope="module"')
+
+
+@cache
+def unit_of(file: str) -> str | None:
+    """What the tests of `file` run together with; None when each may run anywhere."""
+    text = (ROOT / file).read_text()
+    if COMMON_STACK.search(text):
+        return "the common stack"
+    if SHARED.search(text) or not file.startswith(ALONE):
+        return file
+    return None
+
+
+class ByWhatIsShared(LoadScopeScheduling):
+    """Keeps together what shares a stack or another fixture of its file, in pytest's order.
+
+    The files of `testpaths` that take longest come first: nobody waits for one that began last.
+    """
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid.partition("::")[0]) or nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWhatIsShared | None:
+    """Unless `--dist` asks for another one."""
+    return ByWhatIsShared(config, log) if config.getvalue("dist") == "load" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` stands for."""
+    given = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    return int(given) if given else WORKERS_PER_CORE * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Nothing that is shared by tests is taken apart."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        if unit_of(file) is None and (shared := _shared_fixtures(item)):
+            raise pytest.UsageError(
+                f'{file} shares {", ".join(shared)}; write scope="module" where it is made'
+            )
+
+
+def _shared_fixtures(item: pytest.Item) -> list[str]:
+    """Of the item's fixtures those that the tests of a file have in common."""
+    known = getattr(item, "_fixtureinfo", None)
+    return [
+        name
+        for name, definitions in (known.name2fixturedefs if known else {}).items()
+        if definitions[-1].scope in ("module", "package", "class") or name == "services"
+    ]
