@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := command_service projection_worker query_service shared deploy examples
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
+	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
 .PHONY: help setup demo up down status test test-kafka test-schema bandit audit-deps faults check format configuration lock clean
 
@@ -76,10 +76,11 @@ format: $(STAMP) ## Format the code and mend what the linter can
 configuration: $(STAMP) ## Write the table of settings in docs/configuration.md anew
 	@$(BIN)/python -m deploy.checks.configuration --write
 
-lock: $(STAMP) ## Pin the dependencies of pyproject.toml anew
-	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+lock: $(STAMP) ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes newer versions
+	@$(BIN)/python -I -m pip install --quiet --no-deps --require-hashes -r deploy/setup/uv.txt
 	@$(BIN)/$(LOCKED) pyproject.toml -o requirements.txt
-	@$(BIN)/$(LOCKED) --extra dev pyproject.toml -o requirements-dev.txt -c requirements.txt
+	@$(BIN)/$(LOCKED) --extra dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+	@$(BIN)/$(LOCKED) --group build -c requirements-dev.txt -o requirements-build.txt
 
 clean: down ## Remove the environment and the local stack's data
 	@rm -rf $(VENV) .teddy
