@@ -18,14 +18,13 @@ help: ## Show this list
 
 setup: $(STAMP) ## Make the environment in .venv (all other targets do it themselves)
 
-$(STAMP): requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@echo "setting up $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+# asked each time, 50 ms: deploy/setup compares contents, so a moved folder or a new Python counts too
+$(STAMP): FORCE
+	@command -v $(PYTHON) >/dev/null \
+		|| { echo "$(PYTHON) is not there: install Python 3.11 or newer, or set PYTHON" >&2; exit 2; }
+	@$(PYTHON) -m deploy.setup
+
+FORCE:
 
 demo: $(STAMP) ## Start everything, run the eight scenarios, stop everything
 	@$(BIN)/teddy demo
@@ -68,6 +67,7 @@ check: $(STAMP) ## Format, lint, types, import rules, function length
 	@$(MAKE) --no-print-directory bandit
 	@$(BIN)/python -m deploy.checks.configuration
 	@$(BIN)/python -m deploy.checks.compose
+	@$(BIN)/python -m deploy.checks.lock
 
 format: $(STAMP) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet .
@@ -83,4 +83,4 @@ lock: $(STAMP) ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes n
 	@$(BIN)/$(LOCKED) --group build -c requirements-dev.txt -o requirements-build.txt
 
 clean: down ## Remove the environment and the local stack's data
-	@rm -rf $(VENV) .teddy
+	@rm -rf $(VENV) .teddy .setup.log
