@@ -36,7 +36,7 @@ def silent_index() -> Iterator[socket.socket]:
 def asking(server: socket.socket) -> dict[str, str]:
     """Settings that let pip ask `server` and nobody else."""
     url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-    return {"PIP_INDEX_URL": url, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "PIP_RETRIES": "1"}
+    return {"PIP_INDEX_URL": url, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "PIP_RETRIES": "0"}
 
 
 def one_line(done: "subprocess.CompletedProcess[str]") -> str:
@@ -112,17 +112,17 @@ async def test_the_next_setup_repairs_one_that_was_killed_half_way(
     project: TinyProject, silent_index: socket.socket
 ) -> None:
     making = project.start()
-    await until((project.root / ".venv/bin/python").exists, seconds=30)
+    await until((project.root / ".venv/bin/python").exists, seconds=60)
     making.kill()  # its own programs go on for a moment: the next setup waits for their end
     making.communicate()
 
     for number in (signal.SIGKILL, signal.SIGINT):
         installing = project.start(**asking(silent_index))
-        silent_index.settimeout(60)
+        silent_index.settimeout(120)
         connection, _ = silent_index.accept()
         with connection:  # pip waits for the answer, for as long as this is open
             installing.send_signal(number)
-            _, said = installing.communicate(timeout=30)
+            _, said = installing.communicate(timeout=60)
         assert not (project.root / ".venv/.installed").exists()
     assert installing.returncode == 130
     assert said == "setup was interrupted: the next one starts anew\n"
@@ -140,7 +140,7 @@ def test_a_second_setup_waits_for_the_first_and_can_be_stopped(project: TinyProj
             assert second.stdout is not None
             assert "waiting" in second.stdout.readline()
             second.terminate()
-            _, said = second.communicate(timeout=30)
+            _, said = second.communicate(timeout=60)
 
     assert second.returncode == 143
     assert said == "setup was interrupted: the next one starts anew\n"
@@ -148,7 +148,7 @@ def test_a_second_setup_waits_for_the_first_and_can_be_stopped(project: TinyProj
 
 
 def test_an_index_that_is_not_there(project: TinyProject, silent_index: socket.socket) -> None:
-    settings = asking(silent_index)
+    settings = {**asking(silent_index), "PIP_RETRIES": "1"}
     silent_index.close()
 
     line = one_line(project.set_up(**settings))
