@@ -9,11 +9,12 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
+from deploy.local.apache_kafka.installation import installation
+from deploy.local.apache_kafka.node import Installation, new_cluster_id
 from deploy.local.plans import free_port
+from deploy.local.settings import LocalStackSettings
 from deploy.topics import apply_topics
 from shared.topics import CHILD_EVENTS
-from tests.apache_kafka.cluster import CLUSTER_ID
-from tests.apache_kafka.jars import available_jars
 from tests.support import container_servers as servers
 from tests.support.container_servers import KAFKA_ADDRESS, KafkaContainer, image_of
 from tests.support.docker_engine import Container, Program
@@ -31,9 +32,11 @@ class ApacheKafka(Program):
     In place of the ports that it would have to itself in a container, it has `inside`.
     """
 
-    def __init__(self, jars: Path, folder: Path, inside: dict[int, int], outside: int) -> None:
+    def __init__(
+        self, kafka: Installation, folder: Path, inside: dict[int, int], outside: int
+    ) -> None:
         super().__init__()
-        self._java = ["java", "-Xmx384m", "-cp", f"{jars}/*"]
+        self._kafka = kafka
         self._properties = folder / "server.properties"
         self._data = folder / "data"
         self._log = folder / "log"
@@ -65,12 +68,14 @@ class ApacheKafka(Program):
                 value = value.replace(f":{port}", f":{instead}")  # noqa: PLW2901  each in turn
             lines.append(f"{name.removeprefix('KAFKA_').lower().replace('_', '.')}={value}")
         self._properties.write_text("\n".join(lines))
-        format_ = ["format", "--cluster-id", CLUSTER_ID, "--config", str(self._properties)]
+        format_ = ("format", "--cluster-id", new_cluster_id(), "--config", str(self._properties))
         subprocess.run(
-            [*self._java, "kafka.tools.StorageTool", *format_], check=True, capture_output=True
+            self._kafka.command("kafka.tools.StorageTool", *format_),
+            check=True,
+            capture_output=True,
         )
         with self._log.open("wb") as log:
-            command = [*self._java, "kafka.Kafka", str(self._properties)]
+            command = self._kafka.command("kafka.Kafka", str(self._properties))
             return subprocess.Popen(command, stdout=log, stderr=log)
 
 
@@ -80,8 +85,9 @@ async def kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     for _ in PORTS:
         ports.append(free_port(None, taken=ports))
     inside = dict(zip(PORTS, ports, strict=True))
+    installed = await installation(LocalStackSettings(), print)
     async with tcp_proxy("127.0.0.1", inside[servers.KAFKA_PORT]) as proxy:
-        program = ApacheKafka(available_jars(), tmp_path, inside, proxy.port)
+        program = ApacheKafka(installed, tmp_path, inside, proxy.port)
         with docker_engine({image_of("kafka"): program}) as engine:
             monkeypatch.setenv("DOCKER_HOST", engine.url)
             container = KafkaContainer()
