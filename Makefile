@@ -12,7 +12,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup demo up down status test test-kafka test-schema bandit audit-deps faults check format configuration lock clean
+.PHONY: help setup demo up down status test test-kafka test-schema test-pythons bandit audit-deps faults check format configuration lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka; needs Ja
 
 test-schema: $(STAMP) ## Ask both APIs all that their OpenAPI documents say, good and bad
 	@$(BIN)/python -m pytest --no-cov tests/schema
+
+test-pythons: $(STAMP) ## Run the unit tests on every other supported Python that is found here
+	@$(BIN)/python -m tests.pythons $(PYTHONS)
 
 bandit: $(STAMP) ## Look for unsafe code
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(PACKAGES)
@@ -84,4 +87,4 @@ lock: $(STAMP) ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes n
 	@$(BIN)/$(LOCKED) --group build -c requirements-dev.txt -o requirements-build.txt
 
 clean: down ## Remove the environment and the local stack's data
-	@rm -rf $(VENV) .teddy .setup.log
+	@rm -rf $(VENV) .teddy .setup.log build

@@ -1,4 +1,5 @@
-"""`python -m deploy.setup [FOLDER]`: make FOLDER/.venv as the locks say, or say what is missing."""
+"""`python -m deploy.setup [FOLDER [ENVIRONMENT]]`: make FOLDER/.venv as the locks say, or say what
+is missing."""
 
 import sys
 

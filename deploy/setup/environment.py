@@ -37,30 +37,31 @@ class Interrupted(BaseException):
 
 def main(arguments: Sequence[str]) -> int:
     root = Path(arguments[0] if arguments else Path(__file__).parents[2]).resolve()
-    if is_up_to_date(root, root / ENVIRONMENT, root / ENVIRONMENT / STAMP):
+    environment = root / (arguments[1] if len(arguments) > 1 else ENVIRONMENT)
+    if is_up_to_date(root, environment, environment / STAMP):
         return 0
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         with _one_setup_at_a_time(root / LOG) as log:
-            _set_up(root, log)
+            _set_up(root, environment, log)
     except SetupError as error:
         return _said(f"setup failed: {error} (all of it: {LOG})", FAILED)
     except OSError as error:
         return _said(f"setup failed: {explained_os_error(error, root)}", FAILED)
     except Interrupted as interrupted:
-        number = interrupted.signal_number
-        return _said("setup was interrupted: the next one starts anew", INTERRUPTED + number)
+        code = INTERRUPTED + interrupted.signal_number
+        return _said("setup was interrupted: the next one starts anew", code)
     return 0
 
 
-def _set_up(root: Path, log: TextIO) -> None:
-    environment = root / ENVIRONMENT
+def _set_up(root: Path, environment: Path, log: TextIO) -> None:
     stamp = environment / STAMP
     if is_up_to_date(root, environment, stamp):  # another setup, which this one waited for
         return
     begun = time.monotonic()
-    print(f"setting up {ENVIRONMENT} with Python {platform.python_version()}: a minute or two ...")
+    place = environment.relative_to(root)
+    print(f"setting up {place} with Python {platform.python_version()}: a minute or two ...")
     sys.stdout.flush()
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         raise SetupError(
