@@ -12,7 +12,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup demo up down status test test-kafka test-schema test-pythons bandit audit-deps faults check format configuration lock clean
+.PHONY: help setup demo up down status test test-unit test-kafka test-schema test-pythons bandit audit-deps faults check format configuration lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,8 +41,12 @@ status: $(STAMP) ## Show how the local stack does
 
 test: $(STAMP) ## Run all tests, on real servers that they start themselves; WORKERS=0 runs one by one
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m deploy.checks.coverage_floors
 
-test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka; needs Java 17 and Maven
+test-unit: $(STAMP) ## Run the tests that need no server, in seconds
+	@$(BIN)/python -m pytest -n $(WORKERS:auto=logical) tests/unit tests/architecture
+
+test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka
 	@$(BIN)/python -m tests.apache_kafka
 
 test-schema: $(STAMP) ## Ask both APIs all that their OpenAPI documents say, good and bad

@@ -24,6 +24,7 @@ from deploy.containers.first_start import ROOT, Site, write_secrets
 from deploy.local import binaries
 from deploy.local.plans import LOOPBACK, free_port
 from shared.clock import utc_now
+from tests.support.guardian import MARK
 from tests.support.waiting import eventually
 
 READY_SECONDS = 60.0
@@ -115,6 +116,8 @@ class ComposeStack:
     def process_environment(self, service: str, more: Mapping[str, str]) -> dict[str, str]:
         """No variable of this machine's but its path: as bare as in the image."""
         bare = {"PATH": f"{self.python.parent}:{os.environ['PATH']}", "HOME": str(self.folder)}
+        if MARK in os.environ:
+            bare[MARK] = os.environ[MARK]
         if self.app is not None:
             bare["PYTHONPATH"] = str(self.app)
         return {**bare, **self.environment(service), **more}

@@ -34,7 +34,7 @@ def unit_of(file: str) -> str | None:
     return None
 
 
-class ByWhatIsShared(LoadScopeScheduling):
+class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc] # the library tells no types
     """Keeps together what shares a stack or another fixture of its file, in pytest's order.
 
     The files of `testpaths` that take longest come first: nobody waits for one that began last.
@@ -55,10 +55,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWhatI
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` stands for."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """What `-n auto` stands for; `-n logical`, for tests that do not wait, is one for each core."""
     given = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
-    return int(given) if given else WORKERS_PER_CORE * (os.cpu_count() or 1)
+    cores = os.cpu_count() or 1
+    waiting = config.option.numprocesses == "auto"
+    return int(given) if given else cores * (WORKERS_PER_CORE if waiting else 1)
 
 
 @pytest.hookimpl(tryfirst=True)

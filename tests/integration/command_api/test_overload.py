@@ -14,10 +14,10 @@ import pytest_asyncio
 from shared.clock import new_id
 from shared.event_store.mongo import MongoEventStore
 from shared.mongo import Mongo
-from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_process import CommandProcess, command_environment, command_process
 from tests.support.command_side import CommandClient
 from tests.support.consents import CONSENTS
+from tests.support.problem_documents import assert_problem
 from tests.support.waiting import eventually
 
 PLACES = 8

@@ -13,11 +13,11 @@ import pytest_asyncio
 
 from shared.clock import new_id
 from shared.mongo import Mongo
-from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_process import command_environment, command_process
 from tests.support.command_side import CommandClient
 from tests.support.consents import CONSENTS
 from tests.support.own_mongod import OwnMongod, own_mongod
+from tests.support.problem_documents import assert_problem
 from tests.support.tcp_proxy import tcp_proxy
 from tests.support.waiting import eventually
 

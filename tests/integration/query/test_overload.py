@@ -8,8 +8,8 @@ import httpx2
 
 from shared.auth.principal import Principal, Role
 from shared.clock import new_id
-from tests.integration.command_api.problem_documents import assert_problem
 from tests.integration.query.conftest import QueryWorld, query_process
+from tests.support.problem_documents import assert_problem
 from tests.support.waiting import eventually
 
 WEISS = Principal("weiss", Role.PARENT)

@@ -141,6 +141,7 @@ async def test_when_one_process_cannot_start_the_others_are_ended_and_it_is_told
     folder = StackFolder(tmp_path / "stack")
     folder.create()
     supervisor = Supervisor(folder)
+    before = psutil.Process().children()
 
     # when the stack starts
     with pytest.raises(NotReady, match="kafka ended with code 1"):
@@ -152,7 +153,7 @@ async def test_when_one_process_cannot_start_the_others_are_ended_and_it_is_told
     assert state.status == FAILED
     assert "disk full" in state.detail
     assert state.processes == []
-    assert psutil.Process().children() == []
+    assert psutil.Process().children() == before
 
 
 def test_ports_of_one_stack_differ_and_are_not_those_of_outgoing_connections() -> None:
