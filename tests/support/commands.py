@@ -1,10 +1,12 @@
 """Commands as an operator calls them: in this process, or for one test of each in a process.
 
 Both go through the entry point that the shell calls; a process only adds a second of imports.
+tests/integration/containers runs every tool as a process, too.
 """
 
 import asyncio
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +28,7 @@ async def called(
     main: Callable[[], None], arguments: Sequence[str], environment: Mapping[str, str]
 ) -> Said:
     """`main` in a thread, with arguments, environment and output of its own."""
-    return await asyncio.to_thread(_called, main, arguments, environment)
+    return await asyncio.to_thread(call, main, arguments, environment)
 
 
 async def started(module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Said:
@@ -41,7 +43,7 @@ async def started(module: str, arguments: Sequence[str], environment: Mapping[st
     return Said(process.returncode or 0, out.decode(), err.decode())
 
 
-def _called(
+def call(
     main: Callable[[], None], arguments: Sequence[str], environment: Mapping[str, str]
 ) -> Said:
     out, err = _Written(), _Written()
@@ -49,6 +51,7 @@ def _called(
     with (
         _arguments(arguments),
         _environment({**environment, **WIDE}),
+        _logging_as_in_a_new_process(),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
@@ -79,6 +82,17 @@ def _arguments(arguments: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv = before
+
+
+@contextmanager
+def _logging_as_in_a_new_process() -> Iterator[None]:
+    """Nobody has set it up: what is logged as a warning comes to standard error."""
+    before = logging.root.handlers
+    logging.root.handlers = []
+    try:
+        yield
+    finally:
+        logging.root.handlers = before
 
 
 @contextmanager

@@ -12,8 +12,13 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from deploy.local import plans
+
 WORKERS_PER_CORE = 2
 """The tests wait half of their time: for servers to start, leases to end, faults to be noticed."""
+
+SERVERS = (plans.MONGO_URLS[0], plans.KAFKA_BOOTSTRAP)
+"""Who sets both has the tests use these servers and no others."""
 
 ROOT = Path(__file__).parents[2]
 ALONE = ("tests/integration/", "tests/contract/")
@@ -58,9 +63,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWhatI
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """What `-n auto` stands for; `-n logical`, for tests that do not wait, is one for each core."""
     given = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
-    cores = os.cpu_count() or 1
+    if given:
+        return int(given)
+    if all(os.environ.get(name) for name in SERVERS):
+        return 0  # all would share their topics
     waiting = config.option.numprocesses == "auto"
-    return int(given) if given else cores * (WORKERS_PER_CORE if waiting else 1)
+    return (os.cpu_count() or 1) * (WORKERS_PER_CORE if waiting else 1)
 
 
 @pytest.hookimpl(tryfirst=True)
