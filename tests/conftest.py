@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pymongo
 import pytest
+import structlog
 
 from deploy.local.state import StackFolder, StackState
 from shared.clock import new_id
@@ -20,11 +21,21 @@ pytest_plugins = ("tests.support.distribution",)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One guardian for a run, be it of one process or of many."""
+    """One guardian for a run, be it of one process or of many; and plain tracebacks in the log."""
+    _log_plainly()
     if MARK not in os.environ:
         run = ExitStack()
         run.enter_context(guarded(new_id()))
         config.add_cleanup(run.close)
+
+
+def _log_plainly() -> None:
+    """By default structlog draws the local variables of each frame: seconds for one error."""
+    *others, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*others, plain])
 
 
 def pytest_collection_finish() -> None:

@@ -10,13 +10,12 @@ from shared.auth.principal import Principal, Role
 from shared.clock import new_id
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.problem_documents import assert_problem
-from tests.support.waiting import eventually
+from tests.support.waiting import STARTED, eventually
 
 WEISS = Principal("weiss", Role.PARENT)
 PLACES = 4
 CALLERS = 60
 REQUESTS_EACH = 5
-READY_SECONDS = 30.0
 QUICK_SECONDS = 2.0
 
 
@@ -29,7 +28,7 @@ async def test_many_more_callers_than_places_are_refused_and_who_is_accepted_is_
         await world.put_child(child_id, "Lena", parent_id="weiss")
     environment = world.environment(TEDDY_QUERY_MAX_IN_FLIGHT=str(PLACES))
     async with query_process(environment), world.client(WEISS) as client:
-        await eventually(lambda: is_ready(client), READY_SECONDS)
+        await eventually(lambda: is_ready(client), STARTED)
         async with client.stream("GET", "/v1/parents/weiss/stream") as dashboard:
             # when
             asked = await asyncio.gather(*(_ask(client, child_id) for child_id in children))
