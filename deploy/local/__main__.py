@@ -12,13 +12,14 @@ from pathlib import Path
 from aiokafka.errors import KafkaError
 
 from deploy.local.binaries import ServerMissing
-from deploy.local.process import NotReady
+from deploy.local.output import say
+from deploy.local.process import NotReady, Unwatched
 from deploy.local.state import AlreadyRunning, StackFolder
 from deploy.local.supervisor import Supervisor
 from shared.http.serving import run_process
 
 ALREADY_RUNNING = 2
-EXPECTED = (ServerMissing, NotReady, KafkaError, OSError)
+EXPECTED = (ServerMissing, NotReady, Unwatched, KafkaError, OSError)
 
 
 def main(arguments: list[str]) -> int:
@@ -37,10 +38,10 @@ def main(arguments: list[str]) -> int:
                 _detach(folder.logs / "supervisor.log")
             run_process(supervise, default_loop=True)
     except AlreadyRunning as running:
-        print(running, file=sys.stderr)
+        say(running, sys.stderr)
         return ALREADY_RUNNING
     except EXPECTED as failed:
-        print(failed, file=sys.stderr)
+        say(failed, sys.stderr)
         return 1
     return 0
 

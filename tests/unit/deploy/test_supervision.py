@@ -133,11 +133,11 @@ async def test_when_one_process_cannot_start_the_others_are_ended_and_it_is_told
     monkeypatch.setattr(
         plans, "mongod_plan", lambda *_: stand_in(tmp_path, "mongod", FOREVER, ready=never)
     )
-    monkeypatch.setattr(
-        plans,
-        "kafka_plan",
-        lambda *_: stand_in(tmp_path, "kafka", "import sys; sys.exit('disk full')", ready=never),
-    )
+
+    async def broken_broker(_: Supervisor) -> list[ProcessPlan]:
+        return [stand_in(tmp_path, "kafka", "import sys; sys.exit('disk full')", ready=never)]
+
+    monkeypatch.setattr(Supervisor, "_broker_plans", broken_broker)
     folder = StackFolder(tmp_path / "stack")
     folder.create()
     supervisor = Supervisor(folder)
