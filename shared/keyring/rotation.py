@@ -5,6 +5,7 @@ wrapped under a key that the file holds, so a rotation may be killed anywhere an
 """
 
 import os
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,14 @@ from typing import Any
 import orjson
 
 from shared.clock import iso
-from shared.keyring.key_file import KeyFile, KeyFileRefused, new_key, read_key_file, sync_folder
+from shared.keyring.key_file import (
+    KeyFile,
+    KeyFileRefused,
+    new_kek_id,
+    new_key,
+    read_key_file,
+    sync_folder,
+)
 from shared.keyring.key_store import KeyStore
 from shared.keyring.provider import KeyProvider
 
@@ -33,8 +41,8 @@ def add_kek(path: Path, now: datetime) -> str:
     Raises KeyFileRefused or RotationRefused; then the file is as it was.
     """
     keys = read_key_file(path)
-    numbers = (kek_id.removeprefix("kek-") for kek_id in keys.keks)
-    added = f"kek-{1 + max((int(one) for one in numbers if one.isdecimal()), default=0)}"
+    numbers = (re.match(r"kek-([0-9]+)(-|$)", kek_id) for kek_id in keys.keks)
+    added = new_kek_id(1 + max((int(one[1]) for one in numbers if one), default=0))
 
     def change(content: dict[str, Any]) -> None:
         content["keks"][added] = new_key()
