@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from deploy.local.binaries import ServerMissing
 from deploy.local.output import say
 from deploy.local.process import NotReady, Unwatched
+from deploy.local.shell import set_aside
 from deploy.local.state import AlreadyRunning, StackFolder
 from deploy.local.supervisor import Supervisor
 from shared.http.serving import run_process
@@ -25,6 +26,8 @@ EXPECTED = (ServerMissing, NotReady, Unwatched, KafkaError, OSError)
 def main(arguments: list[str]) -> int:
     folder = StackFolder(Path(arguments[0]))
     servers_only = "--servers-only" in arguments[1:]
+    if exported := set_aside(os.environ):
+        say(exported)
     folder.create()
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what fails is raised, too
 
