@@ -19,16 +19,18 @@ from deploy.local import control, plans, shell
 from deploy.local.__main__ import main as supervise
 from deploy.local.control import StackFailed
 from deploy.local.settings import LocalStackSettings
-from deploy.local.state import StackFolder
+from deploy.local.state import READY, StackFolder
 from deploy.stack_environment import setting, use_environment_of
 from deploy.topics import apply_topics
 from shared.auth.principal import MAX_SUBJECT_CHARACTERS, Principal, Role, is_subject
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.command_line import run_command
+from shared.event_store.port import StoreUnavailable
+from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import KeyFileRefused
 from shared.settings import TopicSettings, load_settings
-from shared.signing_keys import read_signing_key
+from shared.signing_keys import SigningKeyRefused, read_signing_key
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",
@@ -45,7 +47,17 @@ ELSEWHERE = {
 }
 """Commands that live with what they are about; imported when they are asked for."""
 
-EXPECTED = (StackFailed, KeyFileRefused, KafkaError, PyMongoError, OSError, ValueError)
+EXPECTED = (
+    StackFailed,
+    KeyFileRefused,
+    SigningKeyRefused,
+    StoreUnavailable,
+    SealBroken,
+    KafkaError,
+    PyMongoError,
+    OSError,
+    ValueError,
+)
 NEED_STACK = frozenset(
     {
         "verify",
@@ -150,7 +162,9 @@ def status(folder: StackFolder) -> None:
     Console().print(table)
     if state.broker:
         click.echo(f"kafka is {state.broker}")
-    sys.exit(0 if all(one.healthy for one in reports) else 1)
+    if state.status != READY:
+        click.echo(f"the stack is {state.status}")
+    sys.exit(0 if state.status == READY and all(one.healthy for one in reports) else 1)
 
 
 @teddy.command()

@@ -5,7 +5,7 @@ import os
 import click
 
 from deploy.local import shell
-from deploy.local.state import StackFolder
+from deploy.local.state import PREPARING, STARTING, StackFolder
 
 
 def use_environment_of(folder: StackFolder) -> tuple[frozenset[str], frozenset[str]]:
@@ -16,6 +16,10 @@ def use_environment_of(folder: StackFolder) -> tuple[frozenset[str], frozenset[s
     """
     exported = shell.set_aside(os.environ)
     state = folder.load() if folder.is_held() else None
+    if state and state.status in (PREPARING, STARTING):
+        raise click.UsageError(
+            f"the stack in {folder.path} is {state.status}: try again when `teddy up` says it runs"
+        )
     settings = state.environment if state else {}
     taken = frozenset(settings.keys() - os.environ.keys())
     os.environ.update({name: settings[name] for name in taken})

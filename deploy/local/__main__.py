@@ -28,13 +28,13 @@ def main(arguments: list[str]) -> int:
     servers_only = "--servers-only" in arguments[1:]
     if exported := set_aside(os.environ):
         say(exported)
-    folder.create()
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what fails is raised, too
 
     async def supervise(stop: asyncio.Event) -> None:
         await Supervisor(folder, servers_only=servers_only).run(stop)
 
     try:
+        folder.create()
         with folder.hold():
             # held before it detaches: whoever started it finds the folder held at once
             if "--detach" in arguments[1:]:

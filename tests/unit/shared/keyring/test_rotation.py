@@ -10,7 +10,7 @@ import pytest
 from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.provider import UnknownKek
+from shared.keyring.provider import UnknownKek, WrappedKey
 from shared.keyring.rotation import (
     SETTLING,
     RotationRefused,
@@ -44,7 +44,9 @@ async def secrets(keyring: Keyring) -> list[str]:
 
 async def rewrap(store: MemoryKeyStore, path: Path) -> int:
     keys = read_key_file(path)
-    return await rewrap_all(store, FileKeyProvider(keys), keys.active, lambda _: None)
+    rewrapped = await rewrap_all(store, FileKeyProvider(keys), keys.active, lambda _: None)
+    assert rewrapped.unopened == {}
+    return rewrapped.number
 
 
 async def test_after_a_rotation_everything_opens_with_the_new_key_alone(path: Path, first: str):
@@ -96,6 +98,20 @@ async def test_a_file_of_an_early_release_is_rotated_and_goes_on_opening(path: P
     assert added.startswith("kek-2-")
     assert wrapped.kek_id == "kek-1"
     assert await WatchedKeyFile(path).unwrap(wrapped) == bytes(32)
+
+
+async def test_a_data_key_of_another_file_is_left_and_named_and_all_others_are_wrapped(path: Path):
+    # given
+    store = MemoryKeyStore()
+    await secrets(Keyring(WatchedKeyFile(path), store))
+    await store.insert(WrappedKey("a-stranger", "kek-9", bytes(60)))
+    added = add_kek(path, NOW)
+    # when
+    rewrapped = await rewrap_all(store, FileKeyProvider(read_key_file(path)), added, lambda _: None)
+    # then
+    assert (rewrapped.number, list(rewrapped.unopened)) == (len(CHILDREN), ["a-stranger"])
+    assert "kek-9" in rewrapped.unopened["a-stranger"]
+    assert await store.count_by_kek() == {added: len(CHILDREN), "kek-9": 1}
 
 
 async def test_a_running_process_wraps_under_the_new_key_and_opens_both(path: Path, first: str):
