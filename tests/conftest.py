@@ -8,7 +8,6 @@ from contextlib import ExitStack
 import pymongo
 import pytest
 
-from deploy.local.shell import Exported, set_aside
 from deploy.local.state import StackFolder, StackState
 from shared.clock import new_id
 from tests.support import stack
@@ -16,24 +15,16 @@ from tests.support.guardian import MARK, guarded
 from tests.support.own_stack import own_stack, state_of
 
 SELDOM = (20_000, 20, 50)
-EXPORTED = pytest.StashKey[Exported | None]()
 
-pytest_plugins = ("tests.support.distribution",)
+pytest_plugins = ("tests.support.distribution", "tests.support.plain_shell")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One guardian for a run, be it of one process or of many. Tests never write into a local stack
-    that somebody works with, whatever was exported from it."""
-    config.stash[EXPORTED] = set_aside(os.environ)
+    """One guardian for a run, be it of one process or of many."""
     if MARK not in os.environ:
         run = ExitStack()
         run.enter_context(guarded(new_id()))
         config.add_cleanup(run.close)
-
-
-def pytest_report_header(config: pytest.Config) -> str:
-    exported = config.stash[EXPORTED]
-    return str(exported) if exported else ""
 
 
 def pytest_collection_finish() -> None:
