@@ -140,10 +140,10 @@ def verify(heads_file: Path | None, keys_file: Path | None) -> None:
     async def work(on: Opened) -> None:
         file = heads_file or on.settings.audit_heads_file
         elsewhere = read_file(file) if file is not None and file.exists() else None
-        if elsewhere is None:
-            click.echo("no file of heads: only those in the database are compared", err=True)
         keys = read_jwks(keys_file) if keys_file else on.jwks
         report = await verify_all(on.trail, on.commits, StatementVerifier(keys), elsewhere)
+        if elsewhere is None:
+            click.echo("no file of heads: only those in the database are compared", err=True)
         tell(report)
 
     run(work)

@@ -4,7 +4,6 @@ import asyncio
 import importlib
 import os
 import re
-import shlex
 import subprocess
 import sys
 from datetime import timedelta
@@ -16,20 +15,22 @@ from pymongo.errors import PyMongoError
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import control, plans
+from deploy.local import control, plans, shell
 from deploy.local.__main__ import main as supervise
 from deploy.local.control import StackFailed
 from deploy.local.settings import LocalStackSettings
-from deploy.local.state import StackFolder
+from deploy.local.state import READY, StackFolder
+from deploy.stack_environment import setting, use_environment_of
 from deploy.topics import apply_topics
 from shared.auth.principal import MAX_SUBJECT_CHARACTERS, Principal, Role, is_subject
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.command_line import run_command
+from shared.event_store.port import StoreUnavailable
+from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import KeyFileRefused
-from shared.mongo_urls import has_password
 from shared.settings import TopicSettings, load_settings
-from shared.signing_keys import read_signing_key
+from shared.signing_keys import SigningKeyRefused, read_signing_key
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",
@@ -42,10 +43,21 @@ ELSEWHERE = {
     "erase": "deploy.erasure_commands:erase",
     "load": "deploy.load:load",
     "demo": "deploy.demo:demo",
+    "env": "deploy.env_command:env",
 }
 """Commands that live with what they are about; imported when they are asked for."""
 
-EXPECTED = (StackFailed, KeyFileRefused, KafkaError, PyMongoError, OSError, ValueError)
+EXPECTED = (
+    StackFailed,
+    KeyFileRefused,
+    SigningKeyRefused,
+    StoreUnavailable,
+    SealBroken,
+    KafkaError,
+    PyMongoError,
+    OSError,
+    ValueError,
+)
 NEED_STACK = frozenset(
     {
         "verify",
@@ -59,6 +71,7 @@ NEED_STACK = frozenset(
         "erase",
     }
 )
+STARTS_STACK = frozenset({"up", "demo"})
 OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify"), ("keys", "init")})
 MAX_LIFE = timedelta(days=366)
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -82,9 +95,11 @@ class TeddyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
+        if name in STARTS_STACK and (exported := shell.set_aside(os.environ)):
+            click.echo(str(exported), err=True)
         is_offline = (name, next(iter(rest), "")) in OFFLINE
         if name in NEED_STACK and not is_offline and "--help" not in rest:
-            _use_environment_of(StackFolder(ctx.params["folder"]))
+            use_environment_of(StackFolder(ctx.params["folder"]))
         return name, command, rest
 
 
@@ -147,7 +162,9 @@ def status(folder: StackFolder) -> None:
     Console().print(table)
     if state.broker:
         click.echo(f"kafka is {state.broker}")
-    sys.exit(0 if all(one.healthy for one in reports) else 1)
+    if state.status != READY:
+        click.echo(f"the stack is {state.status}")
+    sys.exit(0 if state.status == READY and all(one.healthy for one in reports) else 1)
 
 
 @teddy.command()
@@ -172,8 +189,8 @@ def logs(folder: StackFolder, process: str, lines: int, *, follow: bool) -> None
 @click.pass_obj
 def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
     """Print a bearer token for the local stack."""
-    _use_environment_of(folder)
-    key = read_signing_key(Path(_setting("TEDDY_SIGNING_KEY_FILE")))
+    use_environment_of(folder)
+    key = read_signing_key(Path(setting("TEDDY_SIGNING_KEY_FILE")))
     issuer = TokenIssuer(
         key,
         os.environ.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
@@ -182,21 +199,6 @@ def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
     if not is_subject(subject):
         raise click.UsageError(f"--subject is 1 to {MAX_SUBJECT_CHARACTERS} printable characters")
     click.echo(issuer.issue(Principal(subject, Role(role)), utc_now(), _life(life)))
-
-
-@teddy.command()
-@click.option("--secrets", is_flag=True, help="Print passwords too.")
-@click.pass_obj
-def env(folder: StackFolder, *, secrets: bool) -> None:
-    """Print the running stack's settings as shell exports: eval "$(teddy env)"."""
-    _use_environment_of(folder)
-    for name, value in sorted(os.environ.items()):
-        if not name.startswith("TEDDY_"):
-            continue
-        if secrets or not (name.endswith("PASSWORD") or has_password(value)):
-            click.echo(f"export {name}={shlex.quote(value)}")
-        else:
-            click.echo(f"# {name} holds a password: teddy env --secrets")
 
 
 @teddy.group()
@@ -216,28 +218,12 @@ def topics() -> None:
 @click.pass_obj
 def topics_apply(folder: StackFolder, replication: int) -> None:
     """Create the topics that are missing; exit code 1 when one differs from what it should be."""
-    _use_environment_of(folder)
-    kafka = load_settings(TopicSettings).servers_at(_setting(plans.KAFKA_BOOTSTRAP))
+    use_environment_of(folder)
+    kafka = load_settings(TopicSettings).servers_at(setting(plans.KAFKA_BOOTSTRAP))
     reports = asyncio.run(apply_topics(kafka, replication))
     for one in reports:
         click.echo(f"{one.state:8} {one.name} {one.detail}")
     sys.exit(1 if any(one.state == "differs" for one in reports) else 0)
-
-
-def _use_environment_of(folder: StackFolder) -> None:
-    """Settings of the running stack, where the environment has none of its own."""
-    state = folder.load() if folder.is_held() else None
-    for name, value in (state.environment if state else {}).items():
-        os.environ.setdefault(name, value)
-    if not any(name.startswith("TEDDY_") for name in os.environ):
-        raise click.UsageError(f"no stack runs in {folder.path}; start one with `teddy up`")
-
-
-def _setting(name: str) -> str:
-    value = os.environ.get(name)
-    if not value:
-        raise click.UsageError(f"{name} is not set, and no local stack runs that would set it")
-    return value
 
 
 def _life(text: str) -> timedelta:

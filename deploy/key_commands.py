@@ -18,6 +18,7 @@ from shared.keyring.rotation import RotationRefused, add_kek, remove_kek, rewrap
 from shared.mongo import Mongo
 from shared.settings import KeyringSettings, load_settings
 
+SHOWN = 20
 Work = Callable[[MongoKeyStore, Path], Awaitable[None]]
 
 
@@ -52,7 +53,12 @@ def rotate(*, resume: bool) -> None:
         provider = FileKeyProvider(read_key_file(path))
         click.echo(f"{active} is the active key")
         moved = await rewrap_all(store, provider, active, lambda so_far: click.echo(f"{so_far:,}"))
-        click.echo(f"{moved:,} data keys wrapped anew under {active}")
+        click.echo(f"{moved.number:,} data keys wrapped anew under {active}")
+        for child_id, reason in list(moved.unopened.items())[:SHOWN]:
+            click.echo(f"child {child_id}: left as it was: {reason}")
+        if moved.unopened:
+            click.echo(f"teddy: {len(moved.unopened):,} data keys do not open", err=True)
+            sys.exit(1)
 
     _run(work)
 

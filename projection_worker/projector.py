@@ -17,15 +17,16 @@ from pymongo.errors import OperationFailure
 
 from projection_worker.dead_letter import DeadLetters, Parked, park
 from projection_worker.delivery import Delivered
+from projection_worker.key_patience import KEY_PATIENCE_SECONDS, KeyPatience
 from projection_worker.projections.registry import ChildView, Place, apply, places_of
 from projection_worker.read_model_store import FoldedChild, ReadModelStore, StaleBatch
 from projection_worker.sequencing import ChildSequence, sequence
-from shared.codec import UndecodableEvent, decode
+from shared.codec import UndecodableEvent, decode_what_opens
 from shared.envelope import RecordedEvent
 from shared.erasures.notice import ERASED
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent, SafetyViolationReported
-from shared.keyring.cipher import SealBroken
+from shared.keyring.cipher import ClosedCipher, SealBroken
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.documents import AlertDocument, ChildDocument
@@ -80,7 +81,13 @@ class Projector:
         keyring: Keyring,
         index: SearchIndex,
         dead_letters: DeadLetters,
+        *,
+        takes_sealed: bool = False,
     ) -> None:
+        """`takes_sealed`: events are the event store's own, so what does not open will not come
+        better from anywhere, and stays sealed; else it is parked, or its key waited for."""
+        self._takes_sealed = takes_sealed
+        self._keys = KeyPatience(0.0 if takes_sealed else KEY_PATIENCE_SECONDS)
         self._read_models = read_models
         self._store = store
         self._keyring = keyring
@@ -160,18 +167,26 @@ class Projector:
         return await self._outcome(sequences, folded, removed)
 
     async def _decode(self, sequences: Sequence[ChildSequence]) -> Mapping[str, Decoded]:
-        """Every fresh event by its id, opened with its child's key; what does not is parked."""
+        """Every fresh event by its id, opened with its child's key. What does not open is parked,
+        but where the key itself does not: a child is not left out for its name's sake."""
         ciphers = await self._keyring.ciphers([one.child_id for one in sequences if one.fresh])
+        self._keys.wait_for(ciphers.values())
         decoded: dict[str, Decoded] = {}
         for one in sequences:
             cipher = ciphers.get(one.child_id)
+            sealed_stays = self._takes_sealed or isinstance(cipher, ClosedCipher)
             for recorded in one.fresh:
                 try:
-                    event = decode(recorded, cipher, self._index)
+                    event, broken = decode_what_opens(recorded, cipher, self._index)
+                    if broken is not None and not sealed_stays:
+                        raise broken
                 except UNFOLDABLE as error:
                     one.park_from(recorded.version, error)
                     break
+                one.unopened = one.unopened or broken
                 decoded[recorded.event_id] = (recorded, event)
+            if one.unopened is not None:
+                log.error("child_does_not_open", child_id=one.child_id, reason=str(one.unopened))
         return decoded
 
     async def _outcome(

@@ -20,7 +20,8 @@ class ChildSequence:
 
     `fresh`: versions gate+1, gate+2, ... without a hole. `skipped`: at or below the gate.
     `sources`: the records that brought the fresh versions; refilled ones have none.
-    `failure`: at which version folding stopped, and why.
+    `failure`: at which version folding stopped, and why. `unopened`: why something sealed that was
+    folded does not open.
     """
 
     child_id: str
@@ -30,6 +31,7 @@ class ChildSequence:
     parked: list[Parked] = field(default_factory=list)
     sources: dict[int, Delivered] = field(default_factory=dict)
     failure: tuple[int, Exception] | None = None
+    unopened: Exception | None = None
 
     def park_from(self, version: int, error: Exception) -> None:
         """Give up on `version` and everything behind it."""

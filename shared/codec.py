@@ -18,7 +18,7 @@ import orjson
 from shared.clock import iso, parse_iso
 from shared.envelope import EncodedEvent, RecordedEvent, event_id
 from shared.events.child import SCHEMA_VERSIONS, AlertPolicy, ChildEvent
-from shared.keyring.cipher import ChildCipher, field_place
+from shared.keyring.cipher import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
 from shared.personal import Personal
 from shared.upcasters import UPCASTERS, Upcaster, upcast
@@ -95,6 +95,17 @@ def decode(
     if schema_version != SCHEMA_VERSIONS[event_class]:
         raise UndecodableEvent(f"{event_type} of unknown schema version {schema_version}")
     return _build(event_class, current, index)
+
+
+def decode_what_opens(
+    recorded: RecordedEvent, cipher: ChildCipher | None, index: SearchIndex | None = None
+) -> tuple[ChildEvent, SealBroken | None]:
+    """As `decode`. The personal fields of an event of which one does not open stay sealed, as if
+    there were no key; then also why."""
+    try:
+        return decode(recorded, cipher, index), None
+    except SealBroken as broken:
+        return decode(recorded, None), broken
 
 
 def _build(

@@ -17,7 +17,7 @@ from tests.support.own_stack import own_stack, state_of
 
 SELDOM = (20_000, 20, 50)
 
-pytest_plugins = ("tests.support.distribution",)
+pytest_plugins = ("tests.support.distribution", "tests.support.plain_shell")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -12,35 +12,39 @@ from pathlib import Path
 from aiokafka.errors import KafkaError
 
 from deploy.local.binaries import ServerMissing
-from deploy.local.process import NotReady
+from deploy.local.output import say
+from deploy.local.process import NotReady, Unwatched
+from deploy.local.shell import set_aside
 from deploy.local.state import AlreadyRunning, StackFolder
 from deploy.local.supervisor import Supervisor
 from shared.http.serving import run_process
 
 ALREADY_RUNNING = 2
-EXPECTED = (ServerMissing, NotReady, KafkaError, OSError)
+EXPECTED = (ServerMissing, NotReady, Unwatched, KafkaError, OSError)
 
 
 def main(arguments: list[str]) -> int:
     folder = StackFolder(Path(arguments[0]))
     servers_only = "--servers-only" in arguments[1:]
-    folder.create()
+    if exported := set_aside(os.environ):
+        say(exported)
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what fails is raised, too
 
     async def supervise(stop: asyncio.Event) -> None:
         await Supervisor(folder, servers_only=servers_only).run(stop)
 
     try:
+        folder.create()
         with folder.hold():
             # held before it detaches: whoever started it finds the folder held at once
             if "--detach" in arguments[1:]:
                 _detach(folder.logs / "supervisor.log")
             run_process(supervise, default_loop=True)
     except AlreadyRunning as running:
-        print(running, file=sys.stderr)
+        say(running, sys.stderr)
         return ALREADY_RUNNING
     except EXPECTED as failed:
-        print(failed, file=sys.stderr)
+        say(failed, sys.stderr)
         return 1
     return 0
 

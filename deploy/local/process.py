@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from deploy.local.output import say
 from deploy.local.state import ProcessState
 
 PR_SET_PDEATHSIG = 1
@@ -23,6 +24,10 @@ SAME_START_SECONDS = 1.0
 
 class NotReady(Exception):
     """A process ended or did not answer in time; the message has the end of its log."""
+
+
+class Unwatched(Exception):
+    """Nobody would restart a process any more; the message says which, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,19 @@ class SupervisedProcess:
         await self._wait_until_ready()
         self._watching = asyncio.create_task(self._keep_alive())
 
+    async def unwatched(self) -> None:
+        """Raises Unwatched when the watching of a started process ends, which it never should."""
+        assert self._watching is not None
+        await asyncio.wait({self._watching})
+        error = None if self._watching.cancelled() else self._watching.exception()
+        reason = f"{type(error).__name__}: {error}" if error else "its watcher ended"
+        raise Unwatched(f"{self.plan.name} is watched no longer ({reason})") from error
+
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL to the whole group once the grace is over."""
         if self._watching is not None:
             self._watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+            await asyncio.wait({self._watching})  # a watcher that failed keeps nothing from ending
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -74,7 +86,7 @@ class SupervisedProcess:
         try:
             await asyncio.wait_for(process.wait(), self.plan.grace_seconds)
         except TimeoutError:
-            _say(f"{self.plan.name} did not stop in {self.plan.grace_seconds:.0f} s: killed")
+            say(f"{self.plan.name} did not stop in {self.plan.grace_seconds:.0f} s: killed")
         self._signal_group(signal.SIGKILL)
         await process.wait()
 
@@ -122,7 +134,7 @@ class SupervisedProcess:
             self._signal_group(signal.SIGKILL)
             if loop.time() - started > LONGEST_PAUSE_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            _say(f"{self.plan.name} ended with code {code}; restarting in {pause:.1f} s")
+            say(f"{self.plan.name} ended with code {code}; restarting in {pause:.1f} s")
             self.state.restarts += 1
             self._changed()
             await asyncio.sleep(pause)
@@ -137,9 +149,9 @@ class SupervisedProcess:
             if self.plan.restarted is not None:
                 await self.plan.restarted()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next round tries again
-            _say(f"{self.plan.name}: {error}")
+            say(f"{self.plan.name}: {error}")
         else:
-            _say(f"{self.plan.name} is ready again, pid {self.state.pid}")
+            say(f"{self.plan.name} is ready again, pid {self.state.pid}")
 
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -172,7 +184,3 @@ def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
     """In the child: be sent this signal when the parent dies, however it dies (Linux)."""
     if sys.platform == "linux":
         LIBC.prctl(PR_SET_PDEATHSIG, number)
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from deploy.local import plans
 from deploy.local.brokers import BrokerPlace, choose_broker
+from deploy.local.output import say
 from deploy.local.process import ProcessPlan, SupervisedProcess, created_at
 from deploy.local.readiness import mongo_url
 from deploy.local.settings import LocalStackSettings
@@ -26,6 +27,8 @@ from shared.proofs.statements import PROOF_KEY_ID
 from shared.settings import TopicSettings
 from shared.signing_keys import create_signing_key
 
+SAVE_AGAIN_SECONDS = 1.0
+
 
 class Supervisor:
     """Runs one stack in `folder`; `servers_only` leaves out the four services."""
@@ -33,8 +36,10 @@ class Supervisor:
     def __init__(self, folder: StackFolder, *, servers_only: bool = False) -> None:
         self._folder = folder
         self._processes: list[SupervisedProcess] = []
+        self._unsaved = False
         known = folder.load()
         self._state = StackState(
+            status=PREPARING,
             supervisor_pid=os.getpid(),
             supervisor_created=created_at(os.getpid()),
             servers_only=servers_only,
@@ -42,25 +47,31 @@ class Supervisor:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; raises when the stack does not get up, after stopping it again."""
-        starting = asyncio.create_task(self._start())
+        """Until `stop` is set. Raises when the stack does not get up, or a process of it is watched
+        no longer, after stopping it again."""
+        self._folder.save(self._state)  # raises: where nothing can be written, nothing is started
+        saving = asyncio.create_task(self._save_what_could_not_be())
+        working = asyncio.create_task(self._work())
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                starting.result()
-                self._set(READY)
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
                 await stopping
         except Exception as error:
             self._set(FAILED, str(error))
             raise
         finally:
-            await _cancelled(starting)
-            await _cancelled(stopping)
+            for task in (working, stopping, saving):
+                await _cancelled(task)
             await self._stop()
 
+    async def _work(self) -> None:
+        await self._start()
+        self._set(READY)
+        await asyncio.gather(*(process.unwatched() for process in self._processes))
+
     async def _start(self) -> None:
-        self._set(PREPARING)
         wanted = self._mongod_plans() + await self._broker_plans()
         self._set(STARTING)
         await self._start_together(wanted)
@@ -164,7 +175,7 @@ class Supervisor:
 
     def _tell(self, what: str) -> None:
         """Whoever waits for the stack reads it in the state, whoever watches it on its output."""
-        print(what, flush=True)
+        say(what)
         self._set(PREPARING, what)
 
     def _set(self, status: str, detail: str = "") -> None:
@@ -172,7 +183,21 @@ class Supervisor:
         self._save()
 
     def _save(self) -> None:
-        self._folder.save(self._state)
+        """On a full disk the stack goes on, and the state is saved as soon as it can be."""
+        try:
+            self._folder.save(self._state)
+        except OSError as error:
+            if not self._unsaved:
+                say(f"{self._folder.state_file} cannot be written, tried again: {error}")
+            self._unsaved = True
+        else:
+            self._unsaved = False
+
+    async def _save_what_could_not_be(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_AGAIN_SECONDS)
+            if self._unsaved:
+                self._save()
 
 
 async def _cancelled(task: "asyncio.Task[Any]") -> None:

@@ -10,18 +10,20 @@ from projection_worker.replay.opened import Opened
 from projection_worker.replay.refusals import NotFound, Refused
 from shared.clock import iso
 from shared.envelope import Commit, RecordedEvent
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.cipher import ChildCipher, SealBroken
 
 
 @dataclass(frozen=True, slots=True)
 class ChildHistory:
-    """`commits` are all that hold one of `events`; `view` is their fold."""
+    """`commits` are all that hold one of `events`; `view` is their fold. `unopened`: why the first
+    value that does not open does not."""
 
     child_id: str
     commits: list[Commit]
     events: list[RecordedEvent]
     view: ChildView
     cipher: ChildCipher | None
+    unopened: SealBroken | None = None
 
 
 async def history_of(on: Opened, child_id: str, until: int | datetime | None) -> ChildHistory:
@@ -37,11 +39,11 @@ async def history_of(on: Opened, child_id: str, until: int | datetime | None) ->
         raise Refused(f"--until: the child's first event was recorded {iso(events[0].recorded_at)}")
     cipher = (await on.keyring.ciphers([child_id])).get(child_id)
     try:
-        view = fold(chosen, cipher, on.index)
+        folded = fold(chosen, cipher, on.index)
     except UNFOLDABLE as error:
         raise NotFound(f"the history cannot be folded: {type(error).__name__}: {error}") from None
     within = [one for one in commits if one.first_version <= chosen[-1].version]
-    return ChildHistory(child_id, within, chosen, view, cipher)
+    return ChildHistory(child_id, within, chosen, folded.view, cipher, folded.unopened)
 
 
 def _is_within(event: RecordedEvent, until: int | datetime | None) -> bool:

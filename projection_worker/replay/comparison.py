@@ -42,7 +42,8 @@ class Verification:
     `digest` is the sum of the children's digests, so the order of children does not matter.
     Only the first `MOST_KEPT` differences are kept; `found` counts them all. `behind` are children
     whose read models have not seen everything yet: what they have seen was compared. Those of them
-    that are `parked` will not, before somebody redrives them.
+    that are `parked` will not, before somebody redrives them. `unopened`: children of whom
+    something sealed does not open, and why; all but what is made from it was compared.
     """
 
     children: int = 0
@@ -54,10 +55,11 @@ class Verification:
     differences: list[Difference] = field(default_factory=list)
     behind: set[str] = field(default_factory=set)
     parked: set[str] = field(default_factory=set)
+    unopened: dict[str, str] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
-        return self.found == 0
+        return self.found == 0 and not self.unopened
 
     def note(self, difference: Difference) -> None:
         self.found += 1
@@ -74,6 +76,7 @@ class Verification:
         self.differences += other.differences[: MOST_KEPT - len(self.differences)]
         self.behind |= other.behind
         self.parked |= other.parked
+        self.unopened |= other.unopened
 
 
 def digest(documents: Documents) -> int:

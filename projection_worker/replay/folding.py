@@ -1,28 +1,37 @@
 """One child's documents, folded from its events in memory."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from projection_worker.projections.registry import ChildView, Place, apply
-from shared.codec import decode
+from shared.codec import decode_what_opens
 from shared.envelope import RecordedEvent
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.models import Model
 
 
-def fold(
-    events: Iterable[RecordedEvent], cipher: ChildCipher | None, index: SearchIndex
-) -> ChildView:
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """`unopened`: why the first value that does not open does not; such values stay sealed in the
+    view, and nothing in it was made from them."""
+
+    view: ChildView
+    unopened: SealBroken | None
+
+
+def fold(events: Iterable[RecordedEvent], cipher: ChildCipher | None, index: SearchIndex) -> Folded:
     """The view after `events`, which begin at version 1.
 
-    Raises UndecodableEvent, SealBroken, ValueError, KeyError or TypeError for what cannot follow.
+    Raises UndecodableEvent, ValueError, KeyError or TypeError for what cannot follow.
     """
-    view = ChildView()
+    view, unopened = ChildView(), None
     for recorded in events:
-        event = decode(recorded, cipher, index)
+        event, broken = decode_what_opens(recorded, cipher, index)
         view = apply(view, event, recorded.version, recorded.event_id)
-    return view
+        unopened = unopened or broken
+    return Folded(view, unopened)
 
 
 def documents_of(view: ChildView) -> Mapping[Place, Any]:

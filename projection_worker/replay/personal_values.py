@@ -4,10 +4,11 @@ import re
 from typing import Any
 
 from shared.codec import open_sealed
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.cipher import ChildCipher, SealBroken
 
 SEALED = "(sealed)"
 DESTROYED = "(key destroyed)"
+CLOSED = "(does not open)"
 
 _SEALED_TEXT = re.compile(r"^\d+\.[a-z_]+\.[A-Za-z0-9+/_=-]{16,}$")
 """`version.field.ciphertext`, as read models hold it."""
@@ -34,4 +35,9 @@ class Personals:
     def opened(self, sealed: str) -> Any:
         if self._cipher is None:
             return DESTROYED
-        return open_sealed(self._child_id, sealed, self._cipher) if self._reveal else SEALED
+        if not self._reveal:
+            return SEALED
+        try:
+            return open_sealed(self._child_id, sealed, self._cipher)
+        except SealBroken:
+            return CLOSED

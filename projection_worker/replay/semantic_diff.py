@@ -12,7 +12,7 @@ from projection_worker.replay.folding import documents_of
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.personal_values import SEALED
 from shared.clock import utc_now
-from shared.codec import decode
+from shared.codec import decode_what_opens
 from shared.envelope import RecordedEvent
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
@@ -59,11 +59,11 @@ async def _since(on: Opened, generation: Generation, one: Difference) -> Recorde
     gate = await _gate(on, generation, one.child_id)
     if one.field == "version":
         return next((event for event in events if event.version > gate), None)
-    cipher = await on.keyring.cipher(one.child_id)
+    cipher = (await on.keyring.ciphers([one.child_id])).get(one.child_id)
     view, values = ChildView(), list[Valued]()
     try:
         for recorded in events[:gate]:
-            event = decode(recorded, cipher, on.index)
+            event, _ = decode_what_opens(recorded, cipher, on.index)
             view = apply(view, event, recorded.version, recorded.event_id)
             values.append((recorded, value_at(documents_of(view), one)))
     except UNFOLDABLE:

@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import Field
 
 from query_service.queries.answers import AnswerModel, Fields, Instant
-from query_service.queries.visible_children import VisibleChild, VisibleChildren
+from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
 from shared.clock import Clock
-from shared.codec import decode
+from shared.codec import decode_what_opens
 from shared.envelope import Commit
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
@@ -55,6 +55,10 @@ class ChildExport(AnswerModel):
     activity: list[Fields] = Field(description="One entry a UTC day.")
     alerts: list[Fields] = Field(description="The oldest first.")
     events: list[ExportedEvent] = Field(description="All facts, version by version.")
+    unreadable: list[str] = Field(
+        description="Places of personal values that do not open, as `profile.name` or `events.3`: "
+        "there stands null."
+    )
 
 
 class ExportChildHandler:
@@ -76,16 +80,18 @@ class ExportChildHandler:
         activity = await self._store.activity(query.child_id, FIRST_DAY, LAST_DAY)
         alerts = await self._store.alerts_about(query.child_id)
         history = await self._events.load(query.child_id)
+        unopened = Unopened()
         export = ChildExport(
             child_id=query.child_id,
             exported_at=self._clock(),
             version=child.document["version"],
-            profile=_opened(child, child.document, SEALED_IN_PROFILE),
-            safety=_safety(child, safety) if safety else None,
+            profile=_opened(child, child.document, SEALED_IN_PROFILE, "profile", unopened),
+            safety=_safety(child, safety, unopened) if safety else None,
             conversations=[_own(one) for one in conversations],
             activity=[_own(one) for one in activity],
             alerts=[_own(one) for one in alerts],
-            events=list(_events(child, history)),
+            events=list(_events(child, history, unopened)),
+            unreadable=unopened.places,
         )
         return Answer(export, export.version)
 
@@ -99,10 +105,14 @@ def exported(event: ChildEvent) -> dict[str, Any]:
     }
 
 
-def _events(child: VisibleChild, history: Iterable[Commit]) -> Iterable[ExportedEvent]:
+def _events(
+    child: VisibleChild, history: Iterable[Commit], unopened: Unopened
+) -> Iterable[ExportedEvent]:
     for commit in history:
         for recorded in commit.recorded_events():
-            event = decode(recorded, child.cipher)
+            event, broken = decode_what_opens(recorded, child.cipher)
+            if broken is not None:
+                unopened.note(child, f"events.{recorded.version}", broken)
             yield ExportedEvent(
                 version=recorded.version,
                 type=type(event).__name__,
@@ -113,16 +123,23 @@ def _events(child: VisibleChild, history: Iterable[Commit]) -> Iterable[Exported
             )
 
 
-def _safety(child: VisibleChild, document: Mapping[str, Any]) -> dict[str, Any]:
-    violations = [_opened(child, one, SEALED_IN_VIOLATION) for one in document["violations"]]
+def _safety(child: VisibleChild, document: Mapping[str, Any], unopened: Unopened) -> dict[str, Any]:
+    violations = [
+        _opened(child, one, SEALED_IN_VIOLATION, f"safety.violations.{number}", unopened)
+        for number, one in enumerate(document["violations"])
+    ]
     return {**_own(document), "violations": violations}
 
 
 def _opened(
-    child: VisibleChild, document: Mapping[str, Any], sealed: tuple[str, ...]
+    child: VisibleChild,
+    document: Mapping[str, Any],
+    sealed: tuple[str, ...],
+    place: str,
+    unopened: Unopened,
 ) -> dict[str, Any]:
     return {
-        name: child.reveal(value) if name in sealed else value
+        name: unopened.reveal(child, value, f"{place}.{name}") if name in sealed else value
         for name, value in _own(document).items()
     }
 

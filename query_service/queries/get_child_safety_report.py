@@ -17,7 +17,7 @@ from query_service.queries.safety_assessment import (
     recommendations,
     safety_trend,
 )
-from query_service.queries.visible_children import VisibleChild, VisibleChildren
+from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
@@ -74,6 +74,10 @@ class SafetyReport(AnswerModel):
     last_violation_at: Instant | None
     recommendations: list[Recommendation]
     violations: list[ReportedViolation] = Field(description="The newest first.")
+    unreadable: list[str] = Field(
+        description="Ids of the listed violations whose details do not open: `details` is null "
+        "there, and an operator's matter."
+    )
 
 
 class GetChildSafetyReportHandler:
@@ -104,7 +108,7 @@ def _report(
     ever: Sequence[ViolationEntry],
     notifications: int,
 ) -> SafetyReport:
-    document = child.document
+    document, unopened = child.document, Unopened()
     period = sorted((v for v in ever if query.includes(v["at"])), key=_newest_first)
     flagged = document["flagged_content_count"]
     by_severity = Counter(violation["severity"] for violation in period)
@@ -125,7 +129,8 @@ def _report(
         violations_by_category=dict(Counter(violation["type"] for violation in period)),
         last_violation_at=period[0]["at"] if period else None,
         recommendations=recommendations(period, flagged > 0 and not ever),
-        violations=[_reported(child, violation) for violation in period],
+        violations=[_reported(child, violation, unopened) for violation in period],
+        unreadable=unopened.places,
     )
 
 
@@ -133,14 +138,16 @@ def _newest_first(violation: ViolationEntry) -> tuple[float, str]:
     return -violation["at"].timestamp(), violation["id"]
 
 
-def _reported(child: VisibleChild, violation: ViolationEntry) -> ReportedViolation:
+def _reported(
+    child: VisibleChild, violation: ViolationEntry, unopened: Unopened
+) -> ReportedViolation:
     return ReportedViolation(
         violation_id=violation["id"],
         type=violation["type"],
         severity=Severity(violation["severity"]),
         at=violation["at"],
         conversation_id=violation["conversation_id"],
-        details=child.reveal(violation["details"]),
+        details=unopened.reveal(child, violation["details"], place=violation["id"]),
         resolved=violation["resolved_at"] is not None,
         resolved_at=violation["resolved_at"],
         outcome=Outcome(violation["outcome"]) if violation["outcome"] else None,

@@ -8,7 +8,7 @@ from pydantic import Field
 from query_service.cache.query_cache import Tag, parent_tag
 from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.errors import ParentNotFound
-from query_service.queries.visible_children import VisibleChild, VisibleChildren
+from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
@@ -73,6 +73,10 @@ class Family(AnswerModel):
         description=f"The newest first, at most {MOST_CHILDREN}, deactivated ones included."
     )
     truncated: bool = Field(description=f"True when the parent has over {MOST_CHILDREN}.")
+    unreadable: list[str] = Field(
+        description="Ids of the listed children whose names do not open: `name` is null there, and "
+        "an operator's matter."
+    )
 
 
 class GetChildrenByParentHandler:
@@ -94,11 +98,15 @@ class GetChildrenByParentHandler:
         children = await self._children.open_all(found[:MOST_CHILDREN])
         ids = [child.document["_id"] for child in children]
         recent = await self._store.recent_conversations(ids, RECENT_CONVERSATIONS)
+        unopened = Unopened()
         family = Family(
             parent_id=query.parent_id,
             totals=_totals(children),
-            children=[_at_a_glance(child, recent[child.document["_id"]]) for child in children],
+            children=[
+                _at_a_glance(child, recent[child.document["_id"]], unopened) for child in children
+            ],
             truncated=len(found) > MOST_CHILDREN,
+            unreadable=unopened.places,
         )
         return Answer(family)
 
@@ -116,13 +124,15 @@ def _totals(children: Sequence[VisibleChild]) -> FamilyTotals:
     )
 
 
-def _at_a_glance(child: VisibleChild, recent: Sequence[ConversationDocument]) -> ChildAtAGlance:
+def _at_a_glance(
+    child: VisibleChild, recent: Sequence[ConversationDocument], unopened: Unopened
+) -> ChildAtAGlance:
     document = child.document
     return ChildAtAGlance.model_validate(
         {
             **document,
             "child_id": document["_id"],
-            "name": child.reveal(document["name"]),
+            "name": unopened.reveal(child, document["name"], place=document["_id"]),
             "recent_conversations": recent,
         }
     )

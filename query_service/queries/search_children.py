@@ -4,11 +4,13 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import Field
+
 from query_service.cache.query_cache import Tag, child_tag, parent_tag
 from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
-from query_service.queries.visible_children import VisibleChild, VisibleChildren
+from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ChildFilter, Place, ReadModelDatabase
 from query_service.scope import Scope
@@ -58,6 +60,10 @@ class FoundChildren(AnswerModel):
 
     items: list[FoundChild]
     next_cursor: str | None
+    unreadable: list[str] = Field(
+        description="Ids of the listed children whose names do not open: `name` is null there, and "
+        "an operator's matter."
+    )
 
 
 class SearchChildrenHandler:
@@ -91,9 +97,11 @@ class SearchChildrenHandler:
         page = found[: query.limit]
         children = await self._children.open_all(page)
         more = len(found) > query.limit
+        unopened = Unopened()
         content = FoundChildren(
-            items=[_found(child) for child in children],
+            items=[_found(child, unopened) for child in children],
             next_cursor=self._cursors.write(_place(page[-1])) if more else None,
+            unreadable=unopened.places,
         )
         shown = frozenset(child_tag(document["_id"]) for document in page)
         return Answer(content, mentions=shown | _parents(scope.parent_id))
@@ -131,7 +139,7 @@ def _place(document: ChildDocument) -> Place:
     return Place(document["created_at"], document["_id"])
 
 
-def _found(child: VisibleChild) -> FoundChild:
+def _found(child: VisibleChild, unopened: Unopened) -> FoundChild:
     document = child.document
-    name = child.reveal(document["name"])
+    name = unopened.reveal(child, document["name"], place=document["_id"])
     return FoundChild.model_validate({**document, "child_id": document["_id"], "name": name})

@@ -1,16 +1,21 @@
 """Children as their viewer may see them, with sealed values open."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import structlog
 
 from query_service.queries.errors import ChildNotFound
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
 from shared.codec import open_sealed
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
 from shared.keyring.keyring import Keyring
+from shared.keyring.provider import UnknownKek
 from shared.read_models.documents import ChildDocument
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -19,10 +24,32 @@ class VisibleChild:
     cipher: ChildCipher
 
     def reveal(self, sealed: str | None) -> Any:
-        """The plain value of one of the child's sealed values."""
+        """The plain value of one of the child's sealed values. Raises what is wrong with the key,
+        or SealBroken."""
         if sealed is None:
             return None
+        if isinstance(self.cipher, ClosedCipher):
+            raise self.cipher.error
         return open_sealed(self.document["_id"], sealed, self.cipher)
+
+
+@dataclass(slots=True)
+class Unopened:
+    """The places of an answer whose values do not open: there stands null, and all else is told."""
+
+    places: list[str] = field(default_factory=list)
+
+    def reveal(self, child: VisibleChild, sealed: str | None, place: str) -> Any:
+        """As `child.reveal`; None, noted under `place`, for what does not open."""
+        try:
+            return child.reveal(sealed)
+        except (SealBroken, UnknownKek) as error:
+            self.note(child, place, error)
+            return None
+
+    def note(self, child: VisibleChild, place: str, error: Exception) -> None:
+        log.error("does_not_open", child_id=child.document["_id"], place=place, reason=str(error))
+        self.places.append(place)
 
 
 class VisibleChildren:
@@ -31,9 +58,10 @@ class VisibleChildren:
         self._keyring = keyring
 
     async def find(self, child_id: str, scope: Scope) -> VisibleChild:
-        """Raises ChildNotFound, also when the child's key is destroyed."""
+        """Raises ChildNotFound, also when the child's key is destroyed. One whose key does not open
+        is found: not all that is told of it is sealed."""
         document = await self._store.child(child_id, scope.parent_id)
-        cipher = await self._keyring.cipher(child_id) if document else None
+        cipher = (await self._keyring.ciphers([child_id])).get(child_id) if document else None
         if document is None or cipher is None:
             raise ChildNotFound
         child = VisibleChild(document, cipher)
@@ -43,7 +71,8 @@ class VisibleChildren:
         return child
 
     async def open_all(self, documents: Iterable[ChildDocument]) -> list[VisibleChild]:
-        """In the same order, without those whose key is destroyed."""
+        """In the same order, without those whose key is destroyed; with those whose key does not
+        open."""
         by_id = {document["_id"]: document for document in documents}
         ciphers = await self._keyring.ciphers(list(by_id))
         return [

@@ -79,6 +79,7 @@ class Family(TypedDict):
     totals: dict[str, float]
     children: list[ChildAtAGlance]
     truncated: bool
+    unreadable: list[str]
 
 
 class Recommendation(TypedDict):
@@ -102,6 +103,7 @@ class SafetyReport(TypedDict):
     last_violation_at: str | None
     recommendations: list[Recommendation]
     violations: list[dict[str, Any]]
+    unreadable: list[str]
 
 
 class ChildAnalytics(TypedDict):
@@ -135,6 +137,7 @@ class FoundChild(TypedDict):
 class FoundChildren(TypedDict):
     items: list[FoundChild]
     next_cursor: str | None
+    unreadable: list[str]
 
 
 class Alerts(TypedDict):

@@ -46,6 +46,23 @@ class ChildCipher:
         return f"{self._child_id}\0{place}".encode()
 
 
+class ClosedCipher(ChildCipher):
+    """Stands for the cipher of a child whose data key does not open; `error` says why. Nothing of
+    the child opens with it, so that whoever works on many children gets to all the others."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, child_id: str, error: Exception) -> None:
+        self._child_id = child_id
+        self.error = error
+
+    def seal(self, plaintext: bytes, place: str) -> str:  # noqa: ARG002 - as in the base class
+        raise SealBroken(str(self.error)) from self.error
+
+    def open(self, sealed: str, place: str) -> bytes:  # noqa: ARG002 - as in the base class
+        raise SealBroken(str(self.error)) from self.error
+
+
 def new_data_key() -> bytes:
     return os.urandom(KEY_BYTES)
 

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import secrets
 import stat
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,9 +39,10 @@ class KeyFile:
 
 def create_key_file(path: Path) -> None:
     """Write fresh keys to `path` (mode 0600); an existing file is left as it is."""
+    first = new_kek_id(1)
     content = {
-        "active": "kek-1",
-        "keks": {"kek-1": new_key()},
+        "active": first,
+        "keks": {first: new_key()},
         "index_key": new_key(),
         "signature_key": new_key(),
     }
@@ -115,6 +117,12 @@ class FileKeyProvider:
 def new_key() -> str:
     """A fresh key as the key file holds it."""
     return base64.b64encode(os.urandom(KEY_BYTES)).decode("ascii")
+
+
+def new_kek_id(number: int) -> str:
+    """`number` counts the rotations for people; the rest is of this key alone, so that what another
+    file's key has wrapped is never taken for broken. Files of early releases have only `kek-1`."""
+    return f"kek-{number}-{secrets.token_hex(4)}"
 
 
 def _decode(text: str) -> bytes:

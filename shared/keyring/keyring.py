@@ -3,9 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 
-from shared.keyring.cipher import ChildCipher, new_data_key
+from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, new_data_key
 from shared.keyring.key_store import KeyStore
-from shared.keyring.provider import KeyProvider, WrappedKey
+from shared.keyring.provider import KeyProvider, UnknownKek, WrappedKey
 
 
 class Keyring:
@@ -30,11 +30,18 @@ class Keyring:
         return await self._unwrap(await self._store.insert(wrapped))
 
     async def cipher(self, child_id: str) -> ChildCipher | None:
-        """The child's cipher, or None when its key is destroyed (or never was)."""
-        return (await self.ciphers((child_id,))).get(child_id)
+        """The child's cipher, or None when its key is destroyed (or never was).
+
+        Raises UnknownKek or SealBroken when its key does not open.
+        """
+        cipher = (await self.ciphers((child_id,))).get(child_id)
+        if isinstance(cipher, ClosedCipher):
+            raise cipher.error
+        return cipher
 
     async def ciphers(self, child_ids: Collection[str]) -> dict[str, ChildCipher]:
-        """The ciphers of those children that have a key, in one round trip."""
+        """The ciphers of those children that have a key, in one round trip; a ClosedCipher where
+        the key does not open."""
         found: dict[str, ChildCipher] = {}
         missing: list[str] = []
         for child_id in child_ids:
@@ -48,7 +55,10 @@ class Keyring:
                 found[child_id] = known
         if missing:
             for wrapped in await self._store.find(missing):
-                found[wrapped.child_id] = await self._unwrap(wrapped)
+                try:
+                    found[wrapped.child_id] = await self._unwrap(wrapped)
+                except (UnknownKek, SealBroken) as error:  # asked again next time: it may come yet
+                    found[wrapped.child_id] = ClosedCipher(wrapped.child_id, error)
         for child_id in self._refused.intersection(missing):
             found.pop(child_id, None)  # refused while its key was looked up
         return found

@@ -5,7 +5,9 @@ wrapped under a key that the file holds, so a rotation may be killed anywhere an
 """
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,30 @@ from typing import Any
 import orjson
 
 from shared.clock import iso
-from shared.keyring.key_file import KeyFile, KeyFileRefused, new_key, read_key_file, sync_folder
+from shared.keyring.cipher import SealBroken
+from shared.keyring.key_file import (
+    KeyFile,
+    KeyFileRefused,
+    new_kek_id,
+    new_key,
+    read_key_file,
+    sync_folder,
+)
 from shared.keyring.key_store import KeyStore
-from shared.keyring.provider import KeyProvider
+from shared.keyring.provider import KeyProvider, UnknownKek
 
 BATCH = 1_000
 SETTLING = timedelta(seconds=60)
 """A process that looked at the file just before a rotation may still wrap under the old key for as
 long as a registration takes, which is far less than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """How many data keys were wrapped anew, and the children whose keys do not open, and why."""
+
+    number: int
+    unopened: Mapping[str, str]
 
 
 class RotationRefused(Exception):
@@ -33,8 +51,8 @@ def add_kek(path: Path, now: datetime) -> str:
     Raises KeyFileRefused or RotationRefused; then the file is as it was.
     """
     keys = read_key_file(path)
-    numbers = (kek_id.removeprefix("kek-") for kek_id in keys.keks)
-    added = f"kek-{1 + max((int(one) for one in numbers if one.isdecimal()), default=0)}"
+    numbers = (re.match(r"kek-([0-9]+)(-|$)", kek_id) for kek_id in keys.keks)
+    added = new_kek_id(1 + max((int(one[1]) for one in numbers if one), default=0))
 
     def change(content: dict[str, Any]) -> None:
         content["keks"][added] = new_key()
@@ -63,21 +81,26 @@ def remove_kek(path: Path, kek_id: str, wrapped: int, now: datetime) -> None:
 
 async def rewrap_all(
     store: KeyStore, provider: KeyProvider, active: str, tell: Callable[[int], object]
-) -> int:
-    """Wrap every data key that is under another key under `active`; how many there were.
+) -> Rewrapped:
+    """Wrap every data key that is under another key under `active`; those that do not open are
+    left as they are.
 
-    `tell` hears the number so far after each batch.
-    Raises StoreUnavailable, UnknownKek, SealBroken.
+    `tell` hears the number so far after each batch. Raises StoreUnavailable.
     """
-    rewrapped, after = 0, ""
+    number, unopened, after = 0, dict[str, str](), ""
     while batch := await store.not_under(active, after, BATCH):
-        exchanges = [
-            (old, await provider.wrap(old.child_id, await provider.unwrap(old))) for old in batch
-        ]
-        rewrapped += await store.replace(exchanges)
+        exchanges = []
+        for old in batch:
+            try:
+                data_key = await provider.unwrap(old)
+            except (UnknownKek, SealBroken) as error:
+                unopened[old.child_id] = str(error)
+            else:
+                exchanges.append((old, await provider.wrap(old.child_id, data_key)))
+        number += await store.replace(exchanges) if exchanges else 0
         after = batch[-1].child_id
-        tell(rewrapped)
-    return rewrapped
+        tell(number)
+    return Rewrapped(number, unopened)
 
 
 def _reason_to_keep(keys: KeyFile, kek_id: str, wrapped: int, now: datetime) -> str | None:

@@ -21,6 +21,7 @@ from deploy.local.apache_kafka.node import Installation
 from deploy.local.control import StackFailed
 from deploy.local.process import end_with_parent
 from deploy.local.settings import LocalStackSettings
+from deploy.local.shell import set_aside
 from tests.apache_kafka.broker import BrokerFailed
 from tests.apache_kafka.cluster import kafka_cluster
 from tests.apache_kafka.stack import REPLICATED, stack_on
@@ -38,6 +39,8 @@ class Outcome:
 
 
 def main() -> int:
+    if exported := set_aside(os.environ):
+        print(exported, file=sys.stderr)
     try:
         kafka = asyncio.run(installation(LocalStackSettings(), print))
     except (JavaMissing, JarsMissing) as missing:

@@ -1,6 +1,7 @@
 """`python -m tests.faults`: run named, seeded faults and judge what is left."""
 
 import asyncio
+import os
 import shutil
 import signal
 import sys
@@ -12,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from deploy.local.shell import set_aside
 from deploy.local.state import StackFolder
 from projection_worker.replay.opened import opened
 from shared.command_line import run_command
@@ -52,6 +54,8 @@ def faults(
 ) -> None:
     """Exit code 1 when a promise was broken. A run with all seeds renews its cases' rows of the
     table in docs/reliability.md."""
+    if exported := set_aside(os.environ):
+        click.echo(str(exported), err=True)
     cases = _chosen(names, selection)
     if kept is not None:
         sys.exit(1 if judged_again(kept) else 0)

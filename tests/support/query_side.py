@@ -31,6 +31,7 @@ from shared.keyring.erased_list import ErasedChild, MemoryErasedList
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
+from shared.keyring.provider import WrappedKey
 from shared.keyring.search_index import SearchIndex
 from shared.proofs.statements import PROOF_KEY_ID, StatementSigner, StatementVerifier
 from shared.rate_limits.rate_limits import RateLimits
@@ -138,6 +139,14 @@ class QuerySide:
         document = child_document(child_id, name_tokens=list(tokens), **fields)
         self.store.children[child_id] = document
         return document
+
+    async def close_key(self, child_id: str, kek_id: str | None = None) -> None:
+        """The child's data key opens no more: it was wrapped under a key of the same id, but of
+        another file; or under `kek_id`, which the key file has not."""
+        (key,) = await self.key_store.find([child_id])
+        other = WrappedKey(child_id, kek_id or key.kek_id, bytes(len(key.wrapped)))
+        await self.key_store.replace([(key, other)])
+        self.keyring.forget(child_id)
 
     async def list_as_erased(self, child_id: str) -> ErasedChild:
         """Put the child on the list of the erased; its read models are not told."""

@@ -1,5 +1,6 @@
 """The commands `rebuild`, `rollback`, `status` and `drop-old`."""
 
+from functools import partial
 from typing import Any
 
 import click
@@ -81,9 +82,9 @@ def rebuild(
 
     async def work(on: Opened) -> None:
         leader = Rebuild(on, workers, rate)
-        steps = leader.resume() if resume else leader.begin(chosen, read_from)
+        steps = leader.resume if resume else partial(leader.begin, chosen, read_from)
         wait = 2 * LEASE_SECONDS if resume else 0.0
-        await lead(on.database, following(leader, steps), wait)
+        await lead(on.database, lambda: following(leader, steps()), wait)
 
     if dry_run:
         run(lambda on: rehearse(on, chosen, read_from, workers))
@@ -97,7 +98,7 @@ def rollback(number: int | None) -> None:
     """Let queries read a generation again that was live before. It has been kept current."""
 
     async def work(on: Opened) -> None:
-        await lead(on.database, _roll_back(on, number))
+        await lead(on.database, partial(_roll_back, on, number))
 
     run(work)
 
@@ -114,7 +115,7 @@ def drop_old(*, unfinished: bool) -> None:
     """Remove the generations that were live before; there is no rollback to them any more."""
 
     async def work(on: Opened) -> None:
-        await lead(on.database, _drop(on, unfinished=unfinished))
+        await lead(on.database, partial(_drop, on, unfinished=unfinished))
 
     run(work)
 

@@ -54,6 +54,8 @@ def show(child_id: str, until: int | datetime | None, *, reveal: bool, form: str
         history = await history_of(on, child_id, until)
         if reveal:
             await record_look(load_settings(AuditSettings), "ReplayShowReveal", [child_id])
+        if history.unopened is not None:
+            click.echo(f"note: not every value opens: {history.unopened}", err=True)
         personals = Personals(child_id, history.cipher, reveal=reveal)
         if form == "json":
             click.echo(orjson.dumps(as_json(history, personals), option=orjson.OPT_INDENT_2))

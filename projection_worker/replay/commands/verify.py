@@ -100,6 +100,8 @@ def _show(found: Verification, told: list[str]) -> None:
     print_table(table)
     for line in told:
         click.echo(line)
+    for child, reason in sorted(found.unopened.items()):
+        click.echo(f"child {child} does not open: {reason}")
     if found.behind:
         click.echo(
             f"children behind: {len(found.behind):,}, of these parked: {len(found.parked):,}"
@@ -108,4 +110,5 @@ def _show(found: Verification, told: list[str]) -> None:
         totals = ", hash chains and counters" if found.counters else " and hash chains"
         click.secho(f"clean: read models, versions{totals} agree", fg="green")
     else:
-        click.secho(f"differences: {found.found:,}, shown: {len(told)}", fg="red")
+        unopened = f", children that do not open: {len(found.unopened):,}" if found.unopened else ""
+        click.secho(f"differences: {found.found:,}, shown: {len(told)}{unopened}", fg="red")

@@ -6,16 +6,16 @@ the worker: what is missing in the new generation it knows only from the event s
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from projection_worker.projections.registry import ChildView
 from projection_worker.projector import UNFOLDABLE
 from projection_worker.read_model_store import FoldedChild, ReadModelStore
 from projection_worker.replay.comparison import Documents
-from projection_worker.replay.folding import documents_of, fold
+from projection_worker.replay.folding import Folded, documents_of, fold
 from projection_worker.replay.histories import Stream
-from projection_worker.replay.rebuild.child_slices import Failures, told
+from projection_worker.replay.rebuild.child_slices import Written, told
 from projection_worker.replay.stored_children import StoredChildren
+from shared.keyring.cipher import ChildCipher
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.models import Model
@@ -38,35 +38,40 @@ class PartsOfChildren:
         self._index = index
         self._models = models
 
-    async def write(self, batch: Sequence[Stream], shard: str) -> Failures:
+    async def write(self, batch: Sequence[Stream], shard: str) -> Written:
         child_ids = [stream[0].child_id for stream in batch]
         there = await self._read_models.children(child_ids)
         live = await self._live.of([c for c in child_ids if c not in there])
         ciphers = await self._keyring.ciphers(list(live))
-        folded, failures = [], {}
+        folded, written = [], Written()
         for stream in batch:
             child_id = stream[0].child_id
             if child_id not in live:
                 continue  # the workers bring it, if they have not already
             try:
-                view = self._compose(stream, live[child_id], ciphers.get(child_id))
+                anew = self._fold(stream, live[child_id], ciphers.get(child_id))
             except UNFOLDABLE as error:
-                failures[child_id] = told(error)
-            else:
-                folded.append(FoldedChild(None, view, shard))
+                written.failures[child_id] = told(error)
+                continue
+            if anew.unopened is not None:
+                written.unopened[child_id] = str(anew.unopened)
+            view = self._compose(anew.view, live[child_id])
+            folded.append(FoldedChild(None, view, shard))
         if folded:
             await self._read_models.write(folded)
-        return failures
+        return written
 
-    def _compose(self, stream: Stream, live: Documents, cipher: Any) -> ChildView:
-        child = live[Model.CHILDREN, stream[0].child_id]
+    def _fold(self, stream: Stream, live: Documents, cipher: ChildCipher | None) -> Folded:
+        version = live[Model.CHILDREN, stream[0].child_id]["version"]
         events = (event for commit in stream for event in commit.recorded_events())
-        anew = fold((e for e in events if e.version <= child["version"]), cipher, self._index)
+        return fold((e for e in events if e.version <= version), cipher, self._index)
+
+    def _compose(self, anew: ChildView, live: Documents) -> ChildView:
         chosen = {place: d for place, d in documents_of(anew).items() if place[0] in self._models}
         carried = {place: d for place, d in live.items() if place[0] not in self._models}
         documents = {**chosen, **carried}
         return ChildView(
-            child=documents.pop((Model.CHILDREN, child["_id"])),
+            child=documents.pop(next(one for one in documents if one[0] is Model.CHILDREN)),
             documents={place: d for place, d in documents.items() if place[0] is not Model.ALERTS},
             changed=frozenset(place for place in documents if place[0] is not Model.ALERTS),
             alerts=tuple(d for (model, _), d in documents.items() if model is Model.ALERTS),

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -26,14 +27,23 @@ PATIENCE_SECONDS = 90.0
 """Longer than MongoDB keeps the transaction of a process that was killed (60 s, unless set
 otherwise): its documents cannot be written until then."""
 
-Failures = Mapping[str, str]
-"""Children that could not be folded, and why."""
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`failures`: children that could not be folded, and why. `unopened`: children of whom
+    something sealed does not open, and why; they are folded, and only no search finds them."""
+
+    failures: dict[str, str] = field(default_factory=dict)
+    unopened: dict[str, str] = field(default_factory=dict)
+
+    def __add__(self, other: "Written") -> "Written":
+        return Written(self.failures | other.failures, self.unopened | other.unopened)
 
 
 class ChildrenWriter(Protocol):
     """Brings children into the new generation."""
 
-    async def write(self, batch: Sequence[Stream], shard: str) -> Failures:
+    async def write(self, batch: Sequence[Stream], shard: str) -> Written:
         """All of `batch` in one transaction, but for the failures; counters go to `shard`.
 
         Raises StaleBatch when a worker wrote one of the children meanwhile, or what a document
@@ -48,11 +58,14 @@ class WholeChildren:
         self._projector = projector
         self._read_models = read_models
 
-    async def write(self, batch: Sequence[Stream], shard: str) -> Failures:
+    async def write(self, batch: Sequence[Stream], shard: str) -> Written:
         gates = await self._read_models.children([stream[0].child_id for stream in batch])
         sequences = [_missing(stream, gates, shard) for stream in batch]
         await self._projector.apply(sequences, gates)
-        return {one.child_id: told(one.failure[1]) for one in sequences if one.failure}
+        return Written(
+            {one.child_id: told(one.failure[1]) for one in sequences if one.failure},
+            {one.child_id: str(one.unopened) for one in sequences if one.unopened},
+        )
 
 
 class ChildSliceBuilder:
@@ -77,17 +90,18 @@ class ChildSliceBuilder:
         done, shard = one.events_done, f"rebuild-{one.number}"
         histories = streams(self._store, one.reached or one.begin, one.end)
         async for batch, events in in_batches(histories, BATCH_EVENTS):
-            failures = await self._write_isolating(batch, shard)
-            for child_id, reason in failures.items():
+            written = await self._write_isolating(batch, shard)
+            for child_id, reason in written.failures.items():
                 log.error("rebuild_cannot_fold", child_id=child_id, reason=reason)
-            await self._dead_letters.mark(failures)  # a worker parks what follows, as in any other
+            # a worker parks what follows, as in any other
+            await self._dead_letters.mark(written.failures)
             done += events
-            await self._ledger.advance(one, batch[-1][0].child_id, done)
+            await self._ledger.advance(one, batch[-1][0].child_id, done, written.unopened)
             await self._pace.keep(events)
         await self._ledger.finish(one, Done.BUILT)
         reached(FaultPoint.REBUILD_AFTER_SLICE)
 
-    async def _write_isolating(self, batch: Sequence[Stream], shard: str) -> Failures:
+    async def _write_isolating(self, batch: Sequence[Stream], shard: str) -> Written:
         """Write together; when a worker was at one of the children, or one cannot be written, find
         it by halving."""
         if len(batch) == 1:
@@ -97,12 +111,10 @@ class ChildSliceBuilder:
         except (StaleBatch, *UNWRITABLE) as error:
             log.info("rebuild_batch_halved", children=len(batch), reason=type(error).__name__)
         middle = len(batch) // 2
-        return {
-            **await self._write_isolating(batch[:middle], shard),
-            **await self._write_isolating(batch[middle:], shard),
-        }
+        first = await self._write_isolating(batch[:middle], shard)
+        return first + await self._write_isolating(batch[middle:], shard)
 
-    async def _write_one(self, stream: Stream, shard: str) -> Failures:
+    async def _write_one(self, stream: Stream, shard: str) -> Written:
         pause, deadline = FIRST_PAUSE_SECONDS, time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -114,7 +126,7 @@ class ChildSliceBuilder:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             except UNWRITABLE as error:
-                return {stream[0].child_id: told(error)}
+                return Written({stream[0].child_id: told(error)})
 
 
 def told(error: Exception) -> str:

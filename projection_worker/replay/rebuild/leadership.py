@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from shared.clock import new_id
@@ -21,7 +21,9 @@ class AnotherRebuild(Exception):
 
 
 async def lead(
-    database: Database, work: Coroutine[Any, Any, Result], wait_seconds: float = 0.0
+    database: Database,
+    work: Callable[[], Coroutine[Any, Any, Result]],
+    wait_seconds: float = 0.0,
 ) -> Result:
     """Do `work` while nobody else leads a rebuild; `wait_seconds`: how long the lease of one that
     was killed may take to run out. Raises AnotherRebuild, LeaseLost or what `work` raises."""
@@ -29,11 +31,10 @@ async def lead(
     deadline = time.monotonic() + wait_seconds
     while not await lease.acquire():
         if time.monotonic() > deadline:
-            work.close()
             raise AnotherRebuild("another rebuild is at work; see `teddy replay status`")
         await asyncio.sleep(lease.retry_seconds / 4)
     try:
-        return await _while_renewing(lease, work)
+        return await _while_renewing(lease, work())
     finally:
         await lease.release()
 

@@ -5,7 +5,7 @@ of the event store or of offsets of one partition; after each batch it says how 
 that was written and not noted is done again: the gates drop it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -106,9 +106,25 @@ class Ledger:
         found = await self._rebuilds.find(wanted).sort("_id", 1).to_list(None)
         return [_to_slice(generation, document) for document in found]
 
-    async def advance(self, of: Slice, reached: str, events_done: int) -> None:
-        progress = {"reached": reached, "events_done": events_done}
-        await self._rebuilds.update_one({"_id": of.id}, {"$set": progress})
+    async def advance(
+        self,
+        of: Slice,
+        reached: str,
+        events_done: int,
+        unopened: Mapping[str, str] | None = None,
+    ) -> None:
+        """`unopened`: children of whom something does not open, and why."""
+        progress: Document = {"$set": {"reached": reached, "events_done": events_done}}
+        if unopened:
+            told = [{"child_id": child, "reason": reason} for child, reason in unopened.items()]
+            progress["$addToSet"] = {"unopened": {"$each": told}}
+        await self._rebuilds.update_one({"_id": of.id}, progress)
+
+    async def unopened(self, generation: Generation) -> dict[str, str]:
+        """The children of all slices of whom something does not open, and why."""
+        wanted = {"generation": generation.number, "unopened": {"$exists": True}}
+        found = await self._rebuilds.find(wanted).sort("_id", 1).to_list(None)
+        return {one["child_id"]: one["reason"] for slice_ in found for one in slice_["unopened"]}
 
     async def finish(self, of: Slice, done: Done) -> None:
         await self._rebuilds.update_one({"_id": of.id}, {"$set": {"done": done}})

@@ -86,7 +86,7 @@ class ShareOfRebuild:
             parked = await dead_letters.parked_children([stream[0].child_id for stream in batch])
             folded = [stream for stream in batch if stream[0].child_id not in parked]
             verification = await verifier.verify_children(folded, SETTLE_SECONDS)
-            if not verification.clean:
+            if verification.found:  # what does not open is told by the rebuild
                 raise ReadModelsDiffer(_told(verification))
 
     async def _mine(self, done: Done) -> list[Slice]:
@@ -99,7 +99,9 @@ class ShareOfRebuild:
             on.read, on.database, generation, FaultPoint.REBUILD_MID_TRANSACTION
         )
         dead_letters = DeadLetters(on.database, utc_now, generation)
-        projector = Projector(read_models, on.store, on.keyring, on.index, dead_letters)
+        projector = Projector(
+            read_models, on.store, on.keyring, on.index, dead_letters, takes_sealed=True
+        )
         return projector, read_models, dead_letters
 
     async def _children_writer(

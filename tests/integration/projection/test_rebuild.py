@@ -197,14 +197,14 @@ async def test_of_two_rebuilds_the_second_refuses(world: World) -> None:
         entered.set()
         await end.wait()
 
-    first = asyncio.create_task(lead(world.on.database, work()))
+    first = asyncio.create_task(lead(world.on.database, work))
     await entered.wait()
     with pytest.raises(AnotherRebuild):
-        await lead(world.on.database, work())
+        await lead(world.on.database, work)
     end.set()
     await first
 
-    await lead(world.on.database, _nothing())
+    await lead(world.on.database, _nothing)
 
 
 async def test_a_generation_that_is_not_what_the_events_say_is_found(

@@ -50,6 +50,15 @@ def test_a_created_key_file_can_be_read(path: Path) -> None:
     assert len({*keys.keks.values(), keys.index_key, keys.signature_key}) == 3
 
 
+def test_no_two_files_have_a_key_id_in_common(path: Path) -> None:
+    # given
+    other = path.with_name("other.json")
+    # when
+    create_key_file(other)
+    # then
+    assert read_key_file(path).keks.keys().isdisjoint(read_key_file(other).keks)
+
+
 def test_keys_are_not_printed(path: Path) -> None:
     keys = read_key_file(path)
     assert repr(keys.index_key) not in repr(keys)

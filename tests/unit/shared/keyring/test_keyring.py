@@ -1,9 +1,12 @@
 from collections.abc import Collection
 
+import pytest
+
+from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.provider import WrappedKey
+from shared.keyring.provider import UnknownKek, WrappedKey
 
 KEYS = KeyFile("kek-1", {"kek-1": bytes(32)}, bytes(32), bytes(32))
 
@@ -85,3 +88,34 @@ async def test_a_refused_child_has_no_cipher_though_its_key_came_back() -> None:
     # then
     assert await theirs.cipher("child-1") is None
     assert await ours.cipher("child-1") is not None
+
+
+async def test_a_key_that_does_not_open_keeps_no_other_child_from_its_own() -> None:
+    # given keys of this file, of one with the same key id, and of one with another
+    store = MemoryKeyStore()
+    keyring = _a_keyring(store)
+    sealed = (await keyring.create("child-1")).seal(b"Mia", "place")
+    await store.insert(WrappedKey("child-2", "kek-1", bytes(60)))
+    await store.insert(WrappedKey("child-3", "kek-9", bytes(60)))
+    keyring.forget("child-1")
+    # when
+    ciphers = await keyring.ciphers(["child-1", "child-2", "child-3"])
+    # then
+    assert ciphers["child-1"].open(sealed, "place") == b"Mia"
+    for child_id, reason in (("child-2", "child child-2 does not open"), ("child-3", "kek-9")):
+        with pytest.raises(SealBroken, match=reason):
+            ciphers[child_id].open(sealed, "place")
+        with pytest.raises(SealBroken, match=reason):
+            ciphers[child_id].seal(b"Mia", "place")
+
+
+async def test_who_asks_for_one_child_hears_why_its_key_does_not_open() -> None:
+    # given
+    store = MemoryKeyStore()
+    await store.insert(WrappedKey("child-2", "kek-1", bytes(60)))
+    await store.insert(WrappedKey("child-3", "kek-9", bytes(60)))
+    # when / then
+    with pytest.raises(SealBroken):
+        await _a_keyring(store).cipher("child-2")
+    with pytest.raises(UnknownKek):
+        await _a_keyring(store).cipher("child-3")

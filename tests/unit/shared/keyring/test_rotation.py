@@ -10,7 +10,7 @@ import pytest
 from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.provider import UnknownKek
+from shared.keyring.provider import UnknownKek, WrappedKey
 from shared.keyring.rotation import (
     SETTLING,
     RotationRefused,
@@ -31,6 +31,12 @@ def path(tmp_path: Path) -> Path:
     return created
 
 
+@pytest.fixture
+def first(path: Path) -> str:
+    """The id of the key that the file began with."""
+    return read_key_file(path).active
+
+
 async def secrets(keyring: Keyring) -> list[str]:
     """One sealed text a child, to be opened again later."""
     return [(await keyring.create(child)).seal(child.encode(), "place") for child in CHILDREN]
@@ -38,21 +44,23 @@ async def secrets(keyring: Keyring) -> list[str]:
 
 async def rewrap(store: MemoryKeyStore, path: Path) -> int:
     keys = read_key_file(path)
-    return await rewrap_all(store, FileKeyProvider(keys), keys.active, lambda _: None)
+    rewrapped = await rewrap_all(store, FileKeyProvider(keys), keys.active, lambda _: None)
+    assert rewrapped.unopened == {}
+    return rewrapped.number
 
 
-async def test_after_a_rotation_everything_opens_with_the_new_key_alone(path: Path):
+async def test_after_a_rotation_everything_opens_with_the_new_key_alone(path: Path, first: str):
     # given
     store = MemoryKeyStore()
     sealed = await secrets(Keyring(WatchedKeyFile(path), store))
     # when
     added = add_kek(path, NOW)
     moved = await rewrap(store, path)
-    remove_kek(path, "kek-1", 0, NOW + SETTLING)
+    remove_kek(path, first, 0, NOW + SETTLING)
     # then
-    assert (added, moved) == ("kek-2", len(CHILDREN))
-    assert await store.count_by_kek() == {"kek-2": len(CHILDREN)}
-    assert list(read_key_file(path).keks) == ["kek-2"]
+    assert (added.rpartition("-")[0], moved) == ("kek-2", len(CHILDREN))
+    assert await store.count_by_kek() == {added: len(CHILDREN)}
+    assert list(read_key_file(path).keks) == [added]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     ciphers = await Keyring(WatchedKeyFile(path), store).ciphers(CHILDREN)
     for child, text in zip(CHILDREN, sealed, strict=True):
@@ -79,15 +87,42 @@ async def test_a_rotation_that_was_killed_goes_on_where_it_was(path: Path):
     assert await store.count_by_kek() == {added: len(CHILDREN)}
 
 
-async def test_a_running_process_wraps_under_the_new_key_and_opens_both(path: Path):
+async def test_a_file_of_an_early_release_is_rotated_and_goes_on_opening(path: Path, first: str):
+    # given a file whose key has the id that all files' keys had
+    early = path.read_text().replace(first, "kek-1")
+    path.write_text(early)
+    wrapped = await WatchedKeyFile(path).wrap("child-1", bytes(32))
+    # when
+    added = add_kek(path, NOW)
+    # then
+    assert added.startswith("kek-2-")
+    assert wrapped.kek_id == "kek-1"
+    assert await WatchedKeyFile(path).unwrap(wrapped) == bytes(32)
+
+
+async def test_a_data_key_of_another_file_is_left_and_named_and_all_others_are_wrapped(path: Path):
+    # given
+    store = MemoryKeyStore()
+    await secrets(Keyring(WatchedKeyFile(path), store))
+    await store.insert(WrappedKey("a-stranger", "kek-9", bytes(60)))
+    added = add_kek(path, NOW)
+    # when
+    rewrapped = await rewrap_all(store, FileKeyProvider(read_key_file(path)), added, lambda _: None)
+    # then
+    assert (rewrapped.number, list(rewrapped.unopened)) == (len(CHILDREN), ["a-stranger"])
+    assert "kek-9" in rewrapped.unopened["a-stranger"]
+    assert await store.count_by_kek() == {added: len(CHILDREN), "kek-9": 1}
+
+
+async def test_a_running_process_wraps_under_the_new_key_and_opens_both(path: Path, first: str):
     # given
     store, provider = MemoryKeyStore(), WatchedKeyFile(path)
     before = await provider.wrap("child-1", bytes(32))
     # when
-    add_kek(path, NOW)
+    added = add_kek(path, NOW)
     # then
     after = await provider.wrap("child-2", bytes(32))
-    assert (before.kek_id, after.kek_id) == ("kek-1", "kek-2")
+    assert (before.kek_id, after.kek_id) == (first, added)
     assert await provider.unwrap(before) == await provider.unwrap(after) == bytes(32)
     assert await store.count_by_kek() == {}
 
@@ -101,7 +136,7 @@ async def test_a_process_that_wraps_nothing_meets_the_new_key_and_opens_it(path:
     assert await reader.unwrap(wrapped) == bytes(32)
 
 
-async def test_a_key_file_that_got_unusable_leaves_the_keys_that_were_known(path: Path):
+async def test_a_key_file_that_got_unusable_leaves_the_keys_that_were_known(path: Path, first: str):
     # given
     provider = WatchedKeyFile(path)
     wrapped = await provider.wrap("child-1", bytes(32))
@@ -109,38 +144,37 @@ async def test_a_key_file_that_got_unusable_leaves_the_keys_that_were_known(path
     path.write_text("{}")
     # then
     assert await provider.unwrap(wrapped) == bytes(32)
-    assert (await provider.wrap("child-2", bytes(32))).kek_id == "kek-1"
+    assert (await provider.wrap("child-2", bytes(32))).kek_id == first
 
 
 async def test_a_key_that_is_in_no_file_is_told(path: Path):
     # given
     elsewhere = path.with_name("other.json")
     create_key_file(elsewhere)
-    add_kek(elsewhere, NOW)
     wrapped = await WatchedKeyFile(elsewhere).wrap("child-1", bytes(32))
     # when / then
-    with pytest.raises(UnknownKek, match="kek-2"):
+    with pytest.raises(UnknownKek, match=read_key_file(elsewhere).active):
         await WatchedKeyFile(path).unwrap(wrapped)
 
 
 @pytest.mark.parametrize(
     ("kek_id", "wrapped", "later", "reason"),
     [
-        ("kek-2", 0, SETTLING, "it is the active key"),
-        ("kek-1", 3, SETTLING, "3 data keys are wrapped under it"),
-        ("kek-1", 0, SETTLING / 2, "less than 60 s ago"),
+        ("the new one", 0, SETTLING, "it is the active key"),
+        ("the first", 3, SETTLING, "3 data keys are wrapped under it"),
+        ("the first", 0, SETTLING / 2, "less than 60 s ago"),
         ("kek-9", 0, SETTLING, "has no such key"),
     ],
 )
 def test_a_key_that_may_still_be_needed_stays(
-    path: Path, kek_id: str, wrapped: int, later: timedelta, reason: str
+    path: Path, first: str, kek_id: str, wrapped: int, later: timedelta, reason: str
 ):
     # given
-    add_kek(path, NOW)
+    ids = {"the first": first, "the new one": add_kek(path, NOW)}
     before = path.read_bytes()
     # when / then
     with pytest.raises(RotationRefused, match=reason):
-        remove_kek(path, kek_id, wrapped, NOW + later)
+        remove_kek(path, ids.get(kek_id, kek_id), wrapped, NOW + later)
     assert path.read_bytes() == before
 
 
@@ -155,7 +189,7 @@ def test_of_two_rotations_at_once_the_second_is_refused(path: Path):
 
 
 async def test_no_data_key_is_wrapped_under_a_key_that_a_power_cut_could_take_back(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, first: str, monkeypatch: pytest.MonkeyPatch
 ):
     # given
     synced: list[tuple[bool, list[str]]] = []
@@ -167,6 +201,6 @@ async def test_no_data_key_is_wrapped_under_a_key_that_a_power_cut_could_take_ba
 
     monkeypatch.setattr(os, "fsync", fsync)
     # when
-    add_kek(path, NOW)
+    added = add_kek(path, NOW)
     # then the content was on disk before the file got its name, and the name before the return
-    assert synced == [(False, ["kek-1"]), (True, ["kek-1", "kek-2"])]
+    assert synced == [(False, [first]), (True, [first, added])]

@@ -1,0 +1,169 @@
+"""One record that does not open takes nothing from the answers about all others."""
+
+from typing import Any
+
+import pytest
+
+from query_service.queries.export_child import ExportChild
+from query_service.queries.get_child_profile import GetChildProfile
+from query_service.queries.get_child_safety_report import GetChildSafetyReport
+from query_service.queries.get_children_by_parent import GetChildrenByParent
+from query_service.queries.search_children import SearchChildren
+from shared.auth.principal import Principal
+from shared.codec import encode
+from shared.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.keyring.cipher import SealBroken
+from shared.keyring.provider import UnknownKek
+from tests.support.event_samples import AT, CHILD, EVENTS
+from tests.support.query_side import OFFICER, QuerySide, parent
+from tests.support.read_model_builders import safety_document, sealed, violation
+
+FAMILY = parent("weiss")
+OTHER_FILES = pytest.mark.parametrize(
+    "kek_id", [None, "kek-of-another-file"], ids=["same id", "unknown id"]
+)
+
+
+def names(answer: Any, listed: str) -> dict[str, Any]:
+    return {one["child_id"]: one["name"] for one in answer[listed]}
+
+
+@pytest.mark.parametrize(
+    ("query", "listed", "asker"),
+    [
+        (SearchChildren(), "items", OFFICER),
+        (GetChildrenByParent(FAMILY.subject), "children", FAMILY),
+    ],
+    ids=["search", "dashboard"],
+)
+@OTHER_FILES
+async def test_a_list_has_the_other_children_whole_and_names_the_one(
+    side: QuerySide, query: Any, listed: str, asker: Principal, kek_id: str | None
+) -> None:
+    # given
+    await side.child("lena", name="Lena", parent_id=FAMILY.subject)
+    await side.child("mia", name="Mia", parent_id=FAMILY.subject)
+    await side.close_key("lena", kek_id)
+
+    # when
+    answer = await side.ask(query, asker)
+
+    # then
+    assert names(answer, listed) == {"lena": None, "mia": "Mia"}
+    assert answer["unreadable"] == ["lena"]
+
+
+async def test_a_list_in_which_all_opens_names_nobody(side: QuerySide) -> None:
+    await side.child("mia", name="Mia")
+
+    assert (await side.ask(SearchChildren(), OFFICER))["unreadable"] == []
+
+
+async def test_a_name_that_was_altered_is_left_out_of_a_list_alone(side: QuerySide) -> None:
+    # given a child whose name is the ciphertext of another's
+    mia = await side.child("mia", name="Mia")
+    (await side.child("lena", name="Lena"))["name"] = mia["name"]
+
+    # when
+    answer = await side.ask(SearchChildren(), OFFICER)
+
+    # then
+    assert names(answer, "items") == {"lena": None, "mia": "Mia"}
+    assert answer["unreadable"] == ["lena"]
+
+
+@OTHER_FILES
+async def test_a_safety_report_is_whole_but_for_what_does_not_open(
+    side: QuerySide, kek_id: str | None
+) -> None:
+    # given a child with a critical incident, whose key does not open any more
+    await side.child("lena", safety_score=60.0)
+    details = sealed(await side.keyring.create("lena"), "lena", "details", "said his address")
+    side.store.safety_documents["lena"] = safety_document(
+        "lena", violation("v1", severity="critical", details=details), violation("v2")
+    )
+    await side.close_key("lena", kek_id)
+
+    # when
+    report = await side.ask(GetChildSafetyReport("lena"), OFFICER)
+
+    # then
+    assert {one["violation_id"]: one["details"] for one in report["violations"]} == {
+        "v1": None,
+        "v2": None,
+    }
+    assert (report["high_severity_violations"], report["unreadable"]) == (1, ["v1"])
+
+
+async def test_an_export_tells_all_that_opens_and_where_the_rest_stands(side: QuerySide) -> None:
+    # given facts of which the first was moved here from another child
+    await side.child(CHILD, parent_id=FAMILY.subject, name="Zoë")
+    first, second = EVENTS[:2]
+    ciphers = [await side.keyring.create("another"), await side.keyring.create(CHILD)]
+    position = StreamPosition()
+    for event, cipher in zip((first, second), ciphers, strict=True):
+        commit = await side.events.append(
+            NewCommit(
+                child_id=CHILD,
+                expected=position,
+                events=(encode(event, position.version + 1, cipher),),
+                recorded_at=AT,
+                actor=Actor("weiss", "parent"),
+                causality=Causality("correlation-1"),
+            )
+        )
+        position = commit.position
+
+    # when
+    export = await side.ask(ExportChild(CHILD), FAMILY)
+
+    # then
+    assert export["unreadable"] == ["events.1"]
+    assert export["profile"]["name"] == "Zoë"
+    assert [event["type"] for event in export["events"]] == [
+        type(first).__name__,
+        type(second).__name__,
+    ]
+    assert export["events"][0]["data"]["name"] is None
+
+
+@OTHER_FILES
+async def test_an_export_of_a_child_whose_key_does_not_open_names_every_place(
+    side: QuerySide, kek_id: str | None
+) -> None:
+    await side.child("lena", parent_id=FAMILY.subject)
+    await side.close_key("lena", kek_id)
+
+    export = await side.ask(ExportChild("lena"), FAMILY)
+
+    assert export["unreadable"] == ["profile.name", "profile.udid"]
+    assert export["profile"]["age"] > 0
+
+
+@pytest.mark.parametrize(
+    ("kek_id", "error"), [(None, SealBroken), ("kek-of-another-file", UnknownKek)]
+)
+async def test_a_profile_which_is_of_that_one_child_is_refused(
+    side: QuerySide, kek_id: str | None, error: type[Exception]
+) -> None:
+    await side.child("lena")
+    await side.close_key("lena", kek_id)
+
+    with pytest.raises(error):
+        await side.ask(GetChildProfile("lena"), OFFICER)
+
+
+async def test_a_key_that_comes_after_all_opens_without_a_restart(side: QuerySide) -> None:
+    # given
+    await side.child("lena", name="Lena")
+    (key,) = await side.key_store.find(["lena"])
+    await side.close_key("lena", "kek-on-its-way")
+    assert (await side.ask(SearchChildren(age_min=1), OFFICER))["unreadable"] == ["lena"]
+
+    # when
+    (closed,) = await side.key_store.find(["lena"])
+    await side.key_store.replace([(closed, key)])
+
+    # then
+    answer = await side.ask(SearchChildren(age_min=2), OFFICER)
+    assert (names(answer, "items"), answer["unreadable"]) == ({"lena": "Lena"}, [])
