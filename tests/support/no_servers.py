@@ -2,21 +2,19 @@
 
 import os
 import socket
-import sys
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 SERVERS = frozenset({"mongod", "java", "noida-db", "docker", "redis-server"})
 SUPERVISOR = "deploy.local"
 VERSION = frozenset({"--version", "-version"})
 """Who only asks for it starts no server."""
-
-_refused: list[str] | None = None
-"""What was refused within the block; None outside of one."""
 
 
 class ServerAskedFor(AssertionError):
@@ -26,31 +24,36 @@ class ServerAskedFor(AssertionError):
 @contextmanager
 def no_servers() -> Iterator[None]:
     """Whoever starts or reaches one within the block fails, also when it swallows the error."""
-    global _refused  # noqa: PLW0603 - an audit hook can be neither removed nor given a context
-    _refused = []
-    try:
+    refused: list[str] = []
+    begin, connect = subprocess.Popen.__init__, socket.socket.connect
+
+    def begin_no_server(process: Any, args: Any, *more: Any, **options: Any) -> None:
+        _refuse(_server_in(args), refused)
+        begin(process, args, *more, **options)
+
+    def connect_to_no_server(asking: socket.socket, address: Any) -> None:
+        _refuse(_server_at(asking, address), refused)
+        connect(asking, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        # no audit hook: with one, coverage's traces of two threads that begin at once collide
+        patch.setattr(subprocess.Popen, "__init__", begin_no_server)
+        patch.setattr(socket.socket, "connect", connect_to_no_server)
         yield
-        refused = _refused
-    finally:
-        _refused = None
     if refused:
         raise ServerAskedFor("; ".join(refused))
 
 
-def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if _refused is None:
-        return
-    what = None
-    if event == "subprocess.Popen":
-        what = _server_in([os.fsdecode(one) for one in arguments[1]])
-    elif event == "socket.connect":
-        what = _server_at(*arguments)
+def _refuse(what: str | None, refused: list[str]) -> None:
     if what is not None:
-        _refused.append(what)
+        refused.append(what)
         raise ServerAskedFor(f"{what}; a test that needs it belongs to tests/integration")
 
 
-def _server_in(command: list[str]) -> str | None:
+def _server_in(args: Any) -> str | None:
+    """`args`: as `subprocess.Popen` takes them."""
+    words = [args] if isinstance(args, (str, bytes, os.PathLike)) else args
+    command = [str(os.fsdecode(word)) for word in words]
     name = Path(command[0]).name
     if VERSION.isdisjoint(command) and (name in SERVERS or SUPERVISOR in command):
         return f"{name} was to be started"
@@ -81,6 +84,3 @@ def _listens(address: Any) -> bool:
         except OSError:
             return True
     return False
-
-
-sys.addaudithook(_audit)
