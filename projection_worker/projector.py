@@ -182,7 +182,7 @@ class Projector:
     ) -> Projected:
         """Notices also for what the gate skipped: a crash before publishing loses none."""
         skipped = [event.event_id for one in sequences for event in one.skipped if _alerts(event)]
-        again = await self._read_models.alerts_of_events(skipped) if skipped else []
+        again = await self._read_models.waiting_alerts_of(skipped) if skipped else []
         notices = [
             ChangeNotice(child["_id"], child["parent_id"], child["version"])
             for child in (one.view.child for one in folded)

@@ -118,7 +118,9 @@ def _resolve(document: ChildDocument, event: SafetyViolationResolved) -> None:
 def _add_penalty(document: ChildDocument, points: float) -> None:
     document["penalty_points"] += points
     document["safety_score"] = safety_score(document["penalty_points"])
-    document["safety_status"] = safety_status(document["safety_score"]).value
+    document["safety_status"] = safety_status(
+        document["safety_score"], document["open_violations_count"]
+    ).value
 
 
 def _record(document: ChildDocument, event: MessageRecorded) -> None:
@@ -180,7 +182,7 @@ def _empty(event: ChildRegistered | ChildErased, parent_id: str) -> ChildDocumen
         open_violations_count=0,
         penalty_points=0.0,
         safety_score=safety_score(0.0),
-        safety_status=safety_status(safety_score(0.0)).value,
+        safety_status=safety_status(safety_score(0.0), 0).value,
         last_safety_check=None,
         violation_categories={},
         consents={},

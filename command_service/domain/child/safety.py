@@ -36,7 +36,7 @@ def report_violation(command: ReportSafetyViolation, child: Child) -> list[Child
 
 
 def resolve_violation(command: ResolveSafetyViolation, child: Child) -> list[ChildEvent]:
-    require_active(child)
+    require_not_erased(child)  # an incident is looked into also once the account is closed
     violation = child.violations.get(command.violation_id)
     if violation is None:
         raise ViolationNotFound

@@ -152,6 +152,25 @@ async def test_when_alerts_were_delivered_goes_over(world: World) -> None:
     assert [a["delivered"] for a in await world.of_live(Model.ALERTS)] == [{"in_app": NOON}]
 
 
+async def test_nobody_is_notified_of_an_alert_that_only_a_rebuild_found(world: World) -> None:
+    # given a violation of which older projections raised no alert, and one that waits to be told
+    happened: list[ChildEvent] = [registered(), *(reported(n, Severity.CRITICAL) for n in (1, 2))]
+    deliveries = await world.side.happened(*happened)
+    await world.workers.project(deliveries)
+    old, waiting = await world.of_live(Model.ALERTS)
+    await FIRST.collection(world.on.database, Model.ALERTS).delete_one({"_id": old["_id"]})
+    await world.rebuilt()
+    # when the facts come again
+    projected = await world.workers.project(deliveries)
+    # then
+    assert [a["_id"] for a in await world.of_live(Model.ALERTS)] == [old["_id"], waiting["_id"]]
+    assert [alert["_id"] for alert in projected.alerts] == [waiting["_id"]]
+    # when it was told
+    await world.workers.mark_delivered(waiting["_id"], "in_app", NOON)
+    # then
+    assert (await world.workers.project(deliveries)).alerts == ()
+
+
 async def test_workers_and_a_rebuild_fill_a_generation_together(world: World) -> None:
     # given a rebuild that is slow, and workers that go on
     for number in range(30):

@@ -108,8 +108,11 @@ def test_a_violation_is_resolved_once():
     given(REGISTERED, REPORTED, RESOLVED).when(RESOLVE).then_refused(ViolationAlreadyResolved)
 
 
-def test_nothing_is_resolved_while_the_child_is_deactivated():
-    given(REGISTERED, REPORTED, DEACTIVATED).when(RESOLVE).then_refused(ChildDeactivatedError)
+def test_a_violation_of_a_deactivated_child_is_resolved_and_one_of_an_erased_child_is_not():
+    resolution = replace(RESOLVED, at=LATER)
+    given(REGISTERED, REPORTED, DEACTIVATED).when(RESOLVE).then(resolution)
+    given(REGISTERED, DEACTIVATED, REPORTED).when(RESOLVE).then(resolution)
+    given(REGISTERED, REPORTED, ERASED).when(RESOLVE).then_refused(ChildErasedError)
 
 
 def test_an_alert_policy_is_configured_as_a_whole():
