@@ -37,7 +37,9 @@ log = structlog.get_logger(__name__)
 Decoded = tuple[RecordedEvent, ChildEvent]
 
 ATTEMPTS = 10
-UNFOLDABLE = (UndecodableEvent, SealBroken, ValueError, KeyError, TypeError)
+UNREADABLE = (UndecodableEvent, SealBroken, ValueError, KeyError, TypeError)
+"""What decoding an event may raise: the record's own fault."""
+
 UNWRITABLE = (BSONError, OperationFailure)
 """What a single child's documents may cause, e.g. one that grew past MongoDB's size limit."""
 
@@ -168,7 +170,9 @@ class Projector:
             for recorded in one.fresh:
                 try:
                     event = decode(recorded, cipher, self._index)
-                except UNFOLDABLE as error:
+                except UNREADABLE as error:
+                    if one.ends_after(recorded):
+                        continue  # of an erased child nothing has to be read
                     one.park_from(recorded.version, error)
                     break
                 decoded[recorded.event_id] = (recorded, event)
@@ -208,13 +212,16 @@ def _fold(
     documents: Mapping[Place, Any],
     events: Mapping[str, Decoded],
 ) -> FoldedChild:
-    """Fold one child's fresh events; at the first that cannot follow, park it and the rest."""
+    """Fold one child's fresh events. Folds take everything: one that raises is a defect, and is
+    parked for its child alone, so that it does not stop all others."""
     view = ChildView(child=before, documents=documents)
     for recorded in one.fresh:
+        if recorded.event_id not in events:
+            continue
         try:
             event = events[recorded.event_id][1]
             view = apply(view, event, recorded.version, recorded.event_id)
-        except UNFOLDABLE as error:
+        except Exception as error:  # noqa: BLE001 - whatever a defect raises
             one.park_from(recorded.version, error)
             break
     return FoldedChild(before, view, one.shard)

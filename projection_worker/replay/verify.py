@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.projections.registry import ChildView
-from projection_worker.projector import UNFOLDABLE
+from projection_worker.projector import UNREADABLE
 from projection_worker.replay.comparison import (
     COMMITS,
     Difference,
@@ -137,7 +137,7 @@ class Verifier:
                 return result
         try:
             view = self._folded(stream, gate, cipher)
-        except UNFOLDABLE as error:
+        except UNREADABLE as error:
             reason = f"{type(error).__name__}: {error}"
             result.note(Difference(child_id, COMMITS, child_id, "(events)", UNFOLDED, reason))
             return result

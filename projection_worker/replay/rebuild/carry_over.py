@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from projection_worker.projections.registry import ChildView
-from projection_worker.projector import UNFOLDABLE
+from projection_worker.projector import UNREADABLE
 from projection_worker.read_model_store import FoldedChild, ReadModelStore
 from projection_worker.replay.comparison import Documents
 from projection_worker.replay.folding import documents_of, fold
@@ -50,7 +50,7 @@ class PartsOfChildren:
                 continue  # the workers bring it, if they have not already
             try:
                 view = self._compose(stream, live[child_id], ciphers.get(child_id))
-            except UNFOLDABLE as error:
+            except UNREADABLE as error:
                 failures[child_id] = told(error)
             else:
                 folded.append(FoldedChild(None, view, shard))

@@ -25,6 +25,7 @@ from tests.support.child_facts import (
     ADA,
     CONFIGURE,
     DEACTIVATED,
+    ENDED,
     ERASED,
     LATER,
     REGISTERED,
@@ -32,6 +33,7 @@ from tests.support.child_facts import (
     REPORTED,
     RESOLVE,
     RESOLVED,
+    STARTED,
     TALK,
 )
 from tests.support.decider_spec import given, wrong_length
@@ -39,7 +41,7 @@ from tests.support.decider_spec import given, wrong_length
 
 def test_a_report_says_what_was_found_where():
     command = replace(REPORT, details="  asked\nfor the address ", conversation_id=TALK.upper())
-    given(REGISTERED).when(command).then(
+    given(REGISTERED, STARTED).when(command).then(
         replace(
             REPORTED,
             at=LATER,
@@ -56,6 +58,18 @@ def test_a_report_needs_no_details(details: str | None):
 
 def test_a_violation_may_be_reported_on_a_deactivated_child():
     given(REGISTERED, DEACTIVATED).when(REPORT).then(replace(REPORTED, at=LATER))
+
+
+def test_a_report_that_names_an_unknown_conversation_counts_without_it():
+    command = replace(REPORT, conversation_id=TALK)
+    given(REGISTERED).when(command).then(replace(REPORTED, at=LATER))
+
+
+def test_a_report_may_name_a_conversation_that_has_ended():
+    command = replace(REPORT, conversation_id=TALK)
+    given(REGISTERED, STARTED, ENDED).when(command).then(
+        replace(REPORTED, at=LATER, conversation_id=TALK)
+    )
 
 
 def test_the_same_violation_is_reported_once():

@@ -194,11 +194,6 @@ def test_of_an_erased_child_only_a_tombstone_stays() -> None:
     assert (view.documents, view.alerts, view.erased) == ({}, (), True)
 
 
-def test_nothing_can_happen_to_a_child_that_was_never_registered() -> None:
-    with pytest.raises(ValueError, match="never registered"):
-        children.evolve(None, updated(age=5))
-
-
 def test_the_document_before_is_left_as_it_was() -> None:
     before = child_of(registered())
     copy = dict(before)
