@@ -143,11 +143,14 @@ def status(folder: StackFolder) -> None:
     reports = asyncio.run(control.report(state))
     for one in reports:
         health = "[green]yes[/]" if one.healthy else "[red]no[/]"
-        table.add_row(one.name, str(one.pid), one.address, health, str(one.restarts), one.lag)
+        table.add_row(one.name, str(one.pid), one.address, health, str(one.restarts), one.told.lag)
     Console().print(table)
     if state.broker:
         click.echo(f"kafka is {state.broker}")
-    sys.exit(0 if all(one.healthy for one in reports) else 1)
+    warnings = [f"{one.name}: {warning}" for one in reports for warning in one.told.warnings]
+    for warning in warnings:
+        click.echo(warning)
+    sys.exit(0 if all(one.healthy for one in reports) and not warnings else 1)
 
 
 @teddy.command()

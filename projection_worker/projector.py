@@ -104,13 +104,21 @@ class Projector:
             return await self._project_children(by_child)
         except UNWRITABLE as error:
             if len(by_child) == 1:
-                (records,) = by_child.values()
-                return Projected(parked=tuple(park(record, error) for record in records))
+                return await self._park_whole(by_child, error)
         children = list(by_child)
         first, second = children[: len(children) // 2], children[len(children) // 2 :]
         return await self._project_isolating(
             {c: by_child[c] for c in first}
         ) + await self._project_isolating({c: by_child[c] for c in second})
+
+    async def _park_whole(
+        self, by_child: Mapping[str, list[Delivered]], error: Exception
+    ) -> Projected:
+        gates = await self._read_models.children(by_child)
+        return Projected(
+            notices=tuple(change_notice(child, marked=True) for child in gates.values()),
+            parked=tuple(park(one, error) for records in by_child.values() for one in records),
+        )
 
     async def _project_children(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
         for _ in range(ATTEMPTS):
@@ -187,8 +195,9 @@ class Projector:
         """Notices also for what the gate skipped: a crash before publishing loses none."""
         skipped = [event.event_id for one in sequences for event in one.skipped if _alerts(event)]
         again = await self._read_models.waiting_alerts_of(skipped) if skipped else []
+        stuck = {one.child_id for one in sequences if one.parked}
         notices = [
-            ChangeNotice(child["_id"], child["parent_id"], child["version"])
+            change_notice(child, marked=child["_id"] in stuck)
             for child in (one.view.child for one in folded)
             if child is not None
         ]
@@ -233,6 +242,10 @@ def _by_child(documents: Mapping[Place, Any]) -> dict[str, dict[Place, Any]]:
         child_id = document["_id"] if place[0] is Model.SAFETY else document["child_id"]
         grouped[child_id][place] = document
     return grouped
+
+
+def change_notice(child: ChildDocument, *, marked: bool) -> ChangeNotice:
+    return ChangeNotice(child["_id"], child["parent_id"], child["version"], marked)
 
 
 def _version(gate: ChildDocument | None) -> int:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from shared.clock import iso
 from shared.events.child import Severity
 from shared.read_models.documents import ViolationEntry
 from shared.read_models.penalties import penalty
@@ -50,10 +51,17 @@ def _told_late(violation: ViolationEntry) -> bool:
 
 
 def recommendations(
-    violations: Sequence[ViolationEntry], flagged_without_report: bool
+    violations: Sequence[ViolationEntry],
+    flagged_without_report: bool,
+    stale_since: datetime | None = None,
 ) -> list[Recommendation]:
-    """In order of urgency; never empty."""
+    """In order of urgency; never empty. `stale_since`: what happened later is not known here."""
     advice = []
+    if stale_since is not None:
+        text = (
+            f"This picture is incomplete since {iso(stale_since)}: ask an operator to redrive it."
+        )
+        advice.append(Recommendation(code="picture-is-incomplete", text=text))
     if len(violations) > MANY_VIOLATIONS:
         text = "Review the topics this child may talk about and the content filters."
         advice.append(Recommendation(code="review-topics-and-filters", text=text))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from query_service.cache.query_cache import Tag, child_tag, parent_tag
-from query_service.queries.answers import AnswerModel, Instant
+from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
@@ -45,6 +45,7 @@ class FoundChild(AnswerModel):
     name: str | None
     age: int
     status: ChildStatus
+    stale_since: StaleSince
     safety_status: SafetyStatus
     safety_score: float
     engagement_level: EngagementLevel
@@ -133,5 +134,11 @@ def _place(document: ChildDocument) -> Place:
 
 def _found(child: VisibleChild) -> FoundChild:
     document = child.document
-    name = child.reveal(document["name"])
-    return FoundChild.model_validate({**document, "child_id": document["_id"], "name": name})
+    return FoundChild.model_validate(
+        {
+            **document,
+            "child_id": document["_id"],
+            "stale_since": child.stale_since,
+            "name": child.reveal(document["name"]),
+        }
+    )

@@ -53,6 +53,10 @@ class Happenings:
             )
         )
 
+    async def garbage(self, child_id: str) -> None:
+        """A record under the child's key that nobody can read."""
+        await self._producer.send_and_wait(CHILD_EVENTS.name, b"?", child_id.encode())
+
     async def alerts_by_every_channel(self, child_id: str) -> None:
         policy = AlertPolicy(channels=tuple(AlertChannel))
         await self._happened(AlertPolicyConfigured(child_id=child_id, at=utc_now(), policy=policy))

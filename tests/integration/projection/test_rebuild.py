@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from projection_worker import projector
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.kept_generations import KeptGenerations
 from projection_worker.projections import registry
+from projection_worker.projections.registry import ChildView, apply
 from projection_worker.replay.opened import Opened, opened
 from projection_worker.replay.rebuild import share
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
@@ -23,6 +25,7 @@ from projection_worker.replay.rebuild.rebuild import Rebuild, RebuildFailed, Reb
 from projection_worker.roll_call import RollCall
 from shared.clock import utc_now
 from shared.events.child import ChildEvent, Severity
+from shared.read_models.dead_lettered import stale_since
 from shared.read_models.generations import Generation, begin_catalog, live_generation, read_catalog
 from shared.read_models.models import ALL_MODELS, Model
 from shared.settings import WorkerSettings
@@ -169,6 +172,27 @@ async def test_nobody_is_notified_of_an_alert_that_only_a_rebuild_found(world: W
     await world.workers.mark_delivered(waiting["_id"], "in_app", NOON)
     # then
     assert (await world.workers.project(deliveries)).alerts == ()
+
+
+async def test_a_child_that_older_folds_refused_is_whole_after_a_rebuild(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a child that an older release dead-lettered
+    def refusing(view: ChildView, event: ChildEvent, version: int, event_id: str) -> ChildView:
+        if version == 2:
+            raise ValueError("of a conversation that was never started")
+        return apply(view, event, version, event_id)
+
+    with monkeypatch.context() as older:
+        older.setattr(projector, "apply", refusing)
+        await world.happened(registered(), reported(1, conversation_id="nobody-knows"), message())
+    assert await stale_since(world.on.database, FIRST, [MIA])
+    # when
+    await world.rebuilt()
+    # then
+    assert [child["version"] for child in await world.of_live(Model.CHILDREN)] == [3]
+    assert await stale_since(world.on.database, SECOND, [MIA]) == {}
+    assert (await world.side.on_generation(SECOND).verify()).clean
 
 
 async def test_workers_and_a_rebuild_fill_a_generation_together(world: World) -> None:

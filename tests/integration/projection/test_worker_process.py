@@ -6,7 +6,9 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -56,6 +58,21 @@ async def test_a_killed_worker_leaves_nothing_undone_for_the_next(world: World) 
 
     alerts = Generation(1).collection(world.database, Model.ALERTS)
     assert await alerts.count_documents({"child_id": child_id}) == 5
+
+
+async def test_a_dead_lettered_child_is_counted_where_operators_look(world: World) -> None:
+    # given
+    child_id = await world.happenings.a_registered_child()
+    async with world.worker():
+        await world.until(lambda: _at_least(world, child_id, 1))
+        assert (await _readiness(world))["dead_lettered_children"] == 0
+        # when
+        await world.happenings.garbage(child_id)
+        # then
+        await world.until(lambda: _counts_a_dead_lettered_child(world))
+        metrics = await _get(world, "/metrics")
+        assert "teddy_dead_lettered_children 1.0" in metrics.text
+        assert (await _readiness(world))["retrying"] is None
 
 
 async def test_the_worker_reads_what_an_independent_reader_reads(world: World) -> None:
@@ -130,3 +147,17 @@ async def _delivered(world: World, child_id: str) -> bool:
     alerts = Generation(1).collection(world.database, Model.ALERTS)
     alert = await alerts.find_one({"child_id": child_id})
     return alert is not None and alert["delivered"].get("in_app", utc_now()) <= utc_now()
+
+
+async def _get(world: World, path: str) -> httpx2.Response:
+    async with httpx2.AsyncClient() as client:
+        return await client.get(f"http://127.0.0.1:{world.port}{path}")
+
+
+async def _readiness(world: World) -> dict[str, Any]:
+    answer: dict[str, Any] = (await _get(world, "/health/ready")).json()
+    return answer
+
+
+async def _counts_a_dead_lettered_child(world: World) -> bool:
+    return bool((await _readiness(world))["dead_lettered_children"] == 1)
