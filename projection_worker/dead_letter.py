@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError, OperationFailure
 
 from projection_worker.delivery import Delivered, RawRecord
 from shared.clock import Clock
@@ -25,6 +24,8 @@ from shared.read_models.generations import Generation
 
 DEAD_LETTERS = "dead_letters"
 PARKED_CHILDREN = DEAD_LETTERED_COLLECTION
+MOST_REASON, MOST_STACK = 1_000, 20_000
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,10 @@ class BehindParked(Exception):
 
 
 def park(delivered: Delivered, error: Exception) -> Parked:
-    if isinstance(error, BulkWriteError):
-        error = _first_refusal(error)
-    reason = f"{type(error).__name__}: {error}"
-    stack = "".join(traceback.format_exception(error))
+    """What is kept is bounded, however much an error has to say: the letter has to fit, too."""
+    reason = f"{type(error).__name__}: {error}"[:MOST_REASON]
+    stack = "".join(traceback.format_exception(error))[-MOST_STACK:]
     return Parked(delivered.raw, delivered.child_id, reason, stack)
-
-
-def _first_refusal(error: BulkWriteError) -> OperationFailure:
-    """Without the documents, which the driver's own text repeats."""
-    first = (error.details["writeErrors"] or error.details["writeConcernErrors"])[0]
-    return OperationFailure(first["errmsg"], first["code"]).with_traceback(error.__traceback__)
 
 
 async def ensure_dead_letter_indexes(database: Database) -> None:

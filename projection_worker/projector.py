@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from bson.errors import BSONError
-from pymongo.errors import OperationFailure
 
 from projection_worker.dead_letter import DeadLetters, Parked, park
 from projection_worker.delivery import Delivered
 from projection_worker.projections.registry import ChildView, Place, apply, places_of
 from projection_worker.read_model_store import FoldedChild, ReadModelStore, StaleBatch
 from projection_worker.sequencing import ChildSequence, sequence
+from projection_worker.unstorable import UnstorableDocument
 from shared.codec import UndecodableEvent, decode
 from shared.envelope import RecordedEvent
 from shared.erasures.notice import ERASED
@@ -39,9 +38,6 @@ Decoded = tuple[RecordedEvent, ChildEvent]
 ATTEMPTS = 10
 UNREADABLE = (UndecodableEvent, SealBroken, ValueError, KeyError, TypeError)
 """What decoding an event may raise: the record's own fault."""
-
-UNWRITABLE = (BSONError, OperationFailure)
-"""What a single child's documents may cause, e.g. one that grew past MongoDB's size limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +95,11 @@ class Projector:
         return projected
 
     async def _project_isolating(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
-        """Project together; when documents cannot be written, find the child by halving."""
+        """Project together; when a document cannot be stored, find its child by halving. Only what
+        was tried alone is parked."""
         try:
             return await self._project_children(by_child)
-        except UNWRITABLE as error:
+        except UnstorableDocument as error:
             if len(by_child) == 1:
                 return await self._park_whole(by_child, error)
         children = list(by_child)

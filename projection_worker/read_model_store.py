@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, cast
 
 from pymongo import InsertOne, ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from projection_worker.projections.registry import ChildView, Place
 from projection_worker.projections.system import change
+from projection_worker.unstorable import OF_THE_DRIVER, unstorable
 from shared.fault_points import FaultPoint, reached
 from shared.mongo import Collection, Database, Document, Mongo, Session
 from shared.read_models.documents import AlertDocument, ChildDocument
@@ -97,7 +98,8 @@ class ReadModelStore:
 
     async def write(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
         """All of it or nothing, but what lies behind the horizon; how many documents of each child
-        that is erased were removed. Raises StaleBatch when a gate moved meanwhile.
+        that is erased were removed. Raises StaleBatch when a gate moved meanwhile, or
+        UnstorableDocument: one of the children cannot be written, whoever tries it.
         """
         writes = _writes(folded, await read_horizon(self._database), self._of_alerts)
         removed: dict[str, int] = {}
@@ -107,12 +109,10 @@ class ReadModelStore:
                     if one.view.erased:
                         removed[one.child_id] = await self._remove(one, session)
                 for model, operations in writes.by_model.items():
-                    result = await self._collections[model].bulk_write(
-                        operations, ordered=False, session=session
-                    )
+                    matched = await self._write_model(model, operations, session)
                     reached(self._mid_transaction)
                     if model is Model.CHILDREN:
-                        _require_all_replaced(result.matched_count, writes.replaced_children)
+                        _require_all_replaced(matched, writes.replaced_children)
         except BulkWriteError as error:
             if any(e["code"] == DUPLICATE_KEY for e in error.details["writeErrors"]):
                 raise StaleBatch("a child was created meanwhile") from error
@@ -122,6 +122,21 @@ class ReadModelStore:
                 raise StaleBatch("another worker wrote at the same time") from error
             raise
         return removed
+
+    async def _write_model(
+        self, model: Model, operations: Sequence[Write], session: Session
+    ) -> int:
+        """How many documents there were already."""
+        try:
+            result = await self._collections[model].bulk_write(
+                operations, ordered=False, session=session
+            )
+        except (PyMongoError, *OF_THE_DRIVER) as error:
+            if (fault := unstorable(error)) is not None:
+                # the driver's own text repeats the document
+                raise fault.with_traceback(error.__traceback__) from None
+            raise
+        return result.matched_count
 
     async def _remove(self, one: FoldedChild, session: Session) -> int:
         """Everything beside the child's own document; how many go, with that one, which a tombstone

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from shared.clock import Clock, iso
 
@@ -42,8 +42,10 @@ class Troubles:
         return {"dead_lettered_children": self.dead_lettered, "retrying": retrying}
 
 
-def in_few_words(error: Exception) -> str:
-    """The type of a failure, and the code that a server gave it."""
+def in_few_words(error: BaseException) -> str:
+    """The type of a failure, and the code that a server gave it or what it came of."""
+    if error.__cause__ is not None and not isinstance(error, PyMongoError):
+        return f"{type(error).__name__} of {in_few_words(error.__cause__)}"
     code = error.code if isinstance(error, OperationFailure) else None
     if isinstance(error, BulkWriteError):
         code = next((one["code"] for one in error.details["writeErrors"]), code)
