@@ -29,6 +29,16 @@ def dead_letter(folder: StackFolder, *arguments: str) -> "subprocess.CompletedPr
     )
 
 
+def status(folder: StackFolder) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), "status"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
 def parked(folder: StackFolder, child_id: str) -> int:
     """How many records of the child are parked."""
     listed = dead_letter(folder, "list", "--format", "json")
@@ -40,7 +50,11 @@ def parked(folder: StackFolder, child_id: str) -> int:
 async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
     services: StackFolder, running: StackState
 ) -> None:
-    async with client(running, Role.PARENT, f"parent-{new_id()}") as parent:
+    parent_id = f"parent-{new_id()}"
+    async with (
+        client(running, Role.PARENT, parent_id) as parent,
+        client(running, Role.PARENT, parent_id) as visitor,  # has written nothing to wait for
+    ):
         child = (await parent.register_child("Mia", 6, new_id(), consents=CONSENTS))["child_id"]
         other = (await parent.register_child("Tom", 6, new_id(), consents=CONSENTS))["child_id"]
         await parent.get_child_profile(child)
@@ -52,12 +66,42 @@ async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
         # then
         await until(lambda: parked(services, child) == 2, SOON)
         assert (await parent.get_child_profile(other))["age"] == 8
+        assert (await parent.get_child_profile(other))["stale_since"] is None
+        # then the child is shown as it is, and the stack is not well
+        await until(lambda: "1 child is dead-lettered" in status(services).stdout, SOON)
+        assert status(services).returncode == 1
+        assert (await visitor.get_child_profile(child))["stale_since"] is not None
+        report = await visitor.get_child_safety_report(child)
+        assert [one["code"] for one in report["recommendations"]] == ["picture-is-incomplete"]
         # when
         mended = dead_letter(services, "redrive", "--child", child, "--from-store")
         # then
         assert mended.returncode == 0, mended.stderr
         assert (await parent.get_child_profile(child))["age"] == 7
         assert parked(services, child) == 0
+        assert (await visitor.get_child_profile(child))["stale_since"] is None
+        assert (await visitor.get_child_safety_report(child))["stale_since"] is None
+        await until(lambda: status(services).returncode == 0, SOON)
+
+
+async def test_a_report_that_names_an_unknown_conversation_silences_nothing(
+    running: StackState,
+) -> None:
+    parent_id = f"parent-{new_id()}"
+    async with client(running, Role.PARENT, parent_id) as parent:
+        # given
+        child = (await parent.register_child("Mia", 6, new_id(), consents=CONSENTS))["child_id"]
+        # when
+        unlinked = await parent.report_safety_violation(
+            child, "bullying", "low", conversation_id=new_id()
+        )
+        await parent.report_safety_violation(child, "bullying", "critical")
+        # then
+        assert unlinked["ignored"] == ["conversation_id"]
+        report = await parent.get_child_safety_report(child)
+        assert (report["total_violations"], report["safety_score"]) == (2, 55.0)
+        assert report["recommendations"][0]["code"] == "resolve-open-violations"
+        assert len((await parent.get_alerts(parent_id))["items"]) == 1
 
 
 async def _publish(stack: StackState, child_id: str, value: bytes) -> None:
