@@ -29,13 +29,15 @@ class CommandContext:
 @dataclass(frozen=True, slots=True)
 class CommandResult:
     """What a command did. `version` is the child's after it; `events` are type names, none when
-    nothing had to change. `replayed`: it was done before, under the same idempotency key."""
+    nothing had to change. `ignored`: fields of the request that were left out. `replayed`: it was
+    done before, under the same idempotency key."""
 
     child_id: str
     version: int
     events: tuple[str, ...]
     violation_id: str | None = None
     conversation_id: str | None = None
+    ignored: tuple[str, ...] = ()
     replayed: bool = False
     hash: str = ""
     """Of the commit that holds its events: chains the child's history up to `version`."""

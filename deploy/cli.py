@@ -158,13 +158,17 @@ def status(folder: StackFolder) -> None:
     reports = asyncio.run(control.report(state))
     for one in reports:
         health = "[green]yes[/]" if one.healthy else "[red]no[/]"
-        table.add_row(one.name, str(one.pid), one.address, health, str(one.restarts), one.lag)
+        table.add_row(one.name, str(one.pid), one.address, health, str(one.restarts), one.told.lag)
     Console().print(table)
     if state.broker:
         click.echo(f"kafka is {state.broker}")
     if state.status != READY:
         click.echo(f"the stack is {state.status}")
-    sys.exit(0 if state.status == READY and all(one.healthy for one in reports) else 1)
+    warnings = [f"{one.name}: {warning}" for one in reports for warning in one.told.warnings]
+    for warning in warnings:
+        click.echo(warning)
+    well = state.status == READY and all(one.healthy for one in reports) and not warnings
+    sys.exit(0 if well else 1)
 
 
 @teddy.command()

@@ -27,6 +27,7 @@ from projection_worker.projections import registry
 from projection_worker.projector import Projector
 from projection_worker.projector_service import ProjectorService
 from projection_worker.read_model_store import ReadModelStore
+from projection_worker.troubles import Troubles
 from shared.clock import utc_now
 from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
@@ -70,17 +71,19 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         await ensure_read_model_indexes(database, generation)
     generations = KeptGenerations(database, _projectors(settings, read, database, write, keys))
     lag = WorkerLag(utc_now, settings.worker_stall_seconds)
+    troubles = Troubles(utc_now)
     projector = ProjectorService(
         generations,
         Notifier(settings.kafka),
         _erased_children(settings, database, write, keys),
         settings,
         lag,
+        troubles,
         WorkerMetrics(),
     )
     readiness = Readiness(
         {"read_store": read.ping, "key_store": keys.ping, "kafka": projector.check_kafka},
-        lambda: {"lag": lag.report()},
+        lambda: {"lag": lag.report(), **troubles.report()},
     )
     async with (
         httpx2.AsyncClient(timeout=WEBHOOK_SECONDS) as client,

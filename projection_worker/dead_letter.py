@@ -10,15 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError, OperationFailure
 
 from projection_worker.delivery import Delivered, RawRecord
 from shared.clock import Clock
 from shared.mongo import Collection, Database, Document
+from shared.read_models.dead_lettered import (
+    DEAD_LETTERED_COLLECTION,
+    mark_id,
+    marks_of,
+    stale_since,
+)
 from shared.read_models.generations import Generation
 
 DEAD_LETTERS = "dead_letters"
-PARKED_CHILDREN = "parked_children"
+PARKED_CHILDREN = DEAD_LETTERED_COLLECTION
+MOST_REASON, MOST_STACK = 1_000, 20_000
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,50 +43,43 @@ class BehindParked(Exception):
 
 
 def park(delivered: Delivered, error: Exception) -> Parked:
-    if isinstance(error, BulkWriteError):
-        error = _first_refusal(error)
-    reason = f"{type(error).__name__}: {error}"
-    stack = "".join(traceback.format_exception(error))
+    """What is kept is bounded, however much an error has to say: the letter has to fit, too."""
+    reason = f"{type(error).__name__}: {error}"[:MOST_REASON]
+    stack = "".join(traceback.format_exception(error))[-MOST_STACK:]
     return Parked(delivered.raw, delivered.child_id, reason, stack)
-
-
-def _first_refusal(error: BulkWriteError) -> OperationFailure:
-    """Without the documents, which the driver's own text repeats."""
-    first = (error.details["writeErrors"] or error.details["writeConcernErrors"])[0]
-    return OperationFailure(first["errmsg"], first["code"]).with_traceback(error.__traceback__)
 
 
 async def ensure_dead_letter_indexes(database: Database) -> None:
     """What is parked is asked for by child, in every generation."""
     for name in (DEAD_LETTERS, PARKED_CHILDREN):
         await database[name].create_index([("child_id", 1)])
+    await database[PARKED_CHILDREN].create_index([("generation", 1)])
 
 
 class DeadLetters:
     """Of one generation of the read models: another one may fold what this one cannot."""
 
     def __init__(self, database: Database, clock: Clock, generation: Generation) -> None:
+        self._database = database
         self._letters: Collection = database[DEAD_LETTERS]
         self._children: Collection = database[PARKED_CHILDREN]
         self._clock = clock
-        self._generation = generation.number
+        self._generation = generation
 
     async def parked_children(self, child_ids: AnyCollection[str]) -> set[str]:
         """Those of `child_ids` of whom a record is parked."""
-        marks = [self._id(child_id) for child_id in child_ids]
-        found = await self._children.find({"_id": {"$in": marks}}).to_list(None)
-        return {document["child_id"] for document in found}
+        return set(await stale_since(self._database, self._generation, child_ids))
 
     async def all_parked(self) -> dict[str, str]:
         """Every child of whom a record is parked, and why the first one is."""
-        marks = await self._children.find({"generation": self._generation}).to_list(None)
+        marks = await self._children.find(marks_of(self._generation)).to_list(None)
         return {mark["child_id"]: mark["reason"] for mark in marks}
 
     async def mark(self, reasons: Mapping[str, str]) -> None:
         """Let nothing later of these children be folded; the first reason stays."""
         marks = [
             UpdateOne(
-                {"_id": self._id(child_id)},
+                {"_id": mark_id(self._generation, child_id)},
                 {"$setOnInsert": self._mark(child_id, reason)},
                 upsert=True,
             )
@@ -96,7 +96,7 @@ class DeadLetters:
         await self.mark(first)
         letters = [
             UpdateOne(
-                {"_id": self._id(one.raw.identity)},
+                {"_id": mark_id(self._generation, one.raw.identity)},
                 {"$setOnInsert": self._letter(one)},
                 upsert=True,
             )
@@ -104,20 +104,17 @@ class DeadLetters:
         ]
         await self._letters.bulk_write(letters, ordered=False)
 
-    def _id(self, what: str) -> str:
-        return f"g{self._generation}/{what}"
-
     def _mark(self, child_id: str, reason: str) -> Document:
         return {
             "child_id": child_id,
-            "generation": self._generation,
+            "generation": self._generation.number,
             "reason": reason,
             "since": self._clock(),
         }
 
     def _letter(self, one: Parked) -> Document:
         return {
-            "generation": self._generation,
+            "generation": self._generation.number,
             "child_id": one.child_id,
             "topic": one.raw.topic,
             "partition": one.raw.partition,

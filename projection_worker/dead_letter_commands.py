@@ -14,7 +14,7 @@ import click
 from projection_worker import dead_letter_display as display
 from projection_worker.discard import Discard, Judged, Verdict
 from projection_worker.parked_sequences import DeadLetter, ParkedSequences
-from projection_worker.redrive import Redrive, Redriven, open_producer
+from projection_worker.redrive import Redrive, Redriven, open_producer, tell_unmarked
 from projection_worker.replay.opened import Opened, opened
 from shared.keyring.key_file import KeyFileRefused
 from shared.settings import WorkerSettings, load_settings
@@ -130,6 +130,9 @@ def discard(
             _require_nothing_needed(judged)
         if yes:
             await discard.carry_out([one.letter for one in judged])
+            async with open_producer(on.settings.kafka) as producer:
+                for child in {one.letter.parked.child_id for one in judged}:
+                    await tell_unmarked(on.database, child, producer)
         display.show_judged(judged, dry_run=dry_run)
 
     _run(work)

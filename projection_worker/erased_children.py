@@ -10,7 +10,7 @@ from projection_worker.delivery import Delivered, RawRecord, deliver
 from projection_worker.projector import Erasure
 from shared.clock import Clock
 from shared.cloud_events import to_record
-from shared.envelope import Commit
+from shared.envelope import RecordedEvent
 from shared.erasures.notice import ERASED
 from shared.event_store.port import EventStore
 from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, StepDone
@@ -93,18 +93,19 @@ class ErasedChildren:
         return found
 
     async def _ending(self, child_id: str) -> Delivered | None:
-        """None for a child whose stream does not end: the relay erases it first, and the event
+        """None for a child whose stream has no end: the relay erases it first, and the event
         comes by the topic."""
         commits = await self._store.load(child_id)
-        return _delivered(commits[-1]) if commits and _erases(commits[-1]) else None
+        erasures = [
+            event
+            for commit in commits
+            for event in commit.recorded_events()
+            if event.type == ERASED
+        ]
+        return _delivered(erasures[-1]) if erasures else None
 
 
-def _erases(commit: Commit) -> bool:
-    return commit.events[-1].type == ERASED
-
-
-def _delivered(commit: Commit) -> Delivered:
-    *_, event = commit.recorded_events()
+def _delivered(event: RecordedEvent) -> Delivered:
     record = to_record(event)
     return deliver(
         RawRecord(

@@ -7,9 +7,10 @@ from datetime import datetime
 from projection_worker.delivery import Delivered
 from projection_worker.projections import registry
 from projection_worker.projector import Erasure, Projected, Projector
-from projection_worker.read_model_store import mark_delivered
+from projection_worker.read_model_store import delivered_by, mark_delivered
 from projection_worker.roll_call import RollCall
 from shared.mongo import Database
+from shared.read_models.dead_lettered import count_dead_lettered
 from shared.read_models.generations import Generation, read_catalog
 from shared.settings import WorkerSettings
 
@@ -66,6 +67,18 @@ class KeptGenerations:
     async def answer(self, worker: str) -> None:
         """Say that a worker with this version of the projections runs."""
         await RollCall(self._database).answer(worker, registry.VERSION)
+
+    async def dead_lettered(self) -> int:
+        """How many children of the live generation are."""
+        live = (await read_catalog(self._database)).live
+        return await count_dead_lettered(self._database, live)
+
+    async def delivered_by(self, alert_id: str) -> frozenset[str] | None:
+        """The channels that have delivered an alert, None when no generation has it (any more)."""
+        kept = (await read_catalog(self._database)).kept
+        found = [await delivered_by(self._database, one.generation, alert_id) for one in kept]
+        known = [channels for channels in found if channels is not None]
+        return frozenset().union(*known) if known else None
 
     async def mark_delivered(self, alert_id: str, channel: str, at: datetime) -> None:
         """In every generation, whoever writes it: a delivery is a fact of its own."""

@@ -4,6 +4,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 from projection_worker.lag import WorkerLag
 from projection_worker.projector import Projected
+from projection_worker.troubles import Troubles
 
 
 class WorkerMetrics:
@@ -17,6 +18,22 @@ class WorkerMetrics:
         self._seconds = Histogram(
             "teddy_projection_batch_seconds",
             "Seconds from a batch's arrival to its notices.",
+            registry=registry,
+        )
+        self._dead_lettered = Gauge(
+            "teddy_dead_lettered_children",
+            "Children whose read models stand still until somebody redrives them.",
+            registry=registry,
+        )
+        self._retries = Counter(
+            "teddy_projection_retries_total",
+            "Batches tried again, by what failed.",
+            ["error"],
+            registry=registry,
+        )
+        self._retrying = Gauge(
+            "teddy_projection_retrying_seconds",
+            "How long the batch under way has been tried in vain.",
             registry=registry,
         )
         self._lag_events = Gauge(
@@ -34,3 +51,10 @@ class WorkerMetrics:
     def lag(self, lag: WorkerLag) -> None:
         self._lag_events.set(lag.events)
         self._lag_seconds.set(lag.seconds)
+
+    def retry(self, because: str) -> None:
+        self._retries.labels(because).inc()
+
+    def troubles(self, troubles: Troubles) -> None:
+        self._dead_lettered.set(troubles.dead_lettered)
+        self._retrying.set(troubles.retrying_seconds)

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from bson.errors import BSONError
-from pymongo.errors import OperationFailure
 
 from projection_worker.dead_letter import DeadLetters, Parked, park
 from projection_worker.delivery import Delivered
@@ -21,6 +19,7 @@ from projection_worker.key_patience import KEY_PATIENCE_SECONDS, KeyPatience
 from projection_worker.projections.registry import ChildView, Place, apply, places_of
 from projection_worker.read_model_store import FoldedChild, ReadModelStore, StaleBatch
 from projection_worker.sequencing import ChildSequence, sequence
+from projection_worker.unstorable import UnstorableDocument
 from shared.codec import UndecodableEvent, decode_what_opens
 from shared.envelope import RecordedEvent
 from shared.erasures.notice import ERASED
@@ -38,9 +37,8 @@ log = structlog.get_logger(__name__)
 Decoded = tuple[RecordedEvent, ChildEvent]
 
 ATTEMPTS = 10
-UNFOLDABLE = (UndecodableEvent, SealBroken, ValueError, KeyError, TypeError)
-UNWRITABLE = (BSONError, OperationFailure)
-"""What a single child's documents may cause, e.g. one that grew past MongoDB's size limit."""
+UNREADABLE = (UndecodableEvent, SealBroken, ValueError, KeyError, TypeError)
+"""What decoding an event may raise: the record's own fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +102,27 @@ class Projector:
         return projected
 
     async def _project_isolating(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
-        """Project together; when documents cannot be written, find the child by halving."""
+        """Project together; when a document cannot be stored, find its child by halving. Only what
+        was tried alone is parked."""
         try:
             return await self._project_children(by_child)
-        except UNWRITABLE as error:
+        except UnstorableDocument as error:
             if len(by_child) == 1:
-                (records,) = by_child.values()
-                return Projected(parked=tuple(park(record, error) for record in records))
+                return await self._park_whole(by_child, error)
         children = list(by_child)
         first, second = children[: len(children) // 2], children[len(children) // 2 :]
         return await self._project_isolating(
             {c: by_child[c] for c in first}
         ) + await self._project_isolating({c: by_child[c] for c in second})
+
+    async def _park_whole(
+        self, by_child: Mapping[str, list[Delivered]], error: Exception
+    ) -> Projected:
+        gates = await self._read_models.children(by_child)
+        return Projected(
+            notices=tuple(change_notice(child, marked=True) for child in gates.values()),
+            parked=tuple(park(one, error) for records in by_child.values() for one in records),
+        )
 
     async def _project_children(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
         for _ in range(ATTEMPTS):
@@ -180,7 +187,9 @@ class Projector:
                     event, broken = decode_what_opens(recorded, cipher, self._index)
                     if broken is not None and not sealed_stays:
                         raise broken
-                except UNFOLDABLE as error:
+                except UNREADABLE as error:
+                    if one.ends_after(recorded):
+                        continue  # of an erased child nothing has to be read
                     one.park_from(recorded.version, error)
                     break
                 one.unopened = one.unopened or broken
@@ -197,9 +206,10 @@ class Projector:
     ) -> Projected:
         """Notices also for what the gate skipped: a crash before publishing loses none."""
         skipped = [event.event_id for one in sequences for event in one.skipped if _alerts(event)]
-        again = await self._read_models.alerts_of_events(skipped) if skipped else []
+        again = await self._read_models.waiting_alerts_of(skipped) if skipped else []
+        stuck = {one.child_id for one in sequences if one.parked}
         notices = [
-            ChangeNotice(child["_id"], child["parent_id"], child["version"])
+            change_notice(child, marked=child["_id"] in stuck)
             for child in (one.view.child for one in folded)
             if child is not None
         ]
@@ -223,13 +233,16 @@ def _fold(
     documents: Mapping[Place, Any],
     events: Mapping[str, Decoded],
 ) -> FoldedChild:
-    """Fold one child's fresh events; at the first that cannot follow, park it and the rest."""
+    """Fold one child's fresh events. Folds take everything: one that raises is a defect, and is
+    parked for its child alone, so that it does not stop all others."""
     view = ChildView(child=before, documents=documents)
     for recorded in one.fresh:
+        if recorded.event_id not in events:
+            continue
         try:
             event = events[recorded.event_id][1]
             view = apply(view, event, recorded.version, recorded.event_id)
-        except UNFOLDABLE as error:
+        except Exception as error:  # noqa: BLE001 - whatever a defect raises
             one.park_from(recorded.version, error)
             break
     return FoldedChild(before, view, one.shard)
@@ -241,6 +254,10 @@ def _by_child(documents: Mapping[Place, Any]) -> dict[str, dict[Place, Any]]:
         child_id = document["_id"] if place[0] is Model.SAFETY else document["child_id"]
         grouped[child_id][place] = document
     return grouped
+
+
+def change_notice(child: ChildDocument, *, marked: bool) -> ChangeNotice:
+    return ChangeNotice(child["_id"], child["parent_id"], child["version"], marked)
 
 
 def _version(gate: ChildDocument | None) -> int:

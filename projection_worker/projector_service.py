@@ -32,6 +32,7 @@ from projection_worker.metrics import WorkerMetrics
 from projection_worker.notifier import METADATA_MS, Notifier
 from projection_worker.projections import registry
 from projection_worker.read_model_store import StaleBatch
+from projection_worker.troubles import Troubles
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached
 from shared.kafka import client_options
@@ -65,6 +66,7 @@ class ProjectorService(Service):
         erased: ErasedChildren,
         settings: WorkerSettings,
         lag: WorkerLag,
+        troubles: Troubles,
         metrics: WorkerMetrics,
         **kwargs: Any,
     ) -> None:
@@ -74,6 +76,7 @@ class ProjectorService(Service):
         self._erased = erased
         self._settings = settings
         self._lag = lag
+        self._troubles = troubles
         self._metrics = metrics
         self._polling = polling_of(settings.kafka)
         self._batch_under_way = asyncio.Lock()
@@ -147,6 +150,8 @@ class ProjectorService(Service):
                 # a store that hangs must not keep anybody from seeing that nothing gets on
                 async with asyncio.timeout(MEASURE_SECONDS):
                     await self._generations.answer(self._name_in_roll_call)
+                    self._troubles.dead_lettered = await self._generations.dead_lettered()
+            self._metrics.troubles(self._troubles)
             await self.sleep(MEASURE_SECONDS)
 
     async def _measure_once(self) -> None:
@@ -182,10 +187,13 @@ class ProjectorService(Service):
             try:
                 await work()
             except PASSING as error:
-                log.warning("batch_waits", error=type(error).__name__, detail=str(error))
+                because = self._troubles.failed(error)
+                self._metrics.retry(because)
+                log.warning("batch_waits", because=because, seconds=self._troubles.retrying_seconds)
                 await self.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
+                self._troubles.got_on()
                 return True
         return False
 

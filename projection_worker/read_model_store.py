@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, cast
 
 from pymongo import InsertOne, ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from projection_worker.projections.registry import ChildView, Place
 from projection_worker.projections.system import change
+from projection_worker.unstorable import OF_THE_DRIVER, unstorable
 from shared.fault_points import FaultPoint, reached
 from shared.mongo import Collection, Database, Document, Mongo, Session
 from shared.read_models.documents import AlertDocument, ChildDocument
@@ -61,10 +62,14 @@ class ReadModelStore:
         database: Database,
         generation: Generation,
         mid_transaction: FaultPoint = FaultPoint.WORKER_MID_TRANSACTION,
+        *,
+        rebuilds: bool = False,
     ) -> None:
+        """`rebuilds`: what is written lies in the past, so nobody is notified of its alerts."""
         self._mongo = mongo
         self._database = database
         self._mid_transaction = mid_transaction
+        self._of_alerts: Document = {"rebuilt": True} if rebuilds else {}
         self._collections: Mapping[Model, Collection] = generation.collections(database)
 
     async def children(self, child_ids: AnyCollection[str]) -> dict[str, ChildDocument]:
@@ -85,15 +90,18 @@ class ReadModelStore:
             for document in documents
         }
 
-    async def alerts_of_events(self, event_ids: AnyCollection[str]) -> list[AlertDocument]:
-        found = await self._find(Model.ALERTS, {"event_id": {"$in": list(event_ids)}})
-        return [cast(AlertDocument, document) for document in found]
+    async def waiting_alerts_of(self, event_ids: AnyCollection[str]) -> list[AlertDocument]:
+        """The alerts that these events raised and that some channel has not delivered yet."""
+        wanted = {"event_id": {"$in": list(event_ids)}, "rebuilt": {"$ne": True}}
+        found = [cast(AlertDocument, one) for one in await self._find(Model.ALERTS, wanted)]
+        return [alert for alert in found if not alert["delivered"].keys() >= {*alert["channels"]}]
 
     async def write(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
         """All of it or nothing, but what lies behind the horizon; how many documents of each child
-        that is erased were removed. Raises StaleBatch when a gate moved meanwhile.
+        that is erased were removed. Raises StaleBatch when a gate moved meanwhile, or
+        UnstorableDocument: one of the children cannot be written, whoever tries it.
         """
-        writes = _writes(folded, await read_horizon(self._database))
+        writes = _writes(folded, await read_horizon(self._database), self._of_alerts)
         removed: dict[str, int] = {}
         try:
             async with self._mongo.transaction() as session:
@@ -101,12 +109,10 @@ class ReadModelStore:
                     if one.view.erased:
                         removed[one.child_id] = await self._remove(one, session)
                 for model, operations in writes.by_model.items():
-                    result = await self._collections[model].bulk_write(
-                        operations, ordered=False, session=session
-                    )
+                    matched = await self._write_model(model, operations, session)
                     reached(self._mid_transaction)
                     if model is Model.CHILDREN:
-                        _require_all_replaced(result.matched_count, writes.replaced_children)
+                        _require_all_replaced(matched, writes.replaced_children)
         except BulkWriteError as error:
             if any(e["code"] == DUPLICATE_KEY for e in error.details["writeErrors"]):
                 raise StaleBatch("a child was created meanwhile") from error
@@ -116,6 +122,21 @@ class ReadModelStore:
                 raise StaleBatch("another worker wrote at the same time") from error
             raise
         return removed
+
+    async def _write_model(
+        self, model: Model, operations: Sequence[Write], session: Session
+    ) -> int:
+        """How many documents there were already."""
+        try:
+            result = await self._collections[model].bulk_write(
+                operations, ordered=False, session=session
+            )
+        except (PyMongoError, *OF_THE_DRIVER) as error:
+            if (fault := unstorable(error)) is not None:
+                # the driver's own text repeats the document
+                raise fault.with_traceback(error.__traceback__) from None
+            raise
+        return result.matched_count
 
     async def _remove(self, one: FoldedChild, session: Session) -> int:
         """Everything beside the child's own document; how many go, with that one, which a tombstone
@@ -136,6 +157,14 @@ def documents_beside(child_id: str) -> dict[Model, Document]:
     return {**beside, Model.SAFETY: {"_id": child_id}}
 
 
+async def delivered_by(
+    database: Database, generation: Generation, alert_id: str
+) -> frozenset[str] | None:
+    """The channels that have delivered an alert; None when there is no such alert (any more)."""
+    alert = await generation.collection(database, Model.ALERTS).find_one({"_id": alert_id})
+    return None if alert is None else frozenset(alert["delivered"])
+
+
 async def mark_delivered(
     database: Database, generation: Generation, alert_id: str, channel: str, at: datetime
 ) -> None:
@@ -151,11 +180,12 @@ def _require_all_replaced(matched: int, expected: int) -> None:
         raise StaleBatch("a child moved on meanwhile")
 
 
-def _writes(folded: Sequence[FoldedChild], horizon: Horizon) -> _Writes:
+def _writes(folded: Sequence[FoldedChild], horizon: Horizon, of_alerts: Document) -> _Writes:
     writes = _Writes()
     counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for one in folded:
         _add_child(writes, one, horizon)
+        _add_alerts(writes, one, horizon, of_alerts)
         assert one.view.child is not None
         for name, count in change(one.before, one.view.child).items():
             counters[one.shard][name] += count
@@ -180,8 +210,12 @@ def _add_child(writes: _Writes, one: FoldedChild, horizon: Horizon) -> None:
         document = one.view.documents[model, key]
         if horizon.keeps(model, document):
             writes.by_model[model].append(ReplaceOne({"_id": key}, document, upsert=True))
+
+
+def _add_alerts(writes: _Writes, one: FoldedChild, horizon: Horizon, of_alerts: Document) -> None:
     for alert in one.view.alerts:
         if horizon.keeps(Model.ALERTS, alert):
+            insert = {"$setOnInsert": {**alert, **of_alerts}}
             writes.by_model[Model.ALERTS].append(
-                UpdateOne({"_id": alert["_id"]}, {"$setOnInsert": alert}, upsert=True)
+                UpdateOne({"_id": alert["_id"]}, insert, upsert=True)
             )

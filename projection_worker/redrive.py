@@ -19,7 +19,10 @@ from shared.envelope import RecordedEvent
 from shared.event_store.port import EventStore
 from shared.kafka import Servers, client_options
 from shared.mongo import Database
-from shared.topics import CHILD_EVENTS
+from shared.read_models.generations import live_generation
+from shared.read_models.models import Model
+from shared.read_models.notices import ChangeNotice
+from shared.topics import CHILD_EVENTS, READ_MODEL_CHANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Redrive:
 
     async def carry_out(self, redriven: Redriven, producer: AIOKafkaProducer) -> None:
         await self._parked.unmark(redriven.child_id)
+        await tell_unmarked(self._database, redriven.child_id, producer)
         await publish(producer, redriven.records)
         await self._parked.remove(redriven.letters)
 
@@ -90,6 +94,14 @@ def wanted_again(letters: Sequence[DeadLetter], gates: Gates) -> tuple[Republish
         if gate is not None and (letter.version is None or letter.version > gate):
             wanted.setdefault(raw.identity, Republished(raw.key or b"", raw.value, raw.headers))
     return tuple(wanted.values())
+
+
+async def tell_unmarked(database: Database, child_id: str, producer: AIOKafkaProducer) -> None:
+    """Let no cache go on saying that the child is dead-lettered. Raises KafkaError."""
+    children = (await live_generation(database)).collection(database, Model.CHILDREN)
+    if (child := await children.find_one({"_id": child_id})) is not None:
+        notice = ChangeNotice(child_id, child["parent_id"], child["version"], marked=True)
+        await producer.send_and_wait(READ_MODEL_CHANGES.name, notice.to_json(), child_id.encode())
 
 
 @asynccontextmanager

@@ -33,6 +33,10 @@ class ChildSequence:
     failure: tuple[int, Exception] | None = None
     unopened: Exception | None = None
 
+    def ends_after(self, event: RecordedEvent) -> bool:
+        """Whether the child is erased by a fresh event behind `event`."""
+        return any(one.type == ERASED and one.version > event.version for one in self.fresh)
+
     def park_from(self, version: int, error: Exception) -> None:
         """Give up on `version` and everything behind it."""
         self.failure = (version, error)
@@ -58,9 +62,9 @@ async def sequence(
     `behind_parked`: an earlier record of the child is parked, so everything fresh is parked too,
     but not an erasure: of what came before it nothing has to be folded.
     """
-    erasure = next((one for one in records if _erases(one.event, gate)), None)
-    if erasure is not None:
-        return await _ended(erasure, records, gate, store)
+    erasures = [one.event for one in records if one.event and _erases(one.event, gate)]
+    if erasures:
+        return await _ended(max(erasures, key=_version), records, gate, store)
     found = ChildSequence(child_id, records[0].shard)
     fresh: dict[int, RecordedEvent] = {}
     for delivered in records:
@@ -76,39 +80,60 @@ async def sequence(
     if fresh and max(fresh) - gate != len(fresh):
         fresh = await _refilled(fresh, child_id, gate, store)
     found.fresh = [fresh[version] for version in sorted(fresh)]
-    for version, event in enumerate(found.fresh, gate + 1):
-        if event.version != version:
-            found.park_from(event.version, HoleInStream(f"version {version} is nowhere"))
-            break
+    _park_behind_a_hole(found, gate)
     return found
 
 
 def all_that_counts(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
-    """Of a child that is erased: how its stream begins, and that it ended. Of others: all."""
-    if not events or events[-1].type != ERASED:
+    """Of an erased child: how its stream begins, and everything from its end on. Of others: all."""
+    ends = [event.version for event in events if event.type == ERASED]
+    if not ends:
         return list(events)
-    return [event for event in events if event.version == 1 or event is events[-1]]
+    return [event for event in events if event.version == 1 or event.version >= ends[-1]]
 
 
-def _erases(event: RecordedEvent | None, gate: int) -> bool:
-    return event is not None and event.type == ERASED and event.version > gate
+def _erases(event: RecordedEvent, gate: int) -> bool:
+    return event.type == ERASED and event.version > gate
+
+
+def _version(event: RecordedEvent) -> int:
+    return event.version
 
 
 async def _ended(
-    erasure: Delivered, records: Sequence[Delivered], gate: int, store: EventStore
+    erasure: RecordedEvent,
+    records: Sequence[Delivered],
+    gate: int,
+    store: EventStore,
 ) -> ChildSequence:
     """What can no longer be folded, or never could, keeps nobody from being erased."""
-    assert erasure.event is not None
-    found = ChildSequence(erasure.child_id, erasure.shard)
-    found.sources[erasure.event.version] = erasure
-    known = [one.event for one in records if one.event is not None and one.event.version == 1]
-    if gate == 0 and not known:
-        commits = await store.load(erasure.child_id)
-        known = [event for commit in commits[:1] for event in commit.recorded_events()]
-    found.fresh = all_that_counts([*(known if gate == 0 else []), erasure.event])
+    child_id = erasure.child_id
+    found = ChildSequence(child_id, records[0].shard)
+    known: dict[int, RecordedEvent] = {}
+    for delivered in records:
+        if delivered.event is not None and delivered.event.version > gate:
+            known[delivered.event.version] = delivered.event
+            found.sources[delivered.event.version] = delivered
+    if gate == 0 and 1 not in known:
+        commits = await store.load(child_id)
+        known |= {event.version: event for one in commits[:1] for event in one.recorded_events()}
+    later = {version: event for version, event in known.items() if version > erasure.version}
+    if later and max(later) - erasure.version != len(later):
+        known |= await _refilled(later, child_id, erasure.version, store)
+    found.fresh = all_that_counts([known[version] for version in sorted(known)])
     if gate == 0 and found.fresh[0].version != 1:
-        found.park_from(erasure.event.version, HoleInStream("version 1 is nowhere"))
+        found.park_from(erasure.version, HoleInStream("version 1 is nowhere"))
+    _park_behind_a_hole(found, erasure.version)
     return found
+
+
+def _park_behind_a_hole(found: ChildSequence, gate: int) -> None:
+    """What is fresh above `gate` is to follow it without a hole."""
+    above = (event.version for event in found.fresh if event.version > gate)
+    for version, there in enumerate(above, gate + 1):
+        if there != version:
+            found.park_from(there, HoleInStream(f"version {version} is nowhere"))
+            return
 
 
 async def _refilled(

@@ -23,6 +23,12 @@ class CommandAnswer(BaseModel):
     )
     violation_id: str | None = Field(None, description="Of the violation just reported.")
     conversation_id: str | None = Field(None, description="Of the conversation just started.")
+    ignored: list[str] | None = Field(
+        None,
+        description="Fields of the request that were left out, because what they name does not "
+        "exist: a report that names an unknown conversation counts without it.",
+        examples=[["conversation_id"]],
+    )
 
 
 DOCUMENTED_HEADERS: dict[str, Any] = {
@@ -51,6 +57,8 @@ def answer(result: CommandResult, status: int, tokens: ConsistencyTokens) -> Res
         body["violation_id"] = result.violation_id
     if result.conversation_id is not None:
         body["conversation_id"] = result.conversation_id
+    if result.ignored:
+        body["ignored"] = result.ignored
     headers = {CONSISTENCY_HEADER: tokens.issue(result.child_id, result.version)}
     if result.replayed:
         headers[REPLAYED_HEADER] = "true"

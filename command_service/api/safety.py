@@ -28,7 +28,8 @@ class ViolationReport(RequestBody):
     )
     conversation_id: str | None = Field(
         None,
-        description="A UUID.",
+        description="A UUID: the conversation in which it happened. One that the child never had "
+        "is left out, and the answer says so in `ignored`: the report counts all the same.",
         examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"],
         json_schema_extra=UUID,
     )

@@ -10,8 +10,11 @@ from shared.clock import Clock
 from shared.codec import encode
 from shared.envelope import Actor, Causality, Commit, NewCommit, StreamPosition
 from shared.event_store.port import EventStore, StoreUnavailable
-from shared.events.child import ChildEvent
+from shared.events.child import ChildEvent, SafetyViolationReported
 from shared.keyring.cipher import ChildCipher
+
+IGNORED = "ignored"
+"""In a stored result: the request's field that was left out."""
 
 
 class AppendUnconfirmed(StoreUnavailable):
@@ -44,7 +47,7 @@ class Appender:
             actor=Actor(context.principal.on_record, context.principal.role.value),
             causality=Causality(context.correlation_id, context.causation_id, context.traceparent),
             idempotency=context.idempotency,
-            result=_ids_made_by(command),
+            result=_result_of(command, events),
         )
         try:
             # one offer, repeated as it is: the store recognises it if it landed the first time
@@ -53,10 +56,18 @@ class Appender:
             raise AppendUnconfirmed from error
 
 
-def _ids_made_by(command: Command) -> dict[str, str]:
+def _result_of(command: Command, events: Sequence[ChildEvent]) -> dict[str, str]:
+    """What the answer says beside the events; a repetition gets it again."""
     match command:
         case ReportSafetyViolation():
-            return {"violation_id": command.violation_id}
+            made = {"violation_id": command.violation_id}
+            linked = any(
+                isinstance(event, SafetyViolationReported) and event.conversation_id is not None
+                for event in events
+            )
+            if command.conversation_id is not None and not linked:
+                made[IGNORED] = "conversation_id"
+            return made
         case StartConversation():
             return {"conversation_id": command.conversation_id}
         case _:

@@ -1,6 +1,7 @@
 """What a repeated request is answered: the result of the first time."""
 
 from command_service.command_bus import CommandResult
+from command_service.handlers.append import IGNORED
 from command_service.handlers.errors import IdempotencyKeyReused
 from shared.envelope import Commit, Idempotency
 from shared.event_store.port import EventStore
@@ -32,6 +33,7 @@ def result_of(commit: Commit, is_replay: bool = False) -> CommandResult:
         events=tuple(event.type for event in commit.events),
         violation_id=commit.result.get("violation_id"),
         conversation_id=commit.result.get("conversation_id"),
+        ignored=(commit.result[IGNORED],) if IGNORED in commit.result else (),
         replayed=is_replay,
         hash=commit.hash,
     )

@@ -9,7 +9,8 @@ class Wish:
     """One command as it goes over HTTP, and what must come of it.
 
     `expected`: the status. `code`: of the problem, when a refusal is expected. `key`: the
-    idempotency key. `made`: where the answer's new id is to be remembered.
+    idempotency key. `made`: where the answer's new id is to be remembered. `ignored`: the fields
+    that the answer must say were left out.
     """
 
     method: str
@@ -21,6 +22,7 @@ class Wish:
     expected: int = 200
     code: str | None = None
     made: str | None = None
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

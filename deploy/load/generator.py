@@ -1,7 +1,9 @@
 """Chooses what to wish next for a child: seeded, valid, with some refusals on purpose."""
 
 import random
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from deploy.load.children import ModelChild, Wish
 
@@ -29,6 +31,7 @@ WEIGHTS = {
     "reactivate": 3,
     "repeat": 2,
     "refused": 2,
+    "unknown": 2,
     "erase": 0.4,
     "gone": 1,
 }
@@ -154,6 +157,9 @@ class Generator:
         assert child.repeatable is not None
         return child.repeatable
 
+    def _unknown(self, child: ModelChild, chance: random.Random, key: str) -> Wish:
+        return chance.choice(_of_what_does_not_exist(child, str(_uuid(chance)), key))
+
     def _refused(self, child: ModelChild, chance: random.Random, key: str) -> Wish:
         return chance.choice(_refusals(child, key))
 
@@ -161,14 +167,14 @@ class Generator:
 def _possible(child: ModelChild) -> list[str]:
     if child.status == "erased":
         return ["gone"]
-    possible = ["report", "refused"]
+    possible = ["report", "refused", "unknown"]
+    if child.open_violations:
+        possible.append("resolve")
     if child.repeatable is not None:
         possible.append("repeat")
     if child.status == "deactivated":
         return [*possible, "reactivate"]
     possible += ["update", "policy", "deactivate", "erase"]
-    if child.open_violations:
-        possible.append("resolve")
     return possible + (["message", "end"] if child.conversation_id else ["start"])
 
 
@@ -187,6 +193,32 @@ def _refusals(child: ModelChild, key: str) -> list[Wish]:
         Wish("POST", violations, wrong, "parent", parent, key, 422, "invalid-request"),
         Wish("POST", violations, empty, "parent", parent, key, 422, "invalid-request"),
     ]
+
+
+def _of_what_does_not_exist(child: ModelChild, unknown: str, key: str) -> list[Wish]:
+    """A report counts without the conversation that it names; everything else is not found."""
+    report = {"type": "rude_words", "severity": "medium", "conversation_id": unknown}
+    resolution = child.path(f"/safety-violations/{unknown}/resolution")
+    outcome = {"outcome": "confirmed"}
+    officer, missing = ("safety_officer", "load-officer"), "violation-not-found"
+    wishes = [
+        Wish("POST", resolution, outcome, *officer, key, 404, missing),
+        replace(
+            _bear(child, "/safety-violations", report, key, made="violation"),
+            ignored=("conversation_id",),
+        ),
+    ]
+    if child.status == "active":
+        message = {"role": "child", "word_count": 3}
+        for rest, body in (("messages", message), ("end", None)):
+            path = child.path(f"/conversations/{unknown}/{rest}")
+            refused = (404, "conversation-not-found")
+            wishes.append(Wish("POST", path, body, "device", child.device_id, key, *refused))
+    return wishes
+
+
+def _uuid(chance: random.Random) -> UUID:
+    return UUID(int=chance.getrandbits(128), version=4)
 
 
 def _bear(

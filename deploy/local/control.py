@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from deploy.local.process import runs
-from deploy.local.readiness import ANSWER_SECONDS, kafka_answers, mongod_writable, service_ready
+from deploy.local.readiness import (
+    ANSWER_SECONDS,
+    Told,
+    kafka_answers,
+    mongod_writable,
+    service_ready,
+)
 from deploy.local.state import FAILED, PREPARING, READY, ProcessState, StackFolder, StackState
 
 T = TypeVar("T")
@@ -26,7 +32,7 @@ DOWN_SECONDS = 90.0
 LEFT_OVER_SECONDS = 15.0
 KNOWN_SECONDS = 10.0
 POLL_SECONDS = 0.1
-CHECKS: dict[str, Callable[[str], Awaitable[str | None]]] = {
+CHECKS: dict[str, Callable[[str], Awaitable[Told | None]]] = {
     "mongod": mongod_writable,
     "kafka": kafka_answers,
 }
@@ -43,7 +49,7 @@ class ProcessReport:
     address: str
     healthy: bool
     restarts: int
-    lag: str
+    told: Told
 
 
 def up(
@@ -93,12 +99,14 @@ async def _report(process: ProcessState) -> ProcessReport:
     check = CHECKS.get(process.name, service_ready)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            lag = await check(process.address) or ""
+            told = await check(process.address) or Told()
     except Exception:  # noqa: BLE001 - whatever it raises, the process is not well
-        healthy, lag = False, ""
+        healthy, told = False, Told()
     else:
         healthy = _is_alive(process)
-    return ProcessReport(process.name, process.pid, process.address, healthy, process.restarts, lag)
+    return ProcessReport(
+        process.name, process.pid, process.address, healthy, process.restarts, told
+    )
 
 
 def _spawn(folder: StackFolder, *, servers_only: bool) -> None:

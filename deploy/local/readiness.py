@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 from aiokafka import AIOKafkaConsumer
@@ -11,6 +13,16 @@ from pymongo.errors import OperationFailure
 from shared.kafka import client_options
 from shared.mongo import Database, Mongo
 from shared.settings import TopicSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a process that is ready says of itself: its lag as text, empty when it has none to tell,
+    and what somebody ought to look into all the same."""
+
+    lag: str = ""
+    warnings: tuple[str, ...] = ()
+
 
 REPLICA_SET = "rs0"
 ALREADY_INITIALIZED = 23
@@ -54,14 +66,25 @@ async def kafka_answers(address: str) -> None:
         await consumer.stop()
 
 
-async def service_ready(address: str) -> str:
-    """The lag that the service tells, as text; empty when it has none to tell."""
+async def service_ready(address: str) -> Told:
+    """Raises NotHealthy."""
     async with httpx2.AsyncClient(timeout=ANSWER_SECONDS) as client:
         answer = await client.get(f"http://{address}/health/ready")
     if answer.status_code != httpx2.codes.OK:
         raise NotHealthy(answer.text)
-    lag = answer.json().get("lag")
-    return f"{lag['events']} events, {lag['seconds']:.1f} s" if lag else ""
+    return told_by(answer.json())
+
+
+def told_by(report: Mapping[str, Any]) -> Told:
+    """From the answer of /health/ready."""
+    lag, warnings = report.get("lag"), []
+    if count := report.get("dead_lettered_children"):
+        children = "1 child is" if count == 1 else f"{count:,} children are"
+        warnings.append(f"{children} dead-lettered, shown as stale: see `teddy dead-letter list`")
+    if retrying := report.get("retrying"):
+        warnings.append(f"retrying since {retrying['since']} because of {retrying['because']}")
+    text = f"{lag['events']} events, {lag['seconds']:.1f} s" if lag else ""
+    return Told(text, tuple(warnings))
 
 
 @contextlib.asynccontextmanager

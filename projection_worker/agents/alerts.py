@@ -1,7 +1,8 @@
 """Delivers alerts by the channels of the child's policy; each channel is told at least once.
 
 The stream acknowledges nothing by itself: an event is acknowledged, in order, after all its
-channels were told, so a crash repeats a delivery and loses none.
+channels were told, so a crash repeats a delivery and loses none. What is noted as delivered is not
+delivered again, however often and by whatever group of consumers its notice is read.
 """
 
 from collections.abc import Mapping
@@ -52,6 +53,10 @@ class WebhookChannel:
 class Receipts(Protocol):
     """Where deliveries are noted."""
 
+    async def delivered_by(self, alert_id: str) -> frozenset[str] | None:
+        """The channels that have delivered it; None for an alert that is gone: its child was
+        erased, or it is too old to be kept."""
+
     async def mark_delivered(self, alert_id: str, channel: str, at: datetime) -> None: ...
 
 
@@ -75,7 +80,13 @@ class AlertDelivery:
         self._attempts = attempts
 
     async def deliver(self, alert: AlertNotice) -> None:
+        done = await self._receipts.delivered_by(alert.alert_id)
+        if done is None:
+            log.info("alert_gone", alert_id=alert.alert_id)
+            return
         for name in alert.channels:
+            if name in done:
+                continue
             channel = self._channels.get(AlertChannel(name))
             if channel is not None and await self._told(channel, name, alert):
                 at: datetime = self._clock()

@@ -1,18 +1,21 @@
 """Which alerts a reported violation raises, by the child's policy. Pure, so a replay repeats it.
 
 `threshold`: the violation is at least as severe as the policy's threshold.
-`count`: it completes another group of `count` milder violations (medium or above, below the
-threshold) inside the window: the third, the sixth, ... of those in the last `window_hours`.
+`count`: with it, `count` milder violations (medium or above, below the threshold) that no earlier
+alert of this rule counted were reported within `window_hours`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from shared.events.child import SafetyViolationReported, Severity
-from shared.read_models.documents import AlertDocument, SafetyDocument
+from shared.read_models.documents import AlertDocument, CountedViolation, SafetyDocument
 
 THRESHOLD = "threshold"
 COUNT = "count"
+MOST_COUNTED = 99
+"""One less than the highest count that a policy may have: more can never be needed."""
+SECONDS_AN_HOUR = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,28 @@ def alerts_of(before: SafetyDocument, event: SafetyViolationReported) -> list[Ra
         return [RaisedAlert(THRESHOLD, channels)]
     if not _is_mild(event.severity, threshold):
         return []
-    since = event.at - timedelta(hours=policy["window_hours"])
+    window_seconds = policy["window_hours"] * SECONDS_AN_HOUR
     earlier = sum(
         1
-        for violation in before["violations"]
-        if violation["at"] > since and _is_mild(Severity(violation["severity"]), threshold)
+        for violation in before["counting"]
+        if (event.at - violation["at"]).total_seconds() < window_seconds
+        and _is_mild(Severity(violation["severity"]), threshold)
     )
-    return [RaisedAlert(COUNT, channels)] if (earlier + 1) % policy["count"] == 0 else []
+    return [RaisedAlert(COUNT, channels)] if earlier + 1 >= policy["count"] else []
+
+
+def counting_after(
+    before: SafetyDocument, event: SafetyViolationReported, raised: Sequence[RaisedAlert]
+) -> list[CountedViolation]:
+    """What the count rule counts from now on, given what `event` raised: nothing that an alert of
+    its own, or one of the threshold, has told already."""
+    rules = {alert.rule for alert in raised}
+    if COUNT in rules:
+        return []
+    if THRESHOLD in rules or event.severity.rank < Severity.MEDIUM.rank:
+        return before["counting"]
+    newest = CountedViolation(at=event.at, severity=event.severity.value)
+    return [*before["counting"], newest][-MOST_COUNTED:]
 
 
 def alert_document(

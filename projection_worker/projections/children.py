@@ -1,4 +1,8 @@
-"""Read model `children`: one document a child, with everything that is counted about it."""
+"""Read model `children`: one document a child, with everything that is counted about it.
+
+Total, as every fold: it takes any events in any order. What happens before a registration makes a
+document without a name and a parent; what happens after an erasure changes nothing.
+"""
 
 from typing import Any, assert_never, cast
 
@@ -35,12 +39,13 @@ PERSONAL_FIELDS = ("name", "device_id", "preferences", "learning_style", "intere
 
 def evolve(document: ChildDocument | None, event: ChildEvent) -> ChildDocument:
     """The document after `event`; its `version` is the projector's to set."""
-    if isinstance(event, ChildRegistered):
-        return _registered(event)
-    if document is None:
-        raise ValueError(f"{type(event).__name__} of a child that was never registered")
-    after = cast(ChildDocument, {**document, "updated_at": event.at})
+    before = _empty(event) if document is None else document
+    if before["status"] == ChildStatus.ERASED.value:
+        return cast(ChildDocument, {**before})
+    after = cast(ChildDocument, {**before, "updated_at": event.at})
     match event:
+        case ChildRegistered():
+            _register(after, event)
         case ChildProfileUpdated():
             _update_profile(after, event)
         case SafetyViolationReported():
@@ -74,15 +79,16 @@ def evolve(document: ChildDocument | None, event: ChildEvent) -> ChildDocument:
     return after
 
 
-def _registered(event: ChildRegistered) -> ChildDocument:
-    document = _empty(event, event.parent_id)
+def _register(document: ChildDocument, event: ChildRegistered) -> None:
+    document["parent_id"] = event.parent_id
+    document["status"] = ChildStatus.ACTIVE.value
+    document["created_at"] = event.at
     document["age"] = event.age
     document["udid"] = event.udid.sealed
     document["name_tokens"] = list(event.name.search_tokens)
     for name in PERSONAL_FIELDS:
         cast(dict[str, Any], document)[name] = _sealed(getattr(event, name))
     document["profile_completeness"] = profile_completeness(document)
-    return document
 
 
 def _update_profile(document: ChildDocument, event: ChildProfileUpdated) -> None:
@@ -91,7 +97,8 @@ def _update_profile(document: ChildDocument, event: ChildProfileUpdated) -> None
         if (value := getattr(event, name)) is not None:
             fields[name] = value.sealed
     for name in event.cleared:
-        fields[name] = None
+        if name in PERSONAL_FIELDS:
+            fields[name] = None
     if event.name is not None:
         document["name_tokens"] = list(event.name.search_tokens)
     if event.age is not None:
@@ -110,15 +117,17 @@ def _report(document: ChildDocument, event: SafetyViolationReported) -> None:
 
 
 def _resolve(document: ChildDocument, event: SafetyViolationResolved) -> None:
-    document["open_violations_count"] -= 1
+    document["open_violations_count"] = max(0, document["open_violations_count"] - 1)
     document["last_safety_check"] = event.at
     _add_penalty(document, penalty(event.severity, event.outcome) - penalty(event.severity, None))
 
 
 def _add_penalty(document: ChildDocument, points: float) -> None:
-    document["penalty_points"] += points
+    document["penalty_points"] = max(0.0, document["penalty_points"] + points)
     document["safety_score"] = safety_score(document["penalty_points"])
-    document["safety_status"] = safety_status(document["safety_score"]).value
+    document["safety_status"] = safety_status(
+        document["safety_score"], document["open_violations_count"]
+    ).value
 
 
 def _record(document: ChildDocument, event: MessageRecorded) -> None:
@@ -140,22 +149,25 @@ def _consent(event: ParentalConsentGiven) -> ConsentEntry:
 
 def _withdraw_consent(document: ChildDocument, event: ParentalConsentWithdrawn) -> None:
     purpose = event.purpose.value
+    if purpose not in document["consents"]:
+        return
     withdrawn = cast(ConsentEntry, {**document["consents"][purpose], "withdrawn_at": event.at})
     document["consents"] = {**document["consents"], purpose: withdrawn}
 
 
 def _tombstone(document: ChildDocument, event: ChildErased) -> ChildDocument:
     """What stays of an erased child: the gate, so that no replay brings anything back."""
-    tombstone = _empty(event, document["parent_id"])
+    tombstone = _empty(event)
+    tombstone["parent_id"] = document["parent_id"]
     tombstone["created_at"] = document["created_at"]
     tombstone["status"] = ChildStatus.ERASED.value
     return tombstone
 
 
-def _empty(event: ChildRegistered | ChildErased, parent_id: str) -> ChildDocument:
+def _empty(event: ChildEvent) -> ChildDocument:
     return ChildDocument(
         _id=event.child_id,
-        parent_id=parent_id,
+        parent_id="",
         name=None,
         name_tokens=[],
         age=0,
@@ -180,7 +192,7 @@ def _empty(event: ChildRegistered | ChildErased, parent_id: str) -> ChildDocumen
         open_violations_count=0,
         penalty_points=0.0,
         safety_score=safety_score(0.0),
-        safety_status=safety_status(safety_score(0.0)).value,
+        safety_status=safety_status(safety_score(0.0), 0).value,
         last_safety_check=None,
         violation_categories={},
         consents={},

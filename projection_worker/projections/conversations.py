@@ -1,4 +1,7 @@
-"""Read model `conversations`: one document a conversation."""
+"""Read model `conversations`: one document a conversation, from its start on.
+
+What names a conversation that was never started makes none: it counts for its child alone.
+"""
 
 from typing import assert_never, cast
 
@@ -46,11 +49,12 @@ def key(event: ChildEvent) -> str | None:
             assert_never(event)
 
 
-def evolve(document: ConversationDocument | None, event: ChildEvent) -> ConversationDocument:
+def evolve(document: ConversationDocument | None, event: ChildEvent) -> ConversationDocument | None:
+    """None as long as the conversation has not started."""
     if isinstance(event, ConversationStarted):
-        return _started(event)
+        return document or _started(event)
     if document is None:
-        raise ValueError(f"{type(event).__name__} of a conversation that was never started")
+        return None
     after = cast(ConversationDocument, {**document})
     if isinstance(event, MessageRecorded):
         after["message_count"] += 1

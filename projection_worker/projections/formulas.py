@@ -19,9 +19,10 @@ def safety_score(penalty_points: float) -> float:
     return max(0.0, FULL_SCORE - penalty_points)
 
 
-def safety_status(score: float) -> SafetyStatus:
+def safety_status(score: float, open_violations: int) -> SafetyStatus:
+    """Never excellent while somebody still has to look at a violation."""
     if score >= 90:
-        return SafetyStatus.EXCELLENT
+        return SafetyStatus.GOOD if open_violations else SafetyStatus.EXCELLENT
     if score >= 75:
         return SafetyStatus.GOOD
     if score >= 60:

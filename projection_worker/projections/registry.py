@@ -6,10 +6,10 @@ from typing import Any
 
 from projection_worker.projections import activity, alerts, children, conversations, safety
 from shared.events.child import ChildErased, ChildEvent, SafetyViolationReported
-from shared.read_models.documents import AlertDocument, ChildDocument
+from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus
 from shared.read_models.models import Model
 
-VERSION = 3
+VERSION = 5
 """Raise it with every change after which a document that older code wrote can no longer be carried
 on, or would mix old and new formulas. Workers write only generations of their own version; a
 rebuild makes one."""
@@ -20,7 +20,8 @@ Place = tuple[Model, str]
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A fold beside the child document: which document an event changes, and how."""
+    """A fold beside the child document: which document an event changes, and how. None: there is
+    no such document (yet)."""
 
     model: Model
     key: Callable[[ChildEvent], str | None]
@@ -61,11 +62,14 @@ def places_of(event: ChildEvent) -> list[Place]:
 
 
 def apply(view: ChildView, event: ChildEvent, version: int, event_id: str) -> ChildView:
-    """The view after `event`; raises ValueError or KeyError for what cannot follow it."""
+    """The view after `event`. Total: it takes any events in any order and raises nothing. What
+    comes after an erasure moves the version on and changes nothing else."""
     child = children.evolve(view.child, event)
     child["version"] = version
     if isinstance(event, ChildErased):
         return ChildView(child=child, erased=True)
+    if child["status"] == ChildStatus.ERASED.value:
+        return replace(view, child=child)
     documents = dict(view.documents)
     changed = set(view.changed)
     raised = view.alerts
@@ -77,9 +81,12 @@ def apply(view: ChildView, event: ChildEvent, version: int, event_id: str) -> Ch
         )
     for projection in PROJECTIONS:
         key = projection.key(event)
-        if key is not None:
-            place = (projection.model, key)
-            documents[place] = projection.evolve(documents.get(place), event)
+        if key is None:
+            continue
+        place = (projection.model, key)
+        document = projection.evolve(documents.get(place), event)
+        if document is not None:
+            documents[place] = document
             changed.add(place)
     return replace(
         view, child=child, documents=documents, changed=frozenset(changed), alerts=raised

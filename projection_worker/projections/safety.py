@@ -2,7 +2,7 @@
 
 from typing import assert_never, cast
 
-from projection_worker.projections.alerts import alerts_of
+from projection_worker.projections.alerts import alerts_of, counting_after
 from projection_worker.projections.formulas import counted
 from shared.events.child import (
     AlertPolicy,
@@ -50,7 +50,6 @@ def key(event: ChildEvent) -> str | None:
 def evolve(document: SafetyDocument | None, event: ChildEvent) -> SafetyDocument:
     after = cast(SafetyDocument, {**(document or empty(event.child_id))})
     if isinstance(event, SafetyViolationReported):
-        after["parent_notifications_sent"] += len(alerts_of(after, event))
         _report(after, event)
     elif isinstance(event, SafetyViolationResolved):
         after["violations"] = [_resolved(entry, event) for entry in after["violations"]]
@@ -61,6 +60,9 @@ def evolve(document: SafetyDocument | None, event: ChildEvent) -> SafetyDocument
 
 def _report(document: SafetyDocument, event: SafetyViolationReported) -> None:
     severity = event.severity.value
+    raised = alerts_of(document, event)
+    document["counting"] = counting_after(document, event, raised)
+    document["parent_notifications_sent"] += len(raised)
     document["total_violations"] += 1
     document["violations_by_severity"] = counted(document["violations_by_severity"], severity)
     document["violations_by_category"] = counted(
@@ -77,6 +79,7 @@ def _report(document: SafetyDocument, event: SafetyViolationReported) -> None:
         details=event.details.sealed if event.details else None,
         resolved_at=None,
         outcome=None,
+        alerted=raised[0].rule if raised else None,
     )
     document["violations"] = [*document["violations"], entry]
 
@@ -107,5 +110,6 @@ def empty(child_id: str) -> SafetyDocument:
         high_severity_violations=0,
         last_violation_at=None,
         violations=[],
+        counting=[],
         parent_notifications_sent=0,
     )

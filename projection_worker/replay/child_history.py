@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projection_worker.projections.registry import ChildView
-from projection_worker.projector import UNFOLDABLE
+from projection_worker.projector import UNREADABLE
 from projection_worker.replay.folding import fold
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.refusals import NotFound, Refused
@@ -40,7 +40,7 @@ async def history_of(on: Opened, child_id: str, until: int | datetime | None) ->
     cipher = (await on.keyring.ciphers([child_id])).get(child_id)
     try:
         folded = fold(chosen, cipher, on.index)
-    except UNFOLDABLE as error:
+    except UNREADABLE as error:
         raise NotFound(f"the history cannot be folded: {type(error).__name__}: {error}") from None
     within = [one for one in commits if one.first_version <= chosen[-1].version]
     return ChildHistory(child_id, within, chosen, folded.view, cipher, folded.unopened)

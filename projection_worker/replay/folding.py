@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from projection_worker.projections.registry import ChildView, Place, apply
+from projection_worker.projector import UNREADABLE
+from projection_worker.sequencing import all_that_counts
 from shared.codec import decode_what_opens
 from shared.envelope import RecordedEvent
+from shared.erasures.notice import ERASED
 from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.models import Model
@@ -24,13 +27,22 @@ class Folded:
 def fold(events: Iterable[RecordedEvent], cipher: ChildCipher | None, index: SearchIndex) -> Folded:
     """The view after `events`, which begin at version 1.
 
-    Raises UndecodableEvent, ValueError, KeyError or TypeError for what cannot follow.
+    Raises what decoding one may raise (`projector.UNREADABLE`); of an erased child nothing but the
+    erasure has to be readable.
     """
     view, unopened = ChildView(), None
-    for recorded in events:
-        event, broken = decode_what_opens(recorded, cipher, index)
+    counting = all_that_counts(list(events))
+    ends = max((one.version for one in counting if one.type == ERASED), default=0)
+    for recorded in counting:
+        try:
+            event, broken = decode_what_opens(recorded, cipher, index)
+        except UNREADABLE:
+            if recorded.version < ends:
+                continue
+            raise
         view = apply(view, event, recorded.version, recorded.event_id)
-        unopened = unopened or broken
+        if recorded.version >= ends:
+            unopened = unopened or broken
     return Folded(view, unopened)
 
 

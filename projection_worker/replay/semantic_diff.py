@@ -6,7 +6,7 @@ from typing import Any
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.projections.children import PERSONAL_FIELDS
 from projection_worker.projections.registry import ChildView, Place, apply
-from projection_worker.projector import UNFOLDABLE
+from projection_worker.projector import UNREADABLE
 from projection_worker.replay.comparison import ABSENT, COMMITS, Difference, Verification
 from projection_worker.replay.folding import documents_of
 from projection_worker.replay.opened import Opened
@@ -66,7 +66,7 @@ async def _since(on: Opened, generation: Generation, one: Difference) -> Recorde
             event, _ = decode_what_opens(recorded, cipher, on.index)
             view = apply(view, event, recorded.version, recorded.event_id)
             values.append((recorded, value_at(documents_of(view), one)))
-    except UNFOLDABLE:
+    except UNREADABLE:
         return None
     return last_change(values)
 

@@ -12,7 +12,7 @@ from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
 
 from projection_worker.dead_letter import DeadLetters
-from projection_worker.projector import UNFOLDABLE
+from projection_worker.projector import UNREADABLE
 from projection_worker.replay.comparison import (
     COMMITS,
     Difference,
@@ -136,7 +136,7 @@ class Verifier:
                 return result
         try:
             folded = self._folded(stream, gate, cipher)
-        except UNFOLDABLE as error:
+        except UNREADABLE as error:
             reason = f"{type(error).__name__}: {error}"
             result.note(Difference(child_id, COMMITS, child_id, "(events)", UNFOLDED, reason))
             return result

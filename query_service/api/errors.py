@@ -2,7 +2,12 @@
 
 from query_service.api.streams import TooManyStreams
 from query_service.cache.gates import ReadModelLate
-from query_service.queries.errors import ChildNotFound, ParentNotFound, RequestRefused
+from query_service.queries.errors import (
+    ChildDeadLettered,
+    ChildNotFound,
+    ParentNotFound,
+    RequestRefused,
+)
 from query_service.scope import Forbidden
 from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
@@ -11,6 +16,7 @@ from shared.http.problems import FieldProblem, Problem, ProblemTable
 from shared.http.rate_limit_headers import too_many_requests
 
 SOON = {"Retry-After": "1"}
+LATER = {"Retry-After": "60"}
 
 
 def _request_refused(error: RequestRefused) -> Problem:
@@ -22,6 +28,13 @@ def _request_refused(error: RequestRefused) -> Problem:
 PROBLEMS: ProblemTable = {
     ChildNotFound: lambda _: Problem(
         404, "child-not-found", "No such child", "There is no such child for this caller."
+    ),
+    ChildDeadLettered: lambda _: Problem(
+        503,
+        "child-dead-lettered",
+        "Nothing to show",
+        "What happened to this child could not be processed; an operator has to redrive it.",
+        headers=LATER,
     ),
     ParentNotFound: lambda _: Problem(
         404, "parent-not-found", "No such parent", "There is no such parent for this caller."

@@ -1,5 +1,6 @@
 """What a change notice does to this process: answers are dropped, who waits is woken."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,7 +31,7 @@ class Invalidation:
         self._keyring.forget(notice.child_id)
         self._gates.reached(notice.child_id, notice.version)
         tags = (child_tag(notice.child_id), parent_tag(notice.parent_id))
-        self._cache.invalidate(tags, reached=notice.version)
+        self._cache.invalidate(tags, reached=math.inf if notice.marked else notice.version)
 
     def erased(self, child_ids: Iterable[str]) -> None:
         """No answer shows these children any more, whatever a store still has of them."""

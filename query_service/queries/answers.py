@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from shared.clock import iso
 
@@ -16,6 +16,15 @@ Instant = Annotated[
     ),
 ]
 """RFC 3339 in UTC with milliseconds."""
+
+
+StaleSince = Annotated[
+    Instant | None,
+    Field(
+        description="Since when the read models of this child stand still, because what happened "
+        "later could not be processed yet; null: they do not."
+    ),
+]
 
 
 def _with_instants(value: Any) -> Any:

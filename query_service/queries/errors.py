@@ -5,6 +5,11 @@ class ChildNotFound(Exception):
     """There is no such child, it is erased, or it is not the caller's: never said which."""
 
 
+class ChildDeadLettered(Exception):
+    """The child's first event could not be projected, so that there is nothing to show of it. Said
+    to staff alone: whose child it is, is not known either."""
+
+
 class ParentNotFound(Exception):
     """The caller may not see this parent."""
 

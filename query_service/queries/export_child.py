@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from query_service.queries.answers import AnswerModel, Fields, Instant
+from query_service.queries.answers import AnswerModel, Fields, Instant, StaleSince
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
@@ -49,6 +49,7 @@ class ChildExport(AnswerModel):
     child_id: str
     exported_at: Instant
     version: int = Field(description="What the read models have seen of the events.")
+    stale_since: StaleSince
     profile: Fields = Field(description="The account, its consents and its numbers.")
     safety: Fields | None = Field(description="Alert policy and violations; null: none.")
     conversations: list[Fields] = Field(description="The oldest first.")
@@ -85,6 +86,7 @@ class ExportChildHandler:
             child_id=query.child_id,
             exported_at=self._clock(),
             version=child.document["version"],
+            stale_since=child.stale_since,
             profile=_opened(child, child.document, SEALED_IN_PROFILE, "profile", unopened),
             safety=_safety(child, safety, unopened) if safety else None,
             conversations=[_own(one) for one in conversations],

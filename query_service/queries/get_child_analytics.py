@@ -8,13 +8,13 @@ from datetime import date, timedelta
 from pydantic import Field
 
 from query_service.cache.query_cache import Tag, child_tag
-from query_service.queries.answers import AnswerModel, average
-from query_service.queries.visible_children import VisibleChildren
+from query_service.queries.answers import AnswerModel, StaleSince, average
+from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
 from shared.clock import Clock
-from shared.read_models.documents import ActivityDocument, ChildDocument, EngagementLevel
+from shared.read_models.documents import ActivityDocument, EngagementLevel
 
 TOP_TOPICS = 10
 
@@ -62,6 +62,7 @@ class TopicCount(AnswerModel):
 class ChildAnalytics(AnswerModel):
     child_id: str
     version: int
+    stale_since: StaleSince
     period_days: int
     first_day: date
     last_day: date
@@ -94,20 +95,22 @@ class GetChildAnalyticsHandler:
         last = self._today()
         days = [last - timedelta(days=ago) for ago in reversed(range(query.period_days))]
         activity = await self._store.activity(query.child_id, days[0].isoformat(), last.isoformat())
-        return Answer(_analytics(child.document, days, activity), child.document["version"])
+        return Answer(_analytics(child, days, activity), child.document["version"])
 
     def _today(self) -> date:
         return self._clock().date()
 
 
 def _analytics(
-    child: ChildDocument, days: Sequence[date], activity: Sequence[ActivityDocument]
+    child: VisibleChild, days: Sequence[date], activity: Sequence[ActivityDocument]
 ) -> ChildAnalytics:
+    document = child.document
     totals = _totals(activity)
     by_day = {document["day"]: document for document in activity}
     return ChildAnalytics(
-        child_id=child["_id"],
-        version=child["version"],
+        child_id=document["_id"],
+        version=document["version"],
+        stale_since=child.stale_since,
         period_days=len(days),
         first_day=days[0],
         last_day=days[-1],
@@ -118,8 +121,8 @@ def _analytics(
             conversations_per_day=average(totals.conversations, len(days)),
             minutes_per_active_day=average(totals.minutes, totals.active_days),
         ),
-        engagement_level=EngagementLevel(child["engagement_level"]),
-        learning_metrics=child["learning_metrics"],
+        engagement_level=EngagementLevel(document["engagement_level"]),
+        learning_metrics=document["learning_metrics"],
         topics=_top_topics(activity),
         days=[_day(day, by_day) for day in days],
     )

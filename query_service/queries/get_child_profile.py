@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from query_service.cache.query_cache import Tag, child_tag
-from query_service.queries.answers import AnswerModel, Instant
+from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.scope import Scope
@@ -45,6 +45,7 @@ class ChildProfile(AnswerModel):
     created_at: Instant
     updated_at: Instant
     version: int
+    stale_since: StaleSince
     profile_completeness: float
     conversation_count: int
     total_messages: int
@@ -86,6 +87,7 @@ def _profile(child: VisibleChild) -> ChildProfile:
         {
             **document,
             "child_id": document["_id"],
+            "stale_since": child.stale_since,
             "name": child.reveal(document["name"]),
             "udid": _masked(child.reveal(document["udid"])),
             "device_id": child.reveal(document["device_id"]),

@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import ConfigDict, Field
 
 from query_service.cache.query_cache import Tag, child_tag
-from query_service.queries.answers import AnswerModel, Instant
+from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.errors import RequestRefused
 from query_service.queries.safety_assessment import (
     Recommendation,
@@ -59,6 +59,7 @@ class SafetyReport(AnswerModel):
 
     child_id: str
     version: int
+    stale_since: StaleSince
     since: Instant | None = Field(alias="from")
     until: Instant | None = Field(alias="to")
     safety_score: float
@@ -115,6 +116,7 @@ def _report(
     return SafetyReport(
         child_id=document["_id"],
         version=document["version"],
+        stale_since=child.stale_since,
         since=query.since,
         until=query.until,
         safety_score=document["safety_score"],
@@ -128,7 +130,7 @@ def _report(
         violations_by_severity={severity: by_severity[severity] for severity in Severity},
         violations_by_category=dict(Counter(violation["type"] for violation in period)),
         last_violation_at=period[0]["at"] if period else None,
-        recommendations=recommendations(period, flagged > 0 and not ever),
+        recommendations=recommendations(period, flagged > 0 and not ever, child.stale_since),
         violations=[_reported(child, violation, unopened) for violation in period],
         unreadable=unopened.places,
     )

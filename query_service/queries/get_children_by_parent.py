@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from query_service.cache.query_cache import Tag, parent_tag
-from query_service.queries.answers import AnswerModel, Instant
+from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.errors import ParentNotFound
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
@@ -45,6 +45,7 @@ class ChildAtAGlance(AnswerModel):
     name: str | None
     age: int
     status: ChildStatus
+    stale_since: StaleSince
     safety_status: SafetyStatus
     safety_score: float
     open_violations_count: int
@@ -132,6 +133,7 @@ def _at_a_glance(
         {
             **document,
             "child_id": document["_id"],
+            "stale_since": child.stale_since,
             "name": unopened.reveal(child, document["name"], place=document["_id"]),
             "recent_conversations": recent,
         }

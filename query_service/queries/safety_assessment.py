@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from shared.clock import iso
 from shared.events.child import Severity
 from shared.read_models.documents import ViolationEntry
 from shared.read_models.penalties import penalty
@@ -14,6 +15,8 @@ from shared.read_models.penalties import penalty
 TREND_PERIOD = timedelta(days=30)
 MANY_VIOLATIONS = 5
 REPEATED = 3
+AT_ONCE = "threshold"
+"""The rule of alerts by which a parent is notified of the violation itself."""
 
 
 class SafetyTrend(StrEnum):
@@ -42,21 +45,36 @@ def is_severe(severity: str) -> bool:
     return Severity(severity).rank >= Severity.HIGH.rank
 
 
+def _told_late(violation: ViolationEntry) -> bool:
+    """A severe one whose report alerted nobody by itself, whatever the policy says today."""
+    return is_severe(violation["severity"]) and violation.get("alerted", AT_ONCE) != AT_ONCE
+
+
 def recommendations(
-    violations: Sequence[ViolationEntry], flagged_without_report: bool
+    violations: Sequence[ViolationEntry],
+    flagged_without_report: bool,
+    stale_since: datetime | None = None,
 ) -> list[Recommendation]:
-    """In order of urgency; never empty."""
+    """In order of urgency; never empty. `stale_since`: what happened later is not known here."""
     advice = []
+    if stale_since is not None:
+        text = (
+            f"This picture is incomplete since {iso(stale_since)}: ask an operator to redrive it."
+        )
+        advice.append(Recommendation(code="picture-is-incomplete", text=text))
     if len(violations) > MANY_VIOLATIONS:
         text = "Review the topics this child may talk about and the content filters."
         advice.append(Recommendation(code="review-topics-and-filters", text=text))
-    if any(is_severe(violation["severity"]) for violation in violations):
-        text = "Enable immediate notifications: there was a violation of high severity."
+    if any(_told_late(violation) for violation in violations):
+        text = "Enable immediate notifications: a violation of high severity was not told at once."
         advice.append(Recommendation(code="enable-immediate-notifications", text=text))
     advice += [_repeated(category, count) for category, count in _repeated_categories(violations)]
     if flagged_without_report:
         text = "Review the flagged content: none of it was reported as a violation."
         advice.append(Recommendation(code="review-flagged-content", text=text))
+    if not advice and any(violation["resolved_at"] is None for violation in violations):
+        text = "Look into what was reported: not all of it is resolved yet."
+        advice.append(Recommendation(code="resolve-open-violations", text=text))
     if not advice:
         text = "All is well: nothing needs attention."
         advice.append(Recommendation(code="all-is-well", text=text))

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from query_service.cache.query_cache import Tag, child_tag, parent_tag
-from query_service.queries.answers import AnswerModel, Instant
+from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
@@ -47,6 +47,7 @@ class FoundChild(AnswerModel):
     name: str | None
     age: int
     status: ChildStatus
+    stale_since: StaleSince
     safety_status: SafetyStatus
     safety_score: float
     engagement_level: EngagementLevel
@@ -141,5 +142,11 @@ def _place(document: ChildDocument) -> Place:
 
 def _found(child: VisibleChild, unopened: Unopened) -> FoundChild:
     document = child.document
-    name = unopened.reveal(child, document["name"], place=document["_id"])
-    return FoundChild.model_validate({**document, "child_id": document["_id"], "name": name})
+    return FoundChild.model_validate(
+        {
+            **document,
+            "child_id": document["_id"],
+            "stale_since": child.stale_since,
+            "name": unopened.reveal(child, document["name"], place=document["_id"]),
+        }
+    )

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
 
-from query_service.queries.errors import ChildNotFound
+from query_service.queries.errors import ChildDeadLettered, ChildNotFound
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
 from shared.codec import open_sealed
@@ -20,8 +21,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class VisibleChild:
+    """`stale_since`: the child is dead-lettered, so that its documents miss what happened later."""
+
     document: ChildDocument
     cipher: ChildCipher
+    stale_since: datetime | None = None
 
     def reveal(self, sealed: str | None) -> Any:
         """The plain value of one of the child's sealed values. Raises what is wrong with the key,
@@ -58,13 +62,17 @@ class VisibleChildren:
         self._keyring = keyring
 
     async def find(self, child_id: str, scope: Scope) -> VisibleChild:
-        """Raises ChildNotFound, also when the child's key is destroyed. One whose key does not open
-        is found: not all that is told of it is sealed."""
+        """Raises ChildNotFound, also when the child's key is destroyed, or ChildDeadLettered. One
+        whose key does not open is found: not all that is told of it is sealed."""
         document = await self._store.child(child_id, scope.parent_id)
-        cipher = (await self._keyring.ciphers([child_id])).get(child_id) if document else None
-        if document is None or cipher is None:
+        if document is None:
+            raise await self._missing(child_id, scope)
+        cipher = (await self._keyring.ciphers([child_id])).get(child_id)
+        if cipher is None:
             raise ChildNotFound
-        child = VisibleChild(document, cipher)
+        # asked behind the document: what was dead-lettered meanwhile is told
+        stale = await self._store.stale_since([child_id])
+        child = VisibleChild(document, cipher, stale.get(child_id))
         # the device id is sealed, so that only here can be told whose bear is asking
         if scope.device_id is not None and scope.device_id != child.reveal(document["device_id"]):
             raise ChildNotFound
@@ -75,8 +83,16 @@ class VisibleChildren:
         open."""
         by_id = {document["_id"]: document for document in documents}
         ciphers = await self._keyring.ciphers(list(by_id))
+        stale = await self._store.stale_since(list(by_id)) if by_id else {}
         return [
-            VisibleChild(document, ciphers[child_id])
+            VisibleChild(document, ciphers[child_id], stale.get(child_id))
             for child_id, document in by_id.items()
             if child_id in ciphers
         ]
+
+    async def _missing(self, child_id: str, scope: Scope) -> Exception:
+        is_staff = scope.parent_id is None and scope.device_id is None
+        if not is_staff or child_id not in await self._store.stale_since([child_id]):
+            return ChildNotFound()
+        is_erased = await self._store.parent_of(child_id) is not None
+        return ChildNotFound() if is_erased else ChildDeadLettered()

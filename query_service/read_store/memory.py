@@ -1,7 +1,7 @@
 """The read models in memory, for tests: the same answers as mongo.py."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ class MemoryReadModels:
         self.activity_days: dict[str, ActivityDocument] = {}
         self.alerts: dict[str, AlertDocument] = {}
         self.system: dict[str, SystemDocument] = {}
+        self.stale: dict[str, datetime] = {}
 
     async def ping(self) -> None:
         """Memory always answers."""
@@ -43,6 +44,9 @@ class MemoryReadModels:
     async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
         found = (c for c in self._visible() if c["_id"] == child_id)
         return next((c for c in found if parent_id in (None, c["parent_id"])), None)
+
+    async def stale_since(self, child_ids: Collection[str]) -> Mapping[str, datetime]:
+        return {child: self.stale[child] for child in child_ids if child in self.stale}
 
     async def children_of(self, parent_id: str, limit: int) -> list[ChildDocument]:
         return list(await self.search(ChildFilter(parent_ids=(parent_id,)), None, limit))

@@ -4,7 +4,8 @@ shared/read_models/indexes.py has an index for every way of asking below.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 import structlog
@@ -14,6 +15,7 @@ from shared.event_store.driver_errors import within
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Database, Document, aggregate
+from shared.read_models.dead_lettered import stale_since
 from shared.read_models.documents import (
     ActivityDocument,
     AlertDocument,
@@ -102,6 +104,11 @@ class MongoReadModels:
         async with within(READ_SECONDS):
             found = await children.find_one({"_id": child_id, **VISIBLE, **owned})
         return cast(ChildDocument | None, found)
+
+    async def stale_since(self, child_ids: Collection[str]) -> Mapping[str, datetime]:
+        generation = await self._live.current()
+        async with within(READ_SECONDS):
+            return await stale_since(self._database, generation, child_ids)
 
     async def children_of(self, parent_id: str, limit: int) -> list[ChildDocument]:
         return list(await self.search(ChildFilter(parent_ids=(parent_id,)), None, limit))

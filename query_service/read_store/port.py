@@ -4,7 +4,7 @@ Whoever may see only part of them passes `parent_id`: it is a condition of the s
 what is not theirs is never read. Erased children are never found.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -60,6 +60,10 @@ class ReadModelDatabase(Protocol):
 
     async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
         """The child, if it is `parent_id`'s (None: whoever's)."""
+
+    async def stale_since(self, child_ids: Collection[str]) -> Mapping[str, datetime]:
+        """Those of the children that are dead-lettered: since when their read models stand still.
+        Also of children that there is no document of."""
 
     async def children_of(self, parent_id: str, limit: int) -> list[ChildDocument]:
         """The parent's children, the newest first."""

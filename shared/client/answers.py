@@ -1,16 +1,21 @@
-"""The JSON that the APIs answer with, as types. Instants are RFC 3339 texts in UTC."""
+"""The JSON that the APIs answer with, as types. Instants are RFC 3339 texts in UTC.
+
+`stale_since` is not None while what happened to the child later could not be processed yet.
+"""
 
 from typing import Any, NotRequired, TypedDict
 
 
 class CommandAnswer(TypedDict):
-    """What a command came to: the child's version afterwards and the names of the new events."""
+    """What a command came to: the child's version afterwards and the names of the new events.
+    `ignored`: what the request named and does not exist, e.g. a report's conversation."""
 
     child_id: str
     version: int
     events: list[str]
     violation_id: NotRequired[str]
     conversation_id: NotRequired[str]
+    ignored: NotRequired[list[str]]
 
 
 class ErasureReceipt(TypedDict):
@@ -43,6 +48,7 @@ class ChildProfile(TypedDict):
     created_at: str
     updated_at: str
     version: int
+    stale_since: str | None
     profile_completeness: float
     conversation_count: int
     total_messages: int
@@ -65,6 +71,7 @@ class ChildAtAGlance(TypedDict):
     name: str | None
     age: int
     status: str
+    stale_since: str | None
     safety_status: str
     safety_score: float
     open_violations_count: int
@@ -90,6 +97,7 @@ class Recommendation(TypedDict):
 class SafetyReport(TypedDict):
     child_id: str
     version: int
+    stale_since: str | None
     safety_score: float
     safety_status: str
     safety_trend: str
@@ -109,6 +117,7 @@ class SafetyReport(TypedDict):
 class ChildAnalytics(TypedDict):
     child_id: str
     version: int
+    stale_since: str | None
     period_days: int
     first_day: str
     last_day: str
@@ -126,6 +135,7 @@ class FoundChild(TypedDict):
     name: str | None
     age: int
     status: str
+    stale_since: str | None
     safety_status: str
     safety_score: float
     engagement_level: str

@@ -6,7 +6,7 @@ Personal values stand as `Personal.sealed` texts (`version.field.ciphertext`, se
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class ChildStatus(StrEnum):
@@ -95,6 +95,9 @@ class ConversationDocument(TypedDict):
 
 
 class ViolationEntry(TypedDict):
+    """`alerted`: the rule by which its report alerted the parent, None where none did. Read models
+    of projections before 4 do not have it."""
+
     id: str
     type: str
     severity: str
@@ -103,6 +106,14 @@ class ViolationEntry(TypedDict):
     details: str | None
     resolved_at: datetime | None
     outcome: str | None
+    alerted: NotRequired[str | None]
+
+
+class CountedViolation(TypedDict):
+    """A violation that no alert told of yet, as the rule that counts them needs it."""
+
+    at: datetime
+    severity: str
 
 
 class AlertPolicyEntry(TypedDict):
@@ -113,7 +124,11 @@ class AlertPolicyEntry(TypedDict):
 
 
 class SafetyDocument(TypedDict):
-    """Model `safety`, `_id` the child's id; made by the child's first safety event."""
+    """Model `safety`, `_id` the child's id; made by the child's first safety event.
+
+    `counting`: the newest violations that count for the next alert of the rule `count`, in the
+    order in which they were reported; at most 99.
+    """
 
     _id: str
     alert_policy: AlertPolicyEntry
@@ -123,6 +138,7 @@ class SafetyDocument(TypedDict):
     high_severity_violations: int
     last_violation_at: datetime | None
     violations: list[ViolationEntry]
+    counting: list[CountedViolation]
     parent_notifications_sent: int
 
 
@@ -143,7 +159,9 @@ class ActivityDocument(TypedDict):
 class AlertDocument(TypedDict):
     """Collection `alerts`, `_id` derived from (rule, triggering event): raised once, ever.
 
-    `rule` is `threshold` or `count`. `delivered` maps a channel to when it was notified.
+    `rule` is `threshold` or `count`. `delivered` maps a channel to when it was notified. `rebuilt`:
+    a rebuild found it in the past, and the generation that was live then did not know it; nobody
+    is notified of it any more.
     """
 
     _id: str
@@ -157,6 +175,7 @@ class AlertDocument(TypedDict):
     channels: list[str]
     raised_at: datetime
     delivered: dict[str, datetime]
+    rebuilt: NotRequired[bool]
 
 
 class SystemDocument(TypedDict):

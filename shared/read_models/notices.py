@@ -16,11 +16,16 @@ class MalformedNotice(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChangeNotice:
-    """The child's read models have reached `version`. Says what changed, never what it says."""
+    """The child's read models have reached `version`. Says what changed, never what it says.
+
+    `marked`: that they stand still, or no longer do, changed as well: at whatever version an answer
+    about the child was made, it is out of date.
+    """
 
     child_id: str
     parent_id: str
     version: int
+    marked: bool = False
 
     def to_json(self) -> bytes:
         return orjson.dumps(asdict(self))
@@ -30,8 +35,13 @@ class ChangeNotice:
         """Raises MalformedNotice."""
         try:
             content: dict[str, Any] = orjson.loads(value)
-            return ChangeNotice(content["child_id"], content["parent_id"], int(content["version"]))
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            return ChangeNotice(
+                content["child_id"],
+                content["parent_id"],
+                int(content["version"]),
+                bool(content.get("marked", False)),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise MalformedNotice("not a change notice") from error
 
 

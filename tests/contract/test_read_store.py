@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
+from projection_worker.dead_letter import DeadLetters
 from query_service.read_store import mongo as mongo_read_models
 from query_service.read_store.memory import MemoryReadModels
 from query_service.read_store.mongo import POINTER_SECONDS, LiveGeneration, MongoReadModels
@@ -35,6 +36,7 @@ from tests.support.read_model_builders import (
 HOUR = timedelta(hours=1)
 
 Put = Callable[[Model, Mapping[str, Any]], Awaitable[None]]
+MarkStale = Callable[[str, datetime], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class ReadModels:
 
     store: ReadModelDatabase
     put: Put
+    mark_stale: MarkStale
 
     async def children(self, *documents: Mapping[str, Any]) -> None:
         for document in documents:
@@ -53,7 +56,11 @@ class ReadModels:
 async def models(place: Place | None) -> AsyncIterator[ReadModels]:
     if place is None:
         memory = MemoryReadModels()
-        yield ReadModels(memory, _into_memory(memory))
+
+        async def remember(child_id: str, since: datetime) -> None:
+            memory.stale[child_id] = since
+
+        yield ReadModels(memory, _into_memory(memory), remember)
         return
     mongo = Mongo(place.url, place.driver)
     database = mongo.database(place.database)
@@ -61,8 +68,12 @@ async def models(place: Place | None) -> AsyncIterator[ReadModels]:
     async def put(model: Model, document: Mapping[str, Any]) -> None:
         await Generation(1).collection(database, model).insert_one(dict(document))
 
+    async def mark(child_id: str, since: datetime) -> None:
+        await DeadLetters(database, lambda: since, Generation(1)).mark({child_id: "poison"})
+        await DeadLetters(database, lambda: since, Generation(2)).mark({"tom": "poison"})
+
     live = LiveGeneration(database, lambda: 0.0, lambda: None)
-    yield ReadModels(MongoReadModels(database, live), put)
+    yield ReadModels(MongoReadModels(database, live), put, mark)
     await mongo.close()
 
 
@@ -277,6 +288,17 @@ async def test_all_alerts_about_a_child_come_the_oldest_first(models: ReadModels
     await models.put(Model.ALERTS, alert_document("other", child_id="tom"))
     # when / then
     assert ids(await models.store.alerts_about("lena")) == ["a0", "a1", "a2"]
+
+
+async def test_children_that_are_dead_lettered_are_told_with_since_when(models: ReadModels) -> None:
+    # given
+    await models.mark_stale("lena", NOON)
+    await models.mark_stale("without-a-document", NOON + HOUR)
+    # when
+    stale = await models.store.stale_since(["lena", "tom", "without-a-document"])
+    # then
+    assert stale == {"lena": NOON, "without-a-document": NOON + HOUR}
+    assert await models.store.stale_since(["tom"]) == {}
 
 
 async def test_system_counters_are_the_sum_of_the_shards(models: ReadModels) -> None:

@@ -24,6 +24,10 @@ async def dead_letter(folder: StackFolder, *arguments: str) -> Said:
     return await called(cli.main, words, os.environ)
 
 
+async def status(folder: StackFolder) -> Said:
+    return await called(cli.main, ["--dir", str(folder.path), "status"], os.environ)
+
+
 async def parked(folder: StackFolder, child_id: str) -> int:
     """How many records of the child are parked."""
     listed = await dead_letter(folder, "list", "--format", "json")
@@ -39,7 +43,11 @@ async def are_parked(folder: StackFolder, child_id: str, records: int) -> bool:
 async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
     services: StackFolder, running: StackState
 ) -> None:
-    async with client(running, Role.PARENT, f"parent-{new_id()}") as parent:
+    parent_id = f"parent-{new_id()}"
+    async with (
+        client(running, Role.PARENT, parent_id) as parent,
+        client(running, Role.PARENT, parent_id) as visitor,  # has written nothing to wait for
+    ):
         child = (await parent.register_child("Mia", 6, new_id(), consents=CONSENTS))["child_id"]
         other = (await parent.register_child("Tom", 6, new_id(), consents=CONSENTS))["child_id"]
         await parent.get_child_profile(child)
@@ -51,12 +59,50 @@ async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
         # then
         await eventually(lambda: are_parked(services, child, 2), SOON)
         assert (await parent.get_child_profile(other))["age"] == 8
+        assert (await parent.get_child_profile(other))["stale_since"] is None
+        # then the child is shown as it is, and the stack is not well
+        await eventually(lambda: _says_dead_lettered(services), SOON)
+        assert (await status(services)).code == 1
+        assert (await visitor.get_child_profile(child))["stale_since"] is not None
+        report = await visitor.get_child_safety_report(child)
+        assert [one["code"] for one in report["recommendations"]] == ["picture-is-incomplete"]
         # when
         mended = await dead_letter(services, "redrive", "--child", child, "--from-store")
         # then
         assert mended.code == 0, mended.err
         assert (await parent.get_child_profile(child))["age"] == 7
         assert await parked(services, child) == 0
+        assert (await visitor.get_child_profile(child))["stale_since"] is None
+        assert (await visitor.get_child_safety_report(child))["stale_since"] is None
+        await eventually(lambda: _is_well(services), SOON)
+
+
+async def test_a_report_that_names_an_unknown_conversation_silences_nothing(
+    running: StackState,
+) -> None:
+    parent_id = f"parent-{new_id()}"
+    async with client(running, Role.PARENT, parent_id) as parent:
+        # given
+        child = (await parent.register_child("Mia", 6, new_id(), consents=CONSENTS))["child_id"]
+        # when
+        unlinked = await parent.report_safety_violation(
+            child, "bullying", "low", conversation_id=new_id()
+        )
+        await parent.report_safety_violation(child, "bullying", "critical")
+        # then
+        assert unlinked["ignored"] == ["conversation_id"]
+        report = await parent.get_child_safety_report(child)
+        assert (report["total_violations"], report["safety_score"]) == (2, 55.0)
+        assert report["recommendations"][0]["code"] == "resolve-open-violations"
+        assert len((await parent.get_alerts(parent_id))["items"]) == 1
+
+
+async def _is_well(folder: StackFolder) -> bool:
+    return (await status(folder)).code == 0
+
+
+async def _says_dead_lettered(folder: StackFolder) -> bool:
+    return "1 child is dead-lettered" in (await status(folder)).out
 
 
 async def _publish(stack: StackState, child_id: str, value: bytes) -> None:

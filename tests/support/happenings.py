@@ -7,7 +7,15 @@ from shared.cloud_events import to_record
 from shared.codec import encode
 from shared.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.event_store.port import EventStore
-from shared.events.child import ChildEvent, ChildRegistered, SafetyViolationReported, Severity
+from shared.events.child import (
+    AlertChannel,
+    AlertPolicy,
+    AlertPolicyConfigured,
+    ChildEvent,
+    ChildRegistered,
+    SafetyViolationReported,
+    Severity,
+)
 from shared.keyring.keyring import Keyring
 from shared.personal import Personal
 from shared.topics import CHILD_EVENTS
@@ -44,6 +52,14 @@ class Happenings:
                 severity=Severity.CRITICAL,
             )
         )
+
+    async def garbage(self, child_id: str) -> None:
+        """A record under the child's key that nobody can read."""
+        await self._producer.send_and_wait(CHILD_EVENTS.name, b"?", child_id.encode())
+
+    async def alerts_by_every_channel(self, child_id: str) -> None:
+        policy = AlertPolicy(channels=tuple(AlertChannel))
+        await self._happened(AlertPolicyConfigured(child_id=child_id, at=utc_now(), policy=policy))
 
     async def _happened(self, event: ChildEvent) -> None:
         position = self._positions.get(event.child_id, StreamPosition())

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.local.plans import free_port, mongod_plan
@@ -20,9 +21,10 @@ class OwnMongod(OwnServer):
 
 
 @asynccontextmanager
-async def own_mongod(folder: Path) -> AsyncIterator[OwnMongod]:
-    """Runs as long as the block; its data lie in `folder`."""
-    mongod = OwnMongod(mongod_plan(StackFolder(folder), free_port(None)))
+async def own_mongod(folder: Path, *options: str) -> AsyncIterator[OwnMongod]:
+    """Runs as long as the block, with `options` beside the usual ones; its data lie in `folder`."""
+    plan = mongod_plan(StackFolder(folder), free_port(None))
+    mongod = OwnMongod(replace(plan, command=(*plan.command, *options)))
     try:
         await mongod.start()
         yield mongod

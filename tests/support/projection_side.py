@@ -17,8 +17,9 @@ from shared.envelope import Actor, Causality, NewCommit, RecordedEvent, StreamPo
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import EventStore
 from shared.events.child import ChildErased, ChildEvent
+from shared.keyring.cipher import ChildCipher
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.key_store import MemoryKeyStore
+from shared.keyring.key_store import KeyDestroyed, MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
@@ -100,7 +101,7 @@ class ProjectionSide:
 
     async def _append(self, event: ChildEvent) -> RecordedEvent:
         position = self._positions.get(event.child_id, StreamPosition())
-        cipher = await self.keyring.create(event.child_id)
+        cipher = await self._cipher(event.child_id)
         commit = await self.store.append(
             NewCommit(
                 child_id=event.child_id,
@@ -114,3 +115,10 @@ class ProjectionSide:
         self._positions[event.child_id] = commit.position
         (recorded,) = commit.recorded_events()
         return recorded
+
+    async def _cipher(self, child_id: str) -> ChildCipher | None:
+        """None behind an erasure: only what holds nothing personal can be told there."""
+        try:
+            return await self.keyring.create(child_id)
+        except KeyDestroyed:
+            return None

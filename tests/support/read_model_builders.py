@@ -93,6 +93,7 @@ def violation(violation_id: str, **fields: Any) -> ViolationEntry:
         "details": None,
         "resolved_at": None,
         "outcome": None,
+        "alerted": None,
     }
     return cast(ViolationEntry, entry | fields)
 
@@ -112,6 +113,7 @@ def safety_document(child_id: str, *violations: ViolationEntry, **fields: Any) -
         "high_severity_violations": 0,
         "last_violation_at": violations[-1]["at"] if violations else None,
         "violations": list(violations),
+        "counting": [],
         "parent_notifications_sent": 0,
     }
     return cast(SafetyDocument, document | fields)
@@ -145,6 +147,7 @@ def alert_document(alert_id: str, **fields: Any) -> AlertDocument:
         "channels": ["in_app"],
         "raised_at": NOON,
         "delivered": {},
+        "rebuilt": False,
     }
     return cast(AlertDocument, document | fields)
 

@@ -93,8 +93,7 @@ async def worker_world(
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
     port = free_port()
-    group = f"projector-{new_id()}"
-    await _begin_at_the_end(bootstrap, f"{group}-p{registry.VERSION}")
+    group = await new_group(bootstrap)
     environment = {
         **dict.fromkeys(
             ("TEDDY_WRITE_MONGO_URL", "TEDDY_READ_MONGO_URL", "TEDDY_KEYS_MONGO_URL"), mongo_url
@@ -115,6 +114,13 @@ async def worker_world(
         await producer.stop()
         await store.close()
         await mongo.close()
+
+
+async def new_group(bootstrap: str) -> str:
+    """For TEDDY_WORKER_GROUP: its workers read what happens from now on."""
+    group = f"projector-{new_id()}"
+    await _begin_at_the_end(bootstrap, f"{group}-p{registry.VERSION}")
+    return group
 
 
 async def _begin_at_the_end(bootstrap: str, group: str) -> None:

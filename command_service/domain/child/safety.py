@@ -22,6 +22,9 @@ def report_violation(command: ReportSafetyViolation, child: Child) -> list[Child
     require_not_erased(child)  # also on a deactivated child: what was found late still counts
     if command.violation_id in child.violations:
         return []  # a repeated report of the same violation: it is known
+    # a signal is never refused for what its bear cannot know: the start of the conversation may
+    # have been lost or refused
+    known = command.conversation_id in child.used_conversation_ids
     return [
         SafetyViolationReported(
             child_id=command.child_id,
@@ -30,13 +33,13 @@ def report_violation(command: ReportSafetyViolation, child: Child) -> list[Child
             violation_type=command.violation_type,
             severity=command.severity,
             details=None if command.details is None else Personal(command.details),
-            conversation_id=command.conversation_id,
+            conversation_id=command.conversation_id if known else None,
         )
     ]
 
 
 def resolve_violation(command: ResolveSafetyViolation, child: Child) -> list[ChildEvent]:
-    require_active(child)
+    require_not_erased(child)  # an incident is looked into also once the account is closed
     violation = child.violations.get(command.violation_id)
     if violation is None:
         raise ViolationNotFound

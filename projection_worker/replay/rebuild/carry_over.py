@@ -8,7 +8,7 @@ the worker: what is missing in the new generation it knows only from the event s
 from collections.abc import Sequence
 
 from projection_worker.projections.registry import ChildView
-from projection_worker.projector import UNFOLDABLE
+from projection_worker.projector import UNREADABLE
 from projection_worker.read_model_store import FoldedChild, ReadModelStore
 from projection_worker.replay.comparison import Documents
 from projection_worker.replay.folding import Folded, documents_of, fold
@@ -50,7 +50,7 @@ class PartsOfChildren:
                 continue  # the workers bring it, if they have not already
             try:
                 anew = self._fold(stream, live[child_id], ciphers.get(child_id))
-            except UNFOLDABLE as error:
+            except UNREADABLE as error:
                 written.failures[child_id] = told(error)
                 continue
             if anew.unopened is not None:

@@ -1,20 +1,21 @@
 """Builds children from the event store: one whole history in memory, then each document once."""
 
-import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
+from pymongo.errors import PyMongoError
 
 from projection_worker.dead_letter import DeadLetters
-from projection_worker.projector import UNWRITABLE, Projector
+from projection_worker.projector import Projector
 from projection_worker.read_model_store import ReadModelStore, StaleBatch
 from projection_worker.replay.histories import Stream, in_batches, streams
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Slice
 from projection_worker.replay.rebuild.pace import Pace
+from projection_worker.replay.rebuild.patience import patiently
 from projection_worker.sequencing import ChildSequence, all_that_counts
+from projection_worker.unstorable import UnstorableDocument
 from shared.event_store.port import EventStore
 from shared.fault_points import FaultPoint, reached
 from shared.read_models.documents import ChildDocument
@@ -22,10 +23,6 @@ from shared.read_models.documents import ChildDocument
 log = structlog.get_logger(__name__)
 
 BATCH_EVENTS = 2_000
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
-PATIENCE_SECONDS = 90.0
-"""Longer than MongoDB keeps the transaction of a process that was killed (60 s, unless set
-otherwise): its documents cannot be written until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +43,8 @@ class ChildrenWriter(Protocol):
     async def write(self, batch: Sequence[Stream], shard: str) -> Written:
         """All of `batch` in one transaction, but for the failures; counters go to `shard`.
 
-        Raises StaleBatch when a worker wrote one of the children meanwhile, or what a document
-        that cannot be written causes; then nothing was written.
+        Raises StaleBatch when a worker wrote one of the children meanwhile, or UnstorableDocument;
+        then nothing was written.
         """
 
 
@@ -102,31 +99,25 @@ class ChildSliceBuilder:
         reached(FaultPoint.REBUILD_AFTER_SLICE)
 
     async def _write_isolating(self, batch: Sequence[Stream], shard: str) -> Written:
-        """Write together; when a worker was at one of the children, or one cannot be written, find
+        """Write together; when a worker was at one of the children, or one cannot be stored, find
         it by halving."""
         if len(batch) == 1:
             return await self._write_one(batch[0], shard)
         try:
-            return await self._children.write(batch, shard)
-        except (StaleBatch, *UNWRITABLE) as error:
+            return await patiently(lambda: self._children.write(batch, shard), PyMongoError)
+        except (StaleBatch, UnstorableDocument) as error:
             log.info("rebuild_batch_halved", children=len(batch), reason=type(error).__name__)
         middle = len(batch) // 2
         first = await self._write_isolating(batch[:middle], shard)
         return first + await self._write_isolating(batch[middle:], shard)
 
     async def _write_one(self, stream: Stream, shard: str) -> Written:
-        pause, deadline = FIRST_PAUSE_SECONDS, time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                return await self._children.write([stream], shard)
-            except StaleBatch as reason:
-                log.info("rebuild_child_stale", reason=str(reason))
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            except UNWRITABLE as error:
-                return Written({stream[0].child_id: told(error)})
+        try:
+            return await patiently(
+                lambda: self._children.write([stream], shard), StaleBatch, PyMongoError
+            )
+        except UnstorableDocument as error:
+            return Written({stream[0].child_id: told(error)})
 
 
 def told(error: Exception) -> str:

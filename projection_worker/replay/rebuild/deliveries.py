@@ -1,4 +1,4 @@
-"""When alerts were delivered is told by no event: it goes over from generation to generation."""
+"""What became of alerts is told by no event: it goes over from generation to generation."""
 
 from shared.mongo import Database, Document, aggregate
 from shared.read_models.generations import Generation
@@ -6,19 +6,20 @@ from shared.read_models.models import Model
 
 
 async def carry_deliveries(database: Database, live: Generation, to: Generation) -> None:
-    """Note in `to` every delivery that is noted in `live`; those of `to` itself stay.
+    """Note in `to` every delivery that is noted in `live`; those of `to` itself stay. Of the alerts
+    in `to`, only those that `live` does not have stay marked as `rebuilt`.
 
     Workers note new deliveries in both, so doing this once, after all alerts are there, is enough.
     """
     both = {"$mergeObjects": ["$$new.delivered", "$delivered"]}
+    as_live = {"delivered": both, "rebuilt": {"$ifNull": ["$$new.rebuilt", "$$REMOVE"]}}
     pipeline: list[Document] = [
-        {"$match": {"delivered": {"$ne": {}}}},
-        {"$project": {"delivered": 1}},
+        {"$project": {"delivered": 1, "rebuilt": 1}},
         {
             "$merge": {
                 "into": to.collection_name(Model.ALERTS),
                 "on": "_id",
-                "whenMatched": [{"$set": {"delivered": both}}],
+                "whenMatched": [{"$set": as_live}],
                 "whenNotMatched": "discard",
             }
         },

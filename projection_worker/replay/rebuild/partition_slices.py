@@ -1,11 +1,16 @@
 """Builds read models from the topic: the worker's way, from the first record to the last."""
 
+from functools import partial
+
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from pymongo.errors import PyMongoError
 
 from projection_worker.delivery import deliver, raw_record
 from projection_worker.projector import Projector
+from projection_worker.read_model_store import StaleBatch
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Slice
 from projection_worker.replay.rebuild.pace import Pace
+from projection_worker.replay.rebuild.patience import patiently
 from shared.kafka import Servers, client_options
 from shared.topics import CHILD_EVENTS
 
@@ -47,7 +52,8 @@ class PartitionSliceBuilder:
             records = [record for part in fetched.values() for record in part]
             if not records:
                 continue
-            await self._projector.project([deliver(raw_record(record)) for record in records])
+            batch = [deliver(raw_record(record)) for record in records]
+            await patiently(partial(self._projector.project, batch), StaleBatch, PyMongoError)
             reached = await consumer.position(place)
             await self._ledger.advance(one, str(reached), min(reached, end) - int(one.begin))
             await self._pace.keep(len(records))

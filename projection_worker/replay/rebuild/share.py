@@ -96,7 +96,7 @@ class ShareOfRebuild:
     def _new_generation(self) -> tuple[Projector, ReadModelStore, DeadLetters]:
         on, generation = self._on, self._plan.generation
         read_models = ReadModelStore(
-            on.read, on.database, generation, FaultPoint.REBUILD_MID_TRANSACTION
+            on.read, on.database, generation, FaultPoint.REBUILD_MID_TRANSACTION, rebuilds=True
         )
         dead_letters = DeadLetters(on.database, utc_now, generation)
         projector = Projector(

@@ -12,10 +12,12 @@ from projection_worker.delivery import Delivered, RawRecord, deliver, raw_record
 from projection_worker.discard import Discard, Verdict
 from projection_worker.parked_sequences import ParkedSequences
 from projection_worker.projections import registry
+from projection_worker.projections.registry import ChildView, apply
 from projection_worker.redrive import Redrive, Redriven, open_producer, publish
 from shared.clock import new_id
 from shared.codec import UndecodableEvent, decode
-from shared.events.child import ChildEvent
+from shared.events.child import ChildEvent, SafetyViolationReported, Severity
+from shared.read_models.dead_lettered import count_dead_lettered, stale_since
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     Generation,
@@ -23,9 +25,10 @@ from shared.read_models.generations import (
     begin_catalog,
     to_document,
 )
-from shared.topics import CHILD_EVENTS
+from shared.read_models.notices import ChangeNotice
+from shared.topics import CHILD_EVENTS, READ_MODEL_CHANGES
 from tests.support.kafka import REPLICATION, read_all_records
-from tests.support.projection_facts import registered, updated
+from tests.support.projection_facts import registered, reported, updated
 from tests.support.projection_side import GENERATION, ProjectionSide
 
 
@@ -70,7 +73,7 @@ class Operator:
 
 @pytest_asyncio.fixture
 async def operator(side: ProjectionSide, kafka_bootstrap: str) -> AsyncIterator[Operator]:
-    await apply_topics(kafka_bootstrap, REPLICATION, [CHILD_EVENTS])
+    await apply_topics(kafka_bootstrap, REPLICATION, [CHILD_EVENTS, READ_MODEL_CHANGES])
     yield Operator(side, kafka_bootstrap, new_id(), new_id())
 
 
@@ -109,6 +112,61 @@ async def test_poison_parks_its_child_until_the_code_can_read_it(
     # then
     assert unparked(again) == unparked([unknown, later])
     await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+
+
+def as_before_this_release(
+    view: ChildView, event: ChildEvent, version: int, event_id: str
+) -> ChildView:
+    """A fold that refuses what names a conversation that was never started."""
+    if isinstance(event, SafetyViolationReported) and event.conversation_id is not None:
+        raise ValueError("SafetyViolationReported of a conversation that was never started")
+    return apply(view, event, version, event_id)
+
+
+@pytest.mark.parametrize("from_store", [False, True], ids=["parked bytes", "from the store"])
+async def test_a_child_that_older_folds_refused_is_whole_after_a_redrive(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, *, from_store: bool
+) -> None:
+    # given a child that an older release dead-lettered for good
+    monkeypatch.setattr(projector, "apply", as_before_this_release)
+    critical = reported(2, Severity.CRITICAL)
+    happened = await operator.happened(
+        registered(), reported(1, conversation_id="nobody-knows"), critical
+    )
+    before = await operator.side.project(happened)
+    assert (len(before.parked), before.alerts) == (2, ())
+    # when this release redrives it
+    monkeypatch.undo()
+    await operator.redriven(from_store=from_store)
+    projected = await operator.side.project(await operator.on_the_topic())
+    # then
+    assert [alert["violation_id"] for alert in projected.alerts] == [critical.violation_id]
+    child = await operator.side.child(operator.child)
+    assert (child["safety_violations_count"], child["safety_score"]) == (2, 50.0)
+    await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+
+
+async def test_who_asks_for_a_parked_child_is_told_at_once_and_no_longer_once_it_is_redriven(
+    operator: Operator,
+) -> None:
+    # given
+    side = operator.side
+    first, second = await operator.happened(registered(), updated(age=8))
+    await side.project([first])
+    # when
+    parked = await side.project([broken(second)])
+    # then answers of whatever version are dropped
+    assert parked.notices == (ChangeNotice(operator.child, "parent-1", 1, marked=True),)
+    assert await count_dead_lettered(side.database, GENERATION) == 1
+    since = await stale_since(side.database, GENERATION, [operator.child, operator.other])
+    assert list(since) == [operator.child]
+    # when
+    await operator.redriven(from_store=True)
+    # then
+    assert await stale_since(side.database, GENERATION, [operator.child]) == {}
+    records = await read_all_records(operator.bootstrap, READ_MODEL_CHANGES.name)
+    told = [ChangeNotice.from_json(one.value) for one in records]
+    assert ChangeNotice(operator.child, "parent-1", 1, marked=True) in told
 
 
 async def test_what_is_still_poison_is_parked_again_and_the_store_has_it_whole(

@@ -13,6 +13,7 @@ from projection_worker.erased_children import ErasedChildren
 from projection_worker.kept_generations import KeptGenerations
 from projection_worker.projections import registry
 from projection_worker.projector import Projected
+from projection_worker.replay import folding
 from shared.clock import utc_now
 from shared.codec import UndecodableEvent, decode
 from shared.event_store.memory import MemoryEventStore
@@ -27,7 +28,15 @@ from shared.read_models.generations import (
 )
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.read_models.models import Model
-from tests.support.projection_facts import MIA, erased, registered, reported, started, updated
+from tests.support.projection_facts import (
+    MIA,
+    erased,
+    message,
+    registered,
+    reported,
+    started,
+    updated,
+)
 from tests.support.projection_side import ProjectionSide
 
 A_LIFE = (registered(), started(), reported(1, Severity.CRITICAL), updated(age=8))
@@ -129,6 +138,59 @@ async def test_poison_keeps_nobody_from_being_erased(
     await worker.assert_only_tombstones()
     (listed,) = await worker.erased.find([MIA])
     assert listed.steps[ErasureStep.DEAD_LETTERS].removed == 6
+
+
+async def test_a_first_event_that_nobody_can_read_keeps_nobody_from_being_erased(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a child of which nothing could ever be shown
+    def too_old(recorded, cipher, index):
+        if recorded.version == 1:
+            raise UndecodableEvent("no such event here")
+        return decode(recorded, cipher, index)
+
+    for reader in (projector, folding):
+        monkeypatch.setattr(reader, "decode", too_old)
+    await worker.project(await worker.side.happened(*A_LIFE))
+    assert await worker.side.documents(Model.CHILDREN) == {}
+    # when
+    await worker.project(await worker.side.happened(erased()))
+    # then
+    await worker.assert_only_tombstones()
+    assert (await worker.side.verify()).clean
+
+
+@pytest.mark.parametrize("batches", [1, 2], ids=["together", "later"])
+async def test_what_is_stored_behind_an_erasure_changes_nothing_and_holds_nobody_up(
+    worker: Worker, batches: int
+) -> None:
+    # given
+    before = await worker.side.happened(*A_LIFE, erased())
+    after = await worker.side.happened(reported(9, Severity.CRITICAL), started(), message())
+    # when
+    if batches == 1:
+        projected = await worker.project([*before, *after])
+    else:
+        await worker.project(before)
+        projected = await worker.project(after[-1:])  # the rest is refilled
+    # then
+    assert (projected.alerts, projected.parked) == ((), ())
+    await worker.assert_only_tombstones()
+    assert (await worker.side.child(MIA))["version"] == 8
+    assert (await worker.side.verify()).clean
+
+
+async def test_an_older_copy_goes_again_also_where_the_erasure_is_not_the_last_event(
+    worker: Worker,
+) -> None:
+    # given
+    await worker.project(await worker.side.happened(*A_LIFE))
+    await worker.side.happened(erased(), started())
+    worker.told.add(MIA)
+    # when / then
+    assert await worker.starts() == 1
+    await worker.assert_only_tombstones()
+    assert await worker.starts() == 0
 
 
 async def test_an_erased_child_in_an_older_copy_of_the_read_models_goes_again(

@@ -3,7 +3,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from pymongo.errors import OperationFailure
 
 from projection_worker.delivery import RawRecord, deliver
 from projection_worker.read_model_store import (
@@ -215,25 +214,6 @@ async def test_two_workers_on_the_same_records_apply_each_event_once(side: Proje
 
     assert one.applied + two.applied == 2 * len(A_LIFE)
     assert (await side.verify()).clean
-
-
-async def test_a_child_that_outgrew_the_document_limit_is_parked_and_others_go_on(
-    side: ProjectionSide, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batch = await side.happened(registered(), of_other(registered()))
-    write = ReadModelStore.write
-
-    async def refusing_mia(self: ReadModelStore, folded: list[FoldedChild]) -> None:
-        if any(one.view.child and one.view.child["_id"] == MIA for one in folded):
-            raise OperationFailure("BSONObj size is invalid", 10334)
-        await write(self, folded)
-
-    monkeypatch.setattr(ReadModelStore, "write", refusing_mia)
-
-    projected = await side.project(batch)
-
-    assert [parked.child_id for parked in projected.parked] == [MIA]
-    assert (await side.child(OTHER))["version"] == 1
 
 
 async def test_an_erased_child_leaves_only_a_tombstone(side: ProjectionSide) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from projection_worker import projector
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.kept_generations import KeptGenerations
 from projection_worker.projections import registry
+from projection_worker.projections.registry import ChildView, apply
 from projection_worker.replay.opened import Opened, opened
 from projection_worker.replay.rebuild import share
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
@@ -23,6 +25,7 @@ from projection_worker.replay.rebuild.rebuild import Rebuild, RebuildFailed, Reb
 from projection_worker.roll_call import RollCall
 from shared.clock import utc_now
 from shared.events.child import ChildEvent, Severity
+from shared.read_models.dead_lettered import stale_since
 from shared.read_models.generations import Generation, begin_catalog, live_generation, read_catalog
 from shared.read_models.models import ALL_MODELS, Model
 from shared.settings import WorkerSettings
@@ -150,6 +153,46 @@ async def test_when_alerts_were_delivered_goes_over(world: World) -> None:
     await world.rebuilt()
 
     assert [a["delivered"] for a in await world.of_live(Model.ALERTS)] == [{"in_app": NOON}]
+
+
+async def test_nobody_is_notified_of_an_alert_that_only_a_rebuild_found(world: World) -> None:
+    # given a violation of which older projections raised no alert, and one that waits to be told
+    happened: list[ChildEvent] = [registered(), *(reported(n, Severity.CRITICAL) for n in (1, 2))]
+    deliveries = await world.side.happened(*happened)
+    await world.workers.project(deliveries)
+    old, waiting = await world.of_live(Model.ALERTS)
+    await FIRST.collection(world.on.database, Model.ALERTS).delete_one({"_id": old["_id"]})
+    await world.rebuilt()
+    # when the facts come again
+    projected = await world.workers.project(deliveries)
+    # then
+    assert [a["_id"] for a in await world.of_live(Model.ALERTS)] == [old["_id"], waiting["_id"]]
+    assert [alert["_id"] for alert in projected.alerts] == [waiting["_id"]]
+    # when it was told
+    await world.workers.mark_delivered(waiting["_id"], "in_app", NOON)
+    # then
+    assert (await world.workers.project(deliveries)).alerts == ()
+
+
+async def test_a_child_that_older_folds_refused_is_whole_after_a_rebuild(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a child that an older release dead-lettered
+    def refusing(view: ChildView, event: ChildEvent, version: int, event_id: str) -> ChildView:
+        if version == 2:
+            raise ValueError("of a conversation that was never started")
+        return apply(view, event, version, event_id)
+
+    with monkeypatch.context() as older:
+        older.setattr(projector, "apply", refusing)
+        await world.happened(registered(), reported(1, conversation_id="nobody-knows"), message())
+    assert await stale_since(world.on.database, FIRST, [MIA])
+    # when
+    await world.rebuilt()
+    # then
+    assert [child["version"] for child in await world.of_live(Model.CHILDREN)] == [3]
+    assert await stale_since(world.on.database, SECOND, [MIA]) == {}
+    assert (await world.side.on_generation(SECOND).verify()).clean
 
 
 async def test_workers_and_a_rebuild_fill_a_generation_together(world: World) -> None:

@@ -13,7 +13,8 @@ from shared.read_models.models import Model
 from shared.topics import CHILD_EVENTS
 from tests.support.commands import called
 from tests.support.kafka import read_all_records
-from tests.support.worker_process import World, worker_world
+from tests.support.webhook_receiver import webhook_receiver
+from tests.support.worker_process import World, new_group, worker_world
 
 
 @pytest_asyncio.fixture
@@ -47,6 +48,30 @@ async def test_what_is_republished_changes_no_read_model_counter_or_alert(world:
     assert all(after[place] == before[place] for place in alerts)
     assert await _counted(world, "violations") == 3
     assert await _counted(world, "children_active") == 2
+
+
+async def test_what_comes_again_notifies_nobody_again(world: World) -> None:
+    # given a group of consumers that will read everything for itself, and one delivered alert
+    other_group = await new_group(world.bootstrap)
+    async with webhook_receiver() as receiver:
+        world.environment["TEDDY_ALERT_WEBHOOK_URL"] = receiver.url
+        async with world.worker():
+            mia = await world.happenings.a_registered_child()
+            await world.happenings.alerts_by_every_channel(mia)
+            await world.happenings.a_severe_violation(mia)
+            await world.until(lambda: _delivered(world, mia, channel="webhook"))
+            # when the facts are published again
+            await _replay(world, "republish", "--all")
+            await world.happenings.a_severe_violation(mia)
+            await world.until(lambda: _delivered(world, mia, channel="webhook", alerts=2))
+        # when another group reads them all, and one more
+        world.environment["TEDDY_WORKER_GROUP"] = other_group
+        async with world.worker():
+            await world.happenings.a_severe_violation(mia)
+            await world.until(lambda: _delivered(world, mia, channel="webhook", alerts=3))
+        # then
+        told = receiver.about(mia)
+        assert len(told) == len(set(told)) == 3
 
 
 async def test_republished_records_are_byte_for_byte_those_of_the_relay(world: World) -> None:
@@ -90,9 +115,9 @@ async def _at_version(world: World, child_id: str, version: int) -> bool:
     return await world.version_of(child_id) >= version
 
 
-async def _delivered(world: World, child_id: str) -> bool:
-    alerts = Generation(1).collection(world.database, Model.ALERTS)
-    return (
-        await alerts.count_documents({"child_id": child_id, "delivered.in_app": {"$exists": True}})
-        > 0
-    )
+async def _delivered(
+    world: World, child_id: str, *, channel: str = "in_app", alerts: int = 1
+) -> bool:
+    stored = Generation(1).collection(world.database, Model.ALERTS)
+    delivered = {"child_id": child_id, f"delivered.{channel}": {"$exists": True}}
+    return await stored.count_documents(delivered) >= alerts

@@ -6,7 +6,9 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -17,6 +19,7 @@ from shared.read_models.models import Model
 from shared.topics import CHILD_EVENTS
 from tests.support.kafka import read_all_records
 from tests.support.own_kafka import own_kafka
+from tests.support.own_mongod import own_mongod
 from tests.support.ports import free_port
 from tests.support.worker_process import World, worker_world
 
@@ -56,6 +59,47 @@ async def test_a_killed_worker_leaves_nothing_undone_for_the_next(world: World) 
 
     alerts = Generation(1).collection(world.database, Model.ALERTS)
     assert await alerts.count_documents({"child_id": child_id}) == 5
+
+
+async def test_a_dead_lettered_child_is_counted_where_operators_look(world: World) -> None:
+    # given
+    child_id = await world.happenings.a_registered_child()
+    async with world.worker():
+        await world.until(lambda: _at_least(world, child_id, 1))
+        assert (await _readiness(world))["dead_lettered_children"] == 0
+        # when
+        await world.happenings.garbage(child_id)
+        # then
+        await world.until(lambda: _counts_a_dead_lettered_child(world))
+        metrics = await _get(world, "/metrics")
+        assert "teddy_dead_lettered_children 1.0" in metrics.text
+        assert (await _readiness(world))["retrying"] is None
+
+
+async def test_a_server_that_refuses_look_ups_is_told_while_it_lasts_and_parks_nobody(
+    kafka_bootstrap: str, fresh_database: str, tmp_path: Path
+) -> None:
+    async with (
+        own_mongod(tmp_path / "mongod", "--setParameter", "enableTestCommands=1") as mongod,
+        worker_world(mongod.url, kafka_bootstrap, fresh_database, tmp_path) as world,
+        world.worker(),
+    ):
+        # given a server that has no time for one collection
+        namespace = f"{fresh_database}.{Generation(1).collection_name(Model.CHILDREN)}"
+        await _fail_look_ups(world, "alwaysOn", namespace)
+        child_id = await world.happenings.a_registered_child()
+        # when / then
+        await world.until(lambda: _is_retrying(world))
+        retrying = (await _readiness(world))["retrying"]
+        assert retrying["because"] == "ExecutionTimeout 50"
+        # when it has time again
+        await _fail_look_ups(world, "off", namespace)
+        # then
+        await world.until(lambda: _at_least(world, child_id, 1))
+        report = await _readiness(world)
+        assert (report["retrying"], report["dead_lettered_children"]) == (None, 0)
+        metrics = (await _get(world, "/metrics")).text
+        assert 'teddy_projection_retries_total{error="ExecutionTimeout 50"}' in metrics
 
 
 async def test_the_worker_reads_what_an_independent_reader_reads(world: World) -> None:
@@ -130,3 +174,27 @@ async def _delivered(world: World, child_id: str) -> bool:
     alerts = Generation(1).collection(world.database, Model.ALERTS)
     alert = await alerts.find_one({"child_id": child_id})
     return alert is not None and alert["delivered"].get("in_app", utc_now()) <= utc_now()
+
+
+async def _get(world: World, path: str) -> httpx2.Response:
+    async with httpx2.AsyncClient() as client:
+        return await client.get(f"http://127.0.0.1:{world.port}{path}")
+
+
+async def _readiness(world: World) -> dict[str, Any]:
+    answer: dict[str, Any] = (await _get(world, "/health/ready")).json()
+    return answer
+
+
+async def _counts_a_dead_lettered_child(world: World) -> bool:
+    return bool((await _readiness(world))["dead_lettered_children"] == 1)
+
+
+async def _fail_look_ups(world: World, mode: str, namespace: str) -> None:
+    data = {"failCommands": ["find"], "errorCode": 50, "namespace": namespace}
+    command = {"configureFailPoint": "failCommand", "mode": mode, "data": data}
+    await world.database.client["admin"].command(command)
+
+
+async def _is_retrying(world: World) -> bool:
+    return (await _readiness(world))["retrying"] is not None

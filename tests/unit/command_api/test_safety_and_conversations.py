@@ -34,6 +34,38 @@ async def test_a_violation_is_reported_and_resolved_once(
     assert_problem(again, 409, "violation-already-resolved")
 
 
+async def test_a_report_of_an_unknown_conversation_arrives_and_says_that_it_has_no_link(
+    mother: CommandClient,
+):
+    # given
+    child_id = await mother.register()
+    path = f"/children/{child_id}/safety-violations"
+    body = {**REPORT, "severity": "critical", "conversation_id": UNKNOWN}
+    # when
+    reported = await mother.send("POST", path, body, key="the-first")
+    again = await mother.send("POST", path, body, key="the-first")
+    # then
+    assert reported.status_code == 201
+    assert reported.json()["events"] == ["SafetyViolationReported"]
+    assert reported.json()["ignored"] == ["conversation_id"]
+    assert again.json() == reported.json()
+
+
+async def test_a_report_of_a_conversation_that_was_started_is_linked(
+    mother: CommandClient, bear: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    started = await bear.send("POST", f"/children/{child_id}/conversations", {})
+    conversation_id = started.json()["conversation_id"]
+    # when
+    body = {**REPORT, "conversation_id": conversation_id}
+    reported = await mother.send("POST", f"/children/{child_id}/safety-violations", body)
+    # then
+    assert reported.status_code == 201
+    assert "ignored" not in reported.json()
+
+
 @pytest.mark.parametrize(
     ("body", "field", "limit"),
     [

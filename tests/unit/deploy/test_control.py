@@ -8,13 +8,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy import cli
 from deploy.local import control
-from deploy.local.control import StackFailed
+from deploy.local.control import ProcessReport, StackFailed
 from deploy.local.process import created_at, runs
+from deploy.local.readiness import Told, told_by
 from deploy.local.state import READY, ProcessState, StackFolder, StackState
 
 FOREVER = "import time\nwhile True: time.sleep(60)"
@@ -145,3 +147,46 @@ def test_a_setting_that_is_missing_among_others_is_named(
     assert ended.value.code == 2
     assert told.startswith("teddy: TEDDY_")
     assert len(told.splitlines()) == 1
+
+
+ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
+
+
+@pytest.mark.parametrize(
+    ("report", "warnings"),
+    [
+        ({**ANSWER, "dead_lettered_children": 0, "retrying": None}, ()),
+        (
+            {**ANSWER, "dead_lettered_children": 1, "retrying": None},
+            ("1 child is dead-lettered, shown as stale: see `teddy dead-letter list`",),
+        ),
+        (
+            {**ANSWER, "retrying": {"since": "12:00", "because": "OperationFailure 50"}},
+            ("retrying since 12:00 because of OperationFailure 50",),
+        ),
+    ],
+)
+def test_what_a_ready_service_warns_of_is_told(
+    report: dict[str, Any], warnings: tuple[str, ...]
+) -> None:
+    assert told_by(report) == Told("0 events, 0.0 s", warnings)
+
+
+def test_status_is_not_well_while_children_are_dead_lettered(
+    folder: StackFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given a stack whose processes are all healthy
+    async def reports(_state: StackState) -> list[ProcessReport]:
+        told = told_by({**ANSWER, "dead_lettered_children": 1_200})
+        return [ProcessReport("worker", 1, "127.0.0.1:1", True, 0, told)]
+
+    folder.save(StackState(status=READY))
+    monkeypatch.setattr(StackFolder, "is_held", lambda _: True)
+    monkeypatch.setattr(control, "report", reports)
+    monkeypatch.setattr("sys.argv", ["teddy", "--dir", str(folder.path), "status"])
+    # when
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    # then
+    assert ended.value.code == 1
+    assert "worker: 1,200 children are dead-lettered" in capsys.readouterr().out

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from deploy.load.children import ModelChild, Wish
 from deploy.load.generator import Generator
 from deploy.load.outcome import Tally, settle
@@ -25,6 +27,7 @@ def answer(child: ModelChild, wish: Wish, tally: Tally) -> None:
         "events": ["Something"],
         "conversation_id": "conversation",
         "violation_id": f"violation-{wish.key}",
+        "ignored": list(wish.ignored),
     }
     refused = {"code": wish.code}
     settle(child, wish, wish.expected, refused if wish.code else body, tally)
@@ -58,6 +61,25 @@ def test_over_many_children_every_kind_of_wish_comes_up() -> None:
     }
     assert {wish.expected for wish in wishes} == {200, 201, 404, 410, 422}
     assert len({wish.key for wish in wishes}) < len(wishes), "some keys are repeated"
+
+
+def test_what_does_not_exist_is_named_and_the_answer_known() -> None:
+    wishes = [wish for number in range(60) for wish in life_of(7, number)]
+
+    codes = {wish.code for wish in wishes}
+    assert {"conversation-not-found", "violation-not-found"} <= codes
+    unlinked = [wish for wish in wishes if wish.ignored]
+    assert {(wish.expected, wish.ignored) for wish in unlinked} == {(201, ("conversation_id",))}
+
+
+def test_a_link_that_is_left_out_without_a_word_is_a_surprise() -> None:
+    generator, tally = Generator(7, "run"), Tally()
+    child, chance = generator.child(0)
+    wish = replace(generator.registration(child, chance), ignored=("conversation_id",))
+
+    settle(child, wish, 201, {"child_id": "mia", "events": ["ChildRegistered"]}, tally)
+
+    assert tally.unexpected == 1
 
 
 def test_an_answer_that_was_not_expected_is_kept() -> None:

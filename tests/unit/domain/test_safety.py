@@ -25,6 +25,7 @@ from tests.support.child_facts import (
     ADA,
     CONFIGURE,
     DEACTIVATED,
+    ENDED,
     ERASED,
     LATER,
     REGISTERED,
@@ -32,6 +33,7 @@ from tests.support.child_facts import (
     REPORTED,
     RESOLVE,
     RESOLVED,
+    STARTED,
     TALK,
 )
 from tests.support.decider_spec import given, wrong_length
@@ -39,7 +41,7 @@ from tests.support.decider_spec import given, wrong_length
 
 def test_a_report_says_what_was_found_where():
     command = replace(REPORT, details="  asked\nfor the address ", conversation_id=TALK.upper())
-    given(REGISTERED).when(command).then(
+    given(REGISTERED, STARTED).when(command).then(
         replace(
             REPORTED,
             at=LATER,
@@ -56,6 +58,18 @@ def test_a_report_needs_no_details(details: str | None):
 
 def test_a_violation_may_be_reported_on_a_deactivated_child():
     given(REGISTERED, DEACTIVATED).when(REPORT).then(replace(REPORTED, at=LATER))
+
+
+def test_a_report_that_names_an_unknown_conversation_counts_without_it():
+    command = replace(REPORT, conversation_id=TALK)
+    given(REGISTERED).when(command).then(replace(REPORTED, at=LATER))
+
+
+def test_a_report_may_name_a_conversation_that_has_ended():
+    command = replace(REPORT, conversation_id=TALK)
+    given(REGISTERED, STARTED, ENDED).when(command).then(
+        replace(REPORTED, at=LATER, conversation_id=TALK)
+    )
 
 
 def test_the_same_violation_is_reported_once():
@@ -108,8 +122,11 @@ def test_a_violation_is_resolved_once():
     given(REGISTERED, REPORTED, RESOLVED).when(RESOLVE).then_refused(ViolationAlreadyResolved)
 
 
-def test_nothing_is_resolved_while_the_child_is_deactivated():
-    given(REGISTERED, REPORTED, DEACTIVATED).when(RESOLVE).then_refused(ChildDeactivatedError)
+def test_a_violation_of_a_deactivated_child_is_resolved_and_one_of_an_erased_child_is_not():
+    resolution = replace(RESOLVED, at=LATER)
+    given(REGISTERED, REPORTED, DEACTIVATED).when(RESOLVE).then(resolution)
+    given(REGISTERED, DEACTIVATED, REPORTED).when(RESOLVE).then(resolution)
+    given(REGISTERED, REPORTED, ERASED).when(RESOLVE).then_refused(ChildErasedError)
 
 
 def test_an_alert_policy_is_configured_as_a_whole():

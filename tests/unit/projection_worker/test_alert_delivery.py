@@ -35,6 +35,11 @@ class Marks:
 
     def __init__(self) -> None:
         self.delivered: list[tuple[str, str, datetime]] = []
+        self.gone = False
+
+    async def delivered_by(self, alert_id: str) -> frozenset[str] | None:
+        done = frozenset(channel for alert, channel, _ in self.delivered if alert == alert_id)
+        return None if self.gone else done
 
     async def mark_delivered(self, alert_id: str, channel: str, at: datetime) -> None:
         self.delivered.append((alert_id, channel, at))
@@ -104,3 +109,31 @@ async def test_a_channel_that_is_not_set_up_is_left_out(marks: Marks) -> None:
     await delivery(marks, {AlertChannel.IN_APP: InAppChannel()}).deliver(ALERT)
 
     assert [channel for _, channel, _ in marks.delivered] == ["in_app"]
+
+
+async def test_what_was_delivered_is_not_delivered_again(marks: Marks) -> None:
+    receiver = Receiver(204)
+
+    await posted(marks, receiver)
+    await posted(marks, receiver)
+
+    assert len(receiver.requests) == 1
+    assert [channel for _, channel, _ in marks.delivered] == ["in_app", "webhook"]
+
+
+async def test_only_the_channel_that_failed_is_told_again(marks: Marks) -> None:
+    receiver = Receiver(500, 500, 500, 200)
+
+    await posted(marks, receiver)
+    await posted(marks, receiver)
+
+    assert [channel for _, channel, _ in marks.delivered] == ["in_app", "webhook"]
+
+
+async def test_nobody_is_told_of_an_alert_that_is_gone(marks: Marks) -> None:
+    marks.gone = True
+    receiver = Receiver()
+
+    await posted(marks, receiver)
+
+    assert (receiver.requests, marks.delivered) == ([], [])

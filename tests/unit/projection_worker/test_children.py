@@ -90,8 +90,8 @@ def test_a_cleared_field_is_empty_and_lowers_completeness() -> None:
 @pytest.mark.parametrize(
     ("severity", "score", "status"),
     [
-        (Severity.LOW, 95.0, "excellent"),
-        (Severity.MEDIUM, 90.0, "excellent"),
+        (Severity.LOW, 95.0, "good"),
+        (Severity.MEDIUM, 90.0, "good"),
         (Severity.HIGH, 80.0, "good"),
         (Severity.CRITICAL, 60.0, "fair"),
     ],
@@ -116,6 +116,16 @@ def test_a_confirmed_violation_counts_half_and_a_false_one_nothing() -> None:
     assert confirmed["open_violations_count"] == dismissed["open_violations_count"] == 0
     assert confirmed["safety_violations_count"] == 1
     assert confirmed["last_safety_check"] == later(5)
+
+
+def test_once_nothing_is_open_a_high_score_is_excellent_again() -> None:
+    happened = (registered(), reported(1, Severity.LOW), reported(2, Severity.LOW))
+
+    one_open = child_of(*happened, resolved(1, Severity.LOW))
+    none_open = child_of(*happened, resolved(1, Severity.LOW), resolved(2, Severity.LOW))
+
+    assert (one_open["safety_score"], one_open["safety_status"]) == (92.5, "good")
+    assert (none_open["safety_score"], none_open["safety_status"]) == (95.0, "excellent")
 
 
 def test_the_score_never_falls_below_zero() -> None:
@@ -182,11 +192,6 @@ def test_of_an_erased_child_only_a_tombstone_stays() -> None:
     assert (child["name"], child["udid"], child["name_tokens"]) == (None, None, [])
     assert child["safety_violations_count"] == child["conversation_count"] == 0
     assert (view.documents, view.alerts, view.erased) == ({}, (), True)
-
-
-def test_nothing_can_happen_to_a_child_that_was_never_registered() -> None:
-    with pytest.raises(ValueError, match="never registered"):
-        children.evolve(None, updated(age=5))
 
 
 def test_the_document_before_is_left_as_it_was() -> None:

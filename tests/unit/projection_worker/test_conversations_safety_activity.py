@@ -76,11 +76,6 @@ def test_flags_and_violations_of_a_conversation_are_counted() -> None:
     assert (talk["flagged"], talk["safety_violations"]) == (1, 1)
 
 
-def test_a_message_of_an_unknown_conversation_cannot_be_folded() -> None:
-    with pytest.raises(ValueError, match="never started"):
-        view_of(registered(), message())
-
-
 def safety_of(*events: ChildEvent) -> Any:
     return document(Model.SAFETY, MIA, registered(), *events)
 

@@ -137,13 +137,34 @@ def test_in_the_trend_a_confirmed_violation_counts_half_and_a_false_one_not_at_a
 
 
 def test_more_than_five_violations_ask_for_a_review() -> None:
-    assert codes(some(5)) == ["all-is-well"]
-    assert codes(some(6)) == ["review-topics-and-filters"]
+    assert codes(some(5, resolved_at=NOON)) == ["all-is-well"]
+    assert codes(some(6, resolved_at=NOON)) == ["review-topics-and-filters"]
+
+
+def test_all_is_not_well_while_a_violation_is_open() -> None:
+    assert codes(some(1, resolved_at=NOON) + some(1)) == ["resolve-open-violations"]
 
 
 @pytest.mark.parametrize("severity", ["high", "critical"])
-def test_a_severe_violation_asks_for_immediate_notifications(severity: str) -> None:
-    assert codes(some(1, severity=severity)) == ["enable-immediate-notifications"]
+@pytest.mark.parametrize("alerted", [None, "count"])
+def test_a_severe_violation_that_was_not_told_at_once_asks_for_immediate_notifications(
+    severity: str, alerted: str | None
+) -> None:
+    violations = some(1, severity=severity, alerted=alerted)
+    assert codes(violations) == ["enable-immediate-notifications"]
+
+
+def test_notifications_are_not_asked_for_where_one_was_sent_at_once() -> None:
+    told = some(2, severity="high", alerted="threshold", resolved_at=NOON)
+    assert codes(told) == ["all-is-well"]
+
+
+def test_a_violation_of_which_it_is_not_known_asks_for_nothing() -> None:
+    # given what older projections wrote
+    (entry,) = some(1, severity="critical", resolved_at=NOON)
+    del entry["alerted"]
+    # when / then
+    assert codes([entry]) == ["all-is-well"]
 
 
 def test_a_category_that_repeats_itself_is_named() -> None:
@@ -180,7 +201,7 @@ async def test_flagged_content_is_no_news_once_something_was_reported(side: Quer
     # given
     await side.child("lena", flagged_content_count=2)
     unreported = await side.ask(GetChildSafetyReport("lena"))
-    side.store.safety_documents["lena"] = safety_document("lena", violation("v1"))
+    side.store.safety_documents["lena"] = safety_document("lena", violation("v1", resolved_at=NOON))
     side.change("lena")
     # when
     reported = await side.ask(GetChildSafetyReport("lena"))

@@ -1,0 +1,23 @@
+"""The metrics that the monitoring page names are there."""
+
+import re
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from projection_worker.metrics import WorkerMetrics
+
+PAGE = Path(__file__).parents[3] / "docs" / "monitoring.md"
+
+
+def test_every_metric_on_the_page_is_one_of_the_worker() -> None:
+    # given
+    registry = CollectorRegistry()
+    metrics = WorkerMetrics(registry)
+    metrics.retry("OperationFailure 50")
+    # when
+    there = set(re.findall(r"^(teddy_\w+)[ {]", generate_latest(registry).decode(), re.MULTILINE))
+    named = set(re.findall(r"teddy_\w+", PAGE.read_text()))
+    # then
+    assert named
+    assert named <= there
