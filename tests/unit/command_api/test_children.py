@@ -123,7 +123,7 @@ async def test_on_a_deactivated_child_only_reports_returns_and_erasure_are_done(
     assert codes == [
         "child-deactivated",
         "SafetyViolationReported",
-        "child-deactivated",
+        "violation-not-found",  # the resolution is decided: it names one that was never reported
         "child-deactivated",
         "child-deactivated",
         "child-deactivated",
@@ -132,6 +132,23 @@ async def test_on_a_deactivated_child_only_reports_returns_and_erasure_are_done(
         "ChildReactivated",
         "ChildErased",
     ]
+
+
+async def test_a_violation_of_a_deactivated_child_is_resolved(
+    mother: CommandClient, officer: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    path = f"/children/{child_id}/safety-violations"
+    report = {"type": "bullying", "severity": "high"}
+    violation_id = (await officer.send("POST", path, report)).json()["violation_id"]
+    await mother.send("POST", f"/children/{child_id}/deactivation", {"reason": "moved on"})
+    # when
+    resolution = f"{path}/{violation_id}/resolution"
+    resolved = await officer.send("POST", resolution, {"outcome": "confirmed"})
+    # then
+    assert resolved.status_code == 200
+    assert resolved.json()["events"] == ["SafetyViolationResolved"]
 
 
 async def test_nothing_happens_to_an_erased_child(mother: CommandClient, admin: CommandClient):
