@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import hypothesis
 import pymongo
 import pytest
 import structlog
@@ -16,6 +17,9 @@ from tests.support.guardian import MARK, guarded
 from tests.support.own_stack import own_stack, state_of
 
 SELDOM = (20_000, 20, 50)
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is slow, not wrong
+hypothesis.settings.load_profile("any machine")
 
 pytest_plugins = ("tests.support.distribution", "tests.support.plain_shell")
 

@@ -61,7 +61,14 @@ def remote_files(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def remote(remote_files: Path) -> Iterator[str]:
+def sockets_left_open() -> Iterator[None]:
+    """Are closed here, and not during another test."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def remote(remote_files: Path, sockets_left_open: None) -> Iterator[str]:
     """The URL of a Maven repository."""
     Repository.asked = []
     with ThreadingHTTPServer(
@@ -72,13 +79,6 @@ def remote(remote_files: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(autouse=True)
-def sockets_left_open() -> Iterator[None]:
-    """Are closed here, and not during another test."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture
@@ -158,7 +158,9 @@ def test_a_jar_that_the_repository_lacks_is_named(
     assert "\n" not in str(missing.value)
 
 
-def test_a_repository_that_does_not_answer_is_told_in_one_line(local: Path) -> None:
+def test_a_repository_that_does_not_answer_is_told_in_one_line(
+    local: Path, sockets_left_open: None
+) -> None:
     with pytest.raises(JarsMissing, match="no Maven repository is reached") as missing:
         download(local, LOCKED, "http://127.0.0.1:1/")
     assert "\n" not in str(missing.value)

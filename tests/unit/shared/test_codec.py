@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.codec import SEALED, UndecodableEvent, decode, encode, open_sealed
@@ -79,7 +79,6 @@ def _record(event: ChildEvent, version: int = 3, **changes: Any) -> RecordedEven
 
 
 @pytest.mark.parametrize("event_class", SCHEMA_VERSIONS, ids=lambda each: each.__name__)
-@settings(deadline=None)  # a busy machine is slow, not wrong
 @given(data=st.data())
 def test_what_is_decoded_is_what_was_encoded(
     event_class: type[ChildEvent], data: st.DataObject
