@@ -20,7 +20,7 @@ WAIT_MS = 200
 """The longest wait for records; then the caller looks around whether it is to stop."""
 
 FETCH_MS = 5
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.03
 
 
 class Polling(Protocol):
