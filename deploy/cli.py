@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -137,7 +138,16 @@ def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
     if not state.servers_only:
         for name in ("command", "query"):
             click.echo(f"{name} API  http://{plans.LOOPBACK}:{state.ports[name]}/docs")
+        _said_warnings(asyncio.run(control.report(state)))
     click.echo(f"state and logs in {folder.path}; `teddy status`, `teddy logs`, `teddy down`")
+
+
+def _said_warnings(reports: Sequence[control.ProcessReport]) -> list[str]:
+    """What healthy processes warn of, a line each."""
+    warnings = [f"{one.name}: {warning}" for one in reports for warning in one.told.warnings]
+    for warning in warnings:
+        click.echo(warning)
+    return warnings
 
 
 @teddy.command()
@@ -164,9 +174,7 @@ def status(folder: StackFolder) -> None:
         click.echo(f"kafka is {state.broker}")
     if state.status != READY:
         click.echo(f"the stack is {state.status}")
-    warnings = [f"{one.name}: {warning}" for one in reports for warning in one.told.warnings]
-    for warning in warnings:
-        click.echo(warning)
+    warnings = _said_warnings(reports)
     well = state.status == READY and all(one.healthy for one in reports) and not warnings
     sys.exit(0 if well else 1)
 

@@ -131,8 +131,10 @@ class ProjectorService(Service):
         """A worker of new projections consumes nothing before a rebuild has begun its generation:
         until then the workers of the old ones go on."""
         while not self.should_stop and not await self._has_a_generation():
+            self._troubles.waits_for_rebuild = True
             log.warning("worker_waits_for_a_rebuild", projections=registry.VERSION)
             await self.sleep(LOOK_SECONDS)
+        self._troubles.waits_for_rebuild = False
 
     async def _has_a_generation(self) -> bool:
         try:

@@ -13,12 +13,14 @@ from shared.clock import Clock, iso
 class Troubles:
     """`dead_lettered`: children of the live generation that stand still until somebody redrives
     them. `retrying_since`: a batch has been tried in vain since then, `because` of the newest
-    failure."""
+    failure. `waits_for_rebuild`: no generation of read models is of this worker's projections, so
+    that it projects nothing."""
 
     clock: Clock
     dead_lettered: int = 0
     retrying_since: datetime | None = field(default=None)
     because: str = ""
+    waits_for_rebuild: bool = False
 
     def failed(self, error: Exception) -> str:
         """A batch is to be tried again. The reason, in few words and without values."""
@@ -39,7 +41,11 @@ class Troubles:
         retrying = None
         if self.retrying_since is not None:
             retrying = {"since": iso(self.retrying_since), "because": self.because}
-        return {"dead_lettered_children": self.dead_lettered, "retrying": retrying}
+        return {
+            "dead_lettered_children": self.dead_lettered,
+            "retrying": retrying,
+            "waits_for_rebuild": self.waits_for_rebuild,
+        }
 
 
 def in_few_words(error: BaseException) -> str:

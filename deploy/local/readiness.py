@@ -83,6 +83,8 @@ def told_by(report: Mapping[str, Any]) -> Told:
         warnings.append(f"{children} dead-lettered, shown as stale: see `teddy dead-letter list`")
     if retrying := report.get("retrying"):
         warnings.append(f"retrying since {retrying['since']} because of {retrying['because']}")
+    if report.get("waits_for_rebuild"):
+        warnings.append("projects nothing, the read models are older: run `teddy replay rebuild`")
     text = f"{lag['events']} events, {lag['seconds']:.1f} s" if lag else ""
     return Told(text, tuple(warnings))
 

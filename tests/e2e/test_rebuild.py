@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pymongo
 import pytest
 
+from deploy.local.readiness import NotHealthy, service_ready
 from deploy.local.state import StackFolder, StackState
 from shared.auth.principal import Role
 from shared.client import TeddyClient
@@ -70,7 +72,9 @@ async def test_a_changed_projection_reaches_users_without_a_pause(
 
         # when workers of the next release run beside the others, and its rebuild
         async with reading(*_reader(state), [child_id], pause=0.01) as read:
-            async with _worker_of_the_next_release(state):
+            async with _worker_of_the_next_release(state) as waiting:
+                # then it says that it projects nothing, and which command helps
+                await eventually(lambda: _waits_for_a_rebuild(waiting), SOON)
                 rebuilt = await asyncio.to_thread(
                     _teddy, folder, "replay", "rebuild", PYTHONPATH=NEXT_RELEASE
                 )
@@ -137,7 +141,9 @@ async def _newest_versions_are_read(parent: TeddyClient, children: list[str]) ->
 
 
 @asynccontextmanager
-async def _worker_of_the_next_release(state: StackState) -> AsyncIterator[None]:
+async def _worker_of_the_next_release(state: StackState) -> AsyncIterator[str]:
+    """Its address."""
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -147,15 +153,23 @@ async def _worker_of_the_next_release(state: StackState) -> AsyncIterator[None]:
             **os.environ,
             **state.environment,
             "PYTHONPATH": NEXT_RELEASE,
-            "TEDDY_WORKER_PORT": str(free_port()),
+            "TEDDY_WORKER_PORT": str(port),
             "TEDDY_WORKER_INSTANCE_ID": "next-release",
         },
     )
     try:
-        yield
+        yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
         await process.wait()
+
+
+async def _waits_for_a_rebuild(worker: str) -> bool:
+    try:
+        warnings = (await service_ready(worker)).warnings
+    except (httpx2.TransportError, NotHealthy):
+        return False
+    return warnings == ("projects nothing, the read models are older: run `teddy replay rebuild`",)
 
 
 async def _is_complete(parent: TeddyClient, child_id: str) -> bool:

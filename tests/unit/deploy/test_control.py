@@ -164,6 +164,10 @@ ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
             {**ANSWER, "retrying": {"since": "12:00", "because": "OperationFailure 50"}},
             ("retrying since 12:00 because of OperationFailure 50",),
         ),
+        (
+            {**ANSWER, "waits_for_rebuild": True},
+            ("projects nothing, the read models are older: run `teddy replay rebuild`",),
+        ),
     ],
 )
 def test_what_a_ready_service_warns_of_is_told(
