@@ -15,7 +15,7 @@ from projection_worker.projections import registry
 from projection_worker.projections.registry import ChildView, apply
 from projection_worker.redrive import Redrive, Redriven, open_producer, publish
 from shared.clock import new_id
-from shared.codec import UndecodableEvent, decode
+from shared.codec import UndecodableEvent, decode_what_opens
 from shared.events.child import ChildEvent, SafetyViolationReported, Severity
 from shared.read_models.dead_lettered import count_dead_lettered, stale_since
 from shared.read_models.generations import (
@@ -96,9 +96,9 @@ async def test_poison_parks_its_child_until_the_code_can_read_it(
     def too_old(recorded, cipher, index):
         if recorded.child_id == operator.child and recorded.version == 2:
             raise UndecodableEvent("no such event here")
-        return decode(recorded, cipher, index)
+        return decode_what_opens(recorded, cipher, index)
 
-    monkeypatch.setattr(projector, "decode", too_old)
+    monkeypatch.setattr(projector, "decode_what_opens", too_old)
     await side.project([first, of_other, unknown, later])
     (sequence,) = await operator.parked.find()
     assert (sequence.child_id, sequence.records, sequence.marked) == (operator.child, 2, True)

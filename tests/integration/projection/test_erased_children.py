@@ -15,7 +15,7 @@ from projection_worker.projections import registry
 from projection_worker.projector import Projected
 from projection_worker.replay import folding
 from shared.clock import utc_now
-from shared.codec import UndecodableEvent, decode
+from shared.codec import UndecodableEvent, decode_what_opens
 from shared.event_store.memory import MemoryEventStore
 from shared.events.child import Severity
 from shared.keyring.erased_list import ErasureStep, MemoryErasedList
@@ -127,9 +127,9 @@ async def test_poison_keeps_nobody_from_being_erased(
     def too_old(recorded, cipher, index):
         if recorded.version == 2:
             raise UndecodableEvent("no such event here")
-        return decode(recorded, cipher, index)
+        return decode_what_opens(recorded, cipher, index)
 
-    monkeypatch.setattr(projector, "decode", too_old)
+    monkeypatch.setattr(projector, "decode_what_opens", too_old)
     await worker.project(await worker.side.happened(*A_LIFE))
     assert await worker.side.database[DEAD_LETTERS].count_documents({"child_id": MIA}) == 6
     # when
@@ -147,10 +147,10 @@ async def test_a_first_event_that_nobody_can_read_keeps_nobody_from_being_erased
     def too_old(recorded, cipher, index):
         if recorded.version == 1:
             raise UndecodableEvent("no such event here")
-        return decode(recorded, cipher, index)
+        return decode_what_opens(recorded, cipher, index)
 
     for reader in (projector, folding):
-        monkeypatch.setattr(reader, "decode", too_old)
+        monkeypatch.setattr(reader, "decode_what_opens", too_old)
     await worker.project(await worker.side.happened(*A_LIFE))
     assert await worker.side.documents(Model.CHILDREN) == {}
     # when
