@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= auto
+UNIT_WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PACKAGES := command_service projection_worker query_service shared deploy examples
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
@@ -44,7 +45,7 @@ test: $(STAMP) ## Run all tests, on real servers that they start themselves; WOR
 	@$(BIN)/python -m deploy.checks.coverage_floors
 
 test-unit: $(STAMP) ## Run the tests that need no server, in seconds
-	@$(BIN)/python -m pytest -n $(WORKERS:auto=logical) tests/unit tests/architecture
+	@$(BIN)/python -m pytest -n $(WORKERS:auto=$(UNIT_WORKERS)) tests/unit tests/architecture
 
 test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka
 	@$(BIN)/python -m tests.apache_kafka
