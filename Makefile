@@ -7,25 +7,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WORKERS ?= auto
 PACKAGES := command_service projection_worker query_service shared deploy examples
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
+	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup demo up down status test test-kafka test-schema bandit audit-deps faults check format configuration lock clean
+.PHONY: help setup demo up down status test test-unit test-kafka test-schema test-pythons bandit audit-deps faults check format configuration lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make the environment in .venv (all other targets do it themselves)
 
-$(STAMP): requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@echo "setting up $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+# asked each time, 50 ms: deploy/setup compares contents, so a moved folder or a new Python counts too
+$(STAMP): FORCE
+	@command -v $(PYTHON) >/dev/null \
+		|| { echo "$(PYTHON) is not there: install Python 3.11 or newer, or set PYTHON" >&2; exit 2; }
+	@$(PYTHON) -m deploy.setup
+
+FORCE:
 
 demo: $(STAMP) ## Start everything, run the eight scenarios, stop everything
 	@$(BIN)/teddy demo
@@ -39,14 +39,21 @@ down: ## Stop the local stack; no process stays
 status: $(STAMP) ## Show how the local stack does
 	@$(BIN)/teddy status
 
-test: $(STAMP) ## Run all tests, on real servers that they start themselves
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+test: $(STAMP) ## Run all tests, on real servers that they start themselves; WORKERS=0 runs one by one
+	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m deploy.checks.coverage_floors
 
-test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka; needs Java 17 and Maven
+test-unit: $(STAMP) ## Run the tests that need no server, in seconds
+	@$(BIN)/python -m pytest -n $(WORKERS:auto=logical) tests/unit tests/architecture
+
+test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka
 	@$(BIN)/python -m tests.apache_kafka
 
 test-schema: $(STAMP) ## Ask both APIs all that their OpenAPI documents say, good and bad
 	@$(BIN)/python -m pytest --no-cov tests/schema
+
+test-pythons: $(STAMP) ## Run the unit tests on every other supported Python that is found here
+	@$(BIN)/python -m tests.pythons $(PYTHONS)
 
 bandit: $(STAMP) ## Look for unsafe code
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(PACKAGES)
@@ -68,6 +75,7 @@ check: $(STAMP) ## Format, lint, types, import rules, function length
 	@$(MAKE) --no-print-directory bandit
 	@$(BIN)/python -m deploy.checks.configuration
 	@$(BIN)/python -m deploy.checks.compose
+	@$(BIN)/python -m deploy.checks.lock
 
 format: $(STAMP) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet .
@@ -76,10 +84,11 @@ format: $(STAMP) ## Format the code and mend what the linter can
 configuration: $(STAMP) ## Write the table of settings in docs/configuration.md anew
 	@$(BIN)/python -m deploy.checks.configuration --write
 
-lock: $(STAMP) ## Pin the dependencies of pyproject.toml anew
-	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+lock: $(STAMP) ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes newer versions
+	@$(BIN)/python -I -m pip install --quiet --no-deps --require-hashes -r deploy/setup/uv.txt
 	@$(BIN)/$(LOCKED) pyproject.toml -o requirements.txt
-	@$(BIN)/$(LOCKED) --extra dev pyproject.toml -o requirements-dev.txt -c requirements.txt
+	@$(BIN)/$(LOCKED) --extra dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+	@$(BIN)/$(LOCKED) --group build -c requirements-dev.txt -o requirements-build.txt
 
 clean: down ## Remove the environment and the local stack's data
-	@rm -rf $(VENV) .teddy
+	@rm -rf $(VENV) .teddy .setup.log build

@@ -1,14 +1,48 @@
 """Servers and stacks that tests ask for; nothing starts before a test does."""
 
+import gc
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pymongo
 import pytest
+import structlog
 
 from deploy.local.state import StackFolder, StackState
 from shared.clock import new_id
 from tests.support import stack
+from tests.support.guardian import MARK, guarded
 from tests.support.own_stack import own_stack, state_of
+
+SELDOM = (20_000, 20, 50)
+
+pytest_plugins = ("tests.support.distribution",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One guardian for a run, be it of one process or of many; and plain tracebacks in the log."""
+    _log_plainly()
+    if MARK not in os.environ:
+        run = ExitStack()
+        run.enter_context(guarded(new_id()))
+        config.add_cleanup(run.close)
+
+
+def _log_plainly() -> None:
+    """By default structlog draws the local variables of each frame: seconds for one error."""
+    *others, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*others, plain])
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end, and FastAPI keeps the latest thousands of routes that
+    it made: without this a fifth of the time goes into looking at them again and again."""
+    gc.freeze()
+    gc.set_threshold(*SELDOM)
 
 
 @pytest.fixture(scope="session")

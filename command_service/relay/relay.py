@@ -19,6 +19,7 @@ from shared.erasures.notice import ERASED, ErasureNotice
 from shared.event_store.port import EventStore, StoreUnavailable
 from shared.fault_points import FaultPoint, reached
 from shared.lease import Lease, LeaseLost
+from shared.mongo import Document
 from shared.time_limit import time_limit
 
 BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -84,9 +85,7 @@ class Relay:
                 try:
                     await self._carry(publisher)
                 except StartOver:
-                    # consumers may have read up to there, and skip what now comes below
-                    self._progress.begin_again(self._progress.checkpoint.ends)
-                    await self._progress.save()
+                    await self._begin_again_beyond(self._progress.checkpoint.ends)
                     raise
         finally:
             self._progress.stand_by()
@@ -123,14 +122,36 @@ class Relay:
         what comes below that place.
         """
         read_up_to = self._progress.checkpoint.ends
-        async with self._feed.open(None) as now:
-            token = now.token
-        began = await self._publish_every_commit(publisher)
-        while not self._stopping.is_set() and self._fell_short(began, read_up_to):
+        token = await self._beginning()
+        try:
             began = await self._publish_every_commit(publisher)
-        if not self._stopping.is_set():
+            while not self._stopping.is_set() and self._fell_short(began, read_up_to):
+                began = await self._publish_every_commit(publisher)
+        except (KafkaError, StartOver):
+            await self._begin_again_beyond(read_up_to)
+            raise
+        if self._stopping.is_set():
+            await self._begin_again_beyond(read_up_to)
+        else:
             self._progress.reach(token)
             await self._progress.save()
+
+    async def _beginning(self) -> Document:
+        """A token: every commit comes after it in the feed, or is found by a scan from now on."""
+        async with self._feed.open(None) as now:
+            token = now.token
+        # The feed begins after all that the primary has written; a scan finds what a majority has.
+        # A commit could be in neither, were it not for a write between them that waits for one.
+        await self._progress.save()
+        return token
+
+    async def _begin_again_beyond(self, read_up_to: Ends) -> None:
+        """Consumers may have read up to there, or to the end of what was published since, and pass
+        over what comes below."""
+        ends = self._progress.checkpoint.ends
+        furthest = {part: max(end, ends.get(part, 0)) for part, end in read_up_to.items()}
+        self._progress.begin_again({**ends, **furthest})
+        await self._progress.save()
 
     def _fell_short(self, began: Ends, read_up_to: Ends) -> bool:
         """Whether some of what was just published lies where a consumer does not look."""
@@ -184,9 +205,11 @@ class Relay:
         except TimeoutError:
             raise LeaseLost("the broker did not acknowledge while the lease lasted") from None
         ends = dict(self._progress.checkpoint.ends)
-        for part in acknowledged:
-            _extend(ends, part)
+        lost = [part.partition for part in acknowledged if not _extend(ends, part)]
+        # also when some were lost: consumers may have read the others
         self._progress.advance(events, commits, ends)
+        if lost:
+            raise _lost_records(lost[0])
         self._failures = 0
 
     async def _compare(self, publisher: Publisher) -> None:
@@ -230,13 +253,13 @@ async def _batches(commits: AsyncIterator[Commit], size: int) -> AsyncIterator[l
         yield batch
 
 
-def _extend(ends: dict[int, int], acknowledged: Acknowledged) -> None:
+def _extend(ends: dict[int, int], acknowledged: Acknowledged) -> bool:
+    """False when the partition had lost records: it ended before where it had ended."""
     if acknowledged.offset < 0:  # a repeated send that the broker knew already
-        return
+        return True
     end = ends.get(acknowledged.partition, 0)
-    if acknowledged.offset < end:
-        raise _lost_records(acknowledged.partition)
-    ends[acknowledged.partition] = acknowledged.offset + acknowledged.records
+    ends[acknowledged.partition] = max(end, acknowledged.offset + acknowledged.records)
+    return acknowledged.offset >= end
 
 
 def _lost_records(partition: int) -> StartOver:

@@ -9,5 +9,10 @@ from shared.event_store.port import StoreUnavailable
 
 FAILURES = (PyMongoError, KafkaError, StoreUnavailable, OSError)
 
-if __name__ == "__main__":
+
+def main() -> None:
     run_command(replay, "teddy", FAILURES)
+
+
+if __name__ == "__main__":
+    main()

@@ -36,14 +36,14 @@ class Gates:
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
     def reached(self, child_id: str, version: int) -> None:
-        """The child's read models are at `version` at least; wakes who waits for it."""
+        """The child's read models are at `version` at least; news of it wakes who waits."""
         known = self._known.get(child_id)
         if known is None or known.version < version:
             self._known[child_id] = _Gate(version, self._clock())
             if len(self._known) > REMEMBERED_GATES:
                 self._known.popitem(last=False)
-        for waiting in self._waiting.get(child_id, ()):
-            waiting.set()
+            for waiting in self._waiting.get(child_id, ()):
+                waiting.set()
 
     async def wait(self, token: ConsistencyToken, seconds: float) -> float:
         """Returns a moment (of the clock) after which every read sees the token's version.
@@ -55,10 +55,10 @@ class Gates:
         self._waiting.setdefault(token.child_id, set()).add(changed)
         try:
             while True:
-                changed.clear()
                 known_since = await self._look(token)
                 if known_since is not None:
                     return known_since
+                changed.clear()  # what came while we looked was seen: it is no reason to look again
                 left = deadline - self._clock()
                 if left <= 0:
                     raise ReadModelLate

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import pymongo
 import pytest
 
+from deploy import cli
 from deploy.local import plans
 from deploy.local.state import ProcessState, StackFolder, StackState
 from shared.auth.principal import Role
@@ -20,6 +19,7 @@ from shared.client import TeddyClient
 from shared.client.transport import TeddyProblem, Unreachable
 from shared.clock import new_id
 from tests.support.callers import client
+from tests.support.commands import Said, called
 from tests.support.consents import CONSENTS
 from tests.support.own_stack import own_stack
 from tests.support.waiting import eventually
@@ -56,13 +56,11 @@ async def test_of_a_child_erased_during_a_rebuild_nothing_is_left_in_any_generat
     async with client(state, Role.PARENT, f"parent-{new_id()}") as parent:
         child, *_ = [await a_child(parent) for _ in range(5)]
         # when
-        rebuilding = asyncio.create_task(
-            asyncio.to_thread(teddy, folder, "replay", "rebuild", "--workers", "1")
-        )
+        rebuilding = asyncio.create_task(teddy(folder, "replay", "rebuild", "--workers", "1"))
         await parent.erase_child(child)
         rebuilt = await rebuilding
         # then
-        assert rebuilt.returncode == 0, rebuilt.stderr
+        assert rebuilt.code == 0, rebuilt.err
         await assert_gone(folder, parent, child, tmp_path)
 
 
@@ -79,23 +77,23 @@ async def test_a_restore_of_all_databases_brings_nobody_back(
         # when they are put back
         with frozen(state, *plans.SERVICES):
             restore(state, copies)
-            left = teddy(folder, "erase", "verify", str(receipt))
+            left = await teddy(folder, "erase", "verify", str(receipt))
             for name in plans.SERVICES:
                 os.kill(process(state, name).pid, signal.SIGKILL)
         # then, although everything was back
-        assert left.returncode == 1
-        assert "keys: the child has a key" in left.stdout
-        assert "events: the history does not end with the erasure" in left.stdout
+        assert left.code == 1
+        assert "keys: the child has a key" in left.out
+        assert "events: the history does not end with the erasure" in left.out
         shown: list[Any] = []
 
         async def is_erased_again() -> bool:
             shown.extend(await profiles_shown(parent, child))
-            return teddy(folder, "erase", "verify", str(receipt)).returncode == 0
+            return (await teddy(folder, "erase", "verify", str(receipt))).code == 0
 
         await eventually(is_erased_again, SOON)
         assert shown == []
-        status = teddy(folder, "erase", "status")
-        assert ", 0 not complete" in status.stdout, status.stdout
+        status = await teddy(folder, "erase", "status")
+        assert ", 0 not complete" in status.out, status.out
 
 
 async def test_what_is_no_receipt_is_refused_in_one_line(
@@ -103,12 +101,12 @@ async def test_what_is_no_receipt_is_refused_in_one_line(
 ) -> None:
     forged = tmp_path / "forged.jws"
     forged.write_text("a.b.c")
-    refused = teddy(folder, "erase", "verify", str(forged))
-    assert refused.returncode == 2
-    assert refused.stderr.strip().splitlines()[-1].endswith("not a signed statement")
-    unknown = teddy(folder, "erase", "receipt", new_id())
-    assert unknown.returncode == 2
-    assert "is not erased" in unknown.stderr
+    refused = await teddy(folder, "erase", "verify", str(forged))
+    assert refused.code == 2
+    assert refused.err.strip().splitlines()[-1].endswith("not a signed statement")
+    unknown = await teddy(folder, "erase", "receipt", new_id())
+    assert unknown.code == 2
+    assert "is not erased" in unknown.err
 
 
 async def a_child(parent: TeddyClient) -> str:
@@ -129,8 +127,8 @@ async def assert_gone(folder: StackFolder, parent: TeddyClient, child: str, tmp_
     await eventually(is_complete, SOON)
     receipt = tmp_path / "receipt.jws"
     receipt.write_text((await parent.get_erasure_receipt(child))["receipt"])
-    proved = teddy(folder, "erase", "verify", str(receipt))
-    assert (proved.returncode, proved.stderr) == (0, ""), proved.stdout
+    proved = await teddy(folder, "erase", "verify", str(receipt))
+    assert (proved.code, proved.err) == (0, ""), proved.out
     assert await profiles_shown(parent, child) == []
     return receipt
 
@@ -143,14 +141,8 @@ async def profiles_shown(parent: TeddyClient, child: str) -> list[Any]:
         return []
 
 
-def teddy(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "200"},
-    )
+async def teddy(folder: StackFolder, *arguments: str) -> Said:
+    return await called(cli.main, ["--dir", str(folder.path), *arguments], os.environ)
 
 
 def process(state: StackState, name: str) -> ProcessState:

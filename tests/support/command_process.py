@@ -18,9 +18,8 @@ from shared.clock import utc_now
 from shared.signing_keys import read_signing_key
 from tests.support.command_side import MOTHER, CommandClient
 from tests.support.key_files import create_key_files
-from tests.support.waiting import eventually
+from tests.support.waiting import STARTED, eventually
 
-READY_SECONDS = 20.0
 ANSWER_SECONDS = 30.0
 
 
@@ -91,7 +90,7 @@ async def command_process(
         )
     started = CommandProcess(process, address, bearer)
     try:
-        await eventually(started.is_ready, READY_SECONDS)
+        await eventually(started.is_ready, STARTED)
         yield started
     finally:
         if process.returncode is None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -123,7 +124,7 @@ class CommandSide:
         self.tokens = ConsistencyTokens(KEYS.signature_key)
         self._signing_key = Ed25519PrivateKey.generate()
         self.forger = Forger(self._signing_key, ISSUER, AUDIENCE)
-        self.app = self._app(limits or limits_of())
+        self._limits = limits or limits_of()
 
     async def do(
         self, command: Command, principal: Principal = ADMIN, key: str | None = None
@@ -153,10 +154,11 @@ class CommandSide:
         transport = httpx2.ASGITransport(app=self.app)
         return httpx2.AsyncClient(transport=transport, base_url="http://command")
 
-    def _app(self, limits: RateLimits) -> FastAPI:
-        caller = Caller(
-            verifier_of(self._signing_key, ISSUER, AUDIENCE), limits, Aliases(KEYS.index_key)
-        )
+    @cached_property
+    def app(self) -> FastAPI:
+        """Made when it is asked for: routes are expensive, and most tests speak to the bus."""
+        verifier = verifier_of(self._signing_key, ISSUER, AUDIENCE)
+        caller = Caller(verifier, self._limits, Aliases(KEYS.index_key))
         edge = Edge(
             self.bus, caller, self.tokens, RequestPrints(KEYS.index_key), self.clock, new_id
         )

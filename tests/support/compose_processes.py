@@ -35,8 +35,13 @@ class StartedStack:
         log = self.stack.folder / f"{name}.log"
         environment = self.stack.process_environment(name, self.more)
         async with running(command, log, environment, self.stack.app) as process:
+            # the health check is a process of a second: it is asked of who listens
+            await eventually(lambda: self._may_be_healthy(name, process), READY_SECONDS)
             await eventually(lambda: self.is_healthy(name, process), READY_SECONDS)
             yield process
+
+    async def _may_be_healthy(self, name: str, process: asyncio.subprocess.Process) -> bool:
+        return process.returncode is not None or await _listens(self.stack.ports[name])
 
     async def is_healthy(self, name: str, process: asyncio.subprocess.Process) -> bool:
         log = self.stack.folder / f"{name}.log"

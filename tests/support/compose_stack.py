@@ -7,7 +7,7 @@ replaced. The environment is made from the same hashed file as the image's.
 import asyncio
 import hashlib
 import os
-import shlex
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +24,7 @@ from deploy.containers.first_start import ROOT, Site, write_secrets
 from deploy.local import binaries
 from deploy.local.plans import LOOPBACK, free_port
 from shared.clock import utc_now
+from tests.support.guardian import MARK
 from tests.support.waiting import eventually
 
 READY_SECONDS = 60.0
@@ -32,24 +33,28 @@ INSTALL_SECONDS = 900
 
 
 def image_environment(project: Project) -> Path:
-    """A virtual environment as the Dockerfile makes it; kept until requirements.txt changes."""
-    requirements = project.root / "requirements.txt"
-    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]
+    """A virtual environment as the Dockerfile makes it; kept until its locks change."""
+    locks = [project.root / name for name in ("requirements-build.txt", "requirements.txt")]
+    digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()[:16]
     place = project.root / "build" / f"image-environment-{digest}"
-    made = place / "made"
+    environment, made = place / "opt" / "teddy", place / "made"
     if not made.exists():
         shutil.rmtree(place, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", place], check=True)
-        (install,) = (
-            line.removeprefix("RUN ")
-            for line in project.dockerfile.splitlines()
-            if line.startswith("RUN /opt/teddy/bin/pip install")
-        )
-        words = shlex.split(install.replace("/opt/teddy", str(place)))
-        words[words.index("/build/requirements.txt")] = str(requirements)
-        subprocess.run([*words, "--quiet"], check=True, timeout=INSTALL_SECONDS)
+        (place / "build").mkdir(parents=True)
+        for lock in locks:
+            shutil.copy(lock, place / "build")
+        for command in _installing(project):
+            moved = re.sub(r"(?<= )/(opt|build)/", rf"{place}/\1/", f" {command}")
+            moved = moved.replace(" python -m venv", f" {sys.executable} -m venv")
+            subprocess.run(["/bin/sh", "-ec", moved], check=True, timeout=INSTALL_SECONDS)
         made.touch()
-    return place
+    return environment
+
+
+def _installing(project: Project) -> list[str]:
+    """The Dockerfile's commands that make the environment, each on one line."""
+    lines = re.sub(r" \\\n\s*", " ", project.dockerfile).splitlines()
+    return [line.removeprefix("RUN ") for line in lines if line.startswith("RUN python -m venv ")]
 
 
 def image_sources(project: Project, folder: Path) -> Path:
@@ -111,6 +116,8 @@ class ComposeStack:
     def process_environment(self, service: str, more: Mapping[str, str]) -> dict[str, str]:
         """No variable of this machine's but its path: as bare as in the image."""
         bare = {"PATH": f"{self.python.parent}:{os.environ['PATH']}", "HOME": str(self.folder)}
+        if MARK in os.environ:
+            bare[MARK] = os.environ[MARK]
         if self.app is not None:
             bare["PYTHONPATH"] = str(self.app)
         return {**bare, **self.environment(service), **more}

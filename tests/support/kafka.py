@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import create_conn
+from aiokafka.protocol.metadata import MetadataRequest
 
 from deploy.topics import apply_topics
 from shared.settings import TopicSettings
 from shared.topic_partitions import partitions_of
 from shared.topics import Topic
+from tests.support.waiting import eventually
 
 TOLD_SECONDS = 10.0
 REPLICATION = TopicSettings().kafka_replication
@@ -35,6 +39,25 @@ async def delete_topic(bootstrap: str, name: str) -> None:
     await admin.start()
     await admin.delete_topics([name])
     await admin.close()
+
+
+async def empty_topic(bootstrap: str, name: str, partitions: int = 4) -> None:
+    """Lose all its records. Every broker has forgotten the topic before it is made anew: one that
+    has not would take records into what is about to be deleted, or say that it is there."""
+    await delete_topic(bootstrap, name)
+    for address in bootstrap.split(","):
+        await eventually(partial(_has_forgotten, address, name), TOLD_SECONDS)
+    await create_topic(bootstrap, name, partitions)
+
+
+async def _has_forgotten(address: str, name: str) -> bool:
+    host, _, port = address.rpartition(":")
+    connection = await create_conn(host, int(port))
+    try:
+        told = await connection.send(MetadataRequest(None, allow_auto_topic_creation=False))
+    finally:
+        connection.close()
+    return name not in {known for _, known, *_ in told.topics}
 
 
 async def read_records(bootstrap: str, topic: str, count: int, seconds: float = 20.0) -> list[Any]:

@@ -22,6 +22,11 @@ class OwnServer:
 
     async def start(self) -> None:
         """Returns once it does its work."""
+        await self.spawn()
+        await eventually(self._is_ready, READY_SECONDS)
+
+    async def spawn(self) -> None:
+        """Returns at once: whether it does its work is left to the caller."""
         if self._plan.prepare is not None:
             await self._plan.prepare()
         self.process = await asyncio.create_subprocess_exec(
@@ -31,7 +36,6 @@ class OwnServer:
             stderr=asyncio.subprocess.DEVNULL,
             preexec_fn=end_with_parent,
         )
-        await eventually(self._is_ready, READY_SECONDS)
 
     async def stop(self) -> None:
         """SIGTERM: it ends in order."""

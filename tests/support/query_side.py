@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -106,15 +107,21 @@ class QuerySide:
         self.settings = _settings()
         self.service = QueryService(self.settings, ports, self.cache)
         verifier = verifier_of(signing_key, "tests", "teddy")
-        self.app: FastAPI = build_api(
+        self._caller = Caller(verifier, limits or limits_of(), Aliases(keys.index_key))
+        self._max_in_flight = max_in_flight
+        self.connect()
+
+    @cached_property
+    def app(self) -> FastAPI:
+        """Made when it is asked for: routes are expensive, and most tests speak to the bus."""
+        return build_api(
             self.service,
-            Caller(verifier, limits or limits_of(), Aliases(keys.index_key)),
+            self._caller,
             self.audit,
             Readiness({"read_store": self.store.ping}),
-            max_in_flight,
+            self._max_in_flight,
             exposure=Exposure(documentation=True),
         )
-        self.connect()
 
     def connect(self, connected: bool = True) -> None:
         for listener in self.service.listeners:

@@ -25,9 +25,9 @@ from shared.topics import CHILD_EVENTS
 from tests.support.happenings import Happenings
 from tests.support.kafka import REPLICATION, told_partitions
 from tests.support.ports import free_port
-from tests.support.waiting import eventually
+from tests.support.waiting import STARTED, eventually
 
-READY_SECONDS = 30.0
+READY_SECONDS = STARTED
 
 
 @dataclass

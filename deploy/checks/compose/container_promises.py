@@ -108,15 +108,19 @@ def one_image(project: Project) -> Iterator[str]:
 
 def image_rules(project: Project) -> Iterator[str]:
     text = project.dockerfile
+    commands = text + re.sub(r" \\\n\s*", " ", text)
     wanted = {
-        "--require-hashes --only-binary :all: -r /build/requirements.txt": "hashed dependencies",
+        " --require-hashes --no-build-isolation --wheel-dir /build/wheels "
+        "-r /build/requirements.txt": "hashed dependencies",
+        " --require-hashes --only-binary :all: -r /build/requirements-build.txt": "hashed tools",
+        " --no-deps --no-index /build/wheels/*.whl": "nothing but what was hashed",
         "\nHEALTHCHECK ": "a health check",
         "org.opencontainers.image.title=": "labels",
         "org.opencontainers.image.licenses=": "its licence",
         'ENTRYPOINT ["python", "-m"]': "the entry point that compose relies on",
     }
     for line, meaning in wanted.items():
-        if line not in text:
+        if line not in commands:
             yield f"the Dockerfile lacks {meaning}"
     users = re.findall(r"^USER (\S+)", text, re.MULTILINE)
     if not users or not NUMBERS.fullmatch(users[-1]):

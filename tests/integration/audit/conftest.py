@@ -1,9 +1,7 @@
 """A small history with its audit trail on MongoDB, and the commands that look into it."""
 
-import asyncio
 import os
-import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import pymongo
 import pytest_asyncio
 
+from deploy import cli
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditRecord
 from shared.auth.aliases import Aliases
@@ -22,14 +21,8 @@ from shared.mongo import Mongo
 from shared.settings import AuditSettings
 from tests.support.child_facts import ADA, REGISTER, REPORT, VIOLATION, update
 from tests.support.command_side import BEAR, MOTHER, OFFICER, CommandSide, Database
+from tests.support.commands import Said, called, started
 from tests.support.key_files import create_key_files
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
 
 
 @dataclass
@@ -67,21 +60,20 @@ class World:
     async def teddy(
         self, *arguments: str, offline: bool = False, settings: Mapping[str, str] | None = None
     ) -> Said:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "deploy.cli", "--dir", str(self.folder / "no-stack")),
-            *arguments,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={
-                **os.environ,
-                "COLUMNS": "300",
-                **({} if offline else self.environment),
-                **(settings or {}),
-            },
-        )
-        out, err = await process.communicate()
-        return Said(process.returncode or 0, out.decode(), err.decode())
+        return await called(cli.main, *self._call(arguments, offline, settings))
+
+    async def teddy_process(
+        self, *arguments: str, offline: bool = False, settings: Mapping[str, str] | None = None
+    ) -> Said:
+        return await started("deploy.cli", *self._call(arguments, offline, settings))
+
+    def _call(
+        self, arguments: Sequence[str], offline: bool, settings: Mapping[str, str] | None
+    ) -> tuple[list[str], dict[str, str]]:
+        """Arguments and environment of `teddy`."""
+        own = {} if offline else self.environment
+        folder = str(self.folder / "no-stack")
+        return ["--dir", folder, *arguments], {**os.environ, **own, **(settings or {})}
 
     def collection(self, name: str) -> "Tampering":
         return Tampering(self.url, self.database, name)

@@ -30,7 +30,7 @@ async def test_records_are_found_the_newest_first(
 
 
 async def test_the_table_shows_who_what_and_whom(world: World):
-    said = await world.teddy("audit", "show", "--child", ADA)
+    said = await world.teddy_process("audit", "show", "--child", ADA)
     assert said.code == 0
     for shown in ("officer-1", "ReportSafetyViolation", "accepted", ADA):
         assert shown in said.out
@@ -57,7 +57,7 @@ async def test_an_export_is_verified_offline_and_an_altered_one_is_named(world: 
     assert (said.code, said.out) == (0, f"{file}: 9 records\n")
     # when
     keys = ["--keys", str(world.folder / "proof-keys.json")]
-    good = await world.teddy("audit", "verify-export", str(file), *keys, offline=True)
+    good = await world.teddy_process("audit", "verify-export", str(file), *keys, offline=True)
     file.write_bytes(file.read_bytes().replace(b"officer-1", b"officer-7"))
     altered = await world.teddy("audit", "verify-export", str(file), *keys, offline=True)
     # then

@@ -23,7 +23,9 @@ async def test_evidence_is_checked_offline_without_settings_and_names_who_viewed
             collection.drop()
     # when
     keys = str(world.folder / "proof-keys.json")
-    said = await world.teddy("evidence", "verify", str(evidence), "--keys", keys, offline=True)
+    said = await world.teddy_process(
+        "evidence", "verify", str(evidence), "--keys", keys, offline=True
+    )
     # then
     assert said.code == 0, said.out + said.err
     for who in ("officer-1 (parent)  GetChildProfile", "officer-2", "ReportSafetyViolation"):

@@ -6,9 +6,12 @@ from shared.audit.process import AuditProcess
 from shared.audit.purged import KIND
 from shared.clock import utc_now
 from shared.proofs.statements import kind_of
-from tests.integration.audit.conftest import Said, World, look
+from tests.integration.audit.conftest import World, look
 from tests.support.child_facts import ADA
+from tests.support.commands import Said
 from tests.support.consents import BORN
+
+THIRTY_DAYS = {"TEDDY_RETENTION_AUDIT_DAYS": "30"}
 
 
 async def test_old_records_go_and_the_trail_still_verifies(aged: World) -> None:
@@ -28,8 +31,9 @@ async def test_old_records_go_and_the_trail_still_verifies(aged: World) -> None:
 async def test_a_plan_changes_nothing(aged: World) -> None:
     with aged.collection("audit_blocks") as blocks:
         before = list(blocks.find({}))
-        await _retention(aged, "plan")
+        said = await aged.teddy_process("retention", "plan", settings=THIRTY_DAYS)
         assert list(blocks.find({})) == before
+    assert said == await _retention(aged, "plan")
 
 
 async def test_what_the_deleted_records_vouched_for_is_still_found(aged: World) -> None:
@@ -148,5 +152,4 @@ async def test_a_trail_that_is_kept_for_ever_is_not_touched(aged: World) -> None
 
 async def _retention(world: World, command: str, **more: str) -> Said:
     """Thirty days, unless `more` says otherwise."""
-    settings = {"TEDDY_RETENTION_AUDIT_DAYS": "30", **more}
-    return await world.teddy("retention", command, settings=settings)
+    return await world.teddy("retention", command, settings={**THIRTY_DAYS, **more})

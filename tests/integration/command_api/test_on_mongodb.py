@@ -17,10 +17,10 @@ from shared.hash_chain import verify_chain
 from shared.mongo import Driver, Mongo
 from shared.settings import CommandSettings
 from shared.signing_keys import read_signing_key
-from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import MOTHER, CommandClient
 from tests.support.consents import BORN, CONSENTS
 from tests.support.key_files import create_key_files
+from tests.support.problem_documents import assert_problem
 
 GOOD = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "consents": CONSENTS}
 

@@ -1,9 +1,7 @@
 """`teddy keys ...` on MongoDB: what is refused is one line, and nothing is touched."""
 
-import asyncio
 import os
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +9,13 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from deploy import cli
 from shared.keyring.key_file import create_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
+from tests.support.commands import Said, called, started
 from tests.support.ports import free_port
 
 CHILDREN = [f"child-{number}" for number in range(3)]
@@ -32,22 +32,21 @@ class Operator:
 
     async def keys(self, *arguments: str, url: str | None = None) -> tuple[int, str, str]:
         """Exit code, standard output, standard error."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "deploy.cli", "--dir", str(self.path.parent / "no-stack"), "keys"),
-            *arguments,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={
-                **os.environ,
-                "COLUMNS": "300",
-                "TEDDY_KEY_FILE": str(self.path),
-                "TEDDY_KEYS_MONGO_URL": url or self.url,
-                "TEDDY_KEYS_DATABASE": self.database,
-            },
-        )
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        said = await called(cli.main, *self._call(arguments, url))
+        return said.code, said.out, said.err
+
+    async def keys_process(self, *arguments: str) -> Said:
+        return await started("deploy.cli", *self._call(arguments, None))
+
+    def _call(self, arguments: Sequence[str], url: str | None) -> tuple[list[str], dict[str, str]]:
+        """Arguments and environment of `teddy`."""
+        environment = {
+            **os.environ,
+            "TEDDY_KEY_FILE": str(self.path),
+            "TEDDY_KEYS_MONGO_URL": url or self.url,
+            "TEDDY_KEYS_DATABASE": self.database,
+        }
+        return ["--dir", str(self.path.parent / "no-stack"), "keys", *arguments], environment
 
     def change(self, **changes: object) -> None:
         content = orjson.loads(self.path.read_bytes())
@@ -141,6 +140,13 @@ async def test_a_rotation_beside_another_one_is_refused(operator: Operator) -> N
     half_written.unlink()
     # then
     assert (await operator.keys("rotate"))[0] == 0
+
+
+async def test_as_a_process_it_says_the_same(operator: Operator) -> None:
+    here = await operator.keys("status")
+    said = await operator.keys_process("status")
+    assert (said.code, said.out, said.err) == here
+    assert "kek-1" in said.out
 
 
 @pytest.mark.parametrize("command", ["status", "rotate"])

@@ -1,9 +1,6 @@
 """`python -m projection_worker.replay` as operators use it: what it prints, what it refuses."""
 
-import asyncio
 import os
-import sys
-from dataclasses import dataclass
 
 import orjson
 import pytest
@@ -11,6 +8,7 @@ import pytest_asyncio
 
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.projections import registry
+from projection_worker.replay.__main__ import main
 from shared.audit.store import AuditStore
 from shared.clock import utc_now
 from shared.events.child import Severity
@@ -18,43 +16,29 @@ from shared.mongo import Mongo
 from shared.read_models.models import Model
 from shared.settings import AuditSettings
 from tests.integration.projection.test_rebuild import FIRST, World, world
+from tests.support.commands import Said, called, started
 from tests.support.projection_facts import (
     MIA,
     erased,
     message,
     registered,
     reported,
-    started,
     updated,
+)
+from tests.support.projection_facts import (
+    started as talk_started,
 )
 
 __all__ = ["world"]
 
 
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-
 async def replay(*arguments: str) -> Said:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "projection_worker.replay",
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "COLUMNS": "240"},
-    )
-    out, err = await process.communicate()
-    return Said(process.returncode or 0, out.decode(), err.decode())
+    return await called(main, arguments, os.environ)
 
 
 @pytest_asyncio.fixture
 async def mia(world: World) -> World:
-    await world.happened(registered(), started(), message(), reported(1, Severity.LOW))
+    await world.happened(registered(), talk_started(), message(), reported(1, Severity.LOW))
     await world.happened(updated(age=9))
     return world
 
@@ -247,3 +231,12 @@ async def test_a_rebuild_says_how_it_gets_on_and_what_it_came_to(mia: World) -> 
     assert "generation 2 is live after" in said.out
     assert "live" in (await replay("status")).out
     assert (await replay("drop-old")).out.startswith("generations dropped: 1, ")
+
+
+async def test_as_a_process_it_says_the_same(mia: World) -> None:
+    arguments = ("show", "--child", MIA, "--format", "json")
+
+    said = await started("projection_worker.replay", arguments, os.environ)
+
+    assert said == await replay(*arguments)
+    assert (said.code, said.err) == (0, "")

@@ -1,17 +1,17 @@
 """Events that come again through a real broker and a real worker."""
 
-import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
 
+from projection_worker.replay.__main__ import main
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 from shared.topics import CHILD_EVENTS
+from tests.support.commands import called
 from tests.support.kafka import read_all_records
 from tests.support.webhook_receiver import webhook_receiver
 from tests.support.worker_process import World, new_group, worker_world
@@ -91,15 +91,9 @@ async def test_republished_records_are_byte_for_byte_those_of_the_relay(world: W
 
 
 async def _replay(world: World, *arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "projection_worker.replay", *arguments),
-        env={**os.environ, **world.environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await process.communicate()
-    assert process.returncode == 0, out.decode()
-    return out.decode()
+    said = await called(main, arguments, {**os.environ, **world.environment})
+    assert said.code == 0, said.err
+    return said.out
 
 
 async def _read_models(world: World) -> dict[tuple[Model, str], Any]:

@@ -14,6 +14,7 @@ from shared.read_models.notices import AlertNotice, ChangeNotice
 from shared.topics import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.read_model_builders import alert_document
+from tests.support.waiting import STARTED
 
 WEISS = Principal("weiss", Role.PARENT)
 NOWHERE = "127.0.0.1:9"
@@ -23,7 +24,7 @@ async def answered(
     ask: Callable[[], Awaitable[httpx2.Response]], wanted: Callable[[httpx2.Response], bool]
 ) -> httpx2.Response:
     """The first answer that is as wanted; the process may still be starting."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(STARTED):
         while True:
             try:
                 answer = await ask()
@@ -133,7 +134,7 @@ async def test_a_process_that_cannot_start_says_why_in_one_line(
 ) -> None:
     async with query_process(world.environment(**wrong)) as running:
         # when
-        _, stderr = await asyncio.wait_for(running.process.communicate(), 30)
+        _, stderr = await asyncio.wait_for(running.process.communicate(), STARTED)
     # then
     assert running.process.returncode == 2
     assert stderr.decode().startswith(complaint)

@@ -87,19 +87,28 @@ def driver(request: pytest.FixtureRequest) -> Driver:
     return chosen
 
 
+@asynccontextmanager
+async def surroundings(
+    mongo_url: str, bootstrap: str, database_name: str, driver: Driver
+) -> AsyncIterator[Surroundings]:
+    """Over a new topic; gone with the block."""
+    mongo = Mongo(mongo_url, driver)
+    database = mongo.database(database_name)
+    await ensure_indexes(database)
+    await apply_topics(bootstrap, REPLICATION, [CHILD_ERASURES])
+    store = MongoEventStore(database)
+    async with own_topic(bootstrap, f"events-{database_name}") as topic:
+        yield Surroundings(mongo, database, store, bootstrap, topic)
+    await store.close()
+    await mongo.close()
+
+
 @pytest_asyncio.fixture
 async def around(
     mongo_url: str, kafka_bootstrap: str, fresh_database: str, driver: Driver
 ) -> AsyncIterator[Surroundings]:
-    mongo = Mongo(mongo_url, driver)
-    database = mongo.database(fresh_database)
-    await ensure_indexes(database)
-    await apply_topics(kafka_bootstrap, REPLICATION, [CHILD_ERASURES])
-    store = MongoEventStore(database)
-    async with own_topic(kafka_bootstrap, f"events-{fresh_database}") as topic:
-        yield Surroundings(mongo, database, store, kafka_bootstrap, topic)
-    await store.close()
-    await mongo.close()
+    async with surroundings(mongo_url, kafka_bootstrap, fresh_database, driver) as around:
+        yield around
 
 
 def follows(running: RunningRelay) -> Callable[[], bool]:

@@ -18,6 +18,7 @@ from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.mongo import Mongo
 from tests.support.commits import an_offer
 from tests.support.kafka import REPLICATION
+from tests.support.waiting import STARTED
 
 CLOSED_PORT = 1
 STOP_SECONDS = 5.0
@@ -30,7 +31,7 @@ class RelayProcess:
 
     async def health(self, **expected: Any) -> tuple[int, dict[str, Any]]:
         """Status and body of /health/ready, as soon as the body holds `expected`."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(STARTED):
             while True:
                 try:
                     answer = await self.client.get("/health/ready")
@@ -43,7 +44,7 @@ class RelayProcess:
 
     async def metric(self, sample: str) -> None:
         """Returns as soon as /metrics holds `sample`."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(STARTED):
             while True:
                 if sample in (await self.client.get("/metrics")).text:
                     return

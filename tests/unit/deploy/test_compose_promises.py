@@ -160,6 +160,8 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     ),
     "image_rules": (
         (_text("dockerfile", "--require-hashes ", ""), "hashed dependencies"),
+        (_text("dockerfile", "--only-binary :all: ", ""), "hashed tools"),
+        (_text("dockerfile", "--no-index ", ""), "nothing but what was hashed"),
         (_text("dockerfile", "\nHEALTHCHECK", "\n# HEALTHCHECK"), "a health check"),
         (_text("dockerfile", "USER 10001:10001", "USER teddy"), "numeric user"),
         (_text("dockerignore", "\n*\n", "\n"), "leave out everything"),

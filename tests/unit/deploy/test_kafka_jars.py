@@ -218,10 +218,12 @@ def test_the_command_ends_with_what_happened(
     assert said in capsys.readouterr().err
 
 
-def test_maven_s_own_rules_say_where_jars_lie(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
+def test_maven_s_own_rules_say_where_jars_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("M2_REPO", raising=False)
-    assert jars.maven_repository() == Path("/home/somebody/.m2/repository")
+    assert jars.maven_repository() == tmp_path / ".m2" / "repository"
 
     monkeypatch.setenv("M2_REPO", "/elsewhere")
     assert jars.maven_repository() == Path("/elsewhere")

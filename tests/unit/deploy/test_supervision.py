@@ -4,13 +4,15 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
 
-from deploy.local import plans, process
+from deploy.local import plans, process, supervisor
+from deploy.local.brokers import BrokerPlace, LocalBroker, Restarted
 from deploy.local.process import NotReady, ProcessPlan, SupervisedProcess
 from deploy.local.state import FAILED, StackFolder
 from deploy.local.supervisor import Supervisor
@@ -42,6 +44,16 @@ def stand_in(
         ready=ready,
         restarted=restarted,
     )
+
+
+@dataclass(frozen=True)
+class StandInBroker:
+    planned: ProcessPlan
+    name: str = "a stand-in"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def plan(self, place: BrokerPlace, restarted: Restarted) -> ProcessPlan:
+        return self.planned
 
 
 async def killed_until_tried(watched: SupervisedProcess, tried: list[int], times: int) -> None:
@@ -133,18 +145,20 @@ async def test_when_one_process_cannot_start_the_others_are_ended_and_it_is_told
     monkeypatch.setattr(
         plans, "mongod_plan", lambda *_: stand_in(tmp_path, "mongod", FOREVER, ready=never)
     )
-    monkeypatch.setattr(
-        plans,
-        "kafka_plan",
-        lambda *_: stand_in(tmp_path, "kafka", "import sys; sys.exit('disk full')", ready=never),
-    )
+
+    async def choose_broker(*_: object) -> LocalBroker:
+        broken = stand_in(tmp_path, "kafka", "import sys; sys.exit('disk full')", ready=never)
+        return StandInBroker(broken)
+
+    monkeypatch.setattr(supervisor, "choose_broker", choose_broker)
     folder = StackFolder(tmp_path / "stack")
     folder.create()
-    supervisor = Supervisor(folder)
+    stack = Supervisor(folder)
+    before = psutil.Process().children()
 
     # when the stack starts
     with pytest.raises(NotReady, match="kafka ended with code 1"):
-        await supervisor.run(asyncio.Event())
+        await stack.run(asyncio.Event())
 
     # then the reason is in the state, and nothing is left
     state = folder.load()
@@ -152,7 +166,7 @@ async def test_when_one_process_cannot_start_the_others_are_ended_and_it_is_told
     assert state.status == FAILED
     assert "disk full" in state.detail
     assert state.processes == []
-    assert psutil.Process().children() == []
+    assert psutil.Process().children() == before
 
 
 def test_ports_of_one_stack_differ_and_are_not_those_of_outgoing_connections() -> None:

@@ -1,11 +1,14 @@
 """`python -m tests.faults` and what it is asked."""
 
-import subprocess
-import sys
+import os
+from functools import partial
 
 import pytest
 
+from shared.command_line import run_command
+from tests.faults.__main__ import faults
 from tests.faults.cases import CASES
+from tests.support.commands import called, started
 
 
 @pytest.mark.parametrize(
@@ -16,20 +19,18 @@ from tests.faults.cases import CASES
         (["--selection", "some"], "'some' is not one of"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line_and_exit_code_2(arguments: list[str], said: str) -> None:
-    refused = _faults(*arguments)
+async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
+    arguments: list[str], said: str
+) -> None:
+    refused = await called(partial(run_command, faults, "faults"), arguments, os.environ)
 
-    assert refused.returncode == 2
-    assert said in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
-
-
-def test_every_case_can_be_listed() -> None:
-    listed = _faults("--list")
-
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(CASES)
+    assert refused.code == 2
+    assert said in refused.err
+    assert len(refused.err.splitlines()) == 1
 
 
-def _faults(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "tests.faults", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+async def test_every_case_can_be_listed() -> None:
+    listed = await started("tests.faults", ["--list"], os.environ)
+
+    assert listed.code == 0
+    assert [line.split()[0] for line in listed.out.splitlines()] == list(CASES)

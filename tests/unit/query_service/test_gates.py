@@ -87,6 +87,18 @@ async def test_who_waits_in_vain_is_told_so(gates: Gates, stored: StoredGates) -
     assert not gates._waiting
 
 
+async def test_who_waits_looks_at_the_store_ten_times_a_second_and_lets_others_run(
+    gates: Gates, stored: StoredGates
+) -> None:
+    # given two who wait for the same child
+    waiting = [gates.wait(ConsistencyToken("lena", 3), seconds=0.3) for _ in range(2)]
+    # when
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    # then
+    assert [type(each) for each in told] == [ReadModelLate, ReadModelLate]
+    assert stored.looks <= 2 * 5
+
+
 async def test_only_so_many_gates_are_remembered(
     stored: StoredGates, monkeypatch: pytest.MonkeyPatch
 ) -> None:

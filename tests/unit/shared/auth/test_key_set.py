@@ -22,8 +22,16 @@ P256, P384 = (
     ECAlgorithm.to_jwk(ec.generate_private_key(curve).public_key(), as_dict=True)
     for curve in (ec.SECP256R1(), ec.SECP384R1())
 )
+MATERIAL = ("n", "x", "y", "d")
 SHARED = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlYw"
 RSA_2048, RSA_1024 = rsa_jwk(2_048), rsa_jwk(1_024)
+
+
+def told(jwk: Any) -> str:
+    """A name that is the same in every process: without what makes a key unlike others."""
+    if not isinstance(jwk, dict):
+        return str(jwk)
+    return str({name: value for name, value in jwk.items() if name not in MATERIAL})[:60]
 
 
 def key_set(*keys: dict[str, Any]) -> bytes:
@@ -68,7 +76,7 @@ def test_a_key_verifies_its_own_algorithm_only(
         "a text",
         None,
     ],
-    ids=lambda jwk: str(jwk)[:40],
+    ids=told,
 )
 def test_a_key_that_may_not_sign_tokens_is_left_out(jwk: Any):
     # alone, and beside a good one

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import MOTHER, CommandClient, CommandSide
 from tests.support.consents import BORN, CONSENTS, REGISTRATION
+from tests.support.problem_documents import assert_problem
 
 GOOD: dict[str, Any] = {
     "consents": CONSENTS,

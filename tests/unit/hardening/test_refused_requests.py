@@ -7,9 +7,9 @@ import pytest
 from fastapi import FastAPI
 
 from shared.http.secure_headers import SECURE_HEADERS
-from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import ADMIN, CommandSide
 from tests.support.consents import CONSENTS, REGISTRATION
+from tests.support.problem_documents import assert_problem
 from tests.support.query_side import ADMIN as ASKER
 from tests.support.query_side import QuerySide, parent
 from tests.support.refused_requests import BAD_REQUESTS, Header, asked

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import CommandClient, CommandSide
 from tests.support.consents import BORN, REGISTRATION
+from tests.support.problem_documents import assert_problem
 
 UNKNOWN = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"
 POLICY = {"threshold": "medium", "count": 5, "window_hours": 48, "channels": ["in_app", "webhook"]}

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import ANALYST, CommandClient, CommandSide, Database
 from tests.support.consents import CONSENTS
 from tests.support.flaky_stores import FlakyEventStore
+from tests.support.problem_documents import assert_problem
 
 GOOD: dict[str, Any] = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "consents": CONSENTS}
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command_api.problem_documents import assert_problem
 from tests.support.command_side import (
     MOTHER,
     STRANGER,
@@ -15,6 +14,7 @@ from tests.support.command_side import (
     StoppedClock,
 )
 from tests.support.consents import BORN, CONSENTS, REGISTRATION
+from tests.support.problem_documents import assert_problem
 
 GOOD: dict[str, Any] = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "consents": CONSENTS}
 KEY = "register-ada-1"
