@@ -84,11 +84,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         register_alerts(app, intake, told.metrics)
         readiness = Readiness(
             {"read_store": read.ping, "key_store": keys.ping, "kafka": projector.check_kafka},
-            lambda: {
-                "lag": lag.report(),
-                **troubles.report(),
-                **told.service.counted.report(),
-            },
+            lambda: {"lag": lag.report(), **troubles.report(), **told.service.counted.report()},
         )
         yield Worker(app, projector, readiness)
     for mongo in (read, write, keys):
