@@ -29,6 +29,7 @@ from command_service.handlers.aggregate_cache import AggregateCache
 from command_service.handlers.aggregates import Aggregates
 from command_service.handlers.append import Appender
 from command_service.handlers.change_child import ChangeChild
+from command_service.handlers.configure_alerts import ConfigureAlertsHandler
 from command_service.handlers.deactivate_child import DeactivateChildHandler
 from command_service.handlers.decide_and_append import DecideAndAppend
 from command_service.handlers.erase_child import EraseChildHandler
@@ -48,6 +49,7 @@ from command_service.middleware.validation import validation
 from shared.audit.trail import AuditTrail
 from shared.clock import Clock, utc_now
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
+from shared.events.child import AlertChannel
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring
@@ -57,7 +59,6 @@ PLAIN_CHANGES: tuple[type[Any], ...] = (
     UpdateChildProfile,
     ReportSafetyViolation,
     ResolveSafetyViolation,
-    ConfigureAlerts,
     StartConversation,
     RecordMessage,
     EndConversation,
@@ -85,11 +86,12 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """`timeout_seconds` is a command's as a whole."""
+    """`timeout_seconds` is a command's as a whole; `alert_channels` are those that are set up."""
 
     timeout_seconds: float = 1.25
     aggregate_cache_size: int = 20_000
     snapshot_every: int = 200
+    alert_channels: frozenset[AlertChannel] = frozenset(AlertChannel)
 
 
 def default_bus(ports: Ports, tuning: Tuning, registry: CollectorRegistry) -> CommandBus:
@@ -126,6 +128,7 @@ def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
     bus.register(RegisterChild, register_child)
     for command in PLAIN_CHANGES:
         bus.register(command, ChangeChild(change))
+    bus.register(ConfigureAlerts, ConfigureAlertsHandler(change, tuning.alert_channels))
     bus.register(DeactivateChild, DeactivateChildHandler(change, claims))
     bus.register(ReactivateChild, ReactivateChildHandler(change, claims))
     bus.register(EraseChild, _erase_child(ports, change, aggregates))

@@ -154,4 +154,5 @@ def _tuning(settings: CommandSettings) -> Tuning:
         timeout_seconds=settings.command_timeout_seconds,
         aggregate_cache_size=settings.aggregate_cache_size,
         snapshot_every=settings.snapshot_every,
+        alert_channels=settings.configured_channels,
     )

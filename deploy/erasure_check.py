@@ -15,6 +15,7 @@ from shared.hash_chain import ChainBroken, verify_chain
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_store import KeyStore
 from shared.mongo import Database
+from shared.read_models.deliveries import DELIVERIES_COLLECTION, deliveries
 from shared.read_models.documents import ChildStatus
 from shared.read_models.generations import Generation, read_catalog
 from shared.read_models.models import Model
@@ -56,6 +57,8 @@ async def what_is_left(places: Places, receipt: Receipt) -> list[Left]:
     child_id = receipt.child_id
     found = [left async for left in _beside_the_keys(places, child_id)]
     found += [left async for left in _in_the_event_store(places, receipt)]
+    if count := await deliveries(places.read_models).count_documents({"child_id": child_id}):
+        found.append(Left(DELIVERIES_COLLECTION, f"{count} documents of the child"))
     for kept in (await read_catalog(places.read_models)).kept:
         found += [left async for left in _in_generation(places, kept.generation, child_id)]
     for name in (DEAD_LETTERS, PARKED_CHILDREN):

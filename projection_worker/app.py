@@ -1,26 +1,20 @@
 """Composition root of the worker: the Faust app, its projector service, its agents."""
 
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import faust
-import httpx2
 
-from projection_worker.agents.alerts import (
-    AlertDelivery,
-    Channel,
-    InAppChannel,
-    WebhookChannel,
-    register_alerts,
-)
+from projection_worker.agents.alerts import AlertIntake, register_alerts
 from projection_worker.dead_letter import DeadLetters, ensure_dead_letter_indexes
 from projection_worker.erased_children import ErasedChildren
-from projection_worker.kept_generations import KeptGenerations
+from projection_worker.kept_generations import KeptGenerations, ProjectorOf
 from projection_worker.lag import WorkerLag
 from projection_worker.metrics import WorkerMetrics
+from projection_worker.notifications.wiring import notifications
 from projection_worker.notifier import METADATA_MS, Notifier
 from projection_worker.paced_transport import pace
 from projection_worker.projections import registry
@@ -31,7 +25,6 @@ from projection_worker.troubles import Troubles
 from shared.clock import utc_now
 from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
-from shared.events.child import AlertChannel
 from shared.http.operations import Readiness
 from shared.kafka import KafkaServers
 from shared.keyring.key_file import read_key_file
@@ -41,12 +34,12 @@ from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
 from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Database, Mongo
+from shared.read_models.deliveries import ensure_delivery_indexes
 from shared.read_models.generations import Generation, begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.settings import WorkerSettings
 
 APP_ID = "teddy-worker"
-WEBHOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +58,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     write = Mongo(settings.write_mongo_url, settings.mongo_driver)
     keys = Mongo(settings.keys_mongo_url, settings.mongo_driver)
     database = read.database(settings.read_database)
-    await ensure_dead_letter_indexes(database)
-    catalog = await begin_catalog(database, registry.VERSION)
-    for generation in catalog.written_by(registry.VERSION):
-        await ensure_read_model_indexes(database, generation)
+    await _prepare(database)
     generations = KeptGenerations(database, _projectors(settings, read, database, write, keys))
     lag = WorkerLag(utc_now, settings.worker_stall_seconds)
     troubles = Troubles(utc_now)
@@ -81,39 +71,50 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         troubles,
         WorkerMetrics(),
     )
-    readiness = Readiness(
-        {"read_store": read.ping, "key_store": keys.ping, "kafka": projector.check_kafka},
-        lambda: {"lag": lag.report(), **troubles.report()},
-    )
     async with (
-        httpx2.AsyncClient(timeout=WEBHOOK_SECONDS) as client,
+        notifications(settings, read, database) as told,
         _temporary_directory() as scratch,
     ):
         app = _faust_app(settings, scratch)
         if not settings.kafka_long_polling:
             pace(app)
         app.add_dependency(projector)
-        register_alerts(app, AlertDelivery(_channels(settings, client), generations, utc_now))
+        app.add_dependency(told.service)
+        intake = AlertIntake(told.store, told.lanes, told.settled)
+        register_alerts(app, intake, told.metrics)
+        readiness = Readiness(
+            {"read_store": read.ping, "key_store": keys.ping, "kafka": projector.check_kafka},
+            lambda: {"lag": lag.report(), **troubles.report(), **told.service.counted.report()},
+        )
         yield Worker(app, projector, readiness)
     for mongo in (read, write, keys):
         await mongo.close()
 
 
+async def _prepare(database: Database) -> None:
+    """What is missing of indexes and of the catalog is made."""
+    await ensure_dead_letter_indexes(database)
+    await ensure_delivery_indexes(database)
+    catalog = await begin_catalog(database, registry.VERSION)
+    for generation in catalog.written_by(registry.VERSION):
+        await ensure_read_model_indexes(database, generation)
+
+
 def _projectors(
     settings: WorkerSettings, read: Mongo, database: Database, write: Mongo, keys: Mongo
-) -> Callable[[Generation], Projector]:
+) -> ProjectorOf:
     key_file = read_key_file(settings.key_file)
     key_store = MongoKeyStore(keys.database(settings.keys_database))
     store = MongoEventStore(write.database(settings.write_database))
     keyring = Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size)
     index = SearchIndex(key_file.index_key)
-    return lambda generation: Projector(
-        ReadModelStore(read, database, generation),
-        store,
-        keyring,
-        index,
-        DeadLetters(database, utc_now, generation),
-    )
+
+    def projector_of(generation: Generation, *, live: bool) -> Projector:
+        read_models = ReadModelStore(read, database, generation, notifies=live)
+        letters = DeadLetters(database, utc_now, generation)
+        return Projector(read_models, store, keyring, index, letters)
+
+    return projector_of
 
 
 def _erased_children(
@@ -169,10 +170,3 @@ def credentials_of(kafka: KafkaServers) -> faust.SASLCredentials | faust.SSLCred
         )
     context = kafka.tls()
     return None if context is None else faust.SSLCredentials(context)
-
-
-def _channels(settings: WorkerSettings, client: httpx2.AsyncClient) -> dict[AlertChannel, Channel]:
-    channels: dict[AlertChannel, Channel] = {AlertChannel.IN_APP: InAppChannel()}
-    if settings.alert_webhook_url is not None:
-        channels[AlertChannel.WEBHOOK] = WebhookChannel(client, settings.alert_webhook_url)
-    return channels

@@ -1,13 +1,12 @@
 """One batch into every generation of the read models that this code may write."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from typing import Protocol
 
 from projection_worker.delivery import Delivered
 from projection_worker.projections import registry
 from projection_worker.projector import Erasure, Projected, Projector
-from projection_worker.read_model_store import delivered_by, mark_delivered
 from projection_worker.roll_call import RollCall
 from shared.mongo import Database
 from shared.read_models.dead_lettered import count_dead_lettered
@@ -28,15 +27,21 @@ def consumer_group(settings: WorkerSettings) -> str:
     return f"{settings.worker_group}-p{registry.VERSION}"
 
 
+class ProjectorOf(Protocol):
+    """Makes the projector of a generation. `live`: parents are notified of its alerts."""
+
+    def __call__(self, generation: Generation, *, live: bool) -> Projector: ...
+
+
 class KeptGenerations:
     """The catalog is read anew for each batch, after the batch arrived: whatever a batch holds that
     read an old catalog was in the event store before the catalog changed, so a rebuild that scans
     the store afterwards finds it there."""
 
-    def __init__(self, database: Database, projector_of: Callable[[Generation], Projector]) -> None:
+    def __init__(self, database: Database, projector_of: ProjectorOf) -> None:
         self._database = database
         self._projector_of = projector_of
-        self._projectors: dict[Generation, Projector] = {}
+        self._projectors: dict[tuple[Generation, bool], Projector] = {}
 
     async def any(self) -> bool:
         """Whether there is a generation to write."""
@@ -58,9 +63,10 @@ class KeptGenerations:
         projected = Projected()
         erasures: tuple[Erasure, ...] = ()
         for generation in generations:
-            done = await self._projector(generation).project(batch)
+            live = generation == catalog.live
+            done = await self._projector(generation, live=live).project(batch)
             erasures += done.erasures
-            if generation == catalog.live:
+            if live:
                 projected = done
         return replace(projected, erasures=erasures)
 
@@ -73,19 +79,7 @@ class KeptGenerations:
         live = (await read_catalog(self._database)).live
         return await count_dead_lettered(self._database, live)
 
-    async def delivered_by(self, alert_id: str) -> frozenset[str] | None:
-        """The channels that have delivered an alert, None when no generation has it (any more)."""
-        kept = (await read_catalog(self._database)).kept
-        found = [await delivered_by(self._database, one.generation, alert_id) for one in kept]
-        known = [channels for channels in found if channels is not None]
-        return frozenset().union(*known) if known else None
-
-    async def mark_delivered(self, alert_id: str, channel: str, at: datetime) -> None:
-        """In every generation, whoever writes it: a delivery is a fact of its own."""
-        for one in (await read_catalog(self._database)).kept:
-            await mark_delivered(self._database, one.generation, alert_id, channel, at)
-
-    def _projector(self, generation: Generation) -> Projector:
-        if generation not in self._projectors:
-            self._projectors[generation] = self._projector_of(generation)
-        return self._projectors[generation]
+    def _projector(self, generation: Generation, *, live: bool) -> Projector:
+        if (generation, live) not in self._projectors:
+            self._projectors[generation, live] = self._projector_of(generation, live=live)
+        return self._projectors[generation, live]

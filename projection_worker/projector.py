@@ -213,7 +213,7 @@ class Projector:
             for child in (one.view.child for one in folded)
             if child is not None
         ]
-        raised = [alert for one in folded for alert in one.view.alerts]
+        raised = await self._untold([alert for one in folded for alert in one.view.alerts])
         parked = [parked for one in sequences for parked in one.parked]
         applied = sum(len(one.fresh) for one in sequences)
         erasures = tuple(
@@ -225,6 +225,13 @@ class Projector:
         for erasure in erasures:
             self._keyring.forget(erasure.child_id)
         return Projected(tuple(notices), (*again, *raised), tuple(parked), applied, erasures)
+
+    async def _untold(self, raised: Sequence[AlertDocument]) -> list[AlertDocument]:
+        """A generation that becomes live again raises alerts of which parents know already."""
+        if not raised:
+            return []
+        told = await self._read_models.told_before([alert["_id"] for alert in raised])
+        return [alert for alert in raised if alert["_id"] not in told]
 
 
 def _fold(

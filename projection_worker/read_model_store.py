@@ -14,8 +14,16 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 from projection_worker.projections.registry import ChildView, Place
 from projection_worker.projections.system import change
 from projection_worker.unstorable import OF_THE_DRIVER, unstorable
+from shared.clock import Clock, utc_now
+from shared.events.child import AlertChannel
 from shared.fault_points import FaultPoint, reached
 from shared.mongo import Collection, Database, Document, Mongo, Session
+from shared.read_models.deliveries import (
+    DeliveryState,
+    added_once,
+    deliveries,
+    delivery_of,
+)
 from shared.read_models.documents import AlertDocument, ChildDocument
 from shared.read_models.generations import Generation
 from shared.read_models.horizon import Horizon, read_horizon
@@ -51,6 +59,7 @@ class FoldedChild:
 class _Writes:
     by_model: dict[Model, list[Write]] = field(default_factory=lambda: defaultdict(list))
     replaced_children: int = 0
+    deliveries: list[UpdateOne] = field(default_factory=list)
 
 
 class ReadModelStore:
@@ -64,12 +73,17 @@ class ReadModelStore:
         mid_transaction: FaultPoint = FaultPoint.WORKER_MID_TRANSACTION,
         *,
         rebuilds: bool = False,
+        notifies: bool = False,
+        clock: Clock = utc_now,
     ) -> None:
-        """`rebuilds`: what is written lies in the past, so nobody is notified of its alerts."""
+        """`rebuilds`: what is written lies in the past. `notifies`: parents are notified of the
+        alerts that are raised, as of those of the live generation alone."""
         self._mongo = mongo
         self._database = database
         self._mid_transaction = mid_transaction
         self._of_alerts: Document = {"rebuilt": True} if rebuilds else {}
+        self._notifies = notifies
+        self._clock = clock
         self._collections: Mapping[Model, Collection] = generation.collections(database)
 
     async def children(self, child_ids: AnyCollection[str]) -> dict[str, ChildDocument]:
@@ -91,23 +105,48 @@ class ReadModelStore:
         }
 
     async def waiting_alerts_of(self, event_ids: AnyCollection[str]) -> list[AlertDocument]:
-        """The alerts that these events raised and that some channel has not delivered yet."""
-        wanted = {"event_id": {"$in": list(event_ids)}, "rebuilt": {"$ne": True}}
-        found = [cast(AlertDocument, one) for one in await self._find(Model.ALERTS, wanted)]
-        return [alert for alert in found if not alert["delivered"].keys() >= {*alert["channels"]}]
+        """The alerts that these events raised and that nobody has begun to tell the app of: their
+        worker may have died before it published them."""
+        unheard = {
+            "event_id": {"$in": list(event_ids)},
+            "channel": AlertChannel.IN_APP.value,
+            "state": DeliveryState.PENDING.value,
+            "attempts": 0,
+        }
+        waiting = await deliveries(self._database).find(unheard, {"alert_id": 1}).to_list(None)
+        if not waiting:
+            return []
+        wanted = {"_id": {"$in": [one["alert_id"] for one in waiting]}}
+        return [cast(AlertDocument, one) for one in await self._find(Model.ALERTS, wanted)]
+
+    async def told_before(self, alert_ids: AnyCollection[str]) -> frozenset[str]:
+        """Those of these alerts that somebody was told of already, while another generation was
+        live."""
+        in_app = AlertChannel.IN_APP.value
+        # a webhook may be quicker than this look; open apps are to hear of the alert all the same
+        decides = {"$or": [{"channel": in_app}, {"channels": {"$ne": in_app}}]}
+        settled = {"state": {"$ne": DeliveryState.PENDING.value}}
+        wanted = {"alert_id": {"$in": list(alert_ids)}, **settled, **decides}
+        found = await deliveries(self._database).find(wanted, {"alert_id": 1}).to_list(None)
+        return frozenset(one["alert_id"] for one in found)
 
     async def write(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
         """All of it or nothing, but what lies behind the horizon; how many documents of each child
         that is erased were removed. Raises StaleBatch when a gate moved meanwhile, or
         UnstorableDocument: one of the children cannot be written, whoever tries it.
         """
-        writes = _writes(folded, await read_horizon(self._database), self._of_alerts)
+        horizon = await read_horizon(self._database)
+        writes = _writes(folded, horizon, self._of_alerts, self._clock())
         removed: dict[str, int] = {}
         try:
             async with self._mongo.transaction() as session:
                 for one in folded:
                     if one.view.erased:
                         removed[one.child_id] = await self._remove(one, session)
+                if writes.deliveries and self._notifies:
+                    await deliveries(self._database).bulk_write(
+                        writes.deliveries, ordered=False, session=session
+                    )
                 for model, operations in writes.by_model.items():
                     matched = await self._write_model(model, operations, session)
                     reached(self._mid_transaction)
@@ -145,6 +184,8 @@ class ReadModelStore:
         for model, wanted in documents_beside(one.child_id).items():
             deleted = await self._collections[model].delete_many(wanted, session=session)
             removed += deleted.deleted_count
+        beside = deliveries(self._database)
+        await beside.delete_many({"child_id": one.child_id}, session=session)
         return removed
 
     async def _find(self, model: Model, wanted: Document) -> list[Document]:
@@ -157,35 +198,19 @@ def documents_beside(child_id: str) -> dict[Model, Document]:
     return {**beside, Model.SAFETY: {"_id": child_id}}
 
 
-async def delivered_by(
-    database: Database, generation: Generation, alert_id: str
-) -> frozenset[str] | None:
-    """The channels that have delivered an alert; None when there is no such alert (any more)."""
-    alert = await generation.collection(database, Model.ALERTS).find_one({"_id": alert_id})
-    return None if alert is None else frozenset(alert["delivered"])
-
-
-async def mark_delivered(
-    database: Database, generation: Generation, alert_id: str, channel: str, at: datetime
-) -> None:
-    """Note when an alert went out by `channel`; the first time counts."""
-    await generation.collection(database, Model.ALERTS).update_one(
-        {"_id": alert_id, f"delivered.{channel}": {"$exists": False}},
-        {"$set": {f"delivered.{channel}": at}},
-    )
-
-
 def _require_all_replaced(matched: int, expected: int) -> None:
     if matched != expected:
         raise StaleBatch("a child moved on meanwhile")
 
 
-def _writes(folded: Sequence[FoldedChild], horizon: Horizon, of_alerts: Document) -> _Writes:
+def _writes(
+    folded: Sequence[FoldedChild], horizon: Horizon, of_alerts: Document, now: datetime
+) -> _Writes:
     writes = _Writes()
     counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for one in folded:
         _add_child(writes, one, horizon)
-        _add_alerts(writes, one, horizon, of_alerts)
+        _add_alerts(writes, one, horizon, of_alerts, now)
         assert one.view.child is not None
         for name, count in change(one.before, one.view.child).items():
             counters[one.shard][name] += count
@@ -212,10 +237,15 @@ def _add_child(writes: _Writes, one: FoldedChild, horizon: Horizon) -> None:
             writes.by_model[model].append(ReplaceOne({"_id": key}, document, upsert=True))
 
 
-def _add_alerts(writes: _Writes, one: FoldedChild, horizon: Horizon, of_alerts: Document) -> None:
+def _add_alerts(
+    writes: _Writes, one: FoldedChild, horizon: Horizon, of_alerts: Document, now: datetime
+) -> None:
     for alert in one.view.alerts:
         if horizon.keeps(Model.ALERTS, alert):
             insert = {"$setOnInsert": {**alert, **of_alerts}}
             writes.by_model[Model.ALERTS].append(
                 UpdateOne({"_id": alert["_id"]}, insert, upsert=True)
             )
+            writes.deliveries += [
+                added_once(delivery_of(alert, channel, now)) for channel in alert["channels"]
+            ]

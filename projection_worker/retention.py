@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.mongo import Collection, Database, Document
+from shared.read_models.deliveries import deliveries
 from shared.read_models.generations import read_catalog
 from shared.read_models.horizon import Horizon
 from shared.read_models.models import Model
@@ -44,6 +45,9 @@ async def purge(database: Database, horizon: Horizon) -> dict[Model, int]:
         gone[model] = 0
         for collection in await _collections(database, model):
             gone[model] += await _purge(collection, condition)
+    if Model.ALERTS in gone:
+        # what became of an alert goes with it
+        await _purge(deliveries(database), horizon.behind()[Model.ALERTS])
     return gone
 
 

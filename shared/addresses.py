@@ -1,6 +1,7 @@
 """Addresses that may be believed."""
 
 import ipaddress
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 
@@ -21,3 +22,13 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_url(url: str, schemes: Sequence[str]) -> bool:
+    """An absolute URL of one of these schemes, with a host and without user and password."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(host) and "@" not in parts.netloc

@@ -28,6 +28,8 @@ class FaultPoint(StrEnum):
     WORKER_MID_TRANSACTION = "worker-mid-transaction"
     WORKER_AFTER_COMMIT = "worker-after-commit"
     WORKER_BEFORE_OFFSETS = "worker-before-offsets"
+    NOTIFICATION_BEFORE_SEND = "notification-before-send"
+    NOTIFICATION_BEFORE_NOTE = "notification-before-note"
     REBUILD_MID_TRANSACTION = "rebuild-mid-transaction"
     REBUILD_AFTER_SLICE = "rebuild-after-slice"
     REBUILD_BEFORE_FLIP = "rebuild-before-flip"

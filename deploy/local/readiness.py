@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,7 @@ def told_by(report: Mapping[str, Any]) -> Told:
         warnings.append(f"retrying since {retrying['since']} because of {retrying['because']}")
     if report.get("waits_for_rebuild"):
         warnings.append("projects nothing, the read models are older: run `teddy replay rebuild`")
+    warnings += _of_notifications(report.get("notifications") or {})
     text = f"{lag['events']} events, {lag['seconds']:.1f} s" if lag else ""
     return Told(text, tuple(warnings))
 
@@ -131,3 +132,12 @@ async def _check_writable(admin: Database, address: str) -> None:
     hello = await admin.command("hello")
     if not hello["isWritablePrimary"]:
         raise NotWritableYet(f"mongod on {address} is not primary")
+
+
+def _of_notifications(told: Mapping[str, Any]) -> Iterator[str]:
+    if failed := told.get("failed"):
+        alerts = "1 notification was" if failed == 1 else f"{failed:,} notifications were"
+        yield f"{alerts} given up: see `teddy notifications list`"
+    for channel, children in (told.get("unconfigured") or {}).items():
+        policies = "1 alert policy names" if children == 1 else f"{children:,} alert policies name"
+        yield f"{policies} {channel}, which TEDDY_ALERT_CHANNELS does not: nobody delivers it"

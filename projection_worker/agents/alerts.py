@@ -1,119 +1,79 @@
-"""Delivers alerts by the channels of the child's policy; each channel is told at least once.
+"""Begins with the deliveries of an alert as soon as it is on the topic.
 
-The stream acknowledges nothing by itself: an event is acknowledged, in order, after all its
-channels were told, so a crash repeats a delivery and loses none. What is noted as delivered is not
-delivered again, however often and by whatever group of consumers its notice is read.
+What is to be delivered stands in the read store since the alert was raised, so nothing depends on a
+notice: the sweep finds what this agent never got to. A notice says only that there is something to
+do now; how often it comes, and to which group of consumers, changes nothing.
 """
 
+import asyncio
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import faust
-import httpx2
 import structlog
 
-from shared.clock import Clock
+from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.notifications.lane import Lane, Settled
+from projection_worker.notifications.metrics import NotificationMetrics
 from shared.events.child import AlertChannel
+from shared.read_models.deliveries import DeliveryState
 from shared.read_models.notices import AlertNotice, MalformedNotice
 from shared.topics import CHILD_ALERTS
 
 log = structlog.get_logger(__name__)
 
-
-class Channel(Protocol):
-    """One way to tell a parent. Raises when it did not work this time."""
-
-    async def deliver(self, alert: AlertNotice) -> None: ...
+NOTICE_SECONDS = 10.0
 
 
-class InAppChannel:
-    """The alert stands in the read model and on the stream that the query API pushes from."""
+class AlertIntake:
+    """In the app an alert is delivered with its notice: open apps hear of it from the same topic.
+    That waits for no other channel; those begin in lanes of their own."""
 
-    async def deliver(self, alert: AlertNotice) -> None:
-        log.info("alert_in_app", alert_id=alert.alert_id)
+    def __init__(self, store: DeliveryStore, lanes: Mapping[str, Lane], settled: Settled) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._settled = settled
 
-
-class WebhookChannel:
-    """Posts the alert, which holds nothing personal, as JSON to the operator's URL."""
-
-    def __init__(self, client: httpx2.AsyncClient, url: str) -> None:
-        self._client = client
-        self._url = url
-
-    async def deliver(self, alert: AlertNotice) -> None:
-        response = await self._client.post(
-            self._url,
-            content=alert.to_json(),
-            headers={"Content-Type": "application/json", "Idempotency-Key": alert.alert_id},
-        )
-        response.raise_for_status()
-
-
-class Receipts(Protocol):
-    """Where deliveries are noted."""
-
-    async def delivered_by(self, alert_id: str) -> frozenset[str] | None:
-        """The channels that have delivered it; None for an alert that is gone: its child was
-        erased, or it is too old to be kept."""
-
-    async def mark_delivered(self, alert_id: str, channel: str, at: datetime) -> None: ...
+    async def take(self, notice: AlertNotice) -> None:
+        """Raises PyMongoError; then the sweep does it."""
+        found = await self._store.of_alert(notice.alert_id)
+        if not found:
+            found = await self._store.adopt(notice.alert_id)
+        waiting = [one for one in found if one["state"] == DeliveryState.PENDING]
+        for delivery in waiting:
+            in_app = delivery["channel"] == AlertChannel.IN_APP
+            if in_app and await self._store.delivered(delivery):
+                await self._settled(delivery)
+        for delivery in waiting:
+            lane = self._lanes.get(delivery["channel"])
+            if lane is not None and delivery["channel"] != AlertChannel.IN_APP:
+                await lane.offer(delivery["_id"])
 
 
-class AlertDelivery:
-    """Tells every channel of an alert and notes when.
-
-    A failing channel is tried `attempts` times, then given up with an error in the log: one dead
-    receiver does not hold up all others.
-    """
-
-    def __init__(
-        self,
-        channels: Mapping[AlertChannel, Channel],
-        receipts: Receipts,
-        clock: Clock,
-        attempts: int = 3,
-    ) -> None:
-        self._channels = channels
-        self._receipts = receipts
-        self._clock = clock
-        self._attempts = attempts
-
-    async def deliver(self, alert: AlertNotice) -> None:
-        done = await self._receipts.delivered_by(alert.alert_id)
-        if done is None:
-            log.info("alert_gone", alert_id=alert.alert_id)
-            return
-        for name in alert.channels:
-            if name in done:
-                continue
-            channel = self._channels.get(AlertChannel(name))
-            if channel is not None and await self._told(channel, name, alert):
-                at: datetime = self._clock()
-                await self._receipts.mark_delivered(alert.alert_id, name, at)
-
-    async def _told(self, channel: Channel, name: str, alert: AlertNotice) -> bool:
-        for _ in range(self._attempts):
-            try:
-                await channel.deliver(alert)
-            except httpx2.HTTPError as error:
-                log.warning("alert_not_delivered", channel=name, error=type(error).__name__)
-            else:
-                return True
-        log.error("alert_given_up", channel=name, alert_id=alert.alert_id)
-        return False
+async def take_record(
+    intake: AlertIntake, value: bytes | None, metrics: NotificationMetrics
+) -> None:
+    """Raises nothing, whatever stands in a record: an agent that raises leaves its partition."""
+    try:
+        notice = AlertNotice.from_json(value or b"")
+    except MalformedNotice:
+        metrics.skipped()
+        log.warning("alert_notice_malformed")
+        return
+    try:
+        async with asyncio.timeout(NOTICE_SECONDS):
+            await intake.take(notice)
+    except Exception as error:  # noqa: BLE001 - the sweep does it, whatever kept us
+        log.warning("alert_left_to_the_sweep", error=type(error).__name__)
 
 
-def register_alerts(app: faust.App, delivery: AlertDelivery) -> None:
+def register_alerts(app: faust.App, intake: AlertIntake, metrics: NotificationMetrics) -> None:
     """Add the agent on `teddy.child.alerts.v1` to `app`."""
     topic = app.topic(CHILD_ALERTS.name, value_serializer="raw", key_serializer="raw")
 
     async def alerts(stream: Any) -> None:
         async for event in stream.noack().events():
-            try:
-                await delivery.deliver(AlertNotice.from_json(event.value))
-            except MalformedNotice:
-                log.exception("alert_malformed", offset=event.message.offset)
+            await take_record(intake, event.value, metrics)
             event.ack()
 
     app.agent(topic, name="alerts")(alerts)

@@ -22,6 +22,7 @@ from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
 from shared.events.child import Outcome, Severity
+from shared.read_models.deliveries import DeliveryState
 from shared.read_models.documents import SafetyStatus, ViolationEntry
 
 
@@ -66,7 +67,9 @@ class SafetyReport(AnswerModel):
     safety_status: SafetyStatus
     safety_trend: SafetyTrend
     flagged_content_count: int
-    parent_notifications_sent: int
+    parent_notifications_sent: int = Field(description="Delivered: each alert by each channel.")
+    parent_notifications_pending: int = Field(description="Not delivered yet, and tried again.")
+    parent_notifications_failed: int = Field(description="Given up after three days.")
     total_violations: int
     open_violations: int
     high_severity_violations: int = Field(description="High and critical ones.")
@@ -79,6 +82,15 @@ class SafetyReport(AnswerModel):
         description="Ids of the listed violations whose details do not open: `details` is null "
         "there, and an operator's matter."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """How many alerts, times channels, were delivered, wait, and were given up."""
+
+    delivered: int
+    pending: int
+    failed: int
 
 
 class GetChildSafetyReportHandler:
@@ -99,15 +111,25 @@ class GetChildSafetyReportHandler:
         child = await self._children.find(query.child_id, scope)
         safety = await self._store.safety(query.child_id)
         ever = safety["violations"] if safety else []
-        notifications = safety["parent_notifications_sent"] if safety else 0
+        notifications = await self._notifications(query.child_id)
         return Answer(_report(query, child, ever, notifications), child.document["version"])
+
+    async def _notifications(self, child_id: str) -> Notifications:
+        """Delivered ones stand in the alerts, also those from before deliveries were kept."""
+        alerts = await self._store.alerts_about(child_id)
+        states = await self._store.deliveries_about(child_id)
+        return Notifications(
+            sum(len(alert["delivered"]) for alert in alerts),
+            states.get(DeliveryState.PENDING, 0),
+            states.get(DeliveryState.FAILED, 0),
+        )
 
 
 def _report(
     query: GetChildSafetyReport,
     child: VisibleChild,
     ever: Sequence[ViolationEntry],
-    notifications: int,
+    notifications: Notifications,
 ) -> SafetyReport:
     document, unopened = child.document, Unopened()
     period = sorted((v for v in ever if query.includes(v["at"])), key=_newest_first)
@@ -123,7 +145,9 @@ def _report(
         safety_status=SafetyStatus(document["safety_status"]),
         safety_trend=safety_trend(ever, document["updated_at"]),
         flagged_content_count=flagged,
-        parent_notifications_sent=notifications,
+        parent_notifications_sent=notifications.delivered,
+        parent_notifications_pending=notifications.pending,
+        parent_notifications_failed=notifications.failed,
         total_violations=len(period),
         open_violations=sum(1 for violation in period if violation["resolved_at"] is None),
         high_severity_violations=sum(1 for v in period if is_severe(v["severity"])),

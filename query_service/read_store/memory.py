@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, Place
+from shared.read_models.deliveries import DeliveryDocument
 from shared.read_models.documents import (
     ActivityDocument,
     AlertDocument,
@@ -27,6 +28,7 @@ class MemoryReadModels:
         self.safety_documents: dict[str, SafetyDocument] = {}
         self.activity_days: dict[str, ActivityDocument] = {}
         self.alerts: dict[str, AlertDocument] = {}
+        self.deliveries: dict[str, DeliveryDocument] = {}
         self.system: dict[str, SystemDocument] = {}
         self.stale: dict[str, datetime] = {}
 
@@ -91,6 +93,10 @@ class MemoryReadModels:
     async def alerts_about(self, child_id: str) -> list[AlertDocument]:
         found = (alert for alert in self.alerts.values() if alert["child_id"] == child_id)
         return sorted(found, key=lambda a: (a["raised_at"], a["_id"]))
+
+    async def deliveries_about(self, child_id: str) -> Mapping[str, int]:
+        mine = (one for one in self.deliveries.values() if one["child_id"] == child_id)
+        return Counter(one["state"] for one in mine)
 
     async def system_counters(self) -> dict[str, int]:
         total: Counter[str] = Counter()

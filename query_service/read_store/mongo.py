@@ -16,6 +16,7 @@ from shared.event_store.port import StoreUnavailable
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Database, Document, aggregate
 from shared.read_models.dead_lettered import stale_since
+from shared.read_models.deliveries import count_deliveries_of
 from shared.read_models.documents import (
     ActivityDocument,
     AlertDocument,
@@ -182,6 +183,10 @@ class MongoReadModels:
 
     async def alerts_about(self, child_id: str) -> list[AlertDocument]:
         return cast(list[AlertDocument], await self._all_of(Model.ALERTS, child_id, "raised_at"))
+
+    async def deliveries_about(self, child_id: str) -> Mapping[str, int]:
+        async with within(READ_SECONDS):
+            return await count_deliveries_of(self._database, child_id)
 
     async def system_counters(self) -> dict[str, int]:
         shards = await self._collection(Model.SYSTEM)

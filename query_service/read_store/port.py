@@ -98,5 +98,8 @@ class ReadModelDatabase(Protocol):
     async def alerts_about(self, child_id: str) -> list[AlertDocument]:
         """All alerts that the child gave rise to, the oldest first."""
 
+    async def deliveries_about(self, child_id: str) -> Mapping[str, int]:
+        """How many deliveries of the child's alerts are in which state (DeliveryState)."""
+
     async def system_counters(self) -> dict[str, int]:
         """The counters of SystemDocument, summed over all shards."""

@@ -103,6 +103,8 @@ class SafetyReport(TypedDict):
     safety_trend: str
     flagged_content_count: int
     parent_notifications_sent: int
+    parent_notifications_pending: int
+    parent_notifications_failed: int
     total_violations: int
     open_violations: int
     high_severity_violations: int

@@ -59,6 +59,7 @@ class ConsentMethod(StrEnum):
 class AlertChannel(StrEnum):
     IN_APP = "in_app"
     WEBHOOK = "webhook"
+    EMAIL = "email"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
         [("status", 1), *_NEWEST_FIRST],
     ],
     Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1)]],
-    Model.SAFETY: [],
+    Model.SAFETY: [[("alert_policy.channels", 1)]],
     Model.ACTIVITY: [[("child_id", 1), ("day", 1)], [("day", 1)]],
     Model.SYSTEM: [],
     Model.ALERTS: [

@@ -1,7 +1,8 @@
 """Notices to the outside, as JSON: changes on `teddy.readmodel.changes.v1`, alerts on
 `teddy.child.alerts.v1`. Neither carries anything personal."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import orjson
@@ -83,6 +84,14 @@ class AlertNotice:
     def from_json(value: bytes) -> "AlertNotice":
         """Raises MalformedNotice."""
         try:
-            return AlertNotice(**orjson.loads(value))
+            notice = AlertNotice(**orjson.loads(value))
         except (orjson.JSONDecodeError, TypeError) as error:
             raise MalformedNotice("not an alert notice") from error
+        texts = [getattr(notice, one.name) for one in fields(notice) if one.name != "channels"]
+        if not (isinstance(notice.channels, list) and all_texts([*texts, *notice.channels])):
+            raise MalformedNotice("an alert notice holds texts")
+        return notice
+
+
+def all_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)

@@ -103,6 +103,8 @@ class ComposeStack:
         places = {target: source for source, target in self._mounts(service)}
         found = {}
         for name, value in self.project.services[service].get("environment", {}).items():
+            if value is None:  # filled in from where docker compose runs, if at all
+                continue
             text = str(value)
             if text.startswith("${"):
                 text = text.removesuffix("}").partition(":-")[2]

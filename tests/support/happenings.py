@@ -57,8 +57,8 @@ class Happenings:
         """A record under the child's key that nobody can read."""
         await self._producer.send_and_wait(CHILD_EVENTS.name, b"?", child_id.encode())
 
-    async def alerts_by_every_channel(self, child_id: str) -> None:
-        policy = AlertPolicy(channels=tuple(AlertChannel))
+    async def alerts_by_webhook_too(self, child_id: str) -> None:
+        policy = AlertPolicy(channels=(AlertChannel.IN_APP, AlertChannel.WEBHOOK))
         await self._happened(AlertPolicyConfigured(child_id=child_id, at=utc_now(), policy=policy))
 
     async def _happened(self, event: ChildEvent) -> None:

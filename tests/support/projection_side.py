@@ -6,6 +6,7 @@ from typing import Any
 
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.delivery import Delivered, RawRecord, deliver
+from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.projector import Projected, Projector
 from projection_worker.read_model_store import ReadModelStore
 from projection_worker.replay.comparison import Verification
@@ -60,10 +61,12 @@ class ProjectionSide:
             self.store, self.mongo, self.database, generation, self.keyring, self.index, models
         )
 
-    def another_projector(self, generation: Generation = GENERATION) -> Projector:
+    def another_projector(
+        self, generation: Generation = GENERATION, *, live: bool = True
+    ) -> Projector:
         """As in another worker process: nothing is shared but the databases."""
         return Projector(
-            ReadModelStore(self.mongo, self.database, generation),
+            ReadModelStore(self.mongo, self.database, generation, notifies=live),
             self.store,
             self.keyring,
             self.index,
@@ -95,6 +98,16 @@ class ProjectionSide:
 
     async def child(self, child_id: str) -> dict[str, Any]:
         return (await self.documents(Model.CHILDREN))[child_id]
+
+    @property
+    def deliveries(self) -> DeliveryStore:
+        return DeliveryStore(self.mongo, self.database, utc_now)
+
+    async def delivered(self, alert_id: str, channel: str = "in_app") -> bool:
+        """Note the delivery of an alert."""
+        found = await self.deliveries.of_alert(alert_id)
+        (delivery,) = (one for one in found if one["channel"] == channel)
+        return await self.deliveries.delivered(delivery)
 
     async def verify(self) -> Verification:
         return await self.on_generation(GENERATION).verify()

@@ -135,7 +135,7 @@ def _report_values(command: ReportSafetyViolation, checks: FieldChecks) -> dict[
 def _alert_values(command: ConfigureAlerts, checks: FieldChecks) -> dict[str, Any]:
     channels = command.channels
     if not limits.ALERT_CHANNELS.allows(len(channels)) or len(set(channels)) != len(channels):
-        message = "must name 1 or 2 channels, each once"
+        message = "must name 1 to 3 channels, each once"
         checks.refuse("channels", message, f"{limits.ALERT_CHANNELS} entries")
     return {
         "count": checks.number("count", command.count, limits.ALERT_COUNT),

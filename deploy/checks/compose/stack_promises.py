@@ -38,6 +38,8 @@ ORDER = {
     "proxy": {"command": HEALTHY, "query": HEALTHY},
     TOOLS: {"mongo-setup": COMPLETED, "topics": COMPLETED},
 }
+OUTSIDE = {"worker": {"receivers"}}
+"""Who reaches the world outside, by which network: receivers of alerts are there."""
 SCALED = ("command", "worker", "query", "relay")
 CREDENTIALS = re.compile(r"://[^/\s]*:[^/\s]*@|BEGIN [A-Z ]*PRIVATE KEY")
 SECRET_NAME = re.compile(r"(PASSWORD|SECRET|_TOKEN|_MONGO_URL)$")
@@ -118,9 +120,9 @@ def networks(project: Project) -> Iterator[str]:
         if (network or {}).get("internal")
     }
     for name, service in project.services.items():
-        if name in ("proxy",) or service.get("network_mode") == "none":
+        if name == "proxy" or service.get("network_mode") == "none":
             continue
-        outside = set(service.get("networks", ["default"])) - internal
+        outside = set(service.get("networks", ["default"])) - internal - OUTSIDE.get(name, set())
         if outside:
             yield f"{name} reaches {', '.join(sorted(outside))}, which is not internal"
 

@@ -20,7 +20,7 @@ from shared.read_models.generations import (
     to_document,
 )
 from shared.read_models.models import Model
-from tests.support.projection_facts import MIA, NOON, message, registered, reported, started
+from tests.support.projection_facts import MIA, message, registered, reported, started
 from tests.support.projection_side import ProjectionSide
 
 FIRST, SECOND = Generation(1), Generation(2)
@@ -88,7 +88,7 @@ async def test_the_live_generation_is_never_ahead_of_another(
     # given a worker that dies between two generations
     await _keep(side, LIVE, FILLING)
     order: list[int] = []
-    both = KeptGenerations(side.database, lambda generation: _noting(order, generation))
+    both = KeptGenerations(side.database, lambda generation, *, live: _noting(order, generation))
 
     await both.project(await side.happened(registered()))
 
@@ -124,12 +124,12 @@ async def test_what_was_delivered_is_noted_in_every_generation(side: ProjectionS
     projected = await both.project(await side.happened(registered(), reported(1, Severity.HIGH)))
     (alert,) = projected.alerts
 
-    await both.mark_delivered(alert["_id"], "in_app", NOON)
+    await side.delivered(alert["_id"])
 
     for generation in (FIRST, SECOND):
         found = await generation.collection(side.database, Model.ALERTS).find_one()
         assert found is not None
-        assert found["delivered"] == {"in_app": NOON}
+        assert list(found["delivered"]) == ["in_app"]
 
 
 def _kept(side: ProjectionSide) -> KeptGenerations:

@@ -1,6 +1,5 @@
 import random
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -9,13 +8,11 @@ from projection_worker.read_model_store import (
     FoldedChild,
     ReadModelStore,
     StaleBatch,
-    mark_delivered,
 )
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.models import Model
 from tests.support.projection_facts import (
     MIA,
-    NOON,
     deactivated,
     ended,
     erased,
@@ -244,14 +241,15 @@ async def test_an_alert_keeps_when_it_was_delivered(side: ProjectionSide) -> Non
     batch = await side.happened(registered(), reported(1, Severity.CRITICAL))
     (alert,) = (await side.project(batch)).alerts
 
-    await mark_delivered(side.database, GENERATION, alert["_id"], "in_app", NOON)
-    await mark_delivered(
-        side.database, GENERATION, alert["_id"], "in_app", NOON + timedelta(hours=1)
-    )
+    first = await side.delivered(alert["_id"])
+    told = (await side.documents(Model.ALERTS))[alert["_id"]]["delivered"]
+    second = await side.delivered(alert["_id"])
     await side.project(batch)
 
+    assert (first, second) == (True, False)
     stored = (await side.documents(Model.ALERTS))[alert["_id"]]
-    assert stored["delivered"] == {"in_app": NOON}
+    assert stored["delivered"] == told
+    assert list(told) == ["in_app"]
 
 
 async def test_names_are_found_by_tokens_and_never_stand_in_plaintext(

@@ -26,13 +26,13 @@ from projection_worker.roll_call import RollCall
 from shared.clock import utc_now
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.dead_lettered import stale_since
+from shared.read_models.deliveries import deliveries
 from shared.read_models.generations import Generation, begin_catalog, live_generation, read_catalog
 from shared.read_models.models import ALL_MODELS, Model
 from shared.settings import WorkerSettings
 from tests.support.key_files import create_key_files
 from tests.support.projection_facts import (
     MIA,
-    NOON,
     erased,
     message,
     registered,
@@ -148,30 +148,33 @@ async def test_an_erased_child_stays_erased(world: World) -> None:
 async def test_when_alerts_were_delivered_goes_over(world: World) -> None:
     await world.happened(registered(), reported(1, Severity.CRITICAL))
     (alert,) = await world.of_live(Model.ALERTS)
-    await world.workers.mark_delivered(alert["_id"], "in_app", NOON)
+    await world.side.delivered(alert["_id"])
+    (told,) = [a["delivered"] for a in await world.of_live(Model.ALERTS)]
 
     await world.rebuilt()
 
-    assert [a["delivered"] for a in await world.of_live(Model.ALERTS)] == [{"in_app": NOON}]
+    assert [a["delivered"] for a in await world.of_live(Model.ALERTS)] == [told]
+    assert list(told) == ["in_app"]
 
 
 async def test_nobody_is_notified_of_an_alert_that_only_a_rebuild_found(world: World) -> None:
     # given a violation of which older projections raised no alert, and one that waits to be told
     happened: list[ChildEvent] = [registered(), *(reported(n, Severity.CRITICAL) for n in (1, 2))]
-    deliveries = await world.side.happened(*happened)
-    await world.workers.project(deliveries)
+    batch = await world.side.happened(*happened)
+    await world.workers.project(batch)
     old, waiting = await world.of_live(Model.ALERTS)
     await FIRST.collection(world.on.database, Model.ALERTS).delete_one({"_id": old["_id"]})
+    await deliveries(world.on.database).delete_many({"alert_id": old["_id"]})
     await world.rebuilt()
     # when the facts come again
-    projected = await world.workers.project(deliveries)
+    projected = await world.workers.project(batch)
     # then
     assert [a["_id"] for a in await world.of_live(Model.ALERTS)] == [old["_id"], waiting["_id"]]
     assert [alert["_id"] for alert in projected.alerts] == [waiting["_id"]]
     # when it was told
-    await world.workers.mark_delivered(waiting["_id"], "in_app", NOON)
+    await world.side.delivered(waiting["_id"])
     # then
-    assert (await world.workers.project(deliveries)).alerts == ()
+    assert (await world.workers.project(batch)).alerts == ()
 
 
 async def test_a_child_that_older_folds_refused_is_whole_after_a_rebuild(

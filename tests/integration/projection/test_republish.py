@@ -54,10 +54,10 @@ async def test_what_comes_again_notifies_nobody_again(world: World) -> None:
     # given a group of consumers that will read everything for itself, and one delivered alert
     other_group = await new_group(world.bootstrap)
     async with webhook_receiver() as receiver:
-        world.environment["TEDDY_ALERT_WEBHOOK_URL"] = receiver.url
+        world.environment.update(receiver.settings)
         async with world.worker():
             mia = await world.happenings.a_registered_child()
-            await world.happenings.alerts_by_every_channel(mia)
+            await world.happenings.alerts_by_webhook_too(mia)
             await world.happenings.a_severe_violation(mia)
             await world.until(lambda: _delivered(world, mia, channel="webhook"))
             # when the facts are published again

@@ -104,6 +104,7 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     "networks": (
         (_open_network, "reaches servers"),
         (_service("worker", networks=None), "worker reaches default"),
+        (_service("query", networks=["receivers"]), "query reaches receivers"),
     ),
     "authentication": (
         (_service("mongo", command=["--replSet=rs0"]), "mongo is started without --keyFile"),

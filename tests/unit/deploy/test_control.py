@@ -168,6 +168,14 @@ ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
             {**ANSWER, "waits_for_rebuild": True},
             ("projects nothing, the read models are older: run `teddy replay rebuild`",),
         ),
+        (
+            {**ANSWER, "notifications": {"pending": 9, "failed": 2, "unconfigured": {"email": 1}}},
+            (
+                "2 notifications were given up: see `teddy notifications list`",
+                "1 alert policy names email, which TEDDY_ALERT_CHANNELS does not: nobody delivers "
+                "it",
+            ),
+        ),
     ],
 )
 def test_what_a_ready_service_warns_of_is_told(

@@ -7,9 +7,16 @@ from query_service.queries.errors import ChildNotFound, RequestRefused
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.safety_assessment import SafetyTrend, recommendations, safety_trend
 from query_service.scope import Forbidden
+from shared.read_models.deliveries import DeliveryState, delivery_of
 from shared.read_models.documents import ViolationEntry
 from tests.support.query_side import QuerySide, device, parent
-from tests.support.read_model_builders import NOON, safety_document, sealed, violation
+from tests.support.read_model_builders import (
+    NOON,
+    alert_document,
+    safety_document,
+    sealed,
+    violation,
+)
 
 DAY = timedelta(days=1)
 
@@ -48,7 +55,6 @@ async def test_a_report_lists_the_incidents_with_their_details_open(side: QueryS
         "lena",
         violation("v1", severity="high", details=details, at=NOON - DAY, conversation_id="c1"),
         violation("v2", resolved_at=NOON, outcome="confirmed"),
-        parent_notifications_sent=1,
     )
     # when
     report = await side.ask(GetChildSafetyReport("lena"))
@@ -70,7 +76,7 @@ async def test_a_report_lists_the_incidents_with_their_details_open(side: QueryS
     assert report["last_violation_at"] == "2026-11-23T12:00:00.000Z"
     assert (report["safety_score"], report["safety_status"]) == (70.0, "fair")
     assert report["flagged_content_count"] == 2
-    assert report["parent_notifications_sent"] == 1
+    assert report["parent_notifications_sent"] == 0
 
 
 async def test_a_period_includes_its_beginning_and_excludes_its_end(side: QuerySide) -> None:
@@ -208,3 +214,23 @@ async def test_flagged_content_is_no_news_once_something_was_reported(side: Quer
     # then
     assert unreported["recommendations"][0]["code"] == "review-flagged-content"
     assert reported["recommendations"][0]["code"] == "all-is-well"
+
+
+async def test_what_was_delivered_waits_or_was_given_up_is_counted_apart(side: QuerySide) -> None:
+    # given three alerts by two channels, of which an older release told one
+    await side.child("lena")
+    told = {"in_app": NOON}
+    for number, delivered in enumerate((told, {**told, "webhook": NOON}, told)):
+        alert = alert_document(f"a{number}", child_id="lena", delivered=delivered)
+        side.store.alerts[alert["_id"]] = alert
+        for channel in ("in_app", "webhook"):
+            delivery = delivery_of(alert, channel, NOON)
+            side.store.deliveries[delivery["_id"]] = delivery
+            if channel in delivered:
+                delivery["state"] = DeliveryState.DELIVERED
+    side.store.deliveries["a2:webhook"]["state"] = DeliveryState.FAILED
+    # when
+    report = await side.ask(GetChildSafetyReport("lena"))
+    # then
+    counted = ("sent", "pending", "failed")
+    assert [report[f"parent_notifications_{one}"] for one in counted] == [4, 1, 1]

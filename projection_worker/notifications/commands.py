@@ -1,0 +1,136 @@
+"""The commands `notifications ...`: which alerts wait, which were given up, and trying them again.
+
+Exit code 0 also when there is nothing to show; 2 for what cannot be meant; 1 when the store did not
+answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from projection_worker.notifications.delivery_store import DeliveryStore
+from shared.clock import iso, utc_now
+from shared.events.child import AlertChannel
+from shared.mongo import Mongo
+from shared.read_models.deliveries import DeliveryDocument, DeliveryState
+from shared.settings import ReadStoreSettings, load_settings
+
+MOST = 1_000
+channel_option = click.option(
+    "--channel", type=click.Choice([one.value for one in AlertChannel]), help="Only this channel."
+)
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=MOST,
+    show_default=True,
+    help="At most so many, the oldest first.",
+)
+
+
+@click.group()
+def notifications() -> None:
+    """Deliveries of alerts to parents: each alert on each of its channels."""
+
+
+@notifications.command("list")
+@click.option(
+    "--state",
+    type=click.Choice([*(one.value for one in DeliveryState), "any"]),
+    default=DeliveryState.FAILED.value,
+    show_default=True,
+    help="pending: waits or is tried; failed: given up after three days.",
+)
+@channel_option
+@limit_option
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+def list_(state: str, channel: str | None, limit: int, form: str) -> None:
+    """Show deliveries, those that failed unless told otherwise, and why."""
+
+    async def work(store: DeliveryStore) -> None:
+        wanted = None if state == "any" else DeliveryState(state)
+        found = await store.find(limit, wanted, channel)
+        show = _print_json if form == "json" else _print_table
+        show(found)
+
+    _run(work)
+
+
+@notifications.command()
+@click.argument("delivery", required=False)
+@click.option("--all", "all_", is_flag=True, help="Every delivery that failed.")
+@channel_option
+@limit_option
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def redrive(
+    delivery: str | None, *, all_: bool, channel: str | None, limit: int, dry_run: bool
+) -> None:
+    """Let failed deliveries be tried again, with three days before them: DELIVERY, or --all."""
+    if (delivery is not None) == all_:
+        raise click.UsageError("redrive either one DELIVERY or --all")
+
+    async def work(store: DeliveryStore) -> None:
+        wanted = await store.find(limit, DeliveryState.FAILED, channel, delivery)
+        if delivery is not None and not wanted:
+            raise click.UsageError(f"no failed delivery {delivery}: see `teddy notifications list`")
+        if dry_run:
+            _print_table(wanted)
+            click.echo(f"dry run: {len(wanted)} would be tried again, nothing was changed")
+        else:
+            redriven = await store.redrive([one["_id"] for one in wanted])
+            click.echo(f"{redriven} will be tried again")
+
+    _run(work)
+
+
+def _print_table(found: Sequence[DeliveryDocument]) -> None:
+    if not found:
+        click.echo("there are none")
+        return
+    table = Table()
+    for column in ("delivery", "state", "attempts", "since", "next attempt", "last error"):
+        table.add_column(column, overflow="fold")  # ids are to be copied whole
+    for one in found:
+        table.add_row(*(str(value) for value in _row(one).values()))
+    Console().print(table)
+
+
+def _print_json(found: Sequence[DeliveryDocument]) -> None:
+    click.echo(orjson.dumps([_row(one) for one in found], option=orjson.OPT_INDENT_2))
+
+
+def _row(one: DeliveryDocument) -> dict[str, str | int]:
+    waits = one["state"] == DeliveryState.PENDING
+    return {
+        "delivery": one["_id"],
+        "state": one["state"],
+        "attempts": one["attempts"],
+        "since": iso(one["created_at"]),
+        "next_attempt": iso(max(one["next_attempt_at"], one["created_at"])) if waits else "",
+        "last_error": one["last_error"] or "",
+    }
+
+
+@asynccontextmanager
+async def _opened(settings: ReadStoreSettings) -> AsyncIterator[DeliveryStore]:
+    mongo = Mongo(settings.read_mongo_url, settings.mongo_driver)
+    try:
+        yield DeliveryStore(mongo, mongo.database(settings.read_database), utc_now)
+    finally:
+        await mongo.close()
+
+
+def _run(work: Callable[[DeliveryStore], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        async with _opened(load_settings(ReadStoreSettings)) as store:
+            await work(store)
+
+    asyncio.run(run())

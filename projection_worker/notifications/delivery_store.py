@@ -1,0 +1,185 @@
+"""Deliveries in MongoDB: who may try which now, and what became of it.
+
+The database's clock decides what is due and how long a claim lasts, so workers' clocks need not
+agree. A claim moves the next attempt behind its end: whoever claimed and died is followed by the
+sweep of any worker.
+"""
+
+from collections.abc import Collection as AnyCollection
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+
+from pymongo import ReturnDocument
+from pymongo.errors import OperationFailure
+
+from projection_worker.notifications.schedule import GIVEN_UP_AFTER, pause_after
+from shared.clock import Clock, new_id
+from shared.mongo import Database, Document, Mongo
+from shared.read_models.deliveries import (
+    AT_ONCE,
+    DeliveryDocument,
+    DeliveryState,
+    added_once,
+    deliveries,
+    delivery_of,
+)
+from shared.read_models.documents import AlertDocument
+from shared.read_models.generations import read_catalog
+from shared.read_models.models import Model
+
+CLAIM_SECONDS = 60.0
+"""Far longer than an attempt may take."""
+
+CONFLICTS = 20
+TRANSIENT = "TransientTransactionError"
+NOT_CONFIGURED = "ChannelNotConfigured"
+_PENDING: Document = {"state": DeliveryState.PENDING}
+_DUE: Document = {**_PENDING, "$expr": {"$lte": ["$next_attempt_at", "$$NOW"]}}
+
+
+def in_seconds(seconds: float) -> Document:
+    """So long after the database's now."""
+    milliseconds = round(seconds * 1_000)
+    return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": milliseconds}}
+
+
+class DeliveryStore:
+    def __init__(self, mongo: Mongo, database: Database, clock: Clock) -> None:
+        self._mongo = mongo
+        self._database = database
+        self._deliveries = deliveries(database)
+        self._clock = clock
+
+    async def of_alert(self, alert_id: str) -> list[DeliveryDocument]:
+        """All of an alert; none where nobody is to be notified of it."""
+        found = await self._deliveries.find({"alert_id": alert_id}).to_list(None)
+        return [cast(DeliveryDocument, one) for one in found]
+
+    async def adopt(self, alert_id: str) -> list[DeliveryDocument]:
+        """The deliveries of an alert that a release before deliveries raised and told on the topic.
+
+        Only of one so new that it would still be tried, by the channels that did not deliver it:
+        nobody is notified of the past.
+        """
+        catalog = await read_catalog(self._database)
+        alerts = catalog.live.collection(self._database, Model.ALERTS)
+        newest = self._clock() - GIVEN_UP_AFTER
+        wanted = {"_id": alert_id, "rebuilt": {"$ne": True}, "raised_at": {"$gt": newest}}
+        found = await alerts.find_one(wanted)
+        if found is None:
+            return []
+        alert = cast(AlertDocument, found)
+        waiting = [c for c in alert["channels"] if c not in alert["delivered"]]
+        await self.insert([delivery_of(alert, channel, self._clock()) for channel in waiting])
+        return await self.of_alert(alert_id)
+
+    async def insert(self, fresh: Sequence[DeliveryDocument]) -> None:
+        """What is there already stays as it is."""
+        writes = [added_once(one) for one in fresh]
+        if writes:
+            await self._deliveries.bulk_write(writes, ordered=False)
+
+    async def due(self, channel: str, most: int) -> list[str]:
+        """Ids of deliveries that may be tried now, those that wait longest first."""
+        wanted = {**_DUE, "channel": channel}
+        cursor = self._deliveries.find(wanted, {"_id": 1}).sort("next_attempt_at", 1).limit(most)
+        return [one["_id"] for one in await cursor.to_list(None)]
+
+    async def claim(self, wanted_id: str) -> DeliveryDocument | None:
+        """The delivery, ours alone for `CLAIM_SECONDS`; None when it is not due (any more)."""
+        claimed = {
+            "attempts": {"$add": ["$attempts", 1]},
+            "next_attempt_at": in_seconds(CLAIM_SECONDS),
+            "claim": new_id(),
+        }
+        found = await self._deliveries.find_one_and_update(
+            {**_DUE, "_id": wanted_id},
+            [{"$set": claimed}],
+            return_document=ReturnDocument.AFTER,
+        )
+        return cast(DeliveryDocument | None, found)
+
+    async def delivered(self, delivery: DeliveryDocument) -> bool:
+        """Note it, in the alert of every kept generation too, all at once; whether it was new."""
+        at = self._clock()
+        for _ in range(CONFLICTS):
+            try:
+                return await self._note_delivered(delivery, at)
+            except OperationFailure as error:
+                if not error.has_error_label(TRANSIENT):
+                    raise  # otherwise another channel's delivery was noted at the same moment
+        return await self._note_delivered(delivery, at)
+
+    async def _note_delivered(self, delivery: DeliveryDocument, at: datetime) -> bool:
+        settled = {"state": DeliveryState.DELIVERED, "delivered_at": at, "last_error": None}
+        mark = f"delivered.{delivery['channel']}"
+        unmarked = {"_id": delivery["alert_id"], mark: {"$exists": False}}
+        kept = (await read_catalog(self._database)).kept
+        async with self._mongo.transaction() as session:
+            noted = await self._deliveries.update_one(
+                {"_id": delivery["_id"], "state": {"$ne": DeliveryState.DELIVERED}},
+                {"$set": settled},
+                session=session,
+            )
+            for one in kept if noted.modified_count else ():
+                await one.generation.collection(self._database, Model.ALERTS).update_one(
+                    unmarked, {"$set": {mark: at}}, session=session
+                )
+        return bool(noted.modified_count)
+
+    async def not_delivered(self, delivery: DeliveryDocument, reason: str) -> bool:
+        """Note why and when it is tried again; True when it was tried for the last time. What
+        somebody else claimed meanwhile is theirs."""
+        pause = pause_after(delivery["attempts"])
+        too_old = self._clock() - delivery["created_at"] > GIVEN_UP_AFTER
+        last = pause is None or too_old
+        change: Document = {"last_error": reason}
+        if pause is None or too_old:
+            change["state"] = DeliveryState.FAILED
+        else:
+            change["next_attempt_at"] = in_seconds(pause)
+        await self._deliveries.update_one(
+            {"_id": delivery["_id"], "claim": delivery["claim"], **_PENDING}, [{"$set": change}]
+        )
+        return last
+
+    async def give_up(self, channels: AnyCollection[str]) -> int:
+        """Fail what has waited too long: for a channel that is none of `channels`, which nobody
+        configured; or tried in vain, for a receiver that was away all the time."""
+        long_ago = {**_PENDING, "created_at": {"$lt": self._clock() - GIVEN_UP_AFTER}}
+        unknown = await self._deliveries.update_many(
+            {**long_ago, "channel": {"$nin": list(channels)}},
+            {"$set": {"state": DeliveryState.FAILED, "last_error": NOT_CONFIGURED}},
+        )
+        in_vain = await self._deliveries.update_many(
+            {**_DUE, **long_ago, "channel": {"$in": list(channels)}, "attempts": {"$gt": 0}},
+            {"$set": {"state": DeliveryState.FAILED}},
+        )
+        return int(unknown.modified_count + in_vain.modified_count)
+
+    async def find(
+        self,
+        limit: int,
+        state: DeliveryState | None = None,
+        channel: str | None = None,
+        delivery: str | None = None,
+    ) -> list[DeliveryDocument]:
+        """Those that meet every condition given, the oldest first."""
+        given = {"state": state, "channel": channel, "_id": delivery}
+        wanted: Document = {name: value for name, value in given.items() if value is not None}
+        cursor = self._deliveries.find(wanted).sort([("created_at", 1), ("_id", 1)]).limit(limit)
+        return [cast(DeliveryDocument, one) for one in await cursor.to_list(None)]
+
+    async def redrive(self, wanted_ids: AnyCollection[str]) -> int:
+        """Let these failed ones be tried again, with three days before them; how many were."""
+        again = {
+            "state": DeliveryState.PENDING,
+            "attempts": 0,
+            "next_attempt_at": AT_ONCE,
+            "created_at": self._clock(),
+        }
+        redriven = await self._deliveries.update_many(
+            {"_id": {"$in": list(wanted_ids)}, "state": DeliveryState.FAILED}, {"$set": again}
+        )
+        return int(redriven.modified_count)

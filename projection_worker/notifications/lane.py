@@ -1,0 +1,154 @@
+"""One channel's deliveries: a few at a time, each within a time limit, behind a circuit breaker.
+
+Each channel has a lane of its own, so that a receiver which hangs delays nobody but itself.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from projection_worker.notifications.breaker import CircuitBreaker
+from projection_worker.notifications.channels import Channel, NotDelivered
+from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.notifications.metrics import NotificationMetrics
+from shared.events.child import AlertChannel
+from shared.fault_points import FaultPoint, reached
+from shared.read_models.deliveries import DeliveryDocument
+
+log = structlog.get_logger(__name__)
+
+AT_A_TIME = 8
+ATTEMPT_SECONDS = 10.0
+NOTE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds; together less than a claim: a store that is away for a moment costs no second copy."""
+NOT_NOTED_YET = "NotNotedYet"
+
+Settled = Callable[[DeliveryDocument], Awaitable[None]]
+"""Called with what was delivered or given up: what is told of it elsewhere is out of date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an attempt may take, and the pauses between attempts to note what came of it."""
+
+    attempt_seconds: float = ATTEMPT_SECONDS
+    note_pauses: Sequence[float] = NOTE_PAUSES
+
+
+PATIENCE = Patience()
+
+
+class Lane:
+    """Deliveries by one channel. `settles`: a delivery that worked is delivered; otherwise it
+    only started something that settles it, and is looked at again later if that does not happen."""
+
+    def __init__(
+        self,
+        name: AlertChannel,
+        channel: Channel,
+        store: DeliveryStore,
+        settled: Settled,
+        metrics: NotificationMetrics,
+        *,
+        settles: bool = True,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        self.name = name
+        self._channel = channel
+        self._store = store
+        self._settled = settled
+        self._metrics = metrics
+        self._settles = settles
+        self._breaker = CircuitBreaker(time.monotonic)
+        self._patience = patience
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    @property
+    def free(self) -> int:
+        """How many attempts may begin now."""
+        return self._breaker.allowed(AT_A_TIME - len(self._under_way))
+
+    async def sweep(self) -> None:
+        """Begin with what is due, as far as there is room."""
+        if free := self.free:
+            for wanted_id in await self._store.due(self.name, free):
+                await self.offer(wanted_id)
+
+    async def offer(self, wanted_id: str) -> None:
+        """Try it now if there is room; else the sweep finds it. Returns once it has begun."""
+        if not self.free:
+            return
+        self._breaker.begin()
+        delivery = await self._store.claim(wanted_id)
+        if delivery is None:
+            return
+        task = asyncio.create_task(self._attempt(delivery))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def settle(self) -> None:
+        """Wait for what is under way."""
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    def cancel(self) -> None:
+        """Whoever is claimed now is due again when the claim ends."""
+        for task in self._under_way:
+            task.cancel()
+
+    async def _attempt(self, delivery: DeliveryDocument) -> None:
+        """Raises nothing: what cannot even be noted is due again when its claim ends."""
+        try:
+            reason = await self._reason(delivery)
+            reached(FaultPoint.NOTIFICATION_BEFORE_NOTE)
+            await self._note_persistently(delivery, reason)
+        except Exception as error:  # noqa: BLE001 - the claim ends by itself, and the sweep goes on
+            log.warning(
+                "delivery_not_noted", delivery=delivery["_id"], error=type(error).__name__
+            )
+
+    async def _reason(self, delivery: DeliveryDocument) -> str | None:
+        """Why it did not work; None when it did."""
+        reached(FaultPoint.NOTIFICATION_BEFORE_SEND)
+        try:
+            async with asyncio.timeout(self._patience.attempt_seconds):
+                await self._channel.deliver(delivery)
+        except NotDelivered as error:
+            if error.of_the_receiver:
+                self._breaker.failed()
+            return error.reason
+        except Exception as error:  # noqa: BLE001 - one delivery's trouble ends no lane
+            self._breaker.failed()
+            return type(error).__name__
+        self._breaker.worked()
+        return None
+
+    async def _note_persistently(self, delivery: DeliveryDocument, reason: str | None) -> None:
+        for pause in self._patience.note_pauses:
+            try:
+                return await self._note(delivery, reason)
+            except PyMongoError as error:
+                log.warning("delivery_waits_to_be_noted", error=type(error).__name__)
+                await asyncio.sleep(pause)
+        return await self._note(delivery, reason)
+
+    async def _note(self, delivery: DeliveryDocument, reason: str | None) -> None:
+        told = {"delivery": delivery["_id"], "channel": self.name, "attempts": delivery["attempts"]}
+        if reason is None and self._settles:
+            if await self._store.delivered(delivery):
+                self._metrics.attempted(self.name, "delivered")
+                log.info("alert_delivered", **told)
+                await self._settled(delivery)
+            return
+        if reason is not None:
+            log.warning("alert_not_delivered", error=reason, **told)
+        if await self._store.not_delivered(delivery, reason or NOT_NOTED_YET):
+            self._metrics.attempted(self.name, "failed")
+            log.error("alert_given_up", error=reason, **told)
+            await self._settled(delivery)
+        else:
+            self._metrics.attempted(self.name, "retried")

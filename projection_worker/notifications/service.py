@@ -1,0 +1,112 @@
+"""The sweep: finds every delivery that is due, whoever was to deliver it and died."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from mode import Service
+from pymongo.errors import PyMongoError
+
+from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.notifications.lane import Lane
+from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.notifications.policies import policies_naming
+from projection_worker.notifier import Notifier
+from shared.events.child import AlertChannel
+from shared.mongo import Database
+from shared.read_models.deliveries import DeliveryState, count_deliveries
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 2.0
+LOOK_SECONDS = 5.0
+LOOKS_A_GIVING_UP = 12
+ANSWER_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class NotificationReport:
+    """For readiness: how many deliveries wait and failed, and how many children's alert policies
+    name a channel that nobody configured."""
+
+    pending: int = 0
+    failed: int = 0
+    unconfigured: Mapping[str, int] = field(default_factory=dict)
+
+    def report(self) -> dict[str, Any]:
+        told = {
+            "pending": self.pending,
+            "failed": self.failed,
+            "unconfigured": dict(self.unconfigured),
+        }
+        return {"notifications": told}
+
+
+class NotificationService(Service):
+    """Any number of workers may run it: a delivery is claimed by one of them."""
+
+    def __init__(
+        self,
+        lanes: Collection[Lane],
+        store: DeliveryStore,
+        database: Database,
+        notifier: Notifier,
+        metrics: NotificationMetrics,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._lanes = lanes
+        self._store = store
+        self._database = database
+        self._notifier = notifier
+        self._metrics = metrics
+        self.counted = NotificationReport()
+
+    async def on_start(self) -> None:
+        await self._notifier.start()
+        for lane in self._lanes:
+            self.add_future(self._sweep(lane))
+
+    async def on_stop(self) -> None:
+        for lane in self._lanes:
+            lane.cancel()
+        await self._notifier.stop()
+
+    async def _sweep(self, lane: Lane) -> None:
+        while not self.should_stop:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await lane.sweep()
+            except (PyMongoError, TimeoutError) as error:
+                log.warning("sweep_waits", channel=lane.name, error=type(error).__name__)
+            await self.sleep(SWEEP_SECONDS)
+
+    @Service.task
+    async def _look(self) -> None:
+        looks = 0
+        while not self.should_stop:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self.look(give_up=looks % LOOKS_A_GIVING_UP == 0)
+            except (PyMongoError, TimeoutError) as error:
+                log.warning("deliveries_not_counted", error=type(error).__name__)
+            looks += 1
+            await self.sleep(LOOK_SECONDS)
+
+    async def look(self, *, give_up: bool) -> None:
+        """Count what is open; with `give_up`, fail what has waited too long."""
+        configured = {lane.name for lane in self._lanes}
+        if give_up and (given_up := await self._store.give_up(configured)):
+            log.error("deliveries_given_up", deliveries=given_up)
+        counts = await count_deliveries(self._database)
+        self._metrics.open(counts)
+        missing = [channel for channel in AlertChannel if channel not in configured]
+        self.counted.unconfigured = await policies_naming(self._database, missing)
+        self.counted.pending = _sum(counts, DeliveryState.PENDING)
+        self.counted.failed = _sum(counts, DeliveryState.FAILED)
+
+
+def _sum(counts: Mapping[tuple[str, str], int], state: DeliveryState) -> int:
+    return sum(count for (_, of), count in counts.items() if of == state)

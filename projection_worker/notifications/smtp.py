@@ -1,0 +1,154 @@
+"""E-mail through the operator's SMTP server, in plain words that say nothing of the child."""
+
+import json
+import re
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, Protocol
+
+import aiosmtplib
+
+from projection_worker.notifications.channels import NotDelivered
+from shared.clock import Clock, iso
+from shared.read_models.deliveries import DeliveryDocument
+
+SmtpSecurity = Literal["starttls", "tls", "none"]
+PARENT = "{parent_id}"
+ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w.-]{1,255}", re.ASCII)
+"""One mailbox and no more: an id must not make a list of them."""
+
+SUBJECT = "A safety alert from Teddy"
+PLAIN = """Hello,
+
+Teddy noticed something that you asked to be told of. Please open the app to see what it was.
+
+You get this e-mail because your alert settings name e-mail. You can change them in the app.
+"""
+DETAILS = """
+Severity: {severity}
+Kind: {violation_type}
+Reported: {raised_at}
+"""
+DROPPED_ADDRESSES = (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPRecipientRefused)
+
+
+class AddressBook(Protocol):
+    """Whose address is what. The domain holds none: it is the operator's to tell."""
+
+    def address_of(self, parent_id: str) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateAddresses:
+    """Addresses made of the parent's id, as `{parent_id}@parents.example`: the operator's own mail
+    system knows where they lead."""
+
+    template: str
+
+    def address_of(self, parent_id: str) -> str | None:
+        return self.template.replace(PARENT, parent_id)
+
+
+class FileAddresses:
+    """A JSON file, `{"parent id": "address"}`, read anew when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_at: int | None = None
+        self._addresses: dict[str, str] = {}
+
+    def address_of(self, parent_id: str) -> str | None:
+        """Raises OSError or ValueError: the file cannot be read."""
+        changed_at = self._path.stat().st_mtime_ns
+        if changed_at != self._read_at:
+            content = json.loads(self._path.read_text())
+            if not isinstance(content, dict):
+                raise ValueError("not an object of parent ids and addresses")
+            self._addresses = {str(name): str(address) for name, address in content.items()}
+            self._read_at = changed_at
+        return self._addresses.get(parent_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    host: str
+    port: int
+    security: SmtpSecurity
+    user: str | None = None
+    password: str | None = None
+    tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
+
+
+class EmailChannel:
+    """`details`: severity, kind and time are told; otherwise only that there is an alert."""
+
+    def __init__(
+        self,
+        server: SmtpServer,
+        sender: str,
+        addresses: AddressBook,
+        clock: Clock,
+        *,
+        details: bool = False,
+    ) -> None:
+        self._server = server
+        self._sender = sender
+        self._addresses = addresses
+        self._clock = clock
+        self._details = details
+
+    async def deliver(self, delivery: DeliveryDocument) -> None:
+        message = self._message(delivery)
+        try:
+            await self._send(message)
+        except DROPPED_ADDRESSES:
+            raise NotDelivered("AddressRefused", of_the_receiver=False) from None
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise NotDelivered(type(error).__name__) from None
+
+    async def _send(self, message: EmailMessage) -> None:
+        server = self._server
+        await aiosmtplib.send(
+            message,
+            hostname=server.host,
+            port=server.port,
+            username=server.user,
+            password=server.password,
+            use_tls=server.security == "tls",
+            start_tls=server.security == "starttls",
+            tls_context=None if server.security == "none" else server.tls(),
+        )
+
+    def _message(self, delivery: DeliveryDocument) -> EmailMessage:
+        message = EmailMessage()
+        message["From"] = self._sender
+        message["To"] = self._address(delivery["parent_id"])
+        message["Subject"] = SUBJECT
+        message["Date"] = format_datetime(self._clock())
+        # the same for each attempt, so that mail systems may drop a second copy
+        digest = sha256(delivery["_id"].encode()).hexdigest()[:32]
+        message["Message-ID"] = f"<{digest}@{self._sender.rpartition('@')[2].rstrip('>')}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(PLAIN + (self._told(delivery) if self._details else ""))
+        return message
+
+    def _address(self, parent_id: str) -> str:
+        try:
+            address = self._addresses.address_of(parent_id)
+        except (OSError, ValueError):
+            raise NotDelivered("AddressesUnreadable") from None
+        if address is None or not ADDRESS.fullmatch(address):
+            raise NotDelivered("NoAddress", of_the_receiver=False)
+        return address
+
+    def _told(self, delivery: DeliveryDocument) -> str:
+        return DETAILS.format(
+            severity=delivery["severity"],
+            violation_type=delivery["violation_type"],
+            raised_at=iso(delivery["raised_at"]),
+        )

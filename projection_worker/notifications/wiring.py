@@ -1,0 +1,107 @@
+"""Puts the channels that the operator configured together: each behind a lane of its own."""
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx2
+
+from projection_worker.notifications.channels import Channel
+from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.notifications.smtp import (
+    AddressBook,
+    EmailChannel,
+    FileAddresses,
+    SmtpServer,
+    TemplateAddresses,
+)
+from projection_worker.notifications.in_app import PublishedAgain, ReportsOutOfDate
+from projection_worker.notifications.lane import ATTEMPT_SECONDS, Lane, Settled
+from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.notifications.service import NotificationService
+from projection_worker.notifications.webhook import WebhookChannel, webhook_client
+from projection_worker.notifier import Notifier
+from shared.clock import utc_now
+from shared.events.child import AlertChannel
+from shared.mongo import Database, Mongo
+from shared.settings import WorkerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """`lanes` by the name of their channel. `settled` is to be called with what was delivered."""
+
+    store: DeliveryStore
+    lanes: Mapping[str, Lane]
+    settled: Settled
+    service: NotificationService
+    metrics: NotificationMetrics
+
+
+@asynccontextmanager
+async def notifications(
+    settings: WorkerSettings, read: Mongo, database: Database
+) -> AsyncIterator[Notifications]:
+    """Connections to receivers end behind the body."""
+    store = DeliveryStore(read, database, utc_now)
+    notifier, metrics = Notifier(settings.kafka), NotificationMetrics()
+    settled = ReportsOutOfDate(database, notifier).settled
+    async with webhook_client(ATTEMPT_SECONDS) as client:
+        channels: dict[AlertChannel, Channel] = {AlertChannel.IN_APP: PublishedAgain(notifier)}
+        if AlertChannel.WEBHOOK in settings.configured_channels:
+            channels[AlertChannel.WEBHOOK] = webhook_channel(settings, client)
+        if AlertChannel.EMAIL in settings.configured_channels:
+            channels[AlertChannel.EMAIL] = email_channel(settings)
+        lanes = {
+            name: Lane(
+                name, channel, store, settled, metrics, settles=name is not AlertChannel.IN_APP
+            )
+            for name, channel in channels.items()
+        }
+        service = NotificationService(tuple(lanes.values()), store, database, notifier, metrics)
+        yield Notifications(store, lanes, settled, service, metrics)
+
+
+def webhook_channel(settings: WorkerSettings, client: httpx2.AsyncClient) -> WebhookChannel:
+    assert settings.alert_webhook_url is not None  # its settings were checked together
+    return WebhookChannel(
+        client,
+        settings.alert_webhook_url,
+        settings.webhook_secrets,
+        utc_now,
+        private=settings.alert_webhook_private,
+    )
+
+
+def email_channel(settings: WorkerSettings) -> EmailChannel:
+    assert settings.alert_smtp_host is not None  # its settings were checked together
+    assert settings.alert_email_sender is not None
+    password = settings.alert_smtp_password
+    server = SmtpServer(
+        settings.alert_smtp_host,
+        settings.alert_smtp_port,
+        settings.alert_smtp_security,
+        settings.alert_smtp_user,
+        password.get_secret_value() if password else None,
+        _smtp_tls(settings),
+    )
+    return EmailChannel(
+        server,
+        settings.alert_email_sender,
+        _addresses(settings),
+        utc_now,
+        details=settings.alert_email_details,
+    )
+
+
+def _smtp_tls(settings: WorkerSettings) -> Callable[[], ssl.SSLContext]:
+    authority = settings.alert_smtp_ca_file
+    return lambda: ssl.create_default_context(cafile=authority)
+
+
+def _addresses(settings: WorkerSettings) -> AddressBook:
+    if settings.alert_email_addresses_file is not None:
+        return FileAddresses(settings.alert_email_addresses_file)
+    assert settings.alert_email_address is not None  # one of the two is given
+    return TemplateAddresses(settings.alert_email_address)

@@ -1,0 +1,178 @@
+import asyncio
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from pymongo.errors import AutoReconnect
+
+from projection_worker.notifications.breaker import FAILURES_TO_OPEN
+from projection_worker.notifications.channels import NotDelivered
+from projection_worker.notifications.lane import AT_A_TIME, Lane, Patience
+from projection_worker.notifications.metrics import NotificationMetrics
+from shared.events.child import AlertChannel
+from shared.read_models.deliveries import DeliveryDocument
+from tests.support.deliveries import DeliveryLog, delivery
+
+
+class Receiver:
+    """Takes everything, once it is `open`; fails with what `failures` hold, one a delivery."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.took: list[str] = []
+        self.began = 0
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def deliver(self, delivery: DeliveryDocument) -> None:
+        self.began += 1
+        await self.open.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+        self.took.append(delivery["_id"])
+
+
+class Settled:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def __call__(self, delivery: DeliveryDocument) -> None:
+        self.told.append(delivery["_id"])
+
+
+def lane(
+    store: DeliveryLog,
+    receiver: Receiver,
+    settled: Any = None,
+    *,
+    settles: bool = True,
+    **more: Any,
+) -> Lane:
+    log: Any = store
+    metrics = NotificationMetrics(CollectorRegistry())
+    patience = Patience(**{"note_pauses": (0.0, 0.0), **more})
+    name = AlertChannel.WEBHOOK
+    told = settled or Settled()
+    return Lane(name, receiver, log, told, metrics, settles=settles, patience=patience)
+
+
+async def swept(lane: Lane) -> None:
+    await lane.sweep()
+    await lane.settle()
+
+
+def some(count: int) -> list[DeliveryDocument]:
+    return [delivery(_id=f"alert-{number}:webhook") for number in range(count)]
+
+
+async def test_what_is_due_is_delivered_noted_and_told() -> None:
+    store, receiver, settled = DeliveryLog(*some(3)), Receiver(), Settled()
+
+    await swept(lane(store, receiver, settled))
+
+    assert receiver.took == store.done == settled.told == [one["_id"] for one in some(3)]
+
+
+async def test_what_failed_is_noted_with_its_reason_and_is_not_settled() -> None:
+    settled = Settled()
+    store, receiver = DeliveryLog(*some(1)), Receiver(NotDelivered("Status 500"))
+
+    await swept(lane(store, receiver, settled))
+
+    assert (store.done, settled.told) == ([], [])
+    assert store.failed == [("alert-0:webhook", "Status 500")]
+
+
+async def test_what_was_given_up_is_settled() -> None:
+    settled = Settled()
+    store, receiver = DeliveryLog(*some(1)), Receiver(NotDelivered("Status 500"))
+    store.gives_up = True
+
+    await swept(lane(store, receiver, settled))
+
+    assert settled.told == ["alert-0:webhook"]
+
+
+async def test_an_unexpected_error_is_one_deliverys_own() -> None:
+    store, receiver = DeliveryLog(*some(2)), Receiver(RuntimeError("a defect"))
+
+    await swept(lane(store, receiver))
+
+    assert store.failed == [("alert-0:webhook", "RuntimeError")]
+    assert store.done == ["alert-1:webhook"]
+
+
+async def test_a_store_that_is_away_for_a_moment_costs_no_second_copy() -> None:
+    store, receiver = DeliveryLog(*some(1)), Receiver()
+    store.troubles = [AutoReconnect("gone"), AutoReconnect("gone")]
+
+    await swept(lane(store, receiver))
+
+    assert receiver.took == store.done == ["alert-0:webhook"]
+
+
+async def test_what_cannot_be_noted_at_all_ends_no_lane() -> None:
+    store, receiver = DeliveryLog(*some(2)), Receiver()
+    store.troubles = [AutoReconnect("gone")] * 3
+
+    one = lane(store, receiver, note_pauses=())
+    await swept(one)
+    store.troubles.clear()
+    store.waiting = {"alert-2:webhook": delivery(_id="alert-2:webhook")}
+    await swept(one)
+
+    assert store.done == ["alert-2:webhook"]
+
+
+async def test_a_receiver_that_hangs_has_a_time_limit() -> None:
+    store, receiver = DeliveryLog(*some(1)), Receiver()
+    receiver.open.clear()
+
+    await swept(lane(store, receiver, attempt_seconds=0.01))
+
+    assert store.failed == [("alert-0:webhook", "TimeoutError")]
+
+
+async def test_only_so_many_are_tried_at_a_time() -> None:
+    store, receiver = DeliveryLog(*some(AT_A_TIME + 5)), Receiver()
+    receiver.open.clear()
+    busy = lane(store, receiver)
+
+    await busy.sweep()
+    await busy.sweep()
+    await busy.offer(f"alert-{AT_A_TIME + 4}:webhook")
+
+    assert (busy.free, len(store.waiting)) == (0, 5)
+    receiver.open.set()
+    await busy.settle()
+    await swept(busy)
+    assert len(store.done) == AT_A_TIME + 5
+
+
+async def test_while_a_receiver_is_known_to_be_away_nothing_more_is_claimed() -> None:
+    away = [NotDelivered("ConnectError")] * FAILURES_TO_OPEN
+    store, receiver = DeliveryLog(*some(FAILURES_TO_OPEN)), Receiver(*away)
+    broken = lane(store, receiver)
+    await swept(broken)
+    store.waiting = {"late:webhook": delivery(_id="late:webhook")}
+
+    await swept(broken)
+
+    assert receiver.began == FAILURES_TO_OPEN
+    assert "late:webhook" in store.waiting
+
+
+async def test_what_is_one_parents_own_trouble_keeps_nobody_else_waiting() -> None:
+    own = [NotDelivered("NoAddress", of_the_receiver=False)] * (FAILURES_TO_OPEN + 1)
+    store, receiver = DeliveryLog(*some(FAILURES_TO_OPEN + 2)), Receiver(*own)
+
+    await swept(lane(store, receiver))
+
+    assert store.done == [f"alert-{FAILURES_TO_OPEN + 1}:webhook"]
+
+
+async def test_what_only_starts_something_is_not_yet_delivered() -> None:
+    store, receiver = DeliveryLog(*some(1)), Receiver()
+
+    await swept(lane(store, receiver, settles=False))
+
+    assert (store.done, store.failed) == ([], [("alert-0:webhook", "NotNotedYet")])
