@@ -122,6 +122,8 @@ def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
     if not state.servers_only:
         for name in ("command", "query"):
             click.echo(f"{name} API  http://{plans.LOOPBACK}:{state.ports[name]}/docs")
+        for warning in control.warnings_of(asyncio.run(control.report(state))):
+            click.echo(warning)
     click.echo(f"state and logs in {folder.path}; `teddy status`, `teddy logs`, `teddy down`")
 
 
@@ -147,7 +149,7 @@ def status(folder: StackFolder) -> None:
     Console().print(table)
     if state.broker:
         click.echo(f"kafka is {state.broker}")
-    warnings = [f"{one.name}: {warning}" for one in reports for warning in one.told.warnings]
+    warnings = control.warnings_of(reports)
     for warning in warnings:
         click.echo(warning)
     sys.exit(0 if all(one.healthy for one in reports) and not warnings else 1)

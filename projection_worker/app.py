@@ -27,6 +27,7 @@ from projection_worker.projections import registry
 from projection_worker.projector import Projector
 from projection_worker.projector_service import ProjectorService
 from projection_worker.read_model_store import ReadModelStore
+from projection_worker.store_lag import StoreWatch
 from projection_worker.troubles import Troubles
 from shared.clock import utc_now
 from shared.erasures.topic import read_erasures
@@ -80,10 +81,12 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         lag,
         troubles,
         WorkerMetrics(),
+        StoreWatch(write.database(settings.write_database), database, lag.store),
     )
     readiness = Readiness(
         {"read_store": read.ping, "key_store": keys.ping, "kafka": projector.check_kafka},
-        lambda: {"lag": lag.report(), **troubles.report()},
+        lambda: {"lag": lag.report(), **troubles.report(), **projector.details()},
+        projector.findings,
     )
     async with (
         httpx2.AsyncClient(timeout=WEBHOOK_SECONDS) as client,
