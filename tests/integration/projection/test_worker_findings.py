@@ -16,7 +16,7 @@ from query_service.read_store.mongo import LiveGeneration
 from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID
 from shared.topics import CHILD_EVENTS
 from tests.support.own_kafka import own_kafka
-from tests.support.waiting import STARTED
+from tests.support.waiting import STARTED, eventually
 from tests.support.worker_process import World, worker_world
 
 EARLIER = {"generation": 1, "projections": registry.VERSION - 1, "was_live": True}
@@ -122,12 +122,14 @@ async def _make_anew(bootstrap: str, partitions: int) -> None:
     await admin.start()
     try:
         await admin.delete_topics([CHILD_EVENTS.name])
-        async with asyncio.timeout(STARTED):
-            while CHILD_EVENTS.name in await admin.list_topics():
-                await asyncio.sleep(0.05)
-            await admin.create_topics([NewTopic(CHILD_EVENTS.name, partitions, 1)])
+        await eventually(lambda: _is_gone(admin), STARTED)
+        await admin.create_topics([NewTopic(CHILD_EVENTS.name, partitions, 1)])
     finally:
         await admin.close()
+
+
+async def _is_gone(admin: AIOKafkaAdminClient) -> bool:
+    return CHILD_EVENTS.name not in await admin.list_topics()
 
 
 async def _report(world: World) -> dict[str, Any]:
