@@ -100,19 +100,7 @@ class ProjectorService(Service):
             settings.worker_instance_id or f"{socket.gethostname()}:{os.getpid()}"
         )
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        session_ms = int(settings.worker_session_timeout_seconds * 1_000)
-        self._consumer = AIOKafkaConsumer(
-            **client_options(settings.kafka),
-            group_id=consumer_group(settings),
-            group_instance_id=settings.worker_instance_id,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            session_timeout_ms=session_ms,
-            heartbeat_interval_ms=session_ms // 3,
-            max_poll_records=settings.worker_batch,
-            metadata_max_age_ms=METADATA_MS,
-        )
+        self._consumer = _consumer_of(settings)
 
     async def on_start(self) -> None:
         await self._notifier.start()
@@ -281,6 +269,22 @@ class ProjectorService(Service):
                 continue
             self._commits.worked()
             return
+
+
+def _consumer_of(settings: WorkerSettings) -> AIOKafkaConsumer:
+    session_ms = int(settings.worker_session_timeout_seconds * 1_000)
+    return AIOKafkaConsumer(
+        **client_options(settings.kafka),
+        group_id=consumer_group(settings),
+        group_instance_id=settings.worker_instance_id,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=session_ms // 3,
+        max_poll_records=settings.worker_batch,
+        metadata_max_age_ms=METADATA_MS,
+    )
 
 
 class _FinishBatchFirst(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types

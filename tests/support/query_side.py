@@ -94,7 +94,7 @@ class QuerySide:
         self.tokens = ConsistencyTokens(keys.signature_key)
         self.now = NOON
         self.audit = MemoryAuditTrail()
-        self.cache: QueryCache[Rendered] = QueryCache(1_000, time.monotonic)
+        self.cache: QueryCache[Rendered] = QueryCache(1_000, time.monotonic, 5.0)
         ports = Ports(
             store=self.store,
             events=self.events,

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest_asyncio
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.topics import apply_topics
@@ -92,8 +93,10 @@ async def test_a_topic_deleted_and_made_anew_with_one_partition_leaves_nobody_la
             await world.until(lambda: _are_at(world, children, 1))
             # when
             await _make_anew(broker.address, partitions=1)
-            for child_id in children:
-                await world.happenings.a_severe_violation(child_id)
+            async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
+                happenings = world.happenings.sent_by(producer)  # the other knows 12 partitions
+                for child_id in children:
+                    await happenings.a_severe_violation(child_id)
             # then
             await world.until(lambda: _are_at(world, children, 2))
 
