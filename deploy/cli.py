@@ -145,8 +145,7 @@ def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
 
 
 def _said_warnings(reports: Sequence[control.ProcessReport]) -> list[str]:
-    """What healthy processes warn of, a line each."""
-    warnings = [f"{one.name}: {warning}" for one in reports for warning in one.told.warnings]
+    warnings = control.warnings_of(reports)
     for warning in warnings:
         click.echo(warning)
     return warnings

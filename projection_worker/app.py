@@ -21,6 +21,7 @@ from projection_worker.projections import registry
 from projection_worker.projector import Projector
 from projection_worker.projector_service import ProjectorService
 from projection_worker.read_model_store import ReadModelStore
+from projection_worker.store_lag import StoreWatch
 from projection_worker.troubles import Troubles
 from shared.clock import utc_now
 from shared.erasures.topic import read_erasures
@@ -70,6 +71,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         lag,
         troubles,
         WorkerMetrics(),
+        StoreWatch(write.database(settings.write_database), database, lag.store),
     )
     async with (
         notifications(settings, read, database) as told,
@@ -84,7 +86,13 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         register_alerts(app, intake, told.metrics)
         readiness = Readiness(
             {"read_store": read.ping, "key_store": keys.ping, "kafka": projector.check_kafka},
-            lambda: {"lag": lag.report(), **troubles.report(), **told.service.counted.report()},
+            lambda: {
+                "lag": lag.report(),
+                **troubles.report(),
+                **projector.details(),
+                **told.service.counted.report(),
+            },
+            projector.findings,
         )
         yield Worker(app, projector, readiness)
     for mongo in (read, write, keys):

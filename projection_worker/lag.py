@@ -1,26 +1,30 @@
-"""How far the read models are behind Kafka, and whether the worker still gets on."""
+"""How far the read models are behind, and whether the worker still gets on."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from projection_worker.store_lag import StoreLag
 from shared.clock import Clock
 
 
 class Stalled(Exception):
-    """Records are waiting and nothing has been projected for too long."""
+    """Nothing has worked for too long: the process is to be started anew."""
 
 
 @dataclass(slots=True)
 class WorkerLag:
     """`events`: records not projected yet on this worker's partitions. `seconds`: how old the
-    newest projected record is while others wait."""
+    newest projected record is while others wait. `store`: the live generation against the event
+    store, for a worker that reads nothing from Kafka is not up to date."""
 
     clock: Clock
     stall_seconds: float
     events: int = 0
     seconds: float = 0.0
     progressed_at: float = 0.0
+    store: StoreLag = field(default_factory=StoreLag)
     _reached: int = -1
     _newest: datetime | None = None
 
@@ -43,4 +47,42 @@ class WorkerLag:
             raise Stalled(f"{self.events} records wait, none projected for {waited:.0f} s")
 
     def report(self) -> dict[str, float]:
-        return {"events": self.events, "seconds": self.seconds}
+        behind = round(self.store.seconds(time.monotonic()), 3)
+        return {
+            "events": max(self.events, self.store.events),
+            "seconds": max(self.seconds, behind),
+        }
+
+    def findings(self) -> tuple[str, ...]:
+        """Why the read models cannot be called up to date, in one line each."""
+        behind = self.store.seconds(time.monotonic())
+        if behind <= self.stall_seconds:
+            return ()
+        return (
+            f"read models are {behind:.0f} s behind the event store: see the log of the worker",
+        )
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Something that is tried again and again: for how long in vain."""
+
+    what: str
+    now: Callable[[], float] = time.monotonic
+    _failing_since: float | None = None
+
+    def worked(self) -> None:
+        self._failing_since = None
+
+    def failed(self) -> None:
+        if self._failing_since is None:
+            self._failing_since = self.now()
+
+    @property
+    def seconds(self) -> float:
+        return 0.0 if self._failing_since is None else self.now() - self._failing_since
+
+    def check(self, limit_seconds: float) -> None:
+        """Raises Stalled when it has failed for longer."""
+        if self.seconds > limit_seconds:
+            raise Stalled(f"{self.what} for {self.seconds:.0f} s, though the broker answers others")

@@ -37,7 +37,9 @@ class WorkerMetrics:
             registry=registry,
         )
         self._lag_events = Gauge(
-            "teddy_worker_lag_events", "Records not projected yet.", registry=registry
+            "teddy_worker_lag_events",
+            "Records not projected yet; at least so many events of the store.",
+            registry=registry,
         )
         self._lag_seconds = Gauge(
             "teddy_worker_lag_seconds", "Age of the read models while behind.", registry=registry
@@ -49,8 +51,9 @@ class WorkerMetrics:
         self._seconds.observe(seconds)
 
     def lag(self, lag: WorkerLag) -> None:
-        self._lag_events.set(lag.events)
-        self._lag_seconds.set(lag.seconds)
+        report = lag.report()
+        self._lag_events.set(report["events"])
+        self._lag_seconds.set(report["seconds"])
 
     def retry(self, because: str) -> None:
         self._retries.labels(because).inc()

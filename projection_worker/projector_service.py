@@ -27,17 +27,20 @@ from projection_worker.kept_generations import (
     NothingToWrite,
     consumer_group,
 )
-from projection_worker.lag import Stalled, WorkerLag
+from projection_worker.lag import Attempts, Stalled, WorkerLag
 from projection_worker.metrics import WorkerMetrics
 from projection_worker.notifier import METADATA_MS, Notifier
 from projection_worker.projections import registry
 from projection_worker.read_model_store import StaleBatch
+from projection_worker.store_lag import StoreWatch
+from projection_worker.topic_watch import EVERY_SECONDS, TopicWatch
 from projection_worker.troubles import Troubles
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached
 from shared.kafka import client_options
 from shared.kafka_polling import polling_of
 from shared.settings import WorkerSettings
+from shared.time_limit import time_limit
 from shared.topics import CHILD_EVENTS
 
 log = structlog.get_logger(__name__)
@@ -52,7 +55,12 @@ PASSING = (
     OSError,
 )
 MEASURE_SECONDS = 1.0
+BROKER_SECONDS = 10.0
+"""Longest that a question to the broker may take: aiokafka asks for ever for a partition that is
+gone."""
+
 LOOK_SECONDS = 0.5
+REBUILD = "run `teddy replay rebuild`"
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
 
@@ -68,6 +76,7 @@ class ProjectorService(Service):
         lag: WorkerLag,
         troubles: Troubles,
         metrics: WorkerMetrics,
+        store_watch: StoreWatch,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -78,6 +87,11 @@ class ProjectorService(Service):
         self._lag = lag
         self._troubles = troubles
         self._metrics = metrics
+        self._store_watch = store_watch
+        self._topics = TopicWatch(settings.kafka)
+        self._commits = Attempts("offsets could not be committed")
+        self._measurements = Attempts("lag could not be measured")
+        self._waits_for_a_generation = False
         self._polling = polling_of(settings.kafka)
         self._batch_under_way = asyncio.Lock()
         self._begun_at: Mapping[TopicPartition, int] = {}
@@ -86,19 +100,7 @@ class ProjectorService(Service):
             settings.worker_instance_id or f"{socket.gethostname()}:{os.getpid()}"
         )
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        session_ms = int(settings.worker_session_timeout_seconds * 1_000)
-        self._consumer = AIOKafkaConsumer(
-            **client_options(settings.kafka),
-            group_id=consumer_group(settings),
-            group_instance_id=settings.worker_instance_id,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            session_timeout_ms=session_ms,
-            heartbeat_interval_ms=session_ms // 3,
-            max_poll_records=settings.worker_batch,
-            metadata_max_age_ms=METADATA_MS,
-        )
+        self._consumer = _consumer_of(settings)
 
     async def on_start(self) -> None:
         await self._notifier.start()
@@ -113,6 +115,16 @@ class ProjectorService(Service):
         """Raises unless the broker answered lately; for the readiness report."""
         if time.monotonic() - self._measured_at > 5 * MEASURE_SECONDS:
             raise ConnectionError("the broker has not answered lately")
+
+    def findings(self) -> tuple[str, ...]:
+        """Why this worker does not keep the read models up to date, one line each."""
+        if self._waits_for_a_generation:
+            return (f"waits for a rebuild to projections {registry.VERSION}: {REBUILD}",)
+        return self._lag.findings()
+
+    def details(self) -> dict[str, Any]:
+        """For the readiness report."""
+        return {"topics": list(self._topics.findings)}
 
     @Service.task
     async def _project(self) -> None:
@@ -131,10 +143,10 @@ class ProjectorService(Service):
         """A worker of new projections consumes nothing before a rebuild has begun its generation:
         until then the workers of the old ones go on."""
         while not self.should_stop and not await self._has_a_generation():
-            self._troubles.waits_for_rebuild = True
+            self._waits_for_a_generation = True
             log.warning("worker_waits_for_a_rebuild", projections=registry.VERSION)
             await self.sleep(LOOK_SECONDS)
-        self._troubles.waits_for_rebuild = False
+        self._waits_for_a_generation = False
 
     async def _has_a_generation(self) -> bool:
         try:
@@ -146,17 +158,46 @@ class ProjectorService(Service):
     @Service.task
     async def _measure(self) -> None:
         while not self.should_stop:
-            with contextlib.suppress(KafkaError, IllegalStateError):
-                await self._measure_once()
+            await self._measure_kafka()
+            # a store that hangs must not keep anybody from seeing that nothing gets on
             with contextlib.suppress(PyMongoError, TimeoutError):
-                # a store that hangs must not keep anybody from seeing that nothing gets on
-                async with asyncio.timeout(MEASURE_SECONDS):
+                async with time_limit(MEASURE_SECONDS):
                     await self._generations.answer(self._name_in_roll_call)
                     self._troubles.dead_lettered = await self._generations.dead_lettered()
+            with contextlib.suppress(PyMongoError, TimeoutError):
+                async with time_limit(MEASURE_SECONDS):
+                    await self._store_watch.measure()
             self._metrics.troubles(self._troubles)
+            self._metrics.lag(self._lag)
             await self.sleep(MEASURE_SECONDS)
 
+    @Service.task
+    async def _watch_topics(self) -> None:
+        while not self.should_stop:
+            await self._topics.look()
+            await self.sleep(EVERY_SECONDS)
+
+    async def _measure_kafka(self) -> None:
+        """A worker that fails for long ends itself, unless the broker is away for everybody."""
+        try:
+            try:
+                async with time_limit(BROKER_SECONDS):
+                    await self._measure_once()
+            except (KafkaError, IllegalStateError, TimeoutError) as error:
+                self._measurements.failed()
+                log.warning("lag_unknown", error=type(error).__name__)
+            else:
+                self._measurements.worked()
+            if self._topics.answered_lately():
+                self._measurements.check(self._settings.worker_stall_seconds)
+                self._commits.check(self._settings.worker_stall_seconds)
+        except Stalled as stalled:
+            log.critical("worker_stalled", reason=str(stalled))
+            if not self.failure.done():
+                self.failure.set_exception(stalled)
+
     async def _measure_once(self) -> None:
+        """Raises Stalled, KafkaError, IllegalStateError."""
         partitions = list(self._consumer.assignment())
         if not partitions:
             await self._consumer.topics()
@@ -165,13 +206,7 @@ class ProjectorService(Service):
         # what is fetched and not projected yet still waits
         positions = {p: self._begun_at.get(p, fetched[p]) for p in partitions}
         self._measured_at = time.monotonic()
-        try:
-            self._lag.measure(ends, positions, self._measured_at)
-        except Stalled as stalled:
-            log.critical("worker_stalled", reason=str(stalled))
-            if not self.failure.done():
-                self.failure.set_exception(stalled)
-        self._metrics.lag(self._lag)
+        self._lag.measure(ends, positions, self._measured_at)
 
     async def _carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Project, tell, commit."""
@@ -217,13 +252,39 @@ class ProjectorService(Service):
             log.error("record_parked", record=parked.raw.identity, child_id=parked.child_id)
 
     async def _commit(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Again and again as long as it fails: `_measure` sees when that is for too long."""
         offsets = {partition: records[-1].offset + 1 for partition, records in batch.items()}
         self._lag.saw(max(records[-1].timestamp for records in batch.values()))
-        try:
-            await self._consumer.commit(offsets)
-        except (CommitFailedError, IllegalStateError):
-            # The partitions went to another worker: it reads the batch again, and skips it.
-            log.info("offsets_not_ours_any_more")
+        while not self.should_stop:
+            try:
+                async with time_limit(BROKER_SECONDS):
+                    await self._consumer.commit(offsets)
+            except (CommitFailedError, IllegalStateError):
+                # The partitions went to another worker: it reads the batch again, and skips it.
+                log.info("offsets_not_ours_any_more")
+            except (KafkaError, TimeoutError) as error:
+                self._commits.failed()
+                log.warning("offsets_wait", error=type(error).__name__)
+                await self.sleep(FIRST_PAUSE_SECONDS)
+                continue
+            self._commits.worked()
+            return
+
+
+def _consumer_of(settings: WorkerSettings) -> AIOKafkaConsumer:
+    session_ms = int(settings.worker_session_timeout_seconds * 1_000)
+    return AIOKafkaConsumer(
+        **client_options(settings.kafka),
+        group_id=consumer_group(settings),
+        group_instance_id=settings.worker_instance_id,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=session_ms // 3,
+        max_poll_records=settings.worker_batch,
+        metadata_max_age_ms=METADATA_MS,
+    )
 
 
 class _FinishBatchFirst(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types

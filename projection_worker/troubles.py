@@ -13,14 +13,12 @@ from shared.clock import Clock, iso
 class Troubles:
     """`dead_lettered`: children of the live generation that stand still until somebody redrives
     them. `retrying_since`: a batch has been tried in vain since then, `because` of the newest
-    failure. `waits_for_rebuild`: no generation of read models is of this worker's projections, so
-    that it projects nothing."""
+    failure."""
 
     clock: Clock
     dead_lettered: int = 0
     retrying_since: datetime | None = field(default=None)
     because: str = ""
-    waits_for_rebuild: bool = False
 
     def failed(self, error: Exception) -> str:
         """A batch is to be tried again. The reason, in few words and without values."""
@@ -44,7 +42,6 @@ class Troubles:
         return {
             "dead_lettered_children": self.dead_lettered,
             "retrying": retrying,
-            "waits_for_rebuild": self.waits_for_rebuild,
         }
 
 

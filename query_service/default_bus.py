@@ -54,7 +54,7 @@ def default_bus(
 ) -> QueryBus:
     store, signature_key = ports.store, ports.keys.signature_key
     children = VisibleChildren(store, ports.keyring)
-    bus = QueryBus(cache, metrics)
+    bus = QueryBus(cache, metrics, as_of=store.projected_through)
     bus.register_cached(
         GetChildProfile, GetChildProfileHandler(children, settings.ttl_child_profile_seconds)
     )

@@ -135,7 +135,9 @@ def build_app(settings: QuerySettings) -> FastAPI:
     """
     keys = read_key_file(settings.key_file)
     checks = token_checks(settings)
-    cache: QueryCache[Rendered] = QueryCache(settings.cache_max_entries, time.monotonic)
+    cache: QueryCache[Rendered] = QueryCache(
+        settings.cache_max_entries, time.monotonic, settings.cache_seconds_without_notices
+    )
     on = _opened(settings, keys, cache)
     service = QueryService(settings, on.ports, cache)
     feed = ChangeFeed(settings.kafka, service.listeners)
@@ -193,6 +195,9 @@ def _readiness(
     def details() -> dict[str, Any]:
         return {"bus": bus.health(), "invalidation": {"connected": feed.connected}}
 
+    # Without Kafka answers come from the read models, and are kept for seconds only. Whoever never
+    # read the topic of erasures could show a child that a restored database brought back.
+
     checks = {
         "read_store": on.ports.store.ping,
         "key_store": on.keys_mongo.ping,
@@ -200,7 +205,7 @@ def _readiness(
         "kafka": feed.check,
         "erasures": erasures.check,
     }
-    return Readiness(checks, details)
+    return Readiness(checks, details, dispensable=frozenset({"kafka"}))
 
 
 @asynccontextmanager

@@ -3,8 +3,9 @@
 import hashlib
 import re
 import time
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -36,18 +37,34 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """An answer as it is sent and kept: its JSON and a strong validator of it. `children`: whose
-    data it holds."""
+    data it holds. `as_of`: all that was stored until then is in it; None while nobody knows.
+    `read_at`: when it was begun to be read, by the cache's clock."""
 
     body: bytes
     etag: str
     version: int | None
     children: tuple[str, ...] = ()
+    as_of: datetime | None = None
+    read_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
+    """`age`: seconds since it was read. `watched`: a change would have dropped it; otherwise it
+    lives a few seconds only, because the change feed is down."""
+
     rendered: Rendered
     cached: bool
+    age: float = 0.0
+    watched: bool = True
+
+
+AsOf = Callable[[], Awaitable[datetime | None]]
+"""Up to when everything that was stored is projected."""
+
+
+async def _unknown() -> datetime | None:
+    return None
 
 
 Q_contra = TypeVar("Q_contra", bound=Query, contravariant=True)
@@ -98,7 +115,9 @@ class QueryBus:
         cache: QueryCache[Rendered],
         metrics: QueryMetrics,
         access: Mapping[str, Rule] = ACCESS,
+        as_of: AsOf = _unknown,
     ) -> None:
+        self._as_of = as_of
         self._cache = cache
         self._metrics = metrics
         self._access = access
@@ -161,17 +180,21 @@ class QueryBus:
         self, registered: _Registered, query: Query, scope: Scope, read_after: float | None
     ) -> QueryResult:
         async def load() -> Loaded[Rendered]:
+            read_at = self._cache.now()
+            as_of = await self._as_of()  # before the answer is read: it shows all of that at least
             answer = await registered.handler.handle(query, scope)
-            return Loaded(_render(answer), answer.mentions, answer.version)
+            rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
+            return Loaded(rendered, answer.mentions, answer.version)
 
         cached = registered.cached
         if cached is None:
-            return QueryResult((await load()).value, cached=False)
+            return QueryResult((await load()).value, cached=False, watched=self._cache.keeping)
         # who is asking is part of every key, added here so that no handler can forget it
         key = (scope, type(query), cached.cache_key(query))
         tags = cached.tags(query)
         rendered, hit = await self._cache.get_or_load(key, cached.ttl, tags, load, read_after)
-        return QueryResult(rendered, cached=hit)
+        age = max(0.0, self._cache.now() - rendered.read_at)
+        return QueryResult(rendered, hit, age, self._cache.keeping)
 
 
 def _render(answer: Answer) -> Rendered:

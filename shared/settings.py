@@ -563,6 +563,13 @@ class QuerySettings(
         "too; one more is refused with 503. Open streams do not count.",
     )
     cache_max_entries: int = Field(10_000, ge=1, description="Most answers kept in the cache.")
+    cache_seconds_without_notices: float = Field(
+        5.0,
+        ge=0,
+        le=60,
+        description="Longest cache life of any answer while Kafka is away and no changes are heard "
+        "of; 0 keeps none.",
+    )
     ttl_child_profile_seconds: float = Field(1_800, gt=0, description="Cache life of a profile.")
     ttl_children_by_parent_seconds: float = Field(
         900, gt=0, description="Cache life of a parent's dashboard."

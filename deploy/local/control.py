@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,7 @@ from typing import TypeVar
 from deploy.local.process import runs
 from deploy.local.readiness import (
     ANSWER_SECONDS,
+    NotHealthy,
     Told,
     kafka_answers,
     mongod_writable,
@@ -95,11 +96,18 @@ async def report(state: StackState) -> list[ProcessReport]:
     return list(await asyncio.gather(*(_report(process) for process in state.processes)))
 
 
+def warnings_of(reports: Sequence[ProcessReport]) -> list[str]:
+    """What somebody ought to look into, one line each."""
+    return [f"{one.name}: {warning}" for one in reports for warning in one.told.warnings]
+
+
 async def _report(process: ProcessState) -> ProcessReport:
     check = CHECKS.get(process.name, service_ready)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             told = await check(process.address) or Told()
+    except NotHealthy as refusal:
+        healthy, told = False, refusal.told
     except Exception:  # noqa: BLE001 - whatever it raises, the process is not well
         healthy, told = False, Told()
     else:

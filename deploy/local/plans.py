@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.local import binaries
 from deploy.local.process import ProcessPlan
-from deploy.local.readiness import REPLICA_SET, mongod_initiated, service_ready
+from deploy.local.readiness import REPLICA_SET, mongod_initiated, service_up
 from deploy.local.state import StackFolder
 
 LOOPBACK = "127.0.0.1"
@@ -79,7 +79,7 @@ def service_plan(
         command=(sys.executable, "-m", SERVICES[name]),
         address=address,
         log=log_of(folder, name),
-        ready=lambda: service_ready(address),
+        ready=lambda: service_up(address),
         environment=environment,
     )
 

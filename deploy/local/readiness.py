@@ -17,13 +17,15 @@ from shared.settings import TopicSettings
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a process that is ready says of itself: its lag as text, empty when it has none to tell,
-    and what somebody ought to look into all the same."""
+    """What a process says of itself: its lag as text, empty when it has none to tell, and what
+    somebody ought to look into. `waits`: it does not do its work until somebody has."""
 
     lag: str = ""
     warnings: tuple[str, ...] = ()
+    waits: bool = False
 
 
+NOTHING_TOLD = Told()
 REPLICA_SET = "rs0"
 ALREADY_INITIALIZED = 23
 ANSWER_SECONDS = 5.0
@@ -34,7 +36,12 @@ class NotWritableYet(Exception):
 
 
 class NotHealthy(Exception):
-    """A service answers, but a dependency of it is down."""
+    """A service answers, but a dependency of it is down, or it does not do its work; `told` says
+    why where it knows."""
+
+    def __init__(self, text: str, told: Told = NOTHING_TOLD) -> None:
+        super().__init__(text)
+        self.told = told
 
 
 def mongo_url(address: str) -> str:
@@ -71,23 +78,44 @@ async def service_ready(address: str) -> Told:
     async with httpx2.AsyncClient(timeout=ANSWER_SECONDS) as client:
         answer = await client.get(f"http://{address}/health/ready")
     if answer.status_code != httpx2.codes.OK:
-        raise NotHealthy(answer.text)
+        raise NotHealthy(answer.text, _told_anyway(answer))
     return told_by(answer.json())
+
+
+async def service_up(address: str) -> Told:
+    """Ready, or waiting for an operator although all it depends on is there: what helps then needs
+    a stack that runs. Raises NotHealthy."""
+    try:
+        return await service_ready(address)
+    except NotHealthy as refusal:
+        if refusal.told.waits:
+            return refusal.told
+        raise
+
+
+def _told_anyway(answer: httpx2.Response) -> Told:
+    try:
+        return told_by(answer.json())
+    except ValueError:
+        return NOTHING_TOLD
 
 
 def told_by(report: Mapping[str, Any]) -> Told:
     """From the answer of /health/ready."""
-    lag, warnings = report.get("lag"), []
+    lag, findings = report.get("lag"), report.get("findings", [])
+    warnings = list(findings)
+    if degraded := report.get("degraded"):
+        warnings.append(f"works without {', '.join(degraded)}")
+    warnings += report.get("topics", [])
     if count := report.get("dead_lettered_children"):
         children = "1 child is" if count == 1 else f"{count:,} children are"
         warnings.append(f"{children} dead-lettered, shown as stale: see `teddy dead-letter list`")
     if retrying := report.get("retrying"):
         warnings.append(f"retrying since {retrying['since']} because of {retrying['because']}")
-    if report.get("waits_for_rebuild"):
-        warnings.append("projects nothing, the read models are older: run `teddy replay rebuild`")
     warnings += _of_notifications(report.get("notifications") or {})
     text = f"{lag['events']} events, {lag['seconds']:.1f} s" if lag else ""
-    return Told(text, tuple(warnings))
+    down = "down" in report.get("dependencies", {}).values()
+    return Told(text, tuple(warnings), waits=bool(findings) and not down)
 
 
 @contextlib.asynccontextmanager

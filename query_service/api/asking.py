@@ -11,6 +11,7 @@ from query_service.cache.gates import Gates
 from query_service.queries.errors import RequestRefused
 from query_service.query_bus import Query, QueryBus, QueryResult
 from shared.auth.principal import Principal
+from shared.clock import iso
 from shared.http.audit_edge import tell_audit
 from shared.signing import ConsistencyTokens, SignatureRefused
 
@@ -29,8 +30,31 @@ QUERY_HEADERS: dict[str, Any] = {
 }
 """The request headers of every query, for its route's `openapi_extra`."""
 
+FRESHNESS: dict[str, Any] = {
+    "X-As-Of": {
+        "description": "All that was stored until then is in the answer, often more. Missing while "
+        "no worker has told. It stops when the read models do.",
+        "schema": {"type": "string", "format": "date-time"},
+    },
+    "Age": {
+        "description": "Seconds since the answer was read from the read models.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Cache-Status": {
+        "description": "RFC 9211: hit or miss; `detail=change-feed-down` while no changes are "
+        "heard of, and answers live a few seconds only.",
+        "schema": {"type": "string"},
+    },
+}
+"""The headers that say how old an answer is. They stand in no body: its `ETag` would change with
+each second in which nothing happens."""
+
 UNCHANGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "The answer is the one whose `ETag` the caller sent."}
+    200: {"headers": FRESHNESS},
+    304: {
+        "description": "The answer is the one whose `ETag` the caller sent.",
+        "headers": FRESHNESS,
+    },
 }
 """For the `responses` of every query."""
 
@@ -75,12 +99,22 @@ def _response(request: Request, result: QueryResult) -> Response:
     headers = {
         "ETag": rendered.etag,
         "X-Cache": "hit" if result.cached else "miss",
+        **_freshness(result),
         # for the caller's own use, and only after asking here whether it still holds
         "Cache-Control": "private, no-cache",
     }
     if _has(request.headers.get("If-None-Match"), rendered.etag):
         return Response(status_code=304, headers=headers)
     return Response(rendered.body, headers=headers, media_type="application/json")
+
+
+def _freshness(result: QueryResult) -> dict[str, str]:
+    status = ["teddy-query", "hit" if result.cached else "fwd=miss"]
+    if not result.watched:
+        status.append("detail=change-feed-down")
+    headers = {"Age": str(int(result.age)), "Cache-Status": "; ".join(status)}
+    as_of = result.rendered.as_of
+    return headers if as_of is None else {"X-As-Of": iso(as_of), **headers}
 
 
 def _has(if_none_match: str | None, etag: str) -> bool:

@@ -5,20 +5,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from query_service.cache.gates import Gates
-from query_service.cache.query_cache import QueryCache, child_tag, parent_tag
+from query_service.cache.query_cache import EVERYTHING, QueryCache, child_tag, parent_tag
 from shared.keyring.keyring import Keyring
 from shared.read_models.notices import AlertNotice, ChangeNotice
 
 
 class Invalidation:
-    """Listens to the change feed. While the feed is down nothing is kept: no notice would come."""
+    """Listens to the change feed. While the feed is down no notice comes: answers live a few
+    seconds, and keys are asked for each time, because a child may be erased meanwhile."""
 
     def __init__(self, cache: QueryCache[Any], gates: Gates, keyring: Keyring) -> None:
         self._cache = cache
         self._gates = gates
         self._keyring = keyring
+        keyring.keep(False)  # nothing is heard yet
 
     def connection_changed(self, connected: bool) -> None:
+        self._keyring.keep(connected)
         if connected:
             self._cache.resume()
         else:
@@ -30,7 +33,7 @@ class Invalidation:
         # the change may be an erasure, and another process destroyed the key
         self._keyring.forget(notice.child_id)
         self._gates.reached(notice.child_id, notice.version)
-        tags = (child_tag(notice.child_id), parent_tag(notice.parent_id))
+        tags = (child_tag(notice.child_id), parent_tag(notice.parent_id), EVERYTHING)
         self._cache.invalidate(tags, reached=math.inf if notice.marked else notice.version)
 
     def erased(self, child_ids: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 Key = Hashable
@@ -18,6 +18,10 @@ def child_tag(child_id: str) -> Tag:
 
 def parent_tag(parent_id: str) -> Tag:
     return f"parent:{parent_id}"
+
+
+EVERYTHING: Tag = "everything"
+"""Of answers that change with whatever happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,16 @@ class _Flight(Generic[V]):
 class QueryCache(Generic[V]):
     """At most `max_entries` answers. `clock` gives seconds that never go back.
 
-    Not keeping anything (as at the start) until `resume`: an answer is kept only while
-    invalidations are known to arrive.
+    Until `resume` (as at the start) an answer lives `unwatched_seconds` at most: it is kept longer
+    only while invalidations are known to arrive.
     """
 
-    def __init__(self, max_entries: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, max_entries: int, clock: Callable[[], float], unwatched_seconds: float = 0.0
+    ) -> None:
         self._max_entries = max_entries
         self._clock = clock
+        self._unwatched_seconds = unwatched_seconds
         self._entries: OrderedDict[Key, _Entry[V]] = OrderedDict()
         self._keys_by_tag: dict[Tag, set[Key]] = {}
         self._flights: dict[Key, _Flight[V]] = {}
@@ -153,13 +160,24 @@ class QueryCache(Generic[V]):
         self._flights.clear()
         return self._invalidate_keys(list(self._entries))
 
+    @property
+    def keeping(self) -> bool:
+        """Whether answers live their whole life, because invalidations arrive."""
+        return self._keeping
+
+    def now(self) -> float:
+        """By the cache's clock."""
+        return self._clock()
+
     def suspend(self) -> None:
-        """Drop everything and keep nothing: invalidations may be missed from now on."""
+        """Invalidations may be missed: nothing lives longer than `unwatched_seconds` from now."""
         self._keeping = False
-        self.clear()
+        latest = self._clock() + self._unwatched_seconds
+        for key, entry in self._entries.items():
+            self._entries[key] = replace(entry, expires_at=min(entry.expires_at, latest))
 
     def resume(self) -> None:
-        """Keep answers again, none of those that were read before now."""
+        """Keep answers as long as they may live again, none of those that were read before now."""
         self.clear()
         self._keeping = True
 
@@ -213,8 +231,9 @@ class QueryCache(Generic[V]):
                 del self._flights[flight.key]
         tags = flight.tags | loaded.mentions
         seen = all(_shows(loaded.version, flight.missed[tag]) for tag in tags & set(flight.missed))
-        if self._keeping and not flight.stale and seen:
-            expires_at = self._clock() + ttl
+        life = ttl if self._keeping else min(ttl, self._unwatched_seconds)
+        if life > 0 and not flight.stale and seen:
+            expires_at = self._clock() + life
             entry = _Entry(loaded.value, tags, flight.asked_at, expires_at, loaded.version)
             self._keep(flight, entry)
         return loaded.value

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from query_service.cache.query_cache import Tag
+from query_service.cache.query_cache import EVERYTHING, Tag
 from query_service.queries.answers import AnswerModel, average
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
@@ -53,8 +53,7 @@ class GetSystemAnalyticsHandler:
         return query
 
     def tags(self, _query: GetSystemAnalytics) -> frozenset[Tag]:
-        """None: it changes with every event, so it lives its TTL and is that old at most."""
-        return frozenset()
+        return frozenset({EVERYTHING})
 
     async def handle(self, _query: GetSystemAnalytics, _scope: Scope) -> Answer:
         return Answer(_analytics(await self._store.system_counters()))

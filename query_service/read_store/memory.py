@@ -31,9 +31,13 @@ class MemoryReadModels:
         self.deliveries: dict[str, DeliveryDocument] = {}
         self.system: dict[str, SystemDocument] = {}
         self.stale: dict[str, datetime] = {}
+        self.through: datetime | None = None
 
     async def ping(self) -> None:
         """Memory always answers."""
+
+    async def projected_through(self) -> datetime | None:
+        return self.through
 
     async def gate(self, child_id: str) -> int:
         child = self.children.get(child_id)

@@ -24,6 +24,7 @@ from shared.read_models.documents import (
     ConversationDocument,
     SafetyDocument,
 )
+from shared.read_models.freshness import projected_through
 from shared.read_models.generations import Generation, live_generation
 from shared.read_models.models import Model
 
@@ -50,6 +51,7 @@ class LiveGeneration:
         self._clock = clock
         self._flipped = flipped
         self._known: Generation | None = None
+        self._through: datetime | None = None
         self._read_at = 0.0
 
     async def current(self) -> Generation:
@@ -59,12 +61,19 @@ class LiveGeneration:
             return known
         asked_at = self._clock()
         async with within(READ_SECONDS):
+            through = await projected_through(self._database)
             live = await live_generation(self._database)
+        self._through = through
         before, self._known, self._read_at = self._known, live, asked_at
         if before not in (None, live):
             log.info("read_model_generation_flipped", generation=live.number)
             self._flipped()
         return live
+
+    async def projected_through(self) -> datetime | None:
+        """As of at most `POINTER_SECONDS` ago, so rather too early than too late."""
+        await self.current()
+        return self._through
 
     async def follow(self) -> None:
         """Look for a flip for ever, so that it is seen even while nobody's query reads."""
@@ -86,6 +95,9 @@ class MongoReadModels:
     async def ping(self) -> None:
         async with within(READ_SECONDS):
             await self._database.command("ping")
+
+    async def projected_through(self) -> datetime | None:
+        return await self._live.projected_through()
 
     async def gate(self, child_id: str) -> int:
         children = await self._collection(Model.CHILDREN)

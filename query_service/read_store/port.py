@@ -51,6 +51,9 @@ class ReadModelDatabase(Protocol):
     async def ping(self) -> None:
         """Returns when the read models can be read."""
 
+    async def projected_through(self) -> datetime | None:
+        """All that was stored until then is in what is read from now on; None: nobody knows."""
+
     async def gate(self, child_id: str) -> int:
         """The version that the child's read models have reached, also of an erased child; 0
         when there are none."""

@@ -2,13 +2,16 @@
 
 from shared.client.answers import LiveUpdate
 from shared.client.client import TeddyClient
+from shared.client.freshness import Freshness, freshness_of
 from shared.client.transport import NotYetAvailable, Observation, TeddyProblem, Unreachable
 
 __all__ = [
+    "Freshness",
     "LiveUpdate",
     "NotYetAvailable",
     "Observation",
     "TeddyClient",
     "TeddyProblem",
     "Unreachable",
+    "freshness_of",
 ]

@@ -10,6 +10,7 @@ import httpx2
 import orjson
 
 from shared.client import answers
+from shared.client.freshness import FreshAnswer
 from shared.client.transport import (
     NotYetAvailable,
     Observer,
@@ -263,8 +264,7 @@ class TeddyClient:
         token = self._newest_token(child_id)
         headers = {} if token is None else {TOKEN_HEADER: token, "Prefer": f"wait={WAIT_SECONDS}"}
         response = await self._query.request("GET", path, params=params, headers=headers)
-        answer: dict[str, Any] = response.json()
-        return answer
+        return FreshAnswer(response.json(), response.headers)
 
     def _remember(self, answer: answers.CommandAnswer, token: str) -> None:
         """Answers may come out of order, and a repeated key gets an old one: the newest stays."""

@@ -1,7 +1,7 @@
 """Endpoints for operators, the same in every process: liveness, readiness, metrics."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,21 +23,37 @@ Details = Callable[[], Mapping[str, Any]]
 """More for the readiness answer, e.g. `{"lag": {"events": 0, "seconds": 0.0}}`."""
 
 
+Findings = Callable[[], Sequence[str]]
+"""Why the process does not do its work though all answer, one line each; none while it does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a process needs to do its work."""
+    """What a process needs to do its work. `dispensable`: dependencies without which it does less,
+    and is ready all the same."""
 
     dependencies: Mapping[str, DependencyCheck]
     details: Details = dict
+    findings: Findings = tuple
+    dispensable: frozenset[str] = frozenset()
 
     async def report(self) -> dict[str, Any]:
-        """`{"status": "ready" | "not_ready", "dependencies": {name: "up" | "down"}, ...}`."""
+        """`{"status": "ready" | "not_ready", "dependencies": {name: "up" | "down"}, ...}`, with
+        `findings` if there are any, and in `degraded` the dispensable dependencies that are down.
+        """
         names = list(self.dependencies)
         states = await asyncio.gather(*(_state(name, self.dependencies[name]) for name in names))
-        ready = all(state == "up" for state in states)
         dependencies = dict(zip(names, states, strict=True))
-        status = "ready" if ready else "not_ready"
-        return {"status": status, "dependencies": dependencies, **self.details()}
+        down = {name for name, state in dependencies.items() if state == "down"}
+        findings, degraded = list(self.findings()), sorted(down & self.dispensable)
+        ready = not findings and down <= self.dispensable
+        return {
+            "status": "ready" if ready else "not_ready",
+            "dependencies": dependencies,
+            **({"findings": findings} if findings else {}),
+            **({"degraded": degraded} if degraded else {}),
+            **self.details(),
+        }
 
 
 def operations_router(readiness: Readiness, registry: CollectorRegistry = REGISTRY) -> APIRouter:

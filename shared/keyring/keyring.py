@@ -17,6 +17,7 @@ class Keyring:
         self._max_entries = max_entries
         self._ciphers: OrderedDict[str, ChildCipher] = OrderedDict()
         self._refused: set[str] = set()
+        self._keeping = True
 
     async def create(self, child_id: str) -> ChildCipher:
         """The cipher of a child that may have no key yet; the new key is durable on return.
@@ -73,6 +74,12 @@ class Keyring:
         """Drop the cipher from memory, e.g. because another process destroyed the key."""
         self._ciphers.pop(child_id, None)
 
+    def keep(self, keeping: bool) -> None:
+        """Whether ciphers are kept; if not, whoever destroys a key is obeyed with the next look."""
+        self._keeping = keeping
+        if not keeping:
+            self._ciphers.clear()
+
     def refuse(self, child_ids: Iterable[str]) -> None:
         """Give out none of their ciphers from now on, whatever the store has: they are erased."""
         for child_id in child_ids:
@@ -81,7 +88,7 @@ class Keyring:
 
     async def _unwrap(self, wrapped: WrappedKey) -> ChildCipher:
         cipher = ChildCipher(wrapped.child_id, await self._provider.unwrap(wrapped))
-        if wrapped.child_id not in self._refused:
+        if self._keeping and wrapped.child_id not in self._refused:
             self._ciphers[wrapped.child_id] = cipher
         while len(self._ciphers) > self._max_entries:
             self._ciphers.popitem(last=False)

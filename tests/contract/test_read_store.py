@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -16,9 +17,11 @@ from query_service.read_store.memory import MemoryReadModels
 from query_service.read_store.mongo import POINTER_SECONDS, LiveGeneration, MongoReadModels
 from query_service.read_store.port import ChildFilter, ReadModelDatabase
 from query_service.read_store.port import Place as PageEnd
+from shared.clock import utc_now
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Mongo
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
+from shared.read_models.freshness import note_projected, projected_through
 from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID, Generation
 from shared.read_models.models import Model
 from tests.contract.conftest import Place
@@ -37,6 +40,8 @@ HOUR = timedelta(hours=1)
 
 Put = Callable[[Model, Mapping[str, Any]], Awaitable[None]]
 MarkStale = Callable[[str, datetime], Awaitable[None]]
+NoteProjected = Callable[[float], Awaitable[None]]
+"""That all was projected so many seconds ago."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class ReadModels:
     store: ReadModelDatabase
     put: Put
     mark_stale: MarkStale
+    note_projected: NoteProjected
 
     async def children(self, *documents: Mapping[str, Any]) -> None:
         for document in documents:
@@ -60,7 +66,10 @@ async def models(place: Place | None) -> AsyncIterator[ReadModels]:
         async def remember(child_id: str, since: datetime) -> None:
             memory.stale[child_id] = since
 
-        yield ReadModels(memory, _into_memory(memory), remember)
+        async def note_in_memory(seconds_ago: float) -> None:
+            memory.through = utc_now() - timedelta(seconds=seconds_ago)
+
+        yield ReadModels(memory, _into_memory(memory), remember, note_in_memory)
         return
     mongo = Mongo(place.url, place.driver)
     database = mongo.database(place.database)
@@ -73,7 +82,8 @@ async def models(place: Place | None) -> AsyncIterator[ReadModels]:
         await DeadLetters(database, lambda: since, Generation(2)).mark({"tom": "poison"})
 
     live = LiveGeneration(database, lambda: 0.0, lambda: None)
-    yield ReadModels(MongoReadModels(database, live), put, mark)
+    note = partial(note_projected, database)
+    yield ReadModels(MongoReadModels(database, live), put, mark, note)
     await mongo.close()
 
 
@@ -99,6 +109,22 @@ def ids(documents: Any) -> list[str]:
 
 async def test_a_store_that_is_there_answers_a_ping(models: ReadModels) -> None:
     await models.store.ping()
+
+
+async def test_up_to_when_all_is_projected_is_told_once_a_worker_has_noted_it(
+    models: ReadModels,
+) -> None:
+    # given
+    await models.note_projected(60)
+    # when
+    through = await models.store.projected_through()
+    # then
+    assert through is not None
+    assert abs(utc_now() - timedelta(seconds=60) - through) < timedelta(seconds=30)
+
+
+async def test_nobody_knows_up_to_when_all_is_projected_before(models: ReadModels) -> None:
+    assert await models.store.projected_through() is None
 
 
 async def test_the_gate_is_the_version_of_the_childs_document(models: ReadModels) -> None:
@@ -363,7 +389,7 @@ async def test_following_goes_on_while_the_server_is_gone(monkeypatch: pytest.Mo
         raise ServerSelectionTimeoutError
 
     monkeypatch.setattr(mongo_read_models, "POINTER_SECONDS", 0.01)
-    monkeypatch.setattr(mongo_read_models, "live_generation", unavailable)
+    monkeypatch.setattr(mongo_read_models, "projected_through", unavailable)
     live = LiveGeneration(cast(Any, None), time.monotonic, lambda: None)
     # when
     following = asyncio.create_task(live.follow())
@@ -382,4 +408,19 @@ async def test_a_server_that_is_gone_makes_the_store_unavailable() -> None:
     # when / then
     with pytest.raises(StoreUnavailable):
         await store.child("lena", None)
+    await mongo.close()
+
+
+async def test_what_is_known_to_be_projected_never_goes_back(
+    mongo_url: str, fresh_database: str
+) -> None:
+    # given two workers, one of which began later and still waits for something older
+    mongo = Mongo(mongo_url)
+    database = mongo.database(fresh_database)
+    await note_projected(database, 1)
+    known = await projected_through(database)
+    # when
+    await note_projected(database, 3_600)
+    # then
+    assert await projected_through(database) == known
     await mongo.close()

@@ -28,6 +28,12 @@ class Happenings:
         self._producer = producer
         self._positions: dict[str, StreamPosition] = {}
 
+    def sent_by(self, producer: AIOKafkaProducer) -> "Happenings":
+        """These children go on, through another producer."""
+        others = Happenings(self._store, self._keyring, producer)
+        others._positions = self._positions
+        return others
+
     async def a_registered_child(self, name: str = "Mia") -> str:
         child_id = new_id()
         await self._happened(

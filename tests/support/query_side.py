@@ -79,7 +79,12 @@ class CountingReadModels(MemoryReadModels):
 class QuerySide:
     """Everything of one query process but the servers; the change feed is played by `change`."""
 
-    def __init__(self, limits: RateLimits | None = None, max_in_flight: int = 100) -> None:
+    def __init__(
+        self,
+        limits: RateLimits | None = None,
+        max_in_flight: int = 100,
+        unwatched_seconds: float = 5.0,
+    ) -> None:
         keys = KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
         signing_key = Ed25519PrivateKey.generate()
         self.forger = Forger(signing_key, "tests", "teddy")
@@ -95,7 +100,7 @@ class QuerySide:
         self.tokens = ConsistencyTokens(keys.signature_key)
         self.now = NOON
         self.audit = MemoryAuditTrail()
-        self.cache: QueryCache[Rendered] = QueryCache(1_000, time.monotonic)
+        self.cache: QueryCache[Rendered] = QueryCache(1_000, time.monotonic, unwatched_seconds)
         ports = Ports(
             store=self.store,
             events=self.events,

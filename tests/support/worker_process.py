@@ -42,9 +42,9 @@ class World:
 
     @asynccontextmanager
     async def worker(
-        self, log: Path = Path(os.devnull)
+        self, log: Path = Path(os.devnull), *, ready: bool = True
     ) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A worker that is ready; killed at the end if it still runs."""
+        """A worker, that is ready if it is to be; killed at the end if it still runs."""
         with log.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -54,7 +54,8 @@ class World:
                 stderr=stderr,
             )
         try:
-            await self.until(self.is_ready)
+            if ready:
+                await self.until(self.is_ready)
             yield process
         finally:
             if process.returncode is None:

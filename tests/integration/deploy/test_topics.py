@@ -2,8 +2,9 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.topics import TopicReport, apply_topics, restore_topics
+from deploy.topics import apply_topics, restore_topics
 from shared.clock import new_id
+from shared.topic_differences import TopicReport, topic_findings
 from shared.topic_partitions import partitions_of
 from shared.topics import Topic
 from tests.support.kafka import REPLICATION
@@ -85,3 +86,17 @@ async def test_partitions_are_told_to_a_new_client_and_a_missing_topic_is_not_cr
 
     assert found == [TopicPartition(present.name, number) for number in range(3)]
     assert missing.name not in known
+
+
+async def test_what_is_missing_or_not_as_planned_is_a_finding(kafka_bootstrap: str) -> None:
+    # given
+    as_planned, other, missing = a_topic(), a_topic(), a_topic()
+    await apply_topics(kafka_bootstrap, REPLICATION, [as_planned, other])
+    wanted = a_topic(partitions=6, name=other.name)
+    # when
+    findings = await topic_findings(kafka_bootstrap, [as_planned, wanted, missing])
+    # then
+    assert findings == (
+        f"topic {missing.name} is missing: run `teddy topics apply`",
+        f"topic {other.name} has 3 partitions, expected 6",
+    )

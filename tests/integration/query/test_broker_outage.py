@@ -1,20 +1,27 @@
-"""The change feed through an outage of its broker (one of its own)."""
+"""The change feed and a query process through an outage of their broker (one of their own)."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from deploy.topics import apply_topics
 from query_service.cache.change_feed import ChangeFeed
+from shared.auth.principal import Principal, Role
+from shared.keyring.key_file import read_key_file
 from shared.read_models.notices import AlertNotice, ChangeNotice
+from shared.signing import ConsistencyTokens
 from shared.topics import ALL_TOPICS, READ_MODEL_CHANGES
+from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.own_kafka import own_kafka
 from tests.support.own_server import OwnServer
+from tests.support.waiting import STARTED, eventually
 
+WEISS = Principal("weiss", Role.PARENT)
 CHANGE = ChangeNotice("lena", "weiss", 3)
 
 
@@ -57,6 +64,41 @@ async def test_listeners_are_told_of_an_outage_and_of_its_end(broker: OwnServer)
     assert await listener.next() == ChangeNotice("lena", "weiss", 4)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_without_a_broker_a_query_process_stays_ready_and_keeps_tokens(
+    world: QueryWorld, broker: OwnServer
+) -> None:
+    # given a process that heard of changes
+    await apply_topics(broker.address, 1, ALL_TOPICS)
+    await world.put_child("lena", "Lena", parent_id="weiss", age=7)
+    environment = world.environment(TEDDY_KAFKA_BOOTSTRAP=broker.address)
+    tokens = ConsistencyTokens(read_key_file(world.directory / "keys.json").signature_key)
+    async with query_process(environment), world.client(WEISS) as client:
+        await eventually(lambda: _is_heard(client, "up"), STARTED)
+        # when
+        await broker.stop()
+        await eventually(lambda: _is_heard(client, "down"), STARTED)
+        ready = await client.get("/health/ready")
+        first, second = [await client.get("/v1/children/lena") for _ in range(2)]
+        await world.put_child("lena", "Lena", parent_id="weiss", age=8, version=2)
+        token = {"Consistency-Token": tokens.issue("lena", 2)}
+        newest = await client.get("/v1/children/lena", headers=token)
+    # then
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    assert ready.json()["degraded"] == ["kafka"]
+    assert first.json()["age"] == second.json()["age"] == 7
+    assert second.headers["Cache-Status"] == "teddy-query; hit; detail=change-feed-down"
+    assert newest.json()["age"] == 8
+
+
+async def _is_heard(client: httpx2.AsyncClient, state: str) -> bool:
+    try:
+        report = (await client.get("/health/ready")).json()
+    except httpx2.TransportError:
+        return False
+    dependencies = report["dependencies"]
+    return bool(dependencies["kafka"] == state and dependencies["erasures"] == "up")
 
 
 async def _publish(broker: OwnServer, notice: ChangeNotice) -> None:

@@ -4,7 +4,15 @@ import httpx2
 import orjson
 import pytest
 
-from shared.client import NotYetAvailable, Observation, TeddyClient, TeddyProblem, Unreachable
+from shared.client import (
+    Freshness,
+    NotYetAvailable,
+    Observation,
+    TeddyClient,
+    TeddyProblem,
+    Unreachable,
+    freshness_of,
+)
 from shared.client.transport import Transport
 
 Answer = Callable[[httpx2.Request], httpx2.Response]
@@ -261,3 +269,22 @@ async def test_every_command_goes_where_the_api_has_it() -> None:
         ("DELETE", "/personal-data"),
         ("POST", "/deactivation"),
     ]
+
+
+async def test_an_answer_knows_how_old_it_is() -> None:
+    headers = {
+        "X-As-Of": "2026-11-23T12:00:00.000Z",
+        "Age": "3",
+        "Cache-Status": "teddy-query; hit; detail=change-feed-down",
+    }
+    api = Api(httpx2.Response(200, json={"child_id": "mia"}, headers=headers))
+    async with api.client() as client:
+        profile = await client.get_child_profile("mia")
+
+    assert profile == {"child_id": "mia"}
+    assert freshness_of(profile) == Freshness("2026-11-23T12:00:00.000Z", 3, True, False)
+
+
+def test_what_no_query_returned_has_no_age() -> None:
+    with pytest.raises(TypeError, match="only what a query of TeddyClient returned"):
+        freshness_of({"child_id": "mia"})

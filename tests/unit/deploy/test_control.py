@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from deploy import cli
 from deploy.local import control
 from deploy.local.control import ProcessReport, StackFailed
 from deploy.local.process import created_at, runs
-from deploy.local.readiness import Told, told_by
+from deploy.local.readiness import NotHealthy, Told, service_up, told_by
 from deploy.local.state import READY, ProcessState, StackFolder, StackState
+from shared.http.operations import Readiness, operations_router
+from shared.http.serving import serving
+from tests.support.ports import free_port
 
 FOREVER = "import time\nwhile True: time.sleep(60)"
 
@@ -165,10 +169,6 @@ ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
             ("retrying since 12:00 because of OperationFailure 50",),
         ),
         (
-            {**ANSWER, "waits_for_rebuild": True},
-            ("projects nothing, the read models are older: run `teddy replay rebuild`",),
-        ),
-        (
             {**ANSWER, "notifications": {"pending": 9, "failed": 2, "unconfigured": {"email": 1}}},
             (
                 "2 notifications were given up: see `teddy notifications list`",
@@ -176,12 +176,63 @@ ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
                 "it",
             ),
         ),
+        ({**ANSWER, "degraded": ["kafka"]}, ("works without kafka",)),
+        ({**ANSWER, "topics": ["topic t has 1 partitions"]}, ("topic t has 1 partitions",)),
     ],
 )
 def test_what_a_ready_service_warns_of_is_told(
     report: dict[str, Any], warnings: tuple[str, ...]
 ) -> None:
     assert told_by(report) == Told("0 events, 0.0 s", warnings)
+
+
+WAITS = "waits for a rebuild to projections 6: run `teddy replay rebuild`"
+
+
+@pytest.mark.parametrize(("read_store", "waits"), [("up", True), ("down", False)])
+def test_a_service_waits_for_an_operator_only_when_all_it_depends_on_is_there(
+    read_store: str, waits: bool
+) -> None:
+    report = {**ANSWER, "dependencies": {"read_store": read_store}, "findings": [WAITS]}
+
+    assert told_by(report) == Told("0 events, 0.0 s", (WAITS,), waits=waits)
+
+
+async def test_a_stack_gets_up_with_a_worker_that_waits_for_a_rebuild_and_status_names_it(
+    free_address: tuple[str, int],
+) -> None:
+    # given
+    host, port = free_address
+    app = FastAPI()
+    app.include_router(operations_router(Readiness({}, findings=lambda: [WAITS])))
+    async with serving(app, host, port):
+        process = ProcessState("worker", f"{host}:{port}", pid=os.getpid())
+        # when
+        told = await service_up(process.address)
+        (report,) = await control.report(StackState(processes=[process]))
+    # then
+    assert told.warnings == (WAITS,)
+    assert not report.healthy
+    assert control.warnings_of([report]) == [f"worker: {WAITS}"]
+
+
+async def test_a_service_without_what_it_depends_on_is_not_up(
+    free_address: tuple[str, int],
+) -> None:
+    async def refused() -> None:
+        raise ConnectionError
+
+    host, port = free_address
+    app = FastAPI()
+    app.include_router(operations_router(Readiness({"store": refused}, findings=lambda: [WAITS])))
+    async with serving(app, host, port):
+        with pytest.raises(NotHealthy):
+            await service_up(f"{host}:{port}")
+
+
+@pytest.fixture
+def free_address() -> tuple[str, int]:
+    return "127.0.0.1", free_port()
 
 
 def test_status_is_not_well_while_children_are_dead_lettered(

@@ -43,7 +43,6 @@ def test_a_retry_is_told_from_its_first_failure_until_it_worked() -> None:
     assert troubles.report() == {
         "dead_lettered_children": 0,
         "retrying": None,
-        "waits_for_rebuild": False,
     }
     # when
     troubles.failed(OperationFailure("", 50))

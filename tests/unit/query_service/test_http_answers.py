@@ -1,10 +1,12 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 
+from shared.clock import iso
 from shared.read_models.notices import ChangeNotice
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
-from tests.support.read_model_builders import safety_document, violation
+from tests.support.read_model_builders import NOON, safety_document, violation
 
 WEISS = parent("weiss")
 
@@ -22,6 +24,71 @@ async def test_an_answer_says_whether_it_came_from_the_cache(side: QuerySide) ->
     assert answers[0].headers["Cache-Control"] == "private, no-cache"
     assert answers[0].headers["Correlation-Id"]
     assert side.store.reads == 1
+
+
+async def test_every_answer_says_how_old_it_is(side: QuerySide) -> None:
+    # given
+    await side.child("lena", parent_id="weiss")
+    side.store.through = NOON
+    async with side.client(WEISS) as client:
+        first = await client.get("/v1/children/lena")
+        # when the read models move on and the answer is still the one that was kept
+        side.store.through = NOON + timedelta(minutes=1)
+        second = await client.get("/v1/children/lena")
+        same = await client.get(
+            "/v1/children/lena", headers={"If-None-Match": first.headers["ETag"]}
+        )
+        alerts = await client.get("/v1/parents/weiss/alerts")
+    # then
+    told = [answer.headers["X-As-Of"] for answer in (first, second, same, alerts)]
+    assert told == [iso(NOON)] * 3 + [iso(NOON + timedelta(minutes=1))]
+    assert {answer.headers["Age"] for answer in (first, second, same, alerts)} == {"0"}
+    assert [answer.headers["Cache-Status"] for answer in (first, second, same)] == [
+        "teddy-query; fwd=miss",
+        "teddy-query; hit",
+        "teddy-query; hit",
+    ]
+    assert same.status_code == 304
+
+
+async def test_before_a_worker_has_told_nobody_knows_how_old_the_read_models_are(
+    side: QuerySide,
+) -> None:
+    await side.child("lena", parent_id="weiss")
+    async with side.client(WEISS) as client:
+        answer = await client.get("/v1/children/lena")
+
+    assert "X-As-Of" not in answer.headers
+
+
+async def test_while_no_changes_are_heard_of_answers_come_and_say_so(side: QuerySide) -> None:
+    # given
+    await side.child("lena", parent_id="weiss", age=7)
+    side.connect(False)
+    async with side.client(WEISS) as client:
+        # when
+        answers = [await client.get("/v1/children/lena") for _ in range(2)]
+        # then
+        assert [answer.json()["age"] for answer in answers] == [7, 7]
+        assert [answer.headers["Cache-Status"] for answer in answers] == [
+            "teddy-query; fwd=miss; detail=change-feed-down",
+            "teddy-query; hit; detail=change-feed-down",
+        ]
+
+
+async def test_while_no_changes_are_heard_of_a_token_is_kept(side: QuerySide) -> None:
+    # given an answer that is kept, and a later version in the read models
+    document = await side.child("lena", parent_id="weiss", age=7)
+    side.connect(False)
+    async with side.client(WEISS) as client:
+        await client.get("/v1/children/lena")
+        version = document["version"] + 1
+        side.store.children["lena"] = {**document, "age": 8, "version": version}
+        token = side.tokens.issue("lena", version)
+        # when
+        answer = await client.get("/v1/children/lena", headers={"Consistency-Token": token})
+    # then
+    assert (answer.status_code, answer.json()["age"]) == (200, 8)
 
 
 @pytest.mark.parametrize("form", ["{etag}", "W/{etag}", '"other", {etag}', "*"])
@@ -156,8 +223,9 @@ async def test_a_token_that_was_not_given_out_is_refused(side: QuerySide) -> Non
     assert answer.json()["errors"][0]["field"] == "Consistency-Token"
 
 
-async def test_without_the_change_feed_answers_are_right_but_not_cached(side: QuerySide) -> None:
+async def test_a_life_of_nothing_without_the_change_feed_keeps_no_answer() -> None:
     # given an answer from before the feed broke
+    side = QuerySide(unwatched_seconds=0)
     await side.child("lena", parent_id="weiss", age=7)
     async with side.client(WEISS) as client:
         await client.get("/v1/children/lena")
@@ -238,6 +306,7 @@ async def test_operators_need_no_token(side: QuerySide) -> None:
     operation = paths["/v1/children/{child_id}"]["get"]
     answer = operation["responses"]["200"]["content"]["application/json"]
     assert answer["schema"]["$ref"].endswith("/ChildProfile")
+    assert {"X-As-Of", "Age", "Cache-Status"} <= set(operation["responses"]["200"]["headers"])
     assert {"child_id", "Consistency-Token", "Prefer", "If-None-Match"} == {
         parameter["name"] for parameter in operation["parameters"]
     }

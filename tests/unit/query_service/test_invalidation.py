@@ -84,6 +84,19 @@ async def test_without_a_connection_nothing_is_kept(
     assert cache.statistics().size == 0
 
 
+async def test_without_a_connection_a_key_that_another_process_destroys_is_missed_at_once(
+    side: QuerySide, invalidation: Invalidation
+) -> None:
+    # given
+    await side.keyring.create("lena")
+    invalidation.connection_changed(False)
+    assert await side.keyring.cipher("lena")
+    # when
+    await side.key_store.destroy("lena")
+    # then
+    assert await side.keyring.cipher("lena") is None
+
+
 async def test_an_erased_child_is_not_shown_though_every_store_still_has_it(
     side: QuerySide, invalidation: Invalidation, cache: QueryCache[str]
 ) -> None:

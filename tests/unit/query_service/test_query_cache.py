@@ -313,6 +313,39 @@ async def test_nothing_is_kept_while_invalidations_may_be_missed(cache: QueryCac
     assert not cache.statistics().keeping
 
 
+async def test_while_invalidations_may_be_missed_answers_live_a_short_life(
+    seconds: Seconds,
+) -> None:
+    # given one from before and one from meanwhile
+    cache: QueryCache[str] = QueryCache(3, seconds, unwatched_seconds=5)
+    cache.resume()
+    await cache.get_or_load("before", 1_000, NO_TAGS, gives("old"))
+    cache.suspend()
+    await cache.get_or_load("meanwhile", 1_000, NO_TAGS, gives("old"))
+    # when
+    seconds.now += 4
+    # then
+    for key in ("before", "meanwhile"):
+        assert await cache.get_or_load(key, 1_000, NO_TAGS, gives("new")) == ("old", True)
+    # when
+    seconds.now += 1
+    # then
+    for key in ("before", "meanwhile"):
+        assert await cache.get_or_load(key, 1_000, NO_TAGS, gives("new")) == ("new", False)
+
+
+async def test_a_short_life_is_not_prolonged_by_a_feed_that_goes_away(seconds: Seconds) -> None:
+    # given
+    cache: QueryCache[str] = QueryCache(3, seconds, unwatched_seconds=5)
+    cache.resume()
+    await cache.get_or_load("key", 2, NO_TAGS, gives("old"))
+    # when
+    cache.suspend()
+    seconds.now += 3
+    # then
+    assert await cache.get_or_load("key", 2, NO_TAGS, gives("new")) == ("new", False)
+
+
 async def test_what_was_read_before_invalidations_came_again_is_not_kept(
     cache: QueryCache[str],
 ) -> None:

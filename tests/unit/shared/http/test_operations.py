@@ -59,6 +59,34 @@ async def test_a_dependency_that_fails_or_hangs_is_down(
     assert answer.json()["dependencies"] == {"store": "up", "kafka": "down"}
 
 
+async def test_without_what_it_can_do_without_a_process_is_ready_and_says_so() -> None:
+    readiness = Readiness({"store": _up, "kafka": _down}, dispensable=frozenset({"kafka"}))
+
+    assert await readiness.report() == {
+        "status": "ready",
+        "dependencies": {"store": "up", "kafka": "down"},
+        "degraded": ["kafka"],
+    }
+
+
+async def test_what_can_be_done_without_does_not_stand_for_what_cannot() -> None:
+    checks = {"store": _down, "kafka": _down}
+
+    report = await Readiness(checks, dispensable=frozenset({"kafka"})).report()
+
+    assert report["status"] == "not_ready"
+
+
+async def test_a_process_that_does_not_do_its_work_is_not_ready_though_all_answer() -> None:
+    readiness = Readiness({"store": _up}, findings=lambda: ["waits for a rebuild"])
+
+    assert await readiness.report() == {
+        "status": "not_ready",
+        "dependencies": {"store": "up"},
+        "findings": ["waits for a rebuild"],
+    }
+
+
 async def test_a_process_lives_also_when_it_is_not_ready() -> None:
     assert (await _ask("/health/live", {"store": _down})).json() == {"status": "live"}
 

@@ -1,0 +1,171 @@
+"""A worker that does not keep the read models up to date says so, or ends itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest_asyncio
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from deploy.topics import apply_topics
+from projection_worker.projections import registry
+from query_service.read_store.mongo import LiveGeneration
+from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID
+from shared.topics import CHILD_EVENTS
+from tests.support.own_kafka import own_kafka
+from tests.support.waiting import STARTED, eventually
+from tests.support.worker_process import World, worker_world
+
+EARLIER = {"generation": 1, "projections": registry.VERSION - 1, "was_live": True}
+STALL_SECONDS = 3
+
+
+@pytest_asyncio.fixture
+async def world(
+    mongo_url: str, kafka_bootstrap: str, fresh_database: str, tmp_path: Path
+) -> AsyncIterator[World]:
+    async with worker_world(mongo_url, kafka_bootstrap, fresh_database, tmp_path) as world:
+        yield world
+
+
+async def test_a_worker_of_raised_projections_is_not_healthy_before_a_rebuild(
+    world: World,
+) -> None:
+    # given read models that an earlier release wrote, and events that nobody projects
+    pointer = {"_id": POINTER_ID, "generation": 1, "kept": [EARLIER]}
+    await world.database[POINTER_COLLECTION].insert_one(pointer)
+    await world.happenings.a_registered_child()
+    async with world.worker(ready=False):
+        # when
+        await world.until(lambda: _lags(world))
+        report = await _report(world)
+    # then
+    assert report["status"] == "not_ready"
+    (finding,) = report["findings"]
+    assert finding.startswith("waits for a rebuild")
+    assert finding.endswith("run `teddy replay rebuild`")
+
+
+async def test_a_worker_notes_up_to_when_all_is_projected(world: World) -> None:
+    live = LiveGeneration(world.database, lambda: 0.0, lambda: None)
+    assert await live.projected_through() is None
+    async with world.worker():
+        # when
+        child_id = await world.happenings.a_registered_child()
+        # then
+        await world.until(lambda: _is_at(world, child_id, 1))
+        await world.until(lambda: _has_no_lag(world))
+        await world.until(lambda: _is_noted(world))
+
+
+async def test_a_topic_that_is_not_as_planned_is_told(
+    mongo_url: str, fresh_database: str, tmp_path: Path
+) -> None:
+    async with (
+        own_kafka(tmp_path / "broker") as broker,
+        worker_world(mongo_url, broker.address, fresh_database, tmp_path) as world,
+    ):
+        # given
+        await _make_anew(broker.address, partitions=1)
+        # when
+        async with world.worker():
+            await world.until(lambda: _tells_of_a_topic(world))
+            # then
+            (finding,) = (await _report(world))["topics"]
+    assert finding == f"topic {CHILD_EVENTS.name} has 1 partitions, expected 12"
+
+
+async def test_a_topic_deleted_and_made_anew_with_one_partition_leaves_nobody_late(
+    mongo_url: str, fresh_database: str, tmp_path: Path
+) -> None:
+    async with (
+        own_kafka(tmp_path / "broker") as broker,
+        worker_world(mongo_url, broker.address, fresh_database, tmp_path) as world,
+    ):
+        world.environment["TEDDY_WORKER_STALL_SECONDS"] = str(STALL_SECONDS)
+        children = [await world.happenings.a_registered_child() for _ in range(12)]
+        # given a worker under load, supervised
+        async with _supervised(world, tmp_path / "worker.log"):
+            await world.until(lambda: _are_at(world, children, 1))
+            # when
+            await _make_anew(broker.address, partitions=1)
+            async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
+                happenings = world.happenings.sent_by(producer)  # the other knows 12 partitions
+                for child_id in children:
+                    await happenings.a_severe_violation(child_id)
+            # then
+            await world.until(lambda: _are_at(world, children, 2))
+
+
+@asynccontextmanager
+async def _supervised(world: World, log: Path) -> AsyncIterator[None]:
+    """A worker, and another one whenever it ends."""
+
+    async def supervise() -> None:
+        while True:
+            async with world.worker(log, ready=False) as worker:
+                await worker.wait()
+
+    supervising = asyncio.create_task(supervise())
+    try:
+        yield
+    finally:
+        supervising.cancel()
+        await asyncio.gather(supervising, return_exceptions=True)
+
+
+async def _make_anew(bootstrap: str, partitions: int) -> None:
+    """The topic of events is deleted and comes back with fewer partitions."""
+    await apply_topics(bootstrap, 1)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics([CHILD_EVENTS.name])
+        await eventually(lambda: _is_gone(admin), STARTED)
+        await admin.create_topics([NewTopic(CHILD_EVENTS.name, partitions, 1)])
+    finally:
+        await admin.close()
+
+
+async def _is_gone(admin: AIOKafkaAdminClient) -> bool:
+    return CHILD_EVENTS.name not in await admin.list_topics()
+
+
+async def _report(world: World) -> dict[str, Any]:
+    async with httpx2.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{world.port}/health/ready")
+    report: dict[str, Any] = answer.json()
+    return report
+
+
+async def _lags(world: World) -> bool:
+    try:
+        report = await _report(world)
+    except httpx2.TransportError:
+        return False
+    return bool(report["lag"]["events"] == 1 and report.get("findings"))
+
+
+async def _has_no_lag(world: World) -> bool:
+    return bool((await _report(world))["lag"]["events"] == 0)
+
+
+async def _is_noted(world: World) -> bool:
+    live = LiveGeneration(world.database, lambda: 0.0, lambda: None)
+    return await live.projected_through() is not None
+
+
+async def _tells_of_a_topic(world: World) -> bool:
+    return bool((await _report(world))["topics"])
+
+
+async def _is_at(world: World, child_id: str, version: int) -> bool:
+    return await world.version_of(child_id) >= version
+
+
+async def _are_at(world: World, children: Sequence[str], version: int) -> bool:
+    return all([await _is_at(world, child_id, version) for child_id in children])

@@ -1,0 +1,222 @@
+"""A worker whose client of the broker hangs, as aiokafka's does for a partition that is gone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from aiokafka import TopicPartition
+from prometheus_client import CollectorRegistry
+
+from projection_worker import projector_service
+from projection_worker.lag import Stalled, WorkerLag
+from projection_worker.metrics import WorkerMetrics
+from projection_worker.projector import Projected
+from projection_worker.projector_service import ProjectorService
+from projection_worker.troubles import Troubles
+from shared.clock import utc_now
+from shared.topics import CHILD_EVENTS
+from tests.support.waiting import until
+
+PLACE = TopicPartition(CHILD_EVENTS.name, 0)
+
+
+@dataclass
+class FakeConsumer:
+    """One record, then nothing; what is in `hangs` never returns."""
+
+    hangs: set[str]
+    commits: int = 0
+    _records: list[Any] = field(
+        default_factory=lambda: [SimpleNamespace(offset=0, timestamp=0, **_RECORD)]
+    )
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def topics(self) -> None: ...
+
+    def subscribe(self, _topics: list[str], listener: object) -> None: ...
+
+    def assignment(self) -> set[TopicPartition]:
+        return {PLACE}
+
+    async def getmany(self, **_options: object) -> dict[TopicPartition, list[Any]]:
+        await asyncio.sleep(0.001)  # as long as a broker holds an empty fetch open
+        records, self._records = self._records, []
+        return {PLACE: records} if records else {}
+
+    async def commit(self, _offsets: object) -> None:
+        self.commits += 1
+        await self._answer("commit")
+
+    async def end_offsets(self, _partitions: object) -> dict[TopicPartition, int]:
+        await self._answer("end_offsets")
+        return {PLACE: 1}
+
+    async def position(self, _partition: TopicPartition) -> int:
+        return 1
+
+    async def _answer(self, what: str) -> None:
+        if what in self.hangs:
+            await asyncio.Event().wait()
+
+
+_RECORD = {
+    "topic": CHILD_EVENTS.name,
+    "partition": 0,
+    "key": b"lena",
+    "value": b"{}",
+    "headers": (),
+}
+
+
+class FakeGenerations:
+    """`there`: whether a generation of these projections is."""
+
+    def __init__(self, there: bool = True) -> None:
+        self.there = there
+        self.looks = 0
+
+    async def any(self) -> bool:
+        self.looks += 1
+        return self.there
+
+    async def project(self, _batch: object) -> Projected:
+        return Projected(applied=1)
+
+    async def answer(self, _worker: str) -> None: ...
+
+    async def dead_lettered(self) -> int:
+        return 0
+
+
+class Quiet:
+    """Notifier, list of the erased and watch of the store, with nothing to say."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def publish(self, _projected: object) -> None: ...
+
+    async def note(self, _erasures: object) -> None: ...
+
+    async def measure(self) -> None: ...
+
+    async def came_back(self) -> AsyncIterator[list[Any]]:
+        nobody: list[list[Any]] = []
+        for batch in nobody:
+            yield batch
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BROKER_SECONDS", "MEASURE_SECONDS", "LOOK_SECONDS", "FIRST_PAUSE_SECONDS"):
+        monkeypatch.setattr(projector_service, name, 0.02)
+
+
+def a_projector(
+    monkeypatch: pytest.MonkeyPatch,
+    consumer: FakeConsumer,
+    generations: FakeGenerations,
+    *,
+    broker_answers_others: bool = True,
+) -> ProjectorService:
+    monkeypatch.setattr(projector_service, "AIOKafkaConsumer", lambda **_options: consumer)
+    topics = SimpleNamespace(
+        look=_nothing, findings=(), answered_lately=lambda: broker_answers_others
+    )
+    monkeypatch.setattr(projector_service, "TopicWatch", lambda _servers: topics)
+    settings = SimpleNamespace(
+        kafka="nowhere",
+        worker_instance_id="worker-1",
+        worker_session_timeout_seconds=10,
+        worker_group="projector",
+        worker_batch=100,
+        worker_stall_seconds=0.2,
+    )
+    metrics = WorkerMetrics(CollectorRegistry())
+    lag, troubles, quiet = WorkerLag(utc_now, 60), Troubles(utc_now), cast(Any, Quiet())
+    parts = (quiet, quiet, cast(Any, settings), lag, troubles, metrics, quiet)
+    return ProjectorService(cast(Any, generations), *parts)
+
+
+async def _nothing() -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("hangs", "said"),
+    [
+        ("commit", "offsets could not be committed"),
+        ("end_offsets", "lag could not be measured"),
+    ],
+)
+async def test_a_worker_whose_client_hangs_for_long_ends_with_a_reason(
+    hangs: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    consumer = FakeConsumer({hangs})
+    projector = a_projector(monkeypatch, consumer, FakeGenerations())
+    # when
+    await projector.start()
+    # then
+    try:
+        with pytest.raises(Stalled, match=said):
+            await asyncio.wait_for(asyncio.shield(projector.failure), 10)
+    finally:
+        await projector.stop()
+
+
+async def test_a_commit_that_works_in_the_end_is_no_stall(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given
+    consumer = FakeConsumer({"commit"})
+    projector = a_projector(monkeypatch, consumer, FakeGenerations(), broker_answers_others=False)
+    await projector.start()
+    await until(lambda: consumer.commits > 1)
+    # when
+    consumer.hangs.clear()
+    so_far = consumer.commits
+    # then
+    await until(lambda: consumer.commits > so_far)
+    assert not projector.failure.done()
+    await projector.stop()
+
+
+async def test_while_the_broker_answers_nobody_the_worker_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given
+    consumer = FakeConsumer({"commit", "end_offsets"})
+    projector = a_projector(monkeypatch, consumer, FakeGenerations(), broker_answers_others=False)
+    # when it lasts longer than a stall
+    await projector.start()
+    await until(lambda: consumer.commits > 12)
+    # then
+    assert not projector.failure.done()
+    await projector.stop()
+
+
+async def test_a_worker_without_a_generation_names_the_command_that_helps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given
+    generations = FakeGenerations(there=False)
+    projector = a_projector(monkeypatch, FakeConsumer(set()), generations)
+    await projector.start()
+    await until(lambda: generations.looks > 1)
+    # then
+    (finding,) = projector.findings()
+    assert finding.startswith("waits for a rebuild")
+    assert finding.endswith("run `teddy replay rebuild`")
+    # when a rebuild begins one
+    generations.there = True
+    # then
+    await until(lambda: projector.findings() == ())
+    await projector.stop()
