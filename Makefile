@@ -85,11 +85,13 @@ format: $(STAMP) ## Format the code and mend what the linter can
 configuration: $(STAMP) ## Write the table of settings in docs/configuration.md anew
 	@$(BIN)/python -m deploy.checks.configuration --write
 
-lock: $(STAMP) ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes newer versions
-	@$(BIN)/python -I -m pip install --quiet --no-deps --require-hashes -r deploy/setup/uv.txt
-	@$(BIN)/$(LOCKED) pyproject.toml -o requirements.txt
-	@$(BIN)/$(LOCKED) --extra dev pyproject.toml -c requirements.txt -o requirements-dev.txt
-	@$(BIN)/$(LOCKED) --group build -c requirements-dev.txt -o requirements-build.txt
+# not with .venv: that cannot be made while pyproject.toml names what is not locked yet
+lock: ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes newer versions
+	@$(PYTHON) -m venv build/lock
+	@build/lock/bin/python -I -m pip install --quiet --no-deps --require-hashes -r deploy/setup/uv.txt
+	@build/lock/bin/$(LOCKED) pyproject.toml -o requirements.txt
+	@build/lock/bin/$(LOCKED) --extra dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+	@build/lock/bin/$(LOCKED) --group build -c requirements-dev.txt -o requirements-build.txt
 
 clean: down ## Remove the environment and the local stack's data
 	@rm -rf $(VENV) .teddy .setup.log build

@@ -107,9 +107,7 @@ class Lane:
             reached(FaultPoint.NOTIFICATION_BEFORE_NOTE)
             await self._note_persistently(delivery, reason)
         except Exception as error:  # noqa: BLE001 - the claim ends by itself, and the sweep goes on
-            log.warning(
-                "delivery_not_noted", delivery=delivery["_id"], error=type(error).__name__
-            )
+            log.warning("delivery_not_noted", delivery=delivery["_id"], error=type(error).__name__)
 
     async def _reason(self, delivery: DeliveryDocument) -> str | None:
         """Why it did not work; None when it did."""

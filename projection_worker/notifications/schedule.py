@@ -4,7 +4,17 @@ import random
 from datetime import timedelta
 
 MINUTE, HOUR = 60.0, 3_600.0
-PAUSES = (5.0, 30.0, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, *[8 * HOUR] * 8)
+PAUSES = (
+    5.0,
+    30.0,
+    2 * MINUTE,
+    10 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    4 * HOUR,
+    *[8 * HOUR] * 8,
+)
 """Seconds after the first, second, ... attempt; behind the last one there is none any more."""
 
 JITTER = 0.2

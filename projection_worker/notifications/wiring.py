@@ -9,6 +9,10 @@ import httpx2
 
 from projection_worker.notifications.channels import Channel
 from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.notifications.in_app import PublishedAgain, ReportsOutOfDate
+from projection_worker.notifications.lane import ATTEMPT_SECONDS, Lane, Settled
+from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.notifications.service import NotificationService
 from projection_worker.notifications.smtp import (
     AddressBook,
     EmailChannel,
@@ -16,10 +20,6 @@ from projection_worker.notifications.smtp import (
     SmtpServer,
     TemplateAddresses,
 )
-from projection_worker.notifications.in_app import PublishedAgain, ReportsOutOfDate
-from projection_worker.notifications.lane import ATTEMPT_SECONDS, Lane, Settled
-from projection_worker.notifications.metrics import NotificationMetrics
-from projection_worker.notifications.service import NotificationService
 from projection_worker.notifications.webhook import WebhookChannel, webhook_client
 from projection_worker.notifier import Notifier
 from shared.clock import utc_now
