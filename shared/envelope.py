@@ -54,7 +54,11 @@ class StreamPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCommit:
-    """All events of one command, offered to the event store at `expected` position."""
+    """All events of one command, offered to the event store at `expected` position.
+
+    Without events it says that a command changed nothing: it takes no place in the stream, and
+    keeps its idempotency key as every other commit does. It must have one.
+    """
 
     child_id: str
     expected: StreamPosition
@@ -109,6 +113,16 @@ class Commit:
     @property
     def position(self) -> StreamPosition:
         return StreamPosition(self.last_version, self.hash)
+
+    @property
+    def place(self) -> str:
+        """Unique in the event store: a place in the child's stream or, without events, a key's."""
+        if self.events:
+            return commit_id(self.child_id, self.first_version)
+        if self.idempotency is None:
+            raise ValueError("a commit without events is kept by its idempotency key: give it one")
+        # sorts before every place of the child's stream: `!` comes before the digits
+        return f"{self.child_id}@!{self.idempotency.key}"
 
     def recorded_events(self) -> Iterator[RecordedEvent]:
         for version, event in enumerate(self.events, self.first_version):

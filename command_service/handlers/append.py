@@ -35,7 +35,8 @@ class Appender:
         events: Sequence[ChildEvent],
         cipher: ChildCipher | None,
     ) -> Commit:
-        """Raises VersionConflict, AlreadyCommitted or AppendUnconfirmed."""
+        """Without events only the idempotency key is kept. Raises VersionConflict (never then),
+        AlreadyCommitted or AppendUnconfirmed."""
         offer = NewCommit(
             child_id=command.child_id,
             expected=expected,
@@ -59,6 +60,8 @@ class Appender:
 def _result_of(command: Command, events: Sequence[ChildEvent]) -> dict[str, str]:
     """What the answer says beside the events; a repetition gets it again."""
     match command:
+        case _ if not events:
+            return {}
         case ReportSafetyViolation():
             made = {"violation_id": command.violation_id}
             linked = any(

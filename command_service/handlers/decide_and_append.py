@@ -79,9 +79,21 @@ class DecideAndAppend:
             return Change(current.child, stored)
         if change is not None:
             return change
-        unchanged = CommandResult(command.child_id, current.position.version, ())
-        stored = await self.results.find(context.idempotency)
-        return Change(current.child, stored or unchanged)
+        return Change(current.child, await self._unchanged(command, context, current))
+
+    async def _unchanged(
+        self, command: Command, context: CommandContext, current: LoadedChild
+    ) -> CommandResult:
+        """Keeps the key, so that a later repetition is no new command: by then the same request
+        might undo what others did. One key is stored once, whether events came with it or not:
+        decided differently at the same moment, the first that is stored answers both."""
+        if context.idempotency is None:
+            return CommandResult(command.child_id, current.position.version, ())
+        try:
+            kept = await self.appender.append(command, context, current.position, (), None)
+        except AlreadyCommitted as already:
+            return replayed(already.commit, context.idempotency)
+        return result_of(kept)
 
     async def _attempt(
         self, command: Command, context: CommandContext, loaded: LoadedChild, prepare: Prepare

@@ -35,5 +35,5 @@ def result_of(commit: Commit, is_replay: bool = False) -> CommandResult:
         conversation_id=commit.result.get("conversation_id"),
         ignored=(commit.result[IGNORED],) if IGNORED in commit.result else (),
         replayed=is_replay,
-        hash=commit.hash,
+        hash=commit.hash if commit.events else "",
     )

@@ -69,14 +69,17 @@ class Progress:
         self.checkpoint = Checkpoint(ends=ends)
 
     def advance(self, events: Sequence[RecordedEvent], commits: int, ends: Ends) -> None:
-        """The `events` of `commits` commits are on the topic, which now ends at `ends`."""
+        """The `events` of `commits` commits are on the topic, which now ends at `ends`.
+
+        None are of commits that only keep an idempotency key: they count, as they are stored.
+        """
         self._caught_up = False
         self.checkpoint = replace(
             self.checkpoint,
             ends=ends,
             commits=self.checkpoint.commits + commits,
             events=self.checkpoint.events + len(events),
-            recorded_at=events[-1].recorded_at,
+            recorded_at=events[-1].recorded_at if events else self.checkpoint.recorded_at,
         )
 
     def reach(self, token: Document, caught_up: bool = False) -> None:

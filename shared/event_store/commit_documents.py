@@ -9,7 +9,6 @@ from shared.envelope import (
     EncodedEvent,
     Idempotency,
     RecordedEvent,
-    commit_id,
 )
 from shared.mongo import Document
 
@@ -18,7 +17,7 @@ COLLECTION = "commits"
 
 def to_document(commit: Commit) -> Document:
     document: Document = {
-        "_id": commit_id(commit.child_id, commit.first_version),
+        "_id": commit.place,
         "child_id": commit.child_id,
         "first_version": commit.first_version,
         "events": [

@@ -23,13 +23,14 @@ class MemoryEventStore:
 
     async def append(self, commit: NewCommit) -> Commit:
         sealed = seal_commit(commit)
-        place = commit_id(sealed.child_id, sealed.first_version)
+        place = sealed.place
         key = sealed.idempotency.key if sealed.idempotency else None
         with_its_key = None if key is None else self._by_key.get(key)
         if place in self._commits or with_its_key is not None:
             return outcome_when_taken(sealed, self._commits.get(place), with_its_key)
         self._commits[place] = sealed
-        insort(self._order, place)
+        if sealed.events:
+            insort(self._order, place)
         if key is not None:
             self._by_key[key] = sealed
         return sealed
@@ -55,7 +56,7 @@ class MemoryEventStore:
             yield self._commits[place]
 
     def _erased(self) -> set[str]:
-        commits = self._commits.values()
+        commits = (self._commits[place] for place in self._order)
         return {one.child_id for one in commits if one.events[-1].type == ERASED}
 
 

@@ -24,6 +24,10 @@ _BY_ID = [("_id", ASCENDING)]
 
 ERASING: Document = {"events.type": ERASED}
 
+IN_A_STREAM: Document = {"events": {"$ne": []}}
+"""Not those that only keep the key of a command that changed nothing. They are in the same
+collection so that one unique index guards all keys: no key is ever in both."""
+
 
 async def ensure_indexes(database: Database) -> None:
     """An idempotency key is in at most one commit; `_id` serves every other look-up but those of
@@ -99,12 +103,13 @@ class MongoEventStore:
         # One query a batch instead of one cursor: a reader may take its time between two batches.
         after = after_all_commits(after_child) if after_child else ""
         while True:
-            batch = await self._find({"_id": {"$gt": after}}, _BY_ID, limit=SCAN_BATCH)
+            following = {"_id": {"$gt": after}, **IN_A_STREAM}
+            batch = await self._find(following, _BY_ID, limit=SCAN_BATCH)
             for commit in batch:
                 yield commit
             if len(batch) < SCAN_BATCH:
                 return
-            after = commit_id(batch[-1].child_id, batch[-1].first_version)
+            after = batch[-1].place
 
     async def close(self) -> None:
         await self._group_commit.close()
@@ -129,7 +134,7 @@ class MongoEventStore:
         return [_outcome(commit, standing) for commit in refused]
 
     async def _standing_in_the_way(self, refused: Sequence[Commit]) -> list[Commit]:
-        places = [commit_id(commit.child_id, commit.first_version) for commit in refused]
+        places = [commit.place for commit in refused]
         keys = [commit.idempotency.key for commit in refused if commit.idempotency]
         choices: list[Document] = [{"_id": {"$in": places}}]
         if keys:
@@ -145,9 +150,8 @@ class MongoEventStore:
 
 
 def _outcome(refused: Commit, standing: Sequence[Commit]) -> Commit | Exception:
-    place = (refused.child_id, refused.first_version)
     key = refused.idempotency.key if refused.idempotency else None
-    at_its_place = [c for c in standing if (c.child_id, c.first_version) == place]
+    at_its_place = [c for c in standing if c.place == refused.place]
     with_its_key = [c for c in standing if key and c.idempotency and c.idempotency.key == key]
     if not at_its_place and not with_its_key:
         return StoreUnavailable("the commit in the way is not yet confirmed by the majority")

@@ -35,14 +35,16 @@ class EventStore(Protocol):
     async def append(self, commit: NewCommit) -> Commit:
         """Make `commit` durable (majority, journaled) and return it with its hash.
 
-        Raises VersionConflict, AlreadyCommitted or StoreUnavailable; then nothing was stored,
+        One without events is found by its key only: it is in no stream, and conflicts with nothing
+        but its key. Raises VersionConflict, AlreadyCommitted or StoreUnavailable; then nothing was stored,
         or (StoreUnavailable) the same offer made again finds out.
         """
 
     async def load(self, child_id: str, after_version: int = 0) -> list[Commit]:
         """The child's commits with versions above `after_version`, in order."""
 
-    async def find_by_idempotency_key(self, key: str) -> Commit | None: ...
+    async def find_by_idempotency_key(self, key: str) -> Commit | None:
+        """The commit that keeps `key`; without events where its command changed nothing."""
 
     async def erased_among(self, child_ids: Collection[str]) -> set[str]:
         """Those of `child_ids` whose stream has a ChildErased."""

@@ -108,6 +108,27 @@ async def test_fifty_at_once_with_one_key_are_one_child(settings: CommandSetting
     assert sum("Idempotency-Replayed" not in each.headers for each in responses) == 1
 
 
+async def test_a_key_of_what_changed_nothing_outlives_its_process(settings: CommandSettings):
+    # given
+    async with running(settings) as mother:
+        child_id = await mother.register()
+        profile = f"/children/{child_id}/profile"
+        first = await mother.send("PATCH", profile, {"age": 7}, key="seven-it-is")
+        await mother.send("PATCH", profile, {"age": 8})
+    # when
+    async with running(settings) as mother, running(settings) as elsewhere:
+        again = [
+            await each.send("PATCH", profile, {"age": 7}, key="seven-it-is")
+            for each in (mother, elsewhere)
+        ]
+        other = await mother.send("PATCH", profile, {"age": 9}, key="seven-it-is")
+    # then
+    assert [each.json() for each in again] == [first.json()] * 2
+    assert all(each.headers["Idempotency-Replayed"] == "true" for each in again)
+    assert_problem(other, 422, "idempotency-key-reused")
+    await the_chain_verifies(settings, child_id, BORN + 1)
+
+
 async def test_fifty_at_once_for_one_bear_are_one_child(settings: CommandSettings):
     async with running(settings) as first, running(settings) as second:
         # when

@@ -86,6 +86,32 @@ async def test_commits_reach_the_topic_as_cloud_events(around: Surroundings) -> 
         assert cloud_event.get_data() == orjson.loads(event.data)
 
 
+async def test_commits_that_only_keep_a_key_are_passed_over_and_leave_no_lag(
+    around: Surroundings,
+) -> None:
+    # given one from before the relay's first start, and a batch of nothing else
+    first = await around.store.append(an_offer("child-1"))
+    await around.store.append(an_offer("child-1", first.position, events=0, key="key-0"))
+    async with around.running_relay() as running:
+        await until(follows(running))
+        for number in range(1, 4):
+            key = f"key-{number}"
+            await around.store.append(an_offer("child-1", first.position, events=0, key=key))
+        # when
+        second = await around.store.append(an_offer("child-1", first.position))
+        await until(has_published(running, 2))
+
+        async def nothing_waits() -> bool:
+            await running.progress.look()
+            return running.progress.lag_events == 0
+
+        # then
+        await eventually(nothing_waits)
+    records = await read_records(around.bootstrap, around.topic, 2)
+    expected = [*first.recorded_events(), *second.recorded_events()]
+    assert [from_record(r.value, r.headers) for r in records] == expected
+
+
 async def test_each_child_s_events_are_in_order_in_the_partition_of_its_key(
     around: Surroundings,
 ) -> None:

@@ -67,6 +67,26 @@ async def test_a_repeated_deactivation_is_no_refusal(mother: CommandClient):
     assert_problem(await mother.send("POST", path, body), 409, "already-deactivated")
 
 
+async def test_a_late_repetition_of_what_changed_nothing_undoes_nothing(
+    side: CommandSide, mother: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    path = f"/children/{child_id}/profile"
+    first = await mother.send("PATCH", path, {"age": 7}, key=KEY)
+    await mother.send("PATCH", path, {"age": 8})
+    # when
+    again = await mother.send("PATCH", path, {"age": 7}, key=KEY)
+    other = await mother.send("PATCH", path, {"age": 9}, key=KEY)
+    # then
+    assert (first.json()["events"], "Idempotency-Replayed" in first.headers) == ([], False)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers["Consistency-Token"] == first.headers["Consistency-Token"]
+    assert_problem(other, 422, "idempotency-key-reused", "Idempotency-Key")
+    assert len(await side.stored_events()) == BORN + 1
+
+
 async def test_the_same_key_for_another_request_is_refused(
     side: CommandSide, mother: CommandClient
 ):
