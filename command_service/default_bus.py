@@ -40,6 +40,7 @@ from command_service.handlers.stored_results import StoredResults
 from command_service.handlers.udid_claims import UdidClaims
 from command_service.middleware.audit import Audit
 from command_service.middleware.authorization import authorization
+from command_service.middleware.child_queues import ChildQueues, QueueLimits
 from command_service.middleware.circuit_breaker import CircuitBreaker
 from command_service.middleware.deadline import Deadline
 from command_service.middleware.logging import Logging
@@ -86,12 +87,14 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """`timeout_seconds` is a command's as a whole; `alert_channels` are those that are set up."""
+    """`timeout_seconds` is a command's as a whole, once it has its turn; `alert_channels` are those
+    that are set up."""
 
     timeout_seconds: float = 1.25
     aggregate_cache_size: int = 20_000
     snapshot_every: int = 200
     alert_channels: frozenset[AlertChannel] = frozenset(AlertChannel)
+    queues: QueueLimits = field(default_factory=QueueLimits)
 
 
 def default_bus(ports: Ports, tuning: Tuning, registry: CollectorRegistry) -> CommandBus:
@@ -110,6 +113,7 @@ def _middleware(
     yield Audit(ports.audit_trail, ports.clock)
     yield authorization
     yield validation(bus)
+    yield ChildQueues(tuning.queues, registry)
     yield CircuitBreaker(time.monotonic)
     yield Deadline(tuning.timeout_seconds)
     yield Retry(ports.backoff)

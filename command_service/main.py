@@ -13,6 +13,7 @@ from command_service.api.command_route import Edge
 from command_service.api.idempotency import RequestPrints
 from command_service.backoff import Backoff
 from command_service.default_bus import Ports, Tuning, default_bus
+from command_service.middleware.child_queues import QueueLimits
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
 from shared.auth.aliases import Aliases
@@ -155,4 +156,9 @@ def _tuning(settings: CommandSettings) -> Tuning:
         aggregate_cache_size=settings.aggregate_cache_size,
         snapshot_every=settings.snapshot_every,
         alert_channels=settings.configured_channels,
+        queues=QueueLimits(
+            per_child=settings.command_max_waiting_per_child,
+            in_all=settings.command_max_in_flight // 2,  # the other half is for other children
+            seconds=settings.command_wait_seconds,
+        ),
     )

@@ -381,11 +381,23 @@ class CommandSettings(
         1.25,
         gt=0,
         lt=30,
-        description="Longest a command may take, then 503: so that the answer comes inside 2 s. "
-        "Far below the 60 s of a claim.",
+        description="Longest a command may take once it has its turn, then 503: so that the answer "
+        "comes inside 2 s. Far below the 60 s of a claim.",
     )
     command_max_in_flight: int = Field(
         400, ge=1, description="Commands worked on at the same time; one more is refused with 503."
+    )
+    command_max_waiting_per_child: int = Field(
+        160,
+        ge=1,
+        description="Most commands that wait for others of one child; three quarters of them of "
+        "one caller. All children together: half of `TEDDY_COMMAND_MAX_IN_FLIGHT`.",
+    )
+    command_wait_seconds: float = Field(
+        3.0,
+        gt=0,
+        lt=30,
+        description="Longest a command waits for others of the same child, then 503 `child-busy`.",
     )
     command_max_connections: int = Field(
         900,

@@ -19,9 +19,12 @@ from shared.fault_points import FaultPoint, reached
 from shared.http.callers import Caller
 from shared.http.correlation import correlation_id_of, traceparent_of
 from shared.http.path_ids import check_ids
-from shared.http.problems import problem_responses
+from shared.http.problems import RETRY_AFTER, problem_responses
 from shared.http.query_parameters import refuse_parameters
 from shared.signing import ConsistencyTokens
+
+
+CONFLICT = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,12 @@ def documented(*refusals: int, success: int = 200) -> dict[str, Any]:
     """What the routes have in common; `refusals` are the error statuses beside the usual ones."""
     statuses = sorted({401, 403, 408, 413, 429, 503, *refusals})
     responses = problem_responses(*statuses)
+    if CONFLICT in responses:
+        responses[CONFLICT] |= {
+            "description": "With `Retry-After`: others were faster; the same request may succeed. "
+            "Without: it will not, as long as the child is as it is.",
+            "headers": RETRY_AFTER,
+        }
     return {
         "status_code": success,
         "response_model": CommandAnswer,

@@ -20,7 +20,7 @@ from command_service.domain.child.errors import (
     ViolationAlreadyResolved,
     ViolationNotFound,
 )
-from command_service.handlers.errors import ConcurrentUpdate, IdempotencyKeyReused
+from command_service.handlers.errors import ChildBusy, ConcurrentUpdate, IdempotencyKeyReused
 from command_service.middleware.authorization import Forbidden, ParentNotFound
 from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
@@ -47,6 +47,7 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     InvalidCommand: (422, "Invalid request"),
     NoChangeGiven: (422, "No change given"),
     IdempotencyKeyReused: (422, "The idempotency key is used"),
+    ChildBusy: (503, "Too many commands for the child"),
 }
 """Status and title of every refusal; its code and detail are the error's own."""
 
@@ -59,11 +60,18 @@ FIELDS: Mapping[type[CommandRefused], tuple[str, str]] = {
 """The field that is at fault, where it is one, and its limit."""
 
 
+PASSING = (ConcurrentUpdate, ChildBusy)
+"""What the same request, sent again, may well get past. Of all other refusals it would not."""
+
+SOON = {"Retry-After": "1"}
+
+
 def problem_of(refusal: CommandRefused) -> Problem:
     status, title = REFUSALS[type(refusal)]
     message = str(refusal)
     detail = f"{message[0].upper()}{message[1:]}.{_what_to_do(refusal)}"
-    return Problem(status, refusal.code, title, detail, _fields(refusal, message))
+    headers = SOON if isinstance(refusal, PASSING) else {}
+    return Problem(status, refusal.code, title, detail, _fields(refusal, message), headers)
 
 
 def _what_to_do(refusal: CommandRefused) -> str:
@@ -85,9 +93,7 @@ def _fields(refusal: CommandRefused, message: str) -> list[FieldProblem]:
 
 def _unavailable(_: StoreUnavailable) -> Problem:
     detail = "The store did not confirm in time. Send the same request with its key again."
-    return Problem(
-        503, "store-unavailable", "Store unavailable", detail, headers={"Retry-After": "1"}
-    )
+    return Problem(503, "store-unavailable", "Store unavailable", detail, headers=SOON)
 
 
 PROBLEMS: ProblemTable = {

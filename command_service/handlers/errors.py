@@ -12,6 +12,15 @@ class ConcurrentUpdate(CommandRefused):
         super().__init__("others are changing this child at the same moment; try again")
 
 
+class ChildBusy(CommandRefused):
+    """Too many commands of the child wait in this process, or this one waited too long."""
+
+    code = "child-busy"
+
+    def __init__(self) -> None:
+        super().__init__("many commands for this child are waiting; send the request again")
+
+
 class IdempotencyKeyReused(CommandRefused):
     code = "idempotency-key-reused"
 

@@ -59,9 +59,9 @@ Observer = Callable[[Observation], None]
 class Transport:
     """Sends requests to the API at `base_url`.
 
-    A request is sent again when the API did not answer, or answered 429 or 503: at most four times,
-    after the pause that `Retry-After` asks for. Commands carry an idempotency key, so sending one
-    again is safe.
+    A request is sent again when the API did not answer, or answered 429, 503, or a 409 that says
+    when to come again: at most four times, after the pause that `Retry-After` asks for. Commands
+    carry an idempotency key, so sending one again is safe.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Transport:
             except httpx2.TransportError as error:
                 failure, pause = error, FIRST_PAUSE_SECONDS * 2**attempt
             else:
-                if response.status_code not in RETRIED or attempt == ATTEMPTS:
+                if not _is_passing(response) or attempt == ATTEMPTS:
                     return _checked(response)
                 pause = _retry_after(response)
             if attempt < ATTEMPTS:
@@ -154,6 +154,12 @@ def _checked(response: httpx2.Response) -> httpx2.Response:
     except ValueError:
         body = {"detail": response.text[:200]}
     raise TeddyProblem(response.status_code, body)
+
+
+def _is_passing(response: httpx2.Response) -> bool:
+    """Whether the same request may get another answer soon. Most conflicts stay."""
+    conflict = response.status_code == httpx2.codes.CONFLICT
+    return response.status_code in RETRIED or (conflict and "Retry-After" in response.headers)
 
 
 def _retry_after(response: httpx2.Response) -> float:

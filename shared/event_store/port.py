@@ -36,8 +36,8 @@ class EventStore(Protocol):
         """Make `commit` durable (majority, journaled) and return it with its hash.
 
         One without events is found by its key only: it is in no stream, and conflicts with nothing
-        but its key. Raises VersionConflict, AlreadyCommitted or StoreUnavailable; then nothing was stored,
-        or (StoreUnavailable) the same offer made again finds out.
+        but its key. Raises VersionConflict, AlreadyCommitted or StoreUnavailable; then nothing was
+        stored, or (StoreUnavailable) the same offer made again finds out.
         """
 
     async def load(self, child_id: str, after_version: int = 0) -> list[Commit]:

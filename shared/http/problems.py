@@ -32,6 +32,17 @@ TYPES = {
 
 METHOD_NOT_ALLOWED = 405
 
+COME_AGAIN = (429, 503)
+"""Statuses that always say when to come again."""
+
+RETRY_AFTER: dict[str, Any] = {
+    "Retry-After": {
+        "description": "Seconds, after which the same request may succeed.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
+"""As OpenAPI documents it."""
+
 EDGE_STATUSES = (400, 414, 415, 422, 431)
 """What any request may be answered before its route is reached."""
 
@@ -145,7 +156,11 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route that may answer these error statuses, and those of every edge."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
     every = sorted({*EDGE_STATUSES, *statuses})
-    return {status: {"model": ProblemBody, "content": content} for status in every}
+    described = {status: {"model": ProblemBody, "content": content} for status in every}
+    return {
+        status: {**response, "headers": RETRY_AFTER} if status in COME_AGAIN else response
+        for status, response in described.items()
+    }
 
 
 def _internal(error: Exception) -> Problem:

@@ -77,6 +77,37 @@ async def test_a_retry_keeps_its_key() -> None:
     assert len(api.requests) == 3
 
 
+async def test_a_conflict_that_says_when_to_come_again_is_sent_again_then() -> None:
+    # given
+    passing = {"status": 409, "code": "concurrent-update"}
+    api = Api(httpx2.Response(409, json=passing, headers={"Retry-After": "3"}), accepted())
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    transport = Transport(
+        "http://command", "token-1", 5.0, transport=httpx2.MockTransport(api), sleep=pause
+    )
+    # when
+    response = await transport.request("POST", "/v1/children", headers={"Idempotency-Key": "k"})
+    # then
+    assert (response.status_code, pauses) == (200, [3.0])
+    assert len(api.requests) == 2
+
+
+async def test_a_conflict_that_stays_is_a_problem_at_once() -> None:
+    # given
+    api = Api(httpx2.Response(409, json={"status": 409, "code": "already-deactivated"}))
+    # when
+    async with api.client() as client:
+        with pytest.raises(TeddyProblem) as refused:
+            await client.update_child_profile("mia", age=5)
+    # then
+    assert refused.value.code == "already-deactivated"
+    assert len(api.requests) == 1
+
+
 async def test_after_four_attempts_a_busy_api_is_a_problem() -> None:
     api = Api(*(busy() for _ in range(4)))
     async with api.client() as client:

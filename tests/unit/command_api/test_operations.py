@@ -81,6 +81,21 @@ async def test_every_route_is_documented(side: CommandSide):
     assert (age["minimum"], age["maximum"], age["examples"]) == (3, 12, [7])
 
 
+async def test_where_a_request_may_be_sent_again_the_documentation_says_when(side: CommandSide):
+    # given
+    async with side.client(None) as nobody:
+        document = (await nobody.http.get("/openapi.json")).json()
+    # then
+    for path, methods in document["paths"].items():
+        for operation in methods.values() if path.startswith("/v1/children") else ():
+            says = {
+                status
+                for status, response in operation["responses"].items()
+                if "Retry-After" in response.get("headers", {})
+            }
+            assert says == {"409", "429", "503"} & set(operation["responses"])
+
+
 async def test_every_reference_in_the_documentation_leads_somewhere(side: CommandSide):
     async with side.client(None) as nobody:
         document = (await nobody.http.get("/openapi.json")).json()

@@ -224,3 +224,32 @@ async def test_a_lost_data_key_is_an_error_and_not_an_erasure():
     for process in (side, CommandSide(side.database)):
         with pytest.raises(DataKeyMissing):
             await process.do(REACTIVATE)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_hundred_messages_of_one_child_at_once_are_all_recorded(seed: int):
+    # given
+    side = CommandSide(Database().interleaved(seed))
+    await side.do(REGISTER)
+    await side.do(START)
+    # when
+    results = await asyncio.gather(*(side.do(MESSAGE) for _ in range(100)))
+    # then
+    assert [each.version for each in results] == list(range(BORN + 2, BORN + 102))
+    assert verify_chain(await side.database.events.load(ADA)).version == BORN + 101
+
+
+async def test_an_erasure_waits_for_what_came_before_it_and_ends_what_comes_after():
+    # given
+    side = CommandSide(Database().interleaved(seed=1))
+    await side.do(REGISTER)
+    # when
+    before, erasure, after = await asyncio.gather(
+        side.do(update(age=8)), side.do(ERASE), side.do(update(age=9)), return_exceptions=True
+    )
+    # then
+    assert not isinstance(before, BaseException)
+    assert not isinstance(erasure, BaseException)
+    assert (before.version, erasure.version) == (BORN + 1, BORN + 2)
+    assert isinstance(after, ChildErasedError)
+    assert await side.database.keys.find([ADA]) == []

@@ -14,5 +14,5 @@ def test_every_command_has_a_handler():
 def test_the_middleware_stands_in_this_order():
     assert CommandSide().bus.middleware == [
         "Logging", "Metrics", "Audit", "authorization", "validation",
-        "CircuitBreaker", "Deadline", "Retry",
+        "ChildQueues", "CircuitBreaker", "Deadline", "Retry",
     ]  # fmt: skip

@@ -7,6 +7,7 @@ from command_service.domain.child.errors import (
     FieldError,
     InvalidCommand,
 )
+from command_service.handlers.errors import ChildBusy, ConcurrentUpdate
 from command_service.middleware.authorization import Forbidden
 from shared.events.child import ConsentPurpose
 
@@ -21,6 +22,15 @@ def test_every_refusal_is_in_the_table_with_a_code_of_its_own():
     refusals = CommandRefused.__subclasses__()
     assert set(refusals) == set(REFUSALS)
     assert len({refusal.code for refusal in refusals}) == len(refusals)
+
+
+def test_only_what_the_same_request_may_get_past_says_when_to_come_again():
+    says = {
+        kind
+        for kind in REFUSALS
+        if "Retry-After" in problem_of(kind(*ARGUMENTS.get(kind, ()))).headers
+    }
+    assert says == {ConcurrentUpdate, ChildBusy}
 
 
 def test_every_refusal_becomes_a_problem_that_says_what_is_the_matter():
