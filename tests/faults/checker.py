@@ -24,6 +24,8 @@ class Violation:
 class Facts:
     """What the databases, the topic and the logs hold once everything is at rest.
 
+    `commits`: by child. `unchanged`: those without events, which keep the keys of commands that
+    changed nothing.
     `read_model_differences`: as the verification told them. `parked`: children whose read models
     are allowed to stand still. `published`: (child, version) in the order of the topic's
     partitions; None where the broker was made to lose records. `texts`: all that was written, by
@@ -31,6 +33,7 @@ class Facts:
     """
 
     commits: Mapping[str, Sequence[Commit]]
+    unchanged: Sequence[Commit] = ()
     read_model_differences: Sequence[str] = ()
     parked: frozenset[str] = frozenset()
     published: Sequence[tuple[str, int]] | None = None
@@ -76,7 +79,8 @@ def stored_key(entry: Entry) -> str:
 
 
 def _acknowledged_once(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:
-    """Each acknowledged command's events are in the store once, where its only answer said."""
+    """Each acknowledged command's events, or its key alone where it changed nothing, are in the
+    store once, where its only answer said."""
     stored: dict[str, list[Commit]] = defaultdict(list)
     for commit in _all(facts):
         if commit.idempotency is not None:
@@ -88,7 +92,7 @@ def _acknowledged_once(history: Sequence[Entry], facts: Facts) -> Iterator[Viola
         events = entry.answer.get("events", [])
         told = f"{entry.method} {entry.path} {entry.key} (correlation {entry.correlation_id})"
         commits = stored.get(key, [])
-        if events and not commits:
+        if not commits:
             yield Violation("lost", f"{told}: no commit")
         for commit in commits:
             names = [event.type for event in commit.events]
@@ -172,3 +176,4 @@ def _ours(history: Sequence[Entry], facts: Facts) -> Mapping[str, Sequence[Commi
 def _all(facts: Facts) -> Iterator[Commit]:
     for commits in facts.commits.values():
         yield from commits
+    yield from facts.unchanged

@@ -10,6 +10,8 @@ from projection_worker.dead_letter import DeadLetters
 from projection_worker.replay.opened import Opened
 from shared.clock import utc_now
 from shared.envelope import Commit
+from shared.event_store.commit_documents import COLLECTION, from_document
+from shared.mongo import Database
 from shared.read_models.generations import live_generation
 from shared.topics import CHILD_EVENTS
 from tests.faults.checker import Facts
@@ -45,6 +47,7 @@ async def load_facts(
         topics = await texts_of_topics(bootstrap)
     return Facts(
         commits=commits,
+        unchanged=await _unchanged(on.commits),
         read_model_differences=differences,
         parked=frozenset(parked),
         published=published,
@@ -52,6 +55,10 @@ async def load_facts(
         canaries=canaries,
         lag=f"{len(late)} children behind after {settle_seconds:.0f} s" if late else "",
     )
+
+
+async def _unchanged(store: Database) -> list[Commit]:
+    return [from_document(each) async for each in store[COLLECTION].find({"events": []})]
 
 
 async def _published(bootstrap: str) -> list[tuple[str, int]]:

@@ -19,6 +19,7 @@ from shared.settings import WorkerSettings
 from shared.topics import CHILD_EVENTS
 from tests.faults.checker import Facts, check
 from tests.faults.facts import load_facts
+from tests.support.commits import an_offer
 from tests.support.worker_process import World, worker_world
 
 CANARY = "kanari load-parent-0123abcd"
@@ -93,6 +94,18 @@ async def test_a_clean_run_is_clean_and_everything_was_looked_at(
     assert "the topic teddy.child.events.v1" in found
     assert f"the collection {on.settings.read_database}.commits" in found
     assert "the log worker.log" in found
+
+
+async def test_keys_of_commands_that_changed_nothing_are_loaded_apart(
+    on: Opened, child_id: str, tmp_path: Path
+) -> None:
+    last = (await on.store.load(child_id))[-1].position
+    kept = await on.store.append(an_offer(child_id, last, events=0, key="key-1"))
+
+    facts = await facts_of(on, tmp_path)
+
+    assert facts.unchanged == [kept]
+    assert kinds(facts) == set()
 
 
 async def test_an_event_that_was_applied_twice_is_found(

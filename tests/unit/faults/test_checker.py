@@ -53,6 +53,21 @@ def stream(entries: Sequence[Entry]) -> list[Commit]:
     return commits
 
 
+def kept(entry: Entry, at: Position) -> Commit:
+    """What the event store holds when this command changed nothing at that place."""
+    (commit,) = stream([entry])
+    offer = NewCommit(
+        child_id=commit.child_id,
+        expected=at,
+        events=(),
+        recorded_at=NOON,
+        actor=commit.actor,
+        causality=commit.causality,
+        idempotency=commit.idempotency,
+    )
+    return seal_commit(offer)
+
+
 HISTORY = [command(1), command(2), command(3)]
 COMMITS = stream(HISTORY)
 PUBLISHED = [(MIA, 1), (MIA, 2), (MIA, 3)]
@@ -76,6 +91,18 @@ def test_an_acknowledged_command_that_is_not_stored_is_a_loss() -> None:
 
     assert lost.kind == "lost"
     assert "key-child-mia-0003" in lost.detail
+
+
+def test_a_command_that_changed_nothing_is_kept_by_its_key() -> None:
+    nothing = replace(command(4), answer={"child_id": MIA, "version": 3, "events": []})
+    facts = replace(FACTS, unchanged=[kept(nothing, COMMITS[-1].position)])
+
+    assert check([*HISTORY, nothing], facts) == []
+    assert kinds([*HISTORY, nothing], FACTS) == {"lost"}
+    elsewhere = replace(FACTS, unchanged=[kept(nothing, COMMITS[0].position)])
+    assert kinds([*HISTORY, nothing], elsewhere) == {"lost"}
+    changed_too = replace(facts, unchanged=[kept(HISTORY[2], COMMITS[1].position)])
+    assert "duplicate" in kinds(HISTORY, changed_too)
 
 
 def test_a_command_that_is_stored_elsewhere_than_answered_is_a_loss() -> None:
