@@ -23,7 +23,6 @@ from shared.http.problems import RETRY_AFTER, problem_responses
 from shared.http.query_parameters import refuse_parameters
 from shared.signing import ConsistencyTokens
 
-
 CONFLICT = 409
 
 
