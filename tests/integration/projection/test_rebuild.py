@@ -23,6 +23,7 @@ from projection_worker.replay.rebuild.ledger import Kind, Ledger, Plan, Source
 from projection_worker.replay.rebuild.planning import slices_of_store
 from projection_worker.replay.rebuild.rebuild import Rebuild, RebuildFailed, RebuildRefused
 from projection_worker.roll_call import RollCall
+from projection_worker.store_lag import StoreLag, StoreWatch
 from shared.clock import utc_now
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.dead_lettered import stale_since
@@ -30,6 +31,7 @@ from shared.read_models.deliveries import deliveries
 from shared.read_models.generations import Generation, begin_catalog, live_generation, read_catalog
 from shared.read_models.models import ALL_MODELS, Model
 from shared.settings import WorkerSettings
+from tests.support.commits import an_offer
 from tests.support.key_files import create_key_files
 from tests.support.projection_facts import (
     MIA,
@@ -271,6 +273,29 @@ async def test_a_generation_that_is_not_what_the_events_say_is_found(
         await mine.verify()
 
     assert (await ledger.tally(SECOND, Kind.CHILDREN)).verified == 0
+
+
+async def test_commits_that_only_keep_a_key_are_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given the newest commits are such, so many that slices end among them
+    monkeypatch.setattr("projection_worker.replay.rebuild.planning.COMMITS_A_SLICE", 3)
+    await world.happened(registered(), started(), another("emma"))
+    children = {commit.child_id: commit.position async for commit in world.on.store.scan()}
+    for number in range(12):
+        for child_id, last in children.items():
+            kept = an_offer(child_id, last, events=0, key=f"{child_id}-{number}")
+            await world.on.store.append(kept)
+    # when
+    slices = await slices_of_store(world.on.commits, SECOND)
+    lag = StoreLag()
+    await StoreWatch(world.on.commits, world.on.database, lag).measure()
+    await world.rebuilt()
+    # then
+    assert {one.end for one in slices} <= {"", *children}
+    assert (lag.events, lag.through is None) == (0, False)
+    assert await live_generation(world.on.database) == SECOND
+    assert [one["_id"] for one in await world.of_live(Model.CHILDREN)] == sorted(children)
 
 
 async def test_a_child_that_cannot_be_folded_any_more_keeps_a_rebuild_from_going_live(

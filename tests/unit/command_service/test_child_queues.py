@@ -259,7 +259,7 @@ async def test_one_whose_caller_is_gone_leaves_its_place():
     await commands.has_begun("third")
     commands.end("third")
     # then
-    assert await asyncio.gather(first, third) == [DONE] * 2
+    assert [await first, await third] == [DONE] * 2
     assert (commands.begun, commands.queues.lines) == (["first", "third"], 0)
 
 
