@@ -22,7 +22,8 @@ DOCUMENTED: dict[str, Any] = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "A repeated request with the same key is answered with the first one's result.",
+    "description": "A repeated request with the same key is answered with the first one's result, "
+    "also where nothing had to change. Another request with the key is refused.",
     "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": "^[!-~]+$"},
     "example": "9f1c6a52-register-ada",
 }
