@@ -30,7 +30,7 @@ from shared.command_line import run_command
 from shared.event_store.port import StoreUnavailable
 from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import KeyFileRefused
-from shared.settings import TopicSettings, load_settings
+from shared.settings import TokenLifeSettings, TopicSettings, load_settings
 from shared.signing_keys import SigningKeyRefused, read_signing_key
 
 ELSEWHERE = {
@@ -76,7 +76,6 @@ NEED_STACK = frozenset(
 )
 STARTS_STACK = frozenset({"up", "demo"})
 OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify"), ("keys", "init")})
-MAX_LIFE = timedelta(days=366)
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -211,7 +210,8 @@ def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
     )
     if not is_subject(subject):
         raise click.UsageError(f"--subject is 1 to {MAX_SUBJECT_CHARACTERS} printable characters")
-    click.echo(issuer.issue(Principal(subject, Role(role)), utc_now(), _life(life)))
+    longest = timedelta(seconds=load_settings(TokenLifeSettings).token_most_life_seconds)
+    click.echo(issuer.issue(Principal(subject, Role(role)), utc_now(), _life(life, longest)))
 
 
 @teddy.group()
@@ -239,13 +239,13 @@ def topics_apply(folder: StackFolder, replication: int) -> None:
     sys.exit(1 if any(one.state == "differs" for one in reports) else 0)
 
 
-def _life(text: str) -> timedelta:
+def _life(text: str, longest: timedelta) -> timedelta:
     unit, number = LIFE.get(text[-1:]), text[:-1]
     if unit is None or not re.fullmatch(r"[0-9]{1,9}", number) or int(number) == 0:
         raise click.UsageError(f"--life is a number and one of s, m, h, d, not {text!r}")
     life = timedelta(**{unit: int(number)})
-    if life > MAX_LIFE:
-        raise click.UsageError(f"--life is at most {MAX_LIFE.days}d")
+    if life > longest:
+        raise click.UsageError(f"--life is at most {longest} (TEDDY_TOKEN_MOST_LIFE_SECONDS)")
     return life
 
 

@@ -158,7 +158,17 @@ class KeyringSettings(KeyStoreSettings, KeyFileSettings):
     )
 
 
-class TokenSettings(ObservabilitySettings):
+class TokenLifeSettings(ObservabilitySettings):
+    """How long bearer tokens may live."""
+
+    token_most_life_seconds: float = Field(
+        7 * 86_400.0,
+        gt=0,
+        description="Longest time between `nbf` and `exp`: nobody can take a token back sooner.",
+    )
+
+
+class TokenSettings(TokenLifeSettings):
     """How bearer tokens are verified at the edge."""
 
     jwks_file: Path | None = Field(
@@ -170,7 +180,10 @@ class TokenSettings(ObservabilitySettings):
         description="Where the issuer serves its JSON Web Key Set: https, or http on loopback.",
     )
     jwks_life_seconds: float = Field(
-        300.0, gt=0, description="After it the keys are fetched again, beside the requests."
+        300.0,
+        gt=0,
+        description="After it the keys are fetched again before a token is judged; shortly before "
+        "its end, beside the requests. Older keys serve only while the issuer cannot be reached.",
     )
     jwks_cooldown_seconds: float = Field(
         30.0, gt=0, description="Least time between two fetches, also for a key nobody knows."
@@ -190,6 +203,8 @@ class TokenSettings(ObservabilitySettings):
     def _one_place_of_keys(self) -> Self:
         if (self.jwks_file is None) == (self.jwks_url is None):
             raise ValueError("give TEDDY_JWKS_FILE or TEDDY_JWKS_URL, one of the two")
+        if self.jwks_cooldown_seconds > self.jwks_life_seconds:
+            raise ValueError("TEDDY_JWKS_COOLDOWN_SECONDS is at most TEDDY_JWKS_LIFE_SECONDS")
         return self
 
     @field_validator("jwks_url")

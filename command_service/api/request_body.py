@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from command_service.domain.child.limits import Limit
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
-from shared.http.strict_json import JsonRefused, check_json
+from shared.strict_json import JsonRefused, read_json
 
 MAX_BODY_BYTES = 64 * 1_024
 
@@ -78,7 +78,7 @@ async def _read(request: Request) -> bytes:
 def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
     """No body at all is an empty object. Raises the problems 400 and 422."""
     try:
-        check_json(raw or b"{}")
+        read_json(raw or b"{}")
         return model.model_validate_json(raw or b"{}")
     except JsonRefused as refused:
         raise ProblemRaised(_invalid_json(str(refused))) from None

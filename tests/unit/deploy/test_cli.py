@@ -83,11 +83,11 @@ def test_a_token_is_good_for_whom_it_names(
 
     key = read_signing_key(tmp_path / "signing.pem")
     verifier = verifier_of(key, "teddy-local", "teddy")
-    principal = asyncio.run(verifier.verify(capsys.readouterr().out.strip()))
+    principal = asyncio.run(verifier.verify(capsys.readouterr().out.strip())).principal
     assert (principal.subject, principal.role) == ("p-1", Role.PARENT)
 
 
-@pytest.mark.parametrize("life", ["", "1", "h", "0h", "1w", "-1h", "²h", "367d", "9" * 30 + "d"])
+@pytest.mark.parametrize("life", ["", "1", "h", "0h", "1w", "-1h", "²h", "8d", "9" * 30 + "d"])
 def test_a_life_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, life: str
 ) -> None:
