@@ -55,13 +55,9 @@ def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRoute
         scope = Scope.of(asker, relation_of(asker, "FollowFamily"))
         if not scope.may_see_parent(parent_id):
             raise ParentNotFound
-        place = streams.place_for(asker)
-        try:
+        with streams.place_for(asker) as place:
             family = await asking.bus.ask(GetChildrenByParent(parent_id), asker)
             tell_audit("FollowFamily", family.rendered.children)
-        except BaseException:
-            place.give_back()
-            raise
         return EventStream(streams.follow(parent_id, request.state.grant), place)
 
     return router

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, Self
 
 import orjson
 from starlette.responses import StreamingResponse
@@ -73,6 +73,14 @@ class Place:
     def __init__(self, open_of: Counter[Principal], reader: Principal) -> None:
         self._open_of, self._reader = open_of, reader
         open_of[reader] += 1
+
+    def __enter__(self) -> Self:
+        """Given back when the block fails."""
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is not None:
+            self.give_back()
 
     def give_back(self) -> None:
         self._open_of[self._reader] -= 1

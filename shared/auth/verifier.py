@@ -100,7 +100,7 @@ class TokenVerifier:
 
     async def _check(self, token: str) -> Verified:
         try:
-            key_id = _key_id_of(token)
+            key_id = key_id_of(token)
             key = await self._key(key_id)
             claims = self._claims(token, key)
             principal = Principal(subject=_subject(claims), role=Role(claims["role"]))
@@ -151,7 +151,7 @@ class Grant:
             return False
 
 
-def _key_id_of(token: str) -> str:
+def key_id_of(token: str) -> str:
     """The `kid` of a token whose header asks for nothing that is not done here.
 
     A flat object of texts: so there is no `crit`, no `b64`, no `jwk` and no `x5c` in it.

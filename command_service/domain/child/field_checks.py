@@ -20,6 +20,11 @@ from command_service.domain.child.limits import (
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LARGEST_INTEGER = 2**63 - 1
 
+LONGER_THAN_ANY = 4
+"""Times as many code points as the normal form has at most: Hangul letters become syllables, spaces
+go. Longer texts are refused as they are: normalising many marks on one letter takes the square of
+their number."""
+
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # Cf holds bidi controls, zero-width characters and the byte order mark
 _UNSEEN = _UNPRINTABLE | {"Cf"}
@@ -48,6 +53,8 @@ class FieldChecks:
 
     def name(self, field: str, value: str, limit: Limit) -> str:
         """NFKC and trimmed, with nothing in it that cannot be seen."""
+        if len(value) > LONGER_THAN_ANY * limit.maximum:
+            return self._sized(field, value, limit)
         if not (value.isascii() and value.isprintable()):
             value = unicodedata.normalize("NFKC", value)
             if _contains(value, _UNSEEN) or _BLANK_LETTERS.search(value):
