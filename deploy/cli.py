@@ -23,7 +23,7 @@ from deploy.local.settings import LocalStackSettings
 from deploy.local.state import READY, StackFolder
 from deploy.stack_environment import setting, use_environment_of
 from deploy.topics import apply_topics
-from shared.auth.principal import MAX_SUBJECT_CHARACTERS, Principal, Role, is_subject
+from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.command_line import run_command
@@ -32,6 +32,7 @@ from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import KeyFileRefused
 from shared.settings import TokenLifeSettings, TopicSettings, load_settings
 from shared.signing_keys import SigningKeyRefused, read_signing_key
+from shared.subjects import SUBJECT_LIMIT, is_subject
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",
@@ -209,7 +210,7 @@ def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
         os.environ.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
     )
     if not is_subject(subject):
-        raise click.UsageError(f"--subject is 1 to {MAX_SUBJECT_CHARACTERS} printable characters")
+        raise click.UsageError(f"--subject is {SUBJECT_LIMIT}")
     longest = timedelta(seconds=load_settings(TokenLifeSettings).token_most_life_seconds)
     click.echo(issuer.issue(Principal(subject, Role(role)), utc_now(), _life(life, longest)))
 

@@ -210,6 +210,11 @@ def _with_wrong_claims(forger: Forger) -> dict[str, str]:
         "empty subject": {"sub": ""},
         "subject is a number": {"sub": 1},
         "subject is very long": {"sub": "s" * 129},
+        "subject that changes when it is trimmed": {"sub": "admin-1 "},
+        "subject in another script": {"sub": "\u0430dmin-1"},
+        "subject in wide letters": {"sub": "\uff41dmin-1"},
+        "subject of two segments": {"sub": "admin-1/admin-2"},
+        "subject that is a step up": {"sub": ".."},
         "subject with a line break": {"sub": "admin-1\nadmin-2"},
         **{f"without {claim}": {claim: None} for claim in forger.claims()},
     }

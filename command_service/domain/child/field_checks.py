@@ -16,6 +16,7 @@ from command_service.domain.child.limits import (
     PREFERENCES_LIMIT,
     Limit,
 )
+from shared.subjects import SUBJECT_LIMIT, is_subject
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LARGEST_INTEGER = 2**63 - 1
@@ -69,6 +70,12 @@ class FieldChecks:
             self.refuse(field, "must not contain control characters", "one line")
             return value
         return self._sized(field, value.strip(), limit)
+
+    def subject(self, field: str, value: str) -> str:
+        """As tokens name parents and bears. Nothing is trimmed: two forms would be one person."""
+        if not is_subject(value):
+            self.refuse(field, f"must have {SUBJECT_LIMIT}", SUBJECT_LIMIT)
+        return value
 
     def optional_label(self, field: str, value: str | None, limit: Limit = LABEL) -> str | None:
         return None if value is None else self.label(field, value, limit)
