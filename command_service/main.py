@@ -98,7 +98,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
                 await checks.keys.close()
                 await stores.close()
 
-    exposure = Exposure(settings.api_documentation, settings.behind_tls)
+    exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
     most = settings.command_max_in_flight
     return create_app(edge, audit.trail, readiness, registry, most, lifespan, exposure)
 

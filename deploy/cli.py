@@ -23,15 +23,16 @@ from deploy.local.settings import LocalStackSettings
 from deploy.local.state import READY, StackFolder
 from deploy.stack_environment import setting, use_environment_of
 from deploy.topics import apply_topics
-from shared.auth.principal import MAX_SUBJECT_CHARACTERS, Principal, Role, is_subject
+from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.command_line import run_command
 from shared.event_store.port import StoreUnavailable
 from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import KeyFileRefused
-from shared.settings import TopicSettings, load_settings
+from shared.settings import TokenLifeSettings, TopicSettings, load_settings
 from shared.signing_keys import SigningKeyRefused, read_signing_key
+from shared.subjects import SUBJECT_LIMIT, is_subject
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",
@@ -76,7 +77,6 @@ NEED_STACK = frozenset(
 )
 STARTS_STACK = frozenset({"up", "demo"})
 OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify"), ("keys", "init")})
-MAX_LIFE = timedelta(days=366)
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -210,8 +210,9 @@ def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
         os.environ.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
     )
     if not is_subject(subject):
-        raise click.UsageError(f"--subject is 1 to {MAX_SUBJECT_CHARACTERS} printable characters")
-    click.echo(issuer.issue(Principal(subject, Role(role)), utc_now(), _life(life)))
+        raise click.UsageError(f"--subject is {SUBJECT_LIMIT}")
+    longest = timedelta(seconds=load_settings(TokenLifeSettings).token_most_life_seconds)
+    click.echo(issuer.issue(Principal(subject, Role(role)), utc_now(), _life(life, longest)))
 
 
 @teddy.group()
@@ -239,13 +240,13 @@ def topics_apply(folder: StackFolder, replication: int) -> None:
     sys.exit(1 if any(one.state == "differs" for one in reports) else 0)
 
 
-def _life(text: str) -> timedelta:
+def _life(text: str, longest: timedelta) -> timedelta:
     unit, number = LIFE.get(text[-1:]), text[:-1]
     if unit is None or not re.fullmatch(r"[0-9]{1,9}", number) or int(number) == 0:
         raise click.UsageError(f"--life is a number and one of s, m, h, d, not {text!r}")
     life = timedelta(**{unit: int(number)})
-    if life > MAX_LIFE:
-        raise click.UsageError(f"--life is at most {MAX_LIFE.days}d")
+    if life > longest:
+        raise click.UsageError(f"--life is at most {longest} (TEDDY_TOKEN_MOST_LIFE_SECONDS)")
     return life
 
 

@@ -40,6 +40,7 @@ from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
+from shared.http.proxies import install_callers_address
 from shared.http.rate_limit_headers import install_rate_limit_headers
 from shared.keyring.key_file import KeyFile, read_key_file
 from shared.keyring.keyring import Keyring
@@ -93,6 +94,7 @@ def build_api(
         description=DESCRIPTION,
         lifespan=lifespan,
         openapi_url=None,
+        redirect_slashes=False,  # a redirect goes to whatever `Host` says, and takes the body along
     )
     app.state.streams = service.streams
     app.include_router(children_router(service.asking, caller))
@@ -105,6 +107,7 @@ def build_api(
     install_audit(app, trail, utc_now, PREFIX)
     install_admission(app, PREFIX, max_in_flight, service.registry)
     install_hardening(app, exposure)
+    install_callers_address(app, exposure.trusted_proxies)
     install_correlation(app, new_id)
     return app
 
@@ -157,7 +160,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
 
     caller = Caller(checks.verifier, rate_limits(settings), Aliases(keys.index_key))
     readiness = _readiness(on, audit, (feed, erasures), service.bus)
-    exposure = Exposure(settings.api_documentation, settings.behind_tls)
+    exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
     most = settings.query_max_in_flight
     return build_api(service, caller, audit.trail, readiness, most, lifespan, exposure)
 

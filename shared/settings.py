@@ -20,6 +20,7 @@ from shared.auth.access import RateClass
 from shared.events.child import AlertChannel
 from shared.kafka import KafkaServers, Mechanism, Security
 from shared.mongo_urls import checked_url
+from shared.networks import Network, networks_of
 
 LOOPBACK = "127.0.0.1"
 SECRETS_DIR = "TEDDY_SECRETS_DIR"
@@ -158,7 +159,17 @@ class KeyringSettings(KeyStoreSettings, KeyFileSettings):
     )
 
 
-class TokenSettings(ObservabilitySettings):
+class TokenLifeSettings(ObservabilitySettings):
+    """How long bearer tokens may live."""
+
+    token_most_life_seconds: float = Field(
+        7 * 86_400.0,
+        gt=0,
+        description="Longest time between `nbf` and `exp`: nobody can take a token back sooner.",
+    )
+
+
+class TokenSettings(TokenLifeSettings):
     """How bearer tokens are verified at the edge."""
 
     jwks_file: Path | None = Field(
@@ -170,7 +181,10 @@ class TokenSettings(ObservabilitySettings):
         description="Where the issuer serves its JSON Web Key Set: https, or http on loopback.",
     )
     jwks_life_seconds: float = Field(
-        300.0, gt=0, description="After it the keys are fetched again, beside the requests."
+        300.0,
+        gt=0,
+        description="After it the keys are fetched again before a token is judged; shortly before "
+        "its end, beside the requests. Older keys serve only while the issuer cannot be reached.",
     )
     jwks_cooldown_seconds: float = Field(
         30.0, gt=0, description="Least time between two fetches, also for a key nobody knows."
@@ -190,6 +204,8 @@ class TokenSettings(ObservabilitySettings):
     def _one_place_of_keys(self) -> Self:
         if (self.jwks_file is None) == (self.jwks_url is None):
             raise ValueError("give TEDDY_JWKS_FILE or TEDDY_JWKS_URL, one of the two")
+        if self.jwks_cooldown_seconds > self.jwks_life_seconds:
+            raise ValueError("TEDDY_JWKS_COOLDOWN_SECONDS is at most TEDDY_JWKS_LIFE_SECONDS")
         return self
 
     @field_validator("jwks_url")
@@ -204,8 +220,8 @@ RATE_LIMITS_IN_MEMORY = "memory://"
 REDIS = re.compile(r"rediss?://([^/@\s]*@)?[^/:@\s]+:[0-9]{1,5}(/[0-9]{0,4})?")
 
 
-def _rate(of: str, limit: str) -> Any:
-    return Field(limit, description=f"Most {of} of one subject, as `600/minute`.")
+def _rate(of: str, limit: str, why: str) -> Any:
+    return Field(limit, description=f"Most {of} of one subject, as `600/minute`: {why}.")
 
 
 class RateLimitSettings(ObservabilitySettings):
@@ -215,12 +231,22 @@ class RateLimitSettings(ObservabilitySettings):
         RATE_LIMITS_IN_MEMORY,
         description="`memory://`: each process counts alone; `redis://host:port/db`: all together.",
     )
-    rate_limit_registration: str = _rate("registrations", "60000/minute")
-    rate_limit_commands: str = _rate("other commands", "120000/minute")
-    rate_limit_queries: str = _rate("queries about a child or family", "120000/minute")
-    rate_limit_search: str = _rate("searches", "12000/minute")
-    rate_limit_stream: str = _rate("openings of a live stream", "600/minute")
-    rate_limit_export: str = _rate("exports of a child", "60/minute")
+    rate_limit_registration: str = _rate(
+        "registrations",
+        "20/hour",
+        "a family has few bears, and each try tells whether a bear is known; an import needs more",
+    )
+    rate_limit_commands: str = _rate(
+        "other commands", "1200/minute", "a bear that sends what it stored while it was offline"
+    )
+    rate_limit_queries: str = _rate(
+        "queries about a child or family", "1200/minute", "a dashboard that is looked at all day"
+    )
+    rate_limit_search: str = _rate("searches", "120/minute", "a person who types")
+    rate_limit_stream: str = _rate(
+        "openings of a live stream", "60/minute", "a phone that loses its network"
+    )
+    rate_limit_export: str = _rate("exports of a child", "10/hour", "each reads a whole life")
 
     @field_validator("rate_limit_storage")
     @classmethod
@@ -328,6 +354,21 @@ class HttpSettings(ObservabilitySettings):
     behind_tls: bool = Field(
         False, description="Clients come by HTTPS only: tell browsers to remember it (HSTS)."
     )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of proxies whose `X-Forwarded-For` is believed, "
+        "`10.0.0.7,172.16.0.0/12`; from anybody else it is ignored.",
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        networks_of(text)
+        return text
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        return networks_of(self.trusted_proxies)
 
 
 class AlertChannelSettings(ObservabilitySettings):

@@ -16,6 +16,7 @@ from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
+from shared.http.proxies import install_callers_address
 from shared.http.rate_limit_headers import install_rate_limit_headers
 
 PREFIX = "/v1"
@@ -44,6 +45,7 @@ def create_app(
         description=DESCRIPTION,
         lifespan=lifespan,
         openapi_url=None,
+        redirect_slashes=False,  # a redirect goes to whatever `Host` says, and takes the body along
     )
     app.state.edge = edge
     for resource in (children, consents, safety, conversations, lifecycle, introspection):
@@ -55,5 +57,6 @@ def create_app(
     install_rate_limit_headers(app)
     install_admission(app, PREFIX, max_in_flight, registry)
     install_hardening(app, exposure)
+    install_callers_address(app, exposure.trusted_proxies)
     install_correlation(app, edge.new_id)
     return app

@@ -7,7 +7,14 @@ from pydantic import ConfigDict, Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
 from command_service.api.consents import RegistrationConsent
-from command_service.api.request_body import RequestBody, between, entries, optional, sized
+from command_service.api.request_body import (
+    SUBJECT_OR_NULL,
+    RequestBody,
+    between,
+    entries,
+    optional,
+    sized,
+)
 from command_service.domain.child import limits
 from command_service.domain.child.commands import RegisterChild, UpdateChildProfile
 from shared.auth.principal import Role
@@ -32,10 +39,10 @@ class Registration(RequestBody):
         None,
         description="Defaults to the caller, if that is a parent; others must name it.",
         examples=["parent-17"],
-        json_schema_extra=optional(limits.PARENT_ID),
+        json_schema_extra=SUBJECT_OR_NULL,
     )
     device_id: str | None = Field(
-        None, examples=["bear-device-42"], json_schema_extra=optional(limits.DEVICE_ID)
+        None, examples=["bear-device-42"], json_schema_extra=SUBJECT_OR_NULL
     )
     preferences: dict[str, Any] | None = Field(
         None, description=limits.PREFERENCES_LIMIT, examples=[EXAMPLE_PREFERENCES]
@@ -63,7 +70,7 @@ class ProfileChanges(RequestBody):
     name: str = Field(default_factory=str, examples=["Ada"], json_schema_extra=sized(limits.NAME))
     age: int = Field(default_factory=int, examples=[8], json_schema_extra=between(limits.AGE))
     device_id: str | None = Field(
-        None, examples=["bear-device-42"], json_schema_extra=optional(limits.DEVICE_ID)
+        None, examples=["bear-device-42"], json_schema_extra=SUBJECT_OR_NULL
     )
     preferences: dict[str, Any] | None = Field(
         None, description=limits.PREFERENCES_LIMIT, examples=[EXAMPLE_PREFERENCES]

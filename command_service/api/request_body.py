@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from command_service.domain.child.limits import Limit
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
-from shared.http.strict_json import JsonRefused, check_json
+from shared.strict_json import JsonRefused, read_json
+from shared.subjects import SUBJECT
 
 MAX_BODY_BYTES = 64 * 1_024
 
@@ -41,6 +42,11 @@ def optional(limit: Limit, *, least: int | None = None) -> dict[str, Any]:
     lengths = sized(limit) | ({} if least is None else {"minLength": least})
     return {"anyOf": [{"type": "string", **lengths}, {"type": "null"}]}
 
+
+SUBJECT_OR_NULL: dict[str, Any] = {
+    "anyOf": [{"type": "string", "pattern": f"^{SUBJECT}$"}, {"type": "null"}]
+}
+"""JSON schema of a parent's or bear's id."""
 
 UUID: dict[str, Any] = {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}
 """JSON schema of an id that the caller may choose."""
@@ -78,7 +84,7 @@ async def _read(request: Request) -> bytes:
 def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
     """No body at all is an empty object. Raises the problems 400 and 422."""
     try:
-        check_json(raw or b"{}")
+        read_json(raw or b"{}")
         return model.model_validate_json(raw or b"{}")
     except JsonRefused as refused:
         raise ProblemRaised(_invalid_json(str(refused))) from None

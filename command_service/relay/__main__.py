@@ -96,7 +96,7 @@ def _operations(settings: RelaySettings, mongo: Mongo, progress: Progress) -> Fa
         return {"lag": lag, "leader": progress.leading}
 
     reach_kafka = partial(reach_broker, settings.kafka)
-    app = FastAPI(title="Teddy relay", openapi_url=None)
+    app = FastAPI(title="Teddy relay", openapi_url=None, redirect_slashes=False)
     app.include_router(
         operations_router(Readiness({"event_store": mongo.ping, "kafka": reach_kafka}, details))
     )

@@ -7,7 +7,7 @@ from starlette.responses import Response, StreamingResponse
 
 from query_service.api.asking import QUERY_HEADERS, UNCHANGED, Asking
 from query_service.api.parameters import Page
-from query_service.api.streams import Streams
+from query_service.api.streams import EVENT_STREAM, EventStream, Streams
 from query_service.queries.errors import ParentNotFound
 from query_service.queries.get_alerts import Alerts, GetAlerts
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
@@ -21,7 +21,6 @@ from shared.http.problems import problem_responses
 from shared.http.query_parameters import StrictRoute
 
 PROBLEMS = problem_responses(401, 403, 404, 429, 503)
-EVENT_STREAM = "text/event-stream"
 A_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {EVENT_STREAM: {}}}}
 
 
@@ -49,17 +48,16 @@ def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRoute
         return await asking.answer(request, asker, GetAlerts(parent_id, page.limit, page.cursor))
 
     @router.get("/stream", response_class=StreamingResponse, responses=A_STREAM)
-    async def follow_family(asker: Asker, parent_id: ParentId) -> StreamingResponse:
+    async def follow_family(request: Request, asker: Asker, parent_id: ParentId) -> EventStream:
         """Server-sent events: `alert` (an alert was raised) and `change` (a child's read models
-        reached a version). A stream ends when events may have been missed: connect again and read
-        the alerts and the dashboard anew."""
+        reached a version). A stream ends with its token, and when events may have been missed:
+        connect again and read the alerts and the dashboard anew."""
         scope = Scope.of(asker, relation_of(asker, "FollowFamily"))
         if not scope.may_see_parent(parent_id):
             raise ParentNotFound
-        family = await asking.bus.ask(GetChildrenByParent(parent_id), asker)
-        tell_audit("FollowFamily", family.rendered.children)
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        events = streams.follow(parent_id, asker)
-        return StreamingResponse(events, headers=headers, media_type=EVENT_STREAM)
+        with streams.place_for(asker) as place:
+            family = await asking.bus.ask(GetChildrenByParent(parent_id), asker)
+            tell_audit("FollowFamily", family.rendered.children)
+        return EventStream(streams.follow(parent_id, request.state.grant), place)
 
     return router

@@ -3,8 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Protocol, Self
 
 import orjson
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from shared.auth.principal import Principal
 from shared.read_models.notices import AlertNotice, ChangeNotice
@@ -21,6 +24,7 @@ MOST_OPEN = 20
 STREAM_SECONDS = 3_600.0
 """A stream's life. Its reader then connects again, and shows a token that is still good."""
 
+EVENT_STREAM = "text/event-stream"
 OPENING = b"retry: 1000\n\n"
 HEARTBEAT = b": heartbeat\n\n"
 
@@ -53,6 +57,52 @@ class TooManyStreams(Exception):
     """The reader has as many open as one may have."""
 
 
+class Grant(Protocol):
+    """What lets a reader read: its token."""
+
+    @property
+    def seconds_left(self) -> float: ...
+
+    async def holds(self) -> bool: ...
+
+
+class Place:
+    """One of the streams that a reader may have open. It is taken before anything is sent, or many
+    requests at once would all find room; whoever has it gives it back, sent or not."""
+
+    def __init__(self, open_of: Counter[Principal], reader: Principal) -> None:
+        self._open_of, self._reader = open_of, reader
+        open_of[reader] += 1
+
+    def __enter__(self) -> Self:
+        """Given back when the block fails."""
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is not None:
+            self.give_back()
+
+    def give_back(self) -> None:
+        self._open_of[self._reader] -= 1
+        if not self._open_of[self._reader]:
+            del self._open_of[self._reader]
+
+
+class EventStream(StreamingResponse):
+    """The answer with `events`; its place is given back however it ends."""
+
+    def __init__(self, events: AsyncIterator[bytes], place: Place) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, headers=headers, media_type=EVENT_STREAM)
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._place.give_back()
+
+
 class Streams:
     """Hands every notice to the open streams of its parent, and of no one else."""
 
@@ -69,21 +119,19 @@ class Streams:
         self._open_of: Counter[Principal] = Counter()
         self._closed = False
 
-    def follow(self, parent_id: str, reader: Principal) -> AsyncIterator[bytes]:
-        """The events of the parent's children as they happen, heartbeats in between.
-
-        Raises TooManyStreams.
-        """
+    def place_for(self, reader: Principal) -> Place:
+        """Raises TooManyStreams."""
         if self._open_of[reader] >= self._max_per_reader:
             raise TooManyStreams
-        return self._events(parent_id, reader)
+        return Place(self._open_of, reader)
 
-    async def _events(self, parent_id: str, reader: Principal) -> AsyncIterator[bytes]:
+    async def follow(self, parent_id: str, grant: Grant) -> AsyncIterator[bytes]:
+        """The events of the parent's children as they happen, heartbeats in between, for as long as
+        the grant holds."""
         stream = Stream()
         self._by_parent.setdefault(parent_id, set()).add(stream)
-        self._open_of[reader] += 1
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + self._life_seconds
+        ends_at = loop.time() + min(self._life_seconds, grant.seconds_left)
         try:
             yield OPENING
             while not self._closed and (left := ends_at - loop.time()) > 0:
@@ -91,14 +139,11 @@ class Streams:
                     event = await stream.next_event(min(left, self._heartbeat_seconds))
                 except TimeoutError:
                     event = HEARTBEAT
-                if event is None:
+                if event is None or not await grant.holds():
                     return
                 yield event
         finally:
             self._forget(parent_id, stream)
-            self._open_of[reader] -= 1
-            if not self._open_of[reader]:
-                del self._open_of[reader]
 
     def received(self, notice: ChangeNotice | AlertNotice) -> None:
         streams = self._by_parent.get(notice.parent_id)

@@ -28,7 +28,10 @@ def token_checks(settings: TokenSettings) -> TokenChecks:
     """
     keys = _keys(settings)
     expected = Expected(
-        settings.token_issuer, settings.token_audience, settings.token_leeway_seconds
+        settings.token_issuer,
+        settings.token_audience,
+        settings.token_leeway_seconds,
+        settings.token_most_life_seconds,
     )
     return TokenChecks(TokenVerifier(keys, expected), keys)
 

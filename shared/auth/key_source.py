@@ -13,6 +13,9 @@ from shared.time_limit import time_limit
 FETCH_SECONDS = 3.0
 """Longest a look-up may take: whoever waits for it has a request open."""
 
+RENEWED_BESIDE = 0.8
+"""From this part of its life on a set is looked up beside the requests."""
+
 log = structlog.get_logger(__name__)
 
 Fetch = Callable[[], Awaitable[bytes]]
@@ -33,8 +36,9 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Seconds: `life` until the set is looked up again, `cooldown` between two look-ups, whoever
-    asks for them, `max_age` until a set that could not be renewed is not trusted any longer."""
+    """Seconds: `life` until the set is looked up before it is used again, `cooldown` between two
+    look-ups, whoever asks for them, `max_age` until a set that could not be renewed is not trusted
+    any longer."""
 
     life: float
     cooldown: float
@@ -42,8 +46,10 @@ class Freshness:
 
 
 class CachedKeys:
-    """Keys in memory. What is old is renewed beside the requests, which go on with it; a look-up is
-    shared by all who wait for it."""
+    """Keys in memory. What gets old is renewed beside the requests, what is past its life before it
+    is used: a key that its issuer took back opens nothing. Only after a look-up that
+    failed do older keys serve, and the next look-ups are beside the requests, so that an issuer
+    which hangs delays one request and not all. A look-up is shared by all who wait for it."""
 
     def __init__(self, fetch: Fetch, freshness: Freshness, monotonic: Callable[[], float]) -> None:
         self._fetch = fetch
@@ -53,6 +59,7 @@ class CachedKeys:
         self._keys: KeySet | None = None
         self._read_at = self._tried_at = float("-inf")
         self._lookup: asyncio.Task[None] | None = None
+        self._failed = False
 
     def accept(self, raw: bytes) -> None:
         """Take `raw` as the set of this moment. Raises KeySetRefused."""
@@ -62,17 +69,18 @@ class CachedKeys:
         self._read_at = self._monotonic()
 
     async def current(self) -> KeySet:
-        known = self._keys_younger_than(self._freshness.life)
+        life = self._freshness.life
+        known = self._keys_younger_than(RENEWED_BESIDE * life)
         if known is not None:
             return known
         lookup = self._look_up()
-        known = self._keys_younger_than(self._freshness.max_age)
-        if known is None and lookup is not None:
+        usable = self._keys_younger_than(self._freshness.max_age if self._failed else life)
+        if usable is None and lookup is not None:
             await asyncio.shield(lookup)
-            known = self._keys_younger_than(self._freshness.max_age)
-        if known is None:
+        usable = usable or self._keys_younger_than(self._freshness.max_age)
+        if usable is None:
             raise KeysUnavailable
-        return known
+        return usable
 
     async def after_unknown_key(self) -> KeySet:
         lookup = self._look_up()
@@ -103,5 +111,7 @@ class CachedKeys:
         try:
             async with time_limit(FETCH_SECONDS):
                 self.accept(await self._fetch())
+            self._failed = False
         except (OSError, ValueError) as error:
+            self._failed = True
             log.warning("token_keys_not_renewed", error=type(error).__name__)

@@ -12,7 +12,6 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-MAX_SUBJECT_CHARACTERS = 128
 UNNAMED_BEAR = "bear"
 
 
@@ -30,8 +29,3 @@ class Principal:
     def on_record(self) -> str:
         """The subject as whatever is kept may name it: a bear's id is its child's own."""
         return self.alias if self.role is Role.DEVICE else self.subject
-
-
-def is_subject(text: str) -> bool:
-    """Whether a token may name `text`: 1 to 128 printable characters, not only blanks."""
-    return 0 < len(text) <= MAX_SUBJECT_CHARACTERS and text.isprintable() and bool(text.strip())

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
-import orjson
 
 from shared.auth.key_set import KEY_ID, VerificationKey
-from shared.auth.key_source import KeySource
-from shared.auth.principal import Principal, Role, is_subject
+from shared.auth.key_source import KeySource, KeysUnavailable
+from shared.auth.principal import Principal, Role
 from shared.clock import unix_seconds
+from shared.strict_json import JsonRefused, read_json
+from shared.subjects import is_subject
 
 REQUIRED_CLAIMS = ("sub", "role", "iss", "aud", "exp", "nbf")
 MAX_TOKEN_CHARACTERS = 8 * 1_024
@@ -35,15 +36,20 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a token must say; `leeway_seconds` is allowed between its issuer's clock and ours."""
+    """What a token must say; `leeway_seconds` is allowed between its issuer's clock and ours.
+    `most_life_seconds`: between `nbf` and `exp`."""
 
     issuer: str
     audience: str
     leeway_seconds: float = 0.0
+    most_life_seconds: float = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Verified:
+    """What a good token says. It holds until `until` (Unix seconds), and no longer than its key is
+    in the key set."""
+
     principal: Principal
     until: float
     key_id: str
@@ -64,38 +70,43 @@ class TokenVerifier:
         self._keys = keys
         self._expected = expected
         self._now = now
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._known: OrderedDict[bytes, Verified] = OrderedDict()
 
-    async def verify(self, token: str) -> Principal:
-        """The principal of a good token. Raises TokenRefused, never saying why in detail, or
+    async def verify(self, token: str) -> Verified:
+        """What a good token says. Raises TokenRefused, never saying why in detail, or
         KeysUnavailable when no token can be judged."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise TokenRefused("the bearer token is not valid")
         digest = hashlib.sha256(token.encode()).digest()
         known = self._known.get(digest)
-        if known is not None and await self._still_holds(known):
+        if known is not None and await self.holds(known):
             self._known.move_to_end(digest)
-            return known.principal
+            return known
         self._known.pop(digest, None)
         known = await self._check(token)
         self._known[digest] = known
         if len(self._known) > REMEMBERED_TOKENS:
             self._known.popitem(last=False)
-        return known.principal
+        return known
 
-    async def _still_holds(self, known: _Known) -> bool:
-        key = (await self._keys.current()).find(known.key_id)
-        same_key = key is not None and key.fingerprint == known.fingerprint
-        return same_key and self._now() < known.until
+    async def holds(self, verified: Verified) -> bool:
+        """Whether it still does. Raises KeysUnavailable."""
+        key = (await self._keys.current()).find(verified.key_id)
+        same_key = key is not None and key.fingerprint == verified.fingerprint
+        return same_key and self.seconds_left(verified) > 0
 
-    async def _check(self, token: str) -> _Known:
+    def seconds_left(self, verified: Verified) -> float:
+        """Until the token expires."""
+        return verified.until - self._now()
+
+    async def _check(self, token: str) -> Verified:
         try:
-            key_id = _key_id_of(token)
+            key_id = key_id_of(token)
             key = await self._key(key_id)
             claims = self._claims(token, key)
             principal = Principal(subject=_subject(claims), role=Role(claims["role"]))
             until = _moment(claims, "exp") + self._expected.leeway_seconds
-            return _Known(principal, until, key_id, key.fingerprint)
+            return Verified(principal, until, key_id, key.fingerprint)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise TokenRefused("the bearer token is not valid") from error
 
@@ -117,18 +128,40 @@ class TokenVerifier:
             leeway=self._expected.leeway_seconds,
             options={"require": list(REQUIRED_CLAIMS)},
         )
-        _moment(claims, "nbf")
+        if _moment(claims, "exp") - _moment(claims, "nbf") > self._expected.most_life_seconds:
+            raise ValueError("a longer life than a token may have")
         return claims
 
 
-def _key_id_of(token: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the token of one request opens, for as long as that lasts."""
+
+    verifier: TokenVerifier
+    verified: Verified
+
+    @property
+    def seconds_left(self) -> float:
+        return self.verifier.seconds_left(self.verified)
+
+    async def holds(self) -> bool:
+        """False also while nobody can say."""
+        try:
+            return await self.verifier.holds(self.verified)
+        except KeysUnavailable:
+            return False
+
+
+def key_id_of(token: str) -> str:
     """The `kid` of a token whose header asks for nothing that is not done here.
 
     A flat object of texts: so there is no `crit`, no `b64`, no `jwk` and no `x5c` in it.
     """
     if not _COMPACT.fullmatch(token):
         raise ValueError("not a compact JWS")
-    header = _decoded(token.partition(".")[0])
+    header_part, claims_part, signature_part = token.split(".")
+    header, _ = _json(header_part), _json(claims_part)
+    _bytes(signature_part)
     if not isinstance(header, dict) or not all(isinstance(v, str) for v in header.values()):
         raise ValueError("not a flat header")
     if header.keys() & BRING_THEIR_OWN_KEY or header.get("typ", "JWT").lower() not in TYPES:
@@ -139,11 +172,24 @@ def _key_id_of(token: str) -> str:
     return str(key_id)
 
 
-def _decoded(part: str) -> Any:
+def _json(part: str) -> Any:
+    """JSON of one meaning: UTF-8, no name twice. Libraries differ in which of two claims they take,
+    and Python's takes UTF-16 as well."""
     try:
-        return orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (binascii.Error, orjson.JSONDecodeError) as error:
+        return read_json(_bytes(part))
+    except JsonRefused as error:
         raise ValueError("not base64url of JSON") from error
+
+
+def _bytes(part: str) -> bytes:
+    """Of the one spelling that base64url has for them: spare bits are zero."""
+    try:
+        content = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except binascii.Error as error:
+        raise ValueError("not base64url") from error
+    if base64.urlsafe_b64encode(content).rstrip(b"=").decode() != part:
+        raise ValueError("not the canonical base64url")
+    return content
 
 
 def _subject(claims: dict[str, Any]) -> str:

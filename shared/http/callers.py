@@ -10,7 +10,7 @@ from shared.auth.access import RateClass, operation_of, rule_of
 from shared.auth.aliases import Aliases
 from shared.auth.key_source import KeysUnavailable
 from shared.auth.principal import Principal
-from shared.auth.verifier import TokenRefused, TokenVerifier
+from shared.auth.verifier import Grant, TokenRefused, TokenVerifier
 from shared.http.problems import Problem, ProblemRaised
 from shared.http.rate_limit_headers import note_standing, too_many_requests
 from shared.rate_limits.rate_limits import RateLimits
@@ -70,7 +70,8 @@ class Caller(SecurityBase):
             raise ProblemRaised(UNAUTHENTICATED) from None
         except KeysUnavailable:
             raise ProblemRaised(KEYS_UNAVAILABLE) from None
-        principal = self._aliases.with_alias(verified)
+        request.state.grant = Grant(self._verifier, verified)
+        principal = self._aliases.with_alias(verified.principal)
         request.state.principal = principal
         return principal
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from shared.http.documentation import install_documentation
 from shared.http.request_shape import install_request_shape
 from shared.http.secure_headers import install_secure_headers
+from shared.networks import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Exposure:
 
     documentation: bool = False
     behind_tls: bool = False
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 def install_hardening(app: FastAPI, exposure: Exposure) -> None:

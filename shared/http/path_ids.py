@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import Path
 
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
+from shared.subjects import SUBJECT
 
 ID_PATTERN = "^[A-Za-z0-9-]{1,64}$"
-SUBJECT_PATTERN = "^[!-~]{1,128}$"
-"""A parent's id is what the token issuer calls its subject: visible ASCII."""
+SUBJECT_PATTERN = f"^{SUBJECT}$"
+"""A parent's id is what the token issuer calls its subject."""
 
 ChildId = Annotated[str, Path(pattern=ID_PATTERN, description="As the registration answered it.")]
 ConversationId = Annotated[str, Path(pattern=ID_PATTERN)]

@@ -5,6 +5,7 @@ router and by a handler behind it. The refusal names the part, never its value.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,9 @@ from shared.http.problems import FieldProblem, Problem, problem_response
 
 MOST_PATH_BYTES = 1_024
 MOST_QUERY_BYTES = 4_096
+MOST_NAMES = 64
+"""Of parameters in a query."""
+
 MOST_HEADERS = 64
 MOST_HEADER_BYTES = 16 * 1_024
 
@@ -91,8 +95,11 @@ def _of_query(query: bytes) -> Iterator[Problem]:
     if _NOT_ENCODED.search(query) or not _is_utf8(query):
         yield _malformed("query", "must be UTF-8, percent-encoded")
         return
-    names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    if query.count(b"&") >= MOST_NAMES:
+        yield _malformed("query", "must hold fewer parameters", f"{MOST_NAMES} parameters")
+        return
+    names = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    repeated = sorted(name for name, times in names.items() if times > 1)
     if repeated:
         problems = [FieldProblem(name, "must be given once", "once") for name in repeated]
         detail = "A parameter is given more than once."
@@ -135,9 +142,9 @@ def _is_utf8(encoded: bytes) -> bool:
     return True
 
 
-def _malformed(part: str, message: str) -> Problem:
+def _malformed(part: str, message: str, limit: str | None = None) -> Problem:
     detail = "The request could be read in more than one way."
-    problem = FieldProblem(part, message)
+    problem = FieldProblem(part, message, limit)
     return Problem(400, "malformed-request", "Malformed request", detail, [problem])
 
 

@@ -72,6 +72,7 @@ async def serving(
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,  # who may say where callers come from: shared/http/proxies.py
             timeout_graceful_shutdown=FINISH_SECONDS,
         )
     )

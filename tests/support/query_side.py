@@ -33,6 +33,7 @@ from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.provider import WrappedKey
 from shared.keyring.search_index import SearchIndex
+from shared.networks import networks_of
 from shared.proofs.statements import PROOF_KEY_ID, StatementSigner, StatementVerifier
 from shared.rate_limits.rate_limits import RateLimits
 from shared.read_models.documents import ChildDocument
@@ -126,7 +127,7 @@ class QuerySide:
             self.audit,
             Readiness({"read_store": self.store.ping}),
             self._max_in_flight,
-            exposure=Exposure(documentation=True),
+            exposure=Exposure(documentation=True, trusted_proxies=networks_of("10.0.0.0/8")),
         )
 
     def connect(self, connected: bool = True) -> None:

@@ -29,6 +29,8 @@ PATHS: Sequence[BadRequest] = [
         "/v1/children/%ed%a0%80",
         f"{CHILD}?a=%ff",
         f"{CHILD}?a=%",
+        f"{CHILD}?" + "&".join(f"a{n}" for n in range(65)),
+        f"{CHILD}?" + "&" * 64,
     )
 ]
 LONG: Sequence[BadRequest] = [

@@ -15,6 +15,10 @@ from shared.auth.tokens import LOCAL_KEY_ID
 from shared.auth.verifier import Expected, TokenVerifier
 from shared.signing_keys import public_jwks
 
+WEEK = 7 * 86_400
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+"""Of base64url."""
+
 
 class FixedKeys:
     """A key set that changes only when a test says so; counts the looks for unknown keys."""
@@ -75,9 +79,14 @@ class Forger:
         """Put together here: the library refuses to make some of what attackers send."""
         full = {"typ": "JWT", "kid": LOCAL_KEY_ID, **header}
         known = {name: value for name, value in full.items() if value is not None}
-        content = f"{base64url(orjson.dumps(known))}.{base64url(orjson.dumps(claims))}"
         algorithm = jwt.get_algorithm_by_name(known["alg"])
+        content = f"{base64url(orjson.dumps(known))}.{base64url(orjson.dumps(claims))}"
         return f"{content}.{base64url(algorithm.sign(content.encode(), key))}"
+
+    def of_bytes(self, header: bytes, claims: bytes) -> str:
+        """Signed with the good key, whatever the two are."""
+        content = f"{base64url(header)}.{base64url(claims)}"
+        return f"{content}.{base64url(self.key.sign(content.encode()))}"
 
     def unsigned(self, header: dict[str, Any], signature: str = "") -> str:
         full = {"typ": "JWT", "kid": LOCAL_KEY_ID, **header}
@@ -106,6 +115,7 @@ def attacks(forger: Forger) -> dict[str, list[str]]:
         **_with_a_header_that_asks_for_more(forger),
         **_with_wrong_claims(forger),
         **_of_wrong_shape(forger),
+        **_that_can_be_read_in_two_ways(forger),
     }
     return {name: [f"Bearer {token}"] for name, token in forged.items()} | {
         "no header": [],
@@ -182,12 +192,15 @@ def _with_a_header_that_asks_for_more(forger: Forger) -> dict[str, str]:
 
 def _with_wrong_claims(forger: Forger) -> dict[str, str]:
     """All signed with the good key."""
+    soon = int(datetime.now(UTC).timestamp()) + 3_600
     claims: dict[str, dict[str, Any]] = {
         "expired": {"exp": 1_000_000_000},
         "not yet valid": {"nbf": 4_000_000_000},
         "exp is a text": {"exp": "4000000000"},
         "exp is true": {"exp": True},
         "exp is a list": {"exp": [4_000_000_000]},
+        "a life of a hundred years": {"exp": 4_900_000_000},
+        "a life a second too long": {"nbf": soon - WEEK, "exp": soon + 1},
         "wrong audience": {"aud": "another"},
         "wrong issuer": {"iss": "another"},
         "issuer is a list": {"iss": [forger.issuer]},
@@ -197,6 +210,11 @@ def _with_wrong_claims(forger: Forger) -> dict[str, str]:
         "empty subject": {"sub": ""},
         "subject is a number": {"sub": 1},
         "subject is very long": {"sub": "s" * 129},
+        "subject that changes when it is trimmed": {"sub": "admin-1 "},
+        "subject in another script": {"sub": "\u0430dmin-1"},
+        "subject in wide letters": {"sub": "\uff41dmin-1"},
+        "subject of two segments": {"sub": "admin-1/admin-2"},
+        "subject that is a step up": {"sub": ".."},
         "subject with a line break": {"sub": "admin-1\nadmin-2"},
         **{f"without {claim}": {claim: None} for claim in forger.claims()},
     }
@@ -214,4 +232,30 @@ def _of_wrong_shape(forger: Forger) -> dict[str, str]:
         "five parts": f"{good}.AAAA.AAAA",
         "a word": "a",
         "claims of another token": f"{header}.{other_claims}.{signature}",
+    }
+
+
+def _that_can_be_read_in_two_ways(forger: Forger) -> dict[str, str]:
+    """All signed with the good key. Of a name given twice some take the first value, some the
+    last."""
+    claims, good = orjson.dumps(forger.claims()), forger.token()
+    header = orjson.dumps({"alg": "EdDSA", "typ": "JWT", "kid": LOCAL_KEY_ID})
+    text = claims.decode()
+    names = {
+        f"two of {name}": forger.of_bytes(header, claims[:-1] + f',"{name}":{value}}}'.encode())
+        for name, value in (("sub", '"admin-1"'), ("role", '"admin"'), ("nbf", "0"))
+    }
+    encodings = {
+        f"claims in {encoding}": forger.of_bytes(header, text.encode(encoding))
+        for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
+    }
+    last = ALPHABET[ALPHABET.index(good[-1]) + 1]  # its lowest bits say nothing
+    return {
+        **names,
+        **encodings,
+        "two of kid": forger.of_bytes(header[:-1] + b',"kid":"local-1"}', claims),
+        "two of a name of nobody's": forger.of_bytes(header, claims[:-1] + b',"a":1,"a":1}'),
+        "a surrogate": forger.of_bytes(header, claims[:-1] + b',"a":"\xed\xa0\x80"}'),
+        "not a number": forger.of_bytes(header, claims[:-1] + b',"a":NaN}'),
+        "another spelling of its signature": good[:-1] + last,
     }

@@ -16,9 +16,15 @@ from command_service.domain.child.limits import (
     PREFERENCES_LIMIT,
     Limit,
 )
+from shared.subjects import SUBJECT_LIMIT, is_subject
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LARGEST_INTEGER = 2**63 - 1
+
+LONGER_THAN_ANY = 4
+"""Times as many code points as the normal form has at most: Hangul letters become syllables, spaces
+go. Longer texts are refused as they are: normalising many marks on one letter takes the square of
+their number."""
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # Cf holds bidi controls, zero-width characters and the byte order mark
@@ -48,6 +54,8 @@ class FieldChecks:
 
     def name(self, field: str, value: str, limit: Limit) -> str:
         """NFKC and trimmed, with nothing in it that cannot be seen."""
+        if len(value) > LONGER_THAN_ANY * limit.maximum:
+            return self._sized(field, value, limit)
         if not (value.isascii() and value.isprintable()):
             value = unicodedata.normalize("NFKC", value)
             if _contains(value, _UNSEEN) or _BLANK_LETTERS.search(value):
@@ -62,6 +70,12 @@ class FieldChecks:
             self.refuse(field, "must not contain control characters", "one line")
             return value
         return self._sized(field, value.strip(), limit)
+
+    def subject(self, field: str, value: str) -> str:
+        """As tokens name parents and bears. Nothing is trimmed: two forms would be one person."""
+        if not is_subject(value):
+            self.refuse(field, f"must have {SUBJECT_LIMIT}", SUBJECT_LIMIT)
+        return value
 
     def optional_label(self, field: str, value: str | None, limit: Limit = LABEL) -> str | None:
         return None if value is None else self.label(field, value, limit)

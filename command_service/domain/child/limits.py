@@ -20,8 +20,6 @@ class Limit:
 AGE = Limit(3, 12)
 NAME = Limit(2, 100)
 UDID = Limit(10, 128)
-PARENT_ID = Limit(1, 128)
-DEVICE_ID = Limit(1, 128)
 LABEL = Limit(1, 64)
 """A learning style, an interest, a topic, a type or category of violation, a skill."""
 LABELS = Limit(0, 20)

@@ -45,7 +45,7 @@ def _values(command: ChildCommand, checks: FieldChecks) -> dict[str, Any]:
     match command:
         case RegisterChild():
             return {
-                "parent_id": checks.label("parent_id", command.parent_id, limits.PARENT_ID),
+                "parent_id": checks.subject("parent_id", command.parent_id),
                 "udid": checks.name("udid", command.udid, limits.UDID),
                 "consents": _consents(command, checks),
                 **_profile_values(command, checks),
@@ -97,7 +97,7 @@ def _profile_value(field: str, value: Any, checks: FieldChecks) -> Any:
         case "age":
             return checks.number(field, value, limits.AGE)
         case "device_id":
-            return checks.label(field, value, limits.DEVICE_ID)
+            return checks.subject(field, value)
         case "preferences":
             return checks.preferences(field, value) or None
         case "learning_style":

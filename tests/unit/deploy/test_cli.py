@@ -83,11 +83,11 @@ def test_a_token_is_good_for_whom_it_names(
 
     key = read_signing_key(tmp_path / "signing.pem")
     verifier = verifier_of(key, "teddy-local", "teddy")
-    principal = asyncio.run(verifier.verify(capsys.readouterr().out.strip()))
+    principal = asyncio.run(verifier.verify(capsys.readouterr().out.strip())).principal
     assert (principal.subject, principal.role) == ("p-1", Role.PARENT)
 
 
-@pytest.mark.parametrize("life", ["", "1", "h", "0h", "1w", "-1h", "²h", "367d", "9" * 30 + "d"])
+@pytest.mark.parametrize("life", ["", "1", "h", "0h", "1w", "-1h", "²h", "8d", "9" * 30 + "d"])
 def test_a_life_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, life: str
 ) -> None:
@@ -98,7 +98,9 @@ def test_a_life_that_is_none_is_refused(
     assert run(monkeypatch, "--dir", str(tmp_path), *wish) == 2
 
 
-@pytest.mark.parametrize("subject", ["", " ", "s" * 129, "two\nlines", "no\x00thing"])
+@pytest.mark.parametrize(
+    "subject", ["", " ", "p-1 ", "a/b", "wei\u00df", "s" * 129, "two\nlines", "no\x00thing"]
+)
 def test_a_subject_that_no_token_may_have_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -113,7 +115,7 @@ def test_a_subject_that_no_token_may_have_is_refused(
 
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert "--subject is 1 to 128 printable characters" in printed.err
+    assert "--subject is 1..128 visible ASCII characters" in printed.err
 
 
 def test_keys_are_made_once(

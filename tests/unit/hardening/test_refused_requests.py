@@ -54,6 +54,16 @@ async def test_every_answer_carries_the_secure_headers_and_names_no_server(app: 
         assert "strict-transport-security" not in sent
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("path", ["/v1/children/", "/health/live/", "/v1/parents/weiss/children/"])
+async def test_nobody_is_sent_elsewhere(app: FastAPI, method: str, path: str) -> None:
+    # a redirect would go to whatever `Host` says, and a client would take its body there
+    status, sent, _ = await asked(app, method, path, [(b"host", b"evil.example")])
+
+    assert status in (404, 405, 401)
+    assert "location" not in sent
+
+
 async def test_no_other_site_is_let_in(app: FastAPI) -> None:
     origin = [(b"origin", b"https://evil.example"), (b"access-control-request-method", b"GET")]
 

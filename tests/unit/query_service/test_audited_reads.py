@@ -1,5 +1,6 @@
 """Whoever is shown personal data stands in the audit trail before it is sent."""
 
+import httpx2
 import pytest
 
 from tests.support.query_side import ADMIN, QuerySide, parent
@@ -89,3 +90,19 @@ async def test_nothing_is_shown_while_the_trail_is_away(side: QuerySide, path: s
     assert answer.json()["code"] == "audit-unavailable"
     assert "Lena" not in answer.text
     assert "ETag" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"), [("10.0.0.7", "192.0.2.9"), ("192.0.2.66", "192.0.2.66")]
+)
+async def test_the_trail_keeps_the_callers_address_as_a_trusted_proxy_tells_it(
+    side: QuerySide, peer: str, address: str
+):
+    # given
+    transport = httpx2.ASGITransport(side.app, client=(peer, 1))
+    headers = {**side.bearer(MOTHER), "X-Forwarded-For": "192.0.2.9"}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://api") as client:
+        # when
+        await client.get(f"/v1/children/{MIA}", headers=headers)
+    # then
+    assert side.audit.entries[-1].address == address

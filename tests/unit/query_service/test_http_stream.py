@@ -1,6 +1,7 @@
 """The stream over a real connection: the in-process transport waits for the end of a response."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,8 @@ import httpx2
 import pytest
 
 from query_service.__main__ import answer
+from query_service.api.streams import MOST_OPEN
+from shared.clock import unix_seconds
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from tests.support.ports import free_port, listens
 from tests.support.query_side import OFFICER, QuerySide, parent
@@ -102,3 +105,34 @@ async def test_open_streams_leave_queries_their_places() -> None:
         # then
         assert answer.status_code == 200
     await server.stop()
+
+
+async def test_of_many_streams_opened_at_once_only_so_many_open(
+    side: QuerySide, server: RunningServer
+) -> None:
+    # given
+    url, bearer = await server.url(), side.bearer(parent("weiss"))
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(base_url=url, headers=bearer, limits=limits) as client:
+        # when
+        asked = [client.build_request("GET", "/v1/parents/weiss/stream") for _ in range(50)]
+        answers = await asyncio.gather(*(client.send(one, stream=True) for one in asked))
+        # then
+        statuses = Counter(one.status_code for one in answers)
+        assert statuses == {200: MOST_OPEN, 429: 50 - MOST_OPEN}
+        for one in answers:
+            await one.aclose()
+    # and when they have gone there is room again
+    await until(lambda: side.service.streams.open_streams == 0)
+    async with reading(url, bearer):
+        assert side.service.streams.open_streams == 1
+
+
+async def test_a_live_stream_ends_with_its_token(side: QuerySide, server: RunningServer) -> None:
+    # given a token that is good for a second yet
+    expires = int(unix_seconds()) + 2
+    bearer = {"Authorization": f"Bearer {side.forger.token(exp=expires)}"}
+    async with reading(await server.url(), bearer) as lines:
+        # when / then
+        assert [line async for line in lines if line != ": heartbeat"] == []
+    assert unix_seconds() >= expires

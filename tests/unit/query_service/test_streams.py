@@ -14,13 +14,24 @@ ALERT = AlertNotice.of(alert_document("lena@3:threshold", child_id="lena", paren
 READER = Principal("weiss", Role.PARENT)
 
 
+class Token:
+    """Holds as long as the test says so."""
+
+    def __init__(self, seconds_left: float = 3_600.0) -> None:
+        self.seconds_left = seconds_left
+        self.good = True
+
+    async def holds(self) -> bool:
+        return self.good
+
+
 @pytest.fixture
 def streams() -> Streams:
     return Streams()
 
 
 async def opened(streams: Streams, parent_id: str) -> AsyncIterator[bytes]:
-    events = streams.follow(parent_id, READER)
+    events = streams.follow(parent_id, Token())
     assert await anext(events) == OPENING
     return events
 
@@ -115,7 +126,7 @@ async def test_a_stream_ends_after_its_life() -> None:
 async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
     # given
     staying = await opened(streams, "weiss")
-    leaving = streams.follow("weiss", READER)
+    leaving = streams.follow("weiss", Token())
     await anext(leaving)
     assert streams.open_streams == 2
     # when
@@ -129,14 +140,36 @@ async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
 async def test_one_reader_has_only_so_many_streams_open() -> None:
     # given
     streams = Streams(max_per_reader=2)
-    first, second = [await opened(streams, "weiss") for _ in range(2)]
+    places = [streams.place_for(READER) for _ in range(2)]
     # when / then
     with pytest.raises(TooManyStreams):
-        streams.follow("weiss", READER)
-    assert await anext(streams.follow("weiss", Principal("officer-1", Role.SAFETY_OFFICER)))
+        streams.place_for(READER)
+    assert streams.place_for(Principal("officer-1", Role.SAFETY_OFFICER))
     # when one ends
-    streams.close()
-    for stream in (first, second):
-        assert [event async for event in stream] == []
+    places.pop().give_back()
     # then there is room again
-    assert streams.follow("weiss", READER)
+    assert streams.place_for(READER)
+
+
+async def test_a_stream_ends_when_its_token_expires() -> None:
+    # given
+    streams = Streams(heartbeat_seconds=10)
+    events = streams.follow("weiss", Token(seconds_left=0.01))
+    # when
+    sent = [event async for event in events]
+    # then
+    assert sent == [OPENING, HEARTBEAT]
+
+
+@pytest.mark.parametrize("heartbeat_seconds", [0.01, 10])
+async def test_nothing_is_sent_to_whom_a_token_no_longer_lets_in(heartbeat_seconds: float) -> None:
+    # given
+    streams, token = Streams(heartbeat_seconds=heartbeat_seconds), Token()
+    events = streams.follow("weiss", token)
+    assert await anext(events) == OPENING
+    # when the key that signed it leaves the set
+    token.good = False
+    if heartbeat_seconds > 1:
+        streams.received(CHANGE)
+    # then
+    assert [event async for event in events] == []

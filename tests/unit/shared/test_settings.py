@@ -1,14 +1,17 @@
 from pathlib import Path
 
 import pytest
+from limits import parse
 from pydantic import ValidationError
 
 from shared.auth.access import RateClass
 from shared.settings import (
     CommandSettings,
+    HttpSettings,
     RateLimitSettings,
     RelaySettings,
     RetentionSettings,
+    TokenSettings,
     load_settings,
 )
 
@@ -144,9 +147,34 @@ def test_a_rate_limit_that_cannot_be_meant_is_named(
     assert error["loc"] == (name.removeprefix("TEDDY_").lower(),)
 
 
-def test_every_class_of_operations_has_a_limit() -> None:
+def test_every_class_of_operations_has_a_limit_that_limits() -> None:
+    settings = RateLimitSettings()
     for rate in RateClass:
-        assert f"rate_limit_{rate.value}" in RateLimitSettings.model_fields
+        limit = parse(getattr(settings, f"rate_limit_{rate.value}"))
+        assert limit.amount / limit.get_expiry() <= 20, f"{rate.value}: a second, of one subject"
+
+
+def test_whether_bears_are_registered_is_found_out_slowly() -> None:
+    limit = parse(RateLimitSettings().rate_limit_registration)
+    assert limit.amount / limit.get_expiry() * 86_400 <= 1_000, "tries a day"
+
+
+@pytest.mark.parametrize("proxies", ["proxy", "10.0.0.1/8", "10.0.0.1 10.0.0.2"])
+def test_proxies_that_are_no_addresses_are_named(
+    proxies: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEDDY_TRUSTED_PROXIES", proxies)
+    with pytest.raises(ValidationError, match="trusted_proxies"):
+        HttpSettings()
+
+
+def test_keys_are_looked_up_more_often_than_they_may_be_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEDDY_JWKS_FILE", "keys.json")
+    monkeypatch.setenv("TEDDY_JWKS_LIFE_SECONDS", "20")
+    with pytest.raises(ValidationError, match="TEDDY_JWKS_COOLDOWN_SECONDS is at most"):
+        TokenSettings()
 
 
 @pytest.mark.parametrize(

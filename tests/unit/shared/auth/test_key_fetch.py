@@ -84,7 +84,7 @@ async def test_an_address_serves_the_keys(jwks: Path):
     keys = served(httpx2.Response(200, content=jwks.read_bytes()))
     verifier = TokenVerifier(keys, Expected("teddy-local", "teddy"))
     # when / then
-    assert (await verifier.verify(forger(jwks).token())).subject == "admin-1"
+    assert (await verifier.verify(forger(jwks).token())).principal.subject == "admin-1"
 
 
 @pytest.mark.parametrize(

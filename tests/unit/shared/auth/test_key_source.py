@@ -6,7 +6,8 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.auth.key_source import CachedKeys, Freshness, KeysUnavailable
+from shared.auth import key_source
+from shared.auth.key_source import RENEWED_BESIDE, CachedKeys, Freshness, KeysUnavailable
 from shared.signing_keys import public_jwks
 from tests.support.waiting import until
 
@@ -82,11 +83,44 @@ async def test_one_who_waits_and_leaves_ends_the_fetch_of_nobody_else(issuer: Is
     assert await staying == ["first"]
 
 
-async def test_old_keys_serve_while_new_ones_are_fetched(issuer: Issuer):
+async def test_keys_past_their_life_are_renewed_before_they_are_used(issuer: Issuer):
+    # given an issuer that took a key back
+    await issuer.known()
+    issuer.content = key_set("second")
+    # when
+    issuer.now += LIFE
+    # then it opens not one more request
+    assert await issuer.known() == ["second"]
+    assert issuer.asked == 2
+
+
+async def test_an_issuer_that_hangs_delays_one_request_only(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+):
+    # given
+    monkeypatch.setattr(key_source, "FETCH_SECONDS", 0.05)
+    await issuer.known()
+    issuer.answering.clear()
+    issuer.now += LIFE
+    # when
+    assert await issuer.known() == ["first"]
+    # then the next look-ups are beside the requests
+    monkeypatch.undo()
+    issuer.now += COOLDOWN
+    assert await issuer.known() == ["first"]
+    await until(lambda: issuer.asked == 3)
+    # until it answers again
+    issuer.content = key_set("second")
+    issuer.answering.set()
+    await issuer.settled()
+    assert await issuer.known() == ["second"]
+
+
+async def test_keys_that_get_old_serve_while_new_ones_are_fetched(issuer: Issuer):
     # given
     await issuer.known()
     issuer.content = key_set("second")
-    issuer.now += LIFE
+    issuer.now += RENEWED_BESIDE * LIFE
     issuer.answering.clear()
     # when the issuer is slow
     assert await issuer.known() == ["first"]
@@ -165,7 +199,7 @@ async def test_nonsense_does_not_replace_good_keys(issuer: Issuer, nonsense: byt
 async def test_a_look_up_under_way_ends_with_the_process(issuer: Issuer):
     # given
     await issuer.known()
-    issuer.now += LIFE
+    issuer.now += RENEWED_BESIDE * LIFE
     issuer.answering.clear()
     await issuer.known()
     lookup = issuer.keys._lookup

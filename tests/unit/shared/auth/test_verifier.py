@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.auth import verifier as verifier_module
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import LOCAL_KEY_ID, TokenIssuer
-from shared.auth.verifier import Expected, TokenRefused, TokenVerifier
+from shared.auth.verifier import Expected, Grant, TokenRefused, TokenVerifier
 from shared.clock import unix_seconds, utc_now
 from tests.support.tokens import FixedKeys, Forger
 
@@ -47,16 +47,16 @@ def signatures(monkeypatch: pytest.MonkeyPatch) -> Signatures:
 
 async def test_a_token_of_the_local_issuer_is_good(signatures: Signatures):
     token = TokenIssuer(KEY, "issuer", "teddy").issue(ADMIN, utc_now(), timedelta(hours=1))
-    assert await signatures.verifier.verify(token) == ADMIN
+    assert (await signatures.verifier.verify(token)).principal == ADMIN
 
 
 async def test_the_signature_of_a_token_is_checked_once(signatures: Signatures):
     # given
     token = FORGER.token()
     # when
-    principals = [await signatures.verifier.verify(token) for _ in range(3)]
+    verified = [await signatures.verifier.verify(token) for _ in range(3)]
     # then
-    assert principals == [ADMIN, ADMIN, ADMIN]
+    assert [one.principal for one in verified] == [ADMIN, ADMIN, ADMIN]
     assert signatures.checked == 1
 
 
@@ -99,9 +99,9 @@ async def test_after_a_rotation_the_tokens_of_both_keys_are_good(signatures: Sig
     # given
     signatures.keys.serve(KEY, NEXT_KEY)
     # when / then
-    assert await signatures.verifier.verify(FORGER.token()) == ADMIN
+    assert (await signatures.verifier.verify(FORGER.token())).principal == ADMIN
     of_next = FORGER.signed({"alg": "EdDSA", "kid": "local-2"}, FORGER.claims(), NEXT_KEY)
-    assert await signatures.verifier.verify(of_next) == ADMIN
+    assert (await signatures.verifier.verify(of_next)).principal == ADMIN
     # and a key verifies nothing under the name of another
     mixed = FORGER.signed({"alg": "EdDSA", "kid": "local-2"}, FORGER.claims(), KEY)
     with pytest.raises(TokenRefused):
@@ -163,7 +163,7 @@ async def test_clocks_may_differ_by_the_leeway(late: float, good: bool):
     ):
         # when / then
         if good:
-            assert await verifier.verify(token) == ADMIN
+            assert (await verifier.verify(token)).principal == ADMIN
         else:
             with pytest.raises(TokenRefused):
                 await verifier.verify(token)
@@ -172,3 +172,31 @@ async def test_clocks_may_differ_by_the_leeway(late: float, good: bool):
 def test_the_local_issuer_names_its_key():
     token = TokenIssuer(KEY, "issuer", "teddy").issue(ADMIN, utc_now(), timedelta(hours=1))
     assert jwt.get_unverified_header(token)["kid"] == LOCAL_KEY_ID
+
+
+async def test_what_a_token_opens_lasts_no_longer_than_it_and_its_key(signatures: Signatures):
+    # given
+    verified = await signatures.verifier.verify(FORGER.token())
+    grant = Grant(signatures.verifier, verified)
+    assert await grant.holds()
+    # when its key leaves the set
+    signatures.keys.serve(NEXT_KEY)
+    # then
+    assert not await grant.holds()
+    # when it is back, and the token expires
+    signatures.keys.serve(KEY)
+    assert await grant.holds()
+    signatures.ahead = 3_601
+    # then
+    assert not await grant.holds()
+    assert grant.seconds_left < 0
+
+
+async def test_an_operator_says_how_long_tokens_may_live():
+    # given
+    verifier = TokenVerifier(FixedKeys(KEY), Expected("issuer", "teddy", most_life_seconds=3_610))
+    now = int(unix_seconds())
+    # when / then
+    assert await verifier.verify(FORGER.token(nbf=now - 10, exp=now + 3_600))
+    with pytest.raises(TokenRefused):
+        await verifier.verify(FORGER.token(nbf=now - 10, exp=now + 3_601))

@@ -8,22 +8,23 @@ import re
 from typing import Any
 
 MOST_LEVELS = 16
+OPENING, CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
 
-_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKETS = re.compile(rb"[\[\]{}]")
+_PIECES = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+"""Texts and brackets. A text that never ends is one piece up to the end: no byte is read twice."""
 
 
 class JsonRefused(ValueError):
     """What is wrong with the text, without any of it."""
 
 
-def check_json(raw: bytes) -> None:
-    """Raises JsonRefused unless `raw` is one unambiguous JSON text in UTF-8."""
+def read_json(raw: bytes) -> Any:
+    """The value of `raw`. Raises JsonRefused unless it is one unambiguous JSON text in UTF-8."""
     # the bound comes first: parsers recurse
     if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS:
         _check_depth(raw)
     try:
-        _DECODER.decode(raw.decode())
+        return _DECODER.decode(raw.decode())
     except JsonRefused:
         raise
     except UnicodeDecodeError:
@@ -34,8 +35,11 @@ def check_json(raw: bytes) -> None:
 
 def _check_depth(raw: bytes) -> None:
     depth = 0
-    for bracket in _BRACKETS.findall(_TEXTS.sub(b"", raw)):
-        depth += 1 if bracket in b"[{" else -1
+    for piece in _PIECES.findall(raw):
+        if piece in OPENING:
+            depth += 1
+        elif piece in CLOSING:
+            depth -= 1
         if depth > MOST_LEVELS:
             raise JsonRefused(f"must not nest deeper than {MOST_LEVELS} levels")
 

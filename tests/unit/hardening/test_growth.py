@@ -1,0 +1,172 @@
+"""Whatever reads outside input does work that grows no faster than the input: or one caller with a
+few kilobytes would hold the event loop for everybody."""
+
+import contextlib
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from command_service.api.idempotency import RequestPrints
+from command_service.domain.child.field_checks import FieldChecks
+from command_service.domain.child.limits import DETAILS, NAME
+from query_service.queries.cursors import Cursors
+from query_service.queries.errors import RequestRefused
+from shared.auth.principal import Principal, Role
+from shared.auth.verifier import key_id_of
+from shared.http.proxies import caller_of
+from shared.http.request_shape import refusal_of
+from shared.keyring.words import words_of
+from shared.signing import ConsistencyTokens, SignatureRefused
+from shared.strict_json import JsonRefused, read_json
+from tests.support.growth import growth, is_linear
+from tests.support.tokens import base64url
+
+Work = Callable[[int], object]
+KEY = bytes(32)
+JSON = b"application/json;"
+OPEN = b"[" * 17
+
+
+def _quotes(size: int) -> bytes:
+    return OPEN + b'"' * size
+
+
+TEXTS: dict[str, Callable[[int], bytes]] = {
+    "nothing but quotes": _quotes,
+    "quotes that are escaped": lambda size: OPEN + b'\\"' * (size // 2),
+    "one text that never ends": lambda size: OPEN + b'"' + b"a" * size,
+    "texts that end in a backslash": lambda size: OPEN + b'"' + b"\\" * size,
+    "empty texts": lambda size: OPEN + b'"",' * (size // 3),
+    "brackets": lambda size: b"[]," * (size // 3),
+    "nothing but opening brackets": lambda size: b"[" * size,
+    "a long number": lambda size: b"1" * min(size, 4_000),
+    "spaces": lambda size: b" " * size,
+    "many names": lambda size: b"{" + b",".join(b'"%d":1' % n for n in range(size // 8)) + b"}",
+    "one name many times": lambda size: b"{" + b",".join([b'"a":1'] * (size // 6)) + b"}",
+}
+
+CHARACTERS = {
+    "letters": "a",
+    "combining marks": "\u0301",
+    "marks in the wrong order": "\u0301\u0323",
+    "Hangul letters": "\u1112\u1161\u11ab",
+    "what grows eighteenfold": "\ufdfa",
+    "spaces": " ",
+    "zero-width characters": "\u200b",
+    "half surrogates": "\ud800",
+}
+
+
+def query(make: Callable[[int], str]) -> Work:
+    def work(size: int) -> object:
+        scope = {"path": "/v1/children", "query_string": make(size).encode(), "headers": []}
+        return refusal_of(scope)
+
+    return work
+
+
+QUERIES = {
+    "different names": query(lambda size: "&".join(f"a{n}=" for n in range(size // 6))),
+    "one name": query(lambda size: "a=1&" * (size // 4)),
+    "percent": query(lambda size: "a=" + "%41" * (size // 3)),
+    "percent and nothing": query(lambda size: "a=" + "%" * size),
+    "a long value": query(lambda size: "a=" + "b" * size),
+}
+
+
+def header(name: bytes, make: Callable[[int], bytes]) -> Work:
+    def work(size: int) -> object:
+        scope = {"path": "/", "query_string": b"", "headers": [(name, make(size))]}
+        return refusal_of(scope)
+
+    return work
+
+
+HEADERS = {
+    "content type": header(b"content-type", lambda size: b"application/json" + b" " * size + b";"),
+    "content type of many": header(
+        b"content-type", lambda size: b"application/json;" * (size // 17)
+    ),
+    "content encoding": header(b"content-encoding", lambda size: b" " * size),
+}
+
+
+def quietly(refusal: type[Exception], read: Callable[[Any], object], given: Any) -> None:
+    with contextlib.suppress(refusal):
+        read(given)
+
+
+def of_texts(make: Callable[[int], bytes]) -> Work:
+    return lambda size: quietly(JsonRefused, read_json, make(size))
+
+
+def of_characters(check: Callable[[str], object], characters: str) -> Work:
+    return lambda size: check(characters * (size // len(characters)))
+
+
+FIELDS: dict[str, Callable[[str], object]] = {
+    "name": lambda text: FieldChecks().name("name", text, NAME),
+    "label": lambda text: FieldChecks().label("topic", text),
+    "details": lambda text: FieldChecks().text("details", text, DETAILS),
+    "uuid": lambda text: FieldChecks().uuid("id", text),
+    "preferences": lambda text: FieldChecks().preferences("preferences", {"a": text}),
+}
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+PRINTS, PRINCIPAL = RequestPrints(KEY), Principal("p-1", Role.PARENT)
+
+
+def _print(body: bytes) -> object:
+    return PRINTS.of("k" * 8, PRINCIPAL, "POST", "/v1/children", body)
+
+
+def _forwarded(size: int) -> object:
+    return caller_of("127.0.0.1, " * (size // 11), LOOPBACK)
+
+
+OTHERS: dict[str, Work] = {
+    "header of a token": lambda size: quietly(
+        ValueError, key_id_of, f"{base64url(_quotes(size))}.e30.AAAA"
+    ),
+    "claims of a token": lambda size: quietly(
+        ValueError, key_id_of, f"e30.{base64url(_quotes(size))}.AAAA"
+    ),
+    "dots of a token": lambda size: quietly(ValueError, key_id_of, "a." * (size // 2)),
+    "cursor": lambda size: quietly(RequestRefused, Cursors(KEY, "alerts").read, "a" * size),
+    "consistency token": lambda size: quietly(
+        SignatureRefused, ConsistencyTokens(KEY).read, "a" * size
+    ),
+    "forwarded addresses": _forwarded,
+    "print of a request": lambda size: _print(b'{"a":' * (size // 5)),
+    "print of a number": lambda size: _print(b"1" * size),
+}
+
+CASES = (
+    {f"JSON: {name}": (of_texts(make), 4_096) for name, make in TEXTS.items()}
+    | {
+        f"{field}: {name}": (of_characters(check, characters), 4_080)
+        for field, check in FIELDS.items()
+        for name, characters in CHARACTERS.items()
+    }
+    | {f"query: {name}": (work, 256) for name, work in QUERIES.items()}
+    | {f"header: {name}": (work, 1_024) for name, work in HEADERS.items()}
+    | {name: (work, 1_024) for name, work in OTHERS.items()}
+)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_reading_takes_no_more_than_in_proportion(name: str) -> None:
+    work, small = CASES[name]
+    assert is_linear(work, small), name
+
+
+def test_search_words_are_cut_before_they_are_read() -> None:
+    # the longest text that reaches it: the name of a search, of at most 100 characters
+    assert growth(lambda size: words_of("\u0301\u0323" * (size // 2)), 100 // 16) <= 16
+
+
+def test_what_grows_with_the_square_is_found() -> None:
+    # or else nothing above could fail
+    assert not is_linear(lambda size: [0] * size and sum(1 for _ in range(size * size // 64)), 256)
