@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import httpx2
 import pytest
 
+from shared.clock import new_id
 from tests.support import command_side, query_side
 from tests.support.command_side import CommandSide
 from tests.support.query_side import QuerySide, parent
@@ -95,12 +96,15 @@ async def test_a_live_stream_is_not_opened_by_it() -> None:
 
 
 async def test_who_asked_for_the_headers_is_on_record_as_who_asked() -> None:
-    side = await _query_side()
+    side = QuerySide()
+    child_id = new_id()
+    await side.child(child_id, parent_id="weiss")
     async with side.client(parent("weiss")) as client:
-        await client.head("/v1/children/lena")
+        await client.head(f"/v1/children/{child_id}")
 
     (record,) = side.audit.entries
-    assert (record.operation, record.children) == ("GetChildProfile", ("lena",))
+    assert (record.subject, record.outcome) == ("weiss", "answered")
+    assert (record.operation, record.children) == ("GetChildProfile", (child_id,))
 
 
 async def test_a_path_that_has_no_get_says_what_it_has() -> None:
