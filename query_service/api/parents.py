@@ -12,7 +12,6 @@ from query_service.queries.errors import ParentNotFound
 from query_service.queries.get_alerts import Alerts, GetAlerts
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
 from query_service.scope import Scope
-from shared.auth.access import relation_of
 from shared.auth.principal import Principal
 from shared.http.audit_edge import tell_audit
 from shared.http.callers import Caller
@@ -53,7 +52,7 @@ def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRoute
         """Server-sent events: `alert` (an alert was raised) and `change` (a child's read models
         reached a version). A stream ends when events may have been missed: connect again and read
         the alerts and the dashboard anew."""
-        scope = Scope.of(asker, relation_of(asker, "FollowFamily"))
+        scope = Scope.of(asker, "FollowFamily")
         if not scope.may_see_parent(parent_id):
             raise ParentNotFound
         family = await asking.bus.ask(GetChildrenByParent(parent_id), asker)

@@ -11,7 +11,7 @@ from query_service.cache.query_cache import CacheStatistics, QueryCache
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
 from query_service.query_bus import HandlerDescription
 from query_service.scope import Scope
-from shared.auth.access import operation_of, relation_of
+from shared.auth.access import operation_of
 from shared.auth.principal import Principal
 from shared.http.callers import Caller
 from shared.http.problems import problem_responses
@@ -32,7 +32,7 @@ def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> API
     Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
     def allowed(request: Request, asker: Asker) -> None:
-        Scope.of(asker, relation_of(asker, operation_of(request.scope["route"].name)))
+        Scope.of(asker, operation_of(request.scope["route"].name))
 
     @router.get(
         "/system/analytics",
