@@ -49,8 +49,8 @@ class Registration(RequestBody):
         json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
     )
     consents: tuple[RegistrationConsent, ...] = Field(
-        (),
-        description="The parent's: `account` always, the others for what they cover.",
+        description="The parent's: `account` always, `personalization` with preferences, learning "
+        "style or interests; each purpose once.",
         examples=[[{**CONSENT, "purpose": purpose} for purpose in ConsentPurpose]],
     )
 

@@ -115,12 +115,26 @@ async def test_what_breaks_a_rule_is_refused_and_leaves_no_trace(
     assert again.status_code == 201, "the refused registration left the bear reserved"
 
 
-@pytest.mark.parametrize("missing", ["name", "age", "udid"])
+@pytest.mark.parametrize("missing", ["name", "age", "udid", "consents"])
 async def test_missing_fields_are_named(mother: CommandClient, missing: str):
     body = {name: value for name, value in GOOD.items() if name != missing}
     response = await mother.send("POST", "/children", body)
     problem = assert_problem(response, 422, "invalid-request", missing)
     assert problem["errors"] == [{"field": missing, "message": "required"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [([], "account"), (["account", "conversations"], "personalization")]
+)
+async def test_a_consent_that_is_missing_is_named_and_no_address_of_a_child_that_is_none(
+    side: CommandSide, mother: CommandClient, given: list[str], missing: str
+):
+    consents = [each for each in CONSENTS if each["purpose"] in given]
+    response = await mother.send("POST", "/children", {**GOOD, "consents": consents})
+    problem = assert_problem(response, 409, "consent-required", "consents", missing)
+    assert f"purpose {missing}." in problem["detail"]
+    assert "/v1/children/" not in response.text
+    assert await side.stored_events() == []
 
 
 async def test_everything_wrong_is_told_at_once(mother: CommandClient):

@@ -107,8 +107,8 @@ async def test_an_alert_policy_is_put(mother: CommandClient):
     [
         ({"count": 1}, "count", "2..100"),
         ({"window_hours": 721}, "window_hours", "1..720"),
-        ({"channels": []}, "channels", "1..2"),
-        ({"channels": ["in_app", "in_app"]}, "channels", "1..2"),
+        ({"channels": []}, "channels", "1..3"),
+        ({"channels": ["in_app", "in_app"]}, "channels", "1..3"),
         ({"channels": ["pigeon"]}, "channels.0", "'in_app' or 'webhook'"),
         ({"threshold": "none"}, "threshold", "'low'"),
     ],
