@@ -370,6 +370,12 @@ class CommandSettings(
 
     command_host: str = Field(LOOPBACK, description="Address the command API listens on.")
     command_port: int = Field(8001, ge=0, le=65535, description="Port of the command API.")
+    public_query_url: str | None = Field(
+        None,
+        description="Where clients reach the query API, e.g. `https://query.example.org`: "
+        "`Location` after a registration and `Link` after an erasure lead there. Unset: neither is "
+        "sent.",
+    )
     aggregate_cache_size: int = Field(
         20_000, ge=0, description="Folded children kept in memory of the command API."
     )
@@ -393,6 +399,13 @@ class CommandSettings(
         ge=1,
         description="Open connections; one more is refused. Below the usual 1,024 open files.",
     )
+
+    @field_validator("public_query_url")
+    @classmethod
+    def _leads_to_an_api(cls, url: str | None) -> str | None:
+        if url is not None and (not is_url(url, ("https", "http")) or set("?# ") & set(url)):
+            raise ValueError("must be an http or https URL without user, query and fragment")
+        return None if url is None else url.rstrip("/")
 
 
 class RelaySettings(WriteStoreSettings, KeyStoreSettings, KafkaSettings):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.command_side import MOTHER, CommandClient, CommandSide
+from tests.support.command_side import MOTHER, QUERY_URL, CommandClient, CommandSide
 from tests.support.consents import BORN, CONSENTS, REGISTRATION
 from tests.support.problem_documents import assert_problem
 
@@ -31,10 +31,20 @@ async def test_a_registration_answers_where_the_child_is(side: CommandSide, moth
         "version": BORN,
         "events": [*REGISTRATION],
     }
-    assert response.headers["Location"] == f"/v1/children/{answer['child_id']}"
+    assert response.headers["Location"] == f"{QUERY_URL}/v1/children/{answer['child_id']}"
     token = side.tokens.read(response.headers["Consistency-Token"])
     assert (token.child_id, token.version) == (answer["child_id"], BORN)
     assert response.headers["Correlation-Id"]
+
+
+async def test_where_nobody_said_how_clients_reach_the_query_api_no_address_is_named():
+    side = CommandSide(query_url=None)
+    async with side.client() as mother:
+        registered = await mother.send("POST", "/children", GOOD)
+        child = f"/children/{registered.json()['child_id']}"
+        erased = await mother.send("DELETE", f"{child}/personal-data")
+    assert (registered.status_code, erased.status_code) == (201, 200)
+    assert not {"location", "link"} & {*registered.headers, *erased.headers}
 
 
 async def test_what_is_stored_tells_who_asked_and_hides_what_is_personal(

@@ -119,6 +119,15 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    ["query.example", "ftp://query.example", "https://u:p@query.example", "https://q.example/?"],
+)
+def test_an_address_that_leads_to_no_api_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="must be an http or https URL"):
+        CommandSettings(public_query_url=url)
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("TEDDY_RATE_LIMIT_STORAGE", "postgres://localhost"),
