@@ -8,7 +8,7 @@ import base64
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.addresses import is_trustworthy, is_url
 from shared.auth.access import RateClass
 from shared.events.child import AlertChannel
+from shared.field_wording import wording_of
 from shared.kafka import KafkaServers, Mechanism, Security
 from shared.mongo_urls import checked_url
 
@@ -627,9 +628,9 @@ def load_settings(group: type[SettingsT]) -> SettingsT:
 
 
 def _one_line(error: ValidationError) -> str:
-    return "settings: " + "; ".join(_problem(e["loc"], e["msg"]) for e in error.errors())
+    return "settings: " + "; ".join(map(_problem, error.errors()))
 
 
-def _problem(place: Sequence[int | str], message: str) -> str:
-    said = message.removeprefix("Value error, ")
+def _problem(error: Mapping[str, Any]) -> str:
+    place, said = error["loc"], wording_of(error).message
     return f"TEDDY_{str(place[0]).upper()}: {said}" if place else said
