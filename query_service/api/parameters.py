@@ -1,8 +1,9 @@
 """Query parameters, refused when unknown or out of limits."""
 
+import unicodedata
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from query_service.api.bounds import Between, Characters
 from query_service.api.instants import Beginning, End
@@ -11,6 +12,11 @@ from shared.read_models.documents import EngagementLevel, SafetyStatus
 
 MOST_ITEMS = 100
 CURSOR_LENGTH = 512
+
+
+def _as_names_are(text: str) -> str:
+    """In the form in which names are registered, by which their length is counted."""
+    return unicodedata.normalize("NFKC", text).strip()
 
 
 class Parameters(BaseModel):
@@ -45,8 +51,12 @@ class Days(Parameters):
 
 
 class Search(Page):
-    name: Annotated[str, Characters(0, 100)] | None = Field(
-        None, description="Words, of 2 letters or more, that the name's begin with."
+    name: Annotated[str, AfterValidator(_as_names_are), Characters(1, 100)] | None = Field(
+        None,
+        description="The name, or the beginnings of its words: of 2 letters or more, in any order. "
+        "Case, accents, apostrophes and hyphens make no difference; a letter by itself counts only "
+        "where there is no longer word.",
+        examples=["o'neil"],
     )
     age_min: Annotated[int, Between(0, 99)] | None = Field(None, description="Years, included.")
     age_max: Annotated[int, Between(0, 99)] | None = Field(None, description="Years, included.")

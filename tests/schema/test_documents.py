@@ -48,7 +48,6 @@ UNSTATED = (
     "must be later than `from`",
     "must name each purpose once",
     "must not be below age_min",
-    "give words of at least 2 letters each",
 )
 """How the rules begin that an OpenAPI document cannot state: all for which 422 is an answer to a
 request that fits it."""

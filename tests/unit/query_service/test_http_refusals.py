@@ -27,7 +27,7 @@ INSTANT = "2026-11-23T12:00:00Z"
         ),
         ("/v1/children?limit=0", "limit", "1..100"),
         ("/v1/children?limit=101", "limit", "1..100"),
-        ("/v1/children?name=l", "name", "min_length 2 a word"),
+        ("/v1/children?name=l", "name", "2 or more characters"),
         ("/v1/children?age_min=9&age_max=8", "age_max", ">= age_min"),
         ("/v1/children?age_min=-1", "age_min", "0..99"),
         ("/v1/children?safety_status=superb", "safety_status", "excellent, "),
