@@ -16,7 +16,10 @@ LOCATION_HEADER = "Location"
 
 
 class CommandAnswer(BaseModel):
-    child_id: str = Field(examples=["7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"])
+    child_id: str = Field(
+        description="The child; `{child_id}` of all paths.",
+        examples=["7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"],
+    )
     version: int = Field(description="The child's version after the command.", examples=[1])
     events: list[str] = Field(
         description="What happened; empty when nothing had to change.",

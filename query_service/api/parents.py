@@ -39,12 +39,14 @@ def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRoute
     async def get_children_by_parent(
         request: Request, asker: Asker, parent_id: ParentId
     ) -> Response:
+        """A family at a glance: each child with its numbers and its last conversations."""
         return await asking.answer(request, asker, GetChildrenByParent(parent_id))
 
     @router.get("/alerts", response_model=Alerts, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
     async def get_alerts(
         request: Request, asker: Asker, parent_id: ParentId, page: Annotated[Page, Query()]
     ) -> Response:
+        """What a parent was alerted to, the newest first."""
         return await asking.answer(request, asker, GetAlerts(parent_id, page.limit, page.cursor))
 
     @router.get("/stream", response_class=StreamingResponse, responses=A_STREAM)

@@ -60,22 +60,33 @@ class ProblemRaised(Exception):
 
 
 class FieldProblemBody(BaseModel):
-    field: str = Field(examples=["age"])
-    message: str = Field(examples=["must be between 3 and 12"])
-    limit: str | None = Field(None, examples=["3..12"])
+    field: str = Field(
+        description="Its path: a field of the body, a parameter, a header, or part of the path.",
+        examples=["age"],
+    )
+    message: str = Field(
+        description="What is wrong with it, never its value; to be read after its name.",
+        examples=["must be between 3 and 12"],
+    )
+    limit: str | None = Field(None, description="What would have been right.", examples=["3..12"])
 
 
 class ProblemBody(BaseModel):
     """The documented body of every error response (RFC 9457)."""
 
-    type: str = Field(examples=["urn:teddy:problem:invalid-request"])
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    correlation_id: str
-    errors: list[FieldProblemBody] | None = None
+    type: str = Field(
+        description="A URN that names the kind of problem; it leads nowhere.",
+        examples=["urn:teddy:problem:invalid-request"],
+    )
+    title: str = Field(description="The same for every problem of this code.")
+    status: int = Field(description="That of the answer.")
+    detail: str = Field(description="What is the matter this time, and what to do.")
+    instance: str = Field(description="The path that was asked for.")
+    code: str = Field(description="Stable, for programs; the end of `type`.")
+    correlation_id: str = Field(description="Of the request; in the logs and the audit trail, too.")
+    errors: list[FieldProblemBody] | None = Field(
+        None, description="All fields that are wrong, where it is fields."
+    )
 
 
 ProblemTable = Mapping[type[Exception], Callable[[Any], Problem]]
