@@ -31,7 +31,7 @@ def teddy(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": "40"},
     )
 
 
