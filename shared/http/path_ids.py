@@ -9,14 +9,13 @@ from pydantic import AfterValidator
 
 from shared.field_wording import refused
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
-from shared.subjects import SUBJECT
+from shared.subjects import SUBJECT, SUBJECT_LIMIT
 
 ID_PATTERN = "^[A-Za-z0-9-]{1,64}$"
 SUBJECT_PATTERN = f"^{SUBJECT}$"
 """A parent's id is what the token issuer calls its subject."""
 
 ID_LIMIT = "1..64 of A-Z a-z 0-9 -"
-SUBJECT_LIMIT = "1..128 visible ASCII characters"
 
 
 def _of(pattern: str, limit: str) -> AfterValidator:
