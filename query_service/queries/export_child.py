@@ -95,7 +95,7 @@ class ExportChildHandler:
             events=list(_events(child, history, unopened)),
             unreadable=unopened.places,
         )
-        return Answer(export, export.version)
+        return Answer(export, (child.id,), export.version)
 
 
 def exported(event: ChildEvent) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class GetChildProfileHandler:
 
     async def handle(self, query: GetChildProfile, scope: Scope) -> Answer:
         child = await self._children.find(query.child_id, scope)
-        return Answer(_profile(child), child.document["version"])
+        return Answer(_profile(child), (child.id,), child.document["version"])
 
 
 def _profile(child: VisibleChild) -> ChildProfile:

@@ -112,7 +112,8 @@ class GetChildSafetyReportHandler:
         safety = await self._store.safety(query.child_id)
         ever = safety["violations"] if safety else []
         notifications = await self._notifications(query.child_id)
-        return Answer(_report(query, child, ever, notifications), child.document["version"])
+        report = _report(query, child, ever, notifications)
+        return Answer(report, (child.id,), child.document["version"])
 
     async def _notifications(self, child_id: str) -> Notifications:
         """Delivered ones stand in the alerts, also those from before deliveries were kept."""

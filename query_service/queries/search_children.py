@@ -105,7 +105,8 @@ class SearchChildrenHandler:
             unreadable=unopened.places,
         )
         shown = frozenset(child_tag(document["_id"]) for document in page)
-        return Answer(content, mentions=shown | _parents(scope.parent_id))
+        on_page = tuple(child.id for child in children)
+        return Answer(content, on_page, mentions=shown | _parents(scope.parent_id))
 
     def _filter(self, query: SearchChildren, scope: Scope) -> ChildFilter:
         oldest = query.age_max

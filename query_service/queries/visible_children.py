@@ -27,6 +27,10 @@ class VisibleChild:
     cipher: ChildCipher
     stale_since: datetime | None = None
 
+    @property
+    def id(self) -> str:
+        return self.document["_id"]
+
     def reveal(self, sealed: str | None) -> Any:
         """The plain value of one of the child's sealed values. Raises what is wrong with the key,
         or SealBroken."""
