@@ -14,7 +14,7 @@ from projection_worker.replay.personal_values import Personals
 from projection_worker.replay.tables import add_row, print_table, table_of
 from shared.clock import iso
 from shared.cloud_events import to_structured
-from shared.codec import SEALED
+from shared.codec import SEALED, sealed_field
 from shared.envelope import Commit, RecordedEvent
 
 KNOWN_ALREADY = frozenset({"_id", "child_id", "at"})
@@ -85,11 +85,14 @@ def _with_commits(history: ChildHistory) -> Iterator[tuple[Commit, RecordedEvent
 
 def _content(event: RecordedEvent, personals: Personals) -> dict[str, Any]:
     """The event's own fields; sealed ones as operators may see them."""
+    content = orjson.loads(event.data)
     return {
-        name: personals.opened(f"{event.version}.{name}.{value[SEALED]}")
+        name: personals.opened(
+            f"{event.version}.{name}.{value[SEALED]}", sealed_field(event.type, name, content)
+        )
         if isinstance(value, dict) and SEALED in value
         else value
-        for name, value in orjson.loads(event.data).items()
+        for name, value in content.items()
         if name not in KNOWN_ALREADY
     }
 

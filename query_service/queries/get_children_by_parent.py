@@ -134,7 +134,7 @@ def _at_a_glance(
             **document,
             "child_id": document["_id"],
             "stale_since": child.stale_since,
-            "name": unopened.reveal(child, document["name"], place=document["_id"]),
+            "name": unopened.reveal(child, "name", place=child.id),
             "recent_conversations": recent,
         }
     )

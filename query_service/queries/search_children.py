@@ -148,6 +148,6 @@ def _found(child: VisibleChild, unopened: Unopened) -> FoundChild:
             **document,
             "child_id": document["_id"],
             "stale_since": child.stale_since,
-            "name": unopened.reveal(child, document["name"], place=document["_id"]),
+            "name": unopened.reveal(child, "name", place=child.id),
         }
     )
