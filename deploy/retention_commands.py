@@ -19,14 +19,14 @@ from shared.audit.store import AuditStore
 from shared.clock import iso, utc_now
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Database, Mongo
-from shared.proofs.statements import StatementRefused
 from shared.read_models.horizon import BEGINNING, Horizon, advance_horizon
 from shared.read_models.models import Model
 from shared.settings import RetentionSettings, load_settings
+from shared.signing_keys import SigningKeyRefused
 
 NAMES = {Model.ACTIVITY: "activity days", Model.ALERTS: "alerts"}
 AUDIT = "audit records"
-FAILURES = (StoreUnavailable, PyMongoError, StatementRefused, TrailTampered)
+FAILURES = (StoreUnavailable, PyMongoError, TrailTampered, SigningKeyRefused, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,11 @@ def plan() -> None:
         expired = await on.audit_purge.expired() if on.audit_purge else []
         oldest = min((one.since for one in expired if one.since), default=None)
         records = sum(one.records for one in expired)
+        unsigned = sum(one.unsigned for one in expired)
         kept_for = _kept_for(on.settings.retention_audit_days)
         table.add_row(AUDIT, kept_for, f"{records:,}", _told(oldest))
         Console().print(table)
+        _tell_unsigned(unsigned)
 
     _run(work)
 
@@ -91,13 +93,15 @@ def apply() -> None:
         for model, documents in (await purge(on.database, horizon)).items():
             click.echo(f"{documents:,} {NAMES[model]} deleted")
         if on.audit_purge is not None:
-            click.echo(f"{await on.audit_purge.apply():,} {AUDIT} deleted")
+            gone = await on.audit_purge.apply()
+            click.echo(f"{gone.records:,} {AUDIT} deleted")
+            _tell_unsigned(gone.unsigned)
 
     _run(work)
 
 
 def _run(work: Callable[[Opened], Awaitable[None]]) -> None:
-    """Exit code 1 with one line when a database does not answer or the trail was tampered with."""
+    """Exit code 1 with one line when it cannot be done, or the trail was tampered with."""
 
     async def with_stores() -> None:
         async with _opened(load_settings(RetentionSettings)) as on:
@@ -135,6 +139,15 @@ def _cutoff(now: datetime, days: int) -> datetime | None:
         return None
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight - timedelta(days=days)
+
+
+def _tell_unsigned(records: int) -> None:
+    if records:
+        click.echo(
+            f"teddy: {records:,} {AUDIT} that are old enough stay, for no head signs them: "
+            "`teddy audit verify` names them",
+            err=True,
+        )
 
 
 def _kept_for(days: int) -> str:
