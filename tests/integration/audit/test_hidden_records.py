@@ -301,6 +301,30 @@ async def test_a_block_of_the_first_release_is_as_it_was_written(
     assert (read, segments) == ([[]], ["command-1"])
 
 
+@pytest.mark.parametrize(
+    "horizon",
+    [{"activity": "2100-01-01"}, {"alerts": datetime(2100, 1, 1, tzinfo=UTC)}],
+    ids=["activity", "alerts"],
+)
+async def test_read_models_are_not_purged_behind_a_horizon_that_somebody_moved(
+    world: World, horizon: dict[str, Any]
+) -> None:
+    # given an alert and a day of today, and a horizon beyond them
+    today = utc_now()
+    with world.collection("alerts__g1") as alerts, world.collection("activity__g1") as days:
+        alerts.insert_one({"_id": "a-1", "raised_at": today})
+        days.insert_one({"_id": "d-1", "day": today.date().isoformat()})
+        with world.collection("read_model_horizon") as horizons:
+            horizons.insert_one({"_id": "horizon", **horizon})
+        # when
+        planned, applied = await _retention(world, "plan"), await _retention(world, "apply")
+        # then
+        assert (alerts.count_documents({}), days.count_documents({})) == (1, 1)
+    for said in (planned, applied):
+        assert (said.code, said.err.count("\n")) == (1, 1)
+        assert "read_model_horizon holds a later day than any setting allows" in said.err
+
+
 async def _retention(world: World, command: str) -> Said:
     return await world.teddy("retention", command, settings=THIRTY_DAYS)
 
