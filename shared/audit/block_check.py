@@ -4,20 +4,19 @@ from collections.abc import Iterator, Sequence
 
 from shared.audit.chain import Block, Tail, digest_of, expected_hash, fields_of
 from shared.audit.findings import Finding
-from shared.audit.record import Record, read_line
+from shared.audit.record import Record
 
 
-def check_block(block: Block, tail: Tail) -> list[Finding]:
-    """`tail` is where the segment ended before this block."""
-    return [*_place(block, tail), *check_content(block)]
+def check_block(block: Block, read: Sequence[Record | None], tail: Tail) -> list[Finding]:
+    """`read`: its lines, read. `tail` is where the segment ended before this block."""
+    return [*_place(block, tail), *check_content(block, read)]
 
 
-def check_content(block: Block) -> list[Finding]:
+def check_content(block: Block, read: Sequence[Record | None]) -> list[Finding]:
     """Whether the block by itself is what was written, wherever it stands."""
     sequences = range(block.first, block.last + 1)
     if not block.digests or expected_hash(block) != block.hash:
         return [Finding(_block(block), "edited: its hash does not cover its digests")]
-    read = [read_line(line) for line in block.lines]
     findings = [*_lines(block, sequences, read)]
     records = [record for record in read if record is not None]
     if not findings and len(records) < len(sequences):

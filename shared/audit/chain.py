@@ -89,10 +89,14 @@ def seal_block(segment: str, tail: Tail, records: Sequence[AuditRecord]) -> Bloc
     return replace(block, hash=expected_hash(block), beside=beside)
 
 
+def read_lines(block: Block) -> list[Record | None]:
+    """What its lines say, each; None for what is no record."""
+    return [read_line(line) for line in block.lines]
+
+
 def records_of(block: Block) -> list[Record]:
     """What its lines say; those that are no records are left out: `check_block` names them."""
-    read = (read_line(line) for line in block.lines)
-    return [record for record in read if record is not None]
+    return [record for record in read_lines(block) if record is not None]
 
 
 def times_of(records: Sequence[Record]) -> tuple[datetime, datetime]:

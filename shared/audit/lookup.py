@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.audit.block_check import check_content
-from shared.audit.chain import Block, records_of
+from shared.audit.chain import Block, read_lines
 from shared.audit.findings import Report
 from shared.audit.record import Record
 from shared.audit.store import AuditStore
@@ -73,5 +73,6 @@ async def _newest(
 
 
 def _wanted(block: Block, wanted: Wanted, report: Report) -> list[Record]:
-    report.findings += check_content(block)
-    return [record for record in records_of(block) if wanted.includes(record)]
+    read = read_lines(block)
+    report.findings += check_content(block, read)
+    return [record for record in read if record is not None and wanted.includes(record)]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -21,7 +22,7 @@ Record = dict[str, Any]
 """A line, read."""
 
 _TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z")
-_TEXTS = ("at", "subject", "role", "operation", "outcome", "address", "correlation_id")
+_texts = itemgetter("at", "subject", "role", "operation", "outcome", "address", "correlation_id")
 _CHILD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -64,19 +65,19 @@ def read_line(line: str) -> Record | None:
     """What `line` says; None for what no process has written as a record."""
     with suppress(ValueError, KeyError, TypeError):
         record = orjson.loads(line)
-        if _is_whole(record):
-            return dict(record)
+        if type(record) is dict and _is_whole(record):
+            return record
     return None
 
 
-def _is_whole(record: Any) -> bool:
+def _is_whole(record: Record) -> bool:
     children = record["children"]
     return (
         type(record["sequence"]) is int
-        and all(type(record[name]) is str for name in _TEXTS)
+        and {type(text) for text in _texts(record)} == {str}
         and _TIME.fullmatch(record["at"]) is not None
         and type(children) is list
-        and all(type(child) is str for child in children)
+        and {type(child) for child in children} <= {str}
         and _is_anchor(record.get("anchor"))
     )
 

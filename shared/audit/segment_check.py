@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.audit.block_check import check_block
-from shared.audit.chain import Block, Tail, records_of
+from shared.audit.chain import Block, Tail, read_lines
 from shared.audit.findings import Report
 from shared.audit.record import Record
 
@@ -35,9 +35,10 @@ class SegmentCheck:
 
     def take(self, block: Block) -> list[Record]:
         """The next block; its records."""
-        self._report.findings += check_block(block, self.tail)
+        read = read_lines(block)
+        self._report.findings += check_block(block, read, self.tail)
         self._report.count("audit records", len(block.lines))
-        records = records_of(block)
+        records = [record for record in read if record is not None]
         self.tail = block.tail
         times = [record["at"] for record in records]
         # of all that is not signed only the ends count: no list grows with the trail
