@@ -68,7 +68,8 @@ class AuditProcess:
         await self.trail.close()
         if self.trail.waiting:
             return  # the store is away: it would not take a head either, and the end is not to wait
-        await self._heads.try_to_sign()
+        if not self._heads.is_done:
+            await self._heads.try_to_sign()
         if not self._heads.is_done or self.trail.tail.sequence == 0:
             return  # it stays open, so that others vouch for it
         try:
