@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,22 +13,24 @@ import click
 import jwt
 import orjson
 
-from shared.audit.block_check import records_of
-from shared.audit.export import NotAnExport, check_export, write_export
+from shared.audit.export import NotAnExport, Sources, check_export, write_export
 from shared.audit.findings import Report
 from shared.audit.heads import read_file
+from shared.audit.lookup import Wanted, find_records
+from shared.audit.record import Record
 from shared.audit.store import AuditStore
+from shared.audit.verify import HeadsOnTime
 from shared.audit.verify import verify as verify_all
 from shared.auth.aliases import Aliases
-from shared.clock import iso
+from shared.clock import utc_now
 from shared.command_line import Moment
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.port import StoreUnavailable
 from shared.keyring.key_file import read_key_file
-from shared.mongo import Document, Mongo
-from shared.proofs.statements import StatementVerifier
+from shared.mongo import Mongo
+from shared.proofs.statements import StatementSigner, StatementVerifier
 from shared.settings import AuditToolSettings, KeyFileSettings, load_settings
-from shared.signing_keys import read_jwks
+from shared.signing_keys import SigningKeyRefused, read_jwks, read_signing_key
 from shared.tables import Table
 
 COLUMNS = ("at", "subject", "role", "operation", "outcome", "address", "children")
@@ -46,6 +48,12 @@ class Opened:
     trail: AuditStore
     commits: MongoEventStore
     jwks: dict[str, Any]
+
+    @property
+    def heads(self) -> list[str]:
+        """The lines of the file of heads, where there is one. Raises OSError."""
+        file = self.settings.audit_heads_file
+        return read_file(file) if file is not None and file.exists() else []
 
 
 @asynccontextmanager
@@ -75,6 +83,8 @@ def run(work: Callable[[Opened], Coroutine[Any, Any, None]]) -> None:
 
     try:
         asyncio.run(with_stores())
+    except SigningKeyRefused as error:
+        raise click.UsageError(str(error)) from None
     except StoreUnavailable as error:
         click.echo(f"teddy: {error}", err=True)
         sys.exit(1)
@@ -96,10 +106,16 @@ def audit() -> None:
 @click.option("--to", "until", type=Moment(), help="Before this time.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @click.option(
+    "--every-block",
+    is_flag=True,
+    help="Read the whole trail instead of asking its index, from which somebody with the "
+    "database's password may have hidden records: slow.",
+)
+@click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-def show(limit: int, form: str, device: str | None, **asked: Any) -> None:
-    """Show records, the newest first."""
+def show(limit: int, form: str, device: str | None, every_block: bool, **asked: Any) -> None:
+    """Show records, the newest first. Exit code 1 when what was read is not as it was written."""
     if device is not None and asked["subject"] is not None:
         raise click.UsageError("--device is a subject, too: give one of the two")
     if device is not None:
@@ -107,15 +123,12 @@ def show(limit: int, form: str, device: str | None, **asked: Any) -> None:
         asked["subject"] = Aliases(keys.index_key).of_device(device)
 
     async def work(on: Opened) -> None:
-        records = await _found(on.trail, limit, **asked)
-        if form == "json":
-            for record in records:
-                click.echo(orjson.dumps(record))
-            return
-        table = Table(*COLUMNS)
-        for record in records:
-            table.add(*(_text(record[column]) for column in COLUMNS))
-        table.print()
+        report = Report()
+        records = await find_records(
+            on.trail, Wanted(**asked), limit, report, every_block=every_block
+        )
+        _print(records, form)
+        tell_findings(report)
 
     run(work)
 
@@ -137,8 +150,9 @@ def verify(heads_file: Path | None, keys_file: Path | None) -> None:
     async def work(on: Opened) -> None:
         file = heads_file or on.settings.audit_heads_file
         elsewhere = read_file(file) if file is not None and file.exists() else None
-        keys = read_jwks(keys_file) if keys_file else on.jwks
-        report = await verify_all(on.trail, on.commits, StatementVerifier(keys), elsewhere)
+        verifier = StatementVerifier(read_jwks(keys_file) if keys_file else on.jwks)
+        on_time = HeadsOnTime(utc_now, on.settings.audit_head_seconds)
+        report = await verify_all(on.trail, on.commits, verifier, elsewhere, on_time)
         if elsewhere is None:
             click.echo("no file of heads: only those in the database are compared", err=True)
         tell(report)
@@ -151,7 +165,8 @@ def verify(heads_file: Path | None, keys_file: Path | None) -> None:
 @click.option("--to", "until", type=Moment(), required=True, help="Before this time.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export(since: datetime, until: datetime, file: Path) -> None:
-    """Write whole blocks and the heads that sign them to a new FILE, as JSON lines."""
+    """Write the records of a time and what proves them to a new FILE, as JSON lines. Exit code 1
+    when the trail is not as it was written; the file tells it, too."""
     if since >= until:
         raise click.UsageError("--from must be before --to")
 
@@ -160,11 +175,14 @@ def export(since: datetime, until: datetime, file: Path) -> None:
             output = file.open("xb")
         except OSError as error:
             raise click.UsageError(f"{file}: {error.strerror}") from None
+        signer = StatementSigner(read_signing_key(on.settings.proof_key_file))
+        sources = Sources(on.trail, signer, on.jwks, on.heads)
         with output:
-            written = await write_export(on.trail, on.jwks, since, until, output)
+            written = await write_export(sources, since, until, output)
         click.echo(f"{file}: {written.records} records", nl=not written.unsigned)
         if written.unsigned:
             click.echo(f"; {written.unsigned} more are not signed yet")
+        tell_findings(written.report)
 
     run(work)
 
@@ -194,37 +212,23 @@ def tell(report: Report) -> None:
     sys.exit(1 if report.findings else 0)
 
 
-async def _found(
-    trail: AuditStore,
-    limit: int,
-    child_id: str | None,
-    subject: str | None,
-    operation: str | None,
-    since: datetime | None,
-    until: datetime | None,
-) -> list[dict[str, Any]]:
-    condition: Document = {}
-    for field, value in (("children", child_id), ("subjects", subject), ("operations", operation)):
-        if value is not None:
-            condition[field] = value
-    if until is not None:
-        condition["since"] = {"$lt": until}
-    if since is not None:
-        condition["until"] = {"$gte": since}
-    found: list[dict[str, Any]] = []
-    async for block in trail.blocks(condition, newest_first=True):
-        found += [
-            record
-            for record in reversed(list(records_of(block)))
-            if (child_id is None or child_id in record["children"])
-            and subject in (None, record["subject"])
-            and operation in (None, record["operation"])
-            and (since is None or record["at"] >= iso(since))
-            and (until is None or record["at"] < iso(until))
-        ]
-        if len(found) >= limit:
-            break
-    return found[:limit]
+def tell_findings(report: Report) -> None:
+    """On stderr, beside what was asked for; with any, exit code 1."""
+    for finding in report.findings:
+        click.echo(f"teddy: {finding}", err=True)
+    if report.findings:
+        sys.exit(1)
+
+
+def _print(records: Sequence[Record], form: str) -> None:
+    if form == "json":
+        for record in records:
+            click.echo(orjson.dumps(record))
+        return
+    table = Table(*COLUMNS)
+    for record in records:
+        table.add(*(_text(record[column]) for column in COLUMNS))
+    table.print()
 
 
 def _text(value: Any) -> str:

@@ -7,9 +7,10 @@ import click
 import jwt
 import orjson
 
-from deploy.audit_commands import KEYS_OPTION, Opened, run, tell
+from deploy.audit_commands import KEYS_OPTION, Opened, run, tell, tell_findings
 from shared.audit.bundle import NoEvidence, Sources, collect
 from shared.audit.bundle_check import NotEvidence, check_bundle
+from shared.audit.findings import Report
 from shared.audit.look import record_look
 from shared.clock import utc_now
 from shared.proofs.statements import StatementSigner, StatementVerifier
@@ -27,18 +28,21 @@ def evidence() -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
 def export(child_id: str, violation_id: str, out: Path) -> None:
     """Write a new file: the violation's commits as stored, their proofs, and who viewed the child
-    since. Personal values in it stay sealed."""
+    since. Personal values in it stay sealed. Exit code 1 when the trail is not as it was written;
+    the file tells it, too."""
     if out.exists():
         raise click.UsageError(f"{out} is there already")
 
     async def work(on: Opened) -> None:
         await record_look(on.settings, "ExportEvidence", [child_id])
         signer = StatementSigner(read_signing_key(on.settings.proof_key_file))
-        sources = Sources(on.commits, on.trail, signer, on.jwks)
-        bundle = await collect(sources, child_id, violation_id, utc_now())
+        sources = Sources(on.commits, on.trail, signer, on.jwks, on.heads)
+        report = Report()
+        bundle = await collect(sources, child_id, violation_id, utc_now(), report)
         with out.open("xb") as file:
             file.write(orjson.dumps(bundle, option=orjson.OPT_INDENT_2))
         click.echo(f"{out}: {len(bundle['commits'])} commits, {len(bundle['audit'])} audit spans")
+        tell_findings(report)
 
     try:
         run(work)

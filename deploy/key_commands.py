@@ -12,7 +12,7 @@ from shared.event_store.port import StoreUnavailable
 from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
 from shared.keyring.mongo_key_store import MongoKeyStore
-from shared.keyring.rotation import RotationRefused, add_kek, remove_kek, rewrap_all
+from shared.keyring.rotation import RotationRefused, add_kek, mislabelled, remove_kek, rewrap_all
 from shared.mongo import Mongo
 from shared.settings import KeyringSettings, load_settings
 from shared.tables import Table, progress
@@ -66,10 +66,18 @@ def rotate(*, resume: bool) -> None:
 @keys.command()
 @click.argument("kek_id", metavar="KEK")
 def retire(kek_id: str) -> None:
-    """Take KEK out of the key file; refused while a data key is wrapped under it. Backups of the
-    data keys from before the rotation can then not be opened any more."""
+    """Take KEK out of the key file; refused while a data key is wrapped under it, whatever the
+    database says. Backups of the data keys from before the rotation can then not be opened any
+    more."""
 
     async def work(store: MongoKeyStore, path: Path) -> None:
+        hidden = await mislabelled(store, read_key_file(path), kek_id)
+        if hidden:
+            raise RotationRefused(
+                f"{kek_id} stays: {len(hidden):,} data keys open under it though the database "
+                f"names another, that of child {hidden[0]} first: somebody changed their "
+                "`kek_id`; set it to this one, then run `teddy keys rotate --resume`"
+            )
         remove_kek(path, kek_id, (await store.count_by_kek()).get(kek_id, 0), utc_now())
         click.echo(f"{kek_id} is out of {path}")
 

@@ -17,15 +17,34 @@ from shared.audit.store import AuditStore
 from shared.clock import iso, utc_now
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Database, Mongo
-from shared.proofs.statements import StatementRefused
-from shared.read_models.horizon import BEGINNING, Horizon, advance_horizon
+from shared.read_models.horizon import (
+    BEGINNING,
+    HORIZON_COLLECTION,
+    Horizon,
+    advance_horizon,
+    read_horizon,
+)
 from shared.read_models.models import Model
-from shared.settings import RetentionSettings, load_settings
+from shared.settings import LEAST_ACTIVITY_DAYS, LEAST_DAYS, RetentionSettings, load_settings
+from shared.signing_keys import SigningKeyRefused
 from shared.tables import Table
 
 NAMES = {Model.ACTIVITY: "activity days", Model.ALERTS: "alerts"}
 AUDIT = "audit records"
-FAILURES = (StoreUnavailable, PyMongoError, StatementRefused, TrailTampered)
+DAY = timedelta(days=1)
+
+
+class HorizonMoved(Exception):
+    """What lies behind the horizon is neither written nor compared, and no setting put it there."""
+
+    def __str__(self) -> str:
+        return (
+            f"nothing was deleted: {HORIZON_COLLECTION} holds a later day than any setting allows, "
+            "so somebody moved it: remove the document, then run `teddy replay rebuild`"
+        )
+
+
+FAILURES = (StoreUnavailable, PyMongoError, TrailTampered, SigningKeyRefused, HorizonMoved, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +57,15 @@ class Opened:
     @property
     def horizon(self) -> Horizon:
         """What the settings ask for today."""
-        activity = _cutoff(self.now, self.settings.retention_activity_days)
-        alerts = _cutoff(self.now, self.settings.retention_alert_days)
-        return Horizon(activity.date().isoformat() if activity else "", alerts or BEGINNING)
+        days = self.settings.retention_activity_days, self.settings.retention_alert_days
+        return _horizon(self.now, *days)
+
+    async def require_own_horizon(self) -> None:
+        """Raises HorizonMoved."""
+        found = await read_horizon(self.database)
+        # a day more: an earlier run's clock may have been ahead
+        if not found.lies_behind(_horizon(self.now + DAY, LEAST_ACTIVITY_DAYS, LEAST_DAYS)):
+            raise HorizonMoved
 
     @property
     def audit_purge(self) -> AuditPurge | None:
@@ -61,6 +86,7 @@ def plan() -> None:
     """Show what `apply` would delete now, and change nothing."""
 
     async def work(on: Opened) -> None:
+        await on.require_own_horizon()
         table = Table("what", "kept for", "would go", "oldest")
         found = await behind(on.database, on.horizon)
         days = {
@@ -72,9 +98,11 @@ def plan() -> None:
         expired = await on.audit_purge.expired() if on.audit_purge else []
         oldest = min((one.since for one in expired if one.since), default=None)
         records = sum(one.records for one in expired)
+        unsigned = sum(one.unsigned for one in expired)
         kept_for = _kept_for(on.settings.retention_audit_days)
         table.add(AUDIT, kept_for, f"{records:,}", _told(oldest))
         table.print()
+        _tell_unsigned(unsigned)
 
     _run(work)
 
@@ -84,17 +112,21 @@ def apply() -> None:
     """Delete what is kept no longer. Run it daily; killed, the next one goes on."""
 
     async def work(on: Opened) -> None:
-        horizon = await advance_horizon(on.database, on.horizon)
-        for model, documents in (await purge(on.database, horizon)).items():
+        await on.require_own_horizon()
+        await advance_horizon(on.database, on.horizon)
+        # by the settings: whoever may write there could have moved the horizon itself
+        for model, documents in (await purge(on.database, on.horizon)).items():
             click.echo(f"{documents:,} {NAMES[model]} deleted")
         if on.audit_purge is not None:
-            click.echo(f"{await on.audit_purge.apply():,} {AUDIT} deleted")
+            gone = await on.audit_purge.apply()
+            click.echo(f"{gone.records:,} {AUDIT} deleted")
+            _tell_unsigned(gone.unsigned)
 
     _run(work)
 
 
 def _run(work: Callable[[Opened], Awaitable[None]]) -> None:
-    """Exit code 1 with one line when a database does not answer or the trail was tampered with."""
+    """Exit code 1 with one line when it cannot be done, or the trail was tampered with."""
 
     async def with_stores() -> None:
         async with _opened(load_settings(RetentionSettings)) as on:
@@ -132,6 +164,20 @@ def _cutoff(now: datetime, days: int) -> datetime | None:
         return None
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight - timedelta(days=days)
+
+
+def _tell_unsigned(records: int) -> None:
+    if records:
+        click.echo(
+            f"teddy: {records:,} {AUDIT} that are old enough stay, for no head signs them: "
+            "`teddy audit verify` names them",
+            err=True,
+        )
+
+
+def _horizon(now: datetime, activity_days: int, alert_days: int) -> Horizon:
+    activity, alerts = _cutoff(now, activity_days), _cutoff(now, alert_days)
+    return Horizon(activity.date().isoformat() if activity else "", alerts or BEGINNING)
 
 
 def _kept_for(days: int) -> str:

@@ -1,7 +1,6 @@
 """Queries to their handlers, through the cache."""
 
 import hashlib
-import re
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
@@ -16,8 +15,6 @@ from query_service.scope import Scope
 from shared.auth.access import ACCESS, Relation, Rule, rule_of
 from shared.auth.principal import Principal, Role
 
-_CHILD_ID = re.compile(rb'"child_id":"([^"]+)"')
-
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -26,10 +23,12 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler found. `version` is the child's, where the answer is about one child;
+    """What a handler found. `children`: whose data it holds, for the audit trail; no default, so
+    that no handler can forget them. `version` is the child's, where the answer is about one child;
     `mentions` are tags that only the answer reveals: it is dropped when they change, too."""
 
     content: BaseModel
+    children: tuple[str, ...]
     version: int | None = None
     mentions: frozenset[Tag] = frozenset()
 
@@ -202,6 +201,4 @@ class QueryBus:
 def _render(answer: Answer) -> Rendered:
     body = answer.content.model_dump_json(by_alias=True).encode()
     digest = hashlib.blake2b(body, digest_size=16).hexdigest()
-    # taken from what is sent, so that no handler can forget to name a child
-    children = tuple(dict.fromkeys(one.decode() for one in _CHILD_ID.findall(body)))
-    return Rendered(body, f'"{digest}"', answer.version, children)
+    return Rendered(body, f'"{digest}"', answer.version, answer.children)

@@ -9,6 +9,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -21,9 +22,16 @@ from shared.events.child import SCHEMA_VERSIONS, AlertPolicy, ChildEvent
 from shared.keyring.cipher import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
 from shared.personal import Personal
-from shared.upcasters import UPCASTERS, Upcaster, upcast
+from shared.upcasters import FORMER_NAMES, UPCASTERS, Upcaster, upcast
 
 SEALED = "$sealed"
+
+TOLD_OF: Mapping[tuple[str, str], str] = {
+    ("SafetyViolationReported", "details"): "violation_id",
+}
+"""Event type and personal field to the field with the id that the value is bound to as well: of
+what a child has several of, one's value cannot be moved to another. Entries stay for ever, also
+when an upcaster renames their type."""
 
 _Reader = Callable[[Any], Any]
 
@@ -34,6 +42,15 @@ class UndecodableEvent(Exception):
 
 class NothingToSealWith(Exception):
     """A personal value was to be written for a child that has no key."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SealedField:
+    """From where a sealed value is read. `of`: the id of what it tells of, where a child has
+    several (a violation's); None: the child itself."""
+
+    name: str
+    of: str | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,7 +66,7 @@ def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> Encod
 
     Raises NothingToSealWith when there is none and the event has a personal value.
     """
-    identity = event_id(event.child_id, version)
+    name, identity = type(event).__name__, event_id(event.child_id, version)
     content: dict[str, Any] = {}
     for known in _FIELDS[type(event)].values():
         value = getattr(event, known.name)
@@ -59,11 +76,11 @@ def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> Encod
             if cipher is None:
                 raise NothingToSealWith(f"{identity}: {known.name} is personal")
             plaintext = orjson.dumps(value.reveal())
-            place = field_place(identity, known.name)
-            value = {SEALED: cipher.seal(plaintext, place)}
+            told_of = TOLD_OF.get((name, known.name))
+            of = None if told_of is None else getattr(event, told_of)
+            value = {SEALED: cipher.seal(plaintext, field_place(identity, known.name, of))}
         content[known.name] = value
     data = orjson.dumps(content, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
-    name = type(event).__name__
     return EncodedEvent(name, SCHEMA_VERSIONS[type(event)], event.at, data.decode())
 
 
@@ -81,7 +98,7 @@ def decode(
     """
     content = _load(recorded)
     opened = {
-        name: _open(recorded, name, value[SEALED], cipher)
+        name: _open(recorded, sealed_field(recorded.type, name, content), value[SEALED], cipher)
         if isinstance(value, dict) and SEALED in value
         else value
         for name, value in content.items()
@@ -127,11 +144,30 @@ def _build(
         raise UndecodableEvent(reason) from error
 
 
-def open_sealed(child_id: str, sealed: str, cipher: ChildCipher) -> Any:
-    """The value of a read model's sealed field (`Personal.sealed`: `version.field.base64`)."""
-    version, name, ciphertext = sealed.split(".", 2)
-    place = field_place(event_id(child_id, int(version)), name)
-    return orjson.loads(cipher.open(ciphertext, place))
+def sealed_field(event_type: str, name: str, content: Mapping[str, Any]) -> SealedField:
+    """The field `name` of an event with the wire form `content`."""
+    of = content.get(TOLD_OF.get((event_type, name), ""))
+    return SealedField(name, of if isinstance(of, str) else None)
+
+
+def open_sealed(child_id: str, sealed: str, cipher: ChildCipher, expected: SealedField) -> Any:
+    """The value of a read model's sealed field (`Personal.sealed`: `version.field.base64`).
+
+    Raises SealBroken when it was altered, or was sealed for another child, event or field than
+    `expected`, or for another thing of the child; of the last, values of earlier releases say
+    nothing.
+    """
+    version, _, rest = sealed.partition(".")
+    name, _, ciphertext = rest.partition(".")
+    if name != expected.name and name not in FORMER_NAMES.get(expected.name, ()):
+        raise SealBroken(f"a sealed value stands as {expected.name} that was sealed as another")
+    if not (version.isascii() and version.isdecimal()):
+        raise SealBroken(f"sealed value of {expected.name} does not open")
+    identity = event_id(child_id, int(version))
+    if expected.of is not None:
+        with suppress(SealBroken):
+            return orjson.loads(cipher.open(ciphertext, field_place(identity, name, expected.of)))
+    return orjson.loads(cipher.open(ciphertext, field_place(identity, name, None)))
 
 
 def in_clear(recorded: RecordedEvent) -> list[str]:
@@ -149,10 +185,10 @@ def _is_sealed(value: Any) -> bool:
 
 
 def _open(
-    recorded: RecordedEvent, name: str, ciphertext: str, cipher: ChildCipher | None
+    recorded: RecordedEvent, field: SealedField, ciphertext: str, cipher: ChildCipher | None
 ) -> Personal[Any]:
-    sealed = f"{recorded.version}.{name}.{ciphertext}"
-    value = None if cipher is None else open_sealed(recorded.child_id, sealed, cipher)
+    sealed = f"{recorded.version}.{field.name}.{ciphertext}"
+    value = None if cipher is None else open_sealed(recorded.child_id, sealed, cipher, field)
     return Personal(value, sealed)
 
 
@@ -227,3 +263,8 @@ def _without_none(annotation: Any) -> Any:
 
 _CLASSES: dict[str, type[ChildEvent]] = {cls.__name__: cls for cls in SCHEMA_VERSIONS}
 _FIELDS = {cls: _fields_of(cls) for cls in SCHEMA_VERSIONS}
+
+PERSONAL_FIELDS = frozenset(
+    known.name for fields in _FIELDS.values() for known in fields.values() if known.personal
+)
+"""Every field that is sealed in some event."""

@@ -314,6 +314,10 @@ class ErasureToolSettings(
     """`teddy erase`."""
 
 
+LEAST_ACTIVITY_DAYS, LEAST_DAYS = 366, 30
+"""That are kept of activity and of all else, whatever is set."""
+
+
 class RetentionSettings(ReadStoreSettings, AuditSettings):
     """`teddy retention`: for how many days what is kept. 0: for ever."""
 
@@ -332,12 +336,12 @@ class RetentionSettings(ReadStoreSettings, AuditSettings):
     @field_validator("retention_activity_days")
     @classmethod
     def _longest_period_is_whole(cls, days: int) -> int:
-        return _for_ever_or_at_least(366, days)
+        return _for_ever_or_at_least(LEAST_ACTIVITY_DAYS, days)
 
     @field_validator("retention_alert_days", "retention_audit_days")
     @classmethod
     def _no_slip_of_the_hand(cls, days: int) -> int:
-        return _for_ever_or_at_least(30, days)
+        return _for_ever_or_at_least(LEAST_DAYS, days)
 
 
 def _for_ever_or_at_least(least: int, days: int) -> int:

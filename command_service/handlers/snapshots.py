@@ -25,12 +25,13 @@ class Snapshots:
         snapshot = await self._store.latest(child_id)
         if snapshot is None or snapshot.schema != SCHEMA:
             return None
+        position = StreamPosition(snapshot.version, snapshot.hash)
         try:
-            child = from_json(cipher.open(snapshot.payload, _place(snapshot.version)))
+            child = from_json(cipher.open(snapshot.payload, _place(position)))
         except (SealBroken, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("snapshot_ignored", child_id=child_id, error=type(error).__name__)
             return None
-        return LoadedChild(child, StreamPosition(snapshot.version, snapshot.hash), 0)
+        return LoadedChild(child, position, 0)
 
     async def take_if_due(
         self, child_id: str, loaded: LoadedChild, cipher: ChildCipher
@@ -39,7 +40,7 @@ class Snapshots:
         if loaded.since_snapshot < self._every:
             return loaded
         position = loaded.position
-        payload = cipher.seal(to_json(loaded.child), _place(position.version))
+        payload = cipher.seal(to_json(loaded.child), _place(position))
         snapshot = Snapshot(child_id, position.version, position.hash, SCHEMA, payload)
         try:
             await self._store.save(snapshot)
@@ -50,5 +51,6 @@ class Snapshots:
         return replace(loaded, since_snapshot=0)
 
 
-def _place(version: int) -> str:
-    return f"snapshot@{version}"
+def _place(position: StreamPosition) -> str:
+    # with the hash: what is appended behind the snapshot is chained to it
+    return f"snapshot@{position.version}\0{position.hash}"

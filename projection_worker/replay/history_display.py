@@ -13,7 +13,7 @@ from projection_worker.replay.folding import documents_of
 from projection_worker.replay.personal_values import Personals
 from shared.clock import iso
 from shared.cloud_events import to_structured
-from shared.codec import SEALED
+from shared.codec import SEALED, sealed_field
 from shared.envelope import Commit, RecordedEvent
 from shared.tables import Table
 
@@ -84,11 +84,14 @@ def _with_commits(history: ChildHistory) -> Iterator[tuple[Commit, RecordedEvent
 
 def _content(event: RecordedEvent, personals: Personals) -> dict[str, Any]:
     """The event's own fields; sealed ones as operators may see them."""
+    content = orjson.loads(event.data)
     return {
-        name: personals.opened(f"{event.version}.{name}.{value[SEALED]}")
+        name: personals.opened(
+            f"{event.version}.{name}.{value[SEALED]}", sealed_field(event.type, name, content)
+        )
         if isinstance(value, dict) and SEALED in value
         else value
-        for name, value in orjson.loads(event.data).items()
+        for name, value in content.items()
         if name not in KNOWN_ALREADY
     }
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from shared.codec import open_sealed
+from shared.codec import PERSONAL_FIELDS, SealedField, open_sealed
 from shared.keyring.cipher import ChildCipher, SealBroken
 
 SEALED = "(sealed)"
@@ -22,22 +22,23 @@ class Personals:
         self._cipher = cipher
         self._reveal = reveal
 
-    def shown(self, value: Any) -> Any:
-        """`value` with every sealed text in it opened or replaced by a word."""
+    def shown(self, value: Any, name: str = "", of: str | None = None) -> Any:
+        """`value`, which stands as `name` in what is told `of`, with every sealed text in it opened
+        or replaced by a word."""
         if isinstance(value, dict):
-            return {name: self.shown(inner) for name, inner in value.items()}
+            return {name: self.shown(one, name, value.get("id")) for name, one in value.items()}
         if isinstance(value, list | tuple):
-            return [self.shown(inner) for inner in value]
-        if isinstance(value, str) and _SEALED_TEXT.match(value):
-            return self.opened(value)
+            return [self.shown(one, name, of) for one in value]
+        if name in PERSONAL_FIELDS and isinstance(value, str) and _SEALED_TEXT.match(value):
+            return self.opened(value, SealedField(name, of))
         return value
 
-    def opened(self, sealed: str) -> Any:
+    def opened(self, sealed: str, expected: SealedField) -> Any:
         if self._cipher is None:
             return DESTROYED
         if not self._reveal:
             return SEALED
         try:
-            return open_sealed(self._child_id, sealed, self._cipher)
+            return open_sealed(self._child_id, sealed, self._cipher, expected)
         except SealBroken:
             return CLOSED

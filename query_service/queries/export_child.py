@@ -13,7 +13,7 @@ from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
 from shared.clock import Clock
-from shared.codec import decode_what_opens
+from shared.codec import SealedField, decode_what_opens
 from shared.envelope import Commit
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
@@ -87,7 +87,7 @@ class ExportChildHandler:
             exported_at=self._clock(),
             version=child.document["version"],
             stale_since=child.stale_since,
-            profile=_opened(child, child.document, SEALED_IN_PROFILE, "profile", unopened),
+            profile=_profile(child, unopened),
             safety=_safety(child, safety, unopened) if safety else None,
             conversations=[_own(one) for one in conversations],
             activity=[_own(one) for one in activity],
@@ -95,7 +95,7 @@ class ExportChildHandler:
             events=list(_events(child, history, unopened)),
             unreadable=unopened.places,
         )
-        return Answer(export, export.version)
+        return Answer(export, (child.id,), export.version)
 
 
 def exported(event: ChildEvent) -> dict[str, Any]:
@@ -125,9 +125,20 @@ def _events(
             )
 
 
+def _profile(child: VisibleChild, unopened: Unopened) -> dict[str, Any]:
+    sealed = {name: SealedField(name, None) for name in SEALED_IN_PROFILE}
+    return _opened(child, child.document, sealed, "profile", unopened)
+
+
 def _safety(child: VisibleChild, document: Mapping[str, Any], unopened: Unopened) -> dict[str, Any]:
     violations = [
-        _opened(child, one, SEALED_IN_VIOLATION, f"safety.violations.{number}", unopened)
+        _opened(
+            child,
+            one,
+            {name: SealedField(name, one["id"]) for name in SEALED_IN_VIOLATION},
+            f"safety.violations.{number}",
+            unopened,
+        )
         for number, one in enumerate(document["violations"])
     ]
     return {**_own(document), "violations": violations}
@@ -136,12 +147,14 @@ def _safety(child: VisibleChild, document: Mapping[str, Any], unopened: Unopened
 def _opened(
     child: VisibleChild,
     document: Mapping[str, Any],
-    sealed: tuple[str, ...],
+    sealed: Mapping[str, SealedField],
     place: str,
     unopened: Unopened,
 ) -> dict[str, Any]:
     return {
-        name: unopened.reveal(child, value, f"{place}.{name}") if name in sealed else value
+        name: unopened.open(child, value, sealed[name], f"{place}.{name}")
+        if name in sealed
+        else value
         for name, value in _own(document).items()
     }
 

@@ -62,7 +62,7 @@ class GetAlertsHandler:
             items=[_alert(document) for document in page],
             next_cursor=self._cursors.write(last) if last else None,
         )
-        return Answer(content)
+        return Answer(content, tuple(dict.fromkeys(alert.child_id for alert in content.items)))
 
 
 def _alert(document: AlertDocument) -> Alert:

@@ -95,7 +95,8 @@ class GetChildAnalyticsHandler:
         last = self._today()
         days = [last - timedelta(days=ago) for ago in reversed(range(query.period_days))]
         activity = await self._store.activity(query.child_id, days[0].isoformat(), last.isoformat())
-        return Answer(_analytics(child, days, activity), child.document["version"])
+        analytics = _analytics(child, days, activity)
+        return Answer(analytics, (child.id,), child.document["version"])
 
     def _today(self) -> date:
         return self._clock().date()

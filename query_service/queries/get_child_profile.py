@@ -78,7 +78,7 @@ class GetChildProfileHandler:
 
     async def handle(self, query: GetChildProfile, scope: Scope) -> Answer:
         child = await self._children.find(query.child_id, scope)
-        return Answer(_profile(child), child.document["version"])
+        return Answer(_profile(child), (child.id,), child.document["version"])
 
 
 def _profile(child: VisibleChild) -> ChildProfile:
@@ -88,12 +88,12 @@ def _profile(child: VisibleChild) -> ChildProfile:
             **document,
             "child_id": document["_id"],
             "stale_since": child.stale_since,
-            "name": child.reveal(document["name"]),
-            "udid": _masked(child.reveal(document["udid"])),
-            "device_id": child.reveal(document["device_id"]),
-            "preferences": child.reveal(document["preferences"]),
-            "learning_style": child.reveal(document["learning_style"]),
-            "interests": child.reveal(document["interests"]),
+            "name": child.reveal("name"),
+            "udid": _masked(child.reveal("udid")),
+            "device_id": child.reveal("device_id"),
+            "preferences": child.reveal("preferences"),
+            "learning_style": child.reveal("learning_style"),
+            "interests": child.reveal("interests"),
         }
     )
 

@@ -21,6 +21,7 @@ from query_service.queries.visible_children import Unopened, VisibleChild, Visib
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
+from shared.codec import SealedField
 from shared.events.child import Outcome, Severity
 from shared.read_models.deliveries import DeliveryState
 from shared.read_models.documents import SafetyStatus, ViolationEntry
@@ -116,7 +117,8 @@ class GetChildSafetyReportHandler:
         safety = await self._store.safety(query.child_id)
         ever = safety["violations"] if safety else []
         notifications = await self._notifications(query.child_id)
-        return Answer(_report(query, child, ever, notifications), child.document["version"])
+        report = _report(query, child, ever, notifications)
+        return Answer(report, (child.id,), child.document["version"])
 
     async def _notifications(self, child_id: str) -> Notifications:
         """Delivered ones stand in the alerts, also those from before deliveries were kept."""
@@ -177,7 +179,9 @@ def _reported(
         severity=Severity(violation["severity"]),
         at=violation["at"],
         conversation_id=violation["conversation_id"],
-        details=unopened.reveal(child, violation["details"], place=violation["id"]),
+        details=unopened.open(
+            child, violation["details"], SealedField("details", violation["id"]), violation["id"]
+        ),
         resolved=violation["resolved_at"] is not None,
         resolved_at=violation["resolved_at"],
         outcome=Outcome(violation["outcome"]) if violation["outcome"] else None,

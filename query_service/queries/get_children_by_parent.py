@@ -97,7 +97,7 @@ class GetChildrenByParentHandler:
             raise ParentNotFound
         found = await self._store.children_of(query.parent_id, MOST_CHILDREN + 1)
         children = await self._children.open_all(found[:MOST_CHILDREN])
-        ids = [child.document["_id"] for child in children]
+        ids = [child.id for child in children]
         recent = await self._store.recent_conversations(ids, RECENT_CONVERSATIONS)
         unopened = Unopened()
         family = Family(
@@ -109,7 +109,7 @@ class GetChildrenByParentHandler:
             truncated=len(found) > MOST_CHILDREN,
             unreadable=unopened.places,
         )
-        return Answer(family)
+        return Answer(family, tuple(ids))
 
 
 def _totals(children: Sequence[VisibleChild]) -> FamilyTotals:
@@ -134,7 +134,7 @@ def _at_a_glance(
             **document,
             "child_id": document["_id"],
             "stale_since": child.stale_since,
-            "name": unopened.reveal(child, document["name"], place=document["_id"]),
+            "name": unopened.reveal(child, "name", place=child.id),
             "recent_conversations": recent,
         }
     )

@@ -68,5 +68,6 @@ class GetErasureReceiptHandler:
         for child in await self._erased.find([query.child_id]):
             statement = receipt_of(child, self._clock())
             signed = self._signer.sign(KIND, statement)
-            return Answer(ErasureReceipt.model_validate({**statement, "receipt": signed}))
+            content = ErasureReceipt.model_validate({**statement, "receipt": signed})
+            return Answer(content, (child.child_id,))
         raise ChildNotFound

@@ -56,7 +56,7 @@ class GetSystemAnalyticsHandler:
         return frozenset({EVERYTHING})
 
     async def handle(self, _query: GetSystemAnalytics, _scope: Scope) -> Answer:
-        return Answer(_analytics(await self._store.system_counters()))
+        return Answer(_analytics(await self._store.system_counters()), children=())
 
 
 def _analytics(counters: Mapping[str, int]) -> SystemAnalytics:

@@ -109,7 +109,8 @@ class SearchChildrenHandler:
             unreadable=unopened.places,
         )
         shown = frozenset(child_tag(document["_id"]) for document in page)
-        return Answer(content, mentions=shown | _parents(scope.parent_id))
+        on_page = tuple(child.id for child in children)
+        return Answer(content, on_page, mentions=shown | _parents(scope.parent_id))
 
     def _filter(self, query: SearchChildren, scope: Scope) -> ChildFilter:
         oldest = query.age_max
@@ -151,6 +152,6 @@ def _found(child: VisibleChild, unopened: Unopened) -> FoundChild:
             **document,
             "child_id": document["_id"],
             "stale_since": child.stale_since,
-            "name": unopened.reveal(child, document["name"], place=document["_id"]),
+            "name": unopened.reveal(child, "name", place=child.id),
         }
     )

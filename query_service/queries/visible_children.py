@@ -3,20 +3,23 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
 from query_service.queries.errors import ChildDeadLettered, ChildNotFound
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
-from shared.codec import open_sealed
+from shared.codec import SealedField, open_sealed
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
 from shared.keyring.keyring import Keyring
 from shared.keyring.provider import UnknownKek
 from shared.read_models.documents import ChildDocument
 
 log = structlog.get_logger(__name__)
+
+OwnField = Literal["name", "udid", "device_id", "preferences", "learning_style", "interests"]
+"""The sealed fields of a child's document."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -27,14 +30,22 @@ class VisibleChild:
     cipher: ChildCipher
     stale_since: datetime | None = None
 
-    def reveal(self, sealed: str | None) -> Any:
-        """The plain value of one of the child's sealed values. Raises what is wrong with the key,
-        or SealBroken."""
+    @property
+    def id(self) -> str:
+        return self.document["_id"]
+
+    def reveal(self, name: OwnField) -> Any:
+        """The plain value of a field of the child's document. Raises as `open` does."""
+        return self.open(self.document[name], SealedField(name, None))
+
+    def open(self, sealed: str | None, expected: SealedField) -> Any:
+        """The plain value of what stands sealed in `expected`. Raises what is wrong with the key,
+        or SealBroken, also for a value that was moved there."""
         if sealed is None:
             return None
         if isinstance(self.cipher, ClosedCipher):
             raise self.cipher.error
-        return open_sealed(self.document["_id"], sealed, self.cipher)
+        return open_sealed(self.id, sealed, self.cipher, expected)
 
 
 @dataclass(slots=True)
@@ -43,10 +54,16 @@ class Unopened:
 
     places: list[str] = field(default_factory=list)
 
-    def reveal(self, child: VisibleChild, sealed: str | None, place: str) -> Any:
+    def reveal(self, child: VisibleChild, name: OwnField, place: str) -> Any:
         """As `child.reveal`; None, noted under `place`, for what does not open."""
+        return self.open(child, child.document[name], SealedField(name, None), place)
+
+    def open(
+        self, child: VisibleChild, sealed: str | None, expected: SealedField, place: str
+    ) -> Any:
+        """As `child.open`; None, noted under `place`, for what does not open."""
         try:
-            return child.reveal(sealed)
+            return child.open(sealed, expected)
         except (SealBroken, UnknownKek) as error:
             self.note(child, place, error)
             return None
@@ -74,7 +91,7 @@ class VisibleChildren:
         stale = await self._store.stale_since([child_id])
         child = VisibleChild(document, cipher, stale.get(child_id))
         # the device id is sealed, so that only here can be told whose bear is asking
-        if scope.device_id is not None and scope.device_id != child.reveal(document["device_id"]):
+        if scope.device_id is not None and scope.device_id != child.reveal("device_id"):
             raise ChildNotFound
         return child
 

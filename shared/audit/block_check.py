@@ -1,25 +1,27 @@
 """Whether one block is what was written; says which record is not, and how it differs."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-import orjson
-
-from shared.audit.chain import Block, Tail, digest_of, expected_hash
+from shared.audit.chain import Block, Tail, digest_of, expected_hash, fields_of
 from shared.audit.findings import Finding
+from shared.audit.record import Record
 
 
-def records_of(block: Block) -> Iterator[dict[str, Any]]:
-    """The block's records; those that cannot be read are left out: `check_block` names them."""
-    for line in block.lines:
-        record = _parsed(line)
-        if record is not None:
-            yield record
+def check_block(block: Block, read: Sequence[Record | None], tail: Tail) -> list[Finding]:
+    """`read`: its lines, read. `tail` is where the segment ended before this block."""
+    return [*_place(block, tail), *check_content(block, read)]
 
 
-def check_block(block: Block, tail: Tail) -> list[Finding]:
-    """`tail` is where the segment ended before this block."""
-    return [*_place(block, tail), *_content(block)]
+def check_content(block: Block, read: Sequence[Record | None]) -> list[Finding]:
+    """Whether the block by itself is what was written, wherever it stands."""
+    sequences = range(block.first, block.last + 1)
+    if not block.digests or expected_hash(block) != block.hash:
+        return [Finding(_block(block), "edited: its hash does not cover its digests")]
+    findings = [*_lines(block, sequences, read)]
+    records = [record for record in read if record is not None]
+    if not findings and len(records) < len(sequences):
+        findings.append(Finding(_block(block), "holds what no process has written as a record"))
+    return findings or [*_beside(block, records)]
 
 
 def _place(block: Block, tail: Tail) -> Iterator[Finding]:
@@ -32,39 +34,34 @@ def _place(block: Block, tail: Tail) -> Iterator[Finding]:
         yield Finding(_block(block), "the record before it is not the one it was chained to")
 
 
-def _content(block: Block) -> Iterator[Finding]:
-    sequences = range(block.first, block.last + 1)
-    if len(block.digests) != len(sequences) or expected_hash(block) != block.hash:
-        yield Finding(_block(block), "edited: its hash does not cover its digests")
-        return
-    by_sequence = {_sequence(line): line for line in block.lines}
+def _lines(block: Block, sequences: range, read: Sequence[Record | None]) -> Iterator[Finding]:
+    order = [-1 if record is None else record["sequence"] for record in read]
+    lines = dict(zip(order, block.lines, strict=True))
+    digests = {digest_of(line) for line in block.lines}
     for sequence, digest in zip(sequences, block.digests, strict=True):
-        line = by_sequence.get(sequence)
-        if line is None and digest not in map(digest_of, block.lines):
+        line = lines.get(sequence)
+        if line is None and digest not in digests:
             yield Finding(_records(block.segment, sequence, sequence), "deleted or edited")
         elif line is None or digest_of(line) != digest:
             yield Finding(_records(block.segment, sequence, sequence), "edited")
-    order = [_sequence(line) for line in block.lines]
     if order != sorted(order):
         yield Finding(_block(block), f"reordered: its records stand as {order}")
     elif len(block.lines) > len(sequences):
         yield Finding(_block(block), "holds a record that was added")
 
 
-def _sequence(line: str) -> int:
-    """-1 for what is no record."""
-    record = _parsed(line)
-    return -1 if record is None else record["sequence"]
-
-
-def _parsed(line: str) -> dict[str, Any] | None:
+def _beside(block: Block, records: Sequence[Record]) -> Iterator[Finding]:
+    """No hash covers what a block is found by: changed, it hides records from who looks for them,
+    or has them deleted as old."""
     try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(record, dict) or not isinstance(record.get("sequence"), int):
-        return None
-    return record
+        expected = fields_of(block, records)
+    except ValueError:
+        yield Finding(_block(block), "holds a time that is none")
+        return
+    differing = [name for name, value in expected.items() if block.beside.get(name) != value]
+    if differing:
+        what = f"edited beside its records: {', '.join(differing)} not as these say"
+        yield Finding(_block(block), what)
 
 
 def _records(segment: str, first: int, last: int) -> str:
@@ -73,4 +70,4 @@ def _records(segment: str, first: int, last: int) -> str:
 
 
 def _block(block: Block) -> str:
-    return _records(block.segment, block.first, block.last)
+    return _records(block.segment, block.first, max(block.first, block.last))

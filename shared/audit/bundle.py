@@ -8,8 +8,11 @@ from typing import Any
 
 import orjson
 
-from shared.audit.chain import Block
-from shared.audit.spans import Record, SignedTails, spans_of
+from shared.audit.findings import Report
+from shared.audit.head_check import read_signatures
+from shared.audit.record import Record
+from shared.audit.scan import blocks_between
+from shared.audit.spans import SignedTails, Spans
 from shared.audit.store import AuditStore
 from shared.clock import iso
 from shared.envelope import Commit, NewCommit, StreamPosition, canonical_body
@@ -26,29 +29,34 @@ class NoEvidence(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where evidence is taken from. `jwks`: every public key of proofs, goes into the file."""
+    """Where evidence is taken from. `jwks`: every public key of proofs, goes into the file.
+    `heads`: the lines of the append-only file of signed heads."""
 
     store: EventStore
     trail: AuditStore
     signer: StatementSigner
     jwks: Mapping[str, Any]
+    heads: Sequence[str] = ()
 
 
 async def collect(
-    sources: Sources, child_id: str, violation_id: str, at: datetime
+    sources: Sources, child_id: str, violation_id: str, at: datetime, report: Report
 ) -> dict[str, Any]:
     """The bundle: the violation's commits as stored (personal values stay sealed), and every audit
-    record of the child since, up to signed heads. Raises NoEvidence, StoreUnavailable."""
+    record of the child since, up to signed heads. Every record since is read, and what is not as it
+    was written is told in the bundle and in `report`. Raises NoEvidence, StoreUnavailable."""
     commits = await sources.store.load(child_id)
     concerned = [commit for commit in commits if _concerns(commit, violation_id)]
     if not concerned:
         raise NoEvidence(f"no violation {violation_id} of the child {child_id} is in the store")
-    blocks = await _blocks_about(sources.trail, child_id, concerned[0].recorded_at)
-    tails = SignedTails(StatementVerifier(sources.jwks), await sources.trail.heads())
-    proof = await spans_of(
-        sources.trail, tails, blocks, lambda record: child_id in record["children"]
+    verifier = StatementVerifier(sources.jwks)
+    signed = await read_signatures(sources.trail, verifier, sources.heads, report)
+    spans = Spans(
+        sources.trail, SignedTails(signed.heads), lambda record: child_id in record["children"]
     )
-    anchored = _anchored_versions(proof.spans, child_id)
+    since = blocks_between(sources.trail, signed, concerned[0].recorded_at, None, report)
+    audit = [span async for span in spans.over(since)]
+    anchored = _anchored_versions(audit, child_id)
     bundle: dict[str, Any] = {
         "format": FORMAT,
         "exported_at": iso(at),
@@ -56,8 +64,12 @@ async def collect(
         "violation_id": violation_id,
         "schema_versions": {e.type: e.schema_version for c in concerned for e in c.events},
         "commits": [as_json(one) for one in _up_to_anchors(commits, concerned, anchored)],
-        "audit": proof.spans,
-        "unsigned_audit_records": proof.unsigned,
+        "audit": audit,
+        "unsigned_audit_records": spans.unsigned,
+        "trail": {
+            "records_read": report.counted.get("audit records", 0),
+            "findings": [str(finding) for finding in report.findings],
+        },
         "keys": sources.jwks,
     }
     return bundle | {"signature": sources.signer.sign(KIND, {"digest": digest_of_bundle(bundle)})}
@@ -89,14 +101,9 @@ def _concerns(commit: Commit, violation_id: str) -> bool:
     return any(orjson.loads(e.data).get("violation_id") == violation_id for e in commit.events)
 
 
-async def _blocks_about(trail: AuditStore, child_id: str, since: datetime) -> list[Block]:
-    condition = {"children": child_id, "until": {"$gte": since}}
-    return [block async for block in trail.blocks(condition)]
-
-
 def _anchored_versions(spans: Sequence[Mapping[str, Any]], child_id: str) -> set[int]:
     lines = (line for span in spans for block in span["blocks"] for line in block.get("lines", ()))
-    records: list[Record] = [orjson.loads(line) for line in lines]
+    records: list[Record] = [orjson.loads(line) for line in lines]  # read once already
     return {r["anchor"]["version"] for r in records if "anchor" in r and child_id in r["children"]}
 
 

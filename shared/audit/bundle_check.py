@@ -9,7 +9,8 @@ import orjson
 
 from shared.audit.bundle import FORMAT, KIND, digest_of_bundle
 from shared.audit.findings import Report
-from shared.audit.spans import Record, check_spans
+from shared.audit.record import Record
+from shared.audit.spans import check_spans
 from shared.proofs.statements import StatementRefused, StatementVerifier
 
 
@@ -34,6 +35,7 @@ def check_bundle(bundle: Any, verifier: StatementVerifier) -> Checked:
         records = check_spans(bundle["audit"], verifier, report)
         _check_commits(bundle["commits"], bundle["child_id"], records, report)
         _check_subject(bundle, report)
+        _check_trail(bundle, report)
         _check_signature(bundle, verifier, report)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NotEvidence(f"malformed: {type(error).__name__} at {error}") from None
@@ -84,6 +86,15 @@ def _check_subject(bundle: Mapping[str, Any], report: Report) -> None:
     for kind, version, _, _ in about:
         if bundle["schema_versions"].get(kind) != version:
             report.found(f"schema version of {kind}", f"the event says {version}")
+
+
+def _check_trail(bundle: Mapping[str, Any], report: Report) -> None:
+    """What was wrong with the trail when the file was made: records may be missing by it."""
+    if "trail" not in bundle:
+        report.notes.append("made by an earlier release, which did not look for hidden records")
+        return
+    for finding in bundle["trail"]["findings"]:
+        report.found("when the file was made", str(finding))
 
 
 def _check_signature(

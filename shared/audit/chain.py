@@ -6,14 +6,21 @@
 
 A place is `<segment>@<first sequence>`. Three levels, so that one record can be proved to somebody
 who must not see its neighbours: their digests are enough, and one root for each block beyond.
+
+No hash covers what the store keeps beside the lines to look blocks up by. Whatever is decided, is
+decided by the lines; `fields_of` says what should stand beside them.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from shared.audit.record import AuditRecord
+import orjson
+
+from shared.audit.record import AuditRecord, Record, read_line
+from shared.clock import parse_iso
 
 SEQUENCE_DIGITS = 12
 
@@ -28,17 +35,21 @@ class Tail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Records `first` to `last` of a segment; `since` and `until` are their times."""
+    """Records of a segment from `first` on. `beside`: what the store keeps beside them to find the
+    block by, which anybody may have changed who may write there."""
 
     segment: str
     first: int
-    last: int
-    since: datetime
-    until: datetime
     lines: tuple[str, ...]
     digests: tuple[str, ...]
     previous_hash: str
     hash: str
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        """The last record's sequence, by what the hash covers."""
+        return self.first + len(self.digests) - 1
 
     @property
     def tail(self) -> Tail:
@@ -69,15 +80,45 @@ def seal_block(segment: str, tail: Tail, records: Sequence[AuditRecord]) -> Bloc
     block = Block(
         segment=segment,
         first=first,
-        last=tail.sequence + len(records),
-        since=min(record.at for record in records),
-        until=max(record.at for record in records),
         lines=lines,
         digests=tuple(digest_of(line) for line in lines),
         previous_hash=tail.hash,
         hash="",
     )
-    return replace(block, hash=expected_hash(block))
+    beside = fields_of(block, [orjson.loads(line) for line in lines])
+    return replace(block, hash=expected_hash(block), beside=beside)
+
+
+def read_lines(block: Block) -> list[Record | None]:
+    """What its lines say, each; None for what is no record."""
+    return [read_line(line) for line in block.lines]
+
+
+def records_of(block: Block) -> list[Record]:
+    """What its lines say; those that are no records are left out: `check_block` names them."""
+    return [record for record in read_lines(block) if record is not None]
+
+
+def times_of(records: Sequence[Record]) -> tuple[datetime, datetime]:
+    """The oldest's and the newest's time, of at least one. Raises ValueError for a 31 February."""
+    times = [record["at"] for record in records]
+    return parse_iso(min(times)), parse_iso(max(times))
+
+
+def fields_of(block: Block, records: Sequence[Record]) -> dict[str, Any]:
+    """What stands beside the block's lines; `records` are what they say, at least one."""
+    since, until = times_of(records)
+    children = (child for record in records for child in record["children"])
+    return {
+        "segment": block.segment,
+        "first": block.first,
+        "last": block.last,
+        "since": since,
+        "until": until,
+        "children": list(dict.fromkeys(children)),
+        "subjects": list(dict.fromkeys(record["subject"] for record in records)),
+        "operations": list(dict.fromkeys(record["operation"] for record in records)),
+    }
 
 
 def expected_hash(block: Block) -> str:

@@ -18,11 +18,18 @@ class Anchors:
 
     def __init__(self) -> None:
         self._by_child: dict[str, StreamPosition] = {}
+        self._contradicted: set[tuple[str, int]] = set()
 
     def add(self, child_id: str, version: int, commit_hash: str) -> None:
         known = self._by_child.get(child_id)
         if known is None or known.version < version:
             self._by_child[child_id] = StreamPosition(version, commit_hash)
+        elif known.version == version and known.hash != commit_hash:
+            self._contradicted.add((child_id, version))
+
+    def contradicted(self) -> list[tuple[str, int]]:
+        """Child and version of which the trail tells two commits: one record was forged."""
+        return sorted(self._contradicted)
 
     def take(self, child_id: str) -> StreamPosition | None:
         return self._by_child.pop(child_id, None)
@@ -32,6 +39,9 @@ class Anchors:
 
 
 async def check_commits(commits: Commits, anchors: Anchors, report: Report) -> None:
+    for child_id, version in anchors.contradicted():
+        what = "two audit records tell of different commits"
+        report.found(f"child {child_id}, version {version}", what)
     async for child in _by_child(commits):
         child_id = child[0].child_id
         report.count("children")

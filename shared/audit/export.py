@@ -1,5 +1,10 @@
-"""A copy of the trail between two times, as JSON lines that can be verified offline."""
+"""A copy of the trail between two times, as JSON lines that can be verified offline.
 
+First a line on what it is, with the public keys; then a span a line; at last a line that signs all
+before it, so that nothing can be left out.
+"""
+
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +13,17 @@ from typing import Any, BinaryIO
 import orjson
 
 from shared.audit.findings import Report
-from shared.audit.spans import SignedTails, check_spans, spans_of
+from shared.audit.head_check import read_signatures
+from shared.audit.lookup import Wanted
+from shared.audit.scan import blocks_between
+from shared.audit.spans import SignedTails, Spans, check_spans
 from shared.audit.store import AuditStore
 from shared.clock import iso
-from shared.proofs.statements import StatementVerifier
+from shared.proofs.statements import StatementRefused, StatementSigner, StatementVerifier
 
-FORMAT = "teddy-audit-export/1"
+UNSIGNED_FORMAT = "teddy-audit-export/1"
+FORMAT = "teddy-audit-export/2"
+KIND = "teddy-audit-export"
 
 
 class NotAnExport(Exception):
@@ -21,28 +31,49 @@ class NotAnExport(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """Where it is taken from. `jwks`: every public key of proofs, goes into the file. `heads`: the
+    lines of the append-only file of signed heads."""
+
+    trail: AuditStore
+    signer: StatementSigner
+    jwks: Mapping[str, Any]
+    heads: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
-    """`unsigned`: records of that time that no head covers yet; they are left out."""
+    """`unsigned`: records of that time that no head covers yet; they are left out. `report`: what
+    is not as it was written; the file tells it, too."""
 
     records: int
     unsigned: int
+    report: Report
 
 
 async def write_export(
-    trail: AuditStore, jwks: Mapping[str, Any], since: datetime, until: datetime, file: BinaryIO
+    sources: Sources, since: datetime, until: datetime, file: BinaryIO
 ) -> Written:
-    """First a line on what it is, with the public keys; then a span a line. Raises
+    """Every record of that time that a head covers, whatever an index says. Raises
     StoreUnavailable."""
-    tails = SignedTails(StatementVerifier(jwks), await trail.heads())
-    condition = {"until": {"$gte": since}, "since": {"$lt": until}}
-    blocks = [block async for block in trail.blocks(condition)]
-    proof = await spans_of(trail, tails, blocks, lambda _: True)
-    records = sum(len(block["lines"]) for span in proof.spans for block in span["blocks"])
-    title = {"format": FORMAT, "from": iso(since), "to": iso(until), "keys": jwks}
-    file.write(orjson.dumps(title | {"spans": len(proof.spans)}, option=orjson.OPT_APPEND_NEWLINE))
-    for span in proof.spans:
-        file.write(orjson.dumps(span, option=orjson.OPT_APPEND_NEWLINE))
-    return Written(records, proof.unsigned)
+    report, digest = Report(), hashlib.sha256()
+
+    def write(content: Mapping[str, Any]) -> None:
+        line = orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
+        digest.update(line)
+        file.write(line)
+
+    write({"format": FORMAT, "from": iso(since), "to": iso(until), "keys": sources.jwks})
+    verifier = StatementVerifier(sources.jwks)
+    signed = await read_signatures(sources.trail, verifier, sources.heads, report)
+    wanted = Wanted(since=since, until=until)
+    spans = Spans(sources.trail, SignedTails(signed.heads), wanted.includes)
+    async for span in spans.over(blocks_between(sources.trail, signed, since, until, report)):
+        write(span)
+    end = {"findings": [str(finding) for finding in report.findings]}
+    statement = {**end, "digest": digest.hexdigest()}
+    write({**end, "signature": sources.signer.sign(KIND, statement)})
+    return Written(spans.records, spans.unsigned, report)
 
 
 def check_export(lines: Sequence[bytes], keys: Mapping[str, Any] | None) -> Report:
@@ -50,13 +81,35 @@ def check_export(lines: Sequence[bytes], keys: Mapping[str, Any] | None) -> Repo
     NotAnExport."""
     try:
         title, *spans = [orjson.loads(line) for line in lines]
-        if title["format"] != FORMAT:
+        verifier, report = StatementVerifier(keys or title["keys"]), Report()
+        if title["format"] == FORMAT:
+            _check_end(lines, spans.pop(), verifier, report)
+        elif title["format"] == UNSIGNED_FORMAT:
+            report.notes.append("made by an earlier release: whole spans can have been left out")
+            if title["spans"] != len(spans):
+                report.found("file", f"holds {len(spans)} spans of {title['spans']}")
+        else:
             raise NotAnExport(f"not a file of the format {FORMAT}")
-        report = Report()
-        if title["spans"] != len(spans):
-            report.found("file", f"holds {len(spans)} spans of {title['spans']}")
-        records = check_spans(spans, StatementVerifier(keys or title["keys"]), report)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        records = check_spans(spans, verifier, report)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise NotAnExport(f"no audit export: {type(error).__name__}") from None
     report.count("audit records", len(records))
     return report
+
+
+def _check_end(
+    lines: Sequence[bytes], end: Mapping[str, Any], verifier: StatementVerifier, report: Report
+) -> None:
+    digest = hashlib.sha256(b"".join(line + b"\n" for line in lines[:-1])).hexdigest()
+    if "signature" not in end:
+        report.found("file", "its end is missing, with the signature")
+        return
+    try:
+        signed = verifier.open(KIND, end["signature"])
+    except StatementRefused as error:
+        report.found("signature of the file", str(error))
+        return
+    if signed.get("digest") != digest or signed.get("findings") != end["findings"]:
+        report.found("file", "altered after it was signed: something was added, removed or changed")
+    for finding in end["findings"]:
+        report.found("when the file was made", str(finding))

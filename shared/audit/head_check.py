@@ -1,12 +1,20 @@
-"""The signed heads, from the database and from the file, and what they vouch for."""
+"""The signed statements, from the database and from the file, and what they vouch for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 from shared.audit.chain import Tail
 from shared.audit.findings import Report
 from shared.audit.heads import Head, digest_of_head, open_head
-from shared.audit.purged import SignedPurges
-from shared.proofs.statements import StatementRefused, StatementVerifier
+from shared.audit.purged import KIND as PURGED
+from shared.audit.purged import Purged, SignedPurges
+from shared.proofs.statements import StatementRefused, StatementVerifier, kind_of
+
+
+class Statements(Protocol):
+    async def heads(self) -> list[str]: ...
+    async def purges(self) -> list[str]: ...
 
 
 class SignedHeads:
@@ -16,8 +24,17 @@ class SignedHeads:
         self._verifier = verifier
         self._purges = purges
         self._report = report
-        self._texts: dict[tuple[str, int], str] = {}
+        self._heads: dict[tuple[str, int], tuple[Head, str]] = {}
+        self._places: dict[str, set[tuple[str, int]]] = {}
         self.vouched: dict[str, set[Tail]] = {}
+
+    def __iter__(self) -> Iterator[tuple[Head, str]]:
+        """Each head and its statement, by segment and in order."""
+        return iter([self._heads[place] for place in sorted(self._heads)])
+
+    def of(self, segment: str) -> list[Head]:
+        """The segment's own, in order."""
+        return [self._heads[place][0] for place in sorted(self._places.get(segment, ()))]
 
     def add(self, texts: Iterable[str], source: str) -> set[tuple[str, int]]:
         """Take heads from `source`; which they were. Refused ones are findings."""
@@ -32,31 +49,66 @@ class SignedHeads:
                 continue
             place = (head.segment, head.number)
             places.add(place)
-            if self._texts.setdefault(place, text) != text:
+            if self._heads.setdefault(place, (head, text))[1] != text:
                 self._report.found(
-                    f"{source}, {_name(head)}", "differs from the one kept elsewhere"
+                    f"{source}, {_name(*place)}", "differs from the one kept elsewhere"
                 )
+            self._places.setdefault(head.segment, set()).add(place)
             self._vouch(head)
         return places
 
     def check_chain(self) -> None:
         """Each segment's heads are numbered without a hole and chained, behind those purged."""
         previous: dict[str, tuple[int, str]] = {}
-        for (segment, number), text in sorted(self._texts.items()):
-            purged = self._purges.of(segment)
-            before, digest = previous.get(segment, (purged.heads, purged.head_digest))
-            name = f"audit segment {segment}, head {number}"
-            if number != before + 1:
-                self._report.found(f"audit segment {segment}", f"head {before + 1} is missing")
-            elif open_head(self._verifier, text).previous != digest:
-                self._report.found(name, "the head before it is not the one it was chained to")
-            previous[segment] = (number, digest_of_head(text))
-        self._report.count("signed heads", len(self._texts))
+        for head, text in self:
+            purged = self._purges.of(head.segment)
+            before, digest = previous.get(head.segment, (purged.heads, purged.head_digest))
+            if head.number != before + 1:
+                self._report.found(f"audit segment {head.segment}", f"head {before + 1} is missing")
+            elif head.previous != digest:
+                self._report.found(
+                    _name(head.segment, head.number),
+                    "the head before it is not the one it was chained to",
+                )
+            previous[head.segment] = (head.number, digest_of_head(text))
+        self._report.count("signed heads", len(self._heads))
 
     def _vouch(self, head: Head) -> None:
         for segment, tail in {head.segment: head.tail, **head.seen}.items():
             self.vouched.setdefault(segment, set()).add(tail)
 
 
-def _name(head: Head) -> str:
-    return f"audit segment {head.segment}, head {head.number}"
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """All that was signed about a trail, and that holds."""
+
+    purges: SignedPurges
+    heads: SignedHeads
+
+    def purged(self, segment: str) -> Purged:
+        return self.purges.of(segment)
+
+    def vouched(self, segment: str) -> set[Tail]:
+        return self.heads.vouched.get(segment, set())
+
+
+async def read_signatures(
+    trail: Statements, verifier: StatementVerifier, file: Iterable[str], report: Report
+) -> Signatures:
+    """`file`: the lines of the append-only file. What is refused, missing or out of order is a
+    finding of `report`. Raises StoreUnavailable."""
+    in_file = list(file)
+    purges = SignedPurges(verifier, report)
+    purges.add((text for text in in_file if kind_of(text) == PURGED), "heads file")
+    purges.add(await trail.purges(), "database")
+    heads = SignedHeads(verifier, report, purges)
+    elsewhere = heads.add((text for text in in_file if kind_of(text) != PURGED), "heads file")
+    in_database = heads.add(await trail.heads(), "database")
+    for place in sorted(elsewhere - in_database):
+        report.found(_name(*place), "deleted from the database")
+    heads.check_chain()
+    return Signatures(purges, heads)
+
+
+def _name(segment: str, number: int) -> str:
+    return f"audit segment {segment}, head {number}"

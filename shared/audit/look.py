@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditRecord, children_of
+from shared.audit.trail import AuditUnavailable
 from shared.clock import new_id, utc_now
 from shared.settings import AuditSettings
 
@@ -30,3 +31,5 @@ async def record_look(settings: AuditSettings, operation: str, children: Iterabl
                 children=children_of(children),
             )
         )
+    if not process.is_proved:
+        raise AuditUnavailable("the look is on record, but no head could be signed for it")

@@ -52,6 +52,11 @@ class AuditProcess:
             await self._end()
             await self.mongo.close()
 
+    @property
+    def is_proved(self) -> bool:
+        """All that was recorded is durable and signed."""
+        return not self.trail.waiting and self._heads.is_done
+
     async def _prepare(self) -> None:
         """Indexes serve `teddy audit show` only: the process starts without them, too."""
         try:
@@ -63,9 +68,10 @@ class AuditProcess:
         await self.trail.close()
         if self.trail.waiting:
             return  # the store is away: it would not take a head either, and the end is not to wait
-        await self._heads.try_to_sign()
-        if self.trail.tail.sequence == 0:
-            return
+        if not self._heads.is_done:
+            await self._heads.try_to_sign()
+        if not self._heads.is_done or self.trail.tail.sequence == 0:
+            return  # it stays open, so that others vouch for it
         try:
             await self._store.end(self.trail.segment, self._clock())
         except StoreUnavailable as error:

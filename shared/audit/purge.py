@@ -5,18 +5,19 @@ into the trail anew before anything goes.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.audit.block_check import check_block, records_of
-from shared.audit.chain import Block, Tail
+from shared.audit.chain import Block, Tail, times_of
 from shared.audit.commit_check import Anchors
-from shared.audit.findings import Finding
-from shared.audit.heads import append_to_file, digest_of_head, open_head
+from shared.audit.findings import Finding, Report
+from shared.audit.head_check import Signatures, read_signatures
+from shared.audit.heads import append_to_file, digest_of_head, open_head, read_file
 from shared.audit.process import AuditProcess
-from shared.audit.purged import KIND, Purged, nothing_purged, open_purged
-from shared.audit.record import AuditRecord
+from shared.audit.purged import KIND, Purged
+from shared.audit.record import AuditRecord, Record
+from shared.audit.segment_check import SegmentCheck
 from shared.audit.store import AuditStore
 from shared.audit.trail import AuditUnavailable
 from shared.audit.verify import take_anchor
@@ -40,24 +41,39 @@ class TrailTampered(Exception):
 
 @dataclass(slots=True)
 class Expired:
-    """A segment's records that are old enough: all of them up to `tail`, behind `purged`."""
+    """A segment's records that are old enough: all of them up to `tail`, behind `purged`.
+    `unsigned`: how many more there are that no head covers; they stay."""
 
     purged: Purged
     tail: Tail
     records: int = 0
     since: datetime | None = None
     anchors: Anchors = field(default_factory=Anchors)
+    unsigned: int = 0
 
-    def take(self, block: Block) -> None:
-        """The next block is old enough, too. Raises TrailTampered."""
-        findings = check_block(block, self.tail)
-        if findings:
-            raise TrailTampered(findings)
-        for record in records_of(block):
+    def take(self, block: Block, records: Sequence[Record]) -> None:
+        """The next block is old enough, too."""
+        for record in records:
             take_anchor(self.anchors, record)
         self.tail = block.tail
-        self.records += len(block.lines)
-        self.since = self.since or block.since
+        self.records += len(records)
+        self.since = self.since or times_of(records)[0]
+
+    def add(self, following: "Expired") -> None:
+        """What follows is signed as well."""
+        for child_id, anchor in following.anchors.left():
+            self.anchors.add(child_id, anchor.version, anchor.hash)
+        self.tail = following.tail
+        self.records += following.records
+        self.since = self.since or following.since
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """How many records were deleted; `unsigned` ones were old enough, too, and stay."""
+
+    records: int
+    unsigned: int
 
 
 class AuditPurge:
@@ -75,37 +91,49 @@ class AuditPurge:
         self._verifier = StatementVerifier(read_jwks(settings.proof_keys_file))
 
     async def expired(self) -> list[Expired]:
-        """By segment. Raises StatementRefused, TrailTampered or StoreUnavailable."""
-        statements = [open_purged(self._verifier, text) for text in await self._store.purges()]
-        purged = {one.segment: one for one in statements}
-        found = []
-        for segment in await self._store.segments():
-            one = await self._expired(purged.get(segment) or nothing_purged(segment))
-            if one.records:
-                found.append(one)
-        return found
+        """By segment. Raises TrailTampered, StoreUnavailable or OSError."""
+        return await self._behind_the_cutoff(await self._signed())
 
-    async def apply(self) -> int:
-        """How many records went. Killed at any moment, the next one goes on. Raises as `expired`
-        does, and AuditUnavailable."""
-        await self._delete_what_is_signed_away()
-        expired = await self.expired()
-        if not expired:
-            return 0
-        await self._keep_anchors(expired)
-        for one in expired:
-            await self._sign_away(one)
-        await self._delete_what_is_signed_away()
-        return sum(one.records for one in expired)
+    async def apply(self) -> Gone:
+        """Killed at any moment, the next one goes on. Raises as `expired` does, and
+        AuditUnavailable."""
+        signed = await self._signed()
+        await self._delete(signed.purges)
+        old = await self._behind_the_cutoff(signed)
+        expired = [one for one in old if one.records]
+        if expired:
+            await self._keep_anchors(expired)
+        await self._delete([await self._sign_away(one) for one in expired])
+        return Gone(sum(one.records for one in expired), sum(one.unsigned for one in old))
 
-    async def _expired(self, purged: Purged) -> Expired:
-        found = Expired(purged, purged.tail)
-        async for block in self._store.segment(purged.segment):
-            if block.last <= purged.tail.sequence:
-                continue
-            if block.until >= self._cutoff:
+    async def _signed(self) -> Signatures:
+        file, report = self._settings.audit_heads_file, Report()
+        lines = read_file(file) if file is not None and file.exists() else []
+        signed = await read_signatures(self._store, self._verifier, lines, report)
+        _refuse(report)
+        return signed
+
+    async def _behind_the_cutoff(self, signed: Signatures) -> list[Expired]:
+        found = [await self._expired(one, signed) for one in await self._store.segments()]
+        return [one for one in found if one.records or one.unsigned]
+
+    async def _expired(self, segment: str, signed: Signatures) -> Expired:
+        """By their lines, which a signed head covers: what else is stored says nothing."""
+        purged, report, is_old = signed.purged(segment), Report(), True
+        check = SegmentCheck(segment, purged.tail, signed.vouched(segment), report)
+        found, waiting = Expired(purged, purged.tail), Expired(purged, purged.tail)
+        async for block in self._store.segment(segment, purged.tail.sequence + 1):
+            records = check.take(block)
+            _refuse(report)
+            is_old = is_old and times_of(records)[1] < self._cutoff
+            if is_old:
+                waiting.take(block, records)
+            if waiting.records and check.signed == check.tail:
+                found.add(waiting)
+                waiting = Expired(purged, purged.tail)
+            if not is_old and not waiting.records:
                 break
-            found.take(block)
+        found.unsigned = waiting.records
         return found
 
     async def _keep_anchors(self, expired: Sequence[Expired]) -> None:
@@ -124,10 +152,10 @@ class AuditPurge:
             for first in range(0, len(entries), AT_ONCE):
                 some = entries[first : first + AT_ONCE]
                 await asyncio.gather(*(trail.record(entry) for entry in some))
-        if trail.waiting:
+        if not process.is_proved:
             raise AuditUnavailable("the audit trail did not take what is to be kept")
 
-    async def _sign_away(self, one: Expired) -> None:
+    async def _sign_away(self, one: Expired) -> tuple[Purged, str]:
         heads, digest = await self._heads_to_go(one)
         segment = one.purged.segment
         purged = Purged(
@@ -141,7 +169,7 @@ class AuditPurge:
         text = self._signer.sign(KIND, purged.statement())
         if self._settings.audit_heads_file is not None:
             await append_to_file(self._settings.audit_heads_file, text)
-        await self._store.add_purge(segment, text)
+        return purged, text
 
     async def _heads_to_go(self, one: Expired) -> tuple[int, str]:
         """The number and the digest of the last head that vouches for nothing that stays."""
@@ -154,9 +182,11 @@ class AuditPurge:
                 number, digest = head.number, digest_of_head(text)
         return number, digest
 
-    async def _delete_what_is_signed_away(self) -> None:
-        for text in await self._store.purges():
-            purged = open_purged(self._verifier, text)
+    async def _delete(self, signed_away: Iterable[tuple[Purged, str]]) -> None:
+        known = set(await self._store.purges())
+        for purged, text in signed_away:
+            if text not in known:
+                await self._store.add_purge(purged.segment, text)
             await self._store.delete_up_to(purged.segment, purged.tail.sequence)
             await self._store.delete_heads(purged.segment, purged.heads)
 
@@ -176,6 +206,11 @@ class AuditPurge:
             children=children,
             anchor=anchor,
         )
+
+
+def _refuse(report: Report) -> None:
+    if report.findings:
+        raise TrailTampered(report.findings)
 
 
 def _newest(expired: Sequence[Expired]) -> Anchors:

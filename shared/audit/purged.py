@@ -4,7 +4,7 @@ Such a statement takes the deleted records' place: the segment's chain goes on f
 names. Only its newest one counts for a segment, each covers all before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,11 @@ class SignedPurges:
         self._verifier = verifier
         self._report = report
         self._newest: dict[str, Purged] = {}
+        self._texts: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[tuple[Purged, str]]:
+        """Of each segment the newest, and its statement."""
+        return iter([(self._newest[name], text) for name, text in sorted(self._texts.items())])
 
     def of(self, segment: str) -> Purged:
         return self._newest.get(segment) or nothing_purged(segment)
@@ -77,6 +82,7 @@ class SignedPurges:
                 continue
             if purged.tail.sequence > self.of(purged.segment).tail.sequence:
                 self._newest[purged.segment] = purged
+                self._texts[purged.segment] = text
 
     def report(self) -> None:
         """How much is gone in good order."""

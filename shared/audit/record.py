@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -15,6 +17,12 @@ MOST_CHILDREN = 200
 """Above the largest page; of more ids the first are kept."""
 
 LONGEST_SUBJECT = 128
+
+Record = dict[str, Any]
+"""A line, read."""
+
+_TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z")
+_texts = itemgetter("at", "subject", "role", "operation", "outcome", "address", "correlation_id")
 _CHILD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -51,6 +59,33 @@ class AuditRecord:
         if self.anchor is not None:
             content["anchor"] = {"version": self.anchor.version, "hash": self.anchor.hash}
         return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def read_line(line: str) -> Record | None:
+    """What `line` says; None for what no process has written as a record."""
+    with suppress(ValueError, KeyError, TypeError):
+        record = orjson.loads(line)
+        if type(record) is dict and _is_whole(record):
+            return record
+    return None
+
+
+def _is_whole(record: Record) -> bool:
+    children = record["children"]
+    return (
+        type(record["sequence"]) is int
+        and {type(text) for text in _texts(record)} == {str}
+        and _TIME.fullmatch(record["at"]) is not None
+        and type(children) is list
+        and {type(child) for child in children} <= {str}
+        and _is_anchor(record.get("anchor"))
+    )
+
+
+def _is_anchor(anchor: Any) -> bool:
+    if anchor is None:
+        return True
+    return type(anchor["version"]) is int and type(anchor["hash"]) is str
 
 
 def children_of(ids: Iterable[str]) -> tuple[str, ...]:

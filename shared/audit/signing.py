@@ -5,6 +5,7 @@ from pathlib import Path
 
 import structlog
 
+from shared.audit.chain import Tail
 from shared.audit.heads import HeadChain, append_to_file
 from shared.audit.store import AuditStore
 from shared.audit.writer import ChainedTrail
@@ -32,13 +33,27 @@ class HeadSigner:
         self._clock = clock
         self._file = file
         self._unkept: list[tuple[int, str]] = []
+        self._seen: dict[str, Tail] = {}
+        self._vouched: dict[str, Tail] = {}
+
+    @property
+    def is_done(self) -> bool:
+        """All that the trail holds is covered by heads that are kept."""
+        return self._trail.tail == self._heads.signed and not self._unkept
 
     async def sign(self) -> None:
-        """Nothing when the trail has not moved. Raises StoreUnavailable or OSError; what was signed
-        by then is kept the next time."""
-        tail = self._trail.tail
-        if tail != self._heads.signed:
-            seen = await self._store.open_tails()
+        """Nothing when there is nothing new to vouch for. Raises StoreUnavailable or OSError; what
+        was signed by then is kept the next time."""
+        tail, before = self._trail.tail, self._seen
+        seen = self._seen = await self._store.open_tails()
+        # others that stood still since the last look may be dead: who else would sign for them?
+        left = {
+            name: one
+            for name, one in seen.items()
+            if name != self._trail.segment and before.get(name) == one != self._vouched.get(name)
+        }
+        if tail != self._heads.signed or left:
+            self._vouched = seen
             text = self._heads.next(tail, self._clock(), seen)
             self._unkept.append((self._heads.number, text))
         while self._unkept:

@@ -4,37 +4,27 @@ A span discloses the lines that were asked for. For the others of the same block
 for the blocks between one root each.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from shared.audit.chain import Block, Tail, block_hash, digest_of, place_of, root_of
+from shared.audit.chain import Block, Tail, block_hash, digest_of, place_of, records_of, root_of
 from shared.audit.findings import Report
-from shared.audit.heads import open_head
+from shared.audit.heads import Head, open_head
+from shared.audit.record import Record, read_line
 from shared.audit.store import AuditStore
 from shared.proofs.statements import StatementRefused, StatementVerifier
 
-Record = dict[str, Any]
 Wanted = Callable[[Record], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """`unsigned`: records that were wanted and that no head covers yet."""
-
-    spans: list[dict[str, Any]]
-    unsigned: int
 
 
 class SignedTails:
     """For each segment, what its own and others' heads say of where it ended."""
 
-    def __init__(self, verifier: StatementVerifier, heads: Iterable[str]) -> None:
+    def __init__(self, heads: Iterable[tuple[Head, str]]) -> None:
         self._texts: dict[str, dict[int, str]] = {}
-        for text in heads:
-            head = open_head(verifier, text)
+        for head, text in heads:
             for segment, tail in {**head.seen, head.segment: head.tail}.items():
                 self._texts.setdefault(segment, {}).setdefault(tail.sequence, text)
 
@@ -45,23 +35,34 @@ class SignedTails:
         return (min(ends), signed[min(ends)]) if ends else None
 
 
-async def spans_of(
-    store: AuditStore, tails: SignedTails, blocks: Iterable[Block], wanted: Wanted
-) -> Spans:
-    """Spans over `blocks`, which are in order of their places."""
-    spans: list[dict[str, Any]] = []
-    unsigned = 0
-    reached: tuple[str, int] = ("", 0)
-    for block in blocks:
-        if block.segment == reached[0] and block.last <= reached[1]:
-            continue
-        end = tails.after(block.segment, block.last)
-        if end is None:
-            unsigned += sum(wanted(orjson.loads(line)) for line in block.lines)
-            continue
-        spans.append(await _span(store, block, end, wanted))
-        reached = (block.segment, end[0])
-    return Spans(spans, unsigned)
+class Spans:
+    """Of the records that are wanted. `unsigned`: how many of them no head covers yet; `records`:
+    how many the spans disclose."""
+
+    def __init__(self, store: AuditStore, tails: SignedTails, wanted: Wanted) -> None:
+        self._store = store
+        self._tails = tails
+        self._wanted = wanted
+        self.unsigned = 0
+        self.records = 0
+
+    async def over(self, blocks: AsyncIterator[Block]) -> AsyncIterator[dict[str, Any]]:
+        """`blocks` are in order of their places. Each span goes up to the next signed head."""
+        reached: tuple[str, int] = ("", 0)
+        async for block in blocks:
+            if block.segment == reached[0] and block.last <= reached[1]:
+                continue
+            wanted = sum(map(self._wanted, records_of(block)))
+            if not wanted:
+                continue
+            end = self._tails.after(block.segment, block.last)
+            if end is None:
+                self.unsigned += wanted
+                continue
+            reached = (block.segment, end[0])
+            span = await _span(self._store, block, end, self._wanted)
+            self.records += sum(len(entry.get("lines", ())) for entry in span["blocks"])
+            yield span
 
 
 async def _span(
@@ -81,7 +82,8 @@ async def _span(
 
 
 def _entry(block: Block, wanted: Wanted) -> dict[str, Any]:
-    lines = [line for line in block.lines if wanted(orjson.loads(line))]
+    read = ((line, read_line(line)) for line in block.lines)
+    lines = [line for line, record in read if record is not None and wanted(record)]
     place = {"first": block.first, "last": block.last}
     if not lines:
         return {**place, "root": root_of(block.digests)}
@@ -107,7 +109,8 @@ def _check_span(
         where = f"audit segment {segment}, records {block['first']} to {block['last']}"
         if tail.sequence and block["first"] != tail.sequence + 1:
             report.found(where, "the blocks before them are missing")
-        root = block.get("root") or root_of(block["digests"])
+        # where digests are told, they make the root: lines are held against them
+        root = root_of(block["digests"]) if "digests" in block else block["root"]
         for line in block.get("lines", ()):
             record = orjson.loads(line)
             place = record["sequence"] - block["first"]

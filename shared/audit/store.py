@@ -1,12 +1,10 @@
 """The audit trail's database: blocks, signed heads and segments. Nothing is ever updated but the
 end of a segment; what is deleted, a signed statement of the purge stands for."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-import orjson
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
@@ -21,8 +19,15 @@ BLOCKS, HEADS, SEGMENTS, PURGES = (
     "audit_segments",
     "audit_purges",
 )
+BESIDE = ("segment", "first", "last", "since", "until", "children", "subjects", "operations")
 OPEN_SEGMENTS = 50
 """Of more segments that never ended, the newest are looked at."""
+
+
+_WHERE_IT_ENDS = {
+    "hash": 1,
+    "records": {"$cond": [{"$isArray": "$digests"}, {"$size": "$digests"}, 0]},
+}
 
 
 class SegmentTaken(StoreUnavailable):
@@ -57,7 +62,7 @@ class AuditStore:
         document = _document(block)
         async with within(self._timeout):
             if block.first == 1:
-                began = {"$setOnInsert": {"began_at": block.since}}
+                began = {"$setOnInsert": {"began_at": block.beside["since"]}}
                 await self._segments.update_one({"_id": block.segment}, began, upsert=True)
             try:
                 await self._blocks.insert_one(document)
@@ -80,10 +85,11 @@ class AuditStore:
             tails = {}
             for segment in running:
                 last = await self._blocks.find_one(
-                    _of(segment["_id"]), {"last": 1, "hash": 1}, sort=[("_id", DESCENDING)]
+                    _of(segment["_id"]), _WHERE_IT_ENDS, sort=[("_id", DESCENDING)]
                 )
                 if last is not None:
-                    tails[segment["_id"]] = Tail(last["last"], last["hash"])
+                    sequence = _place(last["_id"])[1] + last["records"] - 1
+                    tails[segment["_id"]] = Tail(sequence, str(last.get("hash")))
         return tails
 
     async def heads(self) -> list[str]:
@@ -99,8 +105,18 @@ class AuditStore:
         return [segment["_id"] for segment in found]
 
     async def segments(self) -> list[str]:
-        async with within(self._timeout):
-            return [str(name) for name in await self._blocks.distinct("segment")]
+        """By the places of blocks, from one segment to the next."""
+        found: list[str] = []
+        after = ""
+        while True:
+            beyond = {"_id": {"$gt": after}}
+            async with within(self._timeout):
+                block = await self._blocks.find_one(beyond, {"_id": 1}, sort=[("_id", ASCENDING)])
+            if block is None:
+                return found
+            segment = _place(block["_id"])[0]
+            found.append(segment)
+            after = max(f"{segment}@:", block["_id"])
 
     async def purges(self) -> list[str]:
         """Of each purged segment the newest signed statement."""
@@ -115,9 +131,10 @@ class AuditStore:
             await self._purges.replace_one({"_id": segment}, purge, upsert=True)
 
     async def delete_up_to(self, segment: str, sequence: int, limit: int = 200) -> None:
-        """Blocks whose records end by `sequence`, in order, so that no hole is ever seen."""
+        """Blocks up to the one that ends with record `sequence`, in order, so that no hole is ever
+        seen."""
+        behind = {"_id": {"$gt": f"{segment}@", "$lte": place_of(segment, sequence)}}
         while True:
-            behind = {**_of(segment), "last": {"$lte": sequence}}
             async with within(self._timeout):
                 found = await self._blocks.find(
                     behind, {"_id": 1}, sort=[("_id", ASCENDING)], limit=limit
@@ -170,18 +187,35 @@ def _of(segment: str) -> Document:
 
 
 def _document(block: Block) -> Document:
-    """The block, with what it is found by beside it."""
-    lines: Sequence[dict[str, Any]] = [orjson.loads(line) for line in block.lines]
-    children = dict.fromkeys(child for line in lines for child in line["children"])
-    document: Document = asdict(block) | {"_id": place_of(block.segment, block.first)}
-    return document | {
-        "children": list(children),
-        "subjects": list(dict.fromkeys(line["subject"] for line in lines)),
-        "operations": list(dict.fromkeys(line["operation"] for line in lines)),
+    return {
+        "_id": place_of(block.segment, block.first),
+        "lines": block.lines,
+        "digests": block.digests,
+        "previous_hash": block.previous_hash,
+        "hash": block.hash,
+        **block.beside,
     }
 
 
 def _block(document: Document) -> Block:
-    fields = {name: document[name] for name in Block.__slots__}
-    fields |= {"lines": tuple(document["lines"]), "digests": tuple(document["digests"])}
-    return Block(**fields)
+    """Whatever stands there: what is not as it was written, `check_block` names."""
+    segment, first = _place(document["_id"])
+    return Block(
+        segment=segment,
+        first=first,
+        lines=_texts(document.get("lines")),
+        digests=_texts(document.get("digests")),
+        previous_hash=str(document.get("previous_hash")),
+        hash=str(document.get("hash")),
+        beside={name: document.get(name) for name in BESIDE},
+    )
+
+
+def _place(identity: str) -> tuple[str, int]:
+    """Segment and first record of the block with this `_id`; 0 for what no process has written."""
+    segment, _, first = identity.rpartition("@")
+    return segment, int(first) if first.isascii() and first.isdecimal() else 0
+
+
+def _texts(stored: Any) -> tuple[str, ...]:
+    return tuple(str(one) for one in stored) if isinstance(stored, list) else ()

@@ -1,17 +1,22 @@
 """Walks the whole trail, and the event store by what the trail says of it."""
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
 
-from shared.audit.block_check import check_block, records_of
-from shared.audit.chain import Block, Tail
+from shared.audit.chain import Block
 from shared.audit.commit_check import Anchors, check_commits
 from shared.audit.findings import Report
-from shared.audit.head_check import SignedHeads
-from shared.audit.purged import KIND as PURGED
-from shared.audit.purged import Purged, SignedPurges
+from shared.audit.head_check import Signatures, read_signatures
+from shared.audit.record import Record
+from shared.audit.segment_check import SegmentCheck, Unsigned
+from shared.clock import Clock, iso
 from shared.envelope import Commit
-from shared.proofs.statements import StatementVerifier, kind_of
+from shared.proofs.statements import StatementVerifier
+
+INTERVALS = 2
+"""A head may come late by one: who is to sign may just wait for the store."""
 
 
 class Trail(Protocol):
@@ -26,30 +31,49 @@ class Commits(Protocol):
     def scan(self, after_child: str | None = None) -> AsyncIterator[Commit]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class HeadsOnTime:
+    """How old a record may be that no head covers: what is older could have been changed, or put
+    there, by whoever kept the heads from being signed. `seconds`: how often heads are signed."""
+
+    clock: Clock
+    seconds: float
+
+    @property
+    def patience(self) -> timedelta:
+        return timedelta(seconds=INTERVALS * self.seconds)
+
+    def judge(self, segment: str, unsigned: Unsigned, heads_read_at: datetime, to: Report) -> None:
+        """A note, or a finding; heads that were signed since `heads_read_at` are not known."""
+        records = f"records {unsigned.first} to {unsigned.last}"
+        where = f"audit segment {segment}, {records}"
+        if unsigned.since < iso(heads_read_at - self.patience):
+            what = f"not signed, the oldest since {unsigned.since}"
+            to.found(where, f"{what}: heads are signed every {self.seconds:g} s")
+        elif unsigned.until > iso(self.clock() + self.patience):
+            to.found(where, f"not signed, and the newest is of a time to come: {unsigned.until}")
+        else:
+            number = unsigned.last - unsigned.first + 1
+            to.notes.append(f"audit segment {segment}: the last {number} records are not signed")
+
+
 async def verify(
     trail: Trail,
     commits: Commits,
     verifier: StatementVerifier,
-    heads_elsewhere: Iterable[str] | None = None,
+    heads_elsewhere: Iterable[str] | None,
+    on_time: HeadsOnTime,
 ) -> Report:
     """`heads_elsewhere`: those of the append-only file. Also while the system works: what is
     looked at later may only hold more. Raises StoreUnavailable."""
-    report = Report()
-    in_file = list(heads_elsewhere or ())
-    purges = SignedPurges(verifier, report)
-    purges.add((text for text in in_file if kind_of(text) == PURGED), "heads file")
-    purges.add(await trail.purges(), "database")
-    purges.report()
-    heads = SignedHeads(verifier, report, purges)
-    elsewhere = heads.add((text for text in in_file if kind_of(text) != PURGED), "heads file")
-    in_database = heads.add(await trail.heads(), "database")
-    for segment, number in sorted(elsewhere - in_database):
-        report.found(f"audit segment {segment}, head {number}", "deleted from the database")
-    heads.check_chain()
-    anchors = Anchors()
-    for segment in sorted({*await trail.segments(), *heads.vouched}):
-        vouched = heads.vouched.get(segment, set())
-        await _check_segment(trail, purges.of(segment), vouched, anchors, report)
+    report, anchors = Report(), Anchors()
+    read_at = on_time.clock()
+    signed = await read_signatures(trail, verifier, heads_elsewhere or (), report)
+    signed.purges.report()
+    for segment in sorted({*await trail.segments(), *signed.heads.vouched}):
+        unsigned = await _check_segment(trail, segment, signed, anchors, report)
+        if unsigned is not None:
+            on_time.judge(segment, unsigned, read_at, report)
     await check_commits(commits, anchors, report)
     for segment in await trail.open_segments():
         report.notes.append(f"audit segment {segment}: still written, or its process was killed")
@@ -57,42 +81,18 @@ async def verify(
 
 
 async def _check_segment(
-    trail: Trail, purged: Purged, vouched: set[Tail], anchors: Anchors, report: Report
-) -> None:
-    segment, tail, signed = purged.segment, purged.tail, purged.tail
-    promised: dict[int, set[str]] = {}
-    for one in vouched:
-        if one.sequence > purged.tail.sequence:
-            promised.setdefault(one.sequence, set()).add(one.hash)
-    async for block in trail.segment(segment):
-        if block.last <= purged.tail.sequence:
-            continue  # about to go: the statement stands already
-        findings = check_block(block, tail)
-        report.findings += findings
-        for record in records_of(block):
+    trail: Trail, segment: str, signed: Signatures, anchors: Anchors, report: Report
+) -> Unsigned | None:
+    begin = signed.purged(segment).tail  # blocks before it are about to go: its statement stands
+    check = SegmentCheck(segment, begin, signed.vouched(segment), report)
+    async for block in trail.segment(segment, begin.sequence + 1):
+        for record in check.take(block):
             take_anchor(anchors, record)
-        report.count("audit records", len(block.lines))
-        tail = block.tail
-        hashes = promised.pop(tail.sequence, None)
-        if hashes is not None:
-            signed = tail
-            if hashes != {tail.hash}:
-                where = f"audit segment {segment}, records up to {tail.sequence}"
-                report.found(where, "rewritten: a signed head has another hash for them")
-    report.count("audit segments")
-    for sequence in sorted(promised):
-        where = f"audit segment {segment}"
-        if sequence > tail.sequence:
-            report.found(where, f"truncated: records {tail.sequence + 1} to {sequence} are gone")
-            break
-        report.found(where, f"rewritten: no block ends with record {sequence}, which was signed")
-    if tail.sequence > signed.sequence:
-        unsigned = tail.sequence - signed.sequence
-        report.notes.append(f"audit segment {segment}: the last {unsigned} records are not signed")
+    return check.end()
 
 
-def take_anchor(anchors: Anchors, record: dict[str, Any]) -> None:
+def take_anchor(anchors: Anchors, record: Record) -> None:
     """What `record` says of a child's stream, if it says anything."""
     anchor = record.get("anchor")
-    if anchor is not None and record.get("children"):
+    if anchor is not None and record["children"]:
         anchors.add(record["children"][0], anchor["version"], anchor["hash"])

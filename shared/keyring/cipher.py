@@ -67,6 +67,9 @@ def new_data_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
-def field_place(event_id: str, field_name: str) -> str:
-    """Where a field of an event stands, for `ChildCipher.seal` and `open`."""
-    return f"{event_id}\0{field_name}"
+def field_place(event_id: str, field_name: str, of: str | None) -> str:
+    """Where a field of an event stands, for `ChildCipher.seal` and `open`. `of`: the id of what the
+    field tells of, where a child has several; None: the child itself, and all values of releases
+    that did not bind it."""
+    place = f"{event_id}\0{field_name}"
+    return place if of is None else f"{place}\0{of}"

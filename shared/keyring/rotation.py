@@ -7,7 +7,8 @@ wrapped under a key that the file holds, so a rotation may be killed anywhere an
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import orjson
 from shared.clock import iso
 from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import (
+    FileKeyProvider,
     KeyFile,
     KeyFileRefused,
     new_kek_id,
@@ -101,6 +103,22 @@ async def rewrap_all(
         after = batch[-1].child_id
         tell(number)
     return Rewrapped(number, unopened)
+
+
+async def mislabelled(store: KeyStore, keys: KeyFile, kek_id: str) -> list[str]:
+    """The children whose data keys open under `kek_id` though another is named beside them: that
+    name is covered by nothing, and the count of `kek_id` rests on it. Looks at every data key.
+
+    Raises StoreUnavailable.
+    """
+    provider, found, after = FileKeyProvider(keys), list[str](), ""
+    while batch := await store.not_under(kek_id, after, BATCH):
+        for key in batch:
+            with suppress(UnknownKek, SealBroken):
+                await provider.unwrap(replace(key, kek_id=kek_id))
+                found.append(key.child_id)
+        after = batch[-1].child_id
+    return found
 
 
 def _reason_to_keep(keys: KeyFile, kek_id: str, wrapped: int, now: datetime) -> str | None:

@@ -33,6 +33,10 @@ class Horizon:
             return bool(document["raised_at"] >= self.alerts)
         return True
 
+    def lies_behind(self, latest: "Horizon") -> bool:
+        """Whether it is in no respect later than `latest`."""
+        return self.activity <= latest.activity and self.alerts <= latest.alerts
+
     def behind(self) -> dict[Model, Document]:
         """What to delete of each model that has a horizon, as a query."""
         return {

@@ -14,6 +14,10 @@ Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
 """None yet: every event is at its first schema version."""
 
+FORMER_NAMES: Mapping[str, tuple[str, ...]] = {}
+"""Of each personal field that an upcaster renames: the names under which it was sealed before. What
+a read model holds is opened as what it was sealed as."""
+
 
 def upcast(
     event_type: str,

@@ -20,9 +20,16 @@ from shared.read_models.documents import (
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def sealed(cipher: ChildCipher, child_id: str, field: str, value: Any, version: int = 1) -> str:
-    """`Personal.sealed` of a value that the event at `version` carried."""
-    place = field_place(event_id(child_id, version), field)
+def sealed(
+    cipher: ChildCipher,
+    child_id: str,
+    field: str,
+    value: Any,
+    version: int = 1,
+    of: str | None = None,
+) -> str:
+    """`Personal.sealed` of a value that the event at `version` carried; `of`: a violation's id."""
+    place = field_place(event_id(child_id, version), field, of)
     return f"{version}.{field}.{cipher.seal(orjson.dumps(value), place)}"
 
 

@@ -62,7 +62,7 @@ async def poison(state: StackState, children: Sequence[str]) -> None:
 
 def _event(child: str, poison: Poison, cipher: ChildCipher) -> RecordedEvent:
     good = encode(ChildProfileUpdated(child_id=child, at=utc_now(), age=8), VERSION, None)
-    place = field_place(event_id(child, VERSION), poison.field)
+    place = field_place(event_id(child, VERSION), poison.field, None)
     sealed = {poison.field: {SEALED: cipher.seal(poison.plaintext, place)}}
     return RecordedEvent(
         child_id=child,

@@ -53,6 +53,7 @@ async def test_records_of_a_running_process_go_up_to_the_newest_old_one(world: W
     async with process.running() as trail:
         await trail.record(look("officer-1", utc_now() - timedelta(days=40)))
         await trail.record(look("officer-2"))
+        await _signed_by_another(world)
         await _retention(world, "apply")
         await trail.record(look("officer-3"))
 
@@ -62,6 +63,45 @@ async def test_records_of_a_running_process_go_up_to_the_newest_old_one(world: W
     assert verified.code == 0, verified.out
     assert "1 audit records purged before" in verified.out
     assert "officer-3" in shown.out
+
+
+async def test_old_records_that_no_head_signs_stay_and_are_told(aged: World) -> None:
+    # given a process that was killed before it, or another, signed
+    killed = AuditProcess(aged.settings, "killed")
+    await killed.trail.record(look("officer-1", utc_now() - timedelta(days=40)))
+    await killed.mongo.close()
+
+    planned = await _retention(aged, "plan")
+    applied = await _retention(aged, "apply")
+
+    for said in (planned, applied):
+        assert (said.code, said.err.count("\n")) == (0, 1)
+        assert said.err.startswith("teddy: 1 audit records that are old enough stay")
+    assert "9 audit records deleted" in applied.out
+    with aged.collection("audit_blocks") as blocks:
+        assert blocks.count_documents({"segment": killed.trail.segment}) == 1
+
+
+async def test_a_statement_that_is_in_the_file_alone_is_made_good(aged: World) -> None:
+    # given a purge that was killed between the file and the database
+    with aged.collection("audit_blocks") as blocks, aged.collection("audit_purges") as purges:
+        stored = list(blocks.find({}))
+        await _retention(aged, "apply")
+        purges.delete_many({})
+        blocks.insert_many(stored)
+
+        applied = await _retention(aged, "apply")
+
+        assert (applied.code, applied.err) == (0, "")
+        assert purges.count_documents({}) == 1
+        assert not list(blocks.find({"_id": {"$in": [one["_id"] for one in stored]}}))
+    assert (await aged.teddy("audit", "verify")).code == 0
+
+
+async def _signed_by_another(world: World) -> None:
+    """A head of another process says how far the running ones have come."""
+    async with AuditProcess(world.settings, "other").running() as other:
+        await other.record(look("officer-4"))
 
 
 async def test_whoever_deletes_more_than_was_signed_away_is_found(aged: World) -> None:

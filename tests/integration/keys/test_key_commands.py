@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -112,6 +112,27 @@ async def test_an_unfinished_rotation_keeps_the_replaced_key_until_it_is_resumed
     assert "3 data keys are wrapped under it; run `teddy keys rotate --resume`" in kept[2]
     assert (resumed[0], resumed[1].splitlines()[-1]) == (0, "3 data keys wrapped anew under kek-2")
     assert await operator.store.count_by_kek() == {"kek-2": 3}
+
+
+async def test_a_key_is_not_retired_because_somebody_changed_what_stands_beside_data_keys(
+    operator: Operator,
+) -> None:
+    # given a data key whose `kek_id` was changed in the database to the new active key
+    first = operator.active
+    content = orjson.loads(operator.path.read_bytes())
+    keks = content["keks"] | {"kek-2": content["index_key"]}
+    operator.change(active="kek-2", keks=keks)
+    relabelled = [replace(key, kek_id="kek-2") for key in await operator.store.find(CHILDREN)]
+    await operator.store.replace(
+        list(zip(await operator.store.find(CHILDREN), relabelled, strict=True))
+    )
+    assert await operator.store.count_by_kek() == {"kek-2": 3}
+    # when
+    code, out, err = await operator.keys("retire", first)
+    # then
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{first} stays: 3 data keys open under it though the database names another" in err
+    assert first in orjson.loads(operator.path.read_bytes())["keks"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from command_service.domain.child.state import Child
 from command_service.handlers.snapshot_layout import SCHEMA, from_json, to_json
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import Snapshot
+from shared.hash_chain import verify_chain
 from tests.support.child_facts import (
     ADA,
     ALLOWED,
@@ -96,8 +97,14 @@ async def test_another_process_reads_only_what_came_after_the_snapshot():
 
 @pytest.mark.parametrize(
     "damage",
-    [{"schema": "child/0"}, {"payload": "bm90IHNlYWxlZA=="}, {"payload": "?"}, {"version": 3}],
-    ids=["older layout", "not sealed", "not base64", "moved"],
+    [
+        {"schema": "child/0"},
+        {"payload": "bm90IHNlYWxlZA=="},
+        {"payload": "?"},
+        {"version": 3},
+        {"hash": "0" * 64},
+    ],
+    ids=["older layout", "not sealed", "not base64", "moved", "hash of another commit"],
 )
 async def test_a_snapshot_that_does_not_open_is_ignored_and_made_again(damage: dict[str, Any]):
     # given
@@ -116,6 +123,7 @@ async def test_a_snapshot_that_does_not_open_is_ignored_and_made_again(damage: d
     assert result.version == BORN + 3
     remade = await database.snapshots.latest(ADA)
     assert (remade.version, remade.schema) == (BORN + 3, SCHEMA)
+    verify_chain(await database.events.load(ADA))
 
 
 async def test_a_snapshot_of_rubbish_is_ignored():
@@ -126,7 +134,7 @@ async def test_a_snapshot_of_rubbish_is_ignored():
     await first.do(START)
     cipher = await first.keyring.cipher(ADA)
     assert cipher is not None
-    rubbish = Snapshot(ADA, 9, "", SCHEMA, cipher.seal(b'{"status": "dreaming"}', "snapshot@9"))
+    rubbish = Snapshot(ADA, 9, "", SCHEMA, cipher.seal(b'{"status": "dreaming"}', "snapshot@9\0"))
     await database.snapshots.save(rubbish)
     # when, then
     assert (await CommandSide(database).do(END)).version == BORN + 2

@@ -2,7 +2,7 @@ import orjson
 import pytest
 
 from projection_worker.replay.history_display import in_words
-from projection_worker.replay.personal_values import DESTROYED, SEALED, Personals
+from projection_worker.replay.personal_values import CLOSED, DESTROYED, SEALED, Personals
 from shared.envelope import event_id
 from shared.keyring.cipher import ChildCipher, field_place, new_data_key
 
@@ -14,14 +14,18 @@ def cipher() -> ChildCipher:
     return ChildCipher(CHILD, new_data_key())
 
 
-def stored(cipher: ChildCipher) -> str:
-    """As a read model holds a child's name."""
-    place = field_place(event_id(CHILD, 1), "name")
-    return f"1.name.{cipher.seal(orjson.dumps('Mia'), place)}"
+def stored(cipher: ChildCipher, name: str = "name", of: str | None = None) -> str:
+    """As a read model holds a child's name, or what is `of` a violation."""
+    place = field_place(event_id(CHILD, 1), name, of)
+    return f"1.{name}.{cipher.seal(orjson.dumps('Mia'), place)}"
 
 
 def test_personal_values_stay_sealed_wherever_they_are(cipher: ChildCipher) -> None:
-    document = {"age": 6, "name": stored(cipher), "entries": [{"details": stored(cipher)}]}
+    document = {
+        "age": 6,
+        "name": stored(cipher),
+        "entries": [{"details": stored(cipher, "details")}],
+    }
 
     shown = Personals(CHILD, cipher, reveal=False).shown(document)
 
@@ -29,17 +33,36 @@ def test_personal_values_stay_sealed_wherever_they_are(cipher: ChildCipher) -> N
 
 
 def test_personal_values_are_opened_for_who_asks(cipher: ChildCipher) -> None:
-    assert Personals(CHILD, cipher, reveal=True).shown({"name": stored(cipher)}) == {"name": "Mia"}
+    document = {"name": stored(cipher), "violations": [_violation("v-1", cipher)]}
+
+    shown = Personals(CHILD, cipher, reveal=True).shown(document)
+
+    assert shown == {"name": "Mia", "violations": [{"id": "v-1", "details": "Mia"}]}
+
+
+def test_a_value_that_was_moved_does_not_open(cipher: ChildCipher) -> None:
+    other = _violation("v-1", cipher)["details"]
+    document = {"udid": stored(cipher), "violations": [{"id": "v-2", "details": other}]}
+
+    shown = Personals(CHILD, cipher, reveal=True).shown(document)
+
+    assert shown == {"udid": CLOSED, "violations": [{"id": "v-2", "details": CLOSED}]}
 
 
 def test_without_the_key_nothing_can_be_opened(cipher: ChildCipher) -> None:
-    assert Personals(CHILD, None, reveal=True).shown([stored(cipher)]) == [DESTROYED]
+    assert Personals(CHILD, None, reveal=True).shown({"name": stored(cipher)}) == {
+        "name": DESTROYED
+    }
 
 
 def test_text_that_only_looks_like_a_version_is_no_personal_value(cipher: ChildCipher) -> None:
-    ordinary = ["1.2.3", "2026-11-23", "space", "1.name.short"]
+    ordinary = {"interests": ["1.2.3", "2026-11-23", "1.name.short"], "topic": stored(cipher)}
 
     assert Personals(CHILD, cipher, reveal=False).shown(ordinary) == ordinary
+
+
+def _violation(violation_id: str, cipher: ChildCipher) -> dict[str, str]:
+    return {"id": violation_id, "details": stored(cipher, "details", of=violation_id)}
 
 
 def test_an_event_is_told_by_what_it_changed() -> None:

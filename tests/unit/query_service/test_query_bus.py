@@ -41,7 +41,7 @@ class GetGreetingHandler:
 
     async def handle(self, query: GetGreeting, scope: Scope) -> Answer:
         self.handled += 1
-        return Answer(Greeting(text=f"{scope.subject} greets {query.name}"), version=4)
+        return Answer(Greeting(text=f"{scope.subject} greets {query.name}"), (), version=4)
 
 
 @pytest.fixture

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.codec import SEALED, UndecodableEvent, decode, encode, open_sealed
+from shared.codec import (
+    PERSONAL_FIELDS,
+    SEALED,
+    SealedField,
+    UndecodableEvent,
+    decode,
+    encode,
+    open_sealed,
+)
 from shared.envelope import RecordedEvent
 from shared.events.child import (
     SCHEMA_VERSIONS,
@@ -19,6 +27,8 @@ from shared.events.child import (
     ChildEvent,
     ChildRegistered,
     ConversationStarted,
+    SafetyViolationReported,
+    Severity,
 )
 from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
@@ -229,9 +239,81 @@ def test_a_sealed_text_of_a_read_model_opens_with_the_child_s_cipher_only() -> N
     event = decode(_record(REGISTERED), CIPHER)
     assert isinstance(event, ChildRegistered)
     # when / then
-    assert open_sealed(CHILD, event.name.sealed, CIPHER) == "Zoë 小熊"
+    name = SealedField("name", None)
+    assert open_sealed(CHILD, event.name.sealed, CIPHER, name) == "Zoë 小熊"
     with pytest.raises(SealBroken):
-        open_sealed("child-2", event.name.sealed, CIPHER)
+        open_sealed("child-2", event.name.sealed, CIPHER, name)
+
+
+@pytest.mark.parametrize("field", sorted(PERSONAL_FIELDS - {"udid"}))
+def test_a_sealed_text_opens_in_no_field_but_its_own(field: str) -> None:
+    # given
+    event = decode(_record(REGISTERED), CIPHER)
+    assert isinstance(event, ChildRegistered)
+    # when / then
+    with pytest.raises(SealBroken):
+        open_sealed(CHILD, event.udid.sealed, CIPHER, SealedField(field, None))
+
+
+@pytest.mark.parametrize("text", ["", "name", "x.name.AAAA", "-1.name.AAAA", "1.name", "²..", "1."])
+def test_what_is_no_sealed_text_does_not_open(text: str) -> None:
+    with pytest.raises(SealBroken):
+        open_sealed(CHILD, text, CIPHER, SealedField("name", None))
+
+
+def test_what_is_told_of_one_violation_opens_in_no_other() -> None:
+    # given
+    event = decode(_record(_reported("v-1")), CIPHER)
+    assert isinstance(event, SafetyViolationReported)
+    assert event.details
+    sealed = event.details.sealed
+    # when / then
+    assert open_sealed(CHILD, sealed, CIPHER, SealedField("details", "v-1")) == "said a word"
+    for of in ("v-2", None):
+        with pytest.raises(SealBroken):
+            open_sealed(CHILD, sealed, CIPHER, SealedField("details", of))
+
+
+def test_an_event_that_names_another_violation_does_not_open() -> None:
+    with pytest.raises(SealBroken):
+        decode(_record(_reported("v-1"), violation_id="v-2"), CIPHER)
+
+
+def test_what_was_sealed_before_violations_were_bound_opens_still() -> None:
+    # given
+    record = _record(_reported("v-1"))
+    unbound = CIPHER.seal(b'"said a word"', f"{record.event_id}\0details")
+    # when
+    event = decode(_record(_reported("v-1"), details={SEALED: unbound}), CIPHER)
+    # then
+    assert event == _reported("v-1")
+    assert isinstance(event, SafetyViolationReported)
+    assert event.details
+    opened = open_sealed(CHILD, event.details.sealed, CIPHER, SealedField("details", "v-1"))
+    assert opened == "said a word"
+
+
+def test_a_field_that_was_renamed_opens_under_its_former_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given
+    sealed = f"3.why.{CIPHER.seal(b'1', f'{CHILD}@3{chr(0)}why')}"
+    monkeypatch.setattr("shared.codec.FORMER_NAMES", {"reason": ("why",)})
+    # when / then
+    assert open_sealed(CHILD, sealed, CIPHER, SealedField("reason", None)) == 1
+    with pytest.raises(SealBroken):
+        open_sealed(CHILD, sealed, CIPHER, SealedField("name", None))
+
+
+def _reported(violation_id: str) -> SafetyViolationReported:
+    return SafetyViolationReported(
+        child_id=CHILD,
+        at=NOON,
+        violation_id=violation_id,
+        violation_type="bullying",
+        severity=Severity.LOW,
+        details=Personal("said a word"),
+    )
 
 
 def test_only_searchable_fields_get_search_tokens() -> None:

@@ -1,0 +1,78 @@
+"""Records that somebody looks for. An index says which blocks to read; their lines decide."""
+
+import heapq
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.audit.block_check import check_content
+from shared.audit.chain import Block, read_lines
+from shared.audit.findings import Report
+from shared.audit.record import Record
+from shared.audit.store import AuditStore
+from shared.clock import iso
+from shared.mongo import Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Every condition that is given must hold; `since` is included, `until` is not."""
+
+    child_id: str | None = None
+    subject: str | None = None
+    operation: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def includes(self, record: Record) -> bool:
+        return (
+            (self.child_id is None or self.child_id in record["children"])
+            and self.subject in (None, record["subject"])
+            and self.operation in (None, record["operation"])
+            and (self.since is None or record["at"] >= iso(self.since))
+            and (self.until is None or record["at"] < iso(self.until))
+        )
+
+    def blocks(self) -> Document:
+        """Those that may hold one, as their index says."""
+        named = {
+            "children": self.child_id,
+            "subjects": self.subject,
+            "operations": self.operation,
+            "since": None if self.until is None else {"$lt": self.until},
+            "until": None if self.since is None else {"$gte": self.since},
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+
+async def find_records(
+    trail: AuditStore, wanted: Wanted, limit: int, report: Report, *, every_block: bool
+) -> list[Record]:
+    """At most `limit`, the newest first. `every_block`: the index is not asked, so that it hides
+    nothing; that takes as long as the trail is. What is read and is not as it was written goes to
+    `report`. Raises StoreUnavailable."""
+    if every_block:
+        return await _newest(trail.blocks({}), wanted, limit, report)
+    found: list[Record] = []
+    async for block in trail.blocks(wanted.blocks(), newest_first=True):
+        found += reversed(_wanted(block, wanted, report))
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+async def _newest(
+    blocks: AsyncIterator[Block], wanted: Wanted, limit: int, report: Report
+) -> list[Record]:
+    found: list[tuple[str, str, int, Record]] = []
+    async for block in blocks:
+        records = _wanted(block, wanted, report)
+        places = [(one["at"], block.segment, one["sequence"], one) for one in records]
+        found = heapq.nlargest(limit, found + places, key=lambda place: place[:3])
+    return [record for *_, record in found]
+
+
+def _wanted(block: Block, wanted: Wanted, report: Report) -> list[Record]:
+    read = read_lines(block)
+    report.findings += check_content(block, read)
+    return [record for record in read if record is not None and wanted.includes(record)]
