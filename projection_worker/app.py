@@ -10,6 +10,7 @@ from typing import Any
 import faust
 
 from projection_worker.agents.alerts import AlertIntake, register_alerts
+from projection_worker.before_live import BeforeLive
 from projection_worker.dead_letter import DeadLetters, ensure_dead_letter_indexes
 from projection_worker.erased_children import ErasedChildren
 from projection_worker.kept_generations import KeptGenerations, ProjectorOf
@@ -121,8 +122,8 @@ def _projectors(
     keyring = Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size)
     index = SearchIndex(key_file.index_key)
 
-    def projector_of(generation: Generation, *, live: bool) -> Projector:
-        read_models = ReadModelStore(read, database, generation, notifies=live)
+    def projector_of(generation: Generation, *, before_live: BeforeLive | None) -> Projector:
+        read_models = ReadModelStore(read, database, generation, before_live=before_live)
         letters = DeadLetters(database, utc_now, generation)
         return Projector(read_models, store, keyring, index, letters)
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
+from projection_worker.before_live import BeforeLive
 from projection_worker.projections.registry import ChildView, Place
 from projection_worker.projections.system import change
 from projection_worker.unstorable import OF_THE_DRIVER, unstorable
@@ -22,7 +23,7 @@ from shared.read_models.deliveries import (
     DeliveryState,
     added_once,
     deliveries,
-    delivery_of,
+    deliveries_of,
 )
 from shared.read_models.documents import AlertDocument, ChildDocument
 from shared.read_models.generations import Generation
@@ -34,7 +35,7 @@ WRITE_CONFLICT = 112
 TRANSIENT = "TransientTransactionError"
 OF_A_CHILD = (Model.CONVERSATIONS, Model.ACTIVITY, Model.ALERTS)
 
-Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
+Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | UpdateMany
 
 
 class StaleBatch(Exception):
@@ -72,17 +73,14 @@ class ReadModelStore:
         generation: Generation,
         mid_transaction: FaultPoint = FaultPoint.WORKER_MID_TRANSACTION,
         *,
-        rebuilds: bool = False,
-        notifies: bool = False,
+        before_live: BeforeLive | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        """`rebuilds`: what is written lies in the past. `notifies`: parents are notified of the
-        alerts that are raised, as of those of the live generation alone."""
+        """`before_live`: it is not live, and nobody is notified of its alerts; None: it is."""
         self._mongo = mongo
         self._database = database
         self._mid_transaction = mid_transaction
-        self._of_alerts: Document = {"rebuilt": True} if rebuilds else {}
-        self._notifies = notifies
+        self._before_live = before_live
         self._clock = clock
         self._collections: Mapping[Model, Collection] = generation.collections(database)
 
@@ -136,14 +134,14 @@ class ReadModelStore:
         UnstorableDocument: one of the children cannot be written, whoever tries it.
         """
         horizon = await read_horizon(self._database)
-        writes = _writes(folded, horizon, self._of_alerts, self._clock())
+        writes = _writes(folded, horizon, await self._marks(folded), self._clock())
         removed: dict[str, int] = {}
         try:
             async with self._mongo.transaction() as session:
                 for one in folded:
                     if one.view.erased:
                         removed[one.child_id] = await self._remove(one, session)
-                if writes.deliveries and self._notifies:
+                if writes.deliveries and self._before_live is None:
                     await deliveries(self._database).bulk_write(
                         writes.deliveries, ordered=False, session=session
                     )
@@ -161,6 +159,12 @@ class ReadModelStore:
                 raise StaleBatch("another worker wrote at the same time") from error
             raise
         return removed
+
+    async def _marks(self, folded: Sequence[FoldedChild]) -> Mapping[str, Document]:
+        alerts = [alert for one in folded for alert in one.view.alerts]
+        if self._before_live is None or not alerts:
+            return {}
+        return await self._before_live.marks(self._database, alerts)
 
     async def _write_model(
         self, model: Model, operations: Sequence[Write], session: Session
@@ -204,13 +208,15 @@ def _require_all_replaced(matched: int, expected: int) -> None:
 
 
 def _writes(
-    folded: Sequence[FoldedChild], horizon: Horizon, of_alerts: Document, now: datetime
+    folded: Sequence[FoldedChild], horizon: Horizon, marks: Mapping[str, Document], now: datetime
 ) -> _Writes:
     writes = _Writes()
     counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for one in folded:
         _add_child(writes, one, horizon)
-        _add_alerts(writes, one, horizon, of_alerts, now)
+        _add_alerts(writes, one, horizon, marks)
+        writes.deliveries += _deliveries(one, horizon, now)
+        _acknowledge_alerts(writes, one)
         assert one.view.child is not None
         for name, count in change(one.before, one.view.child).items():
             counters[one.shard][name] += count
@@ -238,14 +244,28 @@ def _add_child(writes: _Writes, one: FoldedChild, horizon: Horizon) -> None:
 
 
 def _add_alerts(
-    writes: _Writes, one: FoldedChild, horizon: Horizon, of_alerts: Document, now: datetime
+    writes: _Writes, one: FoldedChild, horizon: Horizon, marks: Mapping[str, Document]
 ) -> None:
     for alert in one.view.alerts:
         if horizon.keeps(Model.ALERTS, alert):
-            insert = {"$setOnInsert": {**alert, **of_alerts}}
+            insert = {"$setOnInsert": {**alert, **marks.get(alert["_id"], {})}}
             writes.by_model[Model.ALERTS].append(
                 UpdateOne({"_id": alert["_id"]}, insert, upsert=True)
             )
-            writes.deliveries += [
-                added_once(delivery_of(alert, channel, now)) for channel in alert["channels"]
-            ]
+
+
+def _deliveries(one: FoldedChild, horizon: Horizon, now: datetime) -> list[UpdateOne]:
+    raised = (alert for alert in one.view.alerts if horizon.keeps(Model.ALERTS, alert))
+    return [added_once(fresh) for alert in raised for fresh in deliveries_of(alert, now)]
+
+
+def _acknowledge_alerts(writes: _Writes, one: FoldedChild) -> None:
+    """Those that were raised before; the others say it themselves."""
+    if one.before is None:
+        return
+    raised_now = [alert["_id"] for alert in one.view.alerts]
+    for violation_id, at in one.view.acknowledged.items():
+        unread = {"child_id": one.child_id, "violation_id": violation_id, "acknowledged_at": None}
+        writes.by_model[Model.ALERTS].append(
+            UpdateMany({**unread, "_id": {"$nin": raised_now}}, {"$set": {"acknowledged_at": at}})
+        )

@@ -37,8 +37,6 @@ class AlertIntake:
     async def take(self, notice: AlertNotice) -> None:
         """Raises PyMongoError; then the sweep does it."""
         found = await self._store.of_alert(notice.alert_id)
-        if not found:
-            found = await self._store.adopt(notice.alert_id)
         waiting = [one for one in found if one["state"] == DeliveryState.PENDING]
         for delivery in waiting:
             in_app = delivery["channel"] == AlertChannel.IN_APP

@@ -76,11 +76,29 @@ class NotificationService(Service):
 
     async def _sweep(self, lane: Lane) -> None:
         while not self.should_stop:
+            more = False
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    await lane.sweep()
+                    more = await lane.sweep()
             except (PyMongoError, TimeoutError) as error:
                 log.warning("sweep_waits", channel=lane.name, error=type(error).__name__)
+            if more and lane.under_way:
+                await lane.room(SWEEP_SECONDS)
+            else:
+                await self.sleep(SWEEP_SECONDS)
+
+    @Service.task
+    async def _adopt(self) -> None:
+        """Some at a time: behind a rollback there may be many to look at."""
+        while not self.should_stop:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    looked_at = await self._store.adopt()
+                if looked_at:
+                    log.info("alerts_of_a_new_generation", alerts=looked_at)
+                    continue
+            except (PyMongoError, TimeoutError) as error:
+                log.warning("alerts_not_adopted", error=type(error).__name__)
             await self.sleep(SWEEP_SECONDS)
 
     @Service.task

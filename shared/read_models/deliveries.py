@@ -25,6 +25,11 @@ IN_APP_AGAIN_AFTER = timedelta(seconds=10)
 """In the app an alert is delivered by its notice on the topic; one that is not by then got lost."""
 
 
+NOTIFIED_WITHIN = timedelta(days=14)
+"""Of an alert that is raised later than so long after what raised it, nobody is notified: it is
+the past, read again into read models that begin anew."""
+
+
 class DeliveryState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -85,6 +90,14 @@ def delivery_of(alert: AlertDocument, channel: str, now: datetime) -> DeliveryDo
         created_at=now,
         delivered_at=None,
     )
+
+
+def deliveries_of(alert: AlertDocument, now: datetime) -> list[DeliveryDocument]:
+    """One for each channel that did not deliver it yet; none of an alert of the past."""
+    if now - alert["raised_at"] > NOTIFIED_WITHIN:
+        return []
+    waiting = [channel for channel in alert["channels"] if channel not in alert["delivered"]]
+    return [delivery_of(alert, channel, now) for channel in waiting]
 
 
 def added_once(delivery: DeliveryDocument) -> UpdateOne:

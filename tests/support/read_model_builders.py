@@ -94,6 +94,7 @@ def violation(violation_id: str, **fields: Any) -> ViolationEntry:
         "resolved_at": None,
         "outcome": None,
         "alerted": None,
+        "acknowledged_at": None,
     }
     return cast(ViolationEntry, entry | fields)
 
@@ -146,6 +147,7 @@ def alert_document(alert_id: str, **fields: Any) -> AlertDocument:
         "severity": "high",
         "channels": ["in_app"],
         "raised_at": NOON,
+        "acknowledged_at": None,
         "delivered": {},
         "rebuilt": False,
     }

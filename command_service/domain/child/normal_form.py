@@ -6,6 +6,7 @@ from typing import Any, TypeVar, assert_never
 from command_service.domain.child import limits
 from command_service.domain.child.commands import (
     UNCHANGED,
+    AcknowledgeSafetyViolation,
     ChildCommand,
     ConfigureAlerts,
     Consent,
@@ -72,7 +73,13 @@ def _values(command: ChildCommand, checks: FieldChecks) -> dict[str, Any]:
             return {"reason": checks.text("reason", command.reason, limits.REASON)}
         case GiveConsent():
             return {"notice_version": _notice(checks, command.notice_version)}
-        case ResolveSafetyViolation() | ReactivateChild() | WithdrawConsent() | EraseChild():
+        case (
+            ResolveSafetyViolation()
+            | AcknowledgeSafetyViolation()
+            | ReactivateChild()
+            | WithdrawConsent()
+            | EraseChild()
+        ):
             return {}
         case _:
             assert_never(command)

@@ -3,18 +3,17 @@
 import asyncio
 from datetime import timedelta
 
-import pytest
-
+from projection_worker.before_live import BeforeLive
 from projection_worker.kept_generations import KeptGenerations
 from projection_worker.notifications.delivery_store import NOT_CONFIGURED, DeliveryStore
 from projection_worker.notifications.policies import policies_naming
 from projection_worker.notifications.schedule import PAUSES
 from projection_worker.projections import registry
 from projection_worker.retention import purge
-from shared.clock import utc_now
 from shared.events.child import AlertChannel, Severity
 from shared.read_models.deliveries import (
     AT_ONCE,
+    NOTIFIED_WITHIN,
     DeliveryDocument,
     DeliveryState,
     count_deliveries,
@@ -72,7 +71,8 @@ async def test_facts_that_come_again_add_no_delivery_and_undo_none(side: Project
 async def test_only_the_live_generation_makes_deliveries(side: ProjectionSide) -> None:
     # given a generation that reads everything for itself and is not live
     second = Generation(2)
-    await side.another_projector(second, live=False).project(await side.happened(*SEVERE))
+    beside = side.another_projector(second, before_live=BeforeLive(GENERATION))
+    await beside.project(await side.happened(*SEVERE))
 
     assert await stored(side) == {}
 
@@ -193,7 +193,7 @@ async def test_a_channel_that_nobody_configured_is_given_up_after_three_days(
 ) -> None:
     store = await alerted(side)
     assert await store.give_up({"in_app"}) == 0
-    await _set(side, created_at=utc_now() - timedelta(days=3, minutes=1))
+    await _set(side, created_at=side.now - timedelta(days=3, minutes=1))
 
     assert await store.give_up({"in_app", "webhook"}) == 0  # nobody has tried it yet
     assert await store.give_up({"in_app"}) == 1
@@ -219,26 +219,14 @@ async def test_what_became_of_an_alert_goes_with_it(side: ProjectionSide) -> Non
     assert await stored(side) == {}
 
 
-async def test_an_alert_of_a_release_before_deliveries_is_told_where_it_was_not(
-    side: ProjectionSide,
-) -> None:
-    # given an alert that an older release raised just now and told in the app
-    store = await _before_deliveries(side, raised_at=utc_now(), delivered={"in_app": NOON})
+async def test_what_is_long_past_notifies_nobody(side: ProjectionSide) -> None:
+    """As read models that begin anew, because the old ones are lost, raise it."""
+    side.now += NOTIFIED_WITHIN + timedelta(days=1)
 
-    adopted = await store.adopt(f"{MIA}@3:threshold")
+    await alerted(side)
 
-    assert [one["channel"] for one in adopted] == ["webhook"]
-
-
-@pytest.mark.parametrize(
-    "fields", [{"raised_at": NOON - timedelta(days=400)}, {"raised_at": utc_now(), "rebuilt": True}]
-)
-async def test_nobody_is_notified_of_the_past(
-    side: ProjectionSide, fields: dict[str, object]
-) -> None:
-    store = await _before_deliveries(side, **fields)
-
-    assert await store.adopt(f"{MIA}@3:threshold") == []
+    assert await stored(side) == {}
+    assert len(await side.documents(Model.ALERTS)) == 1
 
 
 async def test_policies_that_name_a_channel_are_counted(side: ProjectionSide) -> None:
@@ -261,14 +249,6 @@ async def _due_now(side: ProjectionSide) -> None:
 
 async def _set(side: ProjectionSide, **fields: object) -> None:
     await deliveries(side.database).update_one({"_id": WEBHOOK}, {"$set": fields})
-
-
-async def _before_deliveries(side: ProjectionSide, **fields: object) -> DeliveryStore:
-    await alerted(side)
-    await deliveries(side.database).delete_many({})
-    alerts = GENERATION.collection(side.database, Model.ALERTS)
-    await alerts.update_one({}, {"$set": fields})
-    return side.deliveries
 
 
 async def _keep(side: ProjectionSide, live: int, kept: tuple[int, ...]) -> None:

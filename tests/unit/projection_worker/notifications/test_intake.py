@@ -20,7 +20,6 @@ class Deliveries:
 
     def __init__(self, *found: DeliveryDocument) -> None:
         self.found = list(found)
-        self.adopted: list[DeliveryDocument] = []
         self.done: list[str] = []
         self.error: Exception | None = None
 
@@ -28,9 +27,6 @@ class Deliveries:
         if self.error is not None:
             raise self.error
         return self.found if alert_id == ALERT["_id"] else []
-
-    async def adopt(self, alert_id: str) -> list[DeliveryDocument]:
-        return self.adopted
 
     async def delivered(self, delivery: DeliveryDocument) -> bool:
         self.done.append(f"delivered {delivery['channel']}")
@@ -79,15 +75,6 @@ async def test_a_channel_that_nobody_knows_is_left_for_the_sweep() -> None:
     await taken(deliveries)
 
     assert deliveries.done == ["delivered in_app", "told of in_app"]
-
-
-async def test_an_alert_of_a_release_before_deliveries_is_adopted() -> None:
-    deliveries = Deliveries()
-    deliveries.adopted = [delivery("webhook")]
-
-    await taken(deliveries)
-
-    assert deliveries.done == ["offered mia@2:threshold:webhook"]
 
 
 async def test_a_store_that_is_away_ends_no_agent() -> None:
