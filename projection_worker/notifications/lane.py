@@ -13,8 +13,8 @@ from pymongo.errors import PyMongoError
 
 from projection_worker.notifications.breaker import CircuitBreaker
 from projection_worker.notifications.channels import Channel, NotDelivered
-from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.notifications.port import Deliveries
 from shared.events.child import AlertChannel
 from shared.fault_points import FaultPoint, reached
 from shared.read_models.deliveries import DeliveryDocument
@@ -50,7 +50,7 @@ class Lane:
         self,
         name: AlertChannel,
         channel: Channel,
-        store: DeliveryStore,
+        store: Deliveries,
         settled: Settled,
         metrics: NotificationMetrics,
         *,

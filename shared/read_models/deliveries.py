@@ -6,6 +6,7 @@ nobody again. `_id` follows from the alert and the channel.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypedDict, cast
@@ -124,13 +125,25 @@ async def ensure_delivery_indexes(database: Database) -> None:
         await deliveries(database).create_index(key)
 
 
-async def count_deliveries(database: Database) -> dict[tuple[str, str], int]:
-    """How many wait and how many failed, by channel and state."""
+@dataclass(frozen=True, slots=True)
+class OpenDeliveries:
+    """How many of a channel are in a state, and since when the oldest is."""
+
+    count: int
+    oldest: datetime
+
+
+async def open_deliveries(database: Database) -> dict[tuple[str, str], OpenDeliveries]:
+    """What waits and what failed, by channel and state; without those of which there are none."""
     open_ones = {"state": {"$in": [DeliveryState.PENDING.value, DeliveryState.FAILED.value]}}
-    grouped = {"_id": {"channel": "$channel", "state": "$state"}, "count": {"$sum": 1}}
+    grouped = {
+        "_id": {"channel": "$channel", "state": "$state"},
+        "count": {"$sum": 1},
+        "oldest": {"$min": "$created_at"},
+    }
     stages: list[Document] = [{"$match": open_ones}, {"$group": grouped}]
     return {
-        (one["_id"]["channel"], one["_id"]["state"]): one["count"]
+        (one["_id"]["channel"], one["_id"]["state"]): OpenDeliveries(one["count"], one["oldest"])
         async for one in aggregate(deliveries(database), stages)
     }
 

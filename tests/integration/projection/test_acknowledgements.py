@@ -1,4 +1,4 @@
-"""A parent's acknowledgement reaches the alert that is stored, whatever batches the facts come in."""
+"""A parent's acknowledgement reaches the stored alert, in whatever batches the facts come."""
 
 import pytest
 

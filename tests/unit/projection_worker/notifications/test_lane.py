@@ -15,6 +15,7 @@ from projection_worker.notifications.breaker import (
 from projection_worker.notifications.channels import NotDelivered
 from projection_worker.notifications.lane import AT_A_TIME, Lane, Patience
 from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.notifications.schedule import PAUSES
 from shared.events.child import AlertChannel
 from shared.read_models.deliveries import DeliveryDocument
 from tests.support.deliveries import DeliveryLog, delivery
@@ -57,7 +58,6 @@ def lane(
     monotonic: Clock = time.monotonic,
     **more: Any,
 ) -> Lane:
-    log: Any = store
     metrics = NotificationMetrics(CollectorRegistry())
     patience = Patience(**{"note_pauses": (0.0, 0.0), **more})
     name = AlertChannel.WEBHOOK
@@ -65,7 +65,7 @@ def lane(
     return Lane(
         name,
         receiver,
-        log,
+        store,
         told,
         metrics,
         settles=settles,
@@ -103,8 +103,8 @@ async def test_what_failed_is_noted_with_its_reason_and_is_not_settled() -> None
 
 async def test_what_was_given_up_is_settled() -> None:
     settled = Settled()
-    store, receiver = DeliveryLog(*some(1)), Receiver(NotDelivered("Status 500"))
-    store.gives_up = True
+    last = delivery(_id="alert-0:webhook", attempts=len(PAUSES))
+    store, receiver = DeliveryLog(last), Receiver(NotDelivered("Status 500"))
 
     await swept(lane(store, receiver, settled))
 
@@ -136,7 +136,7 @@ async def test_what_cannot_be_noted_at_all_ends_no_lane() -> None:
     one = lane(store, receiver, note_pauses=())
     await swept(one)
     store.troubles.clear()
-    store.waiting = {"alert-2:webhook": delivery(_id="alert-2:webhook")}
+    store.put(delivery(_id="alert-2:webhook"))
     await swept(one)
 
     assert store.done == ["alert-2:webhook"]
@@ -172,7 +172,7 @@ async def test_while_a_receiver_is_known_to_be_away_nothing_more_is_claimed() ->
     store, receiver = DeliveryLog(*some(FAILURES_TO_OPEN)), Receiver(*away)
     broken = lane(store, receiver)
     await swept(broken)
-    store.waiting = {"late:webhook": delivery(_id="late:webhook")}
+    store.put(delivery(_id="late:webhook"))
 
     await swept(broken)
 
@@ -187,7 +187,7 @@ async def test_a_claim_that_finds_nothing_takes_nobody_the_attempt_after_a_failu
     store, receiver = DeliveryLog(*some(FAILURES_TO_OPEN)), Receiver(*away)
     broken = lane(store, receiver, monotonic=lambda: now[0])
     await swept(broken)
-    store.waiting = {"late:webhook": delivery(_id="late:webhook")}
+    store.put(delivery(_id="late:webhook"))
     now[0] += PROBE_EVERY_SECONDS
     # when another worker was quicker with one, and the store is away for the next
     await broken.offer("gone:webhook")
