@@ -1,5 +1,6 @@
 """Composition root of the worker: the Faust app, its projector service, its agents."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,7 +29,7 @@ from projection_worker.troubles import Troubles
 from shared.clock import utc_now
 from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
-from shared.http.operations import Readiness
+from shared.http.operations import DependencyCheck, Readiness
 from shared.kafka import KafkaServers
 from shared.keyring.key_file import read_key_file
 from shared.keyring.keyring import Keyring
@@ -47,11 +48,17 @@ APP_ID = "teddy-worker"
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A Faust app that is ready to start, its projector, and what it needs to be ready."""
+    """A Faust app that is ready to start, its projector, and what it needs to be ready. `started`
+    is to be set once the app is."""
 
     app: faust.App
     projector: ProjectorService
     readiness: Readiness
+    started: asyncio.Event
+
+
+class NotStartedYet(Exception):
+    """The agents have no consumer yet."""
 
 
 @asynccontextmanager
@@ -83,14 +90,28 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         app.add_dependency(projector)
         app.add_dependency(told.service)
         register_alerts(app, AlertIntake(told.store, told.lanes, told.settled), told.metrics)
+        started = asyncio.Event()
         readiness = Readiness(
-            {"read_store": read.ping, "key_store": keys.ping, "kafka": projector.check_kafka},
+            {
+                "read_store": read.ping,
+                "key_store": keys.ping,
+                "kafka": _once(started, projector.check_kafka),
+            },
             _reports(lag, troubles, projector, told),
             projector.findings,
         )
-        yield Worker(app, projector, readiness)
+        yield Worker(app, projector, readiness, started)
     for mongo in (read, write, keys):
         await mongo.close()
+
+
+def _once(started: asyncio.Event, check: DependencyCheck) -> DependencyCheck:
+    async def checked() -> None:
+        if not started.is_set():
+            raise NotStartedYet
+        await check()
+
+    return checked
 
 
 def _reports(

@@ -5,6 +5,7 @@ answer.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from shared.read_models.deliveries import DeliveryDocument, DeliveryState
 from shared.settings import ReadStoreSettings, load_settings
 
 MOST = 1_000
+PIPED_WIDTH = 1_000
 channel_option = click.option(
     "--channel", type=click.Choice([one.value for one in AlertChannel]), help="Only this channel."
 )
@@ -100,7 +102,8 @@ def _print_table(found: Sequence[DeliveryDocument]) -> None:
         table.add_column(column, overflow="fold")  # ids are to be copied whole
     for one in found:
         table.add_row(*(str(value) for value in _row(one).values()))
-    Console().print(table)
+    # a pipe has no width: `grep` is to find a whole id
+    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
 
 
 def _print_json(found: Sequence[DeliveryDocument]) -> None:
