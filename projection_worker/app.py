@@ -91,15 +91,9 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         app.add_dependency(told.service)
         register_alerts(app, AlertIntake(told.store, told.lanes, told.settled), told.metrics)
         started = asyncio.Event()
-        readiness = Readiness(
-            {
-                "read_store": read.ping,
-                "key_store": keys.ping,
-                "kafka": _once(started, projector.check_kafka),
-            },
-            _reports(lag, troubles, projector, told),
-            projector.findings,
-        )
+        checks: dict[str, DependencyCheck] = {"read_store": read.ping, "key_store": keys.ping}
+        checks["kafka"] = _once(started, projector.check_kafka)
+        readiness = Readiness(checks, _reports(lag, troubles, projector, told), projector.findings)
         yield Worker(app, projector, readiness, started)
     for mongo in (read, write, keys):
         await mongo.close()

@@ -86,7 +86,7 @@ async def test_an_endless_answer_is_not_read(receiver: WebhookReceiver) -> None:
 async def test_a_receiver_that_hangs_is_left(receiver: WebhookReceiver) -> None:
     receiver.answering.clear()
 
-    assert await refused(receiver.url, seconds=0.1) == "ReadTimeout"
+    assert await refused(receiver.url, seconds=2.0) == "ReadTimeout"
 
 
 async def test_nobody_listening_is_a_failure(receiver: WebhookReceiver) -> None:
