@@ -5,7 +5,6 @@ answer.
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,7 +22,6 @@ from shared.read_models.deliveries import DeliveryDocument, DeliveryState
 from shared.settings import ReadStoreSettings, load_settings
 
 MOST = 1_000
-PIPED_WIDTH = 1_000
 channel_option = click.option(
     "--channel", type=click.Choice([one.value for one in AlertChannel]), help="Only this channel."
 )
@@ -102,8 +100,7 @@ def _print_table(found: Sequence[DeliveryDocument]) -> None:
         table.add_column(column, overflow="fold")  # ids are to be copied whole
     for one in found:
         table.add_row(*(str(value) for value in _row(one).values()))
-    # a pipe has no width: `grep` is to find a whole id
-    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
+    Console().print(table)
 
 
 def _print_json(found: Sequence[DeliveryDocument]) -> None:
