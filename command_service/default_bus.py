@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from command_service.backoff import Backoff
 from command_service.command_bus import CommandBus, Middleware
 from command_service.domain.child.commands import (
+    AcknowledgeSafetyViolation,
     ConfigureAlerts,
     DeactivateChild,
     EndConversation,
@@ -60,6 +61,7 @@ PLAIN_CHANGES: tuple[type[Any], ...] = (
     UpdateChildProfile,
     ReportSafetyViolation,
     ResolveSafetyViolation,
+    AcknowledgeSafetyViolation,
     StartConversation,
     RecordMessage,
     EndConversation,

@@ -4,13 +4,12 @@ import asyncio
 import os
 import sys
 
-import faust
 import structlog
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 from pymongo.errors import PyMongoError
 
-from projection_worker.app import build_worker
+from projection_worker.app import Worker, build_worker
 from projection_worker.lag import Stalled
 from shared.event_store.port import StoreUnavailable
 from shared.http.hardening import Exposure, install_hardening
@@ -35,23 +34,24 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
         async with serving(operations, settings.worker_host, settings.worker_port):
             failure = worker.projector.failure
             failure.add_done_callback(lambda _: stop.set())
-            await _run_app(worker.app, stop)
+            await _run_app(worker, stop)
         if failure.done():
             failure.result()
 
 
-async def _run_app(app: faust.App, stop: asyncio.Event) -> None:
+async def _run_app(worker: Worker, stop: asyncio.Event) -> None:
     """Start the app and stop it when `stop` is set, also while it still looks for the broker."""
-    starting = asyncio.ensure_future(app.start())
+    starting = asyncio.ensure_future(worker.app.start())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if starting.done():
         starting.result()
+        worker.started.set()
     await stopping
     starting.cancel()
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            await app.stop()
+            await worker.app.stop()
     except TimeoutError:
         # What was not committed is read again, and dropped by version.
         log.warning("worker_did_not_stop_in_time", seconds=STOP_SECONDS)

@@ -1,5 +1,6 @@
 """Composition root of the worker: the Faust app, its projector service, its agents."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import faust
 
 from projection_worker.agents.alerts import AlertIntake, register_alerts
+from projection_worker.before_live import BeforeLive
 from projection_worker.dead_letter import DeadLetters, ensure_dead_letter_indexes
 from projection_worker.erased_children import ErasedChildren
 from projection_worker.kept_generations import KeptGenerations, ProjectorOf
@@ -27,7 +29,7 @@ from projection_worker.troubles import Troubles
 from shared.clock import utc_now
 from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
-from shared.http.operations import Readiness
+from shared.http.operations import DependencyCheck, Readiness
 from shared.kafka import KafkaServers
 from shared.keyring.key_file import read_key_file
 from shared.keyring.keyring import Keyring
@@ -46,11 +48,17 @@ APP_ID = "teddy-worker"
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A Faust app that is ready to start, its projector, and what it needs to be ready."""
+    """A Faust app that is ready to start, its projector, and what it needs to be ready. `started`
+    is to be set once the app is."""
 
     app: faust.App
     projector: ProjectorService
     readiness: Readiness
+    started: asyncio.Event
+
+
+class NotStartedYet(Exception):
+    """The agents have no consumer yet."""
 
 
 @asynccontextmanager
@@ -82,14 +90,22 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         app.add_dependency(projector)
         app.add_dependency(told.service)
         register_alerts(app, AlertIntake(told.store, told.lanes, told.settled), told.metrics)
-        readiness = Readiness(
-            {"read_store": read.ping, "key_store": keys.ping, "kafka": projector.check_kafka},
-            _reports(lag, troubles, projector, told),
-            projector.findings,
-        )
-        yield Worker(app, projector, readiness)
+        started = asyncio.Event()
+        checks: dict[str, DependencyCheck] = {"read_store": read.ping, "key_store": keys.ping}
+        checks["kafka"] = _once(started, projector.check_kafka)
+        readiness = Readiness(checks, _reports(lag, troubles, projector, told), projector.findings)
+        yield Worker(app, projector, readiness, started)
     for mongo in (read, write, keys):
         await mongo.close()
+
+
+def _once(started: asyncio.Event, check: DependencyCheck) -> DependencyCheck:
+    async def checked() -> None:
+        if not started.is_set():
+            raise NotStartedYet
+        await check()
+
+    return checked
 
 
 def _reports(
@@ -121,8 +137,8 @@ def _projectors(
     keyring = Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size)
     index = SearchIndex(key_file.index_key)
 
-    def projector_of(generation: Generation, *, live: bool) -> Projector:
-        read_models = ReadModelStore(read, database, generation, notifies=live)
+    def projector_of(generation: Generation, *, before_live: BeforeLive | None) -> Projector:
+        read_models = ReadModelStore(read, database, generation, before_live=before_live)
         letters = DeadLetters(database, utc_now, generation)
         return Projector(read_models, store, keyring, index, letters)
 

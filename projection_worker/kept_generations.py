@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from projection_worker.before_live import BeforeLive
 from projection_worker.delivery import Delivered
 from projection_worker.projections import registry
 from projection_worker.projector import Erasure, Projected, Projector
 from projection_worker.roll_call import RollCall
 from shared.mongo import Database
 from shared.read_models.dead_lettered import count_dead_lettered
-from shared.read_models.generations import Generation, read_catalog
+from shared.read_models.generations import Catalog, Generation, read_catalog
 from shared.settings import WorkerSettings
 
 
@@ -28,9 +29,9 @@ def consumer_group(settings: WorkerSettings) -> str:
 
 
 class ProjectorOf(Protocol):
-    """Makes the projector of a generation. `live`: parents are notified of its alerts."""
+    """Makes the projector of a generation. `before_live` as of ReadModelStore."""
 
-    def __call__(self, generation: Generation, *, live: bool) -> Projector: ...
+    def __call__(self, generation: Generation, *, before_live: BeforeLive | None) -> Projector: ...
 
 
 class KeptGenerations:
@@ -41,7 +42,7 @@ class KeptGenerations:
     def __init__(self, database: Database, projector_of: ProjectorOf) -> None:
         self._database = database
         self._projector_of = projector_of
-        self._projectors: dict[tuple[Generation, bool], Projector] = {}
+        self._projectors: dict[tuple[Generation, BeforeLive | None], Projector] = {}
 
     async def any(self) -> bool:
         """Whether there is a generation to write."""
@@ -63,10 +64,9 @@ class KeptGenerations:
         projected = Projected()
         erasures: tuple[Erasure, ...] = ()
         for generation in generations:
-            live = generation == catalog.live
-            done = await self._projector(generation, live=live).project(batch)
+            done = await self._projector(generation, catalog).project(batch)
             erasures += done.erasures
-            if live:
+            if generation == catalog.live:
                 projected = done
         return replace(projected, erasures=erasures)
 
@@ -79,7 +79,11 @@ class KeptGenerations:
         live = (await read_catalog(self._database)).live
         return await count_dead_lettered(self._database, live)
 
-    def _projector(self, generation: Generation, *, live: bool) -> Projector:
-        if (generation, live) not in self._projectors:
-            self._projectors[generation, live] = self._projector_of(generation, live=live)
-        return self._projectors[generation, live]
+    def _projector(self, generation: Generation, catalog: Catalog) -> Projector:
+        before_live = None
+        if generation != catalog.live:
+            before_live = BeforeLive(catalog.live, catalog.of(generation).begun_at)
+        key = (generation, before_live)
+        if key not in self._projectors:
+            self._projectors[key] = self._projector_of(generation, before_live=before_live)
+        return self._projectors[key]

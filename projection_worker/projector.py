@@ -17,7 +17,8 @@ from projection_worker.dead_letter import DeadLetters, Parked, park
 from projection_worker.delivery import Delivered
 from projection_worker.key_patience import KEY_PATIENCE_SECONDS, KeyPatience
 from projection_worker.projections.registry import ChildView, Place, apply, places_of
-from projection_worker.read_model_store import FoldedChild, ReadModelStore, StaleBatch
+from projection_worker.read_model_store import ReadModelStore, StaleBatch
+from projection_worker.read_model_writes import FoldedChild
 from projection_worker.sequencing import ChildSequence, sequence
 from projection_worker.unstorable import UnstorableDocument
 from shared.codec import UndecodableEvent, decode_what_opens

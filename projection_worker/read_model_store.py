@@ -4,15 +4,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Collection as AnyCollection
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, cast
 
-from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
-from projection_worker.projections.registry import ChildView, Place
-from projection_worker.projections.system import change
+from projection_worker.before_live import BeforeLive
+from projection_worker.projections.registry import Place
+from projection_worker.read_model_writes import FoldedChild, Write, writes_of
 from projection_worker.unstorable import OF_THE_DRIVER, unstorable
 from shared.clock import Clock, utc_now
 from shared.events.child import AlertChannel
@@ -20,13 +18,11 @@ from shared.fault_points import FaultPoint, reached
 from shared.mongo import Collection, Database, Document, Mongo, Session
 from shared.read_models.deliveries import (
     DeliveryState,
-    added_once,
     deliveries,
-    delivery_of,
 )
 from shared.read_models.documents import AlertDocument, ChildDocument
 from shared.read_models.generations import Generation
-from shared.read_models.horizon import Horizon, read_horizon
+from shared.read_models.horizon import read_horizon
 from shared.read_models.models import Model
 
 DUPLICATE_KEY = 11000
@@ -34,32 +30,9 @@ WRITE_CONFLICT = 112
 TRANSIENT = "TransientTransactionError"
 OF_A_CHILD = (Model.CONVERSATIONS, Model.ACTIVITY, Model.ALERTS)
 
-Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
-
 
 class StaleBatch(Exception):
     """Another worker wrote one of the batch's children first; nothing of the batch was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoldedChild:
-    """A child before and after a batch, and the counter shard that the difference goes to."""
-
-    before: ChildDocument | None
-    view: ChildView
-    shard: str
-
-    @property
-    def child_id(self) -> str:
-        assert self.view.child is not None
-        return self.view.child["_id"]
-
-
-@dataclass(slots=True)
-class _Writes:
-    by_model: dict[Model, list[Write]] = field(default_factory=lambda: defaultdict(list))
-    replaced_children: int = 0
-    deliveries: list[UpdateOne] = field(default_factory=list)
 
 
 class ReadModelStore:
@@ -72,17 +45,14 @@ class ReadModelStore:
         generation: Generation,
         mid_transaction: FaultPoint = FaultPoint.WORKER_MID_TRANSACTION,
         *,
-        rebuilds: bool = False,
-        notifies: bool = False,
+        before_live: BeforeLive | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        """`rebuilds`: what is written lies in the past. `notifies`: parents are notified of the
-        alerts that are raised, as of those of the live generation alone."""
+        """`before_live`: it is not live, and nobody is notified of its alerts; None: it is."""
         self._mongo = mongo
         self._database = database
         self._mid_transaction = mid_transaction
-        self._of_alerts: Document = {"rebuilt": True} if rebuilds else {}
-        self._notifies = notifies
+        self._before_live = before_live
         self._clock = clock
         self._collections: Mapping[Model, Collection] = generation.collections(database)
 
@@ -136,14 +106,14 @@ class ReadModelStore:
         UnstorableDocument: one of the children cannot be written, whoever tries it.
         """
         horizon = await read_horizon(self._database)
-        writes = _writes(folded, horizon, self._of_alerts, self._clock())
+        writes = writes_of(folded, horizon, await self._marks(folded), self._clock())
         removed: dict[str, int] = {}
         try:
             async with self._mongo.transaction() as session:
                 for one in folded:
                     if one.view.erased:
                         removed[one.child_id] = await self._remove(one, session)
-                if writes.deliveries and self._notifies:
+                if writes.deliveries and self._before_live is None:
                     await deliveries(self._database).bulk_write(
                         writes.deliveries, ordered=False, session=session
                     )
@@ -161,6 +131,12 @@ class ReadModelStore:
                 raise StaleBatch("another worker wrote at the same time") from error
             raise
         return removed
+
+    async def _marks(self, folded: Sequence[FoldedChild]) -> Mapping[str, Document]:
+        alerts = [alert for one in folded for alert in one.view.alerts]
+        if self._before_live is None or not alerts:
+            return {}
+        return await self._before_live.marks(self._database, alerts)
 
     async def _write_model(
         self, model: Model, operations: Sequence[Write], session: Session
@@ -201,51 +177,3 @@ def documents_beside(child_id: str) -> dict[Model, Document]:
 def _require_all_replaced(matched: int, expected: int) -> None:
     if matched != expected:
         raise StaleBatch("a child moved on meanwhile")
-
-
-def _writes(
-    folded: Sequence[FoldedChild], horizon: Horizon, of_alerts: Document, now: datetime
-) -> _Writes:
-    writes = _Writes()
-    counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for one in folded:
-        _add_child(writes, one, horizon)
-        _add_alerts(writes, one, horizon, of_alerts, now)
-        assert one.view.child is not None
-        for name, count in change(one.before, one.view.child).items():
-            counters[one.shard][name] += count
-    for shard, counts in counters.items():
-        moved = {f"counters.{name}": count for name, count in counts.items() if count}
-        if moved:
-            writes.by_model[Model.SYSTEM].append(
-                UpdateOne({"_id": shard}, {"$inc": moved}, upsert=True)
-            )
-    return writes
-
-
-def _add_child(writes: _Writes, one: FoldedChild, horizon: Horizon) -> None:
-    child = cast(Document, one.view.child)
-    if one.before is None:
-        writes.by_model[Model.CHILDREN].append(InsertOne(child))
-    else:
-        at_version = {"_id": child["_id"], "version": one.before["version"]}
-        writes.by_model[Model.CHILDREN].append(ReplaceOne(at_version, child))
-        writes.replaced_children += 1
-    for model, key in one.view.changed:
-        document = one.view.documents[model, key]
-        if horizon.keeps(model, document):
-            writes.by_model[model].append(ReplaceOne({"_id": key}, document, upsert=True))
-
-
-def _add_alerts(
-    writes: _Writes, one: FoldedChild, horizon: Horizon, of_alerts: Document, now: datetime
-) -> None:
-    for alert in one.view.alerts:
-        if horizon.keeps(Model.ALERTS, alert):
-            insert = {"$setOnInsert": {**alert, **of_alerts}}
-            writes.by_model[Model.ALERTS].append(
-                UpdateOne({"_id": alert["_id"]}, insert, upsert=True)
-            )
-            writes.deliveries += [
-                added_once(delivery_of(alert, channel, now)) for channel in alert["channels"]
-            ]

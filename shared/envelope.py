@@ -144,6 +144,11 @@ def event_id(child_id: str, version: int) -> str:
     return f"{child_id}@{version}"
 
 
+def version_of_event(event_id: str) -> int:
+    """The version in an id that `event_id` made."""
+    return int(event_id.rpartition("@")[2])
+
+
 def commit_id(child_id: str, first_version: int) -> str:
     """Zero-padded, so that commits sort by child and then by version."""
     return f"{child_id}@{first_version:0{VERSION_DIGITS}d}"

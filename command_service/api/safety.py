@@ -7,6 +7,7 @@ from command_service.api.command_route import CommandRequest, CommandRoute, docu
 from command_service.api.request_body import UUID, RequestBody, between, optional, sized
 from command_service.domain.child import limits
 from command_service.domain.child.commands import (
+    AcknowledgeSafetyViolation,
     ConfigureAlerts,
     ReportSafetyViolation,
     ResolveSafetyViolation,
@@ -99,6 +100,18 @@ def resolve_safety_violation(
     return ResolveSafetyViolation(
         child_id=child_id, at=request.at, violation_id=violation_id, outcome=body.outcome
     )
+
+
+@router.post(
+    "/children/{child_id}/safety-violations/{violation_id}/acknowledgement",
+    **documented(404, 409, 410),
+)
+def acknowledge_safety_violation(
+    child_id: ChildId, violation_id: ViolationId, request: CommandRequest
+) -> AcknowledgeSafetyViolation:
+    """Say that the parent has seen a reported violation: its alert counts as read. Saying it again
+    changes nothing."""
+    return AcknowledgeSafetyViolation(child_id=child_id, at=request.at, violation_id=violation_id)
 
 
 @router.put("/children/{child_id}/alert-policy", **documented(404, 409, 410))

@@ -34,4 +34,4 @@ class ConfigureAlertsHandler:
             names = ", ".join(missing)
             message = f"names {names}, which this system has not set up: nobody would deliver it"
             usable = ", ".join(sorted(self._configured))
-            raise InvalidCommand([FieldError("channels", message, f"some of {usable}")])
+            raise InvalidCommand([FieldError("channels", message, usable)])

@@ -19,7 +19,7 @@ from shared.clock import iso, parse_iso
 from shared.events.child import AlertChannel, AlertPolicy, ConsentMethod, ConsentPurpose, Severity
 from shared.personal import Personal
 
-SCHEMA = "child/2"
+SCHEMA = "child/3"
 
 
 def to_json(child: Child) -> bytes:
@@ -37,8 +37,8 @@ def to_json(child: Child) -> bytes:
             },
             "used_conversation_ids": sorted(child.used_conversation_ids),
             "violations": {
-                violation_id: [violation.violation_type, violation.severity, violation.resolved]
-                for violation_id, violation in child.violations.items()
+                violation_id: [each.violation_type, each.severity, each.resolved, each.acknowledged]
+                for violation_id, each in child.violations.items()
             },
             "consents": {
                 purpose.value: [given.notice_version, given.method]
@@ -63,8 +63,8 @@ def from_json(text: bytes) -> Child:
         },
         used_conversation_ids=frozenset(content["used_conversation_ids"]),
         violations={
-            violation_id: Violation(violation_type, Severity(severity), resolved)
-            for violation_id, (violation_type, severity, resolved) in content["violations"].items()
+            violation_id: Violation(violation_type, Severity(severity), *marks)
+            for violation_id, (violation_type, severity, *marks) in content["violations"].items()
         },
         consents={
             ConsentPurpose(purpose): GivenConsent(notice_version, ConsentMethod(method))

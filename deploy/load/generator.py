@@ -26,6 +26,7 @@ WEIGHTS = {
     "update": 8,
     "report": 7,
     "resolve": 5,
+    "acknowledge": 3,
     "policy": 2,
     "deactivate": 1.5,
     "reactivate": 3,
@@ -126,6 +127,11 @@ class Generator:
         path = child.path(f"/safety-violations/{violation_id}/resolution")
         return Wish("POST", path, body, "safety_officer", "load-officer", key, made="resolved")
 
+    def _acknowledge(self, child: ModelChild, chance: random.Random, key: str) -> Wish:
+        violation_id = chance.choice(child.open_violations)
+        path = child.path(f"/safety-violations/{violation_id}/acknowledgement")
+        return Wish("POST", path, None, "parent", child.parent_id, key)
+
     def _policy(self, child: ModelChild, chance: random.Random, key: str) -> Wish:
         body = {
             "threshold": chance.choice(("medium", "high", "critical")),
@@ -169,7 +175,7 @@ def _possible(child: ModelChild) -> list[str]:
         return ["gone"]
     possible = ["report", "refused", "unknown"]
     if child.open_violations:
-        possible.append("resolve")
+        possible += ["resolve", "acknowledge"]
     if child.repeatable is not None:
         possible.append("repeat")
     if child.status == "deactivated":
@@ -199,10 +205,12 @@ def _of_what_does_not_exist(child: ModelChild, unknown: str, key: str) -> list[W
     """A report counts without the conversation that it names; everything else is not found."""
     report = {"type": "rude_words", "severity": "medium", "conversation_id": unknown}
     resolution = child.path(f"/safety-violations/{unknown}/resolution")
+    acknowledgement = child.path(f"/safety-violations/{unknown}/acknowledgement")
     outcome = {"outcome": "confirmed"}
     officer, missing = ("safety_officer", "load-officer"), "violation-not-found"
     wishes = [
         Wish("POST", resolution, outcome, *officer, key, 404, missing),
+        Wish("POST", acknowledgement, None, "parent", child.parent_id, key, 404, missing),
         replace(
             _bear(child, "/safety-violations", report, key, made="violation"),
             ignored=("conversation_id",),

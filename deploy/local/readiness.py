@@ -29,6 +29,8 @@ NOTHING_TOLD = Told()
 REPLICA_SET = "rs0"
 ALREADY_INITIALIZED = 23
 ANSWER_SECONDS = 5.0
+LATE_SECONDS = 900.0
+"""Of a notification that still waits: its receiver is not only away for a moment."""
 
 
 class NotWritableYet(Exception):
@@ -163,6 +165,11 @@ async def _check_writable(admin: Database, address: str) -> None:
 
 
 def _of_notifications(told: Mapping[str, Any]) -> Iterator[str]:
+    if (seconds := told.get("waiting_seconds", 0)) > LATE_SECONDS:
+        pending = told["pending"]
+        waits = "1 notification waits" if pending == 1 else f"{pending:,} notifications wait"
+        wait = f"{waits}, the oldest for {seconds / 60:,.0f} min"
+        yield f"{wait}: see `teddy notifications list --state pending`"
     if failed := told.get("failed"):
         alerts = "1 notification was" if failed == 1 else f"{failed:,} notifications were"
         yield f"{alerts} given up: see `teddy notifications list`"

@@ -12,9 +12,9 @@ from typing import Any
 import faust
 import structlog
 
-from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.lane import Lane, Settled
 from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.notifications.port import Deliveries
 from shared.events.child import AlertChannel
 from shared.read_models.deliveries import DeliveryState
 from shared.read_models.notices import AlertNotice, MalformedNotice
@@ -29,7 +29,7 @@ class AlertIntake:
     """In the app an alert is delivered with its notice: open apps hear of it from the same topic.
     That waits for no other channel; those begin in lanes of their own."""
 
-    def __init__(self, store: DeliveryStore, lanes: Mapping[str, Lane], settled: Settled) -> None:
+    def __init__(self, store: Deliveries, lanes: Mapping[str, Lane], settled: Settled) -> None:
         self._store = store
         self._lanes = lanes
         self._settled = settled
@@ -37,8 +37,6 @@ class AlertIntake:
     async def take(self, notice: AlertNotice) -> None:
         """Raises PyMongoError; then the sweep does it."""
         found = await self._store.of_alert(notice.alert_id)
-        if not found:
-            found = await self._store.adopt(notice.alert_id)
         waiting = [one for one in found if one["state"] == DeliveryState.PENDING]
         for delivery in waiting:
             in_app = delivery["channel"] == AlertChannel.IN_APP

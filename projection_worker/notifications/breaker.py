@@ -30,6 +30,11 @@ class CircuitBreaker:
         if self.is_open:
             self._probe_at = self._monotonic() + PROBE_EVERY_SECONDS
 
+    def withdrawn(self) -> None:
+        """What was begun was not attempted: the next one need not wait for it."""
+        if self.is_open:
+            self._probe_at = self._monotonic()
+
     def worked(self) -> None:
         self._failures = 0
 

@@ -22,7 +22,7 @@ from shared.read_models.deliveries import (
     DeliveryState,
     added_once,
     deliveries,
-    delivery_of,
+    deliveries_of,
 )
 from shared.read_models.documents import AlertDocument
 from shared.read_models.generations import read_catalog
@@ -31,6 +31,7 @@ from shared.read_models.models import Model
 CLAIM_SECONDS = 60.0
 """Far longer than an attempt may take."""
 
+ADOPTED_AT_ONCE = 500
 CONFLICTS = 20
 TRANSIENT = "TransientTransactionError"
 NOT_CONFIGURED = "ChannelNotConfigured"
@@ -56,23 +57,19 @@ class DeliveryStore:
         found = await self._deliveries.find({"alert_id": alert_id}).to_list(None)
         return [cast(DeliveryDocument, one) for one in found]
 
-    async def adopt(self, alert_id: str) -> list[DeliveryDocument]:
-        """The deliveries of an alert that a release before deliveries raised and told on the topic.
-
-        Only of one so new that it would still be tried, by the channels that did not deliver it:
-        nobody is notified of the past.
-        """
-        catalog = await read_catalog(self._database)
-        alerts = catalog.live.collection(self._database, Model.ALERTS)
-        newest = self._clock() - GIVEN_UP_AFTER
-        wanted = {"_id": alert_id, "rebuilt": {"$ne": True}, "raised_at": {"$gt": newest}}
-        found = await alerts.find_one(wanted)
-        if found is None:
-            return []
-        alert = cast(AlertDocument, found)
-        waiting = [c for c in alert["channels"] if c not in alert["delivered"]]
-        await self.insert([delivery_of(alert, channel, self._clock()) for channel in waiting])
-        return await self.of_alert(alert_id)
+    async def adopt(self, most: int = ADOPTED_AT_ONCE) -> int:
+        """Make the deliveries that alerts of the live generation lack because it raised them before
+        it was live; how many alerts were looked at. What was delivered, or is past, stays so."""
+        live = (await read_catalog(self._database)).live
+        alerts = live.collection(self._database, Model.ALERTS)
+        found = await alerts.find({"awaits_live": True}).limit(most).to_list(None)
+        now = self._clock()
+        await self.insert(
+            [fresh for alert in found for fresh in deliveries_of(cast(AlertDocument, alert), now)]
+        )
+        adopted = {"_id": {"$in": [alert["_id"] for alert in found]}}
+        await alerts.update_many(adopted, {"$unset": {"awaits_live": ""}})
+        return len(found)
 
     async def insert(self, fresh: Sequence[DeliveryDocument]) -> None:
         """What is there already stays as it is."""

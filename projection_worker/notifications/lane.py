@@ -13,8 +13,8 @@ from pymongo.errors import PyMongoError
 
 from projection_worker.notifications.breaker import CircuitBreaker
 from projection_worker.notifications.channels import Channel, NotDelivered
-from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.notifications.port import Deliveries
 from shared.events.child import AlertChannel
 from shared.fault_points import FaultPoint, reached
 from shared.read_models.deliveries import DeliveryDocument
@@ -50,12 +50,13 @@ class Lane:
         self,
         name: AlertChannel,
         channel: Channel,
-        store: DeliveryStore,
+        store: Deliveries,
         settled: Settled,
         metrics: NotificationMetrics,
         *,
         settles: bool = True,
         patience: Patience = PATIENCE,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
         self.name = name
         self._channel = channel
@@ -63,32 +64,58 @@ class Lane:
         self._settled = settled
         self._metrics = metrics
         self._settles = settles
-        self._breaker = CircuitBreaker(time.monotonic)
+        self._breaker = breaker or CircuitBreaker(time.monotonic)
         self._patience = patience
+        self._beginning = 0
         self._under_way: set[asyncio.Task[None]] = set()
 
     @property
     def free(self) -> int:
         """How many attempts may begin now."""
-        return self._breaker.allowed(AT_A_TIME - len(self._under_way))
+        return self._breaker.allowed(AT_A_TIME - len(self._under_way) - self._beginning)
 
-    async def sweep(self) -> None:
-        """Begin with what is due, as far as there is room."""
-        if free := self.free:
-            for wanted_id in await self._store.due(self.name, free):
-                await self.offer(wanted_id)
+    @property
+    def under_way(self) -> int:
+        return len(self._under_way)
+
+    async def sweep(self) -> bool:
+        """Begin with what is due, as far as there is room; whether there may be more."""
+        free = self.free
+        due = await self._store.due(self.name, free) if free else []
+        for wanted_id in due:
+            await self.offer(wanted_id)
+        return len(due) == free
 
     async def offer(self, wanted_id: str) -> None:
         """Try it now if there is room; else the sweep finds it. Returns once it has begun."""
         if not self.free:
             return
-        self._breaker.begin()
-        delivery = await self._store.claim(wanted_id)
+        delivery = await self._claimed(wanted_id)
         if delivery is None:
             return
         task = asyncio.create_task(self._attempt(delivery))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+
+    async def _claimed(self, wanted_id: str) -> DeliveryDocument | None:
+        """The place is taken before the claim, so that two offers do not share it, and given back
+        where nothing comes of it."""
+        self._breaker.begin()
+        self._beginning += 1
+        delivery = None
+        try:
+            delivery = await self._store.claim(wanted_id)
+        finally:
+            self._beginning -= 1
+            if delivery is None:
+                self._breaker.withdrawn()
+        return delivery
+
+    async def room(self, seconds: float) -> None:
+        """Wait until something that is under way ends, but not longer."""
+        if self._under_way:
+            first = asyncio.FIRST_COMPLETED
+            await asyncio.wait(set(self._under_way), timeout=seconds, return_when=first)
 
     async def settle(self) -> None:
         """Wait for what is under way."""

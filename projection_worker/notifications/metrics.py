@@ -1,11 +1,12 @@
 """What the worker counts of deliveries."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 
 from shared.events.child import AlertChannel
-from shared.read_models.deliveries import DeliveryState
+from shared.read_models.deliveries import DeliveryState, OpenDeliveries
 
 OPEN = (DeliveryState.PENDING, DeliveryState.FAILED)
 
@@ -16,6 +17,12 @@ class NotificationMetrics:
             "teddy_deliveries",
             "Deliveries of alerts that wait or failed, of all workers.",
             ["channel", "state"],
+            registry=registry,
+        )
+        self._waiting = Gauge(
+            "teddy_delivery_waiting_seconds",
+            "Age of the oldest delivery that waits, of all workers.",
+            ["channel"],
             registry=registry,
         )
         self._attempts = Counter(
@@ -30,10 +37,14 @@ class NotificationMetrics:
             registry=registry,
         )
 
-    def open(self, counts: Mapping[tuple[str, str], int]) -> None:
+    def open(self, found: Mapping[tuple[str, str], OpenDeliveries], now: datetime) -> None:
         for channel in AlertChannel:
             for state in OPEN:
-                self._open.labels(channel, state).set(counts.get((channel, state), 0))
+                some = found.get((channel, state))
+                self._open.labels(channel, state).set(some.count if some else 0)
+            waiting = found.get((channel, DeliveryState.PENDING))
+            seconds = (now - waiting.oldest).total_seconds() if waiting else 0.0
+            self._waiting.labels(channel).set(max(0.0, seconds))
 
     def attempted(self, channel: str, outcome: str) -> None:
         """`outcome`: delivered, retried or failed."""

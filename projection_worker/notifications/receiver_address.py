@@ -6,12 +6,17 @@ judged: what a name leads to a moment later changes nothing.
 
 import asyncio
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from projection_worker.notifications.channels import NotDelivered
 
 Address = IPv4Address | IPv6Address
 NAT64_PREFIX = "64:ff9b::"
+GLOBAL_UNICAST = ip_network("2000::/3")
+"""All of IPv6 that is given to anybody; the rest is local, or reserved."""
+
+NOT_YET_KNOWN_TO_PYTHON = (ip_network("3fff::/20"), ip_network("192.88.99.0/24"))
+"""Documentation (RFC 9637), and relays of 6to4 (RFC 7526): global to `ipaddress` of Python 3.11."""
 
 
 async def receiver_address(host: str, port: int, *, private: bool) -> Address:
@@ -37,6 +42,10 @@ def is_public(address: Address) -> bool:
         wrapped = _wrapped(address)
         if wrapped is not None:
             return is_public(wrapped)
+        if address not in GLOBAL_UNICAST:
+            return False
+    if any(address in network for network in NOT_YET_KNOWN_TO_PYTHON):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

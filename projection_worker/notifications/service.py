@@ -14,9 +14,10 @@ from projection_worker.notifications.lane import Lane
 from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.notifications.policies import policies_naming
 from projection_worker.notifier import Notifier
+from shared.clock import Clock, utc_now
 from shared.events.child import AlertChannel
 from shared.mongo import Database
-from shared.read_models.deliveries import DeliveryState, count_deliveries
+from shared.read_models.deliveries import DeliveryState, open_deliveries
 
 log = structlog.get_logger(__name__)
 
@@ -28,16 +29,18 @@ ANSWER_SECONDS = 5.0
 
 @dataclass(slots=True)
 class NotificationReport:
-    """For readiness: how many deliveries wait and failed, and how many children's alert policies
-    name a channel that nobody configured."""
+    """For readiness: how many deliveries wait, for how many seconds the oldest, how many failed,
+    and how many children's alert policies name a channel that nobody configured."""
 
     pending: int = 0
+    waiting_seconds: float = 0.0
     failed: int = 0
     unconfigured: Mapping[str, int] = field(default_factory=dict)
 
     def report(self) -> dict[str, Any]:
         told = {
             "pending": self.pending,
+            "waiting_seconds": self.waiting_seconds,
             "failed": self.failed,
             "unconfigured": dict(self.unconfigured),
         }
@@ -54,6 +57,7 @@ class NotificationService(Service):
         database: Database,
         notifier: Notifier,
         metrics: NotificationMetrics,
+        clock: Clock = utc_now,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -62,6 +66,7 @@ class NotificationService(Service):
         self._database = database
         self._notifier = notifier
         self._metrics = metrics
+        self._clock = clock
         self.counted = NotificationReport()
 
     async def on_start(self) -> None:
@@ -76,11 +81,29 @@ class NotificationService(Service):
 
     async def _sweep(self, lane: Lane) -> None:
         while not self.should_stop:
+            more = False
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    await lane.sweep()
+                    more = await lane.sweep()
             except (PyMongoError, TimeoutError) as error:
                 log.warning("sweep_waits", channel=lane.name, error=type(error).__name__)
+            if more and lane.under_way:
+                await lane.room(SWEEP_SECONDS)
+            else:
+                await self.sleep(SWEEP_SECONDS)
+
+    @Service.task
+    async def _adopt(self) -> None:
+        """Some at a time: behind a rollback there may be many to look at."""
+        while not self.should_stop:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    looked_at = await self._store.adopt()
+                if looked_at:
+                    log.info("alerts_of_a_new_generation", alerts=looked_at)
+                    continue
+            except (PyMongoError, TimeoutError) as error:
+                log.warning("alerts_not_adopted", error=type(error).__name__)
             await self.sleep(SWEEP_SECONDS)
 
     @Service.task
@@ -100,13 +123,14 @@ class NotificationService(Service):
         configured = {lane.name for lane in self._lanes}
         if give_up and (given_up := await self._store.give_up(configured)):
             log.error("deliveries_given_up", deliveries=given_up)
-        counts = await count_deliveries(self._database)
-        self._metrics.open(counts)
+        found, now = await open_deliveries(self._database), self._clock()
+        self._metrics.open(found, now)
         missing = [channel for channel in AlertChannel if channel not in configured]
         self.counted.unconfigured = await policies_naming(self._database, missing)
-        self.counted.pending = _sum(counts, DeliveryState.PENDING)
-        self.counted.failed = _sum(counts, DeliveryState.FAILED)
-
-
-def _sum(counts: Mapping[tuple[str, str], int], state: DeliveryState) -> int:
-    return sum(count for (_, of), count in counts.items() if of == state)
+        waiting = [some for (_, state), some in found.items() if state == DeliveryState.PENDING]
+        ages = [(now - some.oldest).total_seconds() for some in waiting]
+        self.counted.pending = sum(some.count for some in waiting)
+        self.counted.waiting_seconds = max([0.0, *ages])
+        self.counted.failed = sum(
+            some.count for (_, state), some in found.items() if state == DeliveryState.FAILED
+        )

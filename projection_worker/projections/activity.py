@@ -17,6 +17,7 @@ from shared.events.child import (
     MessageRecorded,
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
+    SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -37,6 +38,7 @@ def key(event: ChildEvent) -> str | None:
             ChildRegistered()
             | ChildProfileUpdated()
             | SafetyViolationResolved()
+            | SafetyViolationAcknowledged()
             | AlertPolicyConfigured()
             | ChildDeactivated()
             | ChildReactivated()

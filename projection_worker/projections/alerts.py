@@ -8,7 +8,7 @@ alert of this rule counted were reported within `window_hours`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.events.child import SafetyViolationReported, Severity
+from shared.events.child import SafetyViolationAcknowledged, SafetyViolationReported, Severity
 from shared.read_models.documents import AlertDocument, CountedViolation, SafetyDocument
 
 THRESHOLD = "threshold"
@@ -72,8 +72,16 @@ def alert_document(
         severity=event.severity.value,
         channels=list(raised.channels),
         raised_at=event.at,
+        acknowledged_at=None,
         delivered={},
     )
+
+
+def acknowledged(alert: AlertDocument, event: SafetyViolationAcknowledged) -> AlertDocument:
+    """The alert, read if it told of that violation; the first time counts."""
+    if alert["violation_id"] != event.violation_id or alert["acknowledged_at"] is not None:
+        return alert
+    return {**alert, "acknowledged_at": event.at}
 
 
 def _is_mild(severity: Severity, threshold: Severity) -> bool:

@@ -27,6 +27,7 @@ from shared.events.child import (
     MessageRecorded,
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
+    SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -52,7 +53,7 @@ def evolve(document: ChildDocument | None, event: ChildEvent) -> ChildDocument:
             _report(after, event)
         case SafetyViolationResolved():
             _resolve(after, event)
-        case AlertPolicyConfigured():
+        case AlertPolicyConfigured() | SafetyViolationAcknowledged():
             pass
         case ConversationStarted():
             after["conversation_count"] += 1

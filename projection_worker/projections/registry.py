@@ -2,10 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from projection_worker.projections import activity, alerts, children, conversations, safety
-from shared.events.child import ChildErased, ChildEvent, SafetyViolationReported
+from shared.events.child import (
+    ChildErased,
+    ChildEvent,
+    SafetyViolationAcknowledged,
+    SafetyViolationReported,
+)
 from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus
 from shared.read_models.models import Model
 
@@ -40,13 +46,16 @@ class ChildView:
     """The documents of one child while events are folded into them.
 
     `documents` holds those that were loaded or made; `changed` says which of them differ from what
-    is stored. `erased`: every stored document beside the child's own is to go.
+    is stored. `alerts` were raised by them. `acknowledged`: which violations the parent saw,
+    and when first: stored alerts may tell of them. `erased`: every stored document beside the
+    child's own is to go.
     """
 
     child: ChildDocument | None = None
     documents: Mapping[Place, Any] = field(default_factory=dict)
     changed: frozenset[Place] = frozenset()
     alerts: tuple[AlertDocument, ...] = ()
+    acknowledged: Mapping[str, datetime] = field(default_factory=dict)
     erased: bool = False
 
     @property
@@ -79,6 +88,10 @@ def apply(view: ChildView, event: ChildEvent, version: int, event_id: str) -> Ch
             alerts.alert_document(alert, event, event_id, child["parent_id"])
             for alert in alerts.alerts_of(before, event)
         )
+    acknowledged = view.acknowledged
+    if isinstance(event, SafetyViolationAcknowledged):
+        raised = tuple(alerts.acknowledged(alert, event) for alert in raised)
+        acknowledged = {event.violation_id: event.at, **acknowledged}
     for projection in PROJECTIONS:
         key = projection.key(event)
         if key is None:
@@ -89,5 +102,10 @@ def apply(view: ChildView, event: ChildEvent, version: int, event_id: str) -> Ch
             documents[place] = document
             changed.add(place)
     return replace(
-        view, child=child, documents=documents, changed=frozenset(changed), alerts=raised
+        view,
+        child=child,
+        documents=documents,
+        changed=frozenset(changed),
+        alerts=raised,
+        acknowledged=acknowledged,
     )

@@ -18,6 +18,7 @@ from shared.events.child import (
     MessageRecorded,
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
+    SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
@@ -28,7 +29,12 @@ from shared.read_models.documents import AlertPolicyEntry, SafetyDocument, Viola
 def key(event: ChildEvent) -> str | None:
     """The id of the document that `event` changes, if it changes one."""
     match event:
-        case SafetyViolationReported() | SafetyViolationResolved() | AlertPolicyConfigured():
+        case (
+            SafetyViolationReported()
+            | SafetyViolationResolved()
+            | SafetyViolationAcknowledged()
+            | AlertPolicyConfigured()
+        ):
             return event.child_id
         case (
             ChildRegistered()
@@ -53,6 +59,8 @@ def evolve(document: SafetyDocument | None, event: ChildEvent) -> SafetyDocument
         _report(after, event)
     elif isinstance(event, SafetyViolationResolved):
         after["violations"] = [_resolved(entry, event) for entry in after["violations"]]
+    elif isinstance(event, SafetyViolationAcknowledged):
+        after["violations"] = [_acknowledged(entry, event) for entry in after["violations"]]
     elif isinstance(event, AlertPolicyConfigured):
         after["alert_policy"] = _policy_entry(event.policy)
     return after
@@ -80,6 +88,7 @@ def _report(document: SafetyDocument, event: SafetyViolationReported) -> None:
         resolved_at=None,
         outcome=None,
         alerted=raised[0].rule if raised else None,
+        acknowledged_at=None,
     )
     document["violations"] = [*document["violations"], entry]
 
@@ -88,6 +97,12 @@ def _resolved(entry: ViolationEntry, event: SafetyViolationResolved) -> Violatio
     if entry["id"] != event.violation_id:
         return entry
     return cast(ViolationEntry, {**entry, "resolved_at": event.at, "outcome": event.outcome.value})
+
+
+def _acknowledged(entry: ViolationEntry, event: SafetyViolationAcknowledged) -> ViolationEntry:
+    if entry["id"] != event.violation_id or entry["acknowledged_at"] is not None:
+        return entry
+    return cast(ViolationEntry, {**entry, "acknowledged_at": event.at})
 
 
 def _policy_entry(policy: AlertPolicy) -> AlertPolicyEntry:

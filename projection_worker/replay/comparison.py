@@ -104,7 +104,9 @@ def compare(child_id: str, expected: Documents, found: Documents) -> Iterator[Di
 
 def _ignored(model: Model) -> frozenset[str]:
     """When an alert was delivered happened outside, and so did a rebuild; no event tells it."""
-    return frozenset({"delivered", "rebuilt"}) if model is Model.ALERTS else frozenset()
+    return (
+        frozenset({"delivered", "rebuilt", "awaits_live"}) if model is Model.ALERTS else frozenset()
+    )
 
 
 def _fields(

@@ -23,8 +23,8 @@ FIRST_DAY, LAST_DAY = "0001-01-01", "9999-12-31"
 
 SEALED_IN_PROFILE = ("name", "udid", "device_id", "preferences", "learning_style", "interests")
 SEALED_IN_VIOLATION = ("details",)
-NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens"})
-"""Said once for all, or made from the name for the search alone."""
+NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens", "awaits_live"})
+"""Said once for all, made from the name for the search alone, or a note of the worker's."""
 
 
 @dataclass(frozen=True, slots=True)

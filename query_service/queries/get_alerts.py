@@ -33,6 +33,9 @@ class Alert(AnswerModel):
     severity: Severity
     channels: list[AlertChannel]
     raised_at: Instant
+    acknowledged_at: Instant | None = Field(
+        default=None, description="When the parent had seen it; null: unread."
+    )
     delivered: dict[AlertChannel, Instant] = Field(description="Channel to when it was notified.")
 
 

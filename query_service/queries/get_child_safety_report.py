@@ -51,6 +51,7 @@ class ReportedViolation(AnswerModel):
     resolved: bool
     resolved_at: Instant | None
     outcome: Outcome | None
+    acknowledged_at: Instant | None = Field(description="When the parent had seen it.")
 
 
 class SafetyReport(AnswerModel):
@@ -185,4 +186,5 @@ def _reported(
         resolved=violation["resolved_at"] is not None,
         resolved_at=violation["resolved_at"],
         outcome=Outcome(violation["outcome"]) if violation["outcome"] else None,
+        acknowledged_at=violation.get("acknowledged_at"),
     )

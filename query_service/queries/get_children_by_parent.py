@@ -1,6 +1,6 @@
 """GetChildrenByParent: a family at a glance."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -49,6 +49,7 @@ class ChildAtAGlance(AnswerModel):
     safety_status: SafetyStatus
     safety_score: float
     open_violations_count: int
+    unread_alerts: int = Field(description="Of violations that the parent did not acknowledge yet.")
     engagement_level: EngagementLevel
     conversation_count: int
     last_interaction_at: Instant | None
@@ -64,6 +65,7 @@ class FamilyTotals(AnswerModel):
     minutes: float
     violations: int
     open_violations: int
+    unread_alerts: int
     flagged_content: int
 
 
@@ -99,20 +101,19 @@ class GetChildrenByParentHandler:
         children = await self._children.open_all(found[:MOST_CHILDREN])
         ids = [child.id for child in children]
         recent = await self._store.recent_conversations(ids, RECENT_CONVERSATIONS)
+        unread = await self._store.unread_alerts(ids)
         unopened = Unopened()
         family = Family(
             parent_id=query.parent_id,
-            totals=_totals(children),
-            children=[
-                _at_a_glance(child, recent[child.document["_id"]], unopened) for child in children
-            ],
+            totals=_totals(children, unread),
+            children=[_at_a_glance(child, recent, unread, unopened) for child in children],
             truncated=len(found) > MOST_CHILDREN,
             unreadable=unopened.places,
         )
         return Answer(family, tuple(ids))
 
 
-def _totals(children: Sequence[VisibleChild]) -> FamilyTotals:
+def _totals(children: Sequence[VisibleChild], unread: Mapping[str, int]) -> FamilyTotals:
     documents = [child.document for child in children]
     return FamilyTotals(
         children=len(documents),
@@ -121,12 +122,16 @@ def _totals(children: Sequence[VisibleChild]) -> FamilyTotals:
         minutes=round(sum(d["total_minutes"] for d in documents), 1),
         violations=sum(d["safety_violations_count"] for d in documents),
         open_violations=sum(d["open_violations_count"] for d in documents),
+        unread_alerts=sum(unread.values()),
         flagged_content=sum(d["flagged_content_count"] for d in documents),
     )
 
 
 def _at_a_glance(
-    child: VisibleChild, recent: Sequence[ConversationDocument], unopened: Unopened
+    child: VisibleChild,
+    recent: Mapping[str, Sequence[ConversationDocument]],
+    unread: Mapping[str, int],
+    unopened: Unopened,
 ) -> ChildAtAGlance:
     document = child.document
     return ChildAtAGlance.model_validate(
@@ -135,6 +140,7 @@ def _at_a_glance(
             "child_id": document["_id"],
             "stale_since": child.stale_since,
             "name": unopened.reveal(child, "name", place=child.id),
-            "recent_conversations": recent,
+            "unread_alerts": unread.get(child.id, 0),
+            "recent_conversations": recent[child.id],
         }
     )

@@ -98,6 +98,10 @@ class MemoryReadModels:
         found = (alert for alert in self.alerts.values() if alert["child_id"] == child_id)
         return sorted(found, key=lambda a: (a["raised_at"], a["_id"]))
 
+    async def unread_alerts(self, child_ids: Collection[str]) -> Mapping[str, int]:
+        unread = (a for a in self.alerts.values() if a.get("acknowledged_at") is None)
+        return Counter(a["child_id"] for a in unread if a["child_id"] in child_ids)
+
     async def deliveries_about(self, child_id: str) -> Mapping[str, int]:
         mine = (one for one in self.deliveries.values() if one["child_id"] == child_id)
         return Counter(one["state"] for one in mine)

@@ -196,6 +196,15 @@ class MongoReadModels:
     async def alerts_about(self, child_id: str) -> list[AlertDocument]:
         return cast(list[AlertDocument], await self._all_of(Model.ALERTS, child_id, "raised_at"))
 
+    async def unread_alerts(self, child_ids: Collection[str]) -> Mapping[str, int]:
+        alerts = await self._collection(Model.ALERTS)
+        pipeline: list[Document] = [
+            {"$match": {"child_id": {"$in": list(child_ids)}, "acknowledged_at": None}},
+            {"$group": {"_id": "$child_id", "unread": {"$sum": 1}}},
+        ]
+        async with within(READ_SECONDS):
+            return {row["_id"]: row["unread"] async for row in aggregate(alerts, pipeline)}
+
     async def deliveries_about(self, child_id: str) -> Mapping[str, int]:
         async with within(READ_SECONDS):
             return await count_deliveries_of(self._database, child_id)

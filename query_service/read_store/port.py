@@ -101,6 +101,10 @@ class ReadModelDatabase(Protocol):
     async def alerts_about(self, child_id: str) -> list[AlertDocument]:
         """All alerts that the child gave rise to, the oldest first."""
 
+    async def unread_alerts(self, child_ids: Collection[str]) -> Mapping[str, int]:
+        """How many alerts about each child its parent did not acknowledge; without those of whom
+        there are none."""
+
     async def deliveries_about(self, child_id: str) -> Mapping[str, int]:
         """How many deliveries of the child's alerts are in which state (DeliveryState)."""
 

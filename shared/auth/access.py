@@ -70,6 +70,8 @@ ACCESS: Mapping[str, Rule] = {
     "EraseChild": Rule(COMMANDS, parent=OWN_FAMILY),
     "ReportSafetyViolation": Rule(COMMANDS, parent=OWN_FAMILY, device=OWN_BEAR, safety_officer=ALL),
     "ResolveSafetyViolation": Rule(COMMANDS, safety_officer=ALL),
+    # that the parent has seen it can be said by nobody else
+    "AcknowledgeSafetyViolation": Rule(COMMANDS, parent=OWN_FAMILY, admin=Relation.NONE),
     "StartConversation": Rule(COMMANDS, device=OWN_BEAR),
     "RecordMessage": Rule(COMMANDS, device=OWN_BEAR),
     "EndConversation": Rule(COMMANDS, device=OWN_BEAR),

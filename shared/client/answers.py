@@ -75,6 +75,7 @@ class ChildAtAGlance(TypedDict):
     safety_status: str
     safety_score: float
     open_violations_count: int
+    unread_alerts: int
     engagement_level: str
     conversation_count: int
     last_interaction_at: str | None

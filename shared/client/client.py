@@ -108,6 +108,13 @@ class TeddyClient:
         path = _path("children", child_id, "safety-violations", violation_id, "resolution")
         return await self._send("POST", path, {"outcome": outcome})
 
+    async def acknowledge_safety_violation(
+        self, child_id: str, violation_id: str
+    ) -> answers.CommandAnswer:
+        """The parent has seen it: the alert that it raised counts as read."""
+        path = _path("children", child_id, "safety-violations", violation_id, "acknowledgement")
+        return await self._send("POST", path)
+
     async def configure_alerts(
         self, child_id: str, threshold: str, count: int, window_hours: int, channels: list[str]
     ) -> answers.CommandAnswer:

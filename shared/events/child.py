@@ -127,6 +127,13 @@ class SafetyViolationResolved(_ChildEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyViolationAcknowledged(_ChildEvent):
+    """The parent has seen it: whatever alerted to it counts as read."""
+
+    violation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertPolicyConfigured(_ChildEvent):
     policy: AlertPolicy
 
@@ -191,6 +198,7 @@ ChildEvent = (
     | ChildProfileUpdated
     | SafetyViolationReported
     | SafetyViolationResolved
+    | SafetyViolationAcknowledged
     | AlertPolicyConfigured
     | ConversationStarted
     | MessageRecorded
@@ -207,6 +215,7 @@ SCHEMA_VERSIONS: dict[type[ChildEvent], int] = {
     ChildProfileUpdated: 1,
     SafetyViolationReported: 1,
     SafetyViolationResolved: 1,
+    SafetyViolationAcknowledged: 1,
     AlertPolicyConfigured: 1,
     ConversationStarted: 1,
     MessageRecorded: 1,

@@ -6,6 +6,7 @@ nobody again. `_id` follows from the alert and the channel.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypedDict, cast
@@ -23,6 +24,11 @@ AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 IN_APP_AGAIN_AFTER = timedelta(seconds=10)
 """In the app an alert is delivered by its notice on the topic; one that is not by then got lost."""
+
+
+NOTIFIED_WITHIN = timedelta(days=14)
+"""Of an alert that is raised later than so long after what raised it, nobody is notified: it is
+the past, read again into read models that begin anew."""
 
 
 class DeliveryState(StrEnum):
@@ -87,6 +93,14 @@ def delivery_of(alert: AlertDocument, channel: str, now: datetime) -> DeliveryDo
     )
 
 
+def deliveries_of(alert: AlertDocument, now: datetime) -> list[DeliveryDocument]:
+    """One for each channel that did not deliver it yet; none of an alert of the past."""
+    if now - alert["raised_at"] > NOTIFIED_WITHIN:
+        return []
+    waiting = [channel for channel in alert["channels"] if channel not in alert["delivered"]]
+    return [delivery_of(alert, channel, now) for channel in waiting]
+
+
 def added_once(delivery: DeliveryDocument) -> UpdateOne:
     """A write that leaves what is there already as it is."""
     return UpdateOne(
@@ -111,13 +125,25 @@ async def ensure_delivery_indexes(database: Database) -> None:
         await deliveries(database).create_index(key)
 
 
-async def count_deliveries(database: Database) -> dict[tuple[str, str], int]:
-    """How many wait and how many failed, by channel and state."""
+@dataclass(frozen=True, slots=True)
+class OpenDeliveries:
+    """How many of a channel are in a state, and since when the oldest is."""
+
+    count: int
+    oldest: datetime
+
+
+async def open_deliveries(database: Database) -> dict[tuple[str, str], OpenDeliveries]:
+    """What waits and what failed, by channel and state; without those of which there are none."""
     open_ones = {"state": {"$in": [DeliveryState.PENDING.value, DeliveryState.FAILED.value]}}
-    grouped = {"_id": {"channel": "$channel", "state": "$state"}, "count": {"$sum": 1}}
+    grouped = {
+        "_id": {"channel": "$channel", "state": "$state"},
+        "count": {"$sum": 1},
+        "oldest": {"$min": "$created_at"},
+    }
     stages: list[Document] = [{"$match": open_ones}, {"$group": grouped}]
     return {
-        (one["_id"]["channel"], one["_id"]["state"]): one["count"]
+        (one["_id"]["channel"], one["_id"]["state"]): OpenDeliveries(one["count"], one["oldest"])
         async for one in aggregate(deliveries(database), stages)
     }
 

@@ -96,7 +96,8 @@ class ConversationDocument(TypedDict):
 
 class ViolationEntry(TypedDict):
     """`alerted`: the rule by which its report alerted the parent, None where none did. Read models
-    of projections before 4 do not have it."""
+    of projections before 4 do not have it; those before 6 have no `acknowledged_at`, when the
+    parent had seen it."""
 
     id: str
     type: str
@@ -107,6 +108,7 @@ class ViolationEntry(TypedDict):
     resolved_at: datetime | None
     outcome: str | None
     alerted: NotRequired[str | None]
+    acknowledged_at: NotRequired[datetime | None]
 
 
 class CountedViolation(TypedDict):
@@ -159,9 +161,11 @@ class ActivityDocument(TypedDict):
 class AlertDocument(TypedDict):
     """Collection `alerts`, `_id` derived from (rule, triggering event): raised once, ever.
 
-    `rule` is `threshold` or `count`. `delivered` maps a channel to when it was notified. `rebuilt`:
-    a rebuild found it in the past, and the generation that was live then did not know it; nobody
-    is notified of it any more.
+    `rule` is `threshold` or `count`. `acknowledged_at`: when the parent had seen it. `delivered`
+    maps a channel to when it was notified. `rebuilt`: a rebuild found it in the past, and the
+    generation that was live then did not know it; nobody is notified of it any more.
+    `awaits_live`: it was raised while its generation was not live, and is to be looked at once that
+    is.
     """
 
     _id: str
@@ -174,8 +178,10 @@ class AlertDocument(TypedDict):
     severity: str
     channels: list[str]
     raised_at: datetime
+    acknowledged_at: NotRequired[datetime | None]
     delivered: dict[str, datetime]
     rebuilt: NotRequired[bool]
+    awaits_live: NotRequired[bool]
 
 
 class SystemDocument(TypedDict):

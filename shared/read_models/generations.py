@@ -12,6 +12,7 @@ that queries can move to another generation without going backwards.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.mongo import Collection, Database, Document
 from shared.read_models.models import Model
@@ -42,11 +43,13 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class KeptGeneration:
-    """`was_live`: it can be rolled back to. A generation that was never live is being rebuilt."""
+    """`was_live`: it can be rolled back to. A generation that was never live is being rebuilt.
+    `begun_at`: by a rebuild, at that time."""
 
     generation: Generation
     projections: int = FIRST_PROJECTIONS
     was_live: bool = True
+    begun_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +106,19 @@ async def live_generation(database: Database) -> Generation:
 
 
 def to_document(kept: KeptGeneration) -> Document:
+    begun = {} if kept.begun_at is None else {"begun_at": kept.begun_at}
     return {
         "generation": kept.generation.number,
         "projections": kept.projections,
         "was_live": kept.was_live,
+        **begun,
     }
 
 
 def _kept(document: Document) -> KeptGeneration:
     return KeptGeneration(
-        Generation(document["generation"]), document["projections"], document["was_live"]
+        Generation(document["generation"]),
+        document["projections"],
+        document["was_live"],
+        document.get("begun_at"),
     )

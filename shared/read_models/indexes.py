@@ -22,10 +22,14 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
     Model.ALERTS: [
         [("parent_id", 1), ("raised_at", -1), ("_id", 1)],
         [("event_id", 1)],
-        [("child_id", 1)],
+        [("child_id", 1), ("acknowledged_at", 1)],
         [("raised_at", 1)],
     ],
 }
+
+
+_FEW_HAVE = {Model.ALERTS: "awaits_live"}
+"""Fields that hardly any document has, by which those are found that do."""
 
 
 async def ensure_read_model_indexes(database: Database, generation: Generation) -> None:
@@ -33,3 +37,5 @@ async def ensure_read_model_indexes(database: Database, generation: Generation) 
     for model, keys in INDEXES.items():
         for key in keys:
             await generation.collection(database, model).create_index(key)
+    for model, name in _FEW_HAVE.items():
+        await generation.collection(database, model).create_index([(name, 1)], sparse=True)

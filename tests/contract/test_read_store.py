@@ -305,6 +305,20 @@ async def test_all_conversations_of_a_child_come_the_oldest_first(models: ReadMo
     assert await models.store.conversations_of("nobody") == []
 
 
+async def test_unread_alerts_are_counted_for_each_child(models: ReadModels) -> None:
+    # given two unread ones of Lena, one of them of read models that know no acknowledgements
+    old = {**alert_document("a0", child_id="lena")}
+    del old["acknowledged_at"]
+    await models.put(Model.ALERTS, old)
+    for number, (child, read_at) in enumerate(
+        [("lena", None), ("lena", NOON), ("tom", NOON), ("emma", None)], 1
+    ):
+        alert = alert_document(f"a{number}", child_id=child, acknowledged_at=read_at)
+        await models.put(Model.ALERTS, alert)
+
+    assert dict(await models.store.unread_alerts(["lena", "tom", "nobody"])) == {"lena": 2}
+
+
 async def test_all_alerts_about_a_child_come_the_oldest_first(models: ReadModels) -> None:
     # given
     for number in (2, 0, 1):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from command_service.domain.child.commands import (
+    AcknowledgeSafetyViolation,
     ConfigureAlerts,
     Consent,
     DeactivateChild,
@@ -34,6 +35,7 @@ from shared.events.child import (
     Outcome,
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
+    SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
@@ -89,6 +91,7 @@ RESOLVED = SafetyViolationResolved(
     severity=Severity.HIGH,
     outcome=Outcome.CONFIRMED,
 )
+ACKNOWLEDGED = SafetyViolationAcknowledged(**_ABOUT, violation_id=VIOLATION)
 STARTED = ConversationStarted(**_ABOUT, conversation_id=TALK)
 ENDED = ConversationEnded(**_ABOUT, conversation_id=TALK, started_at=NOON)
 
@@ -108,6 +111,7 @@ REPORT = ReportSafetyViolation(
     **_NOW, violation_id=VIOLATION, violation_type="bullying", severity=Severity.HIGH
 )
 RESOLVE = ResolveSafetyViolation(**_NOW, violation_id=VIOLATION, outcome=Outcome.CONFIRMED)
+ACKNOWLEDGE = AcknowledgeSafetyViolation(**_NOW, violation_id=VIOLATION)
 CONFIGURE = ConfigureAlerts(
     **_NOW,
     threshold=Severity.MEDIUM,

@@ -20,6 +20,7 @@ from shared.events.child import (
     Outcome,
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
+    SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
@@ -71,6 +72,7 @@ EVENTS: tuple[ChildEvent, ...] = (
         severity=Severity.HIGH,
         outcome=Outcome.FALSE_POSITIVE,
     ),
+    SafetyViolationAcknowledged(child_id=CHILD, at=AT, violation_id="violation-1"),
     AlertPolicyConfigured(
         child_id=CHILD,
         at=AT,

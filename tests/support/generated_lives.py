@@ -15,6 +15,7 @@ from command_service.domain.child.state import Child
 from shared.events.child import ChildEvent, ConsentPurpose
 from shared.personal import Personal
 from tests.support.child_facts import (
+    ACKNOWLEDGE,
     ADA,
     DEACTIVATE,
     END,
@@ -103,7 +104,19 @@ EVENTS = st.one_of([built(kind) for kind in get_args(ChildEvent)])
 CONSENTS = [ask for each in ConsentPurpose for ask in (give(each), withdraw(each))]
 IN_TALK = replace(REPORT, violation_id=TALK, conversation_id=TALK)
 ACCEPTABLE = st.sampled_from(
-    [*CONSENTS, START, MESSAGE, END, REPORT, IN_TALK, RESOLVE, DEACTIVATE, REACTIVATE, ERASE]
+    [
+        *CONSENTS,
+        START,
+        MESSAGE,
+        END,
+        REPORT,
+        IN_TALK,
+        RESOLVE,
+        ACKNOWLEDGE,
+        DEACTIVATE,
+        REACTIVATE,
+        ERASE,
+    ]
 )
 # half of the commands fit to each other: generated ones alone hardly ever meet an open conversation
 LIVES = st.lists(

@@ -17,6 +17,7 @@ from shared.events.child import (
     ConversationStarted,
     MessageRecorded,
     Outcome,
+    SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
@@ -74,6 +75,12 @@ def resolved(
         violation_type="rude_words",
         severity=severity,
         outcome=outcome,
+    )
+
+
+def acknowledged(number: int = 1, minutes: float = 6) -> SafetyViolationAcknowledged:
+    return SafetyViolationAcknowledged(
+        child_id=MIA, at=later(minutes), violation_id=f"violation-{number}"
     )
 
 

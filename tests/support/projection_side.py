@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from projection_worker.before_live import BeforeLive
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.delivery import Delivered, RawRecord, deliver
 from projection_worker.notifications.delivery_store import DeliveryStore
@@ -43,6 +44,7 @@ class ProjectionSide:
         self.keyring = Keyring(FileKeyProvider(KEYS), MemoryKeyStore())
         self.index = SearchIndex(KEYS.index_key)
         self.records: list[RawRecord] = []
+        self.now = RECORDED
         self._positions: dict[str, StreamPosition] = {}
         self.projector = self.another_projector()
 
@@ -62,11 +64,17 @@ class ProjectionSide:
         )
 
     def another_projector(
-        self, generation: Generation = GENERATION, *, live: bool = True
+        self, generation: Generation = GENERATION, *, before_live: BeforeLive | None = None
     ) -> Projector:
         """As in another worker process: nothing is shared but the databases."""
         return Projector(
-            ReadModelStore(self.mongo, self.database, generation, notifies=live),
+            ReadModelStore(
+                self.mongo,
+                self.database,
+                generation,
+                before_live=before_live,
+                clock=lambda: self.now,
+            ),
             self.store,
             self.keyring,
             self.index,
@@ -101,7 +109,7 @@ class ProjectionSide:
 
     @property
     def deliveries(self) -> DeliveryStore:
-        return DeliveryStore(self.mongo, self.database, utc_now)
+        return DeliveryStore(self.mongo, self.database, lambda: self.now)
 
     async def delivered(self, alert_id: str, channel: str = "in_app") -> bool:
         """Note the delivery of an alert."""

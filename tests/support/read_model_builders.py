@@ -101,6 +101,7 @@ def violation(violation_id: str, **fields: Any) -> ViolationEntry:
         "resolved_at": None,
         "outcome": None,
         "alerted": None,
+        "acknowledged_at": None,
     }
     return cast(ViolationEntry, entry | fields)
 
@@ -153,6 +154,7 @@ def alert_document(alert_id: str, **fields: Any) -> AlertDocument:
         "severity": "high",
         "channels": ["in_app"],
         "raised_at": NOON,
+        "acknowledged_at": None,
         "delivered": {},
         "rebuilt": False,
     }

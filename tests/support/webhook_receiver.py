@@ -77,3 +77,27 @@ async def webhook_receiver(tls: ssl.SSLContext | None = None) -> AsyncIterator[W
     finally:
         receiver.answering.set()
         server.close()
+
+
+@asynccontextmanager
+async def dripping_receiver() -> AsyncIterator[str]:
+    """Answers a byte each 50 ms, for ever; its URL."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # whoever posted gave up
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finally:
+        server.close()

@@ -82,6 +82,11 @@ class ResolveSafetyViolation(_ChildCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeSafetyViolation(_ChildCommand):
+    violation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigureAlerts(_ChildCommand):
     threshold: Severity
     count: int
@@ -144,6 +149,7 @@ ChildCommand = (
     | UpdateChildProfile
     | ReportSafetyViolation
     | ResolveSafetyViolation
+    | AcknowledgeSafetyViolation
     | ConfigureAlerts
     | StartConversation
     | RecordMessage

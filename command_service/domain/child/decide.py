@@ -4,6 +4,7 @@ from typing import assert_never
 
 from command_service.domain.child import account, consent, conversations, safety
 from command_service.domain.child.commands import (
+    AcknowledgeSafetyViolation,
     ChildCommand,
     ConfigureAlerts,
     DeactivateChild,
@@ -39,6 +40,8 @@ def decide(command: ChildCommand, child: Child) -> list[ChildEvent]:
             return safety.report_violation(command, child)
         case ResolveSafetyViolation():
             return safety.resolve_violation(command, child)
+        case AcknowledgeSafetyViolation():
+            return safety.acknowledge_violation(command, child)
         case ConfigureAlerts():
             return safety.configure_alerts(command, child)
         case StartConversation():

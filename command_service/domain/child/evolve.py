@@ -23,6 +23,7 @@ from shared.events.child import (
     MessageRecorded,
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
+    SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -36,12 +37,8 @@ def evolve(child: Child, event: ChildEvent) -> Child:
             return _registered(child, event)
         case ChildProfileUpdated():
             return replace(child, profile=_updated(child.profile, event))
-        case SafetyViolationReported():
-            violation = Violation(event.violation_type, event.severity)
-            return replace(child, violations={**child.violations, event.violation_id: violation})
-        case SafetyViolationResolved():
-            violation = Violation(event.violation_type, event.severity, resolved=True)
-            return replace(child, violations={**child.violations, event.violation_id: violation})
+        case SafetyViolationReported() | SafetyViolationResolved() | SafetyViolationAcknowledged():
+            return _violation(child, event)
         case AlertPolicyConfigured():
             return replace(child, alert_policy=event.policy)
         case ConversationStarted():
@@ -94,6 +91,24 @@ def _updated(profile: Profile, event: ChildProfileUpdated) -> Profile:
         learning_style=newest("learning_style", profile.learning_style, event.learning_style),
         interests=newest("interests", profile.interests, event.interests),
     )
+
+
+def _violation(
+    child: Child,
+    event: SafetyViolationReported | SafetyViolationResolved | SafetyViolationAcknowledged,
+) -> Child:
+    known = child.violations.get(event.violation_id)
+    match event:
+        case SafetyViolationReported():
+            after = Violation(event.violation_type, event.severity)
+        case SafetyViolationResolved():
+            before = known or Violation(event.violation_type, event.severity)
+            after = replace(before, resolved=True)
+        case SafetyViolationAcknowledged():
+            if known is None:
+                return child
+            after = replace(known, acknowledged=True)
+    return replace(child, violations={**child.violations, event.violation_id: after})
 
 
 def _conversation_started(child: Child, event: ConversationStarted) -> Child:

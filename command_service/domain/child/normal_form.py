@@ -6,6 +6,7 @@ from typing import Any, TypeVar, assert_never
 from command_service.domain.child import limits
 from command_service.domain.child.commands import (
     UNCHANGED,
+    AcknowledgeSafetyViolation,
     ChildCommand,
     ConfigureAlerts,
     Consent,
@@ -60,10 +61,7 @@ def _values(command: ChildCommand, checks: FieldChecks) -> dict[str, Any]:
         case ConfigureAlerts():
             return _alert_values(command, checks)
         case StartConversation():
-            return {
-                "conversation_id": checks.uuid("conversation_id", command.conversation_id),
-                "topic": checks.optional_label("topic", command.topic),
-            }
+            return _start_values(command, checks)
         case RecordMessage():
             return _message_values(command, checks)
         case EndConversation():
@@ -72,7 +70,13 @@ def _values(command: ChildCommand, checks: FieldChecks) -> dict[str, Any]:
             return {"reason": checks.text("reason", command.reason, limits.REASON)}
         case GiveConsent():
             return {"notice_version": _notice(checks, command.notice_version)}
-        case ResolveSafetyViolation() | ReactivateChild() | WithdrawConsent() | EraseChild():
+        case (
+            ResolveSafetyViolation()
+            | AcknowledgeSafetyViolation()
+            | ReactivateChild()
+            | WithdrawConsent()
+            | EraseChild()
+        ):
             return {}
         case _:
             assert_never(command)
@@ -142,6 +146,13 @@ def _alert_values(command: ConfigureAlerts, checks: FieldChecks) -> dict[str, An
         "window_hours": checks.number(
             "window_hours", command.window_hours, limits.ALERT_WINDOW_HOURS
         ),
+    }
+
+
+def _start_values(command: StartConversation, checks: FieldChecks) -> dict[str, Any]:
+    return {
+        "conversation_id": checks.uuid("conversation_id", command.conversation_id),
+        "topic": checks.optional_label("topic", command.topic),
     }
 
 

@@ -1,6 +1,7 @@
 """Deciding about safety violations and when they alert."""
 
 from command_service.domain.child.commands import (
+    AcknowledgeSafetyViolation,
     ConfigureAlerts,
     ReportSafetyViolation,
     ResolveSafetyViolation,
@@ -12,6 +13,7 @@ from shared.events.child import (
     AlertPolicy,
     AlertPolicyConfigured,
     ChildEvent,
+    SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -53,6 +55,20 @@ def resolve_violation(command: ResolveSafetyViolation, child: Child) -> list[Chi
             violation_type=violation.violation_type,
             severity=violation.severity,
             outcome=command.outcome,
+        )
+    ]
+
+
+def acknowledge_violation(command: AcknowledgeSafetyViolation, child: Child) -> list[ChildEvent]:
+    require_not_erased(child)  # what alerted may be seen also once the account is closed
+    violation = child.violations.get(command.violation_id)
+    if violation is None:
+        raise ViolationNotFound
+    if violation.acknowledged:
+        return []  # seen is seen: the first time counts
+    return [
+        SafetyViolationAcknowledged(
+            child_id=command.child_id, at=command.at, violation_id=command.violation_id
         )
     ]
 

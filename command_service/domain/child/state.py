@@ -35,6 +35,7 @@ class Violation:
     violation_type: str
     severity: Severity
     resolved: bool = False
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

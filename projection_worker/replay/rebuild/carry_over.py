@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from projection_worker.projections.registry import ChildView
 from projection_worker.projector import UNREADABLE
-from projection_worker.read_model_store import FoldedChild, ReadModelStore
+from projection_worker.read_model_store import ReadModelStore
+from projection_worker.read_model_writes import FoldedChild
 from projection_worker.replay.comparison import Documents
 from projection_worker.replay.folding import Folded, documents_of, fold
 from projection_worker.replay.histories import Stream

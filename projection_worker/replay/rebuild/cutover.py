@@ -8,6 +8,7 @@ from dataclasses import replace
 import structlog
 
 from projection_worker.replay.rebuild.behind import children_behind
+from projection_worker.replay.rebuild.ledger import Plan
 from shared.mongo import Database, Document
 from shared.read_models.generations import (
     POINTER_COLLECTION,
@@ -48,13 +49,14 @@ class Cutover:
         left = [int(found[1]) for name in names if (found := _OF_A_GENERATION.match(name))]
         return Generation(max([one.generation.number for one in catalog.kept] + left) + 1)
 
-    async def begin(self, catalog: Catalog, generation: Generation, projections: int) -> None:
-        """Keep `generation` beside the others: the workers of its version write it from now on.
+    async def begin(self, catalog: Catalog, plan: Plan) -> None:
+        """Keep the plan's generation beside the others: the workers of its version write it from
+        now on.
 
         Raises CatalogChanged.
         """
-        new = KeptGeneration(generation, projections, was_live=False)
-        await ensure_read_model_indexes(self._database, generation)
+        new = KeptGeneration(plan.generation, plan.projections, False, plan.begun_at)
+        await ensure_read_model_indexes(self._database, plan.generation)
         await self._change(catalog, catalog.live, (*catalog.kept, new))
 
     async def flip(self, catalog: Catalog, to: Generation) -> None:

@@ -1,6 +1,9 @@
 """What became of alerts is told by no event: it goes over from generation to generation."""
 
+from datetime import datetime
+
 from shared.mongo import Database, Document, aggregate
+from shared.read_models.deliveries import DELIVERIES_COLLECTION
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 
@@ -20,6 +23,30 @@ async def carry_deliveries(database: Database, live: Generation, to: Generation)
                 "into": to.collection_name(Model.ALERTS),
                 "on": "_id",
                 "whenMatched": [{"$set": as_live}],
+                "whenNotMatched": "discard",
+            }
+        },
+    ]
+    async for _ in aggregate(live.collection(database, Model.ALERTS), pipeline):
+        raise AssertionError("$merge yields no documents")
+
+
+async def carry_undelivered(
+    database: Database, live: Generation, to: Generation, since: datetime
+) -> None:
+    """Mark in `to` the alerts raised in `live` since then that have no deliveries, as a release
+    before deliveries left them: a worker makes those once `to` is live."""
+    theirs = {"from": DELIVERIES_COLLECTION, "localField": "_id", "foreignField": "alert_id"}
+    pipeline: list[Document] = [
+        {"$match": {"raised_at": {"$gt": since}, "rebuilt": {"$ne": True}}},
+        {"$lookup": {**theirs, "as": "deliveries"}},
+        {"$match": {"deliveries": []}},
+        {"$project": {"awaits_live": {"$literal": True}}},
+        {
+            "$merge": {
+                "into": to.collection_name(Model.ALERTS),
+                "on": "_id",
+                "whenMatched": "merge",
                 "whenNotMatched": "discard",
             }
         },

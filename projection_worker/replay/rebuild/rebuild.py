@@ -15,7 +15,7 @@ from projection_worker.projections import registry
 from projection_worker.replay.counters import counters_that_differ
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
-from projection_worker.replay.rebuild.deliveries import carry_deliveries
+from projection_worker.replay.rebuild.deliveries import carry_deliveries, carry_undelivered
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Plan, Source
 from projection_worker.replay.rebuild.planning import slices_of_store, slices_of_topic
 from projection_worker.replay.rebuild.process import BUILD, VERIFY
@@ -24,6 +24,7 @@ from projection_worker.roll_call import SEEN_SECONDS, RollCall
 from shared.clock import utc_now
 from shared.fault_points import FaultPoint, reached
 from shared.kafka import client_options
+from shared.read_models.deliveries import NOTIFIED_WITHIN
 from shared.read_models.generations import Catalog, begin_catalog, read_catalog
 from shared.read_models.models import Model
 from shared.topic_partitions import partitions_of
@@ -74,7 +75,7 @@ class Rebuild:
         await self.ledger.begin(self.plan)
         if not catalog.written_by(registry.VERSION):
             await self._place_new_workers()
-        await self.cutover.begin(catalog, generation, registry.VERSION)
+        await self.cutover.begin(catalog, self.plan)
         await self._carry_out(self.plan)
 
     async def resume(self) -> None:
@@ -98,6 +99,8 @@ class Rebuild:
         await run_processes(BUILD, plan.generation.number, self._workers, self._rate)
         catalog = await read_catalog(self._on.database)
         await carry_deliveries(self._on.database, catalog.live, plan.generation)
+        newest = utc_now() - NOTIFIED_WITHIN
+        await carry_undelivered(self._on.database, catalog.live, plan.generation, newest)
         self.phase = Phase.VERIFY
         await run_processes(VERIFY, plan.generation.number, self._workers, self._rate)
         await self._require_sound(plan, catalog)

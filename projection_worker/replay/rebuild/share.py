@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from projection_worker.before_live import BeforeLive
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.projector import Projector
 from projection_worker.read_model_store import ReadModelStore
@@ -54,7 +55,7 @@ class ShareOfRebuild:
 
     async def build(self) -> None:
         """Raises StaleBatch, PyMongoError, KafkaError, StoreUnavailable."""
-        projector, read_models, dead_letters = self._new_generation()
+        projector, read_models, dead_letters = await self._new_generation()
         partitions = PartitionSliceBuilder(
             self._on.settings.kafka, projector, self._ledger, self._pace
         )
@@ -93,10 +94,14 @@ class ShareOfRebuild:
         slices = await self._ledger.slices(self._plan.generation)
         return [one for one in self._share.of_slices(slices) if one.done is done]
 
-    def _new_generation(self) -> tuple[Projector, ReadModelStore, DeadLetters]:
+    async def _new_generation(self) -> tuple[Projector, ReadModelStore, DeadLetters]:
         on, generation = self._on, self._plan.generation
         read_models = ReadModelStore(
-            on.read, on.database, generation, FaultPoint.REBUILD_MID_TRANSACTION, rebuilds=True
+            on.read,
+            on.database,
+            generation,
+            FaultPoint.REBUILD_MID_TRANSACTION,
+            before_live=BeforeLive(await live_generation(on.database), self._plan.begun_at),
         )
         dead_letters = DeadLetters(on.database, utc_now, generation)
         projector = Projector(

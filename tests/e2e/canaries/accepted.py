@@ -70,6 +70,7 @@ async def live(on: Callers) -> tuple[str, str]:
         reported = [violation["violation_id"] for violation in violations]
         resolved = f"{at}/safety-violations/{reported[0]}/resolution"
         ok(await officer.post(resolved, json={"outcome": "confirmed"}))
+        ok(await parent.post(f"{at}/safety-violations/{reported[0]}/acknowledgement"))
         ok(await parent.delete(f"{at}/consents/personalization"))
         again_given = {"notice_version": "2026-12", "method": "video_call"}
         ok(await parent.put(f"{at}/consents/personalization", json=again_given))

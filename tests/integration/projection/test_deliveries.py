@@ -2,22 +2,24 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
-import pytest
+from prometheus_client import CollectorRegistry
 
+from projection_worker.before_live import BeforeLive
 from projection_worker.kept_generations import KeptGenerations
-from projection_worker.notifications.delivery_store import NOT_CONFIGURED, DeliveryStore
+from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.notifications.lane import Lane
+from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.notifications.policies import policies_naming
-from projection_worker.notifications.schedule import PAUSES
+from projection_worker.notifications.service import NotificationService
 from projection_worker.projections import registry
 from projection_worker.retention import purge
-from shared.clock import utc_now
 from shared.events.child import AlertChannel, Severity
 from shared.read_models.deliveries import (
     AT_ONCE,
+    NOTIFIED_WITHIN,
     DeliveryDocument,
-    DeliveryState,
-    count_deliveries,
     count_deliveries_of,
     deliveries,
 )
@@ -72,7 +74,8 @@ async def test_facts_that_come_again_add_no_delivery_and_undo_none(side: Project
 async def test_only_the_live_generation_makes_deliveries(side: ProjectionSide) -> None:
     # given a generation that reads everything for itself and is not live
     second = Generation(2)
-    await side.another_projector(second, live=False).project(await side.happened(*SEVERE))
+    beside = side.another_projector(second, before_live=BeforeLive(GENERATION))
+    await beside.project(await side.happened(*SEVERE))
 
     assert await stored(side) == {}
 
@@ -91,68 +94,6 @@ async def test_after_a_rollback_nobody_is_notified_again(side: ProjectionSide) -
     # then
     assert projected.alerts == ()
     assert await stored(side) == before
-
-
-async def test_a_delivery_is_claimed_by_one_of_many(side: ProjectionSide) -> None:
-    store = await alerted(side)
-
-    claimed = await asyncio.gather(*(store.claim(WEBHOOK) for _ in range(10)))
-
-    (mine,) = [one for one in claimed if one is not None]
-    assert mine["attempts"] == 1
-    assert await store.due("webhook", 10) == []
-
-
-async def test_what_was_claimed_by_one_that_died_is_due_again(side: ProjectionSide) -> None:
-    store = await alerted(side)
-    await store.claim(WEBHOOK)
-
-    await _due_now(side)
-
-    assert await store.due("webhook", 10) == [WEBHOOK]
-    again = await store.claim(WEBHOOK)
-    assert again is not None
-    assert again["attempts"] == 2
-
-
-async def test_what_failed_waits_and_is_tried_again(side: ProjectionSide) -> None:
-    store = await alerted(side)
-
-    assert not await store.not_delivered(await _claimed(store), "Status 500")
-
-    (found,) = await store.find(1, DeliveryState.PENDING, "webhook")
-    assert found["last_error"] == "Status 500"
-    assert await store.due("webhook", 10) == []
-    await _due_now(side)
-    assert await store.due("webhook", 10) == [WEBHOOK]
-
-
-async def test_after_the_last_attempt_it_is_given_up(side: ProjectionSide) -> None:
-    store = await alerted(side)
-    for _ in PAUSES:
-        assert not await store.not_delivered(await _claimed(store), "Status 500")
-        await _due_now(side)
-
-    assert await store.not_delivered(await _claimed(store), "Status 500")
-
-    assert await count_deliveries(side.database) == {
-        ("in_app", "pending"): 1,
-        ("webhook", "failed"): 1,
-    }
-    await _due_now(side)
-    assert await store.due("webhook", 10) == []
-
-
-async def test_who_lost_the_claim_changes_nothing(side: ProjectionSide) -> None:
-    store = await alerted(side)
-    slow = await _claimed(store)
-    await _due_now(side)
-    quick = await _claimed(store)
-
-    await store.not_delivered(slow, "TimeoutError")
-
-    (found,) = await store.find(1, DeliveryState.PENDING, "webhook")
-    assert (found["claim"], found["last_error"]) == (quick["claim"], None)
 
 
 async def test_a_delivery_is_noted_once_in_every_kept_generation(side: ProjectionSide) -> None:
@@ -177,31 +118,6 @@ async def test_both_channels_may_be_noted_at_the_same_moment(side: ProjectionSid
     assert sorted(alert["delivered"]) == ["in_app", "webhook"]
 
 
-async def test_what_is_redriven_has_all_its_attempts_again(side: ProjectionSide) -> None:
-    store = await alerted(side)
-    await _set(side, state="failed", attempts=17)
-
-    assert await store.redrive([WEBHOOK, "nothing"]) == 1
-
-    (found,) = await store.find(1, delivery=WEBHOOK)
-    assert (found["state"], found["attempts"]) == ("pending", 0)
-    assert await store.due("webhook", 10) == [WEBHOOK]
-
-
-async def test_a_channel_that_nobody_configured_is_given_up_after_three_days(
-    side: ProjectionSide,
-) -> None:
-    store = await alerted(side)
-    assert await store.give_up({"in_app"}) == 0
-    await _set(side, created_at=utc_now() - timedelta(days=3, minutes=1))
-
-    assert await store.give_up({"in_app", "webhook"}) == 0  # nobody has tried it yet
-    assert await store.give_up({"in_app"}) == 1
-
-    (found,) = await store.find(1, DeliveryState.FAILED)
-    assert (found["_id"], found["last_error"]) == (WEBHOOK, NOT_CONFIGURED)
-
-
 async def test_nothing_of_an_erased_child_is_left(side: ProjectionSide) -> None:
     await alerted(side)
 
@@ -219,26 +135,14 @@ async def test_what_became_of_an_alert_goes_with_it(side: ProjectionSide) -> Non
     assert await stored(side) == {}
 
 
-async def test_an_alert_of_a_release_before_deliveries_is_told_where_it_was_not(
-    side: ProjectionSide,
-) -> None:
-    # given an alert that an older release raised just now and told in the app
-    store = await _before_deliveries(side, raised_at=utc_now(), delivered={"in_app": NOON})
+async def test_what_is_long_past_notifies_nobody(side: ProjectionSide) -> None:
+    """As read models that begin anew, because the old ones are lost, raise it."""
+    side.now += NOTIFIED_WITHIN + timedelta(days=1)
 
-    adopted = await store.adopt(f"{MIA}@3:threshold")
+    await alerted(side)
 
-    assert [one["channel"] for one in adopted] == ["webhook"]
-
-
-@pytest.mark.parametrize(
-    "fields", [{"raised_at": NOON - timedelta(days=400)}, {"raised_at": utc_now(), "rebuilt": True}]
-)
-async def test_nobody_is_notified_of_the_past(
-    side: ProjectionSide, fields: dict[str, object]
-) -> None:
-    store = await _before_deliveries(side, **fields)
-
-    assert await store.adopt(f"{MIA}@3:threshold") == []
+    assert await stored(side) == {}
+    assert len(await side.documents(Model.ALERTS)) == 1
 
 
 async def test_policies_that_name_a_channel_are_counted(side: ProjectionSide) -> None:
@@ -263,16 +167,40 @@ async def _set(side: ProjectionSide, **fields: object) -> None:
     await deliveries(side.database).update_one({"_id": WEBHOOK}, {"$set": fields})
 
 
-async def _before_deliveries(side: ProjectionSide, **fields: object) -> DeliveryStore:
-    await alerted(side)
-    await deliveries(side.database).delete_many({})
-    alerts = GENERATION.collection(side.database, Model.ALERTS)
-    await alerts.update_one({}, {"$set": fields})
-    return side.deliveries
-
-
 async def _keep(side: ProjectionSide, live: int, kept: tuple[int, ...]) -> None:
     generations = [KeptGeneration(Generation(one), registry.VERSION) for one in kept]
     catalog = {"generation": live, "kept": [to_document(one) for one in generations]}
     pointer = side.database[POINTER_COLLECTION]
     await pointer.update_one({"_id": POINTER_ID}, {"$set": catalog}, upsert=True)
+
+
+async def test_what_waits_and_what_failed_is_told_apart_with_its_age(side: ProjectionSide) -> None:
+    # given an alert that waits for the app, and one that no webhook took
+    await alerted(side)
+    await _set(side, state="failed")
+    side.now += timedelta(minutes=20)
+    registry = CollectorRegistry()
+    lanes: list[Lane] = []
+    notifier: Any = None
+    service = NotificationService(
+        lanes,
+        side.deliveries,
+        side.database,
+        notifier,
+        NotificationMetrics(registry),
+        clock=lambda: side.now,
+    )
+    # when
+    await service.look(give_up=False)
+    # then
+    assert service.counted.report()["notifications"] == {
+        "pending": 1,
+        "waiting_seconds": 1_200.0,
+        "failed": 1,
+        "unconfigured": {"in_app": 1, "webhook": 1},
+    }
+    ages = registry.get_sample_value("teddy_delivery_waiting_seconds", {"channel": "in_app"})
+    failed = registry.get_sample_value(
+        "teddy_deliveries", {"channel": "webhook", "state": "failed"}
+    )
+    assert (ages, failed) == (1_200.0, 1)

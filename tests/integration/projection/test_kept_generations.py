@@ -88,7 +88,9 @@ async def test_the_live_generation_is_never_ahead_of_another(
     # given a worker that dies between two generations
     await _keep(side, LIVE, FILLING)
     order: list[int] = []
-    both = KeptGenerations(side.database, lambda generation, *, live: _noting(order, generation))
+    both = KeptGenerations(
+        side.database, lambda generation, *, before_live: _noting(order, generation)
+    )
 
     await both.project(await side.happened(registered()))
 

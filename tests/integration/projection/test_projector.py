@@ -5,10 +5,10 @@ import pytest
 
 from projection_worker.delivery import RawRecord, deliver
 from projection_worker.read_model_store import (
-    FoldedChild,
     ReadModelStore,
     StaleBatch,
 )
+from projection_worker.read_model_writes import FoldedChild
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.models import Model
 from tests.support.projection_facts import (

@@ -277,10 +277,11 @@ async def test_rebuilding_is_not_offered_yet() -> None:
 
 
 async def test_every_command_goes_where_the_api_has_it() -> None:
-    api = Api(*(accepted() for _ in range(9)))
+    api = Api(*(accepted() for _ in range(10)))
     async with api.client() as client:
         await client.report_safety_violation("mia", "violence", "high", details="x")
         await client.resolve_safety_violation("mia", "v", "confirmed")
+        await client.acknowledge_safety_violation("mia", "v")
         await client.configure_alerts("mia", "high", 3, 24, ["in_app"])
         await client.start_conversation("mia", "space")
         await client.record_message("mia", "c", "child", 5, topic="moon")
@@ -292,6 +293,7 @@ async def test_every_command_goes_where_the_api_has_it() -> None:
     assert [(r.method, r.url.path.removeprefix("/v1/children/mia")) for r in api.requests] == [
         ("POST", "/safety-violations"),
         ("POST", "/safety-violations/v/resolution"),
+        ("POST", "/safety-violations/v/acknowledgement"),
         ("PUT", "/alert-policy"),
         ("POST", "/conversations"),
         ("POST", "/conversations/c/messages"),

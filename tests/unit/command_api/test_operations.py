@@ -16,7 +16,7 @@ async def test_an_admin_sees_what_the_bus_is_made_of(admin: CommandClient):
     answer = (await admin.send("GET", "/commands")).json()
     assert {"command": "EraseChild", "handler": "EraseChildHandler"} in answer["handlers"]
     assert answer["middleware"][:3] == ["Logging", "Metrics", "Audit"]
-    assert answer["health"] == {"status": "up", "handlers": 13}
+    assert answer["health"] == {"status": "up", "handlers": 14}
 
 
 async def test_nobody_else_looks_into_the_bus(side: CommandSide, mother: CommandClient):
@@ -69,7 +69,7 @@ async def test_every_route_is_documented(side: CommandSide):
         if path.startswith("/v1/children")
         for operation in methods.values()
     ]
-    assert len(operations) == 13
+    assert len(operations) == 14
     for operation in operations:
         assert operation["security"] == [{"bearer": []}]
         assert "Idempotency-Key" in [each["name"] for each in operation["parameters"]]

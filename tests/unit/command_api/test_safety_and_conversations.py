@@ -34,6 +34,39 @@ async def test_a_violation_is_reported_and_resolved_once(
     assert_problem(again, 409, "violation-already-resolved")
 
 
+async def test_a_violation_is_acknowledged_by_the_parent_and_again_without_effect(
+    mother: CommandClient, officer: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    path = f"/children/{child_id}/safety-violations"
+    violation_id = (await officer.send("POST", path, REPORT)).json()["violation_id"]
+    # when
+    acknowledgement = f"{path}/{violation_id}/acknowledgement"
+    first = await mother.send("POST", acknowledgement)
+    again = await mother.send("POST", acknowledgement)
+    # then
+    assert (first.status_code, first.json()["events"]) == (200, ["SafetyViolationAcknowledged"])
+    assert (again.status_code, again.json()["events"]) == (200, [])
+    assert again.json()["version"] == first.json()["version"]
+    assert_problem(await officer.send("POST", acknowledgement), 403, "forbidden")
+
+
+async def test_what_is_not_the_childs_cannot_be_acknowledged(
+    mother: CommandClient, stranger: CommandClient
+):
+    # given
+    child_id = await mother.register()
+    path = f"/children/{child_id}/safety-violations"
+    violation_id = (await mother.send("POST", path, REPORT)).json()["violation_id"]
+    # when
+    unknown = await mother.send("POST", f"{path}/{UNKNOWN}/acknowledgement")
+    of_others = await stranger.send("POST", f"{path}/{violation_id}/acknowledgement")
+    # then
+    assert_problem(unknown, 404, "violation-not-found")
+    assert_problem(of_others, 404, "child-not-found")
+
+
 async def test_a_report_of_an_unknown_conversation_arrives_and_says_that_it_has_no_link(
     mother: CommandClient,
 ):

@@ -21,7 +21,7 @@ async def test_a_policy_that_names_a_channel_nobody_set_up_is_refused() -> None:
         await side.do(CONFIGURE)
     # then
     (error,) = refused.value.errors
-    assert (error.field, error.limit) == ("channels", "some of in_app")
+    assert (error.field, error.limit) == ("channels", "in_app")
     assert "webhook" in error.message
     assert "AlertPolicyConfigured" not in await side.stored_events()
 

@@ -13,6 +13,7 @@ from shared.auth.access import Relation
 from shared.auth.principal import Principal
 from shared.events.child import ConsentPurpose
 from tests.support.child_facts import (
+    ACKNOWLEDGE,
     CONFIGURE,
     DEACTIVATE,
     END,
@@ -39,7 +40,7 @@ from tests.support.command_side import (
 from tests.support.consents import BORN, REGISTRATION
 
 COMMANDS: list[Command] = [
-    REGISTER, update(age=8), REPORT, RESOLVE, CONFIGURE, START, MESSAGE, END,
+    REGISTER, update(age=8), REPORT, RESOLVE, ACKNOWLEDGE, CONFIGURE, START, MESSAGE, END,
     DEACTIVATE, REACTIVATE, give(ConsentPurpose.ACCOUNT), withdraw(ConsentPurpose.ACCOUNT), ERASE,
 ]  # fmt: skip
 
@@ -49,7 +50,7 @@ NOBODY = "aa3f8f0e-3a36-4d0c-8a57-1d2b8d0c6a99"
 PARENTS_MAY = {
     "RegisterChild", "UpdateChildProfile", "ConfigureAlerts", "DeactivateChild",
     "ReactivateChild", "EraseChild", "ReportSafetyViolation",
-    "GiveConsent", "WithdrawConsent",
+    "GiveConsent", "WithdrawConsent", "AcknowledgeSafetyViolation",
 }  # fmt: skip
 BEARS_MAY = {"StartConversation", "RecordMessage", "EndConversation", "ReportSafetyViolation"}
 OFFICERS_MAY = {"ReportSafetyViolation", "ResolveSafetyViolation"}
@@ -122,6 +123,16 @@ async def test_officers_and_admins_act_on_all_children():
     await side.do(START, ADMIN)
     # then
     assert len(await side.stored_events()) == BORN + 3
+
+
+@pytest.mark.parametrize("caller", [OFFICER, ADMIN, BEAR], ids=lambda caller: caller.role.value)
+async def test_nobody_acknowledges_in_a_parents_place(caller: Principal):
+    side = CommandSide()
+    await side.do(REGISTER)
+    await side.do(REPORT, OFFICER)
+    with pytest.raises(Forbidden):
+        await side.do(ACKNOWLEDGE, caller)
+    assert len(await side.stored_events()) == BORN + 1
 
 
 @pytest.mark.parametrize("relation", [Relation.NUMBERS, Relation.NONE])

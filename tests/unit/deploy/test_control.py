@@ -170,13 +170,24 @@ ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
             ("retrying since 12:00 because of OperationFailure 50",),
         ),
         (
-            {**ANSWER, "notifications": {"pending": 9, "failed": 2, "unconfigured": {"email": 1}}},
+            {
+                **ANSWER,
+                "notifications": {
+                    "pending": 9,
+                    "waiting_seconds": 1_500.0,
+                    "failed": 2,
+                    "unconfigured": {"email": 1},
+                },
+            },
             (
+                "9 notifications wait, the oldest for 25 min: see `teddy notifications list "
+                "--state pending`",
                 "2 notifications were given up: see `teddy notifications list`",
                 "1 alert policy names email, which TEDDY_ALERT_CHANNELS does not: nobody delivers "
                 "it",
             ),
         ),
+        ({**ANSWER, "notifications": {"pending": 9, "waiting_seconds": 60.0, "failed": 0}}, ()),
         ({**ANSWER, "degraded": ["kafka"]}, ("works without kafka",)),
         ({**ANSWER, "topics": ["topic t has 1 partitions"]}, ("topic t has 1 partitions",)),
     ],

@@ -17,6 +17,7 @@ from shared.events.child import (
     ConsentPurpose,
     ConversationEnded,
     ConversationStarted,
+    SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -63,12 +64,16 @@ def test_no_sequence_of_commands_breaks_the_invariants(commands: list[ChildComma
     assert len(set(reported)) == len(reported)
     assert len(set(resolved)) == len(resolved)
     assert set(resolved) <= set(reported)
+    seen = [e.violation_id for e in happened if isinstance(e, SafetyViolationAcknowledged)]
+    assert len(set(seen)) == len(seen)
+    assert set(seen) <= set(reported)
     told_in = [e.conversation_id for e in happened if isinstance(e, SafetyViolationReported)]
     assert set(told_in) <= {*started, None}
     assert not child.consents or ConsentPurpose.ACCOUNT in child.consents
     if child.status in (AccountStatus.ACTIVE, AccountStatus.DEACTIVATED):
         assert set(child.open_conversations) == set(started) - set(ended)
         assert {v for v, each in child.violations.items() if each.resolved} == set(resolved)
+        assert {v for v, each in child.violations.items() if each.acknowledged} == set(seen)
 
 
 @settings(max_examples=150, deadline=None)

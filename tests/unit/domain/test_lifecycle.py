@@ -16,6 +16,7 @@ from command_service.domain.child.evolve import evolve
 from command_service.domain.child.state import AccountStatus, Child, Profile
 from shared.events.child import ConsentPurpose
 from tests.support.child_facts import (
+    ACKNOWLEDGE,
     ALLOWED,
     CONFIGURE,
     DEACTIVATE,
@@ -41,8 +42,8 @@ from tests.support.child_facts import (
 from tests.support.decider_spec import given, wrong_length
 
 ABOUT_A_KNOWN_CHILD = [
-    update(age=8), REPORT, RESOLVE, CONFIGURE, START, MESSAGE, END, DEACTIVATE, REACTIVATE, ERASE,
-    give(ConsentPurpose.ACCOUNT), withdraw(ConsentPurpose.ACCOUNT),
+    update(age=8), REPORT, RESOLVE, ACKNOWLEDGE, CONFIGURE, START, MESSAGE, END, DEACTIVATE,
+    REACTIVATE, ERASE, give(ConsentPurpose.ACCOUNT), withdraw(ConsentPurpose.ACCOUNT),
 ]  # fmt: skip
 
 

@@ -22,6 +22,8 @@ from shared.events.child import (
 )
 from shared.personal import Personal
 from tests.support.child_facts import (
+    ACKNOWLEDGE,
+    ACKNOWLEDGED,
     ADA,
     CONFIGURE,
     DEACTIVATED,
@@ -127,6 +129,29 @@ def test_a_violation_of_a_deactivated_child_is_resolved_and_one_of_an_erased_chi
     given(REGISTERED, REPORTED, DEACTIVATED).when(RESOLVE).then(resolution)
     given(REGISTERED, DEACTIVATED, REPORTED).when(RESOLVE).then(resolution)
     given(REGISTERED, REPORTED, ERASED).when(RESOLVE).then_refused(ChildErasedError)
+
+
+def test_a_parent_acknowledges_a_violation_once():
+    acknowledged = replace(ACKNOWLEDGED, at=LATER)
+    given(REGISTERED, REPORTED).when(ACKNOWLEDGE).then(acknowledged)
+    given(REGISTERED, REPORTED, ACKNOWLEDGED).when(ACKNOWLEDGE).then_nothing_happens()
+
+
+def test_what_was_resolved_can_still_be_acknowledged_and_the_other_way_round():
+    given(REGISTERED, REPORTED, RESOLVED).when(ACKNOWLEDGE).then(replace(ACKNOWLEDGED, at=LATER))
+    given(REGISTERED, REPORTED, ACKNOWLEDGED).when(RESOLVE).then(replace(RESOLVED, at=LATER))
+    seen = (REGISTERED, REPORTED, ACKNOWLEDGED, RESOLVED)
+    given(*seen).when(ACKNOWLEDGE).then_nothing_happens()
+
+
+def test_a_violation_that_the_child_does_not_have_cannot_be_acknowledged():
+    given(REGISTERED).when(ACKNOWLEDGE).then_refused(ViolationNotFound)
+    given(REGISTERED, ACKNOWLEDGED).when(ACKNOWLEDGE).then_refused(ViolationNotFound)
+
+
+def test_a_violation_of_a_deactivated_child_is_acknowledged_and_one_of_an_erased_child_is_not():
+    given(REGISTERED, REPORTED, DEACTIVATED).when(ACKNOWLEDGE).then(replace(ACKNOWLEDGED, at=LATER))
+    given(REGISTERED, REPORTED, ERASED).when(ACKNOWLEDGE).then_refused(ChildErasedError)
 
 
 def test_an_alert_policy_is_configured_as_a_whole():

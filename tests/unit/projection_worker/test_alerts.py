@@ -9,6 +9,7 @@ from shared.read_models.documents import AlertDocument
 from shared.read_models.models import Model
 from tests.support.projection_facts import (
     MIA,
+    acknowledged,
     deactivated,
     policy,
     registered,
@@ -40,6 +41,23 @@ def test_an_alert_names_parent_event_and_channels() -> None:
     assert alert["parent_id"] == "parent-1"
     assert alert["channels"] == ["in_app"]
     assert alert["delivered"] == {}
+
+
+def test_an_alert_is_read_once_its_violation_is_acknowledged() -> None:
+    alerts = alerts_after(
+        reported(1, Severity.HIGH),
+        reported(2, Severity.HIGH),
+        acknowledged(2),
+        acknowledged(2, minutes=9),
+    )
+
+    assert [alert["acknowledged_at"] for alert in alerts] == [None, acknowledged(2).at]
+
+
+def test_what_is_acknowledged_before_it_was_reported_stays_unread() -> None:
+    (alert,) = alerts_after(acknowledged(1), reported(1, Severity.HIGH))
+
+    assert alert["acknowledged_at"] is None
 
 
 def test_three_medium_ones_within_a_day_are_alerted_together() -> None:

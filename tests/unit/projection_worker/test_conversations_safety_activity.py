@@ -10,6 +10,7 @@ from shared.read_models.models import Model
 from tests.support.projection_facts import (
     MIA,
     TALK,
+    acknowledged,
     deactivated,
     ended,
     erased,
@@ -100,6 +101,14 @@ def test_a_resolution_marks_its_violation_and_no_other() -> None:
     first, second = seen["violations"]
     assert (first["outcome"], first["resolved_at"]) == (None, None)
     assert (second["outcome"], second["resolved_at"]) == ("false_positive", later(5))
+
+
+def test_an_acknowledgement_marks_its_violation_and_the_first_one_counts() -> None:
+    events = (registered(), reported(1), reported(2), acknowledged(2), acknowledged(2, minutes=9))
+    (safety,) = [d for (model, _), d in view_of(*events).documents.items() if model is Model.SAFETY]
+
+    seen = [entry["acknowledged_at"] for entry in safety["violations"]]
+    assert seen == [None, acknowledged(2).at]
 
 
 def test_the_policy_is_kept_beside_the_violations() -> None:

@@ -17,7 +17,8 @@ def keep(side: QuerySide, alert_id: str, **fields: object) -> None:
 
 async def test_a_parent_reads_what_they_were_alerted_to(side: QuerySide) -> None:
     # given
-    keep(side, "a1", rule="count", severity="medium", delivered={"in_app": NOON})
+    read = {"delivered": {"in_app": NOON}, "acknowledged_at": NOON + timedelta(minutes=2)}
+    keep(side, "a1", rule="count", severity="medium", **read)
     keep(side, "b1", parent_id="braun")
     # when
     answer = await side.ask(GetAlerts("weiss"), WEISS)
@@ -33,11 +34,23 @@ async def test_a_parent_reads_what_they_were_alerted_to(side: QuerySide) -> None
                 "severity": "medium",
                 "channels": ["in_app"],
                 "raised_at": "2026-11-23T12:00:00.000Z",
+                "acknowledged_at": "2026-11-23T12:02:00.000Z",
                 "delivered": {"in_app": "2026-11-23T12:00:00.000Z"},
             }
         ],
         "next_cursor": None,
     }
+
+
+async def test_an_alert_is_unread_until_it_is_acknowledged(side: QuerySide) -> None:
+    # given one of today, and one of read models before there were acknowledgements
+    keep(side, "a1")
+    keep(side, "a0", raised_at=NOON - timedelta(days=1))
+    del side.store.alerts["a0"]["acknowledged_at"]
+    # when
+    answer = await side.ask(GetAlerts("weiss"), WEISS)
+    # then
+    assert [item["acknowledged_at"] for item in answer["items"]] == [None, None]
 
 
 async def test_alerts_come_in_pages_the_newest_first(side: QuerySide) -> None:

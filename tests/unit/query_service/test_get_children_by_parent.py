@@ -5,7 +5,7 @@ import pytest
 from query_service.queries.errors import ParentNotFound
 from query_service.queries.get_children_by_parent import MOST_CHILDREN, GetChildrenByParent
 from tests.support.query_side import OFFICER, QuerySide, parent
-from tests.support.read_model_builders import NOON, conversation_document
+from tests.support.read_model_builders import NOON, alert_document, conversation_document
 
 WEISS = parent("weiss")
 
@@ -33,6 +33,7 @@ async def test_a_family_is_summed_up(side: QuerySide) -> None:
         "minutes": 21.0,
         "violations": 4,
         "open_violations": 2,
+        "unread_alerts": 0,
         "flagged_content": 6,
     }
     assert {child["child_id"] for child in family["children"]} == {"lena", "tom"}
@@ -58,6 +59,21 @@ async def test_each_child_comes_with_its_last_three_conversations(side: QuerySid
     assert lena["safety_status"] == "fair"
     assert lena["last_interaction_at"] == "2026-11-23T12:00:00.000Z"
     assert tom["recent_conversations"] == []
+
+
+async def test_alerts_that_nobody_acknowledged_are_counted_for_each_child(side: QuerySide) -> None:
+    # given two unread alerts about Lena, one read
+    await side.child("lena", parent_id="weiss")
+    await side.child("tom", parent_id="weiss")
+    for number, read_at in enumerate((None, None, NOON)):
+        alert = alert_document(f"a{number}", child_id="lena", acknowledged_at=read_at)
+        side.store.alerts[alert["_id"]] = alert
+    # when
+    family = await side.ask(GetChildrenByParent("weiss"), WEISS)
+    # then
+    unread = {child["child_id"]: child["unread_alerts"] for child in family["children"]}
+    assert unread == {"lena": 2, "tom": 0}
+    assert family["totals"]["unread_alerts"] == 2
 
 
 async def test_a_parent_without_children_has_an_empty_family(side: QuerySide) -> None:

@@ -79,3 +79,12 @@ def test_http_is_for_receivers_that_may_be_private() -> None:
     url = "http://127.0.0.1:9000/"
 
     assert settings(**{**WEBHOOK, "alert_webhook_url": url}, alert_webhook_private=True)
+
+
+def test_settings_do_not_print_the_secrets_of_receivers() -> None:
+    mail = {**EMAIL, "alert_channels": "webhook,email", "alert_smtp_password": "pass-word"}
+
+    printed = repr(settings(**{**WEBHOOK, **mail}, alert_webhook_old_secret=SECRET))
+
+    assert SECRET not in printed
+    assert "pass-word" not in printed

@@ -20,7 +20,6 @@ class Deliveries:
 
     def __init__(self, *found: DeliveryDocument) -> None:
         self.found = list(found)
-        self.adopted: list[DeliveryDocument] = []
         self.done: list[str] = []
         self.error: Exception | None = None
 
@@ -28,9 +27,6 @@ class Deliveries:
         if self.error is not None:
             raise self.error
         return self.found if alert_id == ALERT["_id"] else []
-
-    async def adopt(self, alert_id: str) -> list[DeliveryDocument]:
-        return self.adopted
 
     async def delivered(self, delivery: DeliveryDocument) -> bool:
         self.done.append(f"delivered {delivery['channel']}")
@@ -73,21 +69,31 @@ async def test_what_is_settled_is_left_alone_however_often_its_notice_comes() ->
     assert deliveries.done == []
 
 
+async def test_a_notice_of_any_size_asks_only_for_its_alert() -> None:
+    deliveries = Deliveries(delivery("in_app"))
+    huge = {**orjson.loads(NOTICE.to_json()), "alert_id": "x" * 900_000, "channels": ["y"] * 9_000}
+
+    registry = await taken(deliveries, orjson.dumps(huge))
+
+    assert deliveries.done == []
+    assert registry.get_sample_value(SKIPPED) == 0
+
+
+async def test_a_record_without_a_value_is_counted_and_skipped() -> None:
+    registry = CollectorRegistry()
+    either: Any = Deliveries()
+
+    await take_record(AlertIntake(either, {}, either.settled), None, NotificationMetrics(registry))
+
+    assert registry.get_sample_value(SKIPPED) == 1
+
+
 async def test_a_channel_that_nobody_knows_is_left_for_the_sweep() -> None:
     deliveries = Deliveries(delivery("pigeon"), delivery("in_app"))
 
     await taken(deliveries)
 
     assert deliveries.done == ["delivered in_app", "told of in_app"]
-
-
-async def test_an_alert_of_a_release_before_deliveries_is_adopted() -> None:
-    deliveries = Deliveries()
-    deliveries.adopted = [delivery("webhook")]
-
-    await taken(deliveries)
-
-    assert deliveries.done == ["offered mia@2:threshold:webhook"]
 
 
 async def test_a_store_that_is_away_ends_no_agent() -> None:
@@ -108,6 +114,9 @@ async def test_a_store_that_is_away_ends_no_agent() -> None:
         {"channels": [["in_app"]]},
         {"severity": None},
         {"more": 1},
+        {"raised_at": 7},
+        {"channels": None},
+        {"alert_id": 10**18},
     ],
 )
 async def test_a_record_that_is_no_notice_is_counted_and_skipped(changes: dict[str, Any]) -> None:
@@ -120,7 +129,10 @@ async def test_a_record_that_is_no_notice_is_counted_and_skipped(changes: dict[s
     assert registry.get_sample_value(SKIPPED) == 1
 
 
-@pytest.mark.parametrize("value", [b"", b"?", b"[]", b"7", b"null"])
+GARBAGE = [b"", b"?", b"[]", b"7", b"null", b'{"alert_id":', b"\xff\xfe", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("value", GARBAGE, ids=lambda value: str(value[:12]))
 async def test_garbage_is_counted_and_skipped(value: bytes) -> None:
     registry = await taken(Deliveries(), value)
 

@@ -1,16 +1,26 @@
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 from pymongo.errors import AutoReconnect
 
-from projection_worker.notifications.breaker import FAILURES_TO_OPEN
+from projection_worker.notifications.breaker import (
+    FAILURES_TO_OPEN,
+    PROBE_EVERY_SECONDS,
+    CircuitBreaker,
+)
 from projection_worker.notifications.channels import NotDelivered
 from projection_worker.notifications.lane import AT_A_TIME, Lane, Patience
 from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.notifications.schedule import PAUSES
 from shared.events.child import AlertChannel
 from shared.read_models.deliveries import DeliveryDocument
 from tests.support.deliveries import DeliveryLog, delivery
+
+Clock = Callable[[], float]
 
 
 class Receiver:
@@ -45,14 +55,23 @@ def lane(
     settled: Any = None,
     *,
     settles: bool = True,
+    monotonic: Clock = time.monotonic,
     **more: Any,
 ) -> Lane:
-    log: Any = store
     metrics = NotificationMetrics(CollectorRegistry())
     patience = Patience(**{"note_pauses": (0.0, 0.0), **more})
     name = AlertChannel.WEBHOOK
     told = settled or Settled()
-    return Lane(name, receiver, log, told, metrics, settles=settles, patience=patience)
+    return Lane(
+        name,
+        receiver,
+        store,
+        told,
+        metrics,
+        settles=settles,
+        patience=patience,
+        breaker=CircuitBreaker(monotonic),
+    )
 
 
 async def swept(lane: Lane) -> None:
@@ -84,8 +103,8 @@ async def test_what_failed_is_noted_with_its_reason_and_is_not_settled() -> None
 
 async def test_what_was_given_up_is_settled() -> None:
     settled = Settled()
-    store, receiver = DeliveryLog(*some(1)), Receiver(NotDelivered("Status 500"))
-    store.gives_up = True
+    last = delivery(_id="alert-0:webhook", attempts=len(PAUSES))
+    store, receiver = DeliveryLog(last), Receiver(NotDelivered("Status 500"))
 
     await swept(lane(store, receiver, settled))
 
@@ -117,7 +136,7 @@ async def test_what_cannot_be_noted_at_all_ends_no_lane() -> None:
     one = lane(store, receiver, note_pauses=())
     await swept(one)
     store.troubles.clear()
-    store.waiting = {"alert-2:webhook": delivery(_id="alert-2:webhook")}
+    store.put(delivery(_id="alert-2:webhook"))
     await swept(one)
 
     assert store.done == ["alert-2:webhook"]
@@ -153,12 +172,60 @@ async def test_while_a_receiver_is_known_to_be_away_nothing_more_is_claimed() ->
     store, receiver = DeliveryLog(*some(FAILURES_TO_OPEN)), Receiver(*away)
     broken = lane(store, receiver)
     await swept(broken)
-    store.waiting = {"late:webhook": delivery(_id="late:webhook")}
+    store.put(delivery(_id="late:webhook"))
 
     await swept(broken)
 
     assert receiver.began == FAILURES_TO_OPEN
     assert "late:webhook" in store.waiting
+
+
+async def test_a_claim_that_finds_nothing_takes_nobody_the_attempt_after_a_failure() -> None:
+    # given a receiver that was away, and is back when it may be tried again
+    now = [0.0]
+    away = [NotDelivered("ConnectError")] * FAILURES_TO_OPEN
+    store, receiver = DeliveryLog(*some(FAILURES_TO_OPEN)), Receiver(*away)
+    broken = lane(store, receiver, monotonic=lambda: now[0])
+    await swept(broken)
+    store.put(delivery(_id="late:webhook"))
+    now[0] += PROBE_EVERY_SECONDS
+    # when another worker was quicker with one, and the store is away for the next
+    await broken.offer("gone:webhook")
+    store.claim_error = AutoReconnect("gone")
+    with pytest.raises(AutoReconnect):
+        await broken.offer("late:webhook")
+    store.claim_error = None
+    # then the next one is tried at once
+    await swept(broken)
+    assert store.done == ["late:webhook"]
+
+
+async def test_two_offers_at_once_do_not_share_the_last_place() -> None:
+    store, receiver = DeliveryLog(*some(AT_A_TIME + 1)), Receiver()
+    receiver.open.clear()
+    busy = lane(store, receiver)
+    for number in range(AT_A_TIME - 1):
+        await busy.offer(f"alert-{number}:webhook")
+
+    last = [f"alert-{number}:webhook" for number in (AT_A_TIME - 1, AT_A_TIME)]
+    await asyncio.gather(*map(busy.offer, last))
+
+    assert busy.under_way == AT_A_TIME
+    receiver.open.set()
+    await busy.settle()
+
+
+async def test_a_sweep_says_whether_more_may_be_due() -> None:
+    receiver = Receiver()
+    receiver.open.clear()
+    busy = lane(DeliveryLog(*some(AT_A_TIME + 1)), receiver)
+
+    assert await busy.sweep()
+    assert not await lane(DeliveryLog(*some(1)), receiver).sweep()
+    receiver.open.set()
+    await busy.room(5)
+    assert busy.free > 0
+    await busy.settle()
 
 
 async def test_what_is_one_parents_own_trouble_keeps_nobody_else_waiting() -> None:

@@ -86,7 +86,7 @@ async def test_an_endless_answer_is_not_read(receiver: WebhookReceiver) -> None:
 async def test_a_receiver_that_hangs_is_left(receiver: WebhookReceiver) -> None:
     receiver.answering.clear()
 
-    assert await refused(receiver.url, seconds=0.1) == "ReadTimeout"
+    assert await refused(receiver.url, seconds=2.0) == "ReadTimeout"
 
 
 async def test_nobody_listening_is_a_failure(receiver: WebhookReceiver) -> None:
@@ -165,6 +165,16 @@ async def test_the_connection_goes_to_the_address_that_was_judged(
         ("::ffff:10.0.0.1", False),
         ("2002:0a00:0001::1", False),
         ("64:ff9b::a00:1", False),
+        ("64:ff9b:1::a00:1", False),
+        ("64:ff9b::5db8:d70e", True),
+        ("fec0::1", False),
+        ("::127.0.0.1", False),
+        ("2001:0:4136:e378:8000:63bf:f5ff:fffe", False),
+        ("3fff::1", False),
+        ("4000::1", False),
+        ("192.88.99.1", False),
+        ("198.18.0.1", False),
+        ("ff0e::1", False),
     ],
 )
 def test_only_addresses_of_the_public_internet_are_public(address: str, public: bool) -> None:
