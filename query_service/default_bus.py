@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from query_service.cache.outage import ReadStoreOutage
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.queries.cursors import Cursors
@@ -50,11 +51,15 @@ class Ports:
 
 
 def default_bus(
-    settings: QuerySettings, ports: Ports, cache: QueryCache[Rendered], metrics: QueryMetrics
+    settings: QuerySettings,
+    ports: Ports,
+    cache: QueryCache[Rendered],
+    metrics: QueryMetrics,
+    outage: ReadStoreOutage,
 ) -> QueryBus:
     store, signature_key = ports.store, ports.keys.signature_key
     children = VisibleChildren(store, ports.keyring)
-    bus = QueryBus(cache, metrics, as_of=store.projected_through)
+    bus = QueryBus(cache, metrics, as_of=store.projected_through, is_stale=outage.is_stale)
     bus.register_cached(
         GetChildProfile, GetChildProfileHandler(children, settings.ttl_child_profile_seconds)
     )

@@ -22,10 +22,11 @@ from query_service.cache.change_feed import ChangeFeed
 from query_service.cache.erasure_feed import ErasureFeed
 from query_service.cache.gates import Gates
 from query_service.cache.invalidation import Invalidation
+from query_service.cache.outage import ReadStoreOutage
 from query_service.cache.query_cache import QueryCache
 from query_service.default_bus import Ports, default_bus
 from query_service.metrics import QueryMetrics
-from query_service.query_bus import QueryBus, Rendered
+from query_service.query_bus import Rendered
 from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
@@ -69,7 +70,13 @@ class QueryService:
         metrics.watch(cache)
         self.cache = cache
         self.streams = Streams(settings.max_streams_per_subject)
-        self.bus = default_bus(settings, ports, cache, metrics)
+        self.outage = ReadStoreOutage(
+            ports.store.away_seconds,
+            cache,
+            ports.keyring,
+            settings.cache_seconds_without_read_store,
+        )
+        self.bus = default_bus(settings, ports, cache, metrics, self.outage)
         gates = Gates(ports.store.gate, time.monotonic)
         self.invalidation = Invalidation(cache, gates, ports.keyring)
         self.listeners = (self.invalidation, self.streams)
@@ -156,7 +163,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
             yield
 
     caller = Caller(checks.verifier, rate_limits(settings), Aliases(keys.index_key))
-    readiness = _readiness(on, audit, (feed, erasures), service.bus)
+    readiness = _readiness(on, audit, (feed, erasures), service)
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
     most = settings.query_max_in_flight
     return build_api(service, caller, audit.trail, readiness, most, lifespan, exposure)
@@ -188,16 +195,21 @@ def _readiness(
     on: Opened,
     audit: AuditProcess,
     feeds: tuple[ChangeFeed, ErasureFeed],
-    bus: QueryBus,
+    service: QueryService,
 ) -> Readiness:
     feed, erasures = feeds
 
     def details() -> dict[str, Any]:
-        return {"bus": bus.health(), "invalidation": {"connected": feed.connected}}
+        return {"bus": service.bus.health(), "invalidation": {"connected": feed.connected}}
 
-    # Without Kafka answers come from the read models, and are kept for seconds only. Whoever never
-    # read the topic of erasures could show a child that a restored database brought back.
+    def dispensable() -> frozenset[str]:
+        """A process that has half of its answers still is better than none: all processes share
+        what is away, and a balancer would leave out each of them."""
+        bearable = {"read_store"} if service.outage.bearable else set()
+        return frozenset({"kafka", "key_store"} | bearable)
 
+    # Whoever never read the topic of erasures could show a child that a restored database brought
+    # back, and what nobody can record is not shown: both are needed.
     checks = {
         "read_store": on.ports.store.ping,
         "key_store": on.keys_mongo.ping,
@@ -205,7 +217,7 @@ def _readiness(
         "kafka": feed.check,
         "erasures": erasures.check,
     }
-    return Readiness(checks, details, dispensable=frozenset({"kafka"}))
+    return Readiness(checks, details, dispensable=dispensable)
 
 
 @asynccontextmanager

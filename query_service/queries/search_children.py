@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from query_service.cache.query_cache import Tag, child_tag, parent_tag
+from query_service.cache.query_cache import Tag, parent_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
@@ -104,8 +104,7 @@ class SearchChildrenHandler:
             next_cursor=self._cursors.write(_place(page[-1])) if more else None,
             unreadable=unopened.places,
         )
-        shown = frozenset(child_tag(document["_id"]) for document in page)
-        return Answer(content, mentions=shown | _parents(scope.parent_id))
+        return Answer(content, mentions=_parents(scope.parent_id))
 
     def _filter(self, query: SearchChildren, scope: Scope) -> ChildFilter:
         oldest = query.age_max
