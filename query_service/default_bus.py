@@ -87,17 +87,22 @@ def default_bus(
             settings.ttl_search_seconds,
         ),
     )
-    bus.register_cached(
-        GetSystemAnalytics,
-        GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds),
-    )
-    bus.register(GetAlerts, GetAlertsHandler(store, Cursors(signature_key, "alerts")))
-    _register_records(bus, ports, children)
+    _register_system(bus, ports, settings)
+    _register_uncached(bus, ports, children)
     return bus
 
 
-def _register_records(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
-    """What a family may take with it; never cached."""
+def _register_system(bus: QueryBus, ports: Ports, settings: QuerySettings) -> None:
+    bus.register_cached(
+        GetSystemAnalytics,
+        GetSystemAnalyticsHandler(ports.store, settings.ttl_system_analytics_seconds),
+    )
+
+
+def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
+    """Alerts, and what a family may take with it."""
+    cursors = Cursors(ports.keys.signature_key, "alerts")
+    bus.register(GetAlerts, GetAlertsHandler(ports.store, cursors))
     receipts = GetErasureReceiptHandler(ports.store, ports.erased, ports.proofs, ports.clock)
     bus.register(GetErasureReceipt, receipts)
     exports = ExportChildHandler(ports.store, children, ports.events, ports.clock)

@@ -50,6 +50,7 @@ from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
 from shared.proofs.statements import StatementSigner
 from shared.rate_limits.from_settings import rate_limits
+from shared.rate_limits.rate_limits import RateLimits
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
 from shared.signing_keys import read_signing_key
@@ -162,8 +163,9 @@ def build_app(settings: QuerySettings) -> FastAPI:
             )
             yield
 
-    caller = Caller(checks.verifier, rate_limits(settings), Aliases(keys.index_key))
-    readiness = _readiness(on, audit, (feed, erasures), service)
+    limits = rate_limits(settings)
+    caller = Caller(checks.verifier, limits, Aliases(keys.index_key))
+    readiness = _readiness(on, audit, (feed, erasures), service, limits)
     exposure = Exposure(settings.api_documentation, settings.behind_tls)
     most = settings.query_max_in_flight
     return build_api(service, caller, audit.trail, readiness, most, lifespan, exposure)
@@ -196,6 +198,7 @@ def _readiness(
     audit: AuditProcess,
     feeds: tuple[ChangeFeed, ErasureFeed],
     service: QueryService,
+    limits: RateLimits,
 ) -> Readiness:
     feed, erasures = feeds
 
@@ -205,8 +208,8 @@ def _readiness(
     def dispensable() -> frozenset[str]:
         """A process that has half of its answers still is better than none: all processes share
         what is away, and a balancer would leave out each of them."""
-        bearable = {"read_store"} if service.outage.bearable else set()
-        return frozenset({"kafka", "key_store"} | bearable)
+        bearable = {"read_store"} if service.outage.is_bearable() else set()
+        return frozenset({"kafka", "key_store", *limits.dependencies} | bearable)
 
     # Whoever never read the topic of erasures could show a child that a restored database brought
     # back, and what nobody can record is not shown: both are needed.
@@ -216,6 +219,7 @@ def _readiness(
         "audit_trail": audit.mongo.ping,
         "kafka": feed.check,
         "erasures": erasures.check,
+        **limits.dependencies,
     }
     return Readiness(checks, details, dispensable=dispensable)
 

@@ -30,8 +30,7 @@ class ReadStoreOutage:
         self._keyring = keyring
         self._longest_seconds = longest_seconds
 
-    @property
-    def bearable(self) -> bool:
+    def is_bearable(self) -> bool:
         """Whether kept answers may be shown, if the read store is away."""
         return self._cache.keeping and self._lasts() <= self._longest_seconds
 
@@ -41,7 +40,7 @@ class ReadStoreOutage:
         KeyStoreUnavailable when nobody knows."""
         if self._away_seconds() is None:
             return False
-        if not self.bearable:
+        if not self.is_bearable():
             raise ReadStoreUnavailable("away for too long, or without the change feed")
         if scope.relation is Relation.OWN_BEAR:
             raise ReadStoreUnavailable("whose bear it is may have changed")

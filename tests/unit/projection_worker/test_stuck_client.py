@@ -10,12 +10,13 @@ import pytest
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from projection_worker import projector_service
+from projection_worker import projector_service, worker_watch
 from projection_worker.lag import Stalled, WorkerLag
 from projection_worker.metrics import WorkerMetrics
 from projection_worker.projector import Projected
 from projection_worker.projector_service import ProjectorService
 from projection_worker.troubles import Troubles
+from projection_worker.worker_watch import WorkerWatch
 from shared.clock import utc_now
 from shared.topics import CHILD_EVENTS
 from tests.support.waiting import until
@@ -117,6 +118,7 @@ class Quiet:
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BROKER_SECONDS", "MEASURE_SECONDS", "LOOK_SECONDS", "FIRST_PAUSE_SECONDS"):
         monkeypatch.setattr(projector_service, name, 0.02)
+    monkeypatch.setattr(worker_watch, "BROKER_SECONDS", 0.02)
 
 
 def a_projector(
@@ -125,12 +127,12 @@ def a_projector(
     generations: FakeGenerations,
     *,
     broker_answers_others: bool = True,
-) -> ProjectorService:
+) -> tuple[ProjectorService, WorkerWatch]:
     monkeypatch.setattr(projector_service, "AIOKafkaConsumer", lambda **_options: consumer)
     topics = SimpleNamespace(
         look=_nothing, findings=(), answered_lately=lambda: broker_answers_others
     )
-    monkeypatch.setattr(projector_service, "TopicWatch", lambda _servers: topics)
+    monkeypatch.setattr(worker_watch, "TopicWatch", lambda _servers: topics)
     settings = SimpleNamespace(
         kafka="nowhere",
         worker_instance_id="worker-1",
@@ -141,8 +143,9 @@ def a_projector(
     )
     metrics = WorkerMetrics(CollectorRegistry())
     lag, troubles, quiet = WorkerLag(utc_now, 60), Troubles(utc_now), cast(Any, Quiet())
-    parts = (quiet, quiet, cast(Any, settings), lag, troubles, metrics, quiet)
-    return ProjectorService(cast(Any, generations), *parts)
+    given: tuple[Any, Any] = (generations, settings)
+    watch = WorkerWatch(*given, lag, troubles, metrics, quiet)
+    return ProjectorService(given[0], quiet, quiet, given[1], watch), watch
 
 
 async def _nothing() -> None:
@@ -161,13 +164,13 @@ async def test_a_worker_whose_client_hangs_for_long_ends_with_a_reason(
 ) -> None:
     # given
     consumer = FakeConsumer({hangs})
-    projector = a_projector(monkeypatch, consumer, FakeGenerations())
+    projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
     # when
     await projector.start()
     # then
     try:
         with pytest.raises(Stalled, match=said):
-            await asyncio.wait_for(asyncio.shield(projector.failure), 10)
+            await asyncio.wait_for(asyncio.shield(watch.failure), 10)
     finally:
         await projector.stop()
 
@@ -177,7 +180,9 @@ async def test_a_commit_that_works_in_the_end_is_no_stall(
 ) -> None:
     # given
     consumer = FakeConsumer({"commit"})
-    projector = a_projector(monkeypatch, consumer, FakeGenerations(), broker_answers_others=False)
+    projector, watch = a_projector(
+        monkeypatch, consumer, FakeGenerations(), broker_answers_others=False
+    )
     await projector.start()
     await until(lambda: consumer.commits > 1)
     # when
@@ -185,7 +190,7 @@ async def test_a_commit_that_works_in_the_end_is_no_stall(
     so_far = consumer.commits
     # then
     await until(lambda: consumer.commits > so_far)
-    assert not projector.failure.done()
+    assert not watch.failure.done()
     await projector.stop()
 
 
@@ -194,12 +199,14 @@ async def test_while_the_broker_answers_nobody_the_worker_waits(
 ) -> None:
     # given
     consumer = FakeConsumer({"commit", "end_offsets"})
-    projector = a_projector(monkeypatch, consumer, FakeGenerations(), broker_answers_others=False)
+    projector, watch = a_projector(
+        monkeypatch, consumer, FakeGenerations(), broker_answers_others=False
+    )
     # when it lasts longer than a stall
     await projector.start()
     await until(lambda: consumer.commits > 12)
     # then
-    assert not projector.failure.done()
+    assert not watch.failure.done()
     await projector.stop()
 
 
@@ -208,15 +215,15 @@ async def test_a_worker_without_a_generation_names_the_command_that_helps(
 ) -> None:
     # given
     generations = FakeGenerations(there=False)
-    projector = a_projector(monkeypatch, FakeConsumer(set()), generations)
+    projector, watch = a_projector(monkeypatch, FakeConsumer(set()), generations)
     await projector.start()
     await until(lambda: generations.looks > 1)
     # then
-    (finding,) = projector.findings()
+    (finding,) = watch.findings()
     assert finding.startswith("waits for a rebuild")
     assert finding.endswith("run `teddy replay rebuild`")
     # when a rebuild begins one
     generations.there = True
     # then
-    await until(lambda: projector.findings() == ())
+    await until(lambda: watch.findings() == ())
     await projector.stop()

@@ -65,14 +65,14 @@ async def test_after_the_settings_time_nothing_kept_is_shown(side: QuerySide) ->
     longest = side.settings.cache_seconds_without_read_store
     async with side.client(WEISS) as client:
         await _kept(side, client, LENA)
-        assert side.service.outage.bearable
+        assert side.service.outage.is_bearable()
         # when
         side.store.away_for = longest + 1
         answer = await client.get(LENA)
         # then
         assert _code(answer) == (503, "read-store-unavailable")
         assert answer.headers["Retry-After"] == "1"
-        assert not side.service.outage.bearable
+        assert not side.service.outage.is_bearable()
         # when it is back
         side.store.away_for = None
         answer = await client.get(LENA)
