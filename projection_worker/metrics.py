@@ -45,6 +45,22 @@ class WorkerMetrics:
             "teddy_worker_lag_seconds", "Age of the read models while behind.", registry=registry
         )
 
+        self._findings = Gauge(
+            "teddy_worker_findings",
+            "Reasons why this worker does not keep the read models up to date.",
+            registry=registry,
+        )
+        self._topics = Gauge(
+            "teddy_topics_differing",
+            "Topics that are missing or not as planned.",
+            registry=registry,
+        )
+
+    def found(self, findings: int, topics: int) -> None:
+        """How many reasons not to be healthy, and how many topics that differ."""
+        self._findings.set(findings)
+        self._topics.set(topics)
+
     def batch(self, projected: Projected, seconds: float) -> None:
         self._applied.inc(projected.applied)
         self._parked.inc(len(projected.parked))

@@ -94,6 +94,7 @@ class WorkerWatch:
                 await self._store_watch.measure()
         self.metrics.troubles(self.troubles)
         self.metrics.lag(self.lag)
+        self.metrics.found(len(self.findings()), len(self.topics.findings))
 
     async def _measure_kafka(
         self, consumer: AIOKafkaConsumer, begun_at: Mapping[TopicPartition, int]

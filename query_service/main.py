@@ -68,7 +68,7 @@ class QueryService:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         metrics = QueryMetrics(self.registry)
-        metrics.watch(cache)
+        metrics.watch(cache, ports.store.away_seconds)
         self.cache = cache
         self.streams = Streams(settings.max_streams_per_subject)
         self.outage = ReadStoreOutage(
