@@ -29,6 +29,7 @@ from projection_worker.projections import registry
 from projection_worker.read_model_store import StaleBatch
 from projection_worker.topic_watch import EVERY_SECONDS
 from projection_worker.worker_watch import BROKER_SECONDS, MEASURE_SECONDS, WorkerWatch
+from shared.cancellation import only_own_cancellation
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached
 from shared.kafka import client_options
@@ -84,6 +85,11 @@ class ProjectorService(Service):
             await self._consumer.stop()
         await self._notifier.stop()
 
+    async def crash(self, reason: BaseException) -> None:
+        """Of an error that nobody foresaw: mode ends the tasks and leaves the process running."""
+        self._watch.fail(reason)
+        await super().crash(reason)
+
     @Service.task
     async def _project(self) -> None:
         await self._wait_for_a_generation()
@@ -92,10 +98,14 @@ class ProjectorService(Service):
             [CHILD_EVENTS.name], listener=_FinishBatchFirst(self._batch_under_way)
         )
         while not self.should_stop:
-            batch = await self._polling.fetch(self._consumer, self._settings.worker_batch)
+            batch = await self._fetch()
             if batch:
                 async with self._batch_under_way:
                     await self._carry_out(batch)
+
+    async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
+        with only_own_cancellation():
+            return await self._polling.fetch(self._consumer, self._settings.worker_batch)
 
     async def _wait_for_a_generation(self) -> None:
         """A worker of new projections consumes nothing before a rebuild has begun its generation:
@@ -139,7 +149,8 @@ class ProjectorService(Service):
         pause = FIRST_PAUSE_SECONDS
         while not self.should_stop:
             try:
-                await work()
+                with only_own_cancellation():
+                    await work()
             except PASSING as error:
                 because = self._watch.troubles.failed(error)
                 self._watch.metrics.retry(because)
@@ -177,7 +188,8 @@ class ProjectorService(Service):
         while not self.should_stop:
             try:
                 async with time_limit(BROKER_SECONDS):
-                    await self._consumer.commit(offsets)
+                    with only_own_cancellation():
+                        await self._consumer.commit(offsets)
             except (CommitFailedError, IllegalStateError):
                 # The partitions went to another worker: it reads the batch again, and skips it.
                 log.info("offsets_not_ours_any_more")

@@ -20,6 +20,7 @@ from projection_worker.projections import registry
 from projection_worker.store_lag import StoreWatch
 from projection_worker.topic_watch import TopicWatch
 from projection_worker.troubles import Troubles
+from shared.cancellation import only_own_cancellation
 from shared.settings import WorkerSettings
 from shared.time_limit import time_limit
 
@@ -59,6 +60,7 @@ class WorkerWatch:
         self._name = settings.worker_instance_id or f"{socket.gethostname()}:{os.getpid()}"
         self._measurements = Attempts("lag could not be measured")
         self._measured_at = 0.0
+        self._ends: Mapping[TopicPartition, int] = {}
 
     async def check_kafka(self) -> None:
         """Raises unless the broker answered lately; for the readiness report."""
@@ -78,6 +80,13 @@ class WorkerWatch:
             **self.troubles.report(),
             "topics": list(self.topics.findings),
         }
+
+    def fail(self, reason: BaseException) -> None:
+        """The process is to end, with one line."""
+        stalled = reason if isinstance(reason, Stalled) else Stalled(f"ended by {reason!r}")
+        log.critical("worker_stalled", reason=str(stalled), exc_info=reason)
+        if not self.failure.done():
+            self.failure.set_exception(stalled)
 
     async def measure(
         self, consumer: AIOKafkaConsumer, begun_at: Mapping[TopicPartition, int]
@@ -103,7 +112,8 @@ class WorkerWatch:
         try:
             try:
                 async with time_limit(BROKER_SECONDS):
-                    await self._measure_once(consumer, begun_at)
+                    with only_own_cancellation():
+                        await self._measure_once(consumer, begun_at)
             except (KafkaError, IllegalStateError, TimeoutError) as error:
                 self._measurements.failed()
                 log.warning("lag_unknown", error=type(error).__name__)
@@ -113,9 +123,18 @@ class WorkerWatch:
                 self._measurements.check(self._stall_seconds)
                 self.commits.check(self._stall_seconds)
         except Stalled as stalled:
-            log.critical("worker_stalled", reason=str(stalled))
-            if not self.failure.done():
-                self.failure.set_exception(stalled)
+            self.fail(stalled)
+
+    async def _begin_again(
+        self, consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
+    ) -> None:
+        """Of a partition that ends earlier than before, the consumer's place means nothing: it was
+        made anew or lost records, and the relay publishes them again."""
+        lost = [partition for partition, end in ends.items() if end < self._ends.get(partition, 0)]
+        self._ends = ends
+        if lost:
+            log.warning("topic_lost_records", partitions=sorted(p.partition for p in lost))
+            await consumer.seek_to_beginning(*lost)
 
     async def _measure_once(
         self, consumer: AIOKafkaConsumer, begun_at: Mapping[TopicPartition, int]
@@ -125,6 +144,7 @@ class WorkerWatch:
         if not partitions:
             await consumer.topics()
         ends = await consumer.end_offsets(partitions) if partitions else {}
+        await self._begin_again(consumer, ends)
         fetched = {p: await consumer.position(p) for p in partitions}
         # what is fetched and not projected yet still waits
         positions = {p: begun_at.get(p, fetched[p]) for p in partitions}

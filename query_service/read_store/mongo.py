@@ -59,9 +59,17 @@ class LiveGeneration:
         self._read_at = 0.0
         self._answered_at = float("-inf")
         self._answers = True
+        self._following = False
 
     async def current(self) -> Generation:
-        """The live generation as of at most `POINTER_SECONDS` ago."""
+        """The live generation as of at most `POINTER_SECONDS` ago. While `follow` finds the server
+        away this raises at once: with Motor each question to a server that hangs would keep a
+        thread for seconds, and soon none would be left to ask the other servers."""
+        if not self._answers and self._following:
+            raise ReadStoreUnavailable("known to be away")
+        return await self._current()
+
+    async def _current(self) -> Generation:
         known = self._known
         if known is not None and self._clock() - self._read_at < POINTER_SECONDS:
             return known
@@ -95,9 +103,10 @@ class LiveGeneration:
 
     async def follow(self) -> None:
         """Look for a flip for ever, so that it is seen even while nobody's query reads."""
+        self._following = True
         while True:
             try:
-                await self.current()
+                await self._current()
             except ReadStoreUnavailable as error:
                 log.warning("live_generation_unknown", error=str(error))
             await asyncio.sleep(POINTER_SECONDS)
@@ -111,8 +120,7 @@ class MongoReadModels:
         self._live = live
 
     async def ping(self) -> None:
-        async with within(READ_SECONDS, ReadStoreUnavailable):
-            await self._database.command("ping")
+        await self._live.current()
 
     def away_seconds(self) -> float | None:
         return self._live.away_seconds()

@@ -83,14 +83,16 @@ async def _settled(world: AwayWorld) -> Seen:
 
 
 async def _look(world: AwayWorld) -> Seen:
-    answers = [
-        await world.register(),
-        await world.report(),
-        await world.profile(world.kept),
-        await world.profile(world.one_never_asked()),
-    ]
-    health = [await _health(world, service) for service in SERVICES]
-    await asyncio.sleep(0.5)  # between two looks, so that they are some seconds together
+    answers, health, _ = await asyncio.gather(
+        asyncio.gather(
+            world.register(),
+            world.report(),
+            world.profile(world.kept),
+            world.profile(world.one_never_asked()),
+        ),
+        asyncio.gather(*(_health(world, service) for service in SERVICES)),
+        asyncio.sleep(1.0),  # no more than one look a second
+    )
     return Seen(*map(_outcome, answers), *health)
 
 
