@@ -35,10 +35,15 @@ _RECORD = {
 
 @dataclass
 class FakeConsumer:
-    """One record, then nothing; what is in `hangs` never returns."""
+    """One record, then nothing; what is in `hangs` never returns, and what is in `cancels` ends
+    with a cancellation that nobody asked for, as when aiokafka closes a connection."""
 
     hangs: set[str]
+    cancels: set[str] = field(default_factory=set)
+    end: int = 1
     commits: int = 0
+    fetches: int = 0
+    sought: list[TopicPartition] = field(default_factory=list)
     _records: list[Any] = field(
         default_factory=lambda: [SimpleNamespace(offset=0, timestamp=0, **_RECORD)]
     )
@@ -56,6 +61,8 @@ class FakeConsumer:
 
     async def getmany(self, **_options: object) -> dict[TopicPartition, list[Any]]:
         await asyncio.sleep(0.001)  # as long as a broker holds an empty fetch open
+        self.fetches += 1
+        await self._answer("getmany")
         records, self._records = self._records, []
         return {PLACE: records} if records else {}
 
@@ -65,7 +72,10 @@ class FakeConsumer:
 
     async def end_offsets(self, _partitions: object) -> dict[TopicPartition, int]:
         await self._answer("end_offsets")
-        return {PLACE: 1}
+        return {PLACE: self.end}
+
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        self.sought.extend(partitions)
 
     async def position(self, _partition: TopicPartition) -> int:
         return 1
@@ -73,6 +83,8 @@ class FakeConsumer:
     async def _answer(self, what: str) -> None:
         if what in self.hangs:
             await asyncio.Event().wait()
+        if what in self.cancels:
+            raise asyncio.CancelledError
 
 
 class FakeGenerations:
@@ -226,4 +238,63 @@ async def test_a_worker_without_a_generation_names_the_command_that_helps(
     generations.there = True
     # then
     await until(lambda: watch.findings() == ())
+    await projector.stop()
+
+
+@pytest.mark.parametrize(
+    ("cancels", "said"),
+    [
+        ("commit", "offsets could not be committed"),
+        ("end_offsets", "lag could not be measured"),
+        ("getmany", "ended by KafkaConnectionError"),
+    ],
+)
+async def test_a_cancellation_inside_the_client_ends_no_task_without_a_word(
+    cancels: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    consumer = FakeConsumer(set(), {cancels})
+    projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
+    # when
+    await projector.start()
+    # then
+    try:
+        with pytest.raises(Stalled, match=said):
+            await asyncio.wait_for(asyncio.shield(watch.failure), 10)
+    finally:
+        await projector.stop()
+
+
+async def test_an_error_that_nobody_foresaw_ends_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given
+    class Broken(FakeGenerations):
+        async def project(self, _batch: object) -> Projected:
+            raise AssertionError("nobody foresaw it")
+
+    projector, watch = a_projector(monkeypatch, FakeConsumer(set()), Broken())
+    # when
+    await projector.start()
+    # then
+    try:
+        with pytest.raises(Stalled, match="ended by AssertionError"):
+            await asyncio.wait_for(asyncio.shield(watch.failure), 10)
+    finally:
+        await projector.stop()
+
+
+async def test_a_partition_that_ends_earlier_than_before_is_read_from_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given a worker that measured
+    consumer = FakeConsumer(set(), end=7)
+    projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
+    await projector.start()
+    await until(lambda: watch.lag.events > 0)
+    assert consumer.sought == []
+    # when the topic was made anew
+    consumer.end = 2
+    # then
+    await until(lambda: consumer.sought == [PLACE])
     await projector.stop()
