@@ -83,8 +83,9 @@ class WorkerWatch:
 
     def fail(self, reason: BaseException) -> None:
         """The process is to end, with one line."""
-        stalled = reason if isinstance(reason, Stalled) else Stalled(f"ended by {reason!r}")
-        log.critical("worker_stalled", reason=str(stalled), exc_info=reason)
+        foreseen = isinstance(reason, Stalled)
+        stalled = reason if foreseen else Stalled(f"ended by {type(reason).__name__}")
+        log.critical("worker_stalled", reason=str(stalled), exc_info=None if foreseen else reason)
         if not self.failure.done():
             self.failure.set_exception(stalled)
 
