@@ -34,6 +34,7 @@ from shared.keyring.search_index import SearchIndex
 from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
 from shared.rate_limits.from_settings import rate_limits
+from shared.rate_limits.rate_limits import RateLimits
 from shared.settings import CommandSettings
 from shared.signing import ConsistencyTokens
 
@@ -73,17 +74,12 @@ def build_app(settings: CommandSettings) -> FastAPI:
     ProcessCollector(registry=registry)
     ports = _ports(settings, stores, key_file, audit.trail)
     bus = default_bus(ports, _tuning(settings), registry)
-    caller = Caller(checks.verifier, rate_limits(settings), Aliases(key_file.index_key))
+    limits = rate_limits(settings)
+    caller = Caller(checks.verifier, limits, Aliases(key_file.index_key))
     tokens = ConsistencyTokens(key_file.signature_key)
     prints, query_url = RequestPrints(key_file.index_key), settings.public_query_url
     edge = Edge(bus, caller, tokens, prints, utc_now, new_id, query_url)
-    readiness = Readiness(
-        {
-            "event_store": stores.write_mongo.ping,
-            "key_store": stores.keys_mongo.ping,
-            "audit_trail": audit.mongo.ping,
-        }
-    )
+    readiness = _readiness(stores, audit, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -102,6 +98,16 @@ def build_app(settings: CommandSettings) -> FastAPI:
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
     most = settings.command_max_in_flight
     return create_app(edge, audit.trail, readiness, registry, most, lifespan, exposure)
+
+
+def _readiness(stores: Stores, audit: AuditProcess, limits: RateLimits) -> Readiness:
+    checks = {
+        "event_store": stores.write_mongo.ping,
+        "key_store": stores.keys_mongo.ping,
+        "audit_trail": audit.mongo.ping,
+        **limits.dependencies,
+    }
+    return Readiness(checks, dispensable=lambda: frozenset(limits.dependencies))
 
 
 @asynccontextmanager

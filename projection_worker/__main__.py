@@ -32,11 +32,10 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
         operations.include_router(operations_router(worker.readiness))
         install_hardening(operations, Exposure())
         async with serving(operations, settings.worker_host, settings.worker_port):
-            failure = worker.projector.failure
-            failure.add_done_callback(lambda _: stop.set())
+            worker.failure.add_done_callback(lambda _: stop.set())
             await _run_app(worker, stop)
-        if failure.done():
-            failure.result()
+        if worker.failure.done():
+            worker.failure.result()
 
 
 async def _run_app(worker: Worker, stop: asyncio.Event) -> None:

@@ -2,11 +2,10 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import faust
 
@@ -17,7 +16,7 @@ from projection_worker.erased_children import ErasedChildren
 from projection_worker.kept_generations import KeptGenerations, ProjectorOf
 from projection_worker.lag import WorkerLag
 from projection_worker.metrics import WorkerMetrics
-from projection_worker.notifications.wiring import Notifications, notifications
+from projection_worker.notifications.wiring import notifications
 from projection_worker.notifier import METADATA_MS, Notifier
 from projection_worker.paced_transport import pace
 from projection_worker.projections import registry
@@ -26,6 +25,7 @@ from projection_worker.projector_service import ProjectorService
 from projection_worker.read_model_store import ReadModelStore
 from projection_worker.store_lag import StoreWatch
 from projection_worker.troubles import Troubles
+from projection_worker.worker_watch import WorkerWatch
 from shared.clock import utc_now
 from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
@@ -48,11 +48,11 @@ APP_ID = "teddy-worker"
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A Faust app that is ready to start, its projector, and what it needs to be ready. `started`
-    is to be set once the app is."""
+    """A Faust app that is ready to start, what fails when it is to end, and what it needs to be
+    ready. `started` is to be set once the app is."""
 
     app: faust.App
-    projector: ProjectorService
+    failure: asyncio.Future[None]
     readiness: Readiness
     started: asyncio.Event
 
@@ -70,17 +70,13 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     database = read.database(settings.read_database)
     await _prepare(database)
     generations = KeptGenerations(database, _projectors(settings, read, database, write, keys))
-    lag = WorkerLag(utc_now, settings.worker_stall_seconds)
-    troubles = Troubles(utc_now)
+    watch = _watch(settings, generations, write, database)
     projector = ProjectorService(
         generations,
         Notifier(settings.kafka),
         _erased_children(settings, database, write, keys),
         settings,
-        lag,
-        troubles,
-        WorkerMetrics(),
-        StoreWatch(write.database(settings.write_database), database, lag.store),
+        watch,
     )
     async with (
         notifications(settings, read, database) as told,
@@ -91,10 +87,20 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         app.add_dependency(told.service)
         register_alerts(app, AlertIntake(told.store, told.lanes, told.settled), told.metrics)
         started = asyncio.Event()
-        checks: dict[str, DependencyCheck] = {"read_store": read.ping, "key_store": keys.ping}
-        checks["kafka"] = _once(started, projector.check_kafka)
-        readiness = Readiness(checks, _reports(lag, troubles, projector, told), projector.findings)
-        yield Worker(app, projector, readiness, started)
+        checks: dict[str, DependencyCheck] = {
+            "read_store": read.ping,
+            "key_store": keys.ping,
+            "kafka": _once(started, watch.check_kafka),
+            "event_store": write.ping,
+        }
+        readiness = Readiness(
+            checks,
+            lambda: {**watch.details(), **told.service.counted.report()},
+            watch.findings,
+            # records come from Kafka; of the store it reads what it lacks, and how far behind it is
+            lambda: frozenset({"event_store"}),
+        )
+        yield Worker(app, watch.failure, readiness, started)
     for mongo in (read, write, keys):
         await mongo.close()
 
@@ -108,15 +114,13 @@ def _once(started: asyncio.Event, check: DependencyCheck) -> DependencyCheck:
     return checked
 
 
-def _reports(
-    lag: WorkerLag, troubles: Troubles, projector: ProjectorService, told: Notifications
-) -> Callable[[], dict[str, Any]]:
-    return lambda: {
-        "lag": lag.report(),
-        **troubles.report(),
-        **projector.details(),
-        **told.service.counted.report(),
-    }
+def _watch(
+    settings: WorkerSettings, generations: KeptGenerations, write: Mongo, database: Database
+) -> WorkerWatch:
+    lag = WorkerLag(utc_now, settings.worker_stall_seconds)
+    store_watch = StoreWatch(write.database(settings.write_database), database, lag.store)
+    troubles, metrics = Troubles(utc_now), WorkerMetrics()
+    return WorkerWatch(generations, settings, lag, troubles, metrics, store_watch)
 
 
 async def _prepare(database: Database) -> None:

@@ -6,9 +6,6 @@ the read models and its notices are acknowledged.
 """
 
 import asyncio
-import contextlib
-import os
-import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -27,14 +24,12 @@ from projection_worker.kept_generations import (
     NothingToWrite,
     consumer_group,
 )
-from projection_worker.lag import Attempts, Stalled, WorkerLag
-from projection_worker.metrics import WorkerMetrics
 from projection_worker.notifier import METADATA_MS, Notifier
 from projection_worker.projections import registry
 from projection_worker.read_model_store import StaleBatch
-from projection_worker.store_lag import StoreWatch
-from projection_worker.topic_watch import EVERY_SECONDS, TopicWatch
-from projection_worker.troubles import Troubles
+from projection_worker.topic_watch import EVERY_SECONDS
+from projection_worker.worker_watch import BROKER_SECONDS, MEASURE_SECONDS, WorkerWatch
+from shared.cancellation import only_own_cancellation
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached
 from shared.kafka import client_options
@@ -54,13 +49,7 @@ PASSING = (
     NothingToWrite,
     OSError,
 )
-MEASURE_SECONDS = 1.0
-BROKER_SECONDS = 10.0
-"""Longest that a question to the broker may take: aiokafka asks for ever for a partition that is
-gone."""
-
 LOOK_SECONDS = 0.5
-REBUILD = "run `teddy replay rebuild`"
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
 
@@ -73,10 +62,7 @@ class ProjectorService(Service):
         notifier: Notifier,
         erased: ErasedChildren,
         settings: WorkerSettings,
-        lag: WorkerLag,
-        troubles: Troubles,
-        metrics: WorkerMetrics,
-        store_watch: StoreWatch,
+        watch: WorkerWatch,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -84,22 +70,10 @@ class ProjectorService(Service):
         self._notifier = notifier
         self._erased = erased
         self._settings = settings
-        self._lag = lag
-        self._troubles = troubles
-        self._metrics = metrics
-        self._store_watch = store_watch
-        self._topics = TopicWatch(settings.kafka)
-        self._commits = Attempts("offsets could not be committed")
-        self._measurements = Attempts("lag could not be measured")
-        self._waits_for_a_generation = False
+        self._watch = watch
         self._polling = polling_of(settings.kafka)
         self._batch_under_way = asyncio.Lock()
         self._begun_at: Mapping[TopicPartition, int] = {}
-        self._measured_at = 0.0
-        self._name_in_roll_call = (
-            settings.worker_instance_id or f"{socket.gethostname()}:{os.getpid()}"
-        )
-        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._consumer = _consumer_of(settings)
 
     async def on_start(self) -> None:
@@ -111,20 +85,10 @@ class ProjectorService(Service):
             await self._consumer.stop()
         await self._notifier.stop()
 
-    async def check_kafka(self) -> None:
-        """Raises unless the broker answered lately; for the readiness report."""
-        if time.monotonic() - self._measured_at > 5 * MEASURE_SECONDS:
-            raise ConnectionError("the broker has not answered lately")
-
-    def findings(self) -> tuple[str, ...]:
-        """Why this worker does not keep the read models up to date, one line each."""
-        if self._waits_for_a_generation:
-            return (f"waits for a rebuild to projections {registry.VERSION}: {REBUILD}",)
-        return self._lag.findings()
-
-    def details(self) -> dict[str, Any]:
-        """For the readiness report."""
-        return {"topics": list(self._topics.findings)}
+    async def crash(self, reason: BaseException) -> None:
+        """Of an error that nobody foresaw: mode ends the tasks and leaves the process running."""
+        self._watch.fail(reason)
+        await super().crash(reason)
 
     @Service.task
     async def _project(self) -> None:
@@ -134,19 +98,23 @@ class ProjectorService(Service):
             [CHILD_EVENTS.name], listener=_FinishBatchFirst(self._batch_under_way)
         )
         while not self.should_stop:
-            batch = await self._polling.fetch(self._consumer, self._settings.worker_batch)
+            batch = await self._fetch()
             if batch:
                 async with self._batch_under_way:
                     await self._carry_out(batch)
+
+    async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
+        with only_own_cancellation():
+            return await self._polling.fetch(self._consumer, self._settings.worker_batch)
 
     async def _wait_for_a_generation(self) -> None:
         """A worker of new projections consumes nothing before a rebuild has begun its generation:
         until then the workers of the old ones go on."""
         while not self.should_stop and not await self._has_a_generation():
-            self._waits_for_a_generation = True
+            self._watch.waits_for_a_generation = True
             log.warning("worker_waits_for_a_rebuild", projections=registry.VERSION)
             await self.sleep(LOOK_SECONDS)
-        self._waits_for_a_generation = False
+        self._watch.waits_for_a_generation = False
 
     async def _has_a_generation(self) -> bool:
         try:
@@ -158,55 +126,14 @@ class ProjectorService(Service):
     @Service.task
     async def _measure(self) -> None:
         while not self.should_stop:
-            await self._measure_kafka()
-            # a store that hangs must not keep anybody from seeing that nothing gets on
-            with contextlib.suppress(PyMongoError, TimeoutError):
-                async with time_limit(MEASURE_SECONDS):
-                    await self._generations.answer(self._name_in_roll_call)
-                    self._troubles.dead_lettered = await self._generations.dead_lettered()
-            with contextlib.suppress(PyMongoError, TimeoutError):
-                async with time_limit(MEASURE_SECONDS):
-                    await self._store_watch.measure()
-            self._metrics.troubles(self._troubles)
-            self._metrics.lag(self._lag)
+            await self._watch.measure(self._consumer, self._begun_at)
             await self.sleep(MEASURE_SECONDS)
 
     @Service.task
     async def _watch_topics(self) -> None:
         while not self.should_stop:
-            await self._topics.look()
+            await self._watch.topics.look()
             await self.sleep(EVERY_SECONDS)
-
-    async def _measure_kafka(self) -> None:
-        """A worker that fails for long ends itself, unless the broker is away for everybody."""
-        try:
-            try:
-                async with time_limit(BROKER_SECONDS):
-                    await self._measure_once()
-            except (KafkaError, IllegalStateError, TimeoutError) as error:
-                self._measurements.failed()
-                log.warning("lag_unknown", error=type(error).__name__)
-            else:
-                self._measurements.worked()
-            if self._topics.answered_lately():
-                self._measurements.check(self._settings.worker_stall_seconds)
-                self._commits.check(self._settings.worker_stall_seconds)
-        except Stalled as stalled:
-            log.critical("worker_stalled", reason=str(stalled))
-            if not self.failure.done():
-                self.failure.set_exception(stalled)
-
-    async def _measure_once(self) -> None:
-        """Raises Stalled, KafkaError, IllegalStateError."""
-        partitions = list(self._consumer.assignment())
-        if not partitions:
-            await self._consumer.topics()
-        ends = await self._consumer.end_offsets(partitions) if partitions else {}
-        fetched = {p: await self._consumer.position(p) for p in partitions}
-        # what is fetched and not projected yet still waits
-        positions = {p: self._begun_at.get(p, fetched[p]) for p in partitions}
-        self._measured_at = time.monotonic()
-        self._lag.measure(ends, positions, self._measured_at)
 
     async def _carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Project, tell, commit."""
@@ -222,15 +149,18 @@ class ProjectorService(Service):
         pause = FIRST_PAUSE_SECONDS
         while not self.should_stop:
             try:
-                await work()
+                with only_own_cancellation():
+                    await work()
             except PASSING as error:
-                because = self._troubles.failed(error)
-                self._metrics.retry(because)
-                log.warning("batch_waits", because=because, seconds=self._troubles.retrying_seconds)
+                because = self._watch.troubles.failed(error)
+                self._watch.metrics.retry(because)
+                log.warning(
+                    "batch_waits", because=because, seconds=self._watch.troubles.retrying_seconds
+                )
                 await self.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
-                self._troubles.got_on()
+                self._watch.troubles.got_on()
                 return True
         return False
 
@@ -247,27 +177,28 @@ class ProjectorService(Service):
         reached(FaultPoint.WORKER_AFTER_COMMIT)
         await self._notifier.publish(projected)
         reached(FaultPoint.WORKER_BEFORE_OFFSETS)
-        self._metrics.batch(projected, time.perf_counter() - started)
+        self._watch.metrics.batch(projected, time.perf_counter() - started)
         for parked in projected.parked:
             log.error("record_parked", record=parked.raw.identity, child_id=parked.child_id)
 
     async def _commit(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Again and again as long as it fails: `_measure` sees when that is for too long."""
+        """Again and again as long as it fails: the watch sees when that is for too long."""
         offsets = {partition: records[-1].offset + 1 for partition, records in batch.items()}
-        self._lag.saw(max(records[-1].timestamp for records in batch.values()))
+        self._watch.lag.saw(max(records[-1].timestamp for records in batch.values()))
         while not self.should_stop:
             try:
                 async with time_limit(BROKER_SECONDS):
-                    await self._consumer.commit(offsets)
+                    with only_own_cancellation():
+                        await self._consumer.commit(offsets)
             except (CommitFailedError, IllegalStateError):
                 # The partitions went to another worker: it reads the batch again, and skips it.
                 log.info("offsets_not_ours_any_more")
             except (KafkaError, TimeoutError) as error:
-                self._commits.failed()
+                self._watch.commits.failed()
                 log.warning("offsets_wait", error=type(error).__name__)
                 await self.sleep(FIRST_PAUSE_SECONDS)
                 continue
-            self._commits.worked()
+            self._watch.commits.worked()
             return
 
 

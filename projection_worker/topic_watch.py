@@ -8,6 +8,7 @@ import time
 import structlog
 from aiokafka.errors import KafkaError
 
+from shared.cancellation import only_own_cancellation
 from shared.kafka import Servers
 from shared.time_limit import time_limit
 from shared.topic_differences import topic_findings
@@ -35,7 +36,8 @@ class TopicWatch:
         """Whatever the broker does, this ends in time."""
         try:
             async with time_limit(ANSWER_SECONDS):
-                found = await topic_findings(self._servers)
+                with only_own_cancellation():
+                    found = await topic_findings(self._servers)
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("topics_unknown", error=type(error).__name__)
             return

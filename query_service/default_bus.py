@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from query_service.cache.outage import ReadStoreOutage
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.queries.cursors import Cursors
@@ -50,11 +51,15 @@ class Ports:
 
 
 def default_bus(
-    settings: QuerySettings, ports: Ports, cache: QueryCache[Rendered], metrics: QueryMetrics
+    settings: QuerySettings,
+    ports: Ports,
+    cache: QueryCache[Rendered],
+    metrics: QueryMetrics,
+    outage: ReadStoreOutage,
 ) -> QueryBus:
     store, signature_key = ports.store, ports.keys.signature_key
     children = VisibleChildren(store, ports.keyring)
-    bus = QueryBus(cache, metrics, as_of=store.projected_through)
+    bus = QueryBus(cache, metrics, as_of=store.projected_through, is_stale=outage.is_stale)
     bus.register_cached(
         GetChildProfile, GetChildProfileHandler(children, settings.ttl_child_profile_seconds)
     )
@@ -82,17 +87,22 @@ def default_bus(
             settings.ttl_search_seconds,
         ),
     )
-    bus.register_cached(
-        GetSystemAnalytics,
-        GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds),
-    )
-    bus.register(GetAlerts, GetAlertsHandler(store, Cursors(signature_key, "alerts")))
-    _register_records(bus, ports, children)
+    _register_system(bus, ports, settings)
+    _register_uncached(bus, ports, children)
     return bus
 
 
-def _register_records(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
-    """What a family may take with it; never cached."""
+def _register_system(bus: QueryBus, ports: Ports, settings: QuerySettings) -> None:
+    bus.register_cached(
+        GetSystemAnalytics,
+        GetSystemAnalyticsHandler(ports.store, settings.ttl_system_analytics_seconds),
+    )
+
+
+def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
+    """Alerts, and what a family may take with it."""
+    cursors = Cursors(ports.keys.signature_key, "alerts")
+    bus.register(GetAlerts, GetAlertsHandler(ports.store, cursors))
     receipts = GetErasureReceiptHandler(ports.store, ports.erased, ports.proofs, ports.clock)
     bus.register(GetErasureReceipt, receipts)
     exports = ExportChildHandler(ports.store, children, ports.events, ports.clock)

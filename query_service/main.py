@@ -22,10 +22,11 @@ from query_service.cache.change_feed import ChangeFeed
 from query_service.cache.erasure_feed import ErasureFeed
 from query_service.cache.gates import Gates
 from query_service.cache.invalidation import Invalidation
+from query_service.cache.outage import ReadStoreOutage
 from query_service.cache.query_cache import QueryCache
 from query_service.default_bus import Ports, default_bus
 from query_service.metrics import QueryMetrics
-from query_service.query_bus import QueryBus, Rendered
+from query_service.query_bus import Rendered
 from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
@@ -50,6 +51,7 @@ from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
 from shared.proofs.statements import StatementSigner
 from shared.rate_limits.from_settings import rate_limits
+from shared.rate_limits.rate_limits import RateLimits
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
 from shared.signing_keys import read_signing_key
@@ -67,10 +69,16 @@ class QueryService:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         metrics = QueryMetrics(self.registry)
-        metrics.watch(cache)
+        metrics.watch(cache, ports.store.away_seconds)
         self.cache = cache
         self.streams = Streams(settings.max_streams_per_subject)
-        self.bus = default_bus(settings, ports, cache, metrics)
+        self.outage = ReadStoreOutage(
+            ports.store.away_seconds,
+            cache,
+            ports.keyring,
+            settings.cache_seconds_without_read_store,
+        )
+        self.bus = default_bus(settings, ports, cache, metrics, self.outage)
         gates = Gates(ports.store.gate, time.monotonic)
         self.invalidation = Invalidation(cache, gates, ports.keyring)
         self.listeners = (self.invalidation, self.streams)
@@ -158,8 +166,9 @@ def build_app(settings: QuerySettings) -> FastAPI:
             )
             yield
 
-    caller = Caller(checks.verifier, rate_limits(settings), Aliases(keys.index_key))
-    readiness = _readiness(on, audit, (feed, erasures), service.bus)
+    limits = rate_limits(settings)
+    caller = Caller(checks.verifier, limits, Aliases(keys.index_key))
+    readiness = _readiness(on, audit, (feed, erasures), service, limits)
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
     most = settings.query_max_in_flight
     return build_api(service, caller, audit.trail, readiness, most, lifespan, exposure)
@@ -191,24 +200,31 @@ def _readiness(
     on: Opened,
     audit: AuditProcess,
     feeds: tuple[ChangeFeed, ErasureFeed],
-    bus: QueryBus,
+    service: QueryService,
+    limits: RateLimits,
 ) -> Readiness:
     feed, erasures = feeds
 
     def details() -> dict[str, Any]:
-        return {"bus": bus.health(), "invalidation": {"connected": feed.connected}}
+        return {"bus": service.bus.health(), "invalidation": {"connected": feed.connected}}
 
-    # Without Kafka answers come from the read models, and are kept for seconds only. Whoever never
-    # read the topic of erasures could show a child that a restored database brought back.
+    def dispensable() -> frozenset[str]:
+        """A process that has half of its answers still is better than none: all processes share
+        what is away, and a balancer would leave out each of them."""
+        bearable = {"read_store"} if service.outage.is_bearable() else set()
+        return frozenset({"kafka", "key_store", *limits.dependencies} | bearable)
 
+    # Whoever never read the topic of erasures could show a child that a restored database brought
+    # back, and what nobody can record is not shown: both are needed.
     checks = {
         "read_store": on.ports.store.ping,
         "key_store": on.keys_mongo.ping,
         "audit_trail": audit.mongo.ping,
         "kafka": feed.check,
         "erasures": erasures.check,
+        **limits.dependencies,
     }
-    return Readiness(checks, details, dispensable=frozenset({"kafka"}))
+    return Readiness(checks, details, dispensable=dispensable)
 
 
 @asynccontextmanager

@@ -1,5 +1,7 @@
 """What operators see of the query service at /metrics."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from query_service.cache.query_cache import QueryCache, V
@@ -22,8 +24,15 @@ class QueryMetrics:
         self._asked.labels(query, outcome).inc()
         self._seconds.labels(query).observe(seconds)
 
-    def watch(self, cache: QueryCache[V]) -> None:
-        """Show the cache's statistics, read when the metrics are."""
+    def watch(self, cache: QueryCache[V], away_seconds: Callable[[], float | None]) -> None:
+        """Show the cache's statistics, and how long the read store has been away, read when the
+        metrics are."""
+        away = Gauge(
+            "teddy_query_read_store_away_seconds",
+            "How long the read store has not answered; 0 while it does.",
+            registry=self._registry,
+        )
+        away.set_function(lambda: away_seconds() or 0.0)
         size = Gauge("teddy_query_cache_entries", "Answers kept.", registry=self._registry)
         size.set_function(lambda: cache.statistics().size)
         keeping = Gauge(

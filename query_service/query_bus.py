@@ -2,14 +2,15 @@
 
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, Field
 
-from query_service.cache.query_cache import Loaded, QueryCache, Tag
+from query_service.cache.query_cache import Loaded, QueryCache, Tag, child_tag
 from query_service.metrics import QueryMetrics
 from query_service.scope import Scope
 from shared.auth.access import ACCESS, Relation, Rule, rule_of
@@ -23,9 +24,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler found. `children`: whose data it holds, for the audit trail; no default, so
-    that no handler can forget them. `version` is the child's, where the answer is about one child;
-    `mentions` are tags that only the answer reveals: it is dropped when they change, too."""
+    """What a handler found. `children`: whose data it holds, for the audit trail and for the cache;
+    no default, so that no handler can forget them. `version` is the child's, where the answer is
+    about one child; `mentions` are tags that only the answer reveals: it is dropped when they
+    change, too."""
 
     content: BaseModel
     children: tuple[str, ...]
@@ -47,23 +49,39 @@ class Rendered:
     read_at: float = 0.0
 
 
+class Detail(StrEnum):
+    """As `Cache-Status` says it. `CHANGE_FEED_DOWN`: no change drops an answer, so it lives for
+    seconds only. `READ_STORE_DOWN`: it was kept from before the read store went away."""
+
+    CHANGE_FEED_DOWN = "change-feed-down"
+    READ_STORE_DOWN = "read-store-down"
+
+
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """`age`: seconds since it was read. `watched`: a change would have dropped it; otherwise it
-    lives a few seconds only, because the change feed is down."""
+    """`age`: seconds since it was read. `detail`: why it may be older than a change, if it may."""
 
     rendered: Rendered
     cached: bool
     age: float = 0.0
-    watched: bool = True
+    detail: Detail | None = None
 
 
 AsOf = Callable[[], Awaitable[datetime | None]]
 """Up to when everything that was stored is projected."""
 
 
+IsStale = Callable[[Sequence[str], Scope], Awaitable[bool]]
+"""Whether a kept answer with data of these children comes from before an outage of the read store;
+raises StoreUnavailable when it is not to be shown."""
+
+
 async def _unknown() -> datetime | None:
     return None
+
+
+async def _never(_children: Sequence[str], _scope: Scope) -> bool:
+    return False
 
 
 Q_contra = TypeVar("Q_contra", bound=Query, contravariant=True)
@@ -117,8 +135,10 @@ class QueryBus:
         metrics: QueryMetrics,
         access: Mapping[str, Rule] = ACCESS,
         as_of: AsOf = _unknown,
+        is_stale: IsStale = _never,
     ) -> None:
         self._as_of = as_of
+        self._is_stale = is_stale
         self._cache = cache
         self._metrics = metrics
         self._access = access
@@ -185,17 +205,24 @@ class QueryBus:
             as_of = await self._as_of()  # before the answer is read: it shows all of that at least
             answer = await registered.handler.handle(query, scope)
             rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
-            return Loaded(rendered, answer.mentions, answer.version)
+            shown = frozenset(map(child_tag, rendered.children))
+            return Loaded(rendered, answer.mentions | shown, answer.version)
 
         cached = registered.cached
         if cached is None:
-            return QueryResult((await load()).value, cached=False, watched=self._cache.keeping)
+            return QueryResult((await load()).value, cached=False, detail=self._feed_detail())
         # who is asking is part of every key, added here so that no handler can forget it
         key = (scope, type(query), cached.cache_key(query))
         tags = cached.tags(query)
         rendered, hit = await self._cache.get_or_load(key, cached.ttl, tags, load, read_after)
+        detail = self._feed_detail()
+        if hit and await self._is_stale(rendered.children, scope):
+            detail = Detail.READ_STORE_DOWN
         age = max(0.0, self._cache.now() - rendered.read_at)
-        return QueryResult(rendered, hit, age, self._cache.keeping)
+        return QueryResult(rendered, hit, age, detail)
+
+    def _feed_detail(self) -> Detail | None:
+        return None if self._cache.keeping else Detail.CHANGE_FEED_DOWN
 
 
 def _render(answer: Answer) -> Rendered:

@@ -4,15 +4,24 @@ Both drivers offer the same collection methods; collections are typed as PyMongo
 two differ (sessions, transactions, aggregate, close) callers use the functions below.
 """
 
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal, cast
 
-from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+
+MOTOR_THREADS = 32
+"""Of all clients of a process together; Motor's own number is five a core. An operation on a server
+that hangs keeps its thread for up to 6 s (the silence, then a retry's connection), and the other
+servers are to be asked meanwhile."""
+
+os.environ.setdefault("MOTOR_MAX_WORKERS", str(MOTOR_THREADS))
+
+from motor.motor_asyncio import AsyncIOMotorClient  # noqa: E402 - it reads the line above
 
 Document = dict[str, Any]
 Collection = AsyncCollection[Document]

@@ -641,6 +641,13 @@ class QuerySettings(
         description="Longest cache life of any answer while Kafka is away and no changes are heard "
         "of; 0 keeps none.",
     )
+    cache_seconds_without_read_store: float = Field(
+        300.0,
+        ge=0,
+        le=3_600,
+        description="How long after the read store went away cached answers are shown, marked as "
+        "stale; 0 shows none.",
+    )
     ttl_child_profile_seconds: float = Field(1_800, gt=0, description="Cache life of a profile.")
     ttl_children_by_parent_seconds: float = Field(
         900, gt=0, description="Cache life of a parent's dashboard."

@@ -42,7 +42,8 @@ FRESHNESS: dict[str, Any] = {
     },
     "Cache-Status": {
         "description": "RFC 9211: hit or miss; `detail=change-feed-down` while no changes are "
-        "heard of, and answers live a few seconds only.",
+        "heard of, and answers live a few seconds only; `detail=read-store-down` of an answer that "
+        "was kept from before the read store went away.",
         "schema": {"type": "string"},
     },
 }
@@ -110,8 +111,8 @@ def _response(request: Request, result: QueryResult) -> Response:
 
 def _freshness(result: QueryResult) -> dict[str, str]:
     status = ["teddy-query", "hit" if result.cached else "fwd=miss"]
-    if not result.watched:
-        status.append("detail=change-feed-down")
+    if result.detail is not None:
+        status.append(f"detail={result.detail}")
     headers = {"Age": str(int(result.age)), "Cache-Status": "; ".join(status)}
     as_of = result.rendered.as_of
     return headers if as_of is None else {"X-As-Of": iso(as_of), **headers}

@@ -8,12 +8,15 @@ from query_service.queries.errors import (
     ParentNotFound,
     RequestRefused,
 )
+from query_service.read_store.port import ReadStoreUnavailable
 from query_service.scope import Forbidden
 from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE
 from shared.http.problems import FieldProblem, Problem, ProblemTable
 from shared.http.rate_limit_headers import too_many_requests
+from shared.keyring.key_store import KeyStoreUnavailable
+from shared.keyring.provider import UnknownKek
 
 SOON = {"Retry-After": "1"}
 LATER = {"Retry-After": "60"}
@@ -29,6 +32,11 @@ def _forbidden(error: Forbidden) -> Problem:
     message = str(error)
     detail = f"{message[0].upper()}{message[1:]}."
     return Problem(403, "forbidden", "Not allowed", detail)
+
+
+def _unavailable(what: str, detail: str) -> Problem:
+    title = f"{what.replace('-', ' ').capitalize()} unavailable"
+    return Problem(503, f"{what}-unavailable", title, detail, headers=SOON)
 
 
 PROBLEMS: ProblemTable = {
@@ -58,11 +66,16 @@ PROBLEMS: ProblemTable = {
         headers=SOON,
     ),
     AuditUnavailable: lambda _: AUDIT_UNAVAILABLE,
-    StoreUnavailable: lambda _: Problem(
-        503,
-        "store-unavailable",
-        "Store unavailable",
-        "The read models cannot be read at the moment; ask again.",
-        headers=SOON,
+    ReadStoreUnavailable: lambda _: _unavailable(
+        "read-store", "The read models cannot be read at the moment; ask again."
+    ),
+    KeyStoreUnavailable: lambda _: _unavailable(
+        "key-store", "The key that opens the answer cannot be looked up at the moment; ask again."
+    ),
+    UnknownKek: lambda _: _unavailable(
+        "key", "The key that opens the answer has not reached this process; ask again."
+    ),
+    StoreUnavailable: lambda _: _unavailable(
+        "event-store", "The events cannot be read at the moment; ask again."
     ),
 }

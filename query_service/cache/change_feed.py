@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.cancellation import only_own_cancellation
 from shared.kafka import Servers, client_options
 from shared.kafka_polling import polling_of
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
@@ -61,12 +62,8 @@ class ChangeFeed:
         """Follow the topics until cancelled; whatever breaks is begun anew after a pause."""
         while True:
             try:
-                await self._follow()
-            except asyncio.CancelledError:
-                # aiokafka lets the ends of its own tasks through; only ours is the feed's end
-                if _is_cancelled():
-                    raise
-                log.warning("change_feed_down", error="CancelledError", reason="inside aiokafka")
+                with only_own_cancellation():
+                    await self._follow()
             except Exception as error:  # noqa: BLE001 - the feed begins anew, nothing is kept till then
                 log.warning("change_feed_down", error=type(error).__name__, reason=str(error))
             finally:
@@ -138,11 +135,6 @@ async def _all_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
     for topic in NOTICES.keys() - {partition.topic for partition in partitions}:
         raise FeedBroken(f"topic {topic} does not exist; create it with `teddy topics apply`")
     return partitions
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def _ends(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
+from shared.cancellation import only_own_cancellation
 from shared.erasures.topic import erasure_reader
 from shared.kafka import Servers
 
@@ -31,7 +32,8 @@ class ErasureFeed:
         """Follow the topic until cancelled; whatever breaks is begun anew after a pause."""
         while True:
             try:
-                await self._follow()
+                with only_own_cancellation():
+                    await self._follow()
             except Exception as error:  # noqa: BLE001 - the feed begins anew with the whole topic
                 log.warning("erasure_feed_down", error=type(error).__name__, reason=str(error))
             await asyncio.sleep(POLL_SECONDS)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from query_service.cache.query_cache import Tag, child_tag, parent_tag
+from query_service.cache.query_cache import Tag, parent_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
@@ -108,9 +108,8 @@ class SearchChildrenHandler:
             next_cursor=self._cursors.write(_place(page[-1])) if more else None,
             unreadable=unopened.places,
         )
-        shown = frozenset(child_tag(document["_id"]) for document in page)
         on_page = tuple(child.id for child in children)
-        return Answer(content, on_page, mentions=shown | _parents(scope.parent_id))
+        return Answer(content, on_page, mentions=_parents(scope.parent_id))
 
     def _filter(self, query: SearchChildren, scope: Scope) -> ChildFilter:
         oldest = query.age_max

@@ -32,9 +32,14 @@ class MemoryReadModels:
         self.system: dict[str, SystemDocument] = {}
         self.stale: dict[str, datetime] = {}
         self.through: datetime | None = None
+        self.away_for: float | None = None
 
     async def ping(self) -> None:
         """Memory always answers."""
+
+    def away_seconds(self) -> float | None:
+        """As a test says with `away_for`; it answers all the same."""
+        return self.away_for
 
     async def projected_through(self) -> datetime | None:
         return self.through

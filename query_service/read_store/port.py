@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from shared.event_store.port import StoreUnavailable
 from shared.read_models.documents import (
     ActivityDocument,
     AlertDocument,
@@ -21,6 +22,10 @@ from shared.read_models.documents import (
 )
 
 VISIBLE_STATUSES = (ChildStatus.ACTIVE, ChildStatus.DEACTIVATED)
+
+
+class ReadStoreUnavailable(StoreUnavailable):
+    """The read models could not be read in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,10 @@ class ChildFilter:
 
 
 class ReadModelDatabase(Protocol):
-    """Every method may raise StoreUnavailable."""
+    """Every coroutine may raise ReadStoreUnavailable."""
+
+    def away_seconds(self) -> float | None:
+        """How long ago it answered last, while it does not; None while it does."""
 
     async def ping(self) -> None:
         """Returns when the read models can be read."""

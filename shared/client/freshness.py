@@ -10,12 +10,13 @@ class Freshness:
     """`as_of`: all that was stored until then is in the answer, often more; an RFC 3339 instant,
     None while no worker has told. `age`: seconds since it was read from the read models. `cached`:
     it came from the cache. `watched`: changes drop cached answers; else they live for seconds only.
-    """
+    `stale`: it is from before the read store went away, and what happened since is not in it."""
 
     as_of: str | None
     age: int
     cached: bool
     watched: bool
+    stale: bool = False
 
 
 class FreshAnswer(dict[str, Any]):
@@ -29,6 +30,7 @@ class FreshAnswer(dict[str, Any]):
             int(headers.get("Age", 0)),
             "; hit" in status,
             "detail=change-feed-down" not in status,
+            "detail=read-store-down" in status,
         )
 
 

@@ -12,8 +12,10 @@ TIMEOUT_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[None]:
-    """Bound the block by `seconds`; running out of time and driver errors are StoreUnavailable.
+async def within(
+    seconds: float, unavailable: type[StoreUnavailable] = StoreUnavailable
+) -> AsyncIterator[None]:
+    """Bound the block by `seconds`; running out of time and driver errors are `unavailable`.
 
     Not pymongo.timeout: that also stretches the search for a server, which ought to fail early.
     """
@@ -21,6 +23,6 @@ async def within(seconds: float) -> AsyncIterator[None]:
         async with time_limit(seconds):
             yield
     except PyMongoError as error:
-        raise StoreUnavailable(f"MongoDB: {type(error).__name__}") from error
+        raise unavailable(f"MongoDB: {type(error).__name__}") from error
     except TimeoutError:
-        raise StoreUnavailable(f"MongoDB: no answer within {seconds:g} s") from None
+        raise unavailable(f"MongoDB: no answer within {seconds:g} s") from None

@@ -27,15 +27,18 @@ Findings = Callable[[], Sequence[str]]
 """Why the process does not do its work though all answer, one line each; none while it does."""
 
 
+Dispensable = Callable[[], frozenset[str]]
+"""Dependencies without which, as things are, a process does less, and is ready all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a process needs to do its work. `dispensable`: dependencies without which it does less,
-    and is ready all the same."""
+    """What a process needs to do its work."""
 
     dependencies: Mapping[str, DependencyCheck]
     details: Details = dict
     findings: Findings = tuple
-    dispensable: frozenset[str] = frozenset()
+    dispensable: Dispensable = frozenset
 
     async def report(self) -> dict[str, Any]:
         """`{"status": "ready" | "not_ready", "dependencies": {name: "up" | "down"}, ...}`, with
@@ -45,8 +48,9 @@ class Readiness:
         states = await asyncio.gather(*(_state(name, self.dependencies[name]) for name in names))
         dependencies = dict(zip(names, states, strict=True))
         down = {name for name, state in dependencies.items() if state == "down"}
-        findings, degraded = list(self.findings()), sorted(down & self.dispensable)
-        ready = not findings and down <= self.dispensable
+        findings, dispensable = list(self.findings()), self.dispensable()
+        degraded = sorted(down & dispensable)
+        ready = not findings and down <= dispensable
         return {
             "status": "ready" if ready else "not_ready",
             "dependencies": dependencies,

@@ -4,7 +4,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from shared.event_store.port import StoreUnavailable
 from shared.keyring.provider import WrappedKey
+
+
+class KeyStoreUnavailable(StoreUnavailable):
+    """The database of the keys did not answer in time."""
 
 
 class KeyDestroyed(Exception):

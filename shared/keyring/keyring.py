@@ -64,6 +64,13 @@ class Keyring:
             found.pop(child_id, None)  # refused while its key was looked up
         return found
 
+    async def still_there(self, child_ids: Collection[str]) -> set[str]:
+        """Those whose key the store has now, whatever is kept here; none of those refused."""
+        found = {wrapped.child_id for wrapped in await self._store.find(child_ids)}
+        for child_id in set(child_ids) - found:
+            self.forget(child_id)
+        return found - self._refused
+
     async def destroy(self, child_id: str) -> bool:
         """Erase the child's key for good; False when there was none."""
         destroyed = await self._store.destroy(child_id)

@@ -11,8 +11,7 @@ from pymongo import ReplaceOne
 from shared.event_store.bulk_insert import insert_each
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.group_commit import GroupCommit
-from shared.event_store.port import StoreUnavailable
-from shared.keyring.key_store import KeyDestroyed
+from shared.keyring.key_store import KeyDestroyed, KeyStoreUnavailable
 from shared.keyring.provider import WrappedKey
 from shared.mongo import Database, Document, aggregate
 
@@ -22,7 +21,7 @@ MAINTENANCE_SECONDS = 120.0
 
 
 class MongoKeyStore:
-    """Inserts in groups, as the event store does. Raises StoreUnavailable."""
+    """Inserts in groups, as the event store does. Raises KeyStoreUnavailable."""
 
     def __init__(
         self, database: Database, timeout_seconds: float = TIMEOUT_SECONDS, batchers: int = 2
@@ -40,13 +39,13 @@ class MongoKeyStore:
 
     async def destroy(self, child_id: str) -> bool:
         place = {"_id": child_id}
-        async with within(self._timeout):
+        async with within(self._timeout, KeyStoreUnavailable):
             before = await self._keys.find_one_and_replace(place, place, upsert=True)
         return before is not None and "wrapped" in before
 
     async def destroyed(self, child_ids: Collection[str]) -> set[str]:
         wanted = {"_id": {"$in": list(child_ids)}, "wrapped": {"$exists": False}}
-        async with within(self._timeout):
+        async with within(self._timeout, KeyStoreUnavailable):
             found = await self._keys.find(wanted, {"_id": 1}).to_list(None)
         return {document["_id"] for document in found}
 
@@ -55,18 +54,18 @@ class MongoKeyStore:
             {"$match": {"kek_id": {"$exists": True}}},
             {"$group": {"_id": "$kek_id", "keys": {"$sum": 1}}},
         ]
-        async with within(MAINTENANCE_SECONDS):
+        async with within(MAINTENANCE_SECONDS, KeyStoreUnavailable):
             return {one["_id"]: one["keys"] async for one in aggregate(self._keys, pipeline)}
 
     async def not_under(self, kek_id: str, after: str, limit: int) -> list[WrappedKey]:
         wanted = {"_id": {"$gt": after}, "kek_id": {"$ne": kek_id, "$exists": True}}
-        async with within(MAINTENANCE_SECONDS):
+        async with within(MAINTENANCE_SECONDS, KeyStoreUnavailable):
             found = await self._keys.find(wanted).sort("_id").limit(limit).to_list(None)
         return [_from_document(document) for document in found]
 
     async def replace(self, exchanges: Sequence[tuple[WrappedKey, WrappedKey]]) -> int:
         writes = [ReplaceOne(_to_document(old), _to_document(new)) for old, new in exchanges]
-        async with within(self._timeout):
+        async with within(self._timeout, KeyStoreUnavailable):
             return (await self._keys.bulk_write(writes, ordered=False)).modified_count
 
     async def close(self) -> None:
@@ -74,7 +73,7 @@ class MongoKeyStore:
 
     async def _insert(self, keys: Sequence[WrappedKey]) -> list[WrappedKey | Exception]:
         outcomes: list[WrappedKey | Exception] = list(keys)
-        async with within(self._timeout):
+        async with within(self._timeout, KeyStoreUnavailable):
             taken = await insert_each(self._keys, [_to_document(key) for key in keys])
         if taken:
             children = [keys[place].child_id for place in taken]
@@ -84,13 +83,13 @@ class MongoKeyStore:
         return outcomes
 
     async def _documents(self, child_ids: Collection[str]) -> list[Document]:
-        async with within(self._timeout):
+        async with within(self._timeout, KeyStoreUnavailable):
             return await self._keys.find({"_id": {"$in": list(child_ids)}}).to_list(None)
 
 
 def _outcome(child_id: str, standing: Document | None) -> WrappedKey | Exception:
     if standing is None:
-        return StoreUnavailable("the key in the way is not yet confirmed by the majority")
+        return KeyStoreUnavailable("the key in the way is not yet confirmed by the majority")
     return _from_document(standing) if "wrapped" in standing else KeyDestroyed(child_id)
 
 

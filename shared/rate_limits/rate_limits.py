@@ -1,7 +1,7 @@
 """What is left to a subject of the requests that it may send in this window."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,8 +46,11 @@ class RateLimits:
         policies: Mapping[RateClass, RateLimitItem],
         counters: Counters,
         now: Callable[[], float],
+        dependencies: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
     ) -> None:
-        """`now`: seconds of a clock that all processes share."""
+        """`now`: seconds of a clock that all processes share. `dependencies`: for the readiness
+        report; requests are counted without them, too."""
+        self.dependencies = dependencies or {}
         self._policies = policies
         self._counters = counters
         self._now = now

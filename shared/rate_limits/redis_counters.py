@@ -46,6 +46,11 @@ class CountersWithFallback:
         self._away_until = float("-inf")
         self._answered = True
 
+    async def check(self) -> None:
+        """Raises ConnectionError while each process counts for itself."""
+        if not self._answered:
+            raise ConnectionError("the storage of the rate limits did not answer lately")
+
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         if self._monotonic() >= self._away_until:
             try:

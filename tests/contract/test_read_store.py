@@ -15,7 +15,7 @@ from projection_worker.dead_letter import DeadLetters
 from query_service.read_store import mongo as mongo_read_models
 from query_service.read_store.memory import MemoryReadModels
 from query_service.read_store.mongo import POINTER_SECONDS, LiveGeneration, MongoReadModels
-from query_service.read_store.port import ChildFilter, ReadModelDatabase
+from query_service.read_store.port import ChildFilter, ReadModelDatabase, ReadStoreUnavailable
 from query_service.read_store.port import Place as PageEnd
 from shared.clock import utc_now
 from shared.event_store.port import StoreUnavailable
@@ -35,6 +35,7 @@ from tests.support.read_model_builders import (
     system_document,
     violation,
 )
+from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
 
@@ -410,6 +411,66 @@ async def test_following_goes_on_while_the_server_is_gone(monkeypatch: pytest.Mo
     # then
     for _ in range(2):
         await asyncio.wait_for(looks.get(), 5)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_how_long_a_server_has_been_away_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a server that answers, and a clock
+    now, answers = [100.0], [True]
+
+    async def asked(_: object) -> Generation:
+        if not answers[0]:
+            raise ServerSelectionTimeoutError
+        return Generation(1)
+
+    monkeypatch.setattr(mongo_read_models, "projected_through", asked)
+    monkeypatch.setattr(mongo_read_models, "live_generation", asked)
+    live = LiveGeneration(cast(Any, None), lambda: now[0], lambda: None)
+    await live.current()
+    assert live.away_seconds() is None
+    # when it answers no more
+    answers[0] = False
+    now[0] += 10
+    with pytest.raises(ReadStoreUnavailable):
+        await live.current()
+    now[0] += 5
+    # then
+    assert live.away_seconds() == 15.0
+    # when it is back
+    answers[0] = True
+    await live.current()
+    assert live.away_seconds() is None
+
+
+async def test_a_server_that_never_answered_is_away_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def unavailable(_: object) -> Generation:
+        raise ServerSelectionTimeoutError
+
+    monkeypatch.setattr(mongo_read_models, "projected_through", unavailable)
+    live = LiveGeneration(cast(Any, None), lambda: 100.0, lambda: None)
+
+    with pytest.raises(ReadStoreUnavailable):
+        await live.current()
+    assert live.away_seconds() == float("inf")
+
+
+async def test_whoever_follows_knows_at_once_that_the_server_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given
+    async def unavailable(_: object) -> Generation:
+        raise ServerSelectionTimeoutError
+
+    monkeypatch.setattr(mongo_read_models, "projected_through", unavailable)
+    live = LiveGeneration(cast(Any, None), time.monotonic, lambda: None)
+    following = asyncio.create_task(live.follow())
+    await until(lambda: live.away_seconds() is not None)
+    # when / then
+    with pytest.raises(ReadStoreUnavailable, match="known to be away"):
+        await live.current()
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
 

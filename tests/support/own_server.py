@@ -32,6 +32,7 @@ class OwnServer:
         self.process = await asyncio.create_subprocess_exec(
             *self._plan.command,
             cwd=self._plan.cwd,
+            env={**os.environ, **self._plan.environment},
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             preexec_fn=end_with_parent,

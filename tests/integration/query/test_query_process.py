@@ -93,7 +93,9 @@ async def _until_blank(lines: Any) -> Any:
         yield line
 
 
-async def test_without_kafka_answers_are_right_and_not_cached(world: QueryWorld) -> None:
+async def test_without_kafka_answers_are_right_and_say_that_no_changes_are_heard_of(
+    world: QueryWorld,
+) -> None:
     # given
     await world.put_child("lena", "Lena", parent_id="weiss")
     environment = world.environment(TEDDY_KAFKA_BOOTSTRAP=NOWHERE)
@@ -104,7 +106,10 @@ async def test_without_kafka_answers_are_right_and_not_cached(world: QueryWorld)
         # then
         assert report["status"] == "not_ready"
         assert [answer.status_code for answer in answers] == [200, 200]
-        assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "miss"]
+        assert [answer.headers["Cache-Status"] for answer in answers] == [
+            "teddy-query; fwd=miss; detail=change-feed-down",
+            "teddy-query; hit; detail=change-feed-down",
+        ]
         assert await running.stop() == 0
 
 
@@ -117,7 +122,7 @@ async def test_without_mongodb_the_answer_is_a_problem_within_moments(world: Que
         answer = await answered(lambda: client.get("/v1/children/lena"), lambda _: True)
     # then
     assert answer.status_code == 503
-    assert answer.json()["code"] == "store-unavailable"
+    assert answer.json()["code"] == "read-store-unavailable"
     assert answer.elapsed.total_seconds() < 3
 
 

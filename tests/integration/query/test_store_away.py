@@ -57,7 +57,7 @@ async def test_a_read_store_that_hangs_is_told_in_time(
         in_time = PROMISED_SECONDS + waits.seconds()
         # then
         assert {answer.status_code for answer in answers} == {503}
-        assert {answer.json()["code"] for answer in answers} == {"store-unavailable"}
+        assert {answer.json()["code"] for answer in answers} == {"read-store-unavailable"}
         assert {answer.headers["Retry-After"] for answer in answers} == {"1"}
         assert max(answer.elapsed.total_seconds() for answer in answers) < in_time
         # when it goes on, then

@@ -12,10 +12,12 @@ from deploy.local.plans import free_port
 
 class Answering(BaseHTTPRequestHandler):
     status = 200
+    body = b""
 
     def do_GET(self) -> None:
         self.send_response(self.status if self.path == "/health/ready" else 404)
         self.end_headers()
+        self.wfile.write(self.body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Silent."""
@@ -46,6 +48,19 @@ def test_a_process_that_is_not_ready_is_not_healthy(
 
     assert main(["relay"], environment) == 1
     assert main([], environment) == 1
+
+
+def test_what_a_process_waits_for_is_in_the_containers_health(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    finding = b'{"findings": ["waits for a rebuild to projections 3: run `teddy replay rebuild`"]}'
+    monkeypatch.setattr(Answering, "status", 503)
+    monkeypatch.setattr(Answering, "body", finding)
+
+    assert main(["relay"], environment) == 1
+    assert "run `teddy replay rebuild`" in capsys.readouterr().out
 
 
 def test_nobody_is_not_healthy(environment: dict[str, str]) -> None:

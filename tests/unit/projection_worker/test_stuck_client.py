@@ -10,12 +10,13 @@ import pytest
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from projection_worker import projector_service
+from projection_worker import projector_service, worker_watch
 from projection_worker.lag import Stalled, WorkerLag
 from projection_worker.metrics import WorkerMetrics
 from projection_worker.projector import Projected
 from projection_worker.projector_service import ProjectorService
 from projection_worker.troubles import Troubles
+from projection_worker.worker_watch import WorkerWatch
 from shared.clock import utc_now
 from shared.topics import CHILD_EVENTS
 from tests.support.waiting import until
@@ -34,10 +35,15 @@ _RECORD = {
 
 @dataclass
 class FakeConsumer:
-    """One record, then nothing; what is in `hangs` never returns."""
+    """One record, then nothing; what is in `hangs` never returns, and what is in `cancels` ends
+    with a cancellation that nobody asked for, as when aiokafka closes a connection."""
 
     hangs: set[str]
+    cancels: set[str] = field(default_factory=set)
+    end: int = 1
     commits: int = 0
+    fetches: int = 0
+    sought: list[TopicPartition] = field(default_factory=list)
     _records: list[Any] = field(
         default_factory=lambda: [SimpleNamespace(offset=0, timestamp=0, **_RECORD)]
     )
@@ -55,6 +61,8 @@ class FakeConsumer:
 
     async def getmany(self, **_options: object) -> dict[TopicPartition, list[Any]]:
         await asyncio.sleep(0.001)  # as long as a broker holds an empty fetch open
+        self.fetches += 1
+        await self._answer("getmany")
         records, self._records = self._records, []
         return {PLACE: records} if records else {}
 
@@ -64,7 +72,10 @@ class FakeConsumer:
 
     async def end_offsets(self, _partitions: object) -> dict[TopicPartition, int]:
         await self._answer("end_offsets")
-        return {PLACE: 1}
+        return {PLACE: self.end}
+
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        self.sought.extend(partitions)
 
     async def position(self, _partition: TopicPartition) -> int:
         return 1
@@ -72,6 +83,8 @@ class FakeConsumer:
     async def _answer(self, what: str) -> None:
         if what in self.hangs:
             await asyncio.Event().wait()
+        if what in self.cancels:
+            raise asyncio.CancelledError
 
 
 class FakeGenerations:
@@ -117,6 +130,7 @@ class Quiet:
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BROKER_SECONDS", "MEASURE_SECONDS", "LOOK_SECONDS", "FIRST_PAUSE_SECONDS"):
         monkeypatch.setattr(projector_service, name, 0.02)
+    monkeypatch.setattr(worker_watch, "BROKER_SECONDS", 0.02)
 
 
 def a_projector(
@@ -125,12 +139,12 @@ def a_projector(
     generations: FakeGenerations,
     *,
     broker_answers_others: bool = True,
-) -> ProjectorService:
+) -> tuple[ProjectorService, WorkerWatch]:
     monkeypatch.setattr(projector_service, "AIOKafkaConsumer", lambda **_options: consumer)
     topics = SimpleNamespace(
         look=_nothing, findings=(), answered_lately=lambda: broker_answers_others
     )
-    monkeypatch.setattr(projector_service, "TopicWatch", lambda _servers: topics)
+    monkeypatch.setattr(worker_watch, "TopicWatch", lambda _servers: topics)
     settings = SimpleNamespace(
         kafka="nowhere",
         worker_instance_id="worker-1",
@@ -141,8 +155,9 @@ def a_projector(
     )
     metrics = WorkerMetrics(CollectorRegistry())
     lag, troubles, quiet = WorkerLag(utc_now, 60), Troubles(utc_now), cast(Any, Quiet())
-    parts = (quiet, quiet, cast(Any, settings), lag, troubles, metrics, quiet)
-    return ProjectorService(cast(Any, generations), *parts)
+    given: tuple[Any, Any] = (generations, settings)
+    watch = WorkerWatch(*given, lag, troubles, metrics, quiet)
+    return ProjectorService(given[0], quiet, quiet, given[1], watch), watch
 
 
 async def _nothing() -> None:
@@ -161,13 +176,13 @@ async def test_a_worker_whose_client_hangs_for_long_ends_with_a_reason(
 ) -> None:
     # given
     consumer = FakeConsumer({hangs})
-    projector = a_projector(monkeypatch, consumer, FakeGenerations())
+    projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
     # when
     await projector.start()
     # then
     try:
         with pytest.raises(Stalled, match=said):
-            await asyncio.wait_for(asyncio.shield(projector.failure), 10)
+            await asyncio.wait_for(asyncio.shield(watch.failure), 10)
     finally:
         await projector.stop()
 
@@ -177,7 +192,9 @@ async def test_a_commit_that_works_in_the_end_is_no_stall(
 ) -> None:
     # given
     consumer = FakeConsumer({"commit"})
-    projector = a_projector(monkeypatch, consumer, FakeGenerations(), broker_answers_others=False)
+    projector, watch = a_projector(
+        monkeypatch, consumer, FakeGenerations(), broker_answers_others=False
+    )
     await projector.start()
     await until(lambda: consumer.commits > 1)
     # when
@@ -185,7 +202,7 @@ async def test_a_commit_that_works_in_the_end_is_no_stall(
     so_far = consumer.commits
     # then
     await until(lambda: consumer.commits > so_far)
-    assert not projector.failure.done()
+    assert not watch.failure.done()
     await projector.stop()
 
 
@@ -194,12 +211,14 @@ async def test_while_the_broker_answers_nobody_the_worker_waits(
 ) -> None:
     # given
     consumer = FakeConsumer({"commit", "end_offsets"})
-    projector = a_projector(monkeypatch, consumer, FakeGenerations(), broker_answers_others=False)
+    projector, watch = a_projector(
+        monkeypatch, consumer, FakeGenerations(), broker_answers_others=False
+    )
     # when it lasts longer than a stall
     await projector.start()
     await until(lambda: consumer.commits > 12)
     # then
-    assert not projector.failure.done()
+    assert not watch.failure.done()
     await projector.stop()
 
 
@@ -208,15 +227,74 @@ async def test_a_worker_without_a_generation_names_the_command_that_helps(
 ) -> None:
     # given
     generations = FakeGenerations(there=False)
-    projector = a_projector(monkeypatch, FakeConsumer(set()), generations)
+    projector, watch = a_projector(monkeypatch, FakeConsumer(set()), generations)
     await projector.start()
     await until(lambda: generations.looks > 1)
     # then
-    (finding,) = projector.findings()
+    (finding,) = watch.findings()
     assert finding.startswith("waits for a rebuild")
     assert finding.endswith("run `teddy replay rebuild`")
     # when a rebuild begins one
     generations.there = True
     # then
-    await until(lambda: projector.findings() == ())
+    await until(lambda: watch.findings() == ())
+    await projector.stop()
+
+
+@pytest.mark.parametrize(
+    ("cancels", "said"),
+    [
+        ("commit", "offsets could not be committed"),
+        ("end_offsets", "lag could not be measured"),
+        ("getmany", "ended by KafkaConnectionError"),
+    ],
+)
+async def test_a_cancellation_inside_the_client_ends_no_task_without_a_word(
+    cancels: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    consumer = FakeConsumer(set(), {cancels})
+    projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
+    # when
+    await projector.start()
+    # then
+    try:
+        with pytest.raises(Stalled, match=said):
+            await asyncio.wait_for(asyncio.shield(watch.failure), 10)
+    finally:
+        await projector.stop()
+
+
+async def test_an_error_that_nobody_foresaw_ends_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given
+    class Broken(FakeGenerations):
+        async def project(self, _batch: object) -> Projected:
+            raise AssertionError("nobody foresaw it")
+
+    projector, watch = a_projector(monkeypatch, FakeConsumer(set()), Broken())
+    # when
+    await projector.start()
+    # then
+    try:
+        with pytest.raises(Stalled, match="ended by AssertionError"):
+            await asyncio.wait_for(asyncio.shield(watch.failure), 10)
+    finally:
+        await projector.stop()
+
+
+async def test_a_partition_that_ends_earlier_than_before_is_read_from_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given a worker that measured
+    consumer = FakeConsumer(set(), end=7)
+    projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
+    await projector.start()
+    await until(lambda: watch.lag.events > 0)
+    assert consumer.sought == []
+    # when the topic was made anew
+    consumer.end = 2
+    # then
+    await until(lambda: consumer.sought == [PLACE])
     await projector.stop()

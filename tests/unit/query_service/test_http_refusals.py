@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from query_service.read_store.memory import MemoryReadModels
-from shared.event_store.port import StoreUnavailable
+from query_service.read_store.port import ReadStoreUnavailable
 from shared.keyring.provider import WrappedKey
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
 
@@ -136,7 +136,7 @@ async def test_a_store_that_does_not_answer_is_told_as_such(
 ) -> None:
     # given
     async def unavailable(*_: object) -> None:
-        raise StoreUnavailable("MongoDB: ServerSelectionTimeoutError")
+        raise ReadStoreUnavailable("MongoDB: ServerSelectionTimeoutError")
 
     monkeypatch.setattr(MemoryReadModels, "child", unavailable)
     async with side.client(ADMIN) as client:
@@ -144,7 +144,7 @@ async def test_a_store_that_does_not_answer_is_told_as_such(
         answer = await client.get("/v1/children/lena")
     # then
     assert answer.status_code == 503
-    assert answer.json()["code"] == "store-unavailable"
+    assert answer.json()["code"] == "read-store-unavailable"
     assert answer.headers["Retry-After"] == "1"
 
 
@@ -160,5 +160,5 @@ async def test_a_child_whose_key_this_process_cannot_unwrap_yet_is_not_lost(
     async with side.client(parent("weiss")) as client:
         answer = await client.get("/v1/children/lena")
     # then
-    assert (answer.status_code, answer.json()["code"]) == (503, "store-unavailable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "key-unavailable")
     assert answer.headers["Retry-After"] == "1"

@@ -110,3 +110,15 @@ async def test_an_erased_child_is_not_shown_though_every_store_still_has_it(
     async with side.client(parent("weiss")) as client:
         assert (await client.get("/v1/children/lena")).status_code == 404
         assert (await client.get("/v1/children")).json()["items"] == []
+
+
+async def test_a_childs_erasure_drops_every_answer_that_shows_the_child(side: QuerySide) -> None:
+    # given a dashboard in the cache, and a key that a restored database brought back
+    await side.child("lena", parent_id="weiss")
+    async with side.client(parent("weiss")) as client:
+        before = await client.get("/v1/parents/weiss/children")
+        # when only the topic of erasures tells
+        side.service.invalidation.erased(["lena"])
+        after = await client.get("/v1/parents/weiss/children")
+    # then
+    assert [len(answer.json()["children"]) for answer in (before, after)] == [1, 0]

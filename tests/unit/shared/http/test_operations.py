@@ -60,7 +60,7 @@ async def test_a_dependency_that_fails_or_hangs_is_down(
 
 
 async def test_without_what_it_can_do_without_a_process_is_ready_and_says_so() -> None:
-    readiness = Readiness({"store": _up, "kafka": _down}, dispensable=frozenset({"kafka"}))
+    readiness = Readiness({"store": _up, "kafka": _down}, dispensable=lambda: frozenset({"kafka"}))
 
     assert await readiness.report() == {
         "status": "ready",
@@ -72,7 +72,7 @@ async def test_without_what_it_can_do_without_a_process_is_ready_and_says_so() -
 async def test_what_can_be_done_without_does_not_stand_for_what_cannot() -> None:
     checks = {"store": _down, "kafka": _down}
 
-    report = await Readiness(checks, dispensable=frozenset({"kafka"})).report()
+    report = await Readiness(checks, dispensable=lambda: frozenset({"kafka"})).report()
 
     assert report["status"] == "not_ready"
 

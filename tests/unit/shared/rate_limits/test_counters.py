@@ -67,13 +67,16 @@ async def test_while_the_shared_storage_is_away_each_process_counts_for_itself()
     counters = CountersWithFallback(shared, MemoryCounters(moments), moments)
     # when
     assert [await counters.incr("a", 60) for _ in range(3)] == [1, 2, 3]
-    # then it is left alone for a while
+    # then it is left alone for a while, and said to be away
     assert shared.tried == 1
+    with pytest.raises(ConnectionError, match="did not answer lately"):
+        await counters.check()
     # when it is back
     shared.back = True
     moments.now += AWAY_SECONDS
     # then
     assert await counters.incr("a", 60) == 100
+    await counters.check()
 
 
 async def test_a_redis_that_is_not_there_is_no_error():

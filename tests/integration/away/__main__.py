@@ -1,0 +1,32 @@
+"""`python -m tests.integration.away --write`: makes the table in docs/reliability.md anew."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.integration.away.page import write
+from tests.integration.away.rows import row_of
+from tests.integration.away.world import away_world
+
+
+async def _rows() -> dict[str, str]:
+    rows = {}
+    with TemporaryDirectory(prefix="teddy-away-") as folder:
+        async with away_world(Path(folder)) as world:
+            for server in world.servers:
+                rows[server] = await row_of(world, server)
+                print(rows[server], flush=True)
+    return rows
+
+
+def main(arguments: Sequence[str]) -> int:
+    rows = asyncio.run(_rows())
+    if "--write" in arguments:
+        write(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
