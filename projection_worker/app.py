@@ -44,6 +44,8 @@ from shared.read_models.indexes import ensure_read_model_indexes
 from shared.settings import WorkerSettings
 
 APP_ID = "teddy-worker"
+DISPENSABLE = frozenset({"event_store"})
+"""Records come from Kafka; of the store it reads what it lacks, and how far behind it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
             checks,
             lambda: {**watch.details(), **told.service.counted.report()},
             watch.findings,
-            # records come from Kafka; of the store it reads what it lacks, and how far behind it is
-            lambda: frozenset({"event_store"}),
+            lambda: DISPENSABLE,
         )
         yield Worker(app, watch.failure, readiness, started)
     for mongo in (read, write, keys):
