@@ -67,8 +67,8 @@ faults: $(STAMP) ## Hurt the system and check its promises: CASE=, SEED=, SELECT
 		$(if $(SELECTION),--selection $(SELECTION)) $(if $(LIST),--list) \
 		$(if $(LONG),--long) $(if $(CHECK),--check $(CHECK))
 
-away: $(STAMP) ## Stop each server in turn and renew the table of what is seen then
-	@$(BIN)/python -m tests.integration.away --write
+away: $(STAMP) ## Stop each server in turn and compare what is seen with the page; WRITE=1 renews it
+	@$(if $(WRITE),$(BIN)/python -m tests.away --write,$(BIN)/python -m pytest --no-cov tests/away)
 
 check: $(STAMP) ## Format, lint, types, import rules, function length
 	@$(BIN)/ruff format --check .

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.integration.away.page import row_on_page
-from tests.integration.away.rows import row_of
-from tests.integration.away.world import STORES, AwayWorld, away_world
+from tests.away.page import row_on_page
+from tests.away.rows import row_of
+from tests.away.world import STORES, AwayWorld, away_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.integration.away.rows import COLUMNS
+from tests.away.rows import COLUMNS
 
-PAGE = Path(__file__).parents[3] / "docs" / "reliability.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- away: begin -->\n", "<!-- away: end -->\n"
 
 

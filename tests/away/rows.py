@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 
 import httpx2
 
-from tests.integration.away.world import SERVICES, AwayWorld
+from tests.away.world import SERVICES, AwayWorld
 from tests.support.waiting import STARTED, eventually
 
 WAYS = ("refuses", "hangs")

@@ -1,4 +1,4 @@
-"""`python -m tests.integration.away --write`: makes the table in docs/reliability.md anew."""
+"""`python -m tests.away --write`: makes the table in docs/reliability.md anew."""
 
 import asyncio
 import sys
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.integration.away.page import write
-from tests.integration.away.rows import row_of
-from tests.integration.away.world import away_world
+from tests.away.page import write
+from tests.away.rows import row_of
+from tests.away.world import away_world
 
 
 async def _rows() -> dict[str, str]:
