@@ -91,7 +91,8 @@ class ConnectionRoom:
             if not self._of[address]:
                 del self._of[address]
 
-    def __len__(self) -> int:
+    @property
+    def open_connections(self) -> int:
         return len(self._open)
 
     def _has_its_share(self, address: str, peer: str) -> bool:
@@ -123,4 +124,4 @@ def install_connection_room(
 def connection_room_of(app: FastAPI) -> ConnectionRoom:
     """The application's own; one of the usual bounds where none was installed."""
     room: ConnectionRoom | None = getattr(app.state, "connection_room", None)
-    return room or ConnectionRoom(Bounds())
+    return ConnectionRoom(Bounds()) if room is None else room

@@ -48,6 +48,7 @@ class Shares(Generic[Who]):
         if not self._taken[who]:
             del self._taken[who]
 
-    def __len__(self) -> int:
-        """Callers that have something."""
+    @property
+    def callers(self) -> int:
+        """How many have something."""
         return len(self._taken)

@@ -90,13 +90,12 @@ async def ask(address: Address, request: bytes, source: str = OTHER) -> int:
 
 @asynccontextmanager
 async def attack(
-    address: Address, connections: int, behave: Behaviour, source: str = LOOPBACK
+    address: Address, connections: int, behave: Behaviour, *, again: bool = True
 ) -> AsyncIterator[Greedy]:
-    """So many connections beside the block, each made anew when it ends."""
+    """So many connections beside the block, each made anew when it ends, or not `again`."""
     greedy = Greedy()
     tasks = [
-        asyncio.create_task(_again_and_again(address, behave, source, greedy))
-        for _ in range(connections)
+        asyncio.create_task(_attack(address, behave, greedy, again)) for _ in range(connections)
     ]
     try:
         yield greedy
@@ -106,12 +105,10 @@ async def attack(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _again_and_again(
-    address: Address, behave: Behaviour, source: str, greedy: Greedy
-) -> None:
+async def _attack(address: Address, behave: Behaviour, greedy: Greedy, again: bool) -> None:
     while True:
         with suppress(OSError, EOFError):
-            line = await connect(address, source)
+            line = await connect(address)
             greedy.connected += 1
             greedy.open += 1
             try:
@@ -119,4 +116,6 @@ async def _again_and_again(
             finally:
                 greedy.open -= 1
                 line[1].close()
+        if not again:
+            return
         await asyncio.sleep(BACK_SECONDS)

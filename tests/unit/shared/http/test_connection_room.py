@@ -59,7 +59,7 @@ def test_the_longest_silent_of_an_address_makes_room_in_its_share() -> None:
     assert newest is not None
     assert first.gave_way
     assert not any(line.gave_way for line in others)
-    assert len(room.room) == SHARE
+    assert room.room.open_connections == SHARE
     assert room.counted("gave_way", "address") == 1
 
 
@@ -89,7 +89,7 @@ def test_in_the_total_the_address_that_has_most_makes_room() -> None:
     assert newest is not None
     assert first.gave_way
     assert not any(line.gave_way for line in (lonely, *others))
-    assert len(room.room) == TOTAL
+    assert room.room.open_connections == TOTAL
 
 
 def test_when_all_are_busy_the_new_one_is_refused() -> None:
@@ -135,7 +135,7 @@ def test_a_connection_that_made_room_leaves_only_once() -> None:
     room.room.is_silent(first)
     room.room.leave(first)
     # then
-    assert len(room.room) == SHARE
+    assert room.room.open_connections == SHARE
     room.connect(A)
     assert others[0].gave_way
 
@@ -148,6 +148,6 @@ def test_who_has_left_is_forgotten() -> None:
     for line in lines:
         room.room.leave(line)
     # then
-    assert len(room.room) == 0
+    assert room.room.open_connections == 0
     assert not room.room._of
     assert not room.room._silent
