@@ -11,10 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.auth.principal import Principal
 from shared.http.problems import Problem, ProblemRaised, problem_response
 from shared.http.shares import Bounds, Shares
+from shared.http.slowing import slow_down
 from shared.http.stopping import is_stopping
 from shared.networks import site_of
 
 EVENT_STREAM = b"text/event-stream"
+TOO_MANY_REQUESTS = 429
 
 SOON = {"Retry-After": "1"}
 OVERLOADED = Problem(
@@ -164,6 +166,8 @@ class Admission:
         async def leaving_once_open(message: Message) -> None:
             if _opens_a_stream(message):
                 request.leave()
+            if message.get("status") == TOO_MANY_REQUESTS:
+                slow_down(scope)
             await send(message)
 
         try:
@@ -176,6 +180,7 @@ class Admission:
         if is_stopping(scope["app"]):
             return requests.refused("stopping", SHUTTING_DOWN)
         if requests.of_address.is_full(address):
+            slow_down(scope)
             return requests.refused("address", ADDRESS_FULL)
         return requests.refused("places", OVERLOADED) if requests.is_full else None
 

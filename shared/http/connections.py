@@ -8,7 +8,8 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
-from shared.http.connection_room import ConnectionRoom
+from shared.http.connection_room import ConnectionRoom, Entry
+from shared.http.slowing import SLOW_DOWN
 
 HEAD_SECONDS = 10.0
 """Longest from the first byte, or from connecting, until all headers are there."""
@@ -20,6 +21,13 @@ MOST_HEAD_BYTES = 32 * 1_024
 MOST_PIPELINED = 16
 """Requests that a client may send ahead of their answers. Each is kept with all its headers, and
 one read from a connection could bring thousands."""
+
+HELD_SECONDS = 2.0
+"""Longest a connection is held until there is room in its address's share."""
+
+SLOWED_SECONDS = 1.0
+"""How long nothing is read after an answer that says so with `Retry-After: 1`: who does not heed it
+would otherwise cost as much as one who is served."""
 
 
 class PipelinedTooMany(Exception):
@@ -42,16 +50,25 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_due: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._has_asked = False
+        self._slowed = False
+        self._peer = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         accepted = cast(asyncio.Transport, transport)  # as the base class takes it
         peer = get_remote_addr(accepted)
-        if self.room.enter(self, peer[0] if peer else ""):
-            super().connection_made(accepted)
-            self._await_head()
-            return
-        self.transport = accepted
-        self._refuse(REFUSED_CONNECTION)
+        self._peer = peer[0] if peer else ""
+        match self.room.enter(self, self._peer):
+            case Entry.IN:
+                super().connection_made(accepted)
+                self._await_head()
+            case Entry.HELD:
+                super().connection_made(accepted)
+                # not here: the loop begins to read once this returns
+                self.loop.call_soon(self._read_nothing)
+                self._head_due = self.loop.call_later(HELD_SECONDS, self.give_way)
+            case Entry.REFUSED:
+                self.transport = accepted
+                self._refuse(REFUSED_CONNECTION)
 
     def data_received(self, data: bytes) -> None:
         if self.cycle is None or self.cycle.response_complete:
@@ -68,17 +85,28 @@ class BoundedProtocol(HttpToolsProtocol):
         self._has_asked = True
         self._head_is_there()
         self.room.speaks(self)
+        if not self.room.is_trusted(self._peer):  # through a proxy's many callers send in turn
+            self.scope["state"][SLOW_DOWN] = self._slow_down
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.cycle.response_complete:  # else the next request was sent ahead of this answer
             self.room.is_silent(self)
+        if self._slowed:
+            self._read_nothing()
+            self.loop.call_later(SLOWED_SECONDS, self._read_on)
+        self._slowed = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_there()
         self.room.leave(self)
         super().connection_lost(exc)
+
+    def come_in(self) -> None:
+        self._head_is_there()
+        self._await_head()
+        self._read_on()
 
     def give_way(self) -> None:
         if self._has_asked:  # an answer now would be taken for that to its next request
@@ -89,6 +117,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the base class's words
         self._refuse(MALFORMED)
+
+    def _slow_down(self) -> None:
+        """Nothing more is read for a while once the answer under way is sent."""
+        self._slowed = True
+
+    def _read_nothing(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.pause_reading()
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _await_head(self) -> None:
         if self._head_due is None:
