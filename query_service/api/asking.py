@@ -8,13 +8,14 @@ from fastapi import Request
 from starlette.responses import Response
 
 from query_service.cache.gates import Gates
-from query_service.cache.waits import Waits
+from query_service.cache.waits import NoRoomToWait, Waits
 from query_service.queries.errors import RequestRefused
 from query_service.query_bus import Query, QueryBus, QueryResult
 from shared.auth.principal import Principal
 from shared.clock import iso
 from shared.http.admission import admitted
 from shared.http.audit_edge import tell_audit
+from shared.http.slowing import slow_down
 from shared.signing import ConsistencyTokens, SignatureRefused
 
 TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name
@@ -92,8 +93,12 @@ class Asking:
         reached = await self.gates.reached_since(token)
         if reached is not None:
             return reached
-        with self.waits.one_of(principal), admitted(request).waiting():
-            return await self.gates.wait(token, self._wait_seconds(request))
+        try:
+            with self.waits.one_of(principal), admitted(request).waiting():
+                return await self.gates.wait(token, self._wait_seconds(request))
+        except NoRoomToWait:
+            slow_down(request.scope)
+            raise
 
     def _wait_seconds(self, request: Request) -> float:
         preferred = _WAIT.search(",".join(request.headers.getlist("Prefer")))

@@ -10,6 +10,10 @@ from shared.auth.principal import Principal
 from shared.http.shares import Shares
 
 
+class NoRoomToWait(ReadModelLate):
+    """Said at once: as many wait already as may."""
+
+
 class Waits:
     """Beyond `most` in all, or its `share` (0 to 1) of them, a subject hears at once what it would
     hear after waiting in vain."""
@@ -31,7 +35,7 @@ class Waits:
 
     @contextmanager
     def one_of(self, subject: Principal) -> Iterator[None]:
-        """One more wait, for as long as the block. Raises ReadModelLate."""
+        """One more wait, for as long as the block. Raises NoRoomToWait."""
         if self._waiting >= self._most:
             raise self._no_room("total")
         if not self._of_subject.take(subject):
@@ -43,6 +47,6 @@ class Waits:
             self._waiting -= 1
             self._of_subject.give_back(subject)
 
-    def _no_room(self, reason: str) -> ReadModelLate:
+    def _no_room(self, reason: str) -> NoRoomToWait:
         self._refused.labels(reason).inc()
-        return ReadModelLate()
+        return NoRoomToWait()

@@ -10,8 +10,11 @@ from deploy.local.plans import free_port
 from shared.http.connections import MOST_PIPELINED
 from shared.http.serving import serving
 from shared.http.shares import Bounds
-from tests.support.command_side import CommandSide
+from tests.support.command_side import MOTHER, CommandSide
+from tests.support.consents import CONSENTS
+from tests.support.greedy_caller import Line, read_answer
 from tests.support.ports import listens
+from tests.support.rate_limits import limits_of
 from tests.support.waiting import until
 
 HEAD_SECONDS = 0.5
@@ -174,3 +177,45 @@ async def test_a_kept_connection_makes_room_without_an_answer_that_nobody_asked_
     assert await reader.read() == b""
     for writer in (kept, silent):
         writer.close()
+
+
+async def test_who_comes_too_many_is_answered_at_once_and_heard_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given a subject that has used up its rate, and a server that never hears on
+    monkeypatch.setattr("shared.http.connections.SLOWED_SECONDS", 3_600.0)
+    side = CommandSide(limits=limits_of(registration="1/hour"))
+    port = free_port(None)
+    request = _registration(side)
+    async with serving(side.app, HOST, port):
+        await until(lambda: listens((HOST, port)))
+        line = await asyncio.open_connection(HOST, port)
+        other = await asyncio.open_connection(HOST, port)
+        # when
+        statuses = [await _status_of(line, request) for _ in range(2)]
+        line[1].write(LIVE)
+        # then it waits, and others do not
+        assert statuses == [201, 429]
+        assert await _status_of(other, LIVE) == 200
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(line[0].read(1), 0.2)
+        for _, writer in (line, other):
+            writer.close()
+
+
+def _registration(side: CommandSide) -> bytes:
+    child = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0001", "consents": CONSENTS}
+    body = orjson.dumps(child)
+    lines = (
+        "POST /v1/children HTTP/1.1",
+        "Host: a",
+        f"Authorization: {side.bearer(MOTHER)}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+async def _status_of(line: Line, request: bytes) -> int:
+    line[1].write(request)
+    return await read_answer(line[0])
