@@ -99,13 +99,17 @@ def build_app(settings: CommandSettings) -> FastAPI:
                 await stores.close()
 
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
-    bounds = Bounds(
+    bounds = _bounds(settings)
+    return create_app(edge, audit.trail, readiness, registry, bounds, lifespan, exposure)
+
+
+def _bounds(settings: CommandSettings) -> Bounds:
+    return Bounds(
         settings.command_max_in_flight,
         settings.command_max_connections,
         settings.address_share,
         settings.subject_share,
     )
-    return create_app(edge, audit.trail, readiness, registry, bounds, lifespan, exposure)
 
 
 @asynccontextmanager

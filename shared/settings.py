@@ -369,7 +369,7 @@ class HttpSettings(ObservabilitySettings):
         "no share of connections; behind others, all callers share one.",
     )
     subject_share: float = Field(
-        0.125,
+        0.05,
         gt=0,
         le=1,
         description="Part of an API's requests at the same time, and of the queries that wait, "

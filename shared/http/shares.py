@@ -20,7 +20,7 @@ class Bounds:
     requests: int = 400
     connections: int = 900
     address_share: float = 0.25
-    subject_share: float = 0.125
+    subject_share: float = 0.05
 
 
 class Shares(Generic[Who]):

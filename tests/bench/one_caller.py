@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.clock import new_id
+from shared.http.shares import Bounds
 from shared.keyring.key_file import read_key_file
 from shared.signing import ConsistencyTokens
 from tests.bench.greedy import Load
@@ -39,8 +40,11 @@ LONGEST_SECONDS = 60.0
 """Of one load; where hardly anything is answered, fewer are asked."""
 
 FLOODS = 4_000
-SETTINGS = {"TEDDY_RATE_LIMIT_REGISTRATION": "1000000/minute"}
-"""As it was before: what is measured are the shares, not the rates."""
+SETTINGS = {
+    "TEDDY_RATE_LIMIT_REGISTRATION": "1000000/minute",
+    "TEDDY_SUBJECT_SHARE": str(Bounds().subject_share),
+}
+"""What is measured are the usual shares, not the rates; a local stack has its own of both."""
 
 PLACES = {"another address": OTHER, "the same address": LOOPBACK}
 
@@ -70,28 +74,30 @@ class Attack:
 
 @click.command()
 @click.option("--before", default="ba3c50c", show_default=True, help="The commit to compare with.")
+@click.option("--load", "only", default="", help="Measure loads only whose names hold this text.")
 @click.option("--requests", default=100, show_default=True, type=click.IntRange(10, 1_000))
-def main(before: str, requests: int) -> None:
+def main(before: str, only: str, requests: int) -> None:
     """Shares answered within 2 s, before and after."""
     load_average = [*os.getloadavg()]
     with checked_out(before) as old:
-        measured = {"before": _measured(old, requests), "after": _measured(HERE, requests)}
+        trees = {"before": old, "after": HERE}
+        measured = {name: _measured(tree, only, requests) for name, tree in trees.items()}
     _print(measured)
     load = ", ".join(f"{one:.1f}" for one in (*load_average, *os.getloadavg()))
     click.echo(f"load average (1, 5, 15 min), first and last: {load}")
 
 
-def _measured(tree: Path, requests: int) -> Tallies:
+def _measured(tree: Path, only: str, requests: int) -> Tallies:
     with (
         TemporaryDirectory(prefix="teddy-shares-") as path,
         stack_of(tree, Path(path), SETTINGS) as stack,
     ):
-        return uvloop.run(_measure(stack, requests))
+        return uvloop.run(_measure(stack, only, requests))
 
 
-async def _measure(stack: Stack, requests: int) -> Tallies:
+async def _measure(stack: Stack, only: str, requests: int) -> Tallies:
     tallies: Tallies = {}
-    for attack in await _attacks(stack):
+    for attack in [one for one in await _attacks(stack) if only in one.name]:
         async with _running(attack.load):
             places = list(PLACES.items())
             asked = (_ask(attack, stack, source, requests) for _, source in places)

@@ -33,7 +33,10 @@ def command_environment(folder: Path, mongo_url: str, **more: str) -> dict[str, 
         "TEDDY_AUDIT_MONGO_URL": mongo_url,
         **create_key_files(folder),
         "TEDDY_COMMAND_PORT": str(free_port(None)),
+        # one mother sends everything, from one address
         "TEDDY_RATE_LIMIT_REGISTRATION": "1000000/minute",
+        "TEDDY_ADDRESS_SHARE": "1",
+        "TEDDY_SUBJECT_SHARE": "1",
         **more,
     }
 

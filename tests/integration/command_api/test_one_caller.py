@@ -34,7 +34,7 @@ MEGABYTE = 1_000_000
 async def process(
     mongo_url: str, fresh_database: str, tmp_path: Path
 ) -> AsyncIterator[CommandProcess]:
-    """With the usual shares of few places."""
+    """With shares of few places."""
     environment = command_environment(
         tmp_path,
         mongo_url,
@@ -42,6 +42,8 @@ async def process(
         TEDDY_KEYS_DATABASE=fresh_database,
         TEDDY_COMMAND_MAX_IN_FLIGHT=str(PLACES),
         TEDDY_COMMAND_MAX_CONNECTIONS=str(CONNECTIONS),
+        TEDDY_ADDRESS_SHARE=str(OF_ONE_ADDRESS / CONNECTIONS),
+        TEDDY_SUBJECT_SHARE=str(OF_ONE_SUBJECT / PLACES),
     )
     async with command_process(tmp_path, environment) as process:
         yield process

@@ -43,8 +43,6 @@ async def process(
         TEDDY_KEYS_DATABASE=fresh_database,
         TEDDY_COMMAND_MAX_IN_FLIGHT=str(PLACES),
         TEDDY_COMMAND_MAX_CONNECTIONS=str(CONNECTIONS),
-        TEDDY_ADDRESS_SHARE="1",
-        TEDDY_SUBJECT_SHARE="1",
     )
     async with command_process(tmp_path, environment) as process:
         yield process

@@ -58,6 +58,7 @@ class QueryWorld:
             "TEDDY_AUDIT_DATABASE": self.database_name,
             **create_key_files(self.directory),
             "TEDDY_QUERY_PORT": str(self.port),
+            "TEDDY_SUBJECT_SHARE": "1",  # one parent sends everything
         } | more
 
     def bearer(self, principal: Principal) -> str:
