@@ -22,7 +22,7 @@ def main() -> None:
         raise SystemExit(2) from None
     _calm_the_garbage_collector()
     host, port = settings.command_host, settings.command_port
-    run_process(lambda stop: serve(app, host, port, stop, settings.command_max_connections))
+    run_process(lambda stop: serve(app, host, port, stop))
 
 
 def _calm_the_garbage_collector() -> None:

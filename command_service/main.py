@@ -25,6 +25,7 @@ from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
+from shared.http.shares import Bounds
 from shared.keyring.forgetting import forget_the_erased
 from shared.keyring.key_file import KeyFile, read_key_file
 from shared.keyring.keyring import Keyring
@@ -96,8 +97,17 @@ def build_app(settings: CommandSettings) -> FastAPI:
                 await stores.close()
 
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
-    most = settings.command_max_in_flight
-    return create_app(edge, audit.trail, readiness, registry, most, lifespan, exposure)
+    bounds = _bounds(settings)
+    return create_app(edge, audit.trail, readiness, registry, bounds, lifespan, exposure)
+
+
+def _bounds(settings: CommandSettings) -> Bounds:
+    return Bounds(
+        settings.command_max_in_flight,
+        settings.command_max_connections,
+        settings.address_share,
+        settings.subject_share,
+    )
 
 
 def _readiness(stores: Stores, audit: AuditProcess, limits: RateLimits) -> Readiness:

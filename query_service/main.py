@@ -24,6 +24,7 @@ from query_service.cache.gates import Gates
 from query_service.cache.invalidation import Invalidation
 from query_service.cache.outage import ReadStoreOutage
 from query_service.cache.query_cache import QueryCache
+from query_service.cache.waits import Waits
 from query_service.default_bus import Ports, default_bus
 from query_service.metrics import QueryMetrics
 from query_service.query_bus import Rendered
@@ -37,12 +38,14 @@ from shared.event_store.mongo import MongoEventStore
 from shared.http.admission import install_admission
 from shared.http.audit_edge import install_audit
 from shared.http.callers import Caller
+from shared.http.connection_room import install_connection_room
 from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
 from shared.http.proxies import install_callers_address
 from shared.http.rate_limit_headers import install_rate_limit_headers
+from shared.http.shares import Bounds
 from shared.keyring.key_file import KeyFile, read_key_file
 from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_erased_list import MongoErasedList
@@ -83,7 +86,8 @@ class QueryService:
         self.invalidation = Invalidation(cache, gates, ports.keyring)
         self.listeners = (self.invalidation, self.streams)
         tokens = ConsistencyTokens(ports.keys.signature_key)
-        self.asking = Asking(self.bus, gates, tokens, settings.max_wait_seconds)
+        waits = Waits(settings.query_max_waiting, settings.subject_share, self.registry)
+        self.asking = Asking(self.bus, gates, tokens, settings.max_wait_seconds, waits)
 
 
 def build_api(
@@ -91,7 +95,7 @@ def build_api(
     caller: Caller,
     trail: AuditTrail,
     readiness: Readiness,
-    max_in_flight: int,
+    bounds: Bounds,
     lifespan: Lifespan[FastAPI] | None = None,
     exposure: Exposure = NOTHING_SHOWN,
 ) -> FastAPI:
@@ -113,9 +117,10 @@ def build_api(
     install_problems(app, PROBLEMS)
     install_rate_limit_headers(app)
     install_audit(app, trail, utc_now, PREFIX)
-    install_admission(app, PREFIX, max_in_flight, service.registry)
+    install_admission(app, PREFIX, bounds, service.registry)
     install_hardening(app, exposure)
     install_callers_address(app, exposure.trusted_proxies)
+    install_connection_room(app, bounds, exposure.trusted_proxies, service.registry)
     install_correlation(app, new_id)
     return app
 
@@ -170,8 +175,13 @@ def build_app(settings: QuerySettings) -> FastAPI:
     caller = Caller(checks.verifier, limits, Aliases(keys.index_key))
     readiness = _readiness(on, audit, (feed, erasures), service, limits)
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
-    most = settings.query_max_in_flight
-    return build_api(service, caller, audit.trail, readiness, most, lifespan, exposure)
+    bounds = Bounds(
+        settings.query_max_in_flight,
+        settings.query_max_connections,
+        settings.address_share,
+        settings.subject_share,
+    )
+    return build_api(service, caller, audit.trail, readiness, bounds, lifespan, exposure)
 
 
 def _opened(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Opened:

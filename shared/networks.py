@@ -22,3 +22,18 @@ def address_of(text: str) -> Address | None:
 
 def is_within(address: Address | None, networks: Sequence[Network]) -> bool:
     return address is not None and any(address in network for network in networks)
+
+
+IPV6_SITE_BITS = 64
+"""What one customer of a provider has at least (RFC 6177): each of its addresses is free to use."""
+
+
+def site_of(text: str) -> str:
+    """Whom an address counts for: an IPv4 address for itself, IPv6 for its network of 64 bits, an
+    IPv4 address written as IPv6 as what it is; what is no address, as it stands."""
+    address = address_of(text)
+    if not isinstance(address, IPv6Address):
+        return text
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((int(address), IPV6_SITE_BITS), strict=False))

@@ -365,6 +365,22 @@ class HttpSettings(ObservabilitySettings):
         "`10.0.0.7,172.16.0.0/12`; from anybody else it is ignored.",
     )
 
+    address_share: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="Part of an API's connections, and of its requests at the same time, that one "
+        "address may have, or one IPv6 network of 64 bits; 1: all. Proxies that are trusted have "
+        "no share of connections; behind others, all callers share one.",
+    )
+    subject_share: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="Part of an API's requests at the same time, and of the queries that wait, "
+        "that one subject may have; 1: all.",
+    )
+
     @field_validator("trusted_proxies")
     @classmethod
     def _addresses(cls, text: str) -> str:
@@ -437,7 +453,10 @@ class CommandSettings(
         "comes inside 2 s. Far below the 60 s of a claim.",
     )
     command_max_in_flight: int = Field(
-        400, ge=1, description="Commands worked on at the same time; one more is refused with 503."
+        400,
+        ge=1,
+        description="Commands worked on at the same time; one more is refused with 503. Those "
+        "whose body is still being read do not count.",
     )
     command_max_waiting_per_child: int = Field(
         160,
@@ -454,7 +473,8 @@ class CommandSettings(
     command_max_connections: int = Field(
         900,
         ge=1,
-        description="Open connections; one more is refused. Below the usual 1,024 open files.",
+        description="Open connections of the command API; for one more, the longest silent is "
+        "closed. Below the usual 1,024 open files.",
     )
 
     @field_validator("public_query_url")
@@ -630,8 +650,20 @@ class QuerySettings(
     query_max_in_flight: int = Field(
         400,
         ge=1,
-        description="Queries worked on at the same time, those that wait for a consistency token "
-        "too; one more is refused with 503. Open streams do not count.",
+        description="Queries worked on at the same time; one more is refused with 503. Open "
+        "streams and those that wait for a consistency token do not count.",
+    )
+    query_max_connections: int = Field(
+        900,
+        ge=1,
+        description="Open connections of the query API, streams too; for one more, the longest "
+        "silent is closed. Below the usual 1,024 open files.",
+    )
+    query_max_waiting: int = Field(
+        200,
+        ge=1,
+        description="Queries that wait for a consistency token at the same time; one more is told "
+        "at once that its write is not visible yet.",
     )
     cache_max_entries: int = Field(10_000, ge=1, description="Most answers kept in the cache.")
     cache_seconds_without_notices: float = Field(

@@ -12,12 +12,14 @@ from command_service.api.errors import PROBLEMS
 from shared.audit.trail import AuditTrail
 from shared.http.admission import install_admission
 from shared.http.audit_edge import install_audit
+from shared.http.connection_room import install_connection_room
 from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
 from shared.http.proxies import install_callers_address
 from shared.http.rate_limit_headers import install_rate_limit_headers
+from shared.http.shares import Bounds
 
 PREFIX = "/v1"
 DESCRIPTION = """
@@ -35,7 +37,7 @@ def create_app(
     trail: AuditTrail,
     readiness: Readiness,
     registry: CollectorRegistry,
-    max_in_flight: int,
+    bounds: Bounds,
     lifespan: Lifespan | None = None,
     exposure: Exposure = NOTHING_SHOWN,
 ) -> FastAPI:
@@ -55,8 +57,9 @@ def create_app(
     install_problems(app, PROBLEMS)
     install_audit(app, trail, edge.clock, PREFIX)
     install_rate_limit_headers(app)
-    install_admission(app, PREFIX, max_in_flight, registry)
+    install_admission(app, PREFIX, bounds, registry)
     install_hardening(app, exposure)
     install_callers_address(app, exposure.trusted_proxies)
+    install_connection_room(app, bounds, exposure.trusted_proxies, registry)
     install_correlation(app, edge.new_id)
     return app

@@ -30,13 +30,15 @@ from shared.signing_keys import create_signing_key
 SAVE_AGAIN_SECONDS = 1.0
 
 
-RATE_LIMITS = {
+LIMITS_OF_ONE = {
     "TEDDY_RATE_LIMIT_REGISTRATION": "60000/minute",
     "TEDDY_RATE_LIMIT_COMMANDS": "120000/minute",
     "TEDDY_RATE_LIMIT_QUERIES": "120000/minute",
     "TEDDY_RATE_LIMIT_SEARCH": "12000/minute",
     "TEDDY_RATE_LIMIT_STREAM": "600/minute",
     "TEDDY_RATE_LIMIT_EXPORT": "60/minute",
+    "TEDDY_ADDRESS_SHARE": "0.5",
+    "TEDDY_SUBJECT_SHARE": "0.25",
 }
 """Few subjects send everything here: scenarios, load, whoever tries things out."""
 
@@ -123,7 +125,7 @@ class Supervisor:
         for name, port in ports.items():
             environment[f"TEDDY_{name.upper()}_PORT"] = str(port)
         environment["TEDDY_API_DOCUMENTATION"] = "true"
-        for name, limit in RATE_LIMITS.items():
+        for name, limit in LIMITS_OF_ONE.items():
             environment[name] = os.environ.get(name, limit)
         environment["TEDDY_WORKER_INSTANCE_ID"] = "local-worker"
         environment["TEDDY_COMMAND_URL"] = f"http://{plans.LOOPBACK}:{ports['command']}"

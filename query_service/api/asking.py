@@ -8,11 +8,14 @@ from fastapi import Request
 from starlette.responses import Response
 
 from query_service.cache.gates import Gates
+from query_service.cache.waits import NoRoomToWait, Waits
 from query_service.queries.errors import RequestRefused
 from query_service.query_bus import Query, QueryBus, QueryResult
 from shared.auth.principal import Principal
 from shared.clock import iso
+from shared.http.admission import admitted
 from shared.http.audit_edge import tell_audit
+from shared.http.slowing import slow_down
 from shared.signing import ConsistencyTokens, SignatureRefused
 
 TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name
@@ -68,16 +71,17 @@ class Asking:
     gates: Gates
     tokens: ConsistencyTokens
     max_wait_seconds: float
+    waits: Waits
 
     async def answer(self, request: Request, principal: Principal, query: Query) -> Response:
         """The query's answer, or 304 when the caller has it. Raises what the bus raises, and
         ReadModelLate."""
-        read_after = await self._read_after(request)
+        read_after = await self._read_after(request, principal)
         result = await self.bus.ask(query, principal, read_after)
         tell_audit(type(query).__name__, result.rendered.children)
         return _response(request, result)
 
-    async def _read_after(self, request: Request) -> float | None:
+    async def _read_after(self, request: Request, principal: Principal) -> float | None:
         """The moment from which reads see the caller's own writes; None without a token."""
         text = request.headers.get(TOKEN_HEADER)
         if text is None:
@@ -87,7 +91,15 @@ class Asking:
         except SignatureRefused:
             reason = "not a token of this system; send it unchanged or leave it out"
             raise RequestRefused(TOKEN_HEADER, reason) from None
-        return await self.gates.wait(token, self._wait_seconds(request))
+        reached = await self.gates.reached_since(token)
+        if reached is not None:
+            return reached
+        try:
+            with self.waits.one_of(principal), admitted(request).waiting():
+                return await self.gates.wait(token, self._wait_seconds(request))
+        except NoRoomToWait:
+            slow_down(request.scope)
+            raise
 
     def _wait_seconds(self, request: Request) -> float:
         preferred = _WAIT.search(",".join(request.headers.getlist("Prefer")))

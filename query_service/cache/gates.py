@@ -11,6 +11,9 @@ from shared.signing import ConsistencyToken
 POLL_SECONDS = 0.1
 """Between two looks at the store; a change notice wakes the waiting at once."""
 
+MOST_LOOKS_A_SECOND = 500
+"""At the store, of all that wait together: the more there are, the longer each pauses."""
+
 REMEMBERED_GATES = 50_000
 
 
@@ -34,6 +37,7 @@ class Gates:
         self._clock = clock
         self._known: OrderedDict[str, _Gate] = OrderedDict()
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._number_waiting = 0
 
     def reached(self, child_id: str, version: int) -> None:
         """The child's read models are at `version` at least; news of it wakes who waits."""
@@ -53,20 +57,23 @@ class Gates:
         deadline = self._clock() + seconds
         changed = asyncio.Event()
         self._waiting.setdefault(token.child_id, set()).add(changed)
+        self._number_waiting += 1
         try:
             while True:
-                known_since = await self._look(token)
+                known_since = await self.reached_since(token)
                 if known_since is not None:
                     return known_since
                 changed.clear()  # what came while we looked was seen: it is no reason to look again
                 left = deadline - self._clock()
                 if left <= 0:
                     raise ReadModelLate
-                await _set_within(changed, min(left, POLL_SECONDS))
+                pause = max(POLL_SECONDS, self._number_waiting / MOST_LOOKS_A_SECOND)
+                await _set_within(changed, min(left, pause))
         finally:
             self._stop_waiting(token.child_id, changed)
 
-    async def _look(self, token: ConsistencyToken) -> float | None:
+    async def reached_since(self, token: ConsistencyToken) -> float | None:
+        """As `wait`, of what is so already; None when it is not."""
         known = self._known.get(token.child_id)
         if known is None or known.version < token.version:
             self.reached(token.child_id, await self._read_gate(token.child_id))
@@ -74,6 +81,7 @@ class Gates:
         return known.known_since if known.version >= token.version else None
 
     def _stop_waiting(self, child_id: str, changed: asyncio.Event) -> None:
+        self._number_waiting -= 1
         waiting = self._waiting[child_id]
         waiting.discard(changed)
         if not waiting:

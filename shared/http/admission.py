@@ -1,70 +1,188 @@
-"""At most so many requests at a time: who comes too many hears 503 at once, and nothing queues."""
+"""At most so many requests at a time, and of one caller its share: who comes too many hears so at
+once, and nothing queues."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.http.problems import Problem, problem_response
+from shared.auth.principal import Principal
+from shared.http.problems import Problem, ProblemRaised, problem_response
+from shared.http.shares import Bounds, Shares
+from shared.http.slowing import slow_down
 from shared.http.stopping import is_stopping
+from shared.networks import site_of
 
 EVENT_STREAM = b"text/event-stream"
+TOO_MANY_REQUESTS = 429
 
 SOON = {"Retry-After": "1"}
 OVERLOADED = Problem(
     503, "overloaded", "Overloaded", "Too much at a time here; send the request again.", (), SOON
+)
+ADDRESS_FULL = Problem(
+    503,
+    "overloaded",
+    "Overloaded",
+    "Too much at a time from this network address; send the request again.",
+    headers=SOON,
+)
+SUBJECT_FULL = Problem(
+    429,
+    "too-many-requests",
+    "Too many requests",
+    "Too many requests of this caller at the same time; send this one again.",
+    headers=SOON,
 )
 SHUTTING_DOWN = Problem(
     503, "shutting-down", "Shutting down", "This process ends; send the request again.", (), SOON
 )
 
 
-class Admission:
-    """Lets at most `limit` requests whose path starts with `prefix` into the application.
+class Requests:
+    """The requests under way in this process.
 
-    The others cost next to nothing: neither their token nor their body is looked at. An event
-    stream has a place until it is open; other bounds hold for how many are.
+    One has a place while something is done for it, and none while it waits: for its body, for a
+    projection. Whether it has a place or waits, it counts for its address and its subject.
     """
 
-    def __init__(self, app: ASGIApp, prefix: str, limit: int, registry: CollectorRegistry) -> None:
+    def __init__(self, bounds: Bounds, registry: CollectorRegistry) -> None:
+        self.places = bounds.requests
+        self.in_flight = 0
+        self.waiting = 0
+        self.of_address = Shares[str](bounds.requests, bounds.address_share)
+        self.of_subject = Shares[Principal](bounds.requests, bounds.subject_share)
+        self._refused = Counter(
+            "teddy_requests_refused",
+            "Requests refused unread, because of places, address, subject or stopping.",
+            ("reason",),
+            registry=registry,
+        )
+        in_flight = Gauge("teddy_requests_in_flight", "Requests worked on.", registry=registry)
+        in_flight.set_function(lambda: self.in_flight)
+        waiting = Gauge(
+            "teddy_requests_waiting",
+            "Requests without a place that wait for their body or for a projection.",
+            registry=registry,
+        )
+        waiting.set_function(lambda: self.waiting)
+
+    @property
+    def is_full(self) -> bool:
+        return self.in_flight >= self.places
+
+    def refused(self, reason: str, problem: Problem) -> Problem:
+        self._refused.labels(reason).inc()
+        return problem
+
+
+class Admitted:
+    """One request that was let in, and what it takes of the others' places and of its shares."""
+
+    def __init__(self, requests: Requests, address: str) -> None:
+        """Takes a place and of the address's share; whoever does it has looked that there is
+        both."""
+        self._requests = requests
+        self._held = ExitStack()
+        self._subject: Principal | None = None
+        self._has_place = False
+        requests.of_address.take(address)
+        self._held.callback(requests.of_address.give_back, address)
+        self._held.callback(self._give_place_back)
+        self._take_place()
+
+    def count_for(self, subject: Principal) -> None:
+        """Take of the subject's share. Raises ProblemRaised, 429."""
+        if self._subject is not None:
+            return
+        requests = self._requests
+        if not requests.of_subject.take(subject):
+            raise ProblemRaised(requests.refused("subject", SUBJECT_FULL))
+        self._subject = subject
+        self._held.callback(requests.of_subject.give_back, subject)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The place is free for others within the block. Raises ProblemRaised, 503, where there is
+        none after it."""
+        self._give_place_back()
+        self._requests.waiting += 1
+        try:
+            yield
+        finally:
+            self._requests.waiting -= 1
+        if self._requests.is_full:
+            raise ProblemRaised(self._requests.refused("places", OVERLOADED))
+        self._take_place()
+
+    def leave(self) -> None:
+        """Give everything back; also more than once."""
+        self._held.close()
+
+    def _take_place(self) -> None:
+        self._requests.in_flight += 1
+        self._has_place = True
+
+    def _give_place_back(self) -> None:
+        if self._has_place:
+            self._requests.in_flight -= 1
+        self._has_place = False
+
+
+def admitted(request: Request) -> Admitted:
+    """What the request under way holds. Outside of the prefix there is none: LookupError."""
+    found: Admitted | None = getattr(request.state, "admitted", None)
+    if found is None:
+        raise LookupError("the request passed no admission: install it for this path")
+    return found
+
+
+class Admission:
+    """Lets requests whose path starts with `prefix` into the application, within the bounds.
+
+    The others cost next to nothing: neither their token nor their body is looked at. An event
+    stream takes a place and of its shares until it is open; other bounds hold for how many are.
+    """
+
+    def __init__(self, app: ASGIApp, prefix: str, requests: Requests) -> None:
         self._app = app
         self._prefix = prefix
-        self._limit = limit
-        self._in_flight = 0
-        gauge = Gauge("teddy_requests_in_flight", "Requests worked on.", registry=registry)
-        gauge.set_function(lambda: self._in_flight)
-        self._refused = Counter(
-            "teddy_requests_refused", "Requests refused unread.", ("code",), registry=registry
-        )
+        self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        address = site_of(scope["client"][0]) if scope.get("client") else ""
+        refusal = self._refusal(scope, address)
         if refusal is not None:
-            self._refused.labels(refusal.code).inc()
             await problem_response(Request(scope), refusal)(scope, receive, send)
             return
-        with ExitStack() as place:
-            self._in_flight += 1
-            place.callback(self._leave)
+        request = Admitted(self._requests, address)
+        scope.setdefault("state", {})["admitted"] = request
 
-            async def leaving_once_open(message: Message) -> None:
-                if _opens_a_stream(message):
-                    place.close()
-                await send(message)
+        async def leaving_once_open(message: Message) -> None:
+            if _opens_a_stream(message):
+                request.leave()
+            if message.get("status") == TOO_MANY_REQUESTS:
+                slow_down(scope)
+            await send(message)
 
+        try:
             await self._app(scope, receive, leaving_once_open)
+        finally:
+            request.leave()
 
-    def _leave(self) -> None:
-        self._in_flight -= 1
-
-    def _refusal(self, scope: Scope) -> Problem | None:
+    def _refusal(self, scope: Scope, address: str) -> Problem | None:
+        requests = self._requests
         if is_stopping(scope["app"]):
-            return SHUTTING_DOWN
-        return OVERLOADED if self._in_flight >= self._limit else None
+            return requests.refused("stopping", SHUTTING_DOWN)
+        if requests.of_address.is_full(address):
+            slow_down(scope)
+            return requests.refused("address", ADDRESS_FULL)
+        return requests.refused("places", OVERLOADED) if requests.is_full else None
 
 
 def _opens_a_stream(message: Message) -> bool:
@@ -74,5 +192,7 @@ def _opens_a_stream(message: Message) -> bool:
     )
 
 
-def install_admission(app: FastAPI, prefix: str, limit: int, registry: CollectorRegistry) -> None:
-    app.add_middleware(Admission, prefix=prefix, limit=limit, registry=registry)
+def install_admission(
+    app: FastAPI, prefix: str, bounds: Bounds, registry: CollectorRegistry
+) -> None:
+    app.add_middleware(Admission, prefix=prefix, requests=Requests(bounds, registry))

@@ -11,6 +11,7 @@ from shared.auth.aliases import Aliases
 from shared.auth.key_source import KeysUnavailable
 from shared.auth.principal import Principal
 from shared.auth.verifier import Grant, TokenRefused, TokenVerifier
+from shared.http.admission import admitted
 from shared.http.problems import Problem, ProblemRaised
 from shared.http.rate_limit_headers import note_standing, too_many_requests
 from shared.rate_limits.rate_limits import RateLimits
@@ -38,8 +39,8 @@ KEYS_UNAVAILABLE = Problem(
 class Caller(SecurityBase):
     """A dependency that gives the Principal of `Authorization: Bearer <token>`.
 
-    Answers 401 without a good token, 503 when no token can be judged, 429 when the subject sends
-    more than it may: all before the body is read.
+    Answers 401 without a good token, 503 when no token can be judged, 429 when the subject has its
+    share of the places already or sends more than it may: all before the body is read.
     """
 
     def __init__(self, verifier: TokenVerifier, limits: RateLimits, aliases: Aliases) -> None:
@@ -51,6 +52,7 @@ class Caller(SecurityBase):
 
     async def __call__(self, request: Request) -> Principal:
         principal = await self._authenticated(request)
+        admitted(request).count_for(principal)
         standing = await self._limits.spend(principal, _rate_of(request.scope["route"].name))
         note_standing(request, standing)
         if not standing.allowed:

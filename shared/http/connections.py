@@ -1,10 +1,15 @@
-"""Connections within bounds: their number, the time and the size of a request's head."""
+"""Connections within bounds: their number, the time and the size of a request's head, and how far
+requests are sent ahead of their answers."""
 
 import asyncio
 from typing import Any, ClassVar, cast
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.utils import get_remote_addr
+
+from shared.http.connection_room import ConnectionRoom, Entry
+from shared.http.slowing import SLOW_DOWN
 
 HEAD_SECONDS = 10.0
 """Longest from the first byte, or from connecting, until all headers are there."""
@@ -13,30 +18,57 @@ MOST_HEAD_BYTES = 32 * 1_024
 """What is kept of a head that does not end; a complete one has narrower limits (request_shape)."""
 
 
+MOST_PIPELINED = 16
+"""Requests that a client may send ahead of their answers. Each is kept with all its headers, and
+one read from a connection could bring thousands."""
+
+HELD_SECONDS = 2.0
+"""Longest a connection is held until there is room in its address's share."""
+
+SLOWED_SECONDS = 1.0
+"""How long nothing is read after an answer that says so with `Retry-After: 1`: who does not heed it
+would otherwise cost as much as one who is served."""
+
+
+class PipelinedTooMany(Exception):
+    """More requests ahead of their answers than are kept."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol that turns away connections above a number, and those that send
-    their request's head too slowly, without end, or malformed.
+    """uvicorn's HTTP protocol within bounds: it turns away connections for which there is no room,
+    and those that send their request's head too slowly, without end, or malformed.
 
     Not uvicorn's limit_concurrency: that looks only when a request comes, so that silent
     connections pile up, and its refusal does not say when to come back.
     """
 
-    max_connections: ClassVar[int]
+    room: ClassVar[ConnectionRoom]
     head_seconds: ClassVar[float]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head_due: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._has_asked = False
+        self._slowed = False
+        self._peer = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         accepted = cast(asyncio.Transport, transport)  # as the base class takes it
-        if len(self.connections) < self.max_connections:
-            super().connection_made(accepted)
-            self._await_head()
-            return
-        self.transport = accepted
-        self._refuse(REFUSED_CONNECTION)
+        peer = get_remote_addr(accepted)
+        self._peer = peer[0] if peer else ""
+        match self.room.enter(self, self._peer):
+            case Entry.IN:
+                super().connection_made(accepted)
+                self._await_head()
+            case Entry.HELD:
+                super().connection_made(accepted)
+                # not here: the loop begins to read once this returns
+                self.loop.call_soon(self._read_nothing)
+                self._head_due = self.loop.call_later(HELD_SECONDS, self.give_way)
+            case Entry.REFUSED:
+                self.transport = accepted
+                self._refuse(REFUSED_CONNECTION)
 
     def data_received(self, data: bytes) -> None:
         if self.cycle is None or self.cycle.response_complete:
@@ -47,15 +79,56 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(HEAD_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= MOST_PIPELINED:
+            self._refuse(TOO_FAR_AHEAD)
+            raise PipelinedTooMany  # what the parser has still to read is left
+        self._has_asked = True
         self._head_is_there()
+        self.room.speaks(self)
+        if not self.room.is_trusted(self._peer):  # through a proxy's many callers send in turn
+            self.scope["state"][SLOW_DOWN] = self._slow_down
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete:  # else the next request was sent ahead of this answer
+            self.room.is_silent(self)
+        if self._slowed:
+            self._read_nothing()
+            self.loop.call_later(SLOWED_SECONDS, self._read_on)
+        self._slowed = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_there()
+        self.room.leave(self)
         super().connection_lost(exc)
+
+    def come_in(self) -> None:
+        self._head_is_there()
+        self._await_head()
+        self._read_on()
+
+    def give_way(self) -> None:
+        if self._has_asked:  # an answer now would be taken for that to its next request
+            self._head_is_there()
+            self.transport.close()
+        else:
+            self._refuse(REFUSED_CONNECTION)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the base class's words
         self._refuse(MALFORMED)
+
+    def _slow_down(self) -> None:
+        """Nothing more is read for a while once the answer under way is sent."""
+        self._slowed = True
+
+    def _read_nothing(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.pause_reading()
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _await_head(self) -> None:
         if self._head_due is None:
@@ -74,11 +147,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def bounded_protocol(most: int, seconds: float = HEAD_SECONDS) -> type[HttpToolsProtocol]:
-    """At most `most` connections at a time, and `seconds` for the head of a request on each."""
+def bounded_protocol(
+    connection_room: ConnectionRoom, seconds: float = HEAD_SECONDS
+) -> type[HttpToolsProtocol]:
+    """Connections as `connection_room` lets them in, and `seconds` for the head of a request on
+    each."""
 
     class Bounded(BoundedProtocol):
-        max_connections = most
+        room = connection_room
         head_seconds = seconds
 
     return Bounded
@@ -117,3 +193,6 @@ HEAD_TOO_LARGE = _answer(
     431, "headers-too-large", "Headers too large", "Send fewer or shorter headers."
 )
 MALFORMED = _answer(400, "malformed-request", "Malformed request", "This is not HTTP.")
+TOO_FAR_AHEAD = _answer(
+    400, "malformed-request", "Malformed request", "Await answers before sending more requests."
+)

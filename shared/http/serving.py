@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -9,6 +10,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from shared.http.connection_room import connection_room_of
 from shared.http.connections import HEAD_SECONDS, bounded_protocol
 from shared.http.stopping import begin_stopping
 
@@ -16,8 +18,7 @@ FINISH_SECONDS = 6
 """How long accepted requests may take after SIGTERM. Closing the stores comes after it, so that all
 is over within the usual grace of 10 s."""
 
-MAX_CONNECTIONS = 900
-"""Below the usual limit of 1,024 open files."""
+MOST_OPEN_FILES = 65_536
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
 """A process's work; it ends when the event is set."""
@@ -36,20 +37,25 @@ def run_process(main: Main, *, default_loop: bool = False) -> None:
 
     `default_loop`: asyncio's own event loop instead of uvloop.
     """
+    open_more_files()
     factory = None if default_loop else uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_with_signals(main))
 
 
-async def serve(
-    app: FastAPI,
-    host: str,
-    port: int,
-    stop: asyncio.Event,
-    max_connections: int = MAX_CONNECTIONS,
-) -> None:
+def open_more_files() -> None:
+    """As many as the system lets this process open, without asking anybody. The usual 1,024 are
+    fewer than a burst of connections that are accepted only to be refused, and then none is left
+    for the stores."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+async def serve(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
     """Serve `app` until `stop` is set; requests that were accepted are finished first."""
-    async with serving(app, host, port, max_connections):
+    async with serving(app, host, port):
         await stop.wait()
 
 
@@ -58,7 +64,6 @@ async def serving(
     app: FastAPI,
     host: str,
     port: int,
-    max_connections: int = MAX_CONNECTIONS,
     head_seconds: float = HEAD_SECONDS,
 ) -> AsyncIterator[None]:
     """Serve `app` beside the body; after it, take nothing new and finish what was accepted."""
@@ -67,7 +72,7 @@ async def serving(
             app,
             host=host,
             port=port,
-            http=bounded_protocol(max_connections, head_seconds),
+            http=bounded_protocol(connection_room_of(app), head_seconds),
             ws="none",  # an upgrade would leave the bounds of this protocol
             access_log=False,
             log_config=None,

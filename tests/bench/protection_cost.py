@@ -7,12 +7,7 @@ it. Medians and ranges are printed, and written to a file of JSON where one is a
 
 import asyncio
 import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -25,16 +20,12 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.state import StackFolder, StackState
-from shared.auth.principal import Principal, Role
-from shared.auth.tokens import TokenIssuer
-from shared.clock import utc_now
-from shared.signing_keys import read_signing_key
+from deploy.local.state import StackState
+from tests.bench.other_tree import HERE, Stack, checked_out, stack_of
 from tests.bench.raw_http import Answered, request, send_all
 from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
-HERE = Path(__file__).parents[2]
 CHILDREN_A_PARENT, TIMES_FROM_CACHE = 3, 5
 CONNECTIONS = 32
 PROJECTED_SECONDS = 120.0
@@ -49,21 +40,6 @@ REGISTRATIONS, UNCACHED, SEARCHES, CACHED = (
 Rates = dict[str, float]
 
 
-@dataclass(frozen=True)
-class Stack:
-    """A running stack of some tree, and tokens for it. `consents`: what its registrations bring."""
-
-    consents: Sequence[Mapping[str, str]]
-    state: StackState
-    issuer: TokenIssuer
-
-    def address(self, api: str) -> tuple[str, int]:
-        return "127.0.0.1", self.state.ports[api]
-
-    def bearer(self, parent: str) -> str:
-        return self.issuer.issue(Principal(parent, Role.PARENT), utc_now(), timedelta(hours=1))
-
-
 @click.command()
 @click.option("--before", default="007b0b6", show_default=True, help="The commit to compare with.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
@@ -72,7 +48,7 @@ class Stack:
 def main(before: str, rounds: int, children: int, out: Path | None) -> None:
     """Rates a second before and after, and their ratio."""
     load_average = [*os.getloadavg()]
-    with _checked_out(before) as old:
+    with checked_out(before) as old:
         trees = {"before": old, "after": HERE}
         measured: dict[str, list[Rates]] = {name: [] for name in trees}
         for number in range(rounds):
@@ -86,48 +62,18 @@ def main(before: str, rounds: int, children: int, out: Path | None) -> None:
         out.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
 
 
-@contextmanager
-def _checked_out(commit: str) -> Iterator[Path]:
-    with TemporaryDirectory(prefix="teddy-before-") as path:
-        tree = Path(path) / "tree"
-        _git("worktree", "add", "--detach", str(tree), commit)
-        try:
-            yield tree
-        finally:
-            _git("worktree", "remove", "--force", str(tree))
-
-
-def _git(*arguments: str) -> None:
-    subprocess.run(["git", "-C", str(HERE), *arguments], check=True, capture_output=True)
-
-
 def _round(tree: Path, children: int) -> Rates:
-    with TemporaryDirectory(prefix="teddy-cost-") as path, _stack(tree, Path(path)) as stack:
-        return uvloop.run(_measure(stack, children))
+    with TemporaryDirectory(prefix="teddy-cost-") as path, stack_of(tree, Path(path)) as stack:
+        # before, nobody was asked for consents
+        return uvloop.run(_measure(stack, children, CONSENTS if tree == HERE else ()))
 
 
-@contextmanager
-def _stack(tree: Path, path: Path) -> Iterator[Stack]:
-    """The local stack of the code in `tree`; nothing of this process's own code runs in it."""
-    command = [sys.executable, "-m", "deploy.cli", "--dir", str(path)]
-    place: dict[str, Any] = {"cwd": tree, "env": {**os.environ, "PYTHONPATH": str(tree)}}
-    subprocess.run([*command, "up"], check=True, stdout=subprocess.DEVNULL, **place)
-    try:
-        state = StackFolder(path).load()
-        assert state is not None
-        key = read_signing_key(Path(state.environment["TEDDY_SIGNING_KEY_FILE"]))
-        consents = CONSENTS if tree == HERE else ()  # before, nobody was asked
-        yield Stack(consents, state, TokenIssuer(key, "teddy-local", "teddy"))
-    finally:
-        subprocess.run([*command, "down"], check=True, stdout=subprocess.DEVNULL, **place)
-
-
-async def _measure(stack: Stack, children: int) -> Rates:
+async def _measure(stack: Stack, children: int, consents: Sequence[Mapping[str, str]]) -> Rates:
     parents = [f"parent-{number}" for number in range(children // CHILDREN_A_PARENT)]
     bearers = {parent: stack.bearer(parent) for parent in parents}
     owners = [parents[number % len(parents)] for number in range(children)]
     registrations = [
-        request("POST", "/v1/children", bearers[parent], _body(number, stack.consents))
+        request("POST", "/v1/children", bearers[parent], _body(number, consents))
         for number, parent in enumerate(owners)
     ]
     registered = await send_all(stack.address("command"), registrations, CONNECTIONS)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx2
+import orjson
 
 from deploy.local.plans import free_port
 from shared.auth.principal import Principal
@@ -17,6 +18,7 @@ from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.signing_keys import read_signing_key
 from tests.support.command_side import MOTHER, CommandClient
+from tests.support.consents import CONSENTS
 from tests.support.key_files import create_key_files
 from tests.support.waiting import STARTED, eventually
 
@@ -31,6 +33,10 @@ def command_environment(folder: Path, mongo_url: str, **more: str) -> dict[str, 
         "TEDDY_AUDIT_MONGO_URL": mongo_url,
         **create_key_files(folder),
         "TEDDY_COMMAND_PORT": str(free_port(None)),
+        # one mother sends everything, from one address
+        "TEDDY_RATE_LIMIT_REGISTRATION": "1000000/minute",
+        "TEDDY_ADDRESS_SHARE": "1",
+        "TEDDY_SUBJECT_SHARE": "1",
         **more,
     }
 
@@ -40,17 +46,32 @@ class CommandProcess:
     process: asyncio.subprocess.Process
     address: str
     bearer: str
+    issuer: TokenIssuer
 
     @property
     def url(self) -> str:
         return f"http://{self.address}"
 
-    def head_of_a_registration(self, content_length: int, *more: str) -> bytes:
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        host, _, port = self.address.partition(":")
+        return host, int(port)
+
+    def registration(self, principal: Principal, udid: str) -> bytes:
+        """A whole request, for those who speak to the socket."""
+        child = {"name": "Ada", "age": 7, "udid": udid, "consents": CONSENTS}
+        body = orjson.dumps(child)
+        return self.head_of_a_registration(len(body), principal=principal) + body
+
+    def head_of_a_registration(
+        self, content_length: int, *more: str, principal: Principal | None = None
+    ) -> bytes:
         """The request up to its body, for those who send it byte by byte."""
+        bearer = self.bearer if principal is None else _bearer(self.issuer, principal)
         lines = [
             "POST /v1/children HTTP/1.1",
             f"Host: {self.address}",
-            f"Authorization: {self.bearer}",
+            f"Authorization: {bearer}",
             "Content-Type: application/json",
             f"Content-Length: {content_length}",
             *more,
@@ -73,6 +94,10 @@ class CommandProcess:
             yield CommandClient(http, self.bearer)
 
 
+def _bearer(issuer: TokenIssuer, principal: Principal) -> str:
+    return "Bearer " + issuer.issue(principal, utc_now(), timedelta(minutes=30))
+
+
 @asynccontextmanager
 async def command_process(
     folder: Path, environment: Mapping[str, str], principal: Principal = MOTHER
@@ -80,7 +105,6 @@ async def command_process(
     """Ready on entry, killed at the end if it still runs. Its log is `folder`/command.log."""
     address = f"127.0.0.1:{environment['TEDDY_COMMAND_PORT']}"
     issuer = TokenIssuer(read_signing_key(folder / "signing.pem"), "teddy-local", "teddy")
-    bearer = "Bearer " + issuer.issue(principal, utc_now(), timedelta(minutes=30))
     with (folder / "command.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -88,7 +112,7 @@ async def command_process(
             env={**os.environ, **environment},
             stderr=log,
         )
-    started = CommandProcess(process, address, bearer)
+    started = CommandProcess(process, address, _bearer(issuer, principal), issuer)
     try:
         await eventually(started.is_ready, STARTED)
         yield started

@@ -29,6 +29,7 @@ from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, Memory
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
+from shared.http.shares import Bounds
 from shared.keyring.erased_list import MemoryErasedList
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
@@ -68,6 +69,9 @@ class StoppedClock:
         self.now += timedelta(**duration)
 
 
+UNSHARED = Bounds(requests=100, address_share=1, subject_share=1)
+"""One client may have everything."""
+
 PATIENT = Tuning(timeout_seconds=60.0)
 """A test machine that is busy is no store that is away."""
 
@@ -103,8 +107,10 @@ class CommandSide:
         tuning: Tuning | None = None,
         limits: RateLimits | None = None,
         query_url: str | None = QUERY_URL,
+        bounds: Bounds = UNSHARED,
     ) -> None:
         self._query_url = query_url
+        self._bounds = bounds
         self.database = database or Database()
         self.clock = clock or StoppedClock()
         self.audit = MemoryAuditTrail()
@@ -173,7 +179,7 @@ class CommandSide:
         )
         exposure = Exposure(documentation=True)
         return create_app(
-            edge, self.audit, Readiness({}), self.registry, max_in_flight=100, exposure=exposure
+            edge, self.audit, Readiness({}), self.registry, self._bounds, exposure=exposure
         )
 
 

@@ -27,6 +27,7 @@ from shared.event_store.memory import MemoryEventStore
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
 from shared.http.operations import Readiness
+from shared.http.shares import Bounds
 from shared.keyring.erased_list import ErasedChild, MemoryErasedList
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
@@ -47,6 +48,9 @@ from tests.support.tokens import Forger, verifier_of
 
 PERSONAL = ("name", "udid", "device_id", "preferences", "learning_style", "interests")
 
+UNSHARED = Bounds(requests=100, address_share=1, subject_share=1)
+"""One client may have everything."""
+
 ADMIN = Principal("admin-1", Role.ADMIN)
 OFFICER = Principal("officer-1", Role.SAFETY_OFFICER)
 ANALYST = Principal("analyst-1", Role.ANALYST)
@@ -61,12 +65,21 @@ def device(device_id: str) -> Principal:
 
 
 class CountingReadModels(MemoryReadModels):
-    """Counts the reads of children, to tell an answer from the cache from a fresh one."""
+    """Counts the reads of children, to tell an answer from the cache from a fresh one; a store that
+    is held answers none of them until it is let go."""
 
     def __init__(self) -> None:
         super().__init__()
         self.reads = 0
+        self._free = asyncio.Event()
+        self.let_go()
         self.gate_read = asyncio.Event()
+
+    def hold(self) -> None:
+        self._free.clear()
+
+    def let_go(self) -> None:
+        self._free.set()
 
     async def gate(self, child_id: str) -> int:
         self.gate_read.set()
@@ -74,6 +87,7 @@ class CountingReadModels(MemoryReadModels):
 
     async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
         self.reads += 1
+        await self._free.wait()
         return await super().child(child_id, parent_id)
 
 
@@ -83,7 +97,8 @@ class QuerySide:
     def __init__(
         self,
         limits: RateLimits | None = None,
-        max_in_flight: int = 100,
+        bounds: Bounds = UNSHARED,
+        max_waiting: int = 100,
         unwatched_seconds: float = 5.0,
     ) -> None:
         keys = KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
@@ -111,11 +126,11 @@ class QuerySide:
             proofs=StatementSigner(proof_key),
             clock=lambda: self.now,
         )
-        self.settings = _settings()
+        self.settings = _settings(max_waiting, bounds.subject_share)
         self.service = QueryService(self.settings, ports, self.cache)
         verifier = verifier_of(signing_key, "tests", "teddy")
         self._caller = Caller(verifier, limits or limits_of(), Aliases(keys.index_key))
-        self._max_in_flight = max_in_flight
+        self._bounds = bounds
         self.connect()
 
     @cached_property
@@ -126,7 +141,7 @@ class QuerySide:
             self._caller,
             self.audit,
             Readiness({"read_store": self.store.ping}),
-            self._max_in_flight,
+            self._bounds,
             exposure=Exposure(documentation=True, trusted_proxies=networks_of("10.0.0.0/8")),
         )
 
@@ -195,7 +210,7 @@ class QuerySide:
         )
 
 
-def _settings() -> QuerySettings:
+def _settings(max_waiting: int, subject_share: float) -> QuerySettings:
     return QuerySettings(
         write_mongo_url="mongodb://unused",
         read_mongo_url="mongodb://unused",
@@ -207,4 +222,6 @@ def _settings() -> QuerySettings:
         proof_key_file=Path("unused"),
         proof_keys_file=Path("unused"),
         max_wait_seconds=1.0,
+        query_max_waiting=max_waiting,
+        subject_share=subject_share,
     )

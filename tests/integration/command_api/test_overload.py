@@ -18,6 +18,7 @@ from tests.support.command_process import CommandProcess, command_environment, c
 from tests.support.command_side import CommandClient
 from tests.support.consents import CONSENTS
 from tests.support.core_waits import CoreWaits
+from tests.support.greedy_caller import ask, connect
 from tests.support.problem_documents import assert_problem
 from tests.support.waiting import eventually
 
@@ -74,7 +75,7 @@ async def test_many_more_callers_than_places_are_refused_and_what_is_accepted_is
         assert seconds < in_time
     assert memory().rss - before < 50 * MEGABYTE
     await _assert_each_is_stored_once(accepted, mongo_url, fresh_database)
-    assert await _metric(process, 'teddy_requests_refused_total{code="overloaded"}') == len(refused)
+    assert await _metric(process, 'teddy_requests_refused_total{reason="places"}') == len(refused)
 
 
 async def _call(mother: CommandClient) -> Outcomes:
@@ -116,41 +117,18 @@ async def _assert_each_is_stored_once(
     await mongo.close()
 
 
-async def test_the_body_of_a_refused_request_is_not_asked_for(process: CommandProcess):
+async def test_for_one_connection_too_many_the_longest_silent_is_closed(
+    process: CommandProcess,
+):
     # given
-    host, _, port = process.address.partition(":")
-    slow = [await asyncio.open_connection(host, int(port)) for _ in range(PLACES)]
-    for _, writer in slow:
-        writer.write(process.head_of_a_registration(50))
-    await eventually(lambda: _is_full(process))
+    silent = [await connect(process.host_and_port) for _ in range(CONNECTIONS)]
     # when
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(process.head_of_a_registration(60_000, "Expect: 100-continue"))
-    first_line = await reader.readline()
+    status = await ask(process.host_and_port, b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
     # then
-    assert first_line.startswith(b"HTTP/1.1 503 ")
-    # when: the others keep their places no longer than a body may take
-    late = [await reader.readline() for reader, _ in slow]
-    # then
-    assert all(line.startswith(b"HTTP/1.1 408 ") for line in late)
-    for _, each in [*slow, (reader, writer)]:
-        each.close()
-
-
-async def _is_full(process: CommandProcess) -> bool:
-    return await _metric(process, "teddy_requests_in_flight") == PLACES
-
-
-async def test_connections_are_bounded_too(process: CommandProcess):
-    # given
-    host, _, port = process.address.partition(":")
-    silent = [await asyncio.open_connection(host, int(port)) for _ in range(CONNECTIONS)]
-    # when
-    reader, writer = await asyncio.open_connection(host, int(port))
-    answer = await reader.read()
-    # then
+    assert status == httpx2.codes.OK
+    answer = await silent[0][0].read()
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1" in answer
-    for _, each in [*silent, (reader, writer)]:
-        each.close()
+    for _, writer in silent:
+        writer.close()
     await eventually(process.is_ready)

@@ -58,14 +58,18 @@ class QueryWorld:
             "TEDDY_AUDIT_DATABASE": self.database_name,
             **create_key_files(self.directory),
             "TEDDY_QUERY_PORT": str(self.port),
+            "TEDDY_SUBJECT_SHARE": "1",  # one parent sends everything
         } | more
 
-    def client(self, principal: Principal) -> httpx2.AsyncClient:
+    def bearer(self, principal: Principal) -> str:
         key = read_signing_key(self.directory / "signing.pem")
         issuer = TokenIssuer(key, "teddy-local", "teddy")
-        token = issuer.issue(principal, utc_now(), timedelta(hours=1))
+        return "Bearer " + issuer.issue(principal, utc_now(), timedelta(hours=1))
+
+    def client(self, principal: Principal) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {token}"}
+            base_url=f"http://127.0.0.1:{self.port}",
+            headers={"Authorization": self.bearer(principal)},
         )
 
     async def put_child(self, child_id: str, name: str, **fields: object) -> None:

@@ -27,7 +27,8 @@ async def test_many_more_callers_than_places_are_refused_and_who_is_accepted_is_
     children = [new_id() for _ in range(CALLERS)]
     for child_id in children:
         await world.put_child(child_id, "Lena", parent_id="weiss")
-    environment = world.environment(TEDDY_QUERY_MAX_IN_FLIGHT=str(PLACES))
+    few = {"TEDDY_QUERY_MAX_IN_FLIGHT": str(PLACES), "TEDDY_ADDRESS_SHARE": "1"}
+    environment = world.environment(**few)
     async with query_process(environment) as running, world.client(WEISS) as client:
         await eventually(lambda: is_ready(client), STARTED)
         async with client.stream("GET", "/v1/parents/weiss/stream") as dashboard:
@@ -46,7 +47,7 @@ async def test_many_more_callers_than_places_are_refused_and_who_is_accepted_is_
             assert_problem(answer, 503, "overloaded")
             assert answer.headers["Retry-After"] == "1"
             assert answer.elapsed.total_seconds() < in_time
-    refused = re.search(r'^teddy_requests_refused_total{code="overloaded"} (\S+)$', metrics, re.M)
+    refused = re.search(r'^teddy_requests_refused_total{reason="places"} (\S+)$', metrics, re.M)
     assert refused is not None
     assert float(refused.group(1)) == statuses[503]
     assert "\nteddy_requests_in_flight 0.0\n" in metrics

@@ -7,13 +7,19 @@ import orjson
 import pytest
 
 from deploy.local.plans import free_port
+from shared.http.connections import MOST_PIPELINED
 from shared.http.serving import serving
-from tests.support.command_side import CommandSide
+from shared.http.shares import Bounds
+from tests.support.command_side import MOTHER, CommandSide
+from tests.support.consents import CONSENTS
+from tests.support.greedy_caller import Line, read_answer
 from tests.support.ports import listens
+from tests.support.rate_limits import limits_of
 from tests.support.waiting import until
 
 HEAD_SECONDS = 0.5
 HOST = "127.0.0.1"
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture
@@ -106,3 +112,110 @@ async def test_one_connection_serves_request_after_request(port: int) -> None:
         await reader.readexactly(len(b'{"status":"live"}'))
         assert head.startswith(b"HTTP/1.1 200 ")
     writer.close()
+
+
+async def test_of_requests_sent_ahead_of_their_answers_only_so_many_are_kept(port: int) -> None:
+    # given as many as one read may bring
+    request = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+    # when
+    first_line, body = await _answer_to(port, request * 1_000)
+    # then
+    assert first_line.startswith(b"HTTP/1.1 400 ")
+    assert orjson.loads(body)["detail"] == "Await answers before sending more requests."
+
+
+async def test_a_few_requests_sent_ahead_are_answered_in_turn(port: int) -> None:
+    # given
+    request = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+    reader, writer = await asyncio.open_connection(HOST, port)
+    # when
+    writer.write(request * MOST_PIPELINED)
+    # then
+    for _ in range(MOST_PIPELINED):
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(len(b'{"status":"live"}'))
+        assert head.startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
+@pytest.fixture
+async def narrow_port() -> AsyncIterator[int]:
+    """Of a command API with room for two connections, each of them of anybody."""
+    port = free_port(None)
+    app = CommandSide(bounds=Bounds(connections=2, address_share=1)).app
+    async with serving(app, HOST, port):
+        await until(lambda: listens((HOST, port)))
+        yield port
+
+
+async def test_a_connection_that_sent_nothing_makes_room_and_is_told_so(narrow_port: int) -> None:
+    # given
+    silent, busy = [await asyncio.open_connection(HOST, narrow_port) for _ in range(2)]
+    # when
+    first_line, _ = await _answer_to(narrow_port, LIVE)
+    # then
+    assert first_line.startswith(b"HTTP/1.1 200 ")
+    told = await silent[0].read()
+    assert told.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 1\r\n" in told
+    for _, writer in (silent, busy):
+        writer.close()
+
+
+async def test_a_kept_connection_makes_room_without_an_answer_that_nobody_asked_for(
+    narrow_port: int,
+) -> None:
+    # given one that was answered, then one that is silent from the start
+    reader, kept = await asyncio.open_connection(HOST, narrow_port)
+    kept.write(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+    await reader.readuntil(b'{"status":"live"}')
+    _, silent = await asyncio.open_connection(HOST, narrow_port)
+    # when
+    first_line, _ = await _answer_to(narrow_port, LIVE)
+    # then
+    assert first_line.startswith(b"HTTP/1.1 200 ")
+    assert await reader.read() == b""
+    for writer in (kept, silent):
+        writer.close()
+
+
+async def test_who_comes_too_many_is_answered_at_once_and_heard_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given a subject that has used up its rate, and a server that never hears on
+    monkeypatch.setattr("shared.http.connections.SLOWED_SECONDS", 3_600.0)
+    side = CommandSide(limits=limits_of(registration="1/hour"))
+    port = free_port(None)
+    request = _registration(side)
+    async with serving(side.app, HOST, port):
+        await until(lambda: listens((HOST, port)))
+        line = await asyncio.open_connection(HOST, port)
+        other = await asyncio.open_connection(HOST, port)
+        # when
+        statuses = [await _status_of(line, request) for _ in range(2)]
+        line[1].write(LIVE)
+        # then it waits, and others do not
+        assert statuses == [201, 429]
+        assert await _status_of(other, LIVE) == 200
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(line[0].read(1), 0.2)
+        for _, writer in (line, other):
+            writer.close()
+
+
+def _registration(side: CommandSide) -> bytes:
+    child = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0001", "consents": CONSENTS}
+    body = orjson.dumps(child)
+    lines = (
+        "POST /v1/children HTTP/1.1",
+        "Host: a",
+        f"Authorization: {side.bearer(MOTHER)}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+async def _status_of(line: Line, request: bytes) -> int:
+    line[1].write(request)
+    return await read_answer(line[0])

@@ -11,6 +11,7 @@ import pytest
 from query_service.__main__ import answer
 from query_service.api.streams import MOST_OPEN
 from shared.clock import unix_seconds
+from shared.http.shares import Bounds
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from tests.support.ports import free_port, listens
 from tests.support.query_side import OFFICER, QuerySide, parent
@@ -95,7 +96,7 @@ async def test_a_reader_that_hangs_up_is_forgotten(side: QuerySide, server: Runn
 
 async def test_open_streams_leave_queries_their_places() -> None:
     # given as many dashboards as the process has places
-    side = QuerySide(max_in_flight=1)
+    side = QuerySide(bounds=Bounds(requests=1))
     await side.child("lena", parent_id="weiss")
     server = RunningServer(side)
     url, bearer = await server.url(), side.bearer(parent("weiss"))

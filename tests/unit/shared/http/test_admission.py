@@ -7,33 +7,45 @@ from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry
 from starlette.responses import StreamingResponse
 
-from shared.http.admission import install_admission
+from shared.auth.principal import Principal, Role
+from shared.http.admission import admitted, install_admission
 from shared.http.correlation import install_correlation
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
+from shared.http.shares import Bounds
 from shared.http.stopping import begin_stopping
 from tests.support.waiting import until
 
 LIMIT = 3
+UNSHARED = Bounds(LIMIT, address_share=1, subject_share=1)
+HALVES = Bounds(4, address_share=0.5, subject_share=0.25)
+WAIT = {"wait": "yes"}
 
 
 class Service:
-    """Works on requests until `done`; `entered` came as far as the application."""
+    """Works on requests until `done`; `entered` came as far as the application. A request's subject
+    stands in its header `subject`; with `wait` it waits until `waited`, as for its body."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds = UNSHARED) -> None:
         self.registry = CollectorRegistry()
         self.entered = 0
         self.done = asyncio.Event()
+        self.waited = asyncio.Event()
         self.app = FastAPI()
         self.app.include_router(operations_router(Readiness({}), self.registry))
         self.app.post("/v1/work")(self._work)
         self.app.get("/v1/stream")(self._stream)
         install_problems(self.app, {})
-        install_admission(self.app, "/v1", LIMIT, self.registry)
+        install_admission(self.app, "/v1", bounds, self.registry)
         install_correlation(self.app, lambda: "fresh-id")
 
     async def _work(self, request: Request) -> str:
         self.entered += 1
+        if subject := request.headers.get("subject"):
+            admitted(request).count_for(Principal(subject, Role.PARENT))
+        if request.headers.get("wait"):
+            with admitted(request).waiting():
+                await self.waited.wait()
         await self.done.wait()
         if request.headers.get("fail"):
             raise RuntimeError("a bug")
@@ -46,6 +58,10 @@ class Service:
         self.entered += 1
         await self.done.wait()
         yield b"data: the last\n\n"
+
+    def client_at(self, address: str) -> httpx2.AsyncClient:
+        transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False, client=(address, 1))
+        return httpx2.AsyncClient(transport=transport, base_url="http://test")
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, labels)
@@ -77,7 +93,7 @@ async def test_one_too_many_is_told_so_at_once_and_when_to_come_back(
     assert refused.json()["code"] == "overloaded"
     assert refused.json()["correlation_id"] == refused.headers["Correlation-Id"]
     assert service.sample("teddy_requests_in_flight") == LIMIT
-    assert service.sample("teddy_requests_refused_total", code="overloaded") == 1
+    assert service.sample("teddy_requests_refused_total", reason="places") == 1
     service.done.set()
     assert {(await each).status_code for each in accepted} == {200}
 
@@ -182,3 +198,90 @@ async def test_a_stopping_application_finishes_what_it_has_and_takes_no_more(
     assert (ready.status_code, ready.json()) == (503, {"status": "stopping"})
     service.done.set()
     assert (await accepted).status_code == 200
+
+
+async def test_one_address_has_its_share_of_the_places_and_no_more() -> None:
+    # given
+    service = Service(HALVES)
+    async with service.client_at("10.0.0.1") as many, service.client_at("10.0.0.2") as other:
+        accepted = [asyncio.create_task(many.post("/v1/work")) for _ in range(2)]
+        await until(lambda: service.entered == 2)
+        # when
+        refused = await many.post("/v1/work")
+        accepted.append(asyncio.create_task(other.post("/v1/work")))
+        # then
+        await until(lambda: service.entered == 3)
+        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        assert refused.headers["Retry-After"] == "1"
+        assert service.sample("teddy_requests_refused_total", reason="address") == 1
+        service.done.set()
+        assert {(await each).status_code for each in accepted} == {200}
+
+
+async def test_addresses_of_one_ipv6_network_share_one_share() -> None:
+    # given
+    service = Service(HALVES)
+    async with service.client_at("2001:db8::1") as one, service.client_at("2001:db8::2") as two:
+        accepted = [asyncio.create_task(one.post("/v1/work")) for _ in range(2)]
+        await until(lambda: service.entered == 2)
+        # when
+        refused = await two.post("/v1/work")
+        # then
+        assert refused.status_code == 503
+        service.done.set()
+        await asyncio.gather(*accepted)
+
+
+async def test_one_subject_has_its_share_wherever_it_comes_from() -> None:
+    # given
+    service = Service(HALVES)
+    async with service.client_at("10.0.0.1") as one, service.client_at("10.0.0.2") as two:
+        first = asyncio.create_task(one.post("/v1/work", headers={"subject": "weiss"}))
+        await until(lambda: service.entered == 1)
+        # when
+        refused = await two.post("/v1/work", headers={"subject": "weiss"})
+        other = asyncio.create_task(two.post("/v1/work", headers={"subject": "braun"}))
+        # then
+        assert (refused.status_code, refused.json()["code"]) == (429, "too-many-requests")
+        assert refused.headers["Retry-After"] == "1"
+        assert service.sample("teddy_requests_refused_total", reason="subject") == 1
+        service.done.set()
+        assert [(await each).status_code for each in (first, other)] == [200, 200]
+
+
+async def test_a_request_that_waits_has_no_place_and_still_counts_for_its_address() -> None:
+    # given
+    service = Service(HALVES)
+    async with service.client_at("10.0.0.1") as slow, service.client_at("10.0.0.2") as other:
+        waiting = [asyncio.create_task(slow.post("/v1/work", headers=WAIT)) for _ in range(2)]
+        await until(lambda: service.sample("teddy_requests_waiting") == 2)
+        # then
+        assert service.sample("teddy_requests_in_flight") == 0
+        assert (await slow.post("/v1/work")).status_code == 503
+        # when
+        accepted = asyncio.create_task(other.post("/v1/work"))
+        await until(lambda: service.sample("teddy_requests_in_flight") == 1)
+        service.waited.set()
+        # then
+        await until(lambda: service.sample("teddy_requests_in_flight") == 3)
+        service.done.set()
+        assert {(await each).status_code for each in (*waiting, accepted)} == {200}
+
+
+async def test_who_has_waited_and_finds_no_place_is_told_to_come_back(
+    service: Service, client: httpx2.AsyncClient
+) -> None:
+    # given
+    waiting = asyncio.create_task(client.post("/v1/work", headers=WAIT))
+    await until(lambda: service.sample("teddy_requests_waiting") == 1)
+    accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
+    await until(lambda: service.sample("teddy_requests_in_flight") == LIMIT)
+    # when
+    service.waited.set()
+    refused = await waiting
+    # then
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert service.sample("teddy_requests_in_flight") == LIMIT
+    service.done.set()
+    assert {(await each).status_code for each in accepted} == {200}
+    assert service.sample("teddy_requests_in_flight") == 0
