@@ -53,6 +53,12 @@ def renew(page: Path, outcomes: Sequence[Outcome], seeds: Sequence[int]) -> None
     page.write_text(before + BEGIN + "\n".join(_lines(rows, seeds)) + "\n" + END + after)
 
 
+def measured_seconds(page: Path) -> dict[str, int]:
+    """By case, as the page's table has them."""
+    table = page.read_text().partition(BEGIN)[2].partition(END)[0]
+    return {name: row.seconds for name, row in _rows(table)}
+
+
 def _rows(table: str) -> Iterator[tuple[str, Row]]:
     for line in table.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]

@@ -121,6 +121,10 @@ class World:
         )
 
     @property
+    def bootstrap(self) -> str:
+        return self.state.environment["TEDDY_KAFKA_BOOTSTRAP"]
+
+    @property
     def fault_folder(self) -> Path:
         return self.folder.path / "faults"
 

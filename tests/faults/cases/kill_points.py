@@ -15,20 +15,20 @@ async def _killed_there(point: FaultPoint, world: World) -> int:
     return TIMES
 
 
-def _case(point: FaultPoint, where: str, *, quick: bool = False) -> Case:
+def _case(point: FaultPoint, where: str) -> Case:
     process, _, step = point.partition("-")
     injects = f"SIGKILL of the {process}: {where}"
-    return Case(f"{process}-killed-{step}", injects, partial(_killed_there, point), quick=quick)
+    return Case(f"{process}-killed-{step}", injects, partial(_killed_there, point))
 
 
 CASES = (
     _case(FaultPoint.COMMAND_BEFORE_APPEND, "decided, not yet in the store"),
-    _case(FaultPoint.COMMAND_AFTER_APPEND, "durable, nobody knows yet", quick=True),
+    _case(FaultPoint.COMMAND_AFTER_APPEND, "durable, nobody knows yet"),
     _case(FaultPoint.COMMAND_BEFORE_REPLY, "answered inside, not yet to the caller"),
     _case(FaultPoint.RELAY_BEFORE_SEND, "read, not yet sent"),
-    _case(FaultPoint.RELAY_AFTER_ACK, "acknowledged by the broker, not noted", quick=True),
+    _case(FaultPoint.RELAY_AFTER_ACK, "acknowledged by the broker, not noted"),
     _case(FaultPoint.RELAY_BEFORE_TOKEN_SAVE, "before it saves its place"),
     _case(FaultPoint.WORKER_MID_TRANSACTION, "some of a batch's documents written"),
-    _case(FaultPoint.WORKER_AFTER_COMMIT, "written, nobody told", quick=True),
+    _case(FaultPoint.WORKER_AFTER_COMMIT, "written, nobody told"),
     _case(FaultPoint.WORKER_BEFORE_OFFSETS, "written and told, offsets not committed"),
 )

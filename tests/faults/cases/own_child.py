@@ -1,0 +1,89 @@
+"""A child of a case's own, which the load leaves alone."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx2
+
+from shared.clock import new_id
+from shared.read_models.generations import live_generation
+from shared.read_models.models import Model
+from tests.faults.world import World
+from tests.support.consents import CONSENTS
+from tests.support.waiting import eventually
+
+PROJECTED_SECONDS = 30.0
+
+
+class NotIsolated(Exception):
+    """Another child than the spoilt one was held up, or the spoilt one was not parked."""
+
+
+@dataclass(slots=True)
+class OwnChild:
+    """`version`: where its stream ends, as the API answered last."""
+
+    world: World
+    child_id: str
+    parent: str
+    version: int
+
+    @classmethod
+    async def registered(cls, world: World) -> Self:
+        """It is in the read models, too."""
+        parent = f"load-parent-{world.run}-{new_id()}"
+        async with world.as_parent(parent) as http:
+            body = {"name": "Mia", "age": 6, "udid": new_id(), "consents": CONSENTS}
+            answer = (await http.post("/v1/children", json=body)).raise_for_status().json()
+        child = cls(world, answer["child_id"], parent, answer["version"])
+        world.parents[child.child_id] = parent
+        await child.is_projected()
+        return child
+
+    async def changes(self) -> None:
+        """A command that always makes one event."""
+        await self.sends("PATCH", "/profile", {"preferences": {"note": new_id()}})
+
+    async def sends(self, method: str, rest: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a command of its parent, which has to be accepted."""
+        async with self.world.as_parent(self.parent) as http:
+            sent = await http.request(method, f"/v1/children/{self.child_id}{rest}", json=body)
+        answer: dict[str, Any] = sent.raise_for_status().json()
+        self.version = answer["version"]
+        return answer
+
+    async def is_projected(self) -> None:
+        """Until the read models have all that the API answered."""
+        generation = await live_generation(self.world.on.database)
+        children = generation.collection(self.world.on.database, Model.CHILDREN)
+
+        async def reached() -> bool:
+            child = await children.find_one({"_id": self.child_id})
+            return child is not None and child["version"] >= self.version
+
+        await eventually(reached, PROJECTED_SECONDS)
+
+    async def reads(self, rest: str = "") -> httpx2.Response:
+        """What the query API answers its parent."""
+        url = self.world.state.environment["TEDDY_QUERY_URL"]
+        async with self.world.as_parent(self.parent, url) as http:
+            return await http.get(f"/v1/children/{self.child_id}{rest}")
+
+    async def is_parked(self, value: bytes | None = None) -> None:
+        """With the bytes that were sent, where they are known; `teddy` lists it."""
+        known = {} if value is None else {"value": value}
+        letters = self.world.on.database["dead_letters"]
+
+        async def parked() -> bool:
+            return await letters.find_one({"child_id": self.child_id, **known}) is not None
+
+        await eventually(parked, PROJECTED_SECONDS)
+        listed = await self.world.teddy("dead-letter", "list")
+        if self.child_id not in listed.stdout:
+            raise NotIsolated(f"{self.child_id} is not listed: {listed.stdout}{listed.stderr}")
+
+    async def is_redriven(self, *options: str) -> None:
+        done = await self.world.teddy("dead-letter", "redrive", "--child", self.child_id, *options)
+        if done.returncode != 0:
+            raise NotIsolated(f"not redriven: {done.stderr}")
+        await self.is_projected()
