@@ -11,6 +11,7 @@ from tests.faults.cases import (
     races,
     rebuilds,
     records,
+    server_errors,
     servers,
     stops,
 )
@@ -24,6 +25,7 @@ CASES: dict[str, Case] = {
         pauses,
         overtakes,
         servers,
+        server_errors,
         disks,
         links,
         records,
