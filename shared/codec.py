@@ -25,6 +25,9 @@ from shared.upcasters import UPCASTERS, Upcaster, upcast
 
 SEALED = "$sealed"
 
+NOT_OF_THAT_SCHEMA = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading or upcasting content raises that is not what its schema says."""
+
 _Reader = Callable[[Any], Any]
 
 
@@ -86,9 +89,12 @@ def decode(
         else value
         for name, value in content.items()
     }
-    event_type, schema_version, current = upcast(
-        recorded.type, recorded.schema_version, opened, upcasters
-    )
+    try:
+        event_type, schema_version, current = upcast(
+            recorded.type, recorded.schema_version, opened, upcasters
+        )
+    except NOT_OF_THAT_SCHEMA as error:
+        raise UndecodableEvent(_misfit(recorded.type, error)) from error
     event_class = _CLASSES.get(event_type)
     if event_class is None:
         raise UndecodableEvent(f"unknown event type {event_type!r}")
@@ -122,9 +128,13 @@ def _build(
             else:
                 arguments[name] = known.read(value)
         return event_class(**arguments)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"{event_class.__name__} does not fit its schema ({type(error).__name__})"
-        raise UndecodableEvent(reason) from error
+    except NOT_OF_THAT_SCHEMA as error:
+        raise UndecodableEvent(_misfit(event_class.__name__, error)) from error
+
+
+def _misfit(event_type: str, error: Exception) -> str:
+    """Without the content: it may be personal."""
+    return f"{event_type} does not fit its schema ({type(error).__name__})"
 
 
 def open_sealed(child_id: str, sealed: str, cipher: ChildCipher) -> Any:

@@ -265,3 +265,12 @@ def test_an_old_event_is_read_as_if_written_today() -> None:
     event = decode(old, CIPHER, upcasters={("ChildPaused", 0): renamed})
     # then
     assert event == ChildDeactivated(child_id=CHILD, at=NOON, reason=Personal("moved away"))
+
+
+def test_an_upcaster_that_meets_what_its_schema_does_not_say_makes_no_event() -> None:
+    # given an old event whose name is no text
+    recorded = _record(REGISTERED, age=5)
+    upcasters = {("ChildRegistered", 1): lambda content: ("Named", content["age"].upper())}
+    # when / then
+    with pytest.raises(UndecodableEvent, match="does not fit its schema"):
+        decode(recorded, CIPHER, upcasters=upcasters)
