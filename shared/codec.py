@@ -100,7 +100,10 @@ def decode(
         raise UndecodableEvent(f"unknown event type {event_type!r}")
     if schema_version != SCHEMA_VERSIONS[event_class]:
         raise UndecodableEvent(f"{event_type} of unknown schema version {schema_version}")
-    return _build(event_class, current, index)
+    event = _build(event_class, current, index)
+    if event.child_id != recorded.child_id:
+        raise UndecodableEvent(f"{event_type} is about another child than its envelope")
+    return event
 
 
 def decode_what_opens(

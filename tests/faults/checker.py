@@ -25,7 +25,8 @@ class Facts:
     """What the databases, the topic and the logs hold once everything is at rest.
 
     `read_model_differences`: as the verification told them. `parked`: children of whom a record is
-    still dead-lettered, whatever else they differ in. `published`: (child, version) in the order of
+    still dead-lettered, whatever else they differ in. `untold`: deliveries of alerts that nobody
+    made. `published`: (child, version) in the order of
     the topic's partitions; None where the broker was made to lose records. `texts`: all that was
     written, by place; `canaries`: what must be in none of them.
     """
@@ -33,6 +34,7 @@ class Facts:
     commits: Mapping[str, Sequence[Commit]]
     read_model_differences: Sequence[str] = ()
     parked: frozenset[str] = frozenset()
+    untold: Sequence[str] = ()
     published: Sequence[tuple[str, int]] | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
     canaries: Sequence[str] = ()
@@ -47,6 +49,7 @@ def check(history: Sequence[Entry], facts: Facts) -> list[Violation]:
         *_refused_without_trace(history, facts),
         *(Violation("read-model", one) for one in facts.read_model_differences),
         *(Violation("parked", f"{one} is still dead-lettered") for one in sorted(facts.parked)),
+        *(Violation("untold", one) for one in facts.untold),
         *_published_in_order(history, facts),
         *_nothing_unexplained(history),
         *_nothing_unasked(history, facts),

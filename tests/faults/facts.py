@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ from projection_worker.dead_letter import DeadLetters
 from projection_worker.replay.opened import Opened
 from shared.clock import utc_now
 from shared.envelope import Commit
-from shared.read_models.generations import live_generation
+from shared.mongo import Database
+from shared.read_models.deliveries import DeliveryState, deliveries
+from shared.read_models.generations import Generation, live_generation
+from shared.read_models.models import Model
 from shared.topics import CHILD_EVENTS
 from tests.faults.checker import Facts
 from tests.faults.texts import records_of, texts_of_databases, texts_of_logs, texts_of_topics
+from tests.support.waiting import eventually
 
 SETTLE_SECONDS = 60.0
 
@@ -32,6 +37,7 @@ async def load_facts(
         commits[commit.child_id].append(commit)
     generation = await live_generation(on.database)
     parked = await DeadLetters(on.database, utc_now, generation).all_parked()
+    untold = await _untold(on.database, generation, settle_seconds)
     verification = await on.verifier(generation).verify(settle_seconds)
     differences = [
         f"{d.model}/{d.document} {d.field}: {d.expected!r} expected, {d.found!r} found"
@@ -47,11 +53,41 @@ async def load_facts(
         commits=commits,
         read_model_differences=differences,
         parked=frozenset(parked),
+        untold=untold,
         published=published,
         texts=texts_of_logs(logs) | topics | await texts_of_databases(on),
         canaries=canaries,
         lag=f"{len(late)} children behind after {settle_seconds:.0f} s" if late else "",
     )
+
+
+async def _untold(database: Database, generation: Generation, seconds: float) -> list[str]:
+    """The deliveries that are not delivered after at most `seconds`, and alerts that have none."""
+
+    async def all_told() -> bool:
+        return not await _not_delivered(database, generation)
+
+    with suppress(TimeoutError):
+        await eventually(all_told, seconds)
+    return await _not_delivered(database, generation)
+
+
+async def _not_delivered(database: Database, generation: Generation) -> list[str]:
+    missing = {
+        f"{alert['_id']} on {channel}: nobody is to deliver it"
+        async for alert in generation.collection(database, Model.ALERTS).find({})
+        for channel in alert["channels"]
+        if await deliveries(database).find_one({"alert_id": alert["_id"], "channel": channel})
+        is None
+    }
+    open_ones = deliveries(database).find({"state": {"$ne": DeliveryState.DELIVERED}})
+    return [
+        *sorted(missing),
+        *[
+            f"{one['_id']} is {one['state']} after {one['attempts']} attempts: {one['last_error']}"
+            async for one in open_ones
+        ],
+    ]
 
 
 async def _published(bootstrap: str) -> list[tuple[str, int]]:
@@ -63,6 +99,6 @@ async def _published(bootstrap: str) -> list[tuple[str, int]]:
 def _place(record: Any) -> tuple[str, int] | None:
     """None for what no relay published: poison of the harness has no sequence."""
     headers = dict(record.headers)
-    sequence = headers.get("ce_sequence", b"")
-    subject = headers.get("ce_subject", b"")
+    sequence = headers.get("ce_sequence") or b""
+    subject = headers.get("ce_subject") or b""
     return (subject.decode(), int(sequence)) if sequence.isdigit() else None

@@ -6,6 +6,8 @@ from typing import Any, Self
 import httpx2
 
 from shared.clock import new_id
+from shared.events.child import AlertChannel
+from shared.read_models.deliveries import DeliveryState, deliveries
 from shared.read_models.generations import live_generation
 from shared.read_models.models import Model
 from tests.faults.world import World
@@ -13,6 +15,7 @@ from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
 PROJECTED_SECONDS = 30.0
+TOLD_SECONDS = 30.0
 
 
 class NotIsolated(Exception):
@@ -62,6 +65,26 @@ class OwnChild:
             return child is not None and child["version"] >= self.version
 
         await eventually(reached, PROJECTED_SECONDS)
+
+    async def raises_an_alert(self) -> str:
+        """By a critical violation, whose id it gives."""
+        report = {"type": "rude_words", "severity": "critical", "details": "Heard it."}
+        answer = await self.sends("POST", "/safety-violations", report)
+        violation_id: str = answer["violation_id"]
+        return violation_id
+
+    async def is_told(
+        self, violation_id: str, channel: str = AlertChannel.IN_APP, seconds: float = TOLD_SECONDS
+    ) -> None:
+        """Until the alert of this violation is delivered on `channel`."""
+        wanted = {"violation_id": violation_id, "channel": channel}
+        store = deliveries(self.world.on.database)
+
+        async def told() -> bool:
+            delivery = await store.find_one(wanted)
+            return delivery is not None and delivery["state"] == DeliveryState.DELIVERED
+
+        await eventually(told, seconds)
 
     async def reads(self, rest: str = "") -> httpx2.Response:
         """What the query API answers its parent."""

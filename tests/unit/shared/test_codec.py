@@ -274,3 +274,8 @@ def test_an_upcaster_that_meets_what_its_schema_does_not_say_makes_no_event() ->
     # when / then
     with pytest.raises(UndecodableEvent, match="does not fit its schema"):
         decode(recorded, CIPHER, upcasters=upcasters)
+
+
+def test_content_about_another_child_than_the_envelope_makes_no_event() -> None:
+    with pytest.raises(UndecodableEvent, match="about another child"):
+        decode(_record(REGISTERED, child_id="child-2"), CIPHER)

@@ -107,7 +107,6 @@ async def test_a_store_that_is_away_ends_no_agent() -> None:
         {"channels": 7},
         {"channels": [["in_app"]]},
         {"severity": None},
-        {"more": 1},
     ],
 )
 async def test_a_record_that_is_no_notice_is_counted_and_skipped(changes: dict[str, Any]) -> None:
