@@ -15,6 +15,7 @@ from tests.faults.cases import (
     server_errors,
     servers,
     stops,
+    wrong_references,
 )
 from tests.faults.cases.case import Case
 
@@ -31,6 +32,7 @@ CASES: dict[str, Case] = {
         links,
         records,
         poison,
+        wrong_references,
         odd_records,
         races,
         claims,

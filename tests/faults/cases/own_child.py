@@ -5,12 +5,14 @@ from typing import Any, Self
 
 import httpx2
 
+from shared.auth.principal import Role
 from shared.clock import new_id
 from shared.events.child import AlertChannel
 from shared.read_models.deliveries import DeliveryState, deliveries
 from shared.read_models.generations import live_generation
 from shared.read_models.models import Model
 from tests.faults.world import World
+from tests.support.callers import token
 from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
@@ -36,7 +38,8 @@ class OwnChild:
         """It is in the read models, too."""
         parent = f"load-parent-{world.run}-{new_id()}"
         async with world.as_parent(parent) as http:
-            body = {"name": "Mia", "age": 6, "udid": new_id(), "consents": CONSENTS}
+            bear = {"udid": new_id(), "device_id": _bear_of(parent)}
+            body = {"name": "Mia", "age": 6, "consents": CONSENTS, **bear}
             answer = (await http.post("/v1/children", json=body)).raise_for_status().json()
         child = cls(world, answer["child_id"], parent, answer["version"])
         world.parents[child.child_id] = parent
@@ -47,10 +50,19 @@ class OwnChild:
         """A command that always makes one event."""
         await self.sends("PATCH", "/profile", {"preferences": {"note": new_id()}})
 
-    async def sends(self, method: str, rest: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a command of its parent, which has to be accepted."""
+    @property
+    def bear(self) -> str:
+        """The token of its bear."""
+        return token(self.world.state, Role.DEVICE, _bear_of(self.parent))
+
+    async def sends(
+        self, method: str, rest: str, body: dict[str, Any], bearer: str | None = None
+    ) -> dict[str, Any]:
+        """The answer to a command, of its parent unless told otherwise; it has to be accepted."""
+        headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+        path = f"/v1/children/{self.child_id}{rest}"
         async with self.world.as_parent(self.parent) as http:
-            sent = await http.request(method, f"/v1/children/{self.child_id}{rest}", json=body)
+            sent = await http.request(method, path, json=body, headers=headers)
         answer: dict[str, Any] = sent.raise_for_status().json()
         self.version = answer["version"]
         return answer
@@ -110,3 +122,7 @@ class OwnChild:
         if done.returncode != 0:
             raise NotIsolated(f"not redriven: {done.stderr}")
         await self.is_projected()
+
+
+def _bear_of(parent: str) -> str:
+    return f"bear-of-{parent}"
