@@ -1,10 +1,11 @@
 """Composition root of the worker: the Faust app, its projector service, its agents."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import faust
 
@@ -14,7 +15,7 @@ from projection_worker.erased_children import ErasedChildren
 from projection_worker.kept_generations import KeptGenerations, ProjectorOf
 from projection_worker.lag import WorkerLag
 from projection_worker.metrics import WorkerMetrics
-from projection_worker.notifications.wiring import notifications
+from projection_worker.notifications.wiring import Notifications, notifications
 from projection_worker.notifier import METADATA_MS, Notifier
 from projection_worker.paced_transport import pace
 from projection_worker.projections import registry
@@ -78,25 +79,28 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         _temporary_directory() as scratch,
     ):
         app = _faust_app(settings, scratch)
-        if not settings.kafka_long_polling:
-            pace(app)
         app.add_dependency(projector)
         app.add_dependency(told.service)
-        intake = AlertIntake(told.store, told.lanes, told.settled)
-        register_alerts(app, intake, told.metrics)
+        register_alerts(app, AlertIntake(told.store, told.lanes, told.settled), told.metrics)
         readiness = Readiness(
             {"read_store": read.ping, "key_store": keys.ping, "kafka": projector.check_kafka},
-            lambda: {
-                "lag": lag.report(),
-                **troubles.report(),
-                **projector.details(),
-                **told.service.counted.report(),
-            },
+            _reports(lag, troubles, projector, told),
             projector.findings,
         )
         yield Worker(app, projector, readiness)
     for mongo in (read, write, keys):
         await mongo.close()
+
+
+def _reports(
+    lag: WorkerLag, troubles: Troubles, projector: ProjectorService, told: Notifications
+) -> Callable[[], dict[str, Any]]:
+    return lambda: {
+        "lag": lag.report(),
+        **troubles.report(),
+        **projector.details(),
+        **told.service.counted.report(),
+    }
 
 
 async def _prepare(database: Database) -> None:
@@ -145,7 +149,7 @@ async def _temporary_directory() -> AsyncIterator[str]:
 
 
 def _faust_app(settings: WorkerSettings, scratch: str) -> faust.App:
-    return faust.App(
+    app = faust.App(
         APP_ID,
         broker=f"kafka://{settings.kafka_bootstrap.replace(',', ';kafka://')}",
         broker_credentials=credentials_of(settings.kafka),
@@ -165,6 +169,9 @@ def _faust_app(settings: WorkerSettings, scratch: str) -> faust.App:
         consumer_metadata_max_age_ms=METADATA_MS,
         producer_metadata_max_age_ms=METADATA_MS,
     )
+    if not settings.kafka_long_polling:
+        pace(app)
+    return app
 
 
 def credentials_of(kafka: KafkaServers) -> faust.SASLCredentials | faust.SSLCredentials | None:

@@ -335,8 +335,8 @@ class AlertChannelSettings(ObservabilitySettings):
 
     alert_channels: str = Field(
         AlertChannel.IN_APP.value,
-        description="Channels that are set up, `in_app[,webhook][,email]`; the same for the command "
-        "API, which refuses policies that name another, and the worker. `in_app` always is.",
+        description="Channels that are set up, `in_app[,webhook][,email]`; the same for the worker "
+        "and for the command API, which refuses policies that name another. `in_app` always is.",
     )
 
     @field_validator("alert_channels")

@@ -53,7 +53,7 @@ async def notifications(
             channels[AlertChannel.WEBHOOK] = webhook_channel(settings, client)
         if AlertChannel.EMAIL in settings.configured_channels:
             channels[AlertChannel.EMAIL] = email_channel(settings)
-        lanes = {
+        lanes: dict[str, Lane] = {
             name: Lane(
                 name, channel, store, settled, metrics, settles=name is not AlertChannel.IN_APP
             )

@@ -115,7 +115,7 @@ async def count_deliveries(database: Database) -> dict[tuple[str, str], int]:
     """How many wait and how many failed, by channel and state."""
     open_ones = {"state": {"$in": [DeliveryState.PENDING.value, DeliveryState.FAILED.value]}}
     grouped = {"_id": {"channel": "$channel", "state": "$state"}, "count": {"$sum": 1}}
-    stages = [{"$match": open_ones}, {"$group": grouped}]
+    stages: list[Document] = [{"$match": open_ones}, {"$group": grouped}]
     return {
         (one["_id"]["channel"], one["_id"]["state"]): one["count"]
         async for one in aggregate(deliveries(database), stages)
@@ -124,7 +124,7 @@ async def count_deliveries(database: Database) -> dict[tuple[str, str], int]:
 
 async def count_deliveries_of(database: Database, child_id: str) -> dict[str, int]:
     """How many of a child's are in which state."""
-    stages = [
+    stages: list[Document] = [
         {"$match": {"child_id": child_id}},
         {"$group": {"_id": "$state", "count": {"$sum": 1}}},
     ]

@@ -281,7 +281,7 @@ async def test_an_answer_knows_how_old_it_is() -> None:
     async with api.client() as client:
         profile = await client.get_child_profile("mia")
 
-    assert profile == {"child_id": "mia"}
+    assert dict(profile) == {"child_id": "mia"}
     assert freshness_of(profile) == Freshness("2026-11-23T12:00:00.000Z", 3, True, False)
 
 

@@ -107,9 +107,9 @@ async def test_an_alert_policy_is_put(mother: CommandClient):
     [
         ({"count": 1}, "count", "2..100"),
         ({"window_hours": 721}, "window_hours", "1..720"),
-        ({"channels": []}, "channels", "1..2"),
-        ({"channels": ["in_app", "in_app"]}, "channels", "1..2"),
-        ({"channels": ["pigeon"]}, "channels.0", "'in_app' or 'webhook'"),
+        ({"channels": []}, "channels", "1..3"),
+        ({"channels": ["in_app", "in_app"]}, "channels", "1..3"),
+        ({"channels": ["pigeon"]}, "channels.0", "'in_app', 'webhook' or 'email'"),
         ({"threshold": "none"}, "threshold", "'low'"),
     ],
 )

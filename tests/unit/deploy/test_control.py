@@ -21,7 +21,8 @@ from deploy.local.readiness import NotHealthy, Told, service_up, told_by
 from deploy.local.state import READY, ProcessState, StackFolder, StackState
 from shared.http.operations import Readiness, operations_router
 from shared.http.serving import serving
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
+from tests.support.waiting import until
 
 FOREVER = "import time\nwhile True: time.sleep(60)"
 
@@ -206,6 +207,7 @@ async def test_a_stack_gets_up_with_a_worker_that_waits_for_a_rebuild_and_status
     app = FastAPI()
     app.include_router(operations_router(Readiness({}, findings=lambda: [WAITS])))
     async with serving(app, host, port):
+        await until(lambda: listens((host, port)))
         process = ProcessState("worker", f"{host}:{port}", pid=os.getpid())
         # when
         told = await service_up(process.address)
@@ -226,6 +228,7 @@ async def test_a_service_without_what_it_depends_on_is_not_up(
     app = FastAPI()
     app.include_router(operations_router(Readiness({"store": refused}, findings=lambda: [WAITS])))
     async with serving(app, host, port):
+        await until(lambda: listens((host, port)))
         with pytest.raises(NotHealthy):
             await service_up(f"{host}:{port}")
 

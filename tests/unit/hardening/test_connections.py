@@ -9,7 +9,8 @@ import pytest
 from deploy.local.plans import free_port
 from shared.http.serving import serving
 from tests.support.command_side import CommandSide
-from tests.support.waiting import eventually
+from tests.support.ports import listens
+from tests.support.waiting import until
 
 HEAD_SECONDS = 0.5
 HOST = "127.0.0.1"
@@ -20,17 +21,8 @@ async def port() -> AsyncIterator[int]:
     """Of a command API that waits half a second for a request's head."""
     port = free_port(None)
     async with serving(CommandSide().app, HOST, port, head_seconds=HEAD_SECONDS):
-        await eventually(lambda: _listens(port))
+        await until(lambda: listens((HOST, port)))
         yield port
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(HOST, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 async def _answer_to(port: int, *parts: bytes) -> tuple[bytes, bytes]:

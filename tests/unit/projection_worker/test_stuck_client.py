@@ -23,6 +23,15 @@ from tests.support.waiting import until
 PLACE = TopicPartition(CHILD_EVENTS.name, 0)
 
 
+_RECORD = {
+    "topic": CHILD_EVENTS.name,
+    "partition": 0,
+    "key": b"lena",
+    "value": b"{}",
+    "headers": (),
+}
+
+
 @dataclass
 class FakeConsumer:
     """One record, then nothing; what is in `hangs` never returns."""
@@ -63,15 +72,6 @@ class FakeConsumer:
     async def _answer(self, what: str) -> None:
         if what in self.hangs:
             await asyncio.Event().wait()
-
-
-_RECORD = {
-    "topic": CHILD_EVENTS.name,
-    "partition": 0,
-    "key": b"lena",
-    "value": b"{}",
-    "headers": (),
-}
 
 
 class FakeGenerations:

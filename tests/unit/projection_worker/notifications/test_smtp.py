@@ -183,7 +183,7 @@ async def test_with_starttls_the_password_goes_over_tls_only(authority: Authorit
     trusted = ssl.create_default_context(cafile=authority.ca_file)
     # when
     with smtp_server(mailbox, **how) as port:
-        login_as = {"user": "teddy", "password": "pass", "tls": lambda: trusted}
+        login_as: dict[str, Any] = {"user": "teddy", "password": "pass", "tls": lambda: trusted}
         await channel(port, security="starttls", **login_as).deliver(delivery("email"))
     # then
     assert said == [(b"teddy", b"pass", True)]

@@ -1,5 +1,4 @@
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
@@ -16,6 +15,7 @@ from projection_worker.notifications.webhook import WebhookChannel, webhook_clie
 from shared.clock import utc_now
 from tests.support.authority import create_authority
 from tests.support.deliveries import delivery
+from tests.support.ports import free_port
 from tests.support.webhook_receiver import SECRET, WebhookReceiver, answer, webhook_receiver
 
 OLD_SECRET = "whsec_" + "b2xkLXNlY3JldC1vZi10aGUtdGVzdHMtMTIzNA=="
@@ -90,10 +90,7 @@ async def test_a_receiver_that_hangs_is_left(receiver: WebhookReceiver) -> None:
 
 
 async def test_nobody_listening_is_a_failure(receiver: WebhookReceiver) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        assert await refused(f"http://127.0.0.1:{port}/") == "ConnectError"
+    assert await refused(f"http://127.0.0.1:{free_port()}/") == "ConnectError"
 
 
 async def test_a_receiver_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
