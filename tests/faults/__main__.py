@@ -22,7 +22,7 @@ from tests.faults.cases import CASES, Case
 from tests.faults.judge import judged_again, tell
 from tests.faults.report import PAGE, renew
 from tests.faults.run import Outcome, run_case
-from tests.faults.slices import slices_of, turn_of
+from tests.faults.slices import commit_of, slices_of, turn_of
 from tests.faults.stack import environment_of, stack_for_faults
 
 SEEDS = (1, 2, 3)
@@ -41,7 +41,9 @@ SEEDS = (1, 2, 3)
 @click.option("--slice", "number", type=int, help="This slice of the cases.")
 @click.option("--long", is_flag=True, help="What is away stays away for 60 s instead of 20.")
 @click.option(
-    "--report/--no-report", default=True, help="Whether a run with all seeds renews the table."
+    "--report/--no-report",
+    default=None,
+    help="Whether the run renews the table; default: where it ran with all seeds.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Print the cases and what they inject.")
 @click.option(
@@ -57,7 +59,7 @@ def faults(
     number: int | None,
     *,
     long: bool,
-    report: bool,
+    report: bool | None,
     only_list: bool,
     kept: Path | None,
 ) -> None:
@@ -75,8 +77,8 @@ def faults(
     chosen = seeds or ((1,) if selection == "ci" or number is not None else SEEDS)
     outcomes = [one for seed in chosen for one in _run_seed(cases, seed, long=long)]
     _show(outcomes)
-    if report and set(SEEDS) <= set(chosen):
-        renew(PAGE, outcomes, chosen)
+    if set(SEEDS) <= set(chosen) if report is None else report:
+        renew(PAGE, outcomes, commit_of() or "no commit")
         click.echo(f"renewed {len(cases)} rows of the table in {PAGE.name}")
     sys.exit(1 if any(one.violations for one in outcomes) else 0)
 

@@ -31,10 +31,15 @@ def slices_of(cases: Sequence[Case]) -> list[list[Case]]:
     return [list(cases[first::count]) for first in range(count)]
 
 
+def commit_of(repository: Path = HERE) -> str | None:
+    """In short; None outside a repository."""
+    return _git(repository, "rev-parse", "--short", "HEAD")
+
+
 def turn_of(repository: Path = HERE) -> Turn:
     """By the commit: how many main had before it, merges as one. Where only a few of them are here,
     by the day of the commit; outside a repository by today."""
-    commit = _git(repository, "rev-parse", "--short", "HEAD")
+    commit = commit_of(repository)
     if commit is None:
         return Turn(int(datetime.now(UTC).timestamp()) // DAY_SECONDS, "today")
     if _git(repository, "rev-parse", "--is-shallow-repository") == "true":

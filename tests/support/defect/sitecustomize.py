@@ -4,8 +4,8 @@ from projection_worker import delivery
 from projection_worker.delivery import Delivered, RawRecord
 
 
-def _defective(_raw: RawRecord) -> Delivered:
-    raise ZeroDivisionError
+def _defective(raw: RawRecord) -> Delivered:
+    raise ZeroDivisionError(raw.identity)
 
 
 delivery.deliver = _defective
