@@ -75,10 +75,11 @@ def faults(
             click.echo(f"{case.name:36} {case.injects}")
         return
     chosen = seeds or ((1,) if selection == "ci" or number is not None else SEEDS)
+    commit = commit_of() or "no commit"
     outcomes = [one for seed in chosen for one in _run_seed(cases, seed, long=long)]
     _show(outcomes)
     if set(SEEDS) <= set(chosen) if report is None else report:
-        renew(PAGE, outcomes, commit_of() or "no commit")
+        renew(PAGE, outcomes, commit)
         click.echo(f"renewed {len(cases)} rows of the table in {PAGE.name}")
     sys.exit(1 if any(one.violations for one in outcomes) else 0)
 

@@ -37,8 +37,8 @@ async def load_facts(
         commits[commit.child_id].append(commit)
     generation = await live_generation(on.database)
     parked = await DeadLetters(on.database, utc_now, generation).all_parked()
-    untold = await _untold(on.database, generation, settle_seconds)
     verification = await on.verifier(generation).verify(settle_seconds)
+    untold = await _untold(on.database, generation, settle_seconds)  # now all alerts are raised
     differences = [
         f"{d.model}/{d.document} {d.field}: {d.expected!r} expected, {d.found!r} found"
         for d in verification.differences
@@ -63,13 +63,15 @@ async def load_facts(
 
 async def _untold(database: Database, generation: Generation, seconds: float) -> list[str]:
     """The deliveries that are not delivered after at most `seconds`, and alerts that have none."""
+    found: list[str] = []
 
     async def all_told() -> bool:
-        return not await _not_delivered(database, generation)
+        found[:] = await _not_delivered(database, generation)
+        return not found
 
     with suppress(TimeoutError):
         await eventually(all_told, seconds)
-    return await _not_delivered(database, generation)
+    return found
 
 
 async def _not_delivered(database: Database, generation: Generation) -> list[str]:

@@ -4,14 +4,17 @@ from functools import partial
 
 from shared.fault_points import FaultPoint
 from tests.faults.cases.case import Case
+from tests.faults.cases.own_child import OwnChild, life_goes_on
 from tests.faults.world import World
 
 TIMES = 2
 
 
 async def _killed_there(point: FaultPoint, world: World) -> int:
-    for _ in range(TIMES):
-        await world.strikes(point)
+    """A supervisor waits longer each time, until the load is over: something has to happen."""
+    async with life_goes_on(await OwnChild.registered(world)):
+        for _ in range(TIMES):
+            await world.strikes(point)
     return TIMES
 
 

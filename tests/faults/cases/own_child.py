@@ -1,5 +1,8 @@
 """A child of a case's own, which the load leaves alone."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,6 +21,7 @@ from tests.support.waiting import eventually
 
 PROJECTED_SECONDS = 30.0
 TOLD_SECONDS = 30.0
+CHANGE_SECONDS = 0.1
 
 
 class NotIsolated(Exception):
@@ -122,6 +126,30 @@ class OwnChild:
         if done.returncode != 0:
             raise NotIsolated(f"not redriven: {done.stderr}")
         await self.is_projected()
+
+
+@asynccontextmanager
+async def life_goes_on(child: OwnChild) -> AsyncIterator[None]:
+    """Commands to this child and to new ones as long as the block, however long the load takes;
+    they may be answered 503, or not at all."""
+    going = asyncio.create_task(_change_and_register(child))
+    try:
+        yield
+    finally:
+        going.cancel()
+        await asyncio.gather(going, return_exceptions=True)
+
+
+async def _change_and_register(child: OwnChild) -> None:
+    changes = f"/v1/children/{child.child_id}/profile"
+    async with child.world.as_parent(child.parent) as http:
+        while True:
+            new = {"name": "Mia", "age": 6, "udid": new_id(), "consents": CONSENTS}
+            with suppress(httpx2.TransportError):  # the command API is what the case kills
+                note = {"preferences": {"note": new_id()}}
+                await http.patch(changes, json=note)
+                await http.post("/v1/children", json=new)
+            await asyncio.sleep(CHANGE_SECONDS)
 
 
 def _bear_of(parent: str) -> str:

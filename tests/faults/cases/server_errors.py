@@ -1,21 +1,17 @@
 """Errors that MongoDB answers for a while, to look-ups, writes and commits: nobody's fault."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import httpx2
 from pymongo import AsyncMongoClient
 
-from shared.clock import new_id
 from shared.mongo import Document
 from shared.read_models.generations import live_generation
 from shared.read_models.models import Model
 from tests.faults.cases.case import Case
-from tests.faults.cases.own_child import OwnChild
+from tests.faults.cases.own_child import OwnChild, life_goes_on
 from tests.faults.world import World
-from tests.support.consents import CONSENTS
 
 CODES = (11601, 50, 262, 292, 13, 8000, 388)
 """Interrupted, out of time (twice), out of memory, not allowed (just now), Atlas, the cache is
@@ -23,7 +19,6 @@ full."""
 
 TIMES = 3
 STRUCK_SECONDS = 30
-CHANGE_SECONDS = 0.1
 
 
 class ParkedForNothing(Exception):
@@ -66,7 +61,7 @@ async def _answers_errors(world: World, targets: Sequence[Target]) -> int:
     """Each code TIMES times to each target; then everything is projected that was said meanwhile,
     and nobody was dead-lettered."""
     child = await OwnChild.registered(world)
-    async with _fail_points(world) as admin, _life_goes_on(child):
+    async with _fail_points(world) as admin, life_goes_on(child):
         struck = [await _strike(admin, one.data(code)) for one in targets for code in CODES]
     await child.changes()
     await child.is_projected()
@@ -94,34 +89,6 @@ async def _fail_points(world: World) -> AsyncIterator["AsyncMongoClient[Document
             yield admin
         finally:
             await admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
-
-
-@asynccontextmanager
-async def _life_goes_on(child: OwnChild) -> AsyncIterator[None]:
-    """Commands to registered and new children as long as the block, so that every store is asked;
-    they may be answered 503."""
-    going = asyncio.create_task(_change_and_register(child))
-    try:
-        yield
-    finally:
-        going.cancel()
-        await asyncio.gather(going, return_exceptions=True)
-
-
-async def _change_and_register(child: OwnChild) -> None:
-    world = child.world
-    async with world.as_parent(child.parent) as http:
-        while True:
-            change = {"preferences": {"note": new_id()}}
-            await _sent(http, "PATCH", f"/v1/children/{child.child_id}/profile", change)
-            body = {"name": "Mia", "age": 6, "udid": new_id(), "consents": CONSENTS}
-            await _sent(http, "POST", "/v1/children", body)
-            await asyncio.sleep(CHANGE_SECONDS)
-
-
-async def _sent(http: httpx2.AsyncClient, method: str, path: str, body: Document) -> None:
-    headers = {"Idempotency-Key": f"key-{new_id()}"}
-    await http.request(method, path, json=body, headers=headers)
 
 
 CASES = tuple(
