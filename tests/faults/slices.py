@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.faults.cases.case import Case
 
-CASES_A_SLICE = 12
+CASES_A_SLICE = 10
 DAY_SECONDS = 86_400
 HERE = Path(__file__).parent
 
