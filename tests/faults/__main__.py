@@ -20,7 +20,7 @@ from shared.command_line import run_command
 from shared.settings import WorkerSettings
 from tests.faults.cases import CASES, Case
 from tests.faults.judge import judged_again, tell
-from tests.faults.report import PAGE, renew
+from tests.faults.report import PAGE, measured_seconds, renew
 from tests.faults.run import Outcome, run_case
 from tests.faults.slices import commit_of, slices_of, turn_of
 from tests.faults.stack import environment_of, stack_for_faults
@@ -90,7 +90,7 @@ def _chosen(names: tuple[str, ...], selection: str, number: int | None) -> list[
         raise click.UsageError(f"no case {unknown[0]!r}; `make faults LIST=1` names them")
     if names:
         return [CASES[name] for name in names]
-    slices = slices_of(list(CASES.values()))
+    slices = slices_of(list(CASES.values()), measured_seconds(PAGE))
     if number is not None:
         if not 1 <= number <= len(slices):
             raise click.UsageError(f"no slice {number}: there are 1 to {len(slices)}")

@@ -1,11 +1,11 @@
 """The short selection: one slice of all cases a run, the next one with each commit.
 
-Cases are dealt out like cards, so that each slice has some of every kind, and a row of as many
-commits as there are slices runs them all.
+Slices take about as long as each other, and a row of as many commits as there are slices runs every
+case.
 """
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,9 @@ from pathlib import Path
 from tests.faults.cases.case import Case
 
 CASES_A_SLICE = 10
+"""On average."""
+
+NEW_CASE_SECONDS = 20.0
 DAY_SECONDS = 86_400
 HERE = Path(__file__).parent
 
@@ -25,10 +28,16 @@ class Turn:
     because: str
 
 
-def slices_of(cases: Sequence[Case]) -> list[list[Case]]:
-    """Every case is in one of them, none has more than CASES_A_SLICE."""
-    count = -(-len(cases) // CASES_A_SLICE)
-    return [list(cases[first::count]) for first in range(count)]
+def slices_of(cases: Sequence[Case], seconds: Mapping[str, float]) -> list[list[Case]]:
+    """Every case is in one of them. Which, says how long each took: the longest first, each to the
+    slice that is shortest so far."""
+    slices: list[list[Case]] = [[] for _ in range(-(-len(cases) // CASES_A_SLICE))]
+    taken = [0.0] * len(slices)
+    for case in sorted(cases, key=lambda one: -seconds.get(one.name, NEW_CASE_SECONDS)):
+        shortest = taken.index(min(taken))
+        slices[shortest].append(case)
+        taken[shortest] += seconds.get(case.name, NEW_CASE_SECONDS)
+    return slices
 
 
 def commit_of(repository: Path = HERE) -> str | None:
