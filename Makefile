@@ -62,9 +62,9 @@ bandit: $(STAMP) ## Look for unsafe code
 audit-deps: $(STAMP) ## Ask for known holes in the pinned dependencies; says so where nobody answers
 	@$(BIN)/python -m deploy.checks.dependency_audit requirements.txt
 
-faults: $(STAMP) ## Hurt the system and check its promises: CASE=, SEED=, SELECTION=ci, LIST=1
+faults: $(STAMP) ## Hurt the system and check its promises: CASE=, SEED=, SELECTION=ci, SLICE=, LIST=1
 	@$(BIN)/python -m tests.faults $(if $(CASE),--case $(CASE)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(SELECTION),--selection $(SELECTION)) $(if $(LIST),--list) \
+		$(if $(SELECTION),--selection $(SELECTION)) $(if $(SLICE),--slice $(SLICE)) $(if $(LIST),--list) \
 		$(if $(LONG),--long) $(if $(CHECK),--check $(CHECK))
 
 away: $(STAMP) ## Stop each server in turn and compare what is seen with the page; WRITE=1 renews it

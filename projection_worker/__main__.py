@@ -25,8 +25,12 @@ STOP_SECONDS = 5.0
 """The broker may be gone for good: leaving its group is a courtesy, not a condition."""
 
 
+class Crashed(Exception):
+    """Something in the worker ended with an error that nobody expected; the log has it."""
+
+
 async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
-    """Run until `stop` is set; raises Stalled when the worker no longer gets on."""
+    """Run until `stop` is set; raises Stalled when the worker no longer gets on, or Crashed."""
     async with build_worker(settings) as worker:
         operations = FastAPI(title="Teddy projection worker", openapi_url=None)
         operations.include_router(operations_router(worker.readiness))
@@ -39,21 +43,28 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
 
 
 async def _run_app(worker: Worker, stop: asyncio.Event) -> None:
-    """Start the app and stop it when `stop` is set, also while it still looks for the broker."""
-    starting = asyncio.ensure_future(worker.app.start())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    """Start the app and stop it when `stop` is set, also while it still looks for the broker.
+
+    Raises Crashed: a process whose services have crashed looks alive and does nothing.
+    """
+    app = worker.app
+    starting = asyncio.ensure_future(app.start())
+    ending = {asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())}
+    await asyncio.wait({starting, *ending}, return_when=asyncio.FIRST_COMPLETED)
     if starting.done():
         starting.result()
         worker.started.set()
-    await stopping
-    starting.cancel()
+    await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
+    for task in (starting, *ending):
+        task.cancel()
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            await worker.app.stop()
+            await app.stop()
     except TimeoutError:
         # What was not committed is read again, and dropped by version.
         log.warning("worker_did_not_stop_in_time", seconds=STOP_SECONDS)
+    if app.crashed:
+        raise Crashed(f"ended by a defect, {type(app.crash_reason).__name__}; its log has more")
 
 
 def main() -> int:
@@ -65,7 +76,7 @@ def main() -> int:
     except KeyFileRefused as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
-    except (Stalled, KafkaError, PyMongoError, StoreUnavailable) as error:
+    except (Stalled, Crashed, KafkaError, PyMongoError, StoreUnavailable) as error:
         print(f"worker: {error}", file=sys.stderr)
         return 1
     return 0

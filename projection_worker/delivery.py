@@ -54,12 +54,14 @@ def deliver(raw: RawRecord) -> Delivered:
 
 
 def raw_record(record: Any) -> RawRecord:
-    """What an aiokafka consumer hands out."""
+    """What an aiokafka consumer hands out. Kafka knows headers without a value, CloudEvents does
+    not: theirs is empty."""
+    headers = tuple((name, value or b"") for name, value in record.headers)
     return RawRecord(
         record.topic,
         record.partition,
         record.offset,
         record.key,
         record.value,
-        tuple(record.headers),
+        headers,
     )

@@ -1,11 +1,11 @@
 """Tells the rest of the system what a batch changed: change notices, alerts, dead letters."""
 
 import asyncio
-from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     KafkaError,
+    MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
     ProducerFenced,
     UnknownProducerId,
@@ -76,20 +76,28 @@ class Notifier:
             value = AlertNotice.of(alert).to_json()
             key = alert["parent_id"].encode()
             sends.append(await self._producer.send(CHILD_ALERTS.name, value, key))
-        sends.extend(await self._dead_letters(projected.parked))
-        await asyncio.gather(*sends)
+        await asyncio.gather(*sends, *(self._dead_letter(one) for one in projected.parked))
 
-    async def _dead_letters(self, parked: Sequence[Parked]) -> list["asyncio.Future[object]"]:
-        return [
-            await self._producer.send(
+    async def _dead_letter(self, parked: Parked) -> None:
+        """Some records leave no room for a reason: then their place is told, where the letter in
+        the read store is whole."""
+        record, reason = parked.raw, _reason(parked)
+        try:
+            await self._producer.send_and_wait(
                 DEAD_LETTERS.name,
-                one.raw.value,
-                one.raw.key,
-                headers=[
-                    *one.raw.headers,
-                    ("teddy_reason", one.reason.encode()),
-                    ("teddy_source", one.raw.identity.encode()),
-                ],
+                record.value,
+                record.key or b"",  # aiokafka sends nothing that has neither key nor value
+                headers=[*record.headers, *reason],
             )
-            for one in parked
-        ]
+        except MessageSizeTooLargeError:
+            left_out = ("teddy_left_out", b"too large to be copied")
+            await self._producer.send_and_wait(
+                DEAD_LETTERS.name, b"", b"", headers=[*reason, left_out]
+            )
+
+
+def _reason(parked: Parked) -> list[tuple[str, bytes]]:
+    return [
+        ("teddy_reason", parked.reason.encode()),
+        ("teddy_source", parked.raw.identity.encode()),
+    ]

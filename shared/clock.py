@@ -32,4 +32,8 @@ def iso(moment: datetime) -> str:
 
 
 def parse_iso(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+    """In UTC. Raises ValueError, also for what lies outside of the years 1 to 9999 there."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the moment is out of range") from error

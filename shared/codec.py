@@ -33,6 +33,9 @@ TOLD_OF: Mapping[tuple[str, str], str] = {
 what a child has several of, one's value cannot be moved to another. Entries stay for ever, also
 when an upcaster renames their type."""
 
+NOT_OF_THAT_SCHEMA = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading or upcasting content raises that is not what its schema says."""
+
 _Reader = Callable[[Any], Any]
 
 
@@ -103,15 +106,21 @@ def decode(
         else value
         for name, value in content.items()
     }
-    event_type, schema_version, current = upcast(
-        recorded.type, recorded.schema_version, opened, upcasters
-    )
+    try:
+        event_type, schema_version, current = upcast(
+            recorded.type, recorded.schema_version, opened, upcasters
+        )
+    except NOT_OF_THAT_SCHEMA as error:
+        raise UndecodableEvent(_misfit(recorded.type, error)) from error
     event_class = _CLASSES.get(event_type)
     if event_class is None:
         raise UndecodableEvent(f"unknown event type {event_type!r}")
     if schema_version != SCHEMA_VERSIONS[event_class]:
         raise UndecodableEvent(f"{event_type} of unknown schema version {schema_version}")
-    return _build(event_class, current, index)
+    event = _build(event_class, current, index)
+    if event.child_id != recorded.child_id:
+        raise UndecodableEvent(f"{event_type} is about another child than its envelope")
+    return event
 
 
 def decode_what_opens(
@@ -139,9 +148,13 @@ def _build(
             else:
                 arguments[name] = known.read(value)
         return event_class(**arguments)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"{event_class.__name__} does not fit its schema ({type(error).__name__})"
-        raise UndecodableEvent(reason) from error
+    except NOT_OF_THAT_SCHEMA as error:
+        raise UndecodableEvent(_misfit(event_class.__name__, error)) from error
+
+
+def _misfit(event_type: str, error: Exception) -> str:
+    """Without the content: it may be personal."""
+    return f"{event_type} does not fit its schema ({type(error).__name__})"
 
 
 def sealed_field(event_type: str, name: str, content: Mapping[str, Any]) -> SealedField:

@@ -1,5 +1,6 @@
 """Which processes make up a local stack, and how each is started."""
 
+import os
 import secrets
 import socket
 import sys
@@ -10,6 +11,7 @@ from deploy.local import binaries
 from deploy.local.process import ProcessPlan
 from deploy.local.readiness import REPLICA_SET, mongod_initiated, service_up
 from deploy.local.state import StackFolder
+from shared.fault_points import VARIABLE as FAULT_POINTS
 
 LOOPBACK = "127.0.0.1"
 MONGO_CACHE_GB = "0.5"
@@ -62,12 +64,17 @@ def mongod_plan(folder: StackFolder, port: int) -> ProcessPlan:
     return ProcessPlan(
         name="mongod",
         # no socket file: its path would be too long for the system in a deep folder
-        command=(str(binaries.mongod()), "--nounixsocket", *flags),
+        command=(str(binaries.mongod()), "--nounixsocket", *flags, *_fail_points()),
         address=address,
         log=log_of(folder, "mongod"),
         ready=lambda: mongod_initiated(address),
         grace_seconds=30.0,
     )
+
+
+def _fail_points() -> tuple[str, ...]:
+    """The server's own, where those of the services are on."""
+    return ("--setParameter", "enableTestCommands=1") if FAULT_POINTS in os.environ else ()
 
 
 def service_plan(

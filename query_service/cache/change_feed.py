@@ -93,15 +93,23 @@ class ChangeFeed:
                     probe_at = time.monotonic() + PROBE_SECONDS
 
     def _tell(self, batches: Mapping[TopicPartition, Iterable[Any]]) -> None:
+        """What is no notice may be a newer version's: the listeners forget what they know, and the
+        feed goes on behind it."""
+        malformed = 0
         for partition, records in batches.items():
             notice_type = NOTICES[partition.topic]
             for record in records:
                 try:
                     notice = notice_type.from_json(record.value or b"")
                 except MalformedNotice as error:
-                    raise FeedBroken(f"{partition.topic}: {error}") from error
+                    malformed += 1
+                    log.warning("notice_malformed", topic=partition.topic, reason=str(error))
+                    continue
                 for listener in self._listeners:
                     listener.received(notice)
+        if malformed:
+            self._set_connected(False)
+            self._set_connected(True)
 
     def _set_connected(self, connected: bool) -> None:
         if connected == self.connected:

@@ -49,7 +49,7 @@ class ChildAtAGlance(AnswerModel):
     safety_status: SafetyStatus
     safety_score: float
     open_violations_count: int
-    unread_alerts: int = Field(description="Of violations that the parent did not acknowledge yet.")
+    unread_alerts: int
     engagement_level: EngagementLevel
     conversation_count: int
     last_interaction_at: Instant | None

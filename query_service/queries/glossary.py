@@ -78,6 +78,7 @@ FIELDS: Mapping[str, str] = {
     "safety_violations": "Violations reported in it.",
     "violations": "How many were reported.",
     "open_violations": "Of them, those of which nobody said yet whether they were one.",
+    "unread_alerts": "Of violations that the parent did not acknowledge yet.",
     "total_violations": "How many were reported.",
     "violations_by_severity": "Severity to how many were reported.",
     "violations_by_category": "Category to how many were reported.",

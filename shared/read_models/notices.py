@@ -36,14 +36,17 @@ class ChangeNotice:
         """Raises MalformedNotice."""
         try:
             content: dict[str, Any] = orjson.loads(value)
-            return ChangeNotice(
+            notice = ChangeNotice(
                 content["child_id"],
                 content["parent_id"],
-                int(content["version"]),
+                content["version"],
                 bool(content.get("marked", False)),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise MalformedNotice("not a change notice") from error
+        if not (all_texts([notice.child_id, notice.parent_id]) and type(notice.version) is int):
+            raise MalformedNotice("a change notice holds two texts and a number")
+        return notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,10 @@ class AlertNotice:
     def from_json(value: bytes) -> "AlertNotice":
         """Raises MalformedNotice."""
         try:
-            notice = AlertNotice(**orjson.loads(value))
-        except (orjson.JSONDecodeError, TypeError) as error:
+            content: dict[str, Any] = orjson.loads(value)
+            # a newer version may say more
+            notice = AlertNotice(**{one.name: content[one.name] for one in fields(AlertNotice)})
+        except (KeyError, TypeError, ValueError) as error:
             raise MalformedNotice("not an alert notice") from error
         texts = [getattr(notice, one.name) for one in fields(notice) if one.name != "channels"]
         if not (isinstance(notice.channels, list) and all_texts([*texts, *notice.channels])):

@@ -19,8 +19,9 @@ from shared.settings import WorkerSettings
 from shared.tables import Table
 from tests.faults.cases import CASES, Case
 from tests.faults.judge import judged_again, tell
-from tests.faults.report import PAGE, renew
+from tests.faults.report import PAGE, measured_seconds, renew
 from tests.faults.run import Outcome, run_case
+from tests.faults.slices import commit_of, slices_of, turn_of
 from tests.faults.stack import environment_of, stack_for_faults
 
 SEEDS = (1, 2, 3)
@@ -29,10 +30,19 @@ SEEDS = (1, 2, 3)
 @click.command()
 @click.option("--case", "names", multiple=True, help="Only this case; may be repeated.")
 @click.option("--seed", "seeds", multiple=True, type=int, help="Default: 1, 2 and 3.")
-@click.option("--selection", type=click.Choice(["all", "ci"]), default="all", show_default=True)
+@click.option(
+    "--selection",
+    type=click.Choice(["all", "ci"]),
+    default="all",
+    show_default=True,
+    help="ci: the slice of the cases whose turn it is at this commit.",
+)
+@click.option("--slice", "number", type=int, help="This slice of the cases.")
 @click.option("--long", is_flag=True, help="What is away stays away for 60 s instead of 20.")
 @click.option(
-    "--report/--no-report", default=True, help="Whether a run with all seeds renews the table."
+    "--report/--no-report",
+    default=None,
+    help="Whether the run renews the table; default: where it ran with all seeds.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Print the cases and what they inject.")
 @click.option(
@@ -45,9 +55,10 @@ def faults(
     names: tuple[str, ...],
     seeds: tuple[int, ...],
     selection: str,
+    number: int | None,
     *,
     long: bool,
-    report: bool,
+    report: bool | None,
     only_list: bool,
     kept: Path | None,
 ) -> None:
@@ -55,29 +66,43 @@ def faults(
     table in docs/reliability.md."""
     if exported := set_aside(os.environ):
         click.echo(str(exported), err=True)
-    cases = _chosen(names, selection)
+    cases = _chosen(names, selection, number)
     if kept is not None:
         sys.exit(1 if judged_again(kept) else 0)
     if only_list:
         for case in cases:
             click.echo(f"{case.name:36} {case.injects}")
         return
-    chosen = seeds or ((1,) if selection == "ci" else SEEDS)
+    chosen = seeds or ((1,) if selection == "ci" or number is not None else SEEDS)
+    commit = commit_of() or "no commit"
     outcomes = [one for seed in chosen for one in _run_seed(cases, seed, long=long)]
     _show(outcomes)
-    if report and set(SEEDS) <= set(chosen):
-        renew(PAGE, outcomes, chosen)
+    if set(SEEDS) <= set(chosen) if report is None else report:
+        renew(PAGE, outcomes, commit)
         click.echo(f"renewed {len(cases)} rows of the table in {PAGE.name}")
     sys.exit(1 if any(one.violations for one in outcomes) else 0)
 
 
-def _chosen(names: tuple[str, ...], selection: str) -> list[Case]:
+def _chosen(names: tuple[str, ...], selection: str, number: int | None) -> list[Case]:
     unknown = [name for name in names if name not in CASES]
     if unknown:
         raise click.UsageError(f"no case {unknown[0]!r}; `make faults LIST=1` names them")
     if names:
         return [CASES[name] for name in names]
-    return [case for case in CASES.values() if case.quick or selection == "all"]
+    slices = slices_of(list(CASES.values()), measured_seconds(PAGE))
+    if number is not None:
+        if not 1 <= number <= len(slices):
+            raise click.UsageError(f"no slice {number}: there are 1 to {len(slices)}")
+        return slices[number - 1]
+    if selection == "all":
+        return list(CASES.values())
+    turn = turn_of()
+    due = turn.number % len(slices)
+    click.echo(
+        f"slice {due + 1} of {len(slices)} by {turn.because}: {len(slices[due])} of {len(CASES)} "
+        f"cases; again: make faults SLICE={due + 1}"
+    )
+    return slices[due]
 
 
 def _run_seed(cases: Sequence[Case], seed: int, *, long: bool) -> list[Outcome]:

@@ -8,7 +8,7 @@ from command_service.api.idempotency import scoped_key
 from shared.auth.principal import Principal, Role
 from shared.envelope import Commit
 from shared.hash_chain import ChainBroken, verify_chain
-from tests.faults.history import Entry
+from tests.faults.history import PASSING, Entry
 from tests.faults.leaks import personal_values, strangers_in_answers
 
 
@@ -26,16 +26,18 @@ class Facts:
 
     `commits`: by child. `unchanged`: those without events, which keep the keys of commands that
     changed nothing.
-    `read_model_differences`: as the verification told them. `parked`: children whose read models
-    are allowed to stand still. `published`: (child, version) in the order of the topic's
-    partitions; None where the broker was made to lose records. `texts`: all that was written, by
-    place; `canaries`: what must be in none of them.
+    `read_model_differences`: as the verification told them. `parked`: children of whom a record is
+    still dead-lettered, whatever else they differ in. `untold`: deliveries of alerts that nobody
+    made. `published`: (child, version) in the order of the topic's partitions; None where the
+    broker was made to lose records. `texts`: all that was written, by place; `canaries`: what must
+    be in none of them.
     """
 
     commits: Mapping[str, Sequence[Commit]]
     unchanged: Sequence[Commit] = ()
     read_model_differences: Sequence[str] = ()
     parked: frozenset[str] = frozenset()
+    untold: Sequence[str] = ()
     published: Sequence[tuple[str, int]] | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
     canaries: Sequence[str] = ()
@@ -49,7 +51,10 @@ def check(history: Sequence[Entry], facts: Facts) -> list[Violation]:
         *_streams_whole(facts),
         *_refused_without_trace(history, facts),
         *(Violation("read-model", one) for one in facts.read_model_differences),
+        *(Violation("parked", f"{one} is still dead-lettered") for one in sorted(facts.parked)),
+        *(Violation("untold", one) for one in facts.untold),
         *_published_in_order(history, facts),
+        *_nothing_unexplained(history),
         *_nothing_unasked(history, facts),
         *_nothing_backwards(history),
         *(Violation("leak", one) for one in strangers_in_answers(history)),
@@ -122,6 +127,14 @@ def _refused_without_trace(history: Sequence[Entry], facts: Facts) -> Iterator[V
         if key in refused and key not in done:
             entry = refused[key]
             yield Violation("trace", f"{entry.path} was refused ({entry.status}) and is stored")
+
+
+def _nothing_unexplained(history: Sequence[Entry]) -> Iterator[Violation]:
+    """Whatever is away, an answer tells when to come again: 503, never 500."""
+    for entry in history:
+        if entry.status >= 500 and entry.status not in PASSING:
+            place = f"{entry.method} {entry.path} (correlation {entry.correlation_id})"
+            yield Violation("answer", f"{place} was answered {entry.status}")
 
 
 def _nothing_unasked(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:

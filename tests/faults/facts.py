@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from shared.clock import utc_now
 from shared.envelope import Commit
 from shared.event_store.commit_documents import COLLECTION, from_document
 from shared.mongo import Database
-from shared.read_models.generations import live_generation
+from shared.read_models.deliveries import DeliveryState, deliveries
+from shared.read_models.generations import Generation, live_generation
+from shared.read_models.models import Model
 from shared.topics import CHILD_EVENTS
 from tests.faults.checker import Facts
 from tests.faults.texts import records_of, texts_of_databases, texts_of_logs, texts_of_topics
+from tests.support.waiting import eventually
 
 SETTLE_SECONDS = 60.0
 
@@ -35,6 +39,7 @@ async def load_facts(
     generation = await live_generation(on.database)
     parked = await DeadLetters(on.database, utc_now, generation).all_parked()
     verification = await on.verifier(generation).verify(settle_seconds)
+    untold = await _untold(on.database, generation, settle_seconds)  # now all alerts are raised
     differences = [
         f"{d.model}/{d.document} {d.field}: {d.expected!r} expected, {d.found!r} found"
         for d in verification.differences
@@ -50,6 +55,7 @@ async def load_facts(
         unchanged=await _unchanged(on.commits),
         read_model_differences=differences,
         parked=frozenset(parked),
+        untold=untold,
         published=published,
         texts=texts_of_logs(logs) | topics | await texts_of_databases(on),
         canaries=canaries,
@@ -61,6 +67,37 @@ async def _unchanged(store: Database) -> list[Commit]:
     return [from_document(each) async for each in store[COLLECTION].find({"events": []})]
 
 
+async def _untold(database: Database, generation: Generation, seconds: float) -> list[str]:
+    """The deliveries that are not delivered after at most `seconds`, and alerts that have none."""
+    found: list[str] = []
+
+    async def all_told() -> bool:
+        found[:] = await _not_delivered(database, generation)
+        return not found
+
+    with suppress(TimeoutError):
+        await eventually(all_told, seconds)
+    return found
+
+
+async def _not_delivered(database: Database, generation: Generation) -> list[str]:
+    missing = {
+        f"{alert['_id']} on {channel}: nobody is to deliver it"
+        async for alert in generation.collection(database, Model.ALERTS).find({})
+        for channel in alert["channels"]
+        if await deliveries(database).find_one({"alert_id": alert["_id"], "channel": channel})
+        is None
+    }
+    open_ones = deliveries(database).find({"state": {"$ne": DeliveryState.DELIVERED}})
+    return [
+        *sorted(missing),
+        *[
+            f"{one['_id']} is {one['state']} after {one['attempts']} attempts: {one['last_error']}"
+            async for one in open_ones
+        ],
+    ]
+
+
 async def _published(bootstrap: str) -> list[tuple[str, int]]:
     """(child, version) of all records, partition by partition."""
     records = await records_of(bootstrap, CHILD_EVENTS.name)
@@ -70,6 +107,6 @@ async def _published(bootstrap: str) -> list[tuple[str, int]]:
 def _place(record: Any) -> tuple[str, int] | None:
     """None for what no relay published: poison of the harness has no sequence."""
     headers = dict(record.headers)
-    sequence = headers.get("ce_sequence", b"")
-    subject = headers.get("ce_subject", b"")
+    sequence = headers.get("ce_sequence") or b""
+    subject = headers.get("ce_subject") or b""
     return (subject.decode(), int(sequence)) if sequence.isdigit() else None

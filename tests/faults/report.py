@@ -1,4 +1,5 @@
-"""The table in docs/reliability.md: a row is made anew whenever its case ran with all seeds."""
+"""The table in docs/reliability.md: a row is made anew whenever its case ran with all seeds, or
+somebody asked for it. Each row says with which seeds and at which commit."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -9,6 +10,9 @@ from tests.faults.run import Outcome
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"
+
+
+COLUMNS = "Case, Injected, Seeds, At, Faults, Acknowledged, Lost, Duplicated, Other, Seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +47,52 @@ class Row:
         return " | ".join(f"{number:,}" for number in astuple(self))
 
 
-def renew(page: Path, outcomes: Sequence[Outcome], seeds: Sequence[int]) -> None:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a case came to, with which seeds, and at which commit of this project."""
+
+    seeds: tuple[int, ...]
+    commit: str
+    row: Row
+
+    def cells(self) -> str:
+        return f"{' '.join(map(str, self.seeds))} | {self.commit} | {self.row.cells()}"
+
+
+def renew(page: Path, outcomes: Sequence[Outcome], commit: str) -> None:
     """Put the rows of these outcomes between the page's markers; other cases keep theirs."""
     before, _, rest = page.read_text().partition(BEGIN)
     table, _, after = rest.partition(END)
-    rows = {name: row for name, row in _rows(table) if name in CASES}
+    told = dict(_rows(table))
     for name in {one.case for one in outcomes}:
-        rows[name] = Row.of([one for one in outcomes if one.case == name])
-    page.write_text(before + BEGIN + "\n".join(_lines(rows, seeds)) + "\n" + END + after)
+        mine = [one for one in outcomes if one.case == name]
+        told[name] = Told(tuple(sorted(one.seed for one in mine)), commit, Row.of(mine))
+    page.write_text(before + BEGIN + "\n".join(_lines(told)) + "\n" + END + after)
 
 
-def _rows(table: str) -> Iterator[tuple[str, Row]]:
+def measured_seconds(page: Path) -> dict[str, float]:
+    """How long each case of the page's table took with one seed."""
+    table = page.read_text().partition(BEGIN)[2].partition(END)[0]
+    return {name: told.row.seconds / len(told.seeds) for name, told in _rows(table)}
+
+
+def _rows(table: str) -> Iterator[tuple[str, Told]]:
     for line in table.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if cells[0] in CASES:
-            yield cells[0], Row(*(int(cell.replace(",", "")) for cell in cells[2:]))
+            seeds = tuple(map(int, cells[2].split()))
+            row = Row(*(int(cell.replace(",", "")) for cell in cells[4:]))
+            yield cells[0], Told(seeds, cells[3], row)
 
 
-def _lines(rows: Mapping[str, Row], seeds: Sequence[int]) -> Iterator[str]:
-    yield f"Seeds {', '.join(map(str, sorted(seeds)))}; numbers are sums over the seeds."
+def _lines(told: Mapping[str, Told]) -> Iterator[str]:
+    yield "Numbers are sums over the seeds."
     yield ""
-    yield "| Case | Injected | Faults | Acknowledged | Lost | Duplicated | Other | Seconds |"
-    yield "|---|---|---:|---:|---:|---:|---:|---:|"
+    yield f"| {COLUMNS.replace(', ', ' | ')} |"
+    yield "|---|---|---|---|---:|---:|---:|---:|---:|---:|"
     for name, case in CASES.items():
-        if name in rows:
-            yield f"| {name} | {case.injects} | {rows[name].cells()} |"
-    yield f"| **all {len(rows)}** | | {Row.total(list(rows.values())).cells()} |"
+        if name in told:
+            yield f"| {name} | {case.injects} | {told[name].cells()} |"
+    total = Row.total([one.row for one in told.values()])
+    yield f"| **all {len(told)}** | | | | {total.cells()} |"
     yield ""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from deploy.load.outcome import Tally
 from deploy.local.state import StackFolder
 from projection_worker.replay.opened import Opened
 from shared.clock import new_id
+from tests.faults import cases
 from tests.faults.cases import Case
 from tests.faults.checker import Violation, acknowledged
 from tests.faults.history import History, read_history
@@ -21,6 +23,7 @@ from tests.support.waiting import until
 
 WARM_SECONDS = 20.0
 WARM_CHILDREN = 10
+CASES_FOLDER = Path(cases.__file__).parent
 SHORT_SECONDS, LONG_SECONDS = 20.0, 60.0
 
 
@@ -58,7 +61,7 @@ async def run_case(
             await asyncio.sleep(world.chance.random())
             struck = await case.inject(world)
     except Exception as error:  # noqa: BLE001 - a case that did not work out is a finding, too
-        broken.append(Violation("case", f"{type(error).__name__}: {error}"))
+        broken.append(Violation("case", f"{type(error).__name__}: {error} at {_where(error)}"))
     history.close()
     entries = list(read_history(file))
     answers = [Violation("answer", surprise) for surprise in tally.surprises]
@@ -72,3 +75,11 @@ async def run_case(
         file,
         violations,
     )
+
+
+def _where(error: Exception) -> str:
+    """The innermost line of a case that it came through: waiting in vain says nothing else."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [one for one in frames if Path(one.filename).parent == CASES_FOLDER]
+    last = (ours or frames)[-1]
+    return f"{Path(last.filename).name}:{last.lineno} {last.line}"

@@ -68,4 +68,4 @@ def _bytes(record: Any) -> bytes:
 def _parts(record: Any) -> Iterator[bytes]:
     yield record.key or b""
     yield record.value or b""
-    yield from (value for _, value in record.headers)
+    yield from (value or b"" for _, value in record.headers)

@@ -121,6 +121,10 @@ class World:
         )
 
     @property
+    def bootstrap(self) -> str:
+        return self.state.environment["TEDDY_KAFKA_BOOTSTRAP"]
+
+    @property
     def fault_folder(self) -> Path:
         return self.folder.path / "faults"
 
@@ -185,9 +189,13 @@ class World:
 
     async def hand_over_the_lead(self, beside: Beside) -> None:
         """From the stack's relay to the one beside it."""
+
+        async def leads() -> bool:
+            return await _shows(beside.url, r"teddy_relay_leader 1")
+
         while await self.leading_relay(beside) != beside.url:
             with self.frozen("relay"):
-                await self.led_anew(await self.fencing())
+                await eventually(leads, STRIKE_SECONDS)
             await self.is_well("relay")
 
     async def teddy(self, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -65,10 +65,13 @@ class WebhookReceiver:
 
 
 @asynccontextmanager
-async def webhook_receiver(tls: ssl.SSLContext | None = None) -> AsyncIterator[WebhookReceiver]:
+async def webhook_receiver(
+    tls: ssl.SSLContext | None = None, port: int = 0
+) -> AsyncIterator[WebhookReceiver]:
+    """On any port unless one is wanted."""
     receiver = WebhookReceiver()
     receiver.answering.set()
-    server = await asyncio.start_server(receiver._take, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(receiver._take, "127.0.0.1", port, ssl=tls)
     try:
         port = server.sockets[0].getsockname()[1]
         scheme = "http" if tls is None else "https"

@@ -11,13 +11,12 @@ Inject = Callable[[World], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`commands` at `rate` a second run beside. `quick`: part of the selection for CI.
-    `keeps_topic`: the broker keeps what it acknowledged, so the topic is checked, too."""
+    """`commands` at `rate` a second run beside. `keeps_topic`: the broker keeps what it
+    acknowledged, so the topic is checked, too."""
 
     name: str
     injects: str
     inject: Inject
     commands: int = 450
     rate: float = 75.0
-    quick: bool = False
     keeps_topic: bool = True

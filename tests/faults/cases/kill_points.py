@@ -4,31 +4,34 @@ from functools import partial
 
 from shared.fault_points import FaultPoint
 from tests.faults.cases.case import Case
+from tests.faults.cases.own_child import OwnChild, life_goes_on
 from tests.faults.world import World
 
 TIMES = 2
 
 
 async def _killed_there(point: FaultPoint, world: World) -> int:
-    for _ in range(TIMES):
-        await world.strikes(point)
+    """A supervisor waits longer each time, until the load is over: something has to happen."""
+    async with life_goes_on(await OwnChild.registered(world)):
+        for _ in range(TIMES):
+            await world.strikes(point)
     return TIMES
 
 
-def _case(point: FaultPoint, where: str, *, quick: bool = False) -> Case:
+def _case(point: FaultPoint, where: str) -> Case:
     process, _, step = point.partition("-")
     injects = f"SIGKILL of the {process}: {where}"
-    return Case(f"{process}-killed-{step}", injects, partial(_killed_there, point), quick=quick)
+    return Case(f"{process}-killed-{step}", injects, partial(_killed_there, point))
 
 
 CASES = (
     _case(FaultPoint.COMMAND_BEFORE_APPEND, "decided, not yet in the store"),
-    _case(FaultPoint.COMMAND_AFTER_APPEND, "durable, nobody knows yet", quick=True),
+    _case(FaultPoint.COMMAND_AFTER_APPEND, "durable, nobody knows yet"),
     _case(FaultPoint.COMMAND_BEFORE_REPLY, "answered inside, not yet to the caller"),
     _case(FaultPoint.RELAY_BEFORE_SEND, "read, not yet sent"),
-    _case(FaultPoint.RELAY_AFTER_ACK, "acknowledged by the broker, not noted", quick=True),
+    _case(FaultPoint.RELAY_AFTER_ACK, "acknowledged by the broker, not noted"),
     _case(FaultPoint.RELAY_BEFORE_TOKEN_SAVE, "before it saves its place"),
     _case(FaultPoint.WORKER_MID_TRANSACTION, "some of a batch's documents written"),
-    _case(FaultPoint.WORKER_AFTER_COMMIT, "written, nobody told", quick=True),
+    _case(FaultPoint.WORKER_AFTER_COMMIT, "written, nobody told"),
     _case(FaultPoint.WORKER_BEFORE_OFFSETS, "written and told, offsets not committed"),
 )

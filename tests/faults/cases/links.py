@@ -113,7 +113,6 @@ CASES = (
         "store-unreachable",
         "a command API and a worker lose every connection to MongoDB and get no new one",
         _cut,
-        quick=True,
     ),
     Case("store-silent", "a command API's connections to MongoDB carry nothing", _silent),
     Case(

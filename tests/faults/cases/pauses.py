@@ -89,7 +89,6 @@ CASES = (
         "SIGSTOP of the leading relay before it sends, past its lease; another relay beside",
         _frozen_leader,
         commands=600,
-        quick=True,
     ),
     Case("consumer-slow", "SIGSTOP and SIGCONT of the worker, again and again", _slow_consumer),
 )

@@ -64,18 +64,17 @@ async def _drop_old(world: World) -> None:
     raise NotRebuilt(done.stderr)
 
 
-def _case(point: FaultPoint, where: str, *, quick: bool = False) -> Case:
+def _case(point: FaultPoint, where: str) -> Case:
     return Case(
         f"rebuild-killed-{point.removeprefix('rebuild-')}",
         f"SIGKILL of a rebuild: {where}; resumed",
         partial(_killed_and_resumed, point),
         commands=750,
-        quick=quick,
     )
 
 
 CASES = (
-    _case(FaultPoint.REBUILD_MID_TRANSACTION, "within a transaction", quick=True),
+    _case(FaultPoint.REBUILD_MID_TRANSACTION, "within a transaction"),
     _case(FaultPoint.REBUILD_AFTER_SLICE, "a slice built"),
     _case(FaultPoint.REBUILD_BEFORE_FLIP, "verified, not live"),
     _case(FaultPoint.REBUILD_AFTER_FLIP, "live, nobody told"),

@@ -83,13 +83,11 @@ CASES = (
         "SIGKILL of the broker, its data deleted",
         _broker_lost_its_disk,
         keeps_topic=False,
-        quick=True,
     ),
     Case(
         "store-killed-in-a-transaction",
         "SIGKILL of MongoDB while a worker's transaction is open",
         _store_killed_in_a_transaction,
-        quick=True,
     ),
     Case("store-hung", f"MongoDB does not answer for {HUNG_SECONDS:.0f} s", _store_hung),
     Case("store-steps-down", "the primary steps down", _store_steps_down),

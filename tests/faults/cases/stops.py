@@ -22,7 +22,6 @@ CASES = (
             f"{name}-terminated",
             f"SIGTERM of the {name} under load",
             partial(_terminated, name),
-            quick=name == "command",
         )
         for name in ("command", "relay", "worker", "query")
     ),

@@ -13,6 +13,7 @@ from projection_worker.read_model_store import ReadModelStore
 from projection_worker.replay.opened import Opened, opened
 from shared.clock import utc_now
 from shared.cloud_events import to_record
+from shared.read_models.deliveries import DeliveryState, deliveries
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 from shared.settings import WorkerSettings
@@ -44,7 +45,7 @@ async def on(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ope
 
 @pytest_asyncio.fixture
 async def child_id(world: World, on: Opened, tmp_path: Path) -> str:
-    """A child with two events, which are projected and which a log mentions."""
+    """A child with two events, which are projected and which a log mentions; its alert is told."""
     child_id = await world.happenings.a_registered_child(CANARY)
     await world.happenings.a_severe_violation(child_id)
     projector = Projector(
@@ -64,6 +65,7 @@ async def child_id(world: World, on: Opened, tmp_path: Path) -> str:
         for offset, one in enumerate(records)
     ]
     await projector.project([deliver(one) for one in raw])
+    await deliveries(on.database).update_many({}, {"$set": {"state": DeliveryState.DELIVERED}})
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "worker.log").write_text(f"projected {child_id}")
     return child_id
@@ -139,6 +141,39 @@ async def test_a_commit_that_vanished_from_the_middle_is_found(
 
     assert gone.deleted_count == 1
     assert "hole" in kinds(facts)
+
+
+@pytest.mark.parametrize("state", [DeliveryState.PENDING, DeliveryState.FAILED])
+async def test_an_alert_that_nobody_was_told_of_is_found(
+    on: Opened, child_id: str, tmp_path: Path, state: DeliveryState
+) -> None:
+    await deliveries(on.database).update_one({}, {"$set": {"state": state}})
+
+    facts = await facts_of(on, tmp_path)
+
+    assert kinds(facts) == {"untold"}
+    assert f"is {state} after 0 attempts" in facts.untold[0]
+
+
+async def test_an_alert_that_nobody_is_to_deliver_is_found(
+    on: Opened, child_id: str, tmp_path: Path
+) -> None:
+    await deliveries(on.database).delete_many({})
+
+    facts = await facts_of(on, tmp_path)
+
+    assert kinds(facts) == {"untold"}
+    assert "nobody is to deliver it" in facts.untold[0]
+
+
+async def test_a_child_that_is_still_dead_lettered_is_found(
+    on: Opened, child_id: str, tmp_path: Path
+) -> None:
+    await DeadLetters(on.database, utc_now, GENERATION).mark({child_id: "odd"})
+
+    facts = await facts_of(on, tmp_path)
+
+    assert "parked" in kinds(facts)
 
 
 async def test_a_personal_value_in_a_document_is_found(

@@ -10,10 +10,12 @@ from aiokafka import AIOKafkaProducer
 
 from shared.clock import new_id
 from shared.topics import CHILD_EVENTS
+from tests import support
 from tests.support.own_mongod import OwnMongod, own_mongod
 from tests.support.worker_process import World, worker_world
 
 STALL_SECONDS = 3
+DEFECT = Path(support.__file__).parent / "defect"
 ENDED_SECONDS = 60.0
 
 
@@ -57,6 +59,22 @@ async def test_lag_without_progress_ends_the_worker_with_one_line(
     assert last_line.startswith("worker: ")
     assert "records wait, none projected for" in last_line
     assert "Traceback" not in errors
+
+
+async def test_a_worker_in_which_something_crashed_ends_with_one_line(
+    world: World, tmp_path: Path
+) -> None:
+    # given a worker with a defect
+    world.environment["PYTHONPATH"] = str(DEFECT)
+    log = tmp_path / "worker.log"
+    async with world.worker(log) as worker:
+        # when
+        await _publish(world.bootstrap)
+        code = await asyncio.wait_for(worker.wait(), ENDED_SECONDS)
+    # then
+    assert code == 1
+    last_line = log.read_text().splitlines()[-1]
+    assert last_line == "worker: ended by a defect, ZeroDivisionError; its log has more"
 
 
 async def _is_projected(world: World, child_id: str) -> bool:

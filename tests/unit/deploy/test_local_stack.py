@@ -18,6 +18,7 @@ from deploy.local.state import (
     StackFolder,
     StackState,
 )
+from shared.fault_points import VARIABLE as FAULT_POINTS
 
 FOREVER = "import time\nwhile True: time.sleep(60)"
 DEAF = (
@@ -203,3 +204,17 @@ async def test_servers_of_the_environment_are_used_instead(monkeypatch, tmp_path
 
     supervisor = Supervisor(folder)
     assert [*supervisor._mongod_plans(), *await supervisor._broker_plans()] == []
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_mongod_has_fail_points_only_where_the_services_have_fault_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, on: bool
+) -> None:
+    if on:
+        monkeypatch.setenv(FAULT_POINTS, str(tmp_path))
+    else:
+        monkeypatch.delenv(FAULT_POINTS, raising=False)
+
+    command = plans.mongod_plan(StackFolder(tmp_path), 27_017).command
+
+    assert ("enableTestCommands=1" in command) is on

@@ -228,3 +228,16 @@ def test_events_that_reached_the_topic_again_are_as_they_should_be() -> None:
 
 def test_read_models_that_stay_behind_are_told() -> None:
     assert kinds(HISTORY, replace(FACTS, lag="1 children behind after 60 s")) == {"lag"}
+
+
+def test_a_child_that_is_still_dead_lettered_is_told() -> None:
+    assert kinds(HISTORY, replace(FACTS, parked=frozenset({MIA}))) == {"parked"}
+
+
+def test_an_alert_that_nobody_was_told_of_is_found() -> None:
+    assert kinds(HISTORY, replace(FACTS, untold=["alert-1 on in_app: pending"])) == {"untold"}
+
+
+def test_an_answer_that_explains_nothing_is_found() -> None:
+    assert kinds([*HISTORY, replace(query(MOTHER), status=500)], FACTS) == {"answer"}
+    assert check([*HISTORY, replace(query(MOTHER), status=503)], FACTS) == []

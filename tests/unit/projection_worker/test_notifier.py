@@ -1,12 +1,21 @@
 """What the worker tells others, also after the broker forgot who it is."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, KafkaError, OutOfOrderSequenceNumber
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+)
 
 from projection_worker import notifier
+from projection_worker.dead_letter import Parked
+from projection_worker.delivery import RawRecord
 from projection_worker.notifier import Notifier
 from projection_worker.projector import Projected
 from shared.read_models.notices import ChangeNotice
@@ -15,16 +24,30 @@ from tests.support.projection_facts import MIA
 CHANGED = Projected(notices=(ChangeNotice(MIA, "parent-1", 7),))
 
 
+@dataclass(frozen=True)
+class Letter:
+    value: bytes | None
+    key: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+    @property
+    def size(self) -> int:
+        parts = [self.value or b"", self.key or b"", *(value for _, value in self.headers)]
+        return sum(map(len, parts))
+
+
 class Producer:
     """Of the broker's answers each new producer gets the next one; None: acknowledged."""
 
     made: ClassVar[list["Producer"]] = []
     starts: ClassVar[list[KafkaError | None]] = []
     answers: ClassVar[list[KafkaError | None]] = []
+    largest: ClassVar[int] = 1_048_576
 
     def __init__(self, **_options: Any) -> None:
         self.running = False
         self.sent: list[bytes] = []
+        self.letters: list[Letter] = []
         self.answer = self.answers.pop(0)
         self.made.append(self)
 
@@ -46,10 +69,25 @@ class Producer:
             acknowledged.set_exception(self.answer)
         return acknowledged
 
+    async def send_and_wait(
+        self,
+        _topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        headers: Sequence[tuple[str, bytes]],
+    ) -> None:
+        """As aiokafka's: it asserts a key or a value, and knows a largest size."""
+        assert not (key is None and value is None)
+        letter = Letter(value, key, headers)
+        if letter.size > self.largest:
+            raise MessageSizeTooLargeError
+        self.letters.append(letter)
+
 
 @pytest.fixture(autouse=True)
 def broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notifier, "AIOKafkaProducer", Producer)
+    monkeypatch.setattr(Producer, "largest", Producer.largest)
     for memory in (Producer.made, Producer.starts, Producer.answers):
         memory.clear()
 
@@ -92,3 +130,38 @@ async def test_a_broker_that_is_only_away_keeps_its_producer() -> None:
         await notifying.publish(CHANGED)
 
     assert [one.running for one in Producer.made] == [True]
+
+
+@pytest.mark.parametrize("key", [b"child-1", None])
+async def test_a_dead_letter_that_is_too_large_for_its_topic_tells_where_it_is(
+    key: bytes | None,
+) -> None:
+    # given a record that leaves no room for a reason
+    Producer.answers.append(None)
+    Producer.largest = 1_000
+    notifying = Notifier("broker")
+    await notifying.start()
+    raw = RawRecord("events", 3, 17, key, b"x" * 990, ())
+    # when
+    await notifying.publish(Projected(parked=(Parked(raw, "child-1", "UndecodableEvent", ""),)))
+    # then
+    (letter,) = Producer.made[0].letters
+    assert letter.value == b""
+    assert dict(letter.headers) == {
+        "teddy_reason": b"UndecodableEvent",
+        "teddy_source": b"events/3/17",
+        "teddy_left_out": b"too large to be copied",
+    }
+
+
+async def test_a_dead_letter_has_a_key_though_its_record_has_neither_key_nor_value() -> None:
+    Producer.answers.append(None)
+    notifying = Notifier("broker")
+    await notifying.start()
+    raw = RawRecord("events", 3, 17, None, None, (("ce_type", b"odd"),))
+
+    await notifying.publish(Projected(parked=(Parked(raw, "", "UndecodableEvent", ""),)))
+
+    (letter,) = Producer.made[0].letters
+    assert (letter.key, letter.value) == (b"", None)
+    assert dict(letter.headers)["ce_type"] == b"odd"

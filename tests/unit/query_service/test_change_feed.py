@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
@@ -172,14 +173,6 @@ def _partition_added(kafka: PlayedKafka) -> None:
     kafka.ends[TopicPartition(CHANGES, 1)] = 0
 
 
-def _malformed_notice(kafka: PlayedKafka) -> None:
-    kafka.records.put_nowait((CHANGES, b"{}"))
-
-
-def _empty_record(kafka: PlayedKafka) -> None:
-    kafka.records.put_nowait((ALERTS, None))
-
-
 def _task_of_aiokafka_cancelled(kafka: PlayedKafka) -> None:
     kafka.cancelled_inside = True
 
@@ -190,8 +183,6 @@ def _task_of_aiokafka_cancelled(kafka: PlayedKafka) -> None:
         _record_lost,
         _consumer_stuck,
         _partition_added,
-        _malformed_notice,
-        _empty_record,
         _task_of_aiokafka_cancelled,
     ],
 )
@@ -206,6 +197,54 @@ async def test_whenever_notices_may_have_been_missed_the_listeners_are_told(
     assert await listener.next() is False
     assert await listener.next() is True
     assert kafka.positions[TopicPartition(CHANGES, 0)] == kafka.ends[TopicPartition(CHANGES, 0)]
+
+
+@pytest.mark.parametrize(
+    ("topic", "value"),
+    [
+        (CHANGES, b"{}"),
+        (CHANGES, b'{"child_id":[],"parent_id":"weiss","version":3}'),
+        (CHANGES, b'{"child_id":"lena","parent_id":{},"version":3}'),
+        (CHANGES, b'{"child_id":"lena","parent_id":"weiss","version":1e400}'),
+        (CHANGES, b'{"child_id":"lena","parent_id":"weiss","version":"3"}'),
+        (ALERTS, None),
+        (ALERTS, b'"an alert"'),
+    ],
+)
+async def test_what_is_no_notice_lets_the_listeners_forget_and_the_feed_goes_on_behind_it(
+    feed: ChangeFeed,
+    kafka: PlayedKafka,
+    listener: Listener,
+    topic: str,
+    value: bytes | None,
+) -> None:
+    # given
+    assert await listener.next() is True
+    # when
+    kafka.records.put_nowait((topic, value))
+    kafka.records.put_nowait((ALERTS, ALERT.to_json()))
+    # then
+    assert await listener.next() is False
+    assert await listener.next() is True
+    assert await listener.next() == ALERT
+    assert kafka.connections == 1
+
+
+async def test_a_notice_that_says_more_is_a_notice(
+    feed: ChangeFeed, kafka: PlayedKafka, listener: Listener
+) -> None:
+    # given
+    assert await listener.next() is True
+    # when a newer version tells more
+    kafka.records.put_nowait((ALERTS, _with_more(ALERT.to_json())))
+    kafka.records.put_nowait((CHANGES, _with_more(CHANGE.to_json())))
+    # then
+    assert await listener.next() == ALERT
+    assert await listener.next() == CHANGE
+
+
+def _with_more(notice: bytes) -> bytes:
+    return orjson.dumps({**orjson.loads(notice), "mood": "new"})
 
 
 async def test_listeners_are_told_when_the_feed_is_stopped(

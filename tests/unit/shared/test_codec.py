@@ -347,3 +347,17 @@ def test_an_old_event_is_read_as_if_written_today() -> None:
     event = decode(old, CIPHER, upcasters={("ChildPaused", 0): renamed})
     # then
     assert event == ChildDeactivated(child_id=CHILD, at=NOON, reason=Personal("moved away"))
+
+
+def test_an_upcaster_that_meets_what_its_schema_does_not_say_makes_no_event() -> None:
+    # given an old event whose name is no text
+    recorded = _record(REGISTERED, age=5)
+    upcasters = {("ChildRegistered", 1): lambda content: ("Named", content["age"].upper())}
+    # when / then
+    with pytest.raises(UndecodableEvent, match="does not fit its schema"):
+        decode(recorded, CIPHER, upcasters=upcasters)
+
+
+def test_content_about_another_child_than_the_envelope_makes_no_event() -> None:
+    with pytest.raises(UndecodableEvent, match="about another child"):
+        decode(_record(REGISTERED, child_id="child-2"), CIPHER)

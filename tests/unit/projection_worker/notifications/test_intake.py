@@ -113,7 +113,6 @@ async def test_a_store_that_is_away_ends_no_agent() -> None:
         {"channels": 7},
         {"channels": [["in_app"]]},
         {"severity": None},
-        {"more": 1},
         {"raised_at": 7},
         {"channels": None},
         {"alert_id": 10**18},
