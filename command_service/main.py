@@ -75,7 +75,8 @@ def build_app(settings: CommandSettings) -> FastAPI:
     bus = default_bus(ports, _tuning(settings), registry)
     caller = Caller(checks.verifier, rate_limits(settings), Aliases(key_file.index_key))
     tokens = ConsistencyTokens(key_file.signature_key)
-    edge = Edge(bus, caller, tokens, RequestPrints(key_file.index_key), utc_now, new_id)
+    prints, query_url = RequestPrints(key_file.index_key), settings.public_query_url
+    edge = Edge(bus, caller, tokens, prints, utc_now, new_id, query_url)
     readiness = Readiness(
         {
             "event_store": stores.write_mongo.ping,

@@ -12,8 +12,6 @@ from typing import Any
 import click
 import jwt
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from shared.audit.block_check import records_of
 from shared.audit.export import NotAnExport, check_export, write_export
@@ -31,6 +29,7 @@ from shared.mongo import Document, Mongo
 from shared.proofs.statements import StatementVerifier
 from shared.settings import AuditToolSettings, KeyFileSettings, load_settings
 from shared.signing_keys import read_jwks
+from shared.tables import Table
 
 COLUMNS = ("at", "subject", "role", "operation", "outcome", "address", "children")
 KEYS_OPTION = click.option(
@@ -113,12 +112,10 @@ def show(limit: int, form: str, device: str | None, **asked: Any) -> None:
             for record in records:
                 click.echo(orjson.dumps(record))
             return
-        table = Table()
-        for column in COLUMNS:
-            table.add_column(column, overflow="fold")
+        table = Table(*COLUMNS)
         for record in records:
-            table.add_row(*(_text(record[column]) for column in COLUMNS))
-        Console().print(table)
+            table.add(*(_text(record[column]) for column in COLUMNS))
+        table.print()
 
     run(work)
 

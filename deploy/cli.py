@@ -13,8 +13,7 @@ from pathlib import Path
 import click
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from deploy.local import control, plans, shell
 from deploy.local.__main__ import main as supervise
@@ -33,6 +32,7 @@ from shared.keyring.key_file import KeyFileRefused
 from shared.settings import TokenLifeSettings, TopicSettings, load_settings
 from shared.signing_keys import SigningKeyRefused, read_signing_key
 from shared.subjects import SUBJECT_LIMIT, is_subject
+from shared.tables import Table
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",
@@ -168,9 +168,9 @@ def status(folder: StackFolder) -> None:
     table = Table("process", "pid", "address", "healthy", "restarts", "lag")
     reports = asyncio.run(control.report(state))
     for one in reports:
-        health = "[green]yes[/]" if one.healthy else "[red]no[/]"
-        table.add_row(one.name, str(one.pid), one.address, health, str(one.restarts), one.told.lag)
-    Console().print(table)
+        health = Text("yes", "green") if one.healthy else Text("no", "red")
+        table.add(one.name, one.pid, one.address, health, one.restarts, one.told.lag)
+    table.print()
     if state.broker:
         click.echo(f"kafka is {state.broker}")
     if state.status != READY:

@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from shared.clock import utc_now
 from shared.event_store.port import StoreUnavailable
@@ -17,6 +15,7 @@ from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.rotation import RotationRefused, add_kek, remove_kek, rewrap_all
 from shared.mongo import Mongo
 from shared.settings import KeyringSettings, load_settings
+from shared.tables import Table, progress
 
 SHOWN = 20
 Work = Callable[[MongoKeyStore, Path], Awaitable[None]]
@@ -52,7 +51,8 @@ def rotate(*, resume: bool) -> None:
         active = read_key_file(path).active if resume else add_kek(path, utc_now())
         provider = FileKeyProvider(read_key_file(path))
         click.echo(f"{active} is the active key")
-        moved = await rewrap_all(store, provider, active, lambda so_far: click.echo(f"{so_far:,}"))
+        with progress("data keys wrapped anew") as tell:
+            moved = await rewrap_all(store, provider, active, tell)
         click.echo(f"{moved.number:,} data keys wrapped anew under {active}")
         for child_id, reason in list(moved.unopened.items())[:SHOWN]:
             click.echo(f"child {child_id}: left as it was: {reason}")
@@ -82,8 +82,8 @@ async def _show(store: MongoKeyStore, path: Path) -> None:
     for kek_id in [*known.keks, *sorted(counts.keys() - known.keks.keys())]:
         state = "active" if kek_id == known.active else "replaced"
         shown = state if kek_id in known.keks else "not in the key file"
-        table.add_row(kek_id, shown, f"{counts.get(kek_id, 0):,}")
-    Console().print(table)
+        table.add(kek_id, shown, f"{counts.get(kek_id, 0):,}")
+    table.print()
 
 
 def _run(work: Work) -> None:

@@ -10,8 +10,6 @@ from typing import Any
 
 import click
 from pymongo.errors import PyMongoError
-from rich.console import Console
-from rich.table import Table
 
 from projection_worker.retention import behind, purge
 from shared.audit.purge import AuditPurge, TrailTampered
@@ -23,6 +21,7 @@ from shared.proofs.statements import StatementRefused
 from shared.read_models.horizon import BEGINNING, Horizon, advance_horizon
 from shared.read_models.models import Model
 from shared.settings import RetentionSettings, load_settings
+from shared.tables import Table
 
 NAMES = {Model.ACTIVITY: "activity days", Model.ALERTS: "alerts"}
 AUDIT = "audit records"
@@ -69,15 +68,13 @@ def plan() -> None:
             Model.ALERTS: on.settings.retention_alert_days,
         }
         for model, one in found.items():
-            table.add_row(
-                NAMES[model], _kept_for(days[model]), f"{one.documents:,}", _told(one.oldest)
-            )
+            table.add(NAMES[model], _kept_for(days[model]), f"{one.documents:,}", _told(one.oldest))
         expired = await on.audit_purge.expired() if on.audit_purge else []
         oldest = min((one.since for one in expired if one.since), default=None)
         records = sum(one.records for one in expired)
         kept_for = _kept_for(on.settings.retention_audit_days)
-        table.add_row(AUDIT, kept_for, f"{records:,}", _told(oldest))
-        Console().print(table)
+        table.add(AUDIT, kept_for, f"{records:,}", _told(oldest))
+        table.print()
 
     _run(work)
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
 
 from shared.client import Observation
+from shared.tables import Table
 
 
 class ScenarioFailed(Exception):
@@ -75,18 +75,16 @@ class Story:
         self._console.print(f"    {text}", highlight=False)
 
     def summary(self) -> None:
-        table = Table(
-            "scenario", "step", "ms", "cache", title="What each step took", title_justify="left"
-        )
+        table = Table("scenario", "step", "ms", "cache", title="What each step took")
         previous = ""
         for step in self.steps:
             if previous and step.scenario != previous:
-                table.add_section()
+                table.end_section()
             name = "" if step.scenario == previous else step.scenario
-            table.add_row(name, step.text, f"{step.seconds * 1_000:.1f}", step.cache)
+            table.add(name, step.text, f"{step.seconds * 1_000:.1f}", step.cache)
             previous = step.scenario
         self._console.print()
-        self._console.print(table)
+        table.print()
 
 
 def _in_words(hits: int, misses: int) -> str:

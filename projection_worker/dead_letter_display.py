@@ -4,23 +4,21 @@ from collections.abc import Iterable, Sequence
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from projection_worker.discard import Judged
 from projection_worker.parked_sequences import DeadLetter, ParkedSequence
 from projection_worker.redrive import Redriven
 from shared.clock import iso
+from shared.tables import Table
 
 NOBODY = "(no key)"
 
 
 def show_sequences(sequences: Sequence[ParkedSequence]) -> None:
-    table = _table("child", "generation", "records", "since", "first reason")
+    table = Table("child", "generation", "records", "since", "first reason")
     for one in sequences:
         reason = one.reason if one.marked else f"{one.reason} (later records are not parked)"
-        row = (one.child_id or NOBODY, one.generation, one.records, iso(one.since), reason)
-        table.add_row(*map(str, row))
+        table.add(one.child_id or NOBODY, one.generation, one.records, iso(one.since), reason)
     _print(table, len(sequences), "nothing is parked")
 
 
@@ -57,40 +55,31 @@ def show_letter(letter: DeadLetter) -> None:
 
 
 def show_redriven(redriven: Iterable[Redriven], *, dry_run: bool) -> None:
-    table = _table("child", "publish", "skip (read models have it)", "letters removed")
+    table = Table("child", "publish", "skip (read models have it)", "letters removed")
     rows = list(redriven)
     for one in rows:
         numbers = (len(one.records), one.skipped, len(one.letters))
-        table.add_row(one.child_id, *map(str, numbers))
+        table.add(one.child_id, *numbers)
     _print(table, len(rows), "nothing is parked")
     if dry_run:
         click.echo("dry run: nothing was changed")
 
 
 def show_judged(judged: Sequence[Judged], *, dry_run: bool) -> None:
-    table = _table("record", "generation", "child", "version", "what it is")
+    table = Table("record", "generation", "child", "version", "what it is")
     for one in judged:
         letter = one.letter
         version = "unreadable" if letter.version is None else str(letter.version)
         child = letter.parked.child_id or NOBODY
-        table.add_row(
-            letter.parked.raw.identity, str(letter.generation), child, version, one.verdict
-        )
+        table.add(letter.parked.raw.identity, letter.generation, child, version, one.verdict)
     _print(table, len(judged), "nothing is parked")
     if dry_run:
         click.echo("dry run: nothing was changed")
 
 
-def _table(*columns: str) -> Table:
-    table = Table()
-    for column in columns:
-        table.add_column(column, overflow="fold")  # ids are to be copied whole
-    return table
-
-
 def _print(table: Table, rows: int, otherwise: str) -> None:
     if rows:
-        Console().print(table)
+        table.print()
     else:
         click.echo(otherwise)
 

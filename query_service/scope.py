@@ -1,8 +1,9 @@
 """What a caller may see. Part of every cache key, and a condition of every search."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.auth.access import Relation
+from shared.auth.access import ACCESS, Relation, Rule, refusal_of, rule_of
 from shared.auth.principal import Principal, Role
 
 
@@ -20,10 +21,12 @@ class Scope:
     relation: Relation
 
     @staticmethod
-    def of(principal: Principal, relation: Relation) -> "Scope":
-        """Raises Forbidden when there is nothing that the caller may see."""
+    def of(principal: Principal, operation: str, access: Mapping[str, Rule] = ACCESS) -> "Scope":
+        """Raises Forbidden where the caller's role may not do the operation at all,
+        UnlistedOperation where nobody said who may."""
+        relation = rule_of(operation, access).of(principal.role)
         if relation is Relation.NONE:
-            raise Forbidden
+            raise Forbidden(refusal_of(principal.role, operation))
         return Scope(principal.role, principal.subject, relation)
 
     @property
@@ -45,5 +48,5 @@ class Scope:
     def _of_persons(self) -> Relation:
         """Raises Forbidden for who may see numbers only: no limit is not what that means."""
         if self.relation in (Relation.NUMBERS, Relation.NONE):
-            raise Forbidden
+            raise Forbidden(f"the role {self.role.value} may see numbers only")
         return self.relation

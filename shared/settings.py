@@ -8,7 +8,7 @@ import base64
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.addresses import is_trustworthy, is_url
 from shared.auth.access import RateClass
 from shared.events.child import AlertChannel
+from shared.field_wording import wording_of
 from shared.kafka import KafkaServers, Mechanism, Security
 from shared.mongo_urls import checked_url
 from shared.networks import Network, networks_of
@@ -410,6 +411,12 @@ class CommandSettings(
 
     command_host: str = Field(LOOPBACK, description="Address the command API listens on.")
     command_port: int = Field(8001, ge=0, le=65535, description="Port of the command API.")
+    public_query_url: str | None = Field(
+        None,
+        description="Where clients reach the query API, e.g. `https://query.example.org`: "
+        "`Location` after a registration and `Link` after an erasure lead there. Unset: neither is "
+        "sent.",
+    )
     aggregate_cache_size: int = Field(
         20_000, ge=0, description="Folded children kept in memory of the command API."
     )
@@ -445,6 +452,13 @@ class CommandSettings(
         ge=1,
         description="Open connections; one more is refused. Below the usual 1,024 open files.",
     )
+
+    @field_validator("public_query_url")
+    @classmethod
+    def _leads_to_an_api(cls, url: str | None) -> str | None:
+        if url is not None and (not is_url(url, ("https", "http")) or set("?# ") & set(url)):
+            raise ValueError("must be an http or https URL without user, query and fragment")
+        return None if url is None else url.rstrip("/")
 
 
 class RelaySettings(WriteStoreSettings, KeyStoreSettings, KafkaSettings):
@@ -666,9 +680,9 @@ def load_settings(group: type[SettingsT]) -> SettingsT:
 
 
 def _one_line(error: ValidationError) -> str:
-    return "settings: " + "; ".join(_problem(e["loc"], e["msg"]) for e in error.errors())
+    return "settings: " + "; ".join(map(_problem, error.errors()))
 
 
-def _problem(place: Sequence[int | str], message: str) -> str:
-    said = message.removeprefix("Value error, ")
+def _problem(error: Mapping[str, Any]) -> str:
+    place, said = error["loc"], wording_of(error).message
     return f"TEDDY_{str(place[0]).upper()}: {said}" if place else said

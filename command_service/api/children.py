@@ -24,14 +24,25 @@ from shared.http.path_ids import ChildId
 router = APIRouter(route_class=CommandRoute, tags=["children"])
 
 CONSENT = {"notice_version": "2026-11", "method": "signed_form"}
+DEVICE_ID = (
+    "The subject of the bear's token: who comes with role `device` and this subject is the child's "
+    "bear. null: no bear may act for the child."
+)
+PREFERENCES = f"{limits.PREFERENCES_LIMIT}. Needs consent to `personalization`."
 EXAMPLE_PREFERENCES = {"bedtime_stories": True, "favourite": {"colour": "green"}}
 
 
 class Registration(RequestBody):
-    name: str = Field(examples=["Ada"], json_schema_extra=sized(limits.NAME))
-    age: int = Field(examples=[7], json_schema_extra=between(limits.AGE))
+    name: str = Field(
+        description="The child's: visible characters, counted without spaces at the ends.",
+        examples=["Ada"],
+        json_schema_extra=sized(limits.NAME),
+    )
+    age: int = Field(
+        description="In whole years.", examples=[7], json_schema_extra=between(limits.AGE)
+    )
     udid: str = Field(
-        description="The bear's. It belongs to one active child.",
+        description="The bear's own number. A bear belongs to one active child.",
         examples=["TEDDY-0000-0042"],
         json_schema_extra=sized(limits.UDID),
     )
@@ -42,22 +53,29 @@ class Registration(RequestBody):
         json_schema_extra=SUBJECT_OR_NULL,
     )
     device_id: str | None = Field(
-        None, examples=["bear-device-42"], json_schema_extra=SUBJECT_OR_NULL
+        None,
+        description=DEVICE_ID,
+        examples=["bear-device-42"],
+        json_schema_extra=SUBJECT_OR_NULL,
     )
     preferences: dict[str, Any] | None = Field(
-        None, description=limits.PREFERENCES_LIMIT, examples=[EXAMPLE_PREFERENCES]
+        None, description=PREFERENCES, examples=[EXAMPLE_PREFERENCES]
     )
     learning_style: str | None = Field(
-        None, examples=["visual"], json_schema_extra=optional(limits.LABEL)
+        None,
+        description="In the parent's words. Needs consent to `personalization`.",
+        examples=["visual"],
+        json_schema_extra=optional(limits.LABEL),
     )
     interests: tuple[str, ...] | None = Field(
         None,
+        description="In the parent's words. Needs consent to `personalization`.",
         examples=[["space", "dinosaurs"]],
         json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
     )
     consents: tuple[RegistrationConsent, ...] = Field(
-        (),
-        description="The parent's: `account` always, the others for what they cover.",
+        description="The parent's: `account` always, `personalization` with preferences, learning "
+        "style or interests; each purpose once.",
         examples=[[{**CONSENT, "purpose": purpose} for purpose in ConsentPurpose]],
     )
 
@@ -67,19 +85,36 @@ class ProfileChanges(RequestBody):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
-    name: str = Field(default_factory=str, examples=["Ada"], json_schema_extra=sized(limits.NAME))
-    age: int = Field(default_factory=int, examples=[8], json_schema_extra=between(limits.AGE))
+    name: str = Field(
+        default_factory=str,
+        description="The child's new name.",
+        examples=["Ada"],
+        json_schema_extra=sized(limits.NAME),
+    )
+    age: int = Field(
+        default_factory=int,
+        description="In whole years.",
+        examples=[8],
+        json_schema_extra=between(limits.AGE),
+    )
     device_id: str | None = Field(
-        None, examples=["bear-device-42"], json_schema_extra=SUBJECT_OR_NULL
+        None,
+        description=DEVICE_ID,
+        examples=["bear-device-42"],
+        json_schema_extra=SUBJECT_OR_NULL,
     )
     preferences: dict[str, Any] | None = Field(
-        None, description=limits.PREFERENCES_LIMIT, examples=[EXAMPLE_PREFERENCES]
+        None, description=PREFERENCES, examples=[EXAMPLE_PREFERENCES]
     )
     learning_style: str | None = Field(
-        None, examples=["visual"], json_schema_extra=optional(limits.LABEL)
+        None,
+        description="In the parent's words. Needs consent to `personalization`.",
+        examples=["visual"],
+        json_schema_extra=optional(limits.LABEL),
     )
     interests: tuple[str, ...] | None = Field(
         None,
+        description="In the parent's words. Needs consent to `personalization`.",
         examples=[["space", "music"]],
         json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
     )

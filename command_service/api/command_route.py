@@ -28,7 +28,8 @@ CONFLICT = 409
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What the routes need, at `app.state.edge`."""
+    """What the routes need, at `app.state.edge`. `query_url`: where clients reach the query API;
+    None: nobody said."""
 
     bus: CommandBus
     caller: Caller
@@ -36,6 +37,7 @@ class Edge:
     prints: RequestPrints
     clock: Clock
     new_id: NewId
+    query_url: str | None = None
 
 
 class CommandRequest(Request):
@@ -84,7 +86,8 @@ class CommandRoute(APIRoute):
                 arguments["body"] = parse_body(model, raw)
             asked = CommandRequest(request, principal, raw, edge)
             command = to_command(request=asked, **arguments)
-            done = answer(await edge.bus.dispatch(command, asked.context), status, edge.tokens)
+            result = await edge.bus.dispatch(command, asked.context)
+            done = answer(result, status, edge.tokens, edge.query_url)
             reached(FaultPoint.COMMAND_BEFORE_REPLY)
             return done
 

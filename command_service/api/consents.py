@@ -1,6 +1,8 @@
 """/children/{child_id}/consents/{purpose}: what the parent consents to."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
@@ -12,6 +14,8 @@ from shared.http.path_ids import ChildId
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
 
 router = APIRouter(route_class=CommandRoute, tags=["consents"])
+
+Purpose = Annotated[ConsentPurpose, Path(description="What the parent consents to.")]
 
 
 class ConsentBody(RequestBody):
@@ -26,7 +30,9 @@ class ConsentBody(RequestBody):
 
 
 class RegistrationConsent(ConsentBody):
-    purpose: ConsentPurpose = Field(examples=["account"])
+    purpose: ConsentPurpose = Field(
+        description="What the parent consents to.", examples=["account"]
+    )
 
     def consent(self) -> Consent:
         return Consent(self.purpose, self.notice_version, self.method)
@@ -34,7 +40,7 @@ class RegistrationConsent(ConsentBody):
 
 @router.put("/children/{child_id}/consents/{purpose}", **documented(404, 409, 410))
 def give_consent(
-    child_id: ChildId, purpose: ConsentPurpose, body: ConsentBody, request: CommandRequest
+    child_id: ChildId, purpose: Purpose, body: ConsentBody, request: CommandRequest
 ) -> GiveConsent:
     """Record that the parent consents; `account` first, the other purposes rest on it."""
     return GiveConsent(
@@ -48,7 +54,7 @@ def give_consent(
 
 @router.delete("/children/{child_id}/consents/{purpose}", **documented(404, 410))
 def withdraw_consent(
-    child_id: ChildId, purpose: ConsentPurpose, request: CommandRequest
+    child_id: ChildId, purpose: Purpose, request: CommandRequest
 ) -> WithdrawConsent:
     """Withdraw consent; from `account`, all of it. May be repeated. Nothing is erased by it."""
     return WithdrawConsent(child_id=child_id, at=request.at, purpose=_known(purpose))

@@ -16,7 +16,7 @@ from shared.http.path_ids import ChildId, ConversationId
 
 router = APIRouter(route_class=CommandRoute, tags=["conversations"])
 
-TOPIC = f"{limits.LABEL} characters."
+TOPIC = f"What it is about, {limits.LABEL} characters."
 
 
 class ConversationStart(RequestBody):
@@ -35,8 +35,12 @@ class ConversationStart(RequestBody):
 
 
 class MessageBody(RequestBody):
-    role: Speaker = Field(examples=["child"])
-    word_count: int = Field(examples=[12], json_schema_extra=between(limits.WORD_COUNT))
+    role: Speaker = Field(description="Who spoke.", examples=["child"])
+    word_count: int = Field(
+        description="How many words it had; the text itself is never sent.",
+        examples=[12],
+        json_schema_extra=between(limits.WORD_COUNT),
+    )
     topic: str | None = Field(
         None,
         description=TOPIC,
@@ -45,11 +49,13 @@ class MessageBody(RequestBody):
     )
     flagged_categories: tuple[str, ...] = Field(
         (),
+        description="Why somebody should look at it; none: nobody need.",
         examples=[["personal_information"]],
         json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
     )
     learning_skills: tuple[str, ...] = Field(
         (),
+        description="What the child practised with it.",
         examples=[["vocabulary"]],
         json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
     )

@@ -54,7 +54,6 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
 FIELDS: Mapping[type[CommandRefused], tuple[str, str]] = {
     UdidTaken: ("udid", "one active child a bear"),
     ConversationIdUsed: ("conversation_id", "one conversation an id"),
-    ConsentRequired: ("consents", "one consent a purpose"),
     IdempotencyKeyReused: ("Idempotency-Key", "one request a key"),
 }
 """The field that is at fault, where it is one, and its limit."""
@@ -77,13 +76,17 @@ def problem_of(refusal: CommandRefused) -> Problem:
 def _what_to_do(refusal: CommandRefused) -> str:
     if not isinstance(refusal, ConsentRequired):
         return ""
-    path = f"PUT /v1/children/{{child_id}}/consents/{refusal.purpose.value}"
-    return f" The parent gives it with {path}, or in the `consents` of the registration."
+    if refusal.registering:
+        return " Send it in the `consents` of this registration."
+    return f" The parent gives it with PUT /v1/children/{{child_id}}/consents/{refusal.purpose}."
 
 
 def _fields(refusal: CommandRefused, message: str) -> list[FieldProblem]:
     if isinstance(refusal, InvalidCommand):
         return [FieldProblem(each.field, each.message, each.limit) for each in refusal.errors]
+    if isinstance(refusal, ConsentRequired) and refusal.registering:
+        limit = f"one consent to {refusal.purpose.value}"
+        return [FieldProblem("consents", message, limit)]
     at_fault = FIELDS.get(type(refusal))
     if at_fault is None:
         return []

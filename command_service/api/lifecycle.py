@@ -13,7 +13,11 @@ router = APIRouter(route_class=CommandRoute, tags=["lifecycle"])
 
 
 class Deactivation(RequestBody):
-    reason: str = Field(examples=["The bear moved on."], json_schema_extra=sized(limits.REASON))
+    reason: str = Field(
+        description="Why, for those who read the child's history.",
+        examples=["The bear moved on."],
+        json_schema_extra=sized(limits.REASON),
+    )
 
 
 @router.post("/children/{child_id}/deactivation", **documented(404, 409, 410))

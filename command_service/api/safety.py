@@ -18,11 +18,18 @@ router = APIRouter(route_class=CommandRoute, tags=["safety"])
 
 
 class ViolationReport(RequestBody):
-    type: str = Field(examples=["inappropriate_content"], json_schema_extra=sized(limits.LABEL))
-    severity: Severity = Field(examples=["high"])
+    type: str = Field(
+        description="Its category, by which reports are counted.",
+        examples=["inappropriate_content"],
+        json_schema_extra=sized(limits.LABEL),
+    )
+    severity: Severity = Field(
+        description="How bad it is; the alert policy looks at it.", examples=["high"]
+    )
     details: str | None = Field(
         None,
-        description=f"At most {limits.DETAILS.maximum} characters.",
+        description="What happened, in words; kept under the child's key. "
+        f"At most {limits.DETAILS.maximum} characters.",
         examples=["Asked for the home address."],
         json_schema_extra=optional(limits.DETAILS, least=0),
     )
@@ -36,7 +43,9 @@ class ViolationReport(RequestBody):
 
 
 class Resolution(RequestBody):
-    outcome: Outcome = Field(examples=["confirmed"])
+    outcome: Outcome = Field(
+        description="Whether the reported violation was one.", examples=["confirmed"]
+    )
 
 
 class AlertPolicyBody(RequestBody):
@@ -46,8 +55,14 @@ class AlertPolicyBody(RequestBody):
         examples=[3],
         json_schema_extra=between(limits.ALERT_COUNT),
     )
-    window_hours: int = Field(examples=[24], json_schema_extra=between(limits.ALERT_WINDOW_HOURS))
+    window_hours: int = Field(
+        description="Length of that window.",
+        examples=[24],
+        json_schema_extra=between(limits.ALERT_WINDOW_HOURS),
+    )
     channels: tuple[AlertChannel, ...] = Field(
+        description="By which the parent is notified, each once; those that the operator has set "
+        "up.",
         examples=[["in_app"]],
         json_schema_extra={
             "minItems": limits.ALERT_CHANNELS.minimum,

@@ -3,7 +3,7 @@
 from command_service.command_bus import Command, CommandContext, CommandResult, Next
 from command_service.domain.child.commands import RegisterChild
 from command_service.domain.child.errors import CommandRefused
-from shared.auth.access import Relation, relation_of
+from shared.auth.access import Relation, refusal_of, relation_of
 from shared.auth.principal import Principal
 
 
@@ -27,7 +27,7 @@ def allowed(principal: Principal, operation: str) -> Relation:
     """What the caller must be to the child; raises Forbidden where its role may not at all."""
     relation = relation_of(principal, operation)
     if relation is Relation.NONE:
-        raise Forbidden(f"the role {principal.role.value} may not do {operation}")
+        raise Forbidden(refusal_of(principal.role, operation))
     return relation
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,6 @@ import click
 import httpx2
 import orjson
 import uvloop
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from deploy.load.generator import Generator
 from deploy.load.outcome import Tally
@@ -24,6 +21,7 @@ from deploy.load.sender import Pace, Sender
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id
 from shared.signing_keys import read_signing_key
+from shared.tables import Table, progress
 
 TIMEOUT_SECONDS = 30.0
 
@@ -53,10 +51,12 @@ def load(
 ) -> None:
     """Send seeded commands to the command API; exit code 1 when an answer is not as expected."""
     url, issuer = _target()
-    console = Console()
     started = time.perf_counter()
-    with _history(history) as acknowledged, _progress(console) as progress:
-        advance = partial(progress.advance, progress.add_task("", total=registrations + commands))
+    total, done = registrations + commands, count(1)
+    with _history(history) as acknowledged, progress("commands", total) as tell:
+
+        def advance() -> None:
+            tell(next(done))
 
         async def send() -> Tally:
             limits = httpx2.Limits(max_connections=concurrency)
@@ -69,7 +69,7 @@ def load(
             return sender.tally
 
         tally = uvloop.run(send())
-    _show(console, tally, time.perf_counter() - started)
+    _show(tally, time.perf_counter() - started)
     sys.exit(1 if tally.unexpected else 0)
 
 
@@ -100,26 +100,19 @@ def _history(path: Path | None) -> Iterator[Callable[[dict[str, Any]], None]]:
         yield note
 
 
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("commands"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console)
-
-
-def _show(console: Console, tally: Tally, seconds: float) -> None:
+def _show(tally: Tally, seconds: float) -> None:
     ordered = sorted(tally.seconds)
     percentile = statistics.quantiles(ordered, n=100) if len(ordered) > 1 else (ordered or [0]) * 99
     table = Table("what", "number")
-    table.add_row("sent", f"{tally.sent:,}")
-    table.add_row("accepted", f"{tally.accepted:,} ({tally.events:,} events)")
-    table.add_row("repeated keys, answered as before", f"{tally.repeated:,}")
-    table.add_row("refused, as expected", f"{tally.refused:,}")
-    table.add_row("not as expected", f"{tally.unexpected:,}")
-    table.add_row("commands a second", f"{tally.sent / seconds:,.0f}")
-    table.add_row(
-        "latency p50, p99", f"{percentile[49] * 1e3:.1f} ms, {percentile[98] * 1e3:.1f} ms"
-    )
-    console.print(table)
+    table.add("sent", f"{tally.sent:,}")
+    table.add("accepted", f"{tally.accepted:,} ({tally.events:,} events)")
+    table.add("repeated keys, answered as before", f"{tally.repeated:,}")
+    table.add("refused, as expected", f"{tally.refused:,}")
+    table.add("not as expected", f"{tally.unexpected:,}")
+    table.add("commands a second", f"{tally.sent / seconds:,.0f}")
+    table.add("latency p50, p99", f"{percentile[49] * 1e3:.1f} ms, {percentile[98] * 1e3:.1f} ms")
+    table.print()
     for name, number in tally.by_kind.most_common():
-        console.print(f"  {name:26} {number:>8,}", highlight=False)
+        click.echo(f"  {name:26} {number:>8,}")
     for surprise in tally.surprises:
-        console.print(surprise, style="red", markup=False)
+        click.secho(surprise, fg="red")

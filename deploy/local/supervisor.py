@@ -128,6 +128,7 @@ class Supervisor:
         environment["TEDDY_WORKER_INSTANCE_ID"] = "local-worker"
         environment["TEDDY_COMMAND_URL"] = f"http://{plans.LOOPBACK}:{ports['command']}"
         environment["TEDDY_QUERY_URL"] = f"http://{plans.LOOPBACK}:{ports['query']}"
+        environment["TEDDY_PUBLIC_QUERY_URL"] = environment["TEDDY_QUERY_URL"]
         return [
             plans.service_plan(name, self._folder, port, environment)
             for name, port in ports.items()

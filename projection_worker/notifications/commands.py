@@ -11,8 +11,6 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from projection_worker.notifications.delivery_store import DeliveryStore
 from shared.clock import iso, utc_now
@@ -20,6 +18,7 @@ from shared.events.child import AlertChannel
 from shared.mongo import Mongo
 from shared.read_models.deliveries import DeliveryDocument, DeliveryState
 from shared.settings import ReadStoreSettings, load_settings
+from shared.tables import Table
 
 MOST = 1_000
 channel_option = click.option(
@@ -95,12 +94,10 @@ def _print_table(found: Sequence[DeliveryDocument]) -> None:
     if not found:
         click.echo("there are none")
         return
-    table = Table()
-    for column in ("delivery", "state", "attempts", "since", "next attempt", "last error"):
-        table.add_column(column, overflow="fold")  # ids are to be copied whole
+    table = Table("delivery", "state", "attempts", "since", "next attempt", "last error")
     for one in found:
-        table.add_row(*(str(value) for value in _row(one).values()))
-    Console().print(table)
+        table.add(*_row(one).values())
+    table.print()
 
 
 def _print_json(found: Sequence[DeliveryDocument]) -> None:

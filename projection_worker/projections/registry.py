@@ -9,7 +9,7 @@ from shared.events.child import ChildErased, ChildEvent, SafetyViolationReported
 from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus
 from shared.read_models.models import Model
 
-VERSION = 5
+VERSION = 6
 """Raise it with every change after which a document that older code wrote can no longer be carried
 on, or would mix old and new formulas. Workers write only generations of their own version; a
 rebuild makes one."""

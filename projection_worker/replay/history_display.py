@@ -11,11 +11,11 @@ from projection_worker.projections.system import contribution
 from projection_worker.replay.child_history import ChildHistory
 from projection_worker.replay.folding import documents_of
 from projection_worker.replay.personal_values import Personals
-from projection_worker.replay.tables import add_row, print_table, table_of
 from shared.clock import iso
 from shared.cloud_events import to_structured
 from shared.codec import SEALED
 from shared.envelope import Commit, RecordedEvent
+from shared.tables import Table
 
 KNOWN_ALREADY = frozenset({"_id", "child_id", "at"})
 
@@ -41,7 +41,7 @@ def as_json(history: ChildHistory, personals: Personals) -> dict[str, Any]:
 
 def print_tables(history: ChildHistory, personals: Personals) -> None:
     last = history.events[-1].version
-    table = table_of(
+    table = Table(
         "version",
         "event\nschema",
         "happened\nrecorded",
@@ -51,15 +51,14 @@ def print_tables(history: ChildHistory, personals: Personals) -> None:
         lines=True,
     )
     for commit, event in _with_commits(history):
-        add_row(
-            table,
+        table.add(
             str(event.version),
             f"{event.type}\nv{event.schema_version}",
             f"{iso(event.occurred_at)}\n{iso(event.recorded_at)}",
             f"{commit.actor.role} {commit.actor.subject}\n{event.correlation_id}",
             in_words(_content(event, personals)),
         )
-    print_table(table)
+    table.print()
     for model, documents in _documents(history, personals).items():
         _print_documents(f"{model} at version {last}", documents)
     counted = {name: n for name, n in contribution(history.view.child).items() if n}
@@ -67,12 +66,12 @@ def print_tables(history: ChildHistory, personals: Personals) -> None:
 
 
 def _print_documents(title: str, documents: list[dict[str, Any]]) -> None:
-    table = table_of("field", "value", title=title)
+    table = Table("field", "value", title=title)
     for document in documents:
         for name, value in document.items():
-            add_row(table, name, _value(value))
-        table.add_section()
-    print_table(table)
+            table.add(name, _value(value))
+        table.end_section()
+    table.print()
 
 
 def _with_commits(history: ChildHistory) -> Iterator[tuple[Commit, RecordedEvent]]:

@@ -30,10 +30,12 @@ def children_router(asking: Asking, caller: Caller) -> APIRouter:
     async def search_children(
         request: Request, asker: Asker, search: Annotated[Search, Query()]
     ) -> Response:
+        """The caller's children for whom every condition holds, the newest accounts first."""
         return await asking.answer(request, asker, search.to_query())
 
     @router.get("/{child_id}", response_model=ChildProfile, openapi_extra=QUERY_HEADERS)
     async def get_child_profile(request: Request, asker: Asker, child_id: ChildId) -> Response:
+        """Everything about one child: account, consents, and the numbers of its use and safety."""
         return await asking.answer(request, asker, GetChildProfile(child_id))
 
     @router.get(
@@ -42,6 +44,7 @@ def children_router(asking: Asking, caller: Caller) -> APIRouter:
     async def get_child_safety_report(
         request: Request, asker: Asker, child_id: ChildId, period: Annotated[Period, Query()]
     ) -> Response:
+        """A child's incidents in a period, what they mean and what to do."""
         query = GetChildSafetyReport(child_id, period.since, period.until)
         return await asking.answer(request, asker, query)
 
@@ -49,6 +52,7 @@ def children_router(asking: Asking, caller: Caller) -> APIRouter:
     async def get_child_analytics(
         request: Request, asker: Asker, child_id: ChildId, days: Annotated[Days, Query()]
     ) -> Response:
+        """How a child used the bear over the last days."""
         query = GetChildAnalytics(child_id, days.period_days)
         return await asking.answer(request, asker, query)
 

@@ -25,6 +25,12 @@ def _request_refused(error: RequestRefused) -> Problem:
     return Problem(422, "invalid-request", "Invalid request", detail, errors)
 
 
+def _forbidden(error: Forbidden) -> Problem:
+    message = str(error)
+    detail = f"{message[0].upper()}{message[1:]}."
+    return Problem(403, "forbidden", "Not allowed", detail)
+
+
 PROBLEMS: ProblemTable = {
     ChildNotFound: lambda _: Problem(
         404, "child-not-found", "No such child", "There is no such child for this caller."
@@ -39,9 +45,7 @@ PROBLEMS: ProblemTable = {
     ParentNotFound: lambda _: Problem(
         404, "parent-not-found", "No such parent", "There is no such parent for this caller."
     ),
-    Forbidden: lambda _: Problem(
-        403, "forbidden", "Not allowed", "The caller's role may not ask this."
-    ),
+    Forbidden: _forbidden,
     RequestRefused: _request_refused,
     TooManyStreams: lambda _: too_many_requests(
         10, "This caller has too many live streams open; close one first."

@@ -1,16 +1,22 @@
 """Query parameters, refused when unknown or out of limits."""
 
-from datetime import UTC, datetime
+import unicodedata
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from query_service.api.bounds import Between, Characters
+from query_service.api.instants import Beginning, End
 from query_service.queries.search_children import SearchChildren, VisibleStatus
 from shared.read_models.documents import EngagementLevel, SafetyStatus
 
 MOST_ITEMS = 100
 CURSOR_LENGTH = 512
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _as_names_are(text: str) -> str:
+    """In the form in which names are registered, by which their length is counted."""
+    return unicodedata.normalize("NFKC", text).strip()
 
 
 class Parameters(BaseModel):
@@ -18,37 +24,52 @@ class Parameters(BaseModel):
 
 
 class Page(Parameters):
-    limit: int = Field(20, ge=1, le=MOST_ITEMS, description="Most items on the page.")
-    cursor: str | None = Field(
-        None, max_length=CURSOR_LENGTH, description="`next_cursor` of the page before."
+    limit: Annotated[int, Between(1, MOST_ITEMS)] = Field(20, description="Most items on the page.")
+    cursor: Annotated[str, Characters(0, CURSOR_LENGTH)] | None = Field(
+        None, description="`next_cursor` of the page before."
     )
 
 
 class Period(Parameters):
-    """Instants are RFC 3339 with an offset."""
-
-    since: AwareDatetime | None = Field(
-        None, alias="from", ge=EARLIEST, le=LATEST, description="Included."
+    since: Beginning = Field(
+        None,
+        alias="from",
+        description="Included: an RFC 3339 time with its zone, or a UTC day from its beginning.",
+        examples=["2026-11-01"],
     )
-    until: AwareDatetime | None = Field(
-        None, alias="to", ge=EARLIEST, le=LATEST, description="Excluded."
+    until: End = Field(
+        None,
+        alias="to",
+        description="Excluded: an RFC 3339 time with its zone; or a UTC day, which is included to "
+        "its end: `from=2026-11-01&to=2026-11-01` is one day.",
+        examples=["2026-11-30"],
     )
 
 
 class Days(Parameters):
-    period_days: int = Field(30, ge=1, le=365, description="UTC days up to today.")
+    period_days: Annotated[int, Between(1, 365)] = Field(30, description="UTC days up to today.")
 
 
 class Search(Page):
-    name: str | None = Field(
-        None, max_length=100, description="Words, of 2 letters or more, that the name's begin with."
+    name: Annotated[str, AfterValidator(_as_names_are), Characters(1, 100)] | None = Field(
+        None,
+        description="The name, or the beginnings of its words: of 2 letters or more, in any order. "
+        "Case, accents, apostrophes and hyphens make no difference; a letter by itself counts only "
+        "where there is no longer word.",
+        examples=["o'neil"],
     )
-    age_min: int | None = Field(None, ge=0, le=99)
-    age_max: int | None = Field(None, ge=0, le=99)
-    parent_id: str | None = Field(None, min_length=1, max_length=128)
-    safety_status: SafetyStatus | None = None
-    engagement_level: EngagementLevel | None = None
-    status: VisibleStatus | None = None
+    age_min: Annotated[int, Between(0, 99)] | None = Field(None, description="Years, included.")
+    age_max: Annotated[int, Between(0, 99)] | None = Field(None, description="Years, included.")
+    parent_id: Annotated[str, Characters(1, 128)] | None = Field(
+        None, description="Only this parent's children."
+    )
+    safety_status: SafetyStatus | None = Field(
+        None, description="Only children whose safety is judged so today."
+    )
+    engagement_level: EngagementLevel | None = Field(
+        None, description="Only children who use the bear so much."
+    )
+    status: VisibleStatus | None = Field(None, description="Only accounts of this status.")
 
     def to_query(self) -> SearchChildren:
         return SearchChildren(**self.model_dump())

@@ -12,7 +12,6 @@ from query_service.queries.errors import ParentNotFound
 from query_service.queries.get_alerts import Alerts, GetAlerts
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
 from query_service.scope import Scope
-from shared.auth.access import relation_of
 from shared.auth.principal import Principal
 from shared.http.audit_edge import tell_audit
 from shared.http.callers import Caller
@@ -39,12 +38,14 @@ def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRoute
     async def get_children_by_parent(
         request: Request, asker: Asker, parent_id: ParentId
     ) -> Response:
+        """A family at a glance: each child with its numbers and its last conversations."""
         return await asking.answer(request, asker, GetChildrenByParent(parent_id))
 
     @router.get("/alerts", response_model=Alerts, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
     async def get_alerts(
         request: Request, asker: Asker, parent_id: ParentId, page: Annotated[Page, Query()]
     ) -> Response:
+        """What a parent was alerted to, the newest first."""
         return await asking.answer(request, asker, GetAlerts(parent_id, page.limit, page.cursor))
 
     @router.get("/stream", response_class=StreamingResponse, responses=A_STREAM)
@@ -52,7 +53,7 @@ def parents_router(asking: Asking, caller: Caller, streams: Streams) -> APIRoute
         """Server-sent events: `alert` (an alert was raised) and `change` (a child's read models
         reached a version). A stream ends with its token, and when events may have been missed:
         connect again and read the alerts and the dashboard anew."""
-        scope = Scope.of(asker, relation_of(asker, "FollowFamily"))
+        scope = Scope.of(asker, "FollowFamily")
         if not scope.may_see_parent(parent_id):
             raise ParentNotFound
         with streams.place_for(asker) as place:

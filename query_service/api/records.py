@@ -27,10 +27,12 @@ def records_router(asking: Asking, caller: Caller) -> APIRouter:
         "/{child_id}/erasure-receipt", response_model=ErasureReceipt, openapi_extra=QUERY_HEADERS
     )
     async def get_erasure_receipt(request: Request, asker: Asker, child_id: ChildId) -> Response:
+        """The signed proof of what was removed of an erased child, and what stays."""
         return await asking.answer(request, asker, GetErasureReceipt(child_id))
 
     @router.get("/{child_id}/export", response_model=ChildExport, openapi_extra=QUERY_HEADERS)
     async def export_child(request: Request, asker: Asker, child_id: ChildId) -> Response:
+        """All that is stored about a child, for its family to take along."""
         response = await asking.answer(request, asker, ExportChild(child_id))
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Disposition"] = f'attachment; filename="child-{child_id}.json"'

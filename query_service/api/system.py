@@ -3,26 +3,28 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from query_service.api.asking import QUERY_HEADERS, UNCHANGED, Asking
-from query_service.cache.query_cache import CacheStatistics, QueryCache
+from query_service.cache.query_cache import QueryCache
+from query_service.cache.statistics import CacheStatistics
+from query_service.queries.answers import AnswerModel
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
 from query_service.query_bus import HandlerDescription
 from query_service.scope import Scope
-from shared.auth.access import operation_of, relation_of
+from shared.auth.access import operation_of
 from shared.auth.principal import Principal
 from shared.http.callers import Caller
 from shared.http.problems import problem_responses
 from shared.http.query_parameters import StrictRoute
 
 
-class RegisteredQueries(BaseModel):
+class RegisteredQueries(AnswerModel):
     queries: list[HandlerDescription]
 
 
-class CacheCleared(BaseModel):
+class CacheCleared(AnswerModel):
     removed: int = Field(description="Answers that were dropped.")
 
 
@@ -32,7 +34,7 @@ def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> API
     Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
     def allowed(request: Request, asker: Asker) -> None:
-        Scope.of(asker, relation_of(asker, operation_of(request.scope["route"].name)))
+        Scope.of(asker, operation_of(request.scope["route"].name))
 
     @router.get(
         "/system/analytics",
@@ -41,6 +43,7 @@ def system_router(asking: Asking, caller: Caller, cache: QueryCache[Any]) -> API
         openapi_extra=QUERY_HEADERS,
     )
     async def get_system_analytics(request: Request, asker: Asker) -> Response:
+        """Numbers of the whole system, of no one in particular."""
         return await asking.answer(request, asker, GetSystemAnalytics())
 
     @router.get("/queries", responses=problems, dependencies=[Depends(allowed)])

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from query_service.cache.statistics import CacheStatistics
+
 Key = Hashable
 Tag = str
 V = TypeVar("V")
@@ -32,24 +34,6 @@ class Loaded(Generic[V]):
     value: V
     mentions: frozenset[Tag] = frozenset()
     version: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CacheStatistics:
-    """Counts since the start. `shared` are misses that waited for another's load. `size` counts
-    entries whose life has ended, too, until they are asked for or make room."""
-
-    size: int
-    max_size: int
-    keeping: bool
-    hits: int
-    misses: int
-    hit_rate: float
-    shared: int
-    loading: int
-    evictions: int
-    expirations: int
-    invalidations: int
 
 
 @dataclass(slots=True)

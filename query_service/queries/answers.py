@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from query_service.queries.glossary import describe
 from shared.clock import iso
 
 Instant = Annotated[
@@ -43,9 +44,12 @@ Fields = Annotated[dict[str, Any], PlainSerializer(_with_instants, when_used="js
 
 
 class AnswerModel(BaseModel):
-    """A document that does not fit its answer is a defect, told in the log: without its values."""
+    """A document that does not fit its answer is a defect, told in the log: without its values.
 
-    model_config = ConfigDict(hide_input_in_errors=True)
+    Fields without a description of their own have that of glossary.py.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True, json_schema_extra=describe)
 
 
 def average(total: float, count: int) -> float:

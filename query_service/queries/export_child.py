@@ -35,8 +35,8 @@ class ExportChild(Query):
 class ExportedEvent(AnswerModel):
     """One fact. `data` are its fields in today's schema, personal ones in clear."""
 
-    version: int
-    type: str
+    version: int = Field(description="Its place among the child's events, from 1 on.")
+    type: str = Field(description="What happened, as `ChildRegistered`.")
     at: Instant = Field(description="When it happened.")
     recorded_at: Instant = Field(description="When it was stored.")
     by_role: str = Field(description="Role of who brought it about.")

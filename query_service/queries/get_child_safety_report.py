@@ -42,7 +42,7 @@ class GetChildSafetyReport(Query):
 
 class ReportedViolation(AnswerModel):
     violation_id: str
-    type: str
+    type: str = Field(description="Its category, as the report named it.")
     severity: Severity
     at: Instant
     conversation_id: str | None
@@ -61,8 +61,12 @@ class SafetyReport(AnswerModel):
     child_id: str
     version: int
     stale_since: StaleSince
-    since: Instant | None = Field(alias="from")
-    until: Instant | None = Field(alias="to")
+    since: Instant | None = Field(
+        alias="from", description="Beginning of the period, included; null: of all times."
+    )
+    until: Instant | None = Field(
+        alias="to", description="End of the period, excluded; null: it has none."
+    )
     safety_score: float
     safety_status: SafetyStatus
     safety_trend: SafetyTrend

@@ -38,7 +38,7 @@ class ErasureReceipt(AnswerModel):
     child_id: str
     erased_at: Instant
     by_role: str = Field(description="Role of who asked; system: again after a restore.")
-    version: int
+    version: int = Field(description="How many events the child's history has.")
     hash: str = Field(description="Of the commit that ends the child's history.")
     complete: bool = Field(description="False while steps are outstanding; ask again then.")
     removed: list[RemovedThings]

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from query_service.queries.answers import AnswerModel
 from shared.clock import iso
 from shared.events.child import Severity
 from shared.read_models.documents import ViolationEntry
@@ -25,7 +26,7 @@ class SafetyTrend(StrEnum):
     DECLINING = "declining"
 
 
-class Recommendation(BaseModel):
+class Recommendation(AnswerModel):
     code: str = Field(examples=["enable-immediate-notifications"])
     text: str
     category: str | None = Field(None, description="The category that repeats itself.")

@@ -14,8 +14,8 @@ from query_service.queries.visible_children import Unopened, VisibleChild, Visib
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ChildFilter, Place, ReadModelDatabase
 from query_service.scope import Scope
-from shared.keyring.search_index import MIN_PREFIX, SearchIndex, is_too_short
-from shared.keyring.words import words_of
+from shared.keyring.search_index import SearchIndex
+from shared.keyring.words import is_of_no_spaces
 from shared.read_models.documents import (
     ChildDocument,
     ChildStatus,
@@ -23,12 +23,16 @@ from shared.read_models.documents import (
     SafetyStatus,
 )
 
+LEAST_CHARACTERS = 2
+"""Of a name, and so of what is asked for; one where a script writes words without spaces."""
+
 VisibleStatus = Literal[ChildStatus.ACTIVE, ChildStatus.DEACTIVATED]
 
 
 @dataclass(frozen=True, slots=True)
 class SearchChildren(Query):
-    """Every condition that is given must hold. `name`: words that the name's words begin with."""
+    """Every condition that is given must hold. `name`: a name, or the
+    beginnings of its words in any order, as shared/keyring/words.py compares them."""
 
     name: str | None = None
     age_min: int | None = None
@@ -125,11 +129,11 @@ class SearchChildrenHandler:
     def _name_tokens(self, name: str | None) -> tuple[str, ...]:
         if name is None:
             return ()
-        words = words_of(name)
-        if not words or any(is_too_short(word) for word in words):
-            reason = f"give words of at least {MIN_PREFIX} letters each"
-            raise RequestRefused("name", reason, f"min_length {MIN_PREFIX} a word")
-        return self._index.tokens_to_find(name)
+        tokens = self._index.tokens_to_find(name)
+        if not tokens or (len(name.strip()) < LEAST_CHARACTERS and not is_of_no_spaces(name)):
+            limit = f"{LEAST_CHARACTERS} or more characters"
+            raise RequestRefused("name", f"must have {limit}", limit)
+        return tokens
 
 
 def _parents(parent_id: str | None) -> frozenset[Tag]:

@@ -105,6 +105,11 @@ def relation_of(principal: Principal, operation: str) -> Relation:
     return rule_of(operation).of(principal.role)
 
 
+def refusal_of(role: Role, operation: str) -> str:
+    """What the caller of an operation that its role may not do at all is told, by both APIs."""
+    return f"the role {role.value} may not do {operation}"
+
+
 def operation_of(route_name: str) -> str:
     """A route is named as its operation: `get_child_profile` is for GetChildProfile."""
     return "".join(word.capitalize() for word in route_name.split("_"))

@@ -165,7 +165,8 @@ class TeddyClient:
     async def get_child_safety_report(
         self, child_id: str, since: str | None = None, until: str | None = None
     ) -> answers.SafetyReport:
-        """`since` (included) and `until` (excluded): RFC 3339 instants."""
+        """`since` (included) and `until` (excluded): RFC 3339 instants; or UTC days as 2026-11-01,
+        from the beginning of the one to the end of the other."""
         path = _path("children", child_id, "safety-report")
         params = {"from": since, "to": until}
         return cast(answers.SafetyReport, await self._ask(path, child_id, params))

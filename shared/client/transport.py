@@ -30,8 +30,19 @@ class TeddyProblem(Exception):
         self.errors: list[dict[str, str]] = body.get("errors", [])
         self.correlation_id: str = body.get("correlation_id", "")
         self.body = dict(body)
-        fields = "; ".join(f"{error['field']} {error['message']}" for error in self.errors)
-        super().__init__(f"{status} {self.code}: {self.detail} {fields}".strip())
+        super().__init__(f"{status} {self.code}: {self._once()}".rstrip(": "))
+
+    def _once(self) -> str:
+        """The detail, and of the fields what it does not say itself."""
+        said = self.detail.lower()
+        more = [
+            f"{error['field']} {error['message']}"
+            for error in self.errors
+            if not said.startswith(error["message"].lower())
+            and f"{error['field']} {error['message']}".lower() not in said
+            and f"{error['field']}: {error['message']}".lower() not in said
+        ]
+        return " ".join(filter(None, (self.detail, "; ".join(more))))
 
 
 class Unreachable(Exception):

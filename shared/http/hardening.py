@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from shared.http.documentation import install_documentation
+from shared.http.head_requests import install_head_requests
 from shared.http.request_shape import install_request_shape
 from shared.http.secure_headers import install_secure_headers
 from shared.networks import Network
@@ -25,3 +26,4 @@ def install_hardening(app: FastAPI, exposure: Exposure) -> None:
         install_documentation(app)
     install_request_shape(app)
     install_secure_headers(app, behind_tls=exposure.behind_tls)
+    install_head_requests(app)  # around all that answers, refusals too

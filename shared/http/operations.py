@@ -63,10 +63,12 @@ def operations_router(readiness: Readiness, registry: CollectorRegistry = REGIST
 
     @router.get("/health/live")
     async def live() -> dict[str, str]:
+        """Whether the process runs; what it needs is not asked."""
         return {"status": "live"}
 
     @router.get("/health/ready", responses={503: {"description": "Not ready, or stopping."}})
     async def ready(request: Request) -> Response:
+        """Whether the process does its work, and which of what it needs answers."""
         if is_stopping(request.app):
             return JSONResponse({"status": "stopping"}, 503)
         report = await readiness.report()
@@ -74,6 +76,7 @@ def operations_router(readiness: Readiness, registry: CollectorRegistry = REGIST
 
     @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
+        """In the text format of Prometheus."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -11,26 +11,18 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from shared.field_wording import wording_of
 from shared.http.allowed_methods import allowed_methods
 from shared.http.correlation import HEADER as CORRELATION
 from shared.http.correlation import correlation_id_of
 from shared.http.secure_headers import secure_headers_of
 
 MEDIA_TYPE = "application/problem+json"
-TYPES = {
-    "int_type": "integer",
-    "int_parsing": "integer",
-    "string_type": "text",
-    "bool_type": "true or false",
-    "dict_type": "object",
-    "model_type": "object",
-    "model_attributes_type": "object",
-    "list_type": "array",
-    "tuple_type": "array",
-}
-"""Pydantic's error types whose limit is the type itself."""
-
 METHOD_NOT_ALLOWED = 405
+PLACES = ("body", "query", "path", "header")
+"""Where FastAPI says that a field is."""
+
+UNKNOWN_PARAMETER = "unknown parameter"
 
 COME_AGAIN = (429, 503)
 """Statuses that always say when to come again."""
@@ -79,22 +71,33 @@ class ProblemRaised(Exception):
 
 
 class FieldProblemBody(BaseModel):
-    field: str = Field(examples=["age"])
-    message: str = Field(examples=["must be between 3 and 12"])
-    limit: str | None = Field(None, examples=["3..12"])
+    field: str = Field(
+        description="Its path: a field of the body, a parameter, a header, or part of the path.",
+        examples=["age"],
+    )
+    message: str = Field(
+        description="What is wrong with it, never its value; to be read after its name.",
+        examples=["must be between 3 and 12"],
+    )
+    limit: str | None = Field(None, description="What would have been right.", examples=["3..12"])
 
 
 class ProblemBody(BaseModel):
     """The documented body of every error response (RFC 9457)."""
 
-    type: str = Field(examples=["urn:teddy:problem:invalid-request"])
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    correlation_id: str
-    errors: list[FieldProblemBody] | None = None
+    type: str = Field(
+        description="A URN that names the kind of problem; it leads nowhere.",
+        examples=["urn:teddy:problem:invalid-request"],
+    )
+    title: str = Field(description="The same for every problem of this code.")
+    status: int = Field(description="That of the answer.")
+    detail: str = Field(description="What is the matter this time, and what to do.")
+    instance: str = Field(description="The path that was asked for.")
+    code: str = Field(description="Stable, for programs; the end of `type`.")
+    correlation_id: str = Field(description="Of the request; in the logs and the audit trail, too.")
+    errors: list[FieldProblemBody] | None = Field(
+        None, description="All fields that are wrong, where it is fields."
+    )
 
 
 ProblemTable = Mapping[type[Exception], Callable[[Any], Problem]]
@@ -187,25 +190,12 @@ def _invalid_request(error: RequestValidationError) -> Problem:
 
 
 def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
-    """Pydantic's message without the value that was given, which may be personal."""
-    places = [str(place) for place in error["loc"] if place not in ("body", "query", "path")]
+    places = [str(place) for place in error["loc"]]
     if error["type"] == "json_invalid":
-        return FieldProblem("body", f"not valid JSON at byte {error['loc'][-1]}")
-    message = {
-        "extra_forbidden": "unknown field",
-        "missing": "required",
-    }.get(error["type"], str(error["msg"]))
-    return FieldProblem(".".join(places) or "body", message, _limit(error))
-
-
-def _limit(error: Mapping[str, Any]) -> str | None:
-    """What would have been right: the type, or the bounds that Pydantic tells."""
-    if error["type"] in TYPES:
-        return TYPES[error["type"]]
-    context = error.get("ctx") or {}
-    limits = {
-        name: context[name]
-        for name in ("ge", "gt", "le", "lt", "min_length", "max_length", "expected", "pattern")
-        if name in context
-    }
-    return ", ".join(f"{name} {value}" for name, value in limits.items()) or None
+        return FieldProblem("body", f"not valid JSON at byte {places[-1]}")
+    where = places.pop(0) if places and places[0] in PLACES else "body"
+    field = ".".join(places) or where
+    if error["type"] == "extra_forbidden" and where == "query":
+        return FieldProblem(field, UNKNOWN_PARAMETER)
+    wording = wording_of(error)
+    return FieldProblem(field, wording.message, wording.limit)

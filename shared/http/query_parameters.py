@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from shared.http.problems import FieldProblem, Problem, ProblemRaised
+from shared.http.problems import UNKNOWN_PARAMETER, FieldProblem, Problem, ProblemRaised
 
 
 class StrictRoute(APIRoute):
@@ -32,6 +32,6 @@ def refuse_parameters(request: Request) -> None:
     if not query:
         return
     names = {name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
-    problems = [FieldProblem(name, "unknown parameter") for name in sorted(names)]
+    problems = [FieldProblem(name, UNKNOWN_PARAMETER) for name in sorted(names)]
     detail = "This resource takes no parameters."
     raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, problems))

@@ -5,11 +5,15 @@ Hebrew, the vowel signs of Arabic. In other scripts marks are letters (the vowel
 Thai, the voicing of kana) and stay. Hangul is taken apart into its letters, so that a syllable that
 is still being typed finds the name. Scripts without spaces are told apart: a reader searches for
 any part of what looks like one long word.
+
+Names are written with and without what joins their parts: O'Neil is found as o'neil, ONeil and
+Neil, Anna-Lena as annalena and lena. A letter by itself (Anna L, J. K. Rowan) is found with the
+words beside it.
 """
 
 import re
 import unicodedata
-from itertools import groupby
+from itertools import groupby, pairwise
 
 _ACCENTS = re.compile(
     "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"  # on Latin, Greek, Cyrillic
@@ -37,13 +41,76 @@ _SAME_LETTER = str.maketrans(
 )
 """Latin letters that Unicode does not take apart, as they are written without their key."""
 
+_APOSTROPHES = re.compile("[\u02b9-\u02bf\u02c8\u02ca-\u02cc\ua78b\ua78c]")
+"""Those that Unicode holds for letters; all others are punctuation."""
+
+LEAST_LETTERS = 2
+"""Of a word by whose beginning a name is found."""
+
 _UNSEEN, _SEPARATOR, _LETTER, _OF_NO_SPACES = range(4)
 
 
 def words_of(text: str) -> list[str]:
     """The words of `text` in the form in which they are compared."""
+    return [word for chunk in _chunks(text) for word in chunk]
+
+
+def forms_of(name: str) -> list[str]:
+    """All words by whose beginnings `name` is found: its words of two letters or more; those that
+    something joins (an apostrophe, a hyphen), also as one; a letter by itself, as one with the word
+    or the letters after it."""
+    chunks = _chunks(name)
+    words = [word for chunk in chunks for word in chunk]
+    joined = ["".join(chunk) for chunk in chunks if _may_be_joined(chunk)]
+    letters = ["".join(run) for short, run in groupby(words, is_too_short) if short]
+    initials = [one + other for one, other in pairwise(words) if is_too_short(one)]
+    forms = [*words, *joined, *letters, *initials]
+    return list(dict.fromkeys(form for form in forms if not is_too_short(form))) or _whole(name)
+
+
+def forms_to_find(asked: str) -> list[str]:
+    """The words of which a name that is asked for has every one among its `forms_of`. A letter by
+    itself says too little where there are words; where there are none, all count as one."""
+    wanted = [form for chunk in _chunks(asked) for form in _asked_for(chunk)]
+    return [form for form in wanted if not is_too_short(form)] or _whole(asked)
+
+
+def _asked_for(chunk: list[str]) -> list[str]:
+    """O'Neil is asked for as one word: of its parts, one says nothing and the other too little."""
+    as_one = _may_be_joined(chunk) and any(map(is_too_short, chunk))
+    return ["".join(chunk)] if as_one else chunk
+
+
+def is_of_no_spaces(word: str) -> bool:
+    """Whether the word's script puts no spaces between words."""
+    return _SPACELESS.match(word) is not None
+
+
+def is_too_short(word: str) -> bool:
+    """Whether nothing can be found by this word's beginning."""
+    return len(word) < LEAST_LETTERS and not is_of_no_spaces(word)
+
+
+def _whole(text: str) -> list[str]:
+    """All of a text that has no word of two letters: its letters, or else its signs, as one."""
+    letters = "".join(words_of(text))
+    signs = "".join(c for c in _folded(text) if not c.isspace() and _kind(c) != _UNSEEN)
+    return [letters or signs] if letters or signs else []
+
+
+def _chunks(text: str) -> list[list[str]]:
+    """The words of each part between spaces."""
+    return [_words(chunk) for chunk in _folded(text).split()]
+
+
+def _may_be_joined(chunk: list[str]) -> bool:
+    return len(chunk) > 1 and not any(map(is_of_no_spaces, chunk))
+
+
+def _words(chunk: str) -> list[str]:
+    """Of a folded text without spaces."""
     classified: list[tuple[int, str]] = []
-    for character in _folded(text):
+    for character in chunk:
         kind = _kind(character)
         if kind == _UNSEEN:
             continue
@@ -54,14 +121,9 @@ def words_of(text: str) -> list[str]:
     return ["".join(c for _, c in run) for kind, run in runs if kind != _SEPARATOR]
 
 
-def is_of_no_spaces(word: str) -> bool:
-    """Whether the word's script puts no spaces between words."""
-    return _SPACELESS.match(word) is not None
-
-
 def _folded(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    bare = _ACCENTS.sub("", decomposed).translate(_SAME_LETTER)
+    bare = _ACCENTS.sub("", _APOSTROPHES.sub("'", decomposed)).translate(_SAME_LETTER)
     composed = unicodedata.normalize("NFC", bare)
     return _HANGUL_SYLLABLE.sub(lambda found: unicodedata.normalize("NFD", found[0]), composed)
 

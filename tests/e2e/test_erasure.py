@@ -104,9 +104,22 @@ async def test_what_is_no_receipt_is_refused_in_one_line(
     refused = await teddy(folder, "erase", "verify", str(forged))
     assert refused.code == 2
     assert refused.err.strip().splitlines()[-1].endswith("not a signed statement")
-    unknown = await teddy(folder, "erase", "receipt", new_id())
-    assert unknown.code == 2
-    assert "is not erased" in unknown.err
+
+
+async def test_a_receipt_of_nobody_and_of_somebody_who_is_there_are_told_apart(
+    folder: StackFolder, state: StackState
+) -> None:
+    # given
+    nobody = new_id()
+    async with client(state, Role.PARENT, f"parent-{new_id()}") as parent:
+        somebody = await a_child(parent)
+    # when
+    of_nobody = await teddy(folder, "erase", "receipt", nobody)
+    of_somebody = await teddy(folder, "erase", "receipt", somebody)
+    # then
+    assert (of_nobody.code, of_somebody.code) == (2, 2)
+    assert of_nobody.err == f"teddy: no child {nobody} is in the event store\n"
+    assert of_somebody.err == f"teddy: child {somebody} is not erased\n"
 
 
 async def a_child(parent: TeddyClient) -> str:

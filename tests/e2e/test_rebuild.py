@@ -103,7 +103,7 @@ def _teddy(
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "COLUMNS": "200", **variables},
+        env={**os.environ, "COLUMNS": "40", **variables},
     )
 
 

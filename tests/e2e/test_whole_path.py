@@ -7,8 +7,9 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import httpx2
 import orjson
 import pytest
 
@@ -16,7 +17,7 @@ from deploy.local.state import ProcessState, StackFolder, StackState
 from shared.auth.principal import Role
 from shared.client import TeddyProblem
 from shared.clock import new_id
-from tests.support.callers import client, first_alert
+from tests.support.callers import client, first_alert, token
 from tests.support.consents import BORN, CONSENTS
 from tests.support.own_stack import state_of
 
@@ -30,7 +31,7 @@ def teddy(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": "40"},
     )
 
 
@@ -43,6 +44,30 @@ async def test_a_write_is_visible_to_the_next_query(running: StackState) -> None
 
             assert profile["age"] == 7 + number % 3
             assert profile["version"] == BORN + 1
+
+
+async def test_where_a_command_s_answer_leads_to_can_be_read(running: StackState) -> None:
+    parent_id = f"parent-{new_id()}"
+    bearer = {"Authorization": f"Bearer {token(running, Role.PARENT, parent_id)}"}
+    async with httpx2.AsyncClient(headers=bearer) as http:
+        # given
+        url = f"{running.environment['TEDDY_COMMAND_URL']}/v1/children"
+        wish = {"name": "Mia", "age": 6, "udid": new_id(), "consents": CONSENTS}
+        registered = await http.post(url, json=wish)
+        # when
+        child = await _followed(http, registered, registered.headers["Location"])
+        erased = await http.delete(f"{url}/{registered.json()['child_id']}/personal-data")
+        receipt = await _followed(http, erased, erased.links["receipt"]["url"])
+    # then
+    assert (child["name"], child["parent_id"]) == ("Mia", parent_id)
+    assert receipt["child_id"] == child["child_id"]
+
+
+async def _followed(http: httpx2.AsyncClient, answer: httpx2.Response, url: str) -> Any:
+    headers = {"Consistency-Token": answer.headers["Consistency-Token"], "Prefer": "wait=10"}
+    found = await http.get(url, headers=headers)
+    assert found.status_code == 200, found.text
+    return found.json()
 
 
 async def test_a_severe_violation_reaches_the_parents_live_stream(running: StackState) -> None:

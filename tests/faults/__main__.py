@@ -10,14 +10,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from deploy.local.shell import set_aside
 from deploy.local.state import StackFolder
 from projection_worker.replay.opened import opened
 from shared.command_line import run_command
 from shared.settings import WorkerSettings
+from shared.tables import Table
 from tests.faults.cases import CASES, Case
 from tests.faults.judge import judged_again, tell
 from tests.faults.report import PAGE, renew
@@ -123,8 +122,8 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         duplicated,
         sum(len(one.violations) for one in outcomes) - lost - duplicated,
     )
-    table.add_row(*(f"{number:,}" for number in numbers))
-    Console().print(table)
+    table.add(*(f"{number:,}" for number in numbers))
+    table.print()
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ from tests.support.rate_limits import limits_of
 from tests.support.tokens import Forger, verifier_of
 
 ISSUER, AUDIENCE = "teddy-tests", "teddy"
+QUERY_URL = "http://query.test"
 KEYS = KeyFile("kek-1", {"kek-1": b"k" * 32}, index_key=b"i" * 32, signature_key=b"s" * 32)
 
 MOTHER = Principal("parent-ada", Role.PARENT)
@@ -101,7 +102,9 @@ class CommandSide:
         clock: StoppedClock | None = None,
         tuning: Tuning | None = None,
         limits: RateLimits | None = None,
+        query_url: str | None = QUERY_URL,
     ) -> None:
+        self._query_url = query_url
         self.database = database or Database()
         self.clock = clock or StoppedClock()
         self.audit = MemoryAuditTrail()
@@ -160,7 +163,13 @@ class CommandSide:
         verifier = verifier_of(self._signing_key, ISSUER, AUDIENCE)
         caller = Caller(verifier, self._limits, Aliases(KEYS.index_key))
         edge = Edge(
-            self.bus, caller, self.tokens, RequestPrints(KEYS.index_key), self.clock, new_id
+            self.bus,
+            caller,
+            self.tokens,
+            RequestPrints(KEYS.index_key),
+            self.clock,
+            new_id,
+            self._query_url,
         )
         exposure = Exposure(documentation=True)
         return create_app(

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
-WIDE = {"COLUMNS": "300"}
-"""No table is folded."""
+NARROW = {"COLUMNS": "40"}
+"""Narrower than most tables: what is piped, as here, is wrapped nowhere."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ async def started(module: str, arguments: Sequence[str], environment: Mapping[st
         *(sys.executable, "-m", module, *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**environment, **WIDE},
+        env={**environment, **NARROW},
     )
     out, err = await process.communicate()
     return Said(process.returncode or 0, out.decode(), err.decode())
@@ -50,7 +50,7 @@ def call(
     code = 0
     with (
         _arguments(arguments),
-        _environment({**environment, **WIDE}),
+        _environment({**environment, **NARROW}),
         _logging_as_in_a_new_process(),
         redirect_stdout(out),
         redirect_stderr(err),

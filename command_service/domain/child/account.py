@@ -125,7 +125,7 @@ def _require_consents(command: RegisterChild) -> None:
         needed.append(ConsentPurpose.PERSONALIZATION)
     for purpose in needed:
         if purpose not in given:
-            raise ConsentRequired(purpose)
+            raise ConsentRequired(purpose, registering=True)
 
 
 def _personal(value: Any) -> Personal[Any] | None:

@@ -70,13 +70,15 @@ class ChildErasedError(CommandRefused):
 
 
 class ConsentRequired(CommandRefused):
-    """The parent has not consented to what the command is for, or no longer does."""
+    """The parent has not consented to what the command is for, or no longer does. `registering`:
+    there is no child yet to which the consent could be given."""
 
     code = "consent-required"
 
-    def __init__(self, purpose: ConsentPurpose) -> None:
+    def __init__(self, purpose: ConsentPurpose, *, registering: bool = False) -> None:
         super().__init__(f"this needs the parent's consent to the purpose {purpose.value}")
         self.purpose = purpose
+        self.registering = registering
 
 
 class AlreadyDeactivated(CommandRefused):

@@ -5,25 +5,25 @@ Exit code 1 when one is not kept.
 
 import sys
 
-from rich.console import Console
-from rich.table import Table
+import click
 
 from deploy.checks.compose.project import Project, read_project
 from deploy.checks.compose.promises import PROMISES
+from shared.tables import Table
 
 
-def main(project: Project, console: Console) -> int:
+def main(project: Project) -> int:
     table = Table("promise", "checked by", "holds", title="deploy/compose.yaml")
     broken: list[str] = []
     for promise in PROMISES:
         problems = list(promise.problems(project))
-        table.add_row(promise.text, promise.how, "no" if problems else "yes")
+        table.add(promise.text, promise.how, "no" if problems else "yes")
         broken += [f"{promise.text}: {problem}" for problem in problems]
-    console.print(table)
+    table.print()
     for line in broken:
-        console.print(line, style="red", markup=False)
+        click.secho(line, fg="red")
     return 1 if broken else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(read_project(), Console()))
+    sys.exit(main(read_project()))

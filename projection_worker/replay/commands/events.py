@@ -16,10 +16,10 @@ from projection_worker.replay.commands.running import run
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.refusals import NotFound
 from projection_worker.replay.selection import Selection
-from projection_worker.replay.tables import add_row, print_table, table_of
 from shared.clock import iso
 from shared.cloud_events import to_structured
 from shared.envelope import RecordedEvent
+from shared.tables import Table
 
 ROWS_A_TABLE = 500
 
@@ -89,9 +89,9 @@ class _Rows:
             click.echo(f"{self.number:,} events")
 
     def _print(self) -> None:
-        table = table_of("child", "version", "type", "happened", "recorded")
+        table = Table("child", "version", "type", "happened", "recorded")
         for e in self._waiting:
             times = (iso(e.occurred_at), iso(e.recorded_at))
-            add_row(table, e.child_id, str(e.version), e.type, *times)
-        print_table(table)
+            table.add(e.child_id, str(e.version), e.type, *times)
+        table.print()
         self._waiting = []

@@ -4,8 +4,7 @@ from functools import partial
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from projection_worker.projections import registry
 from projection_worker.replay.commands.parameters import rate_option
@@ -22,6 +21,7 @@ from projection_worker.replay.refusals import Refused
 from projection_worker.roll_call import RollCall
 from shared.read_models.generations import Catalog, KeptGeneration, begin_catalog
 from shared.read_models.models import ALL_MODELS, Model
+from shared.tables import Table
 
 
 class ModelNames(click.ParamType):
@@ -161,20 +161,20 @@ async def _show_status(on: Opened) -> None:
     table = Table("generation", "state", "projections", "workers", "rebuilt")
     for one in catalog.kept:
         workers = await RollCall(on.database).present(one.projections)
-        table.add_row(
-            str(one.generation.number),
+        table.add(
+            one.generation.number,
             _state(one, catalog),
-            str(one.projections),
-            str(len(workers)),
+            one.projections,
+            len(workers),
             await _progress(on, one),
         )
-    Console().print(table)
+    table.print()
 
 
-def _state(one: KeptGeneration, catalog: Catalog) -> str:
+def _state(one: KeptGeneration, catalog: Catalog) -> Text:
     if one.generation == catalog.live:
-        return "[green]live[/]"
-    return "kept for rollback" if one.was_live else "[yellow]catching up[/]"
+        return Text("live", "green")
+    return Text("kept for rollback") if one.was_live else Text("catching up", "yellow")
 
 
 async def _progress(on: Opened, one: KeptGeneration) -> str:

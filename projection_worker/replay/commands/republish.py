@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from projection_worker.redrive import Republished, open_producer, publish
 from projection_worker.replay.commands.parameters import (
@@ -20,6 +19,7 @@ from projection_worker.replay.rebuild.pace import Pace
 from projection_worker.replay.refusals import NotFound
 from projection_worker.replay.selection import Selection
 from shared.cloud_events import to_record
+from shared.tables import progress
 from shared.topics import CHILD_EVENTS
 
 BATCH_EVENTS = 1_000
@@ -68,15 +68,13 @@ def republish(
 
 
 async def _publish(on: Opened, selection: Selection, total: int, pace: Pace) -> int:
-    columns = (TextColumn("events"), BarColumn(), MofNCompleteColumn())
     published = 0
     async with open_producer(on.settings.kafka) as producer:
-        with Progress(*columns) as progress:
-            task = progress.add_task("", total=total)
+        with progress("events", total) as tell:
             async for batch in _batches(on, selection):
                 await publish(producer, batch)
                 published += len(batch)
-                progress.update(task, completed=published)
+                tell(published)
                 await pace.keep(len(batch))
     return published
 

@@ -13,10 +13,10 @@ from projection_worker.replay.histories import Stream, in_batches, streams
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.refusals import NotFound
 from projection_worker.replay.semantic_diff import in_words
-from projection_worker.replay.tables import add_row, print_table, table_of
 from projection_worker.replay.verify import BATCH_EVENTS, Verifier
 from shared.event_store.port import EventStore
 from shared.read_models.generations import live_generation
+from shared.tables import Table
 
 
 @click.command()
@@ -89,15 +89,15 @@ async def _chosen(
 
 
 def _show(found: Verification, told: list[str]) -> None:
-    table = table_of("compared", "number")
-    add_row(table, "children", f"{found.children:,}")
-    add_row(table, "events", f"{found.events:,}")
+    table = Table("compared", "number")
+    table.add("children", f"{found.children:,}")
+    table.add("events", f"{found.events:,}")
     for model, number in sorted(found.documents.items()):
-        add_row(table, f"documents of {model}", f"{number:,}")
+        table.add(f"documents of {model}", f"{number:,}")
     if found.counters:
-        add_row(table, "system counters", f"{found.counters:,}")
-    add_row(table, "digest of all children", f"{found.digest:064x}")
-    print_table(table)
+        table.add("system counters", f"{found.counters:,}")
+    table.add("digest of all children", f"{found.digest:064x}")
+    table.print()
     for line in told:
         click.echo(line)
     for child, reason in sorted(found.unopened.items()):

@@ -37,7 +37,7 @@ class Desk:
     poisoned: Delivered
 
     async def run(self, *arguments: str) -> Result:
-        runner = CliRunner(env={**self.environment, "COLUMNS": "250"})
+        runner = CliRunner(env={**self.environment, "COLUMNS": "40"})
         return await asyncio.to_thread(runner.invoke, dead_letter, arguments)
 
     async def listed(self) -> Any:

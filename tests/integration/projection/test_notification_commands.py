@@ -27,7 +27,7 @@ class Desk:
     environment: dict[str, str]
 
     async def run(self, *arguments: str) -> Result:
-        runner = CliRunner(env={**self.environment, "COLUMNS": "250"})
+        runner = CliRunner(env={**self.environment, "COLUMNS": "40"})
         return await asyncio.to_thread(runner.invoke, notifications, arguments)
 
     async def listed(self, *arguments: str) -> list[Any]:

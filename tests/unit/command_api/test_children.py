@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.command_side import CommandClient, CommandSide
+from tests.support.command_side import QUERY_URL, CommandClient, CommandSide
 from tests.support.consents import BORN, REGISTRATION
 from tests.support.problem_documents import assert_problem
 
@@ -156,6 +156,8 @@ async def test_nothing_happens_to_an_erased_child(mother: CommandClient, admin: 
     child_id = await mother.register()
     erased = await mother.send("DELETE", f"/children/{child_id}/personal-data")
     assert (erased.status_code, erased.json()["events"]) == (200, ["ChildErased"])
+    receipt = f"{QUERY_URL}/v1/children/{child_id}/erasure-receipt"
+    assert erased.headers["Link"] == f'<{receipt}>; rel="receipt"'
     # when, then
     for method, path, body in on(child_id)[:-1]:
         assert_problem(await admin.send(method, path, body), 410, "child-erased")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.command_side import MOTHER, CommandClient, CommandSide
+from tests.support.command_side import MOTHER, QUERY_URL, CommandClient, CommandSide
 from tests.support.consents import BORN, CONSENTS, REGISTRATION
 from tests.support.problem_documents import assert_problem
 
@@ -31,10 +31,20 @@ async def test_a_registration_answers_where_the_child_is(side: CommandSide, moth
         "version": BORN,
         "events": [*REGISTRATION],
     }
-    assert response.headers["Location"] == f"/v1/children/{answer['child_id']}"
+    assert response.headers["Location"] == f"{QUERY_URL}/v1/children/{answer['child_id']}"
     token = side.tokens.read(response.headers["Consistency-Token"])
     assert (token.child_id, token.version) == (answer["child_id"], BORN)
     assert response.headers["Correlation-Id"]
+
+
+async def test_where_nobody_said_how_clients_reach_the_query_api_no_address_is_named():
+    side = CommandSide(query_url=None)
+    async with side.client() as mother:
+        registered = await mother.send("POST", "/children", GOOD)
+        child = f"/children/{registered.json()['child_id']}"
+        erased = await mother.send("DELETE", f"{child}/personal-data")
+    assert (registered.status_code, erased.status_code) == (201, 200)
+    assert not {"location", "link"} & {*registered.headers, *erased.headers}
 
 
 async def test_what_is_stored_tells_who_asked_and_hides_what_is_personal(
@@ -115,12 +125,26 @@ async def test_what_breaks_a_rule_is_refused_and_leaves_no_trace(
     assert again.status_code == 201, "the refused registration left the bear reserved"
 
 
-@pytest.mark.parametrize("missing", ["name", "age", "udid"])
+@pytest.mark.parametrize("missing", ["name", "age", "udid", "consents"])
 async def test_missing_fields_are_named(mother: CommandClient, missing: str):
     body = {name: value for name, value in GOOD.items() if name != missing}
     response = await mother.send("POST", "/children", body)
     problem = assert_problem(response, 422, "invalid-request", missing)
     assert problem["errors"] == [{"field": missing, "message": "required"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [([], "account"), (["account", "conversations"], "personalization")]
+)
+async def test_a_consent_that_is_missing_is_named_and_no_address_of_a_child_that_is_none(
+    side: CommandSide, mother: CommandClient, given: list[str], missing: str
+):
+    consents = [each for each in CONSENTS if each["purpose"] in given]
+    response = await mother.send("POST", "/children", {**GOOD, "consents": consents})
+    problem = assert_problem(response, 409, "consent-required", "consents", missing)
+    assert f"purpose {missing}." in problem["detail"]
+    assert "/v1/children/" not in response.text
+    assert await side.stored_events() == []
 
 
 async def test_everything_wrong_is_told_at_once(mother: CommandClient):

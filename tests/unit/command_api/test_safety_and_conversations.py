@@ -69,7 +69,7 @@ async def test_a_report_of_a_conversation_that_was_started_is_linked(
 @pytest.mark.parametrize(
     ("body", "field", "limit"),
     [
-        ({**REPORT, "severity": "extreme"}, "severity", "'low', 'medium', 'high' or 'critical'"),
+        ({**REPORT, "severity": "extreme"}, "severity", "low, medium, high, critical"),
         ({**REPORT, "type": ""}, "type", "1..64"),
         ({**REPORT, "details": "x" * 2_001}, "details", "2000 characters"),
         ({**REPORT, "conversation_id": "talk"}, "conversation_id", "36 characters"),
@@ -109,8 +109,8 @@ async def test_an_alert_policy_is_put(mother: CommandClient):
         ({"window_hours": 721}, "window_hours", "1..720"),
         ({"channels": []}, "channels", "1..3"),
         ({"channels": ["in_app", "in_app"]}, "channels", "1..3"),
-        ({"channels": ["pigeon"]}, "channels.0", "'in_app', 'webhook' or 'email'"),
-        ({"threshold": "none"}, "threshold", "'low'"),
+        ({"channels": ["pigeon"]}, "channels.0", "in_app, webhook, email"),
+        ({"threshold": "none"}, "threshold", "low, "),
     ],
 )
 async def test_alert_policies_out_of_range_are_refused(
@@ -162,7 +162,7 @@ async def test_a_bear_may_choose_the_id_of_a_conversation_once(
     ("body", "field", "limit"),
     [
         ({**MESSAGE, "text": "my name is Ada"}, "text", None),
-        ({**MESSAGE, "role": "parent"}, "role", "'child' or 'bear'"),
+        ({**MESSAGE, "role": "parent"}, "role", "child, bear"),
         ({**MESSAGE, "word_count": 10_001}, "word_count", "0..10000"),
         ({**MESSAGE, "word_count": "12"}, "word_count", None),
         ({**MESSAGE, "topic": "x" * 65}, "topic", "1..64"),

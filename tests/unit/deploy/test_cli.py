@@ -5,6 +5,10 @@ import pytest
 from click.testing import CliRunner
 
 from deploy import cli
+from deploy.local import control
+from deploy.local.control import ProcessReport
+from deploy.local.readiness import Told
+from deploy.local.state import READY, StackFolder, StackState
 from shared.auth.principal import Role
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.signing_keys import create_signing_key, read_signing_key
@@ -140,3 +144,34 @@ def test_the_help_names_every_command() -> None:
 
     for name in ("up", "down", "status", "logs", "load", "verify", "demo", "token", "topics"):
         assert f"\n  {name} " in shown
+
+
+@pytest.mark.parametrize("columns", ["60", "40", "20"])
+def test_the_status_of_a_stack_names_each_port_on_the_narrowest_terminal(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    columns: str,
+) -> None:
+    # given
+    reports = [
+        ProcessReport(name, 123_456, f"127.0.0.1:2{place}001", True, 0, Told(lag="0 events, 0 s"))
+        for place, name in enumerate(("mongod", "kafka", "command", "relay", "worker", "query"))
+    ]
+
+    async def report(_: StackState) -> list[ProcessReport]:
+        return reports
+
+    monkeypatch.setattr(control, "report", report)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as if a terminal listened
+    monkeypatch.setenv("COLUMNS", columns)
+    folder = StackFolder(tmp_path / "stack")
+    folder.create()
+    folder.save(StackState(status=READY))
+    # when
+    with folder.hold():
+        code = run(monkeypatch, "--dir", str(folder.path), "status")
+    # then
+    out = capsys.readouterr().out
+    assert code == 0
+    assert all(one.address in out and one.name in out for one in reports)

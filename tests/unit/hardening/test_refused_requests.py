@@ -116,6 +116,7 @@ async def test_a_search_takes_letters_and_no_patterns(pattern: str) -> None:
     assert not found or pattern == "Le.*"  # which is the word `Le`, and nothing else
 
 
+OF_ALL = b'"consents":%s}' % orjson.dumps(CONSENTS)
 DEEP = b'{"name":"Ada","age":7,"udid":"TEDDY-0000-0001","preferences":%s%s}'
 BODIES: list[tuple[bytes, int, str]] = [
     (b'{"name":{"$gt":""},"age":7,"udid":"TEDDY-0000-0001"}', 422, "name"),
@@ -127,16 +128,16 @@ BODIES: list[tuple[bytes, int, str]] = [
     (b'{"name":"Ada","age":NaN,"udid":"TEDDY-0000-0001"}', 400, "body"),
     (b'{"name":"Ada","age":Infinity,"udid":"TEDDY-0000-0001"}', 400, "body"),
     (b'{"name":"Ada","age":1e999,"udid":"TEDDY-0000-0001"}', 422, "age"),
-    (b'{"name":"Ada","age":' + b"9" * 400 + b',"udid":"TEDDY-0000-0001"}', 422, "age"),
+    (b'{"name":"Ada","age":' + b"9" * 400 + b',"udid":"TEDDY-0000-0001",' + OF_ALL, 422, "age"),
     (b'{"name":"Ada","age":' + b"9" * 9_999 + b',"udid":"TEDDY-0000-0001"}', 400, "body"),
     (DEEP % (b"[" * 17, b"]" * 17), 400, "body"),
     (DEEP % (b'{"a":' * 12, b"}" * 12), 400, "body"),
     (b"[" * 60_000, 400, "body"),
     (b'{"name":"\\ud800Ada","age":7,"udid":"TEDDY-0000-0001"}', 400, "body"),
     (b'{"name":"Ada\xff","age":7,"udid":"TEDDY-0000-0001"}', 400, "body"),
-    ('{"name":"A\u202eda","age":7,"udid":"TEDDY-0000-0001"}'.encode(), 422, "name"),
-    ('{"name":"A\u200bda","age":7,"udid":"TEDDY-0000-0001"}'.encode(), 422, "name"),
-    ('{"name":"Ada","age":7,"udid":"TEDDY-0000-\ufeff0001"}'.encode(), 422, "udid"),
+    ('{"name":"A\u202eda","age":7,"udid":"TEDDY-0000-0001",'.encode() + OF_ALL, 422, "name"),
+    ('{"name":"A\u200bda","age":7,"udid":"TEDDY-0000-0001",'.encode() + OF_ALL, 422, "name"),
+    ('{"name":"Ada","age":7,"udid":"TEDDY-0000-\ufeff0001",'.encode() + OF_ALL, 422, "udid"),
     ("\ufeff{}".encode(), 400, "body"),
     ("{}".encode("utf-16"), 400, "body"),
     (b"null", 422, "body"),

@@ -3,7 +3,6 @@ import pytest
 
 from projection_worker.replay.history_display import in_words
 from projection_worker.replay.personal_values import DESTROYED, SEALED, Personals
-from projection_worker.replay.tables import add_row, print_table, table_of
 from shared.envelope import event_id
 from shared.keyring.cipher import ChildCipher, field_place, new_data_key
 
@@ -47,26 +46,3 @@ def test_an_event_is_told_by_what_it_changed() -> None:
     assert in_words({"age": 9, "name": SEALED, "cleared": [], "topics": ["sea"]}) == (
         'age 9, name (sealed), topics ["sea"]'
     )
-
-
-def test_a_cell_neither_styles_nor_steers_the_terminal(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    table = table_of("topic")
-    add_row(table, "[red]x[/] :bear: \x1b[2J")
-
-    print_table(table)
-
-    assert "[red]x[/] :bear: \\x1b[2J" in capsys.readouterr().out
-
-
-def test_long_ids_stay_in_one_piece_where_no_terminal_is(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
-    table = table_of("child", "correlation", "causation")
-    add_row(table, CHILD, CHILD, CHILD)
-
-    print_table(table)
-
-    assert capsys.readouterr().out.count(CHILD) == 3

@@ -1,3 +1,4 @@
+import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -34,12 +35,42 @@ async def test_accents_do_not_matter(side: QuerySide) -> None:
     assert await found(side, name="rene") == ["rene"]
 
 
-@pytest.mark.parametrize("name", ["l", "lena w", "!!", ""])
-async def test_words_of_one_letter_are_refused(side: QuerySide, name: str) -> None:
+@pytest.mark.parametrize("name", ["l", " L ", "!", "", "\u00ad\u00ad"])
+async def test_less_than_any_name_has_is_refused(side: QuerySide, name: str) -> None:
     with pytest.raises(RequestRefused) as refused:
         await found(side, name=name)
     assert refused.value.field == "name"
-    assert refused.value.limit == "min_length 2 a word"
+    assert refused.value.limit == "2 or more characters"
+
+
+async def test_names_are_found_as_they_were_registered(side: QuerySide) -> None:
+    # given
+    names = ["O'Neil", "Sam Neil", "Anna L", "J. K.", "小", "L.", "Anna-Lena"]
+    for name in names:
+        await side.child(name, name=name)
+    # when / then
+    assert {name: await found(side, name=name) for name in names} == {
+        "O'Neil": ["O'Neil"],
+        "Sam Neil": ["Sam Neil"],
+        "Anna L": ["Anna L", "Anna-Lena"],  # the letter by itself is left out
+        "J. K.": ["J. K."],
+        "小": ["小"],
+        "L.": ["L."],
+        "Anna-Lena": ["Anna-Lena"],
+    }
+
+
+async def test_a_name_that_is_longer_before_it_is_composed_may_be_asked_for(
+    side: QuerySide,
+) -> None:
+    # given
+    registered = "Ze\u0301" * 33
+    await side.child("lena", name=unicodedata.normalize("NFKC", registered))
+    # when
+    async with side.client(ADMIN) as client:
+        answer = await client.get("/v1/children", params={"name": f" {registered} "})
+    # then
+    assert [child["child_id"] for child in answer.json()["items"]] == ["lena"]
 
 
 async def test_every_condition_must_hold(side: QuerySide) -> None:

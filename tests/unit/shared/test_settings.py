@@ -75,8 +75,8 @@ def test_missing_settings_are_named_in_one_line(capsys: pytest.CaptureFixture[st
     line = _refusal(capsys)
     # then
     assert line.startswith("settings: ")
-    assert "TEDDY_WRITE_MONGO_URL: Field required" in line
-    assert "TEDDY_KAFKA_BOOTSTRAP: Field required" in line
+    assert "TEDDY_WRITE_MONGO_URL: required" in line
+    assert "TEDDY_KAFKA_BOOTSTRAP: required" in line
 
 
 def test_a_malformed_setting_is_named_without_its_value(
@@ -89,7 +89,7 @@ def test_a_malformed_setting_is_named_without_its_value(
     # when
     line = _refusal(capsys)
     # then
-    assert "TEDDY_RELAY_PORT: Input should be a valid integer" in line
+    assert "TEDDY_RELAY_PORT: must be an integer" in line
     assert "seventy" not in line
     assert "secret" not in line
 
@@ -119,6 +119,15 @@ def test_a_setting_out_of_range_is_named(
 def test_every_setting_says_what_it_is_for() -> None:
     for group in (CommandSettings, RelaySettings):
         assert all(field.description for field in group.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["query.example", "ftp://query.example", "https://u:p@query.example", "https://q.example/?"],
+)
+def test_an_address_that_leads_to_no_api_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="must be an http or https URL"):
+        CommandSettings(public_query_url=url)
 
 
 @pytest.mark.parametrize(

@@ -116,22 +116,22 @@ async def test_an_internal_error_tells_nothing() -> None:
         ({"age": 7, "name": "Zoë"}, {"field": "name", "message": "unknown field"}),
         (
             {"age": "7"},
-            {"field": "age", "message": "Input should be a valid integer", "limit": "integer"},
+            {"field": "age", "message": "must be an integer", "limit": "integer"},
         ),
         (
             {"age": 2},
             {
                 "field": "age",
-                "message": "Input should be greater than or equal to 3",
-                "limit": "ge 3",
+                "message": "must be at least 3",
+                "limit": "at least 3",
             },
         ),
         (
             {"age": 13},
             {
                 "field": "age",
-                "message": "Input should be less than or equal to 12",
-                "limit": "le 12",
+                "message": "must be at most 12",
+                "limit": "at most 12",
             },
         ),
     ],

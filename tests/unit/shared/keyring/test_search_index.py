@@ -1,5 +1,12 @@
-import pytest
+from contextlib import suppress
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from command_service.domain.child import limits
+from command_service.domain.child.errors import InvalidCommand
+from command_service.domain.child.field_checks import FieldChecks
 from shared.keyring.search_index import SearchIndex
 
 INDEX = SearchIndex(bytes(32))
@@ -35,6 +42,9 @@ def test_a_word_s_beginning_finds_the_name(query: str, name: str) -> None:
         ("ovel", "Zoë Lovelace"),
         ("zoe max", "Zoë Lovelace"),
         ("z", "Zoë"),
+        ("o'nora", "O'Neil"),
+        ("o'neil", "Sam Neil"),
+        ("j l", "J. K."),
         ("", "Zoë"),
         ("!", "Zoë"),
     ],
@@ -81,6 +91,67 @@ def test_anything_else_does_not(query: str, name: str) -> None:
 )
 def test_ways_to_write_the_same_name_find_it(query: str, name: str) -> None:
     assert _finds(query, name)
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("O'Neil", "O'Neil"),
+        ("o\u2019neil", "O'Neil"),  # the curly apostrophe
+        ("o'neil", "O\u2019Neil"),
+        ("o'neil", "O\u02bcNeil"),  # the apostrophe that is a letter
+        ("o'neil", "O\uff07Neil"),  # full-width
+        ("o'neil", "O\u00b4Neil"),  # an accent for an apostrophe
+        ("o'neil", "O`Neil"),
+        ("o'neil", "O Neil"),
+        ("oneil", "O'Neil"),
+        ("o neil", "O'Neil"),
+        ("neil", "O'Neil"),
+        ("o'n", "O'Neil"),  # still being typed
+        ("d'arc", "Jeanne d'Arc"),
+        ("jeanne darc", "Jeanne d'Arc"),
+        ("\u043c\u0430\u0440'\u044f", "\u041c\u0430\u0440\u02bc\u044f"),
+        ("quran", "Qur\u02be\u0101n"),
+        ("anna l", "Anna L"),
+        ("anna l", "Anna Lovelace"),  # still being typed
+        ("l anna", "Anna L."),
+        ("anna-lena", "Anna Lena"),
+        ("anna lena", "Anna-Lena"),
+        ("annalena", "Anna\u2010Lena"),  # Unicode's own hyphen
+        ("lena-anna", "Anna-Lena"),
+        ("j k rowan", "J. K. Rowan"),
+        ("jk rowan", "J.K. Rowan"),
+        ("jk", "J. K. Rowan"),
+        ("j.k.", "J K"),
+        ("j.rowan", "J. Rowan"),
+        ("x \u00e6 a-12", "X \u00c6 A-12"),
+        ("l.", "L."),
+        ("!!", "!!"),
+        ("\U0001f43b \U0001f43b", "\U0001f43b\U0001f43b"),  # two bears
+    ],
+)
+def test_what_joins_the_parts_of_a_name_makes_no_difference(query: str, name: str) -> None:
+    assert _finds(query, name)
+
+
+@given(st.text(min_size=2, max_size=120))
+@example("a\u0301 b")
+@example("\u0e33\u0e33")
+def test_whatever_can_be_registered_is_found_by_itself(text: str) -> None:
+    # given
+    checks = FieldChecks()
+    name = checks.name("name", text, limits.NAME)
+    with suppress(InvalidCommand):
+        checks.raise_errors()
+        # when / then
+        assert _finds(name, name)
+        assert _finds(text, name)
+        assert _finds(name.upper(), name)
+
+
+def test_how_many_names_begin_with_a_letter_is_not_to_be_counted() -> None:
+    (letter,) = INDEX.tokens_of("L.")
+    assert letter not in INDEX.tokens_of("Lena") + INDEX.tokens_of("Anna L")
 
 
 @pytest.mark.parametrize(

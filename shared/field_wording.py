@@ -1,0 +1,105 @@
+"""What is wrong with a field, in this house's words: Pydantic's are for programmers, and some of
+them hold the value that was given, which may be personal."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+OF_THE_HOUSE = "of_the_house"
+"""The type of errors whose message is in these words already."""
+
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What is wrong, to be read after the field's name; and what would have been right."""
+
+    message: str
+    limit: str | None = None
+
+
+def refused(message: str, limit: str) -> PydanticCustomError:
+    """For validators to raise. `message` begins with `must`, as in `must be between 3 and 12`."""
+    return PydanticCustomError(OF_THE_HOUSE, "{message}", {"message": message, "limit": limit})
+
+
+def wording_of(error: Mapping[str, Any]) -> Wording:
+    """Of one of the `errors()` of Pydantic's ValidationError, whatever its type."""
+    kind, context = error["type"], error.get("ctx") or {}
+    if kind in _FIXED:
+        return _FIXED[kind]
+    told = _FROM_CONTEXT.get(kind)
+    return Wording("is not valid") if told is None else told(context)
+
+
+def _kinds(wording: Wording, *kinds: str) -> dict[str, Wording]:
+    return dict.fromkeys(kinds, wording)
+
+
+def _counted(number: Any, what: str) -> str:
+    many = f"{what.removesuffix('y')}ies" if what.endswith("y") else f"{what}s"
+    return f"{number} {what if number == 1 else many}"
+
+
+def _bound(words: str, name: str, what: str = "") -> Callable[[Mapping[str, Any]], Wording]:
+    """`words` before the bound that the context has under `name`; `what`: what is counted."""
+    verb = "have" if what else "be"
+
+    def told(context: Mapping[str, Any]) -> Wording:
+        limit = f"{words} {_counted(context[name], what) if what else context[name]}"
+        return Wording(f"must {verb} {limit}", limit)
+
+    return told
+
+
+def _one_of(context: Mapping[str, Any]) -> Wording:
+    known = ", ".join(_QUOTED.findall(context["expected"])) or str(context["expected"])
+    return Wording(f"must be one of {known}", known)
+
+
+_FIXED: Mapping[str, Wording] = {
+    **_kinds(Wording("required"), "missing", "missing_argument"),
+    **_kinds(Wording("unknown field"), "extra_forbidden", "unexpected_keyword_argument"),
+    **_kinds(
+        Wording("must be an integer", "integer"),
+        "int_type",
+        "int_parsing",
+        "int_parsing_size",
+        "int_from_float",
+    ),
+    **_kinds(Wording("must be a number", "number"), "float_type", "float_parsing", "decimal_type"),
+    **_kinds(Wording("must be a finite number", "finite number"), "finite_number"),
+    **_kinds(Wording("must be text", "text"), "string_type", "string_unicode", "bytes_type"),
+    **_kinds(Wording("must have text as keys", "text as keys"), "invalid_key"),
+    **_kinds(Wording("must be true or false", "true or false"), "bool_type", "bool_parsing"),
+    **_kinds(
+        Wording("must be an object", "object"),
+        "dict_type",
+        "mapping_type",
+        "model_type",
+        "model_attributes_type",
+        "dataclass_type",
+    ),
+    **_kinds(Wording("must be an array", "array"), "list_type", "tuple_type", "iterable_type"),
+    **_kinds(Wording("must not nest so deep"), "recursion_loop", "recursion_depth_exceeded"),
+}
+_FROM_CONTEXT: Mapping[str, Callable[[Mapping[str, Any]], Wording]] = {
+    "greater_than_equal": _bound("at least", "ge"),
+    "greater_than": _bound("above", "gt"),
+    "less_than_equal": _bound("at most", "le"),
+    "less_than": _bound("below", "lt"),
+    "multiple_of": _bound("a multiple of", "multiple_of"),
+    "string_too_short": _bound("at least", "min_length", "character"),
+    "string_too_long": _bound("at most", "max_length", "character"),
+    "string_pattern_mismatch": _bound("of the form", "pattern"),
+    "too_short": _bound("at least", "min_length", "entry"),
+    "too_long": _bound("at most", "max_length", "entry"),
+    "enum": _one_of,
+    "literal_error": _one_of,
+    "value_error": lambda context: Wording(str(context["error"])),
+    OF_THE_HOUSE: lambda context: Wording(context["message"], context["limit"]),
+}
