@@ -12,7 +12,8 @@ from command_service.api.app import create_app
 from command_service.api.command_route import Edge
 from command_service.api.idempotency import RequestPrints
 from command_service.backoff import Backoff
-from command_service.default_bus import Ports, Tuning, default_bus
+from command_service.default_bus import Ports, Tuning, default_bus, older_claims
+from command_service.handlers.older_claims import OlderClaims
 from command_service.middleware.child_queues import QueueLimits
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
@@ -73,6 +74,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
     ProcessCollector(registry=registry)
     ports = _ports(settings, stores, key_file, audit.trail)
     bus = default_bus(ports, _tuning(settings), registry)
+    older = older_claims(ports, _tuning(settings))
     caller = Caller(checks.verifier, rate_limits(settings), Aliases(key_file.index_key))
     tokens = ConsistencyTokens(key_file.signature_key)
     prints, query_url = RequestPrints(key_file.index_key), settings.public_query_url
@@ -82,7 +84,8 @@ def build_app(settings: CommandSettings) -> FastAPI:
             "event_store": stores.write_mongo.ping,
             "key_store": stores.keys_mongo.ping,
             "audit_trail": audit.mongo.ping,
-        }
+        },
+        findings=older.findings,
     )
 
     @asynccontextmanager
@@ -93,7 +96,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
             try:
                 await AT_START.run(lambda: ensure_indexes(database))
                 await AT_START.run(lambda: ensure_erased_list_index(keys_database))
-                async with _forgetting(ports):
+                async with _in_the_background(ports, older):
                     yield
             finally:
                 await checks.keys.close()
@@ -105,13 +108,17 @@ def build_app(settings: CommandSettings) -> FastAPI:
 
 
 @asynccontextmanager
-async def _forgetting(ports: Ports) -> AsyncIterator[None]:
-    forgetting = asyncio.create_task(forget_the_erased(ports.keyring, ports.erased, ports.clock))
+async def _in_the_background(ports: Ports, older: OlderClaims) -> AsyncIterator[None]:
+    tasks = [
+        asyncio.create_task(forget_the_erased(ports.keyring, ports.erased, ports.clock)),
+        asyncio.create_task(older.keep_settling()),
+    ]
     try:
         yield
     finally:
-        forgetting.cancel()
-        await asyncio.gather(forgetting, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _stores(settings: CommandSettings) -> Stores:

@@ -50,7 +50,7 @@ async def test_conflicts_that_stay_do_not_ask_to_come_again(mother: CommandClien
         "consent-required": (
             "POST",
             "/children",
-            {"name": "Bo", "age": 6, "udid": "TEDDY-0000-0002"},
+            {"name": "Bo", "age": 6, "udid": "TEDDY-0000-0002", "consents": []},
         ),
     }
     for code, (method, path, body) in refused.items():

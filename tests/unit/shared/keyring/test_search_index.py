@@ -183,7 +183,7 @@ def test_tokens_come_once_and_in_an_order_that_hides_the_word() -> None:
     assert len(tokens) == 2
 
 
-def test_a_claim_key_is_the_bear_s_alone() -> None:
-    assert INDEX.claim_key("TEDDY-1") == INDEX.claim_key("TEDDY-1")
-    assert INDEX.claim_key("TEDDY-1") != INDEX.claim_key("TEDDY-2")
-    assert INDEX.claim_key("TEDDY-1") != SearchIndex(b"k" * 32).claim_key("TEDDY-1")
+def test_a_udid_key_is_the_bear_s_alone() -> None:
+    assert INDEX.udid_key("TEDDY-1") == INDEX.udid_key("TEDDY-1")
+    assert INDEX.udid_key("TEDDY-1") != INDEX.udid_key("TEDDY-2")
+    assert INDEX.udid_key("TEDDY-1") != SearchIndex(b"k" * 32).udid_key("TEDDY-1")
