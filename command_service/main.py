@@ -79,14 +79,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
     tokens = ConsistencyTokens(key_file.signature_key)
     prints, query_url = RequestPrints(key_file.index_key), settings.public_query_url
     edge = Edge(bus, caller, tokens, prints, utc_now, new_id, query_url)
-    readiness = Readiness(
-        {
-            "event_store": stores.write_mongo.ping,
-            "key_store": stores.keys_mongo.ping,
-            "audit_trail": audit.mongo.ping,
-        },
-        findings=older.findings,
-    )
+    readiness = _readiness(stores, audit, older)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -119,6 +112,15 @@ async def _in_the_background(ports: Ports, older: OlderClaims) -> AsyncIterator[
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _readiness(stores: Stores, audit: AuditProcess, older: OlderClaims) -> Readiness:
+    dependencies = {
+        "event_store": stores.write_mongo.ping,
+        "key_store": stores.keys_mongo.ping,
+        "audit_trail": audit.mongo.ping,
+    }
+    return Readiness(dependencies, findings=older.findings)
 
 
 def _stores(settings: CommandSettings) -> Stores:
