@@ -29,7 +29,7 @@ CONFIG: dict[str, Any] = {
         },
         # the library knows 400, 401, 403, 404, 422; the edge refuses by kind, too
         "negative_data_rejection": {
-            "expected-statuses": ["400", "401", "403", "404", "415", "422"]
+            "expected-statuses": ["400", "401", "403", "404", "414", "415", "422"]
         },
     },
 }
