@@ -29,16 +29,18 @@ from command_service.erasure.completion import ErasureCompletion
 from command_service.handlers.aggregate_cache import AggregateCache
 from command_service.handlers.aggregates import Aggregates
 from command_service.handlers.append import Appender
+from command_service.handlers.bear_claims import BearClaims
 from command_service.handlers.change_child import ChangeChild
 from command_service.handlers.configure_alerts import ConfigureAlertsHandler
 from command_service.handlers.deactivate_child import DeactivateChildHandler
 from command_service.handlers.decide_and_append import DecideAndAppend
 from command_service.handlers.erase_child import EraseChildHandler
+from command_service.handlers.older_claims import PAGE, OlderClaims
 from command_service.handlers.reactivate_child import ReactivateChildHandler
 from command_service.handlers.register_child import RegisterChildHandler
 from command_service.handlers.snapshots import Snapshots
 from command_service.handlers.stored_results import StoredResults
-from command_service.handlers.udid_claims import UdidClaims
+from command_service.handlers.update_profile import UpdateProfileHandler
 from command_service.middleware.audit import Audit
 from command_service.middleware.authorization import authorization
 from command_service.middleware.child_queues import ChildQueues, QueueLimits
@@ -58,7 +60,6 @@ from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 
 PLAIN_CHANGES: tuple[type[Any], ...] = (
-    UpdateChildProfile,
     ReportSafetyViolation,
     ResolveSafetyViolation,
     AcknowledgeSafetyViolation,
@@ -127,17 +128,26 @@ def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
     aggregates = Aggregates(ports.event_store, ports.keyring, snapshots, cache)
     appender = Appender(ports.event_store, ports.clock, ports.backoff)
     results = StoredResults(ports.event_store)
-    claims = UdidClaims(ports.claims, ports.index, aggregates, ports.clock)
+    claims = BearClaims(ports.claims, ports.index, aggregates, ports.clock)
     change = DecideAndAppend(aggregates, ports.keyring, appender, results)
 
     register_child = RegisterChildHandler(aggregates, claims, ports.keyring, appender, results)
     bus.register(RegisterChild, register_child)
     for command in PLAIN_CHANGES:
         bus.register(command, ChangeChild(change))
+    bus.register(UpdateChildProfile, UpdateProfileHandler(change, claims))
     bus.register(ConfigureAlerts, ConfigureAlertsHandler(change, tuning.alert_channels))
     bus.register(DeactivateChild, DeactivateChildHandler(change, claims))
     bus.register(ReactivateChild, ReactivateChildHandler(change, claims))
     bus.register(EraseChild, _erase_child(ports, change, aggregates))
+
+
+def older_claims(ports: Ports, tuning: Tuning) -> OlderClaims:
+    """With a cache of its own: that of the commands keeps the children that are asked about."""
+    snapshots = Snapshots(ports.snapshots, tuning.snapshot_every)
+    aggregates = Aggregates(ports.event_store, ports.keyring, snapshots, AggregateCache(PAGE))
+    claims = BearClaims(ports.claims, ports.index, aggregates, ports.clock)
+    return OlderClaims(claims, aggregates)
 
 
 def _erase_child(

@@ -12,7 +12,8 @@ from command_service.api.app import create_app
 from command_service.api.command_route import Edge
 from command_service.api.idempotency import RequestPrints
 from command_service.backoff import Backoff
-from command_service.default_bus import Ports, Tuning, default_bus
+from command_service.default_bus import Ports, Tuning, default_bus, older_claims
+from command_service.handlers.older_claims import OlderClaims
 from command_service.middleware.child_queues import QueueLimits
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
@@ -75,12 +76,12 @@ def build_app(settings: CommandSettings) -> FastAPI:
     ProcessCollector(registry=registry)
     ports = _ports(settings, stores, key_file, audit.trail)
     bus = default_bus(ports, _tuning(settings), registry)
-    limits = rate_limits(settings)
+    limits, older = rate_limits(settings), older_claims(ports, _tuning(settings))
     caller = Caller(checks.verifier, limits, Aliases(key_file.index_key))
     tokens = ConsistencyTokens(key_file.signature_key)
     prints, query_url = RequestPrints(key_file.index_key), settings.public_query_url
     edge = Edge(bus, caller, tokens, prints, utc_now, new_id, query_url)
-    readiness = _readiness(stores, audit, limits)
+    readiness = _readiness(stores, audit, limits, older)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -90,7 +91,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
             try:
                 await AT_START.run(lambda: ensure_indexes(database))
                 await AT_START.run(lambda: ensure_erased_list_index(keys_database))
-                async with _forgetting(ports):
+                async with _in_the_background(ports, older):
                     yield
             finally:
                 await checks.keys.close()
@@ -110,24 +111,32 @@ def _bounds(settings: CommandSettings) -> Bounds:
     )
 
 
-def _readiness(stores: Stores, audit: AuditProcess, limits: RateLimits) -> Readiness:
+def _readiness(
+    stores: Stores, audit: AuditProcess, limits: RateLimits, older: OlderClaims
+) -> Readiness:
     checks = {
         "event_store": stores.write_mongo.ping,
         "key_store": stores.keys_mongo.ping,
         "audit_trail": audit.mongo.ping,
         **limits.dependencies,
     }
-    return Readiness(checks, dispensable=lambda: frozenset(limits.dependencies))
+    return Readiness(
+        checks, findings=older.findings, dispensable=lambda: frozenset(limits.dependencies)
+    )
 
 
 @asynccontextmanager
-async def _forgetting(ports: Ports) -> AsyncIterator[None]:
-    forgetting = asyncio.create_task(forget_the_erased(ports.keyring, ports.erased, ports.clock))
+async def _in_the_background(ports: Ports, older: OlderClaims) -> AsyncIterator[None]:
+    tasks = [
+        asyncio.create_task(forget_the_erased(ports.keyring, ports.erased, ports.clock)),
+        asyncio.create_task(older.keep_settling()),
+    ]
     try:
         yield
     finally:
-        forgetting.cancel()
-        await asyncio.gather(forgetting, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _stores(settings: CommandSettings) -> Stores:

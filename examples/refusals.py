@@ -14,7 +14,7 @@ NOBODY = "00000000-0000-5000-8000-000000000000"
 async def scenario(stage: Stage) -> None:
     story, parent = stage.story, await stage.parent("hanna")
     with story.step("a registration with three wrong fields"):
-        problem = await _refused(parent.register_child("X", 13, "short"))
+        problem = await _refused(parent.register_child("X", 13, "short", consents=CONSENTS))
     named = {error["field"]: error["limit"] for error in problem.errors}
     expect(problem.status == 422, "wrong fields are 422")
     expect(set(named) == {"name", "age", "udid"}, "all three are named at once")

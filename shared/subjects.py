@@ -15,6 +15,15 @@ _SUBJECT = re.compile(SUBJECT)
 _STEPS = frozenset({".", ".."})
 
 
+def in_one_case(bear: str) -> str:
+    """A bear's UDID or device id as it is reserved: ids that differ by case only are one bear's.
+
+    Upper case, in which serial numbers are printed. UDIDs of other letters than ASCII, which were
+    taken once, are reserved as they are.
+    """
+    return bear.upper() if bear.isascii() else bear
+
+
 def is_subject(text: str) -> bool:
     """Whether a token may name `text`, and a child may have it as its parent or bear."""
     return _SUBJECT.fullmatch(text) is not None and text not in _STEPS

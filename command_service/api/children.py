@@ -26,7 +26,8 @@ router = APIRouter(route_class=CommandRoute, tags=["children"])
 CONSENT = {"notice_version": "2026-11", "method": "signed_form"}
 DEVICE_ID = (
     "The subject of the bear's token: who comes with role `device` and this subject is the child's "
-    "bear. null: no bear may act for the child."
+    "bear while the child is active. No two active children have ids that differ by case only. "
+    "null: no bear may act for the child."
 )
 PREFERENCES = f"{limits.PREFERENCES_LIMIT}. Needs consent to `personalization`."
 EXAMPLE_PREFERENCES = {"bedtime_stories": True, "favourite": {"colour": "green"}}
@@ -42,9 +43,10 @@ class Registration(RequestBody):
         description="In whole years.", examples=[7], json_schema_extra=between(limits.AGE)
     )
     udid: str = Field(
-        description="The bear's own number. A bear belongs to one active child.",
+        description="The bear's own number; upper and lower case are the same. A bear belongs to "
+        "one active child.",
         examples=["TEDDY-0000-0042"],
-        json_schema_extra=sized(limits.UDID),
+        json_schema_extra={"pattern": f"^{limits.UDID_PATTERN}$"},
     )
     parent_id: str | None = Field(
         None,

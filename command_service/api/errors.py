@@ -13,6 +13,7 @@ from command_service.domain.child.errors import (
     ConversationIdUsed,
     ConversationNotFound,
     ConversationNotOpen,
+    DeviceIdTaken,
     InvalidCommand,
     NoChangeGiven,
     NotDeactivated,
@@ -35,6 +36,7 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     ConversationNotFound: (404, "No such conversation"),
     AlreadyRegistered: (409, "Already registered"),
     UdidTaken: (409, "The bear belongs to another child"),
+    DeviceIdTaken: (409, "The device id belongs to another child"),
     ChildDeactivatedError: (409, "The child is deactivated"),
     ConsentRequired: (409, "The parent's consent is missing"),
     AlreadyDeactivated: (409, "Already deactivated"),
@@ -53,6 +55,7 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
 
 FIELDS: Mapping[type[CommandRefused], tuple[str, str]] = {
     UdidTaken: ("udid", "one active child a bear"),
+    DeviceIdTaken: ("device_id", "one active child a bear"),
     ConversationIdUsed: ("conversation_id", "one conversation an id"),
     IdempotencyKeyReused: ("Idempotency-Key", "one request a key"),
 }

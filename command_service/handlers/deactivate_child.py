@@ -3,12 +3,12 @@
 from command_service.command_bus import CommandContext, CommandResult
 from command_service.domain.child.commands import DeactivateChild
 from command_service.domain.child.normal_form import in_normal_form
+from command_service.handlers.bear_claims import BearClaims
 from command_service.handlers.decide_and_append import DecideAndAppend
-from command_service.handlers.udid_claims import UdidClaims
 
 
 class DeactivateChildHandler:
-    def __init__(self, decide_and_append: DecideAndAppend, claims: UdidClaims) -> None:
+    def __init__(self, decide_and_append: DecideAndAppend, claims: BearClaims) -> None:
         self._decide_and_append = decide_and_append
         self._claims = claims
 
@@ -17,8 +17,9 @@ class DeactivateChildHandler:
 
     async def handle(self, command: DeactivateChild, context: CommandContext) -> CommandResult:
         change = await self._decide_and_append.change(command, context)
-        udid = change.before.profile.udid
-        if udid is not None and udid.value is not None:
-            # also on a repeated request: the first may have ended before this
-            await self._claims.release(udid.value, command.child_id, change.result.version)
+        # also on a repeated request: the first may have ended before this
+        bear = change.before.profile
+        await self._claims.release(
+            command.child_id, change.result.version, udid=bear.udid, device_id=bear.device_id
+        )
         return change.result

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from command_service.domain.child.state import Child
+from command_service.domain.child.state import AccountStatus, Child
 from shared.auth.access import Relation
 
 
@@ -12,7 +12,8 @@ def may_act_on(child: Child, subject: str, relation: Relation) -> bool:
         case Relation.OWN_FAMILY:
             return child.parent_id == subject
         case Relation.OWN_BEAR:
-            device_id = child.profile.device_id
+            # of a deactivated child no bear is known: it may be another family's by now
+            device_id = child.profile.device_id if child.status is AccountStatus.ACTIVE else None
             return device_id is not None and device_id.value == subject
         case Relation.ALL:
             return True

@@ -3,12 +3,12 @@
 from command_service.command_bus import CommandContext, CommandResult
 from command_service.domain.child.commands import RegisterChild
 from command_service.domain.child.decide import decide
-from command_service.domain.child.errors import ChildErasedError
+from command_service.domain.child.errors import ChildErasedError, CommandRefused
 from command_service.handlers.aggregates import BEFORE_REGISTRATION, Aggregates
 from command_service.handlers.append import Appender
+from command_service.handlers.bear_claims import BearClaims, Wish
 from command_service.handlers.errors import ConcurrentUpdate
 from command_service.handlers.stored_results import StoredResults, replayed, result_of
-from command_service.handlers.udid_claims import UdidClaims
 from shared.event_store.port import AlreadyCommitted, VersionConflict
 from shared.events.child import ChildEvent, ChildRegistered
 from shared.keyring.key_store import KeyDestroyed
@@ -19,7 +19,7 @@ class RegisterChildHandler:
     def __init__(
         self,
         aggregates: Aggregates,
-        claims: UdidClaims,
+        claims: BearClaims,
         keyring: Keyring,
         appender: Appender,
         results: StoredResults,
@@ -35,32 +35,38 @@ class RegisterChildHandler:
 
     async def handle(self, command: RegisterChild, context: CommandContext) -> CommandResult:
         events = decide(command, BEFORE_REGISTRATION.child)
-        udid = next(event.udid.reveal() for event in events if isinstance(event, ChildRegistered))
-        stored = await self._reserve_bear(udid, command.child_id, context)
-        return stored or await self._append(command, context, udid, events)
+        child = next(event for event in events if isinstance(event, ChildRegistered))
+        wishes = self._claims.wishes(
+            command.child_id, 0, udid=child.udid, device_id=child.device_id
+        )
+        stored = await self._reserve_bear(wishes, context)
+        return stored or await self._append(command, context, child, events)
 
     async def _reserve_bear(
-        self, udid: str, child_id: str, context: CommandContext
+        self, wishes: list[Wish], context: CommandContext
     ) -> CommandResult | None:
         """The stored result if this registration was done before; else the bear is ours."""
-        claim = self._claims.claim(udid, child_id, version=0)
-        held = await self._claims.take(claim)
-        if held is None:
-            return None
-        stored = await self._results.find(context.idempotency)
-        if stored is not None:
-            return stored
         try:
-            await self._claims.contest(held, claim)
+            for wish in wishes:
+                held = await self._claims.take(wish)
+                if held is None:
+                    continue
+                stored = await self._results.find(context.idempotency)
+                if stored is not None:
+                    return stored
+                await self._claims.contest(wish, held)
         except VersionConflict:
             raise ConcurrentUpdate from None
+        except CommandRefused:
+            await self._claims.give_back(wishes)
+            raise
         return None
 
     async def _append(
         self,
         command: RegisterChild,
         context: CommandContext,
-        udid: str,
+        child: ChildRegistered,
         events: list[ChildEvent],
     ) -> CommandResult:
         start = BEFORE_REGISTRATION
@@ -73,7 +79,9 @@ class RegisterChildHandler:
         except AlreadyCommitted as already:
             if already.commit.child_id != command.child_id:
                 # the key belongs to another request: this child never comes to be
-                await self._claims.release(udid, command.child_id, before_version=1)
+                await self._claims.release(
+                    command.child_id, 1, udid=child.udid, device_id=child.device_id
+                )
             return replayed(already.commit, context.idempotency)
         except VersionConflict:
             raise ConcurrentUpdate from None

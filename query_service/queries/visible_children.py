@@ -14,7 +14,7 @@ from shared.codec import SealedField, open_sealed
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
 from shared.keyring.keyring import Keyring
 from shared.keyring.provider import UnknownKek
-from shared.read_models.documents import ChildDocument
+from shared.read_models.documents import ChildDocument, ChildStatus
 
 log = structlog.get_logger(__name__)
 
@@ -90,8 +90,7 @@ class VisibleChildren:
         # asked behind the document: what was dead-lettered meanwhile is told
         stale = await self._store.stale_since([child_id])
         child = VisibleChild(document, cipher, stale.get(child_id))
-        # the device id is sealed, so that only here can be told whose bear is asking
-        if scope.device_id is not None and scope.device_id != child.reveal("device_id"):
+        if scope.device_id is not None and not _has_bear(child, scope.device_id):
             raise ChildNotFound
         return child
 
@@ -113,3 +112,10 @@ class VisibleChildren:
             return ChildNotFound()
         is_erased = await self._store.parent_of(child_id) is not None
         return ChildNotFound() if is_erased else ChildDeadLettered()
+
+
+def _has_bear(child: VisibleChild, device_id: str) -> bool:
+    """Told only here, for the device id is sealed. Of a deactivated child no bear is known: it may
+    be another family's by now."""
+    active = child.document["status"] == ChildStatus.ACTIVE
+    return active and child.reveal("device_id") == device_id

@@ -66,6 +66,7 @@ class MemoryClaimStore:
     def __init__(self, clock: Clock = utc_now) -> None:
         self._claims: dict[str, Claim] = {}
         self._contested_at: dict[str, datetime] = {}
+        self._older: set[str] = set()
         self._clock = clock
 
     async def take(self, claim: Claim) -> Claim | None:
@@ -73,6 +74,15 @@ class MemoryClaimStore:
         if standing == claim:
             return None
         return replace(standing, contested=claim.key in self._contested_at)
+
+    def put_older(self, claim: Claim) -> None:
+        """As the release before device ids were reserved made it."""
+        self._claims[claim.key] = claim
+        self._older.add(claim.key)
+
+    async def find(self, key: str) -> Claim | None:
+        standing = self._claims.get(key)
+        return standing and replace(standing, contested=key in self._contested_at)
 
     async def contested_for(self, held: Claim) -> timedelta:
         if not self._is_as_seen(held):
@@ -85,12 +95,21 @@ class MemoryClaimStore:
             return False
         self._claims[held.key] = claim
         self._contested_at.pop(held.key, None)
+        self._older.discard(held.key)
         return True
 
     async def release(self, key: str, child_id: str, before_version: int) -> None:
         held = self._claims.get(key)
         if held is not None and held.child_id == child_id and held.version < before_version:
             self._claims[key] = replace(held, released=True)
+
+    async def older(self, after: str, limit: int) -> list[Claim]:
+        keys = sorted(key for key in self._older & self._claims.keys() if key > after)
+        claims = [self._claims[key] for key in keys]
+        return [claim for claim in claims if not claim.released][:limit]
+
+    async def settle(self, key: str) -> None:
+        self._older.discard(key)
 
     async def remove_of(self, child_id: str) -> int:
         of_child = [key for key, claim in self._claims.items() if claim.child_id == child_id]

@@ -12,6 +12,7 @@ from shared.event_store.commit_documents import COLLECTION, from_document, to_do
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.group_commit import GroupCommit
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
+from shared.event_store.mongo_claims import OLDER
 from shared.event_store.outcomes import outcome_when_taken
 from shared.event_store.port import AlreadyCommitted, StoreUnavailable, VersionConflict
 from shared.fault_points import FaultPoint, reached
@@ -42,9 +43,14 @@ async def ensure_indexes(database: Database) -> None:
         [("child_id", ASCENDING)], name="erasures", partialFilterExpression=ERASING
     )
     claims = IndexModel([("child_id", ASCENDING)], name="child_id")
+    older_claims = IndexModel(
+        [("form", ASCENDING), ("_id", ASCENDING)],
+        name="older_claims",
+        partialFilterExpression=OLDER,
+    )
     async with within(TIMEOUT_SECONDS):
         await database[COLLECTION].create_indexes([key, erasures])
-        await database[CLAIMS].create_indexes([claims])
+        await database[CLAIMS].create_indexes([claims, older_claims])
 
 
 class MongoEventStore:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from pymongo import ReturnDocument
+from pymongo import ASCENDING, ReturnDocument
 
 from shared.event_store.bulk_insert import insert_each
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
@@ -12,6 +12,12 @@ from shared.event_store.port import Claim, StoreUnavailable
 from shared.mongo import Database, Document
 
 COLLECTION = "claims"
+
+FORM = 2
+"""Of reservations in one case, by children whose device id is reserved, too; older ones have none.
+"""
+
+OLDER: Document = {"form": None, "released": False}
 
 
 class MongoClaimStore:
@@ -25,11 +31,16 @@ class MongoClaimStore:
     async def take(self, claim: Claim) -> Claim | None:
         return await self._group_commit.submit(claim)
 
+    async def find(self, key: str) -> Claim | None:
+        async with within(self._timeout):
+            found = await self._claims.find_one({"_id": key})
+        return None if found is None else _from_document(found)
+
     async def contested_for(self, held: Claim) -> timedelta:
         contested = {"contested_at": {"$ifNull": ["$contested_at", "$$NOW"]}, "seen_at": "$$NOW"}
         async with within(self._timeout):
             seen = await self._claims.find_one_and_update(
-                _to_document(held), [{"$set": contested}], return_document=ReturnDocument.AFTER
+                _as_taken(held), [{"$set": contested}], return_document=ReturnDocument.AFTER
             )
         if seen is None:
             return timedelta()
@@ -38,13 +49,25 @@ class MongoClaimStore:
 
     async def take_over(self, held: Claim, claim: Claim) -> bool:
         async with within(self._timeout):
-            replaced = await self._claims.replace_one(_to_document(held), _to_document(claim))
+            replaced = await self._claims.replace_one(_as_taken(held), _to_document(claim))
         return replaced.matched_count == 1
 
     async def release(self, key: str, child_id: str, before_version: int) -> None:
         held = {"_id": key, "child_id": child_id, "version": {"$lt": before_version}}
         async with within(self._timeout):
             await self._claims.update_one(held, {"$set": {"released": True}})
+
+    async def older(self, after: str, limit: int) -> list[Claim]:
+        wanted = {**OLDER, "_id": {"$gt": after}}
+        async with within(self._timeout):
+            found = (
+                await self._claims.find(wanted).sort("_id", ASCENDING).limit(limit).to_list(None)
+            )
+        return [_from_document(document) for document in found]
+
+    async def settle(self, key: str) -> None:
+        async with within(self._timeout):
+            await self._claims.update_one({"_id": key}, {"$set": {"form": FORM}})
 
     async def remove_of(self, child_id: str) -> int:
         async with within(self._timeout):
@@ -78,7 +101,11 @@ class MongoClaimStore:
 
 
 def _to_document(claim: Claim) -> Document:
-    """As taken: it is contested later, and matches also then."""
+    return {**_as_taken(claim), "form": FORM}
+
+
+def _as_taken(claim: Claim) -> Document:
+    """It is contested later, and matches also then."""
     return {
         "_id": claim.key,
         "child_id": claim.child_id,

@@ -58,7 +58,7 @@ class EventStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A reservation of a bear's UDID (`key` is its keyed hash) by a child.
+    """A reservation of a bear's UDID or device id (`key` is its keyed hash) by a child.
 
     `version` is the version of the child's stream when the reservation was taken (0: before
     registration). `claimed_at` tells it from earlier ones; it is by the clock of whoever took it,
@@ -80,6 +80,8 @@ class ClaimStore(Protocol):
     async def take(self, claim: Claim) -> Claim | None:
         """Insert `claim`; None when it is ours now, else the reservation that stands in the way."""
 
+    async def find(self, key: str) -> Claim | None: ...
+
     async def contested_for(self, held: Claim) -> timedelta:
         """How long `held` has been contested without a change, by the store's own clock: callers'
         clocks may be wrong. Zero when nobody contested it before, or when it changed."""
@@ -89,6 +91,13 @@ class ClaimStore(Protocol):
 
     async def release(self, key: str, child_id: str, before_version: int) -> None:
         """Mark as released if `child_id` holds it since a version below `before_version`."""
+
+    async def older(self, after: str, limit: int) -> list[Claim]:
+        """At most `limit` reservations of a release before device ids were reserved that are not
+        released, in the order of their keys, after `after`."""
+
+    async def settle(self, key: str) -> None:
+        """Let the reservation be none of the `older` ones any more."""
 
     async def remove_of(self, child_id: str) -> int:
         """Remove every reservation of the child; how many there were."""

@@ -25,6 +25,9 @@ _SPACELESS = re.compile(
     "\u2e80-\u2fdf\u3005-\u3007\u3040-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]"  # Han, kana, Bopomofo
 )
+_SELECTOR = re.compile("[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Which form of a letter or ideograph is meant: a reader may leave it out."""
+
 _HANGUL_SYLLABLE = re.compile("[\uac00-\ud7a3]")
 _SAME_LETTER = str.maketrans(
     {
@@ -130,7 +133,7 @@ def _folded(text: str) -> str:
 
 def _kind(character: str) -> int:
     category = unicodedata.category(character)
-    if category == "Cf":
+    if category == "Cf" or _SELECTOR.match(character):
         return _UNSEEN
     if _SPACELESS.match(character) and category[0] in "LNM":
         return _OF_NO_SPACES

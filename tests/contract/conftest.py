@@ -1,6 +1,6 @@
 """Every port's twins: in memory, on MongoDB through Motor, on MongoDB through PyMongo Async."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -8,9 +8,10 @@ import pytest_asyncio
 
 from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
-from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
+from shared.event_store.port import Claim, ClaimStore, EventStore, SnapshotStore
 from shared.keyring.erased_list import ErasedList, MemoryErasedList
 from shared.keyring.key_store import KeyStore, MemoryKeyStore
 from shared.keyring.mongo_erased_list import MongoErasedList, ensure_erased_list_index
@@ -34,6 +35,8 @@ class Stores:
     snapshots: SnapshotStore
     keys: KeyStore
     erased: ErasedList
+    put_older_claim: Callable[[Claim], Awaitable[None]]
+    """As a release before device ids were reserved made it."""
 
 
 @pytest.fixture(params=["memory", "motor", "pymongo"])
@@ -48,12 +51,18 @@ def place(request: pytest.FixtureRequest) -> Place | None:
 @pytest_asyncio.fixture
 async def stores(place: Place | None) -> AsyncIterator[Stores]:
     if place is None:
+        in_memory = MemoryClaimStore()
+
+        async def put_older(claim: Claim) -> None:
+            in_memory.put_older(claim)
+
         yield Stores(
             MemoryEventStore(),
-            MemoryClaimStore(),
+            in_memory,
             MemorySnapshotStore(),
             MemoryKeyStore(),
             MemoryErasedList(),
+            put_older,
         )
         return
     mongo = Mongo(place.url, place.driver)
@@ -63,7 +72,19 @@ async def stores(place: Place | None) -> AsyncIterator[Stores]:
     events, claims = MongoEventStore(database), MongoClaimStore(database)
     keys = MongoKeyStore(database)
     erased = MongoErasedList(database)
-    yield Stores(events, claims, MongoSnapshotStore(database), keys, erased)
+
+    async def insert_older(claim: Claim) -> None:
+        await database[CLAIMS].insert_one(
+            {
+                "_id": claim.key,
+                "child_id": claim.child_id,
+                "version": claim.version,
+                "claimed_at": claim.claimed_at,
+                "released": claim.released,
+            }
+        )
+
+    yield Stores(events, claims, MongoSnapshotStore(database), keys, erased, insert_older)
     for store in (events, claims, keys):
         await store.close()
     await mongo.close()

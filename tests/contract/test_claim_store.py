@@ -128,3 +128,43 @@ async def test_only_the_holder_releases_a_claim(stores: Stores) -> None:
     await stores.claims.release("udid-2", "child-1", before_version=9)
     # then
     assert await stores.claims.take(_a_claim("child-3")) == claim
+
+
+async def test_a_claim_is_found_as_it_stands(stores: Stores) -> None:
+    # given
+    claim = _a_claim("child-1")
+    assert await stores.claims.find(claim.key) is None
+    await stores.claims.take(claim)
+    # when / then
+    assert await stores.claims.find(claim.key) == claim
+    await stores.claims.contested_for(claim)
+    assert await stores.claims.find(claim.key) == replace(claim, contested=True)
+
+
+async def test_older_claims_are_listed_until_they_are_settled_or_released(stores: Stores) -> None:
+    # given four of before, one of them released, and one of today
+    older = [replace(_a_claim(f"child-{n}"), key=f"udid-{n}") for n in range(4)]
+    for claim in (*older[:3], replace(older[3], released=True)):
+        await stores.put_older_claim(claim)
+    await stores.claims.take(replace(_a_claim("child-9"), key="udid-9"))
+    # when / then
+    assert await stores.claims.older("", 2) == older[:2]
+    assert await stores.claims.older("udid-1", 2) == older[2:3]
+    # when
+    await stores.claims.settle("udid-0")
+    await stores.claims.release("udid-1", "child-1", before_version=1)
+    # then
+    assert await stores.claims.older("", 9) == older[2:3]
+    assert await stores.claims.find("udid-0") == older[0]
+
+
+async def test_an_older_claim_that_is_taken_over_is_one_of_today(stores: Stores) -> None:
+    # given
+    older = _a_claim("child-1")
+    await stores.put_older_claim(older)
+    seen = await stores.claims.take(_a_claim("child-2"))
+    # when
+    assert seen == older
+    assert await stores.claims.take_over(seen, _a_claim("child-2"))
+    # then
+    assert await stores.claims.older("", 9) == []

@@ -35,6 +35,8 @@ HEALTHY = {
     ("keys", "status"),
     ("load",),
     ("logs",),
+    ("notifications", "list"),
+    ("notifications", "redrive"),
     ("replay", "drop-old"),
     ("replay", "events"),
     ("replay", "rebuild"),

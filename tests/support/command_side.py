@@ -44,6 +44,7 @@ from tests.support.tokens import Forger, verifier_of
 
 ISSUER, AUDIENCE = "teddy-tests", "teddy"
 QUERY_URL = "http://query.test"
+UDID = "TEDDY-0000-0001"
 KEYS = KeyFile("kek-1", {"kek-1": b"k" * 32}, index_key=b"i" * 32, signature_key=b"s" * 32)
 
 MOTHER = Principal("parent-ada", Role.PARENT)
@@ -210,9 +211,10 @@ class CommandClient:
             sent.setdefault("Content-Type", "application/json")
         return await self.http.request(method, f"/v1{path}", headers=sent, **content)
 
-    async def register(self, udid: str = "TEDDY-0000-0001", **fields: Any) -> str:
-        """The id of a newly registered child."""
-        body = {"name": "Ada", "age": 7, "udid": udid, "device_id": BEAR.subject}
+    async def register(self, udid: str = UDID, **fields: Any) -> str:
+        """The id of a newly registered child; of the usual udid the bear is BEAR."""
+        device_id = BEAR.subject if udid == UDID else f"bear-of-{udid}"
+        body = {"name": "Ada", "age": 7, "udid": udid, "device_id": device_id}
         body |= {"consents": CONSENTS} | fields
         response = await self.send("POST", "/children", body)
         assert response.status_code == 201, response.text

@@ -33,6 +33,8 @@ ARGUMENTS: dict[Words, str] = {
     ("keys", "status"): "",
     ("load",): "--registrations 2 --commands 2 --concurrency 2",
     ("logs",): "supervisor",
+    ("notifications", "list"): "--state any",
+    ("notifications", "redrive"): "--all --dry-run",
     ("replay", "drop-old"): "",
     ("replay", "events"): "--child {child}",
     ("replay", "rebuild"): "",

@@ -107,7 +107,11 @@ def reactivate(command: ReactivateChild, child: Child) -> list[ChildEvent]:
     if child.status is not AccountStatus.DEACTIVATED:
         raise NotDeactivated
     require_consent(child, ConsentPurpose.ACCOUNT)
-    return [ChildReactivated(child_id=command.child_id, at=command.at)]
+    back = ChildReactivated(child_id=command.child_id, at=command.at)
+    if not command.without_device or child.profile.device_id is None:
+        return [back]
+    cleared = ChildProfileUpdated(child_id=command.child_id, at=command.at, cleared=("device_id",))
+    return [back, cleared]
 
 
 def erase(command: EraseChild, child: Child) -> list[ChildEvent]:

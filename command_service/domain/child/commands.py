@@ -124,7 +124,9 @@ class DeactivateChild(_ChildCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReactivateChild(_ChildCommand):
-    pass
+    """`without_device`: the child's device id is another's by now."""
+
+    without_device: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,15 @@ class UdidTaken(CommandRefused):
         super().__init__("the bear with this udid belongs to another active child")
 
 
+class DeviceIdTaken(CommandRefused):
+    """One token speaks for the bear of one active child."""
+
+    code = "device-id-taken"
+
+    def __init__(self) -> None:
+        super().__init__("the bear with this device id belongs to another active child")
+
+
 class ViolationNotFound(CommandRefused):
     code = "violation-not-found"
 

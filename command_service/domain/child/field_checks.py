@@ -14,10 +14,14 @@ from command_service.domain.child.limits import (
     PREFERENCES_BYTES,
     PREFERENCES_DEPTH,
     PREFERENCES_LIMIT,
+    UDID_LIMIT,
+    UDID_PATTERN,
     Limit,
 )
+from command_service.domain.child.seen import is_seen
 from shared.subjects import SUBJECT_LIMIT, is_subject
 
+_UDID = re.compile(UDID_PATTERN)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LARGEST_INTEGER = 2**63 - 1
 
@@ -27,10 +31,6 @@ go. Longer texts are refused as they are: normalising many marks on one letter t
 their number."""
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-# Cf holds bidi controls, zero-width characters and the byte order mark
-_UNSEEN = _UNPRINTABLE | {"Cf"}
-# letters and marks that show nothing: two names that look alike must be alike
-_BLANK_LETTERS = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\ufe00-\ufe0f]")
 
 
 class FieldChecks:
@@ -58,8 +58,8 @@ class FieldChecks:
             return self._sized(field, value, limit)
         if not (value.isascii() and value.isprintable()):
             value = unicodedata.normalize("NFKC", value)
-            if _contains(value, _UNSEEN) or _BLANK_LETTERS.search(value):
-                message = "must not contain control, bidirectional or zero-width characters"
+            if not is_seen(value):
+                message = "must not contain characters that cannot be seen or are not assigned"
                 self.refuse(field, message, "visible characters")
                 return value
         return self._sized(field, value.strip(), limit)
@@ -75,6 +75,12 @@ class FieldChecks:
         """As tokens name parents and bears. Nothing is trimmed: two forms would be one person."""
         if not is_subject(value):
             self.refuse(field, f"must have {SUBJECT_LIMIT}", SUBJECT_LIMIT)
+        return value
+
+    def udid(self, field: str, value: str) -> str:
+        """As printed on a bear. Nothing is trimmed: two forms would be one bear."""
+        if not _UDID.fullmatch(value):
+            self.refuse(field, f"must have {UDID_LIMIT}", UDID_LIMIT)
         return value
 
     def optional_label(self, field: str, value: str | None, limit: Limit = LABEL) -> str | None:

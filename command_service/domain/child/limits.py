@@ -20,6 +20,8 @@ class Limit:
 AGE = Limit(3, 12)
 NAME = Limit(2, 100)
 UDID = Limit(10, 128)
+UDID_PATTERN = rf"[!-~]{{{UDID.minimum},{UDID.maximum}}}"
+UDID_LIMIT = f"{UDID} visible ASCII characters"
 LABEL = Limit(1, 64)
 """A learning style, an interest, a topic, a type or category of violation, a skill."""
 LABELS = Limit(0, 20)

@@ -47,7 +47,7 @@ def _values(command: ChildCommand, checks: FieldChecks) -> dict[str, Any]:
         case RegisterChild():
             return {
                 "parent_id": checks.subject("parent_id", command.parent_id),
-                "udid": checks.name("udid", command.udid, limits.UDID),
+                "udid": checks.udid("udid", command.udid),
                 "consents": _consents(command, checks),
                 **_profile_values(command, checks),
             }

@@ -27,7 +27,8 @@ def profile(number: int = 0) -> dict[str, Any]:
 
 def registration(number: int = 0) -> dict[str, Any]:
     plain = {"age": 7, "parent_id": PARENT, "consents": CONSENTS}
-    return {**profile(number), **plain, "udid": canary("udid", number)}
+    bear = {"udid": canary("udid", number), "device_id": canary("device", number)}
+    return {**profile(number), **plain, **bear}
 
 
 @dataclass

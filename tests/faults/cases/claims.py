@@ -36,7 +36,8 @@ async def _one_bear_one_child(world: World) -> int:
 async def _register(world: World, udid: str, url: str) -> int:
     """The status in the end: what passes is asked again with the same key."""
     async with world.as_parent(f"parent-{new_id()}", url) as http:
-        body = {"name": "Mia", "age": 6, "udid": udid, "consents": CONSENTS}
+        bear = {"udid": udid, "device_id": f"bear-of-{udid}"}
+        body = {"name": "Mia", "age": 6, **bear, "consents": CONSENTS}
         headers = {"Idempotency-Key": f"key-{new_id()}"}
         while True:
             answer = await http.post("/v1/children", json=body, headers=headers)

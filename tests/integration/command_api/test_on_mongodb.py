@@ -13,7 +13,10 @@ from command_service.main import build_app
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore
+from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.hash_chain import verify_chain
+from shared.keyring.key_file import read_key_file
+from shared.keyring.search_index import SearchIndex
 from shared.mongo import Driver, Mongo
 from shared.settings import CommandSettings
 from shared.signing_keys import read_signing_key
@@ -21,6 +24,7 @@ from tests.support.command_side import MOTHER, CommandClient
 from tests.support.consents import BORN, CONSENTS
 from tests.support.key_files import create_key_files
 from tests.support.problem_documents import assert_problem
+from tests.support.waiting import eventually
 
 GOOD = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "consents": CONSENTS}
 
@@ -44,6 +48,7 @@ def settings(
         proof_key_file=tmp_path / "proof.pem",
         proof_keys_file=tmp_path / "proof-keys.json",
         snapshot_every=2,
+        rate_limit_registration="10000/hour",
         command_timeout_seconds=25,  # a test machine that is busy is no store that is away
     )
 
@@ -86,6 +91,39 @@ async def test_a_child_lives_through_restarts(settings: CommandSettings):
     assert again.json() == {"child_id": child_id, "version": erased, "events": []}
     assert_problem(refused, 410, "child-erased")
     await the_chain_verifies(settings, child_id, erased)
+
+
+async def test_a_bear_of_before_is_reserved_when_the_process_is_ready(settings: CommandSettings):
+    # given a child of a release that reserved no device ids, and udids as they were written
+    async with running(settings) as mother:
+        await mother.register("Teddy-0000-0042", device_id="bear-42")
+    await _as_reserved_before(settings, "Teddy-0000-0042")
+    # when
+    async with running(settings) as mother:
+
+        async def is_ready() -> bool:
+            return (await mother.http.get("/health/ready")).status_code == 200
+
+        await eventually(is_ready, 30)
+        bear = {"udid": "TEDDY-0000-0044", "device_id": "BEAR-42"}
+        device = await mother.send("POST", "/children", {**GOOD, **bear})
+        udid = await mother.send("POST", "/children", {**GOOD, "udid": "teddy-0000-0042"})
+        other = await mother.send("POST", "/children", {**GOOD, "udid": "teddy-0000-0043"})
+    # then
+    assert_problem(device, 409, "device-id-taken", "device_id")
+    assert_problem(udid, 409, "udid-taken", "udid")
+    assert other.status_code == 201
+
+
+async def _as_reserved_before(settings: CommandSettings, udid: str) -> None:
+    mongo = Mongo(settings.write_mongo_url, settings.mongo_driver)
+    claims = mongo.database(settings.write_database)[CLAIMS]
+    (claim, *_) = await claims.find({}).to_list(None)
+    key = SearchIndex(read_key_file(settings.key_file).index_key).udid_key(udid)
+    before = {name: value for name, value in claim.items() if name != "form"} | {"_id": key}
+    await claims.delete_many({})
+    await claims.insert_one(before)
+    await mongo.close()
 
 
 async def the_chain_verifies(settings: CommandSettings, child_id: str, version: int) -> None:

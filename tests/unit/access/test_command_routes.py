@@ -73,6 +73,8 @@ class Families:
         body: Any = route.body
         if body is not None and "parent_id" in body:
             body = body | {"parent_id": ids["parent_id"], "udid": f"TEDDY-OF-new-{whose}"}
+        if body is not None and "device_id" in body:
+            body = body | {"device_id": f"bear-of-new-{whose}"}
         async with self.side.client(caller) as client:
             path = route.path.removeprefix("/v1").format_map(ids)
             return await client.send(route.method, path, body)

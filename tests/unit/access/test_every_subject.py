@@ -46,7 +46,9 @@ async def test_a_parent_of_any_subject_registers_a_child_and_changes_it() -> Non
     for number, subject in enumerate(SUBJECTS):
         async with side.client(Principal(subject, Role.PARENT)) as mother:
             # when
-            child_id = await mother.register(udid=f"TEDDY-{number:08}", device_id=subject)
+            child_id = await mother.register(
+                udid=f"TEDDY-{number:08}", device_id=f"{number}{subject}"[:128]
+            )
             changed = await mother.send("PATCH", f"/children/{child_id}/profile", {"age": 8})
             # then
             assert changed.status_code == 200, subject

@@ -195,7 +195,7 @@ async def test_a_bear_is_registered_once(
     # given
     await mother.register("TEDDY-0000-0042")
     # when
-    response = await stranger.send("POST", "/children", {**GOOD, "udid": " TEDDY-0000-0042"})
+    response = await stranger.send("POST", "/children", {**GOOD, "udid": "teddy-0000-0042"})
     # then
     assert_problem(response, 409, "udid-taken", "udid")
     assert await side.stored_events() == [*REGISTRATION]

@@ -36,6 +36,7 @@ from tests.support.command_side import (
     OFFICER,
     STRANGER,
     CommandSide,
+    Database,
 )
 from tests.support.consents import BORN, REGISTRATION
 
@@ -113,6 +114,35 @@ async def test_a_child_without_device_is_no_bears():
         await side.do(START, BEAR)
 
 
+async def test_a_bear_of_a_deactivated_child_is_nobody_s():
+    # given
+    side = CommandSide()
+    await side.do(REGISTER)
+    await side.do(START, BEAR)
+    await side.do(DEACTIVATE)
+    # when, then
+    for command in (REPORT, MESSAGE, END, START):
+        with pytest.raises(ChildNotFound):
+            await side.do(command, BEAR)
+    await side.do(REPORT, MOTHER)
+    # when the child returns
+    await side.do(REACTIVATE)
+    # then
+    assert (await side.do(MESSAGE, BEAR)).events == ("MessageRecorded",)
+
+
+async def test_a_bear_that_was_exchanged_does_nothing_more():
+    # given two processes, of which one remembers the bear of before
+    database = Database()
+    here, there = CommandSide(database), CommandSide(database)
+    await here.do(REGISTER)
+    await there.do(update(device_id="bear-device-2"))
+    # when, then
+    with pytest.raises(ChildNotFound):
+        await here.do(START, BEAR)
+    assert (await here.do(START, replace(BEAR, subject="bear-device-2"))).version == BORN + 2
+
+
 async def test_officers_and_admins_act_on_all_children():
     # given
     side = CommandSide()
@@ -145,7 +175,8 @@ async def test_a_key_that_was_used_before_tells_nothing_of_a_child_of_others():
     # given a stranger with a child of their own, registered under a key
     side = CommandSide()
     await side.do(REGISTER)
-    own = replace(REGISTER, child_id=BOBS, parent_id=STRANGER.subject, udid="TEDDY-0000-0002")
+    bobs = replace(REGISTER, udid="TEDDY-0000-0002", device_id="bear-device-2")
+    own = replace(bobs, child_id=BOBS, parent_id=STRANGER.subject)
     await side.do(own, STRANGER, key="key-of-bob")
     # when the key comes with a child of others, and with one that never was
     for child_id in (REGISTER.child_id, NOBODY):

@@ -163,7 +163,7 @@ async def test_a_refused_registration_under_a_used_key_leaves_the_bear_free():
     side = CommandSide()
     await send(side, REGISTER, "key-1", "first")
     other = "11111111-1111-4111-8111-111111111111"
-    second_bear = replace(REGISTER, child_id=other, udid="TEDDY-0000-0002")
+    second_bear = replace(REGISTER, child_id=other, udid="TEDDY-0000-0002", device_id="bear-2")
     # when
     with pytest.raises(IdempotencyKeyReused):
         await send(side, second_bear, "key-1", "second")

@@ -117,7 +117,7 @@ async def test_a_registration_under_its_key_is_refused_and_leaves_the_bear_free(
     side = CommandSide()
     await side.do(REGISTER)
     await send(side, update(age=7), "seven")
-    second = replace(REGISTER, child_id=new_id(), udid="TEDDY-0000-0002")
+    second = replace(REGISTER, child_id=new_id(), udid="TEDDY-0000-0002", device_id="b-2")
     # when
     with pytest.raises(IdempotencyKeyReused):
         await send(side, second, "second")

@@ -14,9 +14,10 @@ from command_service.domain.child.errors import (
 )
 from command_service.domain.child.evolve import evolve
 from command_service.domain.child.state import AccountStatus, Child, Profile
-from shared.events.child import ConsentPurpose
+from shared.events.child import ChildProfileUpdated, ConsentPurpose
 from tests.support.child_facts import (
     ACKNOWLEDGE,
+    ADA,
     ALLOWED,
     CONFIGURE,
     DEACTIVATE,
@@ -80,6 +81,20 @@ def test_a_child_is_deactivated_once():
 
 def test_a_deactivated_child_can_return():
     given(*ALLOWED, DEACTIVATED).when(REACTIVATE).then(replace(REACTIVATED, at=LATER))
+
+
+def test_a_child_whose_device_id_is_another_s_by_now_returns_without_it():
+    cleared = ChildProfileUpdated(child_id=ADA, at=LATER, cleared=("device_id",))
+    given(*ALLOWED, DEACTIVATED).when(replace(REACTIVATE, without_device=True)).then(
+        replace(REACTIVATED, at=LATER), cleared
+    )
+
+
+def test_a_child_without_a_device_id_returns_as_it_was():
+    bare = ChildProfileUpdated(child_id=ADA, at=LATER, cleared=("device_id",))
+    given(*ALLOWED, bare, DEACTIVATED).when(replace(REACTIVATE, without_device=True)).then(
+        replace(REACTIVATED, at=LATER)
+    )
 
 
 def test_an_active_child_cannot_return():

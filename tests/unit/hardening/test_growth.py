@@ -11,6 +11,7 @@ import pytest
 from command_service.api.idempotency import RequestPrints
 from command_service.domain.child.field_checks import FieldChecks
 from command_service.domain.child.limits import DETAILS, NAME
+from command_service.domain.child.seen import is_seen
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
 from shared.auth.principal import Principal, Role
@@ -108,6 +109,8 @@ def of_characters(check: Callable[[str], object], characters: str) -> Work:
 
 FIELDS: dict[str, Callable[[str], object]] = {
     "name": lambda text: FieldChecks().name("name", text, NAME),
+    "name, each character": is_seen,
+    "udid": lambda text: FieldChecks().udid("udid", text),
     "label": lambda text: FieldChecks().label("topic", text),
     "details": lambda text: FieldChecks().text("details", text, DETAILS),
     "uuid": lambda text: FieldChecks().uuid("id", text),

@@ -4,8 +4,10 @@ from datetime import timedelta
 import pytest
 
 from query_service.queries.errors import ChildNotFound
+from query_service.queries.get_child_analytics import GetChildAnalytics
 from query_service.queries.get_child_profile import GetChildProfile
 from shared.keyring.cipher import SealBroken
+from shared.read_models.documents import ChildStatus
 from tests.support.query_side import ADMIN, QuerySide, device, parent
 from tests.support.read_model_builders import NOON
 
@@ -132,6 +134,23 @@ async def test_a_bear_given_away_no_longer_sees_the_child(side: QuerySide) -> No
     # then
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildProfile("lena"), device("bear-7"))
+
+
+@pytest.mark.parametrize("status", [ChildStatus.DEACTIVATED, ChildStatus.ERASED])
+async def test_a_bear_no_longer_sees_the_child_once_it_is(
+    side: QuerySide, status: ChildStatus
+) -> None:
+    # given an answer that is cached for the bear
+    before = await side.child("lena", device_id="bear-7")
+    for query in (GetChildProfile("lena"), GetChildAnalytics("lena")):
+        await side.ask(query, device("bear-7"))
+    # when
+    await side.child("lena", device_id="bear-7", status=status, version=before["version"] + 1)
+    side.notify("lena")
+    # then
+    for query in (GetChildProfile("lena"), GetChildAnalytics("lena")):
+        with pytest.raises(ChildNotFound):
+            await side.ask(query, device("bear-7"))
 
 
 async def test_a_parent_sees_only_their_own_child(side: QuerySide) -> None:

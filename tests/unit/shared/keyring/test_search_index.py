@@ -183,7 +183,22 @@ def test_tokens_come_once_and_in_an_order_that_hides_the_word() -> None:
     assert len(tokens) == 2
 
 
-def test_a_claim_key_is_the_bear_s_alone() -> None:
-    assert INDEX.claim_key("TEDDY-1") == INDEX.claim_key("TEDDY-1")
-    assert INDEX.claim_key("TEDDY-1") != INDEX.claim_key("TEDDY-2")
-    assert INDEX.claim_key("TEDDY-1") != SearchIndex(b"k" * 32).claim_key("TEDDY-1")
+def test_a_udid_key_is_the_bear_s_alone() -> None:
+    assert INDEX.udid_key("TEDDY-1") == INDEX.udid_key("TEDDY-1")
+    assert INDEX.udid_key("TEDDY-1") != INDEX.udid_key("TEDDY-2")
+    assert INDEX.udid_key("TEDDY-1") != SearchIndex(b"k" * 32).udid_key("TEDDY-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [
+        ("\u0639\u0644\u06cc\u200c\u0631\u0636\u0627", "\u0639\u0644\u06cc\u0631\u0636\u0627"),
+        ("\u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u0dc1\u0dca\u0dbb\u0dd3"),
+        ("\u182a\u1820\u180b\u1832\u1824", "\u182a\u1820\u1832\u1824"),
+        ("\u845b\U000e0100\u57ce", "\u845b\u57ce"),
+    ],
+    ids=["Persian", "Sinhala", "Mongolian", "Japanese"],
+)
+def test_joiners_and_selectors_make_no_difference(name: str, without: str) -> None:
+    assert INDEX.tokens_of(name) == INDEX.tokens_of(without)
+    assert INDEX.tokens_to_find(name) == INDEX.tokens_to_find(without)

@@ -26,7 +26,7 @@ def of(child_id: str) -> RegisterChild:
 
 def claim_of(side: CommandSide, child_id: str, version: int = 0) -> Claim:
     """As left behind by a registration that never landed."""
-    return Claim(side.index.claim_key(REGISTER.udid), child_id, version, side.clock())
+    return Claim(side.index.udid_key(REGISTER.udid), child_id, version, side.clock())
 
 
 async def test_a_bear_cannot_belong_to_two_children():
@@ -113,7 +113,7 @@ async def test_a_late_release_does_not_take_the_bear_from_a_child_that_returned(
     await side.do(DEACTIVATE)
     await side.do(REACTIVATE)
     # when: the deactivation at version 2 releases only now
-    key = side.index.claim_key(REGISTER.udid)
+    key = side.index.udid_key(REGISTER.udid)
     await side.database.claims.release(key, ADA, before_version=BORN + 1)
     # then
     with pytest.raises(UdidTaken):
@@ -132,7 +132,7 @@ async def test_a_stale_process_does_not_turn_a_reservation_back():
     with pytest.raises(NotDeactivated):
         await here.do(REACTIVATE)
     # then: the release of the second deactivation, at version 4, comes too late
-    await database.claims.release(here.index.claim_key(REGISTER.udid), ADA, before_version=BORN + 3)
+    await database.claims.release(here.index.udid_key(REGISTER.udid), ADA, before_version=BORN + 3)
     with pytest.raises(UdidTaken):
         await here.do(of(BOB))
 
