@@ -119,7 +119,7 @@ class Generator:
         body = {"type": chance.choice(CATEGORIES), "severity": severity, "details": "Heard it."}
         if child.conversation_id is not None and chance.random() < 0.5:
             body["conversation_id"] = child.conversation_id
-        return _bear(child, "/safety-violations", body, key, made="violation")
+        return _violation(child, body, key)
 
     def _resolve(self, child: ModelChild, chance: random.Random, key: str) -> Wish:
         violation_id = child.open_violations[0]
@@ -211,10 +211,7 @@ def _of_what_does_not_exist(child: ModelChild, unknown: str, key: str) -> list[W
     wishes = [
         Wish("POST", resolution, outcome, *officer, key, 404, missing),
         Wish("POST", acknowledgement, None, "parent", child.parent_id, key, 404, missing),
-        replace(
-            _bear(child, "/safety-violations", report, key, made="violation"),
-            ignored=("conversation_id",),
-        ),
+        replace(_violation(child, report, key), ignored=("conversation_id",)),
     ]
     if child.status == "active":
         message = {"role": "child", "word_count": 3}
@@ -227,6 +224,14 @@ def _of_what_does_not_exist(child: ModelChild, unknown: str, key: str) -> list[W
 
 def _uuid(chance: random.Random) -> UUID:
     return UUID(int=chance.getrandbits(128), version=4)
+
+
+def _violation(child: ModelChild, body: dict[str, Any], key: str) -> Wish:
+    """The bear reports on its child; of one that is deactivated only the parent still does."""
+    if child.status == "active":
+        return _bear(child, "/safety-violations", body, key, made="violation")
+    path = child.path("/safety-violations")
+    return Wish("POST", path, body, "parent", child.parent_id, key, 201, made="violation")
 
 
 def _bear(

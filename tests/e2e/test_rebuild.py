@@ -166,10 +166,14 @@ async def _worker_of_the_next_release(state: StackState) -> AsyncIterator[str]:
 
 async def _waits_for_a_rebuild(worker: str) -> bool:
     try:
-        warnings = (await service_ready(worker)).warnings
-    except (httpx2.TransportError, NotHealthy):
+        await service_ready(worker)
+    except httpx2.TransportError:
         return False
-    return warnings == ("projects nothing, the read models are older: run `teddy replay rebuild`",)
+    except NotHealthy as refusal:
+        (warning, *more) = refusal.told.warnings or ("",)
+        waits = warning.startswith("waits for a rebuild to projections ")
+        return waits and warning.endswith(": run `teddy replay rebuild`") and not more
+    return False
 
 
 async def _is_complete(parent: TeddyClient, child_id: str) -> bool:

@@ -49,6 +49,8 @@ def settings(
         proof_keys_file=tmp_path / "proof-keys.json",
         snapshot_every=2,
         rate_limit_registration="10000/hour",
+        subject_share=1,  # all that these tests send at once comes from one mother
+        address_share=1,
         command_timeout_seconds=25,  # a test machine that is busy is no store that is away
     )
 
@@ -180,6 +182,11 @@ async def test_fifty_at_once_for_one_bear_are_one_child(settings: CommandSetting
 
 async def test_a_process_is_ready_while_its_stores_answer(settings: CommandSettings):
     async with running(settings) as mother:
+
+        async def answers() -> bool:
+            return (await mother.http.get("/health/ready")).status_code == 200
+
+        await eventually(answers)  # once it looked for reservations of older releases
         ready = await mother.http.get("/health/ready")
     assert ready.json() == {
         "status": "ready",
