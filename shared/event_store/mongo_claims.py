@@ -9,7 +9,7 @@ from shared.event_store.bulk_insert import insert_each
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.group_commit import GroupCommit
 from shared.event_store.port import Claim, StoreUnavailable
-from shared.mongo import Database, Document
+from shared.mongo import Database, Document, undisturbed
 
 COLLECTION = "claims"
 
@@ -33,7 +33,7 @@ class MongoClaimStore:
 
     async def find(self, key: str) -> Claim | None:
         async with within(self._timeout):
-            found = await self._claims.find_one({"_id": key})
+            found = await undisturbed(self._claims.find_one({"_id": key}))
         return None if found is None else _from_document(found)
 
     async def contested_for(self, held: Claim) -> timedelta:
