@@ -69,15 +69,13 @@ async def _unchanged(store: Database) -> list[Commit]:
 
 async def _untold(database: Database, generation: Generation, seconds: float) -> list[str]:
     """The deliveries that are not delivered after at most `seconds`, and alerts that have none."""
-    found: list[str] = []
 
     async def all_told() -> bool:
-        found[:] = await _not_delivered(database, generation)
-        return not found
+        return not await _not_delivered(database, generation)
 
     with suppress(TimeoutError):
         await eventually(all_told, seconds)
-    return found
+    return await _not_delivered(database, generation)
 
 
 async def _not_delivered(database: Database, generation: Generation) -> list[str]:

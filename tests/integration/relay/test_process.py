@@ -149,4 +149,4 @@ async def test_a_missing_setting_ends_the_relay_with_one_line(mongo_url: str) ->
     _, stderr = await process.communicate()
     # then
     assert process.returncode == 2
-    assert stderr.decode().splitlines() == ["settings: TEDDY_KAFKA_BOOTSTRAP: Field required"]
+    assert stderr.decode().splitlines() == ["settings: TEDDY_KAFKA_BOOTSTRAP: required"]
