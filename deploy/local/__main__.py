@@ -24,6 +24,7 @@ EXPECTED = (ServerMissing, NotReady, Unwatched, KafkaError, OSError)
 
 
 def main(arguments: list[str]) -> int:
+    os.umask(0o077)  # of this process and all that it starts: servers, services
     folder = StackFolder(Path(arguments[0]))
     servers_only = "--servers-only" in arguments[1:]
     if exported := set_aside(os.environ):

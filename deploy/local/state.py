@@ -17,6 +17,9 @@ PREPARING, STARTING = "preparing", "starting"
 
 READY, FAILED, STOPPED = "ready", "failed", "stopped"
 
+PRIVATE = 0o700
+"""Keys, logs and databases of the stack are nobody else's to read."""
+
 
 class AlreadyRunning(Exception):
     """Another supervisor holds this folder."""
@@ -91,8 +94,12 @@ class StackFolder:
         new.replace(self.state_file)
 
     def create(self) -> None:
-        for folder in (self.path, self.logs, self.data, self.keys):
-            folder.mkdir(parents=True, exist_ok=True)
+        """For this user alone; a folder that was there before keeps its own mode, but what is made
+        in it does not depend on that."""
+        self.path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        for folder in (self.logs, self.data, self.keys):
+            folder.mkdir(mode=PRIVATE, exist_ok=True)
+            folder.chmod(PRIVATE)
 
     def is_held(self) -> bool:
         """Whether a supervisor runs on this folder."""

@@ -59,6 +59,20 @@ async def test_two_who_start_the_same_stack_at_once_get_the_same_stack(
     assert first.supervisor_pid == second.supervisor_pid == third.supervisor_pid
 
 
+async def test_what_a_stack_writes_is_nobody_elses_to_read(folder: StackFolder) -> None:
+    # given a shell that lets everybody read what it makes
+    before = os.umask(0o000)
+    try:
+        # when
+        await up(folder)
+    finally:
+        os.umask(before)
+    # then
+    made = [folder.path, *folder.path.rglob("*")]
+    assert {path.relative_to(folder.path).parts[0] for path in made[1:]} >= {"data", "logs", "keys"}
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
 async def test_a_killed_mongod_comes_back_with_its_data_and_is_counted(
     folder: StackFolder,
 ) -> None:

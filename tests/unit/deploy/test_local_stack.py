@@ -128,6 +128,20 @@ def test_a_folder_is_held_by_one_supervisor(tmp_path: Path) -> None:
     assert not folder.is_held()
 
 
+def test_a_folder_that_was_there_keeps_its_mode_and_what_is_made_in_it_is_private(
+    tmp_path: Path,
+) -> None:
+    # given
+    folder = StackFolder(tmp_path / "stack")
+    folder.path.mkdir(mode=0o755)
+    (folder.path / "data").mkdir(mode=0o755)
+    # when
+    folder.create()
+    # then
+    modes = [path.stat().st_mode & 0o777 for path in (folder.path, folder.data, folder.keys)]
+    assert modes == [0o755, 0o700, 0o700]
+
+
 def test_the_state_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     folder = StackFolder(tmp_path)
     state = StackState(
