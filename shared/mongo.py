@@ -4,11 +4,10 @@ Both drivers offer the same collection methods; collections are typed as PyMongo
 two differ (sessions, transactions, aggregate, close) callers use the functions below.
 """
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, cast
 
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -24,7 +23,6 @@ os.environ.setdefault("MOTOR_MAX_WORKERS", str(MOTOR_THREADS))
 
 from motor.motor_asyncio import AsyncIOMotorClient  # noqa: E402 - it reads the line above
 
-T = TypeVar("T")
 Document = dict[str, Any]
 Collection = AsyncCollection[Document]
 Database = AsyncDatabase[Document]
@@ -110,10 +108,3 @@ async def aggregate(
         cursor = await cursor
     async for document in cursor:
         yield document
-
-
-async def undisturbed(operation: Awaitable[T]) -> T:
-    """The operation's result. It goes on when whoever waits for it is cancelled, and ends by the
-    driver's own limits: PyMongo's pool is not usable any more once many that wait for one of its
-    connections are cancelled together, as a burst is whose time is over."""
-    return await asyncio.shield(asyncio.ensure_future(operation))

@@ -17,7 +17,7 @@ from shared.event_store.outcomes import outcome_when_taken
 from shared.event_store.port import AlreadyCommitted, StoreUnavailable, VersionConflict
 from shared.fault_points import FaultPoint, reached
 from shared.hash_chain import seal_commit
-from shared.mongo import Database, Document, undisturbed
+from shared.mongo import Database, Document
 
 SCAN_BATCH = 1_000
 
@@ -151,8 +151,7 @@ class MongoEventStore:
         self, query: Document, sort: list[tuple[str, Any]] | None = None, limit: int = 0
     ) -> list[Commit]:
         async with within(self._timeout):
-            found = self._commits.find(query, sort=sort, limit=limit)
-            documents = await undisturbed(found.to_list(None))
+            documents = await self._commits.find(query, sort=sort, limit=limit).to_list(None)
         return [from_document(document) for document in documents]
 
 

@@ -1,5 +1,6 @@
 """Claims on MongoDB: the unique `_id` is what makes a claim unique."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ from shared.event_store.bulk_insert import insert_each
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.group_commit import GroupCommit
 from shared.event_store.port import Claim, StoreUnavailable
-from shared.mongo import Database, Document, undisturbed
+from shared.mongo import Database, Document
 
 COLLECTION = "claims"
 
@@ -27,14 +28,15 @@ class MongoClaimStore:
         self._claims = database[COLLECTION]
         self._timeout = timeout_seconds
         self._group_commit = GroupCommit(self._insert, batchers)
+        self._look_ups = GroupCommit(self._standing, batchers)
 
     async def take(self, claim: Claim) -> Claim | None:
         return await self._group_commit.submit(claim)
 
     async def find(self, key: str) -> Claim | None:
-        async with within(self._timeout):
-            found = await undisturbed(self._claims.find_one({"_id": key}))
-        return None if found is None else _from_document(found)
+        """Together with the look-ups of others: in a burst each would want a connection, and
+        PyMongo's pool does not survive that many are given up while they wait for one."""
+        return await self._look_ups.submit(key)
 
     async def contested_for(self, held: Claim) -> timedelta:
         contested = {"contested_at": {"$ifNull": ["$contested_at", "$$NOW"]}, "seen_at": "$$NOW"}
@@ -80,7 +82,13 @@ class MongoClaimStore:
         return {document["child_id"] for document in found}
 
     async def close(self) -> None:
-        await self._group_commit.close()
+        await asyncio.gather(self._group_commit.close(), self._look_ups.close())
+
+    async def _standing(self, keys: Sequence[str]) -> list[Claim | Exception | None]:
+        async with within(self._timeout):
+            found = await self._claims.find({"_id": {"$in": list(keys)}}).to_list(None)
+        standing = {document["_id"]: _from_document(document) for document in found}
+        return [standing.get(key) for key in keys]
 
     async def _insert(self, claims: Sequence[Claim]) -> list[Claim | Exception | None]:
         outcomes: list[Claim | Exception | None] = [None] * len(claims)

@@ -7,7 +7,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.port import Snapshot
-from shared.mongo import Database, undisturbed
+from shared.mongo import Database
 
 COLLECTION = "snapshots"
 
@@ -32,7 +32,7 @@ class MongoSnapshotStore:
 
     async def latest(self, child_id: str) -> Snapshot | None:
         async with within(self._timeout):
-            document = await undisturbed(self._snapshots.find_one({"_id": child_id}))
+            document = await self._snapshots.find_one({"_id": child_id})
         if document is None:
             return None
         return Snapshot(

@@ -15,16 +15,19 @@ TOTAL, SHARE = 8, 4
 
 @dataclass(eq=False)
 class Line:
-    """A connection; `gave_way` once it had to, `came_in` once it was no longer held."""
+    """A connection; `gave_way` once it had to, `came_in` once it was no longer held. `arrivals`:
+    those that came in, in their order."""
 
     gave_way: bool = False
     came_in: bool = False
+    arrivals: list["Line"] = field(default_factory=list, repr=False)
 
     def give_way(self) -> None:
         self.gave_way = True
 
     def come_in(self) -> None:
         self.came_in = True
+        self.arrivals.append(self)
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Room:
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     room: ConnectionRoom = field(init=False)
+    arrivals: list[Line] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         bounds = Bounds(connections=TOTAL, address_share=SHARE / TOTAL)
@@ -51,7 +55,7 @@ class Room:
         return [line for line in lines if line is not None]
 
     def hold(self, address: str) -> Line:
-        line = Line()
+        line = Line(arrivals=self.arrivals)
         assert self.room.enter(line, address) is Entry.HELD
         return line
 
@@ -82,7 +86,8 @@ async def test_of_those_who_are_held_the_newest_comes_in_first() -> None:
     room.room.is_silent(busy)
     # then
     await until(lambda: newer.came_in)
-    assert not older.came_in
+    assert room.arrivals[0] is newer
+    assert room.arrivals[1:] in ([], [older])  # silent as it is, the newer gives way in its turn
 
 
 async def test_who_is_held_comes_in_when_another_of_its_address_leaves() -> None:
