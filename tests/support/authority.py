@@ -23,6 +23,20 @@ class Authority:
     server_file: Path
 
 
+SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""As RFC 5280 has it of an authority: Python 3.13 insists."""
+
+
 def create_authority(folder: Path, name: str = "test-ca") -> Authority:
     folder.mkdir(parents=True, exist_ok=True)
     ca_key, server_key = (
@@ -33,12 +47,17 @@ def create_authority(folder: Path, name: str = "test-ca") -> Authority:
     ca = (
         _builder(issuer, issuer, ca_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), False)
+        .add_extension(SIGNS_CERTIFICATES, critical=True)
         .sign(ca_key, hashes.SHA256())
     )
     alternatives = x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))])
     server = (
         _builder(_name("server"), issuer, server_key)
         .add_extension(alternatives, critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), False
+        )
         .sign(ca_key, hashes.SHA256())
     )
     authority = Authority(folder / f"{name}.pem", folder / f"{name}-server.pem")
