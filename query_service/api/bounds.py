@@ -2,7 +2,7 @@
 tells them. Pydantic's own know of one at a time."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -12,43 +12,48 @@ from shared.field_wording import refused
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
-    """Of an integer: `Annotated[int, Between(1, 100)]`, both included."""
+class _Bounds:
+    """`schema_names`: of the two bounds in a JSON schema."""
+
+    schema_names: ClassVar[tuple[str, str]]
 
     minimum: int
     maximum: int
 
     def __get_pydantic_core_schema__(self, kind: Any, inner: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._checked, inner(kind))
+        return core_schema.no_info_after_validator_function(self.checked, inner(kind))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, inner: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return inner(schema) | {"minimum": self.minimum, "maximum": self.maximum}
+        lowest, highest = self.schema_names
+        return inner(schema) | {lowest: self.minimum, highest: self.maximum}
 
-    def _checked(self, value: int) -> int:
+    def checked(self, value: Any) -> Any:
+        """Raises PydanticCustomError."""
+        raise NotImplementedError
+
+
+class Between(_Bounds):
+    """Of an integer: `Annotated[int, Between(1, 100)]`, both included."""
+
+    __slots__ = ()
+    schema_names = ("minimum", "maximum")
+
+    def checked(self, value: int) -> int:
         if not self.minimum <= value <= self.maximum:
             limit = f"{self.minimum}..{self.maximum}"
             raise refused(f"must be between {self.minimum} and {self.maximum}", limit)
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Characters:
+class Characters(_Bounds):
     """Of a text: `Annotated[str, Characters(1, 128)]`, both included."""
 
-    minimum: int
-    maximum: int
+    __slots__ = ()
+    schema_names = ("minLength", "maxLength")
 
-    def __get_pydantic_core_schema__(self, kind: Any, inner: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._checked, inner(kind))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, inner: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return inner(schema) | {"minLength": self.minimum, "maxLength": self.maximum}
-
-    def _checked(self, value: str) -> str:
+    def checked(self, value: str) -> str:
         if not self.minimum <= len(value) <= self.maximum:
             limit = f"{self.minimum}..{self.maximum} characters"
             raise refused(f"must have {self.minimum} to {self.maximum} characters", limit)

@@ -47,9 +47,9 @@ class Freshness:
 
 class CachedKeys:
     """Keys in memory. What gets old is renewed beside the requests, what is past its life before it
-    is used: a key that its issuer took back opens nothing. Only after a look-up that
-    failed do older keys serve, and the next look-ups are beside the requests, so that an issuer
-    which hangs delays one request and not all. A look-up is shared by all who wait for it."""
+    is used: a key that its issuer took back opens nothing. Only after a look-up that failed do
+    older keys serve, and the next look-ups are beside the requests, so that an issuer which hangs
+    delays one request and not all. A look-up is shared by all who wait for it."""
 
     def __init__(self, fetch: Fetch, freshness: Freshness, monotonic: Callable[[], float]) -> None:
         self._fetch = fetch

@@ -28,7 +28,7 @@ class MongoClaimStore:
         self._claims = database[COLLECTION]
         self._timeout = timeout_seconds
         self._group_commit = GroupCommit(self._insert, batchers)
-        self._look_ups = GroupCommit(self._standing, batchers)
+        self._look_ups = GroupCommit(self._look_up, batchers)
 
     async def take(self, claim: Claim) -> Claim | None:
         return await self._group_commit.submit(claim)
@@ -84,11 +84,14 @@ class MongoClaimStore:
     async def close(self) -> None:
         await asyncio.gather(self._group_commit.close(), self._look_ups.close())
 
-    async def _standing(self, keys: Sequence[str]) -> list[Claim | Exception | None]:
+    async def _look_up(self, keys: Sequence[str]) -> list[Claim | Exception | None]:
         async with within(self._timeout):
-            found = await self._claims.find({"_id": {"$in": list(keys)}}).to_list(None)
-        standing = {document["_id"]: _from_document(document) for document in found}
+            standing = await self._standing(keys)
         return [standing.get(key) for key in keys]
+
+    async def _standing(self, keys: Sequence[str]) -> dict[str, Claim]:
+        documents = await self._claims.find({"_id": {"$in": list(keys)}}).to_list(None)
+        return {document["_id"]: _from_document(document) for document in documents}
 
     async def _insert(self, claims: Sequence[Claim]) -> list[Claim | Exception | None]:
         outcomes: list[Claim | Exception | None] = [None] * len(claims)
@@ -96,9 +99,7 @@ class MongoClaimStore:
             taken = await insert_each(self._claims, [_to_document(claim) for claim in claims])
             if not taken:
                 return outcomes
-            keys = [claims[place].key for place in taken]
-            documents = await self._claims.find({"_id": {"$in": keys}}).to_list(None)
-        standing = {document["_id"]: _from_document(document) for document in documents}
+            standing = await self._standing([claims[place].key for place in taken])
         for place in taken:
             held = standing.get(claims[place].key)
             if held is None:

@@ -1,7 +1,7 @@
 """Ids in paths: one documented pattern each; whatever else stands there never reaches a handler."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import Path
@@ -9,27 +9,30 @@ from pydantic import AfterValidator
 
 from shared.field_wording import refused
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
-from shared.subjects import SUBJECT, SUBJECT_LIMIT
+from shared.subjects import SUBJECT, SUBJECT_LIMIT, is_subject
 
-ID_PATTERN = "^[A-Za-z0-9-]{1,64}$"
+_ID = re.compile("[A-Za-z0-9-]{1,64}")
+ID_PATTERN = f"^{_ID.pattern}$"
 SUBJECT_PATTERN = f"^{SUBJECT}$"
 """A parent's id is what the token issuer calls its subject."""
 
 ID_LIMIT = "1..64 of A-Z a-z 0-9 -"
 
 
-def _of(pattern: str, limit: str) -> AfterValidator:
-    of_one = re.compile(pattern.removeprefix("^").removesuffix("$"))
+def _is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
 
+
+def _must_be(is_one: Callable[[str], bool], limit: str) -> AfterValidator:
     def check(given: str) -> str:
-        if not of_one.fullmatch(given):
+        if not is_one(given):
             raise refused(f"must be {limit}", limit)
         return given
 
     return AfterValidator(check)
 
 
-IS_ID, IS_SUBJECT = _of(ID_PATTERN, ID_LIMIT), _of(SUBJECT_PATTERN, SUBJECT_LIMIT)
+IS_ID, IS_SUBJECT = _must_be(_is_id, ID_LIMIT), _must_be(is_subject, SUBJECT_LIMIT)
 IDS, SUBJECTS = {"pattern": ID_PATTERN}, {"pattern": SUBJECT_PATTERN}
 
 ChildId = Annotated[
@@ -45,12 +48,10 @@ ParentId = Annotated[
     str, IS_SUBJECT, Path(description="The parent's subject.", json_schema_extra=SUBJECTS)
 ]
 
-_ID = re.compile(ID_PATTERN.strip("^$"))
-
 
 def check_ids(ids: Mapping[str, str]) -> None:
     """Raises the problem 422 that names each id which is none."""
-    wrong = [name for name, value in ids.items() if not _ID.fullmatch(value)]
+    wrong = [name for name, value in ids.items() if not _is_id(value)]
     if wrong:
         problems = [FieldProblem(name, f"must be {ID_LIMIT}", ID_LIMIT) for name in wrong]
         detail = "The path holds an invalid id."

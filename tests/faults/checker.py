@@ -57,7 +57,7 @@ def check(history: Sequence[Entry], facts: Facts) -> list[Violation]:
         *_nothing_unexplained(history),
         *_nothing_unasked(history, facts),
         *_nothing_backwards(history),
-        *(Violation("leak", one) for one in strangers_in_answers(history)),
+        *(Violation("leak", one) for one in strangers_in_answers(history, facts.commits)),
         *(Violation("leak", one) for one in personal_values(facts.texts, facts.canaries)),
         *([Violation("lag", facts.lag)] if facts.lag else []),
     ]

@@ -2,30 +2,31 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 import orjson
 
 from shared.auth.principal import Role
+from shared.envelope import Commit
 from tests.faults.canaries import canaries_in
 from tests.faults.history import Entry
 
 _WORD = re.compile(r"[\w-]+")
 
 
-def strangers_in_answers(history: Sequence[Entry]) -> Iterator[str]:
-    """Answers to a parent, refusals too, with an id or a name of another family. A child that is
-    not known may be one of a registration whose outcome its parent never heard."""
-    family: dict[str, str] = {}
+def strangers_in_answers(
+    history: Sequence[Entry], commits: Mapping[str, Sequence[Commit]]
+) -> Iterator[str]:
+    """Answers to a parent, refusals too, with an id or a name of another family. `commits`: by
+    child, so that one whose registration nobody heard of has its family, too."""
+    family = {child_id: stored[0].actor.subject for child_id, stored in commits.items() if stored}
     for entry in history:
         if entry.accepted and entry.method == "POST" and entry.path == "/v1/children":
             family[entry.answer["child_id"]] = entry.subject
             family[entry.subject] = entry.subject
-    unheard = {entry.subject for entry in history if _is_unheard_registration(entry)}
     for entry in history:
         if entry.method == "GET" and entry.role == Role.PARENT:
-            for what in _strangers(entry, family, unheard):
+            for what in _strangers(entry, family):
                 yield f"{entry.subject} read {entry.path} ({entry.status}) and was told {what}"
 
 
@@ -36,19 +37,13 @@ def personal_values(texts: Mapping[str, bytes], canaries: Sequence[str]) -> Iter
                 yield f"{place} holds the personal value {canary!r}"
 
 
-def _is_unheard_registration(entry: Entry) -> bool:
-    answered = entry.accepted or 400 <= (entry.status or 0) < 500
-    return entry.method == "POST" and entry.path == "/v1/children" and not answered
-
-
-def _strangers(entry: Entry, family: Mapping[str, str], unheard: AbstractSet[str]) -> Iterator[str]:
+def _strangers(entry: Entry, family: Mapping[str, str]) -> Iterator[str]:
     text = orjson.dumps(entry.answer).decode()
     words = set(_WORD.findall(text))
     if not entry.accepted:
         words -= set(_WORD.findall(entry.path))  # what was asked for is no news
     yield from (word for word in words if family.get(word, entry.subject) != entry.subject)
-    if entry.subject not in unheard:
-        yield from (c for c in _children(entry.answer) if c not in family)
+    yield from (c for c in _children(entry.answer) if c not in family)
     yield from (f"a child of {p}" for p in canaries_in(text) if p != entry.subject)
 
 

@@ -11,15 +11,7 @@ import pytest_asyncio
 from shared.fault_points import VARIABLE, FaultPoint, arm
 from shared.read_models.deliveries import AT_ONCE, deliveries
 from tests.support.webhook_receiver import WebhookReceiver, answer, webhook_receiver
-from tests.support.worker_process import World, worker_world
-
-
-@pytest_asyncio.fixture
-async def world(
-    mongo_url: str, kafka_bootstrap: str, fresh_database: str, tmp_path: Path
-) -> AsyncIterator[World]:
-    async with worker_world(mongo_url, kafka_bootstrap, fresh_database, tmp_path) as world:
-        yield world
+from tests.support.worker_process import World
 
 
 @pytest_asyncio.fixture

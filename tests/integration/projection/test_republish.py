@@ -1,11 +1,7 @@
 """Events that come again through a real broker and a real worker."""
 
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
-
-import pytest_asyncio
 
 from projection_worker.replay.__main__ import main
 from shared.read_models.generations import Generation
@@ -14,15 +10,7 @@ from shared.topics import CHILD_EVENTS
 from tests.support.commands import called
 from tests.support.kafka import read_all_records
 from tests.support.webhook_receiver import webhook_receiver
-from tests.support.worker_process import World, new_group, worker_world
-
-
-@pytest_asyncio.fixture
-async def world(
-    mongo_url: str, kafka_bootstrap: str, fresh_database: str, tmp_path: Path
-) -> AsyncIterator[World]:
-    async with worker_world(mongo_url, kafka_bootstrap, fresh_database, tmp_path) as world:
-        yield world
+from tests.support.worker_process import World, new_group
 
 
 async def test_what_is_republished_changes_no_read_model_counter_or_alert(world: World) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -22,14 +21,6 @@ from tests.support.worker_process import World, worker_world
 
 EARLIER = {"generation": 1, "projections": registry.VERSION - 1, "was_live": True}
 STALL_SECONDS = 3
-
-
-@pytest_asyncio.fixture
-async def world(
-    mongo_url: str, kafka_bootstrap: str, fresh_database: str, tmp_path: Path
-) -> AsyncIterator[World]:
-    async with worker_world(mongo_url, kafka_bootstrap, fresh_database, tmp_path) as world:
-        yield world
 
 
 async def test_a_worker_of_raised_projections_is_not_healthy_before_a_rebuild(

@@ -4,13 +4,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from deploy.topics import apply_topics
 from shared.clock import utc_now
@@ -22,14 +20,6 @@ from tests.support.own_kafka import own_kafka
 from tests.support.own_mongod import own_mongod
 from tests.support.ports import free_port
 from tests.support.worker_process import World, worker_world
-
-
-@pytest_asyncio.fixture
-async def world(
-    mongo_url: str, kafka_bootstrap: str, fresh_database: str, tmp_path: Path
-) -> AsyncIterator[World]:
-    async with worker_world(mongo_url, kafka_bootstrap, fresh_database, tmp_path) as world:
-        yield world
 
 
 async def test_records_become_documents_and_sigterm_ends_the_worker_in_order(

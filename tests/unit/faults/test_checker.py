@@ -179,6 +179,20 @@ def test_an_answer_with_another_familys_child_is_a_leak(answer: dict[str, Any]) 
     assert kinds(history, facts) == {"leak"}
 
 
+def test_a_child_whose_registration_nobody_heard_of_is_its_own_familys() -> None:
+    registered = command(1, child_id=EMMA)
+    unheard = replace(registered, status=503, answer={"code": "store-unavailable"})
+    facts = Facts({MIA: COMMITS, EMMA: stream([registered])})
+
+    own, foreign = query(STRANGER, child_id=EMMA), query(MOTHER, child_id=EMMA)
+
+    assert kinds([*HISTORY, unheard, own], facts) == set()
+    assert kinds([*HISTORY, unheard, foreign], facts) == {"leak"}
+    # and a parent whose registration nobody heard of is told of no child that is not stored
+    nobodys = query(STRANGER, child_id="child-of-nobody-known")
+    assert kinds([*HISTORY, unheard, nobodys], facts) == {"leak"}
+
+
 def test_a_refusal_may_repeat_what_was_asked_for_and_nothing_else() -> None:
     history = [*HISTORY, command(1, child_id=EMMA)]
     facts = Facts({MIA: COMMITS, EMMA: stream([command(1, child_id=EMMA)])})

@@ -164,6 +164,16 @@ async def _nothing() -> None:
     return None
 
 
+async def ends_saying(said: str, projector: ProjectorService, watch: WorkerWatch) -> None:
+    """Once it is started, the worker stalls for a reason that matches `said`."""
+    await projector.start()
+    try:
+        with pytest.raises(Stalled, match=said):
+            await asyncio.wait_for(asyncio.shield(watch.failure), 10)
+    finally:
+        await projector.stop()
+
+
 @pytest.mark.parametrize(
     ("hangs", "said"),
     [
@@ -177,14 +187,8 @@ async def test_a_worker_whose_client_hangs_for_long_ends_with_a_reason(
     # given
     consumer = FakeConsumer({hangs})
     projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
-    # when
-    await projector.start()
-    # then
-    try:
-        with pytest.raises(Stalled, match=said):
-            await asyncio.wait_for(asyncio.shield(watch.failure), 10)
-    finally:
-        await projector.stop()
+    # when / then
+    await ends_saying(said, projector, watch)
 
 
 async def test_a_commit_that_works_in_the_end_is_no_stall(
@@ -255,14 +259,8 @@ async def test_a_cancellation_inside_the_client_ends_no_task_without_a_word(
     # given
     consumer = FakeConsumer(set(), {cancels})
     projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
-    # when
-    await projector.start()
-    # then
-    try:
-        with pytest.raises(Stalled, match=said):
-            await asyncio.wait_for(asyncio.shield(watch.failure), 10)
-    finally:
-        await projector.stop()
+    # when / then
+    await ends_saying(said, projector, watch)
 
 
 async def test_an_error_that_nobody_foresaw_ends_the_worker(
@@ -274,14 +272,8 @@ async def test_an_error_that_nobody_foresaw_ends_the_worker(
             raise AssertionError("nobody foresaw it")
 
     projector, watch = a_projector(monkeypatch, FakeConsumer(set()), Broken())
-    # when
-    await projector.start()
-    # then
-    try:
-        with pytest.raises(Stalled, match="ended by AssertionError"):
-            await asyncio.wait_for(asyncio.shield(watch.failure), 10)
-    finally:
-        await projector.stop()
+    # when / then
+    await ends_saying("ended by AssertionError", projector, watch)
 
 
 async def test_a_partition_that_ends_earlier_than_before_is_read_from_its_beginning(
