@@ -21,8 +21,9 @@ TELL_SECONDS = 5.0
 
 
 class PublishedAgain:
-    """Puts an alert's notice on the topic again, where the first one got lost with its worker. The
-    agent that reads it notes the delivery."""
+    """Puts an alert's notice on the topic again, where nobody noted the first one: it got lost with
+    its worker, or the agent that is to read it stands beyond it, as after a broker that lost its
+    disk. What the broker has acknowledged is delivered."""
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier

@@ -25,7 +25,6 @@ AT_A_TIME = 8
 ATTEMPT_SECONDS = 10.0
 NOTE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds; together less than a claim: a store that is away for a moment costs no second copy."""
-NOT_NOTED_YET = "NotNotedYet"
 
 Settled = Callable[[DeliveryDocument], Awaitable[None]]
 """Called with what was delivered or given up: what is told of it elsewhere is out of date."""
@@ -43,8 +42,7 @@ PATIENCE = Patience()
 
 
 class Lane:
-    """Deliveries by one channel. `settles`: a delivery that worked is delivered; otherwise it
-    only started something that settles it, and is looked at again later if that does not happen."""
+    """Deliveries by one channel."""
 
     def __init__(
         self,
@@ -54,7 +52,6 @@ class Lane:
         settled: Settled,
         metrics: NotificationMetrics,
         *,
-        settles: bool = True,
         patience: Patience = PATIENCE,
         breaker: CircuitBreaker | None = None,
     ) -> None:
@@ -63,7 +60,6 @@ class Lane:
         self._store = store
         self._settled = settled
         self._metrics = metrics
-        self._settles = settles
         self._breaker = breaker or CircuitBreaker(time.monotonic)
         self._patience = patience
         self._beginning = 0
@@ -163,15 +159,14 @@ class Lane:
 
     async def _note(self, delivery: DeliveryDocument, reason: str | None) -> None:
         told = {"delivery": delivery["_id"], "channel": self.name, "attempts": delivery["attempts"]}
-        if reason is None and self._settles:
+        if reason is None:
             if await self._store.delivered(delivery):
                 self._metrics.attempted(self.name, "delivered")
                 log.info("alert_delivered", **told)
                 await self._settled(delivery)
             return
-        if reason is not None:
-            log.warning("alert_not_delivered", error=reason, **told)
-        if await self._store.not_delivered(delivery, reason or NOT_NOTED_YET):
+        log.warning("alert_not_delivered", error=reason, **told)
+        if await self._store.not_delivered(delivery, reason):
             self._metrics.attempted(self.name, "failed")
             log.error("alert_given_up", error=reason, **told)
             await self._settled(delivery)

@@ -54,10 +54,7 @@ async def notifications(
         if AlertChannel.EMAIL in settings.configured_channels:
             channels[AlertChannel.EMAIL] = email_channel(settings)
         lanes: dict[str, Lane] = {
-            name: Lane(
-                name, channel, store, settled, metrics, settles=name is not AlertChannel.IN_APP
-            )
-            for name, channel in channels.items()
+            name: Lane(name, channel, store, settled, metrics) for name, channel in channels.items()
         }
         service = NotificationService(tuple(lanes.values()), store, database, notifier, metrics)
         yield Notifications(store, lanes, settled, service, metrics)

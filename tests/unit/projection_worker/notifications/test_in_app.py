@@ -2,16 +2,21 @@
 
 import asyncio
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
+from prometheus_client import CollectorRegistry
 from pymongo.errors import AutoReconnect
 
 from projection_worker.notifications import in_app
 from projection_worker.notifications.channels import NotDelivered
 from projection_worker.notifications.in_app import PublishedAgain, ReportsOutOfDate
+from projection_worker.notifications.lane import Lane
+from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.projector import Projected
-from tests.support.deliveries import ALERT, delivery
+from shared.events.child import AlertChannel
+from tests.support.deliveries import ALERT, DeliveryLog, delivery
 
 
 class Publisher:
@@ -37,6 +42,22 @@ async def test_a_notice_that_got_lost_is_published_as_it_was() -> None:
 
     (projected,) = publisher.published
     assert [alert["_id"] for alert in projected.alerts] == [ALERT["_id"]]
+
+
+async def test_what_was_published_again_is_delivered_whoever_reads_it() -> None:
+    """The agent may stand beyond where the topic ends: it would never note it."""
+    publisher: Any = Publisher()
+    one = delivery("in_app")
+    store = DeliveryLog(one)
+    metrics = NotificationMetrics(CollectorRegistry())
+    settled: Any = AsyncMock()
+    app = Lane(AlertChannel.IN_APP, PublishedAgain(publisher), store, settled, metrics)
+
+    await app.sweep()
+    await app.settle()
+
+    assert store.done == [one["_id"]]
+    settled.assert_awaited_once()
 
 
 async def test_without_kafka_the_app_is_tried_again_later() -> None:

@@ -54,7 +54,6 @@ def lane(
     receiver: Receiver,
     settled: Any = None,
     *,
-    settles: bool = True,
     monotonic: Clock = time.monotonic,
     **more: Any,
 ) -> Lane:
@@ -68,7 +67,6 @@ def lane(
         store,
         told,
         metrics,
-        settles=settles,
         patience=patience,
         breaker=CircuitBreaker(monotonic),
     )
@@ -235,11 +233,3 @@ async def test_what_is_one_parents_own_trouble_keeps_nobody_else_waiting() -> No
     await swept(lane(store, receiver))
 
     assert store.done == [f"alert-{FAILURES_TO_OPEN + 1}:webhook"]
-
-
-async def test_what_only_starts_something_is_not_yet_delivered() -> None:
-    store, receiver = DeliveryLog(*some(1)), Receiver()
-
-    await swept(lane(store, receiver, settles=False))
-
-    assert (store.done, store.failed) == ([], [("alert-0:webhook", "NotNotedYet")])
