@@ -41,6 +41,7 @@ POISONS = (
     Poison("name", orjson.dumps({canary("poison", 2): canary("poison", 2)})),
     Poison("preferences", orjson.dumps(canary("poison", 3))),
     Poison("interests", orjson.dumps({canary("poison", 4): 1})),
+    Poison("age", orjson.dumps(canary("poison", 5))),
 )
 NO_EVENT = b"not json"
 DATABASE = KeyringSettings.model_fields["keys_database"].default
@@ -61,7 +62,7 @@ async def poison(state: StackState, children: Sequence[str]) -> None:
 
 
 def _event(child: str, poison: Poison, cipher: ChildCipher) -> RecordedEvent:
-    good = encode(ChildProfileUpdated(child_id=child, at=utc_now(), age=8), VERSION, None)
+    good = encode(ChildProfileUpdated(child_id=child, at=utc_now(), age=8), VERSION, cipher)
     place = field_place(event_id(child, VERSION), poison.field, None)
     sealed = {poison.field: {SEALED: cipher.seal(poison.plaintext, place)}}
     return RecordedEvent(
