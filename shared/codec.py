@@ -1,9 +1,9 @@
 """Events to JSON and back: personal fields and labels are sealed on the way, and opened again.
 
 The wire form of an event is a JSON object of its fields; None and empty labels are left out. A
-personal field or a label is `{"$sealed": "<base64>"}`; labels of schema version 1 stand in clear.
-The schema is the dataclass: one reader and one writer a field are made from its type when this
-module is imported.
+personal field is `{"$sealed": "<base64>"}`; so is `labels`, an object of all labels of the event.
+At schema version 1 they are fields in clear. The schema is the dataclass: one reader and one writer
+a field are made from its type when this module is imported.
 """
 
 import dataclasses
@@ -27,6 +27,10 @@ from shared.upcasters import FORMER_NAMES, LABELS_IN_CLEAR, UPCASTERS, Upcaster,
 
 SEALED = "$sealed"
 
+ALL_LABELS = "labels"
+"""The name under which an event's labels are sealed, together: each by itself would take three
+times as long. No event has a field of this name."""
+
 PADDED_BYTES = 32
 """Values are sealed in multiples of it: a ciphertext shows how long its value is, and that would
 tell a short name, or an age below 10, from others when nothing else does any more."""
@@ -42,6 +46,8 @@ NOT_OF_THAT_SCHEMA = (ArithmeticError, AttributeError, LookupError, TypeError, V
 """What reading or upcasting content raises that is not what its schema says."""
 
 _Reader = Callable[[Any], Any]
+_CLOSED = object()
+"""A label that does not open."""
 
 
 class UndecodableEvent(Exception):
@@ -74,8 +80,8 @@ class _Field:
 
     def of(self, value: Any, index: SearchIndex | None) -> Any:
         """The field of an event, from its wire value or from a `Personal` that was opened."""
-        if self.label and isinstance(value, Personal):
-            return self.unread if value.value is None else self.read(value.value)
+        if value is _CLOSED:
+            return self.unread
         if self.searchable and index is not None and value.value is not None:
             return Personal(value.value, value.sealed, index.tokens_of(value.value))
         return self.read(value)
@@ -88,18 +94,28 @@ def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> Encod
     """
     name, identity = type(event).__name__, event_id(event.child_id, version)
     content: dict[str, Any] = {}
+    labels: dict[str, Any] = {}
+
+    def sealed(value: Any, field: str, of: str | None) -> dict[str, str]:
+        if cipher is None:
+            raise NothingToSealWith(f"{identity}: {field} is sealed in events")
+        return {SEALED: cipher.seal(_padded(orjson.dumps(value)), field_place(identity, field, of))}
+
     for known in _FIELDS[type(event)].values():
         value = getattr(event, known.name)
-        if value is None or (known.label and value == ()):
+        if value is None:
             continue
-        if known.personal or known.label:
-            if cipher is None:
-                raise NothingToSealWith(f"{identity}: {known.name} is sealed in events")
-            plaintext = _padded(orjson.dumps(value.reveal() if known.personal else value))
+        if known.label:
+            if value != ():
+                labels[known.name] = value
+        elif known.personal:
             told_of = TOLD_OF.get((name, known.name))
             of = None if told_of is None else getattr(event, told_of)
-            value = {SEALED: cipher.seal(plaintext, field_place(identity, known.name, of))}
-        content[known.name] = value
+            content[known.name] = sealed(value.reveal(), known.name, of)
+        else:
+            content[known.name] = value
+    if labels:
+        content[ALL_LABELS] = sealed(labels, ALL_LABELS, None)
     data = orjson.dumps(content, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
     return EncodedEvent(name, SCHEMA_VERSIONS[type(event)], event.at, data.decode())
 
@@ -237,7 +253,22 @@ def _opened(
             except SealBroken as error:
                 broken = broken or error
         opened[name] = Personal(revealed, sealed)
+    if ALL_LABELS in opened:
+        labels = _labels(recorded.type, opened.pop(ALL_LABELS))
+        if not opened.keys().isdisjoint(labels):
+            raise UndecodableEvent(f"{recorded.type} does not fit its schema (a label twice)")
+        opened |= labels
     return opened, broken
+
+
+def _labels(event_type: str, sealed: Any) -> Mapping[str, Any]:
+    """What was sealed as an event's labels; those that nobody can open are marked so."""
+    if not isinstance(sealed, Personal) or not isinstance(sealed.value, dict | None):
+        raise UndecodableEvent(f"the labels of {event_type} are no sealed object")
+    if sealed.value is not None:
+        return sealed.value
+    fields = _FIELDS[_CLASSES[event_type]] if event_type in _CLASSES else {}
+    return {known.name: _CLOSED for known in fields.values() if known.label}
 
 
 def _load(recorded: RecordedEvent) -> dict[str, Any]:

@@ -74,7 +74,6 @@ async def test_no_personal_value_is_written_anywhere(
         # when
         gather("then", await texts_of_a_running(state))
         gather("then", await texts_of_tools(folder, child, violation))
-        # and it is erased
         with accepted() as ok:
             ok(await on.parent.commands.delete(f"/v1/children/{child}/personal-data"))
         await eventually(lambda: _is_gone(on.parent, child), SOON)
@@ -86,10 +85,7 @@ async def test_no_personal_value_is_written_anywhere(
     # then
     assert looked_at(texts, *MET) == []
     assert list(found_in(texts)) == []
-    # labels are where an erasure deletes them, and afterwards in the database's own log of writes
-    labels = [name for name, text in texts.items() if list(found_in({name: text}, [LABEL_MARK]))]
-    assert [name for name in labels if not LABELLED.match(name)] == []
-    assert any(name.startswith("the collection teddy_read.") for name in labels)
+    assert _misplaced_labels(texts) == []
     refusals = {f"the refusal {at}": answer for at, answer in enumerate(answers)}
     assert list(found_in(refusals, [MARK])) == []
     # what is not personal is found: the search would see the rest as well
@@ -98,6 +94,13 @@ async def test_no_personal_value_is_written_anywhere(
     # and who did what is on record, the bear by another name
     for place in ("teddy_write.commits", "teddy_audit.audit_blocks"):
         assert any(b"bear-" in text for name, text in texts.items() if place in name), place
+
+
+def _misplaced_labels(texts: dict[str, bytes]) -> list[str]:
+    """Where labels are but where an erasure deletes them, and the database's own log of writes."""
+    holders = [name for name, text in texts.items() if list(found_in({name: text}, [LABEL_MARK]))]
+    assert any(name.startswith("the collection teddy_read.") for name in holders)
+    return [name for name in holders if not LABELLED.match(name)]
 
 
 def test_the_search_finds_a_canary_however_it_is_written() -> None:

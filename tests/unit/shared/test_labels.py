@@ -7,8 +7,17 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.codec import LABELS, SEALED, decode, decode_what_opens, encode, in_clear
-from shared.envelope import RecordedEvent
+from shared.codec import (
+    ALL_LABELS,
+    LABELS,
+    SEALED,
+    UndecodableEvent,
+    decode,
+    decode_what_opens,
+    encode,
+    in_clear,
+)
+from shared.envelope import RecordedEvent, event_id
 from shared.events.child import (
     SCHEMA_VERSIONS,
     ChildEvent,
@@ -17,19 +26,23 @@ from shared.events.child import (
     MessageRecorded,
     SafetyViolationReported,
 )
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.cipher import ChildCipher, field_place
 from shared.personal import UNREADABLE, Personal
+from shared.upcasters import LABELS_IN_CLEAR
 from tests.support.commits import NOON
 from tests.support.event_samples import CHILD, EVENTS
 
 CIPHER = ChildCipher(CHILD, bytes(32))
+PLACE = field_place(event_id(CHILD, 3), ALL_LABELS, None)
 SAMPLES = {type(each): each for each in EVENTS}
+LABELLED = [each for each in SAMPLES if each.__name__ in LABELS_IN_CLEAR]
 
 
 def _record(event: ChildEvent, schema_version: int = 2, **changes: Any) -> RecordedEvent:
-    """The event as the store gives it; `changes` replace fields of its JSON."""
+    """The event as the store gives it; `changes` replace fields of its JSON, None removes one."""
     encoded = encode(event, 3, CIPHER)
-    data = orjson.dumps(orjson.loads(encoded.data) | changes).decode()
+    content = orjson.loads(encoded.data) | changes
+    data = orjson.dumps({n: one for n, one in content.items() if one is not None}).decode()
     return RecordedEvent(CHILD, 3, encoded.type, schema_version, event.at, NOON, data, "c-1")
 
 
@@ -41,20 +54,39 @@ def test_every_text_and_number_that_people_choose_is_sealed() -> None:
     ids = {"child_id", "parent_id", "violation_id", "conversation_id"}
     assert free == {*ids, "word_count"}
     assert lists == {"cleared"}  # names of fields
-    assert {n for h in hints for n in h if n in LABELS} == LABELS
+    assert ALL_LABELS not in {n for h in hints for n in h}
+    labelled = {each.__name__ for each in SCHEMA_VERSIONS if LABELS & each.__annotations__.keys()}
+    assert labelled == LABELS_IN_CLEAR
 
 
-@pytest.mark.parametrize("name", sorted(LABELS))
-def test_a_label_is_read_in_clear_where_it_was_published_so(name: str) -> None:
+@pytest.mark.parametrize(
+    "event", [SAMPLES[each] for each in LABELLED], ids=lambda event: type(event).__name__
+)
+def test_labels_are_read_in_clear_where_they_were_published_so(event: ChildEvent) -> None:
     # given
-    event = next(each for each in EVENTS if hasattr(each, name))
-    value = getattr(event, name)
+    in_events = {name: getattr(event, name) for name in LABELS if hasattr(event, name)}
+    labels = {ALL_LABELS: None, **in_events}
     # when
-    record = _record(event, schema_version=1, **{name: value})
+    before = _record(event, schema_version=1, **labels)
     # then
-    assert decode(record, CIPHER) == decode(_record(event), CIPHER) == event
-    assert in_clear(record) == []
-    assert in_clear(_record(event, **{name: value})) == [name]
+    assert decode(before, CIPHER) == decode(_record(event), CIPHER) == event
+    assert in_clear(before) == []
+    # and not any more where they are sealed
+    for name, value in in_events.items():
+        now = _record(event, **{name: value})
+        assert in_clear(now) == [name]
+        with pytest.raises(UndecodableEvent, match="twice"):
+            decode(now, CIPHER)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [7, [], "text", {SEALED: CIPHER.seal(b"[]", PLACE)}],
+    ids=["number", "list", "text", "sealed list"],
+)
+def test_labels_that_are_no_sealed_object_make_no_event(labels: Any) -> None:
+    with pytest.raises(UndecodableEvent):
+        decode(_record(SAMPLES[MessageRecorded], **{ALL_LABELS: labels}), CIPHER)
 
 
 def test_a_ciphertext_does_not_show_how_long_its_value_is() -> None:
@@ -68,7 +100,7 @@ def test_a_ciphertext_does_not_show_how_long_its_value_is() -> None:
     # when
     written = [orjson.loads(encode(child, 1, CIPHER).data) for child in children]
     # then
-    for field in ("name", "age"):
+    for field in ("name", ALL_LABELS):
         assert len({len(content[field][SEALED]) for content in written}) == 1
 
 
