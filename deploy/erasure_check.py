@@ -20,7 +20,7 @@ from shared.read_models.documents import ChildStatus
 from shared.read_models.generations import Generation, read_catalog
 from shared.read_models.models import Model
 
-PERSONAL = (
+TELLING = (
     "name",
     "name_tokens",
     "udid",
@@ -28,7 +28,12 @@ PERSONAL = (
     "preferences",
     "learning_style",
     "interests",
+    "age",
+    "learning_metrics",
+    "violation_categories",
+    "consents",
 )
+"""What says something of a child in its own document; a tombstone has none of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +124,8 @@ async def _in_generation(
     where = generation.collection_name(Model.CHILDREN)
     if child is not None and child["status"] != ChildStatus.ERASED.value:
         yield Left(where, "the child is not marked as erased")
-    if child is not None and any(child.get(name) for name in PERSONAL):
-        yield Left(where, "personal values of the child")
+    if child is not None and any(child.get(name) for name in TELLING):
+        yield Left(where, "values that tell of the child")
     for model, wanted in documents_beside(child_id).items():
         count = await generation.collection(places.read_models, model).count_documents(wanted)
         if count:

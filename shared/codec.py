@@ -1,8 +1,9 @@
-"""Events to JSON and back. Personal fields are sealed on the way out, opened on the way in.
+"""Events to JSON and back: personal fields and labels are sealed on the way, and opened again.
 
-The wire form of an event is a JSON object of its fields; None is left out. A personal field is
-`{"$sealed": "<base64>"}`. The schema is the dataclass: one reader and one writer a field are made
-from its type when this module is imported.
+The wire form of an event is a JSON object of its fields; None and empty labels are left out. A
+personal field is `{"$sealed": "<base64>"}`; so is `labels`, an object of all labels of the event.
+At schema version 1 they are fields in clear. The schema is the dataclass: one reader and one writer
+a field are made from its type when this module is imported.
 """
 
 import dataclasses
@@ -21,10 +22,18 @@ from shared.envelope import EncodedEvent, RecordedEvent, event_id
 from shared.events.child import SCHEMA_VERSIONS, AlertPolicy, ChildEvent
 from shared.keyring.cipher import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
-from shared.personal import Personal
-from shared.upcasters import FORMER_NAMES, UPCASTERS, Upcaster, upcast
+from shared.personal import IS_LABEL, UNREADABLE, Personal
+from shared.upcasters import FORMER_NAMES, LABELS_IN_CLEAR, UPCASTERS, Upcaster, upcast
 
 SEALED = "$sealed"
+
+ALL_LABELS = "labels"
+"""The name under which an event's labels are sealed, together: each by itself would take three
+times as long. No event has a field of this name."""
+
+PADDED_BYTES = 32
+"""Values are sealed in multiples of it: a ciphertext shows how long its value is, and that would
+tell a short name, or an age below 10, from others when nothing else does any more."""
 
 TOLD_OF: Mapping[tuple[str, str], str] = {
     ("SafetyViolationReported", "details"): "violation_id",
@@ -37,6 +46,8 @@ NOT_OF_THAT_SCHEMA = (ArithmeticError, AttributeError, LookupError, TypeError, V
 """What reading or upcasting content raises that is not what its schema says."""
 
 _Reader = Callable[[Any], Any]
+_CLOSED = object()
+"""A label that does not open."""
 
 
 class UndecodableEvent(Exception):
@@ -44,7 +55,7 @@ class UndecodableEvent(Exception):
 
 
 class NothingToSealWith(Exception):
-    """A personal value was to be written for a child that has no key."""
+    """A personal value or a label was to be written for a child that has no key."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,31 +69,53 @@ class SealedField:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Field:
+    """`unread`: what a label is that does not open."""
+
     name: str
     personal: bool
+    label: bool
     searchable: bool
     read: _Reader
+    unread: Any
+
+    def of(self, value: Any, index: SearchIndex | None) -> Any:
+        """The field of an event, from its wire value or from a `Personal` that was opened."""
+        if value is _CLOSED:
+            return self.unread
+        if self.searchable and index is not None and value.value is not None:
+            return Personal(value.value, value.sealed, index.tokens_of(value.value))
+        return self.read(value)
 
 
 def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> EncodedEvent:
     """The wire form of `event` at `version` of its stream, sealed with the child's cipher.
 
-    Raises NothingToSealWith when there is none and the event has a personal value.
+    Raises NothingToSealWith when there is none and the event has something to seal.
     """
     name, identity = type(event).__name__, event_id(event.child_id, version)
     content: dict[str, Any] = {}
+    labels: dict[str, Any] = {}
+
+    def sealed(value: Any, field: str, of: str | None) -> dict[str, str]:
+        if cipher is None:
+            raise NothingToSealWith(f"{identity}: {field} is sealed in events")
+        return {SEALED: cipher.seal(_padded(orjson.dumps(value)), field_place(identity, field, of))}
+
     for known in _FIELDS[type(event)].values():
         value = getattr(event, known.name)
         if value is None:
             continue
-        if known.personal:
-            if cipher is None:
-                raise NothingToSealWith(f"{identity}: {known.name} is personal")
-            plaintext = orjson.dumps(value.reveal())
+        if known.label:
+            if value != ():
+                labels[known.name] = value
+        elif known.personal:
             told_of = TOLD_OF.get((name, known.name))
             of = None if told_of is None else getattr(event, told_of)
-            value = {SEALED: cipher.seal(plaintext, field_place(identity, known.name, of))}
-        content[known.name] = value
+            content[known.name] = sealed(value.reveal(), known.name, of)
+        else:
+            content[known.name] = value
+    if labels:
+        content[ALL_LABELS] = sealed(labels, ALL_LABELS, None)
     data = orjson.dumps(content, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
     return EncodedEvent(name, SCHEMA_VERSIONS[type(event)], event.at, data.decode())
 
@@ -99,13 +132,27 @@ def decode(
     With `index`, searchable fields carry their search tokens. Raises UndecodableEvent, or
     SealBroken for a ciphertext that was altered or moved.
     """
+    event, broken = _decode(recorded, cipher, index, upcasters)
+    if broken is not None:
+        raise broken
+    return event
+
+
+def decode_what_opens(
+    recorded: RecordedEvent, cipher: ChildCipher | None, index: SearchIndex | None = None
+) -> tuple[ChildEvent, SealBroken | None]:
+    """As `decode`. Fields that do not open stay sealed, as if there were no key; then also why."""
+    return _decode(recorded, cipher, index, UPCASTERS)
+
+
+def _decode(
+    recorded: RecordedEvent,
+    cipher: ChildCipher | None,
+    index: SearchIndex | None,
+    upcasters: Mapping[tuple[str, int], Upcaster],
+) -> tuple[ChildEvent, SealBroken | None]:
     content = _load(recorded)
-    opened = {
-        name: _open(recorded, sealed_field(recorded.type, name, content), value[SEALED], cipher)
-        if isinstance(value, dict) and SEALED in value
-        else value
-        for name, value in content.items()
-    }
+    opened, broken = _opened(recorded, content, cipher)
     try:
         event_type, schema_version, current = upcast(
             recorded.type, recorded.schema_version, opened, upcasters
@@ -120,34 +167,17 @@ def decode(
     event = _build(event_class, current, index)
     if event.child_id != recorded.child_id:
         raise UndecodableEvent(f"{event_type} is about another child than its envelope")
-    return event
-
-
-def decode_what_opens(
-    recorded: RecordedEvent, cipher: ChildCipher | None, index: SearchIndex | None = None
-) -> tuple[ChildEvent, SealBroken | None]:
-    """As `decode`. The personal fields of an event of which one does not open stay sealed, as if
-    there were no key; then also why."""
-    try:
-        return decode(recorded, cipher, index), None
-    except SealBroken as broken:
-        return decode(recorded, None), broken
+    return event, broken
 
 
 def _build(
     event_class: type[ChildEvent], content: Mapping[str, Any], index: SearchIndex | None
 ) -> ChildEvent:
     fields = _FIELDS[event_class]
-    arguments: dict[str, Any] = {}
     try:
-        for name, value in content.items():
-            known = fields[name]
-            if known.searchable and index is not None and value.value is not None:
-                tokens = index.tokens_of(value.value)
-                arguments[name] = Personal(value.value, value.sealed, tokens)
-            else:
-                arguments[name] = known.read(value)
-        return event_class(**arguments)
+        return event_class(
+            **{name: fields[name].of(value, index) for name, value in content.items()}
+        )
     except NOT_OF_THAT_SCHEMA as error:
         raise UndecodableEvent(_misfit(event_class.__name__, error)) from error
 
@@ -184,25 +214,61 @@ def open_sealed(child_id: str, sealed: str, cipher: ChildCipher, expected: Seale
 
 
 def in_clear(recorded: RecordedEvent) -> list[str]:
-    """The personal fields whose value is no ciphertext. Raises UndecodableEvent."""
+    """The fields to be sealed whose value is no ciphertext. Raises UndecodableEvent."""
     event_class = _CLASSES.get(recorded.type)
     if event_class is None:
         raise UndecodableEvent(f"unknown event type {recorded.type!r}")
     content = _load(recorded)
-    personal = [known.name for known in _FIELDS[event_class].values() if known.personal]
-    return [name for name in personal if name in content and not _is_sealed(content[name])]
+    labels_too = not holds_labels_in_clear(recorded)
+    sealed = [
+        known.name
+        for known in _FIELDS[event_class].values()
+        if known.personal or (known.label and labels_too)
+    ]
+    return [name for name in sealed if name in content and not _is_sealed(content[name])]
+
+
+def holds_labels_in_clear(recorded: RecordedEvent) -> bool:
+    """Whether it was published before labels were sealed."""
+    return recorded.schema_version == 1 and recorded.type in LABELS_IN_CLEAR
 
 
 def _is_sealed(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {SEALED}
 
 
-def _open(
-    recorded: RecordedEvent, field: SealedField, ciphertext: str, cipher: ChildCipher | None
-) -> Personal[Any]:
-    sealed = f"{recorded.version}.{field.name}.{ciphertext}"
-    value = None if cipher is None else open_sealed(recorded.child_id, sealed, cipher, field)
-    return Personal(value, sealed)
+def _opened(
+    recorded: RecordedEvent, content: Mapping[str, Any], cipher: ChildCipher | None
+) -> tuple[dict[str, Any], SealBroken | None]:
+    """The content with a `Personal` for each sealed value; why not, if one did not open."""
+    opened, broken = dict(content), None
+    for name, value in content.items():
+        if not (isinstance(value, dict) and SEALED in value):
+            continue
+        field, revealed = sealed_field(recorded.type, name, content), None
+        sealed = f"{recorded.version}.{name}.{value[SEALED]}"
+        if cipher is not None:
+            try:
+                revealed = open_sealed(recorded.child_id, sealed, cipher, field)
+            except SealBroken as error:
+                broken = broken or error
+        opened[name] = Personal(revealed, sealed)
+    if ALL_LABELS in opened:
+        labels = _labels(recorded.type, opened.pop(ALL_LABELS))
+        if not opened.keys().isdisjoint(labels):
+            raise UndecodableEvent(f"{recorded.type} does not fit its schema (a label twice)")
+        opened |= labels
+    return opened, broken
+
+
+def _labels(event_type: str, sealed: Any) -> Mapping[str, Any]:
+    """What was sealed as an event's labels; those that nobody can open are marked so."""
+    if not isinstance(sealed, Personal) or not isinstance(sealed.value, dict | None):
+        raise UndecodableEvent(f"the labels of {event_type} are no sealed object")
+    if sealed.value is not None:
+        return sealed.value
+    fields = _FIELDS[_CLASSES[event_type]] if event_type in _CLASSES else {}
+    return {known.name: _CLOSED for known in fields.values() if known.label}
 
 
 def _load(recorded: RecordedEvent) -> dict[str, Any]:
@@ -213,6 +279,11 @@ def _load(recorded: RecordedEvent) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UndecodableEvent("not a JSON object")
     return content
+
+
+def _padded(json: bytes) -> bytes:
+    """The same JSON with blanks after it."""
+    return json.ljust(-(-len(json) // PADDED_BYTES) * PADDED_BYTES)
 
 
 def _plain(value: Any) -> Any:
@@ -253,27 +324,33 @@ def _exactly(annotation: type, value: Any) -> Any:
 
 
 def _fields_of(event_class: type[ChildEvent]) -> dict[str, _Field]:
-    hints = typing.get_type_hints(event_class)
+    hints = typing.get_type_hints(event_class, include_extras=True)
     fields = {}
     for known in dataclasses.fields(event_class):
-        annotation = _without_none(hints[known.name])
+        annotation, optional = _without_none(hints[known.name])
         personal = typing.get_origin(annotation) is Personal
+        label = IS_LABEL in getattr(annotation, "__metadata__", ())
+        plain = typing.get_args(annotation)[0] if label else annotation
         fields[known.name] = _Field(
             name=known.name,
             personal=personal,
+            label=label,
             searchable=bool(known.metadata.get("searchable")),
-            read=_read_personal if personal else _reader(annotation),
+            read=_read_personal if personal else _reader(plain),
+            unread=None if optional else _UNREAD.get(typing.get_origin(plain) or plain),
         )
     return fields
 
 
-def _without_none(annotation: Any) -> Any:
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    """The type, and whether None may stand for it."""
     if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
-        return annotation
+        return annotation, False
     (only,) = (a for a in typing.get_args(annotation) if a is not type(None))
-    return only
+    return only, True
 
 
+_UNREAD: Mapping[type, Any] = {str: UNREADABLE, int: 0, tuple: ()}
 _CLASSES: dict[str, type[ChildEvent]] = {cls.__name__: cls for cls in SCHEMA_VERSIONS}
 _FIELDS = {cls: _fields_of(cls) for cls in SCHEMA_VERSIONS}
 
@@ -281,3 +358,8 @@ PERSONAL_FIELDS = frozenset(
     known.name for fields in _FIELDS.values() for known in fields.values() if known.personal
 )
 """Every field that is sealed in some event."""
+
+LABELS = frozenset(
+    known.name for fields in _FIELDS.values() for known in fields.values() if known.label
+)
+"""Every field that is sealed in events and stands in clear in read models."""

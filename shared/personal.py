@@ -1,9 +1,20 @@
-"""Personal values: plaintext in memory only, ciphertext everywhere else."""
+"""What is sealed: personal values wherever they are kept, labels in the events that hold them."""
 
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+IS_LABEL = "sealed in events"
+Label = Annotated[T, IS_LABEL]
+"""A value that people or devices choose, or that tells of a child without naming it: a topic, a
+kind of violation, an age. Events hold it sealed as they hold a `Personal` value, for they stay for
+ever. In memory it is its plain value, and read models count and search it in clear: an erasure
+deletes them. An event that cannot be opened has UNREADABLE for a text that it must have, 0 for a
+number and nothing for what is optional or a list."""
+
+UNREADABLE = "unreadable"
 
 
 class PersonalDataErased(Exception):

@@ -21,7 +21,12 @@ from command_service.domain.child.errors import (
     ViolationAlreadyResolved,
     ViolationNotFound,
 )
-from command_service.handlers.errors import ChildBusy, ConcurrentUpdate, IdempotencyKeyReused
+from command_service.handlers.errors import (
+    ChildBusy,
+    ChildLoading,
+    ConcurrentUpdate,
+    IdempotencyKeyReused,
+)
 from command_service.middleware.authorization import Forbidden, ParentNotFound
 from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
@@ -50,6 +55,7 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     NoChangeGiven: (422, "No change given"),
     IdempotencyKeyReused: (422, "The idempotency key is used"),
     ChildBusy: (503, "Too many commands for the child"),
+    ChildLoading: (503, "The child is being loaded"),
 }
 """Status and title of every refusal; its code and detail are the error's own."""
 
@@ -62,7 +68,7 @@ FIELDS: Mapping[type[CommandRefused], tuple[str, str]] = {
 """The field that is at fault, where it is one, and its limit."""
 
 
-PASSING = (ConcurrentUpdate, ChildBusy)
+PASSING = (ConcurrentUpdate, ChildBusy, ChildLoading)
 """What the same request, sent again, may well get past. Of all other refusals it would not."""
 
 SOON = {"Retry-After": "1"}

@@ -8,7 +8,7 @@ from command_service.domain.child.field_checks import is_uuid
 from command_service.domain.child.state import AccountStatus, Child
 from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild
 from command_service.handlers.snapshots import Snapshots
-from shared.codec import decode
+from command_service.handlers.stream_folding import StreamFolding
 from shared.envelope import Commit, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
@@ -22,7 +22,7 @@ class Aggregates:
     def __init__(
         self, store: EventStore, keyring: Keyring, snapshots: Snapshots, cache: AggregateCache
     ) -> None:
-        self._store = store
+        self._folding = StreamFolding(store, snapshots, cache)
         self._keyring = keyring
         self._snapshots = snapshots
         self._cache = cache
@@ -34,7 +34,8 @@ class Aggregates:
     async def current(self, child_id: str) -> LoadedChild | None:
         """The child as the store has it now; None when it has no events.
 
-        What is remembered, or else a snapshot, is caught up with the commits after it.
+        What is remembered, or else a snapshot, is caught up with the commits after it. Raises
+        ChildLoading while that takes too long.
         """
         if not is_uuid(child_id):
             return None  # every id given out here is one
@@ -43,9 +44,7 @@ class Aggregates:
         if known is None and cipher is not None:
             known = await self._snapshots.latest(child_id, cipher)
         known = known or BEFORE_REGISTRATION
-        commits = await self._store.load(child_id, after_version=known.position.version)
-        if commits:
-            known = _folded(known, commits, cipher)
+        known = await self._folding.catch_up(child_id, known, cipher)
         if known.position.version == 0:
             return None
         self._cache.put(child_id, known)
@@ -74,9 +73,3 @@ class Aggregates:
     def forget(self, child_id: str) -> None:
         """Drop what is kept of the child in memory."""
         self._cache.evict(child_id)
-
-
-def _folded(known: LoadedChild, commits: list[Commit], cipher: ChildCipher | None) -> LoadedChild:
-    events = [event for commit in commits for event in commit.recorded_events()]
-    child = reduce(evolve, (decode(event, cipher) for event in events), known.child)
-    return LoadedChild(child, commits[-1].position, known.since_snapshot + len(events))

@@ -21,6 +21,15 @@ class ChildBusy(CommandRefused):
         super().__init__("many commands for this child are waiting; send the request again")
 
 
+class ChildLoading(CommandRefused):
+    """The child's stream is so long that it is still being read; that goes on."""
+
+    code = "child-loading"
+
+    def __init__(self) -> None:
+        super().__init__("the history of this child is still being read; send the request again")
+
+
 class IdempotencyKeyReused(CommandRefused):
     code = "idempotency-key-reused"
 

@@ -14,7 +14,7 @@ from command_service.domain.child.state import AccountStatus
 from command_service.handlers.aggregate_cache import LoadedChild
 from command_service.handlers.aggregates import Aggregates
 from command_service.handlers.bear_claims import BearClaims
-from command_service.handlers.errors import ConcurrentUpdate
+from command_service.handlers.errors import ChildLoading, ConcurrentUpdate
 from shared.event_store.port import Claim, StoreUnavailable, VersionConflict
 from shared.keyring.cipher import SealBroken
 from shared.keyring.provider import UnknownKek
@@ -63,7 +63,7 @@ class OlderClaims:
     async def _settle(self, older: Claim) -> bool:
         try:
             loaded = await self.aggregates.current(older.child_id)
-        except (SealBroken, UnknownKek) as error:
+        except (SealBroken, UnknownKek, ChildLoading) as error:
             log.warning("older_claim_left", child_id=older.child_id, error=type(error).__name__)
             return False
         if loaded is None:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 import orjson
+from rpds import HashTrieMap, HashTrieSet
 
 from command_service.domain.child.state import (
     AccountStatus,
@@ -57,19 +58,19 @@ def from_json(text: bytes) -> Child:
         status=AccountStatus(content["status"]),
         parent_id=content["parent_id"],
         profile=_profile(content["profile"]),
-        open_conversations={
-            conversation_id: parse_iso(started_at)
+        open_conversations=HashTrieMap(
+            (conversation_id, parse_iso(started_at))
             for conversation_id, started_at in content["open_conversations"].items()
-        },
-        used_conversation_ids=frozenset(content["used_conversation_ids"]),
-        violations={
-            violation_id: Violation(violation_type, Severity(severity), *marks)
+        ),
+        used_conversation_ids=HashTrieSet(content["used_conversation_ids"]),
+        violations=HashTrieMap(
+            (violation_id, Violation(violation_type, Severity(severity), *marks))
             for violation_id, (violation_type, severity, *marks) in content["violations"].items()
-        },
-        consents={
-            ConsentPurpose(purpose): GivenConsent(notice_version, ConsentMethod(method))
+        ),
+        consents=HashTrieMap(
+            (ConsentPurpose(purpose), GivenConsent(notice_version, ConsentMethod(method)))
             for purpose, (notice_version, method) in content["consents"].items()
-        },
+        ),
         alert_policy=AlertPolicy(
             Severity(threshold), count, window_hours, tuple(map(AlertChannel, channels))
         ),

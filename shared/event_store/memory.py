@@ -35,11 +35,13 @@ class MemoryEventStore:
             self._by_key[key] = sealed
         return sealed
 
-    async def load(self, child_id: str, after_version: int = 0) -> list[Commit]:
+    async def load(
+        self, child_id: str, after_version: int = 0, limit: int | None = None
+    ) -> list[Commit]:
         first = bisect_right(self._order, commit_id(child_id, 0))
         end = bisect_right(self._order, after_all_commits(child_id))
         commits = [self._commits[place] for place in self._order[first:end]]
-        return [commit for commit in commits if commit.last_version > after_version]
+        return [commit for commit in commits if commit.last_version > after_version][:limit]
 
     async def find_by_idempotency_key(self, key: str) -> Commit | None:
         return self._by_key.get(key)

@@ -75,19 +75,21 @@ class MongoEventStore:
         async with within(self._timeout):
             return await self._group_commit.submit(sealed)
 
-    async def load(self, child_id: str, after_version: int = 0) -> list[Commit]:
+    async def load(
+        self, child_id: str, after_version: int = 0, limit: int | None = None
+    ) -> list[Commit]:
         following = {
             "$gt": commit_id(child_id, after_version),
             "$lt": after_all_commits(child_id),
         }
-        commits = await self._find({"_id": following}, _BY_ID)
+        commits = await self._find({"_id": following}, _BY_ID, limit=limit or 0)
         first_version = commits[0].first_version if commits else None
         if after_version > 0 and first_version != after_version + 1:
             # A commit of several events may begin at or before after_version and end beyond it.
             up_to = {"$gt": commit_id(child_id, 0), "$lte": commit_id(child_id, after_version)}
             last = await self._find({"_id": up_to}, [("_id", DESCENDING)], limit=1)
             commits = [c for c in last if c.last_version > after_version] + commits
-        return commits
+        return commits[:limit]
 
     async def find_by_idempotency_key(self, key: str) -> Commit | None:
         found = await self._find({"idempotency.key": key}, limit=1)

@@ -40,8 +40,10 @@ class EventStore(Protocol):
         stored, or (StoreUnavailable) the same offer made again finds out.
         """
 
-    async def load(self, child_id: str, after_version: int = 0) -> list[Commit]:
-        """The child's commits with versions above `after_version`, in order."""
+    async def load(
+        self, child_id: str, after_version: int = 0, limit: int | None = None
+    ) -> list[Commit]:
+        """The child's commits with versions above `after_version`, in order; the first `limit`."""
 
     async def find_by_idempotency_key(self, key: str) -> Commit | None:
         """The commit that keeps `key`; without events where its command changed nothing."""

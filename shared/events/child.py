@@ -1,6 +1,7 @@
 """Everything that can happen to a child account. Published events never change: add a version.
 
-The dataclass is the schema. A field typed `Personal[...]` is sealed before it leaves the process.
+The dataclass is the schema. A field typed `Personal[...]` or `Label[...]` is sealed before it
+leaves the process.
 `at` is when it happened (UTC, milliseconds); versions, ids and actors are the envelope's.
 """
 
@@ -9,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.personal import Personal
+from shared.personal import Label, Personal
 
 
 class Severity(StrEnum):
@@ -86,7 +87,7 @@ class _ChildEvent:
 class ChildRegistered(_ChildEvent):
     parent_id: str
     name: Personal[str] = field(metadata={"searchable": True})
-    age: int
+    age: Label[int]
     udid: Personal[str]
     device_id: Personal[str] | None = None
     preferences: Personal[dict[str, Any]] | None = None
@@ -99,7 +100,7 @@ class ChildProfileUpdated(_ChildEvent):
     """Only what changed: None means unchanged; fields that became empty are named in `cleared`."""
 
     name: Personal[str] | None = field(default=None, metadata={"searchable": True})
-    age: int | None = None
+    age: Label[int] | None = None
     device_id: Personal[str] | None = None
     preferences: Personal[dict[str, Any]] | None = None
     learning_style: Personal[str] | None = None
@@ -110,7 +111,7 @@ class ChildProfileUpdated(_ChildEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyViolationReported(_ChildEvent):
     violation_id: str
-    violation_type: str
+    violation_type: Label[str]
     severity: Severity
     details: Personal[str] | None = None
     conversation_id: str | None = None
@@ -121,7 +122,7 @@ class SafetyViolationResolved(_ChildEvent):
     """Repeats what was reported, so that a read model need not remember every report."""
 
     violation_id: str
-    violation_type: str
+    violation_type: Label[str]
     severity: Severity
     outcome: Outcome
 
@@ -141,7 +142,7 @@ class AlertPolicyConfigured(_ChildEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationStarted(_ChildEvent):
     conversation_id: str
-    topic: str | None = None
+    topic: Label[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +152,9 @@ class MessageRecorded(_ChildEvent):
     conversation_id: str
     speaker: Speaker
     word_count: int
-    topic: str | None = None
-    flagged_categories: tuple[str, ...] = ()
-    learning_skills: tuple[str, ...] = ()
+    topic: Label[str] | None = None
+    flagged_categories: Label[tuple[str, ...]] = ()
+    learning_skills: Label[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,7 @@ class ParentalConsentGiven(_ChildEvent):
     """`notice_version` names the privacy notice that the parent was shown."""
 
     purpose: ConsentPurpose
-    notice_version: str
+    notice_version: Label[str]
     method: ConsentMethod
 
 
@@ -211,18 +212,18 @@ ChildEvent = (
 )
 
 SCHEMA_VERSIONS: dict[type[ChildEvent], int] = {
-    ChildRegistered: 1,
-    ChildProfileUpdated: 1,
-    SafetyViolationReported: 1,
-    SafetyViolationResolved: 1,
+    ChildRegistered: 2,
+    ChildProfileUpdated: 2,
+    SafetyViolationReported: 2,
+    SafetyViolationResolved: 2,
     SafetyViolationAcknowledged: 1,
     AlertPolicyConfigured: 1,
-    ConversationStarted: 1,
-    MessageRecorded: 1,
+    ConversationStarted: 2,
+    MessageRecorded: 2,
     ConversationEnded: 1,
     ChildDeactivated: 1,
     ChildReactivated: 1,
-    ParentalConsentGiven: 1,
+    ParentalConsentGiven: 2,
     ParentalConsentWithdrawn: 1,
     ChildErased: 1,
 }

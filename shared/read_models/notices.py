@@ -1,5 +1,6 @@
 """Notices to the outside, as JSON: changes on `teddy.readmodel.changes.v1`, alerts on
-`teddy.child.alerts.v1`. Neither carries anything personal."""
+`teddy.child.alerts.v1`. Neither carries anything personal, nor a label: an erasure does not reach
+what a topic keeps."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -52,7 +53,7 @@ class ChangeNotice:
 @dataclass(frozen=True, slots=True)
 class AlertNotice:
     """An alert was raised. `raised_at` is RFC 3339 text; the other fields are as in
-    `AlertDocument`."""
+    `AlertDocument`. Of what kind the violation was, the list of alerts says."""
 
     alert_id: str
     child_id: str
@@ -60,7 +61,6 @@ class AlertNotice:
     rule: str
     event_id: str
     violation_id: str
-    violation_type: str
     severity: str
     channels: list[str]
     raised_at: str
@@ -74,7 +74,6 @@ class AlertNotice:
             rule=alert["rule"],
             event_id=alert["event_id"],
             violation_id=alert["violation_id"],
-            violation_type=alert["violation_type"],
             severity=alert["severity"],
             channels=alert["channels"],
             raised_at=iso(alert["raised_at"]),

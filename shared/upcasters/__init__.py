@@ -11,8 +11,29 @@ from typing import Any
 
 Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
 
-UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
-"""None yet: every event is at its first schema version."""
+LABELS_IN_CLEAR = frozenset(
+    {
+        "ChildRegistered",
+        "ChildProfileUpdated",
+        "SafetyViolationReported",
+        "SafetyViolationResolved",
+        "ConversationStarted",
+        "MessageRecorded",
+        "ParentalConsentGiven",
+    }
+)
+"""The types whose labels stand in clear at schema version 1, and are sealed from version 2 on."""
+
+
+def _sealed_since(event_type: str) -> Upcaster:
+    """The fields are the same: whether a label was sealed is seen from its wire form."""
+    return lambda content: (event_type, content)
+
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
+    (event_type, 1): _sealed_since(event_type) for event_type in sorted(LABELS_IN_CLEAR)
+}
+"""By type and schema version."""
 
 FORMER_NAMES: Mapping[str, tuple[str, ...]] = {}
 """Of each personal field that an upcaster renames: the names under which it was sealed before. What

@@ -1,4 +1,4 @@
-"""One event of every type with every field filled, as published at schema version 1."""
+"""One event of every type with every field filled, as its golden files hold it."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -24,11 +24,13 @@ class FlakyEventStore(MemoryEventStore):
     def __post_init__(self) -> None:
         super().__init__()
 
-    async def load(self, child_id: str, after_version: int = 0) -> list[Commit]:
+    async def load(
+        self, child_id: str, after_version: int = 0, limit: int | None = None
+    ) -> list[Commit]:
         if self.failing_loads > 0:
             self.failing_loads -= 1
             raise StoreUnavailable("no primary")
-        return await super().load(child_id, after_version)
+        return await super().load(child_id, after_version, limit)
 
     async def append(self, commit: NewCommit) -> Commit:
         self.offers.append(commit)

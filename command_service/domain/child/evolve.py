@@ -30,6 +30,10 @@ from shared.events.child import (
 
 T = TypeVar("T")
 
+CHANGES_NOTHING = frozenset({MessageRecorded})
+"""Events that nothing is decided by: most of a long stream, so whoever folds one may leave them
+out."""
+
 
 def evolve(child: Child, event: ChildEvent) -> Child:
     match event:
@@ -53,7 +57,7 @@ def evolve(child: Child, event: ChildEvent) -> Child:
             return replace(child, status=AccountStatus.ACTIVE)
         case ParentalConsentGiven():
             given = GivenConsent(event.notice_version, event.method)
-            return replace(child, consents={**child.consents, event.purpose: given})
+            return replace(child, consents=child.consents.insert(event.purpose, given))
         case ParentalConsentWithdrawn():
             return _consent_withdrawn(child, event)
         case ChildErased():
@@ -108,27 +112,22 @@ def _violation(
             if known is None:
                 return child
             after = replace(known, acknowledged=True)
-    return replace(child, violations={**child.violations, event.violation_id: after})
+    return replace(child, violations=child.violations.insert(event.violation_id, after))
 
 
 def _conversation_started(child: Child, event: ConversationStarted) -> Child:
     return replace(
         child,
-        open_conversations={**child.open_conversations, event.conversation_id: event.at},
-        used_conversation_ids=child.used_conversation_ids | {event.conversation_id},
+        open_conversations=child.open_conversations.insert(event.conversation_id, event.at),
+        used_conversation_ids=child.used_conversation_ids.insert(event.conversation_id),
     )
 
 
 def _conversation_ended(child: Child, event: ConversationEnded) -> Child:
-    still_open = {
-        conversation_id: started_at
-        for conversation_id, started_at in child.open_conversations.items()
-        if conversation_id != event.conversation_id
-    }
-    used = child.used_conversation_ids | {event.conversation_id}
+    still_open = child.open_conversations.discard(event.conversation_id)
+    used = child.used_conversation_ids.insert(event.conversation_id)
     return replace(child, open_conversations=still_open, used_conversation_ids=used)
 
 
 def _consent_withdrawn(child: Child, event: ParentalConsentWithdrawn) -> Child:
-    left = {purpose: given for purpose, given in child.consents.items() if purpose != event.purpose}
-    return replace(child, consents=left)
+    return replace(child, consents=child.consents.discard(event.purpose))

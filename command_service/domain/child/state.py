@@ -1,10 +1,11 @@
 """What the past of a child account means for its next command."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from rpds import HashTrieMap, HashTrieSet
 
 from shared.events.child import AlertPolicy, ConsentMethod, ConsentPurpose, Severity
 from shared.personal import Personal
@@ -49,14 +50,15 @@ class Child:
     """The aggregate. `Child()` is the state before registration.
 
     `consents`: what the parent consents to today. `open_conversations`: id to when it started.
-    `used_conversation_ids` holds open and ended ones.
+    `used_conversation_ids` holds open and ended ones. What grows with the child's years is in
+    persistent structures: one more costs the same, however many there are.
     """
 
     status: AccountStatus = AccountStatus.UNREGISTERED
     parent_id: str = ""
     profile: Profile = field(default_factory=Profile)
-    open_conversations: Mapping[str, datetime] = field(default_factory=dict)
-    used_conversation_ids: frozenset[str] = frozenset()
-    violations: Mapping[str, Violation] = field(default_factory=dict)
-    consents: Mapping[ConsentPurpose, GivenConsent] = field(default_factory=dict)
+    open_conversations: "HashTrieMap[str, datetime]" = field(default_factory=HashTrieMap)
+    used_conversation_ids: "HashTrieSet[str]" = field(default_factory=HashTrieSet)
+    violations: "HashTrieMap[str, Violation]" = field(default_factory=HashTrieMap)
+    consents: "HashTrieMap[ConsentPurpose, GivenConsent]" = field(default_factory=HashTrieMap)
     alert_policy: AlertPolicy = field(default_factory=AlertPolicy)

@@ -10,8 +10,10 @@ import httpx2
 
 from shared.clock import new_id
 from tests.e2e.canaries.callers import PARENT, Callers
-from tests.e2e.canaries.values import canary
+from tests.e2e.canaries.values import canary, label
 from tests.support.consents import CONSENTS
+
+NOTICED = {"notice_version": label("notice"), "method": "video_call"}
 
 
 def profile(number: int = 0) -> dict[str, Any]:
@@ -26,7 +28,8 @@ def profile(number: int = 0) -> dict[str, Any]:
 
 
 def registration(number: int = 0) -> dict[str, Any]:
-    plain = {"age": 7, "parent_id": PARENT, "consents": CONSENTS}
+    consents = CONSENTS if number else [consent | NOTICED for consent in CONSENTS]
+    plain = {"age": 7, "parent_id": PARENT, "consents": consents}
     bear = {"udid": canary("udid", number), "device_id": canary("device", number)}
     return {**profile(number), **plain, **bear}
 
@@ -66,17 +69,19 @@ async def live(on: Callers) -> tuple[str, str]:
         ok(await parent.put(f"{at}/alert-policy", json=policy))
         violations = []
         for number, reporter in enumerate((parent, bear, officer)):
-            report = {"type": "content", "severity": "high", "details": canary("details", number)}
+            report = {"type": label("kind"), "severity": "high"}
+            report["details"] = canary("details", number)
             violations.append(ok(await reporter.post(f"{at}/safety-violations", json=report)))
         reported = [violation["violation_id"] for violation in violations]
         resolved = f"{at}/safety-violations/{reported[0]}/resolution"
         ok(await officer.post(resolved, json={"outcome": "confirmed"}))
         ok(await parent.post(f"{at}/safety-violations/{reported[0]}/acknowledgement"))
         ok(await parent.delete(f"{at}/consents/personalization"))
-        again_given = {"notice_version": "2026-12", "method": "video_call"}
-        ok(await parent.put(f"{at}/consents/personalization", json=again_given))
-        talk = ok(await bear.post(f"{at}/conversations", json={}))["conversation_id"]
-        said = {"role": "child", "word_count": 3}
+        ok(await parent.put(f"{at}/consents/personalization", json=NOTICED))
+        about = {"topic": label("topic")}
+        talk = ok(await bear.post(f"{at}/conversations", json=about))["conversation_id"]
+        said = {"role": "child", "word_count": 3, **about, "learning_skills": [label("skill")]}
+        said["flagged_categories"] = [label("category")]
         ok(await bear.post(f"{at}/conversations/{talk}/messages", json=said))
         ok(await bear.post(f"{at}/conversations/{talk}/end"))
         ok(await parent.post(f"{at}/deactivation", json={"reason": canary("reason")}))

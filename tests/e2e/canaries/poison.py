@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from deploy.local.state import StackState
 from shared.clock import new_id, utc_now
 from shared.cloud_events import to_record
-from shared.codec import SEALED, encode
+from shared.codec import ALL_LABELS, SEALED, encode
 from shared.envelope import RecordedEvent, event_id
 from shared.events.child import ChildProfileUpdated
 from shared.keyring.cipher import ChildCipher, field_place
@@ -41,6 +41,8 @@ POISONS = (
     Poison("name", orjson.dumps({canary("poison", 2): canary("poison", 2)})),
     Poison("preferences", orjson.dumps(canary("poison", 3))),
     Poison("interests", orjson.dumps({canary("poison", 4): 1})),
+    Poison(ALL_LABELS, orjson.dumps({"age": canary("poison", 5)})),
+    Poison(ALL_LABELS, orjson.dumps(canary("poison", 6))),
 )
 NO_EVENT = b"not json"
 DATABASE = KeyringSettings.model_fields["keys_database"].default
@@ -61,7 +63,7 @@ async def poison(state: StackState, children: Sequence[str]) -> None:
 
 
 def _event(child: str, poison: Poison, cipher: ChildCipher) -> RecordedEvent:
-    good = encode(ChildProfileUpdated(child_id=child, at=utc_now(), age=8), VERSION, None)
+    good = encode(ChildProfileUpdated(child_id=child, at=utc_now(), age=8), VERSION, cipher)
     place = field_place(event_id(child, VERSION), poison.field, None)
     sealed = {poison.field: {SEALED: cipher.seal(poison.plaintext, place)}}
     return RecordedEvent(

@@ -1,13 +1,14 @@
-"""The canaries: one mark in all of them, to be found however it is written."""
+"""The canaries: a mark in all of them, to be found however it is written."""
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 
 from shared.clock import new_id
 
-MARK, PLACE_MARK = (f"kanari{new_id()[-12:]}" for _ in range(2))
+MARK, PLACE_MARK, LABEL_MARK = (f"kanari{new_id()[-12:]}" for _ in range(3))
 """Random, and so long that they are nowhere by chance. The second is in what is no value: paths and
-names of fields, which a refusal may repeat to whoever sent them. Nothing else may."""
+names of fields, which a refusal may repeat to whoever sent them. Nothing else may. The third is in
+labels: read models hold them in clear until an erasure, and nothing else does."""
 
 AROUND = 24
 """How many bytes before and after a mark tell which canary it was, and where."""
@@ -32,6 +33,11 @@ def canary(kind: str, number: int = 0) -> str:
     """A value of this kind, in letters and digits only: valid wherever a text is."""
     assert kind in KINDS, kind
     return f"{kind.title()}{number}{MARK.title()}"
+
+
+def label(kind: str) -> str:
+    """A topic, a kind of violation, a skill: what events seal and read models count."""
+    return f"{kind.title()}{LABEL_MARK.title()}"
 
 
 def place(number: int = 0) -> str:

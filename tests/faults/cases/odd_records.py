@@ -79,7 +79,7 @@ async def _events(world: World) -> int:
 async def _alerts(world: World) -> int:
     well = await OwnChild.registered(world)
     notice = AlertNotice(
-        *(new_id(), well.child_id, well.parent, "critical", new_id(), new_id(), "rude", "high"),
+        *(new_id(), well.child_id, well.parent, "critical", new_id(), new_id(), "high"),
         channels=["in_app"],
         raised_at="2026-11-25T12:00:00.000Z",
     )

@@ -40,9 +40,9 @@ class CountingEventStore(MemoryEventStore):
         super().__init__()
         self.loaded_after: list[int] = []
 
-    async def load(self, child_id: str, after_version: int = 0):
+    async def load(self, child_id: str, after_version: int = 0, limit: int | None = None):
         self.loaded_after.append(after_version)
-        return await super().load(child_id, after_version)
+        return await super().load(child_id, after_version, limit)
 
 
 def test_a_child_survives_its_snapshot():

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.codec import (
+    ALL_LABELS,
+    LABELS,
     PERSONAL_FIELDS,
     SEALED,
     SealedField,
@@ -104,11 +106,15 @@ def test_no_personal_value_is_readable_on_the_wire(event: ChildEvent) -> None:
     # given
     data = encode(event, 1, CIPHER).data
     # then
+    content = orjson.loads(data)
     for known in dataclasses.fields(event):
         value = getattr(event, known.name)
         if isinstance(value, Personal):
-            assert set(orjson.loads(data)[known.name]) == {SEALED}
+            assert set(content[known.name]) == {SEALED}
             assert orjson.dumps(value.value).decode() not in data or value.value in ({}, [])
+        elif known.name in LABELS:
+            assert known.name not in content
+            assert set(content[ALL_LABELS]) == {SEALED}
 
 
 def test_absent_fields_are_left_out() -> None:
@@ -145,13 +151,13 @@ def test_an_event_that_does_not_fit_its_schema_is_undecodable(changes: dict[str,
         decode(_record(REGISTERED, **changes), CIPHER)
 
 
-def test_a_sealed_value_in_a_field_that_is_not_personal_is_undecodable() -> None:
+def test_a_sealed_value_in_a_field_that_is_not_to_be_sealed_is_undecodable() -> None:
     # given
     record = _record(REGISTERED)
-    sealed_age = {SEALED: CIPHER.seal(b"7", f"{record.event_id}\0age")}
+    sealed = {SEALED: CIPHER.seal(b'"parent-1"', f"{record.event_id}\0parent_id")}
     # when / then
     with pytest.raises(UndecodableEvent):
-        decode(_record(REGISTERED, age=sealed_age), CIPHER)
+        decode(_record(REGISTERED, parent_id=sealed), CIPHER)
 
 
 def test_a_missing_field_is_undecodable() -> None:
@@ -172,7 +178,7 @@ def test_what_is_not_a_json_object_is_undecodable(data: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"type": "ChildPromoted"}, {"schema_version": 2}, {"schema_version": 0}], ids=str
+    "changes", [{"type": "ChildPromoted"}, {"schema_version": 3}, {"schema_version": 0}], ids=str
 )
 def test_an_unknown_type_or_schema_version_is_undecodable(changes: dict[str, Any]) -> None:
     with pytest.raises(UndecodableEvent, match="unknown"):
@@ -225,7 +231,7 @@ def test_without_the_key_personal_fields_keep_only_their_ciphertext() -> None:
     event = decode(record, None)
     # then
     assert isinstance(event, ChildRegistered)
-    assert event.age == 7
+    assert event.parent_id == "parent-1"
     assert event.name.value is None
     assert event.name.sealed
     with pytest.raises(PersonalDataErased):
@@ -350,8 +356,8 @@ def test_an_old_event_is_read_as_if_written_today() -> None:
 
 
 def test_an_upcaster_that_meets_what_its_schema_does_not_say_makes_no_event() -> None:
-    # given an old event whose name is no text
-    recorded = _record(REGISTERED, age=5)
+    # given an old event whose age is no text
+    recorded = dataclasses.replace(_record(REGISTERED, age=5), schema_version=1)
     upcasters = {("ChildRegistered", 1): lambda content: ("Named", content["age"].upper())}
     # when / then
     with pytest.raises(UndecodableEvent, match="does not fit its schema"):

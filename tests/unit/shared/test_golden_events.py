@@ -21,7 +21,11 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 VERSION = 3
 CIPHER = ChildCipher(CHILD, bytes(range(32)))
 
-EXPECTED: dict[str, ChildEvent] = {f"{type(event).__name__}.v1": event for event in EVENTS}
+EXPECTED: dict[str, ChildEvent] = {
+    f"{type(event).__name__}.v{schema_version}": event
+    for event in EVENTS
+    for schema_version in range(1, SCHEMA_VERSIONS[type(event)] + 1)
+}
 """What each golden file means today; a new schema version adds its line."""
 
 

@@ -1,0 +1,133 @@
+"""Children folded from their streams, however long those are.
+
+A stream is read page by page, and other commands run between its events. A long one is folded by a
+task of its own, which goes on when its command's time is over, and keeps what it has folded: the
+next command of the child waits for the rest only.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import reduce
+
+import structlog
+
+from command_service.domain.child.evolve import CHANGES_NOTHING, evolve
+from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild
+from command_service.handlers.errors import ChildLoading
+from command_service.handlers.snapshots import Snapshots
+from shared.codec import decode
+from shared.envelope import Commit
+from shared.event_store.port import EventStore
+from shared.keyring.cipher import ChildCipher
+
+PAGE = 500
+"""Commits that are read at a time. A stream with fewer to read is folded by its command."""
+
+CHUNK = 50
+"""Events folded without a pause: about half a millisecond."""
+
+AT_A_TIME = 2
+PATIENCE_SECONDS = 0.8
+"""How long a command waits: less than its deadline, which would tell of a store that is away."""
+
+INTERIM_EVENTS = 20_000
+"""After so many events a snapshot is taken under way: whoever ends loses no more than that."""
+
+_SKIPPED = frozenset(event.__name__ for event in CHANGES_NOTHING)
+
+log = structlog.get_logger(__name__)
+
+
+class StreamFolding:
+    """What of a child is folded already is kept in `cache`."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        snapshots: Snapshots,
+        cache: AggregateCache,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._store = store
+        self._snapshots = snapshots
+        self._cache = cache
+        self._patience = patience_seconds
+        self._under_way: dict[str, asyncio.Task[LoadedChild]] = {}
+        self._places = asyncio.Semaphore(AT_A_TIME)
+
+    async def catch_up(
+        self, child_id: str, known: LoadedChild, cipher: ChildCipher | None
+    ) -> LoadedChild:
+        """`known` with all that the store has after it. Raises ChildLoading, StoreUnavailable."""
+        while (task := self._under_way.get(child_id)) is None:
+            commits = await self._page(child_id, known)
+            if len(commits) < PAGE:
+                return await _folded(known, commits, cipher)
+            if child_id not in self._under_way:
+                self._begin(child_id, known, commits, cipher)
+        await asyncio.wait({task}, timeout=self._patience)
+        if not task.done():
+            raise ChildLoading
+        return await self._and_what_came_since(child_id, task.result(), cipher)
+
+    async def _and_what_came_since(
+        self, child_id: str, known: LoadedChild, cipher: ChildCipher | None
+    ) -> LoadedChild:
+        return await _folded(known, await self._page(child_id, known), cipher)
+
+    def _begin(
+        self,
+        child_id: str,
+        known: LoadedChild,
+        commits: Sequence[Commit],
+        cipher: ChildCipher | None,
+    ) -> None:
+        task = asyncio.create_task(self._fold_all(child_id, known, commits, cipher))
+        self._under_way[child_id] = task
+        task.add_done_callback(lambda _: self._ended(child_id, task))
+
+    def _ended(self, child_id: str, task: asyncio.Task[LoadedChild]) -> None:
+        del self._under_way[child_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("child_not_loaded", child_id=child_id, error=type(error).__name__)
+
+    async def _fold_all(
+        self,
+        child_id: str,
+        known: LoadedChild,
+        commits: Sequence[Commit],
+        cipher: ChildCipher | None,
+    ) -> LoadedChild:
+        async with self._places:
+            while True:
+                began = time.perf_counter()
+                known = await _folded(known, commits, cipher)
+                self._cache.put(child_id, known)
+                is_last = len(commits) < PAGE
+                if cipher is not None and (is_last or known.since_snapshot >= INTERIM_EVENTS):
+                    known = await self._snapshots.take_if_due(child_id, known, cipher)
+                if is_last:
+                    return known
+                # half of the process is the others'
+                await asyncio.sleep(time.perf_counter() - began)
+                commits = await self._page(child_id, known)
+
+    async def _page(self, child_id: str, known: LoadedChild) -> list[Commit]:
+        return await self._store.load(child_id, known.position.version, PAGE)
+
+
+async def _folded(
+    known: LoadedChild, commits: Sequence[Commit], cipher: ChildCipher | None
+) -> LoadedChild:
+    if not commits:
+        return known
+    events = [event for commit in commits for event in commit.recorded_events()]
+    telling = [event for event in events if event.type not in _SKIPPED]
+    child = known.child
+    for first in range(0, len(telling), CHUNK):
+        if first:
+            await asyncio.sleep(0)
+        chunk = telling[first : first + CHUNK]
+        child = reduce(evolve, (decode(event, cipher) for event in chunk), child)
+    return LoadedChild(child, commits[-1].position, known.since_snapshot + len(events))
