@@ -24,6 +24,7 @@ SCHEMA = "child/3"
 
 
 def to_json(child: Child) -> bytes:
+    """The same text for the same child, whatever the order in which it came about."""
     policy = child.alert_policy
     return orjson.dumps(
         {
@@ -34,16 +35,16 @@ def to_json(child: Child) -> bytes:
             },
             "open_conversations": {
                 conversation_id: iso(started_at)
-                for conversation_id, started_at in child.open_conversations.items()
+                for conversation_id, started_at in sorted(child.open_conversations.items())
             },
             "used_conversation_ids": sorted(child.used_conversation_ids),
             "violations": {
                 violation_id: [each.violation_type, each.severity, each.resolved, each.acknowledged]
-                for violation_id, each in child.violations.items()
+                for violation_id, each in sorted(child.violations.items(), key=_name)
             },
             "consents": {
                 purpose.value: [given.notice_version, given.method]
-                for purpose, given in child.consents.items()
+                for purpose, given in sorted(child.consents.items(), key=_name)
             },
             "alert_policy": [policy.threshold, policy.count, policy.window_hours, policy.channels],
         }
@@ -81,6 +82,10 @@ def _profile(content: dict[str, Any]) -> Profile:
     age = content.pop("age")
     personal = {name: None if value is None else Personal(value) for name, value in content.items()}
     return Profile(age=age, **personal)
+
+
+def _name(entry: tuple[str, Any]) -> str:
+    return entry[0]
 
 
 def _plain(value: Any) -> Any:

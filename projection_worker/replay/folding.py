@@ -14,11 +14,31 @@ from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.models import Model
 
+FROM_OPEN_VALUES = frozenset(
+    {
+        "age",
+        "flagged",
+        "flagged_content_count",
+        "learning_metrics",
+        "name_tokens",
+        "notice_version",
+        "profile_completeness",
+        "topic",
+        "topics",
+        "type",
+        "violation_categories",
+        "violation_type",
+        "violations_by_category",
+    }
+)
+"""Fields of documents, at any depth, that are made from values which were opened: labels, and the
+words of a name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """`unopened`: why the first value that does not open does not; such values stay sealed in the
-    view, and nothing in it was made from them."""
+    """`unopened`: why the first value that does not open does not; personal ones stay sealed in the
+    view, and what is made of others is not to be compared (`FROM_OPEN_VALUES`)."""
 
     view: ChildView
     unopened: SealBroken | None

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
+from typing import Any
 
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.projector import UNREADABLE
@@ -22,7 +23,7 @@ from projection_worker.replay.comparison import (
     digest,
 )
 from projection_worker.replay.counters import counters_that_differ
-from projection_worker.replay.folding import Folded, documents_of, fold
+from projection_worker.replay.folding import FROM_OPEN_VALUES, Folded, documents_of, fold
 from projection_worker.replay.histories import Stream, in_batches, streams
 from projection_worker.replay.stored_children import OWNED, StoredChildren
 from shared.clock import utc_now
@@ -144,7 +145,7 @@ class Verifier:
         found = self._compared(stored, horizon)
         if folded.unopened is not None:
             result.unopened[child_id] = str(folded.unopened)
-            expected, found = _without_search(expected), _without_search(found)
+            expected, found = without_opened(expected), without_opened(found)
         _compare_documents(child_id, expected, found, result)
         return result
 
@@ -187,12 +188,15 @@ def _compare_documents(
             result.note(difference)
 
 
-def _without_search(documents: Documents) -> Documents:
-    """Without the only field that is made from an open value."""
-    return {
-        place: {name: value for name, value in one.items() if name != "name_tokens"}
-        for place, one in documents.items()
-    }
+def without_opened(documents: Documents) -> Documents:
+    """Without all that is made from open values."""
+    return {place: _left(one) for place, one in documents.items()}
+
+
+def _left(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _left(one) for name, one in value.items() if name not in FROM_OPEN_VALUES}
+    return [_left(one) for one in value] if isinstance(value, list) else value
 
 
 def _ends_erased(stream: Stream) -> bool:

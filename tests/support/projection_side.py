@@ -19,7 +19,7 @@ from shared.envelope import Actor, Causality, NewCommit, RecordedEvent, StreamPo
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import EventStore
 from shared.events.child import ChildErased, ChildEvent
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.cipher import ChildCipher, new_data_key
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import KeyDestroyed, MemoryKeyStore
 from shared.keyring.keyring import Keyring
@@ -137,9 +137,9 @@ class ProjectionSide:
         (recorded,) = commit.recorded_events()
         return recorded
 
-    async def _cipher(self, child_id: str) -> ChildCipher | None:
-        """None behind an erasure: only what holds nothing personal can be told there."""
+    async def _cipher(self, child_id: str) -> ChildCipher:
+        """Behind an erasure one whose key nobody keeps."""
         try:
             return await self.keyring.create(child_id)
         except KeyDestroyed:
-            return None
+            return ChildCipher(child_id, new_data_key())

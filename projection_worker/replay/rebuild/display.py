@@ -25,7 +25,10 @@ async def following(rebuild: Rebuild, work: Coroutine[Any, Any, None]) -> None:
         await work
     assert rebuild.plan is not None
     for child, reason in (await rebuild.ledger.unopened(rebuild.plan.generation)).items():
-        click.echo(f"child {child} does not open, no search finds it: {reason}", err=True)
+        click.echo(
+            f"child {child} does not open, no search finds it and its labels are missing: {reason}",
+            err=True,
+        )
     click.echo(
         f"generation {rebuild.plan.generation.number} is live after "
         f"{time.monotonic() - started:.1f} s; `teddy replay rollback` goes back, "

@@ -61,14 +61,14 @@ async def test_a_verify_compares_all_children_and_names_the_one(
 async def test_a_difference_of_a_child_that_does_not_open_is_found(lived: World) -> None:
     # given
     await close_key(lived, {"wrapped": bytes(60)})
-    await lived.change(await live_generation(lived.on.database), Model.CHILDREN, age=12)
+    await lived.change(await live_generation(lived.on.database), Model.CHILDREN, total_messages=12)
 
     # when
     said = await replay("verify")
 
     # then
     assert said.code == 1
-    assert f"children/{MIA} age: events say 6, read model has 12" in said.out
+    assert f"children/{MIA} total_messages: events say 0, read model has 12" in said.out
 
 
 @OTHER_FILES
@@ -84,8 +84,9 @@ async def test_a_rebuild_makes_all_children_and_names_the_one(
 
     # then the new generation is live, with both children
     assert said.code == 0, said.err
-    assert [line.partition(": ")[0] for line in said.err.splitlines()] == [
-        f"child {MIA} does not open, no search finds it"
+    told = [line for line in said.err.splitlines() if line.startswith("child ")]
+    assert [line.partition(": ")[0] for line in told] == [
+        f"child {MIA} does not open, no search finds it and its labels are missing"
     ]
     assert await live_generation(lived.on.database) == SECOND
     children = {one["_id"]: one for one in await lived.of_live(Model.CHILDREN)}
@@ -110,7 +111,7 @@ async def test_a_history_is_shown_with_what_does_not_open_marked(
     assert len(said.err.splitlines()) == 1
     shown = orjson.loads(said.out)
     assert shown["history"][0]["data"]["name"] == "(does not open)"
-    assert shown["read_models"]["children"][0]["age"] == 6
+    assert shown["read_models"]["children"][0]["safety_violations_count"] == 1
 
 
 async def test_the_worker_projects_a_child_whose_key_does_not_open(lived: World) -> None:
@@ -122,9 +123,9 @@ async def test_the_worker_projects_a_child_whose_key_does_not_open(lived: World)
     # when
     projected = await lived.side.project([*renamed, *tom])
 
-    # then nothing is parked, and all is in the read models
+    # then nothing is parked, and all that can be read is in the read models
     assert (projected.parked, projected.applied) == ((), 2)
-    assert (await lived.side.child(MIA))["age"] == 7
+    assert (await lived.side.child(MIA))["safety_violations_count"] == 1
 
 
 async def test_the_worker_waits_a_while_for_a_key_that_may_be_on_its_way(

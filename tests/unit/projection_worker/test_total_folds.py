@@ -18,6 +18,7 @@ from projection_worker.projections.registry import ChildView, apply
 from projection_worker.projections.system import contribution
 from projection_worker.replay.comparison import digest
 from projection_worker.replay.folding import documents_of, fold
+from projection_worker.replay.verify import without_opened
 from shared.codec import decode, encode
 from shared.envelope import RecordedEvent, event_id
 from shared.events.child import ChildErased, ChildEvent
@@ -46,6 +47,7 @@ from tests.support.projection_facts import (
 )
 
 CIPHER = ChildCipher(ADA, bytes(32))
+OTHER_CIPHER = ChildCipher(ADA, bytes(range(32)))
 INDEX = SearchIndex(bytes(32))
 RECORDED = datetime(2026, 11, 23, 13, tzinfo=UTC)
 
@@ -109,6 +111,20 @@ def test_any_events_in_any_order_are_folded(events: list[ChildEvent]) -> None:
     assert digest(documents_of(view)) > 0
     state = to_json(reduce(evolve, events, Child()))
     assert to_json(from_json(state)) == state
+
+
+@settings(max_examples=100, deadline=None)
+@given(LIVES)
+def test_what_does_not_open_changes_only_what_is_made_from_open_values(
+    commands: list[ChildCommand],
+) -> None:
+    _, happened = valid_past(commands)
+    stored = as_recorded(happened)
+
+    opened, closed = fold(stored, CIPHER, INDEX), fold(stored, OTHER_CIPHER, INDEX)
+
+    expected = without_opened(documents_of(opened.view))
+    assert without_opened(documents_of(closed.view)) == expected
 
 
 @settings(max_examples=100, deadline=None)
