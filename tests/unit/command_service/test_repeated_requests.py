@@ -9,7 +9,6 @@ from command_service.command_bus import Command, CommandContext, CommandResult
 from command_service.domain.child.errors import UdidTaken
 from command_service.handlers.errors import IdempotencyKeyReused
 from shared.clock import new_id
-from shared.envelope import Idempotency
 from tests.support.child_facts import (
     ADA,
     DEACTIVATE,
@@ -23,7 +22,7 @@ from tests.support.child_facts import (
     VIOLATION,
     update,
 )
-from tests.support.command_side import ADMIN, CommandSide, Database, StoppedClock
+from tests.support.command_side import ADMIN, CommandSide, Database, StoppedClock, sent
 from tests.support.consents import BORN, REGISTRATION
 
 SEEDS = range(5)
@@ -140,9 +139,7 @@ async def test_a_registration_repeated_after_erasure_makes_no_new_key():
 
 
 async def send(side: CommandSide, command: Command, key: str, request: str) -> CommandResult:
-    context = CommandContext(
-        ADMIN, "correlation-1", new_id(), idempotency=Idempotency(key, request)
-    )
+    context = CommandContext(ADMIN, "correlation-1", new_id(), request=sent(key, request))
     return await side.bus.dispatch(command, context)
 
 

@@ -9,7 +9,7 @@ import pytest
 from command_service.command_bus import Command, CommandContext, CommandResult
 from command_service.handlers.errors import IdempotencyKeyReused
 from shared.clock import new_id
-from shared.envelope import Commit, Idempotency, NewCommit
+from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import StoreUnavailable
 from shared.events.child import ConsentPurpose
@@ -24,7 +24,7 @@ from tests.support.child_facts import (
     update,
     withdraw,
 )
-from tests.support.command_side import ADMIN, CommandSide, Database
+from tests.support.command_side import ADMIN, CommandSide, Database, sent
 from tests.support.consents import BORN
 from tests.support.flaky_stores import FlakyEventStore
 
@@ -47,8 +47,7 @@ class OvertakenEventStore(MemoryEventStore):
 
 async def send(side: CommandSide, command: Command, request: str) -> CommandResult:
     """`command` under the key that every request here uses."""
-    idempotency = Idempotency("key-1", request)
-    context = CommandContext(ADMIN, "correlation-1", new_id(), idempotency=idempotency)
+    context = CommandContext(ADMIN, "correlation-1", new_id(), request=sent("key-1", request))
     return await side.bus.dispatch(command, context)
 
 
