@@ -80,7 +80,7 @@ PATIENT = Tuning(timeout_seconds=60.0)
 
 def sent(key: str, content: str, principal: Principal = ADMIN) -> SentRequest:
     """A request under `key` that says `content`."""
-    return SentRequest(key, content.encode(), (principal.role.value, principal.subject, key))
+    return SentRequest(f"k-{key}", content.encode(), (principal.role, principal.subject, key))
 
 
 async def no_pause(_seconds: float) -> None:

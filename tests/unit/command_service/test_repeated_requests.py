@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from command_service.command_bus import Command, CommandContext, CommandResult
-from command_service.domain.child.errors import UdidTaken
+from command_service.domain.child.errors import ChildErasedError, UdidTaken
 from command_service.handlers.errors import IdempotencyKeyReused
 from shared.clock import new_id
 from tests.support.child_facts import (
@@ -132,9 +132,9 @@ async def test_a_registration_repeated_after_erasure_makes_no_new_key():
     await side.do(REGISTER, key="key-1")
     await side.do(ERASE)
     # when
-    again = await side.do(REGISTER, key="key-1")
+    with pytest.raises(ChildErasedError):
+        await side.do(REGISTER, key="key-1")
     # then
-    assert again.replayed
     assert await side.keyring.cipher(ADA) is None
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from command_service.command_bus import Command, CommandContext, CommandResult
+from command_service.domain.child.errors import ChildErasedError
 from command_service.handlers.errors import IdempotencyKeyReused
 from shared.clock import new_id
 from shared.envelope import Commit, NewCommit
@@ -63,7 +64,6 @@ async def send(side: CommandSide, command: Command, request: str) -> CommandResu
         ([], update(age=7), [DEACTIVATE]),
         ([], update(age=7), [update(age=8), DEACTIVATE, REACTIVATE]),
         ([], give(TALKS), [withdraw(ACCOUNT)]),
-        ([], update(age=7), [ERASE]),
     ],
 )
 async def test_a_late_repetition_is_answered_as_the_first_and_changes_nothing(
@@ -84,6 +84,19 @@ async def test_a_late_repetition_is_answered_as_the_first_and_changes_nothing(
     assert (first.events, first.replayed) == ((), False)
     assert again == elsewhere == replace(first, replayed=True)
     assert await side.stored_events() == stored
+
+
+async def test_a_late_repetition_about_an_erased_child_is_refused():
+    # given
+    side, elsewhere = CommandSide(database := Database()), CommandSide(database)
+    await side.do(REGISTER)
+    await side.do(update(age=7), key="key-1")
+    await elsewhere.do(update(age=7), key="key-1")
+    await side.do(ERASE)
+    # when, then: whether the key of the child is still in memory or not
+    for process in (side, elsewhere, CommandSide(database)):
+        with pytest.raises(ChildErasedError):
+            await process.do(update(age=7), key="key-1")
 
 
 @pytest.mark.parametrize("other", [update(age=9), update(age=7, name="Ada"), DEACTIVATE, ERASE])

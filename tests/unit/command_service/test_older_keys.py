@@ -1,0 +1,216 @@
+"""Requests repeated across an upgrade: recognised by the keys that the former release stored."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from command_service.handlers import older_keys
+from shared.envelope import Commit, NewCommit
+from shared.erasures.older_content import OlderContent
+from shared.event_store.memory import MemoryEventStore
+from shared.event_store.port import StoreUnavailable
+from tests.support.child_facts import REGISTER
+from tests.support.command_side import BEAR, MOTHER, CommandSide, Database
+from tests.support.consents import CONSENTS
+from tests.support.former_release import (
+    CHILD,
+    ERASING,
+    SENT,
+    as_offered,
+    put_former,
+    repeated,
+)
+from tests.support.problem_documents import assert_problem
+from tests.support.waiting import eventually
+
+
+@dataclass
+class CountingStore(MemoryEventStore):
+    """Tells in which order the store was asked what."""
+
+    asked: list[str] = field(default_factory=list)
+    away: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    async def append(self, commit: NewCommit) -> Commit:
+        self.asked.append("append")
+        return await super().append(commit)
+
+    async def load(self, child_id: str, after_version: int = 0) -> list[Commit]:
+        self.asked.append("load")
+        return await super().load(child_id, after_version)
+
+    async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
+        self.asked.append("find")
+        return await super().find_by_idempotency_key(key, older)
+
+    async def has_older_keys(self) -> bool:
+        if self.away:
+            raise StoreUnavailable("no primary")
+        return await super().has_older_keys()
+
+
+async def upgraded(*, erased: bool = False, events: Any = None) -> CommandSide:
+    """A process of today that starts on what the former release left."""
+    database = Database(events=events or MemoryEventStore())
+    await put_former(database, erased=erased)
+    side = CommandSide(database)
+    await side.ports.older_keys.look()
+    return side
+
+
+def name_of(sent: dict[str, Any]) -> str:
+    return str(sent["key"])
+
+
+@pytest.mark.parametrize("sent", SENT, ids=name_of)
+async def test_a_request_of_before_is_answered_as_then(sent: dict[str, Any]):
+    # given
+    side = await upgraded()
+    stored = await side.stored_events()
+    # when
+    again = await repeated(side, sent)
+    # then
+    assert (again.status_code, again.json()) == (sent["status"], sent["answer"])
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert await side.stored_events() == stored
+
+
+@pytest.mark.parametrize(
+    ("sent", "changes"),
+    [
+        (SENT[0], {"name": "Eve"}),
+        (SENT[0], {"udid": "TEDDY-0000-0002", "device_id": None}),
+        (SENT[1], {"name": "Eve"}),
+        (SENT[2], {"age": 8}),
+        (SENT[3], {"severity": "high"}),
+        (SENT[4], {"topic": "space"}),
+    ],
+)
+async def test_another_request_under_a_key_of_before_is_refused(
+    sent: dict[str, Any], changes: dict[str, Any]
+):
+    # given
+    side = await upgraded()
+    stored = await side.stored_events()
+    # when
+    refused = await repeated(side, sent, **changes)
+    # then
+    assert_problem(refused, 422, "idempotency-key-reused", "Idempotency-Key")
+    assert await side.stored_events() == stored
+
+
+@pytest.mark.parametrize("sent", SENT, ids=name_of)
+async def test_once_the_child_is_erased_nobody_is_told_what_was_asked(sent: dict[str, Any]):
+    # given
+    side = await upgraded()
+    async with side.client(MOTHER) as mother:
+        await mother.send("DELETE", f"/children/{CHILD}/personal-data")
+    # when
+    answer = await repeated(side, sent)
+    # then: to a bear it is not its child any more
+    expected = (404, "child-not-found") if sent["by"] == "bear" else (410, "child-erased")
+    assert_problem(answer, *expected)
+    assert await side.database.claims.held_by([CHILD]) == set()
+
+
+async def test_an_erasure_of_before_is_completed_by_its_repetition():
+    # given
+    side = await upgraded(erased=True)
+    # when
+    again = await repeated(side, ERASING)
+    # then
+    assert (again.status_code, again.json()) == (200, ERASING["answer"])
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert await side.database.keys.find([CHILD]) == []
+    (erased,) = await side.database.erased.find([CHILD])
+    assert erased.older == {OlderContent.PRINTS, OlderContent.LABELS}
+
+
+async def test_a_fresh_store_is_not_asked_for_keys_of_before():
+    # given
+    store = CountingStore()
+    side = CommandSide(Database(events=store))
+    await side.ports.older_keys.look()
+    body = {"name": "Ada", "age": 7, "udid": REGISTER.udid, "device_id": BEAR.subject}
+    async with side.client(MOTHER) as mother, side.client(BEAR) as bear:
+        # when
+        answer = await mother.send(
+            "POST", "/children", {**body, "consents": CONSENTS}, key="register-1"
+        )
+        at = f"/children/{answer.json()['child_id']}"
+        await mother.send("PATCH", f"{at}/profile", {"age": 8}, key="rename-001")
+        await bear.send("POST", f"{at}/conversations", {}, key="talk-00001")
+    # then: one write each
+    assert store.asked == ["append"] * 3
+
+
+async def test_after_an_upgrade_each_command_asks_once_for_both_forms_of_its_key():
+    # given
+    store = CountingStore()
+    side = await upgraded(events=store)
+    async with side.client(MOTHER) as mother:
+        await mother.send("PATCH", f"/children/{CHILD}/profile", {"age": 8})
+        store.asked.clear()
+        # when
+        await mother.send("PATCH", f"/children/{CHILD}/profile", {"age": 9}, key="nine-00001")
+    # then
+    assert store.asked == ["find", "append"]
+
+
+async def test_a_key_that_a_process_of_before_stores_later_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    # given a process that started on an empty store, which goes away for a while
+    monkeypatch.setattr(older_keys, "LOOK_SECONDS", 0.0)
+    store = CountingStore(away=True)
+    side = CommandSide(Database(events=store))
+    looking = asyncio.create_task(side.ports.older_keys.keep_looking())
+    await put_former(side.database)
+    # when
+    store.away = False
+
+    async def found() -> bool:
+        return side.ports.older_keys.exist
+
+    await eventually(found)
+    # then: there is nothing more to look for
+    await asyncio.wait_for(looking, 5)
+    again = await repeated(side, SENT[1])
+    assert (again.status_code, again.json()) == (200, SENT[1]["answer"])
+
+
+async def test_what_a_process_of_before_appends_at_this_moment_is_found():
+    # given: it carries out the same request between our look and our append
+    side = await upgraded()
+    fresh = Database(keys=side.database.keys, claims=side.database.claims)
+    rename = await _commit_of(side, "rename-ada-1")
+    offers = [one for one in await side.database.events.load(CHILD) if one is not rename]
+    await fresh.events.append(as_offered(offers[0]))
+    here = CommandSide(fresh)
+    here.ports.older_keys.exist = True
+    append = fresh.events.append
+
+    async def overtaken(commit: NewCommit) -> Commit:
+        fresh.events.append = append
+        await append(as_offered(rename))
+        return await append(commit)
+
+    fresh.events.append = overtaken
+    # when
+    again = await repeated(here, SENT[1])
+    # then
+    assert again.json() == SENT[1]["answer"]
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(await fresh.events.load(CHILD)) == 2
+
+
+async def _commit_of(side: CommandSide, key: str) -> Commit:
+    (sent,) = (one for one in SENT if one["key"] == key)
+    version = sent["answer"]["version"]
+    (commit,) = (c for c in await side.database.events.load(CHILD) if c.last_version == version)
+    return commit
