@@ -50,7 +50,8 @@ def test_the_key_of_a_bear_is_its_childs_whichever_bear_that_is():
 
 
 async def _only(side: CommandSide) -> Commit:
-    (commit,) = [commit async for commit in side.database.events.scan()]
+    commits: list[Commit] = [commit async for commit in side.database.events.scan()]
+    (commit,) = commits
     return commit
 
 

@@ -195,7 +195,8 @@ async def test_a_child_that_is_erased_while_it_is_settled_has_no_reservation():
     async def erased_meanwhile(claim: Claim) -> Claim | None:
         side.database.claims.take = take
         await side.do(ERASE)
-        return await take(claim)
+        held: Claim | None = await take(claim)
+        return held
 
     side.database.claims.take = erased_meanwhile
     # when

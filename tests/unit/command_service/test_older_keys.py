@@ -198,7 +198,8 @@ async def test_what_a_process_of_before_appends_at_this_moment_is_found():
     async def overtaken(commit: NewCommit) -> Commit:
         fresh.events.append = append
         await append(as_offered(rename))
-        return await append(commit)
+        stored: Commit = await append(commit)
+        return stored
 
     fresh.events.append = overtaken
     # when
@@ -212,5 +213,6 @@ async def test_what_a_process_of_before_appends_at_this_moment_is_found():
 async def _commit_of(side: CommandSide, key: str) -> Commit:
     (sent,) = (one for one in SENT if one["key"] == key)
     version = sent["answer"]["version"]
-    (commit,) = (c for c in await side.database.events.load(CHILD) if c.last_version == version)
+    commits: list[Commit] = await side.database.events.load(CHILD)
+    (commit,) = (one for one in commits if one.last_version == version)
     return commit
