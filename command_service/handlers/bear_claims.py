@@ -106,14 +106,11 @@ class BearClaims:
 
     async def reserve(self, wishes: Sequence[Wish]) -> None:
         """Take them all, or none. Raises what `contest` raises."""
-        try:
+        async with self.unless_refused(wishes):
             for wish in wishes:  # in their order: of two who want the same bear, one gets all of it
                 held = await self.take(wish)
                 if held is not None:
                     await self.contest(wish, held)
-        except CommandRefused:
-            await self.give_back(wishes)
-            raise
 
     @asynccontextmanager
     async def unless_refused(self, wishes: Sequence[Wish]) -> AsyncIterator[None]:

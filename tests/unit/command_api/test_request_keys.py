@@ -212,21 +212,26 @@ async def test_a_key_of_one_child_is_refused_for_another(mother: CommandClient):
     assert_problem(refused, 422, "idempotency-key-reused", "Idempotency-Key")
 
 
-async def test_after_the_erasure_a_registration_is_refused_also_where_the_bear_moved_on(
-    side: CommandSide, mother: CommandClient
+@pytest.mark.parametrize("moved_on", [{"udid": GOOD["udid"]}, {"device_id": "bear-42"}, {}])
+async def test_after_the_erasure_a_registration_is_refused_wherever_the_bear_is(
+    side: CommandSide, mother: CommandClient, moved_on: dict[str, Any]
 ):
     # given
-    first = await mother.send("POST", "/children", GOOD, key=KEY)
-    await mother.send("DELETE", f"/children/{first.json()['child_id']}/personal-data")
-    await mother.send("POST", "/children", {**GOOD, "name": "Bob"})
+    body = {**GOOD, "device_id": "bear-42"}
+    child_id = (await mother.send("POST", "/children", body, key=KEY)).json()["child_id"]
+    await mother.send("DELETE", f"/children/{child_id}/personal-data")
+    other = {**GOOD, "udid": "TEDDY-0000-0043", "name": "Bob", **moved_on}
+    assert (await mother.send("POST", "/children", other)).status_code == 201
     # when
     for process in (side, CommandSide(side.database)):
         async with process.client(MOTHER) as caller:
-            same = await caller.send("POST", "/children", GOOD, key=KEY)
-            other = await caller.send("POST", "/children", {**GOOD, "name": "Eve"}, key=KEY)
+            same = await caller.send("POST", "/children", body, key=KEY)
+            another = await caller.send("POST", "/children", {**body, "name": "Eve"}, key=KEY)
         # then: nobody can tell which of them it was
         assert_problem(same, 410, "child-erased")
-        assert_problem(other, 410, "child-erased")
+        assert_problem(another, 410, "child-erased")
+        assert await side.database.claims.held_by([child_id]) == set()
+    assert await side.database.keys.find([child_id]) == []
 
 
 async def test_a_repeated_erasure_stays_one(side: CommandSide, mother: CommandClient):

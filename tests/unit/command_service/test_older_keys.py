@@ -1,7 +1,7 @@
 """Requests repeated across an upgrade: recognised by the keys that the former release stored."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import pytest
@@ -131,22 +131,54 @@ async def test_an_erasure_of_before_is_completed_by_its_repetition():
     assert erased.older == {OlderContent.PRINTS, OlderContent.LABELS}
 
 
-async def test_a_fresh_store_is_not_asked_for_keys_of_before():
+class Counted:
+    """A store that notes what is asked of it."""
+
+    def __init__(self, name: str, store: Any, asked: list[str]) -> None:
+        self._name = name
+        self._store = store
+        self._asked = asked
+
+    def __getattr__(self, called: str) -> Any:
+        def noted(*arguments: Any, **named: Any) -> Any:
+            self._asked.append(f"{self._name}.{called}")
+            return getattr(self._store, called)(*arguments, **named)
+
+        return noted
+
+
+async def test_a_fresh_store_is_asked_for_nothing_more_than_before():
     # given
-    store = CountingStore()
-    side = CommandSide(Database(events=store))
+    asked: list[str] = []
+    stores = _stores_of(Database())
+    side = CommandSide(Database(**{n: Counted(n, store, asked) for n, store in stores.items()}))
     await side.ports.older_keys.look()
     body = {"name": "Ada", "age": 7, "udid": REGISTER.udid, "device_id": BEAR.subject}
+    counts = []
     async with side.client(MOTHER) as mother, side.client(BEAR) as bear:
         # when
-        answer = await mother.send(
+        asked.clear()
+        registered = await mother.send(
             "POST", "/children", {**body, "consents": CONSENTS}, key="register-1"
         )
-        at = f"/children/{answer.json()['child_id']}"
-        await mother.send("PATCH", f"{at}/profile", {"age": 8}, key="rename-001")
-        await bear.send("POST", f"{at}/conversations", {}, key="talk-00001")
-    # then: one write each
-    assert store.asked == ["append"] * 3
+        counts.append(tuple(asked))
+        at = f"/children/{registered.json()['child_id']}"
+        report = {"type": "bullying", "severity": "low"}
+        for client, method, path, content in (
+            (mother, "PATCH", f"{at}/profile", {"age": 8}),
+            (bear, "POST", f"{at}/conversations", {}),
+            (bear, "POST", f"{at}/safety-violations", report),
+        ):
+            asked.clear()
+            await client.send(method, path, content, key=f"a-key-{path}")
+            counts.append(tuple(asked))
+    # then
+    registration = ("claims.take", "claims.take", "keys.insert", "events.append")
+    assert counts == [registration, *[("events.append",)] * 3]
+
+
+def _stores_of(database: Database) -> dict[str, Any]:
+    return {each.name: getattr(database, each.name) for each in fields(database)}
 
 
 async def test_after_an_upgrade_each_command_asks_once_for_both_forms_of_its_key():

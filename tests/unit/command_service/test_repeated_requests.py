@@ -138,6 +138,19 @@ async def test_a_registration_repeated_after_erasure_makes_no_new_key():
     assert await side.keyring.cipher(ADA) is None
 
 
+async def test_a_repetition_is_refused_also_where_the_key_of_the_erased_is_still_in_memory():
+    # given: elsewhere nobody knows of the change, nor of the erasure
+    database = Database()
+    side, elsewhere = CommandSide(database), CommandSide(database)
+    await elsewhere.do(REGISTER)
+    await side.do(update(age=8), key="key-1")
+    await side.do(ERASE)
+    assert await elsewhere.keyring.cipher(ADA) is not None
+    # when, then
+    with pytest.raises(ChildErasedError):
+        await elsewhere.do(update(age=8), key="key-1")
+
+
 async def send(side: CommandSide, command: Command, key: str, request: str) -> CommandResult:
     context = CommandContext(ADMIN, "correlation-1", new_id(), request=sent(key, request))
     return await side.bus.dispatch(command, context)
