@@ -105,12 +105,11 @@ class BearClaims:
         raise ConcurrentUpdate
 
     async def reserve(self, wishes: Sequence[Wish]) -> None:
-        """Take them all, or none. Raises what `contest` raises."""
-        async with self.unless_refused(wishes):
-            for wish in wishes:  # in their order: of two who want the same bear, one gets all of it
-                held = await self.take(wish)
-                if held is not None:
-                    await self.contest(wish, held)
+        """Take them all, within `unless_refused` where there are several. Raises what `contest` raises."""
+        for wish in wishes:  # in their order: of two who want the same bear, one gets all of it
+            held = await self.take(wish)
+            if held is not None:
+                await self.contest(wish, held)
 
     @asynccontextmanager
     async def unless_refused(self, wishes: Sequence[Wish]) -> AsyncIterator[None]:
