@@ -105,7 +105,8 @@ class BearClaims:
         raise ConcurrentUpdate
 
     async def reserve(self, wishes: Sequence[Wish]) -> None:
-        """Take them all, within `unless_refused` where there are several. Raises what `contest` raises."""
+        """Take them all, within `unless_refused` where there are several. Raises what `contest`
+        raises."""
         for wish in wishes:  # in their order: of two who want the same bear, one gets all of it
             held = await self.take(wish)
             if held is not None:
