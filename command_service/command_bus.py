@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from command_service.domain.child.commands import ChildCommand
+from command_service.sent_request import SentRequest
 from shared.auth.access import rule_of
 from shared.auth.principal import Principal
-from shared.envelope import Idempotency
 
 Command = ChildCommand
 
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """Around a command: who asks, what it belongs to, and how a repetition is recognised.
+    """Around a command: who asks, what it belongs to, and how a repetition is recognised:
+    `request`, None for one that has no key.
 
     `causation_id` is the command's own id, unique: its events name it as their cause.
     """
@@ -23,7 +24,7 @@ class CommandContext:
     correlation_id: str
     causation_id: str
     traceparent: str | None = None
-    idempotency: Idempotency | None = None
+    request: SentRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

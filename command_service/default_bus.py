@@ -36,6 +36,7 @@ from command_service.handlers.deactivate_child import DeactivateChildHandler
 from command_service.handlers.decide_and_append import DecideAndAppend
 from command_service.handlers.erase_child import EraseChildHandler
 from command_service.handlers.older_claims import PAGE, OlderClaims
+from command_service.handlers.older_keys import OlderKeys
 from command_service.handlers.reactivate_child import ReactivateChildHandler
 from command_service.handlers.register_child import RegisterChildHandler
 from command_service.handlers.snapshots import Snapshots
@@ -83,6 +84,7 @@ class Ports:
     keys: KeyStore
     erased: ErasedList
     index: SearchIndex
+    older_keys: OlderKeys
     audit_trail: AuditTrail
     clock: Clock = utc_now
     backoff: Backoff = field(default_factory=Backoff)
@@ -127,7 +129,7 @@ def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
     cache = AggregateCache(tuning.aggregate_cache_size)
     aggregates = Aggregates(ports.event_store, ports.keyring, snapshots, cache)
     appender = Appender(ports.event_store, ports.clock, ports.backoff)
-    results = StoredResults(ports.event_store)
+    results = StoredResults(ports.event_store, ports.keyring, ports.older_keys)
     claims = BearClaims(ports.claims, ports.index, aggregates, ports.clock)
     change = DecideAndAppend(aggregates, ports.keyring, appender, results)
 
@@ -154,6 +156,6 @@ def _erase_child(
     ports: Ports, change: DecideAndAppend, aggregates: Aggregates
 ) -> EraseChildHandler:
     completion = ErasureCompletion(
-        ports.erased, ports.keys, ports.claims, ports.snapshots, ports.clock
+        ports.erased, ports.keys, ports.claims, ports.snapshots, ports.event_store, ports.clock
     )
     return EraseChildHandler(change, ports.event_store, completion, aggregates, ports.keyring)

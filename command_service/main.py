@@ -10,14 +10,15 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from command_service.api.app import create_app
 from command_service.api.command_route import Edge
-from command_service.api.idempotency import RequestPrints
+from command_service.api.idempotency import RequestKeys
 from command_service.backoff import Backoff
 from command_service.default_bus import Ports, Tuning, default_bus, older_claims
 from command_service.handlers.older_claims import OlderClaims
+from command_service.handlers.older_keys import OlderKeys
 from command_service.middleware.child_queues import QueueLimits
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
-from shared.auth.aliases import Aliases
+from shared.auth.aliases import Pseudonyms
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
@@ -76,11 +77,12 @@ def build_app(settings: CommandSettings) -> FastAPI:
     ProcessCollector(registry=registry)
     ports = _ports(settings, stores, key_file, audit.trail)
     bus = default_bus(ports, _tuning(settings), registry)
-    limits, older = rate_limits(settings), older_claims(ports, _tuning(settings))
-    caller = Caller(checks.verifier, limits, Aliases(key_file.index_key))
+    limits = rate_limits(settings, key_file.index_key)
+    older = older_claims(ports, _tuning(settings))
+    caller = Caller(checks.verifier, limits, Pseudonyms())
     tokens = ConsistencyTokens(key_file.signature_key)
-    prints, query_url = RequestPrints(key_file.index_key), settings.public_query_url
-    edge = Edge(bus, caller, tokens, prints, utc_now, new_id, query_url)
+    request_keys, query_url = RequestKeys(key_file.index_key), settings.public_query_url
+    edge = Edge(bus, caller, tokens, request_keys, utc_now, new_id, query_url)
     readiness = _readiness(stores, audit, limits, older)
 
     @asynccontextmanager
@@ -91,6 +93,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
             try:
                 await AT_START.run(lambda: ensure_indexes(database))
                 await AT_START.run(lambda: ensure_erased_list_index(keys_database))
+                await AT_START.run(ports.older_keys.look)
                 async with _in_the_background(ports, older):
                     yield
             finally:
@@ -130,6 +133,7 @@ async def _in_the_background(ports: Ports, older: OlderClaims) -> AsyncIterator[
     tasks = [
         asyncio.create_task(forget_the_erased(ports.keyring, ports.erased, ports.clock)),
         asyncio.create_task(older.keep_settling()),
+        asyncio.create_task(ports.older_keys.keep_looking()),
     ]
     try:
         yield
@@ -172,6 +176,7 @@ def _ports(
         keys=stores.keys,
         erased=stores.erased,
         index=index,
+        older_keys=OlderKeys(stores.events, key_file.index_key),
         audit_trail=trail,
     )
 

@@ -13,6 +13,7 @@ import click
 import jwt
 import orjson
 
+from deploy.audit_bears import bear_of
 from shared.audit.export import NotAnExport, Sources, check_export, write_export
 from shared.audit.findings import Report
 from shared.audit.heads import read_file
@@ -21,10 +22,10 @@ from shared.audit.record import Record
 from shared.audit.store import AuditStore
 from shared.audit.verify import HeadsOnTime
 from shared.audit.verify import verify as verify_all
-from shared.auth.aliases import Aliases
 from shared.clock import utc_now
 from shared.command_line import Moment
 from shared.event_store.mongo import MongoEventStore
+from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.port import StoreUnavailable
 from shared.keyring.key_file import read_key_file
 from shared.mongo import Mongo
@@ -47,6 +48,7 @@ class Opened:
     settings: AuditToolSettings
     trail: AuditStore
     commits: MongoEventStore
+    claims: MongoClaimStore
     jwks: dict[str, Any]
 
     @property
@@ -62,11 +64,13 @@ async def opened() -> AsyncIterator[Opened]:
     settings = load_settings(AuditToolSettings)
     audit = Mongo(settings.audit_mongo_url, settings.mongo_driver)
     write = Mongo(settings.write_mongo_url, settings.mongo_driver)
+    database = write.database(settings.write_database)
     try:
         yield Opened(
             settings,
             AuditStore(audit.database(settings.audit_database)),
-            MongoEventStore(write.database(settings.write_database)),
+            MongoEventStore(database),
+            MongoClaimStore(database),
             read_jwks(settings.proof_keys_file),
         )
     finally:
@@ -99,7 +103,9 @@ def audit() -> None:
 @click.option("--child", "child_id", help="Only what concerns this child.")
 @click.option("--subject", help="Only what this subject asked for.")
 @click.option(
-    "--device", metavar="ID", help="Only what the bear with this device id asked for, by its alias."
+    "--device",
+    metavar="ID",
+    help="Only what bears asked for of the child that has the bear with this device id now.",
 )
 @click.option("--operation", help="Only this command or query, e.g. GetChildProfile.")
 @click.option("--from", "since", type=Moment(), help="Not before this time.")
@@ -118,12 +124,12 @@ def show(limit: int, form: str, device: str | None, every_block: bool, **asked: 
     """Show records, the newest first. Exit code 1 when what was read is not as it was written."""
     if device is not None and asked["subject"] is not None:
         raise click.UsageError("--device is a subject, too: give one of the two")
-    if device is not None:
-        keys = read_key_file(load_settings(KeyFileSettings).key_file)
-        asked["subject"] = Aliases(keys.index_key).of_device(device)
 
     async def work(on: Opened) -> None:
         report = Report()
+        if device is not None:
+            index_key = read_key_file(load_settings(KeyFileSettings).key_file).index_key
+            asked["bear"] = await bear_of(on.claims, index_key, device)
         records = await find_records(
             on.trail, Wanted(**asked), limit, report, every_block=every_block
         )

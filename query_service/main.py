@@ -31,7 +31,7 @@ from query_service.query_bus import Rendered
 from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
-from shared.auth.aliases import Aliases
+from shared.auth.aliases import Pseudonyms
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore
@@ -171,8 +171,8 @@ def build_app(settings: QuerySettings) -> FastAPI:
             )
             yield
 
-    limits = rate_limits(settings)
-    caller = Caller(checks.verifier, limits, Aliases(keys.index_key))
+    limits = rate_limits(settings, keys.index_key)
+    caller = Caller(checks.verifier, limits, Pseudonyms())
     readiness = _readiness(on, audit, (feed, erasures), service, limits)
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
     bounds = Bounds(

@@ -26,12 +26,23 @@ class Causality:
     traceparent: str | None = None
 
 
+BEHIND_OLDER_KEYS = "g"
+"""Idempotency keys of earlier releases are hexadecimal and sort before it; today's sort behind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """`key` is scoped to its subject and hashed; `fingerprint` is a keyed digest of the request."""
+    """What is kept of a request under an idempotency key. `key` is scoped to its caller and keyed
+    with the index key; `fingerprint` tells other requests under it, keyed with the child's own data
+    key. In commits of earlier releases `key` is a plain hash, and the index key keys the other."""
 
     key: str
     fingerprint: str
+
+    @property
+    def is_older(self) -> bool:
+        """Whether an earlier release made it."""
+        return self.key < BEHIND_OLDER_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +163,11 @@ def version_of_event(event_id: str) -> int:
 def commit_id(child_id: str, first_version: int) -> str:
     """Zero-padded, so that commits sort by child and then by version."""
     return f"{child_id}@{first_version:0{VERSION_DIGITS}d}"
+
+
+def before_all_commits(child_id: str) -> str:
+    """Sorts before every commit id of the child, those without a version among them."""
+    return f"{child_id}@"
 
 
 def after_all_commits(child_id: str) -> str:

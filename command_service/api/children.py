@@ -122,7 +122,7 @@ class ProfileChanges(RequestBody):
     )
 
 
-@router.post("/children", **documented(404, 409, success=201))
+@router.post("/children", **documented(404, 409, 410, success=201))
 def register_child(body: Registration, request: CommandRequest) -> RegisterChild:
     """Register a child and its bear."""
     caller = request.context.principal

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from command_service.api import idempotency
 from command_service.api.answers import DOCUMENTED_HEADERS, CommandAnswer, answer
-from command_service.api.idempotency import RequestPrints, derived_id
+from command_service.api.idempotency import RequestKeys, derived_id
 from command_service.api.request_body import parse_body, read_body
 from command_service.command_bus import CommandBus, CommandContext
 from shared.auth.principal import Principal
@@ -34,7 +34,7 @@ class Edge:
     bus: CommandBus
     caller: Caller
     tokens: ConsistencyTokens
-    prints: RequestPrints
+    request_keys: RequestKeys
     clock: Clock
     new_id: NewId
     query_url: str | None = None
@@ -45,7 +45,8 @@ class CommandRequest(Request):
 
     def __init__(self, request: Request, principal: Principal, raw: bytes, edge: Edge) -> None:
         super().__init__(request.scope, request.receive)
-        key = request.headers.get(idempotency.HEADER)
+        key, path = request.headers.get(idempotency.HEADER), request.scope["path"]
+        child = request.path_params.get("child_id", "")
         self.at: datetime = edge.clock()
         self.context = CommandContext(
             principal=principal,
@@ -53,14 +54,14 @@ class CommandRequest(Request):
             # the command's own id: no two offers to the store are alike, however alike their events
             causation_id=edge.new_id(),
             traceparent=traceparent_of(request),
-            idempotency=edge.prints.of(key, principal, request.method, request.scope["path"], raw),
+            request=edge.request_keys.sent(key, principal, request.method, path, raw, child),
         )
         self._new_id = edge.new_id
 
     def id_for(self, what: str) -> str:
         """The id of a new thing; the same again for a repeated request."""
-        repeated = self.context.idempotency
-        return self._new_id() if repeated is None else derived_id(repeated, what)
+        sent = self.context.request
+        return self._new_id() if sent is None else derived_id(sent, what)
 
 
 class CommandRoute(APIRoute):

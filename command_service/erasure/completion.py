@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.clock import Clock
 from shared.envelope import Commit
-from shared.event_store.port import ClaimStore, SnapshotStore
+from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
 from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, StepDone
 from shared.keyring.key_store import KeyStore
 
@@ -21,11 +21,13 @@ class ErasureCompletion:
     keys: KeyStore
     claims: ClaimStore
     snapshots: SnapshotStore
+    events: EventStore
     clock: Clock
 
     async def complete(self, commit: Commit) -> None:
         """Remove what is left of the child whose stream `commit` ends. Raises StoreUnavailable."""
-        await self.erased.add(ErasedChild.of(commit))
+        older = await self.events.older_content(commit.child_id)
+        await self.erased.add(ErasedChild.of(commit, older))
         await self.remove(commit.child_id)
 
     async def remove(self, child_id: str) -> None:

@@ -5,16 +5,34 @@ from dataclasses import dataclass
 
 from command_service.backoff import Backoff
 from command_service.command_bus import Command, CommandContext
-from command_service.domain.child.commands import ReportSafetyViolation, StartConversation
+from command_service.domain.child.commands import (
+    EraseChild,
+    ReportSafetyViolation,
+    StartConversation,
+)
+from command_service.handlers.errors import DataKeyMissing
+from command_service.sent_request import SentRequest
 from shared.clock import Clock
 from shared.codec import encode
-from shared.envelope import Actor, Causality, Commit, NewCommit, StreamPosition
+from shared.envelope import (
+    Actor,
+    Causality,
+    Commit,
+    Idempotency,
+    NewCommit,
+    StreamPosition,
+)
 from shared.event_store.port import EventStore, StoreUnavailable
 from shared.events.child import ChildEvent, SafetyViolationReported
 from shared.keyring.cipher import ChildCipher
 
 IGNORED = "ignored"
 """In a stored result: the request's field that was left out."""
+
+
+ERASURE = "erasure"
+"""The print of every request to erase a child: its path says it all, and the child's key, under
+which others have theirs, goes with it."""
 
 
 class AppendUnconfirmed(StoreUnavailable):
@@ -35,8 +53,8 @@ class Appender:
         events: Sequence[ChildEvent],
         cipher: ChildCipher | None,
     ) -> Commit:
-        """Without events only the idempotency key is kept. Raises VersionConflict (never then),
-        AlreadyCommitted or AppendUnconfirmed."""
+        """Without events only the idempotency key is kept. An erasure alone needs no `cipher`.
+        Raises VersionConflict (never without events), AlreadyCommitted or AppendUnconfirmed."""
         offer = NewCommit(
             child_id=command.child_id,
             expected=expected,
@@ -47,7 +65,7 @@ class Appender:
             recorded_at=self.clock(),
             actor=Actor(context.principal.on_record, context.principal.role.value),
             causality=Causality(context.correlation_id, context.causation_id, context.traceparent),
-            idempotency=context.idempotency,
+            idempotency=_kept_of(context.request, command, cipher),
             result=_result_of(command, events),
         )
         try:
@@ -55,6 +73,19 @@ class Appender:
             return await self.backoff.run(lambda: self.store.append(offer))
         except StoreUnavailable as error:
             raise AppendUnconfirmed from error
+
+
+def _kept_of(
+    request: SentRequest | None, command: Command, cipher: ChildCipher | None
+) -> Idempotency | None:
+    """For ever, so that nobody can tell what the request was once the child is erased."""
+    if request is None:
+        return None
+    if isinstance(command, EraseChild):
+        return Idempotency(request.key, ERASURE)
+    if cipher is None:
+        raise DataKeyMissing(command.child_id)
+    return Idempotency(request.key, cipher.print_of(request.content))
 
 
 def _result_of(command: Command, events: Sequence[ChildEvent]) -> dict[str, str]:

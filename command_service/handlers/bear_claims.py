@@ -5,13 +5,19 @@ reserved by itself, under a keyed hash of the id in one case.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
-from command_service.domain.child.errors import CommandRefused, DeviceIdTaken, UdidTaken
+from command_service.domain.child.errors import (
+    ChildErasedError,
+    CommandRefused,
+    DeviceIdTaken,
+    UdidTaken,
+)
 from command_service.domain.child.state import AccountStatus, Child
 from command_service.handlers.aggregates import Aggregates
 from command_service.handlers.errors import ConcurrentUpdate
@@ -50,17 +56,24 @@ class BearClaims:
     clock: Clock
 
     def wishes(
-        self, child_id: str, version: int, *, udid: Id = None, device_id: Id = None
+        self,
+        child_id: str,
+        version: int,
+        by: str = "",
+        *,
+        udid: Id = None,
+        device_id: Id = None,
     ) -> list[Wish]:
-        """For a child whose stream is at `version`; none for an id that is not there any more."""
+        """For a child whose stream is at `version`; none for an id that is not there any more.
+        `by`: the command that wishes, by its own id."""
         now = self.clock()
         made = []
         if udid is not None and udid.value is not None:
             key, older = self._udid_keys(udid.value)
-            made.append(Wish(Claim(key, child_id, version, now), UdidTaken, older))
+            made.append(Wish(Claim(key, child_id, version, now, by=by), UdidTaken, older))
         if device_id is not None and device_id.value is not None:
             key = self._device_key(device_id.value)
-            made.append(Wish(Claim(key, child_id, version, now), DeviceIdTaken))
+            made.append(Wish(Claim(key, child_id, version, now, by=by), DeviceIdTaken))
         return made
 
     async def take(self, wish: Wish) -> Claim | None:
@@ -84,18 +97,30 @@ class BearClaims:
                 return
             await self._require_yielding(standing, wish)
             # an older one only has to yield: it stands under another key
-            if standing.key == wish.claim.key and await self.claims.take_over(standing, wish.claim):
+            if standing.key == wish.claim.key and await self.claims.take_over(
+                standing, _taking_over(standing, wish.claim)
+            ):
                 return
             standing = await self.claims.take(wish.claim)
         raise ConcurrentUpdate
 
     async def reserve(self, wishes: Sequence[Wish]) -> None:
-        """Take them all, or none. Raises what `contest` raises."""
+        """Take them all, within `unless_refused` where there are several. Raises what `contest`
+        raises."""
+        for wish in wishes:  # in their order: of two who want the same bear, one gets all of it
+            held = await self.take(wish)
+            if held is not None:
+                await self.contest(wish, held)
+
+    @asynccontextmanager
+    async def unless_refused(self, wishes: Sequence[Wish]) -> AsyncIterator[None]:
+        """Whatever of `wishes` is taken within is given back when the command is refused later."""
         try:
-            for wish in wishes:  # in their order: of two who want the same bear, one gets all of it
-                held = await self.take(wish)
-                if held is not None:
-                    await self.contest(wish, held)
+            yield
+        except ChildErasedError:
+            if wishes:  # taken after the erasure had removed all
+                await self.remove_of(wishes[0].claim.child_id)
+            raise
         except CommandRefused:
             await self.give_back(wishes)
             raise
@@ -168,9 +193,19 @@ class BearClaims:
 
 
 def _is_ours(held: Claim, claim: Claim) -> bool:
-    """Contested, it has to be renewed first: the rival's minute may soon be over."""
+    """Contested, it has to be renewed first: the rival's minute may soon be over. Taken by another
+    command, too: that may give it back any moment."""
     same = (held.child_id, held.version) == (claim.child_id, claim.version)
-    return same and not held.released and not held.contested
+    return same and not held.released and not held.contested and not held.by
+
+
+def _taking_over(held: Claim, claim: Claim) -> Claim:
+    """What two commands of a child rely on is given back by neither: the other may yet land, and
+    their child would lose its bear to another. Who wants it later sees that the child has it not.
+    """
+    of_the_same = (held.child_id, held.version) == (claim.child_id, claim.version)
+    shared = of_the_same and not held.released and held.by != claim.by
+    return replace(claim, by="") if shared else claim
 
 
 def _is_of_another(older: Claim, claim: Claim) -> bool:

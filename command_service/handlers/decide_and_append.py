@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from command_service.command_bus import Command, CommandContext, CommandResult
 from command_service.domain.child.commands import EraseChild
 from command_service.domain.child.decide import decide
-from command_service.domain.child.errors import ChildNotFound, CommandRefused
+from command_service.domain.child.errors import ChildErasedError, ChildNotFound, CommandRefused
 from command_service.domain.child.state import AccountStatus, Child
 from command_service.handlers.aggregate_cache import LoadedChild
 from command_service.handlers.aggregates import Aggregates
 from command_service.handlers.append import Appender
 from command_service.handlers.errors import ConcurrentUpdate, DataKeyMissing
 from command_service.handlers.ownership import may_act_on
-from command_service.handlers.stored_results import StoredResults, replayed, result_of
+from command_service.handlers.stored_results import StoredResults, result_of
 from shared.auth.access import relation_of
 from shared.event_store.port import AlreadyCommitted, VersionConflict
+from shared.keyring.cipher import ChildCipher
 from shared.keyring.keyring import Keyring
 
 ATTEMPTS = 3
@@ -70,10 +71,10 @@ class DecideAndAppend:
         """A command that was done before under its key is a repetition, not a mistake."""
         try:
             change = await self._attempt(command, context, current, prepare)
-        except ChildNotFound:
-            raise  # as for a child that never was, whatever else the key was used for
+        except (ChildNotFound, ChildErasedError):
+            raise  # whatever else the key was used for
         except CommandRefused:
-            stored = await self.results.find(context.idempotency)
+            stored = await self.results.find(command, context.request)
             if stored is None:
                 raise
             return Change(current.child, stored)
@@ -87,12 +88,16 @@ class DecideAndAppend:
         """Keeps the key, so that a later repetition is no new command: by then the same request
         might undo what others did. One key is stored once, whether events came with it or not:
         decided differently at the same moment, the first that is stored answers both."""
-        if context.idempotency is None:
+        if context.request is None:
             return CommandResult(command.child_id, current.position.version, ())
+        stored = await self.results.find_older(command, context.request)
+        if stored is not None:
+            return stored
+        cipher = await self._cipher(command)
         try:
-            kept = await self.appender.append(command, context, current.position, (), None)
+            kept = await self.appender.append(command, context, current.position, (), cipher)
         except AlreadyCommitted as already:
-            return replayed(already.commit, context.idempotency)
+            return await self.results.replayed(already.commit, command, context.request)
         return result_of(kept)
 
     async def _attempt(
@@ -106,16 +111,25 @@ class DecideAndAppend:
         events = decide(command, loaded.child)
         if not events:
             return None
+        stored = await self.results.find_older(command, context.request)
+        if stored is not None:
+            return Change(loaded.child, stored)
         await prepare(loaded)
-        cipher = await self.keyring.cipher(command.child_id)
-        if cipher is None and not isinstance(command, EraseChild):  # it has nothing to seal
-            raise await self._without_key(command.child_id)
+        cipher = await self._cipher(command)
         try:
             commit = await self.appender.append(command, context, loaded.position, events, cipher)
         except AlreadyCommitted as already:
-            return Change(loaded.child, replayed(already.commit, context.idempotency))
+            stored = await self.results.replayed(already.commit, command, context.request)
+            return Change(loaded.child, stored)
         await self.aggregates.remember(loaded, commit, events, cipher)
         return Change(loaded.child, result_of(commit))
+
+    async def _cipher(self, command: Command) -> ChildCipher | None:
+        """None for an erasure of which the key is gone: it has nothing to seal."""
+        cipher = await self.keyring.cipher(command.child_id)
+        if cipher is None and not isinstance(command, EraseChild):
+            raise await self._without_key(command.child_id)
+        return cipher
 
     async def _without_key(self, child_id: str) -> Exception:
         """A missing key means erased meanwhile: decide again. Or it was lost, which must not be."""

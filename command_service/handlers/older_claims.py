@@ -71,7 +71,14 @@ class OlderClaims:
         if not await self._reserve(older, loaded):
             return False
         await self.claims.claims.settle(older.key)
+        await self._keep_none_of_the_erased(older.child_id)
         return True
+
+    async def _keep_none_of_the_erased(self, child_id: str) -> None:
+        """An erasure at the same moment may have removed what there was before we reserved."""
+        loaded = await self.aggregates.current(child_id)
+        if loaded is not None and loaded.child.status is AccountStatus.ERASED:
+            await self.claims.remove_of(child_id)
 
     async def _reserve(self, older: Claim, loaded: LoadedChild) -> bool:
         """One by one: a bear that two children share since long falls silent for neither."""

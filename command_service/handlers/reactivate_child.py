@@ -35,11 +35,16 @@ class ReactivateChildHandler:
             bear, version = loaded.child.profile, loaded.position.version
             device_id = None if command.without_device else bear.device_id
             wishes[:] = self._claims.wishes(
-                command.child_id, version, udid=bear.udid, device_id=device_id
+                command.child_id,
+                version,
+                context.causation_id,
+                udid=bear.udid,
+                device_id=device_id,
             )
             await self._claims.reserve(wishes)
 
-        change = await self._decide_and_append.change(command, context, reserve_bear)
+        async with self._claims.unless_refused(wishes):
+            change = await self._decide_and_append.change(command, context, reserve_bear)
         if change.result.replayed:
             await self._claims.give_back(wishes)  # it was for what happened before already
         return change.result

@@ -3,12 +3,12 @@
 from command_service.command_bus import CommandContext, CommandResult
 from command_service.domain.child.commands import RegisterChild
 from command_service.domain.child.decide import decide
-from command_service.domain.child.errors import ChildErasedError, CommandRefused
+from command_service.domain.child.errors import ChildErasedError
 from command_service.handlers.aggregates import BEFORE_REGISTRATION, Aggregates
 from command_service.handlers.append import Appender
 from command_service.handlers.bear_claims import BearClaims, Wish
 from command_service.handlers.errors import ConcurrentUpdate
-from command_service.handlers.stored_results import StoredResults, replayed, result_of
+from command_service.handlers.stored_results import StoredResults, result_of
 from shared.event_store.port import AlreadyCommitted, VersionConflict
 from shared.events.child import ChildEvent, ChildRegistered
 from shared.keyring.key_store import KeyDestroyed
@@ -37,61 +37,46 @@ class RegisterChildHandler:
         events = decide(command, BEFORE_REGISTRATION.child)
         child = next(event for event in events if isinstance(event, ChildRegistered))
         wishes = self._claims.wishes(
-            command.child_id, 0, udid=child.udid, device_id=child.device_id
+            command.child_id, 0, context.causation_id, udid=child.udid, device_id=child.device_id
         )
-        stored = await self._reserve_bear(wishes, context)
-        return stored or await self._append(command, context, child, events)
+        stored = await self._results.find_older(command, context.request)
+        if stored is not None:
+            return stored
+        async with self._claims.unless_refused(wishes):
+            stored = await self._reserve_bear(wishes, command, context)
+            return stored or await self._append(command, context, events)
 
     async def _reserve_bear(
-        self, wishes: list[Wish], context: CommandContext
+        self, wishes: list[Wish], command: RegisterChild, context: CommandContext
     ) -> CommandResult | None:
         """The stored result if this registration was done before; else the bear is ours."""
-        try:
-            for wish in wishes:
-                held = await self._claims.take(wish)
-                if held is None:
-                    continue
-                stored = await self._results.find(context.idempotency)
-                if stored is not None:
-                    return stored
+        for wish in wishes:
+            held = await self._claims.take(wish)
+            if held is None:
+                continue
+            stored = await self._results.find(command, context.request)
+            if stored is not None:
+                return stored
+            try:
                 await self._claims.contest(wish, held)
-        except VersionConflict:
-            raise ConcurrentUpdate from None
-        except CommandRefused:
-            await self._claims.give_back(wishes)
-            raise
+            except VersionConflict:
+                raise ConcurrentUpdate from None
         return None
 
     async def _append(
-        self,
-        command: RegisterChild,
-        context: CommandContext,
-        child: ChildRegistered,
-        events: list[ChildEvent],
+        self, command: RegisterChild, context: CommandContext, events: list[ChildEvent]
     ) -> CommandResult:
         start = BEFORE_REGISTRATION
         try:
             cipher = await self._keyring.create(command.child_id)
         except KeyDestroyed:
-            return await self._of_erased(command.child_id, context)
+            raise ChildErasedError from None  # its id was given out before, under this key
         try:
             commit = await self._appender.append(command, context, start.position, events, cipher)
         except AlreadyCommitted as already:
-            if already.commit.child_id != command.child_id:
-                # the key belongs to another request: this child never comes to be
-                await self._claims.release(
-                    command.child_id, 1, udid=child.udid, device_id=child.device_id
-                )
-            return replayed(already.commit, context.idempotency)
+            # another request under the key has the first one's child, but not its bear
+            return await self._results.replayed(already.commit, command, context.request)
         except VersionConflict:
             raise ConcurrentUpdate from None
         await self._aggregates.remember(start, commit, events, cipher)
         return result_of(commit)
-
-    async def _of_erased(self, child_id: str, context: CommandContext) -> CommandResult:
-        """A repetition, for its id was given out before: answered as then, and no bear is kept."""
-        await self._claims.remove_of(child_id)
-        stored = await self._results.find(context.idempotency)
-        if stored is None:
-            raise ChildErasedError
-        return stored

@@ -1,29 +1,80 @@
 """What a repeated request is answered: the result of the first time."""
 
-from command_service.command_bus import CommandResult
-from command_service.handlers.append import IGNORED
-from command_service.handlers.errors import IdempotencyKeyReused
+import hmac
+from dataclasses import dataclass
+
+from command_service.command_bus import Command, CommandResult
+from command_service.domain.child.commands import EraseChild
+from command_service.domain.child.errors import ChildErasedError
+from command_service.handlers.append import ERASURE, IGNORED
+from command_service.handlers.errors import DataKeyMissing, IdempotencyKeyReused
+from command_service.handlers.older_keys import OlderKeys
+from command_service.sent_request import SentRequest
 from shared.envelope import Commit, Idempotency
 from shared.event_store.port import EventStore
+from shared.keyring.keyring import Keyring
 
 
+@dataclass(frozen=True, slots=True)
 class StoredResults:
-    def __init__(self, store: EventStore) -> None:
-        self._store = store
+    store: EventStore
+    keyring: Keyring
+    older: OlderKeys
 
-    async def find(self, idempotency: Idempotency | None) -> CommandResult | None:
-        """Raises IdempotencyKeyReused when another request used the key."""
-        if idempotency is None:
+    async def find(self, command: Command, request: SentRequest | None) -> CommandResult | None:
+        """Raises what `replayed` raises."""
+        if request is None:
             return None
-        commit = await self._store.find_by_idempotency_key(idempotency.key)
-        return None if commit is None else replayed(commit, idempotency)
+        older = self.older.key_of(request) if self.older.exist else None
+        commit = await self.store.find_by_idempotency_key(request.key, older)
+        return None if commit is None else await self.replayed(commit, command, request)
 
+    async def find_older(
+        self, command: Command, request: SentRequest | None
+    ) -> CommandResult | None:
+        """Before an append: the store refuses a second commit with a key of today, but does not
+        know that one of an earlier release is the same. Raises what `replayed` raises."""
+        return await self.find(command, request) if self.older.exist else None
 
-def replayed(commit: Commit, idempotency: Idempotency | None) -> CommandResult:
-    """The result that `commit` gave; raises IdempotencyKeyReused when it was another request's."""
-    if commit.idempotency is None or commit.idempotency != idempotency:
-        raise IdempotencyKeyReused
-    return result_of(commit, is_replay=True)
+    async def replayed(
+        self, commit: Commit, command: Command, request: SentRequest | None
+    ) -> CommandResult:
+        """The result that `commit` gave, which keeps the key of `request`.
+
+        Raises IdempotencyKeyReused when it was another request's, ChildErasedError when nobody can
+        tell any more: then it is refused as every command about the child.
+        """
+        if commit.idempotency is None or request is None:
+            raise IdempotencyKeyReused
+        if commit.idempotency.is_older:
+            is_same = commit.idempotency == self.older.form_of(request)
+        else:
+            is_same = commit.child_id == command.child_id
+        if not is_same:
+            raise IdempotencyKeyReused
+        if not isinstance(command, EraseChild):
+            await self._require_not_erased(commit.child_id)
+        if not commit.idempotency.is_older:
+            await self._require_same(commit.idempotency, command, request)
+        return result_of(commit, is_replay=True)
+
+    async def _require_not_erased(self, child_id: str) -> None:
+        """By its stream: the key may still be in the memory of this process."""
+        if await self.store.erased_among([child_id]):
+            raise ChildErasedError
+
+    async def _require_same(
+        self, stored: Idempotency, command: Command, request: SentRequest
+    ) -> None:
+        expected = ERASURE
+        if not isinstance(command, EraseChild):
+            cipher = await self.keyring.cipher(command.child_id)
+            if cipher is None:
+                await self._require_not_erased(command.child_id)  # at this moment
+                raise DataKeyMissing(command.child_id)
+            expected = cipher.print_of(request.content)
+        if not hmac.compare_digest(stored.fingerprint, expected):
+            raise IdempotencyKeyReused
 
 
 def result_of(commit: Commit, is_replay: bool = False) -> CommandResult:

@@ -26,11 +26,12 @@ class UpdateProfileHandler:
         async def reserve_bear(loaded: LoadedChild) -> None:
             # its own is not reserved anew: until the append lands it would look abandoned
             if not self._claims.is_one_device(wanted, loaded.child.profile.device_id):
-                version = loaded.position.version
-                wishes[:] = self._claims.wishes(command.child_id, version, device_id=wanted)
+                version, by = loaded.position.version, context.causation_id
+                wishes[:] = self._claims.wishes(command.child_id, version, by, device_id=wanted)
                 await self._claims.reserve(wishes)
 
-        change = await self._decide_and_append.change(command, context, reserve_bear)
+        async with self._claims.unless_refused(wishes):
+            change = await self._decide_and_append.change(command, context, reserve_bear)
         if change.result.replayed:
             await self._claims.give_back(wishes)  # it was for what happened before already
         former = change.before.profile.device_id

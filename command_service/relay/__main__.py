@@ -66,15 +66,17 @@ async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
 
 
 def _sweep(settings: RelaySettings, database: Database, keys: Database) -> ErasureSweep:
+    events = MongoEventStore(database)
     completion = ErasureCompletion(
         MongoErasedList(keys),
         MongoKeyStore(keys),
         MongoClaimStore(database),
         MongoSnapshotStore(database),
+        events,
         utc_now,
     )
     read = partial(read_erasures, settings.kafka)
-    return ErasureSweep(MongoEventStore(database), completion, read, utc_now, new_id)
+    return ErasureSweep(events, completion, read, utc_now, new_id)
 
 
 async def _relay_until(stop: asyncio.Event, relay: Relay) -> None:

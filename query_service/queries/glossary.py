@@ -102,7 +102,7 @@ FIELDS: Mapping[str, str] = {
     "data": "The fields of the event, personal ones in clear.",
     "removed": "What was removed, step by step.",
     "outstanding": "Steps that are not done yet.",
-    "remains": "What stays, and why.",
+    "remains": "All that stays of the child, and why.",
     "step": "Its name in the erasure.",
     "what": "In words.",
     "why": "In words.",

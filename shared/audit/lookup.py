@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.audit.bears import Bear
 from shared.audit.block_check import check_content
 from shared.audit.chain import Block, read_lines
 from shared.audit.findings import Report
@@ -20,6 +21,7 @@ class Wanted:
 
     child_id: str | None = None
     subject: str | None = None
+    bear: Bear | None = None
     operation: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -28,6 +30,7 @@ class Wanted:
         return (
             (self.child_id is None or self.child_id in record["children"])
             and self.subject in (None, record["subject"])
+            and (self.bear is None or self.bear.is_of(record))
             and self.operation in (None, record["operation"])
             and (self.since is None or record["at"] >= iso(self.since))
             and (self.until is None or record["at"] < iso(self.until))
@@ -42,7 +45,8 @@ class Wanted:
             "since": None if self.until is None else {"$lt": self.until},
             "until": None if self.since is None else {"$gte": self.since},
         }
-        return {name: value for name, value in named.items() if value is not None}
+        of_bear = {} if self.bear is None else self.bear.blocks()
+        return {name: value for name, value in named.items() if value is not None} | of_bear
 
 
 async def find_records(

@@ -1,11 +1,12 @@
 """The receipt of an erasure: what was removed where and when, signed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from shared.clock import iso
+from shared.erasures.older_content import OlderContent
 from shared.keyring.erased_list import ErasedChild, ErasureStep
 from shared.proofs.statements import StatementRefused, StatementSigner, StatementVerifier
 
@@ -21,13 +22,39 @@ PLACES: Mapping[ErasureStep, str] = {
 }
 
 REMAINS: Mapping[str, str] = {
-    "events": "Personal values in them are ciphertext that no key opens any more, also in copies. "
-    "They stay so that nobody can alter history unseen.",
+    "events": "Types, times, versions, ids and hashes; the parent's id; severities, outcomes, "
+    "purposes and methods of consent, channels and counts of words. Personal values in them are "
+    "ciphertext that no key opens any more. They stay so that nobody can alter history unseen.",
+    "who acted": "With each change the subject and role of the parent or member of staff, and ids "
+    "of the request. A bear stands under a random name that nobody can trace to it.",
+    "keys of requests": "Hashed under the index key, where a command came with an Idempotency-Key; "
+    "what was asked is hashed under the child's destroyed key.",
     "tombstone": "Child id, parent id, and when the child was registered and erased: so that the "
     "family can ask for this receipt, and no replay brings anything back.",
-    "audit trail": "Who asked for what and when, by ids; nothing that a name or a value could be "
-    "told from.",
+    "audit trail": "Who asked for what and when, from which address, by ids, until its retention "
+    "ends.",
+    "copies that end by themselves": "The databases' oplogs hold removed documents, and the topics "
+    "their records, until they are overwritten or their retention ends.",
+    "copies that somebody took": "Backups, exports and evidence, until they are removed; personal "
+    "values in a backup open until its copy of the child's key is removed, or the key that wraps "
+    "that is retired. Alerts that were sent are with their receivers.",
 }
+"""Of every erased child. Nothing else may be left: docs/erasure.md says the same."""
+
+OLDER_REMAINS: Mapping[OlderContent, tuple[str, str]] = {
+    OlderContent.PRINTS: (
+        "prints of earlier releases",
+        "Commits of releases before requests were hashed under the child's own key, and audit "
+        "records of their time: with the index key at hand, a guess of a request or of the bear's "
+        "device id can be confirmed.",
+    ),
+    OlderContent.LABELS: (
+        "labels of earlier releases",
+        "Events of releases before labels were sealed, in the event store and on the topics, hold "
+        "in clear: age, topics, violation types, flagged categories, skills, notice versions.",
+    ),
+}
+"""Of children who have commits of that kind, or may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +82,16 @@ def receipt_of(child: ErasedChild, now: datetime) -> dict[str, Any]:
             if (done := child.steps.get(step)) is not None
         ],
         "outstanding": [step.value for step in child.missing],
-        "remains": [{"what": what, "why": why} for what, why in REMAINS.items()],
+        "remains": [{"what": what, "why": why} for what, why in _remains(child)],
         "issued_at": iso(now),
     }
+
+
+def _remains(child: ErasedChild) -> Iterator[tuple[str, str]]:
+    yield from REMAINS.items()
+    for kind, remaining in OLDER_REMAINS.items():
+        if child.older is None or kind in child.older:
+            yield remaining
 
 
 def sign_receipt(signer: StatementSigner, child: ErasedChild, now: datetime) -> str:

@@ -6,8 +6,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.clock import Clock, utc_now
-from shared.envelope import Commit, NewCommit, after_all_commits, commit_id
+from shared.envelope import (
+    BEHIND_OLDER_KEYS,
+    Commit,
+    NewCommit,
+    after_all_commits,
+    commit_id,
+)
 from shared.erasures.notice import ERASED
+from shared.erasures.older_content import OlderContent, older_content_of
 from shared.event_store.outcomes import outcome_when_taken
 from shared.event_store.port import Claim, Snapshot
 from shared.hash_chain import seal_commit
@@ -43,8 +50,14 @@ class MemoryEventStore:
         commits = [self._commits[place] for place in self._order[first:end]]
         return [commit for commit in commits if commit.last_version > after_version][:limit]
 
-    async def find_by_idempotency_key(self, key: str) -> Commit | None:
-        return self._by_key.get(key)
+    async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
+        return self._by_key.get(key) or self._by_key.get(older or key)
+
+    async def has_older_keys(self) -> bool:
+        return any(key < BEHIND_OLDER_KEYS for key in self._by_key)
+
+    async def older_content(self, child_id: str) -> frozenset[OlderContent]:
+        return older_content_of(one for one in self._commits.values() if one.child_id == child_id)
 
     async def erased_among(self, child_ids: Collection[str]) -> set[str]:
         return {child_id for child_id in self._erased() if child_id in child_ids}

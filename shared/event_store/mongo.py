@@ -1,12 +1,27 @@
 """The event store on MongoDB: one document a commit, its `_id` the optimistic lock."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from shared.envelope import Commit, NewCommit, after_all_commits, commit_id
+from shared.envelope import (
+    BEHIND_OLDER_KEYS,
+    Commit,
+    NewCommit,
+    after_all_commits,
+    before_all_commits,
+    commit_id,
+)
 from shared.erasures.notice import ERASED
+from shared.erasures.older_content import (
+    BEAR,
+    LABELS_IN_CLEAR,
+    LAST_VERSION_IN_CLEAR,
+    OLDER_ALIAS,
+    OlderContent,
+)
 from shared.event_store.bulk_insert import insert_each
 from shared.event_store.commit_documents import COLLECTION, from_document, to_document
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
@@ -24,6 +39,23 @@ SCAN_BATCH = 1_000
 _BY_ID = [("_id", ASCENDING)]
 
 ERASING: Document = {"events.type": ERASED}
+
+OLDER_CONTENT: Mapping[OlderContent, Document] = {
+    OlderContent.PRINTS: {
+        "$or": [
+            {"idempotency.key": {"$lt": BEHIND_OLDER_KEYS}},
+            {"actor.role": BEAR, "actor.subject": {"$regex": OLDER_ALIAS}},
+        ]
+    },
+    OlderContent.LABELS: {
+        "events": {
+            "$elemMatch": {
+                "type": {"$in": list(LABELS_IN_CLEAR)},
+                "schema_version": {"$lte": LAST_VERSION_IN_CLEAR},
+            }
+        }
+    },
+}
 
 IN_A_STREAM: Document = {"events": {"$ne": []}}
 """Not those that only keep the key of a command that changed nothing. They are in the same
@@ -69,6 +101,7 @@ class MongoEventStore:
         self._commits = database[COLLECTION]
         self._timeout = timeout_seconds
         self._group_commit = GroupCommit(self._insert, batchers, max_group)
+        self._look_ups = GroupCommit(self._look_up, batchers)
 
     async def append(self, commit: NewCommit) -> Commit:
         sealed = seal_commit(commit)
@@ -91,9 +124,21 @@ class MongoEventStore:
             commits = [c for c in last if c.last_version > after_version] + commits
         return commits[:limit]
 
-    async def find_by_idempotency_key(self, key: str) -> Commit | None:
-        found = await self._find({"idempotency.key": key}, limit=1)
-        return found[0] if found else None
+    async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
+        """Together with the look-ups of others: after an upgrade every command has one."""
+        return await self._look_ups.submit((key, older or key))
+
+    async def has_older_keys(self) -> bool:
+        return await self._exists({"idempotency.key": {"$lt": BEHIND_OLDER_KEYS}})
+
+    async def older_content(self, child_id: str) -> frozenset[OlderContent]:
+        of_child = {
+            "_id": {"$gt": before_all_commits(child_id), "$lt": after_all_commits(child_id)}
+        }
+        found = await asyncio.gather(
+            *(self._exists({**of_child, **wanted}, by_id=True) for wanted in OLDER_CONTENT.values())
+        )
+        return frozenset(kind for kind, there in zip(OLDER_CONTENT, found, strict=True) if there)
 
     async def erased_among(self, child_ids: Collection[str]) -> set[str]:
         wanted = {"child_id": {"$in": list(child_ids)}, **ERASING}
@@ -120,7 +165,19 @@ class MongoEventStore:
             after = batch[-1].place
 
     async def close(self) -> None:
-        await self._group_commit.close()
+        await asyncio.gather(self._group_commit.close(), self._look_ups.close())
+
+    async def _look_up(self, wanted: Sequence[tuple[str, str]]) -> list[Commit | Exception | None]:
+        keys = {key for both in wanted for key in both}
+        found = await self._find({"idempotency.key": {"$in": list(keys)}})
+        by_key = {commit.idempotency.key: commit for commit in found if commit.idempotency}
+        return [by_key.get(key) or by_key.get(older) for key, older in wanted]
+
+    async def _exists(self, wanted: Document, *, by_id: bool = False) -> bool:
+        """`by_id`: by that index, whatever else the server would choose."""
+        hint = {"hint": _BY_ID} if by_id else {}
+        async with within(self._timeout):
+            return await self._commits.find_one(wanted, {"_id": 1}, **hint) is not None
 
     async def _insert(self, offered: Sequence[Commit]) -> list[Commit | Exception]:
         outcomes: list[Commit | Exception] = list(offered)

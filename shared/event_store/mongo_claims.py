@@ -121,6 +121,7 @@ def _as_taken(claim: Claim) -> Document:
         "version": claim.version,
         "claimed_at": claim.claimed_at,
         "released": claim.released,
+        "by": claim.by or None,  # as those of earlier releases, which have none
     }
 
 
@@ -132,4 +133,5 @@ def _from_document(document: Document) -> Claim:
         claimed_at=document["claimed_at"],
         released=document["released"],
         contested="contested_at" in document,
+        by=document.get("by") or "",
     )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.envelope import Commit, NewCommit
+from shared.erasures.older_content import OlderContent
 
 
 class VersionConflict(Exception):
@@ -45,8 +46,15 @@ class EventStore(Protocol):
     ) -> list[Commit]:
         """The child's commits with versions above `after_version`, in order; the first `limit`."""
 
-    async def find_by_idempotency_key(self, key: str) -> Commit | None:
-        """The commit that keeps `key`; without events where its command changed nothing."""
+    async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
+        """The commit that keeps `key`, or `older`: the same key as earlier releases stored it.
+        Without events where its command changed nothing."""
+
+    async def has_older_keys(self) -> bool:
+        """Whether any commit keeps its key as earlier releases did."""
+
+    async def older_content(self, child_id: str) -> frozenset[OlderContent]:
+        """What the child's commits hold that only earlier releases stored."""
 
     async def erased_among(self, child_ids: Collection[str]) -> set[str]:
         """Those of `child_ids` whose stream has a ChildErased."""
@@ -65,7 +73,8 @@ class Claim:
     `version` is the version of the child's stream when the reservation was taken (0: before
     registration). `claimed_at` tells it from earlier ones; it is by the clock of whoever took it,
     so it decides nothing. `released` is set once the child no longer needs it, `contested` since
-    somebody else wants the bear.
+    somebody else wants the bear. `by` is the command that took it, by its own id; empty for one
+    that several commands of the child rely on: none of them gives it back.
     """
 
     key: str
@@ -74,6 +83,7 @@ class Claim:
     claimed_at: datetime
     released: bool = False
     contested: bool = False
+    by: str = ""
 
 
 class ClaimStore(Protocol):

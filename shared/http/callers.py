@@ -7,7 +7,7 @@ from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
 from shared.auth.access import RateClass, operation_of, rule_of
-from shared.auth.aliases import Aliases
+from shared.auth.aliases import Pseudonyms
 from shared.auth.key_source import KeysUnavailable
 from shared.auth.principal import Principal
 from shared.auth.verifier import Grant, TokenRefused, TokenVerifier
@@ -43,12 +43,12 @@ class Caller(SecurityBase):
     share of the places already or sends more than it may: all before the body is read.
     """
 
-    def __init__(self, verifier: TokenVerifier, limits: RateLimits, aliases: Aliases) -> None:
+    def __init__(self, verifier: TokenVerifier, limits: RateLimits, pseudonyms: Pseudonyms) -> None:
         self.model = HTTPBearerModel(bearerFormat="JWT")
         self.scheme_name = "bearer"
         self._verifier = verifier
         self._limits = limits
-        self._aliases = aliases
+        self._pseudonyms = pseudonyms
 
     async def __call__(self, request: Request) -> Principal:
         principal = await self._authenticated(request)
@@ -73,7 +73,7 @@ class Caller(SecurityBase):
         except KeysUnavailable:
             raise ProblemRaised(KEYS_UNAVAILABLE) from None
         request.state.grant = Grant(self._verifier, verified)
-        principal = self._aliases.with_alias(verified.principal)
+        principal = self._pseudonyms.given(verified.principal)
         request.state.principal = principal
         return principal
 

@@ -1,6 +1,7 @@
 """Sealing of personal fields: AES-256-GCM under the child's own data key."""
 
 import base64
+import hmac
 import os
 
 from cryptography.exceptions import InvalidTag
@@ -8,6 +9,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+
+_PRINTS = b"teddy request print\x01"
+"""HKDF-Expand (RFC 5869) of one block: the purpose, and the block's number."""
 
 
 class SealBroken(Exception):
@@ -22,11 +26,12 @@ class ChildCipher:
     or field does not open.
     """
 
-    __slots__ = ("_aead", "_child_id")
+    __slots__ = ("_aead", "_child_id", "_print_key")
 
     def __init__(self, child_id: str, data_key: bytes) -> None:
         self._child_id = child_id
         self._aead = AESGCM(data_key)
+        self._print_key = hmac.digest(data_key, _PRINTS, "sha256")
 
     def seal(self, plaintext: bytes, place: str) -> str:
         nonce = os.urandom(NONCE_BYTES)
@@ -41,6 +46,11 @@ class ChildCipher:
             return self._aead.decrypt(nonce, ciphertext, self._associated(place))
         except (InvalidTag, ValueError) as error:
             raise SealBroken(f"sealed value of {place} does not open") from error
+
+    def print_of(self, content: bytes) -> str:
+        """HMAC-SHA-256 in hex, under a key derived from the data key: once that is destroyed nobody
+        can tell what `content` was, not even by guessing."""
+        return hmac.digest(self._print_key, content, "sha256").hex()
 
     def _associated(self, place: str) -> bytes:
         return f"{self._child_id}\0{place}".encode()
@@ -60,6 +70,9 @@ class ClosedCipher(ChildCipher):
         raise SealBroken(str(self.error)) from self.error
 
     def open(self, sealed: str, place: str) -> bytes:  # noqa: ARG002 - as in the base class
+        raise SealBroken(str(self.error)) from self.error
+
+    def print_of(self, content: bytes) -> str:  # noqa: ARG002 - as in the base class
         raise SealBroken(str(self.error)) from self.error
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from shared.envelope import Commit
+from shared.erasures.older_content import OlderContent
 
 
 class ErasureStep(StrEnum):
@@ -33,17 +34,19 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasedChild:
-    """`version` and `hash` are those of the commit that ends the child's stream."""
+    """`version` and `hash` are those of the commit that ends the child's stream. `older`: what its
+    commits hold that only earlier releases stored; None: nobody looked."""
 
     child_id: str
     at: datetime
     by_role: str
     version: int
     hash: str
+    older: frozenset[OlderContent] | None = None
     steps: Mapping[ErasureStep, StepDone] = field(default_factory=dict)
 
     @staticmethod
-    def of(commit: Commit) -> "ErasedChild":
+    def of(commit: Commit, older: frozenset[OlderContent] | None = None) -> "ErasedChild":
         """The child that `commit` erases, before any step."""
         return ErasedChild(
             child_id=commit.child_id,
@@ -51,6 +54,7 @@ class ErasedChild:
             by_role=commit.actor.role,
             version=commit.last_version,
             hash=commit.hash,
+            older=older,
         )
 
     @property
@@ -62,7 +66,8 @@ class ErasedList(Protocol):
     """Nobody is ever taken off it."""
 
     async def add(self, child: ErasedChild) -> None:
-        """Put the child on the list, durably; the steps of one who is on it stay."""
+        """Put the child on the list, durably. The steps of one who is on it stay, and what is
+        known of its older content, unless the new one tells."""
 
     async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
         """Note a step of a child on the list; what was removed adds up. Others are ignored."""
@@ -83,8 +88,10 @@ class MemoryErasedList:
 
     async def add(self, child: ErasedChild) -> None:
         known = self._children.get(child.child_id)
-        steps = {} if known is None else known.steps
-        self._children[child.child_id] = replace(child, steps=steps)
+        if known is not None:
+            older = known.older if child.older is None else child.older
+            child = replace(child, steps=known.steps, older=older)
+        self._children[child.child_id] = child
 
     async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
         known = self._children.get(child_id)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
+from shared.erasures.older_content import OlderContent
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
 from shared.keyring.key_store import KeyStoreUnavailable
@@ -25,12 +26,14 @@ class MongoErasedList:
         self._timeout = timeout_seconds
 
     async def add(self, child: ErasedChild) -> None:
-        content = {
+        content: Document = {
             "at": child.at,
             "by_role": child.by_role,
             "version": child.version,
             "hash": child.hash,
         }
+        if child.older is not None:
+            content["older"] = sorted(child.older)
         async with within(self._timeout, KeyStoreUnavailable):
             await self._children.update_one({"_id": child.child_id}, {"$set": content}, upsert=True)
 
@@ -59,12 +62,13 @@ class MongoErasedList:
 
 
 def _from_document(document: Document) -> ErasedChild:
-    steps = document.get("steps", {})
+    steps, older = document.get("steps", {}), document.get("older")
     return ErasedChild(
         child_id=document["_id"],
         at=document["at"],
         by_role=document["by_role"],
         version=document["version"],
         hash=document["hash"],
+        older=None if older is None else frozenset(map(OlderContent, older)),
         steps={ErasureStep(name): StepDone(**done) for name, done in steps.items()},
     )

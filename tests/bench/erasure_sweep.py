@@ -89,14 +89,16 @@ async def measure(servers: Servers) -> None:
     async def read() -> dict[str, datetime]:
         return {one: told[one] for one in children}
 
+    events = MongoEventStore(database)
     completion = ErasureCompletion(
         MongoErasedList(database),
         MongoKeyStore(database),
         MongoClaimStore(database),
         MongoSnapshotStore(database),
+        events,
         utc_now,
     )
-    sweep = ErasureSweep(MongoEventStore(database), completion, read, utc_now, new_id)
+    sweep = ErasureSweep(events, completion, read, utc_now, new_id)
     started = time.perf_counter()
     again = await sweep.run(Nobody())
     print(f"looking at {ERASED:,}: {time.perf_counter() - started:.1f} s, {again} erased again")

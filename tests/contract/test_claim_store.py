@@ -168,3 +168,15 @@ async def test_an_older_claim_that_is_taken_over_is_one_of_today(stores: Stores)
     assert await stores.claims.take_over(seen, _a_claim("child-2"))
     # then
     assert await stores.claims.older("", 9) == []
+
+
+async def test_a_claim_names_the_command_that_took_it(stores: Stores) -> None:
+    # given
+    claim = replace(_a_claim("child-1"), by="command-1")
+    await stores.claims.take(claim)
+    # when / then: the same but for the command is another one
+    assert await stores.claims.take(replace(claim, by="command-2")) == claim
+    assert not await stores.claims.take_over(_a_claim("child-1"), _a_claim("child-2"))
+    assert await stores.claims.take_over(claim, replace(claim, by=""))
+    assert await stores.claims.find(claim.key) == _a_claim("child-1")
+    assert await stores.claims.take(_a_claim("child-1")) is None

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.erasures.older_content import OlderContent
 from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
 from tests.contract.conftest import Stores
 
@@ -85,3 +86,17 @@ async def test_who_was_erased_lately_is_found(stores: Stores) -> None:
     # when / then
     assert await stores.erased.since(LATER) == ["child-2"]
     assert sorted(await stores.erased.since(AT)) == ["child-1", "child-2"]
+
+
+async def test_what_is_known_of_older_content_stays_until_somebody_looked_again(
+    stores: Stores,
+) -> None:
+    # given
+    await stores.erased.add(_erased("child-1"))
+    assert (await stores.erased.find(["child-1"]))[0].older is None
+    # when: who erased had looked, the worker has not
+    for older in (frozenset({OlderContent.PRINTS}), frozenset[OlderContent]()):
+        await stores.erased.add(replace(_erased("child-1"), older=older))
+        await stores.erased.add(_erased("child-1"))
+        # then
+        assert (await stores.erased.find(["child-1"]))[0].older == older

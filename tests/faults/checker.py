@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from command_service.api.idempotency import scoped_key
+from command_service.api.idempotency import RequestKeys
 from shared.auth.principal import Principal, Role
 from shared.envelope import Commit
 from shared.hash_chain import ChainBroken, verify_chain
@@ -20,6 +20,13 @@ class Violation:
     detail: str
 
 
+NO_INDEX_KEY = RequestKeys(b"")
+"""Of facts that a test made up."""
+
+AsSent = tuple[str, str, str]
+"""Role, subject and key of a command's caller."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the databases, the topic and the logs hold once everything is at rest.
@@ -30,7 +37,7 @@ class Facts:
     still dead-lettered, whatever else they differ in. `untold`: deliveries of alerts that nobody
     made. `published`: (child, version) in the order of the topic's partitions; None where the
     broker was made to lose records. `texts`: all that was written, by place; `canaries`: what must
-    be in none of them.
+    be in none of them. `request_keys`: what made the keys in the commits.
     """
 
     commits: Mapping[str, Sequence[Commit]]
@@ -42,6 +49,7 @@ class Facts:
     texts: Mapping[str, bytes] = field(default_factory=dict)
     canaries: Sequence[str] = ()
     lag: str = ""
+    request_keys: RequestKeys = NO_INDEX_KEY
 
 
 def check(history: Sequence[Entry], facts: Facts) -> list[Violation]:
@@ -63,24 +71,31 @@ def check(history: Sequence[Entry], facts: Facts) -> list[Violation]:
     ]
 
 
-def acknowledged(history: Iterable[Entry]) -> dict[str, Entry]:
-    """The last accepted answer by scoped key."""
-    return {stored_key(e): e for e in history if e.is_command and e.accepted and e.key}
+def acknowledged(history: Iterable[Entry]) -> dict[AsSent, Entry]:
+    """The last accepted answer by key, as its caller sent it."""
+    return {as_sent(e): e for e in history if e.is_command and e.accepted and e.key}
 
 
-def _answers(history: Iterable[Entry]) -> dict[str, list[Mapping[str, object]]]:
-    """All accepted answers by scoped key: one command, one answer."""
-    answers: dict[str, list[Mapping[str, object]]] = defaultdict(list)
+def _answers(history: Iterable[Entry]) -> dict[AsSent, list[Mapping[str, object]]]:
+    """All accepted answers by key: one command, one answer."""
+    answers: dict[AsSent, list[Mapping[str, object]]] = defaultdict(list)
     for entry in history:
         if entry.is_command and entry.accepted and entry.key:
-            answers[stored_key(entry)].append(entry.answer)
+            answers[as_sent(entry)].append(entry.answer)
     return answers
 
 
-def stored_key(entry: Entry) -> str:
-    """The idempotency key as the event store holds it."""
+def as_sent(entry: Entry) -> AsSent:
+    """Callers do not meet each other's keys."""
     assert entry.key is not None
-    return scoped_key(entry.key, Principal(entry.subject, Role(entry.role)))
+    return entry.role, entry.subject, entry.key
+
+
+def stored_key(entry: Entry, request_keys: RequestKeys) -> str:
+    """The idempotency key as the event store holds it: that of a bear is its child's."""
+    assert entry.key is not None
+    _, _, about, *_ = *entry.path.removeprefix("/v1").split("/"), "", ""
+    return request_keys.stored(entry.key, Principal(entry.subject, Role(entry.role)), about)
 
 
 def _acknowledged_once(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:
@@ -90,13 +105,13 @@ def _acknowledged_once(history: Sequence[Entry], facts: Facts) -> Iterator[Viola
     for commit in _all(facts):
         if commit.idempotency is not None:
             stored[commit.idempotency.key].append(commit)
-    for key, answers in _answers(history).items():
+    for sent, answers in _answers(history).items():
         if any(one != answers[0] for one in answers):
-            yield Violation("answer", f"the key {key} was answered with {answers}")
-    for key, entry in acknowledged(history).items():
+            yield Violation("answer", f"the key {sent} was answered with {answers}")
+    for entry in acknowledged(history).values():
         events = entry.answer.get("events", [])
         told = f"{entry.method} {entry.path} {entry.key} (correlation {entry.correlation_id})"
-        commits = stored.get(key, [])
+        commits = stored.get(stored_key(entry, facts.request_keys), [])
         if not commits:
             yield Violation("lost", f"{told}: no commit")
         for commit in commits:
@@ -120,8 +135,12 @@ def _streams_whole(facts: Facts) -> Iterator[Violation]:
 
 
 def _refused_without_trace(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:
-    done = acknowledged(history)
-    refused = {stored_key(e): e for e in history if e.is_command and e.refused and e.key}
+    done = {stored_key(e, facts.request_keys) for e in acknowledged(history).values()}
+    refused = {
+        stored_key(e, facts.request_keys): e
+        for e in history
+        if e.is_command and e.refused and e.key
+    }
     for commit in _all(facts):
         key = commit.idempotency.key if commit.idempotency else None
         if key in refused and key not in done:
@@ -139,7 +158,7 @@ def _nothing_unexplained(history: Sequence[Entry]) -> Iterator[Violation]:
 
 def _nothing_unasked(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:
     """Each commit of a child that this run registered is of a command that this run sent."""
-    asked = {stored_key(e) for e in history if e.is_command and e.key}
+    asked = {stored_key(e, facts.request_keys) for e in history if e.is_command and e.key}
     for child_id, commits in _ours(history, facts).items():
         for commit in commits:
             if commit.idempotency is not None and commit.idempotency.key not in asked:

@@ -7,11 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from command_service.api.idempotency import RequestKeys
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.replay.opened import Opened
 from shared.clock import utc_now
 from shared.envelope import Commit
 from shared.event_store.commit_documents import COLLECTION, from_document
+from shared.keyring.key_file import read_key_file
 from shared.mongo import Database
 from shared.read_models.deliveries import DeliveryState, deliveries
 from shared.read_models.generations import Generation, live_generation
@@ -59,6 +61,7 @@ async def load_facts(
         published=published,
         texts=texts_of_logs(logs) | topics | await texts_of_databases(on),
         canaries=canaries,
+        request_keys=RequestKeys(read_key_file(on.settings.key_file).index_key),
         lag=f"{len(late)} children behind after {settle_seconds:.0f} s" if late else "",
     )
 

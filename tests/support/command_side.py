@@ -15,16 +15,17 @@ from prometheus_client import CollectorRegistry
 
 from command_service.api.app import create_app
 from command_service.api.command_route import Edge
-from command_service.api.idempotency import RequestPrints
+from command_service.api.idempotency import RequestKeys
 from command_service.backoff import Backoff
 from command_service.command_bus import Command, CommandBus, CommandContext, CommandResult
 from command_service.default_bus import Ports, Tuning, default_bus
+from command_service.handlers.older_keys import OlderKeys
+from command_service.sent_request import SentRequest
 from shared.audit.trail import MemoryAuditTrail
-from shared.auth.aliases import Aliases
+from shared.auth.aliases import Pseudonyms
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
-from shared.envelope import Idempotency
 from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
@@ -77,6 +78,11 @@ PATIENT = Tuning(timeout_seconds=60.0)
 """A test machine that is busy is no store that is away."""
 
 
+def sent(key: str, content: str, principal: Principal = ADMIN) -> SentRequest:
+    """A request under `key` that says `content`."""
+    return SentRequest(f"k-{key}", content.encode(), (principal.role, principal.subject, key))
+
+
 async def no_pause(_seconds: float) -> None:
     return None
 
@@ -126,6 +132,7 @@ class CommandSide:
             keys=self.database.keys,
             erased=self.database.erased,
             index=self.index,
+            older_keys=OlderKeys(self.database.events, KEYS.index_key),
             clock=self.clock,
             audit_trail=self.audit,
             backoff=Backoff(sleep=no_pause),
@@ -140,8 +147,8 @@ class CommandSide:
         self, command: Command, principal: Principal = ADMIN, key: str | None = None
     ) -> CommandResult:
         """Dispatch without HTTP. `key` stands for both the idempotency key and the request."""
-        idempotency = None if key is None else Idempotency(key, fingerprint=key)
-        context = CommandContext(principal, "correlation-1", new_id(), idempotency=idempotency)
+        request = None if key is None else sent(key, key, principal)
+        context = CommandContext(principal, "correlation-1", new_id(), request=request)
         return await self.bus.dispatch(command, context)
 
     async def stored_events(self) -> list[str]:
@@ -168,12 +175,12 @@ class CommandSide:
     def app(self) -> FastAPI:
         """Made when it is asked for: routes are expensive, and most tests speak to the bus."""
         verifier = verifier_of(self._signing_key, ISSUER, AUDIENCE)
-        caller = Caller(verifier, self._limits, Aliases(KEYS.index_key))
+        caller = Caller(verifier, self._limits, Pseudonyms())
         edge = Edge(
             self.bus,
             caller,
             self.tokens,
-            RequestPrints(KEYS.index_key),
+            RequestKeys(KEYS.index_key),
             self.clock,
             new_id,
             self._query_url,

@@ -19,7 +19,7 @@ from query_service.main import QueryService, build_api
 from query_service.query_bus import Query, Rendered
 from query_service.read_store.memory import MemoryReadModels
 from shared.audit.trail import MemoryAuditTrail
-from shared.auth.aliases import Aliases
+from shared.auth.aliases import Pseudonyms
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
@@ -129,7 +129,7 @@ class QuerySide:
         self.settings = _settings(max_waiting, bounds.subject_share)
         self.service = QueryService(self.settings, ports, self.cache)
         verifier = verifier_of(signing_key, "tests", "teddy")
-        self._caller = Caller(verifier, limits or limits_of(), Aliases(keys.index_key))
+        self._caller = Caller(verifier, limits or limits_of(), Pseudonyms())
         self._bounds = bounds
         self.connect()
 

@@ -23,4 +23,4 @@ def limits_of(moments: Moments | None = None, **limits: str) -> RateLimits:
     """As `limits` says by class, e.g. `commands="2/minute"`; plenty of the rest."""
     clock = moments or Moments()
     policies = {rate: parse(limits.get(rate.value, PLENTY)) for rate in RateClass}
-    return RateLimits(policies, MemoryCounters(clock), clock)
+    return RateLimits(policies, MemoryCounters(clock), clock, b"secret")

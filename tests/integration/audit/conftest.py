@@ -13,7 +13,7 @@ import pytest_asyncio
 from deploy import cli
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditRecord
-from shared.auth.aliases import Aliases
+from shared.auth.aliases import older_alias
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.keyring.key_file import read_key_file
@@ -131,18 +131,18 @@ async def _live(world: World, now: datetime) -> None:
         for subject in ("parent-ada", "officer-1"):
             await trail.record(look(subject, now))
         keys = read_key_file(world.folder / "keys.json")
-        bear = Aliases(keys.index_key).of_device(BEAR.subject)
+        bear = older_alias(keys.index_key, BEAR.subject)
         for subject in ("officer-2", bear, "officer-2"):
             trail.note(look(subject, now))
     await store.close()
     await mongo.close()
 
 
-def look(subject: str, at: datetime | None = None) -> AuditRecord:
+def look(subject: str, at: datetime | None = None, role: str = "parent") -> AuditRecord:
     return AuditRecord(
         at=at or utc_now(),
         subject=subject,
-        role="parent",
+        role=role,
         operation="GetChildProfile",
         outcome="answered",
         address="127.0.0.1",

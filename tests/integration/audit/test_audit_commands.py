@@ -3,7 +3,15 @@
 import orjson
 import pytest
 
-from tests.integration.audit.conftest import World
+from shared.audit.process import AuditProcess
+from shared.auth.aliases import Pseudonyms
+from shared.clock import utc_now
+from shared.event_store.mongo_claims import MongoClaimStore
+from shared.event_store.port import Claim
+from shared.keyring.key_file import read_key_file
+from shared.keyring.search_index import SearchIndex
+from shared.mongo import Mongo
+from tests.integration.audit.conftest import World, look
 from tests.support.child_facts import ADA
 from tests.support.command_side import BEAR
 
@@ -36,7 +44,7 @@ async def test_the_table_shows_who_what_and_whom(world: World):
         assert shown in said.out
 
 
-async def test_what_a_bear_did_is_found_by_its_device_id(world: World):
+async def test_what_a_bear_did_under_an_earlier_release_is_found_by_its_device_id(world: World):
     # given
     by_another = await world.teddy("audit", "show", "--format", "json", "--device", "bear-9")
     assert (by_another.code, by_another.out) == (0, "")
@@ -45,8 +53,42 @@ async def test_what_a_bear_did_is_found_by_its_device_id(world: World):
     # then
     (record,) = map(orjson.loads, said.out.splitlines())
     assert record["operation"] == "GetChildProfile"
-    assert BEAR.subject not in said.out
     assert record["subject"].startswith("bear-")
+    assert BEAR.subject not in said.out
+    assert said.err.startswith("teddy: no child has this bear now")
+
+
+@pytest.mark.parametrize("options", [[], ["--every-block"]])
+async def test_what_the_bears_of_a_child_did_is_found_by_the_device_id_of_its_bear(
+    world: World, options: list[str]
+):
+    # given: the bear is reserved for Ada, and two processes recorded it, each by a name of its own
+    await _reserve(world, BEAR.subject)
+    names = [Pseudonyms().given(BEAR).on_record for _ in range(2)]
+    async with AuditProcess(world.settings, "query").running() as trail:
+        for name in names:
+            await trail.record(look(name, role="device"))
+        await trail.record(look(names[0], role="parent"))
+    # when
+    shown = ["audit", "show", "--format", "json", "--device", BEAR.subject.upper(), *options]
+    said = await world.teddy(*shown)
+    limited = await world.teddy(*shown, "--limit", "1")
+    elsewhere = await world.teddy(*shown, "--operation", "RegisterChild")
+    # then
+    records = [orjson.loads(line) for line in said.out.splitlines()]
+    assert [record["subject"] for record in records] == names[::-1]
+    assert said.err == f"teddy: it is the bear of child {ADA}\n"
+    assert limited.out.count("\n") == 1
+    assert elsewhere.out == ""
+
+
+async def _reserve(world: World, device_id: str) -> None:
+    mongo = Mongo(world.url)
+    claims = MongoClaimStore(mongo.database(world.database))
+    index = SearchIndex(read_key_file(world.folder / "keys.json").index_key)
+    await claims.take(Claim(index.device_key(device_id.upper()), ADA, 0, utc_now()))
+    await claims.close()
+    await mongo.close()
 
 
 async def test_an_export_is_verified_offline_and_an_altered_one_is_named(world: World):

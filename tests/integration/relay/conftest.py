@@ -57,6 +57,7 @@ class Surroundings:
             MongoKeyStore(self.database),
             MongoClaimStore(self.database),
             MongoSnapshotStore(self.database),
+            self.store,
             utc_now,
         )
         read = partial(read_erasures, self.bootstrap)

@@ -7,13 +7,15 @@ from uuid import UUID
 import pytest
 
 from command_service.command_bus import Command, CommandResult
+from command_service.default_bus import older_claims
 from command_service.domain.child.commands import RegisterChild
 from command_service.domain.child.errors import NotDeactivated, UdidTaken
 from command_service.handlers.errors import ConcurrentUpdate
 from shared.event_store.memory import MemoryClaimStore
 from shared.event_store.port import Claim
+from shared.personal import Personal
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REACTIVATE, REGISTER
-from tests.support.command_side import CommandSide, Database, StoppedClock
+from tests.support.command_side import PATIENT, CommandSide, Database, StoppedClock
 from tests.support.consents import BORN, REGISTRATION
 from tests.support.flaky_stores import UnreachableClaimStore
 
@@ -172,7 +174,7 @@ async def test_a_return_that_never_landed_keeps_the_bear_for_a_minute():
     side = CommandSide(Database(claims=MemoryClaimStore(clock)))
     await side.do(of(ADA))
     await side.do(DEACTIVATE)
-    held = replace(claim_of(side, ADA), released=True)
+    held = await side.database.claims.find(side.index.udid_key(REGISTER.udid))
     assert await side.database.claims.take_over(held, claim_of(side, ADA, version=BORN + 1))
     # when
     with pytest.raises(UdidTaken):
@@ -205,6 +207,35 @@ async def test_a_reservation_of_ones_own_that_nobody_else_wants_is_good_enough()
     clock.pass_by(minutes=5)
     # when, then
     assert (await side.do(of(ADA))).version == BORN
+
+
+async def test_what_two_commands_of_a_child_rely_on_is_given_back_by_neither():
+    # given: two requests that register the same child, in two processes
+    side = CommandSide()
+    claims = older_claims(side.ports, PATIENT).claims
+    first, second = (
+        claims.wishes(ADA, 0, command, udid=Personal(REGISTER.udid)) for command in ("one", "two")
+    )
+    await claims.reserve(first)
+    await claims.reserve(second)
+    # when: one of them is refused, and the other may yet land
+    for refused in (first, second):
+        await claims.give_back(refused)
+        # then
+        with pytest.raises(UdidTaken):
+            await side.do(of(BOB))
+
+
+async def test_what_one_command_took_is_given_back():
+    # given
+    side = CommandSide()
+    claims = older_claims(side.ports, PATIENT).claims
+    wishes = claims.wishes(ADA, 0, "one", udid=Personal(REGISTER.udid))
+    await claims.reserve(wishes)
+    # when
+    await claims.give_back(wishes)
+    # then
+    assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_registering_a_child_that_returned_is_a_conflict():

@@ -4,13 +4,23 @@ from dataclasses import replace
 
 import pytest
 
+from command_service.command_bus import Command
 from command_service.default_bus import Tuning
 from command_service.domain.child.errors import ChildErasedError, ChildNotFound
 from shared.clock import new_id
 from shared.event_store.port import StoreUnavailable
 from shared.hash_chain import verify_chain
 from shared.keyring.erased_list import ErasureStep
-from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REGISTER, REPORT, START, update
+from tests.support.child_facts import (
+    ADA,
+    DEACTIVATE,
+    ERASE,
+    REACTIVATE,
+    REGISTER,
+    REPORT,
+    START,
+    update,
+)
 from tests.support.command_side import MOTHER, STRANGER, CommandSide, Database
 from tests.support.consents import BORN, REGISTRATION
 from tests.support.flaky_stores import FlakyKeyStore
@@ -152,9 +162,9 @@ async def test_a_registration_repeated_after_the_erasure_makes_no_key_and_takes_
     await side.do(REGISTER, key="key-1")
     await side.do(ERASE)
     # when
-    result = await side.do(REGISTER, key="key-1")
+    with pytest.raises(ChildErasedError):
+        await side.do(REGISTER, key="key-1")
     # then
-    assert (result.version, result.replayed) == (BORN, True)
     assert await side.database.keys.find([ADA]) == []
     assert await side.database.claims.held_by([ADA]) == set()
 
@@ -172,6 +182,28 @@ async def test_a_process_that_still_has_the_key_in_memory_writes_nothing_more():
         await theirs.do(update(name="Eve"))
     assert await theirs.keyring.cipher(ADA) is None
     assert (await theirs.stored_events())[-1] == "ChildErased"
+
+
+@pytest.mark.parametrize(
+    ("past", "late"),
+    [([], update(device_id="another-bear")), ([DEACTIVATE], REACTIVATE)],
+    ids=["another device", "return"],
+)
+async def test_a_process_that_does_not_know_yet_reserves_nothing_for_an_erased_child(
+    past: list[Command], late: Command
+):
+    # given
+    database = Database()
+    ours, theirs = CommandSide(database), CommandSide(database)
+    await theirs.do(REGISTER)
+    for command in past:
+        await theirs.do(command)
+    await ours.do(ERASE)
+    # when: it takes the reservation before it finds out
+    with pytest.raises(ChildErasedError):
+        await theirs.do(late)
+    # then
+    assert await database.claims.held_by([ADA]) == set()
 
 
 async def test_the_bear_of_an_erased_child_is_free():

@@ -39,7 +39,7 @@ class Topic:
 def sweep_of(side: CommandSide, topic: Topic) -> ErasureSweep:
     known = side.database
     completion = ErasureCompletion(
-        known.erased, known.keys, known.claims, known.snapshots, side.clock
+        known.erased, known.keys, known.claims, known.snapshots, known.events, side.clock
     )
     return ErasureSweep(known.events, completion, topic.read, side.clock, new_id)
 

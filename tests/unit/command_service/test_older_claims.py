@@ -12,7 +12,7 @@ from command_service.handlers import older_claims as settling
 from command_service.handlers.older_claims import FINDING, OlderClaims
 from shared.event_store.memory import MemoryClaimStore
 from shared.event_store.port import Claim, StoreUnavailable
-from tests.support.child_facts import ADA, DEACTIVATE, REACTIVATE, REGISTER, START, update
+from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REACTIVATE, REGISTER, START, update
 from tests.support.command_side import BEAR, PATIENT, CommandSide, Database
 from tests.support.consents import BORN
 from tests.support.waiting import eventually
@@ -184,3 +184,22 @@ async def holders(side: CommandSide) -> list[str]:
     """Who has the bear's device reserved."""
     found = await side.database.claims.find(side.index.device_key(BEAR.subject.upper()))
     return [] if found is None or found.released else [found.child_id]
+
+
+async def test_a_child_that_is_erased_while_it_is_settled_has_no_reservation():
+    # given
+    side = CommandSide()
+    await registered_before(side, of(ADA, MIXED))
+    take = side.database.claims.take
+
+    async def erased_meanwhile(claim: Claim) -> Claim | None:
+        side.database.claims.take = take
+        await side.do(ERASE)
+        held: Claim | None = await take(claim)
+        return held
+
+    side.database.claims.take = erased_meanwhile
+    # when
+    await settler(side).settle()
+    # then
+    assert await side.database.claims.held_by([ADA]) == set()

@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 
 from command_service.command_bus import Command, CommandContext, CommandResult
-from command_service.domain.child.errors import UdidTaken
+from command_service.domain.child.errors import ChildErasedError, UdidTaken
 from command_service.handlers.errors import IdempotencyKeyReused
 from shared.clock import new_id
-from shared.envelope import Idempotency
 from tests.support.child_facts import (
     ADA,
     DEACTIVATE,
@@ -23,7 +22,7 @@ from tests.support.child_facts import (
     VIOLATION,
     update,
 )
-from tests.support.command_side import ADMIN, CommandSide, Database, StoppedClock
+from tests.support.command_side import ADMIN, CommandSide, Database, StoppedClock, sent
 from tests.support.consents import BORN, REGISTRATION
 
 SEEDS = range(5)
@@ -133,16 +132,27 @@ async def test_a_registration_repeated_after_erasure_makes_no_new_key():
     await side.do(REGISTER, key="key-1")
     await side.do(ERASE)
     # when
-    again = await side.do(REGISTER, key="key-1")
+    with pytest.raises(ChildErasedError):
+        await side.do(REGISTER, key="key-1")
     # then
-    assert again.replayed
     assert await side.keyring.cipher(ADA) is None
 
 
+async def test_a_repetition_is_refused_also_where_the_key_of_the_erased_is_still_in_memory():
+    # given: elsewhere nobody knows of the change, nor of the erasure
+    database = Database()
+    side, elsewhere = CommandSide(database), CommandSide(database)
+    await elsewhere.do(REGISTER)
+    await side.do(update(age=8), key="key-1")
+    await side.do(ERASE)
+    assert await elsewhere.keyring.cipher(ADA) is not None
+    # when, then
+    with pytest.raises(ChildErasedError):
+        await elsewhere.do(update(age=8), key="key-1")
+
+
 async def send(side: CommandSide, command: Command, key: str, request: str) -> CommandResult:
-    context = CommandContext(
-        ADMIN, "correlation-1", new_id(), idempotency=Idempotency(key, request)
-    )
+    context = CommandContext(ADMIN, "correlation-1", new_id(), request=sent(key, request))
     return await side.bus.dispatch(command, context)
 
 

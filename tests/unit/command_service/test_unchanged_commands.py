@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from command_service.command_bus import Command, CommandContext, CommandResult
+from command_service.domain.child.errors import ChildErasedError
 from command_service.handlers.errors import IdempotencyKeyReused
 from shared.clock import new_id
-from shared.envelope import Commit, Idempotency, NewCommit
+from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import StoreUnavailable
 from shared.events.child import ConsentPurpose
@@ -24,7 +25,7 @@ from tests.support.child_facts import (
     update,
     withdraw,
 )
-from tests.support.command_side import ADMIN, CommandSide, Database
+from tests.support.command_side import ADMIN, CommandSide, Database, sent
 from tests.support.consents import BORN
 from tests.support.flaky_stores import FlakyEventStore
 
@@ -47,8 +48,7 @@ class OvertakenEventStore(MemoryEventStore):
 
 async def send(side: CommandSide, command: Command, request: str) -> CommandResult:
     """`command` under the key that every request here uses."""
-    idempotency = Idempotency("key-1", request)
-    context = CommandContext(ADMIN, "correlation-1", new_id(), idempotency=idempotency)
+    context = CommandContext(ADMIN, "correlation-1", new_id(), request=sent("key-1", request))
     return await side.bus.dispatch(command, context)
 
 
@@ -64,7 +64,6 @@ async def send(side: CommandSide, command: Command, request: str) -> CommandResu
         ([], update(age=7), [DEACTIVATE]),
         ([], update(age=7), [update(age=8), DEACTIVATE, REACTIVATE]),
         ([], give(TALKS), [withdraw(ACCOUNT)]),
-        ([], update(age=7), [ERASE]),
     ],
 )
 async def test_a_late_repetition_is_answered_as_the_first_and_changes_nothing(
@@ -85,6 +84,19 @@ async def test_a_late_repetition_is_answered_as_the_first_and_changes_nothing(
     assert (first.events, first.replayed) == ((), False)
     assert again == elsewhere == replace(first, replayed=True)
     assert await side.stored_events() == stored
+
+
+async def test_a_late_repetition_about_an_erased_child_is_refused():
+    # given
+    side, elsewhere = CommandSide(database := Database()), CommandSide(database)
+    await side.do(REGISTER)
+    await side.do(update(age=7), key="key-1")
+    await elsewhere.do(update(age=7), key="key-1")
+    await side.do(ERASE)
+    # when, then: whether the key of the child is still in memory or not
+    for process in (side, elsewhere, CommandSide(database)):
+        with pytest.raises(ChildErasedError):
+            await process.do(update(age=7), key="key-1")
 
 
 @pytest.mark.parametrize("other", [update(age=9), update(age=7, name="Ada"), DEACTIVATE, ERASE])

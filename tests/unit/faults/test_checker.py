@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from command_service.api.idempotency import RequestKeys
 from shared.envelope import Actor, Causality, Commit, EncodedEvent, Idempotency, NewCommit
 from shared.envelope import StreamPosition as Position
 from shared.hash_chain import seal_commit
 from tests.faults.canaries import canary_of
-from tests.faults.checker import Facts, check, stored_key
+from tests.faults.checker import NO_INDEX_KEY, Facts, check, stored_key
 from tests.faults.history import UNANSWERED, Entry
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -47,7 +48,7 @@ def stream(entries: Sequence[Entry]) -> list[Commit]:
             recorded_at=NOON,
             actor=Actor(entry.subject, entry.role),
             causality=Causality("correlation"),
-            idempotency=Idempotency(stored_key(entry), "fingerprint"),
+            idempotency=Idempotency(stored_key(entry, NO_INDEX_KEY), "fingerprint"),
         )
         commits.append(seal_commit(offer))
     return commits
@@ -255,3 +256,25 @@ def test_an_alert_that_nobody_was_told_of_is_found() -> None:
 def test_an_answer_that_explains_nothing_is_found() -> None:
     assert kinds([*HISTORY, replace(query(MOTHER), status=500)], FACTS) == {"answer"}
     assert check([*HISTORY, replace(query(MOTHER), status=503)], FACTS) == []
+
+
+def test_what_a_bear_was_acknowledged_is_found_under_the_key_of_its_child() -> None:
+    report = replace(
+        command(2),
+        subject="bear-of-mia",
+        role="device",
+        path=f"/v1/children/{MIA}/safety-violations",
+    )
+    history = [HISTORY[0], report]
+    facts = Facts({MIA: stream(history)}, published=PUBLISHED[:2])
+
+    assert check(history, facts) == []
+    (lost,) = check(history, replace(facts, commits={MIA: COMMITS[:1]}, published=PUBLISHED[:1]))
+    assert lost.kind == "lost"
+
+
+def test_commits_whose_keys_another_index_key_made_are_nobodys() -> None:
+    assert kinds(HISTORY, replace(FACTS, request_keys=RequestKeys(b"another"))) == {
+        "lost",
+        "unasked",
+    }

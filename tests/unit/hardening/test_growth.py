@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from command_service.api.idempotency import RequestPrints
+from command_service.api.idempotency import RequestKeys
 from command_service.domain.child.field_checks import FieldChecks
 from command_service.domain.child.limits import DETAILS, NAME
 from command_service.domain.child.seen import is_seen
@@ -118,11 +118,11 @@ FIELDS: dict[str, Callable[[str], object]] = {
 }
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
-PRINTS, PRINCIPAL = RequestPrints(KEY), Principal("p-1", Role.PARENT)
+REQUEST_KEYS, PRINCIPAL = RequestKeys(KEY), Principal("p-1", Role.PARENT)
 
 
 def _print(body: bytes) -> object:
-    return PRINTS.of("k" * 8, PRINCIPAL, "POST", "/v1/children", body)
+    return REQUEST_KEYS.sent("k" * 8, PRINCIPAL, "POST", "/v1/children", body, "")
 
 
 def _forwarded(size: int) -> object:

@@ -1,8 +1,11 @@
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from shared.erasures.receipt import open_receipt
+from shared.erasures.older_content import OlderContent
+from shared.erasures.receipt import OLDER_REMAINS, REMAINS, open_receipt
 from shared.keyring.erased_list import ErasureStep, StepDone
 from shared.proofs.statements import StatementRefused
 from shared.read_models.documents import ChildStatus
@@ -73,3 +76,44 @@ async def test_an_altered_receipt_is_refused(side: QuerySide) -> None:
     # when / then
     with pytest.raises(StatementRefused):
         open_receipt(side.proof_keys, f"{header}.{payload[:-4]}AAAA.{signature}")
+
+
+EVERY_CHILD = [
+    "events",
+    "who acted",
+    "keys of requests",
+    "tombstone",
+    "audit trail",
+    "copies that end by themselves",
+    "copies that somebody took",
+]
+PRINTS, LABELS = "prints of earlier releases", "labels of earlier releases"
+
+
+@pytest.mark.parametrize(
+    ("older", "beside"),
+    [
+        (None, [PRINTS, LABELS]),
+        (frozenset[OlderContent](), []),
+        ({OlderContent.LABELS}, [LABELS]),
+        ({OlderContent.PRINTS}, [PRINTS]),
+    ],
+)
+async def test_what_remains_of_earlier_releases_is_told_of_children_who_have_it_or_may_have(
+    side: QuerySide, older: frozenset[OlderContent] | None, beside: list[str]
+) -> None:
+    # given
+    await erased_lena(side, *ErasureStep)
+    (listed,) = await side.erased.find(["lena"])
+    await side.erased.add(replace(listed, older=None if older is None else frozenset(older)))
+    # when
+    async with side.client(ADMIN) as client:
+        answer = (await client.get(RECEIPT)).json()
+    # then
+    assert [one["what"] for one in answer["remains"]] == EVERY_CHILD + beside
+
+
+def test_docs_and_receipt_name_the_same() -> None:
+    page = (Path(__file__).parents[3] / "docs/erasure.md").read_text()
+    for what in (*REMAINS, *(what for what, _ in OLDER_REMAINS.values())):
+        assert f"| {what} |" in page
