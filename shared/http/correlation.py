@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.clock import NewId
+from shared.http.documentation import extend_document
 
 HEADER = "Correlation-Id"
 TRACEPARENT = "traceparent"
@@ -82,24 +83,15 @@ class CorrelationMiddleware:
 def install_correlation(app: FastAPI, new_id: NewId) -> None:
     """To be called last, around all else: every request has an id, and the document says so."""
     app.add_middleware(CorrelationMiddleware, new_id=new_id)
-    describe = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        return _described(describe())
-
-    # as FastAPI has its document extended; a method cannot be assigned for a type checker
-    app.openapi = openapi  # type: ignore[method-assign]
+    extend_document(app, _describe)
 
 
-def _described(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the headers of every request and answer; it may have them already."""
+def _describe(document: dict[str, Any]) -> None:
     for operations in document["paths"].values():
         for operation in operations.values():
-            parameters = operation.setdefault("parameters", [])
-            parameters += [one for one in PARAMETERS if one not in parameters]
+            operation.setdefault("parameters", []).extend(PARAMETERS)
             for response in operation["responses"].values():
-                response.setdefault("headers", {})[HEADER] = ANSWERED
-    return document
+                response["headers"] = {**response.get("headers", {}), HEADER: ANSWERED}
 
 
 def accepted_id(offered: Sequence[str]) -> str | None:
