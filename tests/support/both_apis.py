@@ -2,7 +2,7 @@
 when its answer is sent. The OpenAPI document is that of both, with the links between them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, cast
 
 import orjson
@@ -12,16 +12,20 @@ from starlette.types import Message, Receive, Scope, Send
 
 from projection_worker.projections.registry import ChildView, Place, apply
 from projection_worker.projections.system import change
+from query_service.queries.cursors import Cursors
+from query_service.queries.errors import RequestRefused
 from shared.auth.principal import Principal
 from shared.codec import decode_what_opens
 from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryEventStore
 from shared.http.documentation import OPENAPI_PATH
 from shared.read_models.models import Model
+from shared.signing import SignatureRefused
 from tests.support.command_side import KEYS, QUERY_URL, CommandSide, Database
 from tests.support.query_side import QuerySide
 
 Document = dict[str, Any]
+CURSORS = [Cursors(KEYS.signature_key, of_list) for of_list in ("alerts", "children")]
 
 
 class WatchedEvents(MemoryEventStore):
@@ -66,6 +70,20 @@ class BothApis:
         if self._is_query(method, path):
             return self.queries.bearer(principal)["Authorization"]
         return self.commands.bearer(principal)
+
+    def drop_what_nobody_signed(self, headers: MutableMapping[str, Any], query: Any) -> None:
+        """Leaves out a consistency token or a cursor that is none of these APIs'."""
+        if not _opens(self.commands.tokens.read, headers.get("Consistency-Token")):
+            headers.pop("Consistency-Token", None)
+        if not any(_opens(cursors.read, query.get("cursor")) for cursors in CURSORS):
+            query.pop("cursor", None)
+
+    def forget_the_children(self) -> None:
+        """No list and no search finds those that were registered before."""
+        store = self.queries.store
+        for documents in (*self._beside.values(), store.children, store.system):
+            documents.clear()
+        self.queries.cache.clear()
 
     def _is_query(self, method: str, path: str) -> bool:
         return any(
@@ -128,6 +146,13 @@ class BothApis:
         for alert in alerts.values():
             if alert["child_id"] == child_id and alert["violation_id"] in view.acknowledged:
                 alert["acknowledged_at"] = view.acknowledged[alert["violation_id"]]
+
+
+def _opens(read: Callable[[str], object], text: str | None) -> bool:
+    try:
+        return text is not None and bool(read(text))
+    except (SignatureRefused, RequestRefused, ValueError):
+        return False
 
 
 def joined(commands: FastAPI, queries: FastAPI) -> Document:
