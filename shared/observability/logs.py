@@ -5,15 +5,21 @@ import sys
 
 import structlog
 
+from shared.observability.wordless import ids_only, traceback_without_words
 from shared.settings import ObservabilitySettings
 
-NOISY_LOGGERS = ("aiokafka", "faust", "mode", "pymongo", "kafka", "asyncio", "httpx2", "httpcore2")
+OURS = ("command_service", "projection_worker", "query_service", "shared", "deploy")
+"""Whose log lines are at the operator's level."""
+
+SERVER = "uvicorn"
+"""Below INFO it may tell what was sent; at INFO, that it started and ended."""
 
 
 def configure_logs(settings: ObservabilitySettings, process: str) -> None:
     """Send all logs, also of libraries, to standard error in one format.
 
-    Libraries log at WARNING or above whatever the level: their debug output may carry values.
+    Libraries log at WARNING or above whatever the level: their debug output may carry values. Nor
+    do the lines of this system carry what a caller wrote, at any level.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -32,6 +38,8 @@ def configure_logs(settings: ObservabilitySettings, process: str) -> None:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.EventRenamer("message"),
             lambda _logger, _name, event: {"process": process, **event},
+            ids_only,
+            traceback_without_words,
             structlog.processors.format_exc_info,
             renderer,
         ],
@@ -40,9 +48,11 @@ def configure_logs(settings: ObservabilitySettings, process: str) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(settings.log_level)
-    for name in NOISY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    root.setLevel(max(level, logging.WARNING))
+    logging.getLogger(SERVER).setLevel(max(level, logging.INFO))
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
