@@ -51,7 +51,7 @@ test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka
 	@$(BIN)/python -m tests.apache_kafka
 
 test-schema: $(STAMP) ## Ask both APIs all that their OpenAPI documents say, good and bad, as each role
-	@$(BIN)/python -m pytest -n $(WORKERS) --no-cov tests/schema
+	@$(BIN)/python -m pytest --no-cov tests/schema
 
 test-pythons: $(STAMP) ## Run the unit tests on every other supported Python that is found here
 	@$(BIN)/python -m tests.pythons $(PYTHONS)
