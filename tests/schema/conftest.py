@@ -4,6 +4,7 @@ one and leave out the others."""
 from collections import Counter
 
 import pytest
+from _pytest.nodeid import coerce_node_id  # nothing public gives a test another name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -12,4 +13,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = item.nodeid
         met[name] += 1
         if met[name] > 1:
-            item._nodeid = f"{name}[{met[name]}]"
+            item._id = coerce_node_id(f"{name}[{met[name]}]")
