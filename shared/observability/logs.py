@@ -8,7 +8,7 @@ import structlog
 from shared.observability.wordless import ids_only, traceback_without_words
 from shared.settings import ObservabilitySettings
 
-OURS = ("command_service", "projection_worker", "query_service", "shared", "deploy")
+OURS = ("__main__", "command_service", "projection_worker", "query_service", "shared", "deploy")
 """Whose log lines are at the operator's level."""
 
 SERVER = "uvicorn"
@@ -48,14 +48,17 @@ def configure_logs(settings: ObservabilitySettings, process: str) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    level = logging.getLevelNamesMapping()[settings.log_level]
-    root.setLevel(max(level, logging.WARNING))
-    logging.getLogger(SERVER).setLevel(max(level, logging.INFO))
-    for name in OURS:
-        logging.getLogger(name).setLevel(level)
+    _set_levels(logging.getLevelNamesMapping()[settings.log_level])
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _set_levels(ours: int) -> None:
+    logging.getLogger().setLevel(max(ours, logging.WARNING))
+    logging.getLogger(SERVER).setLevel(max(ours, logging.INFO))
+    for name in OURS:
+        logging.getLogger(name).setLevel(ours)

@@ -93,7 +93,8 @@ class CountingReadModels(MemoryReadModels):
 
 
 class QuerySide:
-    """Everything of one query process but the servers; the change feed is played by `change`."""
+    """Everything of one query process but the servers; the change feed is played by `change`.
+    `database`, `keys`: those of a command side whose children are asked about."""
 
     def __init__(
         self,
@@ -104,10 +105,9 @@ class QuerySide:
         database: Database | None = None,
         keys: KeyFile | None = None,
     ) -> None:
-        """`database`, `keys`: those of a command side whose children are asked about."""
         keys = keys or KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
         database = database or Database()
-        signing_key = Ed25519PrivateKey.generate()
+        signing_key, proof_key = (Ed25519PrivateKey.generate() for _ in range(2))
         self.forger = Forger(signing_key, "tests", "teddy")
         self._issuer = TokenIssuer(signing_key, "tests", "teddy")
         self._index = SearchIndex(keys.index_key)
@@ -115,7 +115,6 @@ class QuerySide:
         self.events: MemoryEventStore = database.events
         self.key_store: MemoryKeyStore = database.keys
         self.erased: MemoryErasedList = database.erased
-        proof_key = Ed25519PrivateKey.generate()
         self.proof_keys = StatementVerifier(public_jwks(proof_key, PROOF_KEY_ID))
         self.keyring = Keyring(FileKeyProvider(keys), self.key_store)
         self.tokens = ConsistencyTokens(keys.signature_key)
