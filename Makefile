@@ -50,7 +50,7 @@ test-unit: $(STAMP) ## Run the tests that need no server, in seconds
 test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka
 	@$(BIN)/python -m tests.apache_kafka
 
-test-schema: $(STAMP) ## Ask both APIs all that their OpenAPI documents say, good and bad
+test-schema: $(STAMP) ## Ask both APIs all that their OpenAPI documents say, good and bad, as each role
 	@$(BIN)/python -m pytest --no-cov tests/schema
 
 test-pythons: $(STAMP) ## Run the unit tests on every other supported Python that is found here

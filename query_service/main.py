@@ -14,6 +14,7 @@ from starlette.types import Lifespan
 from query_service.api.asking import Asking
 from query_service.api.children import children_router
 from query_service.api.errors import PROBLEMS
+from query_service.api.links import LINKS
 from query_service.api.parents import parents_router
 from query_service.api.records import records_router
 from query_service.api.streams import Streams
@@ -41,6 +42,7 @@ from shared.http.callers import Caller
 from shared.http.connection_room import install_connection_room
 from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
+from shared.http.links import install_links
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
 from shared.http.proxies import install_callers_address
@@ -114,6 +116,7 @@ def build_api(
     app.include_router(parents_router(service.asking, caller, service.streams))
     app.include_router(system_router(service.asking, caller, service.cache))
     app.include_router(operations_router(readiness, service.registry))
+    install_links(app, LINKS)
     install_problems(app, PROBLEMS)
     install_rate_limit_headers(app)
     install_audit(app, trail, utc_now, PREFIX)
@@ -166,9 +169,8 @@ def build_app(settings: QuerySettings) -> FastAPI:
             stack.push_async_callback(on.close)
             stack.push_async_callback(checks.keys.close)
             await stack.enter_async_context(audit.running())
-            await stack.enter_async_context(
-                _in_background(feed.run(), erasures.run(), on.live.follow())
-            )
+            works = _in_background(feed.run(), erasures.run(), on.live.follow())
+            await stack.enter_async_context(works)
             yield
 
     limits = rate_limits(settings, keys.index_key)
@@ -185,9 +187,8 @@ def build_app(settings: QuerySettings) -> FastAPI:
 
 
 def _opened(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Opened:
-    silence_ms = round(READ_SECONDS * 1_000)
     write, read, key = (
-        Mongo(url, settings.mongo_driver, silence_ms=silence_ms)
+        Mongo(url, settings.mongo_driver, silence_ms=round(READ_SECONDS * 1_000))
         for url in (settings.write_mongo_url, settings.read_mongo_url, settings.keys_mongo_url)
     )
     keys_database = key.database(settings.keys_database)

@@ -9,12 +9,14 @@ from prometheus_client import CollectorRegistry
 from command_service.api import children, consents, conversations, introspection, lifecycle, safety
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
+from command_service.api.links import LINKS
 from shared.audit.trail import AuditTrail
 from shared.http.admission import install_admission
 from shared.http.audit_edge import install_audit
 from shared.http.connection_room import install_connection_room
 from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
+from shared.http.links import install_links
 from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
 from shared.http.proxies import install_callers_address
@@ -54,6 +56,7 @@ def create_app(
         # the routes verify the caller themselves; here it is named for the documentation
         app.include_router(resource.router, prefix=PREFIX, dependencies=[Security(edge.caller)])
     app.include_router(operations_router(readiness, registry))
+    install_links(app, LINKS, edge.query_url)
     install_problems(app, PROBLEMS)
     install_audit(app, trail, edge.clock, PREFIX)
     install_rate_limit_headers(app)

@@ -102,9 +102,8 @@ class Asking:
             raise
 
     def _wait_seconds(self, request: Request) -> float:
-        preferred = _WAIT.search(",".join(request.headers.getlist("Prefer")))
-        seconds = float(preferred.group(1)) if preferred else DEFAULT_WAIT_SECONDS
-        return min(seconds, self.max_wait_seconds)
+        asked = seconds_to_wait(",".join(request.headers.getlist("Prefer")))
+        return min(asked, self.max_wait_seconds)
 
 
 def _response(request: Request, result: QueryResult) -> Response:
@@ -116,7 +115,7 @@ def _response(request: Request, result: QueryResult) -> Response:
         # for the caller's own use, and only after asking here whether it still holds
         "Cache-Control": "private, no-cache",
     }
-    if _has(request.headers.get("If-None-Match"), rendered.etag):
+    if matches(request.headers.get("If-None-Match"), rendered.etag):
         return Response(status_code=304, headers=headers)
     return Response(rendered.body, headers=headers, media_type="application/json")
 
@@ -130,7 +129,14 @@ def _freshness(result: QueryResult) -> dict[str, str]:
     return headers if as_of is None else {"X-As-Of": iso(as_of), **headers}
 
 
-def _has(if_none_match: str | None, etag: str) -> bool:
+def seconds_to_wait(prefer: str) -> float:
+    """What `Prefer: wait=N` asks for (RFC 7240), or the usual."""
+    preferred = _WAIT.search(prefer)
+    return float(preferred.group(1)) if preferred else DEFAULT_WAIT_SECONDS
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` names the answer of this `etag`, or any."""
     if if_none_match is None:
         return False
     offered = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))

@@ -12,10 +12,16 @@ from shared.read_models.documents import EngagementLevel, SafetyStatus
 
 MOST_ITEMS = 100
 CURSOR_LENGTH = 512
+NAME_LENGTH = 100
+LONGER_THAN_ANY = 4
+"""Times as many code points as a name's normal form at most has. Longer ones are refused as they
+are: putting many marks on one letter into order takes the square of their number."""
 
 
 def _as_names_are(text: str) -> str:
     """In the form in which names are registered, by which their length is counted."""
+    if len(text) > LONGER_THAN_ANY * NAME_LENGTH:
+        return text
     return unicodedata.normalize("NFKC", text).strip()
 
 
@@ -51,7 +57,7 @@ class Days(Parameters):
 
 
 class Search(Page):
-    name: Annotated[str, AfterValidator(_as_names_are), Characters(1, 100)] | None = Field(
+    name: Annotated[str, AfterValidator(_as_names_are), Characters(1, NAME_LENGTH)] | None = Field(
         None,
         description="The name, or the beginnings of its words: of 2 letters or more, in any order. "
         "Case, accents, apostrophes and hyphens make no difference; a letter by itself counts only "

@@ -1,6 +1,13 @@
-"""Correlation: every request has an id that its events, logs and errors carry."""
+"""Correlation: every request has an id that its events, logs and errors carry.
+
+It stands there in clear and stays when a child is erased. So a caller's id counts only in a form
+that holds no words: a UUID (RFC 9562) or a trace id (W3C Trace Context, 32 hexadecimal digits). Any
+other is replaced, never refused: a proxy's odd id must not silence a safety report.
+"""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -8,14 +15,47 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.clock import NewId
+from shared.http.documentation import extend_document
 
 HEADER = "Correlation-Id"
-_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT = "traceparent"
+_ACCEPTED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}")
+_TRACEPARENT = re.compile(
+    r"(?P<version>(?!ff)[0-9a-f]{2})"
+    r"-(?P<trace>(?!0{32})[0-9a-f]{32})"
+    r"-(?P<parent>(?!0{16})[0-9a-f]{16})"
+    r"-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
+)
+_NOTHING = frozenset("0-")
+_KNOWN_FLAGS = 0b11
+"""Sampled, and random trace id."""
+
+PARAMETERS: tuple[dict[str, Any], ...] = (
+    {
+        "name": HEADER,
+        "in": "header",
+        "description": "An id to find the request by: a UUID, or a W3C trace id (32 hexadecimal "
+        "digits). Any other text is replaced, the request is answered all the same.",
+        "schema": {"type": "string"},
+        "example": "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11",
+    },
+    {
+        "name": TRACEPARENT,
+        "in": "header",
+        "description": "W3C Trace Context; left out unless it is valid.",
+        "schema": {"type": "string"},
+        "example": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    },
+)
+ANSWERED: dict[str, Any] = {
+    "description": "The request's id in logs, events and the audit trail: the caller's in lower "
+    "case, or a new UUID.",
+    "schema": {"type": "string", "pattern": f"^({_ACCEPTED.pattern})$"},
+}
 
 
 class CorrelationMiddleware:
-    """Takes the caller's `Correlation-Id` (8 to 64 of `A-Za-z0-9._-`) or makes one; answers it."""
+    """Takes the caller's `Correlation-Id` or makes one; answers the one that it used."""
 
     def __init__(self, app: ASGIApp, new_id: NewId) -> None:
         self._app = app
@@ -26,12 +66,10 @@ class CorrelationMiddleware:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        offered = headers.get(HEADER, "")
-        correlation_id = offered if _ACCEPTED.fullmatch(offered) else self._new_id()
+        correlation_id = accepted_id(headers.getlist(HEADER)) or self._new_id()
         state = scope.setdefault("state", {})
         state["correlation_id"] = correlation_id
-        traceparent = headers.get("traceparent", "")
-        state["traceparent"] = traceparent if _TRACEPARENT.fullmatch(traceparent) else None
+        state["traceparent"] = accepted_traceparent(headers.getlist(TRACEPARENT))
         structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
 
         async def answer(message: Message) -> None:
@@ -43,7 +81,36 @@ class CorrelationMiddleware:
 
 
 def install_correlation(app: FastAPI, new_id: NewId) -> None:
+    """To be called last, around all else: every request has an id, and the document says so."""
     app.add_middleware(CorrelationMiddleware, new_id=new_id)
+    extend_document(app, _describe)
+
+
+def _describe(document: dict[str, Any]) -> None:
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation.setdefault("parameters", []).extend(PARAMETERS)
+            for response in operation["responses"].values():
+                response["headers"] = {**response.get("headers", {}), HEADER: ANSWERED}
+
+
+def accepted_id(offered: Sequence[str]) -> str | None:
+    """The id that a request's `Correlation-Id` headers offer, in lower case. None where it is no
+    UUID or trace id, is all zeros, or there is not one header."""
+    lower = offered[0].lower() if len(offered) == 1 else ""
+    is_one = _ACCEPTED.fullmatch(lower) and not _NOTHING.issuperset(lower)
+    return lower if is_one else None
+
+
+def accepted_traceparent(offered: Sequence[str]) -> str | None:
+    """What a request's `traceparent` headers offer, as version 00 writes it. None where there is
+    not one, or it is not valid by W3C Trace Context. Of a version to come only the fields are taken
+    that version 00 has: what follows them is anybody's text."""
+    found = _TRACEPARENT.fullmatch(offered[0]) if len(offered) == 1 else None
+    if found is None or (found["version"] == "00" and found["more"] is not None):
+        return None
+    flags = int(found["flags"], 16) & _KNOWN_FLAGS
+    return f"00-{found['trace']}-{found['parent']}-{flags:02x}"
 
 
 def correlation_id_of(request: Request) -> str:

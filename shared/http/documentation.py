@@ -1,5 +1,7 @@
 """The API's documentation as one page of plain HTML: no script, nothing from elsewhere."""
 
+from collections.abc import Callable
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -22,6 +24,20 @@ def install_documentation(app: FastAPI) -> None:
     async def page() -> HTMLResponse:
         headers = {"Content-Security-Policy": _POLICY}
         return HTMLResponse(page_of(app.openapi()), headers=headers)
+
+
+def extend_document(app: FastAPI, extend: Callable[[dict[str, Any]], None]) -> None:
+    """Have `extend` change the OpenAPI document of `app` once, when it is first asked for."""
+    describe = app.openapi
+
+    @cache
+    def openapi() -> dict[str, Any]:
+        document = describe()
+        extend(document)
+        return document
+
+    # so FastAPI has its document extended; to a type checker, methods are not to be assigned
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def page_of(document: dict[str, Any]) -> str:

@@ -5,15 +5,21 @@ import sys
 
 import structlog
 
+from shared.observability.wordless import ids_only, traceback_without_words
 from shared.settings import ObservabilitySettings
 
-NOISY_LOGGERS = ("aiokafka", "faust", "mode", "pymongo", "kafka", "asyncio", "httpx2", "httpcore2")
+OURS = ("__main__", "command_service", "projection_worker", "query_service", "shared", "deploy")
+"""Whose log lines are at the operator's level."""
+
+SERVER = "uvicorn"
+"""Below INFO it may tell what was sent; at INFO, that it started and ended."""
 
 
 def configure_logs(settings: ObservabilitySettings, process: str) -> None:
     """Send all logs, also of libraries, to standard error in one format.
 
-    Libraries log at WARNING or above whatever the level: their debug output may carry values.
+    Libraries log at WARNING or above whatever the level: their debug output may carry values. Nor
+    do the lines of this system carry what a caller wrote, at any level.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -32,6 +38,8 @@ def configure_logs(settings: ObservabilitySettings, process: str) -> None:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.EventRenamer("message"),
             lambda _logger, _name, event: {"process": process, **event},
+            ids_only,
+            traceback_without_words,
             structlog.processors.format_exc_info,
             renderer,
         ],
@@ -40,12 +48,17 @@ def configure_logs(settings: ObservabilitySettings, process: str) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(settings.log_level)
-    for name in NOISY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    _set_levels(logging.getLevelNamesMapping()[settings.log_level])
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _set_levels(ours: int) -> None:
+    logging.getLogger().setLevel(max(ours, logging.WARNING))
+    logging.getLogger(SERVER).setLevel(max(ours, logging.INFO))
+    for name in OURS:
+        logging.getLogger(name).setLevel(ours)

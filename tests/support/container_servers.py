@@ -15,7 +15,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
-from deploy.checks.compose.project import read_project
+from deploy.checks.compose import project
 from deploy.local import plans
 from deploy.local.process import created_at, runs
 from tests.support.servers import Servers
@@ -153,8 +153,10 @@ def container_servers() -> Iterator[Servers]:
 
 
 def image_of(service: str) -> str:
-    """The one that deploy/compose.yaml names: tests and stack are of one version."""
-    return str(read_project().services[service]["image"])
+    """The one that deploy/compose.yaml names, pinned where the environment has its digest: tests
+    and stack are of one version."""
+    image, pin = project.image_of(project.read_project().services[service])
+    return image + os.environ.get(pin, "")
 
 
 def initiate(url: str) -> None:

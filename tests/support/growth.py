@@ -5,9 +5,11 @@ thread's own CPU time is taken, and only its growth is judged: sixteen times the
 sixteen times the work, with a margin of four. Sixteen squared is far beyond it, on any machine.
 """
 
+import contextlib
 import gc
 import time
 from collections.abc import Callable
+from typing import Any
 
 TIMES = 16
 MARGIN = 4
@@ -15,6 +17,39 @@ LEAST_NANOSECONDS = 2_000_000
 """Below that a clock says nothing: the call is repeated."""
 
 SAMPLES = 5
+
+
+Work = Callable[[int], object]
+
+OPEN = b"[" * 17
+
+
+def nested_quotes(size: int) -> bytes:
+    return OPEN + b'"' * size
+
+
+TEXTS: dict[str, Callable[[int], bytes]] = {
+    "nothing but quotes": nested_quotes,
+    "quotes that are escaped": lambda size: OPEN + b'\\"' * (size // 2),
+    "one text that never ends": lambda size: OPEN + b'"' + b"a" * size,
+    "texts that end in a backslash": lambda size: OPEN + b'"' + b"\\" * size,
+    "empty texts": lambda size: OPEN + b'"",' * (size // 3),
+    "brackets": lambda size: b"[]," * (size // 3),
+    "nothing but opening brackets": lambda size: b"[" * size,
+    "a long number": lambda size: b"1" * min(size, 4_000),
+    "spaces": lambda size: b" " * size,
+    "many names": lambda size: b"{" + b",".join(b'"%d":1' % n for n in range(size // 8)) + b"}",
+    "one name many times": lambda size: b"{" + b",".join([b'"a":1'] * (size // 6)) + b"}",
+}
+
+
+def quietly(refusal: type[Exception], read: Callable[[Any], object], given: Any) -> None:
+    with contextlib.suppress(refusal):
+        read(given)
+
+
+def of_characters(check: Callable[[str], object], characters: str) -> Work:
+    return lambda size: check(characters * (size // len(characters)))
 
 
 def growth(work: Callable[[int], object], small: int) -> float:

@@ -42,6 +42,7 @@ from shared.read_models.notices import ChangeNotice
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
 from shared.signing_keys import public_jwks
+from tests.support.command_side import Database
 from tests.support.rate_limits import limits_of
 from tests.support.read_model_builders import NOON, child_document, sealed
 from tests.support.tokens import Forger, verifier_of
@@ -92,7 +93,8 @@ class CountingReadModels(MemoryReadModels):
 
 
 class QuerySide:
-    """Everything of one query process but the servers; the change feed is played by `change`."""
+    """Everything of one query process but the servers; the change feed is played by `change`.
+    `database`, `keys`: those of a command side whose children are asked about."""
 
     def __init__(
         self,
@@ -100,17 +102,19 @@ class QuerySide:
         bounds: Bounds = UNSHARED,
         max_waiting: int = 100,
         unwatched_seconds: float = 5.0,
+        database: Database | None = None,
+        keys: KeyFile | None = None,
     ) -> None:
-        keys = KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
-        signing_key = Ed25519PrivateKey.generate()
+        keys = keys or KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
+        database = database or Database()
+        signing_key, proof_key = (Ed25519PrivateKey.generate() for _ in range(2))
         self.forger = Forger(signing_key, "tests", "teddy")
         self._issuer = TokenIssuer(signing_key, "tests", "teddy")
         self._index = SearchIndex(keys.index_key)
         self.store = CountingReadModels()
-        self.events = MemoryEventStore()
-        self.key_store = MemoryKeyStore()
-        self.erased = MemoryErasedList()
-        proof_key = Ed25519PrivateKey.generate()
+        self.events: MemoryEventStore = database.events
+        self.key_store: MemoryKeyStore = database.keys
+        self.erased: MemoryErasedList = database.erased
         self.proof_keys = StatementVerifier(public_jwks(proof_key, PROOF_KEY_ID))
         self.keyring = Keyring(FileKeyProvider(keys), self.key_store)
         self.tokens = ConsistencyTokens(keys.signature_key)

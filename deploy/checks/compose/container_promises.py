@@ -102,7 +102,7 @@ def one_image(project: Project) -> Iterator[str]:
     if len(stages) < 2:
         yield "the image is not built in stages"
     for stage in stages:
-        if not re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", stage):
+        if not re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+\$\{PYTHON_DIGEST\}", stage):
             yield f"{stage} is no slim Python of a named version"
 
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[3]
 COMPOSE = Path("deploy/compose.yaml")
 DOCKERFILE = Path("deploy/docker/Dockerfile")
 CADDYFILE = Path("deploy/docker/Caddyfile")
+DIGESTS = Path("deploy/images.env")
 
 PROCESSES: Mapping[str, str] = {
     "command": "command_service",
@@ -32,12 +33,14 @@ Service = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Project:
-    """`compose` with its merges done, the texts of the other files, and where they lie."""
+    """`compose` with its merges done, the texts of the other files, and where they lie. `digests`:
+    what images.env pins."""
 
     compose: dict[str, Any]
     dockerfile: str
     dockerignore: str
     caddyfile: str
+    digests: str
     root: Path = ROOT
 
     @property
@@ -65,8 +68,15 @@ def read_project(root: Path = ROOT) -> Project:
         dockerfile=(root / DOCKERFILE).read_text(),
         dockerignore=(root / ".dockerignore").read_text(),
         caddyfile=(root / CADDYFILE).read_text(),
+        digests=(root / DIGESTS).read_text(),
         root=root,
     )
+
+
+def image_of(service: Service) -> tuple[str, str]:
+    """Name and tag, and the variable that may pin them; empty where there is none."""
+    image, _, pin = str(service.get("image", "")).partition("${")
+    return image, pin.removesuffix(":-}")
 
 
 def dependencies(service: Service) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ PROMISES = (
     Promise("A valid Compose file", "schema of the Compose specification", stack.of_the_schema),
     Promise("Kafka, MongoDB, four processes, three jobs, proxy", "services", stack.all_services),
     Promise("Servers of named versions, Apache Kafka", "image tags", stack.named_versions),
+    Promise("Every image by its digest, once it is set", "images.env", stack.pinned_when_set),
     Promise("Start order by health and completion", "depends_on", stack.start_order),
     Promise("Health: each process is asked itself", "healthcheck", stack.health),
     Promise("Only the two APIs are published, on loopback", "ports", stack.published),

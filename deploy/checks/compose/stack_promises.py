@@ -16,6 +16,7 @@ from deploy.checks.compose.project import (
     TOOLS,
     Project,
     dependencies,
+    image_of,
     mounts,
     seconds,
 )
@@ -71,11 +72,32 @@ def all_services(project: Project) -> Iterator[str]:
 def named_versions(project: Project) -> Iterator[str]:
     own = {name for name, _ in project.of_the_image()}
     for name, service in project.services.items():
-        tag = service.get("image", "").partition(":")[2]
-        if name not in own and not re.match(r"\d+\.\d+\.\d+", tag):
+        tag = image_of(service)[0].partition(":")[2]
+        if name not in own and not re.fullmatch(r"\d+\.\d+\.\d+(-alpine)?", tag):
             yield f"{name}: {service.get('image')} names no version"
     if not project.service("kafka").get("image", "").startswith("apache/kafka:"):
         yield "kafka is not Apache Kafka"
+
+
+def pinned_when_set(project: Project) -> Iterator[str]:
+    own = {name for name, _ in project.of_the_image()}
+    pins = {n: image_of(s)[1] for n, s in project.services.items() if n not in own}
+    lines = [line for line in project.digests.splitlines() if not line.startswith("#")]
+    given = dict(line.split("=", 1) for line in lines if "=" in line)
+    for name, pin in pins.items():
+        if pin not in given:
+            yield f"{name}: images.env has no digest for its image"
+    stages = re.findall(r"^FROM (\S+)", project.dockerfile, re.MULTILINE)
+    builds = [service.get("build", {}).get("args", {}) for _, service in project.of_the_image()]
+    if not all(stage.endswith("${PYTHON_DIGEST}") for stage in stages):
+        yield "a stage of the Dockerfile takes no PYTHON_DIGEST"
+    if any(args.get("PYTHON_DIGEST") != "${PYTHON_DIGEST:-}" for args in builds):
+        yield "the build gets no PYTHON_DIGEST"
+    for name in given.keys() ^ {*pins.values(), "PYTHON_DIGEST"}:
+        yield f"{name} pins nothing, or is not in images.env"
+    for name, digest in given.items():
+        if digest and not re.fullmatch(r"@sha256:[0-9a-f]{64}", digest):
+            yield f"{name} is no digest: leave it empty, or write @sha256: and its 64 digits"
 
 
 def start_order(project: Project) -> Iterator[str]:

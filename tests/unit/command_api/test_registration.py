@@ -18,6 +18,7 @@ GOOD: dict[str, Any] = {
     "learning_style": "visual",
     "interests": ["space"],
 }
+REQUEST = "2f1b0c7e-6a0d-4a57-9f3c-5b1e8d4c2a10"
 
 
 async def test_a_registration_answers_where_the_child_is(side: CommandSide, mother: CommandClient):
@@ -52,13 +53,13 @@ async def test_what_is_stored_tells_who_asked_and_hides_what_is_personal(
 ):
     # given
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    headers = {"Correlation-Id": "signup-2026-11-23", "traceparent": trace}
+    headers = {"Correlation-Id": REQUEST, "traceparent": trace}
     # when
     response = await mother.send("POST", "/children", GOOD, headers=headers)
     # then
     (commit,) = await side.database.events.load(response.json()["child_id"])
     assert (commit.actor.subject, commit.actor.role) == (MOTHER.subject, "parent")
-    assert commit.causality.correlation_id == "signup-2026-11-23"
+    assert commit.causality.correlation_id == REQUEST
     assert commit.causality.traceparent == trace
     assert not any(value in str(commit) for value in ("Ada", "TEDDY", "bear-device", "stories"))
 

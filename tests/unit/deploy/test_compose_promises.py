@@ -83,6 +83,14 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
         (_service("mongo", image="mongo:latest"), "mongo:latest names no version"),
         (_service("kafka", image="other/kafka:4.1.1"), "not Apache Kafka"),
     ),
+    "pinned_when_set": (
+        (_service("mongo", image="mongo:8.0.15"), "mongo: images.env has no digest"),
+        (_text("digests", "REDIS_DIGEST=", "RADIS_DIGEST="), "redis: images.env has no digest"),
+        (_text("digests", "REDIS_DIGEST=", "A_DIGEST=\nREDIS_DIGEST="), "A_DIGEST pins nothing"),
+        (_text("digests", "KAFKA_DIGEST=", "KAFKA_DIGEST=latest"), "KAFKA_DIGEST is no digest"),
+        (_text("dockerfile", "bookworm${PYTHON_DIGEST}\nARG", "bookworm\nARG"), "a stage"),
+        (_service("tools", build={"context": ".."}), "the build gets no PYTHON_DIGEST"),
+    ),
     "start_order": (
         (_service("command", depends_on=LAST_WAIT), "command waits for"),
         (_service("relay", depends_on=None), "relay waits for {}"),

@@ -1,10 +1,8 @@
 """Whatever reads outside input does work that grows no faster than the input: or one caller with a
 few kilobytes would hold the event loop for everybody."""
 
-import contextlib
 from collections.abc import Callable
 from ipaddress import ip_network
-from typing import Any
 
 import pytest
 
@@ -21,33 +19,19 @@ from shared.http.request_shape import refusal_of
 from shared.keyring.words import words_of
 from shared.signing import ConsistencyTokens, SignatureRefused
 from shared.strict_json import JsonRefused, read_json
-from tests.support.growth import growth, is_linear
+from tests.support.growth import (
+    TEXTS,
+    Work,
+    growth,
+    is_linear,
+    nested_quotes,
+    of_characters,
+    quietly,
+)
 from tests.support.tokens import base64url
 
-Work = Callable[[int], object]
 KEY = bytes(32)
 JSON = b"application/json;"
-OPEN = b"[" * 17
-
-
-def _quotes(size: int) -> bytes:
-    return OPEN + b'"' * size
-
-
-TEXTS: dict[str, Callable[[int], bytes]] = {
-    "nothing but quotes": _quotes,
-    "quotes that are escaped": lambda size: OPEN + b'\\"' * (size // 2),
-    "one text that never ends": lambda size: OPEN + b'"' + b"a" * size,
-    "texts that end in a backslash": lambda size: OPEN + b'"' + b"\\" * size,
-    "empty texts": lambda size: OPEN + b'"",' * (size // 3),
-    "brackets": lambda size: b"[]," * (size // 3),
-    "nothing but opening brackets": lambda size: b"[" * size,
-    "a long number": lambda size: b"1" * min(size, 4_000),
-    "spaces": lambda size: b" " * size,
-    "many names": lambda size: b"{" + b",".join(b'"%d":1' % n for n in range(size // 8)) + b"}",
-    "one name many times": lambda size: b"{" + b",".join([b'"a":1'] * (size // 6)) + b"}",
-}
-
 CHARACTERS = {
     "letters": "a",
     "combining marks": "\u0301",
@@ -94,17 +78,8 @@ HEADERS = {
 }
 
 
-def quietly(refusal: type[Exception], read: Callable[[Any], object], given: Any) -> None:
-    with contextlib.suppress(refusal):
-        read(given)
-
-
 def of_texts(make: Callable[[int], bytes]) -> Work:
     return lambda size: quietly(JsonRefused, read_json, make(size))
-
-
-def of_characters(check: Callable[[str], object], characters: str) -> Work:
-    return lambda size: check(characters * (size // len(characters)))
 
 
 FIELDS: dict[str, Callable[[str], object]] = {
@@ -131,10 +106,10 @@ def _forwarded(size: int) -> object:
 
 OTHERS: dict[str, Work] = {
     "header of a token": lambda size: quietly(
-        ValueError, key_id_of, f"{base64url(_quotes(size))}.e30.AAAA"
+        ValueError, key_id_of, f"{base64url(nested_quotes(size))}.e30.AAAA"
     ),
     "claims of a token": lambda size: quietly(
-        ValueError, key_id_of, f"e30.{base64url(_quotes(size))}.AAAA"
+        ValueError, key_id_of, f"e30.{base64url(nested_quotes(size))}.AAAA"
     ),
     "dots of a token": lambda size: quietly(ValueError, key_id_of, "a." * (size // 2)),
     "cursor": lambda size: quietly(RequestRefused, Cursors(KEY, "alerts").read, "a" * size),

@@ -15,6 +15,7 @@ from tests.support.routes import routes_of
 
 IDS = {"child_id": "lena", "parent_id": "weiss", "purpose": "account"}
 IDS |= dict.fromkeys(("violation_id", "conversation_id"), "0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f")
+REQUEST = "2f1b0c7e-6a0d-4a57-9f3c-5b1e8d4c2a10"
 OF_ONE_ANSWER = {"correlation-id", "ratelimit", "x-cache", "cache-status", "age"}
 """Headers that tell one answer from the same answer given again."""
 
@@ -127,9 +128,9 @@ async def test_an_unforeseen_error_says_which_request_it_was(
 
     monkeypatch.setattr(side.store, "child", broken)
     transport = httpx2.ASGITransport(app=side.app, raise_app_exceptions=False)
-    headers = side.bearer(query_side.ADMIN) | {"Correlation-Id": "request-1"}
+    headers = side.bearer(query_side.ADMIN) | {"Correlation-Id": REQUEST}
     async with httpx2.AsyncClient(transport=transport, base_url="http://query") as client:
         # when
         head = await client.head("/v1/children/lena", headers=headers)
     # then
-    assert (head.status_code, head.headers["Correlation-Id"]) == (500, "request-1")
+    assert (head.status_code, head.headers["Correlation-Id"]) == (500, REQUEST)

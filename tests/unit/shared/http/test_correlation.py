@@ -1,4 +1,6 @@
 import asyncio
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import httpx2
@@ -8,12 +10,15 @@ from fastapi import FastAPI, Request
 
 from shared.http.correlation import correlation_id_of, install_correlation, traceparent_of
 
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+UUID = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+TRACE = f"00-{TRACE_ID}-b7ad6b7169203331-01"
+FRESH = "11111111-2222-4333-8444-555555555555"
 
 
 def _an_app() -> FastAPI:
     app = FastAPI()
-    install_correlation(app, lambda: "fresh-id")
+    install_correlation(app, lambda: FRESH)
 
     @app.get("/")
     async def seen(request: Request) -> dict[str, Any]:
@@ -27,50 +32,100 @@ def _an_app() -> FastAPI:
     return app
 
 
-async def _ask(headers: dict[str, str]) -> tuple[dict[str, Any], str]:
+async def _ask(
+    headers: Mapping[str, str] | list[tuple[str, str]],
+) -> tuple[dict[str, Any], str]:
     transport = httpx2.ASGITransport(app=_an_app())
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         answer = await client.get("/", headers=headers)
         return answer.json(), answer.headers["Correlation-Id"]
 
 
-async def test_a_request_keeps_the_caller_s_correlation_id_everywhere() -> None:
+@pytest.mark.parametrize("given", [UUID, UUID.upper(), TRACE_ID])
+async def test_a_request_keeps_the_caller_s_correlation_id_everywhere(given: str) -> None:
     # when
-    seen, answered = await _ask({"Correlation-Id": "caller-0001"})
+    seen, answered = await _ask({"Correlation-Id": given})
     # then
-    assert seen["correlation_id"] == seen["logged"] == answered == "caller-0001"
+    assert seen["correlation_id"] == seen["logged"] == answered == given.lower()
 
 
 @pytest.mark.parametrize(
-    "headers",
+    "offered",
     [
-        {},
-        {"Correlation-Id": "short"},
-        {"Correlation-Id": "x" * 65},
-        {"Correlation-Id": "no spaces"},
+        "",
+        "my-street-is-5-Elm",
+        "request-0001",
+        f" {UUID[1:]}",
+        f"{{{UUID}}}",
+        f"urn:uuid:{UUID}",
+        f"{UUID}-Ada",
+        UUID[:-1],
+        UUID.replace("-", "_"),
+        TRACE_ID[:-1],
+        f"{TRACE_ID}0",
+        "0" * 32,
+        "00000000-0000-0000-0000-000000000000",
+        "x" * 8_000,
     ],
-    ids=str,
+    ids=repr,
 )
-async def test_a_missing_or_unusable_correlation_id_is_replaced(headers: dict[str, str]) -> None:
+async def test_an_id_that_could_hold_words_or_names_nothing_is_replaced(offered: str) -> None:
     # when
-    seen, answered = await _ask(headers)
+    seen, answered = await _ask({"Correlation-Id": offered})
     # then
-    assert seen["correlation_id"] == answered == "fresh-id"
+    assert seen["correlation_id"] == seen["logged"] == answered == FRESH
+
+
+async def test_without_one_id_a_request_gets_a_new_one() -> None:
+    assert (await _ask({}))[1] == FRESH
+    assert (await _ask([("Correlation-Id", UUID), ("Correlation-Id", TRACE_ID)]))[1] == FRESH
 
 
 @pytest.mark.parametrize(
-    ("offered", "kept"), [(TRACE, TRACE), ("00-nonsense", None), (TRACE.upper(), None)]
+    ("offered", "kept"),
+    [
+        (TRACE, TRACE),
+        ("00-nonsense", None),
+        (TRACE.upper(), None),
+        (f"{TRACE}-more", None),
+        (f"ff{TRACE[2:]}", None),
+        (f"00-{'0' * 32}-b7ad6b7169203331-01", None),
+        (f"00-{TRACE_ID}-{'0' * 16}-01", None),
+        (f"00-{TRACE_ID}-b7ad6b7169203331-ff", f"00-{TRACE_ID}-b7ad6b7169203331-03"),
+        (f"01{TRACE[2:]}", TRACE),
+        (f"cc{TRACE[2:]}-my-street-is-5-Elm", TRACE),
+        (f"cc{TRACE[2:]}.more", None),
+    ],
 )
-async def test_only_a_well_formed_trace_context_is_kept(offered: str, kept: str | None) -> None:
+async def test_only_a_valid_trace_context_is_kept_and_nothing_that_follows_it(
+    offered: str, kept: str | None
+) -> None:
     # when
     seen, _ = await _ask({"traceparent": offered})
     # then
     assert seen["traceparent"] == kept
 
 
+async def test_of_two_trace_contexts_none_is_kept() -> None:
+    seen, _ = await _ask([("traceparent", TRACE), ("traceparent", TRACE)])
+    assert seen["traceparent"] is None
+
+
+def test_the_document_tells_of_the_id_with_every_operation_and_answer() -> None:
+    # given
+    app = _an_app()
+    # when
+    app.openapi()
+    operation = app.openapi()["paths"]["/"]["get"]
+    # then
+    assert [one["name"] for one in operation["parameters"]] == ["Correlation-Id", "traceparent"]
+    pattern = operation["responses"]["200"]["headers"]["Correlation-Id"]["schema"]["pattern"]
+    assert [bool(re.search(pattern, one)) for one in (UUID, TRACE_ID, "x" + UUID)] == [1, 1, 0]
+
+
 async def test_requests_at_the_same_time_do_not_share_an_id() -> None:
     # given
-    names = [f"request-{number:04d}" for number in range(20)]
+    names = [f"{number:032x}" for number in range(1, 21)]
     # when
     answers = await asyncio.gather(*(_ask({"Correlation-Id": name}) for name in names))
     # then

@@ -1,0 +1,61 @@
+"""What can be asked next with what a query answered: the links of the OpenAPI document."""
+
+from shared.http.links import Link, Links
+
+CHILDREN = "/v1/children"
+CHILD = f"{CHILDREN}/{{child_id}}"
+FAMILY = "/v1/parents/{parent_id}"
+NEXT_PAGE = {"query.cursor": "$response.body#/next_cursor"}
+
+
+def _of_child(name: str, path: str, description: str, child_id: str) -> Link:
+    return Link(name, f"GET {path}", description, {"child_id": child_id})
+
+
+def _first(name: str, path: str, place: str) -> Link:
+    return _of_child(
+        name, path, f"Of the first child in `{place}`.", f"$response.body#/{place}/0/child_id"
+    )
+
+
+def _of_family(name: str, path: str, description: str, parent_id: str) -> Link:
+    return Link(name, f"GET {path}", description, {"parent_id": parent_id})
+
+
+ITS_FAMILY = "$response.body#/parent_id"
+
+LINKS: Links = {
+    f"GET {CHILDREN}": (
+        _first("GetChildProfile", CHILD, "items"),
+        Link(
+            "SearchChildren",
+            f"GET {CHILDREN}",
+            "The next page, where there is one; ask with the same conditions.",
+            NEXT_PAGE,
+        ),
+    ),
+    f"GET {CHILD}": (
+        _of_child(
+            "GetChildSafetyReport",
+            f"{CHILD}/safety-report",
+            "Its safety.",
+            "$response.body#/child_id",
+        ),
+        _of_child(
+            "GetChildAnalytics", f"{CHILD}/analytics", "Its use of it.", "$response.body#/child_id"
+        ),
+        _of_child("ExportChild", f"{CHILD}/export", "All about it.", "$response.body#/child_id"),
+        _of_family("GetChildrenByParent", f"{FAMILY}/children", "Its family.", ITS_FAMILY),
+        _of_family("GetAlerts", f"{FAMILY}/alerts", "Alerts about its family.", ITS_FAMILY),
+    ),
+    f"GET {FAMILY}/children": (_first("GetChildProfile", CHILD, "children"),),
+    f"GET {FAMILY}/alerts": (
+        _first("GetChildSafetyReport", f"{CHILD}/safety-report", "items"),
+        Link(
+            "GetAlerts",
+            f"GET {FAMILY}/alerts",
+            "The next page, where there is one.",
+            NEXT_PAGE | {"parent_id": "$request.path.parent_id"},
+        ),
+    ),
+}
