@@ -181,6 +181,7 @@ def _with_a_header_that_asks_for_more(forger: Forger) -> dict[str, str]:
         "no kid": {"kid": None},
         "empty kid": {"kid": ""},
         "kid is a path": {"kid": "../../../../dev/null"},
+        "kid is a URL": {"kid": "https://attacker.example/keys.json"},
         "kid is SQL": {"kid": "x' UNION SELECT 'secret' --"},
         "kid is an operator": {"kid": {"$ne": None}},
         "kid is a number": {"kid": 1},
