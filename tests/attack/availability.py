@@ -56,8 +56,8 @@ class Greedy:
 
     async def attempt(self, world: World) -> Seen:
         greed = next(one for one in await loads_of(world) if one.name == self.name)
-        is_timed = world.timed and await _is_quiet()
-        requests, within = (FULL, PROMISED_SECONDS) if is_timed else (SHORT, AT_ALL_SECONDS)
+        requests, within = (FULL, PROMISED_SECONDS) if world.timed else (SHORT, AT_ALL_SECONDS)
+        is_judged = world.timed and await _is_quiet()
         async with running(greed.load):
             asked = (
                 asked_beside(greed, source, requests, within, LONGEST_SECONDS)
@@ -65,11 +65,11 @@ class Greedy:
             )
             tallies = await asyncio.gather(*asked)
         await eventually(lambda: is_ready(world), STARTED)
-        least = PROMISED_SHARE if is_timed else 0.0
+        least = PROMISED_SHARE if is_judged else 0.0
         told = [f"{tally} from {at}" for at, tally in zip(PLACES, tallies, strict=True)]
         return Seen(
             all(tally.answered and tally.answered >= least * tally.asked for tally in tallies),
-            ", ".join([*told, *([] if is_timed else ["not timed"])]),
+            ", ".join([*told, *([] if is_judged else ["not judged by time"])]),
         )
 
 

@@ -1,198 +1,70 @@
-"""History, audit trail and proofs in the hands of somebody with the database's password, but no
-signing key: whatever is altered is named, and nothing is deleted because of it."""
+"""History and audit trail in the hands of somebody with the database's password, but no signing
+key: whatever is altered is named, and nothing is deleted because of it."""
 
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from copy import deepcopy
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditRecord
 from shared.clock import new_id, utc_now
 from shared.settings import AuditSettings
-from tests.attack.proofs import ALTERED
-from tests.attack.row import Broken, Deed, Row, Seen
-from tests.attack.world import Document, World
-from tests.support.commands import Said
-from tests.support.waiting import STARTED, eventually
-
-LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
-EVER = ("--from", "2000-01-01", "--to", "2100-01-01")
-VERIFY = ("audit", "verify")
-PURGE = ("retention", "apply")
-THIRTY_DAYS = {"TEDDY_RETENTION_AUDIT_DAYS": "30"}
-Change = Callable[[Sequence[Document]], Sequence[Document]]
-"""From what is stored to what is written in its place; what it leaves out is deleted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tampering:
-    """`change` of the collection's documents of `which`, then `command`: it ends with exit code 1
-    and says `named`. All is put back behind."""
-
-    name: str
-    change: Change
-    named: str
-    collection: tuple[str, str] = ("audit", "audit_blocks")
-    command: tuple[str, ...] = VERIFY
-    ci: bool = False
-
-    @property
-    def tried(self) -> str:
-        return f"{self.collection[1]}, then `teddy {' '.join(self.command)}`"
-
-    @property
-    def expected(self) -> str:
-        return f"exit code 1, {self.named!r}"
-
-    async def attempt(self, world: World) -> Seen:
-        await _clean(world)
-        async with _tampered(world, self.collection, self.change) as count:
-            said = await world.teddy(*self.command, **THIRTY_DAYS)
-            left = await count()
-        told = said.out + said.err
-        if self.command == PURGE and left:
-            return Seen(False, f"{left} documents were deleted")
-        if said.code == 1 and self.named in told:
-            return Seen(True, "exit code 1, named")
-        return Seen(False, f"exit code {said.code}: {told.strip()[:200]!r}")
-
-
-async def _clean(world: World) -> None:
-    """Or else somebody's tampering would be told of before this one. All is signed by then."""
-    said: list[Said] = []
-
-    async def is_clean() -> bool:
-        said.append(await world.teddy(*VERIFY))
-        return said[-1].code == 0 and "are not signed" not in said[-1].out
-
-    try:
-        await eventually(is_clean, STARTED)
-    except TimeoutError:
-        raise Broken(f"not clean before: {said[-1].out.strip()[-200:]!r}") from None
-
-
-@asynccontextmanager
-async def _tampered(
-    world: World, where: tuple[str, str], change: Change
-) -> AsyncIterator[Callable[[], Awaitable[int]]]:
-    """Gives what counts how many of the documents, as changed, were deleted since."""
-    async with world.collection(*where) as documents:
-        before = await documents.find({}).sort("_id", 1).to_list(None)
-        after = {one["_id"]: one for one in change(deepcopy(before))}
-        gone = [one["_id"] for one in before if one["_id"] not in after]
-        new = after.keys() - {one["_id"] for one in before}
-
-        async def deleted() -> int:
-            return len(after) - int(await documents.count_documents({"_id": {"$in": list(after)}}))
-
-        try:
-            await documents.delete_many({"_id": {"$in": gone}})
-            for one in after.values():
-                await documents.replace_one({"_id": one["_id"]}, one, upsert=True)
-            yield deleted
-        finally:
-            await documents.delete_many({"_id": {"$in": list(new)}})
-            for one in before:
-                await documents.replace_one({"_id": one["_id"]}, one, upsert=True)
-
-
-def _each(**fields: Any) -> Change:
-    return lambda documents: [one | fields for one in documents]
-
-
-def _first(change: Callable[[Document], Document]) -> Change:
-    return lambda documents: [change(documents[0]), *documents[1:]]
-
-
-def _with(name: str, value: Any) -> Callable[[Document], Document]:
-    return lambda document: document | {name: value}
-
-
-def _edited(document: Document) -> Document:
-    return document | {
-        "lines": [document["lines"][0].replace("accepted", "refused"), *document["lines"][1:]]
-    }
-
-
-def _without(place: slice) -> Change:
-    def change(documents: Sequence[Document]) -> Sequence[Document]:
-        kept = list(documents)
-        del kept[place]
-        return kept
-
-    return change
-
-
-def _two_in_each_other_s_place(documents: Sequence[Document]) -> Sequence[Document]:
-    first, second, *others = documents
-    return [
-        first | {"lines": second["lines"], "digests": second["digests"]},
-        second | {"lines": first["lines"], "digests": first["digests"]},
-        *others,
-    ]
-
-
-def _forged(head: Document) -> Document:
-    return head | {"statement": head["statement"][:-6] + "AAAAAA"}
-
-
-def _of_the_child(change: Callable[[list[Document]], None]) -> Change:
-    """Of the child that has most commits: its versions 1, 2, ..."""
-
-    def changed(documents: Sequence[Document]) -> Sequence[Document]:
-        most = Counter(one["child_id"] for one in documents).most_common(1)[0][0]
-        own = [one for one in documents if one["child_id"] == most]
-        change(own)
-        return [*(one for one in documents if one["child_id"] != most), *own]
-
-    return changed
-
-
-def _by_somebody_else(commits: list[Document]) -> None:
-    commits[1]["actor"] = commits[1]["actor"] | {"subject": "somebody-else"}
-
-
-def _exchanged(commits: list[Document]) -> None:
-    commits[1]["events"], commits[2]["events"] = commits[2]["events"], commits[1]["events"]
-
-
-def _delete_one(commits: list[Document]) -> None:
-    del commits[1]
-
-
-def _truncate(commits: list[Document]) -> None:
-    del commits[-1]
-
+from tests.attack.proofs import (
+    Altered,
+    edited_actor,
+    edited_event,
+    end_cut_off,
+    of_another_violation,
+    of_json,
+    span_left_out,
+    view_removed,
+)
+from tests.attack.row import Broken, Deed, Row
+from tests.attack.tampering import (
+    LONG_AGO,
+    PURGE,
+    VERIFY,
+    Tampering,
+    by_somebody_else,
+    clean,
+    each,
+    edited,
+    events_exchanged,
+    exchanged,
+    first,
+    forged,
+    of_the_child,
+    one_deleted,
+    tampered,
+    truncated,
+    with_field,
+    without,
+)
+from tests.attack.world import World
 
 COMMITS, HEADS = ("write", "commits"), ("audit", "audit_heads")
 BESIDE = "edited beside its records"
 TAMPERINGS: tuple[Row, ...] = (
     Tampering(
         "records of today made to look old",
-        _each(since=LONG_AGO, until=LONG_AGO),
+        each(since=LONG_AGO, until=LONG_AGO),
         f"{BESIDE}: since, until",
         command=PURGE,
         ci=True,
     ),
     Tampering(
         "records of today made to end long ago",
-        _each(until=LONG_AGO),
+        each(until=LONG_AGO),
         f"{BESIDE}: until",
         command=PURGE,
     ),
-    Tampering("blocks made to look old", _each(since=LONG_AGO), f"{BESIDE}: since"),
+    Tampering("blocks made to look old", each(since=LONG_AGO), f"{BESIDE}: since"),
     Tampering(
         "records hidden from the index",
-        _each(children=[], subjects=[], operations=[]),
+        each(children=[], subjects=[], operations=[]),
         f"{BESIDE}: children, subjects, operations",
         ci=True,
     ),
     *(
-        Tampering(f"`{name}` of a block", _first(_with(name, value)), named)
+        Tampering(f"`{name}` of a block", first(with_field(name, value)), named)
         for name, value, named in (
             ("first", 77, f"{BESIDE}: first"),
             ("last", 78, f"{BESIDE}: last"),
@@ -201,32 +73,35 @@ TAMPERINGS: tuple[Row, ...] = (
             ("lines", ['{"no": "record"}'], "deleted or edited"),
         )
     ),
-    Tampering("a record edited", _first(_edited), "record 1: edited", ci=True),
-    Tampering("a block deleted", _without(slice(1, 2)), "deleted"),
-    Tampering("two blocks exchanged", _two_in_each_other_s_place, "does not cover its digests"),
-    Tampering("all blocks deleted", _without(slice(None)), "are gone"),
-    Tampering("a head forged", _first(_forged), "the signature does not match", HEADS, ci=True),
-    Tampering("a head deleted", _without(slice(0, 1)), "head 1: deleted", HEADS),
+    Tampering("a record edited", first(edited), "record 1: edited", ci=True),
+    Tampering("a block deleted", without(slice(1, 2)), "deleted"),
+    Tampering("two blocks exchanged", exchanged, "does not cover its digests"),
+    Tampering("all blocks deleted", without(slice(None)), "are gone"),
+    Tampering("a head forged", first(forged), "the signature does not match", HEADS, ci=True),
+    Tampering("a head deleted", without(slice(0, 1)), "head 1: deleted", HEADS),
     Tampering(
         "all heads deleted, then the purge",
-        _without(slice(None)),
+        without(slice(None)),
         "head 1: deleted from the database",
         HEADS,
         PURGE,
     ),
     Tampering(
         "a commit by somebody else",
-        _of_the_child(_by_somebody_else),
+        of_the_child(by_somebody_else),
         "content differs from hash",
         COMMITS,
         ci=True,
     ),
     Tampering(
-        "two commits exchanged", _of_the_child(_exchanged), "content differs from hash", COMMITS
+        "two commits exchanged",
+        of_the_child(events_exchanged),
+        "content differs from hash",
+        COMMITS,
     ),
-    Tampering("a commit deleted", _of_the_child(_delete_one), "deleted: versions", COMMITS),
-    Tampering("the last commit deleted", _of_the_child(_truncate), "are gone", COMMITS),
-    Tampering("all commits of a child deleted", _of_the_child(list.clear), "are gone", COMMITS),
+    Tampering("a commit deleted", of_the_child(one_deleted), "deleted: versions", COMMITS),
+    Tampering("the last commit deleted", of_the_child(truncated), "are gone", COMMITS),
+    Tampering("all commits of a child deleted", of_the_child(list.clear), "are gone", COMMITS),
     Tampering(
         "read models made to look old",
         lambda found: [*found, {"_id": "horizon", "activity": "2100-01-01"}],
@@ -235,11 +110,39 @@ TAMPERINGS: tuple[Row, ...] = (
         PURGE,
     ),
 )
+FILES: tuple[Row, ...] = (
+    Altered("an event of the evidence", "evidence", of_json(edited_event), ": edited", ci=True),
+    Altered("who did it, in the evidence", "evidence", of_json(edited_actor), ": edited"),
+    Altered("a look, taken out of the evidence", "evidence", of_json(view_removed), "altered"),
+    Altered(
+        "evidence of another violation",
+        "evidence",
+        of_json(of_another_violation),
+        "no event of the file tells of it",
+    ),
+    Altered("a span left out of an export", "export", span_left_out, "altered"),
+    Altered("the end cut off an export", "export", end_cut_off, "its end is missing"),
+)
+
+
+async def _hidden_from_evidence(world: World) -> str:
+    """Looks that the index does not name are in the file all the same, and it says so."""
+    await clean(world)
+    out = world.folder.path / f"{new_id()}.evidence"
+    about = ("--child", world.words["child"], "--violation", world.words["violation"])
+    hide = each(children=[], subjects=[], operations=[])
+    async with tampered(world, ("audit", "audit_blocks"), hide):
+        said = await world.teddy("evidence", "export", *about, "--out", str(out))
+    verified = await world.teddy("evidence", "verify", str(out))
+    told = f"exit codes {said.code}, {verified.code}"
+    if (said.code, verified.code) != (1, 1) or world.words["family"] not in verified.out:
+        raise Broken(f"{told}: {verified.out.strip()[:200]!r}")
+    return f"{told}, the looks are in it"
 
 
 async def _unsigned_for_long(world: World) -> str:
     """A process that was killed before it signed: its records can be rewritten by anybody."""
-    await _clean(world)
+    await clean(world)
     named = {f"TEDDY_{name}".upper(): name for name in AuditSettings.model_fields}
     given = world.state.environment.items()
     own = {named[variable]: value for variable, value in given if variable in named}
@@ -267,35 +170,18 @@ async def _unsigned_for_long(world: World) -> str:
     return "exit code 1, named"
 
 
-async def _left_behind(world: World) -> str:
-    """Something of an erased child that was kept, or put back from a backup."""
-    receipt = world.folder.path / f"{new_id()}.receipt"
-    erased = world.words["erased"]
-    receipt.write_text((await world.teddy("erase", "receipt", erased)).out)
-    async with world.collection("write", "claims") as claims:
-        await claims.insert_one({"_id": f"TEDDY-{new_id()}", "child_id": erased})
-        said = await world.teddy("erase", "verify", str(receipt))
-        await claims.delete_many({"child_id": erased})
-    clean = await world.teddy("erase", "verify", str(receipt))
-    if (said.code, clean.code) != (1, 0):
-        raise Broken(
-            f"exit code {said.code}, then {clean.code}: {said.out[-200:]}{clean.out[-200:]}"
-        )
-    return "exit code 1, named"
-
-
 DEEDS: tuple[Row, ...] = (
+    Deed(
+        "records hidden from the evidence",
+        "audit_blocks, then `teddy evidence export` and `verify`",
+        "exit code 1, the looks are in it",
+        _hidden_from_evidence,
+    ),
     Deed(
         "records that nobody signed",
         "a process killed 3 minutes ago, `teddy audit verify`",
         "exit code 1, named",
         _unsigned_for_long,
     ),
-    Deed(
-        "something left of an erased child",
-        "a reservation put back, `teddy erase verify`",
-        "exit code 1, named; 0 without it",
-        _left_behind,
-    ),
 )
-ROWS: tuple[Row, ...] = (*TAMPERINGS, *ALTERED, *DEEDS)
+ROWS: tuple[Row, ...] = (*TAMPERINGS, *FILES, *DEEDS)

@@ -8,7 +8,8 @@ import orjson
 
 from shared.auth.principal import Role
 from shared.clock import new_id
-from tests.attack.row import Answered, Broken, Deed, NotDone, Refused, Request, Row, Wire
+from tests.attack.row import Answered, Broken, Deed, Refused, Request, Row
+from tests.attack.smuggling import SMUGGLED
 from tests.attack.wire import request, send
 from tests.attack.world import NEWCOMER, World
 from tests.support.consents import CONSENTS
@@ -24,6 +25,7 @@ NAMED = f'{{"name": %s, "udid": "TEDDY-ODD-$run", {REST}}}'
 
 PREFERRING = f'{{"name": "Bo", "udid": "TEDDY-ODD-$run", {REST}, "preferences": %s}}'
 UDID = f'{{"name": "Bo", "udid": %s, {REST}}}'
+OF_PEOPLE = f'{{"name": "%s", "udid": "TEDDY-PEOPLE-%s-$run", {REST}}}'
 TAKEN = Refused(409, "udid-taken")
 NEW = "POST /v1/children"
 CHILD = "GET /v1/children/$child"
@@ -82,6 +84,29 @@ BODIES: tuple[Row, ...] = (
     *_bodies(ODD, INVALID),
     Request("a udid in small letters", NEW, TAKEN, NEWCOMER, UDID % '"teddy-kanari-$run"'),
     Request("a body over 64 KiB", NEW, Refused(413, "body-too-large"), NEWCOMER, b" " * 65_537),
+)
+NAMES: tuple[Row, ...] = tuple(
+    Request(
+        f"a name that people have: {whose}",
+        NEW,
+        Answered(of_the_family=True),
+        NEWCOMER,
+        OF_PEOPLE % (name, number),
+    )
+    for number, (whose, name) in enumerate(
+        (
+            ("Irish", "O\u2019Neill"),
+            ("decomposed", "Zoe\u0308"),
+            ("of three parts", "Anne-Marie d'Arc"),
+            (
+                "Persian, with a non-joiner",
+                "\u0634\u06cc\u0631\u06cc\u0646\u200c\u062f\u062e\u062a",
+            ),
+            ("Hindi", "\u0926\u0947\u0935\u0940"),
+            ("Chinese", "\u5c0f\u718a"),
+            ("Hebrew, with points", "\u05e9\u05b8\u05c1\u05e8\u05b8\u05d4"),
+        )
+    )
 )
 TYPES: tuple[Row, ...] = tuple(
     Request(
@@ -150,60 +175,6 @@ ASKED: tuple[Row, ...] = tuple(
         ),
     )
 )
-REDIRECTS: tuple[Row, ...] = tuple(
-    Request(
-        f"a slash too many and another Host: {sent}",
-        sent,
-        NotDone(),
-        NEWCOMER,
-        body,
-        ("Host: evil.example",),
-        ci=True,
-    )
-    for sent, body in (("POST /v1/children/", "{}"), ("GET /v1/children/", None))
-)
-TARGET = b"POST /v1/children HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer $bearer\r\n"
-JSON = b"Content-Type: application/json\r\n"
-INNER = b"GET /v1/commands HTTP/1.1\r\nHost: a\r\n\r\n"
-CHUNKED = b"Transfer-Encoding: chunked\r\n"
-SMUGGLED: tuple[Row, ...] = tuple(
-    Wire(name, content, NotDone(), caller=NEWCOMER, ci="two" in name)
-    for name, content in (
-        (
-            "two lengths",
-            TARGET + JSON + b"Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}" + INNER,
-        ),
-        (
-            "a length and chunks",
-            TARGET + JSON + b"Content-Length: 5\r\n" + CHUNKED + b"\r\n0\r\n\r\n" + INNER,
-        ),
-        ("a length with a sign", TARGET + JSON + b"Content-Length: +2\r\n\r\n{}"),
-        ("a length that is two", TARGET + JSON + b"Content-Length: 2, 2\r\n\r\n{}"),
-        ("a coding of nobody's", TARGET + JSON + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
-        (
-            "chunks by two names",
-            TARGET + JSON + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-        ),
-        ("a space before a colon", TARGET + JSON + b"Content-Length : 2\r\n\r\n{}"),
-        (
-            "a folded header",
-            TARGET + JSON + b"X-A: b\r\n Content-Length: 2\r\nContent-Length: 0\r\n\r\n",
-        ),
-        ("a NUL in a header", TARGET + JSON + b"X-A: a\x00b\r\nContent-Length: 2\r\n\r\n{}"),
-        ("a chunk of a negative size", TARGET + JSON + CHUNKED + b"\r\n-1\r\n{}\r\n0\r\n\r\n"),
-        ("two hosts", b"GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
-        ("no HTTP", b"hello\r\n\r\n"),
-        ("a proxy's CONNECT", b"CONNECT evil.example:80 HTTP/1.1\r\nHost: evil.example:80\r\n\r\n"),
-        (
-            "40,000 bytes of a header",
-            b"GET /health/live HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 40_000,
-        ),
-        (
-            "two thousand headers",
-            b"GET /health/live HTTP/1.1\r\nHost: a\r\n" + b"X: a\r\n" * 2_000 + b"\r\n",
-        ),
-    )
-)
 
 
 async def _another_s_address(world: World) -> str:
@@ -266,4 +237,4 @@ DEEDS: tuple[Row, ...] = (
         _markup_for_a_subject,
     ),
 )
-ROWS = (*BODIES, *TYPES, *_tricks(), *ASKED, *REDIRECTS, *SMUGGLED, *DEEDS)
+ROWS = (*BODIES, *NAMES, *TYPES, *_tricks(), *ASKED, *SMUGGLED, *DEEDS)

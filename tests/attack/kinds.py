@@ -4,7 +4,7 @@ comes after what reads all of it."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.attack import availability, canaries, evidence, families, inputs, keys, tokens
+from tests.attack import availability, canaries, erasure, evidence, families, inputs, keys, tokens
 from tests.attack.row import Row, slug
 
 KINDS: Mapping[str, Sequence[Row]] = {
@@ -13,6 +13,7 @@ KINDS: Mapping[str, Sequence[Row]] = {
     "inputs": inputs.ROWS,
     "keys": keys.ROWS,
     "canaries": canaries.ROWS,
+    "erasure": erasure.ROWS,
     "evidence": evidence.ROWS,
     "availability": availability.ROWS,
 }

@@ -75,7 +75,7 @@ async def _made(world: World, kind: str) -> bytes:
     return said.out.encode() if kind == "receipt" else out.read_bytes()
 
 
-def _of_json(alter: Callable[[Bundle], None]) -> Callable[[bytes], bytes]:
+def of_json(alter: Callable[[Bundle], None]) -> Callable[[bytes], bytes]:
     def altered(content: bytes) -> bytes:
         bundle = orjson.loads(content)
         alter(bundle)
@@ -84,34 +84,34 @@ def _of_json(alter: Callable[[Bundle], None]) -> Callable[[bytes], bytes]:
     return altered
 
 
-def _edit_event(bundle: Bundle) -> None:
+def edited_event(bundle: Bundle) -> None:
     event = bundle["commits"][0]["body"]["events"][0]
     event[3] = event[3].replace("high", "low")
 
 
-def _edit_actor(bundle: Bundle) -> None:
+def edited_actor(bundle: Bundle) -> None:
     bundle["commits"][0]["body"]["actor"][0] = "somebody-else"
 
 
-def _remove_view(bundle: Bundle) -> None:
+def view_removed(bundle: Bundle) -> None:
     blocks = next(span["blocks"] for span in bundle["audit"] if span["blocks"])
     next(one for one in reversed(blocks) if "lines" in one)["lines"].pop()
 
 
-def _another_violation(bundle: Bundle) -> None:
+def of_another_violation(bundle: Bundle) -> None:
     bundle["violation_id"] = "another"
 
 
-def _span_left_out(content: bytes) -> bytes:
+def span_left_out(content: bytes) -> bytes:
     title, _, *others = content.splitlines(keepends=True)
     return b"".join([title, *others])
 
 
-def _end_cut_off(content: bytes) -> bytes:
+def end_cut_off(content: bytes) -> bytes:
     return b"".join(content.splitlines(keepends=True)[:-1])
 
 
-def _of_another_child(content: bytes) -> bytes:
+def of_another_child(content: bytes) -> bytes:
     return _receipt(content, child_id=new_id())
 
 
@@ -123,7 +123,7 @@ def _receipt(content: bytes, **changes: Any) -> bytes:
     return f"{head}.{changed}.{signature}".encode()
 
 
-def _signed_by_nobody(content: bytes) -> bytes:
+def signed_by_another_key(content: bytes) -> bytes:
     """With a key of one's own under the name of the operator's."""
     head, claims, _ = content.decode().strip().split(".")
     typ = orjson.loads(jwt.utils.base64url_decode(head))["typ"]
@@ -132,26 +132,8 @@ def _signed_by_nobody(content: bytes) -> bytes:
     return f"{own}.{claims}.{base64url(key.sign(f'{own}.{claims}'.encode()))}".encode()
 
 
-def _a_token(content: bytes) -> bytes:
+def of_another_kind(content: bytes) -> bytes:
     """Another kind of statement, as a receipt."""
     head, claims, signature = content.decode().strip().split(".")
     other = orjson.loads(jwt.utils.base64url_decode(head)) | {"typ": "teddy-audit-head"}
     return f"{base64url(orjson.dumps(other))}.{claims}.{signature}".encode()
-
-
-ALTERED = (
-    Altered("a receipt of another child", "receipt", _of_another_child, "signature", ci=True),
-    Altered("a receipt signed by another key", "receipt", _signed_by_nobody, "signature"),
-    Altered("another statement as a receipt", "receipt", _a_token, "kind"),
-    Altered("an event of the evidence", "evidence", _of_json(_edit_event), ": edited", ci=True),
-    Altered("who did it, in the evidence", "evidence", _of_json(_edit_actor), ": edited"),
-    Altered("a look, taken out of the evidence", "evidence", _of_json(_remove_view), "altered"),
-    Altered(
-        "evidence of another violation",
-        "evidence",
-        _of_json(_another_violation),
-        "no event of the file tells of it",
-    ),
-    Altered("a span left out of an export", "export", _span_left_out, "altered"),
-    Altered("the end cut off an export", "export", _end_cut_off, "its end is missing"),
-)

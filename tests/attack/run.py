@@ -60,10 +60,10 @@ async def attempted(world: World, one: Named, seconds: float) -> Seen:
 
 
 def show(outcomes: Sequence[Outcome], seconds: float) -> None:
-    table = Table("attack", "tried", "expected", "seen", "")
+    table = Table("attack", "tried", "expected", "seen", "seconds", "")
     for one in outcomes:
         verdict = "holds" if one.seen.holds else "BROKEN"
-        table.add(one.name, one.tried, one.expected, one.seen.told, verdict)
+        table.add(one.name, one.tried, one.expected, one.seen.told, f"{one.seconds:.1f}", verdict)
     table.print()
     broken = sum(not one.seen.holds for one in outcomes)
     click.echo(f"{len(outcomes)} attacks in {seconds:.0f} s, {broken} not refused or not bounded")
