@@ -28,7 +28,10 @@ SHORT, FULL = 5, 100
 """Requests of each of the others."""
 
 LONGEST_SECONDS = 20.0
-PROMISED_SHARE = 0.99
+PROMISED_SHARES = {"another address": 0.99, "the same address": 0.9}
+"""Of the requests of others, by where they come from: who is behind the greedy caller's address
+shares its share (SECURITY.md, what remains)."""
+
 AT_ALL_SECONDS = 15.0
 BUSY_PERCENT = 50.0
 LOADS = (
@@ -52,7 +55,8 @@ class Greedy:
 
     @property
     def expected(self) -> str:
-        return f"both are answered; {PROMISED_SHARE:.0%} in 2 s in a full run on a quiet machine"
+        shares = ", ".join(f"{share:.0%} from {at}" for at, share in PROMISED_SHARES.items())
+        return f"both are answered; in a full run on a quiet machine {shares} in 2 s"
 
     async def attempt(self, world: World) -> Seen:
         greed = next(one for one in await loads_of(world) if one.name == self.name)
@@ -65,12 +69,13 @@ class Greedy:
             )
             tallies = await asyncio.gather(*asked)
         await eventually(lambda: is_ready(world), STARTED)
-        least = PROMISED_SHARE if is_judged else 0.0
         told = [f"{tally} from {at}" for at, tally in zip(PLACES, tallies, strict=True)]
-        return Seen(
-            all(tally.answered and tally.answered >= least * tally.asked for tally in tallies),
-            ", ".join([*told, *([] if is_judged else ["not judged by time"])]),
-        )
+        least = [PROMISED_SHARES[at] if is_judged else 0.0 for at in PLACES]
+        held = [
+            tally.answered and tally.answered >= share * tally.asked
+            for tally, share in zip(tallies, least, strict=True)
+        ]
+        return Seen(all(held), ", ".join([*told, *([] if is_judged else ["not judged by time"])]))
 
 
 async def _is_quiet() -> bool:

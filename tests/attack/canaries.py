@@ -4,17 +4,17 @@ written is searched for them. With dead letters and an erasure, too: tests/e2e/t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.attack.row import Row, Seen
+from tests.attack.row import Broken, Row, Seen
 from tests.attack.world import World
 from tests.support.canaries.accepted import live, look
 from tests.support.canaries.callers import calling
-from tests.support.canaries.places import texts_of_a_running, texts_of_files, texts_of_tools
+from tests.support.canaries.places import texts_of_a_running, texts_of_files, tools
 from tests.support.canaries.refused import no_http, refused
 from tests.support.canaries.values import MARK, PLACE_MARK, canary, found_in
 from tests.support.waiting import STARTED, eventually
 
 TOOLS = "tools"
-"""Run for their row alone: a dozen processes, among them a rebuild."""
+"""Run for their row alone: a dozen commands, among them a rebuild."""
 
 SEARCHED: Mapping[str, str] = {
     "logs": "the file ",
@@ -53,8 +53,7 @@ class Place:
         if not world.written:
             world.written |= await _written(world)
         if self.name == TOOLS:
-            child, violation = world.words["canary"], world.words["canary's violation"]
-            world.written |= await texts_of_tools(world.folder, child, violation)
+            world.written |= await _said(world)
         texts = {n: text for n, text in world.written.items() if n.startswith(self.begins)}
         size = sum(map(len, texts.values()))
         if not size:
@@ -63,6 +62,18 @@ class Place:
         marks = [MARK] if self.name == "refusals" else [MARK, PLACE_MARK]
         found = [*found_in(texts, marks), f"none in {size:,} bytes of {len(texts)} texts"]
         return Seen(len(found) == 1, found[0])
+
+
+async def _said(world: World) -> Mapping[str, bytes]:
+    """What operators are shown."""
+    texts = {}
+    child, violation = world.words["canary"], world.words["canary's violation"]
+    for command in tools(world.folder, child, violation):
+        said = await world.teddy(*command)
+        if said.code:
+            raise Broken(f"`teddy {' '.join(command[:2])}`: {said.err.strip()[-200:]!r}")
+        texts[f"what `teddy {' '.join(command)}` says"] = f"{said.out}{said.err}".encode()
+    return texts
 
 
 async def _written(world: World) -> Mapping[str, bytes]:

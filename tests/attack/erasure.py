@@ -8,6 +8,9 @@ from tests.attack.world import World
 
 ERASED = "/v1/children/$erased"
 GONE = Refused(404, "child-not-found")
+OVER = Refused(410, "child-erased")
+"""To who may know that there was such a child."""
+
 REPORT = '{"type": "content", "severity": "low"}'
 
 ASKED: tuple[Row, ...] = tuple(
@@ -19,9 +22,11 @@ ASKED: tuple[Row, ...] = tuple(
         ("family", f"GET {ERASED}/export", GONE, None),
         ("officer", f"GET {ERASED}", GONE, None),
         ("admin", f"GET {ERASED}", GONE, None),
-        ("admin", f"PATCH {ERASED}/profile", GONE, '{"name": "Back"}'),
-        ("admin", f"POST {ERASED}/reactivation", GONE, "{}"),
-        ("officer", f"POST {ERASED}/safety-violations", GONE, REPORT),
+        ("family", f"PATCH {ERASED}/profile", OVER, '{"name": "Back"}'),
+        ("admin", f"POST {ERASED}/reactivation", OVER, "{}"),
+        ("officer", f"POST {ERASED}/safety-violations", OVER, REPORT),
+        ("stranger", f"PATCH {ERASED}/profile", GONE, '{"name": "Back"}'),
+        ("bear", f"POST {ERASED}/safety-violations", GONE, REPORT),
     )
 )
 

@@ -87,7 +87,7 @@ async def _a_consistency_token_of_nobody_s(world: World) -> str:
 ROWS: tuple[Row, ...] = (
     *(
         Deed(
-            f"{variable} that others may read",
+            f"{variable} of the {service} that others may read",
             f"python -m {service}, mode 0644",
             "does not start, names the mode",
             _service_with(service, variable),

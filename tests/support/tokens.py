@@ -152,7 +152,7 @@ def _without_signature(forger: Forger) -> dict[str, str]:
     signature = forger.token().rpartition(".")[2]
     return {
         "alg none": forger.unsigned({"alg": "none"}),
-        "alg None": forger.unsigned({"alg": "None"}),
+        "alg None, with a capital": forger.unsigned({"alg": "None"}),
         "alg none with a signature": forger.unsigned({"alg": "none"}, signature),
         "no alg": forger.unsigned({}, signature),
         "signature cut off": forger.token().rpartition(".")[0] + ".",
