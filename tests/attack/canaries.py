@@ -68,7 +68,8 @@ async def _said(world: World) -> Mapping[str, bytes]:
     """What operators are shown."""
     texts = {}
     child, violation = world.words["canary"], world.words["canary's violation"]
-    for command in tools(world.folder, child, violation):
+    commands = tools(world.folder, child, violation)
+    for command in [one for one in commands if one[0] != "logs"]:  # logs are read themselves
         said = await world.teddy(*command)
         if said.code:
             raise Broken(f"`teddy {' '.join(command[:2])}`: {said.err.strip()[-200:]!r}")

@@ -50,6 +50,7 @@ COSTLY_MALFORMED: Mapping[str, str | bytes] = {
     "60,000 brackets": "[" * 60_000,
     "17 brackets and 32,000 quotes": "[" * 17 + '"' * 32_000,
     "17 brackets and 15,000 quoted ones": "[" * 17 + '"["' * 15_000,
+    "17 brackets and 16,000 escaped quotes": "[" * 17 + '"\\' * 16_000,
     "60,000 backslashes": '{"name": "' + "\\" * 60_000,
 }
 COSTLY: Mapping[str, str | bytes] = {
