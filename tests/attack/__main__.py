@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 
 import click
 
+from deploy.local.control import StackFailed
 from deploy.local.shell import set_aside
 from shared.command_line import run_command
 from tests.attack.kinds import KINDS, Named, all_rows
@@ -41,8 +42,12 @@ def attack(cases: tuple[str, ...], selection: str, *, only_list: bool) -> None:
             click.echo(f"{one.name:60} {one.row.tried}")
         return
     began, path = time.monotonic(), Path(mkdtemp(prefix="teddy-attack-"))
-    with stack_for_attacks(path) as folder:
-        outcomes = asyncio.run(run_all(folder, rows, timed=selection == "all"))
+    try:
+        with stack_for_attacks(path) as folder:
+            outcomes = asyncio.run(run_all(folder, rows, timed=selection == "all"))
+    except BaseException:  # interrupted, too: nobody will look into it
+        shutil.rmtree(path, ignore_errors=True)
+        raise
     show(outcomes, time.monotonic() - began)
     if broken := [one for one in outcomes if not one.seen.holds]:
         again = " ".join(f"--case {one.name}" for one in broken)
@@ -63,4 +68,4 @@ def _chosen(cases: tuple[str, ...], selection: str) -> list[Named]:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the stack is stopped, too
-    run_command(attack, "attack")
+    run_command(attack, "attack", (StackFailed,))
