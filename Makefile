@@ -13,7 +13,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup demo up down status test test-unit test-kafka test-schema test-pythons bandit audit-deps faults away check format configuration lock clean
+.PHONY: help setup demo up down status test test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack away check format configuration lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,10 @@ faults: $(STAMP) ## Hurt the system and check its promises: CASE=, SEED=, SELECT
 	@$(BIN)/python -m tests.faults $(if $(CASE),--case $(CASE)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(SELECTION),--selection $(SELECTION)) $(if $(SLICE),--slice $(SLICE)) $(if $(LIST),--list) \
 		$(if $(LONG),--long) $(if $(CHECK),--check $(CHECK))
+
+attack: $(STAMP) ## Attack a running stack, six minutes at most: CASE=, SELECTION=ci, LIST=1
+	@$(BIN)/python -m tests.attack $(if $(CASE),--case $(CASE)) $(if $(SELECTION),--selection $(SELECTION)) \
+		$(if $(LIST),--list)
 
 away: $(STAMP) ## Stop each server in turn and compare what is seen with the page; WRITE=1 renews it
 	@$(if $(WRITE),$(BIN)/python -m tests.away --write,$(BIN)/python -m pytest --no-cov tests/away)

@@ -8,68 +8,32 @@ their own ask one request after the other, each on a connection of its own and s
 
 import asyncio
 import os
-import sys
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-import httpx2
-import orjson
 import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from shared.clock import new_id
 from shared.http.shares import Bounds
-from shared.keyring.key_file import read_key_file
-from shared.signing import ConsistencyTokens
-from tests.bench.greedy import Load
 from tests.bench.other_tree import HERE, Stack, checked_out, stack_of
-from tests.bench.raw_http import request
-from tests.support.consents import CONSENTS
-from tests.support.greedy_caller import LOOPBACK, OTHER, ask
+from tests.support.greedy_loads import PLACES, Tally, asked_beside, is_ready, loads_of, running
 from tests.support.waiting import STARTED, eventually
 
 PROMISED_SECONDS = 2.0
-PAUSE_SECONDS = 0.02
 LONGEST_SECONDS = 60.0
 """Of one load; where hardly anything is answered, fewer are asked."""
 
-FLOODS = 4_000
 SETTINGS = {
     "TEDDY_RATE_LIMIT_REGISTRATION": "1000000/minute",
     "TEDDY_SUBJECT_SHARE": str(Bounds().subject_share),
 }
 """What is measured are the usual shares, not the rates; a local stack has its own of both."""
 
-PLACES = {"another address": OTHER, "the same address": LOOPBACK}
-
-
-@dataclass
-class Tally:
-    """`slowest`: seconds of the slowest that was answered in time."""
-
-    asked: int = 0
-    answered: int = 0
-    slowest: float = 0.0
-
-    def __str__(self) -> str:
-        return f"{self.answered} of {self.asked} ({self.slowest:.2f} s)"
-
-
 Tallies = dict[tuple[str, str], Tally]
 """By load, and by where the caller is."""
-
-
-@dataclass(frozen=True)
-class Attack:
-    name: str
-    load: Load
-    ask: Callable[[], bytes]
 
 
 @click.command()
@@ -97,120 +61,18 @@ def _measured(tree: Path, only: str, requests: int) -> Tallies:
 
 async def _measure(stack: Stack, only: str, requests: int) -> Tallies:
     tallies: Tallies = {}
-    for attack in [one for one in await _attacks(stack) if only in one.name]:
-        async with _running(attack.load):
+    for greed in [one for one in await loads_of(stack) if only in one.name]:
+        async with running(greed.load):
             places = list(PLACES.items())
-            asked = (_ask(attack, stack, source, requests) for _, source in places)
+            asked = (
+                asked_beside(greed, source, requests, PROMISED_SECONDS, LONGEST_SECONDS)
+                for _, source in places
+            )
             for (place, _), tally in zip(places, await asyncio.gather(*asked), strict=True):
-                tallies[attack.name, place] = tally
-                click.echo(f"{attack.name}, {place}: {tally}", err=True)
-        await eventually(lambda: _is_ready(stack), STARTED)
+                tallies[greed.name, place] = tally
+                click.echo(f"{greed.name}, {place}: {tally}", err=True)
+        await eventually(lambda: is_ready(stack), STARTED)
     return tallies
-
-
-async def _attacks(stack: Stack) -> list[Attack]:
-    host, command = stack.address("command")
-    query = stack.address("query")[1]
-    greedy = stack.bearer("greedy")
-    floods = tuple(_registration(greedy).decode() for _ in range(FLOODS))
-    slow = request("POST", "/v1/children", greedy, b"").decode()
-    slow = slow.replace("Content-Length: 0", "Content-Length: 60000")
-    lena, mia = await _registered(stack, "greedy"), await _registered(stack, "family")
-    family = stack.bearer("family")
-    late = request("GET", f"/v1/children/{lena}", greedy).decode().removesuffix("\r\n")
-    late += f"Consistency-Token: {_future(stack, lena)}\r\nPrefer: wait=10\r\n\r\n"
-
-    def register() -> bytes:
-        return _registration(stack.bearer(f"parent-{new_id()}"))
-
-    def look() -> bytes:
-        return request("GET", f"/v1/children/{mia}", family)
-
-    return [
-        Attack("none", Load(host, command, "silent", 0), register),
-        Attack("1,000 silent connections", Load(host, command, "silent", 1_000), register),
-        Attack("420 slow bodies", Load(host, command, "slow bodies", 420, (slow,)), register),
-        Attack("600 flooding connections", Load(host, command, "flood", 600, floods), register),
-        Attack("450 waiting queries", Load(host, query, "flood", 450, (late,)), look),
-    ]
-
-
-def _registration(bearer: str) -> bytes:
-    child = {"name": "Mia", "age": 7, "udid": f"TEDDY-{new_id()}", "consents": CONSENTS}
-    return request("POST", "/v1/children", bearer, orjson.dumps(child))
-
-
-async def _registered(stack: Stack, parent: str) -> str:
-    """A child of the parent that the query API shows."""
-    bearer = {"Authorization": f"Bearer {stack.bearer(parent)}"}
-    child = {"name": "Mia", "age": 7, "udid": f"TEDDY-{new_id()}", "consents": CONSENTS}
-    async with httpx2.AsyncClient(headers=bearer, timeout=30) as http:
-        command, query = (f"http://{LOOPBACK}:{stack.state.ports[n]}" for n in ("command", "query"))
-        answer = await http.post(f"{command}/v1/children", json=child)
-        child_id: str = answer.json()["child_id"]
-
-        async def is_shown() -> bool:
-            return (await http.get(f"{query}/v1/children/{child_id}")).is_success
-
-        await eventually(is_shown, STARTED)
-    return child_id
-
-
-def _future(stack: Stack, child_id: str) -> str:
-    """A token of a write that the child does not have yet."""
-    keys = read_key_file(Path(stack.state.environment["TEDDY_KEY_FILE"]))
-    return ConsistencyTokens(keys.signature_key).issue(child_id, 1_000)
-
-
-@asynccontextmanager
-async def _running(load: Load) -> AsyncIterator[None]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.greedy"),
-        cwd=HERE,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(load.to_json())
-        process.stdin.close()
-        if await process.stdout.readline() != b"ready\n":
-            raise click.ClickException("the load ended before it began")
-        yield
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def _ask(attack: Attack, stack: Stack, source: str, requests: int) -> Tally:
-    tally, until = Tally(), time.monotonic() + LONGEST_SECONDS
-    address = (attack.load.host, attack.load.port)
-    while tally.asked < requests and time.monotonic() < until:
-        one = attack.ask()
-        tally.asked += 1
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(PROMISED_SECONDS):
-                status = await ask(address, one, source)
-        except TimeoutError:
-            continue
-        if httpx2.codes.is_success(status):
-            tally.answered += 1
-            tally.slowest = max(tally.slowest, time.monotonic() - began)
-        await asyncio.sleep(PAUSE_SECONDS)
-    return tally
-
-
-async def _is_ready(stack: Stack) -> bool:
-    try:
-        async with httpx2.AsyncClient() as http:
-            urls = (f"http://{LOOPBACK}:{stack.state.ports[n]}" for n in ("command", "query"))
-            answers = [await http.get(f"{url}/health/ready") for url in urls]
-            return all(answer.is_success for answer in answers)
-    except httpx2.TransportError:
-        return False
 
 
 def _print(measured: Mapping[str, Tallies]) -> None:

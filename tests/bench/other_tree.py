@@ -30,7 +30,7 @@ class Stack:
     def address(self, api: str) -> tuple[str, int]:
         return "127.0.0.1", self.state.ports[api]
 
-    def bearer(self, parent: str) -> str:
+    def parent_s_bearer(self, parent: str) -> str:
         return self.issuer.issue(Principal(parent, Role.PARENT), utc_now(), timedelta(hours=1))
 
 

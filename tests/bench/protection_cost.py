@@ -22,8 +22,8 @@ from rich.table import Table
 
 from deploy.local.state import StackState
 from tests.bench.other_tree import HERE, Stack, checked_out, stack_of
-from tests.bench.raw_http import Answered, request, send_all
 from tests.support.consents import CONSENTS
+from tests.support.raw_http import Answered, request, send_all
 from tests.support.waiting import eventually
 
 CHILDREN_A_PARENT, TIMES_FROM_CACHE = 3, 5
@@ -70,7 +70,7 @@ def _round(tree: Path, children: int) -> Rates:
 
 async def _measure(stack: Stack, children: int, consents: Sequence[Mapping[str, str]]) -> Rates:
     parents = [f"parent-{number}" for number in range(children // CHILDREN_A_PARENT)]
-    bearers = {parent: stack.bearer(parent) for parent in parents}
+    bearers = {parent: stack.parent_s_bearer(parent) for parent in parents}
     owners = [parents[number % len(parents)] for number in range(children)]
     registrations = [
         request("POST", "/v1/children", bearers[parent], _body(number, consents))

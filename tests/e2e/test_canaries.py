@@ -15,17 +15,17 @@ import pytest
 from deploy.local import control, plans
 from deploy.local.state import StackFolder, StackState
 from shared.topics import CHILD_ALERTS, CHILD_EVENTS, DEAD_LETTERS
-from tests.e2e.canaries.accepted import accepted, live, look, profile, registration
-from tests.e2e.canaries.callers import PARENT, Api, Callers, calling
-from tests.e2e.canaries.places import (
+from tests.support.canaries.accepted import accepted, live, look, profile, registration
+from tests.support.canaries.callers import PARENT, Api, Callers, calling
+from tests.support.canaries.places import (
     looked_at,
     texts_of_a_running,
     texts_of_files,
     texts_of_tools,
 )
-from tests.e2e.canaries.poison import POISONS, VERSION, poison
-from tests.e2e.canaries.refused import no_http, refused
-from tests.e2e.canaries.values import LABEL_MARK, MARK, canary, found_in, spellings
+from tests.support.canaries.poison import POISONS, VERSION, poison
+from tests.support.canaries.refused import no_http, refused
+from tests.support.canaries.values import LABEL_MARK, MARK, canary, found_in, spellings
 from tests.support.own_stack import own_stack
 from tests.support.waiting import eventually
 

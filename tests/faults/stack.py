@@ -46,7 +46,7 @@ def stack_for_faults(path: Path) -> Iterator[StackFolder]:
     """Running as long as the block, with fault points, short times and every channel of alerts."""
     (path / "faults").mkdir(parents=True)
     added = {**SHORT_TIMES, **receivers_of_alerts(), VARIABLE: str(path / "faults")}
-    with _environment(added), _running(path) as folder:
+    with environment_with(added), _running(path) as folder:
         yield folder  # what was added stays in the environment, too: cases look there
 
 
@@ -62,7 +62,7 @@ def environment_of(folder: StackFolder) -> Iterator[None]:
     """The stack's settings, for what runs in this process."""
     state = folder.load()
     assert state is not None
-    with _environment(state.environment):
+    with environment_with(state.environment):
         yield
 
 
@@ -77,7 +77,8 @@ def _running(path: Path, *, servers_only: bool = False) -> Iterator[StackFolder]
 
 
 @contextmanager
-def _environment(added: Mapping[str, str]) -> Iterator[None]:
+def environment_with(added: Mapping[str, str]) -> Iterator[None]:
+    """This process's environment with these variables, as long as the block."""
     before = dict(os.environ)
     os.environ.update(added)
     try:

@@ -152,7 +152,7 @@ def _without_signature(forger: Forger) -> dict[str, str]:
     signature = forger.token().rpartition(".")[2]
     return {
         "alg none": forger.unsigned({"alg": "none"}),
-        "alg None": forger.unsigned({"alg": "None"}),
+        "alg None, with a capital": forger.unsigned({"alg": "None"}),
         "alg none with a signature": forger.unsigned({"alg": "none"}, signature),
         "no alg": forger.unsigned({}, signature),
         "signature cut off": forger.token().rpartition(".")[0] + ".",
@@ -181,6 +181,7 @@ def _with_a_header_that_asks_for_more(forger: Forger) -> dict[str, str]:
         "no kid": {"kid": None},
         "empty kid": {"kid": ""},
         "kid is a path": {"kid": "../../../../dev/null"},
+        "kid is a URL": {"kid": "https://attacker.example/keys.json"},
         "kid is SQL": {"kid": "x' UNION SELECT 'secret' --"},
         "kid is an operator": {"kid": {"$ne": None}},
         "kid is a number": {"kid": 1},

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx2
 
-from tests.e2e.canaries.accepted import profile, registration
-from tests.e2e.canaries.callers import Api, Callers
-from tests.e2e.canaries.values import canary, place
+from tests.support.canaries.accepted import profile, registration
+from tests.support.canaries.callers import Api, Callers
+from tests.support.canaries.values import canary, place
 
 JSON = {"Content-Type": "application/json"}
 PATH, QUERY, DETAILS = place(), canary("query"), canary("details", 9)

@@ -14,8 +14,8 @@ from shared.auth.principal import Role
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.clock import new_id, utc_now
 from shared.signing_keys import read_signing_key
-from tests.e2e.canaries.values import canary
 from tests.support.callers import token
+from tests.support.canaries.values import canary
 
 ANSWER_SECONDS = 30.0
 PARENT, STRANGER = f"parent-{new_id()}", f"parent-{new_id()}"

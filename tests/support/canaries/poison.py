@@ -21,7 +21,7 @@ from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
 from shared.settings import KeyringSettings
 from shared.topics import CHILD_EVENTS
-from tests.e2e.canaries.values import canary
+from tests.support.canaries.values import canary
 from tests.support.consents import BORN
 
 VERSION = BORN + 1

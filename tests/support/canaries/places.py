@@ -44,13 +44,14 @@ async def texts_of_a_running(state: StackState) -> dict[str, bytes]:
     }
 
 
-async def texts_of_tools(folder: StackFolder, child: str, violation: str) -> dict[str, bytes]:
-    """What operators are shown, unless they ask to reveal it; evidence and audit become files."""
+def tools(folder: StackFolder, child: str, violation: str) -> list[tuple[str, ...]]:
+    """Commands that show operators something, unless they ask to reveal it; evidence and audit
+    become files."""
     evidence, trail = folder.path / "evidence.json", folder.path / "trail.jsonl"
     about = ("--child", child)
     span = ("--from", "2000-01-01", "--to", "2100-01-01")
     export = ("export", *about, "--violation", violation, "--out", str(evidence))
-    commands: list[tuple[str, ...]] = [
+    return [
         ("replay", "show", *about),
         ("replay", "events", *about),
         ("replay", "rebuild"),
@@ -64,11 +65,15 @@ async def texts_of_tools(folder: StackFolder, child: str, violation: str) -> dic
         ("status",),
         ("logs", "query", "-n", "10000"),
     ]
+
+
+async def texts_of_tools(folder: StackFolder, child: str, violation: str) -> dict[str, bytes]:
+    """What each of them says, as a process."""
     return {
         f"what `teddy {' '.join(command[:2])}` says": await asyncio.to_thread(
             said, folder, *command
         )
-        for command in commands
+        for command in tools(folder, child, violation)
     }
 
 

@@ -1,6 +1,6 @@
-"""`python -m tests.bench.greedy`: one greedy caller as a process, so that what it costs a client is
-no time of those who are measured. Reads a Load as JSON, says `ready`, ends when it is told or after
-two minutes."""
+"""`python -m tests.support.greedy_process`: one greedy caller as a process, so that what it costs a
+client is no time of those who are measured. Reads a Load as JSON, says `ready`, ends when it is
+told or after two minutes."""
 
 import asyncio
 import sys

@@ -9,8 +9,8 @@ from typing import Any
 import httpx2
 
 from shared.clock import new_id
-from tests.e2e.canaries.callers import PARENT, Callers
-from tests.e2e.canaries.values import canary, label
+from tests.support.canaries.callers import PARENT, Callers
+from tests.support.canaries.values import canary, label
 from tests.support.consents import CONSENTS
 
 NOTICED = {"notice_version": label("notice"), "method": "video_call"}

@@ -1,0 +1,180 @@
+"""Four loads of one caller who takes all it can, each by a process of its own, and others beside
+it who ask one request after the other."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import httpx2
+import orjson
+
+from deploy.local.state import StackState
+from shared.clock import new_id
+from shared.keyring.key_file import read_key_file
+from shared.signing import ConsistencyTokens
+from tests.support.consents import CONSENTS
+from tests.support.greedy_caller import LOOPBACK, OTHER, Address, ask
+from tests.support.greedy_process import Load
+from tests.support.raw_http import request
+from tests.support.waiting import STARTED, eventually
+
+HERE = Path(__file__).parents[2]
+PAUSE_SECONDS = 0.02
+FLOODS = 4_000
+PLACES = {"another address": OTHER, "the same address": LOOPBACK}
+"""Where the others ask from."""
+
+
+class Target(Protocol):
+    """A running stack, and tokens of any parent for it."""
+
+    @property
+    def state(self) -> StackState: ...
+
+    def address(self, api: str) -> Address: ...
+
+    def parent_s_bearer(self, parent: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Greed:
+    """A load, and what others ask meanwhile: `ask` makes the next request."""
+
+    name: str
+    load: Load
+    ask: Callable[[], bytes]
+
+
+@dataclass
+class Tally:
+    """`slowest`: seconds of the slowest that was answered in time."""
+
+    asked: int = 0
+    answered: int = 0
+    slowest: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.answered} of {self.asked} ({self.slowest:.2f} s)"
+
+
+async def loads_of(target: Target) -> list[Greed]:
+    """None at all, and the four. Whoever is in them has used up no rate before."""
+    greedy_one, family_one = (f"{who}-{new_id()}" for who in ("greedy", "family"))
+    host, command = target.address("command")
+    query = target.address("query")[1]
+    greedy = target.parent_s_bearer(greedy_one)
+    floods = tuple(_registration(greedy).decode() for _ in range(FLOODS))
+    slow = request("POST", "/v1/children", greedy, b"").decode()
+    slow = slow.replace("Content-Length: 0", "Content-Length: 60000")
+    lena, mia = await _registered(target, greedy_one), await _registered(target, family_one)
+    family = target.parent_s_bearer(family_one)
+    late = request("GET", f"/v1/children/{lena}", greedy).decode().removesuffix("\r\n")
+    late += f"Consistency-Token: {_future(target, lena)}\r\nPrefer: wait=10\r\n\r\n"
+
+    def register() -> bytes:
+        return _registration(target.parent_s_bearer(f"parent-{new_id()}"))
+
+    def look() -> bytes:
+        return request("GET", f"/v1/children/{mia}", family)
+
+    return [
+        Greed("none", Load(host, command, "silent", 0), register),
+        Greed("1,000 silent connections", Load(host, command, "silent", 1_000), register),
+        Greed("420 slow bodies", Load(host, command, "slow bodies", 420, (slow,)), register),
+        Greed("600 flooding connections", Load(host, command, "flood", 600, floods), register),
+        Greed("450 waiting queries", Load(host, query, "flood", 450, (late,)), look),
+    ]
+
+
+@asynccontextmanager
+async def running(load: Load) -> AsyncIterator[None]:
+    """Raises RuntimeError when the load ends before it began."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.support.greedy_process"),
+        cwd=HERE,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(load.to_json())
+        process.stdin.close()
+        if await process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the load ended before it began")
+        yield
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def asked_beside(
+    greed: Greed, source: str, requests: int, within: float, longest: float
+) -> Tally:
+    """So many requests from `source`, fewer where they take `longest` seconds in all; counted is
+    what is answered with success `within` so many."""
+    tally, until = Tally(), time.monotonic() + longest
+    address = (greed.load.host, greed.load.port)
+    while tally.asked < requests and time.monotonic() < until:
+        one = greed.ask()
+        tally.asked += 1
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(within):
+                status = await ask(address, one, source)
+        except TimeoutError:
+            continue
+        if httpx2.codes.is_success(status):
+            tally.answered += 1
+            tally.slowest = max(tally.slowest, time.monotonic() - began)
+        await asyncio.sleep(PAUSE_SECONDS)
+    return tally
+
+
+async def is_ready(target: Target) -> bool:
+    """Whether both APIs are, as after a load they are again."""
+    try:
+        async with httpx2.AsyncClient() as http:
+            urls = (_url(target, api) for api in ("command", "query"))
+            answers = [await http.get(f"{url}/health/ready") for url in urls]
+            return all(answer.is_success for answer in answers)
+    except httpx2.TransportError:
+        return False
+
+
+def _registration(bearer: str) -> bytes:
+    child = {"name": "Mia", "age": 7, "udid": f"TEDDY-{new_id()}", "consents": CONSENTS}
+    return request("POST", "/v1/children", bearer, orjson.dumps(child))
+
+
+async def _registered(target: Target, parent: str) -> str:
+    """A child of the parent that the query API shows."""
+    bearer = {"Authorization": f"Bearer {target.parent_s_bearer(parent)}"}
+    child = {"name": "Mia", "age": 7, "udid": f"TEDDY-{new_id()}", "consents": CONSENTS}
+    async with httpx2.AsyncClient(headers=bearer, timeout=30) as http:
+        answer = await http.post(f"{_url(target, 'command')}/v1/children", json=child)
+        answer.raise_for_status()
+        child_id: str = answer.json()["child_id"]
+
+        async def is_shown() -> bool:
+            return (await http.get(f"{_url(target, 'query')}/v1/children/{child_id}")).is_success
+
+        await eventually(is_shown, STARTED)
+    return child_id
+
+
+def _url(target: Target, api: str) -> str:
+    host, port = target.address(api)
+    return f"http://{host}:{port}"
+
+
+def _future(target: Target, child_id: str) -> str:
+    """A token of a write that the child does not have yet."""
+    keys = read_key_file(Path(target.state.environment["TEDDY_KEY_FILE"]))
+    return ConsistencyTokens(keys.signature_key).issue(child_id, 1_000)
