@@ -23,7 +23,14 @@ from shared.events.child import SCHEMA_VERSIONS, AlertPolicy, ChildEvent
 from shared.keyring.cipher import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
 from shared.personal import IS_LABEL, UNREADABLE, Personal
-from shared.upcasters import FORMER_NAMES, LABELS_IN_CLEAR, UPCASTERS, Upcaster, upcast
+from shared.upcasters import (
+    FORMER_NAMES,
+    LABELS_IN_CLEAR,
+    LAST_IN_CLEAR,
+    UPCASTERS,
+    Upcaster,
+    upcast,
+)
 
 SEALED = "$sealed"
 
@@ -230,7 +237,7 @@ def in_clear(recorded: RecordedEvent) -> list[str]:
 
 def holds_labels_in_clear(recorded: RecordedEvent) -> bool:
     """Whether it was published before labels were sealed."""
-    return recorded.schema_version == 1 and recorded.type in LABELS_IN_CLEAR
+    return recorded.schema_version <= LAST_IN_CLEAR and recorded.type in LABELS_IN_CLEAR
 
 
 def _is_sealed(value: Any) -> bool:

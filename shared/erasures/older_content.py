@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from shared.envelope import Commit
+from shared.upcasters import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 
 class OlderContent(StrEnum):
@@ -14,18 +15,6 @@ class OlderContent(StrEnum):
     PRINTS = "prints"
     LABELS = "labels"
 
-
-LABELS_IN_CLEAR = (
-    "ChildRegistered",
-    "ChildProfileUpdated",
-    "SafetyViolationReported",
-    "SafetyViolationResolved",
-    "ConversationStarted",
-    "MessageRecorded",
-    "ParentalConsentGiven",
-)
-"""Types of events with labels in clear, up to this version of their schema:"""
-LAST_VERSION_IN_CLEAR = 1
 
 BEAR = "device"
 """Role of the actors that `OLDER_ALIAS` is about."""
@@ -45,7 +34,7 @@ def _kinds_in(commit: Commit) -> Iterable[OlderContent]:
     if is_older or (is_bear and re.match(OLDER_ALIAS, commit.actor.subject)):
         yield OlderContent.PRINTS
     if any(
-        event.type in LABELS_IN_CLEAR and event.schema_version <= LAST_VERSION_IN_CLEAR
+        event.type in LABELS_IN_CLEAR and event.schema_version <= LAST_IN_CLEAR
         for event in commit.events
     ):
         yield OlderContent.LABELS

@@ -15,13 +15,7 @@ from shared.envelope import (
     commit_id,
 )
 from shared.erasures.notice import ERASED
-from shared.erasures.older_content import (
-    BEAR,
-    LABELS_IN_CLEAR,
-    LAST_VERSION_IN_CLEAR,
-    OLDER_ALIAS,
-    OlderContent,
-)
+from shared.erasures.older_content import BEAR, OLDER_ALIAS, OlderContent
 from shared.event_store.bulk_insert import insert_each
 from shared.event_store.commit_documents import COLLECTION, from_document, to_document
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
@@ -33,6 +27,7 @@ from shared.event_store.port import AlreadyCommitted, StoreUnavailable, VersionC
 from shared.fault_points import FaultPoint, reached
 from shared.hash_chain import seal_commit
 from shared.mongo import Database, Document
+from shared.upcasters import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 SCAN_BATCH = 1_000
 
@@ -51,7 +46,7 @@ OLDER_CONTENT: Mapping[OlderContent, Document] = {
         "events": {
             "$elemMatch": {
                 "type": {"$in": list(LABELS_IN_CLEAR)},
-                "schema_version": {"$lte": LAST_VERSION_IN_CLEAR},
+                "schema_version": {"$lte": LAST_IN_CLEAR},
             }
         }
     },

@@ -22,7 +22,8 @@ LABELS_IN_CLEAR = frozenset(
         "ParentalConsentGiven",
     }
 )
-"""The types whose labels stand in clear at schema version 1, and are sealed from version 2 on."""
+"""The types whose labels stand in clear up to schema version LAST_IN_CLEAR, and are sealed since."""
+LAST_IN_CLEAR = 1
 
 
 def _sealed_since(event_type: str) -> Upcaster:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from tests.e2e.canaries.values import MARK, found_in
+from tests.support.canaries.values import MARK, found_in
 
 DONE_SECONDS = 120
 

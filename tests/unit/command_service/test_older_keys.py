@@ -40,9 +40,11 @@ class CountingStore(MemoryEventStore):
         self.asked.append("append")
         return await super().append(commit)
 
-    async def load(self, child_id: str, after_version: int = 0) -> list[Commit]:
+    async def load(
+        self, child_id: str, after_version: int = 0, limit: int | None = None
+    ) -> list[Commit]:
         self.asked.append("load")
-        return await super().load(child_id, after_version)
+        return await super().load(child_id, after_version, limit)
 
     async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
         self.asked.append("find")

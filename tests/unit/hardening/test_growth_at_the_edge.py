@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from command_service.api.idempotency import RequestPrints
+from command_service.api.idempotency import RequestKeys
 from projection_worker.delivery import RawRecord, deliver
 from query_service.api.asking import matches, seconds_to_wait
 from query_service.api.instants import Beginning
@@ -25,7 +25,7 @@ from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotic
 from shared.subjects import is_subject
 from tests.support.growth import TEXTS, Work, is_linear, of_characters, quietly
 
-PRINTS, PRINCIPAL = RequestPrints(bytes(32)), Principal("p-1", Role.PARENT)
+KEYS, PRINCIPAL = RequestKeys(bytes(32)), Principal("p-1", Role.PARENT)
 MOMENT: TypeAdapter[Any] = TypeAdapter(Beginning)
 TRACE = "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -78,7 +78,7 @@ EDGE_TEXTS = {
 
 
 def _keyed(key: str) -> object:
-    return PRINTS.of(key, PRINCIPAL, "POST", "/v1/children", b"{}")
+    return KEYS.sent(key, PRINCIPAL, "POST", "/v1/children", b"{}", "")
 
 
 def record(make: Callable[[int], tuple[bytes, tuple[tuple[str, bytes], ...]]]) -> Work:
