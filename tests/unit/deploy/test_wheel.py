@@ -26,6 +26,7 @@ ONLY_IN_THE_REPOSITORY = (
     "deploy/setup/",
     "deploy/docker/",
     "deploy/compose.yaml",
+    "deploy/images.env",
 )
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 

@@ -307,6 +307,7 @@ async def test_operators_need_no_token(side: QuerySide) -> None:
     answer = operation["responses"]["200"]["content"]["application/json"]
     assert answer["schema"]["$ref"].endswith("/ChildProfile")
     assert {"X-As-Of", "Age", "Cache-Status"} <= set(operation["responses"]["200"]["headers"])
-    assert {"child_id", "Consistency-Token", "Prefer", "If-None-Match"} == {
+    of_the_query = {"child_id", "Consistency-Token", "Prefer", "If-None-Match"}
+    assert of_the_query | {"Correlation-Id", "traceparent"} == {
         parameter["name"] for parameter in operation["parameters"]
     }
