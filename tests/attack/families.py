@@ -46,7 +46,8 @@ async def _nobody_or_not_yours(world: World) -> str:
         theirs = await queries.get(f"/v1/children/{world.words['child']}{path}")
         nobody = await queries.get(f"/v1/children/{new_id()}{path}")
         if not same_refusal(theirs, nobody):
-            raise Broken(f"{path or 'profile'}: {theirs.text[:200]}, {nobody.text[:200]}")
+            differ = dict(theirs.headers.items() ^ nobody.headers.items())
+            raise Broken(f"{path or 'profile'}: {theirs.status_code}, {sorted(differ)} differ")
     return "the same but for path and correlation id"
 
 

@@ -8,7 +8,8 @@ OF_THE_REQUEST = ("instance", "correlation_id")
 
 
 def same_refusal(one: httpx2.Response, another: httpx2.Response) -> bool:
-    """Alike but for what the request itself said: its path and its correlation id."""
+    """Alike but for what the request itself said, its path and its correlation id, and when it was
+    answered."""
     return _seen(one) == _seen(another)
 
 
@@ -19,6 +20,6 @@ def _seen(response: httpx2.Response) -> tuple[Any, ...]:
     headers = {
         name: value
         for name, value in response.headers.items()
-        if name not in ("correlation-id", "content-length", "ratelimit")
+        if name not in ("correlation-id", "content-length", "ratelimit", "date")
     }
     return response.status_code, problem, headers
