@@ -22,7 +22,7 @@ LABELS_IN_CLEAR = frozenset(
         "ParentalConsentGiven",
     }
 )
-"""The types whose labels stand in clear up to schema version LAST_IN_CLEAR; later ones seal them."""
+"""Types whose labels stand in clear up to schema version LAST_IN_CLEAR; later ones seal them."""
 LAST_IN_CLEAR = 1
 
 

@@ -1,10 +1,11 @@
-"""What is left of an erased child, and what proves that it is gone. What can be found out about it
-by who has the databases and guesses right (fingerprints, aliases, labels) has its rows here."""
+"""What is left of an erased child, and what proves that it is gone."""
 
 from shared.clock import new_id
+from shared.keyring.key_file import read_key_file
 from tests.attack.proofs import Altered, of_another_child, of_another_kind, signed_by_another_key
 from tests.attack.row import Broken, Deed, Refused, Request, Row
 from tests.attack.world import World
+from tests.support.guessed_child import told_of_an_erased_child
 
 ERASED = "/v1/children/$erased"
 GONE = Refused(404, "child-not-found")
@@ -48,6 +49,14 @@ async def _left_behind(world: World) -> str:
     return "exit code 1, named"
 
 
+async def _guessed(world: World) -> str:
+    """Right guesses, the key file, every database but the oplog, and every topic."""
+    keys = read_key_file(world.folder.keys / "keys.json")
+    if told := await told_of_an_erased_child(world.state, keys):
+        raise Broken(f"confirmed: {', '.join(sorted(told))}")
+    return "nothing is confirmed"
+
+
 FILES: tuple[Row, ...] = (
     Altered("a receipt of another child", "receipt", of_another_child, "signature", ci=True),
     Altered("a receipt signed by another key", "receipt", signed_by_another_key, "signature"),
@@ -59,6 +68,13 @@ DEEDS: tuple[Row, ...] = (
         "a reservation put back, `teddy erase verify`",
         "exit code 1, named; 0 without it",
         _left_behind,
+        ci=True,
+    ),
+    Deed(
+        "guesses about an erased child",
+        "name, ids, words and requests, with the key file, on all databases and topics",
+        "nothing is confirmed",
+        _guessed,
         ci=True,
     ),
 )
