@@ -2,27 +2,24 @@
 
 The wire form of an event is a JSON object of its fields; None and empty labels are left out. A
 personal field is `{"$sealed": "<base64>"}`; so is `labels`, an object of all labels of the event.
-At schema version 1 they are fields in clear. The schema is the dataclass: one reader and one writer
-a field are made from its type when this module is imported.
+At schema version 1 they are fields in clear.
 """
 
 import dataclasses
-import types
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import orjson
 
-from shared.clock import iso, parse_iso
+from shared.clock import iso
 from shared.envelope import EncodedEvent, RecordedEvent, event_id
-from shared.events.child import SCHEMA_VERSIONS, AlertPolicy, ChildEvent
+from shared.event_schema import CLASSES, CLOSED, FIELDS
+from shared.events.child import SCHEMA_VERSIONS, ChildEvent
 from shared.keyring.cipher import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
-from shared.personal import IS_LABEL, UNREADABLE, Personal
+from shared.personal import Personal
 from shared.upcasters import (
     FORMER_NAMES,
     LABELS_IN_CLEAR,
@@ -52,10 +49,6 @@ when an upcaster renames their type."""
 NOT_OF_THAT_SCHEMA = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading or upcasting content raises that is not what its schema says."""
 
-_Reader = Callable[[Any], Any]
-_CLOSED = object()
-"""A label that does not open."""
-
 
 class UndecodableEvent(Exception):
     """The record is not an event that this code knows how to read."""
@@ -74,26 +67,6 @@ class SealedField:
     of: str | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Field:
-    """`unread`: what a label is that does not open."""
-
-    name: str
-    personal: bool
-    label: bool
-    searchable: bool
-    read: _Reader
-    unread: Any
-
-    def of(self, value: Any, index: SearchIndex | None) -> Any:
-        """The field of an event, from its wire value or from a `Personal` that was opened."""
-        if value is _CLOSED:
-            return self.unread
-        if self.searchable and index is not None and value.value is not None:
-            return Personal(value.value, value.sealed, index.tokens_of(value.value))
-        return self.read(value)
-
-
 def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> EncodedEvent:
     """The wire form of `event` at `version` of its stream, sealed with the child's cipher.
 
@@ -108,7 +81,7 @@ def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> Encod
             raise NothingToSealWith(f"{identity}: {field} is sealed in events")
         return {SEALED: cipher.seal(_padded(orjson.dumps(value)), field_place(identity, field, of))}
 
-    for known in _FIELDS[type(event)].values():
+    for known in FIELDS[type(event)].values():
         value = getattr(event, known.name)
         if value is None:
             continue
@@ -166,7 +139,7 @@ def _decode(
         )
     except NOT_OF_THAT_SCHEMA as error:
         raise UndecodableEvent(_misfit(recorded.type, error)) from error
-    event_class = _CLASSES.get(event_type)
+    event_class = CLASSES.get(event_type)
     if event_class is None:
         raise UndecodableEvent(f"unknown event type {event_type!r}")
     if schema_version != SCHEMA_VERSIONS[event_class]:
@@ -180,7 +153,7 @@ def _decode(
 def _build(
     event_class: type[ChildEvent], content: Mapping[str, Any], index: SearchIndex | None
 ) -> ChildEvent:
-    fields = _FIELDS[event_class]
+    fields = FIELDS[event_class]
     try:
         return event_class(
             **{name: fields[name].of(value, index) for name, value in content.items()}
@@ -222,14 +195,14 @@ def open_sealed(child_id: str, sealed: str, cipher: ChildCipher, expected: Seale
 
 def in_clear(recorded: RecordedEvent) -> list[str]:
     """The fields to be sealed whose value is no ciphertext. Raises UndecodableEvent."""
-    event_class = _CLASSES.get(recorded.type)
+    event_class = CLASSES.get(recorded.type)
     if event_class is None:
         raise UndecodableEvent(f"unknown event type {recorded.type!r}")
     content = _load(recorded)
     labels_too = not holds_labels_in_clear(recorded)
     sealed = [
         known.name
-        for known in _FIELDS[event_class].values()
+        for known in FIELDS[event_class].values()
         if known.personal or (known.label and labels_too)
     ]
     return [name for name in sealed if name in content and not _is_sealed(content[name])]
@@ -274,8 +247,8 @@ def _labels(event_type: str, sealed: Any) -> Mapping[str, Any]:
         raise UndecodableEvent(f"the labels of {event_type} are no sealed object")
     if sealed.value is not None:
         return sealed.value
-    fields = _FIELDS[_CLASSES[event_type]] if event_type in _CLASSES else {}
-    return {known.name: _CLOSED for known in fields.values() if known.label}
+    fields = FIELDS[CLASSES[event_type]] if event_type in CLASSES else {}
+    return {known.name: CLOSED for known in fields.values() if known.label}
 
 
 def _load(recorded: RecordedEvent) -> dict[str, Any]:
@@ -297,76 +270,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(value)
     raise TypeError(f"{type(value).__name__} has no wire form")
-
-
-def _read_personal(value: Any) -> Personal[Any]:
-    if not isinstance(value, Personal):
-        raise TypeError("a personal field is sealed")
-    return value
-
-
-def _read_policy(content: dict[str, Any]) -> AlertPolicy:
-    hints = typing.get_type_hints(AlertPolicy)
-    return AlertPolicy(**{name: _reader(hints[name])(value) for name, value in content.items()})
-
-
-def _reader(annotation: Any) -> _Reader:
-    """How a JSON value becomes a field of type `annotation`."""
-    if annotation is datetime:
-        return parse_iso
-    if annotation is AlertPolicy:
-        return _read_policy
-    if typing.get_origin(annotation) is tuple:
-        read = _reader(typing.get_args(annotation)[0])
-        return lambda values: tuple(read(value) for value in values)
-    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return annotation
-    return lambda value: _exactly(annotation, value)
-
-
-def _exactly(annotation: type, value: Any) -> Any:
-    if type(value) is not annotation:
-        raise TypeError(f"expected {annotation.__name__}")
-    return value
-
-
-def _fields_of(event_class: type[ChildEvent]) -> dict[str, _Field]:
-    hints = typing.get_type_hints(event_class, include_extras=True)
-    fields = {}
-    for known in dataclasses.fields(event_class):
-        annotation, optional = _without_none(hints[known.name])
-        personal = typing.get_origin(annotation) is Personal
-        label = IS_LABEL in getattr(annotation, "__metadata__", ())
-        plain = typing.get_args(annotation)[0] if label else annotation
-        fields[known.name] = _Field(
-            name=known.name,
-            personal=personal,
-            label=label,
-            searchable=bool(known.metadata.get("searchable")),
-            read=_read_personal if personal else _reader(plain),
-            unread=None if optional else _UNREAD.get(typing.get_origin(plain) or plain),
-        )
-    return fields
-
-
-def _without_none(annotation: Any) -> tuple[Any, bool]:
-    """The type, and whether None may stand for it."""
-    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
-        return annotation, False
-    (only,) = (a for a in typing.get_args(annotation) if a is not type(None))
-    return only, True
-
-
-_UNREAD: Mapping[type, Any] = {str: UNREADABLE, int: 0, tuple: ()}
-_CLASSES: dict[str, type[ChildEvent]] = {cls.__name__: cls for cls in SCHEMA_VERSIONS}
-_FIELDS = {cls: _fields_of(cls) for cls in SCHEMA_VERSIONS}
-
-PERSONAL_FIELDS = frozenset(
-    known.name for fields in _FIELDS.values() for known in fields.values() if known.personal
-)
-"""Every field that is sealed in some event."""
-
-LABELS = frozenset(
-    known.name for fields in _FIELDS.values() for known in fields.values() if known.label
-)
-"""Every field that is sealed in events and stands in clear in read models."""

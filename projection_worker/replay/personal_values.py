@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from shared.codec import PERSONAL_FIELDS, SealedField, open_sealed
+from shared.codec import SealedField, open_sealed
+from shared.event_schema import PERSONAL_FIELDS
 from shared.keyring.cipher import ChildCipher, SealBroken
 
 SEALED = "(sealed)"

@@ -22,7 +22,7 @@ from tests.support.kafka import REPLICATION
 from tests.support.waiting import STARTED
 
 CLOSED_PORT = 1
-STOP_SECONDS = 5.0
+STOP_SECONDS = 20.0
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from shared.codec import (
     ALL_LABELS,
-    LABELS,
-    PERSONAL_FIELDS,
     SEALED,
     SealedField,
     UndecodableEvent,
@@ -22,6 +20,7 @@ from shared.codec import (
     open_sealed,
 )
 from shared.envelope import RecordedEvent
+from shared.event_schema import LABELS, PERSONAL_FIELDS
 from shared.events.child import (
     SCHEMA_VERSIONS,
     AlertPolicy,

@@ -9,7 +9,6 @@ import pytest
 
 from shared.codec import (
     ALL_LABELS,
-    LABELS,
     SEALED,
     UndecodableEvent,
     decode,
@@ -18,6 +17,7 @@ from shared.codec import (
     in_clear,
 )
 from shared.envelope import RecordedEvent, event_id
+from shared.event_schema import LABELS
 from shared.events.child import (
     SCHEMA_VERSIONS,
     ChildEvent,
