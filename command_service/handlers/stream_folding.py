@@ -21,8 +21,9 @@ from shared.envelope import Commit
 from shared.event_store.port import EventStore
 from shared.keyring.cipher import ChildCipher
 
-PAGE = 500
-"""Commits that are read at a time. A stream with fewer to read is folded by its command."""
+PAGE = 200
+"""Commits that are read at a time. Who has fewer to read, as a child with its usual snapshot, is
+folded by its command."""
 
 CHUNK = 50
 """Events folded without a pause: about half a millisecond."""
