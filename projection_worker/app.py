@@ -14,6 +14,7 @@ from projection_worker.before_live import BeforeLive
 from projection_worker.dead_letter import DeadLetters, ensure_dead_letter_indexes
 from projection_worker.erased_children import ErasedChildren
 from projection_worker.kept_generations import KeptGenerations, ProjectorOf
+from projection_worker.key_patience import KEY_PATIENCE_SECONDS, KeyPatience
 from projection_worker.lag import WorkerLag
 from projection_worker.metrics import WorkerMetrics
 from projection_worker.notifications.wiring import notifications
@@ -141,11 +142,12 @@ def _projectors(
     store = MongoEventStore(write.database(settings.write_database))
     keyring = Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size)
     index = SearchIndex(key_file.index_key)
+    patience = KeyPatience(KEY_PATIENCE_SECONDS)  # of all generations together
 
     def projector_of(generation: Generation, *, before_live: BeforeLive | None) -> Projector:
         read_models = ReadModelStore(read, database, generation, before_live=before_live)
         letters = DeadLetters(database, utc_now, generation)
-        return Projector(read_models, store, keyring, index, letters)
+        return Projector(read_models, store, keyring, index, letters, patience=patience)
 
     return projector_of
 

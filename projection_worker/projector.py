@@ -82,11 +82,14 @@ class Projector:
         dead_letters: DeadLetters,
         *,
         takes_sealed: bool = False,
+        patience: KeyPatience | None = None,
     ) -> None:
         """`takes_sealed`: events are the event store's own, so what does not open will not come
-        better from anywhere, and stays sealed; else it is parked, or its key waited for."""
+        better from anywhere, and stays sealed; else its key is waited for, with `patience` or that
+        of this projector alone."""
         self._takes_sealed = takes_sealed
-        self._keys = KeyPatience(0.0 if takes_sealed else KEY_PATIENCE_SECONDS)
+        seconds = 0.0 if takes_sealed else KEY_PATIENCE_SECONDS
+        self._keys = patience or KeyPatience(seconds)
         self._read_models = read_models
         self._store = store
         self._keyring = keyring
@@ -174,9 +177,19 @@ class Projector:
         removed = await self._read_models.write(changed) if changed else {}
         return await self._outcome(sequences, folded, removed)
 
+    async def _as_stored(self, recorded: RecordedEvent, broken: SealBroken) -> RecordedEvent:
+        """The event as the event store has it, of which the record says something that does not
+        open. Raises `broken` when the store has none."""
+        for commit in await self._store.load(recorded.child_id, recorded.version - 1, 1):
+            for stored in commit.recorded_events():
+                if stored.version == recorded.version:
+                    return stored
+        raise broken
+
     async def _decode(self, sequences: Sequence[ChildSequence]) -> Mapping[str, Decoded]:
-        """Every fresh event by its id, opened with its child's key. What does not open is parked,
-        but where the key itself does not: a child is not left out for its name's sake."""
+        """Every fresh event by its id, opened with its child's key. Of what does not open the event
+        store has the last word; what it does not have is parked. What does not open there either
+        stays sealed: a child is not left out for its name's sake."""
         ciphers = await self._keyring.ciphers([one.child_id for one in sequences if one.fresh])
         self._keys.wait_for(ciphers.values())
         decoded: dict[str, Decoded] = {}
@@ -187,7 +200,8 @@ class Projector:
                 try:
                     event, broken = decode_what_opens(recorded, cipher, self._index)
                     if broken is not None and not sealed_stays:
-                        raise broken
+                        stored = await self._as_stored(recorded, broken)
+                        event, broken = decode_what_opens(stored, cipher, self._index)
                 except UNREADABLE as error:
                     if one.ends_after(recorded):
                         continue  # of an erased child nothing has to be read

@@ -26,6 +26,7 @@ from command_service.handlers.errors import (
     ChildLoading,
     ConcurrentUpdate,
     IdempotencyKeyReused,
+    KeyUnavailable,
 )
 from command_service.middleware.authorization import Forbidden, ParentNotFound
 from shared.audit.trail import AuditUnavailable
@@ -56,6 +57,7 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     IdempotencyKeyReused: (422, "The idempotency key is used"),
     ChildBusy: (503, "Too many commands for the child"),
     ChildLoading: (503, "The child is being loaded"),
+    KeyUnavailable: (503, "The child's key cannot be used"),
 }
 """Status and title of every refusal; its code and detail are the error's own."""
 
@@ -68,7 +70,7 @@ FIELDS: Mapping[type[CommandRefused], tuple[str, str]] = {
 """The field that is at fault, where it is one, and its limit."""
 
 
-PASSING = (ConcurrentUpdate, ChildBusy, ChildLoading)
+PASSING = (ConcurrentUpdate, ChildBusy, ChildLoading, KeyUnavailable)
 """What the same request, sent again, may well get past. Of all other refusals it would not."""
 
 SOON = {"Retry-After": "1"}

@@ -10,7 +10,7 @@ from command_service.domain.child.commands import (
     ReportSafetyViolation,
     StartConversation,
 )
-from command_service.handlers.errors import DataKeyMissing
+from command_service.handlers.errors import KeyUnavailable
 from command_service.sent_request import SentRequest
 from shared.clock import Clock
 from shared.codec import encode
@@ -84,7 +84,7 @@ def _kept_of(
     if isinstance(command, EraseChild):
         return Idempotency(request.key, ERASURE)
     if cipher is None:
-        raise DataKeyMissing(command.child_id)
+        raise KeyUnavailable
     return Idempotency(request.key, cipher.print_of(request.content))
 
 

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+import structlog
+
 from command_service.command_bus import Command, CommandContext, CommandResult
 from command_service.domain.child.commands import EraseChild
 from command_service.domain.child.decide import decide
@@ -12,13 +14,16 @@ from command_service.domain.child.state import AccountStatus, Child
 from command_service.handlers.aggregate_cache import LoadedChild
 from command_service.handlers.aggregates import Aggregates
 from command_service.handlers.append import Appender
-from command_service.handlers.errors import ConcurrentUpdate, DataKeyMissing
+from command_service.handlers.errors import ConcurrentUpdate, KeyUnavailable
 from command_service.handlers.ownership import may_act_on
 from command_service.handlers.stored_results import StoredResults, result_of
 from shared.auth.access import relation_of
 from shared.event_store.port import AlreadyCommitted, VersionConflict
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.keyring import Keyring
+from shared.keyring.provider import UnknownKek
+
+log = structlog.get_logger(__name__)
 
 ATTEMPTS = 3
 
@@ -125,9 +130,15 @@ class DecideAndAppend:
         return Change(loaded.child, result_of(commit))
 
     async def _cipher(self, command: Command) -> ChildCipher | None:
-        """None for an erasure of which the key is gone: it has nothing to seal."""
-        cipher = await self.keyring.cipher(command.child_id)
-        if cipher is None and not isinstance(command, EraseChild):
+        """None for an erasure: it has nothing to seal, and needs nothing that opens."""
+        if isinstance(command, EraseChild):
+            return None
+        try:
+            cipher = await self.keyring.cipher(command.child_id)
+        except (SealBroken, UnknownKek) as error:
+            log.warning("key_does_not_open", child_id=command.child_id, error=type(error).__name__)
+            raise KeyUnavailable from error
+        if cipher is None:
             raise await self._without_key(command.child_id)
         return cipher
 
@@ -136,4 +147,5 @@ class DecideAndAppend:
         loaded = await self.aggregates.current(child_id)
         if loaded is not None and loaded.child.status is AccountStatus.ERASED:
             return VersionConflict(child_id, loaded.position.version)
-        return DataKeyMissing(child_id)
+        log.error("key_is_lost", child_id=child_id)
+        return KeyUnavailable()

@@ -37,8 +37,11 @@ class IdempotencyKeyReused(CommandRefused):
         super().__init__("this idempotency key was used for another request; use a new one")
 
 
-class DataKeyMissing(Exception):
-    """A child that is not erased has no data key: the key database lost it."""
+class KeyUnavailable(CommandRefused):
+    """A child that is not erased has no data key, or one that does not open: whatever has to be
+    sealed waits for the operator. An erasure does not."""
 
-    def __init__(self, child_id: str) -> None:
-        super().__init__(f"child {child_id} has no data key though it is not erased")
+    code = "key-unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("the key of this child's data cannot be used at the moment")

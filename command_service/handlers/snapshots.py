@@ -8,7 +8,7 @@ from command_service.handlers.aggregate_cache import LoadedChild
 from command_service.handlers.snapshot_layout import SCHEMA, from_json, to_json
 from shared.envelope import StreamPosition
 from shared.event_store.port import Snapshot, SnapshotStore, StoreUnavailable
-from shared.keyring.cipher import ChildCipher, SealBroken
+from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class Snapshots:
         self, child_id: str, loaded: LoadedChild, cipher: ChildCipher
     ) -> LoadedChild:
         """`loaded`, with its count started again if a snapshot was taken."""
-        if loaded.since_snapshot < self._every:
+        if loaded.since_snapshot < self._every or isinstance(cipher, ClosedCipher):
             return loaded
         position = loaded.position
         payload = cipher.seal(to_json(loaded.child), _place(position))

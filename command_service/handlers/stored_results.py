@@ -7,11 +7,12 @@ from command_service.command_bus import Command, CommandResult
 from command_service.domain.child.commands import EraseChild
 from command_service.domain.child.errors import ChildErasedError
 from command_service.handlers.append import ERASURE, IGNORED
-from command_service.handlers.errors import DataKeyMissing, IdempotencyKeyReused
+from command_service.handlers.errors import IdempotencyKeyReused, KeyUnavailable
 from command_service.handlers.older_keys import OlderKeys
 from command_service.sent_request import SentRequest
 from shared.envelope import Commit, Idempotency
 from shared.event_store.port import EventStore
+from shared.keyring.cipher import ClosedCipher
 from shared.keyring.keyring import Keyring
 
 
@@ -68,10 +69,11 @@ class StoredResults:
     ) -> None:
         expected = ERASURE
         if not isinstance(command, EraseChild):
-            cipher = await self.keyring.cipher(command.child_id)
+            cipher = (await self.keyring.ciphers((command.child_id,))).get(command.child_id)
             if cipher is None:
                 await self._require_not_erased(command.child_id)  # at this moment
-                raise DataKeyMissing(command.child_id)
+            if cipher is None or isinstance(cipher, ClosedCipher):
+                raise KeyUnavailable
             expected = cipher.print_of(request.content)
         if not hmac.compare_digest(stored.fingerprint, expected):
             raise IdempotencyKeyReused

@@ -7,17 +7,18 @@ next command of the child waits for the rest only.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import structlog
 
 from command_service.domain.child.evolve import CHANGES_NOTHING, evolve
+from command_service.domain.child.state import Child
 from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild
 from command_service.handlers.errors import ChildLoading
 from command_service.handlers.snapshots import Snapshots
-from shared.codec import decode
-from shared.envelope import Commit
+from shared.codec import NOT_OF_THAT_SCHEMA, UndecodableEvent, decode_what_opens
+from shared.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore
 from shared.keyring.cipher import ChildCipher
 
@@ -118,6 +119,22 @@ class StreamFolding:
         return await self._store.load(child_id, known.position.version, PAGE)
 
 
+def _evolved(cipher: ChildCipher | None) -> Callable[[Child, RecordedEvent], Child]:
+    """Total: a child can be reported on, and erased, whatever became of what is stored of it."""
+
+    def evolved(child: Child, recorded: RecordedEvent) -> Child:
+        try:
+            event, broken = decode_what_opens(recorded, cipher)
+        except (UndecodableEvent, *NOT_OF_THAT_SCHEMA) as error:
+            log.warning("event_left_out", event_id=recorded.event_id, error=type(error).__name__)
+            return child
+        if broken is not None:
+            log.warning("value_does_not_open", event_id=recorded.event_id)
+        return evolve(child, event)
+
+    return evolved
+
+
 async def _folded(
     known: LoadedChild, commits: Sequence[Commit], cipher: ChildCipher | None
 ) -> LoadedChild:
@@ -129,6 +146,5 @@ async def _folded(
     for first in range(0, len(telling), CHUNK):
         if first:
             await asyncio.sleep(0)
-        chunk = telling[first : first + CHUNK]
-        child = reduce(evolve, (decode(event, cipher) for event in chunk), child)
+        child = reduce(_evolved(cipher), telling[first : first + CHUNK], child)
     return LoadedChild(child, commits[-1].position, known.since_snapshot + len(events))

@@ -70,7 +70,8 @@ class ErasedList(Protocol):
         known of its older content, unless the new one tells."""
 
     async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
-        """Note a step of a child on the list; what was removed adds up. Others are ignored."""
+        """Note a step of a child on the list; what was removed adds up, and of a repetition that
+        found nothing to remove the time is not noted. Others are ignored."""
 
     async def find(self, child_ids: Collection[str]) -> list[ErasedChild]:
         """Those of `child_ids` who are on the list."""
@@ -97,8 +98,11 @@ class MemoryErasedList:
         known = self._children.get(child_id)
         if known is None:
             return
-        before = known.steps[step].removed if step in known.steps else 0
-        steps = {**known.steps, step: StepDone(done.at, before + done.removed)}
+        before = known.steps.get(step)
+        if before is not None:
+            at = done.at if done.removed else before.at
+            done = StepDone(at, before.removed + done.removed)
+        steps = {**known.steps, step: done}
         self._children[child_id] = replace(known, steps=steps)
 
     async def find(self, child_ids: Collection[str]) -> list[ErasedChild]:

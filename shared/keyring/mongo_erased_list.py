@@ -40,9 +40,11 @@ class MongoErasedList:
     async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
         place = f"steps.{step.value}"
         removed = int(done.removed)  # True counts as 1 in Python, for MongoDB it is no number
-        change = {"$set": {f"{place}.at": done.at}, "$inc": {f"{place}.removed": removed}}
+        at = done.at if removed else {"$ifNull": [f"${place}.at", done.at]}
+        so_far = {"$ifNull": [f"${place}.removed", 0]}
+        change = {f"{place}.at": at, f"{place}.removed": {"$add": [so_far, removed]}}
         async with within(self._timeout, KeyStoreUnavailable):
-            await self._children.update_one({"_id": child_id}, change)
+            await self._children.update_one({"_id": child_id}, [{"$set": change}])
 
     async def find(self, child_ids: Collection[str]) -> list[ErasedChild]:
         async with within(self._timeout, KeyStoreUnavailable):

@@ -31,10 +31,11 @@ async def test_what_a_step_removed_adds_up(stores: Stores) -> None:
     # when
     await stores.erased.record("child-1", ErasureStep.KEY, StepDone(AT, 1))
     await stores.erased.record("child-1", ErasureStep.KEY, StepDone(LATER, 0))
-    await stores.erased.record("child-1", ErasureStep.READ_MODELS, StepDone(AT, 4))
-    # then
+    for at, removed in ((AT, 4), (LATER, 2)):
+        await stores.erased.record("child-1", ErasureStep.READ_MODELS, StepDone(at, removed))
+    # then the time is that of the last that removed something
     (found,) = await stores.erased.find(["child-1"])
-    done = {ErasureStep.KEY: StepDone(LATER, 1), ErasureStep.READ_MODELS: StepDone(AT, 4)}
+    done = {ErasureStep.KEY: StepDone(AT, 1), ErasureStep.READ_MODELS: StepDone(LATER, 6)}
     assert dict(found.steps) == done
     missing = [ErasureStep.CLAIMS, ErasureStep.SNAPSHOTS, ErasureStep.DEAD_LETTERS]
     assert found.missing == missing

@@ -1,6 +1,7 @@
 import random
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from projection_worker.delivery import RawRecord, deliver
@@ -9,6 +10,8 @@ from projection_worker.read_model_store import (
     StaleBatch,
 )
 from projection_worker.read_model_writes import FoldedChild
+from shared.cloud_events import from_record, to_record
+from shared.codec import SEALED
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.models import Model
 from tests.support.projection_facts import (
@@ -20,6 +23,7 @@ from tests.support.projection_facts import (
     registered,
     reported,
     resolved,
+    sealed,
     started,
     updated,
     view_of,
@@ -183,6 +187,27 @@ async def test_a_ciphertext_of_another_child_is_not_believed(side: ProjectionSid
 
     projected = await side.project([forged])
 
+    # the event store has the last word
+    assert (projected.parked, projected.applied) == ((), 1)
+    (stored,) = await side.store.load(OTHER)
+    name = orjson.loads(stored.events[0].data)["name"][SEALED]
+    assert (await side.child(OTHER))["name"] == f"1.name.{name}"
+
+
+async def test_what_does_not_open_and_the_event_store_does_not_have_is_parked(
+    side: ProjectionSide,
+) -> None:
+    # given a record of the next version, with what was sealed for another
+    await side.project(await side.happened(registered()))
+    (real,) = await side.happened(updated(name=sealed("name")))
+    assert real.raw.value is not None
+    unknown = to_record(replace(from_record(real.raw.value, real.raw.headers), version=3))
+    raw = replace(real.raw, value=unknown.value, headers=tuple(unknown.headers))
+    forged = deliver(raw)
+
+    projected = await side.project([real, forged])
+
+    assert projected.applied == 1
     assert "SealBroken" in projected.parked[0].reason
 
 

@@ -11,7 +11,7 @@ from command_service.domain.child.errors import (
     ChildNotFound,
     ConversationNotFound,
 )
-from command_service.handlers.errors import ConcurrentUpdate, DataKeyMissing
+from command_service.handlers.errors import ConcurrentUpdate, KeyUnavailable
 from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import StoreUnavailable, VersionConflict
@@ -222,7 +222,7 @@ async def test_a_lost_data_key_is_an_error_and_not_an_erasure():
     await side.keyring.destroy(ADA)
     # when, then
     for process in (side, CommandSide(side.database)):
-        with pytest.raises(DataKeyMissing):
+        with pytest.raises(KeyUnavailable):
             await process.do(REACTIVATE)
 
 

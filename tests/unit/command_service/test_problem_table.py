@@ -7,7 +7,12 @@ from command_service.domain.child.errors import (
     FieldError,
     InvalidCommand,
 )
-from command_service.handlers.errors import ChildBusy, ChildLoading, ConcurrentUpdate
+from command_service.handlers.errors import (
+    ChildBusy,
+    ChildLoading,
+    ConcurrentUpdate,
+    KeyUnavailable,
+)
 from command_service.middleware.authorization import Forbidden
 from shared.events.child import ConsentPurpose
 
@@ -30,7 +35,7 @@ def test_only_what_the_same_request_may_get_past_says_when_to_come_again():
         for kind in REFUSALS
         if "Retry-After" in problem_of(kind(*ARGUMENTS.get(kind, ()))).headers
     }
-    assert says == {ConcurrentUpdate, ChildBusy, ChildLoading}
+    assert says == {ConcurrentUpdate, ChildBusy, ChildLoading, KeyUnavailable}
 
 
 def test_every_refusal_becomes_a_problem_that_says_what_is_the_matter():
