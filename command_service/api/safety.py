@@ -52,8 +52,8 @@ class Resolution(RequestBody):
 class AlertPolicyBody(RequestBody):
     threshold: Severity = Field(description="Alert at once from here up.", examples=["high"])
     count: int = Field(
-        description="Alert when so many violations from medium up, below the threshold, fall within "
-        "the window.",
+        description="Alert when so many violations from medium up, but below the threshold, "
+        "fall within the window.",
         examples=[3],
         json_schema_extra=between(limits.ALERT_COUNT),
     )
