@@ -88,6 +88,7 @@ def _profile(child: VisibleChild) -> ChildProfile:
             **document,
             "child_id": document["_id"],
             "stale_since": child.stale_since,
+            "safety_status": child.safety_status,
             "name": child.reveal("name"),
             "udid": _masked(child.reveal("udid")),
             "device_id": child.reveal("device_id"),

@@ -149,7 +149,7 @@ def _report(
         since=query.since,
         until=query.until,
         safety_score=document["safety_score"],
-        safety_status=SafetyStatus(document["safety_status"]),
+        safety_status=child.safety_status,
         safety_trend=safety_trend(ever, document["updated_at"]),
         flagged_content_count=flagged,
         parent_notifications_sent=notifications.delivered,

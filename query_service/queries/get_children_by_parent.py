@@ -139,6 +139,7 @@ def _at_a_glance(
             **document,
             "child_id": document["_id"],
             "stale_since": child.stale_since,
+            "safety_status": child.safety_status,
             "name": unopened.reveal(child, "name", place=child.id),
             "unread_alerts": unread.get(child.id, 0),
             "recent_conversations": recent[child.id],

@@ -69,7 +69,8 @@ FIELDS: Mapping[str, str] = {
     # safety
     "safety_score": "0 to 100: 100 less what each violation costs, by its severity and outcome.",
     "safety_status": "By the score: excellent (90 or more, and no open violation), good (75), fair "
-    "(60), needs_attention.",
+    "(60), needs_attention; also needs_attention where stale_since is set. A search goes by the "
+    "score.",
     "safety_violations_count": "Violations ever reported.",
     "open_violations_count": "Violations of which nobody said yet whether they were one.",
     "violation_categories": "Category to how many violations of it were ever reported.",

@@ -151,6 +151,7 @@ def _found(child: VisibleChild, unopened: Unopened) -> FoundChild:
             **document,
             "child_id": document["_id"],
             "stale_since": child.stale_since,
+            "safety_status": child.safety_status,
             "name": unopened.reveal(child, "name", place=child.id),
         }
     )

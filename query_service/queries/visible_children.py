@@ -14,7 +14,7 @@ from shared.codec import SealedField, open_sealed
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
 from shared.keyring.keyring import Keyring
 from shared.keyring.provider import UnknownKek
-from shared.read_models.documents import ChildDocument, ChildStatus
+from shared.read_models.documents import ChildDocument, ChildStatus, SafetyStatus
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +33,13 @@ class VisibleChild:
     @property
     def id(self) -> str:
         return self.document["_id"]
+
+    @property
+    def safety_status(self) -> SafetyStatus:
+        """By the score; where the documents miss something nobody is told that all is well."""
+        if self.stale_since is not None:
+            return SafetyStatus.NEEDS_ATTENTION
+        return SafetyStatus(self.document["safety_status"])
 
     def reveal(self, name: OwnField) -> Any:
         """The plain value of a field of the child's document. Raises as `open` does."""

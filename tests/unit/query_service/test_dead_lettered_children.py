@@ -29,6 +29,8 @@ OF_MANY: list[tuple[Query, str]] = [
     (SearchChildren(parent_id="parent-1"), "items"),
 ]
 
+ATTENTION = "needs_attention"
+
 
 def mark(side: QuerySide, child_id: str, *, stale: bool) -> None:
     """As the worker does where it parks a record, and an operator who redrives it."""
@@ -84,6 +86,20 @@ async def test_a_safety_report_of_a_stale_child_never_says_that_all_is_well(
     (advice,) = report["recommendations"]
     assert advice["code"] == "picture-is-incomplete"
     assert SINCE in advice["text"]
+
+
+async def test_wherever_a_stale_child_is_shown_it_needs_attention(side: QuerySide) -> None:
+    # given one whose documents know of nothing bad
+    await side.child("lena")
+    profile = GetChildProfile("lena")
+    assert (await side.ask(profile))["safety_status"] == "excellent"
+    # when
+    mark(side, "lena", stale=True)
+    # then
+    for query in OF_ONE_CHILD:
+        assert (await side.ask(query)).get("safety_status", ATTENTION) == ATTENTION
+    for query, name in OF_MANY:
+        assert [child["safety_status"] for child in (await side.ask(query))[name]] == [ATTENTION]
 
 
 @pytest.mark.parametrize("asks", [ADMIN, OFFICER], ids=["admin", "officer"])
