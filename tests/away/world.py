@@ -13,6 +13,7 @@ import httpx2
 
 from deploy.local.plans import free_port, service_plan
 from deploy.local.state import StackFolder
+from deploy.local.supervisor import LIMITS_OF_ONE
 from deploy.topics import apply_topics
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
@@ -112,7 +113,7 @@ class AwayWorld:
 async def away_world(folder: Path) -> AsyncIterator[AwayWorld]:
     async with AsyncExitStack() as stack:
         servers: dict[str, OwnServer] = {}
-        environment = dict(create_key_files(folder))
+        environment = {**LIMITS_OF_ONE, **create_key_files(folder)}  # one parent asks for all
         for name, variable in STORES.items():
             mongod = await stack.enter_async_context(own_mongod(folder / name.replace(" ", "-")))
             servers[name], environment[variable] = mongod, mongod.url
