@@ -40,7 +40,8 @@ def tested(version: str, interpreter: str) -> bool:
     environment = f"build/python-{version}"
     print(f"== Python {version}: {interpreter}", flush=True)
     making = [interpreter, "-m", "deploy.setup", str(ROOT), environment]
-    testing = [f"{environment}/bin/python", "-m", "pytest", "--no-cov", "--quiet", "tests/unit"]
+    python = f"{environment}/bin/python"
+    testing = [python, "-m", "pytest", "--no-cov", "--quiet", "-n", "auto", "tests/unit"]
     return all(
         subprocess.run(command, cwd=ROOT, check=False).returncode == 0
         for command in (making, testing)
