@@ -13,10 +13,6 @@ OF_SAME_TALK = OF_CHILD | {"conversation_id": "$request.path.conversation_id"}
 OF_VIOLATION = OF_CHILD | {"violation_id": "$response.body#/violation_id"}
 
 
-def _command(name: str, target: str, description: str, parameters: dict[str, str]) -> Link:
-    return Link(name, target, description, parameters)
-
-
 def _query(name: str, path: str, description: str) -> Link:
     return Link(name, f"GET {path}", description, SEEING_IT, elsewhere=True)
 
@@ -32,32 +28,30 @@ RECEIPT = _query("GetErasureReceipt", f"{CHILD}/erasure-receipt", "What was remo
 
 
 def _message(conversation: dict[str, str]) -> Link:
-    return _command(
+    return Link(
         "RecordMessage", f"POST {TALK}/messages", "A message of the conversation.", conversation
     )
 
 
 def _end(conversation: dict[str, str]) -> Link:
-    return _command("EndConversation", f"POST {TALK}/end", "Its end.", conversation)
+    return Link("EndConversation", f"POST {TALK}/end", "Its end.", conversation)
 
 
 LINKS: Links = {
     "POST /v1/children": (
         PROFILE,
-        _command("UpdateChildProfile", f"PATCH {CHILD}/profile", "Change it.", OF_CHILD),
-        _command("GiveConsent", f"PUT {CHILD}/consents/{{purpose}}", "Consent to more.", OF_CHILD),
-        _command("ConfigureAlerts", f"PUT {CHILD}/alert-policy", "When to alert.", OF_CHILD),
-        _command("StartConversation", f"POST {CHILD}/conversations", "Begin to talk.", OF_CHILD),
-        _command(
-            "ReportSafetyViolation", f"POST {CHILD}/safety-violations", "Report one.", OF_CHILD
-        ),
-        _command("DeactivateChild", f"POST {CHILD}/deactivation", "End the account.", OF_CHILD),
-        _command("EraseChild", f"DELETE {CHILD}/personal-data", "Erase the child.", OF_CHILD),
+        Link("UpdateChildProfile", f"PATCH {CHILD}/profile", "Change it.", OF_CHILD),
+        Link("GiveConsent", f"PUT {CHILD}/consents/{{purpose}}", "Consent to more.", OF_CHILD),
+        Link("ConfigureAlerts", f"PUT {CHILD}/alert-policy", "When to alert.", OF_CHILD),
+        Link("StartConversation", f"POST {CHILD}/conversations", "Begin to talk.", OF_CHILD),
+        Link("ReportSafetyViolation", f"POST {CHILD}/safety-violations", "Report one.", OF_CHILD),
+        Link("DeactivateChild", f"POST {CHILD}/deactivation", "End the account.", OF_CHILD),
+        Link("EraseChild", f"DELETE {CHILD}/personal-data", "Erase the child.", OF_CHILD),
     ),
     f"PATCH {CHILD}/profile": (PROFILE,),
     f"PUT {CHILD}/consents/{{purpose}}": (
         PROFILE,
-        _command(
+        Link(
             "WithdrawConsent",
             f"DELETE {CHILD}/consents/{{purpose}}",
             "Withdraw it.",
@@ -68,10 +62,8 @@ LINKS: Links = {
     f"PUT {CHILD}/alert-policy": (REPORT,),
     f"POST {CHILD}/safety-violations": (
         REPORT,
-        _command(
-            "ResolveSafetyViolation", f"POST {VIOLATION}/resolution", "Judge it.", OF_VIOLATION
-        ),
-        _command(
+        Link("ResolveSafetyViolation", f"POST {VIOLATION}/resolution", "Judge it.", OF_VIOLATION),
+        Link(
             "AcknowledgeSafetyViolation",
             f"POST {VIOLATION}/acknowledgement",
             "Say that the parent has seen it.",
@@ -85,7 +77,7 @@ LINKS: Links = {
     f"POST {TALK}/end": (ANALYTICS,),
     f"POST {CHILD}/deactivation": (
         PROFILE,
-        _command("ReactivateChild", f"POST {CHILD}/reactivation", "Take it back.", OF_CHILD),
+        Link("ReactivateChild", f"POST {CHILD}/reactivation", "Take it back.", OF_CHILD),
     ),
     f"POST {CHILD}/reactivation": (PROFILE,),
     f"DELETE {CHILD}/personal-data": (RECEIPT,),

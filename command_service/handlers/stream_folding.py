@@ -62,21 +62,17 @@ class StreamFolding:
         self, child_id: str, known: LoadedChild, cipher: ChildCipher | None
     ) -> LoadedChild:
         """`known` with all that the store has after it. Raises ChildLoading, StoreUnavailable."""
-        while (task := self._under_way.get(child_id)) is None:
+        while True:
+            if (task := self._under_way.get(child_id)) is not None:
+                await asyncio.wait({task}, timeout=self._patience)
+                if not task.done():
+                    raise ChildLoading
+                known = task.result()
             commits = await self._page(child_id, known)
             if len(commits) < PAGE:
                 return await _folded(known, commits, cipher)
             if child_id not in self._under_way:
                 self._begin(child_id, known, commits, cipher)
-        await asyncio.wait({task}, timeout=self._patience)
-        if not task.done():
-            raise ChildLoading
-        return await self._and_what_came_since(child_id, task.result(), cipher)
-
-    async def _and_what_came_since(
-        self, child_id: str, known: LoadedChild, cipher: ChildCipher | None
-    ) -> LoadedChild:
-        return await _folded(known, await self._page(child_id, known), cipher)
 
     def _begin(
         self,

@@ -32,7 +32,7 @@ def _sealed_since(event_type: str) -> Upcaster:
 
 
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
-    (event_type, 1): _sealed_since(event_type) for event_type in sorted(LABELS_IN_CLEAR)
+    (event_type, LAST_IN_CLEAR): _sealed_since(event_type) for event_type in sorted(LABELS_IN_CLEAR)
 }
 """By type and schema version."""
 
