@@ -94,10 +94,30 @@ class ConversationDocument(TypedDict):
     safety_violations: int
 
 
+class ViolationDocument(TypedDict):
+    """Model `violations`, `_id` is `<child_id>/<violation_id>`; made by its first report.
+
+    `alerted`: the rule by which its report alerted the parent, None where none did.
+    `acknowledged_at`: when the parent had seen it.
+    """
+
+    _id: str
+    child_id: str
+    id: str
+    type: str
+    severity: str
+    at: datetime
+    conversation_id: str | None
+    details: str | None
+    resolved_at: datetime | None
+    outcome: str | None
+    alerted: str | None
+    acknowledged_at: datetime | None
+
+
 class ViolationEntry(TypedDict):
-    """`alerted`: the rule by which its report alerted the parent, None where none did. Read models
-    of projections before 4 do not have it; those before 6 have no `acknowledged_at`, when the
-    parent had seen it."""
+    """A violation as read models of projections before 7 hold it, in the child's `safety` document.
+    Those before 4 have no `alerted`, those before 6 no `acknowledged_at`."""
 
     id: str
     type: str
@@ -129,7 +149,8 @@ class SafetyDocument(TypedDict):
     """Model `safety`, `_id` the child's id; made by the child's first safety event.
 
     `counting`: the newest violations that count for the next alert of the rule `count`, in the
-    order in which they were reported; at most 99.
+    order in which they were reported; at most 99. `told_late`: how many severe ones alerted nobody
+    at once. `violations`: only in read models of projections before 7, which have no `told_late`.
     """
 
     _id: str
@@ -138,8 +159,9 @@ class SafetyDocument(TypedDict):
     violations_by_severity: dict[str, int]
     violations_by_category: dict[str, int]
     high_severity_violations: int
+    told_late: NotRequired[int]
     last_violation_at: datetime | None
-    violations: list[ViolationEntry]
+    violations: NotRequired[list[ViolationEntry]]
     counting: list[CountedViolation]
     parent_notifications_sent: int
 

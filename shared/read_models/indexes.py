@@ -15,8 +15,9 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
         [("engagement_level", 1), *_NEWEST_FIRST],
         [("status", 1), *_NEWEST_FIRST],
     ],
-    Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1)]],
+    Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1), ("_id", 1)]],
     Model.SAFETY: [[("alert_policy.channels", 1)]],
+    Model.VIOLATIONS: [[("child_id", 1), ("at", -1), ("_id", 1)]],
     Model.ACTIVITY: [[("child_id", 1), ("day", 1)], [("day", 1)]],
     Model.SYSTEM: [],
     Model.ALERTS: [

@@ -7,6 +7,7 @@ class Model(StrEnum):
     CHILDREN = "children"
     CONVERSATIONS = "conversations"
     SAFETY = "safety"
+    VIOLATIONS = "violations"
     ACTIVITY = "activity"
     SYSTEM = "system"
     ALERTS = "alerts"
