@@ -3,6 +3,7 @@
 from shared.client.answers import LiveUpdate
 from shared.client.client import TeddyClient
 from shared.client.freshness import Freshness, freshness_of
+from shared.client.seen_writes import SeenWrites
 from shared.client.transport import NotYetAvailable, Observation, TeddyProblem, Unreachable
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "LiveUpdate",
     "NotYetAvailable",
     "Observation",
+    "SeenWrites",
     "TeddyClient",
     "TeddyProblem",
     "Unreachable",

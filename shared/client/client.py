@@ -1,6 +1,5 @@
 """The client: every command and every query, with idempotency keys and consistency tokens."""
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
@@ -11,6 +10,7 @@ import orjson
 
 from shared.client import answers
 from shared.client.freshness import FreshAnswer
+from shared.client.seen_writes import SeenWrites
 from shared.client.transport import (
     NotYetAvailable,
     Observer,
@@ -22,7 +22,6 @@ from shared.client.transport import (
 from shared.clock import NewId, new_id
 
 TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name
-REMEMBERED_CHILDREN = 10_000
 WAIT_SECONDS = 10
 
 
@@ -45,11 +44,13 @@ class TeddyClient:
         observe: Observer | None = None,
         ids: NewId = new_id,
         transport: httpx2.AsyncBaseTransport | None = None,
+        seen: SeenWrites | None = None,
     ) -> None:
+        """`seen`: shared with other clients, whose writes this one is to see."""
         self._command = Transport(command_url, token, timeout, observe, transport)
         self._query = Transport(query_url, token, timeout, observe, transport)
         self._new_id = ids
-        self._tokens: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        self._seen = SeenWrites() if seen is None else seen
 
     async def __aenter__(self) -> Self:
         return self
@@ -263,31 +264,17 @@ class TeddyClient:
         key = idempotency_key or self._new_id()
         response = await self._command.request(method, path, body, headers={"Idempotency-Key": key})
         answer: answers.CommandAnswer = response.json()
-        self._remember(answer, response.headers[TOKEN_HEADER])
+        token = response.headers[TOKEN_HEADER]
+        self._seen.remember(answer["child_id"], answer["version"], token)
         return answer
 
     async def _ask(
         self, path: str, child_id: str | None = None, params: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        token = self._newest_token(child_id)
+        token = self._seen.token(child_id)
         headers = {} if token is None else {TOKEN_HEADER: token, "Prefer": f"wait={WAIT_SECONDS}"}
         response = await self._query.request("GET", path, params=params, headers=headers)
         return FreshAnswer(response.json(), response.headers)
-
-    def _remember(self, answer: answers.CommandAnswer, token: str) -> None:
-        """Answers may come out of order, and a repeated key gets an old one: the newest stays."""
-        child_id, version = answer["child_id"], answer["version"]
-        known = self._tokens.pop(child_id, (0, token))
-        self._tokens[child_id] = known if known[0] > version else (version, token)
-        if len(self._tokens) > REMEMBERED_CHILDREN:
-            self._tokens.popitem(last=False)
-
-    def _newest_token(self, child_id: str | None) -> str | None:
-        """Of the child that is asked about; of the one written last when it is about many."""
-        if child_id is None:
-            child_id = next(reversed(self._tokens), "")
-        _, token = self._tokens.get(child_id, (0, None))
-        return token
 
 
 def _path(*segments: str) -> str:

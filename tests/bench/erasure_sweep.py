@@ -61,7 +61,7 @@ async def fill(database: Database, children: Sequence[str], at: datetime, *, era
 
 async def tell(bootstrap: str, children: Sequence[str], at: datetime) -> None:
     await apply_topics(bootstrap, REPLICATION, [CHILD_ERASURES])
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
     await producer.start()
     for one in children:
         await producer.send(CHILD_ERASURES.name, ErasureNotice(one, at).to_json(), one.encode())

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from deploy import cli
 from deploy.local.state import StackFolder, StackState
 from shared.auth.principal import Role
+from shared.client import SeenWrites
 from shared.clock import new_id
 from shared.topics import CHILD_EVENTS
 from tests.support.callers import client
@@ -46,7 +47,7 @@ async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
     parent_id = f"parent-{new_id()}"
     async with (
         client(running, Role.PARENT, parent_id) as parent,
-        client(running, Role.PARENT, parent_id) as visitor,  # has written nothing to wait for
+        client(running, Role.PARENT, parent_id, seen=SeenWrites()) as visitor,
     ):
         child = (await parent.register_child("Mia", 6, new_id(), consents=CONSENTS))["child_id"]
         other = (await parent.register_child("Tom", 6, new_id(), consents=CONSENTS))["child_id"]

@@ -1,14 +1,18 @@
 """Clients of a running stack, for any subject and role."""
 
+from collections import defaultdict
 from datetime import timedelta
 from pathlib import Path
 
 from deploy.local.state import StackState
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
-from shared.client import LiveUpdate, TeddyClient
+from shared.client import LiveUpdate, SeenWrites, TeddyClient
 from shared.clock import utc_now
 from shared.signing_keys import read_signing_key
+
+_written: defaultdict[str, SeenWrites] = defaultdict(SeenWrites)
+"""By the address of the command API."""
 
 
 def token(state: StackState, role: Role, subject: str) -> str:
@@ -17,12 +21,17 @@ def token(state: StackState, role: Role, subject: str) -> str:
     return issuer.issue(Principal(subject, role), utc_now(), timedelta(hours=1))
 
 
-def client(state: StackState, role: Role, subject: str) -> TeddyClient:
+def client(
+    state: StackState, role: Role, subject: str, *, seen: SeenWrites | None = None
+) -> TeddyClient:
+    """It sees what any client of that stack wrote before, unless `seen` says what it has seen."""
     environment = state.environment
+    command_url = environment["TEDDY_COMMAND_URL"]
     return TeddyClient(
-        environment["TEDDY_COMMAND_URL"],
+        command_url,
         environment["TEDDY_QUERY_URL"],
         token(state, role, subject),
+        seen=_written[command_url] if seen is None else seen,
     )
 
 

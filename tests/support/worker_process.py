@@ -91,7 +91,7 @@ async def worker_world(
     database = mongo.database(database_name)
     keyring = Keyring(FileKeyProvider(read_key_file(key_file)), MongoKeyStore(database))
     store = MongoEventStore(database)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
     await producer.start()
     port = free_port()
     group = await new_group(bootstrap)

@@ -85,7 +85,9 @@ async def test_a_topic_deleted_and_made_anew_with_one_partition_leaves_nobody_la
             await world.until(lambda: _are_at(world, children, 1))
             # when
             await _make_anew(broker.address, partitions=1)
-            async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
+            async with AIOKafkaProducer(
+                bootstrap_servers=broker.address, enable_idempotence=True
+            ) as producer:
                 happenings = world.happenings.sent_by(producer)  # the other knows 12 partitions
                 for child_id in children:
                     await happenings.a_severe_violation(child_id)

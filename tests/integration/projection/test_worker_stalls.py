@@ -82,7 +82,7 @@ async def _is_projected(world: World, child_id: str) -> bool:
 
 
 async def _publish(bootstrap: str) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
     await producer.start()
     try:
         await producer.send_and_wait(CHILD_EVENTS.name, b"{}", new_id().encode())

@@ -8,6 +8,7 @@ from shared.client import (
     Freshness,
     NotYetAvailable,
     Observation,
+    SeenWrites,
     TeddyClient,
     TeddyProblem,
     Unreachable,
@@ -33,13 +34,18 @@ class Api:
             raise answer
         return answer
 
-    def client(self, observe: Callable[[Observation], None] | None = None) -> TeddyClient:
+    def client(
+        self,
+        observe: Callable[[Observation], None] | None = None,
+        seen: SeenWrites | None = None,
+    ) -> TeddyClient:
         return TeddyClient(
             "http://command",
             "http://query",
             "token-1",
             observe=observe,
             transport=httpx2.MockTransport(self),
+            seen=seen,
         )
 
 
@@ -321,3 +327,15 @@ async def test_an_answer_knows_how_old_it_is() -> None:
 def test_what_no_query_returned_has_no_age() -> None:
     with pytest.raises(TypeError, match="only what a query of TeddyClient returned"):
         freshness_of({"child_id": "mia"})
+
+
+async def test_clients_that_share_what_they_saw_see_each_other_s_writes() -> None:
+    # given
+    shared = SeenWrites()
+    api = Api(accepted("token-of-mia"), httpx2.Response(200, json={}))
+    # when
+    async with api.client(seen=shared) as parent, api.client(seen=shared) as bear:
+        await parent.update_child_profile("mia", age=5)
+        await bear.get_child_profile("mia")
+    # then
+    assert api.requests[1].headers["Consistency-Token"] == "token-of-mia"
