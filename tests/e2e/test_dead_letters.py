@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from deploy import cli
 from deploy.local.state import StackFolder, StackState
 from shared.auth.principal import Role
-from shared.client import SeenWrites
+from shared.client import SeenWrites, TeddyClient
 from shared.clock import new_id
 from shared.topics import CHILD_EVENTS
 from tests.support.callers import client
@@ -18,6 +18,8 @@ from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
 SOON = 90.0
+HEARD = 30.0
+"""Seconds until who has written nothing sees a change: less than an answer lives in the cache."""
 
 
 async def dead_letter(folder: StackFolder, *arguments: str) -> Said:
@@ -64,7 +66,7 @@ async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
         # then the child is shown as it is, and the stack is not well
         await eventually(lambda: _says_dead_lettered(services), SOON)
         assert (await status(services)).code == 1
-        assert (await visitor.get_child_profile(child))["stale_since"] is not None
+        await eventually(lambda: _is_shown(visitor, child, stale=True), HEARD)
         report = await visitor.get_child_safety_report(child)
         assert [one["code"] for one in report["recommendations"]] == ["picture-is-incomplete"]
         # when
@@ -73,7 +75,7 @@ async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
         assert mended.code == 0, mended.err
         assert (await parent.get_child_profile(child))["age"] == 7
         assert await parked(services, child) == 0
-        assert (await visitor.get_child_profile(child))["stale_since"] is None
+        await eventually(lambda: _is_shown(visitor, child, stale=False), HEARD)
         assert (await visitor.get_child_safety_report(child))["stale_since"] is None
         await eventually(lambda: _is_well(services), SOON)
 
@@ -96,6 +98,11 @@ async def test_a_report_that_names_an_unknown_conversation_silences_nothing(
         assert (report["total_violations"], report["safety_score"]) == (2, 55.0)
         assert report["recommendations"][0]["code"] == "resolve-open-violations"
         assert len((await parent.get_alerts(parent_id))["items"]) == 1
+
+
+async def _is_shown(visitor: TeddyClient, child_id: str, *, stale: bool) -> bool:
+    profile = await visitor.get_child_profile(child_id)
+    return (profile["stale_since"] is not None) is stale
 
 
 async def _is_well(folder: StackFolder) -> bool:
