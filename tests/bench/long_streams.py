@@ -21,24 +21,18 @@ import click
 from command_service.handlers.aggregate_cache import AggregateCache
 from command_service.handlers.aggregates import Aggregates
 from command_service.handlers.snapshots import Snapshots
-from shared.clock import new_id, utc_now
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.event_store.commit_documents import COLLECTION, to_document
 from shared.event_store.memory import MemorySnapshotStore
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
-from shared.hash_chain import seal_commit
 from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.mongo import Database, Mongo
 from tests.bench.other_tree import HERE, checked_out
 from tests.support.command_side import KEYS
-from tests.support.histories import history
+from tests.support.histories import insert_history
 from tests.support.own_mongod import own_mongod
 
 LENGTHS = (10_000, 50_000, 150_000, 300_000)
-INSERTED_AT_ONCE = 1_000
 WAKES_SECONDS = 0.002
 ONE = "--one"
 
@@ -67,7 +61,7 @@ def _run(tree: Path, events: int) -> None:
 async def _measure(events: int) -> None:
     keyring = Keyring(FileKeyProvider(KEYS), MemoryKeyStore())
     async with _database() as database:
-        child_id = await _written(database, keyring, events)
+        child_id = await insert_history(database, keyring, events)
         snapshots = Snapshots(MemorySnapshotStore(), 200)
         store = MongoEventStore(database)
         aggregates = Aggregates(store, keyring, snapshots, AggregateCache(10))
@@ -96,29 +90,6 @@ async def _database() -> AsyncIterator[Database]:
             await ensure_indexes(database)
             yield database
             await mongo.close()
-
-
-async def _written(database: Database, keyring: Keyring, events: int) -> str:
-    child_id, position = new_id(), StreamPosition()
-    cipher = await keyring.create(child_id)
-    documents = []
-    for version, event in enumerate(history(child_id, events, utc_now()), 1):
-        commit = seal_commit(
-            NewCommit(
-                child_id=child_id,
-                expected=position,
-                events=(encode(event, version, cipher),),
-                recorded_at=utc_now(),
-                actor=Actor("parent-1", "parent"),
-                causality=Causality(new_id()),
-            )
-        )
-        position = commit.position
-        documents.append(to_document(commit))
-        if len(documents) == INSERTED_AT_ONCE or version == events:
-            await database[COLLECTION].insert_many(documents)
-            documents = []
-    return child_id
 
 
 async def _is_loaded(aggregates: Aggregates, child_id: str) -> bool:
