@@ -15,7 +15,7 @@ from tests.support.callers import client, first_alert
 from tests.support.consents import BORN, CONSENTS
 from tests.support.own_stack import state_of
 
-HEARD_SECONDS = 30.0
+HEARD_SECONDS = 60.0
 
 
 @pytest_asyncio.fixture

@@ -17,7 +17,7 @@ from shared.topic_partitions import partitions_of
 from shared.topics import Topic
 from tests.support.waiting import eventually
 
-TOLD_SECONDS = 10.0
+TOLD_SECONDS = 60.0
 REPLICATION = TopicSettings().kafka_replication
 """Copies of what the tests put on Kafka: one, unless the environment gives them a cluster."""
 

@@ -7,7 +7,7 @@ import pytest_asyncio
 from command_service.relay.checkpoint import Checkpoint, Checkpoints
 from shared.lease import Lease, LeaseLost
 from shared.mongo import Database, Mongo
-from tests.support.waiting import until
+from tests.support.waiting import SOON, until
 
 
 @pytest_asyncio.fixture
@@ -22,7 +22,7 @@ def _a_lease(database: Database, holder: str, seconds: float = 30.0) -> Lease:
 
 
 async def _acquired(lease: Lease) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON):
         while True:
             if await lease.acquire():
                 return

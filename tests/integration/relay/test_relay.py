@@ -201,12 +201,12 @@ async def test_a_topic_that_lost_its_records_is_filled_again(
         if running_when_lost:
             # when
             await empty_topic(around.bootstrap, around.topic)
-            await eventually(filled, 20)
+            await eventually(filled)
     if not running_when_lost:
         # when
         await empty_topic(around.bootstrap, around.topic)
         async with around.running_relay():
-            await eventually(filled, 20)
+            await eventually(filled)
     # then
     for versions in (await _all_versions(around)).values():
         assert _without_repeats(versions) == list(range(1, 11))

@@ -168,7 +168,7 @@ async def test_a_process_is_ready_once_it_looked_at_all(monkeypatch: pytest.Monk
         return older.findings() == ()
 
     # then
-    await eventually(is_done, 10)
+    await eventually(is_done)
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
     with pytest.raises(UdidTaken):

@@ -23,7 +23,7 @@ from tests.support.former_release import (
     repeated,
 )
 from tests.support.problem_documents import assert_problem
-from tests.support.waiting import eventually
+from tests.support.waiting import SOON, eventually
 
 
 @dataclass
@@ -213,7 +213,7 @@ async def test_a_key_that_a_process_of_before_stores_later_is_found(
 
     await eventually(found)
     # then: there is nothing more to look for
-    await asyncio.wait_for(looking, 5)
+    await asyncio.wait_for(looking, SOON)
     again = await repeated(side, SENT[1])
     assert (again.status_code, again.json()) == (200, SENT[1]["answer"])
 

@@ -76,7 +76,7 @@ def test_kafka_s_container_waits_for_the_address_and_advertises_it(tmp_path: Pat
     container = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, text=True)
     # when
     address.write_text("engine.example:49153")
-    output, _ = container.communicate(timeout=10)
+    output, _ = container.communicate(timeout=60)
     # then
     expected = "CLIENTS://engine.example:49153,OWN://localhost:9093"
     assert f"KAFKA_ADVERTISED_LISTENERS={expected}" in output.splitlines()

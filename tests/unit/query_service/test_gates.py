@@ -5,6 +5,7 @@ import pytest
 
 from query_service.cache.gates import Gates, ReadModelLate
 from shared.signing import ConsistencyToken
+from tests.support.waiting import SOON
 
 
 class StoredGates:
@@ -55,25 +56,25 @@ async def test_what_is_known_is_not_asked_again(gates: Gates, stored: StoredGate
 
 async def test_a_notice_wakes_who_waits(gates: Gates, stored: StoredGates) -> None:
     # given
-    waiting = asyncio.create_task(gates.wait(ConsistencyToken("lena", 3), seconds=10))
+    waiting = asyncio.create_task(gates.wait(ConsistencyToken("lena", 3), seconds=SOON))
     await stored.looked.wait()
     # when an older version arrives and then the right one
     gates.reached("lena", 2)
     gates.reached("lena", 3)
     # then
-    assert await asyncio.wait_for(waiting, 1) <= time.monotonic()
+    assert await asyncio.wait_for(waiting, SOON) <= time.monotonic()
 
 
 async def test_without_notices_the_store_is_looked_at_again(
     gates: Gates, stored: StoredGates
 ) -> None:
     # given
-    waiting = asyncio.create_task(gates.wait(ConsistencyToken("lena", 3), seconds=10))
+    waiting = asyncio.create_task(gates.wait(ConsistencyToken("lena", 3), seconds=SOON))
     await stored.looked.wait()
     # when
     stored.versions["lena"] = 4
     # then
-    await asyncio.wait_for(waiting, 2)
+    await asyncio.wait_for(waiting, SOON)
     assert stored.looks >= 2
 
 

@@ -16,7 +16,7 @@ from shared.read_models.notices import AlertNotice, ChangeNotice
 from tests.support.ports import free_port, listens
 from tests.support.query_side import OFFICER, QuerySide, parent
 from tests.support.read_model_builders import alert_document
-from tests.support.waiting import until
+from tests.support.waiting import SOON, until
 
 
 class RunningServer:
@@ -34,7 +34,7 @@ class RunningServer:
 
     async def stop(self) -> None:
         self._stop.set()
-        await asyncio.wait_for(self._serving, 4)
+        await asyncio.wait_for(self._serving, SOON)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ async def test_a_process_forgets_whom_another_one_erased(monkeypatch: pytest.Mon
         return await keyring.cipher("child-1") is None
 
     # then
-    await eventually(is_forgotten, 10)
+    await eventually(is_forgotten)
     assert await keyring.cipher("child-2") is not None
     looking.cancel()
     await asyncio.gather(looking, return_exceptions=True)
