@@ -1,0 +1,100 @@
+"""The table and the plot of `make bench-long`, as text and in docs/performance.md."""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+BEGIN, END = "<!-- long lives: begin -->\n", "<!-- long lives: end -->\n"
+
+
+@dataclass(frozen=True, slots=True)
+class LongLife:
+    """One child's figures, in seconds unless the name says otherwise."""
+
+    events: int
+    rebuilt_per_second: float
+    verified_per_second: float
+    first_command: float
+    next_command: float
+    profile: float
+    report: float
+    conversations: float
+    export: float
+    command_grew_mb: float
+    query_grew_mb: float
+    others_alone: float
+    others_beside_command: float
+    others_beside_export: float
+
+
+ROWS = (
+    ("first command, nothing kept", "first_command", "s"),
+    ("next command", "next_command", "ms"),
+    ("profile, past the cache", "profile", "ms"),
+    ("safety report, past the cache", "report", "ms"),
+    ("page of conversations, past the cache", "conversations", "ms"),
+    ("export", "export", "s"),
+    ("rebuild and its check, events/s", "rebuilt_per_second", ""),
+    ("verify, events/s", "verified_per_second", ""),
+    ("command API grows by, MB", "command_grew_mb", ""),
+    ("query API grows by, MB", "query_grew_mb", ""),
+    ("others' commands, p99, alone", "others_alone", "ms"),
+    ("... beside the first command", "others_beside_command", "ms"),
+    ("... beside the export", "others_beside_export", "ms"),
+)
+PLOTTED = ("first_command", "export")
+
+
+def printed(lives: Sequence[LongLife]) -> str:
+    """The table and the plot, as Markdown."""
+    head = "| | " + " | ".join(f"{one.events:,} events" for one in lives) + " |"
+    rule = "|---|" + "---:|" * len(lives)
+    rows = [
+        f"| {title} | {' | '.join(_told(getattr(one, name), unit) for one in lives)} |"
+        for title, name, unit in ROWS
+    ]
+    load = f"Load average (1 min) at the end: {os.getloadavg()[0]:.1f}."
+    return "\n".join([head, rule, *rows, "", load, "", *_plot(lives)])
+
+
+def written_page(lives: Sequence[LongLife]) -> Path:
+    """Where they stand now. Raises ValueError when the page has no place for them."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise ValueError(f"{PAGE.name} lacks {BEGIN.strip()} or {END.strip()}")
+    PAGE.write_text(f"{before}{BEGIN}{printed(lives)}\n{END}{after}")
+    return PAGE
+
+
+def _told(value: float, unit: str) -> str:
+    if unit == "s":
+        return f"{value:.2f} s"
+    if unit == "ms":
+        return f"{value * 1e3:.0f} ms"
+    return f"{value:,.0f}"
+
+
+def _plot(lives: Sequence[LongLife]) -> list[str]:
+    """Microseconds an event: what is linear in the child's years lies flat."""
+    lines = {
+        name: [round(getattr(one, name) / one.events * 1e6, 1) for one in lives] for name in PLOTTED
+    }
+    lines["rebuild"] = [round(1e6 / one.rebuilt_per_second, 1) for one in lives]
+    lines["verify"] = [round(1e6 / one.verified_per_second, 1) for one in lives]
+    top = math.ceil(max(map(max, lines.values())) / 100) * 100
+    names = ", ".join(name.replace("_", " ") for name in lines)
+    lengths = ", ".join(f'"{one.events:,}"' for one in lives)
+    return [
+        f"Microseconds an event (lines from first to last: {names}); what is linear lies flat:",
+        "",
+        "```mermaid",
+        "xychart-beta",
+        f"  x-axis [{lengths}]",
+        f'  y-axis "microseconds an event" 0 --> {top}',
+        *(f"  line [{', '.join(map(str, line))}]" for line in lines.values()),
+        "```",
+    ]
