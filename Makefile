@@ -13,7 +13,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup demo up down status test test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack away check format configuration lock clean
+.PHONY: help setup demo up down status test test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack bench-long away check format configuration lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ faults: $(STAMP) ## Hurt the system and check its promises: CASE=, SEED=, SELECT
 attack: $(STAMP) ## Attack a running stack, six minutes at most: CASE=, SELECTION=ci, LIST=1
 	@$(BIN)/python -m tests.attack $(if $(CASE),--case $(CASE)) $(if $(SELECTION),--selection $(SELECTION)) \
 		$(if $(LIST),--list)
+
+bench-long: $(STAMP) ## Measure children of 1,000 to 300,000 events, five minutes at most; WRITE=1 renews the page
+	@$(BIN)/python -m tests.bench.long_lives $(if $(WRITE),--write)
 
 away: $(STAMP) ## Stop each server in turn and compare what is seen with the page; WRITE=1 renews it
 	@$(if $(WRITE),$(BIN)/python -m tests.away --write,$(BIN)/python -m pytest --no-cov tests/away)
