@@ -39,7 +39,7 @@ class Difference:
 class Verification:
     """What was compared and what differed. `documents` counts by model.
 
-    `digest` is the sum of the children's digests, so the order of children does not matter.
+    `digest` is the sum of the documents' digests, so their order does not matter.
     Only the first `MOST_KEPT` differences are kept; `found` counts them all. `behind` are children
     whose read models have not seen everything yet: what they have seen was compared. Those of them
     that are `parked` will not, before somebody redrives them. `unopened`: children of whom
@@ -80,26 +80,33 @@ class Verification:
 
 
 def digest(documents: Documents) -> int:
-    """SHA-256 of the canonical form: JSON with sorted keys, document by document in order of model
-    and id. Without what no event tells."""
-    hashed = hashlib.sha256()
-    for place in sorted(documents):
-        ignored = _ignored(place[0])
-        told = {name: value for name, value in documents[place].items() if name not in ignored}
-        hashed.update(_canonical([*place, told]))
-    return int.from_bytes(hashed.digest())
+    """The sum of the documents' digests."""
+    return sum(digest_of(place, one) for place, one in documents.items()) % DIGESTS
+
+
+def digest_of(place: Place, document: Any) -> int:
+    """SHA-256 of the canonical form: JSON of model, id and content with sorted keys. Without what no
+    event tells."""
+    ignored = _ignored(place[0])
+    told = {name: value for name, value in document.items() if name not in ignored}
+    return int.from_bytes(hashlib.sha256(_canonical([*place, told])).digest())
 
 
 def compare(child_id: str, expected: Documents, found: Documents) -> Iterator[Difference]:
     """Everything that differs; a document that only one side has is one difference."""
     for place in sorted({*expected, *found}):
-        model, document = place
-        if place not in expected or place not in found:
-            there = ["present" if place in side else "absent" for side in (expected, found)]
-            yield Difference(child_id, model, document, "(document)", *there)
-            continue
-        for path, left, right in _fields(expected[place], found[place], _ignored(model)):
-            yield Difference(child_id, model, document, path, left, right)
+        yield from compare_one(child_id, place, expected.get(place), found.get(place))
+
+
+def compare_one(child_id: str, place: Place, expected: Any, found: Any) -> Iterator[Difference]:
+    """Of one document; None on the side that lacks it."""
+    model, document = place
+    if expected is None or found is None:
+        there = ["absent" if side is None else "present" for side in (expected, found)]
+        yield Difference(child_id, model, document, "(document)", *there)
+        return
+    for path, left, right in _fields(expected, found, _ignored(model)):
+        yield Difference(child_id, model, document, path, left, right)
 
 
 def _ignored(model: Model) -> frozenset[str]:
