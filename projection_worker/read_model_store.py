@@ -28,7 +28,7 @@ from shared.read_models.models import Model
 DUPLICATE_KEY = 11000
 WRITE_CONFLICT = 112
 TRANSIENT = "TransientTransactionError"
-OF_A_CHILD = (Model.CONVERSATIONS, Model.ACTIVITY, Model.ALERTS)
+OF_A_CHILD = (Model.CONVERSATIONS, Model.VIOLATIONS, Model.ACTIVITY, Model.ALERTS)
 
 
 class StaleBatch(Exception):

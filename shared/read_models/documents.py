@@ -146,7 +146,7 @@ class AlertPolicyEntry(TypedDict):
 
 
 class SafetyDocument(TypedDict):
-    """Model `safety`, `_id` the child's id; made by the child's first safety event.
+    """Model `safety`, `_id` the child's id; made by the child's first report or policy.
 
     `counting`: the newest violations that count for the next alert of the rule `count`, in the
     order in which they were reported; at most 99. `told_late`: how many severe ones alerted nobody
