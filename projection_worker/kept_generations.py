@@ -51,7 +51,7 @@ class KeptGenerations:
 
     async def project(self, batch: Sequence[Delivered]) -> Projected:
         """What the live generation came to; the others raise no alerts and send no notices. The
-        erasures are those in all of them.
+        erasures are those in all of them, and what waits in one of them waits.
 
         Raises GenerationHeld or NothingToWrite; then, and whenever it raises, do it again.
         """
@@ -63,12 +63,15 @@ class KeptGenerations:
             raise GenerationHeld(f"generation {catalog.live.number}")
         projected = Projected()
         erasures: tuple[Erasure, ...] = ()
+        waiting: set[str] = set()
         for generation in generations:
             done = await self._projector(generation, catalog).project(batch)
             erasures += done.erasures
+            waiting.update(one.raw.identity for one in done.waiting)
             if generation == catalog.live:
                 projected = done
-        return replace(projected, erasures=erasures)
+        again = tuple(one for one in batch if one.raw.identity in waiting)
+        return replace(projected, erasures=erasures, waiting=again)
 
     async def answer(self, worker: str) -> None:
         """Say that a worker with this version of the projections runs."""

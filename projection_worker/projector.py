@@ -55,13 +55,16 @@ class Erasure:
 @dataclass(frozen=True, slots=True)
 class Projected:
     """What a batch came to: notices and alerts to publish, records to park, events applied,
-    children erased (also those that were erased before: what follows is done again)."""
+    children erased (also those that were erased before: what follows is done again). `waiting` are
+    records of children of whom only a part of what is missing was folded: they are to come again,
+    in this order, until there are none."""
 
     notices: tuple[ChangeNotice, ...] = ()
     alerts: tuple[AlertDocument, ...] = ()
     parked: tuple[Parked, ...] = ()
     applied: int = 0
     erasures: tuple[Erasure, ...] = ()
+    waiting: tuple[Delivered, ...] = ()
 
     def __add__(self, other: "Projected") -> "Projected":
         return Projected(
@@ -70,6 +73,7 @@ class Projected:
             self.parked + other.parked,
             self.applied + other.applied,
             self.erasures + other.erasures,
+            self.waiting + other.waiting,
         )
 
 
@@ -244,7 +248,10 @@ class Projector:
         )
         for erasure in erasures:
             self._keyring.forget(erasure.child_id)
-        return Projected(tuple(notices), (*again, *raised), tuple(parked), applied, erasures)
+        waiting = tuple(one for each in sequences for one in each.waiting)
+        return Projected(
+            tuple(notices), (*again, *raised), tuple(parked), applied, erasures, waiting
+        )
 
     async def _untold(self, raised: Sequence[AlertDocument]) -> list[AlertDocument]:
         """A generation that becomes live again raises alerts of which parents know already."""

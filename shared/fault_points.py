@@ -31,6 +31,7 @@ class FaultPoint(StrEnum):
     NOTIFICATION_BEFORE_SEND = "notification-before-send"
     NOTIFICATION_BEFORE_NOTE = "notification-before-note"
     REBUILD_MID_TRANSACTION = "rebuild-mid-transaction"
+    REBUILD_INSIDE_CHILD = "rebuild-inside-child"
     REBUILD_AFTER_SLICE = "rebuild-after-slice"
     REBUILD_BEFORE_FLIP = "rebuild-before-flip"
     REBUILD_AFTER_FLIP = "rebuild-after-flip"

@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 from projection_worker.projections.registry import Place
+from shared.hash_chain import ChainBroken
+from shared.read_models.horizon import Horizon
 from shared.read_models.models import Model
 
 MOST_KEPT = 50
@@ -17,6 +19,7 @@ DIGESTS = 2**256
 ABSENT = "(absent)"
 COMMITS = "commits"
 """Stands for the model where the events themselves are wrong."""
+UNFOLDED = "cannot be folded"
 Documents = Mapping[Place, Any]
 
 
@@ -66,6 +69,10 @@ class Verification:
         if len(self.differences) < MOST_KEPT:
             self.differences.append(difference)
 
+    def add_document(self, place: Place, document: Any) -> None:
+        """Of those that are stored."""
+        self.digest = (self.digest + digest_of(place, document)) % DIGESTS
+
     def add(self, other: "Verification") -> None:
         self.children += other.children
         self.events += other.events
@@ -79,14 +86,43 @@ class Verification:
         self.unopened |= other.unopened
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is compared: the models that are asked for, but for what nobody keeps any more."""
+
+    models: frozenset[Model]
+    horizon: Horizon
+
+    def takes(self, place: Place, document: Any) -> bool:
+        return place[0] in self.models and self.horizon.keeps(place[0], document)
+
+    def of(self, documents: Documents) -> Documents:
+        return {place: one for place, one in documents.items() if self.takes(place, one)}
+
+
+def behind(child_id: str, last: int, version: int) -> Difference:
+    """The store is at `last`, the documents at `version`."""
+    return Difference(child_id, Model.CHILDREN, child_id, "version", last, version)
+
+
+def unfolded(child_id: str, error: Exception) -> Difference:
+    reason = f"{type(error).__name__}: {error}"
+    return Difference(child_id, COMMITS, child_id, "(events)", UNFOLDED, reason)
+
+
+def broken_chain(broken: ChainBroken) -> Difference:
+    child_id = broken.child_id
+    return Difference(child_id, COMMITS, child_id, "hash", broken.reason, broken.version)
+
+
 def digest(documents: Documents) -> int:
     """The sum of the documents' digests."""
     return sum(digest_of(place, one) for place, one in documents.items()) % DIGESTS
 
 
 def digest_of(place: Place, document: Any) -> int:
-    """SHA-256 of the canonical form: JSON of model, id and content with sorted keys. Without what no
-    event tells."""
+    """SHA-256 of the canonical form: JSON of model, id and content with sorted keys. Without what
+    no event tells."""
     ignored = _ignored(place[0])
     told = {name: value for name, value in document.items() if name not in ignored}
     return int.from_bytes(hashlib.sha256(_canonical([*place, told])).digest())

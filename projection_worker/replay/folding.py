@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from projection_worker.projections.registry import ChildView, Folding, Place, Rules
+from projection_worker.projections.registry import ChildView, Folding, Place
+from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.projector import UNREADABLE
 from shared.codec import decode_what_opens
 from shared.envelope import RecordedEvent
@@ -83,7 +84,7 @@ def fold(
     events: Iterable[RecordedEvent],
     cipher: ChildCipher | None,
     index: SearchIndex,
-    rules: Rules,
+    rules: Rules = DEFAULT_RULES,
 ) -> Folded:
     """The view after `events`, which begin at version 1. Raises as `ChildFold.add` does."""
     known = list(events)
@@ -101,3 +102,14 @@ def documents_of(view: ChildView) -> Mapping[Place, Any]:
     for alert in view.alerts:
         documents[Model.ALERTS, alert["_id"]] = alert
     return documents
+
+
+def without_opened(documents: Mapping[Place, Any]) -> Mapping[Place, Any]:
+    """Without all that is made from open values."""
+    return {place: _left(one) for place, one in documents.items()}
+
+
+def _left(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _left(one) for name, one in value.items() if name not in FROM_OPEN_VALUES}
+    return [_left(one) for one in value] if isinstance(value, list) else value

@@ -8,13 +8,13 @@ from shared.erasures.notice import ERASED
 from shared.event_store.pages import PAGE, pages
 from shared.event_store.port import EventStore
 
-LONGEST = 2_000
+LONGEST = PAGE
 """Commits of a stream that is held whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One child's commits, in order; of a long stream only its beginning: `pages` reads the rest."""
+    """One child's commits, in order; of a long stream only how it begins."""
 
     commits: Sequence[Commit]
     is_whole: bool = True
@@ -28,9 +28,14 @@ class Stream:
         """Of what is held."""
         return self.commits[-1].last_version
 
+    @property
     def events(self) -> list[RecordedEvent]:
         """Those that are held."""
-        return [event for commit in self.commits for event in commit.recorded_events()]
+        return events_of(self.commits)
+
+
+def events_of(commits: Sequence[Commit]) -> list[RecordedEvent]:
+    return [event for commit in commits for event in commit.recorded_events()]
 
 
 async def streams(
@@ -88,9 +93,9 @@ async def telling_pages(
     if after == 0 and ends > 1:
         (first,) = await store.load(child_id, limit=1)
         yield [event for event in first.recorded_events() if event.version == 1]
-    async for commits in pages(store, child_id, max(after, ends - 1), PAGE):
-        events = (event for commit in commits for event in commit.recorded_events())
-        yield [event for event in events if event.version > after and event.version >= ends]
+    async for commits in pages(store, child_id, max(after, ends - 1)):
+        if events := [e for e in events_of(commits) if e.version > max(after, ends - 1)]:
+            yield events
 
 
 async def _up_to_a_long_one(

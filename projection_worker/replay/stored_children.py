@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from projection_worker.projections.registry import Place
-from shared.mongo import Collection, Database, Mongo, Session, aggregate
+from shared.mongo import Collection, Database, Document, Mongo, Session, aggregate
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 
@@ -52,6 +52,13 @@ class StoredChildren:
         """The one that the child's documents have reached; 0: it has none."""
         found = await self._collections[Model.CHILDREN].find_one({"_id": child_id}, {"version": 1})
         return 0 if found is None else int(found["version"])
+
+    async def events(self) -> int:
+        """How many events all documents have seen."""
+        summed: Document = {"$group": {"_id": None, "events": {"$sum": "$version"}}}
+        async for group in aggregate(self._collections[Model.CHILDREN], [summed]):
+            return int(group["events"])
+        return 0
 
     async def owners(self, model: Model) -> AsyncIterator[str]:
         """The ids of all children that `model` has a document of."""

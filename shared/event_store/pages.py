@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from shared.envelope import Commit
 from shared.event_store.port import EventStore
 
-PAGE = 1_000
+PAGE = 2_000
 """Commits. A commit holds the few events of one command."""
 
 
