@@ -142,7 +142,7 @@ def _trees(before: str | None) -> Iterator[dict[str, Path]]:
         yield {"after": HERE}
         return
     with checked_out(before) as old:
-        yield {"before": old}
+        yield {"before": old, "after": HERE}
 
 
 if __name__ == "__main__":

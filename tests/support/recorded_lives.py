@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from shared.codec import encode
+from shared.codec import UndecodableEvent, decode, encode
 from shared.envelope import RecordedEvent
 from shared.events.child import ChildEvent
 from shared.keyring.cipher import ChildCipher
@@ -48,3 +48,15 @@ def _is_storable(event: ChildEvent) -> bool:
 
 
 STORED = EVENTS.filter(_is_storable)
+
+
+def _is_readable(event: ChildEvent) -> bool:
+    """Without names that are no text: nothing finds those, so no projection takes them."""
+    try:
+        decode(_recorded(event, 1), CIPHER, INDEX)
+    except UndecodableEvent:
+        return False
+    return True
+
+
+READABLE = STORED.filter(_is_readable)

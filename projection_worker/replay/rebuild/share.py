@@ -94,6 +94,7 @@ class ShareOfRebuild:
             folded = [stream for stream in batch if stream.child_id not in parked]
             verification = await verifier.verify_children(folded, SETTLE_SECONDS, seen)
             if verification.found:  # what does not open is told by the rebuild
+                await self._ledger.verified(one, 0)
                 raise ReadModelsDiffer(_told(verification))
 
     async def _mine(self, done: Done) -> list[Slice]:
