@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from projection_worker.before_live import BeforeLive
 from projection_worker.dead_letter import DeadLetters
+from projection_worker.projections.rules import Rules
 from projection_worker.projector import Projector
 from projection_worker.read_model_store import ReadModelStore
 from projection_worker.replay.comparison import Verification
@@ -23,7 +24,7 @@ from projection_worker.replay.stored_children import StoredChildren
 from projection_worker.replay.verify import Verifier
 from shared.clock import utc_now
 from shared.fault_points import FaultPoint
-from shared.read_models.generations import Generation, live_generation
+from shared.read_models.generations import Generation, live_generation, read_catalog
 
 SETTLE_SECONDS = 30.0
 """How long workers may take to bring a child to where the event store was."""
@@ -96,16 +97,23 @@ class ShareOfRebuild:
 
     async def _new_generation(self) -> tuple[Projector, ReadModelStore, DeadLetters]:
         on, generation = self._on, self._plan.generation
+        catalog = await read_catalog(on.database)
         read_models = ReadModelStore(
             on.read,
             on.database,
             generation,
             FaultPoint.REBUILD_MID_TRANSACTION,
-            before_live=BeforeLive(await live_generation(on.database), self._plan.begun_at),
+            before_live=BeforeLive(catalog.live, self._plan.begun_at),
         )
         dead_letters = DeadLetters(on.database, utc_now, generation)
         projector = Projector(
-            read_models, on.store, on.keyring, on.index, dead_letters, takes_sealed=True
+            read_models,
+            on.store,
+            on.keyring,
+            on.index,
+            dead_letters,
+            rules=Rules(catalog.of(generation).conversation_limit),
+            takes_sealed=True,
         )
         return projector, read_models, dead_letters
 
