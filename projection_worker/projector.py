@@ -2,7 +2,8 @@
 
 For each child, in order: skip what its gate has seen, refill holes from the event store, fold the
 rest. Everything a batch changes is written in one transaction, conditional on the gates it was
-computed from. Running a batch again changes nothing.
+computed from; children that it erases follow in one of their own. Running a batch again changes
+nothing.
 """
 
 import asyncio

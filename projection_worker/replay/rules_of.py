@@ -2,10 +2,12 @@
 
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from shared.mongo import Database
-from shared.read_models.generations import Generation
+from shared.read_models.generations import Generation, read_catalog
 
 
 async def rules_of(database: Database, generation: Generation) -> Rules:
-    """As its catalog entry says; the usual ones for a generation that is not in the catalog."""
-    del database, generation
+    """As its entry in the catalog says; the usual ones for a generation that is not kept."""
+    for kept in (await read_catalog(database)).kept:
+        if kept.generation == generation:
+            return Rules(kept.conversation_limit)
     return DEFAULT_RULES

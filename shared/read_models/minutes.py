@@ -9,15 +9,15 @@ SECONDS_A_MINUTE = 60
 
 
 def over_at(start: datetime, end: datetime, limit: timedelta) -> datetime:
-    """When a conversation that was ended at `end` was over: `limit` after its start at the latest,
-    and never before its start, whatever a clock that went back says."""
-    if end - start > limit:  # so that adding overflows nothing
-        return start + limit
-    return max(start, end)
+    """When a conversation was over that was ended at `end`: `limit` after its start at the
+    latest."""
+    # the other way round `start + limit` could lie behind the last year that there is
+    return start + limit if end - start > limit else end
 
 
 def minutes_between(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds() / SECONDS_A_MINUTE
+    """A clock that went back counts as none."""
+    return max(0.0, (end - start).total_seconds() / SECONDS_A_MINUTE)
 
 
 def minutes_by_day(start: datetime, end: datetime, limit: timedelta) -> Mapping[str, float]:
@@ -25,10 +25,9 @@ def minutes_by_day(start: datetime, end: datetime, limit: timedelta) -> Mapping[
     here, over = start.astimezone(UTC), over_at(start, end, limit).astimezone(UTC)
     by_day: dict[str, float] = {}
     while here < over:
-        day = here.date()
-        midnight = over if day == over.date() else _midnight_after(here)
-        by_day[day.isoformat()] = minutes_between(here, midnight)
-        here = midnight
+        until = over if here.date() == over.date() else _midnight_after(here)
+        by_day[here.date().isoformat()] = minutes_between(here, until)
+        here = until
     return by_day
 
 
