@@ -1,6 +1,7 @@
 """Histories straight into a MongoDB event store, past its appends: 100,000 events in seconds."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from shared.clock import utc_now
@@ -16,17 +17,25 @@ AT_ONCE = 1_000
 
 
 async def insert_history(
-    database: Database, keyring: Keyring, child_id: str, happened: Iterable[ChildEvent]
+    database: Database,
+    keyring: Keyring,
+    child_id: str,
+    happened: Iterable[ChildEvent],
+    unreadable: int = 0,
 ) -> StreamPosition:
-    """`happened` to a new child, each event a commit; where the stream ends."""
+    """`happened` to a new child, each event a commit; where the stream ends. The event at the
+    version `unreadable` is of a type that nobody knows."""
     cipher = await keyring.create(child_id)
     position, documents = StreamPosition(), list[dict[str, Any]]()
     for version, event in enumerate(happened, 1):
+        encoded = encode(event, version, cipher)
+        if version == unreadable:
+            encoded = replace(encoded, type="NobodyKnowsThis")
         commit = seal_commit(
             NewCommit(
                 child_id=child_id,
                 expected=position,
-                events=(encode(event, version, cipher),),
+                events=(encoded,),
                 recorded_at=utc_now(),
                 actor=Actor("parent-1", "parent"),
                 causality=Causality("correlation-1"),

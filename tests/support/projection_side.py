@@ -103,6 +103,10 @@ class ProjectionSide:
                 await self.keyring.destroy(event.child_id)
         return delivered
 
+    def went_on_from(self, child_id: str, position: StreamPosition) -> None:
+        """The child's stream, written past this side, ends there."""
+        self._positions[child_id] = position
+
     async def project(self, batch: Sequence[Delivered]) -> Projected:
         return await self.projector.project(batch)
 
