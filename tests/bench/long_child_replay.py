@@ -2,22 +2,29 @@
 
 The same number of events lies in a MongoDB of its own, once as one child and once as children of
 `--each` events. `teddy replay rebuild`, `verify` and `show` run as processes, on the tree of an
-older commit and on this one; `show` of the long child alone: of short ones it is one table.
+older commit and on this one. A process shows one child, so of short ones this tree's own functions
+are measured, and those of the long child beside them.
 """
 
 import asyncio
+import io
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
+from projection_worker.replay.child_history import Wanted, span_of
+from projection_worker.replay.commands.show import show_history
+from projection_worker.replay.history_display import JsonDisplay
+from projection_worker.replay.opened import opened
+from projection_worker.replay.personal_values import Personals
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import ensure_indexes
 from shared.keyring.key_file import read_key_file
@@ -25,6 +32,7 @@ from shared.keyring.keyring import Keyring
 from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
+from shared.settings import WorkerSettings, load_settings
 from tests.bench.other_tree import HERE, checked_out
 from tests.support.histories import history
 from tests.support.inserted_history import insert_history
@@ -34,7 +42,10 @@ from tests.support.own_mongod import own_mongod
 PATIENCE_SECONDS = 600
 SHOW_SECONDS = 120
 LONG, SHORT = "long", "short"
-SHOWN = {"before": ("show", "--child"), "after": ("show", "--all", "--child")}
+BEFORE, AFTER = "before", "after"
+SHOW_ALL = ("show", "--format", "json", "--child")
+SHOWN_SHORT = 200
+"""So many of the short children."""
 
 
 @click.command()
@@ -48,24 +59,48 @@ def main(events: int, each: int, before: str | None) -> None:
 
 async def _measure(events: int, each: int, before: str | None) -> None:
     async with _databases() as mongo:
-        long_child = await _written(mongo, LONG, 1, events)
-        await _written(mongo, SHORT, events // each, each)
+        (long_child,) = await _written(mongo, LONG, 1, events)
+        short = await _written(mongo, SHORT, events // each, each)
         with _trees(before) as trees:
             for name, tree in trees.items():
                 await asyncio.to_thread(_measure_tree, name, tree, events, long_child)
+        rates = [await _show_rate(LONG, [long_child]), await _show_rate(SHORT, short[:SHOWN_SHORT])]
+        _tell(AFTER, "show", *rates)
 
 
 def _measure_tree(name: str, tree: Path, events: int, long_child: str) -> None:
     for command in (("rebuild",), ("verify",)):
         rates = {shape: events / _ran(tree, name, shape, *command) for shape in (SHORT, LONG)}
-        click.echo(
-            f"{name:6} {command[0]:8} one of {events:,}: {rates[LONG]:8,.0f}/s   "
-            f"short ones: {rates[SHORT]:8,.0f}/s   ratio {rates[LONG] / rates[SHORT]:.2f}"
-        )
-    first, whole, shown = _shown(tree, name, *SHOWN[name], long_child)
+        _tell(name, command[0], rates[LONG], rates[SHORT])
+    everything = ("--all",) if name == AFTER else ()
+    first, whole, shown = _shown(tree, name, *SHOW_ALL, long_child, *everything)
     rate = f"{events / whole:,.0f}/s" if whole else f"not done after {SHOW_SECONDS} s"
     begun = f"{first:.1f} s" if first else "none"
     click.echo(f"{name:6} show     first line: {begun}, all: {rate}, {shown:,} bytes")
+
+
+def _tell(name: str, command: str, long: float, short: float) -> None:
+    click.echo(
+        f"{name:6} {command:8} one child: {long:8,.0f}/s   short ones: {short:8,.0f}/s   "
+        f"ratio {long / short:.2f}"
+    )
+
+
+async def _show_rate(shape: str, children: Sequence[str]) -> float:
+    """Events a second of showing these children whole, one after the other."""
+    os.environ["TEDDY_WRITE_DATABASE"] = f"events_{shape}"
+    os.environ["TEDDY_READ_DATABASE"] = f"read_{shape}_{AFTER}"
+    began, events = time.perf_counter(), 0
+    nowhere = io.TextIOWrapper(io.FileIO(os.devnull, "w"))
+    async with opened(load_settings(WorkerSettings)) as on:
+        for child_id in children:
+            span = await span_of(on.store, child_id, Wanted())
+            personals = Personals(child_id, None, reveal=False)
+            with redirect_stdout(nowhere):
+                await show_history(on, span, JsonDisplay(span, personals, 20))
+            events += span.point
+    nowhere.close()
+    return events / (time.perf_counter() - began)
 
 
 def _command(tree: Path, name: str, shape: str, *arguments: str) -> dict[str, object]:
@@ -123,26 +158,26 @@ async def _databases() -> AsyncIterator[Mongo]:
             await mongo.close()
 
 
-async def _written(mongo: Mongo, shape: str, children: int, events: int) -> str:
-    """The newest of `children` with `events` each."""
+async def _written(mongo: Mongo, shape: str, children: int, events: int) -> list[str]:
+    """The ids of `children` with `events` each."""
     key_file = Path(os.environ["TEDDY_KEY_FILE"])
     read_key_file(key_file)
     keyring = Keyring(WatchedKeyFile(key_file), MongoKeyStore(mongo.database("keys")), 10)
-    database, child_id = mongo.database(f"events_{shape}"), ""
+    database = mongo.database(f"events_{shape}")
     await ensure_indexes(database)
-    for _ in range(children):
-        child_id = new_id()
+    ids = [new_id() for _ in range(children)]
+    for child_id in ids:
         await insert_history(database, keyring, child_id, history(child_id, events, utc_now()))
-    return child_id
+    return ids
 
 
 @contextmanager
 def _trees(before: str | None) -> Iterator[dict[str, Path]]:
     if before is None:
-        yield {"after": HERE}
+        yield {AFTER: HERE}
         return
     with checked_out(before) as old:
-        yield {"before": old, "after": HERE}
+        yield {BEFORE: old, AFTER: HERE}
 
 
 if __name__ == "__main__":

@@ -89,12 +89,13 @@ def show(
         cipher = (await on.keyring.ciphers([child_id])).get(child_id)
         personals = Personals(child_id, cipher, reveal=reveal)
         kind = JsonDisplay if form == "json" else TableDisplay
-        await _show(on, span, kind(span, personals, documents))
+        await show_history(on, span, kind(span, personals, documents))
 
     run(work)
 
 
-async def _show(on: Opened, span: Span, display: Display) -> None:
+async def show_history(on: Opened, span: Span, display: Display) -> None:
+    """As it is read; then the read models that all of it adds up to."""
     display.begin()
     async for page in events_within(on.store, span):
         display.page(page)

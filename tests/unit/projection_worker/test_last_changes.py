@@ -59,7 +59,12 @@ def test_the_last_event_that_changed_a_value_is_where_it_came_from() -> None:
 
 
 def test_of_an_alert_the_event_that_raised_it_and_the_one_that_settled_it_are_told() -> None:
-    happened = [registered(), reported(1, Severity.CRITICAL), started(), acknowledged(1)]
+    happened: list[ChildEvent] = [
+        registered(),
+        reported(1, Severity.CRITICAL),
+        started(),
+        acknowledged(1),
+    ]
     (alert,) = (one["_id"] for one in view_of(*happened).alerts)
 
     assert since(
