@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from projection_worker.before_live import BeforeLive
 from projection_worker.dead_letter import DeadLetters
-from projection_worker.projections.rules import Rules
 from projection_worker.projector import Projector
 from projection_worker.read_model_store import ReadModelStore
 from projection_worker.replay.comparison import Verification
@@ -20,11 +19,12 @@ from projection_worker.replay.rebuild.child_slices import (
 from projection_worker.replay.rebuild.ledger import Done, Kind, Ledger, Plan, Slice
 from projection_worker.replay.rebuild.pace import Pace
 from projection_worker.replay.rebuild.partition_slices import PartitionSliceBuilder
+from projection_worker.replay.rules_of import rules_of
 from projection_worker.replay.stored_children import StoredChildren
 from projection_worker.replay.verify import Verifier
 from shared.clock import utc_now
 from shared.fault_points import FaultPoint
-from shared.read_models.generations import Generation, live_generation, read_catalog
+from shared.read_models.generations import Generation, live_generation
 
 SETTLE_SECONDS = 30.0
 """How long workers may take to bring a child to where the event store was."""
@@ -97,13 +97,12 @@ class ShareOfRebuild:
 
     async def _new_generation(self) -> tuple[Projector, ReadModelStore, DeadLetters]:
         on, generation = self._on, self._plan.generation
-        catalog = await read_catalog(on.database)
         read_models = ReadModelStore(
             on.read,
             on.database,
             generation,
             FaultPoint.REBUILD_MID_TRANSACTION,
-            before_live=BeforeLive(catalog.live, self._plan.begun_at),
+            before_live=BeforeLive(await live_generation(on.database), self._plan.begun_at),
         )
         dead_letters = DeadLetters(on.database, utc_now, generation)
         projector = Projector(
@@ -112,7 +111,7 @@ class ShareOfRebuild:
             on.keyring,
             on.index,
             dead_letters,
-            rules=Rules(catalog.of(generation).conversation_limit),
+            rules=await rules_of(on.database, generation),
             takes_sealed=True,
         )
         return projector, read_models, dead_letters
