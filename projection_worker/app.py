@@ -75,7 +75,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     write = Mongo(settings.write_mongo_url, settings.mongo_driver)
     keys = Mongo(settings.keys_mongo_url, settings.mongo_driver)
     database = read.database(settings.read_database)
-    await _prepare(database, settings.conversation_limit_minutes)
+    await prepare_read_models(database, settings.conversation_limit_minutes)
     generations = KeptGenerations(database, _projectors(settings, read, database, write, keys))
     watch = _watch(settings, generations, write, database)
     projector = ProjectorService(
@@ -129,7 +129,7 @@ def _watch(
     return WorkerWatch(generations, settings, lag, troubles, metrics, store_watch)
 
 
-async def _prepare(database: Database, limit: int) -> None:
+async def prepare_read_models(database: Database, limit: int) -> None:
     """What is missing of indexes and of the catalog is made. `limit`: of conversations, in minutes;
     read models that were begun with another one keep it, and that is logged."""
     await ensure_dead_letter_indexes(database)

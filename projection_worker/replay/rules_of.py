@@ -6,8 +6,9 @@ from shared.read_models.generations import Generation, read_catalog
 
 
 async def rules_of(database: Database, generation: Generation) -> Rules:
-    """As its entry in the catalog says; the usual ones for a generation that is not kept."""
-    for kept in (await read_catalog(database)).kept:
-        if kept.generation == generation:
-            return Rules(kept.conversation_limit)
-    return DEFAULT_RULES
+    """As its catalog entry says; the usual ones for a generation that is not in the catalog."""
+    try:
+        kept = (await read_catalog(database)).of(generation)
+    except KeyError:
+        return DEFAULT_RULES
+    return Rules(kept.conversation_limit)

@@ -21,7 +21,7 @@ from projection_worker.replay.stored_children import StoredChildren
 from projection_worker.replay.verify import Verifier
 from shared.clock import utc_now
 from shared.fault_points import FaultPoint
-from shared.read_models.generations import Generation, live_generation, read_catalog
+from shared.read_models.generations import Generation, live_generation
 
 SETTLE_SECONDS = 30.0
 """How long workers may take to bring a child to where the event store was."""
@@ -103,13 +103,12 @@ class ShareOfRebuild:
 
     async def _new_generation(self) -> tuple[Projector, ReadModelStore, DeadLetters]:
         on, generation = self._on, self._plan.generation
-        catalog = await read_catalog(on.database)
         read_models = ReadModelStore(
             on.read,
             on.database,
             generation,
             FaultPoint.REBUILD_MID_TRANSACTION,
-            before_live=BeforeLive(catalog.live, self._plan.begun_at),
+            before_live=BeforeLive(await live_generation(on.database), self._plan.begun_at),
         )
         dead_letters = DeadLetters(on.database, utc_now, generation)
         projector = Projector(
