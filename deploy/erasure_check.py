@@ -1,15 +1,16 @@
 """Is anything left of an erased child? Every store is asked anew."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from projection_worker.dead_letter import DEAD_LETTERS, PARKED_CHILDREN
-from projection_worker.read_model_store import documents_beside
+from projection_worker.removal import documents_beside
 from shared.codec import UndecodableEvent, in_clear
-from shared.envelope import Commit
+from shared.envelope import Commit, RecordedEvent, StreamPosition
 from shared.erasures.notice import ERASED
 from shared.erasures.receipt import Receipt
+from shared.event_store.pages import pages
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
 from shared.hash_chain import ChainBroken, verify_chain
 from shared.keyring.erased_list import ErasedList
@@ -34,6 +35,9 @@ TELLING = (
     "consents",
 )
 """What says something of a child in its own document; a tombstone has none of it."""
+
+MOST_NAMED = 50
+"""Of what is wrong with the events; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +94,42 @@ async def _in_the_event_store(places: Places, receipt: Receipt) -> AsyncIterator
         yield Left("reservations", "a bear is reserved for the child")
     if await places.snapshots.kept_of([child_id]):
         yield Left("snapshots", "the child has one")
-    commits = await places.events.load(child_id)
-    for what in _wrong_with(commits):
+    wrong: list[str] = []
+    more = 0
+    async for what in _wrong_with(places.events, child_id):
+        if len(wrong) < MOST_NAMED:
+            wrong.append(what)
+        else:
+            more += 1
+    for what in [*wrong, *([f"and {more:,} more of the kind"] if more else [])]:
         yield Left("events", what)
 
 
-def _wrong_with(commits: Sequence[Commit]) -> list[str]:
-    if not commits:
-        return ["the child's history is not there"]
-    wrong = []
+async def _wrong_with(events: EventStore, child_id: str) -> AsyncIterator[str]:
+    position, is_whole = StreamPosition(), True
+    newest: Commit | None = None
+    async for commits in pages(events, child_id):
+        newest = commits[-1]
+        try:
+            position = verify_chain(commits, position) if is_whole else position
+        except ChainBroken as broken:
+            is_whole = False
+            yield f"version {broken.version}: {broken.reason}"
+        for commit in commits:
+            for event in commit.recorded_events():
+                for what in _in_clear(event):
+                    yield what
+    if newest is None:
+        yield "the child's history is not there"
+    elif newest.events[-1].type != ERASED:
+        yield "the history does not end with the erasure"
+
+
+def _in_clear(event: RecordedEvent) -> list[str]:
     try:
-        verify_chain(commits)
-    except ChainBroken as broken:
-        wrong.append(f"version {broken.version}: {broken.reason}")
-    if commits[-1].events[-1].type != ERASED:
-        wrong.append("the history does not end with the erasure")
-    for commit in commits:
-        for event in commit.recorded_events():
-            try:
-                wrong += [
-                    f"version {event.version}: {name} is not sealed" for name in in_clear(event)
-                ]
-            except UndecodableEvent as error:
-                wrong.append(f"version {event.version}: {error}")
-    return wrong
+        return [f"version {event.version}: {name} is not sealed" for name in in_clear(event)]
+    except UndecodableEvent as error:
+        return [f"version {event.version}: {error}"]
 
 
 async def _in_generation(

@@ -58,7 +58,7 @@ def show_redriven(redriven: Iterable[Redriven], *, dry_run: bool) -> None:
     table = Table("child", "publish", "skip (read models have it)", "letters removed")
     rows = list(redriven)
     for one in rows:
-        numbers = (len(one.records), one.skipped, len(one.letters))
+        numbers = (one.number, one.skipped, len(one.letters))
         table.add(one.child_id, *numbers)
     _print(table, len(rows), "nothing is parked")
     if dry_run:

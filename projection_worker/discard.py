@@ -49,9 +49,8 @@ class Discard:
             return []
         child_id = letters[0].parked.child_id
         gates = await gates_of(self._database, child_id)
-        reached = max(gates.values())
-        commits = await self._store.load(child_id, reached)
-        last = commits[-1].last_version if commits else reached
+        newest = await self._store.last(child_id)
+        last = max(gates.values() if newest is None else (newest.last_version, *gates.values()))
         return [
             Judged(letter, verdict(letter.version, gates.get(letter.generation), last))
             for letter in letters

@@ -50,7 +50,7 @@ class ErasedChildren:
         """
         for erasure in erasures:
             letters = await self._remove_parked([erasure.child_id])
-            for commit in await self._store.load(erasure.child_id, erasure.version - 1):
+            for commit in await self._store.load(erasure.child_id, erasure.version - 1, 1):
                 # whoever erased may have died before this
                 await self._erased.add(ErasedChild.of(commit))
             for step, removed in (
@@ -72,8 +72,7 @@ class ErasedChildren:
             some = everybody[first : first + PAGE]
             await self._remove_parked(some)
             alive = await self._not_tombstones(some)
-            endings = [await self._ending(child_id) for child_id in sorted(alive)]
-            if batch := [one for one in endings if one is not None]:
+            if batch := await self._endings(sorted(alive)):
                 yield batch
 
     async def _remove_parked(self, child_ids: Collection[str]) -> int:
@@ -92,17 +91,14 @@ class ErasedChildren:
             )
         return found
 
-    async def _ending(self, child_id: str) -> Delivered | None:
-        """None for a child whose stream has no end: the relay erases it first, and the event
-        comes by the topic."""
-        commits = await self._store.load(child_id)
-        erasures = [
-            event
-            for commit in commits
-            for event in commit.recorded_events()
-            if event.type == ERASED
+    async def _endings(self, child_ids: Sequence[str]) -> list[Delivered]:
+        """Without those whose stream has no end: the relay erases them first, and the event comes
+        by the topic."""
+        erasures = await self._store.erasures(child_ids)
+        return [
+            _delivered([event for event in commit.recorded_events() if event.type == ERASED][-1])
+            for _, commit in sorted(erasures.items())
         ]
-        return _delivered(erasures[-1]) if erasures else None
 
 
 def _delivered(event: RecordedEvent) -> Delivered:

@@ -32,6 +32,10 @@ class WorkerLag:
         """The newest projected record was written to Kafka at `timestamp_ms`."""
         self._newest = datetime.fromtimestamp(timestamp_ms / 1_000, UTC)
 
+    def got_on(self, now: float) -> None:
+        """Something was projected, though no record is done with yet. `now`: monotonic."""
+        self.progressed_at = now
+
     def measure(
         self, ends: Mapping[object, int], positions: Mapping[object, int], now: float
     ) -> None:

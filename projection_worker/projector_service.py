@@ -28,6 +28,7 @@ from projection_worker.notifier import METADATA_MS, Notifier
 from projection_worker.projections import registry
 from projection_worker.read_model_store import StaleBatch
 from projection_worker.topic_watch import EVERY_SECONDS
+from projection_worker.waiting_records import WaitingRecords
 from projection_worker.worker_watch import BROKER_SECONDS, MEASURE_SECONDS, WorkerWatch
 from shared.cancellation import only_own_cancellation
 from shared.event_store.port import StoreUnavailable
@@ -74,6 +75,7 @@ class ProjectorService(Service):
         self._polling = polling_of(settings.kafka)
         self._batch_under_way = asyncio.Lock()
         self._begun_at: Mapping[TopicPartition, int] = {}
+        self._waiting = WaitingRecords()
         self._consumer = _consumer_of(settings)
 
     async def on_start(self) -> None:
@@ -95,17 +97,22 @@ class ProjectorService(Service):
         await self._wait_for_a_generation()
         await self._persistently(self._erase_who_came_back)
         self._consumer.subscribe(
-            [CHILD_EVENTS.name], listener=_FinishBatchFirst(self._batch_under_way)
+            [CHILD_EVENTS.name], listener=_FinishBatchFirst(self._batch_under_way, self._waiting)
         )
         while not self.should_stop:
             batch = await self._fetch()
-            if batch:
+            if batch or self._waiting.records:
                 async with self._batch_under_way:
                     await self._carry_out(batch)
 
     async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
+        """Nothing as long as a whole batch waits."""
+        most = self._settings.worker_batch - len(self._waiting.records)
+        if most <= 0:
+            return {}
+        at_once = bool(self._waiting.records)
         with only_own_cancellation():
-            return await self._polling.fetch(self._consumer, self._settings.worker_batch)
+            return await self._polling.fetch(self._consumer, most, at_once=at_once)
 
     async def _wait_for_a_generation(self) -> None:
         """A worker of new projections consumes nothing before a rebuild has begun its generation:
@@ -136,13 +143,15 @@ class ProjectorService(Service):
             await self.sleep(EVERY_SECONDS)
 
     async def _carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Project, tell, commit."""
-        self._begun_at = {partition: part[0].offset for partition, part in batch.items()}
+        """Project, tell, commit; together with what waits, of which some may go on waiting."""
+        self._waiting.fetched(batch)
+        began = {partition: part[0].offset for partition, part in batch.items()}
+        self._begun_at = began | self._waiting.begins()
         records = (record for part in batch.values() for record in part)
-        deliveries = [deliver(raw_record(record)) for record in records]
+        deliveries = [*self._waiting.records, *(deliver(raw_record(one)) for one in records)]
         if await self._persistently(lambda: self._project_and_tell(deliveries)):
             await self._commit(batch)
-            self._begun_at = {}
+            self._begun_at = self._waiting.begins()
 
     async def _persistently(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Again and again until it worked, or the service is to stop: False."""
@@ -173,6 +182,9 @@ class ProjectorService(Service):
     async def _project_and_tell(self, deliveries: Sequence[Delivered]) -> None:
         started = time.perf_counter()
         projected = await self._generations.project(deliveries)
+        self._waiting.records = projected.waiting
+        if projected.waiting:  # some of what is missing before them is there
+            self._watch.lag.got_on(time.monotonic())
         await self._erased.note(projected.erasures)
         reached(FaultPoint.WORKER_AFTER_COMMIT)
         await self._notifier.publish(projected)
@@ -183,8 +195,9 @@ class ProjectorService(Service):
 
     async def _commit(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Again and again as long as it fails: the watch sees when that is for too long."""
-        offsets = {partition: records[-1].offset + 1 for partition, records in batch.items()}
-        self._watch.lag.saw(max(records[-1].timestamp for records in batch.values()))
+        offsets = self._waiting.offsets()
+        if batch:
+            self._watch.lag.saw(max(records[-1].timestamp for records in batch.values()))
         while not self.should_stop:
             try:
                 async with time_limit(BROKER_SECONDS):
@@ -219,13 +232,16 @@ def _consumer_of(settings: WorkerSettings) -> AIOKafkaConsumer:
 
 
 class _FinishBatchFirst(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
-    """Lets the batch under way finish and commit before its partitions are given away."""
+    """Lets the batch under way finish and commit before its partitions are given away, with what
+    waits in them."""
 
-    def __init__(self, batch_under_way: asyncio.Lock) -> None:
+    def __init__(self, batch_under_way: asyncio.Lock, waiting: WaitingRecords) -> None:
         self._batch_under_way = batch_under_way
+        self._waiting = waiting
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         async with self._batch_under_way:
+            self._waiting.revoked(set(revoked))
             log.info("partitions_revoked", partitions=sorted(p.partition for p in revoked))
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:

@@ -16,6 +16,7 @@ from projection_worker.gates import Gates, gates_of
 from projection_worker.parked_sequences import DeadLetter, ParkedSequences
 from shared.cloud_events import to_record
 from shared.envelope import RecordedEvent
+from shared.event_store.pages import pages
 from shared.event_store.port import EventStore
 from shared.kafka import Servers, client_options
 from shared.mongo import Database
@@ -36,13 +37,16 @@ class Republished:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What a redrive of `child_id` publishes. `skipped`: records that the read models have already;
+    """What a redrive of `child_id` publishes: `records`, or the event store's own events behind
+    version `behind`, `number` of either. `skipped`: records that the read models have already;
     `letters` are removed afterwards."""
 
     child_id: str
     records: tuple[Republished, ...]
+    number: int
     skipped: int
     letters: tuple[DeadLetter, ...]
+    behind: int | None = None
 
 
 class Redrive:
@@ -60,25 +64,27 @@ class Redrive:
         letters = await self._parked.letters_of(child_id)
         gates = await gates_of(self._database, child_id)
         if self._from_store:
-            records = await self._stored(child_id, min(gates.values()))
-            return Redriven(child_id, records, 0, tuple(letters))
+            gate = min(gates.values())
+            newest = await self._store.last(child_id)
+            number = 0 if newest is None else max(0, newest.last_version - gate)
+            return Redriven(child_id, (), number, 0, tuple(letters), behind=gate)
         wanted = wanted_again(letters, gates)
         skipped = len({letter.parked.raw.identity for letter in letters}) - len(wanted)
-        return Redriven(child_id, wanted, skipped, tuple(letters))
+        return Redriven(child_id, wanted, len(wanted), skipped, tuple(letters))
 
     async def carry_out(self, redriven: Redriven, producer: AIOKafkaProducer) -> None:
         await self._parked.unmark(redriven.child_id)
         await tell_unmarked(self._database, redriven.child_id, producer)
+        if redriven.behind is not None:
+            await self._publish_stored(redriven.child_id, redriven.behind, producer)
         await publish(producer, redriven.records)
         await self._parked.remove(redriven.letters)
 
-    async def _stored(self, child_id: str, gate: int) -> tuple[Republished, ...]:
-        return tuple(
-            _from_store(event)
-            for commit in await self._store.load(child_id, gate)
-            for event in commit.recorded_events()
-            if event.version > gate
-        )
+    async def _publish_stored(self, child_id: str, gate: int, producer: AIOKafkaProducer) -> None:
+        """A page at a time, each acknowledged before the next is read."""
+        async for commits in pages(self._store, child_id, gate):
+            events = (event for commit in commits for event in commit.recorded_events())
+            await publish(producer, [_from_store(one) for one in events if one.version > gate])
 
 
 def _from_store(event: RecordedEvent) -> Republished:

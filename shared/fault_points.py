@@ -26,11 +26,13 @@ class FaultPoint(StrEnum):
     RELAY_AFTER_ACK = "relay-after-ack"
     RELAY_BEFORE_TOKEN_SAVE = "relay-before-token-save"  # noqa: S105 - no password: a resume token
     WORKER_MID_TRANSACTION = "worker-mid-transaction"
+    WORKER_MID_ERASURE = "worker-mid-erasure"
     WORKER_AFTER_COMMIT = "worker-after-commit"
     WORKER_BEFORE_OFFSETS = "worker-before-offsets"
     NOTIFICATION_BEFORE_SEND = "notification-before-send"
     NOTIFICATION_BEFORE_NOTE = "notification-before-note"
     REBUILD_MID_TRANSACTION = "rebuild-mid-transaction"
+    REBUILD_INSIDE_CHILD = "rebuild-inside-child"
     REBUILD_AFTER_SLICE = "rebuild-after-slice"
     REBUILD_BEFORE_FLIP = "rebuild-before-flip"
     REBUILD_AFTER_FLIP = "rebuild-after-flip"

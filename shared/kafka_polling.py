@@ -24,28 +24,35 @@ PAUSE_SECONDS = 0.03
 
 
 class Polling(Protocol):
-    async def fetch(self, consumer: AIOKafkaConsumer, most: int | None = None) -> Batches:
+    async def fetch(
+        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
+    ) -> Batches:
         """What has arrived in the assigned partitions, at most `most` records; empty after a
-        while when nothing has."""
+        while, or `at_once`, when nothing has."""
 
 
 class LongPolling:
-    async def fetch(self, consumer: AIOKafkaConsumer, most: int | None = None) -> Batches:
-        batches: Batches = await consumer.getmany(timeout_ms=WAIT_MS, max_records=most)
+    async def fetch(
+        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
+    ) -> Batches:
+        wait_ms = 0 if at_once else WAIT_MS
+        batches: Batches = await consumer.getmany(timeout_ms=wait_ms, max_records=most)
         return batches
 
 
 class PacedPolling:
     """Outside of `fetch` partitions are paused: aiokafka asks for nothing."""
 
-    async def fetch(self, consumer: AIOKafkaConsumer, most: int | None = None) -> Batches:
+    async def fetch(
+        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
+    ) -> Batches:
         assigned = consumer.assignment()
         consumer.resume(*assigned)
         try:
             batches: Batches = await consumer.getmany(timeout_ms=FETCH_MS, max_records=most)
         finally:
             consumer.pause(*(assigned & consumer.assignment()))
-        if not batches:
+        if not batches and not at_once:
             await asyncio.sleep(PAUSE_SECONDS)
         return batches
 

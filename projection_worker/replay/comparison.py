@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 from projection_worker.projections.registry import Place
+from shared.hash_chain import ChainBroken
+from shared.read_models.horizon import Horizon
 from shared.read_models.models import Model
 
 MOST_KEPT = 50
@@ -17,6 +19,7 @@ DIGESTS = 2**256
 ABSENT = "(absent)"
 COMMITS = "commits"
 """Stands for the model where the events themselves are wrong."""
+UNFOLDED = "cannot be folded"
 Documents = Mapping[Place, Any]
 
 
@@ -39,7 +42,7 @@ class Difference:
 class Verification:
     """What was compared and what differed. `documents` counts by model.
 
-    `digest` is the sum of the children's digests, so the order of children does not matter.
+    `digest` is the sum of the documents' digests, so their order does not matter.
     Only the first `MOST_KEPT` differences are kept; `found` counts them all. `behind` are children
     whose read models have not seen everything yet: what they have seen was compared. Those of them
     that are `parked` will not, before somebody redrives them. `unopened`: children of whom
@@ -66,6 +69,10 @@ class Verification:
         if len(self.differences) < MOST_KEPT:
             self.differences.append(difference)
 
+    def add_document(self, place: Place, document: Any) -> None:
+        """Of those that are stored."""
+        self.digest = (self.digest + digest_of(place, document)) % DIGESTS
+
     def add(self, other: "Verification") -> None:
         self.children += other.children
         self.events += other.events
@@ -79,27 +86,63 @@ class Verification:
         self.unopened |= other.unopened
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is compared: the models that are asked for, but for what nobody keeps any more."""
+
+    models: frozenset[Model]
+    horizon: Horizon
+
+    def takes(self, place: Place, document: Any) -> bool:
+        return place[0] in self.models and self.horizon.keeps(place[0], document)
+
+    def of(self, documents: Documents) -> Documents:
+        return {place: one for place, one in documents.items() if self.takes(place, one)}
+
+
+def behind(child_id: str, last: int, version: int) -> Difference:
+    """The store is at `last`, the documents at `version`."""
+    return Difference(child_id, Model.CHILDREN, child_id, "version", last, version)
+
+
+def unfolded(child_id: str, error: Exception) -> Difference:
+    reason = f"{type(error).__name__}: {error}"
+    return Difference(child_id, COMMITS, child_id, "(events)", UNFOLDED, reason)
+
+
+def broken_chain(broken: ChainBroken) -> Difference:
+    child_id = broken.child_id
+    return Difference(child_id, COMMITS, child_id, "hash", broken.reason, broken.version)
+
+
 def digest(documents: Documents) -> int:
-    """SHA-256 of the canonical form: JSON with sorted keys, document by document in order of model
-    and id. Without what no event tells."""
-    hashed = hashlib.sha256()
-    for place in sorted(documents):
-        ignored = _ignored(place[0])
-        told = {name: value for name, value in documents[place].items() if name not in ignored}
-        hashed.update(_canonical([*place, told]))
-    return int.from_bytes(hashed.digest())
+    """The sum of the documents' digests."""
+    return sum(digest_of(place, one) for place, one in documents.items()) % DIGESTS
+
+
+def digest_of(place: Place, document: Any) -> int:
+    """SHA-256 of the canonical form: JSON of model, id and content with sorted keys. Without what
+    no event tells."""
+    ignored = _ignored(place[0])
+    told = {name: value for name, value in document.items() if name not in ignored}
+    return int.from_bytes(hashlib.sha256(_canonical([*place, told])).digest())
 
 
 def compare(child_id: str, expected: Documents, found: Documents) -> Iterator[Difference]:
     """Everything that differs; a document that only one side has is one difference."""
     for place in sorted({*expected, *found}):
-        model, document = place
-        if place not in expected or place not in found:
-            there = ["present" if place in side else "absent" for side in (expected, found)]
-            yield Difference(child_id, model, document, "(document)", *there)
-            continue
-        for path, left, right in _fields(expected[place], found[place], _ignored(model)):
-            yield Difference(child_id, model, document, path, left, right)
+        yield from compare_one(child_id, place, expected.get(place), found.get(place))
+
+
+def compare_one(child_id: str, place: Place, expected: Any, found: Any) -> Iterator[Difference]:
+    """Of one document; None on the side that lacks it."""
+    model, document = place
+    if expected is None or found is None:
+        there = ["absent" if side is None else "present" for side in (expected, found)]
+        yield Difference(child_id, model, document, "(document)", *there)
+        return
+    for path, left, right in _fields(expected, found, _ignored(model)):
+        yield Difference(child_id, model, document, path, left, right)
 
 
 def _ignored(model: Model) -> frozenset[str]:

@@ -1,39 +1,117 @@
 """The event store a child at a time, and some children at a time."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
-from shared.envelope import Commit, after_all_commits
+from shared.envelope import Commit, RecordedEvent, after_all_commits
+from shared.erasures.notice import ERASED
+from shared.event_store.pages import PAGE, pages
 from shared.event_store.port import EventStore
 
-Stream = list[Commit]
-"""All commits of one child, in order."""
+LONGEST = PAGE
+"""Commits of a stream that is held whole."""
 
 
-async def streams(store: EventStore, after: str = "", through: str = "") -> AsyncIterator[Stream]:
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One child's commits, in order; of a long stream only how it begins."""
+
+    commits: Sequence[Commit]
+    is_whole: bool = True
+
+    @property
+    def child_id(self) -> str:
+        return self.commits[0].child_id
+
+    @property
+    def last_version(self) -> int:
+        """Of what is held."""
+        return self.commits[-1].last_version
+
+    @property
+    def events(self) -> list[RecordedEvent]:
+        """Those that are held."""
+        return events_of(self.commits)
+
+
+def events_of(commits: Sequence[Commit]) -> list[RecordedEvent]:
+    return [event for commit in commits for event in commit.recorded_events()]
+
+
+async def streams(
+    store: EventStore, after: str = "", through: str = "", longest: int = LONGEST
+) -> AsyncIterator[Stream]:
     """The streams of the children behind `after` up to and with `through` (empty: no bound)."""
-    stream: Stream = []
-    async for commit in store.scan(after or None):
-        if stream and stream[0].child_id != commit.child_id:
+    stream: Stream | None = None
+    while True:
+        async for stream in _up_to_a_long_one(store, after, through, longest):
             yield stream
-            stream = []
-        if through and after_all_commits(commit.child_id) > after_all_commits(through):
-            break
-        stream.append(commit)
-    if stream:
-        yield stream
+        if stream is None or stream.is_whole:
+            return
+        after, stream = stream.child_id, None
+
+
+async def stream_of(store: EventStore, child_id: str, longest: int = LONGEST) -> Stream | None:
+    """None where the store knows no such child."""
+    commits = await store.load(child_id, limit=longest + 1)
+    return Stream(commits, len(commits) <= longest) if commits else None
 
 
 async def in_batches(
     of: AsyncIterator[Stream], most_events: int
 ) -> AsyncIterator[tuple[list[Stream], int]]:
-    """Streams together until they hold `most_events` events; with how many they hold."""
+    """Streams together until they hold `most_events` events, a long one alone; with how many they
+    hold."""
     batch: list[Stream] = []
     events = 0
     async for stream in of:
+        if batch and not stream.is_whole:
+            yield batch, events
+            batch, events = [], 0
         batch.append(stream)
-        events += stream[-1].last_version
-        if events >= most_events:
+        events += stream.last_version
+        if events >= most_events or not stream.is_whole:
             yield batch, events
             batch, events = [], 0
     if batch:
         yield batch, events
+
+
+async def ends_at(store: EventStore, child_id: str) -> int:
+    """The version by which the child was erased; 0 for one that is not."""
+    erasure = (await store.erasures([child_id])).get(child_id)
+    if erasure is None:
+        return 0
+    return max(event.version for event in erasure.recorded_events() if event.type == ERASED)
+
+
+async def telling_pages(
+    store: EventStore, child_id: str, after: int = 0, ends: int = 0
+) -> AsyncIterator[list[RecordedEvent]]:
+    """The child's events behind version `after`, a page at a time; of one that was erased at
+    version `ends` only how its stream begins, and everything from its end on."""
+    if after == 0 and ends > 1:
+        (first,) = await store.load(child_id, limit=1)
+        yield [event for event in first.recorded_events() if event.version == 1]
+    async for commits in pages(store, child_id, max(after, ends - 1)):
+        if events := [e for e in events_of(commits) if e.version > max(after, ends - 1)]:
+            yield events
+
+
+async def _up_to_a_long_one(
+    store: EventStore, after: str, through: str, longest: int
+) -> AsyncIterator[Stream]:
+    """As `streams`, and ends behind the first that is not whole."""
+    commits: list[Commit] = []
+    async for commit in store.scan(after or None):
+        if commits and commits[0].child_id != commit.child_id:
+            yield Stream(commits)
+            commits = []
+        if through and after_all_commits(commit.child_id) > after_all_commits(through):
+            break
+        commits.append(commit)
+        if len(commits) > longest:
+            yield Stream(commits, is_whole=False)
+            return
+    if commits:
+        yield Stream(commits)

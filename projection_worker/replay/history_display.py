@@ -1,68 +1,172 @@
-"""A child's history and read models as tables, or as one JSON document."""
+"""A child's history and read models as tables or as one JSON document, printed as they are read."""
 
+import heapq
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
+import click
 import orjson
 
+from projection_worker.projections.registry import ChildView
 from projection_worker.projections.system import contribution
-from projection_worker.replay.child_history import ChildHistory
+from projection_worker.replay.child_history import Span
 from projection_worker.replay.folding import documents_of
 from projection_worker.replay.personal_values import Personals
 from shared.clock import iso
 from shared.cloud_events import to_structured
 from shared.codec import SEALED, sealed_field
 from shared.envelope import Commit, RecordedEvent
+from shared.read_models.models import Model
 from shared.tables import Table
 
 KNOWN_ALREADY = frozenset({"_id", "child_id", "at"})
+ROWS_A_TABLE = 100
+"""So that the first lines come at once, and none waits for the width of the last."""
+
+NEWEST_BY = {
+    Model.CONVERSATIONS: "started_at",
+    Model.VIOLATIONS: "at",
+    Model.ACTIVITY: "day",
+    Model.ALERTS: "raised_at",
+}
+"""Of what a child has many documents."""
+
+Page = Sequence[tuple[Commit, RecordedEvent]]
 
 
-def as_json(history: ChildHistory, personals: Personals) -> dict[str, Any]:
-    """`{child_id, version, history: [CloudEvents with actor], read_models: {model: [documents]},
-    counts_for: {counter: number}}`."""
-    return {
-        "child_id": history.child_id,
-        "version": history.events[-1].version,
-        "history": [
-            {
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """What is shown of a child's documents, by model, and how many more each model has."""
+
+    by_model: dict[str, list[dict[str, Any]]]
+    more: dict[str, int]
+
+
+class Display(Protocol):
+    """What a history is written to: its pages in order, then the read models that it adds up to."""
+
+    def begin(self) -> None: ...
+    def page(self, page: Page) -> None: ...
+    def end(self, view: ChildView) -> None: ...
+
+
+class JsonDisplay:
+    """One document: `{child_id, version, from_version, to_version, history: [CloudEvents with
+    actor], read_models: {model: [documents]}, more: {model: number}, counts_for: {counter:
+    number}}`; `history` with a line for each event."""
+
+    def __init__(self, span: Span, personals: Personals, most_documents: int) -> None:
+        self._span = span
+        self._personals = personals
+        self._most = most_documents
+        self._between = ""
+
+    def begin(self) -> None:
+        about = {
+            "child_id": self._span.child_id,
+            "version": self._span.point,
+            "from_version": self._span.first,
+            "to_version": self._span.last,
+        }
+        click.echo(orjson.dumps(about)[:-1] + b',"history":[', nl=False)
+
+    def page(self, page: Page) -> None:
+        for commit, event in page:
+            told = {
                 **to_structured(event),
                 "actor": {"subject": commit.actor.subject, "role": commit.actor.role},
-                "data": _content(event, personals),
+                "data": _content(event, self._personals),
             }
-            for commit, event in _with_commits(history)
-        ],
-        "read_models": _documents(history, personals),
-        "counts_for": dict(contribution(history.view.child)),
-    }
+            click.echo(self._between.encode() + b"\n" + orjson.dumps(told), nl=False)
+            self._between = ","
+
+    def end(self, view: ChildView) -> None:
+        documents = shown_documents(view, self._personals, self._most)
+        rest = {
+            "read_models": documents.by_model,
+            "more": documents.more,
+            "counts_for": dict(contribution(view.child)),
+        }
+        click.echo(b"],\n" + orjson.dumps(rest, option=orjson.OPT_INDENT_2)[2:])
 
 
-def print_tables(history: ChildHistory, personals: Personals) -> None:
-    last = history.events[-1].version
-    table = Table(
-        "version",
-        "event\nschema",
-        "happened\nrecorded",
-        "by\ncorrelation",
-        "what",
-        title=f"child {history.child_id}, versions 1 to {last}",
-        lines=True,
-    )
-    for commit, event in _with_commits(history):
-        table.add(
-            str(event.version),
-            f"{event.type}\nv{event.schema_version}",
-            f"{iso(event.occurred_at)}\n{iso(event.recorded_at)}",
-            f"{commit.actor.role} {commit.actor.subject}\n{event.correlation_id}",
-            in_words(_content(event, personals)),
+class TableDisplay:
+    def __init__(self, span: Span, personals: Personals, most_documents: int) -> None:
+        self._span = span
+        self._personals = personals
+        self._most = most_documents
+
+    def begin(self) -> None:
+        """Nothing stands before the first table."""
+
+    def page(self, page: Page) -> None:
+        for first in range(0, len(page), ROWS_A_TABLE):
+            self._print(page[first : first + ROWS_A_TABLE])
+
+    def end(self, view: ChildView) -> None:
+        self._tell_of_the_rest()
+        documents, point = shown_documents(view, self._personals, self._most), self._span.point
+        for model, some in documents.by_model.items():
+            _print_documents(f"{model} at version {point}", some)
+            if model in documents.more:
+                click.echo(f"and {documents.more[model]:,} more {model}: see --documents")
+        counted = {name: n for name, n in contribution(view.child).items() if n}
+        _print_documents(f"counted in the system at version {point}", [counted])
+
+    def _print(self, page: Page) -> None:
+        first, last = page[0][1].version, page[-1][1].version
+        table = Table(
+            "version",
+            "event\nschema",
+            "happened\nrecorded",
+            "by\ncorrelation",
+            "what",
+            title=f"child {self._span.child_id}, versions {first} to {last}",
+            lines=True,
         )
-    table.print()
-    for model, documents in _documents(history, personals).items():
-        _print_documents(f"{model} at version {last}", documents)
-    counted = {name: n for name, n in contribution(history.view.child).items() if n}
-    _print_documents(f"counted in the system at version {last}", [counted])
+        for commit, event in page:
+            table.add(
+                str(event.version),
+                f"{event.type}\nv{event.schema_version}",
+                f"{iso(event.occurred_at)}\n{iso(event.recorded_at)}",
+                f"{commit.actor.role} {commit.actor.subject}\n{event.correlation_id}",
+                in_words(_content(event, self._personals)),
+            )
+        table.print()
+
+    def _tell_of_the_rest(self) -> None:
+        span = self._span
+        if span.first > 1:
+            click.echo(f"versions 1 to {span.first - 1:,} are not shown: see --from-version, --all")
+        if span.last < span.point:
+            beyond = f"versions {span.last + 1:,} to {span.point:,}"
+            click.echo(f"{beyond} are not shown: see --limit, --all")
+
+
+def shown_documents(view: ChildView, personals: Personals, most: int) -> Documents:
+    """Of each model the newest `most`, in the order of their ids."""
+    by_model: dict[Model, list[dict[str, Any]]] = defaultdict(list)
+    for (model, _), document in documents_of(view).items():
+        by_model[model].append(document)
+    shown, more = {}, {}
+    for model, documents in sorted(by_model.items()):
+        newest = _newest(model, documents, most)
+        shown[model.value] = [
+            personals.shown({n: v for n, v in one.items() if n != "name_tokens"})
+            for one in sorted(newest, key=lambda one: str(one["_id"]))
+        ]
+        if len(documents) > len(newest):
+            more[model.value] = len(documents) - len(newest)
+    return Documents(shown, more)
+
+
+def _newest(model: Model, documents: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    if len(documents) <= most:
+        return documents
+    return heapq.nlargest(most, documents, key=lambda one: one[NEWEST_BY[model]])
 
 
 def _print_documents(title: str, documents: list[dict[str, Any]]) -> None:
@@ -72,14 +176,6 @@ def _print_documents(title: str, documents: list[dict[str, Any]]) -> None:
             table.add(name, _value(value))
         table.end_section()
     table.print()
-
-
-def _with_commits(history: ChildHistory) -> Iterator[tuple[Commit, RecordedEvent]]:
-    versions = {event.version for event in history.events}
-    for commit in history.commits:
-        for event in commit.recorded_events():
-            if event.version in versions:
-                yield commit, event
 
 
 def _content(event: RecordedEvent, personals: Personals) -> dict[str, Any]:
@@ -94,14 +190,6 @@ def _content(event: RecordedEvent, personals: Personals) -> dict[str, Any]:
         for name, value in content.items()
         if name not in KNOWN_ALREADY
     }
-
-
-def _documents(history: ChildHistory, personals: Personals) -> dict[str, list[dict[str, Any]]]:
-    by_model: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for (model, _), document in sorted(documents_of(history.view).items()):
-        shown = {n: v for n, v in document.items() if n != "name_tokens"}
-        by_model[model.value].append(personals.shown(shown))
-    return dict(by_model)
 
 
 def in_words(content: dict[str, Any]) -> str:

@@ -10,37 +10,45 @@ import asyncio
 import time
 from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
-from typing import Any
 
 from projection_worker.dead_letter import DeadLetters
+from projection_worker.projections.rules import Rules
 from projection_worker.projector import UNREADABLE
 from projection_worker.replay.comparison import (
-    COMMITS,
     Difference,
     Documents,
+    Scope,
     Verification,
+    behind,
+    broken_chain,
     compare,
     digest,
+    unfolded,
 )
 from projection_worker.replay.counters import counters_that_differ
-from projection_worker.replay.folding import FROM_OPEN_VALUES, Folded, documents_of, fold
+from projection_worker.replay.folding import documents_of, fold, without_opened
 from projection_worker.replay.histories import Stream, in_batches, streams
+from projection_worker.replay.long_child import LOOK_SECONDS, LongChildren, Seen
+from projection_worker.replay.rules_of import rules_of
 from projection_worker.replay.stored_children import OWNED, StoredChildren
 from shared.clock import utc_now
+from shared.erasures.notice import ERASED
+from shared.event_store.pages import pages
 from shared.event_store.port import EventStore
-from shared.events.child import ChildErased
 from shared.hash_chain import ChainBroken, verify_chain
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
 from shared.read_models.generations import Generation
-from shared.read_models.horizon import Horizon, read_horizon
+from shared.read_models.horizon import read_horizon
 from shared.read_models.models import ALL_MODELS, Model
 
 BATCH_EVENTS = 5_000
-LOOK_SECONDS = 0.1
-UNFOLDED = "cannot be folded"
+
+
+async def unheard(_: int) -> None:
+    """Where nobody wants to know how many events were read."""
 
 
 class Verifier:
@@ -65,32 +73,45 @@ class Verifier:
         self._index = index
         self._models = models
         self._dead_letters = DeadLetters(database, utc_now, generation)
+        self._long = LongChildren(
+            store, self._stored, keyring, index, database, self._dead_letters, models
+        )
 
-    async def verify(self, patience_seconds: float = 0.0) -> Verification:
+    async def events(self) -> int:
+        """About how many events there are to compare: those that the documents have seen."""
+        return await self._stored.events()
+
+    async def verify(self, patience_seconds: float = 0.0, seen: Seen = unheard) -> Verification:
         """All children and the totals. Children that are still behind what the store had when it
         was read, after `patience_seconds`, count as different; parked ones do so at once."""
         result = Verification()
-        seen: set[str] = set()
+        known: set[str] = set()
         async for batch, _ in in_batches(streams(self._store), BATCH_EVENTS):
-            seen.update(stream[0].child_id for stream in batch)
+            known.update(stream.child_id for stream in batch)
             if result.behind > result.parked:  # workers had their time
                 patience_seconds = 0.0
-            result.add(await self.verify_children(batch, patience_seconds))
-        await self._verify_nothing_stray(seen, result)
+            result.add(await self.verify_children(batch, patience_seconds, seen))
+        await self._verify_nothing_stray(known, result)
         if Model.SYSTEM in self._models:
             await self._verify_counters(result)
         return result
 
     async def verify_children(
-        self, batch: Sequence[Stream], patience_seconds: float = 0.0
+        self, batch: Sequence[Stream], patience_seconds: float = 0.0, seen: Seen = unheard
     ) -> Verification:
-        """These children alone, without totals."""
+        """These children alone, without totals. `seen` is told of every event that is read."""
         deadline = time.monotonic() + patience_seconds
-        waiting, result = batch, Verification()
+        rules = await rules_of(self._database, self._generation)
+        result = Verification()
+        for stream in batch:
+            if not stream.is_whole:
+                result.add(await self._long.compare(stream.child_id, rules, deadline, seen))
+        waiting = [stream for stream in batch if stream.is_whole]
+        await seen(sum(stream.last_version for stream in waiting))
         while waiting:
             patient = time.monotonic() < deadline
             late: list[Stream] = []
-            for stream, one in await self._compare(waiting):
+            for stream, one in await self._compare(waiting, rules):
                 if patient and one.behind > one.parked:
                     late.append(stream)
                 else:
@@ -100,72 +121,72 @@ class Verifier:
                 await asyncio.sleep(LOOK_SECONDS)
         return result
 
-    async def _compare(self, batch: Sequence[Stream]) -> list[tuple[Stream, Verification]]:
-        child_ids = [stream[0].child_id for stream in batch]
+    async def _compare(
+        self, batch: Sequence[Stream], rules: Rules
+    ) -> list[tuple[Stream, Verification]]:
+        child_ids = [stream.child_id for stream in batch]
         stored = await self._stored.of(child_ids)
         # read behind the documents: whatever was purged by then lies behind it
-        horizon = await read_horizon(self._database)
+        scope = Scope(self._models, await read_horizon(self._database))
         ciphers = await self._keyring.ciphers(child_ids)
         compared = []
         for child_id, stream in zip(child_ids, batch, strict=True):
             documents, cipher = stored.get(child_id, {}), ciphers.get(child_id)
-            one = await self._compare_child(stream, documents, cipher, horizon)
+            one = await self._compare_child(stream, documents, cipher, rules, scope)
             compared.append((stream, one))
-        behind = [child_id for _, one in compared for child_id in one.behind]
-        parked = await self._dead_letters.parked_children(behind) if behind else set()
+        late = [child_id for _, one in compared for child_id in one.behind]
+        parked = await self._dead_letters.parked_children(late) if late else set()
         for _, one in compared:
             one.parked = one.behind & parked
         return compared
 
     async def _compare_child(
-        self, stream: Stream, stored: Documents, cipher: ChildCipher | None, horizon: Horizon
+        self,
+        stream: Stream,
+        stored: Documents,
+        cipher: ChildCipher | None,
+        rules: Rules,
+        scope: Scope,
     ) -> Verification:
-        child_id, last = stream[0].child_id, stream[-1].last_version
-        gate = stored.get((Model.CHILDREN, child_id), {}).get("version", 0)
+        child_id, last = stream.child_id, stream.last_version
+        version = stored.get((Model.CHILDREN, child_id), {}).get("version", 0)
         erased = cipher is None
-        if gate > last or (erased and not _ends_erased(stream)):
+        if version > last or (erased and not _ends_erased(stream)):
             # it moved on since the stream was read
-            stream = await self._store.load(child_id)
+            stream = await self._read_again(stream)
         if erased:  # what its read models have not forgotten yet cannot be folded any more
-            last = stream[-1].last_version
-        result = Verification(children=1, events=gate)
+            last = stream.last_version
+        result = Verification(children=1, events=version)
         _verify_chain(stream, result)
-        if gate < last:
+        if version < last:
             result.behind.add(child_id)
-            result.note(Difference(child_id, Model.CHILDREN, child_id, "version", last, gate))
+            result.note(behind(child_id, last, version))
             if erased:
                 return result
         try:
-            folded = self._folded(stream, gate, cipher)
+            seen = (event for event in stream.events if event.version <= version)
+            folded = fold(seen, cipher, self._index, rules)
         except UNREADABLE as error:
-            reason = f"{type(error).__name__}: {error}"
-            result.note(Difference(child_id, COMMITS, child_id, "(events)", UNFOLDED, reason))
+            result.note(unfolded(child_id, error))
             return result
-        expected = self._compared(documents_of(folded.view), horizon)
-        found = self._compared(stored, horizon)
+        expected, found = scope.of(documents_of(folded.view)), scope.of(stored)
         if folded.unopened is not None:
             result.unopened[child_id] = str(folded.unopened)
             expected, found = without_opened(expected), without_opened(found)
         _compare_documents(child_id, expected, found, result)
         return result
 
-    def _folded(self, stream: Stream, gate: int, cipher: ChildCipher | None) -> Folded:
-        events = (event for commit in stream for event in commit.recorded_events())
-        return fold((e for e in events if e.version <= gate), cipher, self._index)
+    async def _read_again(self, stream: Stream) -> Stream:
+        """With what came meanwhile, little as it is."""
+        following = pages(self._store, stream.child_id, stream.last_version)
+        later = [commit async for commits in following for commit in commits]
+        return Stream([*stream.commits, *later])
 
-    def _compared(self, documents: Documents, horizon: Horizon) -> Documents:
-        """Without the models that are not asked for, and without what nobody keeps any more."""
-        return {
-            (model, key): one
-            for (model, key), one in documents.items()
-            if model in self._models and horizon.keeps(model, one)
-        }
-
-    async def _verify_nothing_stray(self, seen: AnyCollection[str], result: Verification) -> None:
+    async def _verify_nothing_stray(self, known: AnyCollection[str], result: Verification) -> None:
         """Documents of children that the store does not know."""
         for model in self._models.intersection({Model.CHILDREN, *OWNED}):
             async for child_id in self._stored.owners(model):
-                if child_id not in seen and not await self._store.load(child_id):
+                if child_id not in known and await self._store.last(child_id) is None:
                     result.note(
                         Difference(child_id, model, child_id, "(document)", "absent", "present")
                     )
@@ -188,24 +209,12 @@ def _compare_documents(
             result.note(difference)
 
 
-def without_opened(documents: Documents) -> Documents:
-    """Without all that is made from open values."""
-    return {place: _left(one) for place, one in documents.items()}
-
-
-def _left(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _left(one) for name, one in value.items() if name not in FROM_OPEN_VALUES}
-    return [_left(one) for one in value] if isinstance(value, list) else value
-
-
 def _ends_erased(stream: Stream) -> bool:
-    return stream[-1].events[-1].type == ChildErased.__name__
+    return stream.commits[-1].events[-1].type == ERASED
 
 
 def _verify_chain(stream: Stream, result: Verification) -> None:
-    child_id = stream[0].child_id
     try:
-        verify_chain(stream)
+        verify_chain(stream.commits)
     except ChainBroken as broken:
-        result.note(Difference(child_id, COMMITS, child_id, "hash", broken.reason, broken.version))
+        result.note(broken_chain(broken))

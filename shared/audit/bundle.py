@@ -16,6 +16,7 @@ from shared.audit.spans import SignedTails, Spans
 from shared.audit.store import AuditStore
 from shared.clock import iso
 from shared.envelope import Commit, NewCommit, StreamPosition, canonical_body
+from shared.event_store.pages import pages
 from shared.event_store.port import EventStore
 from shared.proofs.statements import StatementSigner, StatementVerifier
 
@@ -45,8 +46,7 @@ async def collect(
     """The bundle: the violation's commits as stored (personal values stay sealed), and every audit
     record of the child since, up to signed heads. Every record since is read, and what is not as it
     was written is told in the bundle and in `report`. Raises NoEvidence, StoreUnavailable."""
-    commits = await sources.store.load(child_id)
-    concerned = [commit for commit in commits if _concerns(commit, violation_id)]
+    concerned = await _concerned(sources.store, child_id, violation_id)
     if not concerned:
         raise NoEvidence(f"no violation {violation_id} of the child {child_id} is in the store")
     verifier = StatementVerifier(sources.jwks)
@@ -63,7 +63,7 @@ async def collect(
         "child_id": child_id,
         "violation_id": violation_id,
         "schema_versions": {e.type: e.schema_version for c in concerned for e in c.events},
-        "commits": [as_json(one) for one in _up_to_anchors(commits, concerned, anchored)],
+        "commits": [as_json(c) for c in await _up_to_anchors(sources.store, concerned, anchored)],
         "audit": audit,
         "unsigned_audit_records": spans.unsigned,
         "trail": {
@@ -97,6 +97,16 @@ def as_json(commit: Commit) -> dict[str, Any]:
     return {"previous_hash": commit.previous_hash, "hash": commit.hash, "body": body}
 
 
+async def _concerned(store: EventStore, child_id: str, violation_id: str) -> list[Commit]:
+    """The commits that tell of the violation, as few as they are among the child's many."""
+    return [
+        commit
+        async for commits in pages(store, child_id)
+        for commit in commits
+        if _concerns(commit, violation_id)
+    ]
+
+
 def _concerns(commit: Commit, violation_id: str) -> bool:
     return any(orjson.loads(e.data).get("violation_id") == violation_id for e in commit.events)
 
@@ -107,18 +117,31 @@ def _anchored_versions(spans: Sequence[Mapping[str, Any]], child_id: str) -> set
     return {r["anchor"]["version"] for r in records if "anchor" in r and child_id in r["children"]}
 
 
-def _up_to_anchors(
-    commits: Sequence[Commit], concerned: Sequence[Commit], anchored: set[int]
+async def _up_to_anchors(
+    store: EventStore, concerned: Sequence[Commit], anchored: set[int]
 ) -> list[Commit]:
     """`concerned`, each with what follows it up to the first commit that a signed record names."""
     chosen: dict[int, Commit] = {}
     for one in concerned:
-        following = commits[commits.index(one) :]
-        ends = [place for place, c in enumerate(following) if c.last_version in anchored]
-        if not ends:
-            raise NoEvidence(
-                f"no signed head covers version {one.first_version} yet; heads are signed every "
-                "TEDDY_AUDIT_HEAD_SECONDS"
-            )
-        chosen |= {commit.first_version: commit for commit in following[: ends[0] + 1]}
+        if one.first_version in chosen:
+            continue  # its part is the end of that one's
+        part = await _up_to_anchor(store, one, anchored)
+        chosen |= {commit.first_version: commit for commit in part}
     return [chosen[version] for version in sorted(chosen)]
+
+
+async def _up_to_anchor(store: EventStore, one: Commit, anchored: set[int]) -> list[Commit]:
+    """Raises NoEvidence when nothing signed names any that follows."""
+    part: list[Commit] = []
+    newest = max(anchored, default=0)
+    async for commits in pages(store, one.child_id, one.first_version - 1):
+        for commit in commits:
+            part.append(commit)
+            if commit.last_version in anchored:
+                return part
+        if commits[-1].last_version >= newest:
+            break
+    raise NoEvidence(
+        f"no signed head covers version {one.first_version} yet; heads are signed every "
+        "TEDDY_AUDIT_HEAD_SECONDS"
+    )

@@ -42,55 +42,53 @@ async def check_commits(commits: Commits, anchors: Anchors, report: Report) -> N
     for child_id, version in anchors.contradicted():
         what = "two audit records tell of different commits"
         report.found(f"child {child_id}, version {version}", what)
-    async for child in _by_child(commits):
-        child_id = child[0].child_id
-        report.count("children")
-        report.count("commits", len(child))
-        _check_chain(child, report)
-        _check_anchor(child, anchors.take(child_id), report)
+    child: _Child | None = None
+    async for commit in commits.scan():
+        if child is None or child.child_id != commit.child_id:
+            if child is not None:
+                child.end(report)
+            child = _Child(commit.child_id, anchors.take(commit.child_id))
+        child.take(commit, report)
+    if child is not None:
+        child.end(report)
     for child_id, anchor in anchors.left():
         what = f"deleted: all commits up to version {anchor.version} are gone"
         report.found(f"child {child_id}", what)
 
 
-def _check_chain(child: list[Commit], report: Report) -> None:
-    """Names every break, not only the first: each commit is checked after the one before it."""
-    position = StreamPosition()
-    for commit in child:
+class _Child:
+    """One child's commits, of which only the newest is in memory. Names every break, not only the
+    first: each commit is checked after the one before it."""
+
+    def __init__(self, child_id: str, anchor: StreamPosition | None) -> None:
+        self.child_id = child_id
+        self._anchor = anchor
+        self._position = StreamPosition()
+        self._has_the_anchored = False
+
+    def take(self, commit: Commit, report: Report) -> None:
+        report.count("commits")
         try:
-            verify_chain([commit], position)
+            verify_chain([commit], self._position)
         except ChainBroken as broken:
-            missing = commit.first_version - position.version - 1
+            missing = commit.first_version - self._position.version - 1
             if missing > 0:
-                gone = f"deleted: versions {position.version + 1} to {commit.first_version - 1}"
-                report.found(f"child {commit.child_id}", gone)
+                gone = f"deleted: versions {self._position.version + 1} to "
+                report.found(f"child {self.child_id}", f"{gone}{commit.first_version - 1}")
             else:
-                report.found(f"child {commit.child_id}, version {broken.version}", broken.reason)
-        position = commit.position
+                report.found(f"child {self.child_id}, version {broken.version}", broken.reason)
+        self._position = commit.position
+        self._has_the_anchored = self._has_the_anchored or commit.position == self._anchor
 
-
-def _check_anchor(child: list[Commit], anchor: StreamPosition | None, report: Report) -> None:
-    end = child[-1].position
-    if anchor is None:
-        report.count("children whose commits no audit record names")
-        return
-    where = f"child {child[0].child_id}"
-    if end.version < anchor.version:
-        what = f"truncated: versions {end.version + 1} to {anchor.version} are gone"
-        report.found(where, what)
-        return
-    held = {commit.last_version: commit.hash for commit in child}
-    if held.get(anchor.version) != anchor.hash:
-        what = f"rewritten: version {anchor.version} is not the commit that was recorded"
-        report.found(where, what)
-
-
-async def _by_child(commits: Commits) -> AsyncIterator[list[Commit]]:
-    child: list[Commit] = []
-    async for commit in commits.scan():
-        if child and child[0].child_id != commit.child_id:
-            yield child
-            child = []
-        child.append(commit)
-    if child:
-        yield child
+    def end(self, report: Report) -> None:
+        report.count("children")
+        if self._anchor is None:
+            report.count("children whose commits no audit record names")
+            return
+        where, version = f"child {self.child_id}", self._anchor.version
+        if self._position.version < version:
+            what = f"truncated: versions {self._position.version + 1} to {version} are gone"
+            report.found(where, what)
+        elif not self._has_the_anchored:
+            what = f"rewritten: version {version} is not the commit that was recorded"
+            report.found(where, what)

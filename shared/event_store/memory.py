@@ -50,6 +50,9 @@ class MemoryEventStore:
         commits = [self._commits[place] for place in self._order[first:end]]
         return [commit for commit in commits if commit.last_version > after_version][:limit]
 
+    async def last(self, child_id: str) -> Commit | None:
+        return next(iter((await self.load(child_id))[-1:]), None)
+
     async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
         return self._by_key.get(key) or self._by_key.get(older or key)
 
@@ -62,6 +65,10 @@ class MemoryEventStore:
     async def erased_among(self, child_ids: Collection[str]) -> set[str]:
         return {child_id for child_id in self._erased() if child_id in child_ids}
 
+    async def erasures(self, child_ids: Collection[str]) -> dict[str, Commit]:
+        commits = (self._commits[place] for place in self._order)
+        return {one.child_id: one for one in commits if _erases(one) and one.child_id in child_ids}
+
     async def erased(self, after: str, limit: int) -> list[str]:
         return sorted(child_id for child_id in self._erased() if child_id > after)[:limit]
 
@@ -72,7 +79,11 @@ class MemoryEventStore:
 
     def _erased(self) -> set[str]:
         commits = (self._commits[place] for place in self._order)
-        return {one.child_id for one in commits if one.events[-1].type == ERASED}
+        return {one.child_id for one in commits if _erases(one)}
+
+
+def _erases(commit: Commit) -> bool:
+    return any(event.type == ERASED for event in commit.events)
 
 
 class MemoryClaimStore:

@@ -119,6 +119,11 @@ class MongoEventStore:
             commits = [c for c in last if c.last_version > after_version] + commits
         return commits[:limit]
 
+    async def last(self, child_id: str) -> Commit | None:
+        of_child = {"$gt": commit_id(child_id, 0), "$lt": after_all_commits(child_id)}
+        found = await self._find({"_id": of_child}, [("_id", DESCENDING)], limit=1)
+        return next(iter(found), None)
+
     async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
         """Together with the look-ups of others: after an upgrade every command has one."""
         return await self._look_ups.submit((key, older or key))
@@ -140,6 +145,10 @@ class MongoEventStore:
         async with within(self._timeout):
             found = await self._commits.find(wanted, {"child_id": 1}).to_list(None)
         return {document["child_id"] for document in found}
+
+    async def erasures(self, child_ids: Collection[str]) -> dict[str, Commit]:
+        found = await self._find({"child_id": {"$in": list(child_ids)}, **ERASING})
+        return {one.child_id: one for one in sorted(found, key=lambda one: one.first_version)}
 
     async def erased(self, after: str, limit: int) -> list[str]:
         following = {"child_id": {"$gt": after}, **ERASING}

@@ -46,6 +46,9 @@ class EventStore(Protocol):
     ) -> list[Commit]:
         """The child's commits with versions above `after_version`, in order; the first `limit`."""
 
+    async def last(self, child_id: str) -> Commit | None:
+        """The newest commit of the child's stream; None: it has none."""
+
     async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
         """The commit that keeps `key`, or `older`: the same key as earlier releases stored it.
         Without events where its command changed nothing."""
@@ -58,6 +61,9 @@ class EventStore(Protocol):
 
     async def erased_among(self, child_ids: Collection[str]) -> set[str]:
         """Those of `child_ids` whose stream has a ChildErased."""
+
+    async def erasures(self, child_ids: Collection[str]) -> dict[str, Commit]:
+        """The newest commit with a ChildErased of each of `child_ids` that has one."""
 
     async def erased(self, after: str, limit: int) -> list[str]:
         """At most `limit` children whose stream has a ChildErased, in order, after `after`."""

@@ -8,6 +8,7 @@ from shared.event_store.port import AlreadyCommitted, VersionConflict
 from shared.hash_chain import ChainBroken, verify_chain
 from tests.contract.conftest import Stores
 from tests.support.commits import an_offer
+from tests.support.recorded_streams import append_streams
 
 
 async def _a_stream(stores: Stores, child_id: str, *events_a_commit: int) -> list[Commit]:
@@ -204,3 +205,29 @@ async def test_a_scan_longer_than_one_batch_misses_nothing(
     children = [commit.child_id async for commit in stores.events.scan()]
     # then
     assert children == [f"child-{number}" for number in range(9)]
+
+
+async def test_the_newest_commit_of_a_stream_is_found(stores: Stores) -> None:
+    await append_streams(stores.events, {"child-1": [1, 3, 2], "child-10": [1]})
+
+    last = await stores.events.last("child-1")
+
+    assert last is not None
+    assert (last.child_id, last.first_version, last.last_version) == ("child-1", 5, 6)
+    assert await stores.events.last("child-2") is None
+
+
+async def test_a_child_of_whom_only_a_key_is_kept_has_no_newest_commit(stores: Stores) -> None:
+    await stores.events.append(an_offer("child-1", events=0, key="key-1"))
+
+    assert await stores.events.last("child-1") is None
+
+
+async def test_the_commits_that_erased_children_are_found(stores: Stores) -> None:
+    await append_streams(stores.events, {"child-1": [1, 1, 1], "child-2": [2]}, erased_at=2)
+    await append_streams(stores.events, {"child-3": [1, 1]})
+
+    erasures = await stores.events.erasures(["child-1", "child-3", "nobody"])
+
+    assert {child: commit.first_version for child, commit in erasures.items()} == {"child-1": 2}
+    assert await stores.events.erasures([]) == {}

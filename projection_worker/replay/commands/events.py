@@ -14,8 +14,8 @@ from projection_worker.replay.commands.parameters import (
 )
 from projection_worker.replay.commands.running import run
 from projection_worker.replay.opened import Opened
-from projection_worker.replay.refusals import NotFound
-from projection_worker.replay.selection import Selection
+from projection_worker.replay.progress import Lines
+from projection_worker.replay.selection import Selection, events_of_child
 from shared.clock import iso
 from shared.cloud_events import to_structured
 from shared.envelope import RecordedEvent
@@ -53,16 +53,29 @@ def events(
     selection = Selection(child_id, since, until, frozenset(types))
 
     async def work(on: Opened) -> None:
-        rows = _Rows(form)
-        async for event in selection.events(on.store):
+        total = None if child_id is None else await events_of_child(on.store, child_id)
+        rows, read = _Rows(form), _Read(total)
+        async for event in selection.events(on.store, read.more):
             rows.add(event)
             if rows.number == limit:
                 break
         rows.close()
-        if rows.number == 0 and child_id is not None and not await on.store.load(child_id):
-            raise NotFound(f"no child {child_id} is in the event store")
 
     run(work)
+
+
+class _Read:
+    """Tells on standard error how the reading gets on, where it takes long: what is chosen may be
+    far between."""
+
+    def __init__(self, total: int | None) -> None:
+        self._total = total
+        self._done = 0
+        self._lines = Lines()
+
+    def more(self, events: int) -> None:
+        self._done += events
+        self._lines.say("read", self._done, self._total)
 
 
 class _Rows:

@@ -16,8 +16,7 @@ from projection_worker.replay.commands.parameters import (
 from projection_worker.replay.commands.running import run
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.rebuild.pace import Pace
-from projection_worker.replay.refusals import NotFound
-from projection_worker.replay.selection import Selection
+from projection_worker.replay.selection import Selection, events_of_child
 from shared.cloud_events import to_record
 from shared.tables import progress
 from shared.topics import CHILD_EVENTS
@@ -53,11 +52,11 @@ def republish(
     selection = Selection(child_id, since, until)
 
     async def work(on: Opened) -> None:
+        if child_id is not None:
+            await events_of_child(on.store, child_id)
         total = 0
         async for _ in selection.events(on.store):
             total += 1
-        if total == 0 and child_id is not None and not await on.store.load(child_id):
-            raise NotFound(f"no child {child_id} is in the event store")
         if dry_run:
             click.echo(f"{total:,} events would go to {CHILD_EVENTS.name}; nothing was published")
             return

@@ -9,9 +9,11 @@ import click
 from projection_worker.replay.commands.parameters import Amount
 from projection_worker.replay.commands.running import run
 from projection_worker.replay.comparison import Verification
-from projection_worker.replay.histories import Stream, in_batches, streams
+from projection_worker.replay.histories import Stream, in_batches, stream_of, streams
+from projection_worker.replay.long_child import Seen
 from projection_worker.replay.opened import Opened
-from projection_worker.replay.refusals import NotFound
+from projection_worker.replay.progress import counting
+from projection_worker.replay.selection import events_of_child
 from projection_worker.replay.semantic_diff import in_words
 from projection_worker.replay.verify import BATCH_EVENTS, Verifier
 from shared.event_store.port import EventStore
@@ -44,10 +46,12 @@ def verify(wait: float, sample: int | None, seed: int | None, child_id: str | No
         live = await live_generation(on.database)
         verifier = on.verifier(live)
         if sample is None and child_id is None:
-            found = await verifier.verify(wait)
+            with counting("verify", await verifier.events()) as seen:
+                found = await verifier.verify(wait, seen)
         else:
-            chosen = await _chosen(on.store, sample, seed, child_id)
-            found = await _verify_some(verifier, chosen, wait)
+            chosen, total = await _chosen(on.store, sample, seed, child_id)
+            with counting("verify", total) as seen:
+                found = await _verify_some(on.store, verifier, chosen, wait, seen)
         return found, await in_words(on, live, found)
 
     found, told = run(work)
@@ -55,37 +59,38 @@ def verify(wait: float, sample: int | None, seed: int | None, child_id: str | No
     sys.exit(0 if found.clean else 1)
 
 
-async def _verify_some(verifier: Verifier, chosen: list[Stream], wait: float) -> Verification:
+async def _verify_some(
+    store: EventStore, verifier: Verifier, chosen: list[str], wait: float, seen: Seen
+) -> Verification:
     found = Verification()
 
     async def one_by_one() -> AsyncIterator[Stream]:
-        for stream in chosen:
-            yield stream
+        for child_id in chosen:
+            if (stream := await stream_of(store, child_id)) is not None:
+                yield stream
 
     async for batch, _ in in_batches(one_by_one(), BATCH_EVENTS):
-        found.add(await verifier.verify_children(batch, wait))
+        found.add(await verifier.verify_children(batch, wait, seen))
     return found
 
 
 async def _chosen(
     store: EventStore, sample: int | None, seed: int | None, child_id: str | None
-) -> list[Stream]:
-    """The child asked for, or a sample in which every child is as likely as any other."""
+) -> tuple[list[str], int | None]:
+    """The child asked for and how many events it has, or a sample in which every child is as likely
+    as any other."""
     if child_id is not None:
-        stream = await store.load(child_id)
-        if not stream:
-            raise NotFound(f"no child {child_id} is in the event store")
-        return [stream]
+        return [child_id], await events_of_child(store, child_id)
     chance = random.Random(seed)  # noqa: S311 - a sample, not a secret
-    chosen: list[Stream] = []
+    chosen: list[str] = []
     number = 0
     async for stream in streams(store):
         number += 1
         if len(chosen) < (sample or 0):
-            chosen.append(stream)
+            chosen.append(stream.child_id)
         elif (place := chance.randrange(number)) < len(chosen):
-            chosen[place] = stream
-    return chosen
+            chosen[place] = stream.child_id
+    return chosen, None
 
 
 def _show(found: Verification, told: list[str]) -> None:

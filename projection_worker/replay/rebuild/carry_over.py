@@ -8,13 +8,14 @@ the worker: what is missing in the new generation it knows only from the event s
 from collections.abc import Sequence
 
 from projection_worker.projections.registry import ChildView
+from projection_worker.projections.rules import Rules
 from projection_worker.projector import UNREADABLE
 from projection_worker.read_model_store import ReadModelStore
 from projection_worker.read_model_writes import FoldedChild
 from projection_worker.replay.comparison import Documents
 from projection_worker.replay.folding import Folded, documents_of, fold
 from projection_worker.replay.histories import Stream
-from projection_worker.replay.rebuild.child_slices import Written, told
+from projection_worker.replay.rebuild.whole_children import Written, told
 from projection_worker.replay.stored_children import StoredChildren
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.keyring import Keyring
@@ -32,21 +33,24 @@ class PartsOfChildren:
         keyring: Keyring,
         index: SearchIndex,
         models: frozenset[Model],
+        rules: Rules,
     ) -> None:
+        """`rules`: those of the new generation."""
         self._live = live
         self._read_models = read_models
         self._keyring = keyring
         self._index = index
         self._models = models
+        self._rules = rules
 
     async def write(self, batch: Sequence[Stream], shard: str) -> Written:
-        child_ids = [stream[0].child_id for stream in batch]
+        child_ids = [stream.child_id for stream in batch]
         there = await self._read_models.children(child_ids)
         live = await self._live.of([c for c in child_ids if c not in there])
         ciphers = await self._keyring.ciphers(list(live))
         folded, written = [], Written()
         for stream in batch:
-            child_id = stream[0].child_id
+            child_id = stream.child_id
             if child_id not in live:
                 continue  # the workers bring it, if they have not already
             try:
@@ -63,9 +67,9 @@ class PartsOfChildren:
         return written
 
     def _fold(self, stream: Stream, live: Documents, cipher: ChildCipher | None) -> Folded:
-        version = live[Model.CHILDREN, stream[0].child_id]["version"]
-        events = (event for commit in stream for event in commit.recorded_events())
-        return fold((e for e in events if e.version <= version), cipher, self._index)
+        version = live[Model.CHILDREN, stream.child_id]["version"]
+        events = (event for event in stream.events if event.version <= version)
+        return fold(events, cipher, self._index, self._rules)
 
     def _compose(self, anew: ChildView, live: Documents) -> ChildView:
         chosen = {place: d for place, d in documents_of(anew).items() if place[0] in self._models}

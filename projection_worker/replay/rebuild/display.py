@@ -7,15 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import click
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from projection_worker.replay.progress import shown
 from projection_worker.replay.rebuild.ledger import Kind, Plan, Source
 from projection_worker.replay.rebuild.rebuild import Phase, Rebuild
-from shared.tables import console
 
 LOOK_SECONDS = 0.25
-LINE_SECONDS = 5.0
-"""Between two lines where no terminal shows a bar."""
 
 
 async def following(rebuild: Rebuild, work: Coroutine[Any, Any, None]) -> None:
@@ -48,26 +45,12 @@ async def _shown(rebuild: Rebuild) -> AsyncIterator[None]:
 
 
 async def _show(rebuild: Rebuild) -> None:
-    on = console()
-    columns = (
-        TextColumn("{task.description:6}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f}/{task.total:,.0f} events, {task.fields[speed]:,.0f}/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=on, disable=not on.is_terminal) as progress:
-        lines = _Lines(on.is_terminal)
-        tasks: dict[Phase, TaskID] = {}
+    with shown() as tell:
         while True:
             if rebuild.plan is not None and rebuild.phase in (Phase.BUILD, Phase.VERIFY):
+                phase = rebuild.phase
                 total, done = await _standing(rebuild, rebuild.plan)
-                if rebuild.phase not in tasks:
-                    tasks[rebuild.phase] = progress.add_task(
-                        rebuild.phase, total=total, speed=0.0, completed=done
-                    )
-                speed = progress.tasks[tasks[rebuild.phase]].speed or 0.0
-                progress.update(tasks[rebuild.phase], total=total, completed=done, speed=speed)
-                lines.say(rebuild.phase, done, total)
+                tell(phase, done, total)
             await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -79,26 +62,3 @@ async def _standing(rebuild: Rebuild, plan: Plan) -> tuple[int, int]:
     kind = Kind.PARTITION if plan.source is Source.KAFKA else Kind.CHILDREN
     tally = await rebuild.ledger.tally(plan.generation, kind)
     return tally.events, tally.built
-
-
-class _Lines:
-    """Progress as lines on standard error, for logs of what takes long: what is piped has none."""
-
-    def __init__(self, is_terminal: bool) -> None:
-        self._is_terminal = is_terminal
-        self._phase: Phase | None = None
-        self._began = self._said = time.monotonic()
-        self._from = 0
-
-    def say(self, phase: Phase, done: int, total: int) -> None:
-        if self._is_terminal:
-            return
-        now = time.monotonic()
-        if phase is not self._phase:
-            self._phase, self._began, self._from, self._said = phase, now, done, now
-        if now - self._said < LINE_SECONDS:
-            return
-        self._said = now
-        speed = (done - self._from) / (now - self._began) if now > self._began else 0.0
-        left = f"{(total - done) / speed:.0f} s left" if speed else "time left unknown"
-        click.echo(f"{phase:6} {done:,}/{total:,} events, {speed:,.0f}/s, {left}", err=True)

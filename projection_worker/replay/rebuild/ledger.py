@@ -52,6 +52,8 @@ class Plan:
 class Slice:
     """Children after `begin` up to and with `end` (empty: without bound), or the offsets from
     `begin` to before `end`. `reached`: the last child done, or the next offset; empty: none yet.
+    `inside`: a child with a long history that is done up to `inside_version`; empty: none is under
+    way. `events_done` counts those, too.
     """
 
     generation: Generation
@@ -63,6 +65,9 @@ class Slice:
     reached: str = ""
     events_done: int = 0
     done: Done = Done.NOTHING
+    inside: str = ""
+    inside_version: int = 0
+    events_verified: int = 0
 
     @property
     def id(self) -> str:
@@ -114,11 +119,24 @@ class Ledger:
         unopened: Mapping[str, str] | None = None,
     ) -> None:
         """`unopened`: children of whom something does not open, and why."""
-        progress: Document = {"$set": {"reached": reached, "events_done": events_done}}
-        if unopened:
-            told = [{"child_id": child, "reason": reason} for child, reason in unopened.items()]
-            progress["$addToSet"] = {"unopened": {"$each": told}}
-        await self._rebuilds.update_one({"_id": of.id}, progress)
+        progress = {"reached": reached, "inside": "", "inside_version": 0}
+        await self._note(of, {**progress, "events_done": events_done}, unopened or {})
+
+    async def advance_inside(
+        self,
+        of: Slice,
+        child_id: str,
+        version: int,
+        events_done: int,
+        unopened: Mapping[str, str],
+    ) -> None:
+        """Within one child with a long history, which is done up to `version`."""
+        progress = {"inside": child_id, "inside_version": version, "events_done": events_done}
+        await self._note(of, progress, unopened)
+
+    async def verified(self, of: Slice, events: int) -> None:
+        """So many of the slice's events are, since it was begun to be verified."""
+        await self._rebuilds.update_one({"_id": of.id}, {"$set": {"events_verified": events}})
 
     async def unopened(self, generation: Generation) -> dict[str, str]:
         """The children of all slices of whom something does not open, and why."""
@@ -134,8 +152,13 @@ class Ledger:
         return Tally(
             sum(one.events for one in slices),
             sum(one.events if one.done != Done.NOTHING else one.events_done for one in slices),
-            sum(one.events for one in slices if one.done == Done.VERIFIED),
+            sum(one.events if one.done == Done.VERIFIED else one.events_verified for one in slices),
         )
+
+    async def _note(self, of: Slice, progress: Document, unopened: Mapping[str, str]) -> None:
+        told = [{"child_id": child, "reason": reason} for child, reason in unopened.items()]
+        adding = {"$addToSet": {"unopened": {"$each": told}}} if told else {}
+        await self._rebuilds.update_one({"_id": of.id}, {"$set": progress, **adding})
 
     async def forget(self, generation: Generation) -> None:
         await self._rebuilds.delete_one({"_id": _plan_id(generation)})
@@ -176,6 +199,9 @@ def _from_slice(one: Slice) -> Document:
         "reached": one.reached,
         "events_done": one.events_done,
         "done": one.done,
+        "inside": one.inside,
+        "inside_version": one.inside_version,
+        "events_verified": one.events_verified,
     }
 
 
@@ -190,4 +216,7 @@ def _to_slice(generation: Generation, document: Document) -> Slice:
         document["reached"],
         document["events_done"],
         Done(document["done"]),
+        document["inside"],
+        document["inside_version"],
+        document["events_verified"],
     )

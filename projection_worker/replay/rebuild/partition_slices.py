@@ -1,11 +1,12 @@
 """Builds read models from the topic: the worker's way, from the first record to the last."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo.errors import PyMongoError
 
-from projection_worker.delivery import deliver, raw_record
+from projection_worker.delivery import Delivered, deliver, raw_record
 from projection_worker.projector import Projector
 from projection_worker.read_model_store import StaleBatch
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Slice
@@ -53,7 +54,13 @@ class PartitionSliceBuilder:
             if not records:
                 continue
             batch = [deliver(raw_record(record)) for record in records]
-            await patiently(partial(self._projector.project, batch), StaleBatch, PyMongoError)
+            await self._project(batch)
             reached = await consumer.position(place)
             await self._ledger.advance(one, str(reached), min(reached, end) - int(one.begin))
             await self._pace.keep(len(records))
+
+    async def _project(self, batch: Sequence[Delivered]) -> None:
+        """Again with what has to wait for the rest of a large hole."""
+        while batch:
+            project = partial(self._projector.project, batch)
+            batch = (await patiently(project, StaleBatch, PyMongoError)).waiting

@@ -4,6 +4,7 @@ import click
 
 from projection_worker.projections import registry
 from projection_worker.replay.opened import Opened
+from projection_worker.replay.progress import counting
 from projection_worker.replay.rebuild.cutover import Cutover
 from projection_worker.replay.rebuild.ledger import Source
 from projection_worker.replay.rebuild.planning import slices_of_store, slices_of_topic
@@ -30,7 +31,9 @@ async def rehearse(on: Opened, models: frozenset[Model], source: Source, workers
         f"{catalog.live.number}; {', '.join(sorted(models))} from {events:,} events of the "
         f"{source}, {len(slices)} slices, {workers} workers"
     )
-    found = await on.verifier(catalog.live, models).verify(PATIENCE_SECONDS)
+    verifier = on.verifier(catalog.live, models)
+    with counting("verify", await verifier.events()) as seen:
+        found = await verifier.verify(PATIENCE_SECONDS, seen)
     for line in (await in_words(on, catalog.live, found))[:MOST_SHOWN]:
         click.echo(f"  {line}")
     click.echo(f"{found.found} differences in {found.children:,} children; nothing was changed")

@@ -10,15 +10,13 @@ from projection_worker.replay.comparison import Verification
 from projection_worker.replay.histories import in_batches, streams
 from projection_worker.replay.opened import Opened
 from projection_worker.replay.rebuild.carry_over import PartsOfChildren
-from projection_worker.replay.rebuild.child_slices import (
-    BATCH_EVENTS,
-    ChildrenWriter,
-    ChildSliceBuilder,
-    WholeChildren,
-)
+from projection_worker.replay.rebuild.child_slices import BATCH_EVENTS, ChildSliceBuilder
 from projection_worker.replay.rebuild.ledger import Done, Kind, Ledger, Plan, Slice
+from projection_worker.replay.rebuild.long_children import LongChildrenBuilder
 from projection_worker.replay.rebuild.pace import Pace
 from projection_worker.replay.rebuild.partition_slices import PartitionSliceBuilder
+from projection_worker.replay.rebuild.whole_children import WholeChildren
+from projection_worker.replay.rules_of import rules_of
 from projection_worker.replay.stored_children import StoredChildren
 from projection_worker.replay.verify import Verifier
 from shared.clock import utc_now
@@ -59,9 +57,11 @@ class ShareOfRebuild:
         partitions = PartitionSliceBuilder(
             self._on.settings.kafka, projector, self._ledger, self._pace
         )
+        store, whole = self._on.store, WholeChildren(projector, read_models)
         children = ChildSliceBuilder(
-            self._on.store,
-            await self._children_writer(projector, read_models),
+            store,
+            whole if self._plan.whole else await self._parts_of_children(read_models),
+            LongChildrenBuilder(store, whole, self._ledger, self._pace),
             dead_letters,
             self._ledger,
             self._pace,
@@ -82,12 +82,19 @@ class ShareOfRebuild:
     async def _verify(self, one: Slice, verifier: Verifier) -> None:
         """Children that could not be folded are left out: the rebuild decides about them."""
         dead_letters = DeadLetters(self._on.database, utc_now, self._plan.generation)
-        histories = streams(self._on.store, one.begin, one.end)
+        histories, verified = streams(self._on.store, one.begin, one.end), 0
+
+        async def seen(events: int) -> None:
+            nonlocal verified
+            verified += events
+            await self._ledger.verified(one, verified)
+
         async for batch, _ in in_batches(histories, BATCH_EVENTS):
-            parked = await dead_letters.parked_children([stream[0].child_id for stream in batch])
-            folded = [stream for stream in batch if stream[0].child_id not in parked]
-            verification = await verifier.verify_children(folded, SETTLE_SECONDS)
+            parked = await dead_letters.parked_children([stream.child_id for stream in batch])
+            folded = [stream for stream in batch if stream.child_id not in parked]
+            verification = await verifier.verify_children(folded, SETTLE_SECONDS, seen)
             if verification.found:  # what does not open is told by the rebuild
+                await self._ledger.verified(one, 0)
                 raise ReadModelsDiffer(_told(verification))
 
     async def _mine(self, done: Done) -> list[Slice]:
@@ -105,19 +112,22 @@ class ShareOfRebuild:
         )
         dead_letters = DeadLetters(on.database, utc_now, generation)
         projector = Projector(
-            read_models, on.store, on.keyring, on.index, dead_letters, takes_sealed=True
+            read_models,
+            on.store,
+            on.keyring,
+            on.index,
+            dead_letters,
+            rules=await rules_of(on.database, generation),
+            takes_sealed=True,
         )
         return projector, read_models, dead_letters
 
-    async def _children_writer(
-        self, projector: Projector, read_models: ReadModelStore
-    ) -> ChildrenWriter:
-        if self._plan.whole:
-            return WholeChildren(projector, read_models)
-        on = self._on
+    async def _parts_of_children(self, read_models: ReadModelStore) -> PartsOfChildren:
+        on, plan = self._on, self._plan
         live: Generation = await live_generation(on.database)
         documents = StoredChildren(on.read, on.database, live)
-        return PartsOfChildren(documents, read_models, on.keyring, on.index, self._plan.models)
+        rules = await rules_of(on.database, plan.generation)
+        return PartsOfChildren(documents, read_models, on.keyring, on.index, plan.models, rules)
 
 
 def _told(verification: Verification) -> str:

@@ -1,6 +1,7 @@
 """`python -m projection_worker.replay` as operators use it: what it prints, what it refuses."""
 
 import os
+from datetime import timedelta
 
 import orjson
 import pytest
@@ -52,6 +53,8 @@ async def mia(world: World) -> World:
         (f"show --child {MIA} --until 0", "the child's versions are 1 to 5"),
         (f"show --child {MIA} --until 6", "the child's versions are 1 to 5"),
         (f"show --child {MIA} --until 2001-01-01", "first event was recorded"),
+        (f"show --child {MIA} --from-version 6", "the versions up to that point are 1 to 5"),
+        (f"show --child {MIA} --all --limit 3", "--all shows the whole history"),
     ],
 )
 async def test_what_the_stores_do_not_allow_is_one_line_and_exit_code_2(
@@ -132,6 +135,56 @@ async def test_of_an_erased_child_it_is_shown_that_nothing_can_be_opened(mia: Wo
     assert "secret" not in shown.out
     assert "name (key destroyed)" in shown.out
     assert "status" in shown.out
+
+
+async def test_the_newest_versions_are_shown_and_how_to_see_the_others(mia: World) -> None:
+    shown = (await replay("show", "--child", MIA, "--limit", "2")).out
+    begun = (await replay("show", "--child", MIA, "--from-version", "2", "--limit", "2")).out
+
+    assert "versions 4 to 5" in shown
+    assert "versions 1 to 3 are not shown: see --from-version, --all" in shown
+    assert "children at version 5" in shown
+    assert "versions 2 to 3" in begun
+    assert "versions 1 to 1 are not shown" in begun
+    assert "versions 4 to 5 are not shown: see --limit, --all" in begun
+
+
+async def test_a_time_shows_what_was_recorded_by_then(mia: World) -> None:
+    commits = [commit async for commit in mia.on.store.scan()]
+    await mia.on.commits["commits"].update_many(
+        {"first_version": {"$gte": 4}},
+        {"$set": {"recorded_at": commits[0].recorded_at + timedelta(hours=1)}},
+    )
+    until = (commits[0].recorded_at + timedelta(minutes=30)).isoformat()
+
+    shown = orjson.loads(
+        (await replay("show", "--child", MIA, "--until", until, "--format", "json")).out
+    )
+
+    assert [event["sequence"] for event in shown["history"]] == ["1", "2", "3"]
+
+
+async def test_of_many_documents_the_newest_are_shown_and_the_others_counted(mia: World) -> None:
+    await mia.happened(*(talk_started(f"talk-{n}", minutes=n) for n in range(10, 15)))
+
+    said = await replay("show", "--child", MIA, "--documents", "2", "--format", "json")
+    table = await replay("show", "--child", MIA, "--documents", "2")
+
+    shown = orjson.loads(said.out)
+    talks = [one["conversation_id"] for one in shown["read_models"]["conversations"]]
+    assert (talks, shown["more"]) == (["talk-13", "talk-14"], {"conversations": 4})
+    assert "and 4 more conversations: see --documents" in table.out
+
+
+async def test_a_history_that_cannot_be_folded_is_shown_all_the_same(mia: World) -> None:
+    unknown = {"$set": {"events.0.type": "NobodyKnowsThis"}}
+    await mia.on.commits["commits"].update_one({"first_version": 3}, unknown)
+
+    said = await replay("show", "--child", MIA)
+
+    assert said.code == 1
+    assert "NobodyKnowsThis" in said.out
+    assert said.err.startswith("teddy: the history cannot be folded: UndecodableEvent")
 
 
 async def test_a_history_says_who_did_what_and_why_it_is_known(mia: World) -> None:

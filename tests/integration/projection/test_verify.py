@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from projection_worker.dead_letter import DeadLetters
+from projection_worker.replay.histories import stream_of
 from shared.clock import utc_now
 from shared.envelope import Commit
 from shared.events.child import Severity
@@ -125,7 +126,8 @@ async def test_a_child_that_is_erased_while_it_is_compared_is_behind_and_no_more
 async def test_parts_and_single_models_can_be_compared(projected: ProjectionSide) -> None:
     children = GENERATION.collection(projected.database, Model.CHILDREN)
     await children.update_one({"_id": MIA}, {"$set": {"age": 12}})
-    stream = await projected.store.load(MIA)
+    stream = await stream_of(projected.store, MIA)
+    assert stream is not None
     safety = frozenset({Model.SAFETY})
 
     whole = await projected.on_generation(GENERATION).verify_children([stream])

@@ -53,6 +53,16 @@ def test_records_that_wait_without_progress_are_a_stall(lag: WorkerLag) -> None:
         lag.measure(ends={0: 9}, positions={0: 7}, now=STALL_SECONDS + 1)
 
 
+def test_what_gets_on_within_one_record_is_no_stall(lag: WorkerLag) -> None:
+    lag.measure(ends={0: 9}, positions={0: 7}, now=0)
+
+    lag.got_on(now=STALL_SECONDS)
+    lag.measure(ends={0: 9}, positions={0: 7}, now=2 * STALL_SECONDS)
+
+    with pytest.raises(Stalled, match="2 records wait"):
+        lag.measure(ends={0: 9}, positions={0: 7}, now=2 * STALL_SECONDS + 1)
+
+
 def test_slow_progress_is_progress(lag: WorkerLag) -> None:
     for step in range(10):
         lag.measure(ends={0: 100}, positions={0: step}, now=step * STALL_SECONDS)

@@ -5,18 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from projection_worker.replay.comparison import ABSENT, COMMITS, Difference
-from projection_worker.replay.folding import documents_of
-from projection_worker.replay.semantic_diff import (
-    SEALED_FIELDS,
-    last_change,
-    told,
-    value_at,
-)
+from projection_worker.replay.semantic_diff import SEALED_FIELDS, told
 from shared.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS
 from shared.personal import Personal
 from shared.read_models.models import Model
-from tests.support.projection_facts import MIA, registered, reported, view_of
+from tests.support.projection_facts import MIA
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -32,10 +26,6 @@ def event(version: int, event_type: str = "ChildProfileUpdated") -> RecordedEven
         data="{}",
         correlation_id="correlation-1",
     )
-
-
-def at(field: str, model: str = "children", document: str = MIA) -> Difference:
-    return Difference(MIA, model, document, field, None, None)
 
 
 def test_a_difference_names_place_both_values_and_the_event_it_came_by() -> None:
@@ -91,27 +81,3 @@ def test_a_broken_chain_and_wrong_counters_are_said_as_what_they_are() -> None:
 
     assert told(broken) == "commits/mia hash: predecessor differs: version 3"
     assert told(counters) == ("system/(sum) messages: the children sum up to 1, the counters to 2")
-
-
-def test_a_path_leads_to_its_value() -> None:
-    documents = documents_of(view_of(registered(), reported(1), reported(2)))
-
-    assert value_at(documents, at("age")) == 6
-    assert value_at(documents, at("violations[1].id", "safety")) == "violation-2"
-    assert value_at(documents, at("violations[7].id", "safety")) == ABSENT
-    assert value_at(documents, at("toys")) == ABSENT
-    assert value_at(documents, at("(document)", "safety")) == "present"
-    assert value_at(documents, at("(document)", "safety", "tom")) == ABSENT
-
-
-def test_the_last_event_that_changed_a_value_is_where_it_came_from() -> None:
-    values = [(event(1), 6), (event(2), 6), (event(3), 9), (event(4), 9)]
-
-    since = last_change(values)
-
-    assert since is not None
-    assert since.version == 3
-
-
-def test_what_no_event_ever_set_came_by_no_event() -> None:
-    assert last_change([(event(1), ABSENT), (event(2), ABSENT)]) is None

@@ -1,7 +1,6 @@
 """Every fold takes every sequence of events: what `decide` accepts, and what no `decide` would."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
@@ -17,17 +16,13 @@ from command_service.handlers.snapshot_layout import from_json, to_json
 from projection_worker.projections.registry import ChildView, apply
 from projection_worker.projections.system import contribution
 from projection_worker.replay.comparison import digest
-from projection_worker.replay.folding import documents_of, fold
-from projection_worker.replay.verify import without_opened
-from shared.codec import decode, encode
-from shared.envelope import RecordedEvent, event_id
+from projection_worker.replay.folding import documents_of, fold, without_opened
+from shared.codec import decode
+from shared.envelope import event_id
 from shared.events.child import ChildErased, ChildEvent
-from shared.keyring.cipher import ChildCipher
-from shared.keyring.search_index import SearchIndex
-from shared.personal import PersonalDataErased
 from shared.read_models.models import Model
 from tests.support.child_facts import ADA
-from tests.support.generated_lives import EVENTS, LIVES, valid_past
+from tests.support.generated_lives import LIVES, valid_past
 from tests.support.projection_facts import (
     MIA,
     TALK,
@@ -45,43 +40,14 @@ from tests.support.projection_facts import (
     updated,
     view_of,
 )
-
-CIPHER = ChildCipher(ADA, bytes(32))
-OTHER_CIPHER = ChildCipher(ADA, bytes(range(32)))
-INDEX = SearchIndex(bytes(32))
-RECORDED = datetime(2026, 11, 23, 13, tzinfo=UTC)
-
-
-def as_recorded(events: Sequence[ChildEvent]) -> list[RecordedEvent]:
-    """The events as the store holds them."""
-    return [_recorded(event, version) for version, event in enumerate(events, 1)]
-
-
-def _recorded(event: ChildEvent, version: int) -> RecordedEvent:
-    encoded = encode(event, version, CIPHER)
-    return RecordedEvent(
-        ADA,
-        version,
-        encoded.type,
-        encoded.schema_version,
-        encoded.occurred_at,
-        RECORDED,
-        encoded.data,
-        "correlation-1",
-    )
-
-
-def _is_storable(event: ChildEvent) -> bool:
-    """Without half of a surrogate pair, a number past 64 bits, a value that is gone already: no
-    store is ever offered those."""
-    try:
-        encode(event, 1, CIPHER)
-    except (TypeError, PersonalDataErased):
-        return False
-    return True
-
-
-STORED = EVENTS.filter(_is_storable)
+from tests.support.recorded_lives import (
+    CIPHER,
+    INDEX,
+    OTHER_CIPHER,
+    RECORDED,
+    STORED,
+    as_recorded,
+)
 
 
 def folded(events: Sequence[ChildEvent]) -> ChildView:
@@ -177,7 +143,11 @@ def test_a_violation_of_an_unknown_conversation_counts_for_the_child_alone() -> 
 
     assert view.child is not None
     assert view.child["safety_violations_count"] == 1
-    assert {model for model, _ in view.documents} == {Model.SAFETY, Model.ACTIVITY}
+    assert {model for model, _ in view.documents} == {
+        Model.SAFETY,
+        Model.VIOLATIONS,
+        Model.ACTIVITY,
+    }
 
 
 @pytest.mark.parametrize(
