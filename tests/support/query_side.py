@@ -18,6 +18,7 @@ from query_service.default_bus import Ports
 from query_service.main import QueryService, build_api
 from query_service.query_bus import Query, Rendered
 from query_service.read_store.memory import MemoryReadModels
+from query_service.read_store.whole_child_memory import MemoryWholeChild
 from shared.audit.trail import MemoryAuditTrail
 from shared.auth.aliases import Pseudonyms
 from shared.auth.principal import Principal, Role
@@ -112,6 +113,7 @@ class QuerySide:
         self._issuer = TokenIssuer(signing_key, "tests", "teddy")
         self._index = SearchIndex(keys.index_key)
         self.store = CountingReadModels()
+        self.whole = MemoryWholeChild(self.store)
         self.events: MemoryEventStore = database.events
         self.key_store: MemoryKeyStore = database.keys
         self.erased: MemoryErasedList = database.erased
@@ -123,6 +125,7 @@ class QuerySide:
         self.cache: QueryCache[Rendered] = QueryCache(1_000, time.monotonic, unwatched_seconds)
         ports = Ports(
             store=self.store,
+            whole=self.whole,
             events=self.events,
             keyring=self.keyring,
             keys=keys,
