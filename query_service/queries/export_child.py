@@ -23,7 +23,7 @@ from shared.keyring.keyring import Keyring
 PAGE = 100
 """Documents or commits that are read and held at a time."""
 
-AT_A_TIME = 10
+AT_A_TIME = 25
 """Records that are opened before everybody else has a turn, about half a millisecond."""
 
 BETWEEN_CURSORS = 1_000
