@@ -53,14 +53,15 @@ class Download:
                 async with self._answer() as lines:
                     async for line in lines:
                         record: Record = orjson.loads(line)
-                        if record["kind"] != "progress":
+                        kind = record["kind"]  # who takes a record may change it
+                        if kind != "progress":
                             held.append(record)
-                        if record["kind"] in ("progress", "end"):
+                        if kind in ("progress", "end"):
                             self._cursor, self._failures = record.get("cursor"), 0
                             for one in held:
                                 yield one
                             held = []
-                        if record["kind"] == "end":
+                        if kind == "end":
                             return
             except (Unreachable, TeddyProblem) as failure:
                 await self._pause(failure)
