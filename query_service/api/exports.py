@@ -82,7 +82,7 @@ class Exports:
         self._most = most
         self._life_seconds = life_seconds
         self._open: set[tuple[Principal, str]] = set()
-        self._closed = False
+        self.closed = False
 
     @property
     def under_way(self) -> int:
@@ -111,7 +111,7 @@ class Exports:
         try:
             async for some in self.exporter.lines(child_id, start):
                 yield some
-                if self._closed or loop.time() >= ends_at or not await grant.holds():
+                if self.closed or loop.time() >= ends_at or not await grant.holds():
                     log.info("export_cut_short", child_id=child_id)
                     return
         except ChildErased:
@@ -122,7 +122,7 @@ class Exports:
 
     def close(self) -> None:
         """Let every export end with the lines that it has: the process stops."""
-        self._closed = True
+        self.closed = True
 
 
 class ExportStream(StreamingResponse):

@@ -114,11 +114,11 @@ def exporter_of(
 
 
 class CountedPages:
-    """A child's read models and events as `side` has them; knows how many documents were on a page
+    """A child's read models and events; knows how many documents were on a page
     at most, and how many pages were read."""
 
-    def __init__(self, side: QuerySide) -> None:
-        self._whole, self._events = side.whole, side.events
+    def __init__(self, whole: WholeChild, events: EventStore) -> None:
+        self._whole, self._events = whole, events
         self.largest = 0
         self.pages = 0
 

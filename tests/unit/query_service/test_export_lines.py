@@ -116,7 +116,7 @@ async def test_every_line_is_one_that_the_api_describes(side: QuerySide) -> None
 async def test_a_page_is_held_and_no_more_is_read_than_is_taken(side: QuerySide) -> None:
     # given
     await live(side, Life(violations=20, conversations=30, events=50))
-    pages = CountedPages(side)
+    pages = CountedPages(side.whole, side.events)
     exporter = exporter_of(side, 5, store=pages, events=CountedEvents(pages))
     start = await exporter.start(LENA, None)
     taken = 0
@@ -155,7 +155,7 @@ async def test_a_child_that_is_erased_meanwhile_is_written_no_further(side: Quer
 async def test_what_was_read_before_an_erasure_is_not_written_after_it(side: QuerySide) -> None:
     # given a key that is destroyed while a page is read
     await live(side, SOME_OF_ALL)
-    pages = CountedPages(side)
+    pages = CountedPages(side.whole, side.events)
 
     class Erasing(CountedEvents):
         async def load(self, *asked: Any) -> Any:
