@@ -79,7 +79,7 @@ class QueryService:
         metrics.watch(cache, ports.store.away_seconds)
         self.cache = cache
         self.streams = Streams(settings.max_streams_per_subject)
-        self.exports = Exports(exporter_of(ports), settings.query_max_exports)
+        self.exports = Exports(exporter_of(ports), settings.query_max_exports, metrics)
         self.outage = ReadStoreOutage(
             ports.store.away_seconds,
             cache,

@@ -9,6 +9,7 @@ import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from query_service.metrics import QueryMetrics
 from query_service.queries.export_child import ChildErased, Exporter
 from query_service.queries.export_cursor import Progress
 from query_service.read_store.whole_child import GenerationGone
@@ -74,12 +75,15 @@ class Exports:
         self,
         exporter: Exporter,
         most: int,
+        metrics: QueryMetrics,
         reader_seconds: float = READER_SECONDS,
         life_seconds: float = EXPORT_SECONDS,
     ) -> None:
         self.exporter = exporter
         self.reader_seconds = reader_seconds
         self._most = most
+        self._metrics = metrics
+        metrics.watch_exports(lambda: self.under_way)
         self._life_seconds = life_seconds
         self._open: set[tuple[Principal, str]] = set()
         self.closed = False
@@ -102,23 +106,28 @@ class Exports:
         self, child_id: str, header: bytes | None, start: Progress, grant: Grant
     ) -> AsyncIterator[bytes]:
         """`header`, if any, and the lines after `start`, as long as the token holds, the process
-        goes on and all can be read. What ends them early is in the log; who reads them misses the
-        last line."""
+        goes on and all can be read. What ends them early is counted; who reads them misses the last
+        line."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + min(self._life_seconds, grant.seconds_left)
-        if header is not None:
-            yield header + b"\n"
+        ended = "reader"
         try:
+            if header is not None:
+                yield header + b"\n"
             async for some in self.exporter.lines(child_id, start):
                 yield some
                 if self.closed or loop.time() >= ends_at or not await grant.holds():
-                    log.info("export_cut_short", child_id=child_id)
+                    ended = "limit"
                     return
+            ended = "whole"
         except ChildErased:
-            log.info("export_of_an_erased_child", child_id=child_id)
+            ended = "erased"
         except (GenerationGone, StoreUnavailable) as error:
+            ended = "broken"
             reason = f"{type(error).__name__}: {error}"
             log.warning("export_broken_off", child_id=child_id, reason=reason)
+        finally:
+            self._metrics.export_ended(ended)
 
     def close(self) -> None:
         """Let every export end with the lines that it has: the process stops."""

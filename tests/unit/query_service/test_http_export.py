@@ -13,6 +13,8 @@ import pytest
 from query_service.api.exports import gzipped
 from shared.auth.principal import Principal
 from shared.clock import unix_seconds
+from shared.envelope import Commit
+from shared.event_store.port import StoreUnavailable
 from shared.http.connection_room import connection_room_of
 from tests.support.exported_child import LENA, WEISS, Life, live
 from tests.support.exports import records_of
@@ -50,6 +52,14 @@ async def opened(url: str, side: QuerySide, reader: Principal = FAMILY, child: s
         client.stream("GET", f"/v1/children/{child}/export") as response,
     ):
         yield response
+
+
+def ended(side: QuerySide) -> dict[str, int]:
+    """How many exports ended how."""
+    name = "teddy_query_exports_ended_total"
+    (family,) = (one for one in side.service.registry.collect() if f"{one.name}_total" == name)
+    samples = (sample for sample in family.samples if sample.name == name)
+    return {sample.labels["how"]: int(sample.value) for sample in samples}
 
 
 async def test_who_takes_gzip_gets_the_same_lines_compressed(side: QuerySide) -> None:
@@ -95,6 +105,7 @@ async def test_head_says_what_get_would_and_keeps_no_place(side: QuerySide) -> N
     assert asked[0].content == b""
     assert records_of(answer.content)[-1]["kind"] == "end"
     assert side.service.exports.under_way == 0
+    assert ended(side) == {"whole": 1}
 
 
 async def test_a_caller_takes_one_export_of_a_child_at_a_time(
@@ -196,6 +207,27 @@ async def test_an_erasure_ends_what_is_under_way(side: QuerySide, server: Runnin
     assert b'{"kind":"end"' not in rest
     async with side.client(FAMILY) as client:
         assert (await client.get(EXPORT)).status_code == 404
+    assert ended(side) == {"erased": 1}
+
+
+async def test_a_store_that_goes_away_ends_what_is_under_way(
+    side: QuerySide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    await live(side, Life(conversations=150, events=5))
+
+    async def away(_store: object, _child: str, _after: int, limit: int) -> list[Commit]:
+        if limit > 1:  # the look before the export begins
+            raise StoreUnavailable("MongoDB: no answer within 1.25 s")
+        return []
+
+    monkeypatch.setattr(type(side.events), "load", away)
+    # when
+    async with side.client(FAMILY) as client:
+        answer = await client.get(EXPORT)
+    # then
+    assert (answer.status_code, len(records_of(answer.content))) == (200, 1 + 2 + 150)
+    assert ended(side) == {"broken": 1}
 
 
 async def test_an_export_ends_with_its_token(side: QuerySide, server: RunningServer) -> None:
@@ -213,6 +245,7 @@ async def test_an_export_ends_with_its_token(side: QuerySide, server: RunningSer
         rest = await response.aread()
     # then
     assert b'{"kind":"end"' not in rest
+    assert ended(side) == {"limit": 1}
 
 
 async def test_a_process_that_stops_lets_its_exports_end_and_be_continued(
