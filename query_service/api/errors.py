@@ -61,7 +61,7 @@ PROBLEMS: ProblemTable = {
         10, "This caller has too many live streams open; close one first."
     ),
     ExportUnderWay: lambda _: too_many_requests(
-        30, "This caller takes an export of this child already; let it end first."
+        30, "This caller takes this export, or too many others, already; let one end first."
     ),
     TooManyExports: lambda _: Problem(
         503,

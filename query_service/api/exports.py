@@ -37,7 +37,7 @@ class TooManyExports(Exception):
 
 
 class ExportUnderWay(Exception):
-    """The caller takes an export of this child already."""
+    """The caller takes an export of this child already, or as many of others as one may."""
 
 
 class ReaderTooSlow(Exception):
@@ -69,7 +69,7 @@ class Place:
 
 
 class Exports:
-    """At most `most` at a time in this process, and one of each caller and child."""
+    """At most `most` at a time in this process; of one caller one of each child, and half of all."""
 
     def __init__(
         self,
@@ -95,7 +95,8 @@ class Exports:
     def place_for(self, reader: Principal, child_id: str) -> Place:
         """Taken before anything is sent. Raises TooManyExports or ExportUnderWay."""
         taken = (reader, child_id)
-        if taken in self._open:
+        of_reader = sum(1 for other, _ in self._open if other == reader)
+        if taken in self._open or of_reader >= max(1, self._most // 2):
             raise ExportUnderWay
         if len(self._open) >= self._most:
             raise TooManyExports

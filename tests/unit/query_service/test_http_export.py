@@ -108,23 +108,28 @@ async def test_head_says_what_get_would_and_keeps_no_place(side: QuerySide) -> N
     assert ended(side) == {"whole": 1}
 
 
-async def test_a_caller_takes_one_export_of_a_child_at_a_time(
+async def test_a_caller_takes_one_export_of_a_child_at_a_time_and_two_in_all(
     side: QuerySide, server: RunningServer
 ) -> None:
     # given
     await put_more_than_buffers_hold(side)
     await put_more_than_buffers_hold(side, "mia")
+    await side.child("leo", parent_id=WEISS)
     url = await server.url()
     async with opened(url, side) as first:
         # when
         async with opened(url, side) as second, opened(url, side, ADMIN) as of_another:
             told = await second.aread()
-        async with opened(url, side, child="mia") as of_another_child:
+        async with (
+            opened(url, side, child="mia") as of_another_child,
+            opened(url, side, child="leo") as third,
+        ):
             pass
     # then
     assert (first.status_code, second.status_code) == (200, 429)
     assert (second.headers["Retry-After"], b"too-many-requests" in told) == ("30", True)
     assert (of_another.status_code, of_another_child.status_code) == (200, 200)
+    assert third.status_code == 429  # half of what the process writes at a time
     await until(lambda: side.service.exports.under_way == 0)
     async with opened(url, side) as again:
         assert again.status_code == 200
