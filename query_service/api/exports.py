@@ -69,7 +69,7 @@ class Place:
 
 
 class Exports:
-    """At most `most` at a time in this process; of one caller one of each child, and half of all."""
+    """At most `most` at a time in this process; of one caller one of each child, half of all."""
 
     def __init__(
         self,

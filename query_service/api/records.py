@@ -80,17 +80,20 @@ def records_router(asking: Asking, caller: Caller, exports: Exports) -> APIRoute
             start = await exports.exporter.start(child_id, continued.cursor)
         header = None if continued.cursor else begun.rendered.body
         body = exports.lines(child_id, header, start, request.state.grant)
-        headers = {
-            **freshness_of(begun),
-            "X-Cache": "miss",
-            "Cache-Control": "no-store",
-            "Content-Disposition": f'attachment; filename="child-{child_id}.jsonl"',
-            "Vary": "Accept-Encoding",
-            "X-Accel-Buffering": "no",
-        }
+        headers = _headers(child_id, freshness_of(begun))
         if takes_gzip(",".join(request.headers.getlist("Accept-Encoding"))):
-            headers["Content-Encoding"] = "gzip"
-            body = gzipped(body)
+            body, headers = gzipped(body), {**headers, "Content-Encoding": "gzip"}
         return ExportStream(body, place, headers, exports.reader_seconds)
 
     return router
+
+
+def _headers(child_id: str, freshness: dict[str, str]) -> dict[str, str]:
+    return {
+        **freshness,
+        "X-Cache": "miss",
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'attachment; filename="child-{child_id}.jsonl"',
+        "Vary": "Accept-Encoding",
+        "X-Accel-Buffering": "no",  # a proxy would hold back what is to come as it is written
+    }

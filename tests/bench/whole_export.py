@@ -205,8 +205,10 @@ async def _asked_for(client: httpx2.AsyncClient, child_id: str, seconds: float) 
 async def _ask(client: httpx2.AsyncClient, child_id: str, waited: list[float]) -> None:
     while True:
         began = time.perf_counter()
-        (await client.get(f"/v1/children/{child_id}")).raise_for_status()
-        waited.append(time.perf_counter() - began)
+        try:
+            (await client.get(f"/v1/children/{child_id}")).raise_for_status()
+        finally:
+            waited.append(time.perf_counter() - began)  # also of one that waits at the end
         await asyncio.sleep(ASKED_SECONDS)
 
 

@@ -123,7 +123,16 @@ class QuerySide:
         self.now = NOON
         self.audit = MemoryAuditTrail()
         self.cache: QueryCache[Rendered] = QueryCache(1_000, time.monotonic, unwatched_seconds)
-        ports = Ports(
+        ports = self._ports(keys, proof_key)
+        self.settings = _settings(max_waiting, bounds.subject_share)
+        self.service = QueryService(self.settings, ports, self.cache)
+        verifier = verifier_of(signing_key, "tests", "teddy")
+        self._caller = Caller(verifier, limits or limits_of(), Pseudonyms())
+        self._bounds = bounds
+        self.connect()
+
+    def _ports(self, keys: KeyFile, proof_key: Ed25519PrivateKey) -> Ports:
+        return Ports(
             store=self.store,
             whole=self.whole,
             events=self.events,
@@ -133,12 +142,6 @@ class QuerySide:
             proofs=StatementSigner(proof_key),
             clock=lambda: self.now,
         )
-        self.settings = _settings(max_waiting, bounds.subject_share)
-        self.service = QueryService(self.settings, ports, self.cache)
-        verifier = verifier_of(signing_key, "tests", "teddy")
-        self._caller = Caller(verifier, limits or limits_of(), Pseudonyms())
-        self._bounds = bounds
-        self.connect()
 
     @cached_property
     def app(self) -> FastAPI:
