@@ -1,8 +1,7 @@
 """Composition root of the query API: settings to ports to application."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +13,13 @@ from starlette.types import Lifespan
 from query_service.api.asking import Asking
 from query_service.api.children import children_router
 from query_service.api.errors import PROBLEMS
+from query_service.api.exports import Exports
 from query_service.api.links import LINKS
 from query_service.api.parents import parents_router
 from query_service.api.records import records_router
 from query_service.api.streams import Streams
 from query_service.api.system import system_router
+from query_service.background import in_background
 from query_service.cache.change_feed import ChangeFeed
 from query_service.cache.erasure_feed import ErasureFeed
 from query_service.cache.gates import Gates
@@ -26,10 +27,11 @@ from query_service.cache.invalidation import Invalidation
 from query_service.cache.outage import ReadStoreOutage
 from query_service.cache.query_cache import QueryCache
 from query_service.cache.waits import Waits
-from query_service.default_bus import Ports, default_bus
+from query_service.default_bus import Ports, default_bus, exporter_of
 from query_service.metrics import QueryMetrics
 from query_service.query_bus import Rendered
 from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
+from query_service.read_store.whole_child_mongo import MongoWholeChild
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
 from shared.auth.aliases import Pseudonyms
@@ -77,6 +79,7 @@ class QueryService:
         metrics.watch(cache, ports.store.away_seconds)
         self.cache = cache
         self.streams = Streams(settings.max_streams_per_subject)
+        self.exports = Exports(exporter_of(ports), settings.query_max_exports, metrics)
         self.outage = ReadStoreOutage(
             ports.store.away_seconds,
             cache,
@@ -101,7 +104,7 @@ def build_api(
     lifespan: Lifespan[FastAPI] | None = None,
     exposure: Exposure = NOTHING_SHOWN,
 ) -> FastAPI:
-    """The HTTP side; `app.state.streams` are to be closed before the server stops."""
+    """The HTTP side; close `app.state.streams` and `.exports` before the server stops."""
     app = FastAPI(
         title="Teddy query API",
         version="1",
@@ -110,9 +113,9 @@ def build_api(
         openapi_url=None,
         redirect_slashes=False,  # a redirect goes to whatever `Host` says, and takes the body along
     )
-    app.state.streams = service.streams
+    app.state.streams, app.state.exports = service.streams, service.exports
     app.include_router(children_router(service.asking, caller))
-    app.include_router(records_router(service.asking, caller))
+    app.include_router(records_router(service.asking, caller, service.exports))
     app.include_router(parents_router(service.asking, caller, service.streams))
     app.include_router(system_router(service.asking, caller, service.cache))
     app.include_router(operations_router(readiness, service.registry))
@@ -169,7 +172,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
             stack.push_async_callback(on.close)
             stack.push_async_callback(checks.keys.close)
             await stack.enter_async_context(audit.running())
-            works = _in_background(feed.run(), erasures.run(), on.live.follow())
+            works = in_background(feed.run(), erasures.run(), on.live.follow())
             await stack.enter_async_context(works)
             yield
 
@@ -197,6 +200,7 @@ def _opened(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered])
     live = LiveGeneration(database, time.monotonic, cache.clear)
     ports = Ports(
         MongoReadModels(database, live),
+        MongoWholeChild(database),
         MongoEventStore(write.database(settings.write_database), READ_SECONDS),
         Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size),
         keys,
@@ -236,15 +240,3 @@ def _readiness(
         **limits.dependencies,
     }
     return Readiness(checks, details, dispensable=dispensable)
-
-
-@asynccontextmanager
-async def _in_background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs what never ends by itself; cancels it at the end."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

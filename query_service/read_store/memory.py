@@ -14,6 +14,7 @@ from shared.read_models.documents import (
     ConversationDocument,
     SafetyDocument,
     SystemDocument,
+    ViolationDocument,
 )
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ class MemoryReadModels:
         self.children: dict[str, ChildDocument] = {}
         self.conversations: dict[str, ConversationDocument] = {}
         self.safety_documents: dict[str, SafetyDocument] = {}
+        self.violations: dict[str, ViolationDocument] = {}
         self.activity_days: dict[str, ActivityDocument] = {}
         self.alerts: dict[str, AlertDocument] = {}
         self.deliveries: dict[str, DeliveryDocument] = {}
