@@ -8,10 +8,9 @@ import pytest
 from command_service.domain.child.evolve import CHANGES_NOTHING, evolve
 from command_service.domain.child.state import Child
 from command_service.handlers.aggregate_cache import AggregateCache
-from command_service.handlers.aggregates import BEFORE_REGISTRATION
 from command_service.handlers.errors import ChildLoading
 from command_service.handlers.snapshots import Snapshots
-from command_service.handlers.stream_folding import CHUNK, PAGE, StreamFolding
+from command_service.handlers.stream_folding import BEFORE_REGISTRATION, CHUNK, PAGE, StreamFolding
 from shared.codec import decode
 from shared.envelope import Commit
 from shared.event_store.memory import MemoryEventStore, MemorySnapshotStore
@@ -57,8 +56,8 @@ class Side:
         self.store = PagedStore()
         self.keyring = Keyring(FileKeyProvider(KEYS), MemoryKeyStore())
         self.snapshots = MemorySnapshotStore()
-        self.cache = AggregateCache(10)
-        taking = Snapshots(self.snapshots, every=200)
+        self.cache = AggregateCache(10, 10**9)
+        taking = Snapshots(self.snapshots, self.store, every=200)
         self.folding = StreamFolding(self.store, taking, self.cache, patience_seconds)
 
     async def child(self, events: int = LONG) -> tuple[str, ChildCipher]:
