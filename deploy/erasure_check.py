@@ -7,7 +7,7 @@ from datetime import datetime
 from projection_worker.dead_letter import DEAD_LETTERS, PARKED_CHILDREN
 from projection_worker.read_model_store import documents_beside
 from shared.codec import UndecodableEvent, in_clear
-from shared.envelope import Commit
+from shared.envelope import Commit, StreamPosition
 from shared.erasures.notice import ERASED
 from shared.erasures.receipt import Receipt
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
@@ -19,6 +19,9 @@ from shared.read_models.deliveries import DELIVERIES_COLLECTION, deliveries
 from shared.read_models.documents import ChildStatus
 from shared.read_models.generations import Generation, read_catalog
 from shared.read_models.models import Model
+
+PAGE = 1_000
+"""Commits that are read at a time."""
 
 TELLING = (
     "name",
@@ -90,21 +93,33 @@ async def _in_the_event_store(places: Places, receipt: Receipt) -> AsyncIterator
         yield Left("reservations", "a bear is reserved for the child")
     if await places.snapshots.kept_of([child_id]):
         yield Left("snapshots", "the child has one")
-    commits = await places.events.load(child_id)
-    for what in _wrong_with(commits):
+    async for what in _wrong_with_history(places.events, child_id):
         yield Left("events", what)
 
 
-def _wrong_with(commits: Sequence[Commit]) -> list[str]:
-    if not commits:
-        return ["the child's history is not there"]
+async def _wrong_with_history(events: EventStore, child_id: str) -> AsyncIterator[str]:
+    """Page by page: the history may be one of many years."""
+    position, is_chained, last = StreamPosition(), True, None
+    while commits := await events.load(child_id, position.version, PAGE):
+        if is_chained:
+            try:
+                verify_chain(commits, position)
+            except ChainBroken as broken:
+                yield f"version {broken.version}: {broken.reason}"
+                is_chained = False  # what follows differs for that reason
+        for what in _readable(commits):
+            yield what
+        last = commits[-1]
+        position = last.position
+    if last is None:
+        yield "the child's history is not there"
+    elif last.events[-1].type != ERASED:
+        yield "the history does not end with the erasure"
+
+
+def _readable(commits: Sequence[Commit]) -> list[str]:
+    """Values that are not sealed, and what nobody can tell it of."""
     wrong = []
-    try:
-        verify_chain(commits)
-    except ChainBroken as broken:
-        wrong.append(f"version {broken.version}: {broken.reason}")
-    if commits[-1].events[-1].type != ERASED:
-        wrong.append("the history does not end with the erasure")
     for commit in commits:
         for event in commit.recorded_events():
             try:

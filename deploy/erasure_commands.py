@@ -60,7 +60,7 @@ def receipt(child_id: str) -> None:
             signer = StatementSigner(read_signing_key(on.settings.proof_key_file))
             click.echo(sign_receipt(signer, child, utc_now()))
             return
-        if not await on.places.events.load(child_id):
+        if not await on.places.events.last(child_id):
             raise click.UsageError(f"no child {child_id} is in the event store")
         raise click.UsageError(f"child {child_id} is not erased")
 

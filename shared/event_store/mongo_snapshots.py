@@ -3,7 +3,6 @@ their own, which are there before it names them."""
 
 import secrets
 from collections.abc import Collection
-from typing import Any
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
@@ -39,17 +38,20 @@ class MongoSnapshotStore:
 
     async def save(self, snapshot: Snapshot) -> None:
         if len(snapshot.parts) == 1:
-            before = await self._replace(snapshot, {"payload": snapshot.parts[0]})
+            before = await self._name(snapshot, {"payload": snapshot.parts[0]})
             if before is not None and "set" in before:
-                await self._remove_parts(snapshot, but="")
+                await self._remove_others(snapshot, "")
             return
         name = secrets.token_hex(8)  # parts of two who save the same snapshot are never mixed
         for number, part in enumerate(snapshot.parts):
             async with within(self._timeout):
                 await self._snapshots.insert_one(_part(snapshot, name, number, part))
         # the earlier release knows no other than the payload, and leaves this schema alone
-        await self._replace(snapshot, {"payload": "", "set": name}, name)
-        await self._remove_parts(snapshot, but=name)
+        before = await self._name(snapshot, {"payload": "", "set": name})
+        if before is None:
+            await self._remove({"child_id": snapshot.child_id, "set": name})
+        else:
+            await self._remove_others(snapshot, name)
 
     async def latest(self, child_id: str) -> Snapshot | None:
         async with within(self._timeout):
@@ -93,28 +95,25 @@ class MongoSnapshotStore:
             found = await self._snapshots.find(wanted, {"child_id": 1}).to_list(None)
         return {str(document.get("child_id", document["_id"])) for document in found}
 
-    async def _replace(
-        self, snapshot: Snapshot, content: dict[str, Any], name: str = ""
-    ) -> Document | None:
-        """What was there before. One that is not older stays, and the parts `name` go again."""
+    async def _name(self, snapshot: Snapshot, content: Document) -> Document | None:
+        """Make it the child's snapshot; what that was before, empty for none. None: one that is not
+        older is there, and stays."""
         older = {"_id": snapshot.child_id, "version": {"$lt": snapshot.version}}
         head = {"version": snapshot.version, "hash": snapshot.hash, "schema": snapshot.schema}
-        try:
-            async with within(self._timeout):
+        async with within(self._timeout):
+            try:
                 # the upsert collides with the child's document when that is not older
                 before: Document | None = await self._snapshots.find_one_and_replace(
                     older, head | content, {"set": 1}, upsert=True
                 )
-        except DuplicateKeyError:
-            if name:
-                await self._remove({"child_id": snapshot.child_id, "set": name})
-            return None
-        return before
+            except DuplicateKeyError:
+                return None
+        return before or {}
 
-    async def _remove_parts(self, snapshot: Snapshot, but: str) -> None:
-        """Those that no snapshot will name any more: older ones, and what was left by who ended."""
-        older = {"version": {"$lte": snapshot.version}, "set": {"$ne": but}}
-        await self._remove({"child_id": snapshot.child_id, **older})
+    async def _remove_others(self, snapshot: Snapshot, name: str) -> None:
+        """Parts that no snapshot will name any more: older ones, and what was left by who ended."""
+        others = {"version": {"$lte": snapshot.version}, "set": {"$ne": name}}
+        await self._remove({"child_id": snapshot.child_id, **others})
 
     async def _remove(self, wanted: Document) -> None:
         async with within(self._timeout):
