@@ -51,8 +51,9 @@ class MemoryEventStore:
         return [commit for commit in commits if commit.last_version > after_version][:limit]
 
     async def last(self, child_id: str) -> Commit | None:
-        commits = await self.load(child_id)
-        return commits[-1] if commits else None
+        first = bisect_right(self._order, commit_id(child_id, 0))
+        end = bisect_right(self._order, after_all_commits(child_id))
+        return self._commits[self._order[end - 1]] if end > first else None
 
     async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
         return self._by_key.get(key) or self._by_key.get(older or key)
