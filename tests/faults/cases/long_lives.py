@@ -46,7 +46,7 @@ async def _killed_while_reading(world: World) -> int:
 
 
 async def _erased(world: World) -> int:
-    """Its erasure is asked for, the command process is killed, and the erasure is asked for again."""
+    """It is asked for, the command process is killed, and it is asked for again."""
     long, neighbour = await _a_long_life(world), await OwnChild.registered(world)
     key = new_id()
     await _asks(long, "DELETE", "/personal-data", None, key)
