@@ -33,7 +33,9 @@ class MongoSnapshotStore:
     """No call to the server lasts longer than `timeout_seconds`."""
 
     def __init__(self, database: Database, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._database = database
         self._snapshots = database[COLLECTION]
+        self._is_indexed = False
         self._timeout = timeout_seconds
 
     async def save(self, snapshot: Snapshot) -> None:
@@ -85,15 +87,24 @@ class MongoSnapshotStore:
         return tuple(part["payload"] for part in parts) if is_whole else ()
 
     async def delete(self, child_id: str) -> bool:
+        await self._index()
         async with within(self._timeout):
             deleted = await self._snapshots.delete_many(_all_of([child_id]))
         return deleted.deleted_count > 0
 
     async def kept_of(self, child_ids: Collection[str]) -> set[str]:
         wanted = _all_of(list(child_ids))
+        await self._index()
         async with within(self._timeout):
             found = await self._snapshots.find(wanted, {"child_id": 1}).to_list(None)
         return {str(document.get("child_id", document["_id"])) for document in found}
+
+    async def _index(self) -> None:
+        """Whoever looks by child does not wait for another process to be upgraded first: without
+        the index, the server would read all snapshots."""
+        if not self._is_indexed:
+            await ensure_snapshot_indexes(self._database)
+            self._is_indexed = True
 
     async def _name(self, snapshot: Snapshot, content: Document) -> Document | None:
         """Make it the child's snapshot; what that was before, empty for none. None: one that is not

@@ -145,6 +145,19 @@ async def test_parts_that_no_snapshot_names_are_found_and_deleted_with_the_child
     assert await stores.snapshots.kept_of(both) == {"child-11"}
 
 
+async def test_whoever_looks_for_what_is_kept_does_not_read_all_snapshots(stores: Stores) -> None:
+    # given
+    await stores.snapshots.save(_a_snapshot(200, 3))
+    assert await stores.snapshots.kept_of(["child-1", "child-2"]) == {"child-1"}
+    if not isinstance(stores.snapshots, MongoSnapshotStore):
+        return
+    # when
+    wanted = {"$or": [{"_id": {"$in": ["child-2"]}}, {"child_id": {"$in": ["child-2"]}}]}
+    plan = await stores.snapshots._snapshots.find(wanted).explain()
+    # then
+    assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
+
+
 async def test_a_deleted_snapshot_is_gone(stores: Stores) -> None:
     # given
     await stores.snapshots.save(_a_snapshot(200))

@@ -1,5 +1,6 @@
 """One child with a very long life among others: its history is read while processes die."""
 
+import asyncio
 from functools import partial
 from itertools import islice
 
@@ -34,11 +35,10 @@ async def _killed_while_reading(world: World) -> int:
     worker while it projects it. A neighbour is served all along."""
     long, neighbour = await _a_long_life(world), await OwnChild.registered(world)
     for _ in range(2):
-        await _asks(long, "PATCH", "/profile", {"preferences": {"note": new_id()}}, new_id())
+        note: dict[str, object] = {"preferences": {"note": new_id()}}
+        await _asks_and_is_killed(long, "PATCH", "/profile", note, new_id())
         await _is_served(neighbour)
-        await world.kill("command")
         await world.kill("worker")
-    await _is_served(neighbour)
     await _is_done(long, "PATCH", "/profile", {"preferences": {"note": new_id()}})
     await _is_done(long, "PATCH", "/profile", {"preferences": {"note": new_id()}})
     await eventually(partial(_is_projected, long), PROJECTED_SECONDS)
@@ -49,8 +49,7 @@ async def _erased(world: World) -> int:
     """It is asked for, the command process is killed, and it is asked for again."""
     long, neighbour = await _a_long_life(world), await OwnChild.registered(world)
     key = new_id()
-    await _asks(long, "DELETE", "/personal-data", None, key)
-    await world.kill("command")
+    await _asks_and_is_killed(long, "DELETE", "/personal-data", None, key)
     await world.kill("worker")
     await _is_done(long, "DELETE", "/personal-data", None, key)
     await _is_served(neighbour)
@@ -99,6 +98,16 @@ async def _asks(
         return False
     child.version = answer.raise_for_status().json()["version"]
     return True
+
+
+async def _asks_and_is_killed(
+    child: OwnChild, method: str, rest: str, body: dict[str, object] | None, key: str
+) -> None:
+    """The command process, within half a second of the request: anywhere on its way."""
+    asking = asyncio.create_task(_asks(child, method, rest, body, key))
+    await asyncio.sleep(child.world.chance.random() / 2)
+    await child.world.kill("command")
+    await asking
 
 
 async def _is_done(
