@@ -11,6 +11,7 @@ from shared.codec import encode
 from shared.envelope import Actor, Causality, NewCommit
 from shared.event_store.commit_documents import COLLECTION, to_document
 from shared.hash_chain import seal_commit
+from shared.mongo import Document
 from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild
 from tests.faults.history import PASSING
@@ -64,7 +65,7 @@ async def _a_long_life(world: World) -> OwnChild:
     cipher = await on.keyring.create(child.child_id)
     last = await on.store.last(child.child_id)
     assert last is not None
-    position, documents = last.position, []
+    position, documents = last.position, list[Document]()
     for event in islice(history(child.child_id, EVENTS, utc_now()), 1, None):
         commit = seal_commit(
             NewCommit(
@@ -78,6 +79,7 @@ async def _a_long_life(world: World) -> OwnChild:
         )
         position = commit.position
         documents.append(to_document(commit))
+        await asyncio.sleep(0)  # the load is in this process, too, and must not stand still
     for first in range(0, len(documents), INSERTED_AT_ONCE):
         await on.commits[COLLECTION].insert_many(documents[first : first + INSERTED_AT_ONCE])
     child.version = position.version
