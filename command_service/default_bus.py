@@ -60,6 +60,8 @@ from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 
+MEBIBYTE = 1_024 * 1_024
+
 PLAIN_CHANGES: tuple[type[Any], ...] = (
     ReportSafetyViolation,
     ResolveSafetyViolation,
@@ -97,6 +99,7 @@ class Tuning:
 
     timeout_seconds: float = 1.25
     aggregate_cache_size: int = 20_000
+    aggregate_cache_bytes: int = 256 * MEBIBYTE
     snapshot_every: int = 200
     alert_channels: frozenset[AlertChannel] = frozenset(AlertChannel)
     queues: QueueLimits = field(default_factory=QueueLimits)
@@ -125,8 +128,8 @@ def _middleware(
 
 
 def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
-    snapshots = Snapshots(ports.snapshots, tuning.snapshot_every)
-    cache = AggregateCache(tuning.aggregate_cache_size)
+    snapshots = Snapshots(ports.snapshots, ports.event_store, tuning.snapshot_every)
+    cache = AggregateCache(tuning.aggregate_cache_size, tuning.aggregate_cache_bytes)
     aggregates = Aggregates(ports.event_store, ports.keyring, snapshots, cache)
     appender = Appender(ports.event_store, ports.clock, ports.backoff)
     results = StoredResults(ports.event_store, ports.keyring, ports.older_keys)
@@ -146,8 +149,9 @@ def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
 
 def older_claims(ports: Ports, tuning: Tuning) -> OlderClaims:
     """With a cache of its own: that of the commands keeps the children that are asked about."""
-    snapshots = Snapshots(ports.snapshots, tuning.snapshot_every)
-    aggregates = Aggregates(ports.event_store, ports.keyring, snapshots, AggregateCache(PAGE))
+    snapshots = Snapshots(ports.snapshots, ports.event_store, tuning.snapshot_every)
+    cache = AggregateCache(PAGE, tuning.aggregate_cache_bytes)
+    aggregates = Aggregates(ports.event_store, ports.keyring, snapshots, cache)
     claims = BearClaims(ports.claims, ports.index, aggregates, ports.clock)
     return OlderClaims(claims, aggregates)
 

@@ -12,7 +12,7 @@ from command_service.api.app import create_app
 from command_service.api.command_route import Edge
 from command_service.api.idempotency import RequestKeys
 from command_service.backoff import Backoff
-from command_service.default_bus import Ports, Tuning, default_bus, older_claims
+from command_service.default_bus import MEBIBYTE, Ports, Tuning, default_bus, older_claims
 from command_service.handlers.older_claims import OlderClaims
 from command_service.handlers.older_keys import OlderKeys
 from command_service.middleware.child_queues import QueueLimits
@@ -185,6 +185,7 @@ def _tuning(settings: CommandSettings) -> Tuning:
     return Tuning(
         timeout_seconds=settings.command_timeout_seconds,
         aggregate_cache_size=settings.aggregate_cache_size,
+        aggregate_cache_bytes=settings.aggregate_cache_mib * MEBIBYTE,
         snapshot_every=settings.snapshot_every,
         alert_channels=settings.configured_channels,
         queues=QueueLimits(

@@ -21,6 +21,9 @@ from shared.read_models.documents import ChildStatus
 from shared.read_models.generations import Generation, read_catalog
 from shared.read_models.models import Model
 
+PAGE = 1_000
+"""Commits that are read at a time."""
+
 TELLING = (
     "name",
     "name_tokens",

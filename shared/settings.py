@@ -440,6 +440,12 @@ class CommandSettings(
     aggregate_cache_size: int = Field(
         20_000, ge=0, description="Folded children kept in memory of the command API."
     )
+    aggregate_cache_mib: int = Field(
+        256,
+        ge=1,
+        description="About how much memory they may take, in MiB; the least recently used go "
+        "first. One child alone may take more.",
+    )
     snapshot_every: int = Field(200, ge=1, description="Events between two snapshots of a child.")
     group_commit_batchers: int = Field(
         2, ge=1, le=16, description="Concurrent group commits; more overlap, smaller groups."

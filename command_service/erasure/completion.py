@@ -26,9 +26,11 @@ class ErasureCompletion:
 
     async def complete(self, commit: Commit) -> None:
         """Remove what is left of the child whose stream `commit` ends. Raises StoreUnavailable."""
+        await self.erased.add(ErasedChild.of(commit))
+        await self.remove(commit.child_id)
+        # last: in a long stream it takes longest, and nothing waits for it
         older = await self.events.older_content(commit.child_id)
         await self.erased.add(ErasedChild.of(commit, older))
-        await self.remove(commit.child_id)
 
     async def remove(self, child_id: str) -> None:
         """The steps alone, e.g. for a child that has no stream. Raises StoreUnavailable."""
@@ -37,9 +39,14 @@ class ErasureCompletion:
         await self._record(child_id, ErasureStep.SNAPSHOTS, await self.snapshots.delete(child_id))
 
     async def listed_wholly(self, child_ids: Collection[str]) -> list[ErasedChild]:
-        """Those who are on the list with every step of the write side."""
+        """Those who are on the list with every step of the write side, and with what was looked
+        for in their commits."""
         listed = await self.erased.find(child_ids)
-        return [child for child in listed if child.steps.keys() >= WRITE_SIDE]
+        return [
+            child
+            for child in listed
+            if child.steps.keys() >= WRITE_SIDE and child.older is not None
+        ]
 
     async def _record(self, child_id: str, step: ErasureStep, removed: int) -> None:
         await self.erased.record(child_id, step, StepDone(self.clock(), int(removed)))

@@ -94,11 +94,11 @@ class ErasureSweep:
     async def _ending(self, child_id: str, at: datetime | None) -> Commit | None:
         """The commit that ends the stream, appended where it lacks; None without a stream."""
         for _ in range(ATTEMPTS):
-            commits = await self._store.load(child_id)
-            if not commits or commits[-1].events[-1].type == ERASED:
-                return commits[-1] if commits else None
+            last = await self._store.last(child_id)
+            if last is None or last.events[-1].type == ERASED:
+                return last
             try:
-                return await self._append(commits[-1], at or self._clock())
+                return await self._append(last, at or self._clock())
             except VersionConflict:
                 log.info("child_moved_on", child_id=child_id)
         raise StoreUnavailable(f"child {child_id} changes faster than it is erased")

@@ -31,6 +31,9 @@ Prepare = Callable[[LoadedChild], Awaitable[None]]
 """Runs between deciding and appending; may refuse the command or raise VersionConflict."""
 
 
+Load = Callable[[str], Awaitable[LoadedChild | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """`before` is the child that the command was decided on."""
@@ -51,9 +54,15 @@ class DecideAndAppend:
     results: StoredResults
 
     async def change(
-        self, command: Command, context: CommandContext, prepare: Prepare = nothing_to_prepare
+        self,
+        command: Command,
+        context: CommandContext,
+        prepare: Prepare = nothing_to_prepare,
+        load: Load | None = None,
     ) -> Change:
-        """Raises CommandRefused or StoreUnavailable."""
+        """`load`: gives what of the child the command is decided by, unless that is all of it.
+        Raises CommandRefused or StoreUnavailable."""
+        load = load or self.aggregates.current
         remembered = self.aggregates.remembered(command.child_id)
         if remembered is not None:
             # what is remembered may be stale: good enough to append, but only the store's own word
@@ -63,7 +72,7 @@ class DecideAndAppend:
                 if change is not None:
                     return change
         for _ in range(ATTEMPTS):
-            current = await self.aggregates.current(command.child_id)
+            current = await load(command.child_id)
             if current is None:
                 raise ChildNotFound
             with suppress(VersionConflict):

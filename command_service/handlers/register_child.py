@@ -4,11 +4,12 @@ from command_service.command_bus import CommandContext, CommandResult
 from command_service.domain.child.commands import RegisterChild
 from command_service.domain.child.decide import decide
 from command_service.domain.child.errors import ChildErasedError
-from command_service.handlers.aggregates import BEFORE_REGISTRATION, Aggregates
+from command_service.handlers.aggregates import Aggregates
 from command_service.handlers.append import Appender
 from command_service.handlers.bear_claims import BearClaims, Wish
 from command_service.handlers.errors import ConcurrentUpdate
 from command_service.handlers.stored_results import StoredResults, result_of
+from command_service.handlers.stream_folding import BEFORE_REGISTRATION
 from shared.event_store.port import AlreadyCommitted, VersionConflict
 from shared.events.child import ChildEvent, ChildRegistered
 from shared.keyring.key_store import KeyDestroyed

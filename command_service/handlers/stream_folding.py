@@ -2,13 +2,14 @@
 
 A stream is read page by page, and other commands run between its events. A long one is folded by a
 task of its own, which goes on when its command's time is over, and keeps what it has folded: the
-next command of the child waits for the rest only.
+next command of the child waits for the rest only. So it is with a snapshot, which may be large.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import reduce
+from typing import Any
 
 import structlog
 
@@ -18,8 +19,8 @@ from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild
 from command_service.handlers.errors import ChildLoading
 from command_service.handlers.snapshots import Snapshots
 from shared.codec import NOT_OF_THAT_SCHEMA, UndecodableEvent, decode_what_opens
-from shared.envelope import Commit, RecordedEvent
-from shared.event_store.port import EventStore
+from shared.envelope import Commit, RecordedEvent, StreamPosition
+from shared.event_store.port import EventStore, Snapshot
 from shared.keyring.cipher import ChildCipher
 
 PAGE = 200
@@ -33,8 +34,13 @@ AT_A_TIME = 2
 PATIENCE_SECONDS = 0.8
 """How long a command waits: less than its deadline, which would tell of a store that is away."""
 
+WAITING_AT_MOST = 50
+"""Long streams that are folded or wait for it: whoever asks for another one comes again."""
+
 INTERIM_EVENTS = 20_000
 """After so many events a snapshot is taken under way: whoever ends loses no more than that."""
+
+BEFORE_REGISTRATION = LoadedChild(Child(), StreamPosition(), 0)
 
 _SKIPPED = frozenset(event.__name__ for event in CHANGES_NOTHING)
 
@@ -57,31 +63,41 @@ class StreamFolding:
         self._patience = patience_seconds
         self._under_way: dict[str, asyncio.Task[LoadedChild]] = {}
         self._places = asyncio.Semaphore(AT_A_TIME)
+        self._long = 0
 
     async def catch_up(
-        self, child_id: str, known: LoadedChild, cipher: ChildCipher | None
+        self, child_id: str, known: LoadedChild | None, cipher: ChildCipher | None
     ) -> LoadedChild:
-        """`known` with all that the store has after it. Raises ChildLoading, StoreUnavailable."""
+        """`known`, or else the child's snapshot, with all that the store has after it. Raises
+        ChildLoading, StoreUnavailable."""
         while True:
             if (task := self._under_way.get(child_id)) is not None:
-                await asyncio.wait({task}, timeout=self._patience)
-                if not task.done():
-                    raise ChildLoading
-                known = task.result()
+                known = await self._outcome(task)
+            elif known is None:
+                known = await self._from_snapshot(child_id, cipher)
+                continue
             commits = await self._page(child_id, known)
             if len(commits) < PAGE:
-                return await _folded(known, commits, cipher)
+                return await folded(known, commits, cipher)
             if child_id not in self._under_way:
-                self._begin(child_id, known, commits, cipher)
+                if self._long >= WAITING_AT_MOST:
+                    raise ChildLoading
+                self._begin(child_id, self._fold_all(child_id, known, commits, cipher))
 
-    def _begin(
-        self,
-        child_id: str,
-        known: LoadedChild,
-        commits: Sequence[Commit],
-        cipher: ChildCipher | None,
-    ) -> None:
-        task = asyncio.create_task(self._fold_all(child_id, known, commits, cipher))
+    async def abandon(self, child_id: str) -> None:
+        """Load the child no further, as far as it is being loaded."""
+        if (task := self._under_way.get(child_id)) is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _outcome(self, task: "asyncio.Task[LoadedChild]") -> LoadedChild:
+        await asyncio.wait({task}, timeout=self._patience)
+        if not task.done() or task.cancelled():
+            raise ChildLoading
+        return task.result()
+
+    def _begin(self, child_id: str, loading: Coroutine[Any, Any, LoadedChild]) -> None:
+        task = asyncio.create_task(loading)
         self._under_way[child_id] = task
         task.add_done_callback(lambda _: self._ended(child_id, task))
 
@@ -90,6 +106,25 @@ class StreamFolding:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("child_not_loaded", child_id=child_id, error=type(error).__name__)
 
+    async def _from_snapshot(self, child_id: str, cipher: ChildCipher | None) -> LoadedChild | None:
+        """None while a large one is being read. A store that is away is no large snapshot: it is
+        asked by the command itself."""
+        snapshot = None if cipher is None else await self._snapshots.find(child_id)
+        if cipher is None or snapshot is None:
+            return BEFORE_REGISTRATION
+        if not snapshot.apart:
+            return await self._opened(snapshot, cipher)
+        if child_id not in self._under_way:
+            self._begin(child_id, self._opened(snapshot, cipher))
+        return None
+
+    async def _opened(self, snapshot: Snapshot, cipher: ChildCipher) -> LoadedChild:
+        known = await self._snapshots.opened(snapshot, cipher)
+        if known is None:
+            return BEFORE_REGISTRATION
+        self._cache.put(snapshot.child_id, known)
+        return known
+
     async def _fold_all(
         self,
         child_id: str,
@@ -97,19 +132,32 @@ class StreamFolding:
         commits: Sequence[Commit],
         cipher: ChildCipher | None,
     ) -> LoadedChild:
-        async with self._places:
-            while True:
-                began = time.perf_counter()
-                known = await _folded(known, commits, cipher)
-                self._cache.put(child_id, known)
-                is_last = len(commits) < PAGE
-                if cipher is not None and (is_last or known.since_snapshot >= INTERIM_EVENTS):
-                    known = await self._snapshots.take_if_due(child_id, known, cipher)
-                if is_last:
-                    return known
-                # half of the process is the others'
-                await asyncio.sleep(time.perf_counter() - began)
-                commits = await self._page(child_id, known)
+        self._long += 1
+        try:
+            async with self._places:
+                return await self._fold_pages(child_id, known, commits, cipher)
+        finally:
+            self._long -= 1
+
+    async def _fold_pages(
+        self,
+        child_id: str,
+        known: LoadedChild,
+        commits: Sequence[Commit],
+        cipher: ChildCipher | None,
+    ) -> LoadedChild:
+        while True:
+            began = time.perf_counter()
+            known = await folded(known, commits, cipher)
+            self._cache.put(child_id, known)
+            is_last = len(commits) < PAGE
+            if cipher is not None and (is_last or known.since_snapshot >= INTERIM_EVENTS):
+                known = await self._snapshots.take_if_due(child_id, known, cipher)
+            if is_last:
+                return known
+            # half of the process is the others'
+            await asyncio.sleep(time.perf_counter() - began)
+            commits = await self._page(child_id, known)
 
     async def _page(self, child_id: str, known: LoadedChild) -> list[Commit]:
         return await self._store.load(child_id, known.position.version, PAGE)
@@ -131,7 +179,7 @@ def _evolved(cipher: ChildCipher | None) -> Callable[[Child, RecordedEvent], Chi
     return evolved
 
 
-async def _folded(
+async def folded(
     known: LoadedChild, commits: Sequence[Commit], cipher: ChildCipher | None
 ) -> LoadedChild:
     if not commits:

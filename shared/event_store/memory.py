@@ -51,7 +51,9 @@ class MemoryEventStore:
         return [commit for commit in commits if commit.last_version > after_version][:limit]
 
     async def last(self, child_id: str) -> Commit | None:
-        return next(iter((await self.load(child_id))[-1:]), None)
+        first = bisect_right(self._order, commit_id(child_id, 0))
+        end = bisect_right(self._order, after_all_commits(child_id))
+        return self._commits[self._order[end - 1]] if end > first else None
 
     async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
         return self._by_key.get(key) or self._by_key.get(older or key)
@@ -161,7 +163,16 @@ class MemorySnapshotStore:
             self._snapshots[snapshot.child_id] = snapshot
 
     async def latest(self, child_id: str) -> Snapshot | None:
-        return self._snapshots.get(child_id)
+        kept = self._snapshots.get(child_id)
+        if kept is None or len(kept.parts) == 1:
+            return kept
+        return replace(kept, parts=(), apart=f"{kept.version}")
+
+    async def parts_of(self, snapshot: Snapshot) -> tuple[str, ...]:
+        kept = self._snapshots.get(snapshot.child_id)
+        if not snapshot.apart:
+            return snapshot.parts
+        return kept.parts if kept is not None and kept.version == snapshot.version else ()
 
     async def delete(self, child_id: str) -> bool:
         return self._snapshots.pop(child_id, None) is not None

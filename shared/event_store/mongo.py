@@ -1,7 +1,7 @@
 """The event store on MongoDB: one document a commit, its `_id` the optimistic lock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -11,46 +11,29 @@ from shared.envelope import (
     Commit,
     NewCommit,
     after_all_commits,
-    before_all_commits,
     commit_id,
 )
 from shared.erasures.notice import ERASED
-from shared.erasures.older_content import BEAR, OLDER_ALIAS, OlderContent
+from shared.erasures.older_content import OlderContent
 from shared.event_store.bulk_insert import insert_each
 from shared.event_store.commit_documents import COLLECTION, from_document, to_document
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.group_commit import GroupCommit
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.mongo_claims import OLDER
+from shared.event_store.mongo_older_content import older_content
+from shared.event_store.mongo_snapshots import ensure_snapshot_indexes
 from shared.event_store.outcomes import outcome_when_taken
 from shared.event_store.port import AlreadyCommitted, StoreUnavailable, VersionConflict
 from shared.fault_points import FaultPoint, reached
 from shared.hash_chain import seal_commit
 from shared.mongo import Database, Document
-from shared.upcasters import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 SCAN_BATCH = 1_000
 
 _BY_ID = [("_id", ASCENDING)]
 
 ERASING: Document = {"events.type": ERASED}
-
-OLDER_CONTENT: Mapping[OlderContent, Document] = {
-    OlderContent.PRINTS: {
-        "$or": [
-            {"idempotency.key": {"$lt": BEHIND_OLDER_KEYS}},
-            {"actor.role": BEAR, "actor.subject": {"$regex": OLDER_ALIAS}},
-        ]
-    },
-    OlderContent.LABELS: {
-        "events": {
-            "$elemMatch": {
-                "type": {"$in": list(LABELS_IN_CLEAR)},
-                "schema_version": {"$lte": LAST_IN_CLEAR},
-            }
-        }
-    },
-}
 
 IN_A_STREAM: Document = {"events": {"$ne": []}}
 """Not those that only keep the key of a command that changed nothing. They are in the same
@@ -59,7 +42,7 @@ collection so that one unique index guards all keys: no key is ever in both."""
 
 async def ensure_indexes(database: Database) -> None:
     """An idempotency key is in at most one commit; `_id` serves every other look-up but those of
-    erasures: which streams ended, and which bears a child had."""
+    erasures: which streams ended, which bears a child had, and which parts of snapshots."""
     key = IndexModel(
         [("idempotency.key", ASCENDING)],
         name="idempotency_key",
@@ -78,6 +61,7 @@ async def ensure_indexes(database: Database) -> None:
     async with within(TIMEOUT_SECONDS):
         await database[COLLECTION].create_indexes([key, erasures])
         await database[CLAIMS].create_indexes([claims, older_claims])
+    await ensure_snapshot_indexes(database)
 
 
 class MongoEventStore:
@@ -132,13 +116,7 @@ class MongoEventStore:
         return await self._exists({"idempotency.key": {"$lt": BEHIND_OLDER_KEYS}})
 
     async def older_content(self, child_id: str) -> frozenset[OlderContent]:
-        of_child = {
-            "_id": {"$gt": before_all_commits(child_id), "$lt": after_all_commits(child_id)}
-        }
-        found = await asyncio.gather(
-            *(self._exists({**of_child, **wanted}, by_id=True) for wanted in OLDER_CONTENT.values())
-        )
-        return frozenset(kind for kind, there in zip(OLDER_CONTENT, found, strict=True) if there)
+        return await older_content(self._commits, child_id, self._timeout)
 
     async def erased_among(self, child_ids: Collection[str]) -> set[str]:
         wanted = {"child_id": {"$in": list(child_ids)}, **ERASING}
@@ -177,11 +155,9 @@ class MongoEventStore:
         by_key = {commit.idempotency.key: commit for commit in found if commit.idempotency}
         return [by_key.get(key) or by_key.get(older) for key, older in wanted]
 
-    async def _exists(self, wanted: Document, *, by_id: bool = False) -> bool:
-        """`by_id`: by that index, whatever else the server would choose."""
-        hint = {"hint": _BY_ID} if by_id else {}
+    async def _exists(self, wanted: Document) -> bool:
         async with within(self._timeout):
-            return await self._commits.find_one(wanted, {"_id": 1}, **hint) is not None
+            return await self._commits.find_one(wanted, {"_id": 1}) is not None
 
     async def _insert(self, offered: Sequence[Commit]) -> list[Commit | Exception]:
         outcomes: list[Commit | Exception] = list(offered)

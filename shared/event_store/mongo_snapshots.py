@@ -1,55 +1,147 @@
-"""Snapshots on MongoDB: one document a child."""
+"""Snapshots on MongoDB: one document a child. That of a large child has its parts in documents of
+their own, which are there before it names them."""
 
+import secrets
 from collections.abc import Collection
-from contextlib import suppress
 
+from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
 from shared.event_store.port import Snapshot
-from shared.mongo import Database
+from shared.mongo import Database, Document
 
 COLLECTION = "snapshots"
 
+PARTS_AT_ONCE = 4
+"""Of at most 1 MiB each, in one answer of the server."""
+
+_PARTS_OF_A_CHILD = IndexModel(
+    [("child_id", ASCENDING), ("set", ASCENDING), ("number", ASCENDING)],
+    name="parts",
+    partialFilterExpression={"child_id": {"$exists": True}},
+)
+
+
+async def ensure_snapshot_indexes(database: Database) -> None:
+    """Only parts tell whose they are beside their `_id`."""
+    async with within(TIMEOUT_SECONDS):
+        await database[COLLECTION].create_indexes([_PARTS_OF_A_CHILD])
+
 
 class MongoSnapshotStore:
+    """No call to the server lasts longer than `timeout_seconds`."""
+
     def __init__(self, database: Database, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._database = database
         self._snapshots = database[COLLECTION]
+        self._is_indexed = False
         self._timeout = timeout_seconds
 
     async def save(self, snapshot: Snapshot) -> None:
-        older = {"_id": snapshot.child_id, "version": {"$lt": snapshot.version}}
-        content = {
-            "version": snapshot.version,
-            "hash": snapshot.hash,
-            "schema": snapshot.schema,
-            "payload": snapshot.payload,
-        }
-        # The upsert collides with the child's document when that is not older: it is kept.
-        async with within(self._timeout):
-            with suppress(DuplicateKeyError):
-                await self._snapshots.replace_one(older, content, upsert=True)
+        if len(snapshot.parts) == 1:
+            before = await self._name(snapshot, {"payload": snapshot.parts[0]})
+            if before is not None and "set" in before:
+                await self._remove_others(snapshot, "")
+            return
+        name = secrets.token_hex(8)  # parts of two who save the same snapshot are never mixed
+        for number, part in enumerate(snapshot.parts):
+            async with within(self._timeout):
+                await self._snapshots.insert_one(_part(snapshot, name, number, part))
+        # the earlier release knows no other than the payload, and leaves this schema alone
+        before = await self._name(snapshot, {"payload": "", "set": name})
+        if before is None:
+            await self._remove({"child_id": snapshot.child_id, "set": name})
+        else:
+            await self._remove_others(snapshot, name)
 
     async def latest(self, child_id: str) -> Snapshot | None:
         async with within(self._timeout):
             document = await self._snapshots.find_one({"_id": child_id})
         if document is None:
             return None
+        apart = document.get("set", "")
         return Snapshot(
             child_id=document["_id"],
             version=document["version"],
             hash=document["hash"],
             schema=document["schema"],
-            payload=document["payload"],
+            parts=() if apart else (document["payload"],),
+            apart=apart,
         )
 
+    async def parts_of(self, snapshot: Snapshot) -> tuple[str, ...]:
+        if not snapshot.apart:
+            return snapshot.parts
+        of_snapshot = {"child_id": snapshot.child_id, "set": snapshot.apart}
+        parts: list[Document] = []
+        while not parts or not parts[-1]["is_last"]:
+            following = {**of_snapshot, "number": {"$gte": len(parts)}}
+            found = self._snapshots.find(following).sort("number", ASCENDING).limit(PARTS_AT_ONCE)
+            async with within(self._timeout):
+                page = await found.to_list(None)
+            if not page:
+                return ()
+            parts += page
+        is_whole = parts[-1]["number"] == len(parts) - 1
+        return tuple(part["payload"] for part in parts) if is_whole else ()
+
     async def delete(self, child_id: str) -> bool:
+        await self._index()
         async with within(self._timeout):
-            deleted = await self._snapshots.delete_one({"_id": child_id})
-        return deleted.deleted_count == 1
+            deleted = await self._snapshots.delete_many(_all_of([child_id]))
+        return deleted.deleted_count > 0
 
     async def kept_of(self, child_ids: Collection[str]) -> set[str]:
-        wanted = {"_id": {"$in": list(child_ids)}}
+        wanted = _all_of(list(child_ids))
+        await self._index()
         async with within(self._timeout):
-            found = await self._snapshots.find(wanted, {"_id": 1}).to_list(None)
-        return {document["_id"] for document in found}
+            found = await self._snapshots.find(wanted, {"child_id": 1}).to_list(None)
+        return {str(document.get("child_id", document["_id"])) for document in found}
+
+    async def _index(self) -> None:
+        """Whoever looks by child does not wait for another process to be upgraded first: without
+        the index, the server would read all snapshots."""
+        if not self._is_indexed:
+            await ensure_snapshot_indexes(self._database)
+            self._is_indexed = True
+
+    async def _name(self, snapshot: Snapshot, content: Document) -> Document | None:
+        """Make it the child's snapshot; what that was before, empty for none. None: one that is not
+        older is there, and stays."""
+        older = {"_id": snapshot.child_id, "version": {"$lt": snapshot.version}}
+        head = {"version": snapshot.version, "hash": snapshot.hash, "schema": snapshot.schema}
+        async with within(self._timeout):
+            try:
+                # the upsert collides with the child's document when that is not older
+                before: Document | None = await self._snapshots.find_one_and_replace(
+                    older, head | content, {"set": 1}, upsert=True
+                )
+            except DuplicateKeyError:
+                return None
+        return before or {}
+
+    async def _remove_others(self, snapshot: Snapshot, name: str) -> None:
+        """Parts that no snapshot will name any more: older ones, and what was left by who ended."""
+        others = {"version": {"$lte": snapshot.version}, "set": {"$ne": name}}
+        await self._remove({"child_id": snapshot.child_id, **others})
+
+    async def _remove(self, wanted: Document) -> None:
+        async with within(self._timeout):
+            await self._snapshots.delete_many(wanted)
+
+
+def _part(snapshot: Snapshot, name: str, number: int, payload: str) -> Document:
+    return {
+        "_id": f"{snapshot.child_id}/{name}/{number}",
+        "child_id": snapshot.child_id,
+        "set": name,
+        "number": number,
+        "is_last": number == len(snapshot.parts) - 1,
+        "version": snapshot.version,
+        "payload": payload,
+    }
+
+
+def _all_of(child_ids: list[str]) -> Document:
+    return {"$or": [{"_id": {"$in": child_ids}}, {"child_id": {"$in": child_ids}}]}

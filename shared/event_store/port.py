@@ -47,7 +47,7 @@ class EventStore(Protocol):
         """The child's commits with versions above `after_version`, in order; the first `limit`."""
 
     async def last(self, child_id: str) -> Commit | None:
-        """The newest commit of the child's stream; None: it has none."""
+        """The commit that ends the child's stream; None when there is none."""
 
     async def find_by_idempotency_key(self, key: str, older: str | None = None) -> Commit | None:
         """The commit that keeps `key`, or `older`: the same key as earlier releases stored it.
@@ -126,25 +126,34 @@ class ClaimStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A folded child at `version`, sealed under the child's key. `schema` names its layout."""
+    """A folded child at `version`, sealed under the child's key. `schema` names its layout, `parts`
+    are pieces of its text, of at most 1 MiB each: one, unless the child is large. `apart`: the name
+    under which the store keeps several, once it does."""
 
     child_id: str
     version: int
     hash: str
     schema: str
-    payload: str
+    parts: tuple[str, ...]
+    apart: str = ""
 
 
 class SnapshotStore(Protocol):
     """The newest snapshot of each child. Losing one costs time, never a fact."""
 
     async def save(self, snapshot: Snapshot) -> None:
-        """Keep `snapshot` unless a newer one is there."""
+        """Keep `snapshot` unless a newer one is there. Killed under way, the one of before is
+        whole, and what was left over goes with the next of several parts, or with the child's."""
 
-    async def latest(self, child_id: str) -> Snapshot | None: ...
+    async def latest(self, child_id: str) -> Snapshot | None:
+        """Without its parts if they are kept `apart`."""
+
+    async def parts_of(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """All of a snapshot that `latest` gave; none when they are not whole: a newer snapshot
+        replaced it meanwhile, or they are lost."""
 
     async def delete(self, child_id: str) -> bool:
-        """False when there was none."""
+        """Whatever there is of the child, parts that no snapshot names too; False for nothing."""
 
     async def kept_of(self, child_ids: Collection[str]) -> set[str]:
-        """Those of `child_ids` who have a snapshot."""
+        """Those of `child_ids` of whom there is a snapshot, or a part of one."""

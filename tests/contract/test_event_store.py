@@ -53,6 +53,17 @@ async def test_a_child_without_commits_loads_as_an_empty_stream(stores: Stores) 
     assert await stores.events.load("child-unknown") == []
 
 
+async def test_the_last_commit_of_a_stream_is_the_one_that_ends_it(stores: Stores) -> None:
+    # given others beside, and a key of a command that changed nothing
+    for child_id in ("child-0", "child-10", "child-2"):
+        await _a_stream(stores, child_id, 1)
+    assert await stores.events.last("child-1") is None
+    commits = await _a_stream(stores, "child-1", *[1] * 11, 3)
+    await stores.events.append(an_offer("child-1", commits[-1].position, events=0, key="key-1"))
+    # then
+    assert await stores.events.last("child-1") == commits[-1]
+
+
 async def test_an_append_behind_the_end_of_the_stream_is_refused(stores: Stores) -> None:
     # given
     first, _ = await _a_stream(stores, "child-1", 1, 1)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from shared.envelope import Actor, EncodedEvent, NewCommit
+from shared.envelope import Actor, EncodedEvent, NewCommit, StreamPosition
 from shared.erasures.older_content import OlderContent, older_content_of
 from shared.event_store.mongo import MongoEventStore
+from shared.event_store.mongo_older_content import older_content
 from tests.contract.conftest import Stores
 from tests.support.commits import an_offer
 
@@ -97,3 +98,24 @@ async def test_looking_for_older_keys_reads_no_more_than_the_index(stores: Store
     winning = str(plan["queryPlanner"]["winningPlan"])
     assert "'indexName': 'idempotency_key'" in winning
     assert plan["executionStats"]["totalDocsExamined"] == 0
+
+
+@pytest.mark.parametrize("older_at", range(6))
+async def test_whatever_the_steps_of_the_look_older_content_is_found_in_all_of_them(
+    stores: Stores, older_at: int
+) -> None:
+    # given a stream of six commits, the one at `older_at` of an earlier release
+    position = StreamPosition()
+    for number in range(6):
+        offer = an_offer("child-1", position)
+        if number == older_at:
+            offer = replace(offer, actor=OLDER_BEAR, events=(_of("MessageRecorded", 1),))
+        position = (await stores.events.append(offer)).position
+    # then
+    if not isinstance(stores.events, MongoEventStore):
+        assert await stores.events.older_content("child-1") == {PRINTS, LABELS}
+        return
+    for step in range(1, 8):
+        found = await older_content(stores.events._commits, "child-1", 60.0, step)
+        assert found == {PRINTS, LABELS}
+        assert not await older_content(stores.events._commits, "child-2", 60.0, step)

@@ -1,6 +1,7 @@
 """Deciding about conversations between child and bear."""
 
 from datetime import datetime
+from heapq import nsmallest
 
 from command_service.domain.child.commands import (
     EndConversation,
@@ -12,6 +13,7 @@ from command_service.domain.child.errors import (
     ConversationNotFound,
     ConversationNotOpen,
 )
+from command_service.domain.child.limits import ENDED_AT_ONCE, OPEN_CONVERSATIONS
 from command_service.domain.child.preconditions import require_active, require_consent
 from command_service.domain.child.state import Child
 from shared.events.child import (
@@ -26,15 +28,30 @@ from shared.events.child import (
 def start_conversation(command: StartConversation, child: Child) -> list[ChildEvent]:
     require_active(child)
     require_consent(child, ConsentPurpose.CONVERSATIONS)
-    if command.conversation_id in child.used_conversation_ids:
+    if child.had_conversation(command.conversation_id):
         raise ConversationIdUsed
     return [
+        *_left_open_too_long(command, child),
         ConversationStarted(
             child_id=command.child_id,
             at=command.at,
             conversation_id=command.conversation_id,
             topic=command.topic,
+        ),
+    ]
+
+
+def _left_open_too_long(command: StartConversation, child: Child) -> list[ChildEvent]:
+    """The ends that make room for one more: a bear is never refused for those that lost theirs."""
+    too_many = len(child.open_conversations) - OPEN_CONVERSATIONS + 1
+    if too_many <= 0:
+        return []
+    starts = ((at, talk) for talk, at in child.open_conversations.items())
+    return [
+        ConversationEnded(
+            child_id=command.child_id, at=command.at, conversation_id=talk, started_at=started_at
         )
+        for started_at, talk in nsmallest(min(too_many, ENDED_AT_ONCE), starts)
     ]
 
 
@@ -73,6 +90,6 @@ def _started_at(child: Child, conversation_id: str) -> datetime:
     started_at = child.open_conversations.get(conversation_id)
     if started_at is not None:
         return started_at
-    if conversation_id in child.used_conversation_ids:
+    if conversation_id in child.ended_conversations:
         raise ConversationNotOpen
     raise ConversationNotFound

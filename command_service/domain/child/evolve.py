@@ -101,32 +101,51 @@ def _violation(
     child: Child,
     event: SafetyViolationReported | SafetyViolationResolved | SafetyViolationAcknowledged,
 ) -> Child:
-    known = child.violations.get(event.violation_id)
     match event:
         case SafetyViolationReported():
-            after = Violation(event.violation_type, event.severity)
+            return _open(child, event.violation_id, Violation(event.violation_type, event.severity))
         case SafetyViolationResolved():
-            before = known or Violation(event.violation_type, event.severity)
-            after = replace(before, resolved=True)
+            return _resolved(child, event)
         case SafetyViolationAcknowledged():
-            if known is None:
-                return child
-            after = replace(known, acknowledged=True)
-    return replace(child, violations=child.violations.insert(event.violation_id, after))
+            return _acknowledged(child, event.violation_id)
 
 
-def _conversation_started(child: Child, event: ConversationStarted) -> Child:
+def _open(child: Child, violation_id: str, violation: Violation) -> Child:
+    return replace(child, open_violations=child.open_violations.insert(violation_id, violation))
+
+
+def _resolved(child: Child, event: SafetyViolationResolved) -> Child:
+    known = child.violation(event.violation_id)
+    violation = known or Violation(event.violation_type, event.severity)
     return replace(
         child,
-        open_conversations=child.open_conversations.insert(event.conversation_id, event.at),
-        used_conversation_ids=child.used_conversation_ids.insert(event.conversation_id),
+        open_violations=child.open_violations.discard(event.violation_id),
+        resolved_violations=child.resolved_violations.insert(event.violation_id, violation),
     )
 
 
+def _acknowledged(child: Child, violation_id: str) -> Child:
+    known = child.violation(violation_id)
+    if known is None:
+        return child
+    seen = replace(known, acknowledged=True)
+    if violation_id in child.open_violations:
+        return _open(child, violation_id, seen)
+    resolved = child.resolved_violations.insert(violation_id, seen)
+    return replace(child, resolved_violations=resolved)
+
+
+def _conversation_started(child: Child, event: ConversationStarted) -> Child:
+    now_open = child.open_conversations.insert(event.conversation_id, event.at)
+    return replace(child, open_conversations=now_open)
+
+
 def _conversation_ended(child: Child, event: ConversationEnded) -> Child:
-    still_open = child.open_conversations.discard(event.conversation_id)
-    used = child.used_conversation_ids.insert(event.conversation_id)
-    return replace(child, open_conversations=still_open, used_conversation_ids=used)
+    return replace(
+        child,
+        open_conversations=child.open_conversations.discard(event.conversation_id),
+        ended_conversations=child.ended_conversations.insert(event.conversation_id, None),
+    )
 
 
 def _consent_withdrawn(child: Child, event: ParentalConsentWithdrawn) -> Child:

@@ -32,6 +32,13 @@ WORD_COUNT = Limit(0, 10_000)
 ALERT_COUNT = Limit(2, 100)
 ALERT_WINDOW_HOURS = Limit(1, 720)
 ALERT_CHANNELS = Limit(1, 3)
+OPEN_CONVERSATIONS = 100
+"""Of one child at a time: the start of one more ends the one that was left open longest."""
+ENDED_AT_ONCE = 25
+"""At most by one start, for a child that has more open from before this limit."""
+KNOWN_ENDED_CONVERSATIONS = 5_000
+KNOWN_RESOLVED_VIOLATIONS = 1_000
+"""Of a child at least, the newest. What is older is forgotten, as if it had never been."""
 PREFERENCES_DEPTH = 4
 PREFERENCES_BYTES = 8 * 1_024
 PREFERENCES_LIMIT = f"JSON of at most {PREFERENCES_DEPTH} levels and {PREFERENCES_BYTES} bytes"

@@ -22,11 +22,12 @@ from shared.personal import Personal
 
 def report_violation(command: ReportSafetyViolation, child: Child) -> list[ChildEvent]:
     require_not_erased(child)  # also on a deactivated child: what was found late still counts
-    if command.violation_id in child.violations:
+    if child.violation(command.violation_id) is not None:
         return []  # a repeated report of the same violation: it is known
     # a signal is never refused for what its bear cannot know: the start of the conversation may
     # have been lost or refused
-    known = command.conversation_id in child.used_conversation_ids
+    talk = command.conversation_id
+    known = talk is not None and child.had_conversation(talk)
     return [
         SafetyViolationReported(
             child_id=command.child_id,
@@ -35,18 +36,17 @@ def report_violation(command: ReportSafetyViolation, child: Child) -> list[Child
             violation_type=command.violation_type,
             severity=command.severity,
             details=None if command.details is None else Personal(command.details),
-            conversation_id=command.conversation_id if known else None,
+            conversation_id=talk if known else None,
         )
     ]
 
 
 def resolve_violation(command: ResolveSafetyViolation, child: Child) -> list[ChildEvent]:
     require_not_erased(child)  # an incident is looked into also once the account is closed
-    violation = child.violations.get(command.violation_id)
+    violation = child.open_violations.get(command.violation_id)
     if violation is None:
-        raise ViolationNotFound
-    if violation.resolved:
-        raise ViolationAlreadyResolved
+        is_resolved = command.violation_id in child.resolved_violations
+        raise ViolationAlreadyResolved if is_resolved else ViolationNotFound
     return [
         SafetyViolationResolved(
             child_id=command.child_id,
@@ -61,7 +61,7 @@ def resolve_violation(command: ResolveSafetyViolation, child: Child) -> list[Chi
 
 def acknowledge_violation(command: AcknowledgeSafetyViolation, child: Child) -> list[ChildEvent]:
     require_not_erased(child)  # what alerted may be seen also once the account is closed
-    violation = child.violations.get(command.violation_id)
+    violation = child.violation(command.violation_id)
     if violation is None:
         raise ViolationNotFound
     if violation.acknowledged:

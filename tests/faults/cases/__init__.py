@@ -5,6 +5,7 @@ from tests.faults.cases import (
     disks,
     kill_points,
     links,
+    long_lives,
     notifications,
     odd_records,
     overtakes,
@@ -39,6 +40,7 @@ CASES: dict[str, Case] = {
         races,
         claims,
         rebuilds,
+        long_lives,
     )
     for case in module.CASES
 }

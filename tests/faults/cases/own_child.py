@@ -73,14 +73,18 @@ class OwnChild:
 
     async def is_projected(self) -> None:
         """Until the read models have all that the API answered."""
-        generation = await live_generation(self.world.on.database)
-        children = generation.collection(self.world.on.database, Model.CHILDREN)
 
         async def reached() -> bool:
-            child = await children.find_one({"_id": self.child_id})
-            return child is not None and child["version"] >= self.version
+            return await self.projected_version() >= self.version
 
         await eventually(reached, PROJECTED_SECONDS)
+
+    async def projected_version(self) -> int:
+        """How far the live read models are; 0: they do not have it."""
+        generation = await live_generation(self.world.on.database)
+        children = generation.collection(self.world.on.database, Model.CHILDREN)
+        child = await children.find_one({"_id": self.child_id})
+        return 0 if child is None else int(child["version"])
 
     async def raises_an_alert(self) -> str:
         """By a critical violation, whose id it gives."""

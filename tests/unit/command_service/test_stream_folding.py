@@ -1,21 +1,26 @@
 """Streams of many pages: read on whoever waits, kept as far as they came, folded as any other."""
 
 import asyncio
-from functools import reduce
+from functools import partial, reduce
 
 import pytest
 
 from command_service.domain.child.evolve import CHANGES_NOTHING, evolve
 from command_service.domain.child.state import Child
 from command_service.handlers.aggregate_cache import AggregateCache
-from command_service.handlers.aggregates import BEFORE_REGISTRATION
 from command_service.handlers.errors import ChildLoading
 from command_service.handlers.snapshots import Snapshots
-from command_service.handlers.stream_folding import CHUNK, PAGE, StreamFolding
+from command_service.handlers.stream_folding import (
+    BEFORE_REGISTRATION,
+    CHUNK,
+    PAGE,
+    WAITING_AT_MOST,
+    StreamFolding,
+)
 from shared.codec import decode
 from shared.envelope import Commit
 from shared.event_store.memory import MemoryEventStore, MemorySnapshotStore
-from shared.event_store.port import StoreUnavailable
+from shared.event_store.port import Snapshot, StoreUnavailable
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.key_store import MemoryKeyStore
@@ -23,7 +28,7 @@ from shared.keyring.keyring import Keyring
 from tests.support.command_side import KEYS
 from tests.support.event_samples import EVENTS
 from tests.support.histories import write_histories
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, until
 
 LONG = 3 * PAGE + 7
 SEVERAL_PAGES = [0, PAGE, 2 * PAGE, 3 * PAGE]
@@ -57,8 +62,8 @@ class Side:
         self.store = PagedStore()
         self.keyring = Keyring(FileKeyProvider(KEYS), MemoryKeyStore())
         self.snapshots = MemorySnapshotStore()
-        self.cache = AggregateCache(10)
-        taking = Snapshots(self.snapshots, every=200)
+        self.cache = AggregateCache(100, 10**9)
+        taking = Snapshots(self.snapshots, self.store, every=200)
         self.folding = StreamFolding(self.store, taking, self.cache, patience_seconds)
 
     async def child(self, events: int = LONG) -> tuple[str, ChildCipher]:
@@ -162,9 +167,71 @@ async def test_of_what_is_known_only_the_rest_is_read() -> None:
     assert side.store.read_after[-1] == LONG
 
 
-async def _is_folded(side: Side, child_id: str) -> bool:
+async def test_a_store_that_is_away_is_no_child_that_is_loading() -> None:
+    # given
+    side = Side(patience_seconds=0.0)
+    child_id, cipher = await side.child()
+
+    class Away(MemorySnapshotStore):
+        async def latest(self, child_id: str) -> Snapshot | None:
+            raise StoreUnavailable("no primary")
+
+    taking = Snapshots(Away(), side.store, every=200)
+    folding = StreamFolding(side.store, taking, side.cache, patience_seconds=0.0)
+    # when, then
+    with pytest.raises(StoreUnavailable):
+        await folding.catch_up(child_id, None, cipher)
+
+
+async def test_only_so_many_long_streams_wait_at_a_time() -> None:
+    # given
+    side = Side(patience_seconds=0.0)
+    children = [await side.child(PAGE) for _ in range(WAITING_AT_MOST + 1)]
+    side.store.open.clear()
+    # when
+    for child_id, cipher in children:
+        with pytest.raises(ChildLoading):
+            await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
+    side.store.open.set()
+    *begun, (refused, cipher) = children
+    for child_id, _ in begun:
+        await eventually(partial(_has_reached, side, child_id, PAGE))
+    # then the last one was not begun, and has its turn when it comes again
+    assert side.cache.get(refused) is None
+    await eventually(lambda: _is_loaded(side, refused, cipher))
+
+
+async def test_a_child_that_is_left_alone_is_loaded_no_further() -> None:
+    # given
+    side = Side(patience_seconds=60.0)
+    child_id, cipher = await side.child()
+    side.store.open.clear()
+    asking = asyncio.create_task(side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher))
+    await until(lambda: PAGE in side.store.read_after)
+    # when
+    await side.folding.abandon(child_id)
+    side.store.open.set()
+    # then
+    with pytest.raises(ChildLoading):
+        await asking
+    assert side.store.read_after == [0, PAGE]
+
+
+async def _is_loaded(side: Side, child_id: str, cipher: ChildCipher) -> bool:
+    try:
+        await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
+    except ChildLoading:
+        return False
+    return True
+
+
+async def _has_reached(side: Side, child_id: str, version: int) -> bool:
     known = side.cache.get(child_id)
-    return known is not None and known.position.version == LONG
+    return known is not None and known.position.version == version
+
+
+async def _is_folded(side: Side, child_id: str) -> bool:
+    return await _has_reached(side, child_id, LONG)
 
 
 def test_what_is_left_out_changes_nothing() -> None:
