@@ -44,12 +44,14 @@ class Generation:
 @dataclass(frozen=True, slots=True)
 class KeptGeneration:
     """`was_live`: it can be rolled back to. A generation that was never live is being rebuilt.
-    `begun_at`: by a rebuild, at that time."""
+    `begun_at`: by a rebuild, at that time. `conversation_limit_minutes`: how long a conversation
+    lasts at most."""
 
     generation: Generation
     projections: int = FIRST_PROJECTIONS
     was_live: bool = True
     begun_at: datetime | None = None
+    conversation_limit_minutes: int = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def to_document(kept: KeptGeneration) -> Document:
         "generation": kept.generation.number,
         "projections": kept.projections,
         "was_live": kept.was_live,
+        "conversation_limit_minutes": kept.conversation_limit_minutes,
         **begun,
     }
 
@@ -121,4 +124,5 @@ def _kept(document: Document) -> KeptGeneration:
         document["projections"],
         document["was_live"],
         document.get("begun_at"),
+        document.get("conversation_limit_minutes", 240),
     )
