@@ -32,6 +32,11 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
 _FEW_HAVE = {Model.ALERTS: "awaits_live"}
 """Fields that hardly any document has, by which those are found that do."""
 
+_FEW_MEET = {
+    Model.CONVERSATIONS: ([("child_id", 1), ("started_at", 1)], {"ended_at": None}),
+}
+"""Conditions that hardly any document meets, here: conversations that go on."""
+
 
 async def ensure_read_model_indexes(database: Database, generation: Generation) -> None:
     """Create what is missing; repeating it changes nothing."""
@@ -40,3 +45,7 @@ async def ensure_read_model_indexes(database: Database, generation: Generation) 
             await generation.collection(database, model).create_index(key)
     for model, name in _FEW_HAVE.items():
         await generation.collection(database, model).create_index([(name, 1)], sparse=True)
+    for model, (key, condition) in _FEW_MEET.items():
+        await generation.collection(database, model).create_index(
+            key, partialFilterExpression=condition
+        )
