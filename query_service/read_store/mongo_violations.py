@@ -44,6 +44,8 @@ class SafetyInMongo(MongoReads):
 
 
 class ViolationsInMongo:
+    """Counts by fields of the index alone: one without an outcome is open."""
+
     def __init__(self, collection: MongoCollection, child_id: str) -> None:
         self._collection = collection
         self._child_id = child_id
@@ -60,7 +62,7 @@ class ViolationsInMongo:
         of_one_kind = {
             "severity": "$severity",
             "category": {"$cond": [known, "$type", OTHER]},
-            "is_open": {"$eq": ["$resolved_at", None]},
+            "outcome": "$outcome",
             "alerted": "$alerted",
         }
         pipeline: list[Document] = [
@@ -74,7 +76,7 @@ class ViolationsInMongo:
                 kind, count = row["_id"], row["count"]
                 severities[kind["severity"]] += count
                 counted[kind["category"]] += count
-                still_open += count if kind["is_open"] else 0
+                still_open += count if kind["outcome"] is None else 0
                 is_late = kind["severity"] in SEVERE and kind["alerted"] != AT_ONCE
                 told_late += count if is_late else 0
         return ViolationCounts(severities, counted, still_open, told_late)

@@ -6,6 +6,10 @@ from shared.read_models.models import Model
 
 _NEWEST_FIRST = [("created_at", -1), ("_id", 1)]
 
+_COUNTED = [("severity", 1), ("outcome", 1), ("alerted", 1), ("type", 1)]
+"""All that is counted of violations: whoever counts a child's reads no document, however long the
+details are."""
+
 INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
     Model.CHILDREN: [
         _NEWEST_FIRST,
@@ -17,7 +21,7 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
     ],
     Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1), ("_id", 1)]],
     Model.SAFETY: [[("alert_policy.channels", 1)]],
-    Model.VIOLATIONS: [[("child_id", 1), ("at", -1), ("_id", 1)]],
+    Model.VIOLATIONS: [[("child_id", 1), ("at", -1), ("_id", 1), *_COUNTED]],
     Model.ACTIVITY: [[("child_id", 1), ("day", 1)], [("day", 1)]],
     Model.SYSTEM: [],
     Model.ALERTS: [
