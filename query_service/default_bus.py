@@ -10,6 +10,10 @@ from query_service.queries.export_child import ExportChild, ExportChildHandler, 
 from query_service.queries.export_cursor import ExportCursors
 from query_service.queries.get_alerts import GetAlerts, GetAlertsHandler
 from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
+from query_service.queries.get_child_conversations import (
+    GetChildConversations,
+    GetChildConversationsHandler,
+)
 from query_service.queries.get_child_profile import GetChildProfile, GetChildProfileHandler
 from query_service.queries.get_child_safety_report import (
     GetChildSafetyReport,
@@ -60,19 +64,34 @@ def default_bus(
     metrics: QueryMetrics,
     outage: ReadStoreOutage,
 ) -> QueryBus:
+    children = VisibleChildren(ports.store, ports.keyring)
+    bus = QueryBus(cache, metrics, as_of=ports.store.projected_through, is_stale=outage.is_stale)
+    _register_of_a_child(bus, ports, children, settings)
+    _register_lists(bus, ports, children, settings)
+    _register_uncached(bus, ports, children)
+    return bus
+
+
+def _register_of_a_child(
+    bus: QueryBus, ports: Ports, children: VisibleChildren, settings: QuerySettings
+) -> None:
     store, signature_key = ports.store, ports.keys.signature_key
-    children = VisibleChildren(store, ports.keyring)
-    bus = QueryBus(cache, metrics, as_of=store.projected_through, is_stale=outage.is_stale)
     bus.register_cached(
         GetChildProfile, GetChildProfileHandler(children, settings.ttl_child_profile_seconds)
     )
-    bus.register_cached(
-        GetChildrenByParent,
-        GetChildrenByParentHandler(store, children, settings.ttl_children_by_parent_seconds),
-    )
+    violations = Cursors(signature_key, "violations")
     bus.register_cached(
         GetChildSafetyReport,
-        GetChildSafetyReportHandler(store, children, settings.ttl_safety_report_seconds),
+        GetChildSafetyReportHandler(
+            store, children, violations, settings.ttl_safety_report_seconds
+        ),
+    )
+    conversations = Cursors(signature_key, "conversations")
+    bus.register_cached(
+        GetChildConversations,
+        GetChildConversationsHandler(
+            store, children, conversations, settings.ttl_child_conversations_seconds
+        ),
     )
     bus.register_cached(
         GetChildAnalytics,
@@ -80,22 +99,26 @@ def default_bus(
             store, children, ports.clock, settings.ttl_child_analytics_seconds
         ),
     )
+
+
+def _register_lists(
+    bus: QueryBus, ports: Ports, children: VisibleChildren, settings: QuerySettings
+) -> None:
+    """Of several children, and numbers of all."""
+    bus.register_cached(
+        GetChildrenByParent,
+        GetChildrenByParentHandler(ports.store, children, settings.ttl_children_by_parent_seconds),
+    )
     bus.register_cached(
         SearchChildren,
         SearchChildrenHandler(
-            store,
+            ports.store,
             children,
             SearchIndex(ports.keys.index_key),
-            Cursors(signature_key, "children"),
+            Cursors(ports.keys.signature_key, "children"),
             settings.ttl_search_seconds,
         ),
     )
-    _register_system(bus, ports, settings)
-    _register_uncached(bus, ports, children)
-    return bus
-
-
-def _register_system(bus: QueryBus, ports: Ports, settings: QuerySettings) -> None:
     bus.register_cached(
         GetSystemAnalytics,
         GetSystemAnalyticsHandler(ports.store, settings.ttl_system_analytics_seconds),

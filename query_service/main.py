@@ -30,7 +30,8 @@ from query_service.cache.waits import Waits
 from query_service.default_bus import Ports, default_bus, exporter_of
 from query_service.metrics import QueryMetrics
 from query_service.query_bus import Rendered
-from query_service.read_store.mongo import READ_SECONDS, LiveGeneration, MongoReadModels
+from query_service.read_store.live_generation import READ_SECONDS, LiveGeneration
+from query_service.read_store.mongo import MongoReadModels
 from query_service.read_store.whole_child_mongo import MongoWholeChild
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
@@ -158,7 +159,10 @@ def build_app(settings: QuerySettings) -> FastAPI:
     keys = read_key_file(settings.key_file)
     checks = token_checks(settings)
     cache: QueryCache[Rendered] = QueryCache(
-        settings.cache_max_entries, time.monotonic, settings.cache_seconds_without_notices
+        settings.cache_max_entries,
+        time.monotonic,
+        settings.cache_seconds_without_notices,
+        settings.query_cache_bytes,
     )
     on = _opened(settings, keys, cache)
     service = QueryService(settings, on.ports, cache)

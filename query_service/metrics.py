@@ -1,12 +1,35 @@
 """What operators see of the query service at /metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
-from query_service.cache.query_cache import QueryCache, V
+from query_service.cache.query_cache import QueryCache
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class _Evictions(Collector):
+    """Counted by the cache, told when the metrics are read."""
+
+    def __init__(self, cache: QueryCache[Any]) -> None:
+        self._cache = cache
+
+    def collect(self) -> Iterable[Metric]:
+        evictions = CounterMetricFamily(
+            "teddy_query_cache_evictions",
+            "Answers that made room for others, because of their number or of their bytes; or that "
+            "were too large to be kept.",
+            labels=("reason",),
+        )
+        now = self._cache.statistics()
+        evictions.add_metric(("entries",), now.evictions - now.evictions_by_bytes)
+        evictions.add_metric(("bytes",), now.evictions_by_bytes)
+        evictions.add_metric(("too_large",), now.too_large)
+        yield evictions
 
 
 class QueryMetrics:
@@ -36,7 +59,7 @@ class QueryMetrics:
         gauge = Gauge("teddy_query_exports", "Exports under way.", registry=self._registry)
         gauge.set_function(under_way)
 
-    def watch(self, cache: QueryCache[V], away_seconds: Callable[[], float | None]) -> None:
+    def watch(self, cache: QueryCache[Any], away_seconds: Callable[[], float | None]) -> None:
         """Show the cache's statistics, and how long the read store has been away, read when the
         metrics are."""
         away = Gauge(
@@ -47,6 +70,11 @@ class QueryMetrics:
         away.set_function(lambda: away_seconds() or 0.0)
         size = Gauge("teddy_query_cache_entries", "Answers kept.", registry=self._registry)
         size.set_function(lambda: cache.statistics().size)
+        size = Gauge(
+            "teddy_query_cache_bytes", "What the answers kept take.", registry=self._registry
+        )
+        size.set_function(lambda: cache.statistics().bytes)
+        self._registry.register(_Evictions(cache))
         keeping = Gauge(
             "teddy_query_cache_keeping",
             "1 while answers are kept: change notices arrive.",

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, Field
 
-from query_service.cache.query_cache import Loaded, QueryCache, Tag, child_tag
+from query_service.cache.query_cache import Loaded, QueryCache
+from query_service.cache.tags import Tag, child_tag
 from query_service.metrics import QueryMetrics
 from query_service.scope import Scope
 from shared.auth.access import ACCESS, Relation, Rule, rule_of
@@ -206,7 +207,7 @@ class QueryBus:
             answer = await registered.handler.handle(query, scope)
             rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
             shown = frozenset(map(child_tag, rendered.children))
-            return Loaded(rendered, answer.mentions | shown, answer.version)
+            return Loaded(rendered, answer.mentions | shown, answer.version, len(rendered.body))
 
         cached = registered.cached
         if cached is None:

@@ -696,6 +696,12 @@ class QuerySettings(
         "refused with 503.",
     )
     cache_max_entries: int = Field(10_000, ge=1, description="Most answers kept in the cache.")
+    query_cache_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1_048_576,
+        description="Most bytes of the answers in the cache, with what keeping them takes. An "
+        "answer of over a hundredth of it is not kept.",
+    )
     cache_seconds_without_notices: float = Field(
         5.0,
         ge=0,
@@ -716,6 +722,9 @@ class QuerySettings(
     )
     ttl_safety_report_seconds: float = Field(
         3_600, gt=0, description="Cache life of a safety report."
+    )
+    ttl_child_conversations_seconds: float = Field(
+        3_600, gt=0, description="Cache life of a page of a child's conversations."
     )
     ttl_child_analytics_seconds: float = Field(
         7_200, gt=0, description="Cache life of a child's analytics."

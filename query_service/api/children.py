@@ -1,4 +1,4 @@
-"""/v1/children: profile, safety report, analytics, search."""
+"""/v1/children: profile, safety report, conversations, analytics, search."""
 
 from typing import Annotated
 
@@ -6,8 +6,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from query_service.api.asking import QUERY_HEADERS, UNCHANGED, Asking
-from query_service.api.parameters import Days, Period, Search
+from query_service.api.parameters import ChildPage, Days, PeriodPage, Search
 from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAnalytics
+from query_service.queries.get_child_conversations import (
+    Conversations,
+    GetChildConversations,
+)
 from query_service.queries.get_child_profile import ChildProfile, GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport, SafetyReport
 from query_service.queries.search_children import FoundChildren
@@ -42,10 +46,21 @@ def children_router(asking: Asking, caller: Caller) -> APIRouter:
         "/{child_id}/safety-report", response_model=SafetyReport, openapi_extra=QUERY_HEADERS
     )
     async def get_child_safety_report(
-        request: Request, asker: Asker, child_id: ChildId, period: Annotated[Period, Query()]
+        request: Request, asker: Asker, child_id: ChildId, page: Annotated[PeriodPage, Query()]
     ) -> Response:
-        """A child's incidents in a period, what they mean and what to do."""
-        query = GetChildSafetyReport(child_id, period.since, period.until)
+        """A child's incidents in a period, what they mean and what to do. The incidents come in
+        pages; all numbers and recommendations are of the whole period."""
+        query = GetChildSafetyReport(child_id, page.since, page.until, page.limit, page.cursor)
+        return await asking.answer(request, asker, query)
+
+    @router.get(
+        "/{child_id}/conversations", response_model=Conversations, openapi_extra=QUERY_HEADERS
+    )
+    async def get_child_conversations(
+        request: Request, asker: Asker, child_id: ChildId, page: Annotated[ChildPage, Query()]
+    ) -> Response:
+        """A child's conversations, the newest first: when, how long, about what."""
+        query = GetChildConversations(child_id, page.limit, page.cursor)
         return await asking.answer(request, asker, query)
 
     @router.get("/{child_id}/analytics", response_model=ChildAnalytics, openapi_extra=QUERY_HEADERS)

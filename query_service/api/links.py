@@ -22,6 +22,11 @@ def _of_family(name: str, path: str, description: str, parent_id: str) -> Link:
     return Link(name, f"GET {path}", description, {"parent_id": parent_id})
 
 
+def _next_page_of_child(name: str, path: str, more: str) -> Link:
+    places = NEXT_PAGE | {"child_id": "$request.path.child_id"}
+    return Link(name, f"GET {path}", f"The next page, where there is one{more}", places)
+
+
 ITS_FAMILY = "$response.body#/parent_id"
 
 LINKS: Links = {
@@ -42,11 +47,25 @@ LINKS: Links = {
             "$response.body#/child_id",
         ),
         _of_child(
+            "GetChildConversations",
+            f"{CHILD}/conversations",
+            "Its conversations.",
+            "$response.body#/child_id",
+        ),
+        _of_child(
             "GetChildAnalytics", f"{CHILD}/analytics", "Its use of it.", "$response.body#/child_id"
         ),
         _of_child("ExportChild", f"{CHILD}/export", "All about it.", "$response.body#/child_id"),
         _of_family("GetChildrenByParent", f"{FAMILY}/children", "Its family.", ITS_FAMILY),
         _of_family("GetAlerts", f"{FAMILY}/alerts", "Alerts about its family.", ITS_FAMILY),
+    ),
+    f"GET {CHILD}/safety-report": (
+        _next_page_of_child(
+            "GetChildSafetyReport", f"{CHILD}/safety-report", "; ask for the same period."
+        ),
+    ),
+    f"GET {CHILD}/conversations": (
+        _next_page_of_child("GetChildConversations", f"{CHILD}/conversations", "."),
     ),
     f"GET {FAMILY}/children": (_first("GetChildProfile", CHILD, "children"),),
     f"GET {FAMILY}/alerts": (

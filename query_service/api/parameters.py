@@ -11,6 +11,9 @@ from query_service.queries.search_children import SearchChildren, VisibleStatus
 from shared.read_models.documents import EngagementLevel, SafetyStatus
 
 MOST_ITEMS = 100
+MOST_OF_A_CHILD = 200
+"""Violations or conversations on a page."""
+
 CURSOR_LENGTH = 512
 NAME_LENGTH = 100
 LONGER_THAN_ANY = 4
@@ -36,7 +39,18 @@ class Page(Parameters):
     )
 
 
-class Period(Parameters):
+class ChildPage(Parameters):
+    """Of what there is of one child."""
+
+    limit: Annotated[int, Between(1, MOST_OF_A_CHILD)] = Field(
+        50, description="Most items on the page."
+    )
+    cursor: Annotated[str, Characters(0, CURSOR_LENGTH)] | None = Field(
+        None, description="`next_cursor` of the page before."
+    )
+
+
+class PeriodPage(ChildPage):
     since: Beginning = Field(
         None,
         alias="from",

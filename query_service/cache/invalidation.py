@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from query_service.cache.gates import Gates
-from query_service.cache.query_cache import EVERYTHING, QueryCache, child_tag, parent_tag
+from query_service.cache.query_cache import QueryCache
+from query_service.cache.tags import EVERYTHING, child_tag, parent_tag
 from shared.keyring.keyring import Keyring
 from shared.read_models.notices import AlertNotice, ChangeNotice
 

@@ -8,7 +8,8 @@ docs/decisions/024-what-is-shown-while-the-read-store-is-away.md.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from query_service.cache.query_cache import QueryCache, child_tag
+from query_service.cache.query_cache import QueryCache
+from query_service.cache.tags import child_tag
 from query_service.read_store.port import ReadStoreUnavailable
 from query_service.scope import Scope
 from shared.auth.access import Relation

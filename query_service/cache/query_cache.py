@@ -2,38 +2,29 @@
 
 import asyncio
 import math
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Generic
 
+from query_service.cache.kept_answers import Entry, KeptAnswers, Key, V
 from query_service.cache.statistics import CacheStatistics
+from query_service.cache.tags import Tag
 
-Key = Hashable
-Tag = str
-V = TypeVar("V")
-
-
-def child_tag(child_id: str) -> Tag:
-    return f"child:{child_id}"
-
-
-def parent_tag(parent_id: str) -> Tag:
-    return f"parent:{parent_id}"
-
-
-EVERYTHING: Tag = "everything"
-"""Of answers that change with whatever happens."""
+DEFAULT_BYTES = 64 * 1024 * 1024
+MOST_MISSED = 1_000
+"""Invalidated tags that a load remembers; once there are more, its answer is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[V]):
     """What a load gave. `mentions`: tags that only the answer reveals, e.g. the children found.
-    `version`: which version of one child it shows, where it is about one."""
+    `version`: which version of one child it shows, where it is about one. `size`: of the value, in
+    bytes."""
 
     value: V
     mentions: frozenset[Tag] = frozenset()
     version: int | None = None
+    size: int = 0
 
 
 @dataclass(slots=True)
@@ -41,18 +32,8 @@ class _Counts:
     hits: int = 0
     misses: int = 0
     shared: int = 0
-    evictions: int = 0
     expirations: int = 0
     invalidations: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry(Generic[V]):
-    value: V
-    tags: frozenset[Tag]
-    asked_at: float
-    expires_at: float
-    version: int | None
 
 
 @dataclass(slots=True, eq=False)
@@ -67,22 +48,32 @@ class _Flight(Generic[V]):
     missed: dict[Tag, float] = field(default_factory=dict)
     stale: bool = False
 
+    def miss(self, tags: Collection[Tag], reached: float) -> None:
+        for tag in tags:
+            self.missed[tag] = max(reached, self.missed.get(tag, reached))
+        if len(self.missed) > MOST_MISSED:
+            self.stale = True
+            self.missed.clear()
+
 
 class QueryCache(Generic[V]):
-    """At most `max_entries` answers. `clock` gives seconds that never go back.
+    """At most `max_entries` answers and `max_bytes` of them. `clock` gives seconds that never go
+    back.
 
     Until `resume` (as at the start) an answer lives `unwatched_seconds` at most: it is kept longer
     only while invalidations are known to arrive.
     """
 
     def __init__(
-        self, max_entries: int, clock: Callable[[], float], unwatched_seconds: float = 0.0
+        self,
+        max_entries: int,
+        clock: Callable[[], float],
+        unwatched_seconds: float = 0.0,
+        max_bytes: int = DEFAULT_BYTES,
     ) -> None:
-        self._max_entries = max_entries
         self._clock = clock
         self._unwatched_seconds = unwatched_seconds
-        self._entries: OrderedDict[Key, _Entry[V]] = OrderedDict()
-        self._keys_by_tag: dict[Tag, set[Key]] = {}
+        self._kept: KeptAnswers[V] = KeptAnswers(max_entries, max_bytes)
         self._flights: dict[Key, _Flight[V]] = {}
         self._loading: set[_Flight[V]] = set()
         self._keeping = False
@@ -102,7 +93,7 @@ class QueryCache(Generic[V]):
         entry = self._fresh(key)
         if entry is not None and _is_after(entry.asked_at, read_after):
             self._counts.hits += 1
-            self._entries.move_to_end(key)
+            self._kept.use(key)
             return entry.value, True
         self._counts.misses += 1
         flight = self._flights.get(key)
@@ -120,14 +111,12 @@ class QueryCache(Generic[V]):
         show that version or a later one stays: a notice often comes after the answer it announces.
         """
         for flight in self._loading:
-            for tag in tags:
-                flight.missed[tag] = max(reached, flight.missed.get(tag, reached))
+            flight.miss(tags, reached)
             if not flight.tags.isdisjoint(tags) and self._flights.get(flight.key) is flight:
                 # who asks from now on must not get what was read before
                 del self._flights[flight.key]
-        keys = set().union(*(self._keys_by_tag.get(tag, ()) for tag in tags))
         return self._invalidate_keys(
-            [key for key in keys if not _shows(self._entries[key].version, reached)]
+            [key for key in self._kept.tagged(tags) if not self._shows(key, reached)]
         )
 
     def invalidate_key(self, key: Key) -> bool:
@@ -135,14 +124,14 @@ class QueryCache(Generic[V]):
         flight = self._flights.pop(key, None)
         if flight is not None:
             flight.stale = True
-        return self._invalidate_keys({key} & self._entries.keys()) == 1
+        return self._invalidate_keys([key]) == 1
 
     def clear(self) -> int:
         """Drop everything; how many entries there were."""
         for flight in self._loading:
             flight.stale = True
         self._flights.clear()
-        return self._invalidate_keys(list(self._entries))
+        return self._invalidate_keys(self._kept)
 
     @property
     def keeping(self) -> bool:
@@ -157,8 +146,10 @@ class QueryCache(Generic[V]):
         """Invalidations may be missed: nothing lives longer than `unwatched_seconds` from now."""
         self._keeping = False
         latest = self._clock() + self._unwatched_seconds
-        for key, entry in self._entries.items():
-            self._entries[key] = replace(entry, expires_at=min(entry.expires_at, latest))
+        for key in self._kept:
+            entry = self._kept.get(key)
+            if entry is not None and entry.expires_at > latest:
+                self._kept.replace(key, replace(entry, expires_at=latest))
 
     def resume(self) -> None:
         """Keep answers as long as they may live again, none of those that were read before now."""
@@ -166,26 +157,30 @@ class QueryCache(Generic[V]):
         self._keeping = True
 
     def statistics(self) -> CacheStatistics:
-        counts = self._counts
+        counts, kept = self._counts, self._kept
         asked = counts.hits + counts.misses
         return CacheStatistics(
-            size=len(self._entries),
-            max_size=self._max_entries,
+            size=len(kept),
+            max_size=kept.max_entries,
+            bytes=kept.bytes,
+            max_bytes=kept.max_bytes,
             keeping=self._keeping,
             hits=counts.hits,
             misses=counts.misses,
             hit_rate=round(counts.hits / asked, 4) if asked else 0.0,
             shared=counts.shared,
             loading=len(self._loading),
-            evictions=counts.evictions,
+            evictions=kept.evicted_by_number + kept.evicted_by_bytes,
+            evictions_by_bytes=kept.evicted_by_bytes,
+            too_large=kept.too_large,
             expirations=counts.expirations,
             invalidations=counts.invalidations,
         )
 
-    def _fresh(self, key: Key) -> _Entry[V] | None:
-        entry = self._entries.get(key)
+    def _fresh(self, key: Key) -> Entry[V] | None:
+        entry = self._kept.get(key)
         if entry is not None and entry.expires_at <= self._clock():
-            self._remove(key)
+            self._kept.remove(key)
             self._counts.expirations += 1
             return None
         return entry
@@ -218,39 +213,26 @@ class QueryCache(Generic[V]):
         life = ttl if self._keeping else min(ttl, self._unwatched_seconds)
         if life > 0 and not flight.stale and seen:
             expires_at = self._clock() + life
-            entry = _Entry(loaded.value, tags, flight.asked_at, expires_at, loaded.version)
-            self._keep(flight, entry)
+            self._keep(
+                flight.key,
+                Entry(loaded.value, tags, flight.asked_at, expires_at, loaded.version, loaded.size),
+            )
         return loaded.value
 
-    def _keep(self, flight: _Flight[V], entry: _Entry[V]) -> None:
-        present = self._entries.get(flight.key)
-        if present is not None and present.asked_at > entry.asked_at:
-            return
-        self._remove(flight.key)
-        self._entries[flight.key] = entry
-        for tag in entry.tags:
-            self._keys_by_tag.setdefault(tag, set()).add(flight.key)
-        while len(self._entries) > self._max_entries:
-            self._remove(next(iter(self._entries)))
-            self._counts.evictions += 1
+    def _keep(self, key: Key, entry: Entry[V]) -> None:
+        """Unless what was read later is kept already."""
+        present = self._kept.get(key)
+        if present is None or present.asked_at <= entry.asked_at:
+            self._kept.put(key, entry)
+
+    def _shows(self, key: Key, reached: float) -> bool:
+        entry = self._kept.get(key)
+        return entry is not None and _shows(entry.version, reached)
 
     def _invalidate_keys(self, keys: Iterable[Key]) -> int:
-        dropped = 0
-        for key in keys:
-            self._remove(key)
-            dropped += 1
+        dropped = sum(1 for key in keys if self._kept.remove(key))
         self._counts.invalidations += dropped
         return dropped
-
-    def _remove(self, key: Key) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is None:
-            return
-        for tag in entry.tags:
-            keys = self._keys_by_tag[tag]
-            keys.discard(key)
-            if not keys:
-                del self._keys_by_tag[tag]
 
 
 def _shows(version: int | None, reached: float) -> bool:

@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from query_service.queries.glossary import describe
 from shared.clock import iso
@@ -18,6 +25,13 @@ Instant = Annotated[
 ]
 """RFC 3339 in UTC with milliseconds."""
 
+
+def _to_one_decimal(value: float) -> float:
+    return round(value, 1)
+
+
+Minutes = Annotated[float, AfterValidator(_to_one_decimal)]
+"""Documents keep them unrounded."""
 
 StaleSince = Annotated[
     Instant | None,

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from pydantic import Field
 
-from query_service.cache.query_cache import Tag, child_tag
-from query_service.queries.answers import AnswerModel, StaleSince, average
+from query_service.cache.tags import Tag, child_tag
+from query_service.queries.answers import AnswerModel, Minutes, StaleSince, average
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
@@ -17,6 +17,11 @@ from shared.clock import Clock
 from shared.read_models.documents import ActivityDocument, EngagementLevel
 
 TOP_TOPICS = 10
+
+OF_OPEN_ONES_TOO = (
+    "Length of the conversations, on the days that they cover. One that goes on counts until "
+    "this was read, at most for as long as one may last."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Day(AnswerModel):
     day: date
     conversations: int = 0
     messages: int = 0
-    minutes: float = 0.0
+    minutes: Minutes = Field(0.0, description=OF_OPEN_ONES_TOO)
     flagged: int = 0
     violations: int = 0
 
@@ -40,7 +45,7 @@ class ActivityTotals(AnswerModel):
     active_days: int = Field(description="Days on which the child talked with the bear.")
     conversations: int
     messages: int
-    minutes: float
+    minutes: Minutes = Field(description=OF_OPEN_ONES_TOO)
     flagged: int
     violations: int
 
@@ -74,6 +79,30 @@ class ChildAnalytics(AnswerModel):
     days: list[Day] = Field(description="Every day of the period in order, also the quiet ones.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """What was projected of a day, if anything was; and how long conversations lasted on it that
+    nobody ended."""
+
+    day: date
+    document: ActivityDocument | None
+    open_minutes: float
+
+    @property
+    def minutes(self) -> float:
+        return (self.document["minutes"] if self.document else 0.0) + self.open_minutes
+
+    @property
+    def is_active(self) -> bool:
+        talked = self.document and (self.document["conversations"] or self.document["messages"])
+        return bool(talked) or self.minutes > 0
+
+    def shown(self) -> Day:
+        return Day.model_validate(
+            {**(self.document or {}), "day": self.day, "minutes": self.minutes}
+        )
+
+
 class GetChildAnalyticsHandler:
     def __init__(
         self, store: ReadModelDatabase, children: VisibleChildren, clock: Clock, ttl: float
@@ -93,28 +122,45 @@ class GetChildAnalyticsHandler:
     async def handle(self, query: GetChildAnalytics, scope: Scope) -> Answer:
         child = await self._children.find(query.child_id, scope)
         last = self._today()
-        days = [last - timedelta(days=ago) for ago in reversed(range(query.period_days))]
-        activity = await self._store.activity(query.child_id, days[0].isoformat(), last.isoformat())
-        analytics = _analytics(child, days, activity)
-        return Answer(analytics, (child.id,), child.document["version"])
+        first = last - timedelta(days=query.period_days - 1)
+        activity = await self._store.activity(query.child_id, first.isoformat(), last.isoformat())
+        open_minutes = await self._store.open_minutes(
+            query.child_id, datetime.combine(first, time(), UTC), self._clock()
+        )
+        days = _days(first, query.period_days, activity, open_minutes)
+        return Answer(_analytics(child, days, activity), (child.id,), child.document["version"])
 
     def _today(self) -> date:
         return self._clock().date()
 
 
+def _days(
+    first: date,
+    number: int,
+    activity: Sequence[ActivityDocument],
+    open_minutes: Mapping[str, float],
+) -> list[_Day]:
+    """Every day of the period, also the quiet ones."""
+    by_day = {document["day"]: document for document in activity}
+    days = [first + timedelta(days=after) for after in range(number)]
+    return [
+        _Day(day, by_day.get(day.isoformat()), open_minutes.get(day.isoformat(), 0.0))
+        for day in days
+    ]
+
+
 def _analytics(
-    child: VisibleChild, days: Sequence[date], activity: Sequence[ActivityDocument]
+    child: VisibleChild, days: Sequence[_Day], activity: Sequence[ActivityDocument]
 ) -> ChildAnalytics:
     document = child.document
-    totals = _totals(activity)
-    by_day = {document["day"]: document for document in activity}
+    totals = _totals(days, activity)
     return ChildAnalytics(
         child_id=document["_id"],
         version=document["version"],
         stale_since=child.stale_since,
         period_days=len(days),
-        first_day=days[0],
-        last_day=days[-1],
+        first_day=days[0].day,
+        last_day=days[-1].day,
         totals=totals,
         averages=ActivityAverages(
             messages_per_conversation=average(totals.messages, totals.conversations),
@@ -125,16 +171,16 @@ def _analytics(
         engagement_level=EngagementLevel(document["engagement_level"]),
         learning_metrics=document["learning_metrics"],
         topics=_top_topics(activity),
-        days=[_day(day, by_day) for day in days],
+        days=[day.shown() for day in days],
     )
 
 
-def _totals(activity: Sequence[ActivityDocument]) -> ActivityTotals:
+def _totals(days: Sequence[_Day], activity: Sequence[ActivityDocument]) -> ActivityTotals:
     return ActivityTotals(
-        active_days=sum(1 for day in activity if day["conversations"] or day["messages"]),
+        active_days=sum(1 for day in days if day.is_active),
         conversations=sum(day["conversations"] for day in activity),
         messages=sum(day["messages"] for day in activity),
-        minutes=round(sum(day["minutes"] for day in activity), 1),
+        minutes=sum(day.minutes for day in days),
         flagged=sum(day["flagged"] for day in activity),
         violations=sum(day["violations"] for day in activity),
     )
@@ -146,8 +192,3 @@ def _top_topics(activity: Sequence[ActivityDocument]) -> list[TopicCount]:
         counts.update(day["topics"])
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [TopicCount(topic=topic, count=count) for topic, count in ranked[:TOP_TOPICS]]
-
-
-def _day(day: date, by_day: Mapping[str, ActivityDocument]) -> Day:
-    document = by_day.get(day.isoformat())
-    return Day(day=day) if document is None else Day.model_validate(document)

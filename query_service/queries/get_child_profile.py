@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from query_service.cache.query_cache import Tag, child_tag
-from query_service.queries.answers import AnswerModel, Instant, StaleSince
+from query_service.cache.tags import Tag, child_tag
+from query_service.queries.answers import AnswerModel, Instant, Minutes, StaleSince
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.scope import Scope
@@ -49,7 +49,7 @@ class ChildProfile(AnswerModel):
     profile_completeness: float
     conversation_count: int
     total_messages: int
-    total_minutes: float
+    total_minutes: Minutes
     last_interaction_at: Instant | None
     engagement_level: EngagementLevel
     learning_metrics: dict[str, int] = Field(description="Skill to how often it was practised.")

@@ -1,30 +1,41 @@
 """GetChildSafetyReport: a child's incidents, what they mean and what to do."""
 
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ConfigDict, Field
 
-from query_service.cache.query_cache import Tag, child_tag
+from query_service.cache.tags import Tag, child_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
+from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
 from query_service.queries.safety_assessment import (
+    TREND_PERIOD,
     Recommendation,
     SafetyTrend,
-    is_severe,
     recommendations,
     safety_trend,
 )
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
-from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.port import (
+    Period,
+    Place,
+    ReadModelDatabase,
+    ViolationCounts,
+    Violations,
+)
 from query_service.scope import Scope
 from shared.codec import SealedField
 from shared.events.child import Outcome, Severity
 from shared.read_models.deliveries import DeliveryState
-from shared.read_models.documents import SafetyStatus, ViolationEntry
+from shared.read_models.documents import (
+    ChildDocument,
+    SafetyDocument,
+    SafetyStatus,
+    ViolationDocument,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +45,12 @@ class GetChildSafetyReport(Query):
     child_id: str
     since: datetime | None = None
     until: datetime | None = None
+    limit: int = 50
+    cursor: str | None = None
 
-    def includes(self, moment: datetime) -> bool:
-        return (self.since is None or self.since <= moment) and (
-            self.until is None or moment < self.until
-        )
+    @property
+    def period(self) -> Period:
+        return Period(self.since, self.until)
 
 
 class ReportedViolation(AnswerModel):
@@ -55,8 +67,9 @@ class ReportedViolation(AnswerModel):
 
 
 class SafetyReport(AnswerModel):
-    """Counts, categories, recommendations and the list are of the violations in the period; score,
-    status, trend, flagged content and notifications are the child's today."""
+    """Counts, categories and recommendations are of all violations in the period, whatever the page
+    lists of them; score, status, trend, flagged content and notifications are the child's today.
+    """
 
     model_config = ConfigDict(validate_by_name=True)
 
@@ -83,7 +96,8 @@ class SafetyReport(AnswerModel):
     violations_by_category: dict[str, int]
     last_violation_at: Instant | None
     recommendations: list[Recommendation]
-    violations: list[ReportedViolation] = Field(description="The newest first.")
+    violations: list[ReportedViolation] = Field(description="One page, the newest first.")
+    next_cursor: str | None
     unreadable: list[str] = Field(
         description="Ids of the listed violations whose details do not open: `details` is null "
         "there, and an operator's matter."
@@ -99,10 +113,29 @@ class Notifications:
     failed: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """`page`: what is listed, with one more where another page follows. `has_reports`: whether
+    there ever was one, in the period or not."""
+
+    page: Sequence[ViolationDocument]
+    newest: Sequence[ViolationDocument]
+    counts: ViolationCounts
+    trend: SafetyTrend
+    has_reports: bool
+    notifications: Notifications
+
+
 class GetChildSafetyReportHandler:
-    def __init__(self, store: ReadModelDatabase, children: VisibleChildren, ttl: float) -> None:
+    """What it reads of a child does not grow with the child: a page, counters that the projections
+    keep, and what the database counts."""
+
+    def __init__(
+        self, store: ReadModelDatabase, children: VisibleChildren, cursors: Cursors, ttl: float
+    ) -> None:
         self._store = store
         self._children = children
+        self._cursors = cursors
         self.ttl = ttl
 
     def cache_key(self, query: GetChildSafetyReport) -> Hashable:
@@ -114,34 +147,69 @@ class GetChildSafetyReportHandler:
     async def handle(self, query: GetChildSafetyReport, scope: Scope) -> Answer:
         if query.since and query.until and query.since >= query.until:
             raise RequestRefused("to", "must be later than `from`", "> from")
+        after = self._cursors.read(query.cursor)
         child = await self._children.find(query.child_id, scope)
-        safety = await self._store.safety(query.child_id)
-        ever = safety["violations"] if safety else []
-        notifications = await self._notifications(query.child_id)
-        report = _report(query, child, ever, notifications)
+        found = await self._find(query, after, child.document)
+        last = found.page[query.limit - 1] if len(found.page) > query.limit else None
+        next_cursor = self._cursors.write(Place(last["at"], last["_id"])) if last else None
+        report = _report(query, child, found, next_cursor)
         return Answer(report, (child.id,), child.document["version"])
+
+    async def _find(
+        self, query: GetChildSafetyReport, after: Place | None, child: ChildDocument
+    ) -> _Findings:
+        safety = await self._store.safety(query.child_id)
+        violations = await self._store.violations_of(query.child_id)
+        page = await violations.page(query.period, after, query.limit + 1)
+        return _Findings(
+            page=page,
+            newest=page if after is None else await violations.page(query.period, None, 1),
+            counts=await _counts(query.period, violations, safety, child),
+            trend=await _trend(violations, child["updated_at"]),
+            has_reports=safety is not None and safety["total_violations"] > 0,
+            notifications=await self._notifications(query.child_id),
+        )
 
     async def _notifications(self, child_id: str) -> Notifications:
         """Delivered ones stand in the alerts, also those from before deliveries were kept."""
-        alerts = await self._store.alerts_about(child_id)
         states = await self._store.deliveries_about(child_id)
         return Notifications(
-            sum(len(alert["delivered"]) for alert in alerts),
+            await self._store.delivered_about(child_id),
             states.get(DeliveryState.PENDING, 0),
             states.get(DeliveryState.FAILED, 0),
         )
 
 
+async def _counts(
+    period: Period, violations: Violations, safety: SafetyDocument | None, child: ChildDocument
+) -> ViolationCounts:
+    """Of all times as the projections counted them; else, and where older ones did not, as the
+    database counts them now."""
+    if safety is None:
+        return ViolationCounts()
+    categories = safety["violations_by_category"]
+    if not period.is_unlimited or "told_late" not in safety:
+        return await violations.count(period, categories)
+    return ViolationCounts(
+        safety["violations_by_severity"],
+        categories,
+        child["open_violations_count"],
+        safety["told_late"],
+    )
+
+
+async def _trend(violations: Violations, newest_event_at: datetime) -> SafetyTrend:
+    middle = newest_event_at - TREND_PERIOD
+    recent = await violations.cost(middle, newest_event_at)
+    return safety_trend(recent, await violations.cost(middle - TREND_PERIOD, middle))
+
+
 def _report(
-    query: GetChildSafetyReport,
-    child: VisibleChild,
-    ever: Sequence[ViolationEntry],
-    notifications: Notifications,
+    query: GetChildSafetyReport, child: VisibleChild, found: _Findings, next_cursor: str | None
 ) -> SafetyReport:
-    document, unopened = child.document, Unopened()
-    period = sorted((v for v in ever if query.includes(v["at"])), key=_newest_first)
+    document, counts, unopened = child.document, found.counts, Unopened()
     flagged = document["flagged_content_count"]
-    by_severity = Counter(violation["severity"] for violation in period)
+    unreported = flagged > 0 and not found.has_reports
     return SafetyReport(
         child_id=document["_id"],
         version=document["version"],
@@ -150,41 +218,37 @@ def _report(
         until=query.until,
         safety_score=document["safety_score"],
         safety_status=child.safety_status,
-        safety_trend=safety_trend(ever, document["updated_at"]),
+        safety_trend=found.trend,
         flagged_content_count=flagged,
-        parent_notifications_sent=notifications.delivered,
-        parent_notifications_pending=notifications.pending,
-        parent_notifications_failed=notifications.failed,
-        total_violations=len(period),
-        open_violations=sum(1 for violation in period if violation["resolved_at"] is None),
-        high_severity_violations=sum(1 for v in period if is_severe(v["severity"])),
-        violations_by_severity={severity: by_severity[severity] for severity in Severity},
-        violations_by_category=dict(Counter(violation["type"] for violation in period)),
-        last_violation_at=period[0]["at"] if period else None,
-        recommendations=recommendations(period, flagged > 0 and not ever, child.stale_since),
-        violations=[_reported(child, violation, unopened) for violation in period],
+        parent_notifications_sent=found.notifications.delivered,
+        parent_notifications_pending=found.notifications.pending,
+        parent_notifications_failed=found.notifications.failed,
+        total_violations=counts.total,
+        open_violations=counts.still_open,
+        high_severity_violations=counts.severe,
+        violations_by_severity={one: counts.by_severity.get(one, 0) for one in Severity},
+        violations_by_category=dict(counts.by_category),
+        last_violation_at=found.newest[0]["at"] if found.newest else None,
+        recommendations=recommendations(counts, unreported, child.stale_since),
+        violations=[_reported(child, one, unopened) for one in found.page[: query.limit]],
+        next_cursor=next_cursor,
         unreadable=unopened.places,
     )
 
 
-def _newest_first(violation: ViolationEntry) -> tuple[float, str]:
-    return -violation["at"].timestamp(), violation["id"]
-
-
 def _reported(
-    child: VisibleChild, violation: ViolationEntry, unopened: Unopened
+    child: VisibleChild, violation: ViolationDocument, unopened: Unopened
 ) -> ReportedViolation:
+    details = SealedField("details", violation["id"])
     return ReportedViolation(
         violation_id=violation["id"],
         type=violation["type"],
         severity=Severity(violation["severity"]),
         at=violation["at"],
         conversation_id=violation["conversation_id"],
-        details=unopened.open(
-            child, violation["details"], SealedField("details", violation["id"]), violation["id"]
-        ),
+        details=unopened.open(child, violation["details"], details, violation["id"]),
         resolved=violation["resolved_at"] is not None,
         resolved_at=violation["resolved_at"],
         outcome=Outcome(violation["outcome"]) if violation["outcome"] else None,
-        acknowledged_at=violation.get("acknowledged_at"),
+        acknowledged_at=violation["acknowledged_at"],
     )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from query_service.cache.query_cache import Tag, parent_tag
-from query_service.queries.answers import AnswerModel, Instant, StaleSince
+from query_service.cache.tags import Tag, parent_tag
+from query_service.queries.answers import AnswerModel, Instant, Minutes, StaleSince
 from query_service.queries.errors import ParentNotFound
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
@@ -32,7 +32,7 @@ class RecentConversation(AnswerModel):
     conversation_id: str
     started_at: Instant
     ended_at: Instant | None
-    duration_minutes: float
+    duration_minutes: Minutes
     message_count: int
     topic: str | None
     engagement_score: float
@@ -62,7 +62,7 @@ class FamilyTotals(AnswerModel):
     children: int
     conversations: int
     messages: int
-    minutes: float
+    minutes: Minutes
     violations: int
     open_violations: int
     unread_alerts: int
@@ -119,7 +119,7 @@ def _totals(children: Sequence[VisibleChild], unread: Mapping[str, int]) -> Fami
         children=len(documents),
         conversations=sum(d["conversation_count"] for d in documents),
         messages=sum(d["total_messages"] for d in documents),
-        minutes=round(sum(d["total_minutes"] for d in documents), 1),
+        minutes=sum(d["total_minutes"] for d in documents),
         violations=sum(d["safety_violations_count"] for d in documents),
         open_violations=sum(d["open_violations_count"] for d in documents),
         unread_alerts=sum(unread.values()),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from query_service.cache.query_cache import EVERYTHING, Tag
+from query_service.cache.tags import EVERYTHING, Tag
 from query_service.queries.answers import AnswerModel, average
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase

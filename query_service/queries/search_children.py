@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from query_service.cache.query_cache import Tag, parent_tag
+from query_service.cache.tags import Tag, parent_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused

@@ -1,11 +1,12 @@
 """The read models in memory, for tests: the same answers as mongo.py."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, Place
+from query_service.read_store.listed_violations import ListedViolations, listed_in
+from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, Place, Violations
 from shared.read_models.deliveries import DeliveryDocument
 from shared.read_models.documents import (
     ActivityDocument,
@@ -19,15 +20,20 @@ from shared.read_models.documents import (
 
 T = TypeVar("T")
 
+A_DAY = timedelta(days=1)
+
 
 class MemoryReadModels:
-    """Put documents into the dictionaries (by `_id`) and ask."""
+    """Put documents into the dictionaries (by `_id`) and ask. `projections`: the version of those
+    that made them; before 7 violations stand in the safety documents."""
 
     def __init__(self) -> None:
         self.children: dict[str, ChildDocument] = {}
         self.conversations: dict[str, ConversationDocument] = {}
         self.safety_documents: dict[str, SafetyDocument] = {}
         self.violations: dict[str, ViolationDocument] = {}
+        self.projections = 7
+        self.conversation_limit = timedelta(minutes=240)
         self.activity_days: dict[str, ActivityDocument] = {}
         self.alerts: dict[str, AlertDocument] = {}
         self.deliveries: dict[str, DeliveryDocument] = {}
@@ -78,12 +84,35 @@ class MemoryReadModels:
     async def safety(self, child_id: str) -> SafetyDocument | None:
         return self.safety_documents.get(child_id)
 
+    async def violations_of(self, child_id: str) -> Violations:
+        if self.projections < 7:
+            return ListedViolations(listed_in(self.safety_documents.get(child_id)))
+        mine = (one for one in self.violations.values() if one["child_id"] == child_id)
+        return ListedViolations(mine)
+
     async def activity(
         self, child_id: str, first_day: str, last_day: str
     ) -> list[ActivityDocument]:
         days = (d for d in self.activity_days.values() if d["child_id"] == child_id)
         wanted = (d for d in days if first_day <= d["day"] <= last_day)
         return sorted(wanted, key=lambda d: d["day"])
+
+    async def open_minutes(
+        self, child_id: str, since: datetime, now: datetime
+    ) -> Mapping[str, float]:
+        minutes: defaultdict[str, float] = defaultdict(float)
+        for one in self.conversations.values():
+            start = one["started_at"].astimezone(UTC)
+            is_open = one["child_id"] == child_id and one["ended_at"] is None
+            if not is_open or not since - A_DAY <= start <= now:
+                continue
+            end = min(now, start + self.conversation_limit).astimezone(UTC)
+            while start < end:
+                midnight = start.replace(hour=0, minute=0, second=0, microsecond=0) + A_DAY
+                seconds = (min(end, midnight) - start).total_seconds()
+                minutes[start.date().isoformat()] += seconds / 60
+                start = midnight
+        return minutes
 
     async def search(
         self, wanted: ChildFilter, after: Place | None, limit: int
@@ -97,6 +126,12 @@ class MemoryReadModels:
         found = (alert for alert in self.alerts.values() if alert["parent_id"] == parent_id)
         return _page(found, lambda a: Place(a["raised_at"], a["_id"]), after, limit)
 
+    async def conversations_page(
+        self, child_id: str, after: Place | None, limit: int
+    ) -> Sequence[ConversationDocument]:
+        found = (one for one in self.conversations.values() if one["child_id"] == child_id)
+        return _page(found, lambda c: Place(c["started_at"], c["_id"]), after, limit)
+
     async def conversations_of(self, child_id: str) -> list[ConversationDocument]:
         found = (c for c in self.conversations.values() if c["child_id"] == child_id)
         return sorted(found, key=lambda c: (c["started_at"], c["_id"]))
@@ -108,6 +143,10 @@ class MemoryReadModels:
     async def unread_alerts(self, child_ids: Collection[str]) -> Mapping[str, int]:
         unread = (a for a in self.alerts.values() if a.get("acknowledged_at") is None)
         return Counter(a["child_id"] for a in unread if a["child_id"] in child_ids)
+
+    async def delivered_about(self, child_id: str) -> int:
+        mine = (one for one in self.alerts.values() if one["child_id"] == child_id)
+        return sum(len(one["delivered"]) for one in mine)
 
     async def deliveries_about(self, child_id: str) -> Mapping[str, int]:
         mine = (one for one in self.deliveries.values() if one["child_id"] == child_id)

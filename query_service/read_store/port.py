@@ -5,11 +5,12 @@ what is not theirs is never read. Erased children are never found.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from shared.event_store.port import StoreUnavailable
+from shared.events.child import Severity
 from shared.read_models.documents import (
     ActivityDocument,
     AlertDocument,
@@ -19,9 +20,17 @@ from shared.read_models.documents import (
     EngagementLevel,
     SafetyDocument,
     SafetyStatus,
+    ViolationDocument,
 )
 
 VISIBLE_STATUSES = (ChildStatus.ACTIVE, ChildStatus.DEACTIVATED)
+
+OTHER = "other"
+"""Labels beyond the most that are told apart in one document count as this one."""
+
+SEVERE = frozenset(s.value for s in Severity if s.rank >= Severity.HIGH.rank)
+AT_ONCE = "threshold"
+"""The rule of alerts by which a parent is notified of the violation itself."""
 
 
 class ReadStoreUnavailable(StoreUnavailable):
@@ -34,6 +43,57 @@ class Place:
 
     at: datetime
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `since` (included) to `until` (excluded); None: no limit."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_unlimited(self) -> bool:
+        return self.since is None and self.until is None
+
+    def includes(self, moment: datetime) -> bool:
+        return (self.since is None or self.since <= moment) and (
+            self.until is None or moment < self.until
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ViolationCounts:
+    """How many, by severity and by category; those of which nobody said yet whether they were one
+    (`still_open`); and the severe ones whose report alerted nobody at once (`told_late`)."""
+
+    by_severity: Mapping[str, int] = field(default_factory=dict)
+    by_category: Mapping[str, int] = field(default_factory=dict)
+    still_open: int = 0
+    told_late: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_severity.values())
+
+    @property
+    def severe(self) -> int:
+        return sum(count for name, count in self.by_severity.items() if name in SEVERE)
+
+
+class Violations(Protocol):
+    """Those of one child. Every coroutine may raise ReadStoreUnavailable."""
+
+    async def page(
+        self, period: Period, after: Place | None, limit: int
+    ) -> Sequence[ViolationDocument]:
+        """At most `limit` of the period after `after`, by `at`."""
+
+    async def count(self, period: Period, categories: Collection[str]) -> ViolationCounts:
+        """Those of the period; of other categories than these as OTHER."""
+
+    async def cost(self, after: datetime, up_to: datetime) -> float:
+        """Penalty points of those that happened after `after` and not after `up_to`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +147,21 @@ class ReadModelDatabase(Protocol):
     async def safety(self, child_id: str) -> SafetyDocument | None:
         """None until the child's first safety event."""
 
+    async def violations_of(self, child_id: str) -> Violations:
+        """The child's violations; there may be none."""
+
     async def activity(
         self, child_id: str, first_day: str, last_day: str
     ) -> list[ActivityDocument]:
         """The child's days from `first_day` to `last_day` (ISO, both included) that have any
         activity, in order."""
+
+    async def open_minutes(
+        self, child_id: str, since: datetime, now: datetime
+    ) -> Mapping[str, float]:
+        """Minutes of the conversations that nobody ended, by UTC day (ISO): each from its start
+        until `now`, at most for as long as one may last. Those that began over a day before `since`
+        are left out."""
 
     async def search(
         self, wanted: ChildFilter, after: Place | None, limit: int
@@ -103,6 +173,11 @@ class ReadModelDatabase(Protocol):
     ) -> Sequence[AlertDocument]:
         """At most `limit` alerts after `after`, by `raised_at`."""
 
+    async def conversations_page(
+        self, child_id: str, after: Place | None, limit: int
+    ) -> Sequence[ConversationDocument]:
+        """At most `limit` of the child's conversations after `after`, by `started_at`."""
+
     async def conversations_of(self, child_id: str) -> list[ConversationDocument]:
         """All of them, the oldest first."""
 
@@ -112,6 +187,9 @@ class ReadModelDatabase(Protocol):
     async def unread_alerts(self, child_ids: Collection[str]) -> Mapping[str, int]:
         """How many alerts about each child its parent did not acknowledge; without those of whom
         there are none."""
+
+    async def delivered_about(self, child_id: str) -> int:
+        """How often an alert about the child was delivered: each by each channel."""
 
     async def deliveries_about(self, child_id: str) -> Mapping[str, int]:
         """How many deliveries of the child's alerts are in which state (DeliveryState)."""

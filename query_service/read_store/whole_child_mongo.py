@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from query_service.read_store.mongo import READ_SECONDS
+from query_service.read_store.live_generation import READ_SECONDS
 from query_service.read_store.port import ReadStoreUnavailable
 from query_service.read_store.whole_child import SORTED_BY, After, Document, GenerationGone, Part
 from shared.event_store.driver_errors import within

@@ -114,7 +114,33 @@ class SafetyReport(TypedDict):
     last_violation_at: str | None
     recommendations: list[Recommendation]
     violations: list[dict[str, Any]]
+    next_cursor: str | None
     unreadable: list[str]
+
+
+class Conversation(TypedDict):
+    """`ended_at` None: it goes on, and `duration_minutes` is 0 until it ends."""
+
+    conversation_id: str
+    started_at: str
+    ended_at: str | None
+    duration_minutes: float
+    message_count: int
+    topic: str | None
+    topics: list[str]
+    engagement_score: float
+    flagged: int
+    safety_violations: int
+
+
+class Conversations(TypedDict):
+    """One page, the newest first; `next_cursor` is None on the last."""
+
+    child_id: str
+    version: int
+    stale_since: str | None
+    items: list[Conversation]
+    next_cursor: str | None
 
 
 class ChildAnalytics(TypedDict):

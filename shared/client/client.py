@@ -183,13 +183,27 @@ class TeddyClient:
         return cast(answers.Family, await self._ask(_path("parents", parent_id, "children")))
 
     async def get_child_safety_report(
-        self, child_id: str, since: str | None = None, until: str | None = None
+        self,
+        child_id: str,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
     ) -> answers.SafetyReport:
         """`since` (included) and `until` (excluded): RFC 3339 instants; or UTC days as 2026-11-01,
-        from the beginning of the one to the end of the other."""
+        from the beginning of the one to the end of the other. `violations` are one page of at most
+        `limit` (200); `next_cursor` leads to the next one. All else is of the whole period."""
         path = _path("children", child_id, "safety-report")
-        params = {"from": since, "to": until}
+        params = {"from": since, "to": until, "limit": limit, "cursor": cursor}
         return cast(answers.SafetyReport, await self._ask(path, child_id, params))
+
+    async def get_child_conversations(
+        self, child_id: str, limit: int = 50, cursor: str | None = None
+    ) -> answers.Conversations:
+        """One page of at most `limit` (200), the newest first."""
+        path = _path("children", child_id, "conversations")
+        params = {"limit": limit, "cursor": cursor}
+        return cast(answers.Conversations, await self._ask(path, child_id, params))
 
     async def get_child_analytics(
         self, child_id: str, period_days: int = 30

@@ -6,6 +6,10 @@ from shared.read_models.models import Model
 
 _NEWEST_FIRST = [("created_at", -1), ("_id", 1)]
 
+_COUNTED = [("severity", 1), ("outcome", 1), ("alerted", 1), ("type", 1)]
+"""All that is counted of violations: whoever counts a child's reads no document, however long the
+details are."""
+
 INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
     Model.CHILDREN: [
         _NEWEST_FIRST,
@@ -17,7 +21,7 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
     ],
     Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1), ("_id", 1)]],
     Model.SAFETY: [[("alert_policy.channels", 1)]],
-    Model.VIOLATIONS: [[("child_id", 1), ("at", -1), ("_id", 1)]],
+    Model.VIOLATIONS: [[("child_id", 1), ("at", -1), ("_id", 1), *_COUNTED]],
     Model.ACTIVITY: [[("child_id", 1), ("day", 1)], [("day", 1)]],
     Model.SYSTEM: [],
     Model.ALERTS: [
@@ -33,6 +37,11 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
 _FEW_HAVE = {Model.ALERTS: "awaits_live"}
 """Fields that hardly any document has, by which those are found that do."""
 
+_FEW_MEET = {
+    Model.CONVERSATIONS: ([("child_id", 1), ("started_at", 1)], {"ended_at": None}),
+}
+"""Conditions that hardly any document meets, here: conversations that go on."""
+
 
 async def ensure_read_model_indexes(database: Database, generation: Generation) -> None:
     """Create what is missing; repeating it changes nothing."""
@@ -41,3 +50,7 @@ async def ensure_read_model_indexes(database: Database, generation: Generation) 
             await generation.collection(database, model).create_index(key)
     for model, name in _FEW_HAVE.items():
         await generation.collection(database, model).create_index([(name, 1)], sparse=True)
+    for model, (key, condition) in _FEW_MEET.items():
+        await generation.collection(database, model).create_index(
+            key, partialFilterExpression=condition
+        )

@@ -42,7 +42,14 @@ LOOKS: tuple[Row, ...] = (
 async def _nobody_or_not_yours(world: World) -> str:
     """Or else who asks learns that there is such a child."""
     queries = world.callers["stranger"].queries
-    for path in ("", "/safety-report", "/analytics", "/export", "/erasure-receipt"):
+    for path in (
+        "",
+        "/safety-report",
+        "/conversations",
+        "/analytics",
+        "/export",
+        "/erasure-receipt",
+    ):
         theirs = await queries.get(f"/v1/children/{world.words['child']}{path}")
         nobody = await queries.get(f"/v1/children/{new_id()}{path}")
         if not same_refusal(theirs, nobody):

@@ -1,28 +1,27 @@
 """The read models: in memory, on MongoDB through Motor, on MongoDB through PyMongo Async."""
 
-import asyncio
-import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from pymongo.errors import ServerSelectionTimeoutError
 
 from projection_worker.dead_letter import DeadLetters
-from query_service.read_store import mongo as mongo_read_models
+from query_service.read_store.live_generation import LiveGeneration
 from query_service.read_store.memory import MemoryReadModels
-from query_service.read_store.mongo import POINTER_SECONDS, LiveGeneration, MongoReadModels
-from query_service.read_store.port import ChildFilter, ReadModelDatabase, ReadStoreUnavailable
+from query_service.read_store.mongo import MongoReadModels
+from query_service.read_store.port import ChildFilter, ReadModelDatabase
 from query_service.read_store.port import Place as PageEnd
 from shared.clock import utc_now
-from shared.event_store.port import StoreUnavailable
 from shared.mongo import Mongo
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 from shared.read_models.freshness import note_projected, projected_through
-from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID, Generation
+from shared.read_models.generations import (
+    Generation,
+)
 from shared.read_models.models import Model
 from tests.contract.conftest import Place
 from tests.support.read_model_builders import (
@@ -35,7 +34,6 @@ from tests.support.read_model_builders import (
     system_document,
     violation,
 )
-from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
 
@@ -306,6 +304,68 @@ async def test_all_conversations_of_a_child_come_the_oldest_first(models: ReadMo
     assert await models.store.conversations_of("nobody") == []
 
 
+async def test_conversations_of_a_child_come_in_pages_the_newest_first(
+    models: ReadModels,
+) -> None:
+    # given
+    for number in range(5):
+        started_at = NOON + number // 2 * HOUR
+        talk = conversation_document("lena", f"c{number}", started_at=started_at)
+        await models.put(Model.CONVERSATIONS, talk)
+    await models.put(Model.CONVERSATIONS, conversation_document("tom", "c0"))
+    # when
+    seen: list[str] = []
+    after = None
+    while page := await models.store.conversations_page("lena", after, 2):
+        seen += ids(page)
+        after = PageEnd(page[-1]["started_at"], page[-1]["_id"])
+    # then
+    assert seen == ["lena/c4", "lena/c2", "lena/c3", "lena/c0", "lena/c1"]
+
+
+async def test_minutes_of_open_conversations_are_spread_over_their_days(
+    models: ReadModels,
+) -> None:
+    # given one that began before the period, some at each hour of four days, and others
+    starts = {f"c{hours}": NOON - hours * HOUR for hours in range(1, 96)}
+    for name, at in starts.items():
+        talk = conversation_document("lena", name, started_at=at)
+        await models.put(Model.CONVERSATIONS, talk)
+    for name, fields in {
+        "early": {"started_at": NOON - 200 * HOUR},
+        "ended": {"started_at": NOON - HOUR, "ended_at": NOON},
+        "later": {"started_at": NOON + HOUR},
+    }.items():
+        talk = conversation_document("lena", name, **fields)
+        await models.put(Model.CONVERSATIONS, talk)
+    await models.put(Model.CONVERSATIONS, conversation_document("tom", "c1"))
+    # when
+    since = NOON - 60 * HOUR
+    minutes = await models.store.open_minutes("lena", since, NOON)
+    # then each counts for four hours at most, which is the limit where none is set
+    expected: Counter[str] = Counter()
+    for at in starts.values():
+        for quarter in range(16):
+            moment = at + quarter * HOUR / 4
+            if since - 24 * HOUR <= at and moment < NOON:
+                expected[moment.date().isoformat()] += 15
+    assert dict(minutes) == dict(expected)
+    assert await models.store.open_minutes("nobody", since, NOON) == {}
+
+
+async def test_what_was_delivered_is_counted_by_channel_in_all_alerts_of_a_child(
+    models: ReadModels,
+) -> None:
+    # given
+    for number, delivered in enumerate(({}, {"in_app": NOON}, {"in_app": NOON, "email": NOON})):
+        alert = alert_document(f"a{number}", child_id="lena", delivered=delivered)
+        await models.put(Model.ALERTS, alert)
+    await models.put(Model.ALERTS, alert_document("a9", child_id="tom", delivered={"email": NOON}))
+    # when / then
+    assert await models.store.delivered_about("lena") == 3
+    assert await models.store.delivered_about("nobody") == 0
+
+
 async def test_unread_alerts_are_counted_for_each_child(models: ReadModels) -> None:
     # given two unread ones of Lena, one of them of read models that know no acknowledgements
     old = {**alert_document("a0", child_id="lena")}
@@ -349,141 +409,6 @@ async def test_system_counters_are_the_sum_of_the_shards(models: ReadModels) -> 
     await models.put(Model.SYSTEM, system_document("1", messages=4, flagged=-1))
     # when / then
     assert await models.store.system_counters() == {"messages": 7, "violations": 1, "flagged": -1}
-
-
-async def test_queries_read_the_live_generation_soon_after_a_flip(
-    mongo_url: str, fresh_database: str
-) -> None:
-    # given two generations, the first of which is live
-    now, flips = [100.0], cast(list[float], [])
-    mongo = Mongo(mongo_url)
-    database = mongo.database(fresh_database)
-    live = LiveGeneration(database, lambda: now[0], lambda: flips.append(now[0]))
-    store = MongoReadModels(database, live)
-    for number in (1, 2):
-        children = Generation(number).collection(database, Model.CHILDREN)
-        await children.insert_one(dict(child_document("lena", version=number)))
-    assert await store.gate("lena") == 1
-    # when the pointer moves
-    pointer = database[POINTER_COLLECTION]
-    await pointer.insert_one({"_id": POINTER_ID, "generation": 2})
-    # then it is seen once what is known is old enough
-    assert await store.gate("lena") == 1
-    now[0] += POINTER_SECONDS
-    assert await store.gate("lena") == 2
-    assert flips == [101.0]
-    await mongo.close()
-
-
-async def test_a_flip_is_seen_also_while_nobody_asks(
-    mongo_url: str, fresh_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # given
-    monkeypatch.setattr(mongo_read_models, "POINTER_SECONDS", 0.01)
-    flipped = asyncio.Event()
-    mongo = Mongo(mongo_url)
-    database = mongo.database(fresh_database)
-    live = LiveGeneration(database, time.monotonic, flipped.set)
-    assert await live.current() == Generation(1)
-    following = asyncio.create_task(live.follow())
-    # when
-    await database[POINTER_COLLECTION].insert_one({"_id": POINTER_ID, "generation": 2})
-    # then
-    await asyncio.wait_for(flipped.wait(), 5)
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
-    await mongo.close()
-
-
-async def test_following_goes_on_while_the_server_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    # given
-    looks = asyncio.Queue[None]()
-
-    async def unavailable(_: object) -> Generation:
-        looks.put_nowait(None)
-        raise ServerSelectionTimeoutError
-
-    monkeypatch.setattr(mongo_read_models, "POINTER_SECONDS", 0.01)
-    monkeypatch.setattr(mongo_read_models, "projected_through", unavailable)
-    live = LiveGeneration(cast(Any, None), time.monotonic, lambda: None)
-    # when
-    following = asyncio.create_task(live.follow())
-    # then
-    for _ in range(2):
-        await asyncio.wait_for(looks.get(), 5)
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
-
-
-async def test_how_long_a_server_has_been_away_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    # given a server that answers, and a clock
-    now, answers = [100.0], [True]
-
-    async def asked(_: object) -> Generation:
-        if not answers[0]:
-            raise ServerSelectionTimeoutError
-        return Generation(1)
-
-    monkeypatch.setattr(mongo_read_models, "projected_through", asked)
-    monkeypatch.setattr(mongo_read_models, "live_generation", asked)
-    live = LiveGeneration(cast(Any, None), lambda: now[0], lambda: None)
-    await live.current()
-    assert live.away_seconds() is None
-    # when it answers no more
-    answers[0] = False
-    now[0] += 10
-    with pytest.raises(ReadStoreUnavailable):
-        await live.current()
-    now[0] += 5
-    # then
-    assert live.away_seconds() == 15.0
-    # when it is back
-    answers[0] = True
-    await live.current()
-    assert live.away_seconds() is None
-
-
-async def test_a_server_that_never_answered_is_away_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def unavailable(_: object) -> Generation:
-        raise ServerSelectionTimeoutError
-
-    monkeypatch.setattr(mongo_read_models, "projected_through", unavailable)
-    live = LiveGeneration(cast(Any, None), lambda: 100.0, lambda: None)
-
-    with pytest.raises(ReadStoreUnavailable):
-        await live.current()
-    assert live.away_seconds() == float("inf")
-
-
-async def test_whoever_follows_knows_at_once_that_the_server_is_away(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # given
-    async def unavailable(_: object) -> Generation:
-        raise ServerSelectionTimeoutError
-
-    monkeypatch.setattr(mongo_read_models, "projected_through", unavailable)
-    live = LiveGeneration(cast(Any, None), time.monotonic, lambda: None)
-    following = asyncio.create_task(live.follow())
-    await until(lambda: live.away_seconds() is not None)
-    # when / then
-    with pytest.raises(ReadStoreUnavailable, match="known to be away"):
-        await live.current()
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
-
-
-async def test_a_server_that_is_gone_makes_the_store_unavailable() -> None:
-    # given nothing listens on the discard port
-    mongo = Mongo("mongodb://127.0.0.1:9/?directConnection=true")
-    database = mongo.database("nowhere")
-    store = MongoReadModels(database, LiveGeneration(database, lambda: 0.0, lambda: None))
-    # when / then
-    with pytest.raises(StoreUnavailable):
-        await store.child("lena", None)
-    await mongo.close()
 
 
 async def test_what_is_known_to_be_projected_never_goes_back(

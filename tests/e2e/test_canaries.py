@@ -152,7 +152,8 @@ async def _after_the_erasure(on: Callers, child: str) -> list[bytes]:
         await on.parent.commands.delete(f"{at}/personal-data"),
     ]
     for api in (on.parent, on.bear, on.officer, on.admin, on.stranger):
-        for path in (at, f"{at}/safety-report", f"{at}/analytics", f"{at}/erasure-receipt"):
+        of_child = ("/safety-report", "/conversations", "/analytics", "/erasure-receipt")
+        for path in (at, *(f"{at}{one}" for one in of_child)):
             answers.append(await api.queries.get(path))
     search = f"/v1/children?name={canary('name', 2)[:12]}"
     answers += [await api.queries.get(search) for api in (on.parent, on.officer, on.admin)]

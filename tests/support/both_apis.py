@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.routing import compile_path
 from starlette.types import Message, Receive, Scope, Send
 
-from projection_worker.projections.registry import ChildView, Place, apply
+from projection_worker.projections.registry import VERSION, ChildView, Place, apply
 from projection_worker.projections.system import change
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
@@ -25,7 +25,8 @@ from tests.support.command_side import KEYS, QUERY_URL, CommandSide, Database
 from tests.support.query_side import QuerySide
 
 Document = dict[str, Any]
-CURSORS = [Cursors(KEYS.signature_key, of_list) for of_list in ("alerts", "children")]
+LISTS = ("alerts", "children", "violations", "conversations")
+CURSORS = [Cursors(KEYS.signature_key, of_list) for of_list in LISTS]
 
 
 class WatchedEvents(MemoryEventStore):
@@ -49,6 +50,7 @@ class BothApis:
         database = Database(events=self._events)
         self.commands = CommandSide(database)
         self.queries = QuerySide(database=database, keys=KEYS)
+        self.queries.store.projections = VERSION
         self.document = joined(self.commands.app, self.queries.app)
         self._queries = [
             (method, compile_path(path)[0])
@@ -122,6 +124,7 @@ class BothApis:
             {
                 Model.CONVERSATIONS: store.conversations,
                 Model.SAFETY: store.safety_documents,
+                Model.VIOLATIONS: store.violations,
                 Model.ACTIVITY: store.activity_days,
                 Model.ALERTS: store.alerts,
             },

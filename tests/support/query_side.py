@@ -13,7 +13,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
-from query_service.cache.query_cache import QueryCache
+from query_service.cache.query_cache import DEFAULT_BYTES, QueryCache
 from query_service.default_bus import Ports
 from query_service.main import QueryService, build_api
 from query_service.query_bus import Query, Rendered
@@ -38,14 +38,20 @@ from shared.keyring.search_index import SearchIndex
 from shared.networks import networks_of
 from shared.proofs.statements import PROOF_KEY_ID, StatementSigner, StatementVerifier
 from shared.rate_limits.rate_limits import RateLimits
-from shared.read_models.documents import ChildDocument
+from shared.read_models.documents import ChildDocument, ViolationEntry
 from shared.read_models.notices import ChangeNotice
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
 from shared.signing_keys import public_jwks
 from tests.support.command_side import Database
 from tests.support.rate_limits import limits_of
-from tests.support.read_model_builders import NOON, child_document, sealed
+from tests.support.read_model_builders import (
+    NOON,
+    child_document,
+    safety_counters,
+    sealed,
+    violation_document,
+)
 from tests.support.tokens import Forger, verifier_of
 
 PERSONAL = ("name", "udid", "device_id", "preferences", "learning_style", "interests")
@@ -105,6 +111,7 @@ class QuerySide:
         unwatched_seconds: float = 5.0,
         database: Database | None = None,
         keys: KeyFile | None = None,
+        cache_bytes: int = DEFAULT_BYTES,
     ) -> None:
         keys = keys or KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
         database = database or Database()
@@ -122,7 +129,9 @@ class QuerySide:
         self.tokens = ConsistencyTokens(keys.signature_key)
         self.now = NOON
         self.audit = MemoryAuditTrail()
-        self.cache: QueryCache[Rendered] = QueryCache(1_000, time.monotonic, unwatched_seconds)
+        self.cache: QueryCache[Rendered] = QueryCache(
+            1_000, time.monotonic, unwatched_seconds, cache_bytes
+        )
         ports = self._ports(keys, proof_key)
         self.settings = _settings(max_waiting, bounds.subject_share)
         self.service = QueryService(self.settings, ports, self.cache)
@@ -171,6 +180,15 @@ class QuerySide:
         self.store.children[child_id] = document
         return document
 
+    def report(self, child_id: str, *violations: ViolationEntry, **fields: Any) -> None:
+        """Put all violations of a child into the read models; `fields` of its safety document."""
+        for one in violations:
+            document = violation_document(child_id, **_as_arguments(one))
+            self.store.violations[document["_id"]] = document
+        self.store.safety_documents[child_id] = safety_counters(child_id, *violations, **fields)
+        still_open = sum(1 for one in violations if one["resolved_at"] is None)
+        self.store.children[child_id]["open_violations_count"] = still_open
+
     async def close_key(self, child_id: str, kek_id: str | None = None) -> None:
         """The child's data key opens no more: it was wrapped under a key of the same id, but of
         another file; or under `kek_id`, which the key file has not."""
@@ -218,6 +236,10 @@ class QuerySide:
             base_url="http://query",
             headers=self.bearer(principal) if principal else {},
         )
+
+
+def _as_arguments(entry: ViolationEntry) -> dict[str, Any]:
+    return {"violation_id" if name == "id" else name: value for name, value in entry.items()}
 
 
 def _settings(max_waiting: int, subject_share: float) -> QuerySettings:

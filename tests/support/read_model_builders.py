@@ -1,5 +1,6 @@
 """Documents of the read models for tests: plausible by default, any field can be given."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from shared.read_models.documents import (
     ConversationDocument,
     SafetyDocument,
     SystemDocument,
+    ViolationDocument,
     ViolationEntry,
 )
 
@@ -106,7 +108,28 @@ def violation(violation_id: str, **fields: Any) -> ViolationEntry:
     return cast(ViolationEntry, entry | fields)
 
 
+def violation_document(child_id: str, violation_id: str, **fields: Any) -> ViolationDocument:
+    entry: dict[str, Any] = {**violation(violation_id, **fields)}
+    ids = {"_id": f"{child_id}/{violation_id}", "child_id": child_id}
+    return cast(ViolationDocument, ids | entry)
+
+
+def safety_counters(child_id: str, *violations: ViolationEntry, **fields: Any) -> SafetyDocument:
+    """The safety document as projections make it of these, each a document of its own."""
+    document: dict[str, Any] = {**safety_document(child_id, *violations)}
+    del document["violations"]
+    severe = [one for one in violations if one["severity"] in ("high", "critical")]
+    document |= {
+        "violations_by_severity": dict(Counter(one["severity"] for one in violations)),
+        "violations_by_category": dict(Counter(one["type"] for one in violations)),
+        "high_severity_violations": len(severe),
+        "told_late": sum(1 for one in severe if one.get("alerted") != "threshold"),
+    }
+    return cast(SafetyDocument, document | fields)
+
+
 def safety_document(child_id: str, *violations: ViolationEntry, **fields: Any) -> SafetyDocument:
+    """As projections before 7 made it, with a list of all violations."""
     document: dict[str, Any] = {
         "_id": child_id,
         "alert_policy": {

@@ -94,7 +94,7 @@ async def look(on: Callers, child: str) -> list[bytes]:
     """Everybody asks what they may, the cache is asked twice. What analysts and operators are
     shown: numbers, so no canary."""
     at, family = f"/v1/children/{child}", f"/v1/parents/{PARENT}"
-    of_child = [at, f"{at}/safety-report", f"{at}/analytics"]
+    of_child = [at, f"{at}/safety-report", f"{at}/conversations", f"{at}/analytics"]
     searches = [f"/v1/children?name={canary('name', 2)[:12]}"]
     with accepted() as ok:
         for asker in (on.parent, on.officer, on.admin):

@@ -89,6 +89,7 @@ async def _questions(on: Callers, child: str) -> Sequence[httpx2.Response]:
         ("/v1/children", {"name[$ne]": QUERY}),
         ("/v1/children", {place(7): "1"}),
         (f"{at}/safety-report", {"from": QUERY}),
+        (f"{at}/conversations", {"cursor": QUERY}),
         (f"{at}/analytics", {"period_days": QUERY}),
     ]
     return [

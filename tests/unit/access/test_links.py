@@ -29,6 +29,7 @@ FOLLOWED: list[tuple[str, Link]] = [
     for link in follow
 ]
 LINKS = [pytest.param(*each, id=f"{each[0]} -> {each[1].name}") for each in FOLLOWED]
+PAGED = ("SearchChildren", "GetAlerts", "GetChildSafetyReport", "GetChildConversations")
 BY_THE_PARENT = "AcknowledgeSafetyViolation"
 
 
@@ -47,6 +48,7 @@ class Family:
         talk = await self.ask("POST /v1/children/{child_id}/conversations")
         self.ids["conversation_id"] = talk.answer.json()["conversation_id"]
         for _ in range(2):
+            await self.ask("POST /v1/children/{child_id}/conversations")
             report = await self.ask("POST /v1/children/{child_id}/safety-violations")
             self.ids["violation_id"] = report.answer.json()["violation_id"]
 
@@ -58,7 +60,7 @@ class Family:
         path = route.path.format_map(ids)
         caller = self._mother if route.operation == BY_THE_PARENT else ADMIN
         headers = {"Authorization": APIS.bearer(caller, route.method, path)}
-        query = {"limit": "1"} if route.operation in ("SearchChildren", "GetAlerts") else {}
+        query = {"limit": "1"} if route.operation in PAGED else {}
         for name, value in given.items():
             where, _, bare = name.partition(".")
             if bare:

@@ -240,6 +240,19 @@ async def test_pages_are_followed_to_the_last() -> None:
     assert api.requests[1].url.params["cursor"] == "page-2"
 
 
+async def test_what_there_is_of_a_child_comes_in_pages() -> None:
+    api = Api(*(httpx2.Response(200, json={"next_cursor": None}) for _ in range(2)))
+    async with api.client() as client:
+        await client.get_child_safety_report("mia", since="2026-11-01", limit=9, cursor="here")
+        await client.get_child_conversations("mia", cursor="there")
+
+    report, conversations = (request.url for request in api.requests)
+    assert report.path == "/v1/children/mia/safety-report"
+    assert dict(report.params) == {"from": "2026-11-01", "limit": "9", "cursor": "here"}
+    assert conversations.path == "/v1/children/mia/conversations"
+    assert dict(conversations.params) == {"limit": "50", "cursor": "there"}
+
+
 async def test_health_never_raises() -> None:
     api = Api(
         httpx2.Response(200, json={"status": "ready", "dependencies": {}}),

@@ -39,7 +39,13 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=4,
 )
-QUERY_PATHS = ["/v1/children/lena/safety-report", "/v1/children/lena/analytics", "/v1/children"]
+LENA = "/v1/children/lena"
+QUERY_PATHS = [
+    f"{LENA}/safety-report",
+    f"{LENA}/conversations",
+    f"{LENA}/analytics",
+    "/v1/children",
+]
 NAMES = sorted(
     {
         field.alias or name

@@ -10,7 +10,6 @@ from tests.support.read_model_builders import (
     activity_document,
     alert_document,
     conversation_document,
-    safety_document,
     violation,
 )
 from tests.support.routes import guarded
@@ -25,6 +24,7 @@ ON_RECORD: Mapping[str, tuple[str, set[str]]] = {
     "/v1/children": ("/v1/children?name=mia", {MIA}),
     "/v1/children/{child_id}": (f"/v1/children/{MIA}", {MIA}),
     "/v1/children/{child_id}/safety-report": (f"/v1/children/{MIA}/safety-report", {MIA}),
+    "/v1/children/{child_id}/conversations": (f"/v1/children/{MIA}/conversations", {MIA}),
     "/v1/children/{child_id}/analytics": (f"/v1/children/{MIA}/analytics", {MIA}),
     "/v1/children/{child_id}/export": (f"/v1/children/{MIA}/export", {MIA}),
     "/v1/children/{child_id}/erasure-receipt": (f"/v1/children/{ERASED}/erasure-receipt", {ERASED}),
@@ -46,7 +46,7 @@ async def side() -> QuerySide:
     await side.child(MIA, parent_id="p-1", name="Mia Weiss", preferences=other)
     await side.child(LEO, parent_id="p-1", name=f'Leo "child_id":"{STRANGER}"')
     naming = f'"child_id":"{STRANGER}"'
-    side.store.safety_documents[MIA] = safety_document(MIA, violation("v-1", type=naming))
+    side.report(MIA, violation("v-1", type=naming))
     side.store.conversations[f"{MIA}/c-1"] = conversation_document(MIA, "c-1", topic=naming)
     side.store.activity_days[f"{MIA}@{NOON.date()}"] = activity_document(
         MIA, NOON.date().isoformat(), topics={naming: 1}

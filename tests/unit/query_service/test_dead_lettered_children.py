@@ -7,6 +7,7 @@ import pytest
 from query_service.queries.errors import ChildDeadLettered, ChildNotFound
 from query_service.queries.export_child import ExportChild
 from query_service.queries.get_child_analytics import GetChildAnalytics
+from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_profile import GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_children_by_parent import GetChildrenByParent
@@ -21,6 +22,7 @@ SINCE = "2026-11-23T12:00:00.000Z"
 OF_ONE_CHILD: list[Query] = [
     GetChildProfile("lena"),
     GetChildSafetyReport("lena"),
+    GetChildConversations("lena"),
     GetChildAnalytics("lena"),
     ExportChild("lena"),
 ]

@@ -7,7 +7,6 @@ from tests.support.read_model_builders import (
     activity_document,
     alert_document,
     conversation_document,
-    safety_document,
     violation,
 )
 
@@ -22,7 +21,7 @@ async def families(side: QuerySide) -> QuerySide:
         talk = conversation_document(child_id, "c1", topic=f"secret of {parent_id}")
         side.store.conversations[talk["_id"]] = talk
         entry = violation("v1", type=f"secret of {parent_id}", severity="high")
-        side.store.safety_documents[child_id] = safety_document(child_id, entry)
+        side.report(child_id, entry)
         day = activity_document(child_id, "2026-11-23", topics={f"secret of {parent_id}": 1})
         side.store.activity_days[day["_id"]] = day
         alert = alert_document(
@@ -38,6 +37,7 @@ async def families(side: QuerySide) -> QuerySide:
 OF_THE_OTHER_FAMILY = [
     ("/v1/children/lena-b", "child-not-found"),
     ("/v1/children/lena-b/safety-report", "child-not-found"),
+    ("/v1/children/lena-b/conversations", "child-not-found"),
     ("/v1/children/lena-b/analytics", "child-not-found"),
     ("/v1/parents/braun/children", "parent-not-found"),
     ("/v1/parents/braun/alerts", "parent-not-found"),

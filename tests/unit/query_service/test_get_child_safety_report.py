@@ -4,8 +4,11 @@ from typing import Any
 import pytest
 
 from query_service.queries.errors import ChildNotFound, RequestRefused
+from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
-from query_service.queries.safety_assessment import SafetyTrend, recommendations, safety_trend
+from query_service.queries.safety_assessment import SafetyTrend, recommendations
+from query_service.read_store.listed_violations import counts_of, listed_in
+from query_service.read_store.port import ViolationCounts
 from query_service.scope import Forbidden
 from shared.read_models.deliveries import DeliveryState, delivery_of
 from shared.read_models.documents import ViolationEntry
@@ -13,6 +16,7 @@ from tests.support.query_side import QuerySide, device, parent
 from tests.support.read_model_builders import (
     NOON,
     alert_document,
+    conversation_document,
     safety_document,
     sealed,
     violation,
@@ -21,8 +25,20 @@ from tests.support.read_model_builders import (
 DAY = timedelta(days=1)
 
 
+def counted(violations: list[ViolationEntry]) -> ViolationCounts:
+    documents = listed_in(safety_document("lena", *violations))
+    return counts_of(documents, {one["type"] for one in documents})
+
+
 def codes(violations: list[ViolationEntry], flagged_without_report: bool = False) -> list[str]:
-    return [advice.code for advice in recommendations(violations, flagged_without_report)]
+    return [advice.code for advice in recommendations(counted(violations), flagged_without_report)]
+
+
+async def trend_of(side: QuerySide, *violations: ViolationEntry) -> str:
+    await side.child("lena", updated_at=NOON)
+    side.report("lena", *violations)
+    report = await side.ask(GetChildSafetyReport("lena"))
+    return str(report["safety_trend"])
 
 
 def some(count: int, **fields: Any) -> list[ViolationEntry]:
@@ -51,7 +67,7 @@ async def test_a_report_lists_the_incidents_with_their_details_open(side: QueryS
     await side.child("lena", safety_score=70.0, safety_status="fair", flagged_content_count=2)
     cipher = await side.keyring.create("lena")
     details = sealed(cipher, "lena", "details", "said something rude", version=2)
-    side.store.safety_documents["lena"] = safety_document(
+    side.report(
         "lena",
         violation("v1", severity="high", details=details, at=NOON - DAY, conversation_id="c1"),
         violation("v2", resolved_at=NOON, outcome="confirmed"),
@@ -82,9 +98,7 @@ async def test_a_report_lists_the_incidents_with_their_details_open(side: QueryS
 async def test_a_period_includes_its_beginning_and_excludes_its_end(side: QuerySide) -> None:
     # given
     await side.child("lena")
-    side.store.safety_documents["lena"] = safety_document(
-        "lena", *(violation(f"v{day}", at=NOON + day * DAY) for day in range(4))
-    )
+    side.report("lena", *(violation(f"v{day}", at=NOON + day * DAY) for day in range(4)))
     # when
     report = await side.ask(GetChildSafetyReport("lena", NOON + DAY, NOON + 3 * DAY))
     # then
@@ -100,6 +114,61 @@ async def test_a_period_that_ends_before_it_begins_is_refused(side: QuerySide) -
     with pytest.raises(RequestRefused) as refused:
         await side.ask(GetChildSafetyReport("lena", NOON, NOON))
     assert refused.value.field == "to"
+
+
+async def test_a_report_comes_in_pages_whose_numbers_are_of_the_whole_period(
+    side: QuerySide,
+) -> None:
+    # given five, two of them of the same moment
+    await side.child("lena")
+    side.report("lena", *(violation(f"v{one}", at=NOON + one // 2 * DAY) for one in range(5)))
+    # when
+    first = await side.ask(GetChildSafetyReport("lena", limit=2))
+    second = await side.ask(GetChildSafetyReport("lena", limit=2, cursor=first["next_cursor"]))
+    third = await side.ask(GetChildSafetyReport("lena", limit=2, cursor=second["next_cursor"]))
+    # then
+    pages = [[one["violation_id"] for one in page["violations"]] for page in (first, second, third)]
+    assert pages == [["v4", "v2"], ["v3", "v0"], ["v1"]]
+    assert third["next_cursor"] is None
+    of_the_page = ("violations", "next_cursor")
+    rest = [
+        {name: value for name, value in page.items() if name not in of_the_page}
+        for page in (first, second, third)
+    ]
+    assert rest[0] == rest[1] == rest[2]
+    assert rest[0]["total_violations"] == 5
+    assert rest[0]["last_violation_at"] == "2026-11-25T12:00:00.000Z"
+
+
+async def test_a_cursor_of_another_list_is_refused(side: QuerySide) -> None:
+    # given a cursor of conversations
+    await side.child("lena")
+    for number in range(2):
+        talk = conversation_document("lena", f"c{number}")
+        side.store.conversations[talk["_id"]] = talk
+    cursor = (await side.ask(GetChildConversations("lena", limit=1)))["next_cursor"]
+    # when / then
+    with pytest.raises(RequestRefused) as refused:
+        await side.ask(GetChildSafetyReport("lena", cursor=cursor))
+    assert refused.value.field == "cursor"
+
+
+async def test_categories_beyond_those_told_apart_count_as_other_also_in_a_period(
+    side: QuerySide,
+) -> None:
+    # given a safety document that tells only one category apart
+    await side.child("lena")
+    side.report(
+        "lena",
+        *(violation(name, type=name) for name in ("secrets", "address", "school")),
+        violations_by_category={"secrets": 1, "other": 2},
+    )
+    # when
+    ever = await side.ask(GetChildSafetyReport("lena"))
+    period = await side.ask(GetChildSafetyReport("lena", NOON - DAY, NOON + DAY))
+    # then
+    assert period["violations_by_category"] == {"secrets": 1, "other": 2}
+    assert period["violations_by_category"] == ever["violations_by_category"]
 
 
 async def test_only_who_may_see_the_child_sees_its_report(side: QuerySide) -> None:
@@ -126,20 +195,22 @@ async def test_only_who_may_see_the_child_sees_its_report(side: QuerySide) -> No
         ([], SafetyTrend.STABLE),
     ],
 )
-def test_the_trend_compares_thirty_days_with_the_thirty_before(
-    days_ago: list[int], trend: SafetyTrend
+async def test_the_trend_compares_thirty_days_with_the_thirty_before(
+    side: QuerySide, days_ago: list[int], trend: SafetyTrend
 ) -> None:
     violations = [violation(f"v{ago}", at=NOON - ago * DAY) for ago in days_ago]
-    assert safety_trend(violations, NOON) == trend
+    assert await trend_of(side, *violations) == trend
 
 
-def test_in_the_trend_a_confirmed_violation_counts_half_and_a_false_one_not_at_all() -> None:
+async def test_in_the_trend_a_confirmed_violation_counts_half_and_a_false_one_not_at_all(
+    side: QuerySide,
+) -> None:
     # given 20/2 points lately against 10 before
     confirmed = violation("v1", severity="high", outcome="confirmed")
     false = violation("v2", severity="critical", outcome="false_positive")
     before = violation("v3", severity="medium", at=NOON - 40 * DAY)
     # when / then
-    assert safety_trend([confirmed, false, before], NOON) == SafetyTrend.STABLE
+    assert await trend_of(side, confirmed, false, before) == SafetyTrend.STABLE
 
 
 def test_more_than_five_violations_ask_for_a_review() -> None:
@@ -177,7 +248,7 @@ def test_a_category_that_repeats_itself_is_named() -> None:
     # given
     violations = some(3, type="bullying") + some(2, type="secrets")
     # when
-    (advice,) = recommendations(violations, flagged_without_report=False)
+    (advice,) = recommendations(counted(violations), flagged_without_report=False)
     # then
     assert advice.code == "repeated-category"
     assert advice.category == "bullying"
@@ -199,7 +270,8 @@ def test_recommendations_come_in_order_of_urgency() -> None:
         "repeated-category",
         "review-flagged-content",
     ]
-    named = [advice.category for advice in recommendations(violations, False) if advice.category]
+    advice = recommendations(counted(violations), False)
+    named = [one.category for one in advice if one.category]
     assert named == ["a", "b"]
 
 
@@ -207,7 +279,7 @@ async def test_flagged_content_is_no_news_once_something_was_reported(side: Quer
     # given
     await side.child("lena", flagged_content_count=2)
     unreported = await side.ask(GetChildSafetyReport("lena"))
-    side.store.safety_documents["lena"] = safety_document("lena", violation("v1", resolved_at=NOON))
+    side.report("lena", violation("v1", resolved_at=NOON))
     side.change("lena")
     # when
     reported = await side.ask(GetChildSafetyReport("lena"))

@@ -6,7 +6,7 @@ import pytest
 from shared.clock import iso
 from shared.read_models.notices import ChangeNotice
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
-from tests.support.read_model_builders import NOON, safety_document, violation
+from tests.support.read_model_builders import NOON, violation
 
 WEISS = parent("weiss")
 
@@ -122,10 +122,11 @@ async def test_a_changed_answer_has_another_validator(side: QuerySide) -> None:
 async def test_every_query_has_its_address(side: QuerySide) -> None:
     # given
     await side.child("lena", parent_id="weiss")
-    side.store.safety_documents["lena"] = safety_document("lena", violation("v1"))
+    side.report("lena", violation("v1"))
     paths = [
         "/v1/children/lena",
         "/v1/children/lena/safety-report?from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00%2B01:00",
+        "/v1/children/lena/conversations?limit=5",
         "/v1/children/lena/analytics?period_days=7",
         "/v1/children?name=lena&age_min=3&age_max=12&status=active&limit=5",
         "/v1/parents/weiss/children",
@@ -267,6 +268,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
         "GetChildProfile": 1_800,
         "GetChildrenByParent": 900,
         "GetChildSafetyReport": 3_600,
+        "GetChildConversations": 3_600,
         "GetChildAnalytics": 7_200,
         "SearchChildren": 300,
         "GetSystemAnalytics": 7_200,

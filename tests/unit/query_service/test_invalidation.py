@@ -4,7 +4,8 @@ import pytest
 
 from query_service.cache.gates import Gates
 from query_service.cache.invalidation import Invalidation
-from query_service.cache.query_cache import Loaded, QueryCache, child_tag
+from query_service.cache.query_cache import Loaded, QueryCache
+from query_service.cache.tags import child_tag
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from shared.signing import ConsistencyToken
 from tests.support.query_side import QuerySide, parent

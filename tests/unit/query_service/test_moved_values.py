@@ -15,7 +15,7 @@ from query_service.queries.visible_children import OwnField
 from shared.auth.principal import Principal
 from tests.support.exports import document_of
 from tests.support.query_side import ADMIN, QuerySide, device, parent
-from tests.support.read_model_builders import NOON, safety_document, sealed, violation
+from tests.support.read_model_builders import NOON, sealed, violation
 
 MIA = "00000000-0000-4000-8000-000000000001"
 PLAIN: dict[str, Any] = {
@@ -93,11 +93,12 @@ async def test_details_of_one_violation_are_not_shown_as_another_s(side: QuerySi
     # given
     cipher = await side.keyring.create(MIA)
     details = sealed(cipher, MIA, "details", "was hit", version=4, of="v-1")
-    side.store.safety_documents[MIA] = safety_document(
-        MIA,
-        violation("v-1", details=details),
-        violation("v-2", details=details, at=NOON + timedelta(minutes=1)),
-    )
+    first, second = NOON, NOON + timedelta(minutes=1)
+    reported_twice = [
+        violation("v-1", details=details, at=first),
+        violation("v-2", details=details, at=second),
+    ]
+    side.report(MIA, *reported_twice)
     # when
     async with side.client(parent("p-1")) as client:
         report = (await client.get(f"/v1/children/{MIA}/safety-report")).json()

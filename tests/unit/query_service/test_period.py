@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.support.query_side import ADMIN, QuerySide
-from tests.support.read_model_builders import safety_document, violation
+from tests.support.read_model_builders import violation
 
 AT = {
     "last moment of October": datetime(2026, 10, 31, 23, 59, 59, 999_000, tzinfo=UTC),
@@ -31,9 +31,7 @@ async def test_a_day_counts_from_its_beginning_to_its_end(period: str, found: se
     # given
     side = QuerySide()
     await side.child("lena")
-    side.store.safety_documents["lena"] = safety_document(
-        "lena", *(violation(name, at=at) for name, at in AT.items())
-    )
+    side.report("lena", *(violation(name, at=at) for name, at in AT.items()))
     # when
     async with side.client(ADMIN) as client:
         answer = await client.get(f"/v1/children/lena/safety-report?{period}")

@@ -27,6 +27,7 @@ def _code(answer: httpx2.Response) -> tuple[int, str]:
     [
         LENA,
         f"{LENA}/safety-report",
+        f"{LENA}/conversations",
         f"{LENA}/analytics",
         "/v1/children?name=lena",
         "/v1/parents/weiss/children",

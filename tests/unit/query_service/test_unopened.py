@@ -16,7 +16,7 @@ from shared.keyring.provider import UnknownKek
 from tests.support.event_samples import AT, CHILD, EVENTS
 from tests.support.exports import document_of
 from tests.support.query_side import OFFICER, QuerySide, parent
-from tests.support.read_model_builders import safety_document, sealed, violation
+from tests.support.read_model_builders import sealed, violation
 
 FAMILY = parent("weiss")
 OTHER_FILES = pytest.mark.parametrize(
@@ -79,9 +79,7 @@ async def test_a_safety_report_is_whole_but_for_what_does_not_open(
     # given a child with a critical incident, whose key does not open any more
     await side.child("lena", safety_score=60.0)
     details = sealed(await side.keyring.create("lena"), "lena", "details", "said his address")
-    side.store.safety_documents["lena"] = safety_document(
-        "lena", violation("v1", severity="critical", details=details), violation("v2")
-    )
+    side.report("lena", violation("v1", severity="critical", details=details), violation("v2"))
     await side.close_key("lena", kek_id)
 
     # when

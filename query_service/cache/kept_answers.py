@@ -1,0 +1,109 @@
+"""The answers that a cache keeps: by key and by tag, bounded in number and in bytes."""
+
+from collections import OrderedDict
+from collections.abc import Collection, Hashable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from query_service.cache.tags import Tag
+
+Key = Hashable
+V = TypeVar("V")
+
+ENTRY_BYTES = 2_500
+"""What an answer takes beside its body: its key with texts of the longest parameters, and its
+places in the maps. tests/unit/query_service/test_cache_bytes.py measures it."""
+
+TAG_BYTES = 400
+"""What each tag of an answer takes: its text, and the set of the answers that have it."""
+
+LARGEST_PART = 0.01
+"""Of all bytes that one answer may take: so that no few of them take the room of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[V]):
+    """`size`: of the value, in bytes."""
+
+    value: V
+    tags: frozenset[Tag]
+    asked_at: float
+    expires_at: float
+    version: int | None
+    size: int = 0
+
+    @property
+    def weight(self) -> int:
+        """Bytes that keeping it takes."""
+        return self.size + ENTRY_BYTES + TAG_BYTES * len(self.tags)
+
+
+class KeptAnswers(Generic[V]):
+    """The least recently used make room for others."""
+
+    def __init__(self, max_entries: int, max_bytes: int) -> None:
+        self.max_entries = max_entries
+        self.max_bytes = max_bytes
+        self.bytes = 0
+        self.evicted_by_number = 0
+        self.evicted_by_bytes = 0
+        self.too_large = 0
+        self._entries: OrderedDict[Key, Entry[V]] = OrderedDict()
+        self._keys_by_tag: dict[Tag, set[Key]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(list(self._entries))
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._entries
+
+    def get(self, key: Key) -> Entry[V] | None:
+        return self._entries.get(key)
+
+    def use(self, key: Key) -> None:
+        """It is the most recently used now."""
+        self._entries.move_to_end(key)
+
+    def tagged(self, tags: Collection[Tag]) -> set[Key]:
+        """The keys of those that have one of `tags`."""
+        return set().union(*(self._keys_by_tag.get(tag, ()) for tag in tags))
+
+    def replace(self, key: Key, entry: Entry[V]) -> None:
+        """Another entry of the same value and tags for one that is kept."""
+        self._entries[key] = entry
+
+    def put(self, key: Key, entry: Entry[V]) -> None:
+        """Keep it as the most recently used, but not one that is too large."""
+        self.remove(key)
+        if entry.weight > self.max_bytes * LARGEST_PART:
+            self.too_large += 1
+            return
+        self._entries[key] = entry
+        self.bytes += entry.weight
+        for tag in entry.tags:
+            self._keys_by_tag.setdefault(tag, set()).add(key)
+        while len(self._entries) > self.max_entries:
+            self._remove_oldest()
+            self.evicted_by_number += 1
+        while self.bytes > self.max_bytes:
+            self._remove_oldest()
+            self.evicted_by_bytes += 1
+
+    def remove(self, key: Key) -> bool:
+        """False when there was none."""
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return False
+        self.bytes -= entry.weight
+        for tag in entry.tags:
+            keys = self._keys_by_tag[tag]
+            keys.discard(key)
+            if not keys:
+                del self._keys_by_tag[tag]
+        return True
+
+    def _remove_oldest(self) -> None:
+        self.remove(next(iter(self._entries)))

@@ -1,0 +1,164 @@
+"""The cache is bounded in bytes, whatever callers ask for."""
+
+import time
+import tracemalloc
+from datetime import timedelta
+
+import httpx2
+import pytest
+
+from query_service.cache.kept_answers import ENTRY_BYTES, TAG_BYTES
+from query_service.cache.query_cache import Loaded, QueryCache
+from query_service.cache.tags import child_tag
+from query_service.queries.get_child_safety_report import GetChildSafetyReport
+from tests.support.query_side import OFFICER, QuerySide
+from tests.support.read_model_builders import NOON, sealed, violation
+
+NO_TAGS: frozenset[str] = frozenset()
+MEBIBYTE = 1_048_576
+
+
+@pytest.fixture
+def cache() -> QueryCache[str]:
+    """Of 1 MiB: one answer may take 10 KiB of it."""
+    cache: QueryCache[str] = QueryCache(10_000, time.monotonic, max_bytes=MEBIBYTE)
+    cache.resume()
+    return cache
+
+
+async def keep(cache: QueryCache[str], key: object, size: int, tags: frozenset[str] = NO_TAGS):
+    async def load() -> Loaded[str]:
+        return Loaded("value", size=size)
+
+    return await cache.get_or_load(key, 1_000, tags, load)
+
+
+async def test_the_least_recently_used_make_room_once_bytes_are_full(
+    cache: QueryCache[str],
+) -> None:
+    # given
+    weight = 5_000 + ENTRY_BYTES
+    fitting = MEBIBYTE // weight
+    # when
+    for number in range(fitting + 3):
+        await keep(cache, number, 5_000)
+    # then
+    statistics = cache.statistics()
+    assert statistics.size == fitting
+    assert statistics.bytes == fitting * weight <= statistics.max_bytes == MEBIBYTE
+    assert (statistics.evictions, statistics.evictions_by_bytes) == (3, 3)
+    assert (await keep(cache, 0, 5_000))[1] is False
+
+
+async def test_an_answer_that_is_too_large_is_given_and_not_kept(cache: QueryCache[str]) -> None:
+    # given
+    await keep(cache, "small", 100)
+    # when
+    given = await keep(cache, "large", MEBIBYTE // 100)
+    # then
+    assert given == ("value", False)
+    statistics = cache.statistics()
+    assert (statistics.size, statistics.too_large, statistics.evictions) == (1, 1, 0)
+
+
+async def test_what_grew_too_large_leaves_nothing_older_behind(cache: QueryCache[str]) -> None:
+    # given
+    await keep(cache, "key", 100)
+
+    # when it is read again, larger
+    async def load() -> Loaded[str]:
+        return Loaded("new", size=MEBIBYTE)
+
+    await cache.get_or_load("key", 1_000, NO_TAGS, load, read_after=time.monotonic())
+    # then
+    assert cache.statistics().size == 0
+    assert cache.statistics().bytes == 0
+
+
+async def test_bytes_are_given_back_however_an_answer_leaves(cache: QueryCache[str]) -> None:
+    # given
+    for number in range(3):
+        await keep(cache, number, 500, frozenset({child_tag(str(number))}))
+    # when
+    cache.invalidate({child_tag("0")})
+    cache.invalidate_key(1)
+    cache.suspend()
+    cache.clear()
+    # then
+    assert cache.statistics().bytes == 0
+
+
+async def test_tags_weigh_too(cache: QueryCache[str]) -> None:
+    tags = frozenset(child_tag(str(number)) for number in range(10))
+    await keep(cache, "key", 100, tags)
+    assert cache.statistics().bytes == 100 + ENTRY_BYTES + 10 * TAG_BYTES
+
+
+async def test_a_load_that_misses_very_many_changes_is_not_kept(cache: QueryCache[str]) -> None:
+    # given a load during which more changes come than are remembered
+    async def load() -> Loaded[str]:
+        for number in range(2_000):
+            cache.invalidate({child_tag(f"other-{number}")})
+        return Loaded("value")
+
+    # when
+    await cache.get_or_load("key", 1_000, frozenset({child_tag("lena")}), load)
+    # then
+    assert cache.statistics().size == 0
+
+
+async def test_many_periods_of_a_child_of_many_violations_stay_within_the_bytes() -> None:
+    # given 250 violations with long details, and a cache of 4 MiB
+    side = QuerySide(cache_bytes=4 * MEBIBYTE)
+    await side.child("lena")
+    cipher = await side.keyring.create("lena")
+    side.report(
+        "lena",
+        *(
+            violation(
+                f"v{n:03}", details=sealed(cipher, "lena", "details", "d" * 2_000, of=f"v{n:03}")
+            )
+            for n in range(250)
+        ),
+    )
+    # when
+    for minute in range(300):
+        await side.ask(
+            GetChildSafetyReport("lena", NOON - timedelta(days=9, minutes=minute), limit=15)
+        )
+    # then
+    statistics = side.cache.statistics()
+    assert statistics.bytes <= 4 * MEBIBYTE
+    assert statistics.evictions_by_bytes > 0
+    assert statistics.size > 50
+
+
+async def test_what_an_answer_takes_beside_its_body_is_not_more_than_it_is_counted_for() -> None:
+    # given
+    side = QuerySide(cache_bytes=64 * MEBIBYTE)
+    await side.child("lena")
+    await side.ask(GetChildSafetyReport("lena", limit=1))
+    bodies_before = side.cache.statistics().bytes
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    # when 300 answers are kept
+    for minute in range(300):
+        await side.ask(GetChildSafetyReport("lena", NOON - timedelta(minutes=minute)))
+    # then
+    taken = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert side.cache.statistics().size == 301
+    assert taken <= side.cache.statistics().bytes - bodies_before
+
+
+async def test_an_admin_and_the_metrics_tell_bytes_and_evictions(side: QuerySide) -> None:
+    # given
+    await side.child("lena")
+    async with side.client(OFFICER) as client:
+        body = (await client.get("/v1/children/lena")).content
+        metrics: httpx2.Response = await client.get("/metrics")
+    # then
+    told = dict(line.rsplit(" ", 1) for line in metrics.text.splitlines() if line[0] != "#")
+    assert float(told["teddy_query_cache_bytes"]) > len(body)
+    for reason in ("entries", "bytes", "too_large"):
+        assert told[f'teddy_query_cache_evictions_total{{reason="{reason}"}}'] == "0.0"
