@@ -2,7 +2,6 @@
 
 import pytest
 
-from projection_worker.replay import progress
 from projection_worker.replay.progress import LINE_SECONDS, Lines, counting
 
 
@@ -17,7 +16,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(progress.time, "monotonic", made)
+    monkeypatch.setattr("projection_worker.replay.progress.time.monotonic", made)
     return made
 
 
