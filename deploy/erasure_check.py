@@ -99,7 +99,7 @@ async def _in_the_event_store(places: Places, receipt: Receipt) -> AsyncIterator
         yield Left("snapshots", "the child has one")
     wrong: list[str] = []
     more = 0
-    async for what in _wrong_with(places.events, child_id):
+    async for what in wrong_with(places.events, child_id):
         if len(wrong) < MOST_NAMED:
             wrong.append(what)
         else:
@@ -108,7 +108,8 @@ async def _in_the_event_store(places: Places, receipt: Receipt) -> AsyncIterator
         yield Left("events", what)
 
 
-async def _wrong_with(events: EventStore, child_id: str) -> AsyncIterator[str]:
+async def wrong_with(events: EventStore, child_id: str) -> AsyncIterator[str]:
+    """What an erased child's history should not be."""
     position, is_whole = StreamPosition(), True
     newest: Commit | None = None
     async for commits in pages(events, child_id):

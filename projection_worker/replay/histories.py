@@ -39,20 +39,22 @@ def events_of(commits: Sequence[Commit]) -> list[RecordedEvent]:
 
 
 async def streams(
-    store: EventStore, after: str = "", through: str = "", longest: int = LONGEST
+    store: EventStore, after: str = "", through: str = "", longest: int | None = None
 ) -> AsyncIterator[Stream]:
-    """The streams of the children behind `after` up to and with `through` (empty: no bound)."""
+    """The streams of the children behind `after` up to and with `through` (empty: no bound), whole
+    up to `longest` commits (`LONGEST`)."""
     stream: Stream | None = None
     while True:
-        async for stream in _up_to_a_long_one(store, after, through, longest):
+        async for stream in _up_to_a_long_one(store, after, through, longest or LONGEST):
             yield stream
         if stream is None or stream.is_whole:
             return
         after, stream = stream.child_id, None
 
 
-async def stream_of(store: EventStore, child_id: str, longest: int = LONGEST) -> Stream | None:
-    """None where the store knows no such child."""
+async def stream_of(store: EventStore, child_id: str, longest: int | None = None) -> Stream | None:
+    """None where the store knows no such child. `longest` as of `streams`."""
+    longest = longest or LONGEST
     commits = await store.load(child_id, limit=longest + 1)
     return Stream(commits, len(commits) <= longest) if commits else None
 

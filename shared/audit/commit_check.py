@@ -48,6 +48,7 @@ async def check_commits(commits: Commits, anchors: Anchors, report: Report) -> N
             if child is not None:
                 child.end(report)
             child = _Child(commit.child_id, anchors.take(commit.child_id))
+            report.count("children")
         child.take(commit, report)
     if child is not None:
         child.end(report)
@@ -81,7 +82,6 @@ class _Child:
         self._has_the_anchored = self._has_the_anchored or commit.position == self._anchor
 
     def end(self, report: Report) -> None:
-        report.count("children")
         if self._anchor is None:
             report.count("children whose commits no audit record names")
             return

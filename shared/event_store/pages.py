@@ -10,10 +10,11 @@ PAGE = 2_000
 
 
 async def pages(
-    store: EventStore, child_id: str, after_version: int = 0, page: int = PAGE
+    store: EventStore, child_id: str, after_version: int = 0, size: int | None = None
 ) -> AsyncIterator[list[Commit]]:
-    """The child's commits with versions above `after_version`, in order, `page` in each list but
-    the last; no list for a child without any. Raises StoreUnavailable."""
+    """The child's commits with versions above `after_version`, in order, `size` (`PAGE`) in each
+    list but the last; no list for a child without any. Raises StoreUnavailable."""
+    page = size or PAGE
     while commits := await store.load(child_id, after_version, page):
         yield commits
         if len(commits) < page:

@@ -9,6 +9,7 @@ are measured, and those of the long child beside them.
 import asyncio
 import io
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import click
 
@@ -70,8 +72,9 @@ async def _measure(events: int, each: int, before: str | None) -> None:
 
 def _measure_tree(name: str, tree: Path, events: int, long_child: str) -> None:
     for command in (("rebuild",), ("verify",)):
-        rates = {shape: events / _ran(tree, name, shape, *command) for shape in (SHORT, LONG)}
-        _tell(name, command[0], rates[LONG], rates[SHORT])
+        short, long = (_ran(tree, name, shape, *command) for shape in (SHORT, LONG))
+        _tell(name, command[0], *(events / one.seconds for one in (long, short)))
+        _tell(name, "  by cpu", *(events / one.processor_seconds for one in (long, short)))
     everything = ("--all",) if name == AFTER else ()
     first, whole, shown = _shown(tree, name, *SHOW_ALL, long_child, *everything)
     rate = f"{events / whole:,.0f}/s" if whole else f"not done after {SHOW_SECONDS} s"
@@ -114,9 +117,16 @@ def _command(tree: Path, name: str, shape: str, *arguments: str) -> dict[str, ob
     return {"args": command, "cwd": tree, "env": environment, "stdin": subprocess.DEVNULL}
 
 
-def _ran(tree: Path, name: str, shape: str, *arguments: str) -> float:
-    """Seconds that the command took, its start included."""
-    began = time.perf_counter()
+class Took(NamedTuple):
+    """What a command took, its start included. `processor_seconds`: of its own processes, which
+    other work on the machine does not change; without those of MongoDB."""
+
+    seconds: float
+    processor_seconds: float
+
+
+def _ran(tree: Path, name: str, shape: str, *arguments: str) -> Took:
+    began, before = time.perf_counter(), _processor_seconds()
     with TemporaryDirectory() as folder, (Path(folder) / "out").open("w+") as out:
         process = _command(tree, name, shape, *arguments)
         ended = subprocess.run(  # type: ignore[call-overload] # arguments come as a mapping
@@ -125,7 +135,13 @@ def _ran(tree: Path, name: str, shape: str, *arguments: str) -> float:
         if ended.returncode != 0:
             out.seek(0)
             raise click.ClickException(f"{arguments[0]} of {name}: {out.read()[-2_000:]}")
-    return time.perf_counter() - began
+    return Took(time.perf_counter() - began, _processor_seconds() - before)
+
+
+def _processor_seconds() -> float:
+    """Of all processes of this one that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _shown(tree: Path, name: str, *arguments: str) -> tuple[float | None, float | None, int]:

@@ -8,6 +8,7 @@ from projection_worker.dead_letter import DeadLetters
 from projection_worker.delivery import deliver, raw_record
 from projection_worker.projector import Projector
 from projection_worker.read_model_store import ReadModelStore
+from projection_worker.replay.histories import stream_of
 from projection_worker.replay.verify import Verifier
 from shared.clock import new_id, utc_now
 from shared.read_models.generations import Generation
@@ -75,7 +76,8 @@ async def _require_equal(
     verifier = Verifier(
         world.on.store, world.on.read, database, generation, world.on.keyring, world.on.index
     )
-    found = await verifier.verify_children([await world.on.store.load(c) for c in child_ids])
+    streams = [await stream_of(world.on.store, child_id) for child_id in child_ids]
+    found = await verifier.verify_children([one for one in streams if one is not None])
     wrong = [d for d in found.differences if d.child_id not in found.behind]
     if wrong:
         raise Mangled(f"{wrong[0]}")

@@ -14,6 +14,12 @@ from tests.support.consents import BORN
 Bundle = dict[str, Any]
 
 
+@pytest.fixture(autouse=True)
+def _in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child's history is longer than a page."""
+    monkeypatch.setattr("shared.event_store.pages.PAGE", 2)
+
+
 async def test_evidence_is_checked_offline_without_settings_and_names_who_viewed(
     world: World, evidence: Path
 ):

@@ -77,6 +77,12 @@ async def operator(side: ProjectionSide, kafka_bootstrap: str) -> AsyncIterator[
     yield Operator(side, kafka_bootstrap, new_id(), new_id())
 
 
+@pytest.fixture(autouse=True)
+def _in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Histories are longer than a page."""
+    monkeypatch.setattr("shared.event_store.pages.PAGE", 2)
+
+
 def broken(delivered: Delivered) -> Delivered:
     return deliver(replace(delivered.raw, value=b"\x00not json", headers=()))
 

@@ -14,8 +14,8 @@ from projection_worker.projector import Projected
 from projection_worker.projector_service import PASSING
 from projection_worker.read_model_store import ReadModelStore
 from projection_worker.replay.histories import streams
-from projection_worker.replay.rebuild.child_slices import WholeChildren, Written
 from projection_worker.replay.rebuild.patience import patiently
+from projection_worker.replay.rebuild.whole_children import WholeChildren, Written
 from projection_worker.unstorable import UnstorableDocument
 from shared.events.child import ChildEvent, Severity
 from shared.mongo import Driver, Mongo
