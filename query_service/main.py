@@ -1,8 +1,7 @@
 """Composition root of the query API: settings to ports to application."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from starlette.types import Lifespan
 
 from query_service.api.asking import Asking
+from query_service.api.child_pages import child_pages_router
 from query_service.api.children import children_router
 from query_service.api.errors import PROBLEMS
 from query_service.api.links import LINKS
@@ -19,6 +19,7 @@ from query_service.api.parents import parents_router
 from query_service.api.records import records_router
 from query_service.api.streams import Streams
 from query_service.api.system import system_router
+from query_service.background import in_background
 from query_service.cache.change_feed import ChangeFeed
 from query_service.cache.erasure_feed import ErasureFeed
 from query_service.cache.gates import Gates
@@ -113,6 +114,7 @@ def build_api(
     )
     app.state.streams = service.streams
     app.include_router(children_router(service.asking, caller))
+    app.include_router(child_pages_router(service.asking, caller))
     app.include_router(records_router(service.asking, caller))
     app.include_router(parents_router(service.asking, caller, service.streams))
     app.include_router(system_router(service.asking, caller, service.cache))
@@ -173,7 +175,7 @@ def build_app(settings: QuerySettings) -> FastAPI:
             stack.push_async_callback(on.close)
             stack.push_async_callback(checks.keys.close)
             await stack.enter_async_context(audit.running())
-            works = _in_background(feed.run(), erasures.run(), on.live.follow())
+            works = in_background(feed.run(), erasures.run(), on.live.follow())
             await stack.enter_async_context(works)
             yield
 
@@ -240,15 +242,3 @@ def _readiness(
         **limits.dependencies,
     }
     return Readiness(checks, details, dispensable=dispensable)
-
-
-@asynccontextmanager
-async def _in_background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs what never ends by itself; cancels it at the end."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
