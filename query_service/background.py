@@ -1,4 +1,4 @@
-"""Work beside the requests."""
+"""Works that never end by themselves."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -8,7 +8,7 @@ from typing import Any
 
 @asynccontextmanager
 async def in_background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs what never ends by itself; cancels it at the end."""
+    """Run them beside the block; cancel them at its end."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
