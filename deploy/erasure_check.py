@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projection_worker.dead_letter import DEAD_LETTERS, PARKED_CHILDREN
-from projection_worker.read_model_store import documents_beside
+from projection_worker.removal import documents_beside
 from shared.codec import UndecodableEvent, in_clear
 from shared.envelope import Commit
 from shared.erasures.notice import ERASED

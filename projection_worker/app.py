@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import faust
+import structlog
 
 from projection_worker.agents.alerts import AlertIntake, register_alerts
 from projection_worker.before_live import BeforeLive
@@ -21,6 +22,7 @@ from projection_worker.notifications.wiring import notifications
 from projection_worker.notifier import METADATA_MS, Notifier
 from projection_worker.paced_transport import pace
 from projection_worker.projections import registry
+from projection_worker.projections.rules import Rules
 from projection_worker.projector import Projector
 from projection_worker.projector_service import ProjectorService
 from projection_worker.read_model_store import ReadModelStore
@@ -43,6 +45,8 @@ from shared.read_models.deliveries import ensure_delivery_indexes
 from shared.read_models.generations import Generation, begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
 
 APP_ID = "teddy-worker"
 DISPENSABLE = frozenset({"event_store"})
@@ -71,7 +75,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     write = Mongo(settings.write_mongo_url, settings.mongo_driver)
     keys = Mongo(settings.keys_mongo_url, settings.mongo_driver)
     database = read.database(settings.read_database)
-    await _prepare(database)
+    await prepare_read_models(database, settings.conversation_limit_minutes)
     generations = KeptGenerations(database, _projectors(settings, read, database, write, keys))
     watch = _watch(settings, generations, write, database)
     projector = ProjectorService(
@@ -125,11 +129,20 @@ def _watch(
     return WorkerWatch(generations, settings, lag, troubles, metrics, store_watch)
 
 
-async def _prepare(database: Database) -> None:
-    """What is missing of indexes and of the catalog is made."""
+async def prepare_read_models(database: Database, limit: int) -> None:
+    """What is missing of indexes and of the catalog is made. `limit`: of conversations, in minutes;
+    read models that were begun with another one keep it, and that is logged."""
     await ensure_dead_letter_indexes(database)
     await ensure_delivery_indexes(database)
-    catalog = await begin_catalog(database, registry.VERSION)
+    catalog = await begin_catalog(database, registry.VERSION, limit)
+    live = catalog.of(catalog.live)
+    if live.conversation_limit_minutes != limit and live.projections == registry.VERSION:
+        log.warning(
+            "conversation_limit_waits_for_a_rebuild",
+            generation=live.generation.number,
+            minutes=live.conversation_limit_minutes,
+            setting=limit,
+        )
     for generation in catalog.written_by(registry.VERSION):
         await ensure_read_model_indexes(database, generation)
 
@@ -144,10 +157,14 @@ def _projectors(
     index = SearchIndex(key_file.index_key)
     patience = KeyPatience(KEY_PATIENCE_SECONDS)  # of all generations together
 
-    def projector_of(generation: Generation, *, before_live: BeforeLive | None) -> Projector:
+    def projector_of(
+        generation: Generation, *, before_live: BeforeLive | None, rules: Rules
+    ) -> Projector:
         read_models = ReadModelStore(read, database, generation, before_live=before_live)
         letters = DeadLetters(database, utc_now, generation)
-        return Projector(read_models, store, keyring, index, letters, patience=patience)
+        return Projector(
+            read_models, store, keyring, index, letters, rules=rules, patience=patience
+        )
 
     return projector_of
 

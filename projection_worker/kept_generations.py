@@ -7,6 +7,7 @@ from typing import Protocol
 from projection_worker.before_live import BeforeLive
 from projection_worker.delivery import Delivered
 from projection_worker.projections import registry
+from projection_worker.projections.rules import Rules
 from projection_worker.projector import Erasure, Projected, Projector
 from projection_worker.roll_call import RollCall
 from shared.mongo import Database
@@ -29,9 +30,12 @@ def consumer_group(settings: WorkerSettings) -> str:
 
 
 class ProjectorOf(Protocol):
-    """Makes the projector of a generation. `before_live` as of ReadModelStore."""
+    """Makes the projector of a generation. `before_live` as of ReadModelStore, `rules` as of
+    Projector."""
 
-    def __call__(self, generation: Generation, *, before_live: BeforeLive | None) -> Projector: ...
+    def __call__(
+        self, generation: Generation, *, before_live: BeforeLive | None, rules: Rules
+    ) -> Projector: ...
 
 
 class KeptGenerations:
@@ -80,10 +84,12 @@ class KeptGenerations:
         return await count_dead_lettered(self._database, live)
 
     def _projector(self, generation: Generation, catalog: Catalog) -> Projector:
-        before_live = None
+        kept, before_live = catalog.of(generation), None
         if generation != catalog.live:
-            before_live = BeforeLive(catalog.live, catalog.of(generation).begun_at)
+            before_live = BeforeLive(catalog.live, kept.begun_at)
         key = (generation, before_live)
         if key not in self._projectors:
-            self._projectors[key] = self._projector_of(generation, before_live=before_live)
+            self._projectors[key] = self._projector_of(
+                generation, before_live=before_live, rules=Rules(kept.conversation_limit)
+            )
         return self._projectors[key]

@@ -2,7 +2,8 @@
 
 For each child, in order: skip what its gate has seen, refill holes from the event store, fold the
 rest. Everything a batch changes is written in one transaction, conditional on the gates it was
-computed from. Running a batch again changes nothing.
+computed from; children that it erases follow in one of their own. Running a batch again changes
+nothing.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ import structlog
 from projection_worker.dead_letter import DeadLetters, Parked, park
 from projection_worker.delivery import Delivered
 from projection_worker.key_patience import KEY_PATIENCE_SECONDS, KeyPatience
-from projection_worker.projections.registry import ChildView, Place, apply, places_of
+from projection_worker.projections.registry import ChildView, Folding, Place, places_of
+from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.read_model_store import ReadModelStore, StaleBatch
 from projection_worker.read_model_writes import FoldedChild
 from projection_worker.sequencing import ChildSequence, sequence
@@ -81,12 +83,14 @@ class Projector:
         index: SearchIndex,
         dead_letters: DeadLetters,
         *,
+        rules: Rules = DEFAULT_RULES,
         takes_sealed: bool = False,
         patience: KeyPatience | None = None,
     ) -> None:
-        """`takes_sealed`: events are the event store's own, so what does not open will not come
-        better from anywhere, and stays sealed; else its key is waited for, with `patience` or that
-        of this projector alone."""
+        """`rules`: those of the generation. `takes_sealed`: events are the event store's own, so
+        what does not open will not come better from anywhere, and stays sealed; else its key is
+        waited for, with `patience` or that of this projector alone."""
+        self._rules = rules
         self._takes_sealed = takes_sealed
         seconds = 0.0 if takes_sealed else KEY_PATIENCE_SECONDS
         self._keys = patience or KeyPatience(seconds)
@@ -166,11 +170,13 @@ class Projector:
             place
             for recorded, event in events.values()
             if recorded.child_id in gates
-            for place in places_of(event)
+            for place in places_of(event, self._rules)
         }
         documents = _by_child(await self._read_models.documents(places))
         folded = [
-            _fold(one, gates.get(one.child_id), documents.get(one.child_id, {}), events)
+            _fold(
+                one, gates.get(one.child_id), documents.get(one.child_id, {}), events, self._rules
+            )
             for one in sequences
         ]
         changed = [one for one in folded if one.view.child is not one.before]
@@ -254,20 +260,21 @@ def _fold(
     before: ChildDocument | None,
     documents: Mapping[Place, Any],
     events: Mapping[str, Decoded],
+    rules: Rules,
 ) -> FoldedChild:
     """Fold one child's fresh events. Folds take everything: one that raises is a defect, and is
     parked for its child alone, so that it does not stop all others."""
-    view = ChildView(child=before, documents=documents)
+    folding = Folding(ChildView(child=before, documents=documents), rules)
     for recorded in one.fresh:
         if recorded.event_id not in events:
             continue
         try:
             event = events[recorded.event_id][1]
-            view = apply(view, event, recorded.version, recorded.event_id)
+            folding.add(event, recorded.version, recorded.event_id)
         except Exception as error:  # noqa: BLE001 - whatever a defect raises
             one.park_from(recorded.version, error)
             break
-    return FoldedChild(before, view, one.shard)
+    return FoldedChild(before, folding.view(), one.shard)
 
 
 def _by_child(documents: Mapping[Place, Any]) -> dict[str, dict[Place, Any]]:

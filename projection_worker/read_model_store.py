@@ -3,7 +3,8 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection as AnyCollection
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
@@ -11,6 +12,7 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 from projection_worker.before_live import BeforeLive
 from projection_worker.projections.registry import Place
 from projection_worker.read_model_writes import FoldedChild, Write, writes_of
+from projection_worker.removal import Removal
 from projection_worker.unstorable import OF_THE_DRIVER, unstorable
 from shared.clock import Clock, utc_now
 from shared.events.child import AlertChannel
@@ -28,7 +30,6 @@ from shared.read_models.models import Model
 DUPLICATE_KEY = 11000
 WRITE_CONFLICT = 112
 TRANSIENT = "TransientTransactionError"
-OF_A_CHILD = (Model.CONVERSATIONS, Model.ACTIVITY, Model.ALERTS)
 
 
 class StaleBatch(Exception):
@@ -55,6 +56,7 @@ class ReadModelStore:
         self._before_live = before_live
         self._clock = clock
         self._collections: Mapping[Model, Collection] = generation.collections(database)
+        self._removal = Removal(mongo, database, self._collections)
 
     async def children(self, child_ids: AnyCollection[str]) -> dict[str, ChildDocument]:
         found = await self._find(Model.CHILDREN, {"_id": {"$in": list(child_ids)}})
@@ -101,18 +103,29 @@ class ReadModelStore:
         return frozenset(one["alert_id"] for one in found)
 
     async def write(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
-        """All of it or nothing, but what lies behind the horizon; how many documents of each child
-        that is erased were removed. Raises StaleBatch when a gate moved meanwhile, or
-        UnstorableDocument: one of the children cannot be written, whoever tries it.
+        """All of it in one transaction, but what lies behind the horizon; how many documents of
+        each child that is erased were removed. Of those, what is beside their own is removed in
+        steps before, and not until the others are written.
+
+        Raises StaleBatch when a gate moved meanwhile, or UnstorableDocument: one of the children
+        cannot be written, whoever tries it.
         """
+        erased = [one for one in folded if one.view.erased]
+        if not erased:
+            return await self._write_together(folded)
+        if others := [one for one in folded if not one.view.erased]:
+            await self._write_together(others)
+        with _overtaken():
+            await self._removal.of([one.child_id for one in erased])
+        return await self._write_together(erased)
+
+    async def _write_together(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
         horizon = await read_horizon(self._database)
         writes = writes_of(folded, horizon, await self._marks(folded), self._clock())
-        removed: dict[str, int] = {}
-        try:
+        erased = [one.child_id for one in folded if one.view.erased]
+        with _overtaken():
             async with self._mongo.transaction() as session:
-                for one in folded:
-                    if one.view.erased:
-                        removed[one.child_id] = await self._remove(one, session)
+                removed = await self._removal.counted(erased, session) if erased else {}
                 if writes.deliveries and self._before_live is None:
                     await deliveries(self._database).bulk_write(
                         writes.deliveries, ordered=False, session=session
@@ -122,14 +135,6 @@ class ReadModelStore:
                     reached(self._mid_transaction)
                     if model is Model.CHILDREN:
                         _require_all_replaced(matched, writes.replaced_children)
-        except BulkWriteError as error:
-            if any(e["code"] == DUPLICATE_KEY for e in error.details["writeErrors"]):
-                raise StaleBatch("a child was created meanwhile") from error
-            raise
-        except OperationFailure as error:
-            if error.has_error_label(TRANSIENT) or error.code == WRITE_CONFLICT:
-                raise StaleBatch("another worker wrote at the same time") from error
-            raise
         return removed
 
     async def _marks(self, folded: Sequence[FoldedChild]) -> Mapping[str, Document]:
@@ -153,25 +158,23 @@ class ReadModelStore:
             raise
         return result.matched_count
 
-    async def _remove(self, one: FoldedChild, session: Session) -> int:
-        """Everything beside the child's own document; how many go, with that one, which a tombstone
-        replaces."""
-        removed = 0 if one.before is None else 1
-        for model, wanted in documents_beside(one.child_id).items():
-            deleted = await self._collections[model].delete_many(wanted, session=session)
-            removed += deleted.deleted_count
-        beside = deliveries(self._database)
-        await beside.delete_many({"child_id": one.child_id}, session=session)
-        return removed
-
     async def _find(self, model: Model, wanted: Document) -> list[Document]:
         return await self._collections[model].find(wanted).to_list(None)
 
 
-def documents_beside(child_id: str) -> dict[Model, Document]:
-    """How the documents of a child are found in each model, beside its own in `children`."""
-    beside: dict[Model, Document] = {model: {"child_id": child_id} for model in OF_A_CHILD}
-    return {**beside, Model.SAFETY: {"_id": child_id}}
+@contextmanager
+def _overtaken() -> Iterator[None]:
+    """Raises StaleBatch where somebody else wrote first."""
+    try:
+        yield
+    except BulkWriteError as error:
+        if any(e["code"] == DUPLICATE_KEY for e in error.details["writeErrors"]):
+            raise StaleBatch("a child was created meanwhile") from error
+        raise
+    except OperationFailure as error:
+        if error.has_error_label(TRANSIENT) or error.code == WRITE_CONFLICT:
+            raise StaleBatch("another worker wrote at the same time") from error
+        raise
 
 
 def _require_all_replaced(matched: int, expected: int) -> None:

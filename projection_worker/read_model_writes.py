@@ -97,9 +97,14 @@ def _acknowledge_alerts(writes: Writes, one: FoldedChild) -> None:
     """Those that were raised before; the others say it themselves."""
     if one.before is None:
         return
-    raised_now = [alert["_id"] for alert in one.view.alerts]
+    raised_now: dict[str, list[str]] = defaultdict(list)
+    for alert in one.view.alerts:
+        raised_now[alert["violation_id"]].append(alert["_id"])
     for violation_id, at in one.view.acknowledged.items():
-        unread = {"child_id": one.child_id, "violation_id": violation_id, "acknowledged_at": None}
-        writes.by_model[Model.ALERTS].append(
-            UpdateMany({**unread, "_id": {"$nin": raised_now}}, {"$set": {"acknowledged_at": at}})
-        )
+        unread = {
+            "child_id": one.child_id,
+            "violation_id": violation_id,
+            "acknowledged_at": None,
+            "_id": {"$nin": raised_now.get(violation_id, [])},
+        }
+        writes.by_model[Model.ALERTS].append(UpdateMany(unread, {"$set": {"acknowledged_at": at}}))

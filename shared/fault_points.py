@@ -26,6 +26,7 @@ class FaultPoint(StrEnum):
     RELAY_AFTER_ACK = "relay-after-ack"
     RELAY_BEFORE_TOKEN_SAVE = "relay-before-token-save"  # noqa: S105 - no password: a resume token
     WORKER_MID_TRANSACTION = "worker-mid-transaction"
+    WORKER_MID_ERASURE = "worker-mid-erasure"
     WORKER_AFTER_COMMIT = "worker-after-commit"
     WORKER_BEFORE_OFFSETS = "worker-before-offsets"
     NOTIFICATION_BEFORE_SEND = "notification-before-send"

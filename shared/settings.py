@@ -611,8 +611,26 @@ class AlertSettings(WebhookSettings, EmailSettings):
     """All channels of alerts."""
 
 
+class ReadModelSettings(ObservabilitySettings):
+    """What belongs to a generation of the read models from its beginning on."""
+
+    conversation_limit_minutes: int = Field(
+        240,
+        ge=1,
+        le=1_440,
+        description="A conversation is over at the latest so long after its start, whoever ends it "
+        "when. Read models keep the limit that they were begun with: a change takes effect with "
+        "the next rebuild.",
+    )
+
+
 class WorkerSettings(
-    WriteStoreSettings, ReadStoreSettings, KeyringSettings, KafkaSettings, AlertSettings
+    WriteStoreSettings,
+    ReadStoreSettings,
+    KeyringSettings,
+    KafkaSettings,
+    AlertSettings,
+    ReadModelSettings,
 ):
     """The projection worker. It reads the event store only to refill holes."""
 

@@ -21,6 +21,7 @@ from shared.keyring.mongo_erased_list import ensure_erased_list_index
 from shared.mongo import Database, Mongo
 from shared.read_models.generations import begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
+from shared.settings import ReadModelSettings, load_settings
 
 REPLICA_SET = "rs0"
 ALREADY_INITIALIZED = 23
@@ -43,8 +44,9 @@ def read_setup(folder: Path) -> Setup:
     return Setup((folder / "root_url").read_text(), known)
 
 
-async def set_up(setup: Setup, address: str) -> None:
-    """The node at `address` (host:port) becomes a replica set with users and indexes.
+async def set_up(setup: Setup, address: str, read_models: ReadModelSettings) -> None:
+    """The node at `address` (host:port) becomes a replica set with users and indexes; the first
+    generation of the read models is begun with what `read_models` says.
 
     Raises PyMongoError, or TimeoutError when it is not primary within a minute.
     """
@@ -56,7 +58,7 @@ async def set_up(setup: Setup, address: str) -> None:
             await _ensure_user(mongo.database("admin"), account, password)
         await ensure_indexes(mongo.database(STORES["write"]))
         await ensure_erased_list_index(mongo.database(STORES["keys"]))
-        await _ensure_read_models(mongo.database(STORES["read"]))
+        await _ensure_read_models(mongo.database(STORES["read"]), read_models)
     finally:
         await mongo.close()
 
@@ -96,8 +98,9 @@ async def _ensure_user(admin: Database, account: Account, password: str) -> None
         await admin.command({"updateUser": account.name, **wanted})
 
 
-async def _ensure_read_models(database: Database) -> None:
-    catalog = await begin_catalog(database, registry.VERSION)
+async def _ensure_read_models(database: Database, settings: ReadModelSettings) -> None:
+    limit = settings.conversation_limit_minutes
+    catalog = await begin_catalog(database, registry.VERSION, limit)
     for generation in catalog.written_by(registry.VERSION):
         await ensure_read_model_indexes(database, generation)
 
@@ -107,7 +110,7 @@ async def _ensure_read_models(database: Database) -> None:
 @click.option("--address", default="mongo:27017", show_default=True, help="The node, host:port.")
 def mongo_setup(folder: Path, address: str) -> None:
     """Make the node a replica set; create its users and indexes. Exit code 1 when it fails."""
-    asyncio.run(set_up(read_setup(folder), address))
+    asyncio.run(set_up(read_setup(folder), address, load_settings(ReadModelSettings)))
     click.echo(f"replica set {REPLICA_SET} on {address}: {len(ACCOUNTS)} users, indexes in place")
 
 

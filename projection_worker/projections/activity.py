@@ -1,9 +1,11 @@
 """Read model `activity`: what a child did on one UTC day."""
 
+from collections.abc import Mapping
 from datetime import UTC
 from typing import assert_never, cast
 
-from projection_worker.projections.formulas import counted, minutes_between
+from projection_worker.projections.formulas import MOST_TOPICS, counted_labels
+from projection_worker.projections.rules import Happened, Rules
 from shared.events.child import (
     AlertPolicyConfigured,
     ChildDeactivated,
@@ -22,18 +24,17 @@ from shared.events.child import (
     SafetyViolationResolved,
 )
 from shared.read_models.documents import ActivityDocument
+from shared.read_models.minutes import minutes_by_day
 
 
-def key(event: ChildEvent) -> str | None:
-    """The id of the document that `event` changes, if it changes one."""
+def keys(event: ChildEvent, rules: Rules) -> tuple[str, ...]:
+    """The ids of the documents that `event` changes: a conversation that ends has minutes on each
+    day that it covers."""
     match event:
-        case (
-            ConversationStarted()
-            | MessageRecorded()
-            | ConversationEnded()
-            | SafetyViolationReported()
-        ):
-            return f"{event.child_id}@{_day(event)}"
+        case ConversationStarted() | MessageRecorded() | SafetyViolationReported():
+            return (_id(event.child_id, _day(event)),)
+        case ConversationEnded():
+            return tuple(_id(event.child_id, day) for day in _minutes(event, rules))
         case (
             ChildRegistered()
             | ChildProfileUpdated()
@@ -46,13 +47,14 @@ def key(event: ChildEvent) -> str | None:
             | ParentalConsentWithdrawn()
             | ChildErased()
         ):
-            return None
+            return ()
         case _:
             assert_never(event)
 
 
-def evolve(document: ActivityDocument | None, event: ChildEvent) -> ActivityDocument:
-    after = cast(ActivityDocument, {**(document or _empty(event))})
+def evolve(document: ActivityDocument | None, happened: Happened) -> ActivityDocument:
+    event, day = happened.event, happened.key.rpartition("@")[2]
+    after = cast(ActivityDocument, {**(document or _empty(event.child_id, day))})
     if isinstance(event, ConversationStarted):
         after["conversations"] += 1
         _add_topic(after, event.topic)
@@ -61,8 +63,7 @@ def evolve(document: ActivityDocument | None, event: ChildEvent) -> ActivityDocu
         after["flagged"] += bool(event.flagged_categories)
         _add_topic(after, event.topic)
     elif isinstance(event, ConversationEnded):
-        minutes = minutes_between(event.started_at, event.at)
-        after["minutes"] = round(after["minutes"] + minutes, 1)
+        after["minutes"] += _minutes(event, happened.rules)[day]
     elif isinstance(event, SafetyViolationReported):
         after["violations"] += 1
     return after
@@ -70,14 +71,13 @@ def evolve(document: ActivityDocument | None, event: ChildEvent) -> ActivityDocu
 
 def _add_topic(document: ActivityDocument, topic: str | None) -> None:
     if topic is not None:
-        document["topics"] = counted(document["topics"], topic)
+        document["topics"] = counted_labels(document["topics"], [topic], MOST_TOPICS)
 
 
-def _empty(event: ChildEvent) -> ActivityDocument:
-    day = _day(event)
+def _empty(child_id: str, day: str) -> ActivityDocument:
     return ActivityDocument(
-        _id=f"{event.child_id}@{day}",
-        child_id=event.child_id,
+        _id=_id(child_id, day),
+        child_id=child_id,
         day=day,
         conversations=0,
         messages=0,
@@ -88,5 +88,13 @@ def _empty(event: ChildEvent) -> ActivityDocument:
     )
 
 
+def _minutes(event: ConversationEnded, rules: Rules) -> Mapping[str, float]:
+    return minutes_by_day(event.started_at, event.at, rules.conversation_limit)
+
+
 def _day(event: ChildEvent) -> str:
     return event.at.astimezone(UTC).date().isoformat()
+
+
+def _id(child_id: str, day: str) -> str:
+    return f"{child_id}@{day}"

@@ -24,15 +24,15 @@ class RaisedAlert:
     channels: tuple[str, ...]
 
 
-def alerts_of(before: SafetyDocument, event: SafetyViolationReported) -> list[RaisedAlert]:
+def alerts_of(before: SafetyDocument, event: SafetyViolationReported) -> tuple[RaisedAlert, ...]:
     """The alerts that `event` raises, given the safety document before it."""
     policy = before["alert_policy"]
     channels = tuple(policy["channels"])
     threshold = Severity(policy["threshold"])
     if event.severity.rank >= threshold.rank:
-        return [RaisedAlert(THRESHOLD, channels)]
+        return (RaisedAlert(THRESHOLD, channels),)
     if not _is_mild(event.severity, threshold):
-        return []
+        return ()
     window_seconds = policy["window_hours"] * SECONDS_AN_HOUR
     earlier = sum(
         1
@@ -40,7 +40,7 @@ def alerts_of(before: SafetyDocument, event: SafetyViolationReported) -> list[Ra
         if (event.at - violation["at"]).total_seconds() < window_seconds
         and _is_mild(Severity(violation["severity"]), threshold)
     )
-    return [RaisedAlert(COUNT, channels)] if earlier + 1 >= policy["count"] else []
+    return (RaisedAlert(COUNT, channels),) if earlier + 1 >= policy["count"] else ()
 
 
 def counting_after(

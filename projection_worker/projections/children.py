@@ -7,13 +7,14 @@ document without a name and a parent; what happens after an erasure changes noth
 from typing import Any, assert_never, cast
 
 from projection_worker.projections.formulas import (
-    counted,
+    MOST_LABELS,
+    counted_labels,
     engagement_level,
-    minutes_between,
     profile_completeness,
     safety_score,
     safety_status,
 )
+from projection_worker.projections.rules import Rules
 from shared.events.child import (
     AlertPolicyConfigured,
     ChildDeactivated,
@@ -33,12 +34,13 @@ from shared.events.child import (
 )
 from shared.personal import Personal
 from shared.read_models.documents import ChildDocument, ChildStatus, ConsentEntry
+from shared.read_models.minutes import minutes_between, over_at
 from shared.read_models.penalties import penalty
 
 PERSONAL_FIELDS = ("name", "device_id", "preferences", "learning_style", "interests")
 
 
-def evolve(document: ChildDocument | None, event: ChildEvent) -> ChildDocument:
+def evolve(document: ChildDocument | None, event: ChildEvent, rules: Rules) -> ChildDocument:
     """The document after `event`; its `version` is the projector's to set."""
     before = _empty(event) if document is None else document
     if before["status"] == ChildStatus.ERASED.value:
@@ -62,8 +64,8 @@ def evolve(document: ChildDocument | None, event: ChildEvent) -> ChildDocument:
         case MessageRecorded():
             _record(after, event)
         case ConversationEnded():
-            minutes = minutes_between(event.started_at, event.at)
-            after["total_minutes"] = round(after["total_minutes"] + minutes, 1)
+            over = over_at(event.started_at, event.at, rules.conversation_limit)
+            after["total_minutes"] += minutes_between(event.started_at, over)
             after["last_interaction_at"] = event.at
         case ChildDeactivated():
             after["status"] = ChildStatus.DEACTIVATED.value
@@ -110,8 +112,8 @@ def _update_profile(document: ChildDocument, event: ChildProfileUpdated) -> None
 def _report(document: ChildDocument, event: SafetyViolationReported) -> None:
     document["safety_violations_count"] += 1
     document["open_violations_count"] += 1
-    document["violation_categories"] = counted(
-        document["violation_categories"], event.violation_type
+    document["violation_categories"] = counted_labels(
+        document["violation_categories"], [event.violation_type], MOST_LABELS
     )
     document["last_safety_check"] = event.at
     _add_penalty(document, penalty(event.severity, None))
@@ -135,8 +137,10 @@ def _record(document: ChildDocument, event: MessageRecorded) -> None:
     document["total_messages"] += 1
     document["flagged_content_count"] += bool(event.flagged_categories)
     document["last_interaction_at"] = event.at
-    for skill in event.learning_skills:
-        document["learning_metrics"] = counted(document["learning_metrics"], skill)
+    if event.learning_skills:
+        document["learning_metrics"] = counted_labels(
+            document["learning_metrics"], event.learning_skills, MOST_LABELS
+        )
 
 
 def _consent(event: ParentalConsentGiven) -> ConsentEntry:

@@ -5,7 +5,12 @@ What names a conversation that was never started makes none: it counts for its c
 
 from typing import assert_never, cast
 
-from projection_worker.projections.formulas import conversation_engagement, minutes_between
+from projection_worker.projections.formulas import (
+    MOST_TOPICS,
+    conversation_engagement,
+    listed_label,
+)
+from projection_worker.projections.rules import Happened, Rules
 from shared.events.child import (
     AlertPolicyConfigured,
     ChildDeactivated,
@@ -24,16 +29,17 @@ from shared.events.child import (
     SafetyViolationResolved,
 )
 from shared.read_models.documents import ConversationDocument
+from shared.read_models.minutes import minutes_between, over_at
 
 
-def key(event: ChildEvent) -> str | None:
-    """The id of the document that `event` changes, if it changes one."""
+def keys(event: ChildEvent, _rules: Rules) -> tuple[str, ...]:
+    """The ids of the documents that `event` changes."""
     match event:
         case ConversationStarted() | MessageRecorded() | ConversationEnded():
-            return _id(event.child_id, event.conversation_id)
+            return (_id(event.child_id, event.conversation_id),)
         case SafetyViolationReported():
             named = event.conversation_id
-            return _id(event.child_id, named) if named is not None else None
+            return () if named is None else (_id(event.child_id, named),)
         case (
             ChildRegistered()
             | ChildProfileUpdated()
@@ -46,13 +52,16 @@ def key(event: ChildEvent) -> str | None:
             | ParentalConsentWithdrawn()
             | ChildErased()
         ):
-            return None
+            return ()
         case _:
             assert_never(event)
 
 
-def evolve(document: ConversationDocument | None, event: ChildEvent) -> ConversationDocument | None:
+def evolve(
+    document: ConversationDocument | None, happened: Happened
+) -> ConversationDocument | None:
     """None as long as the conversation has not started."""
+    event = happened.event
     if isinstance(event, ConversationStarted):
         return document or _started(event)
     if document is None:
@@ -61,12 +70,13 @@ def evolve(document: ConversationDocument | None, event: ChildEvent) -> Conversa
     if isinstance(event, MessageRecorded):
         after["message_count"] += 1
         after["flagged"] += bool(event.flagged_categories)
-        if event.topic is not None and event.topic not in after["topics"]:
-            after["topics"] = [*after["topics"], event.topic]
+        if event.topic is not None:
+            after["topics"] = listed_label(after["topics"], event.topic, MOST_TOPICS)
             after["topic"] = after["topic"] or event.topic
     elif isinstance(event, ConversationEnded):
-        after["ended_at"] = event.at
-        after["duration_minutes"] = minutes_between(event.started_at, event.at)
+        over = over_at(event.started_at, event.at, happened.rules.conversation_limit)
+        after["ended_at"] = over
+        after["duration_minutes"] = minutes_between(event.started_at, over)
     elif isinstance(event, SafetyViolationReported):
         after["safety_violations"] += 1
     after["engagement_score"] = conversation_engagement(

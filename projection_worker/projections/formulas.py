@@ -1,10 +1,16 @@
 """The numbers that parents and staff see, each as the product defines it."""
 
-from datetime import datetime
+from collections.abc import Collection, Iterable
 
 from shared.read_models.documents import ChildDocument, EngagementLevel, SafetyStatus
 
 FULL_SCORE = 100.0
+MOST_LABELS = 100
+"""How many distinct skills, or categories of violations, a document tells apart."""
+MOST_TOPICS = 50
+"""How many distinct topics of a conversation, or of a day."""
+OTHER = "other"
+"""What counts every label that came when there was no room for it any more."""
 
 
 def profile_completeness(document: ChildDocument) -> float:
@@ -45,11 +51,25 @@ def conversation_engagement(messages: int, minutes: float) -> float:
     return round(min(100.0, 5 * messages + 2 * minutes), 1)
 
 
-def minutes_between(start: datetime, end: datetime) -> float:
-    """Minutes to one decimal; a clock that went back counts as none."""
-    return max(0.0, round((end - start).total_seconds() / 60, 1))
-
-
 def counted(counts: dict[str, int], name: str) -> dict[str, int]:
-    """`counts` with one more of `name`."""
+    """`counts` with one more of `name`, of which there are only a few."""
     return {**counts, name: counts.get(name, 0) + 1}
+
+
+def counted_labels(counts: dict[str, int], names: Iterable[str], most: int) -> dict[str, int]:
+    """`counts` with one more of each of `names`; what is new beyond `most` counts as `other`."""
+    after = {**counts}
+    for name in names:
+        label = name if name in after or _has_room(after, most) else OTHER
+        after[label] = after.get(label, 0) + 1
+    return after
+
+
+def listed_label(names: list[str], name: str, most: int) -> list[str]:
+    """`names` with `name`, once; what is new beyond `most` stands there as `other`."""
+    label = name if name in names or _has_room(names, most) else OTHER
+    return names if label in names else [*names, label]
+
+
+def _has_room(labels: Collection[str], most: int) -> bool:
+    return len(labels) - (OTHER in labels) < most

@@ -1,11 +1,22 @@
-"""All projections, and how one event passes through them. Pure."""
+"""All projections, and how events pass through them. Pure: a `Folding` is changed by its owner
+alone, a `ChildView` by nobody."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from projection_worker.projections import activity, alerts, children, conversations, safety
+from projection_worker.projections import (
+    activity,
+    alerts,
+    children,
+    conversations,
+    safety,
+    violations,
+)
+from projection_worker.projections.alerts import RaisedAlert
+from projection_worker.projections.rules import DEFAULT_RULES, Happened, Rules
 from shared.events.child import (
     ChildErased,
     ChildEvent,
@@ -15,7 +26,20 @@ from shared.events.child import (
 from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus
 from shared.read_models.models import Model
 
-VERSION = 6
+__all__ = [
+    "PROJECTIONS",
+    "VERSION",
+    "ChildView",
+    "Folding",
+    "Place",
+    "Projection",
+    "Rules",
+    "apply",
+    "apply_all",
+    "places_of",
+]
+
+VERSION = 7
 """Raise it with every change after which a document that older code wrote can no longer be carried
 on, or would mix old and new formulas. Workers write only generations of their own version; a
 rebuild makes one."""
@@ -26,18 +50,19 @@ Place = tuple[Model, str]
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A fold beside the child document: which document an event changes, and how. None: there is
-    no such document (yet)."""
+    """A fold beside the child document: which documents an event changes, and how it changes each.
+    None: there is no such document (yet)."""
 
     model: Model
-    key: Callable[[ChildEvent], str | None]
-    evolve: Callable[[Any, ChildEvent], Any]
+    keys: Callable[[ChildEvent, Rules], tuple[str, ...]]
+    evolve: Callable[[Any, Happened], Any]
 
 
 PROJECTIONS = (
-    Projection(Model.CONVERSATIONS, conversations.key, conversations.evolve),
-    Projection(Model.SAFETY, safety.key, safety.evolve),
-    Projection(Model.ACTIVITY, activity.key, activity.evolve),
+    Projection(Model.CONVERSATIONS, conversations.keys, conversations.evolve),
+    Projection(Model.SAFETY, safety.keys, safety.evolve),
+    Projection(Model.VIOLATIONS, violations.keys, violations.evolve),
+    Projection(Model.ACTIVITY, activity.keys, activity.evolve),
 )
 
 
@@ -64,48 +89,106 @@ class ChildView:
         return 0 if self.child is None else self.child["version"]
 
 
-def places_of(event: ChildEvent) -> list[Place]:
-    """The documents beside the child's own that `event` changes."""
-    keyed = ((projection.model, projection.key(event)) for projection in PROJECTIONS)
-    return [(model, key) for model, key in keyed if key is not None]
+class Folding:
+    """One child's documents while events are folded into them, each event in the same time however
+    much happened before. Total: it takes any events in any order and raises nothing."""
 
+    def __init__(self, view: ChildView, rules: Rules) -> None:
+        self._rules = rules
+        self._child = view.child
+        self._documents = dict(view.documents)
+        self._changed = set(view.changed)
+        self._alerts = list(view.alerts)
+        self._acknowledged = dict(view.acknowledged)
+        self._erased = view.erased
+        # where in `_alerts` those stand that tell of a violation which the parent has not seen
+        self._unseen: dict[str, list[int]] = defaultdict(list)
+        for number, alert in enumerate(self._alerts):
+            self._unseen[alert["violation_id"]].append(number)
 
-def apply(view: ChildView, event: ChildEvent, version: int, event_id: str) -> ChildView:
-    """The view after `event`. Total: it takes any events in any order and raises nothing. What
-    comes after an erasure moves the version on and changes nothing else."""
-    child = children.evolve(view.child, event)
-    child["version"] = version
-    if isinstance(event, ChildErased):
-        return ChildView(child=child, erased=True)
-    if child["status"] == ChildStatus.ERASED.value:
-        return replace(view, child=child)
-    documents = dict(view.documents)
-    changed = set(view.changed)
-    raised = view.alerts
-    if isinstance(event, SafetyViolationReported):
-        before = documents.get((Model.SAFETY, event.child_id)) or safety.empty(event.child_id)
-        raised += tuple(
-            alerts.alert_document(alert, event, event_id, child["parent_id"])
-            for alert in alerts.alerts_of(before, event)
+    def add(self, event: ChildEvent, version: int, event_id: str) -> None:
+        """What comes after an erasure moves the version on and changes nothing else. If a fold has
+        a defect and raises, nothing of the event was folded."""
+        child = children.evolve(self._child, event, self._rules)
+        child["version"] = version
+        if isinstance(event, ChildErased):
+            self._forget()
+        elif child["status"] != ChildStatus.ERASED.value:
+            self._add_beside(child, event, event_id)
+        self._child = child
+
+    def view(self) -> ChildView:
+        """What has become of the documents so far; copies all containers."""
+        return ChildView(
+            child=self._child,
+            documents=dict(self._documents),
+            changed=frozenset(self._changed),
+            alerts=tuple(self._alerts),
+            acknowledged=dict(self._acknowledged),
+            erased=self._erased,
         )
-    acknowledged = view.acknowledged
-    if isinstance(event, SafetyViolationAcknowledged):
-        raised = tuple(alerts.acknowledged(alert, event) for alert in raised)
-        acknowledged = {event.violation_id: event.at, **acknowledged}
-    for projection in PROJECTIONS:
-        key = projection.key(event)
-        if key is None:
-            continue
-        place = (projection.model, key)
-        document = projection.evolve(documents.get(place), event)
-        if document is not None:
-            documents[place] = document
-            changed.add(place)
-    return replace(
-        view,
-        child=child,
-        documents=documents,
-        changed=frozenset(changed),
-        alerts=raised,
-        acknowledged=acknowledged,
-    )
+
+    def _add_beside(self, child: ChildDocument, event: ChildEvent, event_id: str) -> None:
+        raised = self._raised_by(event) if isinstance(event, SafetyViolationReported) else ()
+        for place, document in self._evolved(event, raised):
+            self._documents[place] = document
+            self._changed.add(place)
+        if isinstance(event, SafetyViolationReported):
+            for alert in raised:
+                self._unseen[event.violation_id].append(len(self._alerts))
+                self._alerts.append(
+                    alerts.alert_document(alert, event, event_id, child["parent_id"])
+                )
+        elif isinstance(event, SafetyViolationAcknowledged):
+            for number in self._unseen.pop(event.violation_id, ()):
+                self._alerts[number] = alerts.acknowledged(self._alerts[number], event)
+            self._acknowledged.setdefault(event.violation_id, event.at)
+
+    def _raised_by(self, event: SafetyViolationReported) -> tuple[RaisedAlert, ...]:
+        before = self._documents.get((Model.SAFETY, event.child_id))
+        return alerts.alerts_of(before or safety.empty(event.child_id), event)
+
+    def _evolved(
+        self, event: ChildEvent, raised: tuple[RaisedAlert, ...]
+    ) -> list[tuple[Place, Any]]:
+        """The documents that differ after `event`."""
+        evolved: list[tuple[Place, Any]] = []
+        for projection in PROJECTIONS:
+            for key in projection.keys(event, self._rules):
+                place = (projection.model, key)
+                before = self._documents.get(place)
+                after = projection.evolve(before, Happened(event, key, raised, self._rules))
+                if after is not before:
+                    evolved.append((place, after))
+        return evolved
+
+    def _forget(self) -> None:
+        self._documents.clear()
+        self._changed.clear()
+        self._alerts.clear()
+        self._acknowledged.clear()
+        self._unseen.clear()
+        self._erased = True
+
+
+def places_of(event: ChildEvent, rules: Rules = DEFAULT_RULES) -> list[Place]:
+    """The documents beside the child's own that `event` changes."""
+    return [(one.model, key) for one in PROJECTIONS for key in one.keys(event, rules)]
+
+
+def apply_all(
+    view: ChildView, events: Iterable[tuple[ChildEvent, int, str]], rules: Rules = DEFAULT_RULES
+) -> ChildView:
+    """The view after `events`, each with its version and its id. Takes time in proportion to their
+    number: what is in the view is copied once."""
+    folding = Folding(view, rules)
+    for event, version, event_id in events:
+        folding.add(event, version, event_id)
+    return folding.view()
+
+
+def apply(
+    view: ChildView, event: ChildEvent, version: int, event_id: str, rules: Rules = DEFAULT_RULES
+) -> ChildView:
+    """The view after one `event`."""
+    return apply_all(view, [(event, version, event_id)], rules)

@@ -1,9 +1,11 @@
-"""Read model `safety`: a child's violations and alert policy, from its first safety event on."""
+"""Read model `safety`: what is counted of a child's violations, and its alert policy, from its
+first report or policy on."""
 
 from typing import assert_never, cast
 
-from projection_worker.projections.alerts import alerts_of, counting_after
-from projection_worker.projections.formulas import counted
+from projection_worker.projections.alerts import THRESHOLD, RaisedAlert, counting_after
+from projection_worker.projections.formulas import MOST_LABELS, counted, counted_labels
+from projection_worker.projections.rules import Happened, Rules
 from shared.events.child import (
     AlertPolicy,
     AlertPolicyConfigured,
@@ -23,86 +25,60 @@ from shared.events.child import (
     SafetyViolationResolved,
     Severity,
 )
-from shared.read_models.documents import AlertPolicyEntry, SafetyDocument, ViolationEntry
+from shared.read_models.documents import AlertPolicyEntry, SafetyDocument
 
 
-def key(event: ChildEvent) -> str | None:
-    """The id of the document that `event` changes, if it changes one."""
+def keys(event: ChildEvent, _rules: Rules) -> tuple[str, ...]:
+    """The ids of the documents that `event` changes."""
     match event:
-        case (
-            SafetyViolationReported()
-            | SafetyViolationResolved()
-            | SafetyViolationAcknowledged()
-            | AlertPolicyConfigured()
-        ):
-            return event.child_id
+        case SafetyViolationReported() | AlertPolicyConfigured():
+            return (event.child_id,)
         case (
             ChildRegistered()
             | ChildProfileUpdated()
             | ConversationStarted()
             | MessageRecorded()
             | ConversationEnded()
+            | SafetyViolationResolved()
+            | SafetyViolationAcknowledged()
             | ChildDeactivated()
             | ChildReactivated()
             | ParentalConsentGiven()
             | ParentalConsentWithdrawn()
             | ChildErased()
         ):
-            return None
+            return ()
         case _:
             assert_never(event)
 
 
-def evolve(document: SafetyDocument | None, event: ChildEvent) -> SafetyDocument:
+def evolve(document: SafetyDocument | None, happened: Happened) -> SafetyDocument:
+    event = happened.event
     after = cast(SafetyDocument, {**(document or empty(event.child_id))})
     if isinstance(event, SafetyViolationReported):
-        _report(after, event)
-    elif isinstance(event, SafetyViolationResolved):
-        after["violations"] = [_resolved(entry, event) for entry in after["violations"]]
-    elif isinstance(event, SafetyViolationAcknowledged):
-        after["violations"] = [_acknowledged(entry, event) for entry in after["violations"]]
+        _report(after, event, happened.raised)
     elif isinstance(event, AlertPolicyConfigured):
         after["alert_policy"] = _policy_entry(event.policy)
     return after
 
 
-def _report(document: SafetyDocument, event: SafetyViolationReported) -> None:
-    severity = event.severity.value
-    raised = alerts_of(document, event)
+def _report(
+    document: SafetyDocument, event: SafetyViolationReported, raised: tuple[RaisedAlert, ...]
+) -> None:
+    severe = event.severity.rank >= Severity.HIGH.rank
+    at_once = any(alert.rule == THRESHOLD for alert in raised)
     document["counting"] = counting_after(document, event, raised)
     document["parent_notifications_sent"] += len(raised)
     document["total_violations"] += 1
-    document["violations_by_severity"] = counted(document["violations_by_severity"], severity)
-    document["violations_by_category"] = counted(
-        document["violations_by_category"], event.violation_type
+    document["violations_by_severity"] = counted(
+        document["violations_by_severity"], event.severity.value
     )
-    document["high_severity_violations"] += event.severity.rank >= Severity.HIGH.rank
+    document["violations_by_category"] = counted_labels(
+        document["violations_by_category"], [event.violation_type], MOST_LABELS
+    )
+    document["high_severity_violations"] += severe
+    document["told_late"] += severe and not at_once
     document["last_violation_at"] = event.at
-    entry = ViolationEntry(
-        id=event.violation_id,
-        type=event.violation_type,
-        severity=severity,
-        at=event.at,
-        conversation_id=event.conversation_id,
-        details=event.details.sealed if event.details else None,
-        resolved_at=None,
-        outcome=None,
-        alerted=raised[0].rule if raised else None,
-        acknowledged_at=None,
-    )
-    document["violations"] = [*document["violations"], entry]
-
-
-def _resolved(entry: ViolationEntry, event: SafetyViolationResolved) -> ViolationEntry:
-    if entry["id"] != event.violation_id:
-        return entry
-    return cast(ViolationEntry, {**entry, "resolved_at": event.at, "outcome": event.outcome.value})
-
-
-def _acknowledged(entry: ViolationEntry, event: SafetyViolationAcknowledged) -> ViolationEntry:
-    if entry["id"] != event.violation_id or entry["acknowledged_at"] is not None:
-        return entry
-    return cast(ViolationEntry, {**entry, "acknowledged_at": event.at})
 
 
 def _policy_entry(policy: AlertPolicy) -> AlertPolicyEntry:
@@ -123,8 +99,8 @@ def empty(child_id: str) -> SafetyDocument:
         violations_by_severity={},
         violations_by_category={},
         high_severity_violations=0,
+        told_late=0,
         last_violation_at=None,
-        violations=[],
         counting=[],
         parent_notifications_sent=0,
     )

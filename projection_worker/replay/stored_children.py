@@ -8,7 +8,13 @@ from shared.mongo import Collection, Database, Mongo, Session, aggregate
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
 
-OWNED = (Model.CONVERSATIONS, Model.SAFETY, Model.ACTIVITY, Model.ALERTS)
+OWNED = (
+    Model.CONVERSATIONS,
+    Model.SAFETY,
+    Model.VIOLATIONS,
+    Model.ACTIVITY,
+    Model.ALERTS,
+)
 OWNER_IS_ID = (Model.CHILDREN, Model.SAFETY)
 
 

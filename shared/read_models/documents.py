@@ -42,7 +42,8 @@ class ChildDocument(TypedDict):
     """Model `children`, `_id` the child's id. `version` is the gate of the projector.
 
     Of an erased child only `_id`, `parent_id`, `status`, `created_at`, `updated_at` and `version`
-    say anything; the rest is empty or zero.
+    say anything; the rest is empty or zero. `removed`: only while one is being erased, how many of
+    its other documents are gone.
     """
 
     _id: str
@@ -75,6 +76,7 @@ class ChildDocument(TypedDict):
     last_safety_check: datetime | None
     violation_categories: dict[str, int]
     consents: dict[str, ConsentEntry]
+    removed: NotRequired[int]
 
 
 class ConversationDocument(TypedDict):
@@ -146,7 +148,7 @@ class AlertPolicyEntry(TypedDict):
 
 
 class SafetyDocument(TypedDict):
-    """Model `safety`, `_id` the child's id; made by the child's first safety event.
+    """Model `safety`, `_id` the child's id; made by the child's first report or policy.
 
     `counting`: the newest violations that count for the next alert of the rule `count`, in the
     order in which they were reported; at most 99. `told_late`: how many severe ones alerted nobody

@@ -1,9 +1,9 @@
 """Which generations of the read models are kept, and which of them is live.
 
 `read_model_pointer` holds one document: `{_id: "live", generation: 2, kept: [{generation: 1,
-projections: 1, was_live: true}, {generation: 2, ...}], hold_until: ...}`. Collections are named
-`<model>__g<n>`, so that a rebuild can fill one generation beside the live one. That the whole
-catalog is one document makes each change of it atomic.
+projections: 1, was_live: true}, {generation: 2, ..., conversation_limit_minutes: 60}], hold_until:
+...}`. Collections are named `<model>__g<n>`, so that a rebuild can fill one generation beside the
+live one. That the whole catalog is one document makes each change of it atomic.
 
 `projections` is the version of the code that folds a generation. Every kept generation is written
 by the workers of its version, the live one last: what has been seen in it is in all others too, so
@@ -12,7 +12,7 @@ that queries can move to another generation without going backwards.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.mongo import Collection, Database, Document
 from shared.read_models.models import Model
@@ -21,6 +21,8 @@ POINTER_COLLECTION = "read_model_pointer"
 POINTER_ID = "live"
 FIRST_GENERATION = 1
 FIRST_PROJECTIONS = 1
+CONVERSATION_LIMIT_MINUTES = 240
+"""Of a generation of which the catalog says nothing else."""
 
 _AS_OF_NOW = {"generation": 1, "kept": 1, "held": {"$gt": ["$hold_until", "$$NOW"]}}
 
@@ -44,14 +46,18 @@ class Generation:
 @dataclass(frozen=True, slots=True)
 class KeptGeneration:
     """`was_live`: it can be rolled back to. A generation that was never live is being rebuilt.
-    `begun_at`: by a rebuild, at that time. `conversation_limit_minutes`: how long a conversation
-    lasts at most."""
+    `begun_at`: by a rebuild, at that time. `conversation_limit_minutes`: how long after its start a
+    conversation is over at the latest, for all that is in this generation."""
 
     generation: Generation
     projections: int = FIRST_PROJECTIONS
     was_live: bool = True
     begun_at: datetime | None = None
-    conversation_limit_minutes: int = 240
+    conversation_limit_minutes: int = CONVERSATION_LIMIT_MINUTES
+
+    @property
+    def conversation_limit(self) -> timedelta:
+        return timedelta(minutes=self.conversation_limit_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +97,18 @@ async def read_catalog(database: Database) -> Catalog:
     return Catalog(live, kept, pointer["held"])
 
 
-async def begin_catalog(database: Database, projections: int) -> Catalog:
-    """The catalog; made with a first generation of this version when there is none yet."""
-    first = KeptGeneration(Generation(FIRST_GENERATION), projections)
+async def begin_catalog(
+    database: Database,
+    projections: int,
+    conversation_limit_minutes: int = CONVERSATION_LIMIT_MINUTES,
+) -> Catalog:
+    """The catalog; made with a first generation of this version and this limit when there is none
+    yet."""
+    first = KeptGeneration(
+        Generation(FIRST_GENERATION),
+        projections,
+        conversation_limit_minutes=conversation_limit_minutes,
+    )
     await database[POINTER_COLLECTION].update_one(
         {"_id": POINTER_ID},
         {"$setOnInsert": {"generation": FIRST_GENERATION, "kept": [to_document(first)]}},
@@ -108,13 +123,16 @@ async def live_generation(database: Database) -> Generation:
 
 
 def to_document(kept: KeptGeneration) -> Document:
+    """Without what goes without saying: so it is as an older release wrote it."""
     begun = {} if kept.begun_at is None else {"begun_at": kept.begun_at}
+    limit = kept.conversation_limit_minutes
+    limited = {} if limit == CONVERSATION_LIMIT_MINUTES else {"conversation_limit_minutes": limit}
     return {
         "generation": kept.generation.number,
         "projections": kept.projections,
         "was_live": kept.was_live,
-        "conversation_limit_minutes": kept.conversation_limit_minutes,
         **begun,
+        **limited,
     }
 
 
@@ -124,5 +142,5 @@ def _kept(document: Document) -> KeptGeneration:
         document["projections"],
         document["was_live"],
         document.get("begun_at"),
-        document.get("conversation_limit_minutes", 240),
+        document.get("conversation_limit_minutes", CONVERSATION_LIMIT_MINUTES),
     )

@@ -8,6 +8,7 @@ from projection_worker.before_live import BeforeLive
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.delivery import Delivered, RawRecord, deliver
 from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.projector import Projected, Projector
 from projection_worker.read_model_store import ReadModelStore
 from projection_worker.replay.comparison import Verification
@@ -64,7 +65,11 @@ class ProjectionSide:
         )
 
     def another_projector(
-        self, generation: Generation = GENERATION, *, before_live: BeforeLive | None = None
+        self,
+        generation: Generation = GENERATION,
+        *,
+        before_live: BeforeLive | None = None,
+        rules: Rules = DEFAULT_RULES,
     ) -> Projector:
         """As in another worker process: nothing is shared but the databases."""
         return Projector(
@@ -79,6 +84,7 @@ class ProjectionSide:
             self.keyring,
             self.index,
             DeadLetters(self.database, utc_now, generation),
+            rules=rules,
         )
 
     async def happened(self, *events: ChildEvent) -> list[Delivered]:

@@ -120,8 +120,13 @@ def drop_old(*, unfinished: bool) -> None:
     run(work)
 
 
+async def _catalog(on: Opened) -> Catalog:
+    limit = on.settings.conversation_limit_minutes
+    return await begin_catalog(on.database, registry.VERSION, limit)
+
+
 async def _roll_back(on: Opened, number: int | None) -> None:
-    catalog = await begin_catalog(on.database, registry.VERSION)
+    catalog = await _catalog(on)
     before = [one for one in catalog.kept if one.was_live and one.generation != catalog.live]
     wanted = [one for one in before if number in (None, one.generation.number)]
     if not wanted:
@@ -140,7 +145,7 @@ async def _roll_back(on: Opened, number: int | None) -> None:
 
 
 async def _drop(on: Opened, *, unfinished: bool) -> None:
-    catalog = await begin_catalog(on.database, registry.VERSION)
+    catalog = await _catalog(on)
     if catalog.unfinished is not None and not unfinished:
         number = catalog.unfinished.generation.number
         click.echo(f"generation {number} is unfinished and stays; --unfinished drops it, too")
@@ -157,7 +162,7 @@ async def _drop(on: Opened, *, unfinished: bool) -> None:
 
 
 async def _show_status(on: Opened) -> None:
-    catalog = await begin_catalog(on.database, registry.VERSION)
+    catalog = await _catalog(on)
     table = Table("generation", "state", "projections", "workers", "rebuilt")
     for one in catalog.kept:
         workers = await RollCall(on.database).present(one.projections)

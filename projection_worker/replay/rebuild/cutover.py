@@ -49,13 +49,15 @@ class Cutover:
         left = [int(found[1]) for name in names if (found := _OF_A_GENERATION.match(name))]
         return Generation(max([one.generation.number for one in catalog.kept] + left) + 1)
 
-    async def begin(self, catalog: Catalog, plan: Plan) -> None:
+    async def begin(self, catalog: Catalog, plan: Plan, conversation_limit_minutes: int) -> None:
         """Keep the plan's generation beside the others: the workers of its version write it from
-        now on.
+        now on, with this limit.
 
         Raises CatalogChanged.
         """
-        new = KeptGeneration(plan.generation, plan.projections, False, plan.begun_at)
+        new = KeptGeneration(
+            plan.generation, plan.projections, False, plan.begun_at, conversation_limit_minutes
+        )
         await ensure_read_model_indexes(self._database, plan.generation)
         await self._change(catalog, catalog.live, (*catalog.kept, new))
 

@@ -26,7 +26,7 @@ from shared.fault_points import FaultPoint, reached
 from shared.kafka import client_options
 from shared.read_models.deliveries import NOTIFIED_WITHIN
 from shared.read_models.generations import Catalog, begin_catalog, read_catalog
-from shared.read_models.models import Model
+from shared.read_models.models import ALL_MODELS, Model
 from shared.topic_partitions import partitions_of
 from shared.topics import CHILD_EVENTS
 
@@ -63,19 +63,29 @@ class Rebuild:
 
     async def begin(self, models: frozenset[Model], source: Source) -> None:
         """Make the next generation known to the workers, then fill it. Raises RebuildRefused."""
-        catalog = await begin_catalog(self._on.database, registry.VERSION)
+        limit = self._on.settings.conversation_limit_minutes
+        catalog = await begin_catalog(self._on.database, registry.VERSION, limit)
         if catalog.unfinished is not None:
             number = catalog.unfinished.generation.number
             raise RebuildRefused(
                 f"generation {number} is unfinished: go on with --resume, or drop it with "
                 "`teddy replay drop-old --unfinished`"
             )
+        live = catalog.of(catalog.live)
+        if models != ALL_MODELS and live.projections != registry.VERSION:
+            raise RebuildRefused(
+                f"generation {live.generation.number} is of projections {live.projections}, this "
+                f"program of {registry.VERSION}: none of its models can be carried over, rebuild "
+                "them all"
+            )
         generation = await self.cutover.next_generation(catalog)
         self.plan = Plan(generation, registry.VERSION, source, models, utc_now())
         await self.ledger.begin(self.plan)
         if not catalog.written_by(registry.VERSION):
             await self._place_new_workers()
-        await self.cutover.begin(catalog, self.plan)
+        if not self.plan.whole:  # what is carried over was folded with the limit of before
+            limit = live.conversation_limit_minutes
+        await self.cutover.begin(catalog, self.plan, limit)
         await self._carry_out(self.plan)
 
     async def resume(self) -> None:

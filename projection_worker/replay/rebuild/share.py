@@ -19,6 +19,7 @@ from projection_worker.replay.rebuild.child_slices import (
 from projection_worker.replay.rebuild.ledger import Done, Kind, Ledger, Plan, Slice
 from projection_worker.replay.rebuild.pace import Pace
 from projection_worker.replay.rebuild.partition_slices import PartitionSliceBuilder
+from projection_worker.replay.rules_of import rules_of
 from projection_worker.replay.stored_children import StoredChildren
 from projection_worker.replay.verify import Verifier
 from shared.clock import utc_now
@@ -105,7 +106,13 @@ class ShareOfRebuild:
         )
         dead_letters = DeadLetters(on.database, utc_now, generation)
         projector = Projector(
-            read_models, on.store, on.keyring, on.index, dead_letters, takes_sealed=True
+            read_models,
+            on.store,
+            on.keyring,
+            on.index,
+            dead_letters,
+            rules=await rules_of(on.database, generation),
+            takes_sealed=True,
         )
         return projector, read_models, dead_letters
 

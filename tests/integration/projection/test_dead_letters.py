@@ -12,7 +12,7 @@ from projection_worker.delivery import Delivered, RawRecord, deliver, raw_record
 from projection_worker.discard import Discard, Verdict
 from projection_worker.parked_sequences import ParkedSequences
 from projection_worker.projections import registry
-from projection_worker.projections.registry import ChildView, apply
+from projection_worker.projections.registry import Folding
 from projection_worker.redrive import Redrive, Redriven, open_producer, publish
 from shared.clock import new_id
 from shared.codec import UndecodableEvent, decode_what_opens
@@ -114,13 +114,16 @@ async def test_poison_parks_its_child_until_the_code_can_read_it(
     await operator.assert_nothing_is_parked_and_all_is_well(version=3)
 
 
+fold = Folding.add
+
+
 def as_before_this_release(
-    view: ChildView, event: ChildEvent, version: int, event_id: str
-) -> ChildView:
+    folding: Folding, event: ChildEvent, version: int, event_id: str
+) -> None:
     """A fold that refuses what names a conversation that was never started."""
     if isinstance(event, SafetyViolationReported) and event.conversation_id is not None:
         raise ValueError("SafetyViolationReported of a conversation that was never started")
-    return apply(view, event, version, event_id)
+    fold(folding, event, version, event_id)
 
 
 @pytest.mark.parametrize("from_store", [False, True], ids=["parked bytes", "from the store"])
@@ -128,7 +131,7 @@ async def test_a_child_that_older_folds_refused_is_whole_after_a_redrive(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, *, from_store: bool
 ) -> None:
     # given a child that an older release dead-lettered for good
-    monkeypatch.setattr(projector, "apply", as_before_this_release)
+    monkeypatch.setattr(Folding, "add", as_before_this_release)
     critical = reported(2, Severity.CRITICAL)
     happened = await operator.happened(
         registered(), reported(1, conversation_id="nobody-knows"), critical

@@ -105,8 +105,8 @@ async def test_an_erasure_is_put_down_with_what_it_removed(worker: Worker) -> No
     await worker.assert_only_tombstones()
     (listed,) = await worker.erased.find([MIA])
     removed = {step: done.removed for step, done in listed.steps.items()}
-    # in each generation: child, conversation, safety, activity, alert
-    assert removed == {ErasureStep.READ_MODELS: 10, ErasureStep.DEAD_LETTERS: 0}
+    # in each generation: child, conversation, safety, violation, activity, alert
+    assert removed == {ErasureStep.READ_MODELS: 12, ErasureStep.DEAD_LETTERS: 0}
 
 
 async def test_of_a_backlog_that_ends_with_an_erasure_nothing_is_written(worker: Worker) -> None:

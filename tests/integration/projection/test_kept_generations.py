@@ -89,7 +89,7 @@ async def test_the_live_generation_is_never_ahead_of_another(
     await _keep(side, LIVE, FILLING)
     order: list[int] = []
     both = KeptGenerations(
-        side.database, lambda generation, *, before_live: _noting(order, generation)
+        side.database, lambda generation, *, before_live, rules: _noting(order, generation)
     )
 
     await both.project(await side.happened(registered()))

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from projection_worker import projector
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.kept_generations import KeptGenerations
 from projection_worker.projections import registry
-from projection_worker.projections.registry import ChildView, apply
+from projection_worker.projections.registry import Folding
 from projection_worker.replay.opened import Opened, opened
 from projection_worker.replay.rebuild import share
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
@@ -183,13 +182,15 @@ async def test_a_child_that_older_folds_refused_is_whole_after_a_rebuild(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a child that an older release dead-lettered
-    def refusing(view: ChildView, event: ChildEvent, version: int, event_id: str) -> ChildView:
+    fold = Folding.add
+
+    def refusing(folding: Folding, event: ChildEvent, version: int, event_id: str) -> None:
         if version == 2:
             raise ValueError("of a conversation that was never started")
-        return apply(view, event, version, event_id)
+        fold(folding, event, version, event_id)
 
     with monkeypatch.context() as older:
-        older.setattr(projector, "apply", refusing)
+        older.setattr(Folding, "add", refusing)
         await world.happened(registered(), reported(1, conversation_id="nobody-knows"), message())
     assert await stale_since(world.on.database, FIRST, [MIA])
     # when

@@ -198,5 +198,4 @@ def test_a_violation_says_by_which_rule_its_parent_was_alerted(
 ) -> None:
     view = view_of(registered(), policy(threshold=threshold), reported(1, severity))
 
-    (violation,) = view.documents[Model.SAFETY, MIA]["violations"]
-    assert violation["alerted"] == alerted
+    assert view.documents[Model.VIOLATIONS, f"{MIA}/violation-1"]["alerted"] == alerted

@@ -1,6 +1,7 @@
 import pytest
 
 from projection_worker.projections import children
+from projection_worker.projections.rules import Rules
 from shared.events.child import ChildEvent, Outcome, Severity
 from shared.read_models.documents import ChildDocument
 from tests.support.projection_facts import (
@@ -198,6 +199,6 @@ def test_the_document_before_is_left_as_it_was() -> None:
     before = child_of(registered())
     copy = dict(before)
 
-    children.evolve(before, reported())
+    children.evolve(before, reported(), Rules())
 
     assert before == copy

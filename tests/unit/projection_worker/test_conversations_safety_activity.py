@@ -3,9 +3,8 @@ from typing import Any
 
 import pytest
 
-from projection_worker.projections import activity, conversations, safety
 from projection_worker.projections.registry import places_of
-from shared.events.child import ChildEvent, Outcome, Severity
+from shared.events.child import ChildEvent, Severity
 from shared.read_models.models import Model
 from tests.support.projection_facts import (
     MIA,
@@ -21,7 +20,6 @@ from tests.support.projection_facts import (
     registered,
     reported,
     resolved,
-    sealed,
     started,
     updated,
     view_of,
@@ -81,34 +79,40 @@ def safety_of(*events: ChildEvent) -> Any:
     return document(Model.SAFETY, MIA, registered(), *events)
 
 
-def test_the_safety_document_counts_and_lists_every_violation() -> None:
-    seen = safety_of(
-        reported(1, Severity.LOW),
-        reported(2, Severity.CRITICAL, details=sealed("details", version=3), minutes=2),
-    )
+def test_the_safety_document_counts_every_violation_and_holds_none() -> None:
+    seen = safety_of(reported(1, Severity.LOW), reported(2, Severity.CRITICAL, minutes=2))
 
     assert seen["total_violations"] == 2
     assert seen["violations_by_severity"] == {"low": 1, "critical": 1}
     assert seen["violations_by_category"] == {"rude_words": 2}
     assert seen["high_severity_violations"] == 1
     assert seen["last_violation_at"] == later(2)
-    assert [v["details"] for v in seen["violations"]] == [None, "3.details.ciphertext"]
+    assert "violations" not in seen
 
 
-def test_a_resolution_marks_its_violation_and_no_other() -> None:
-    seen = safety_of(reported(1), reported(2), resolved(2, outcome=Outcome.FALSE_POSITIVE))
+@pytest.mark.parametrize(
+    ("severity", "threshold", "told_late"),
+    [
+        (Severity.HIGH, Severity.HIGH, 0),
+        (Severity.HIGH, Severity.CRITICAL, 1),
+        (Severity.CRITICAL, Severity.CRITICAL, 0),
+        (Severity.MEDIUM, Severity.CRITICAL, 0),
+    ],
+)
+def test_it_counts_severe_violations_whose_report_did_not_alert_at_once(
+    severity: Severity, threshold: Severity, told_late: int
+) -> None:
+    seen = safety_of(policy(threshold=threshold), reported(1, severity))
 
-    first, second = seen["violations"]
-    assert (first["outcome"], first["resolved_at"]) == (None, None)
-    assert (second["outcome"], second["resolved_at"]) == ("false_positive", later(5))
+    assert seen["told_late"] == told_late
 
 
-def test_an_acknowledgement_marks_its_violation_and_the_first_one_counts() -> None:
-    events = (registered(), reported(1), reported(2), acknowledged(2), acknowledged(2, minutes=9))
-    (safety,) = [d for (model, _), d in view_of(*events).documents.items() if model is Model.SAFETY]
+def test_what_only_the_count_rule_told_was_told_late() -> None:
+    seen = safety_of(
+        policy(threshold=Severity.CRITICAL, count=2), *(reported(n, Severity.HIGH) for n in (1, 2))
+    )
 
-    seen = [entry["acknowledged_at"] for entry in safety["violations"]]
-    assert seen == [None, acknowledged(2).at]
+    assert (seen["parent_notifications_sent"], seen["told_late"]) == (1, 2)
 
 
 def test_the_policy_is_kept_beside_the_violations() -> None:
@@ -169,8 +173,9 @@ def test_events_of_the_account_touch_no_other_document(event: ChildEvent) -> Non
 def test_every_event_says_which_documents_it_touches() -> None:
     places = {model for model, _ in places_of(reported(conversation_id=TALK))}
 
-    assert places == {Model.CONVERSATIONS, Model.SAFETY, Model.ACTIVITY}
+    assert places == {Model.CONVERSATIONS, Model.SAFETY, Model.VIOLATIONS, Model.ACTIVITY}
     assert [model for model, _ in places_of(policy())] == [Model.SAFETY]
-    assert conversations.key(reported()) is None
-    assert safety.key(message()) is None
-    assert activity.key(resolved()) is None
+    assert {model for model, _ in places_of(reported())} == places - {Model.CONVERSATIONS}
+    assert {model for model, _ in places_of(message())} == {Model.CONVERSATIONS, Model.ACTIVITY}
+    assert places_of(resolved()) == [(Model.VIOLATIONS, f"{MIA}/violation-1")]
+    assert places_of(acknowledged()) == [(Model.VIOLATIONS, f"{MIA}/violation-1")]

@@ -177,7 +177,11 @@ def test_a_violation_of_an_unknown_conversation_counts_for_the_child_alone() -> 
 
     assert view.child is not None
     assert view.child["safety_violations_count"] == 1
-    assert {model for model, _ in view.documents} == {Model.SAFETY, Model.ACTIVITY}
+    assert {model for model, _ in view.documents} == {
+        Model.SAFETY,
+        Model.VIOLATIONS,
+        Model.ACTIVITY,
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,178 @@
+"""What the release of projections 6 left behind, carried over by a rebuild."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from projection_worker.delivery import Delivered, RawRecord, deliver
+from projection_worker.projections import registry
+from projection_worker.replay.opened import opened
+from projection_worker.replay.rebuild.ledger import Source
+from projection_worker.replay.rebuild.rebuild import RebuildRefused
+from projection_worker.roll_call import RollCall
+from shared.cloud_events import to_record
+from shared.read_models.deliveries import deliveries
+from shared.read_models.generations import read_catalog
+from shared.read_models.models import Model
+from shared.settings import WorkerSettings
+from shared.topics import CHILD_EVENTS
+from tests.integration.projection.test_rebuild import FIRST, SECOND, World
+from tests.support.former_read_models import (
+    FORMER_PROJECTIONS,
+    former,
+    put_former,
+    put_former_keys,
+)
+from tests.support.key_files import create_key_files
+from tests.support.projection_facts import MIA
+
+ROUNDED = 0.05
+"""How far the minutes of a conversation were from what they were, at most."""
+
+
+@pytest_asyncio.fixture
+async def left_behind(
+    mongo_url: str,
+    kafka_bootstrap: str,
+    fresh_database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[World]:
+    for name, file in create_key_files(tmp_path).items():
+        monkeypatch.setenv(name, file)
+    put_former_keys(tmp_path / "keys.json")
+    for store in ("WRITE", "READ", "KEYS", "AUDIT"):
+        monkeypatch.setenv(f"TEDDY_{store}_MONGO_URL", mongo_url)
+        monkeypatch.setenv(f"TEDDY_{store}_DATABASE", fresh_database)
+    monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", kafka_bootstrap)
+    async with opened(WorkerSettings()) as on:
+        await put_former(on.database)
+        await RollCall(on.database).answer("a-worker-of-this-release", registry.VERSION)
+        yield World(on)
+        await on.store.close()
+
+
+async def test_a_rebuild_carries_everything_over(left_behind: World) -> None:
+    world = left_behind
+    assert (await world.on.verifier(FIRST).verify()).found > 0
+    # when
+    await world.rebuilt()
+    # then
+    catalog = await read_catalog(world.on.database)
+    kept = [(one.generation, one.projections) for one in catalog.kept]
+    assert (catalog.live, kept) == (
+        SECOND,
+        [(FIRST, FORMER_PROJECTIONS), (SECOND, registry.VERSION)],
+    )
+    verification = await world.on.verifier(SECOND).verify()
+    assert verification.clean, verification.differences
+    assert verification.documents[Model.VIOLATIONS] > 0
+    await _assert_same(world, Model.CHILDREN, rounded=("total_minutes",))
+    await _assert_same(world, Model.CONVERSATIONS, rounded=("duration_minutes", "engagement_score"))
+    await _assert_same(world, Model.ACTIVITY, rounded=("minutes",))
+    await _assert_same(world, Model.ALERTS)
+
+
+async def test_listed_violations_become_documents_as_they_are(left_behind: World) -> None:
+    await left_behind.rebuilt()
+
+    now = {one["_id"]: one for one in await left_behind.of_live(Model.VIOLATIONS)}
+    expected: dict[str, Any] = {}
+    reports = 0
+    for child_id, safety in former("safety").items():
+        for each in safety["violations"]:
+            reports += 1
+            key = f"{child_id}/{each['id']}"
+            expected.setdefault(key, {"_id": key, "child_id": child_id, **each})
+    assert now == expected
+    assert reports > len(expected) > 5  # one was reported twice
+
+
+async def test_the_safety_document_keeps_its_counters_and_counts_what_was_told_late(
+    left_behind: World,
+) -> None:
+    await left_behind.rebuilt()
+
+    safety = {one["_id"]: one for one in await left_behind.of_live(Model.SAFETY)}
+    for child_id, one in former("safety").items():
+        late = [v for v in one["violations"] if v["severity"] in {"high", "critical"}]
+        expected = {name: value for name, value in one.items() if name != "violations"}
+        expected["told_late"] = sum(1 for v in late if v["alerted"] != "threshold")
+        assert safety[child_id] == expected
+    assert safety["leo"]["told_late"] == 1
+
+
+async def test_who_was_told_is_told_nothing_again(left_behind: World) -> None:
+    world = left_behind
+    before = await deliveries(world.on.database).find({}).sort("_id", 1).to_list(None)
+    told = {one["alert_id"] for one in before if one["state"] == "delivered"}
+    assert told
+    await world.rebuilt()
+    # when the whole topic comes again
+    projected = await world.workers.project(await _everything(world))
+    # then
+    assert not told & {alert["_id"] for alert in projected.alerts}
+    after = await deliveries(world.on.database).find({}).sort("_id", 1).to_list(None)
+    assert after == before
+    delivered = {one["_id"]: one["delivered"] for one in await world.of_live(Model.ALERTS)}
+    assert {key for key, channels in delivered.items() if channels} == told
+    assert delivered == {key: one["delivered"] for key, one in former("alerts").items()}
+
+
+async def test_of_the_erased_a_tombstone_is_left(left_behind: World) -> None:
+    await left_behind.rebuilt()
+
+    children = {one["_id"]: one for one in await left_behind.of_live(Model.CHILDREN)}
+    assert (children["emma"]["status"], children["emma"]["name"]) == ("erased", None)
+    for model in (Model.CONVERSATIONS, Model.VIOLATIONS, Model.ACTIVITY, Model.ALERTS):
+        owners = {one["child_id"] for one in await left_behind.of_live(model)}
+        assert owners == {MIA, "leo"}, model
+
+
+async def test_an_open_conversation_goes_on(left_behind: World) -> None:
+    await left_behind.rebuilt()
+
+    talks = {one["conversation_id"]: one for one in await left_behind.of_live(Model.CONVERSATIONS)}
+    assert talks["open"]["ended_at"] is None
+    assert (talks["open"]["message_count"], talks["open"]["duration_minutes"]) == (1, 0.0)
+
+
+async def test_short_conversations_count_as_their_minutes(left_behind: World) -> None:
+    await left_behind.rebuilt()
+
+    (mia,) = [one for one in await left_behind.of_live(Model.CHILDREN) if one["_id"] == MIA]
+    assert mia["total_minutes"] == pytest.approx(12.55 + 6 * 2.9 / 60)
+
+
+async def test_models_of_other_projections_cannot_be_carried_over(left_behind: World) -> None:
+    with pytest.raises(RebuildRefused, match="generation 1 is of projections 6"):
+        await left_behind.rebuild().begin(frozenset({Model.SAFETY}), Source.STORE)
+
+    assert (await read_catalog(left_behind.on.database)).unfinished is None
+
+
+async def _assert_same(world: World, model: Model, rounded: tuple[str, ...] = ()) -> None:
+    before, now = former(model), {one["_id"]: one for one in await world.of_live(model)}
+    assert before.keys() == now.keys()
+    for key, one in before.items():
+        exact = {name: value for name, value in one.items() if name not in rounded}
+        assert {name: value for name, value in now[key].items() if name not in rounded} == exact
+        for name in rounded:
+            conversations = one.get("conversation_count", one.get("conversations", 2))
+            assert now[key][name] == pytest.approx(one[name], abs=2 * ROUNDED * conversations)
+
+
+async def _everything(world: World) -> list[Delivered]:
+    """All events, as the topic holds them."""
+    batch: list[Delivered] = []
+    async for commit in world.on.store.scan(None):
+        for event in commit.recorded_events():
+            record = to_record(event)
+            raw = RawRecord(
+                CHILD_EVENTS.name, 0, len(batch), record.key, record.value, tuple(record.headers)
+            )
+            batch.append(deliver(raw))
+    return batch
