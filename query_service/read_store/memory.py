@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from query_service.read_store.listed_violations import ListedViolations, listed_in
@@ -17,6 +17,8 @@ from shared.read_models.documents import (
     SystemDocument,
     ViolationDocument,
 )
+from shared.read_models.generations import CONVERSATION_LIMIT_MINUTES
+from shared.read_models.minutes import minutes_by_day
 
 T = TypeVar("T")
 
@@ -33,7 +35,7 @@ class MemoryReadModels:
         self.safety_documents: dict[str, SafetyDocument] = {}
         self.violations: dict[str, ViolationDocument] = {}
         self.projections = 7
-        self.conversation_limit = timedelta(minutes=240)
+        self.conversation_limit = timedelta(minutes=CONVERSATION_LIMIT_MINUTES)
         self.activity_days: dict[str, ActivityDocument] = {}
         self.alerts: dict[str, AlertDocument] = {}
         self.deliveries: dict[str, DeliveryDocument] = {}
@@ -102,16 +104,12 @@ class MemoryReadModels:
     ) -> Mapping[str, float]:
         minutes: defaultdict[str, float] = defaultdict(float)
         for one in self.conversations.values():
-            start = one["started_at"].astimezone(UTC)
+            start = one["started_at"]
             is_open = one["child_id"] == child_id and one["ended_at"] is None
             if not is_open or not since - A_DAY <= start <= now:
                 continue
-            end = min(now, start + self.conversation_limit).astimezone(UTC)
-            while start < end:
-                midnight = start.replace(hour=0, minute=0, second=0, microsecond=0) + A_DAY
-                seconds = (min(end, midnight) - start).total_seconds()
-                minutes[start.date().isoformat()] += seconds / 60
-                start = midnight
+            for day, lasted in minutes_by_day(start, now, self.conversation_limit).items():
+                minutes[day] += lasted
         return minutes
 
     async def search(
