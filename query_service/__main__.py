@@ -19,6 +19,7 @@ async def answer(app: FastAPI, settings: QuerySettings, stop: asyncio.Event) -> 
         await stop.wait()
         # the server waits for open responses, and live streams never end by themselves
         app.state.streams.close()
+        app.state.exports.close()
 
 
 def main() -> None:

@@ -6,7 +6,8 @@ from query_service.cache.outage import ReadStoreOutage
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.queries.cursors import Cursors
-from query_service.queries.export_child import ExportChild, ExportChildHandler
+from query_service.queries.export_child import ExportChild, ExportChildHandler, Exporter
+from query_service.queries.export_cursor import ExportCursors
 from query_service.queries.get_alerts import GetAlerts, GetAlertsHandler
 from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
 from query_service.queries.get_child_conversations import (
@@ -31,6 +32,7 @@ from query_service.queries.search_children import SearchChildren, SearchChildren
 from query_service.queries.visible_children import VisibleChildren
 from query_service.query_bus import QueryBus, Rendered
 from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.whole_child import WholeChild
 from shared.clock import Clock
 from shared.event_store.port import EventStore
 from shared.keyring.erased_list import ErasedList
@@ -46,6 +48,7 @@ class Ports:
     """What the queries need from outside."""
 
     store: ReadModelDatabase
+    whole: WholeChild
     events: EventStore
     keyring: Keyring
     keys: KeyFile
@@ -128,5 +131,11 @@ def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -
     bus.register(GetAlerts, GetAlertsHandler(ports.store, cursors))
     receipts = GetErasureReceiptHandler(ports.store, ports.erased, ports.proofs, ports.clock)
     bus.register(GetErasureReceipt, receipts)
-    exports = ExportChildHandler(ports.store, children, ports.events, ports.clock)
+    exports = ExportChildHandler(children, ports.events, ports.clock)
     bus.register(ExportChild, exports)
+
+
+def exporter_of(ports: Ports) -> Exporter:
+    """Writes what an ExportChild begins."""
+    cursors = ExportCursors(ports.keys.signature_key)
+    return Exporter(ports.whole, ports.events, ports.keyring, cursors)

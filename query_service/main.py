@@ -14,6 +14,7 @@ from query_service.api.asking import Asking
 from query_service.api.child_pages import child_pages_router
 from query_service.api.children import children_router
 from query_service.api.errors import PROBLEMS
+from query_service.api.exports import Exports
 from query_service.api.links import LINKS
 from query_service.api.parents import parents_router
 from query_service.api.records import records_router
@@ -27,11 +28,12 @@ from query_service.cache.invalidation import Invalidation
 from query_service.cache.outage import ReadStoreOutage
 from query_service.cache.query_cache import QueryCache
 from query_service.cache.waits import Waits
-from query_service.default_bus import Ports, default_bus
+from query_service.default_bus import Ports, default_bus, exporter_of
 from query_service.metrics import QueryMetrics
 from query_service.query_bus import Rendered
 from query_service.read_store.live_generation import READ_SECONDS, LiveGeneration
 from query_service.read_store.mongo import MongoReadModels
+from query_service.read_store.whole_child_mongo import MongoWholeChild
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
 from shared.auth.aliases import Pseudonyms
@@ -79,6 +81,7 @@ class QueryService:
         metrics.watch(cache, ports.store.away_seconds)
         self.cache = cache
         self.streams = Streams(settings.max_streams_per_subject)
+        self.exports = Exports(exporter_of(ports), settings.query_max_exports, metrics)
         self.outage = ReadStoreOutage(
             ports.store.away_seconds,
             cache,
@@ -103,7 +106,7 @@ def build_api(
     lifespan: Lifespan[FastAPI] | None = None,
     exposure: Exposure = NOTHING_SHOWN,
 ) -> FastAPI:
-    """The HTTP side; `app.state.streams` are to be closed before the server stops."""
+    """The HTTP side; close `app.state.streams` and `.exports` before the server stops."""
     app = FastAPI(
         title="Teddy query API",
         version="1",
@@ -112,10 +115,10 @@ def build_api(
         openapi_url=None,
         redirect_slashes=False,  # a redirect goes to whatever `Host` says, and takes the body along
     )
-    app.state.streams = service.streams
+    app.state.streams, app.state.exports = service.streams, service.exports
     app.include_router(children_router(service.asking, caller))
     app.include_router(child_pages_router(service.asking, caller))
-    app.include_router(records_router(service.asking, caller))
+    app.include_router(records_router(service.asking, caller, service.exports))
     app.include_router(parents_router(service.asking, caller, service.streams))
     app.include_router(system_router(service.asking, caller, service.cache))
     app.include_router(operations_router(readiness, service.registry))
@@ -203,6 +206,7 @@ def _opened(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered])
     live = LiveGeneration(database, time.monotonic, cache.clear)
     ports = Ports(
         MongoReadModels(database, live),
+        MongoWholeChild(database),
         MongoEventStore(write.database(settings.write_database), READ_SECONDS),
         Keyring(WatchedKeyFile(settings.key_file), key_store, settings.keyring_cache_size),
         keys,

@@ -41,11 +41,23 @@ class QueryMetrics:
         self._seconds = Histogram(
             "teddy_query_seconds", "Time to answer.", ("query",), registry=registry, buckets=SECONDS
         )
+        self._exports_ended = Counter(
+            "teddy_query_exports_ended", "Exports by how they ended.", ("how",), registry=registry
+        )
 
     def asked(self, query: str, outcome: str, seconds: float) -> None:
         """`outcome` is hit, miss or failed."""
         self._asked.labels(query, outcome).inc()
         self._seconds.labels(query).observe(seconds)
+
+    def export_ended(self, how: str) -> None:
+        """`how` is whole, limit (its time, its token or the process), erased, broken (something
+        could not be read) or reader (who read it went away)."""
+        self._exports_ended.labels(how).inc()
+
+    def watch_exports(self, under_way: Callable[[], int]) -> None:
+        gauge = Gauge("teddy_query_exports", "Exports under way.", registry=self._registry)
+        gauge.set_function(under_way)
 
     def watch(self, cache: QueryCache[Any], away_seconds: Callable[[], float | None]) -> None:
         """Show the cache's statistics, and how long the read store has been away, read when the

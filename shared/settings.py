@@ -683,6 +683,12 @@ class QuerySettings(
         description="Queries that wait for a consistency token at the same time; one more is told "
         "at once that its write is not visible yet.",
     )
+    query_max_exports: int = Field(
+        4,
+        ge=1,
+        description="Exports of children that this process writes at the same time; one more is "
+        "refused with 503.",
+    )
     cache_max_entries: int = Field(10_000, ge=1, description="Most answers kept in the cache.")
     query_cache_bytes: int = Field(
         64 * 1024 * 1024,

@@ -21,17 +21,26 @@ from shared.signing import ConsistencyTokens, SignatureRefused
 TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name
 DEFAULT_WAIT_SECONDS = 2.0
 
-QUERY_HEADERS: dict[str, Any] = {
-    "parameters": [
-        {"name": name, "in": "header", "schema": {"type": "string"}, "description": description}
-        for name, description in (
-            (TOKEN_HEADER, "From a command's answer: the query sees that command's effect."),
-            ("Prefer", "`wait=N`: most seconds to wait for it; 2 unless given."),
-            ("If-None-Match", "An `ETag`; 304 when the answer is still the same."),
-        )
-    ]
-}
-"""The request headers of every query, for its route's `openapi_extra`."""
+_READ_OWN_WRITES = (
+    (TOKEN_HEADER, "From a command's answer: the query sees that command's effect."),
+    ("Prefer", "`wait=N`: most seconds to wait for it; 2 unless given."),
+)
+
+
+def headers_taken(*described: tuple[str, str]) -> dict[str, Any]:
+    """These request headers, and those of every query, for a route's `openapi_extra`."""
+    return {
+        "parameters": [
+            {"name": name, "in": "header", "schema": {"type": "string"}, "description": description}
+            for name, description in (*_READ_OWN_WRITES, *described)
+        ]
+    }
+
+
+QUERY_HEADERS = headers_taken(
+    ("If-None-Match", "An `ETag`; 304 when the answer is still the same.")
+)
+"""The request headers of a query that has one document for an answer."""
 
 FRESHNESS: dict[str, Any] = {
     "X-As-Of": {
@@ -76,10 +85,14 @@ class Asking:
     async def answer(self, request: Request, principal: Principal, query: Query) -> Response:
         """The query's answer, or 304 when the caller has it. Raises what the bus raises, and
         ReadModelLate."""
+        return _response(request, await self.result(request, principal, query))
+
+    async def result(self, request: Request, principal: Principal, query: Query) -> QueryResult:
+        """What the bus answers, on record. Raises as `answer` does."""
         read_after = await self._read_after(request, principal)
         result = await self.bus.ask(query, principal, read_after)
         tell_audit(type(query).__name__, result.rendered.children)
-        return _response(request, result)
+        return result
 
     async def _read_after(self, request: Request, principal: Principal) -> float | None:
         """The moment from which reads see the caller's own writes; None without a token."""
@@ -111,7 +124,7 @@ def _response(request: Request, result: QueryResult) -> Response:
     headers = {
         "ETag": rendered.etag,
         "X-Cache": "hit" if result.cached else "miss",
-        **_freshness(result),
+        **freshness_of(result),
         # for the caller's own use, and only after asking here whether it still holds
         "Cache-Control": "private, no-cache",
     }
@@ -120,7 +133,8 @@ def _response(request: Request, result: QueryResult) -> Response:
     return Response(rendered.body, headers=headers, media_type="application/json")
 
 
-def _freshness(result: QueryResult) -> dict[str, str]:
+def freshness_of(result: QueryResult) -> dict[str, str]:
+    """The headers of FRESHNESS, as far as they are known."""
     status = ["teddy-query", "hit" if result.cached else "fwd=miss"]
     if result.detail is not None:
         status.append(f"detail={result.detail}")

@@ -1,5 +1,6 @@
 """The one table from this service's errors to problem documents."""
 
+from query_service.api.exports import ExportUnderWay, TooManyExports
 from query_service.api.streams import TooManyStreams
 from query_service.cache.gates import ReadModelLate
 from query_service.queries.errors import (
@@ -19,6 +20,7 @@ from shared.keyring.key_store import KeyStoreUnavailable
 from shared.keyring.provider import UnknownKek
 
 SOON = {"Retry-After": "1"}
+A_LITTLE_LATER = {"Retry-After": "10"}
 LATER = {"Retry-After": "60"}
 
 
@@ -57,6 +59,16 @@ PROBLEMS: ProblemTable = {
     RequestRefused: _request_refused,
     TooManyStreams: lambda _: too_many_requests(
         10, "This caller has too many live streams open; close one first."
+    ),
+    ExportUnderWay: lambda _: too_many_requests(
+        30, "This caller takes this export, or too many others, already; let one end first."
+    ),
+    TooManyExports: lambda _: Problem(
+        503,
+        "overloaded",
+        "Overloaded",
+        "Too many exports at a time here; send the request again.",
+        headers=A_LITTLE_LATER,
     ),
     ReadModelLate: lambda _: Problem(
         503,

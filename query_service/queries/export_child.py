@@ -1,30 +1,33 @@
-"""ExportChild: all that is stored about a child, for its family."""
+"""ExportChild: all that is stored about a child, for its family, as lines of JSON."""
 
-import dataclasses
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
 
-from pydantic import Field
+import orjson
 
-from query_service.queries.answers import AnswerModel, Fields, Instant, StaleSince
-from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
+from query_service.queries.export_cursor import ExportCursors, Progress, Stage
+from query_service.queries.export_records import ExportHeader, Opening, Record
+from query_service.queries.visible_children import VisibleChildren
 from query_service.query_bus import Answer, Query
-from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.whole_child import SORTED_BY, After, Part, WholeChild
 from query_service.scope import Scope
-from shared.clock import Clock
-from shared.codec import SealedField, decode_what_opens
-from shared.envelope import Commit
+from shared.clock import Clock, iso
 from shared.event_store.port import EventStore
-from shared.events.child import ChildEvent
-from shared.personal import Personal
+from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import Keyring
 
-FIRST_DAY, LAST_DAY = "0001-01-01", "9999-12-31"
+PAGE = 100
+"""Documents or commits that are read and held at a time."""
 
-SEALED_IN_PROFILE = ("name", "udid", "device_id", "preferences", "learning_style", "interests")
-SEALED_IN_VIOLATION = ("details",)
-NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens", "awaits_live"})
-"""Said once for all, made from the name for the search alone, or a note of the worker's."""
+AT_A_TIME = 25
+"""Records that are opened before everybody else has a turn, about half a millisecond."""
+
+BETWEEN_CURSORS = 1_000
+"""Records between two progress lines; a page may make it more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +35,10 @@ class ExportChild(Query):
     child_id: str
 
 
-class ExportedEvent(AnswerModel):
-    """One fact. `data` are its fields in today's schema, personal ones in clear."""
-
-    version: int = Field(description="Its place among the child's events, from 1 on.")
-    type: str = Field(description="What happened, as `ChildRegistered`.")
-    at: Instant = Field(description="When it happened.")
-    recorded_at: Instant = Field(description="When it was stored.")
-    by_role: str = Field(description="Role of who brought it about.")
-    data: Fields
-
-
-class ChildExport(AnswerModel):
-    """The facts, and what was made of them. The read models may be some events behind `events`."""
-
-    child_id: str
-    exported_at: Instant
-    version: int = Field(description="What the read models have seen of the events.")
-    stale_since: StaleSince
-    profile: Fields = Field(description="The account, its consents and its numbers.")
-    safety: Fields | None = Field(description="Alert policy and violations; null: none.")
-    conversations: list[Fields] = Field(description="The oldest first.")
-    activity: list[Fields] = Field(description="One entry a UTC day.")
-    alerts: list[Fields] = Field(description="The oldest first.")
-    events: list[ExportedEvent] = Field(description="All facts, version by version.")
-    unreadable: list[str] = Field(
-        description="Places of personal values that do not open, as `profile.name` or `events.3`: "
-        "there stands null."
-    )
-
-
 class ExportChildHandler:
-    """Never cached. In memory it is as large as the child's history."""
+    """Answers the first line. It is not begun where the events, which come last, cannot be read."""
 
-    def __init__(
-        self, store: ReadModelDatabase, children: VisibleChildren, events: EventStore, clock: Clock
-    ) -> None:
-        self._store = store
+    def __init__(self, children: VisibleChildren, events: EventStore, clock: Clock) -> None:
         self._children = children
         self._events = events
         self._clock = clock
@@ -76,88 +46,143 @@ class ExportChildHandler:
     async def handle(self, query: ExportChild, scope: Scope) -> Answer:
         """Raises ChildNotFound, also for an erased child."""
         child = await self._children.find(query.child_id, scope)
-        safety = await self._store.safety(query.child_id)
-        conversations = await self._store.conversations_of(query.child_id)
-        activity = await self._store.activity(query.child_id, FIRST_DAY, LAST_DAY)
-        alerts = await self._store.alerts_about(query.child_id)
-        history = await self._events.load(query.child_id)
-        unopened = Unopened()
-        export = ChildExport(
+        await self._events.load(query.child_id, 0, 1)
+        header = ExportHeader(
             child_id=query.child_id,
             exported_at=self._clock(),
             version=child.document["version"],
             stale_since=child.stale_since,
-            profile=_profile(child, unopened),
-            safety=_safety(child, safety, unopened) if safety else None,
-            conversations=[_own(one) for one in conversations],
-            activity=[_own(one) for one in activity],
-            alerts=[_own(one) for one in alerts],
-            events=list(_events(child, history, unopened)),
-            unreadable=unopened.places,
         )
-        return Answer(export, (child.id,), export.version)
+        return Answer(header, (child.id,), header.version)
 
 
-def exported(event: ChildEvent) -> dict[str, Any]:
-    """Every field of an event but the child's id and its time, personal ones in clear."""
-    return {
-        name: value.value if isinstance(value, Personal) else value
-        for name, value in ((f.name, getattr(event, f.name)) for f in dataclasses.fields(event))
-        if name not in ("child_id", "at")
-    }
+class ChildErased(Exception):
+    """Its key was destroyed while it was exported."""
 
 
-def _events(
-    child: VisibleChild, history: Iterable[Commit], unopened: Unopened
-) -> Iterable[ExportedEvent]:
-    for commit in history:
-        for recorded in commit.recorded_events():
-            event, broken = decode_what_opens(recorded, child.cipher)
-            if broken is not None:
-                unopened.note(child, f"events.{recorded.version}", broken)
-            yield ExportedEvent(
-                version=recorded.version,
-                type=type(event).__name__,
-                at=event.at,
-                recorded_at=commit.recorded_at,
-                by_role=commit.actor.role,
-                data=exported(event),
-            )
+class Rest(Protocol):
+    """How long an export rests after it has worked for so many seconds."""
+
+    async def __call__(self, worked: float, /) -> None: ...
 
 
-def _profile(child: VisibleChild, unopened: Unopened) -> dict[str, Any]:
-    sealed = {name: SealedField(name, None) for name in SEALED_IN_PROFILE}
-    return _opened(child, child.document, sealed, "profile", unopened)
+async def as_long(worked: float) -> None:
+    """So that an export takes half of the event loop at most, whatever else there is to do."""
+    await asyncio.sleep(worked)
 
 
-def _safety(child: VisibleChild, document: Mapping[str, Any], unopened: Unopened) -> dict[str, Any]:
-    violations = [
-        _opened(
-            child,
-            one,
-            {name: SealedField(name, one["id"]) for name in SEALED_IN_VIOLATION},
-            f"safety.violations.{number}",
-            unopened,
+class Exporter:
+    """Writes exports. Of a child's history one page is held, and nothing is read ahead of who
+    takes the lines."""
+
+    def __init__(
+        self,
+        store: WholeChild,
+        events: EventStore,
+        keyring: Keyring,
+        cursors: ExportCursors,
+        page: int = PAGE,
+        between_cursors: int = BETWEEN_CURSORS,
+        rest: Rest = as_long,
+    ) -> None:
+        self._store = store
+        self._events = events
+        self._keyring = keyring
+        self._cursors = cursors
+        self._page = page
+        self._between_cursors = between_cursors
+        self._rest = rest
+
+    async def start(self, child_id: str, cursor: str | None) -> Progress:
+        """Where an export begins, or goes on: in the generation in which it began, or where that is
+        gone in the live one, in which the same documents stand in the same order.
+
+        Raises RequestRefused, ReadStoreUnavailable.
+        """
+        if cursor is None:
+            return Progress(await self._store.live())
+        progress = self._cursors.read(cursor, child_id)
+        if await self._store.is_kept(progress.generation):
+            return progress
+        return replace(progress, generation=await self._store.live())
+
+    async def lines(self, child_id: str, start: Progress) -> AsyncIterator[bytes]:
+        """The lines after `start`, a page at a time, until the last.
+
+        Raises ChildErased, GenerationGone or StoreUnavailable; whoever asks goes on with a cursor.
+        """
+        progress, since_cursor = start, 0
+        while progress.stage is not Stage.END:
+            progress, lines = await self._read(child_id, progress)
+            since_cursor += len(lines)
+            if since_cursor >= self._between_cursors:
+                since_cursor = 0
+                cursor = self._cursors.write(child_id, progress)
+                lines.append(line_of({"kind": "progress", "cursor": cursor}))
+            # asked of the key store, behind all that was read: what is written is no erased child's
+            if not await self._keyring.still_there([child_id]):
+                raise ChildErased
+            if lines:
+                yield b"".join(lines)
+        counts = {stage.value: progress.counts.get(stage, 0) for stage in Stage}
+        del counts[Stage.END]
+        yield line_of({"kind": "end", "counts": counts, "unreadable": progress.unreadable})
+
+    async def _read(self, child_id: str, progress: Progress) -> tuple[Progress, list[bytes]]:
+        """The next page as lines, and where it ends."""
+        cipher = (await self._keyring.ciphers([child_id])).get(child_id)
+        if cipher is None:
+            raise ChildErased
+        if progress.stage is Stage.EVENT:
+            return await self._read_events(child_id, progress, cipher)
+        part = Part(progress.stage)
+        page = await self._store.page(
+            progress.generation, child_id, part, progress.after, self._page
         )
-        for number, one in enumerate(document["violations"])
-    ]
-    return {**_own(document), "violations": violations}
+        opening = Opening(child_id, cipher)
+        lines = await self._written(opening.document(part, one) for one in page)
+        progress = progress.wrote(len(lines), opening.unreadable)
+        if part not in SORTED_BY or len(page) < self._page:
+            return progress.at_next_stage(), lines
+        return replace(progress, after=After.of(part, page[-1])), lines
+
+    async def _read_events(
+        self, child_id: str, progress: Progress, cipher: ChildCipher
+    ) -> tuple[Progress, list[bytes]]:
+        commits = await self._events.load(child_id, progress.version, self._page)
+        opening = Opening(child_id, cipher)
+        lines = await self._written(
+            opening.event(commit, recorded)
+            for commit in commits
+            for recorded in commit.recorded_events()
+            if recorded.version > progress.version
+        )
+        progress = progress.wrote(len(lines), opening.unreadable)
+        if commits:
+            progress = replace(progress, version=commits[-1].last_version)
+        return (progress.at_next_stage() if len(commits) < self._page else progress), lines
+
+    async def _written(self, records: Iterator[Record]) -> list[bytes]:
+        """Others have their turn between any few of them, and as much time as this took."""
+        lines: list[bytes] = []
+        worked, began = 0.0, time.perf_counter()
+        for record in records:
+            lines.append(line_of(record))
+            if len(lines) % AT_A_TIME == 0:
+                worked += time.perf_counter() - began
+                await asyncio.sleep(0)
+                began = time.perf_counter()
+        worked += time.perf_counter() - began
+        await self._rest(worked)
+        return lines
 
 
-def _opened(
-    child: VisibleChild,
-    document: Mapping[str, Any],
-    sealed: Mapping[str, SealedField],
-    place: str,
-    unopened: Unopened,
-) -> dict[str, Any]:
-    return {
-        name: unopened.open(child, value, sealed[name], f"{place}.{name}")
-        if name in sealed
-        else value
-        for name, value in _own(document).items()
-    }
+def line_of(record: Record) -> bytes:
+    options = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(record, default=_plain, option=options)
 
 
-def _own(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in NOT_OF_THE_CHILD}
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise TypeError(f"{type(value).__name__} has no place in an export")

@@ -100,7 +100,6 @@ FIELDS: Mapping[str, str] = {
     "next_cursor": "To be sent as `cursor` for the next page; null: this is the last one.",
     "queries": "Every query that is answered.",
     "children": "How many accounts are of which status.",
-    "data": "The fields of the event, personal ones in clear.",
     "removed": "What was removed, step by step.",
     "outstanding": "Steps that are not done yet.",
     "remains": "All that stays of the child, and why.",

@@ -10,6 +10,7 @@ import httpx2
 import orjson
 
 from shared.client import answers
+from shared.client.export import Download, whole
 from shared.client.freshness import FreshAnswer
 from shared.client.transport import (
     NotYetAvailable,
@@ -163,8 +164,19 @@ class TeddyClient:
 
     async def export_child(self, child_id: str) -> dict[str, Any]:
         """All that is stored about the child: profile, safety, conversations, activity, alerts and
-        every event."""
-        return await self._ask(_path("children", child_id, "export"), child_id)
+        every event. In memory; for a long history read `export_records`."""
+        download = self._download(child_id)
+        document = await whole(download.records())
+        return FreshAnswer(document, download.headers)
+
+    def export_records(self, child_id: str) -> AsyncIterator[dict[str, Any]]:
+        """The same, record by record: `kind` is export (first), profile, safety, violation,
+        conversation, activity, alert, event or end (last). Where the connection breaks it goes on,
+        no record twice and none missing.
+
+        Raises TeddyProblem when refused, Unreachable when it breaks again and again.
+        """
+        return self._download(child_id).records()
 
     async def get_children_by_parent(self, parent_id: str) -> answers.Family:
         return cast(answers.Family, await self._ask(_path("parents", parent_id, "children")))
@@ -283,10 +295,17 @@ class TeddyClient:
     async def _ask(
         self, path: str, child_id: str | None = None, params: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        token = self._newest_token(child_id)
-        headers = {} if token is None else {TOKEN_HEADER: token, "Prefer": f"wait={WAIT_SECONDS}"}
+        headers = self._read_own_writes(child_id)
         response = await self._query.request("GET", path, params=params, headers=headers)
         return FreshAnswer(response.json(), response.headers)
+
+    def _download(self, child_id: str) -> Download:
+        path = _path("children", child_id, "export")
+        return Download(self._query, path, self._read_own_writes(child_id))
+
+    def _read_own_writes(self, child_id: str | None) -> dict[str, str]:
+        token = self._newest_token(child_id)
+        return {} if token is None else {TOKEN_HEADER: token, "Prefer": f"wait={WAIT_SECONDS}"}
 
     def _remember(self, answer: answers.CommandAnswer, token: str) -> None:
         """Answers may come out of order, and a repeated key gets an old one: the newest stays."""

@@ -21,10 +21,14 @@ TokenSource = str | Callable[[], Awaitable[str]]
 
 
 class TeddyProblem(Exception):
-    """The API refused. `code` is stable; `errors` names fields, their limits and what is wrong."""
+    """The API refused. `code` is stable; `errors` names fields, their limits and what is wrong.
+    `retry_after`: seconds after which the same request may get another answer, where it may."""
 
-    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+    def __init__(
+        self, status: int, body: Mapping[str, Any], retry_after: float | None = None
+    ) -> None:
         self.status = status
+        self.retry_after = retry_after
         self.code: str = body.get("code", "unknown")
         self.detail: str = body.get("detail", "")
         self.errors: list[dict[str, str]] = body.get("errors", [])
@@ -114,7 +118,7 @@ class Transport:
                     return _checked(response)
                 pause = _retry_after(response)
             if attempt < ATTEMPTS:
-                await self._sleep(min(pause, LONGEST_PAUSE_SECONDS))
+                await self.pause(pause)
         raise Unreachable(f"{method} {path}: {type(failure).__name__}") from failure
 
     async def authorization(self) -> dict[str, str]:
@@ -122,20 +126,33 @@ class Transport:
         return {"Authorization": f"Bearer {token}"}
 
     @asynccontextmanager
-    async def stream(self, path: str) -> AsyncIterator[httpx2.Response]:
+    async def stream(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[httpx2.Response]:
         """A successful response whose body is read as it comes; asked for once.
 
         Raises TeddyProblem, and Unreachable also while the body is read.
         """
-        headers = await self.authorization()
-        timeout = httpx2.Timeout(5.0, read=LONGEST_SILENCE_SECONDS)
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        asked: dict[str, Any] = {
+            "params": given,
+            "headers": {**await self.authorization(), **(headers or {})},
+            "timeout": httpx2.Timeout(5.0, read=LONGEST_SILENCE_SECONDS),
+        }
         try:
-            async with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
+            async with self._http.stream("GET", path, **asked) as response:
                 if response.status_code >= httpx2.codes.BAD_REQUEST:
                     await response.aread()
                 yield _checked(response)
         except httpx2.TransportError as error:
             raise Unreachable(f"GET {path}: {type(error).__name__}") from error
+
+    async def pause(self, seconds: float, longest: float = LONGEST_PAUSE_SECONDS) -> None:
+        """Before something is asked for again."""
+        await self._sleep(min(seconds, longest))
 
     async def _exchange(
         self,
@@ -164,7 +181,8 @@ def _checked(response: httpx2.Response) -> httpx2.Response:
         body = response.json()
     except ValueError:
         body = {"detail": response.text[:200]}
-    raise TeddyProblem(response.status_code, body)
+    later = _retry_after(response) if _is_passing(response) else None
+    raise TeddyProblem(response.status_code, body, later)
 
 
 def _is_passing(response: httpx2.Response) -> bool:

@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
 from shared.http.connection_room import ConnectionRoom, Entry
+from shared.http.hanging_up import HANG_UP
 from shared.http.slowing import SLOW_DOWN
 
 HEAD_SECONDS = 10.0
@@ -87,6 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.room.speaks(self)
         if not self.room.is_trusted(self._peer):  # through a proxy's many callers send in turn
             self.scope["state"][SLOW_DOWN] = self._slow_down
+        self.scope["state"][HANG_UP] = self.transport.abort
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:

@@ -28,6 +28,7 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
         [("parent_id", 1), ("raised_at", -1), ("_id", 1)],
         [("event_id", 1)],
         [("child_id", 1), ("acknowledged_at", 1)],
+        [("child_id", 1), ("raised_at", -1), ("_id", 1)],
         [("raised_at", 1)],
     ],
 }

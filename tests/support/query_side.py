@@ -18,6 +18,7 @@ from query_service.default_bus import Ports
 from query_service.main import QueryService, build_api
 from query_service.query_bus import Query, Rendered
 from query_service.read_store.memory import MemoryReadModels
+from query_service.read_store.whole_child_memory import MemoryWholeChild
 from shared.audit.trail import MemoryAuditTrail
 from shared.auth.aliases import Pseudonyms
 from shared.auth.principal import Principal, Role
@@ -119,6 +120,7 @@ class QuerySide:
         self._issuer = TokenIssuer(signing_key, "tests", "teddy")
         self._index = SearchIndex(keys.index_key)
         self.store = CountingReadModels()
+        self.whole = MemoryWholeChild(self.store)
         self.events: MemoryEventStore = database.events
         self.key_store: MemoryKeyStore = database.keys
         self.erased: MemoryErasedList = database.erased
@@ -128,8 +130,17 @@ class QuerySide:
         self.now = NOON
         self.audit = MemoryAuditTrail()
         self.cache = _cache(unwatched_seconds, cache_bytes)
-        ports = Ports(
+        ports = self._ports(keys, proof_key)
+        self.settings = _settings(max_waiting, bounds.subject_share)
+        self.service = QueryService(self.settings, ports, self.cache)
+        self._caller = _caller(signing_key, limits or limits_of())
+        self._bounds = bounds
+        self.connect()
+
+    def _ports(self, keys: KeyFile, proof_key: Ed25519PrivateKey) -> Ports:
+        return Ports(
             store=self.store,
+            whole=self.whole,
             events=self.events,
             keyring=self.keyring,
             keys=keys,
@@ -137,11 +148,6 @@ class QuerySide:
             proofs=StatementSigner(proof_key),
             clock=lambda: self.now,
         )
-        self.settings = _settings(max_waiting, bounds.subject_share)
-        self.service = QueryService(self.settings, ports, self.cache)
-        self._caller = _caller(signing_key, limits or limits_of())
-        self._bounds = bounds
-        self.connect()
 
     @cached_property
     def app(self) -> FastAPI:

@@ -46,8 +46,7 @@ async def side() -> QuerySide:
     await side.child(MIA, parent_id="p-1", name="Mia Weiss", preferences=other)
     await side.child(LEO, parent_id="p-1", name=f'Leo "child_id":"{STRANGER}"')
     naming = f'"child_id":"{STRANGER}"'
-    report = violation("v-1", type=naming)
-    side.report(MIA, report, violations=[report])
+    side.report(MIA, violation("v-1", type=naming))
     side.store.conversations[f"{MIA}/c-1"] = conversation_document(MIA, "c-1", topic=naming)
     side.store.activity_days[f"{MIA}@{NOON.date()}"] = activity_document(
         MIA, NOON.date().isoformat(), topics={naming: 1}

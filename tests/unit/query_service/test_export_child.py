@@ -1,7 +1,7 @@
 """A family takes away all that is stored about its child, and nobody else does."""
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -17,8 +17,11 @@ from shared.read_models.documents import (
     ChildDocument,
     ConversationDocument,
     SafetyDocument,
+    ViolationDocument,
+    ViolationEntry,
 )
 from tests.support.event_samples import AT, CHILD, EVENTS
+from tests.support.exports import document_of
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, parent
 from tests.support.read_model_builders import (
     activity_document,
@@ -53,7 +56,7 @@ async def lived(side: QuerySide) -> QuerySide:
         )
         position = commit.position
     details = sealed(cipher, CHILD, "details", "said his address")
-    side.store.safety_documents[CHILD] = safety_document(CHILD, violation("v1", details=details))
+    put_safety(side, violation("v1", details=details))
     talk = conversation_document(CHILD, "talk-1")
     side.store.conversations[talk["_id"]] = talk
     day = activity_document(CHILD, "2026-11-23")
@@ -62,12 +65,20 @@ async def lived(side: QuerySide) -> QuerySide:
     return side
 
 
+def put_safety(side: QuerySide, *violations: ViolationEntry) -> None:
+    """As projections from 7 on keep it: each violation is a document of its own."""
+    safety: dict[str, Any] = {**safety_document(CHILD), "told_late": 0}
+    safety.pop("violations", None)
+    side.store.safety_documents[CHILD] = cast(SafetyDocument, safety)
+    for one in violations:
+        identity = f"{CHILD}/{one['id']}"
+        document = {**one, "_id": identity, "child_id": CHILD}
+        side.store.violations[identity] = cast(ViolationDocument, document)
+
+
 async def exported_to(side: QuerySide, path: str = EXPORT) -> dict[str, Any]:
     async with side.client(FAMILY) as client:
-        answer = await client.get(path)
-    assert answer.status_code == 200, answer.text
-    content: dict[str, Any] = answer.json()
-    return content
+        return await document_of(await client.get(path))
 
 
 @pytest.mark.parametrize("number", range(len(LIVED)), ids=[type(one).__name__ for one in LIVED])
@@ -97,6 +108,7 @@ async def test_what_was_made_of_the_events_is_in_the_export(lived: QuerySide) ->
     [
         (ChildDocument, "profile"),
         (SafetyDocument, "safety"),
+        (ViolationDocument, "violations"),
         (ConversationDocument, "conversations"),
         (ActivityDocument, "activity"),
         (AlertDocument, "alerts"),
@@ -105,7 +117,8 @@ async def test_what_was_made_of_the_events_is_in_the_export(lived: QuerySide) ->
 async def test_every_field_of_every_read_model_is_in_the_export(
     lived: QuerySide, document: type[Any], part: str
 ) -> None:
-    exported = (await exported_to(lived))[part]
+    export = await exported_to(lived)
+    exported = {**export, "violations": export["safety"]["violations"]}[part]
     fields = exported[0] if isinstance(exported, list) else exported
 
     not_of_the_child = {"_id", "child_id", "name_tokens", "awaits_live"}
@@ -134,9 +147,10 @@ async def test_an_export_is_a_file_that_nobody_keeps(lived: QuerySide) -> None:
         answer = await client.get(EXPORT)
 
     assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="child-{CHILD}.json"'
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="child-{CHILD}.jsonl"'
     assert answer.headers["X-Cache"] == "miss"
-    assert await exported_to(lived) == answer.json()
+    assert answer.headers["Content-Type"] == "application/jsonl"
+    assert await exported_to(lived) == await document_of(answer)
     assert lived.cache.statistics().size == 0
 
 

@@ -8,33 +8,14 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from query_service.__main__ import answer
 from query_service.api.streams import MOST_OPEN
 from shared.clock import unix_seconds
 from shared.http.shares import Bounds
 from shared.read_models.notices import AlertNotice, ChangeNotice
-from tests.support.ports import free_port, listens
 from tests.support.query_side import OFFICER, QuerySide, parent
 from tests.support.read_model_builders import alert_document
+from tests.support.running_query_api import RunningServer
 from tests.support.waiting import until
-
-
-class RunningServer:
-    """The application served as its process does it, on a free port."""
-
-    def __init__(self, side: QuerySide) -> None:
-        self._settings = side.settings.model_copy(update={"query_port": free_port()})
-        self._stop = asyncio.Event()
-        self._serving = asyncio.create_task(answer(side.app, self._settings, self._stop))
-
-    async def url(self) -> str:
-        address = ("127.0.0.1", self._settings.query_port)
-        await until(lambda: listens(address))
-        return f"http://{address[0]}:{address[1]}"
-
-    async def stop(self) -> None:
-        self._stop.set()
-        await asyncio.wait_for(self._serving, 4)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Each test moves ciphertexts in the stored documents, as the database's password 
 
 import itertools
 import typing
+from datetime import timedelta
 from typing import Any, cast
 
 import httpx2
@@ -12,8 +13,9 @@ import pytest
 
 from query_service.queries.visible_children import OwnField
 from shared.auth.principal import Principal
+from tests.support.exports import document_of
 from tests.support.query_side import ADMIN, QuerySide, device, parent
-from tests.support.read_model_builders import sealed, violation
+from tests.support.read_model_builders import NOON, sealed, violation
 
 MIA = "00000000-0000-4000-8000-000000000001"
 PLAIN: dict[str, Any] = {
@@ -91,12 +93,15 @@ async def test_details_of_one_violation_are_not_shown_as_another_s(side: QuerySi
     # given
     cipher = await side.keyring.create(MIA)
     details = sealed(cipher, MIA, "details", "was hit", version=4, of="v-1")
-    reported_twice = [violation(name, details=details) for name in ("v-1", "v-2")]
-    side.report(MIA, *reported_twice, violations=reported_twice)
+    reported_twice = [
+        violation("v-1", details=details),
+        violation("v-2", details=details, at=NOON + timedelta(minutes=1)),
+    ]
+    side.report(MIA, *reported_twice)
     # when
     async with side.client(parent("p-1")) as client:
         report = (await client.get(f"/v1/children/{MIA}/safety-report")).json()
-        export = (await client.get(f"/v1/children/{MIA}/export")).json()
+        export = await document_of(await client.get(f"/v1/children/{MIA}/export"))
     # then
     reported = {one["violation_id"]: one["details"] for one in report["violations"]}
     exported = {one["id"]: one["details"] for one in export["safety"]["violations"]}

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from query_service.queries.export_child import ExportChild
 from query_service.queries.get_child_profile import GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_children_by_parent import GetChildrenByParent
@@ -15,6 +14,7 @@ from shared.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.keyring.cipher import SealBroken
 from shared.keyring.provider import UnknownKek
 from tests.support.event_samples import AT, CHILD, EVENTS
+from tests.support.exports import document_of
 from tests.support.query_side import OFFICER, QuerySide, parent
 from tests.support.read_model_builders import sealed, violation
 
@@ -113,7 +113,8 @@ async def test_an_export_tells_all_that_opens_and_where_the_rest_stands(side: Qu
         position = commit.position
 
     # when
-    export = await side.ask(ExportChild(CHILD), FAMILY)
+    async with side.client(FAMILY) as client:
+        export = await document_of(await client.get(f"/v1/children/{CHILD}/export"))
 
     # then
     assert export["unreadable"] == ["events.1"]
@@ -132,7 +133,8 @@ async def test_an_export_of_a_child_whose_key_does_not_open_names_every_place(
     await side.child("lena", parent_id=FAMILY.subject)
     await side.close_key("lena", kek_id)
 
-    export = await side.ask(ExportChild("lena"), FAMILY)
+    async with side.client(FAMILY) as client:
+        export = await document_of(await client.get("/v1/children/lena/export"))
 
     assert export["unreadable"] == ["profile.name", "profile.udid"]
     assert export["profile"]["age"] > 0

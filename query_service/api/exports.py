@@ -1,0 +1,189 @@
+"""Exports under way: their places, their ends, and how they are sent."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol, Self
+
+import structlog
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from query_service.metrics import QueryMetrics
+from query_service.queries.export_child import ChildErased, Exporter
+from query_service.queries.export_cursor import Progress
+from query_service.read_store.whole_child import GenerationGone
+from shared.auth.principal import Principal
+from shared.event_store.port import StoreUnavailable
+from shared.http.hanging_up import hang_up
+
+JSON_LINES = "application/jsonl"
+
+EXPORT_SECONDS = 1_800.0
+"""An export's life. Whoever reads so slowly goes on with a cursor."""
+
+READER_SECONDS = 30.0
+"""How long a reader may take none of what waits for it."""
+
+COMPRESSION = 6
+GZIP_WINDOW = 31
+"""For zlib: its largest window, in the format of gzip."""
+
+log = structlog.get_logger(__name__)
+
+
+class TooManyExports(Exception):
+    """This process writes as many as it may."""
+
+
+class ExportUnderWay(Exception):
+    """The caller takes an export of this child already, or as many of others as one may."""
+
+
+class ReaderTooSlow(Exception):
+    """Nothing was taken for READER_SECONDS."""
+
+
+class Grant(Protocol):
+    """What lets a reader read: its token."""
+
+    @property
+    def seconds_left(self) -> float: ...
+
+    async def holds(self) -> bool: ...
+
+
+class Place:
+    """One of the exports under way. Whoever has it gives it back, sent or not; in a `with`, when
+    the block fails."""
+
+    def __init__(self, give_back: Callable[[], None]) -> None:
+        self.give_back = give_back
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is not None:
+            self.give_back()
+
+
+class Exports:
+    """At most `most` at a time in this process; of one caller one of each child, half of all."""
+
+    def __init__(
+        self,
+        exporter: Exporter,
+        most: int,
+        metrics: QueryMetrics,
+        reader_seconds: float = READER_SECONDS,
+        life_seconds: float = EXPORT_SECONDS,
+    ) -> None:
+        self.exporter = exporter
+        self.reader_seconds = reader_seconds
+        self._most = most
+        self._metrics = metrics
+        metrics.watch_exports(lambda: self.under_way)
+        self._life_seconds = life_seconds
+        self._open: set[tuple[Principal, str]] = set()
+        self.closed = False
+
+    @property
+    def under_way(self) -> int:
+        return len(self._open)
+
+    def place_for(self, reader: Principal, child_id: str) -> Place:
+        """Taken before anything is sent. Raises TooManyExports or ExportUnderWay."""
+        taken = (reader, child_id)
+        of_reader = sum(1 for other, _ in self._open if other == reader)
+        if taken in self._open or of_reader >= max(1, self._most // 2):
+            raise ExportUnderWay
+        if len(self._open) >= self._most:
+            raise TooManyExports
+        self._open.add(taken)
+        return Place(lambda: self._open.discard(taken))
+
+    async def lines(
+        self, child_id: str, header: bytes | None, start: Progress, grant: Grant
+    ) -> AsyncIterator[bytes]:
+        """`header`, if any, and the lines after `start`, as long as the token holds, the process
+        goes on and all can be read. What ends them early is counted; who reads them misses the last
+        line."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + min(self._life_seconds, grant.seconds_left)
+        ended = "reader"
+        try:
+            if header is not None:
+                yield header + b"\n"
+            async for some in self.exporter.lines(child_id, start):
+                yield some
+                if self.closed or loop.time() >= ends_at or not await grant.holds():
+                    ended = "limit"
+                    return
+            ended = "whole"
+        except ChildErased:
+            ended = "erased"
+        except (GenerationGone, StoreUnavailable) as error:
+            ended = "broken"
+            reason = f"{type(error).__name__}: {error}"
+            log.warning("export_broken_off", child_id=child_id, reason=reason)
+        finally:
+            self._metrics.export_ended(ended)
+
+    def close(self) -> None:
+        """Let every export end with the lines that it has: the process stops."""
+        self.closed = True
+
+
+class ExportStream(StreamingResponse):
+    """The answer with `lines`; its place is given back however it ends."""
+
+    def __init__(
+        self,
+        lines: AsyncIterator[bytes],
+        place: Place,
+        headers: dict[str, str],
+        reader_seconds: float,
+    ) -> None:
+        super().__init__(lines, headers=headers, media_type=JSON_LINES)
+        self._place = place
+        self._reader_seconds = reader_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self._reader_seconds):
+                    await send(message)
+            except TimeoutError:
+                raise ReaderTooSlow from None
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except ReaderTooSlow:
+            log.info("export_reader_too_slow")
+            if hang_up(scope):
+                await self.listen_for_disconnect(receive)
+        finally:
+            self._place.give_back()
+
+
+async def gzipped(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Each piece is compressed in a thread, and whole in what is sent of it."""
+    packer = zlib.compressobj(COMPRESSION, wbits=GZIP_WINDOW)
+
+    def packed(some: bytes) -> bytes:
+        return packer.compress(some) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+    async for some in lines:
+        yield await asyncio.to_thread(packed, some)
+    yield packer.flush()
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether `Accept-Encoding` (RFC 9110, section 12.5.3) names gzip, and not with a weight of
+    0."""
+    for offered in accept_encoding.lower().split(","):
+        name, _, weight = offered.partition(";")
+        if name.strip() in ("gzip", "x-gzip"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

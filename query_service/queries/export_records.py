@@ -1,0 +1,176 @@
+"""The records of an export: a child's documents and events, personal values in clear."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import structlog
+from pydantic import ConfigDict, Field, RootModel
+
+from query_service.queries.answers import AnswerModel, Fields, Instant, StaleSince
+from query_service.read_store.whole_child import Document, Part
+from shared.codec import SealedField, UndecodableEvent, decode_what_opens, open_sealed
+from shared.envelope import Commit, RecordedEvent
+from shared.events.child import ChildEvent
+from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
+from shared.keyring.provider import UnknownKek
+from shared.personal import Personal
+
+SEALED: Mapping[Part, tuple[str, ...]] = {
+    Part.PROFILE: (
+        "name",
+        "udid",
+        "device_id",
+        "preferences",
+        "learning_style",
+        "interests",
+    ),
+    Part.VIOLATION: ("details",),
+}
+NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens", "awaits_live"})
+"""Said once for all, made from the name for the search alone, or a note of the worker's."""
+
+Record = dict[str, Any]
+
+UNREADABLE: Any = Field(
+    [],
+    description="Those of its fields that do not open: there stands null. Left out where all do.",
+)
+
+log = structlog.get_logger(__name__)
+
+
+class ExportHeader(AnswerModel):
+    """The first line. The read models may be some events behind the events."""
+
+    kind: Literal["export"] = Field("export", description="What this line is.")
+    child_id: str
+    exported_at: Instant
+    version: int = Field(description="What the read models have seen of the events.")
+    stale_since: StaleSince
+
+
+class ExportedDocument(AnswerModel):
+    """One document of the read models: the account with its consents and numbers, alert policy and
+    counters, a violation, a conversation, a UTC day, an alert. It has all fields that are kept."""
+
+    model_config = ConfigDict(extra="allow")
+    kind: Literal["profile", "safety", "violation", "conversation", "activity", "alert"] = Field(
+        description="What this line is."
+    )
+    unreadable: list[str] = UNREADABLE
+
+
+class ExportedEvent(AnswerModel):
+    """One fact, in today's schema."""
+
+    kind: Literal["event"] = Field(description="What this line is.")
+    version: int = Field(description="Its place among the child's events, from 1 on.")
+    type: str = Field(description="What happened, as `ChildRegistered`.")
+    at: Instant = Field(description="When it happened.")
+    recorded_at: Instant = Field(description="When it was stored.")
+    by_role: str = Field(description="Role of who brought it about.")
+    data: Fields | None = Field(
+        description="Its fields, personal ones in clear; null: this release cannot read it."
+    )
+    unreadable: list[str] = UNREADABLE
+
+
+class ExportProgress(AnswerModel):
+    """All lines before it are whole: a download that breaks off goes on behind it."""
+
+    kind: Literal["progress"] = Field(description="What this line is.")
+    cursor: str = Field(description="To be sent as `cursor` for what follows this line.")
+
+
+class ExportEnd(AnswerModel):
+    """The last line. Without it something is missing."""
+
+    kind: Literal["end"] = Field(description="What this line is.")
+    counts: dict[str, int] = Field(description="How many records of each kind there are.")
+    unreadable: int = Field(description="How many of them hold what does not open.")
+
+
+class ExportLine(
+    RootModel[
+        Annotated[
+            ExportHeader | ExportedDocument | ExportedEvent | ExportProgress | ExportEnd,
+            Field(discriminator="kind"),
+        ]
+    ]
+):
+    """One line of an export; `kind` says what it is."""
+
+
+class Opening:
+    """Opens what is sealed in the records of one child. `unreadable` counts the records that hold
+    what does not open; the first is logged."""
+
+    def __init__(self, child_id: str, cipher: ChildCipher) -> None:
+        self._child_id = child_id
+        self._cipher = cipher
+        self.unreadable = 0
+
+    def document(self, part: Part, stored: Document) -> Record:
+        """With null for what does not open."""
+        record: Record = {"kind": part.value}
+        closed = []
+        for name, value in stored.items():
+            if name in NOT_OF_THE_CHILD:
+                continue
+            if value is None or name not in SEALED.get(part, ()):
+                record[name] = value
+                continue
+            of = stored["id"] if part is Part.VIOLATION else None
+            try:
+                record[name] = self._open(value, SealedField(name, of))
+            except (SealBroken, UnknownKek) as error:
+                record[name] = None
+                closed.append(name)
+                self._note(part.value, error)
+        return self._told(record, closed)
+
+    def event(self, commit: Commit, recorded: RecordedEvent) -> Record:
+        """`data` is null where this release cannot read the event at all."""
+        record: Record = {
+            "kind": "event",
+            "version": recorded.version,
+            "type": recorded.type,
+            "at": recorded.occurred_at,
+            "recorded_at": commit.recorded_at,
+            "by_role": commit.actor.role,
+            "data": None,
+        }
+        try:
+            event, broken = decode_what_opens(recorded, self._cipher)
+        except UndecodableEvent as error:
+            self._note(f"event {recorded.version}", error)
+            return self._told(record, ["data"])
+        record |= {"type": type(event).__name__, "at": event.at, "data": fields_of(event)}
+        if broken is not None:
+            self._note(f"event {recorded.version}", broken)
+        return self._told(record, [] if broken is None else ["data"])
+
+    def _open(self, sealed: str, expected: SealedField) -> Any:
+        if isinstance(self._cipher, ClosedCipher):
+            raise self._cipher.error
+        return open_sealed(self._child_id, sealed, self._cipher, expected)
+
+    def _told(self, record: Record, closed: list[str]) -> Record:
+        if closed:
+            self.unreadable += 1
+            record["unreadable"] = closed
+        return record
+
+    def _note(self, place: str, error: Exception) -> None:
+        if not self.unreadable:  # a history of which nothing opens is one defect, not 100,000
+            log.error("does_not_open", child_id=self._child_id, place=place, reason=str(error))
+
+
+def fields_of(event: ChildEvent) -> dict[str, Any]:
+    """Every field of an event but the child's id and its time, personal ones in clear."""
+    return {
+        name: value.value if isinstance(value, Personal) else value
+        for name, value in ((f.name, getattr(event, f.name)) for f in dataclasses.fields(event))
+        if name not in ("child_id", "at")
+    }
