@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from starlette.types import Lifespan
 
 from query_service.api.asking import Asking
+from query_service.api.child_pages import child_pages_router
 from query_service.api.children import children_router
 from query_service.api.errors import PROBLEMS
 from query_service.api.exports import Exports
@@ -116,6 +117,7 @@ def build_api(
     )
     app.state.streams, app.state.exports = service.streams, service.exports
     app.include_router(children_router(service.asking, caller))
+    app.include_router(child_pages_router(service.asking, caller))
     app.include_router(records_router(service.asking, caller, service.exports))
     app.include_router(parents_router(service.asking, caller, service.streams))
     app.include_router(system_router(service.asking, caller, service.cache))

@@ -1,4 +1,4 @@
-"""/v1/children: profile, safety report, conversations, analytics, search."""
+"""/v1/children: profile, analytics, search."""
 
 from typing import Annotated
 
@@ -6,14 +6,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from query_service.api.asking import QUERY_HEADERS, UNCHANGED, Asking
-from query_service.api.parameters import ChildPage, Days, PeriodPage, Search
+from query_service.api.parameters import Days, Search
 from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAnalytics
-from query_service.queries.get_child_conversations import (
-    Conversations,
-    GetChildConversations,
-)
 from query_service.queries.get_child_profile import ChildProfile, GetChildProfile
-from query_service.queries.get_child_safety_report import GetChildSafetyReport, SafetyReport
 from query_service.queries.search_children import FoundChildren
 from shared.auth.principal import Principal
 from shared.http.callers import Caller
@@ -41,27 +36,6 @@ def children_router(asking: Asking, caller: Caller) -> APIRouter:
     async def get_child_profile(request: Request, asker: Asker, child_id: ChildId) -> Response:
         """Everything about one child: account, consents, and the numbers of its use and safety."""
         return await asking.answer(request, asker, GetChildProfile(child_id))
-
-    @router.get(
-        "/{child_id}/safety-report", response_model=SafetyReport, openapi_extra=QUERY_HEADERS
-    )
-    async def get_child_safety_report(
-        request: Request, asker: Asker, child_id: ChildId, page: Annotated[PeriodPage, Query()]
-    ) -> Response:
-        """A child's incidents in a period, what they mean and what to do. The incidents come in
-        pages; all numbers and recommendations are of the whole period."""
-        query = GetChildSafetyReport(child_id, page.since, page.until, page.limit, page.cursor)
-        return await asking.answer(request, asker, query)
-
-    @router.get(
-        "/{child_id}/conversations", response_model=Conversations, openapi_extra=QUERY_HEADERS
-    )
-    async def get_child_conversations(
-        request: Request, asker: Asker, child_id: ChildId, page: Annotated[ChildPage, Query()]
-    ) -> Response:
-        """A child's conversations, the newest first: when, how long, about what."""
-        query = GetChildConversations(child_id, page.limit, page.cursor)
-        return await asking.answer(request, asker, query)
 
     @router.get("/{child_id}/analytics", response_model=ChildAnalytics, openapi_extra=QUERY_HEADERS)
     async def get_child_analytics(

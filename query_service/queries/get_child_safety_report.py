@@ -1,6 +1,6 @@
 """GetChildSafetyReport: a child's incidents, what they mean and what to do."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,32 +10,15 @@ from query_service.cache.tags import Tag, child_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
-from query_service.queries.safety_assessment import (
-    TREND_PERIOD,
-    Recommendation,
-    SafetyTrend,
-    recommendations,
-    safety_trend,
-)
+from query_service.queries.safety_assessment import Recommendation, SafetyTrend, recommendations
+from query_service.queries.safety_findings import Findings, find
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
-from query_service.read_store.port import (
-    Period,
-    Place,
-    ReadModelDatabase,
-    ViolationCounts,
-    Violations,
-)
+from query_service.read_store.port import Period, Place, ReadModelDatabase
 from query_service.scope import Scope
 from shared.codec import SealedField
 from shared.events.child import Outcome, Severity
-from shared.read_models.deliveries import DeliveryState
-from shared.read_models.documents import (
-    ChildDocument,
-    SafetyDocument,
-    SafetyStatus,
-    ViolationDocument,
-)
+from shared.read_models.documents import SafetyStatus, ViolationDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +87,6 @@ class SafetyReport(AnswerModel):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Notifications:
-    """How many alerts, times channels, were delivered, wait, and were given up."""
-
-    delivered: int
-    pending: int
-    failed: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Findings:
-    """`page`: what is listed, with one more where another page follows. `has_reports`: whether
-    there ever was one, in the period or not."""
-
-    page: Sequence[ViolationDocument]
-    newest: Sequence[ViolationDocument]
-    counts: ViolationCounts
-    trend: SafetyTrend
-    has_reports: bool
-    notifications: Notifications
-
-
 class GetChildSafetyReportHandler:
     """What it reads of a child does not grow with the child: a page, counters that the projections
     keep, and what the database counts."""
@@ -149,63 +110,15 @@ class GetChildSafetyReportHandler:
             raise RequestRefused("to", "must be later than `from`", "> from")
         after = self._cursors.read(query.cursor)
         child = await self._children.find(query.child_id, scope)
-        found = await self._find(query, after, child.document)
+        found = await find(self._store, child.document, query.period, after, query.limit + 1)
         last = found.page[query.limit - 1] if len(found.page) > query.limit else None
         next_cursor = self._cursors.write(Place(last["at"], last["_id"])) if last else None
         report = _report(query, child, found, next_cursor)
         return Answer(report, (child.id,), child.document["version"])
 
-    async def _find(
-        self, query: GetChildSafetyReport, after: Place | None, child: ChildDocument
-    ) -> _Findings:
-        safety = await self._store.safety(query.child_id)
-        violations = await self._store.violations_of(query.child_id)
-        page = await violations.page(query.period, after, query.limit + 1)
-        return _Findings(
-            page=page,
-            newest=page if after is None else await violations.page(query.period, None, 1),
-            counts=await _counts(query.period, violations, safety, child),
-            trend=await _trend(violations, child["updated_at"]),
-            has_reports=safety is not None and safety["total_violations"] > 0,
-            notifications=await self._notifications(query.child_id),
-        )
-
-    async def _notifications(self, child_id: str) -> Notifications:
-        """Delivered ones stand in the alerts, also those from before deliveries were kept."""
-        states = await self._store.deliveries_about(child_id)
-        return Notifications(
-            await self._store.delivered_about(child_id),
-            states.get(DeliveryState.PENDING, 0),
-            states.get(DeliveryState.FAILED, 0),
-        )
-
-
-async def _counts(
-    period: Period, violations: Violations, safety: SafetyDocument | None, child: ChildDocument
-) -> ViolationCounts:
-    """Of all times as the projections counted them; else, and where older ones did not, as the
-    database counts them now."""
-    if safety is None:
-        return ViolationCounts()
-    categories = safety["violations_by_category"]
-    if not period.is_unlimited or "told_late" not in safety:
-        return await violations.count(period, categories)
-    return ViolationCounts(
-        safety["violations_by_severity"],
-        categories,
-        child["open_violations_count"],
-        safety["told_late"],
-    )
-
-
-async def _trend(violations: Violations, newest_event_at: datetime) -> SafetyTrend:
-    middle = newest_event_at - TREND_PERIOD
-    recent = await violations.cost(middle, newest_event_at)
-    return safety_trend(recent, await violations.cost(middle - TREND_PERIOD, middle))
-
 
 def _report(
-    query: GetChildSafetyReport, child: VisibleChild, found: _Findings, next_cursor: str | None
+    query: GetChildSafetyReport, child: VisibleChild, found: Findings, next_cursor: str | None
 ) -> SafetyReport:
     document, counts, unopened = child.document, found.counts, Unopened()
     flagged = document["flagged_content_count"]

@@ -2,11 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from query_service.read_store.listed_violations import ListedViolations, listed_in
-from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, Place, Violations
+from query_service.read_store.port import (
+    VIOLATIONS_APART,
+    VISIBLE_STATUSES,
+    ChildFilter,
+    Place,
+    Violations,
+)
 from shared.read_models.deliveries import DeliveryDocument
 from shared.read_models.documents import (
     ActivityDocument,
@@ -17,6 +23,8 @@ from shared.read_models.documents import (
     SystemDocument,
     ViolationDocument,
 )
+from shared.read_models.generations import CONVERSATION_LIMIT_MINUTES
+from shared.read_models.minutes import minutes_by_day
 
 T = TypeVar("T")
 
@@ -32,8 +40,8 @@ class MemoryReadModels:
         self.conversations: dict[str, ConversationDocument] = {}
         self.safety_documents: dict[str, SafetyDocument] = {}
         self.violations: dict[str, ViolationDocument] = {}
-        self.projections = 7
-        self.conversation_limit = timedelta(minutes=240)
+        self.projections = VIOLATIONS_APART
+        self.conversation_limit = timedelta(minutes=CONVERSATION_LIMIT_MINUTES)
         self.activity_days: dict[str, ActivityDocument] = {}
         self.alerts: dict[str, AlertDocument] = {}
         self.deliveries: dict[str, DeliveryDocument] = {}
@@ -85,7 +93,7 @@ class MemoryReadModels:
         return self.safety_documents.get(child_id)
 
     async def violations_of(self, child_id: str) -> Violations:
-        if self.projections < 7:
+        if self.projections < VIOLATIONS_APART:
             return ListedViolations(listed_in(self.safety_documents.get(child_id)))
         mine = (one for one in self.violations.values() if one["child_id"] == child_id)
         return ListedViolations(mine)
@@ -102,16 +110,12 @@ class MemoryReadModels:
     ) -> Mapping[str, float]:
         minutes: defaultdict[str, float] = defaultdict(float)
         for one in self.conversations.values():
-            start = one["started_at"].astimezone(UTC)
+            start = one["started_at"]
             is_open = one["child_id"] == child_id and one["ended_at"] is None
             if not is_open or not since - A_DAY <= start <= now:
                 continue
-            end = min(now, start + self.conversation_limit).astimezone(UTC)
-            while start < end:
-                midnight = start.replace(hour=0, minute=0, second=0, microsecond=0) + A_DAY
-                seconds = (min(end, midnight) - start).total_seconds()
-                minutes[start.date().isoformat()] += seconds / 60
-                start = midnight
+            for day, lasted in minutes_by_day(start, now, self.conversation_limit).items():
+                minutes[day] += lasted
         return minutes
 
     async def search(
@@ -131,14 +135,6 @@ class MemoryReadModels:
     ) -> Sequence[ConversationDocument]:
         found = (one for one in self.conversations.values() if one["child_id"] == child_id)
         return _page(found, lambda c: Place(c["started_at"], c["_id"]), after, limit)
-
-    async def conversations_of(self, child_id: str) -> list[ConversationDocument]:
-        found = (c for c in self.conversations.values() if c["child_id"] == child_id)
-        return sorted(found, key=lambda c: (c["started_at"], c["_id"]))
-
-    async def alerts_about(self, child_id: str) -> list[AlertDocument]:
-        found = (alert for alert in self.alerts.values() if alert["child_id"] == child_id)
-        return sorted(found, key=lambda a: (a["raised_at"], a["_id"]))
 
     async def unread_alerts(self, child_ids: Collection[str]) -> Mapping[str, int]:
         unread = (a for a in self.alerts.values() if a.get("acknowledged_at") is None)

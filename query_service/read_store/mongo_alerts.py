@@ -21,9 +21,6 @@ class AlertsInMongo(MongoReads):
         found = await self._page(Model.ALERTS, of_parent, "raised_at", after, limit)
         return cast(list[AlertDocument], found)
 
-    async def alerts_about(self, child_id: str) -> list[AlertDocument]:
-        return cast(list[AlertDocument], await self._all_of(Model.ALERTS, child_id, "raised_at"))
-
     async def unread_alerts(self, child_ids: Collection[str]) -> Mapping[str, int]:
         alerts = await self._collection(Model.ALERTS)
         pipeline: list[Document] = [

@@ -78,10 +78,6 @@ class ConversationsInMongo(MongoReads):
                         minutes[name] = minutes.get(name, 0.0) + ms / MS_A_MINUTE
         return minutes
 
-    async def conversations_of(self, child_id: str) -> list[ConversationDocument]:
-        found = await self._all_of(Model.CONVERSATIONS, child_id, "started_at")
-        return cast(list[ConversationDocument], found)
-
 
 def _open_minutes(child_id: str, since: datetime, now: datetime, limit: int) -> list[Document]:
     """By the midnight after their start: how long they lasted before it and after it, in ms."""

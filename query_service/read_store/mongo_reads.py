@@ -25,12 +25,6 @@ class MongoReads:
         """At most `limit` documents after `after`, the newest `by` first."""
         return await page_of(await self._collection(model), conditions, by, after, limit)
 
-    async def _all_of(self, model: Model, child_id: str, by: str) -> list[Document]:
-        collection = await self._collection(model)
-        found = collection.find({"child_id": child_id}).sort([(by, 1), ("_id", 1)])
-        async with within(READ_SECONDS, ReadStoreUnavailable):
-            return await found.to_list(None)
-
 
 async def page_of(
     collection: Collection,

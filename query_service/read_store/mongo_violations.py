@@ -12,6 +12,7 @@ from query_service.read_store.port import (
     AT_ONCE,
     OTHER,
     SEVERE,
+    VIOLATIONS_APART,
     Period,
     Place,
     ReadStoreUnavailable,
@@ -25,9 +26,6 @@ from shared.read_models.documents import SafetyDocument, ViolationDocument
 from shared.read_models.models import Model
 from shared.read_models.penalties import penalty
 
-DOCUMENTS_SINCE = 7
-"""The projections that give each violation a document of its own."""
-
 
 class SafetyInMongo(MongoReads):
     async def safety(self, child_id: str) -> SafetyDocument | None:
@@ -37,7 +35,7 @@ class SafetyInMongo(MongoReads):
 
     async def violations_of(self, child_id: str) -> Violations:
         live = await self._live.kept()
-        if live.projections < DOCUMENTS_SINCE:
+        if live.projections < VIOLATIONS_APART:
             return ListedViolations(listed_in(await self.safety(child_id)))
         collection = live.generation.collection(self._database, Model.VIOLATIONS)
         return ViolationsInMongo(collection, child_id)

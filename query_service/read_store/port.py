@@ -37,6 +37,10 @@ class ReadStoreUnavailable(StoreUnavailable):
     """The read models could not be read in time."""
 
 
+VIOLATIONS_APART = 7
+"""The first projections that give each violation a document of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a page ended: lists are sorted by time, the newest first, and then by id."""
@@ -177,12 +181,6 @@ class ReadModelDatabase(Protocol):
         self, child_id: str, after: Place | None, limit: int
     ) -> Sequence[ConversationDocument]:
         """At most `limit` of the child's conversations after `after`, by `started_at`."""
-
-    async def conversations_of(self, child_id: str) -> list[ConversationDocument]:
-        """All of them, the oldest first."""
-
-    async def alerts_about(self, child_id: str) -> list[AlertDocument]:
-        """All alerts that the child gave rise to, the oldest first."""
 
     async def unread_alerts(self, child_ids: Collection[str]) -> Mapping[str, int]:
         """How many alerts about each child its parent did not acknowledge; without those of whom

@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from query_service.read_store.live_generation import READ_SECONDS
-from query_service.read_store.port import ReadStoreUnavailable
+from query_service.read_store.port import VIOLATIONS_APART, ReadStoreUnavailable
 from query_service.read_store.whole_child import SORTED_BY, After, Document, GenerationGone, Part
 from shared.event_store.driver_errors import within
 from shared.mongo import Database, aggregate
 from shared.mongo import Document as Stored
 from shared.read_models.generations import Generation, read_catalog
 from shared.read_models.models import Model
-
-VIOLATIONS_APART = 7
-"""Projections from which on a violation is a document of its own."""
 
 COLLECTIONS = {
     Part.PROFILE: Model.CHILDREN,

@@ -291,19 +291,6 @@ async def test_alerts_are_a_parents_and_come_in_pages(models: ReadModels) -> Non
     assert seen == ["a4", "a2", "a3", "a0", "a1"]
 
 
-async def test_all_conversations_of_a_child_come_the_oldest_first(models: ReadModels) -> None:
-    # given
-    for number in (2, 0, 1):
-        started_at = NOON + number * HOUR
-        talk = conversation_document("lena", f"c{number}", started_at=started_at)
-        await models.put(Model.CONVERSATIONS, talk)
-    await models.put(Model.CONVERSATIONS, conversation_document("tom", "c0"))
-    # when / then
-    found = await models.store.conversations_of("lena")
-    assert ids(found) == ["lena/c0", "lena/c1", "lena/c2"]
-    assert await models.store.conversations_of("nobody") == []
-
-
 async def test_conversations_of_a_child_come_in_pages_the_newest_first(
     models: ReadModels,
 ) -> None:
@@ -378,17 +365,6 @@ async def test_unread_alerts_are_counted_for_each_child(models: ReadModels) -> N
         await models.put(Model.ALERTS, alert)
 
     assert dict(await models.store.unread_alerts(["lena", "tom", "nobody"])) == {"lena": 2}
-
-
-async def test_all_alerts_about_a_child_come_the_oldest_first(models: ReadModels) -> None:
-    # given
-    for number in (2, 0, 1):
-        raised_at = NOON + number * HOUR
-        alert = alert_document(f"a{number}", child_id="lena", raised_at=raised_at)
-        await models.put(Model.ALERTS, alert)
-    await models.put(Model.ALERTS, alert_document("other", child_id="tom"))
-    # when / then
-    assert ids(await models.store.alerts_about("lena")) == ["a0", "a1", "a2"]
 
 
 async def test_children_that_are_dead_lettered_are_told_with_since_when(models: ReadModels) -> None:

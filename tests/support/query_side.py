@@ -113,7 +113,7 @@ class QuerySide:
         keys: KeyFile | None = None,
         cache_bytes: int = DEFAULT_BYTES,
     ) -> None:
-        keys = keys or KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
+        keys = keys or _new_keys()
         database = database or Database()
         signing_key, proof_key = (Ed25519PrivateKey.generate() for _ in range(2))
         self.forger = Forger(signing_key, "tests", "teddy")
@@ -129,14 +129,11 @@ class QuerySide:
         self.tokens = ConsistencyTokens(keys.signature_key)
         self.now = NOON
         self.audit = MemoryAuditTrail()
-        self.cache: QueryCache[Rendered] = QueryCache(
-            1_000, time.monotonic, unwatched_seconds, cache_bytes
-        )
+        self.cache = _cache(unwatched_seconds, cache_bytes)
         ports = self._ports(keys, proof_key)
         self.settings = _settings(max_waiting, bounds.subject_share)
         self.service = QueryService(self.settings, ports, self.cache)
-        verifier = verifier_of(signing_key, "tests", "teddy")
-        self._caller = Caller(verifier, limits or limits_of(), Pseudonyms())
+        self._caller = _caller(signing_key, limits or limits_of())
         self._bounds = bounds
         self.connect()
 
@@ -236,6 +233,18 @@ class QuerySide:
             base_url="http://query",
             headers=self.bearer(principal) if principal else {},
         )
+
+
+def _caller(signing_key: Ed25519PrivateKey, limits: RateLimits) -> Caller:
+    return Caller(verifier_of(signing_key, "tests", "teddy"), limits, Pseudonyms())
+
+
+def _new_keys() -> KeyFile:
+    return KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
+
+
+def _cache(unwatched_seconds: float, max_bytes: int) -> QueryCache[Rendered]:
+    return QueryCache(1_000, time.monotonic, unwatched_seconds, max_bytes)
 
 
 def _as_arguments(entry: ViolationEntry) -> dict[str, Any]:

@@ -141,7 +141,8 @@ async def test_every_query_has_its_address(side: QuerySide) -> None:
     assert all(answer.headers["ETag"] for answer in answers)
     report = answers[1].json()
     assert (report["from"], report["total_violations"]) == ("2026-11-01T00:00:00.000Z", 1)
-    assert len(answers[2].json()["days"]) == 7
+    assert answers[2].json()["next_cursor"] is None
+    assert len(answers[3].json()["days"]) == 7
 
 
 async def test_a_token_of_what_is_visible_does_not_wait_and_may_use_the_cache(

@@ -93,10 +93,9 @@ async def test_details_of_one_violation_are_not_shown_as_another_s(side: QuerySi
     # given
     cipher = await side.keyring.create(MIA)
     details = sealed(cipher, MIA, "details", "was hit", version=4, of="v-1")
-    first, second = NOON, NOON + timedelta(minutes=1)
     reported_twice = [
-        violation("v-1", details=details, at=first),
-        violation("v-2", details=details, at=second),
+        violation("v-1", details=details),
+        violation("v-2", details=details, at=NOON + timedelta(minutes=1)),
     ]
     side.report(MIA, *reported_twice)
     # when
