@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from query_service.read_store.memory import MemoryReadModels
+from query_service.read_store.port import VIOLATIONS_APART
 from query_service.read_store.whole_child import (
     SORTED_BY,
     After,
@@ -16,7 +17,7 @@ from query_service.read_store.whole_child import (
     WholeChild,
 )
 from query_service.read_store.whole_child_memory import MemoryWholeChild
-from query_service.read_store.whole_child_mongo import VIOLATIONS_APART, MongoWholeChild
+from query_service.read_store.whole_child_mongo import MongoWholeChild
 from shared.mongo import Mongo
 from shared.read_models.generations import (
     POINTER_COLLECTION,

@@ -10,7 +10,8 @@ import pytest
 
 from query_service.queries.export_child import AT_A_TIME, BETWEEN_CURSORS, PAGE, Exporter
 from query_service.queries.export_cursor import ExportCursors
-from query_service.read_store.whole_child_mongo import VIOLATIONS_APART, MongoWholeChild
+from query_service.read_store.port import VIOLATIONS_APART
+from query_service.read_store.whole_child_mongo import MongoWholeChild
 from shared.clock import new_id
 from shared.codec import encode
 from shared.envelope import Actor, Causality, NewCommit, StreamPosition
