@@ -27,7 +27,7 @@ SEALED: Mapping[Part, tuple[str, ...]] = {
     ),
     Part.VIOLATION: ("details",),
 }
-NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens", "awaits_live"})
+NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens", "awaits_live", "removed"})
 """Said once for all, made from the name for the search alone, or a note of the worker's."""
 
 Record = dict[str, Any]
