@@ -2,7 +2,8 @@
 
 However much there is, no transaction holds more than a step of it. The child's own document comes
 last, as a tombstone and by whoever asked for the removal: killed in between, the worker is handed
-the erasure again and goes on with what is left.
+the erasure again and goes on with what is left. Until then it has a field `removed`, which counts
+what went.
 """
 
 from collections import Counter
@@ -39,7 +40,7 @@ class Removal:
 
     async def of(self, child_ids: AnyCollection[str]) -> None:
         """Returns once nothing is there any more. How many documents of a child went is counted in
-        its own, as `removed`, deliveries left out."""
+        its own, deliveries left out."""
         for model, wanted in documents_beside(*child_ids).items():
             while await self._step(self._collections[model], wanted, counted=True):
                 reached(FaultPoint.WORKER_MID_ERASURE)

@@ -42,8 +42,7 @@ class ChildDocument(TypedDict):
     """Model `children`, `_id` the child's id. `version` is the gate of the projector.
 
     Of an erased child only `_id`, `parent_id`, `status`, `created_at`, `updated_at` and `version`
-    say anything; the rest is empty or zero. `removed`: only while one is being erased, how many of
-    its other documents are gone.
+    say anything; the rest is empty or zero.
     """
 
     _id: str
@@ -76,7 +75,6 @@ class ChildDocument(TypedDict):
     last_safety_check: datetime | None
     violation_categories: dict[str, int]
     consents: dict[str, ConsentEntry]
-    removed: NotRequired[int]
 
 
 class ConversationDocument(TypedDict):
