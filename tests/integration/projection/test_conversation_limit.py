@@ -13,6 +13,7 @@ from shared.read_models.generations import (
     Generation,
     KeptGeneration,
     begin_catalog,
+    live_generation,
     read_catalog,
     to_document,
 )
@@ -78,7 +79,7 @@ async def test_a_worker_with_another_limit_than_its_live_generation_says_so(
 
 async def test_a_changed_limit_takes_effect_with_a_rebuild_of_everything(world: World) -> None:
     # given
-    await world.happened(registered(), started(), ended())
+    await world.happened(registered(), started(), ended(end=300))
     changed = world.on.settings.model_copy(update={"conversation_limit_minutes": 60})
     world.on = replace(world.on, settings=changed)
     # when only a part is folded anew, and the rest carried over
@@ -87,8 +88,12 @@ async def test_a_changed_limit_takes_effect_with_a_rebuild_of_everything(world: 
     assert await _limit(world) == 240
     # when
     await world.rebuilt()
-    # then
+    # then it is folded, compared and written by the new limit
     assert await _limit(world) == 60
+    (child,) = await world.of_live(Model.CHILDREN)
+    assert child["total_minutes"] == 60.0
+    live = await live_generation(world.on.database)
+    assert (await world.on.verifier(live).verify()).clean
 
 
 async def _limit(world: World) -> int:
