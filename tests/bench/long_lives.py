@@ -62,11 +62,15 @@ def _measured(events: int) -> LongLife:
     with TemporaryDirectory(prefix="teddy-long-") as path:
         folder = StackFolder(Path(path))
         state = control.up(folder)
+        before = dict(os.environ)
         try:
             os.environ.update(state.environment)
             return asyncio.run(_measure(folder, state, events))
         finally:
             control.down(folder)
+            for name in state.environment:  # the next stack has servers of its own
+                os.environ.pop(name, None)
+            os.environ.update(before)
 
 
 async def _measure(folder: StackFolder, state: StackState, events: int) -> LongLife:
@@ -88,8 +92,8 @@ async def _measure(folder: StackFolder, state: StackState, events: int) -> LongL
             beside_export = others.waited
     return LongLife(
         events=events,
-        rebuilt_per_second=events / rebuilt,
-        verified_per_second=events / verified,
+        rebuild=rebuilt,
+        verify=verified,
         first_command=first,
         next_command=following,
         profile=profile,

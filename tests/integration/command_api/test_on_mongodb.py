@@ -51,6 +51,7 @@ def settings(
         rate_limit_registration="10000/hour",
         subject_share=1,  # all that these tests send at once comes from one mother
         address_share=1,
+        command_wait_seconds=25,
         command_timeout_seconds=25,  # a test machine that is busy is no store that is away
     )
 

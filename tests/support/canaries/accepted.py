@@ -42,8 +42,8 @@ class Answers:
 
     def __call__(self, answer: httpx2.Response) -> Any:
         self.all.append(answer)
-        is_json = answer.headers.get("Content-Type", "").startswith("application/json")
-        return answer.json() if is_json and answer.content else {}
+        media_type = answer.headers.get("Content-Type", "").partition(";")[0]
+        return answer.json() if media_type == "application/json" and answer.content else {}
 
 
 @contextmanager
