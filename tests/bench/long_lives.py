@@ -41,7 +41,7 @@ LENGTHS = (1_000, 10_000, 100_000, 300_000)
 ASKED = 20
 """Times that a query is asked, past the cache."""
 ALONE_SECONDS = 5.0
-BETWEEN_SECONDS = 0.02
+BETWEEN_SECONDS = 0.005
 PARENT = "parent-long-lives"
 OFTEN_SECONDS = 0.05
 

@@ -12,6 +12,7 @@ from command_service.handlers.errors import ChildLoading
 from command_service.handlers.snapshots import Snapshots
 from command_service.handlers.stream_folding import (
     BEFORE_REGISTRATION,
+    BESIDE_OTHERS,
     CHUNK,
     PAGE,
     WAITING_AT_MOST,
@@ -31,7 +32,7 @@ from tests.support.histories import write_histories
 from tests.support.waiting import eventually, until
 
 LONG = 3 * PAGE + 7
-SEVERAL_PAGES = [0, PAGE, 2 * PAGE, 3 * PAGE]
+SEVERAL_PAGES = [0, *range(PAGE, LONG, BESIDE_OTHERS)]
 
 
 class PagedStore(MemoryEventStore):
@@ -140,7 +141,8 @@ async def test_what_was_folded_before_the_store_went_away_is_kept() -> None:
     assert known.position.version == 2 * PAGE
     side.store.fails_after = None
     assert (await side.folding.catch_up(child_id, known, cipher)).position.version == LONG
-    assert side.store.read_after == [0, PAGE, 2 * PAGE, *SEVERAL_PAGES[2:], LONG]
+    until_it_failed = [after for after in SEVERAL_PAGES if after <= 2 * PAGE]
+    assert side.store.read_after == [*until_it_failed, 2 * PAGE, 3 * PAGE, LONG]
 
 
 async def test_what_was_folded_is_a_snapshot_for_other_processes() -> None:
@@ -219,7 +221,8 @@ async def test_a_child_that_is_left_alone_is_loaded_no_further() -> None:
 
 async def _is_loaded(side: Side, child_id: str, cipher: ChildCipher) -> bool:
     try:
-        await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
+        known = side.cache.get(child_id) or BEFORE_REGISTRATION
+        await side.folding.catch_up(child_id, known, cipher)
     except ChildLoading:
         return False
     return True
