@@ -25,11 +25,6 @@ _UDID = re.compile(UDID_PATTERN)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LARGEST_INTEGER = 2**63 - 1
 
-LONGER_THAN_ANY = 4
-"""Times as many code points as the normal form has at most: Hangul letters become syllables, spaces
-go. Longer texts are refused as they are: normalising many marks on one letter takes the square of
-their number."""
-
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -53,8 +48,10 @@ class FieldChecks:
         return value
 
     def name(self, field: str, value: str, limit: Limit) -> str:
-        """NFKC and trimmed, with nothing in it that cannot be seen."""
-        if len(value) > LONGER_THAN_ANY * limit.maximum:
+        """NFKC and trimmed, with nothing in it that cannot be seen. What is too long as it was sent
+        is refused as it is: normalising many marks on one letter takes the square of their number.
+        """
+        if len(value) > limit.maximum:
             return self._sized(field, value, limit)
         if not (value.isascii() and value.isprintable()):
             value = unicodedata.normalize("NFKC", value)
@@ -69,7 +66,7 @@ class FieldChecks:
         if not value.isprintable() and _contains(value, _UNPRINTABLE):
             self.refuse(field, "must not contain control characters", "one line")
             return value
-        return self._sized(field, value.strip(), limit)
+        return self._trimmed(field, value, limit)
 
     def subject(self, field: str, value: str) -> str:
         """As tokens name parents and bears. Nothing is trimmed: two forms would be one person."""
@@ -98,7 +95,7 @@ class FieldChecks:
         if not value.isprintable() and _contains(value, {"Cs"}):
             self.refuse(field, "must not contain half of a surrogate pair", "valid Unicode")
             return value
-        return self._sized(field, value.strip(), limit)
+        return self._trimmed(field, value, limit)
 
     def uuid(self, field: str, value: str) -> str:
         value = value.lower()
@@ -116,6 +113,10 @@ class FieldChecks:
             message = f"must not exceed {PREFERENCES_BYTES} bytes as JSON"
             self.refuse(field, message, PREFERENCES_LIMIT)
         return dict(value)
+
+    def _trimmed(self, field: str, value: str, limit: Limit) -> str:
+        """What is too long as it was sent is not made shorter."""
+        return self._sized(field, value if len(value) > limit.maximum else value.strip(), limit)
 
     def _sized(self, field: str, value: str, limit: Limit) -> str:
         if not limit.allows(len(value)):
