@@ -16,8 +16,8 @@ PLACES: Mapping[ErasureStep, str] = {
     ErasureStep.KEY: "the key that opens the child's personal values, in the database of keys",
     ErasureStep.CLAIMS: "the reservations of the bear's udid and device id, in the event store",
     ErasureStep.SNAPSHOTS: "the sealed snapshot of the child, in the event store",
-    ErasureStep.READ_MODELS: "profile, conversations, safety, activity, alerts and search words, "
-    "in every generation of the read models",
+    ErasureStep.READ_MODELS: "profile, conversations, safety, violations, activity, alerts and "
+    "search words, in every generation of the read models",
     ErasureStep.DEAD_LETTERS: "the child's records that were set aside, in the read models",
 }
 
