@@ -260,7 +260,7 @@ class RateLimitSettings(ObservabilitySettings):
     @classmethod
     def _one_limit(cls, limit: str) -> str:
         if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", limit):
-            raise ValueError("must be a number, a slash, and second, minute, hour or day")
+            raise ValueError("must be a number from 1 on, a slash, and second, minute, hour or day")
         return limit
 
 
