@@ -61,7 +61,7 @@ class GetChildConversationsHandler:
         return frozenset({child_tag(query.child_id)})
 
     async def handle(self, query: GetChildConversations, scope: Scope) -> Answer:
-        after = self._cursors.read(query.cursor)
+        after = self._cursors.read(query.cursor, query.child_id)
         child = await self._children.find(query.child_id, scope)
         found = await self._store.conversations_page(query.child_id, after, query.limit + 1)
         page = found[: query.limit]
@@ -71,7 +71,7 @@ class GetChildConversationsHandler:
             version=child.document["version"],
             stale_since=child.stale_since,
             items=[_shown(document) for document in page],
-            next_cursor=self._cursors.write(last) if last else None,
+            next_cursor=self._cursors.write(last, query.child_id) if last else None,
         )
         return Answer(content, (child.id,), content.version)
 
