@@ -40,7 +40,7 @@ async def test_one_that_goes_on_counts_until_now_beside_those_that_ended(side: Q
 async def test_one_that_was_left_open_counts_for_as_long_as_one_may_last(side: QuerySide) -> None:
     # given one of the day before, another that ended and is counted where it did, and a limit
     await side.child("lena")
-    side.store.conversation_limit = timedelta(minutes=90)
+    side.store.limit = timedelta(minutes=90)
     begin(side, "c1", NOON - 24 * HOUR)
     begin(side, "c2", NOON - 2 * HOUR, ended_at=NOON - HOUR)
     # when / then
