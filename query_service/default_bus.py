@@ -90,7 +90,11 @@ def _register_of_a_child(
     bus.register_cached(
         GetChildConversations,
         GetChildConversationsHandler(
-            store, children, conversations, settings.ttl_child_conversations_seconds
+            store,
+            children,
+            conversations,
+            ports.clock,
+            settings.ttl_child_conversations_seconds,
         ),
     )
     bus.register_cached(
@@ -107,7 +111,9 @@ def _register_lists(
     """Of several children, and numbers of all."""
     bus.register_cached(
         GetChildrenByParent,
-        GetChildrenByParentHandler(ports.store, children, settings.ttl_children_by_parent_seconds),
+        GetChildrenByParentHandler(
+            ports.store, children, ports.clock, settings.ttl_children_by_parent_seconds
+        ),
     )
     bus.register_cached(
         SearchChildren,

@@ -1,6 +1,7 @@
 """Queries to their handlers, through the cache."""
 
 import hashlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,12 +29,14 @@ class Answer:
     """What a handler found. `children`: whose data it holds, for the audit trail and for the cache;
     no default, so that no handler can forget them. `version` is the child's, where the answer is
     about one child; `mentions` are tags that only the answer reveals: it is dropped when they
-    change, too."""
+    change, too. `ttl`: seconds that it is kept at most, where it grows old sooner than others of
+    its handler."""
 
     content: BaseModel
     children: tuple[str, ...]
     version: int | None = None
     mentions: frozenset[Tag] = frozenset()
+    ttl: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,8 @@ class QueryBus:
             answer = await registered.handler.handle(query, scope)
             rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
             shown = frozenset(map(child_tag, rendered.children))
-            return Loaded(rendered, answer.mentions | shown, answer.version, len(rendered.body))
+            tags = answer.mentions | shown
+            return Loaded(rendered, tags, answer.version, len(rendered.body), answer.ttl)
 
         cached = registered.cached
         if cached is None:

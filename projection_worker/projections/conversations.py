@@ -5,11 +5,7 @@ What names a conversation that was never started makes none: it counts for its c
 
 from typing import assert_never, cast
 
-from projection_worker.projections.formulas import (
-    MOST_TOPICS,
-    conversation_engagement,
-    listed_label,
-)
+from projection_worker.projections.formulas import MOST_TOPICS, listed_label
 from projection_worker.projections.rules import Happened, Rules
 from shared.events.child import (
     AlertPolicyConfigured,
@@ -29,6 +25,7 @@ from shared.events.child import (
     SafetyViolationResolved,
 )
 from shared.read_models.documents import ConversationDocument
+from shared.read_models.engagement import conversation_engagement
 from shared.read_models.minutes import minutes_between, over_at
 
 

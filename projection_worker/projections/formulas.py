@@ -46,11 +46,6 @@ def engagement_level(conversation_count: int) -> EngagementLevel:
     return EngagementLevel.ACTIVE
 
 
-def conversation_engagement(messages: int, minutes: float) -> float:
-    """0.0 to 100.0: 5 a message and 2 a minute."""
-    return round(min(100.0, 5 * messages + 2 * minutes), 1)
-
-
 def counted(counts: dict[str, int], name: str) -> dict[str, int]:
     """`counts` with one more of `name`, of which there are only a few."""
     return {**counts, name: counts.get(name, 0) + 1}

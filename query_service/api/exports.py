@@ -2,7 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Protocol, Self
 
 import structlog
@@ -105,7 +106,7 @@ class Exports:
 
     async def lines(
         self, child_id: str, header: bytes | None, start: Progress, grant: Grant
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """`header`, if any, and the lines after `start`, as long as the token holds, the process
         goes on and all can be read. What ends them early is counted; who reads them misses the last
         line."""
@@ -115,11 +116,12 @@ class Exports:
         try:
             if header is not None:
                 yield header + b"\n"
-            async for some in self.exporter.lines(child_id, start):
-                yield some
-                if self.closed or loop.time() >= ends_at or not await grant.holds():
-                    ended = "limit"
-                    return
+            async with aclosing(self.exporter.lines(child_id, start)) as lines:
+                async for some in lines:
+                    yield some
+                    if self.closed or loop.time() >= ends_at or not await grant.holds():
+                        ended = "limit"
+                        return
             ended = "whole"
         except ChildErased:
             ended = "erased"
@@ -136,16 +138,17 @@ class Exports:
 
 
 class ExportStream(StreamingResponse):
-    """The answer with `lines`; its place is given back however it ends."""
+    """The answer with `lines`; they are closed and its place is given back however it ends."""
 
     def __init__(
         self,
-        lines: AsyncIterator[bytes],
+        lines: AsyncGenerator[bytes, None],
         place: Place,
         headers: dict[str, str],
         reader_seconds: float,
     ) -> None:
         super().__init__(lines, headers=headers, media_type=JSON_LINES)
+        self._lines = lines
         self._place = place
         self._reader_seconds = reader_seconds
 
@@ -158,7 +161,8 @@ class ExportStream(StreamingResponse):
                 raise ReaderTooSlow from None
 
         try:
-            await super().__call__(scope, receive, send_in_time)
+            async with aclosing(self._lines):
+                await super().__call__(scope, receive, send_in_time)
         except ReaderTooSlow:
             log.info("export_reader_too_slow")
             if hang_up(scope):
@@ -167,15 +171,17 @@ class ExportStream(StreamingResponse):
             self._place.give_back()
 
 
-async def gzipped(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Each piece is compressed in a thread, and whole in what is sent of it."""
+async def gzipped(lines: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes]:
+    """Each piece is compressed in a thread, and whole in what is sent of it. `lines` are closed
+    with it."""
     packer = zlib.compressobj(COMPRESSION, wbits=GZIP_WINDOW)
 
     def packed(some: bytes) -> bytes:
         return packer.compress(some) + packer.flush(zlib.Z_SYNC_FLUSH)
 
-    async for some in lines:
-        yield await asyncio.to_thread(packed, some)
+    async with aclosing(lines):
+        async for some in lines:
+            yield await asyncio.to_thread(packed, some)
     yield packer.flush()
 
 

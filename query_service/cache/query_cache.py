@@ -19,12 +19,13 @@ MOST_MISSED = 1_000
 class Loaded(Generic[V]):
     """What a load gave. `mentions`: tags that only the answer reveals, e.g. the children found.
     `version`: which version of one child it shows, where it is about one. `size`: of the value, in
-    bytes."""
+    bytes. `ttl`: seconds, where it grows old sooner than others."""
 
     value: V
     mentions: frozenset[Tag] = frozenset()
     version: int | None = None
     size: int = 0
+    ttl: float = math.inf
 
 
 @dataclass(slots=True)
@@ -210,7 +211,7 @@ class QueryCache(Generic[V]):
                 del self._flights[flight.key]
         tags = flight.tags | loaded.mentions
         seen = all(_shows(loaded.version, flight.missed[tag]) for tag in tags & set(flight.missed))
-        life = ttl if self._keeping else min(ttl, self._unwatched_seconds)
+        life = min(ttl, loaded.ttl, math.inf if self._keeping else self._unwatched_seconds)
         if life > 0 and not flight.stale and seen:
             expires_at = self._clock() + life
             self._keep(

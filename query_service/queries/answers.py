@@ -30,6 +30,9 @@ def _to_one_decimal(value: float) -> float:
     return round(value, 1)
 
 
+TTL_WHILE_OPEN = 60.0
+"""Seconds that an answer is kept at most which counts a conversation until now."""
+
 Minutes = Annotated[float, AfterValidator(_to_one_decimal)]
 """Documents keep them unrounded."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -106,7 +106,7 @@ class Exporter:
             return progress
         return replace(progress, generation=await self._store.live())
 
-    async def lines(self, child_id: str, start: Progress) -> AsyncIterator[bytes]:
+    async def lines(self, child_id: str, start: Progress) -> AsyncGenerator[bytes, None]:
         """The lines after `start`, a page at a time, until the last.
 
         Raises ChildErased, GenerationGone or StoreUnavailable; whoever asks goes on with a cursor.

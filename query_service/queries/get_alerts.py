@@ -56,14 +56,14 @@ class GetAlertsHandler:
     async def handle(self, query: GetAlerts, scope: Scope) -> Answer:
         if not scope.may_see_parent(query.parent_id):
             raise ParentNotFound
-        after = self._cursors.read(query.cursor)
+        after = self._cursors.read(query.cursor, query.parent_id)
         found = await self._store.alerts_of(query.parent_id, after, query.limit + 1)
         page = found[: query.limit]
         more = len(found) > query.limit
         last = Place(page[-1]["raised_at"], page[-1]["_id"]) if more else None
         content = Alerts(
             items=[_alert(document) for document in page],
-            next_cursor=self._cursors.write(last) if last else None,
+            next_cursor=self._cursors.write(last, query.parent_id) if last else None,
         )
         return Answer(content, tuple(dict.fromkeys(alert.child_id for alert in content.items)))
 

@@ -8,7 +8,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from pydantic import Field
 
 from query_service.cache.tags import Tag, child_tag
-from query_service.queries.answers import AnswerModel, Minutes, StaleSince, average
+from query_service.queries.answers import (
+    TTL_WHILE_OPEN,
+    AnswerModel,
+    Minutes,
+    StaleSince,
+    average,
+)
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
@@ -128,7 +134,9 @@ class GetChildAnalyticsHandler:
             query.child_id, datetime.combine(first, time(), UTC), self._clock()
         )
         days = _days(first, query.period_days, activity, open_minutes)
-        return Answer(_analytics(child, days, activity), (child.id,), child.document["version"])
+        analytics = _analytics(child, days, activity)
+        ttl = TTL_WHILE_OPEN if open_minutes else self.ttl
+        return Answer(analytics, (child.id,), analytics.version, ttl=ttl)
 
     def _today(self) -> date:
         return self._clock().date()

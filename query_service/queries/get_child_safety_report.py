@@ -108,11 +108,13 @@ class GetChildSafetyReportHandler:
     async def handle(self, query: GetChildSafetyReport, scope: Scope) -> Answer:
         if query.since and query.until and query.since >= query.until:
             raise RequestRefused("to", "must be later than `from`", "> from")
-        after = self._cursors.read(query.cursor)
+        about = (query.child_id, query.period)
+        after = self._cursors.read(query.cursor, about)
         child = await self._children.find(query.child_id, scope)
         found = await find(self._store, child.document, query.period, after, query.limit + 1)
         last = found.page[query.limit - 1] if len(found.page) > query.limit else None
-        next_cursor = self._cursors.write(Place(last["at"], last["_id"])) if last else None
+        place = Place(last["at"], last["_id"]) if last else None
+        next_cursor = self._cursors.write(place, about) if place else None
         report = _report(query, child, found, next_cursor)
         return Answer(report, (child.id,), child.document["version"])
 

@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from query_service.cache.tags import Tag, parent_tag
-from query_service.queries.answers import AnswerModel, Instant, Minutes, StaleSince
+from query_service.queries.answers import (
+    TTL_WHILE_OPEN,
+    AnswerModel,
+    Instant,
+    Minutes,
+    StaleSince,
+)
 from query_service.queries.errors import ParentNotFound
+from query_service.queries.shown_conversations import as_of, goes_on
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
 from query_service.scope import Scope
+from shared.clock import Clock
 from shared.read_models.documents import (
     ChildStatus,
     ConversationDocument,
@@ -83,9 +91,12 @@ class Family(AnswerModel):
 
 
 class GetChildrenByParentHandler:
-    def __init__(self, store: ReadModelDatabase, children: VisibleChildren, ttl: float) -> None:
+    def __init__(
+        self, store: ReadModelDatabase, children: VisibleChildren, clock: Clock, ttl: float
+    ) -> None:
         self._store = store
         self._children = children
+        self._clock = clock
         self.ttl = ttl
 
     def cache_key(self, query: GetChildrenByParent) -> Hashable:
@@ -100,7 +111,7 @@ class GetChildrenByParentHandler:
         found = await self._store.children_of(query.parent_id, MOST_CHILDREN + 1)
         children = await self._children.open_all(found[:MOST_CHILDREN])
         ids = [child.id for child in children]
-        recent = await self._store.recent_conversations(ids, RECENT_CONVERSATIONS)
+        recent = await self._recent(ids)
         unread = await self._store.unread_alerts(ids)
         unopened = Unopened()
         family = Family(
@@ -110,7 +121,14 @@ class GetChildrenByParentHandler:
             truncated=len(found) > MOST_CHILDREN,
             unreadable=unopened.places,
         )
-        return Answer(family, tuple(ids))
+        ttl = TTL_WHILE_OPEN if any(map(goes_on, recent.values())) else self.ttl
+        return Answer(family, tuple(ids), ttl=ttl)
+
+    async def _recent(self, ids: Sequence[str]) -> dict[str, list[ConversationDocument]]:
+        found = await self._store.recent_conversations(ids, RECENT_CONVERSATIONS)
+        limit = await self._store.conversation_limit()
+        now = self._clock()
+        return {child: [as_of(one, now, limit) for one in talks] for child, talks in found.items()}
 
 
 def _totals(children: Sequence[VisibleChild], unread: Mapping[str, int]) -> FamilyTotals:

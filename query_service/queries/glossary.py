@@ -28,7 +28,7 @@ FIELDS: Mapping[str, str] = {
     "last_safety_check": "When a violation was last reported or resolved; null: never.",
     "last_violation_at": "When the newest of them happened; null: there is none.",
     "started_at": "When it began.",
-    "ended_at": "When it ended; null: it goes on.",
+    "ended_at": "When it ended, or was over because one lasts no longer; null: it goes on.",
     "raised_at": "When the violation happened that raised it.",
     "given_at": "When the consent was given.",
     "withdrawn_at": "When the consent was withdrawn; null: it holds.",
@@ -52,7 +52,7 @@ FIELDS: Mapping[str, str] = {
     "message_count": "Messages of child and bear.",
     "total_messages": "Messages ever, of child and bear.",
     "total_minutes": "Length of all conversations that have ended.",
-    "duration_minutes": "From the first moment to the end; 0 while it goes on.",
+    "duration_minutes": "From the first moment to the end; while it goes on, until this was read.",
     "topic": "What it was about; null: not told.",
     "count": "How often.",
     "engagement_level": "By conversations ever: new (0), learning (1 to 4), engaged (5 to 19), "

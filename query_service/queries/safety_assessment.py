@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from query_service.queries.answers import AnswerModel
-from query_service.read_store.port import ViolationCounts
+from query_service.read_store.port import OTHER, ViolationCounts
 from shared.clock import iso
 
 TREND_PERIOD = timedelta(days=30)
@@ -65,7 +65,9 @@ def recommendations(
 
 
 def _repeated_categories(counts: ViolationCounts) -> list[tuple[str, int]]:
-    repeated = [(name, count) for name, count in counts.by_category.items() if count >= REPEATED]
+    """Those that are told apart: nobody can look into OTHER."""
+    by_name = counts.by_category.items()
+    repeated = [(name, count) for name, count in by_name if count >= REPEATED and name != OTHER]
     return sorted(repeated, key=lambda item: (-item[1], item[0]))
 
 

@@ -97,7 +97,7 @@ class SearchChildrenHandler:
 
     async def handle(self, query: SearchChildren, scope: Scope) -> Answer:
         wanted = self._filter(query, scope)
-        after = self._cursors.read(query.cursor)
+        after = self._cursors.read(query.cursor, wanted)
         found = await self._store.search(wanted, after, query.limit + 1)
         page = found[: query.limit]
         children = await self._children.open_all(page)
@@ -105,7 +105,7 @@ class SearchChildrenHandler:
         unopened = Unopened()
         content = FoundChildren(
             items=[_found(child, unopened) for child in children],
-            next_cursor=self._cursors.write(_place(page[-1])) if more else None,
+            next_cursor=self._cursors.write(_place(page[-1]), wanted) if more else None,
             unreadable=unopened.places,
         )
         on_page = tuple(child.id for child in children)

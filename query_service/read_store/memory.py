@@ -41,7 +41,7 @@ class MemoryReadModels:
         self.safety_documents: dict[str, SafetyDocument] = {}
         self.violations: dict[str, ViolationDocument] = {}
         self.projections = VIOLATIONS_APART
-        self.conversation_limit = timedelta(minutes=CONVERSATION_LIMIT_MINUTES)
+        self.limit = timedelta(minutes=CONVERSATION_LIMIT_MINUTES)
         self.activity_days: dict[str, ActivityDocument] = {}
         self.alerts: dict[str, AlertDocument] = {}
         self.deliveries: dict[str, DeliveryDocument] = {}
@@ -114,9 +114,12 @@ class MemoryReadModels:
             is_open = one["child_id"] == child_id and one["ended_at"] is None
             if not is_open or not since - A_DAY <= start <= now:
                 continue
-            for day, lasted in minutes_by_day(start, now, self.conversation_limit).items():
+            for day, lasted in minutes_by_day(start, now, self.limit).items():
                 minutes[day] += lasted
         return minutes
+
+    async def conversation_limit(self) -> timedelta:
+        return self.limit
 
     async def search(
         self, wanted: ChildFilter, after: Place | None, limit: int

@@ -78,6 +78,9 @@ class ConversationsInMongo(MongoReads):
                         minutes[name] = minutes.get(name, 0.0) + ms / MS_A_MINUTE
         return minutes
 
+    async def conversation_limit(self) -> timedelta:
+        return (await self._live.kept()).conversation_limit
+
 
 def _open_minutes(child_id: str, since: datetime, now: datetime, limit: int) -> list[Document]:
     """By the midnight after their start: how long they lasted before it and after it, in ms."""

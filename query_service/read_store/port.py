@@ -6,7 +6,7 @@ what is not theirs is never read. Erased children are never found.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.event_store.port import StoreUnavailable
@@ -166,6 +166,9 @@ class ReadModelDatabase(Protocol):
         """Minutes of the conversations that nobody ended, by UTC day (ISO): each from its start
         until `now`, at most for as long as one may last. Those that began over a day before `since`
         are left out."""
+
+    async def conversation_limit(self) -> timedelta:
+        """How long after its start a conversation is over at the latest."""
 
     async def search(
         self, wanted: ChildFilter, after: Place | None, limit: int

@@ -338,6 +338,7 @@ async def test_minutes_of_open_conversations_are_spread_over_their_days(
                 expected[moment.date().isoformat()] += 15
     assert dict(minutes) == dict(expected)
     assert await models.store.open_minutes("nobody", since, NOON) == {}
+    assert await models.store.conversation_limit() == 4 * HOUR
 
 
 async def test_what_was_delivered_is_counted_by_channel_in_all_alerts_of_a_child(

@@ -41,6 +41,7 @@ UNSTATED = (
     "must name each purpose once",
     "must not be below age_min",
     "this idempotency key was used for another request",
+    "not a cursor of this list",  # one that a link carried to a list with other conditions
 )
 """How the rules begin that an OpenAPI document cannot state: all for which 422 is an answer to a
 request that fits it."""

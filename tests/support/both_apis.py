@@ -12,21 +12,19 @@ from starlette.types import Message, Receive, Scope, Send
 
 from projection_worker.projections.registry import VERSION, ChildView, Place, apply
 from projection_worker.projections.system import change
-from query_service.queries.cursors import Cursors
-from query_service.queries.errors import RequestRefused
 from shared.auth.principal import Principal
 from shared.codec import decode_what_opens
 from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryEventStore
 from shared.http.documentation import OPENAPI_PATH
 from shared.read_models.models import Model
-from shared.signing import SignatureRefused
+from shared.signing import SignatureRefused, Signer
 from tests.support.command_side import KEYS, QUERY_URL, CommandSide, Database
 from tests.support.query_side import QuerySide
 
 Document = dict[str, Any]
 LISTS = ("alerts", "children", "violations", "conversations")
-CURSORS = [Cursors(KEYS.signature_key, of_list) for of_list in LISTS]
+CURSORS = [Signer(KEYS.signature_key, f"cursor:{of_list}") for of_list in LISTS]
 
 
 class WatchedEvents(MemoryEventStore):
@@ -77,7 +75,7 @@ class BothApis:
         """Leaves out a consistency token or a cursor that is none of these APIs'."""
         if not _opens(self.commands.tokens.read, headers.get("Consistency-Token")):
             headers.pop("Consistency-Token", None)
-        if not any(_opens(cursors.read, query.get("cursor")) for cursors in CURSORS):
+        if not any(_opens(cursors.open, query.get("cursor")) for cursors in CURSORS):
             query.pop("cursor", None)
 
     def forget_the_children(self) -> None:
@@ -154,7 +152,7 @@ class BothApis:
 def _opens(read: Callable[[str], object], text: str | None) -> bool:
     try:
         return text is not None and bool(read(text))
-    except (SignatureRefused, RequestRefused, ValueError):
+    except (SignatureRefused, ValueError):
         return False
 
 

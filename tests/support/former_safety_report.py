@@ -12,7 +12,7 @@ from query_service.queries.safety_assessment import (
     Recommendation,
     SafetyTrend,
 )
-from query_service.read_store.port import Period
+from query_service.read_store.port import OTHER, Period
 from shared.clock import iso
 from shared.events.child import Severity
 from shared.read_models.documents import ViolationDocument
@@ -104,6 +104,7 @@ def _penalties(violations: Sequence[ViolationDocument], after: datetime, up_to: 
 
 def _repeated_categories(violations: Sequence[ViolationDocument]) -> list[tuple[str, int]]:
     counts = Counter(violation["type"] for violation in violations)
+    del counts[OTHER]  # of all that is not told apart, which the former report had no word for
     repeated = [(category, count) for category, count in counts.items() if count >= REPEATED]
     return sorted(repeated, key=lambda item: (-item[1], item[0]))
 

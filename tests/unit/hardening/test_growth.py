@@ -104,6 +104,10 @@ def _forwarded(size: int) -> object:
     return caller_of("127.0.0.1, " * (size // 11), LOOPBACK)
 
 
+def _read_cursor(cursor: str) -> object:
+    return Cursors(KEY, "alerts").read(cursor, "parent-1")
+
+
 OTHERS: dict[str, Work] = {
     "header of a token": lambda size: quietly(
         ValueError, key_id_of, f"{base64url(nested_quotes(size))}.e30.AAAA"
@@ -112,7 +116,7 @@ OTHERS: dict[str, Work] = {
         ValueError, key_id_of, f"e30.{base64url(nested_quotes(size))}.AAAA"
     ),
     "dots of a token": lambda size: quietly(ValueError, key_id_of, "a." * (size // 2)),
-    "cursor": lambda size: quietly(RequestRefused, Cursors(KEY, "alerts").read, "a" * size),
+    "cursor": lambda size: quietly(RequestRefused, _read_cursor, "a" * size),
     "consistency token": lambda size: quietly(
         SignatureRefused, ConsistencyTokens(KEY).read, "a" * size
     ),

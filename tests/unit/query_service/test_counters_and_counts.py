@@ -66,7 +66,9 @@ def test_a_report_of_all_times_is_that_of_a_period_that_covers_them(
     asyncio.run(_project(side, events))
     # when
     ever, period = asyncio.run(_both(side))
-    # then
+    # then each goes on by a cursor of its own
+    cursors = [report.pop("next_cursor") for report in (ever, period)]
+    assert [cursor is not None for cursor in cursors] == [reports > 200] * 2
     assert {**period, **dict.fromkeys(OF_EITHER)} == ever
     assert ever["total_violations"] == reports
     assert len(ever["violations_by_category"]) <= 101

@@ -1,17 +1,39 @@
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
+from query_service.queries.cursors import Cursors
 from query_service.queries.errors import ChildNotFound
-from query_service.queries.get_child_conversations import GetChildConversations
-from query_service.scope import Forbidden
-from tests.support.query_side import OFFICER, QuerySide, device, parent
+from query_service.queries.get_child_conversations import (
+    GetChildConversations,
+    GetChildConversationsHandler,
+)
+from query_service.queries.get_children_by_parent import (
+    GetChildrenByParent,
+    GetChildrenByParentHandler,
+)
+from query_service.queries.visible_children import VisibleChildren
+from query_service.scope import Forbidden, Scope
+from shared.read_models.documents import ConversationDocument
+from shared.read_models.models import Model
+from tests.support.projection_facts import (
+    MIA,
+    TALK,
+    ended,
+    later,
+    message,
+    registered,
+    started,
+    view_of,
+)
+from tests.support.query_side import ADMIN, OFFICER, QuerySide, device, parent
 from tests.support.read_model_builders import NOON, conversation_document
 
 HOUR = timedelta(hours=1)
 
 
-def keep(side: QuerySide, conversation_id: str, child_id: str = "lena", **fields: object) -> None:
+def keep(side: QuerySide, conversation_id: str, child_id: str = "lena", **fields: Any) -> None:
     document = conversation_document(child_id, conversation_id, **fields)
     side.store.conversations[document["_id"]] = document
 
@@ -75,14 +97,57 @@ async def test_conversations_come_in_pages_the_newest_first(side: QuerySide) -> 
     assert seen == ["c4", "c2", "c3", "c0", "c1"]
 
 
-async def test_one_that_goes_on_has_no_end(side: QuerySide) -> None:
-    # given
+async def test_one_that_goes_on_has_no_end_and_the_minutes_until_now(side: QuerySide) -> None:
+    # given a conversation of half an hour, and one that begins later than this clock says
     await side.child("lena")
-    keep(side, "c1", message_count=3)
+    keep(side, "c1", started_at=NOON - HOUR / 2, message_count=3)
+    keep(side, "c2", started_at=NOON + HOUR)
     # when
-    (talk,) = (await side.ask(GetChildConversations("lena")))["items"]
+    early, talk = (await side.ask(GetChildConversations("lena")))["items"]
     # then
-    assert (talk["ended_at"], talk["duration_minutes"]) == (None, 0.0)
+    assert (talk["ended_at"], talk["duration_minutes"]) == (None, 30.0)
+    assert talk["engagement_score"] == 75.0
+    assert (early["ended_at"], early["duration_minutes"]) == (None, 0.0)
+
+
+async def test_one_that_nobody_ended_is_over_when_one_may_last_no_longer(side: QuerySide) -> None:
+    # given one, and what the fold makes of the same when it is ended too late
+    await side.child("lena")
+    side.now = later(24 * 60)
+    left_open = (registered(), started(), message())
+    for name, facts in (("c1", left_open), ("c2", (*left_open, ended(end=20 * 60)))):
+        talk = view_of(*facts).documents[Model.CONVERSATIONS, f"{MIA}/{TALK}"]
+        document = {**talk, "_id": f"lena/{name}", "child_id": "lena"}
+        side.store.conversations[f"lena/{name}"] = cast(ConversationDocument, document)
+    # when
+    over, ended_late = (await side.ask(GetChildConversations("lena")))["items"]
+    # then
+    assert over == ended_late
+    assert over["duration_minutes"] == 240.0
+    assert over["engagement_score"] == 100.0
+
+
+@pytest.mark.parametrize(("since", "kept"), [(timedelta(), 60), (3 * HOUR, 60), (4 * HOUR, 900)])
+async def test_a_page_with_one_that_goes_on_is_soon_read_again(
+    side: QuerySide, since: timedelta, kept: float
+) -> None:
+    # given
+    await side.child("lena", parent_id="weiss")
+    keep(side, "c1", started_at=NOON - since)
+    keep(side, "c0", started_at=NOON - 9 * HOUR, ended_at=NOON - 8 * HOUR)
+    children = VisibleChildren(side.store, side.keyring)
+    cursors = Cursors(bytes(32), "conversations")
+    of_child = GetChildConversationsHandler(side.store, children, cursors, lambda: NOON, 900)
+    of_family = GetChildrenByParentHandler(side.store, children, lambda: NOON, 900)
+    # when
+    page = await of_child.handle(
+        GetChildConversations("lena"), Scope.of(ADMIN, "GetChildConversations")
+    )
+    family = await of_family.handle(
+        GetChildrenByParent("weiss"), Scope.of(ADMIN, "GetChildrenByParent")
+    )
+    # then
+    assert (page.ttl, family.ttl) == (kept, kept)
 
 
 async def test_a_change_of_the_child_drops_every_page(side: QuerySide) -> None:

@@ -153,6 +153,24 @@ async def test_a_cursor_of_another_list_is_refused(side: QuerySide) -> None:
     assert refused.value.field == "cursor"
 
 
+async def test_what_is_not_told_apart_is_nothing_to_look_into(side: QuerySide) -> None:
+    # given four that count as `other`, and three that repeat themselves
+    await side.child("lena")
+    counted = {"secrets": 3, "other": 4}
+    side.report(
+        "lena",
+        *(violation(f"s{number}", type="secrets") for number in range(3)),
+        *(violation(f"o{number}", type=f"rare-{number}") for number in range(4)),
+        violations_by_category=counted,
+    )
+    # when
+    report = await side.ask(GetChildSafetyReport("lena"))
+    # then
+    assert report["violations_by_category"] == counted
+    repeated = [one["category"] for one in report["recommendations"] if one["category"]]
+    assert repeated == ["secrets"]
+
+
 async def test_categories_beyond_those_told_apart_count_as_other_also_in_a_period(
     side: QuerySide,
 ) -> None:

@@ -3,7 +3,7 @@ it for ever."""
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -82,7 +82,7 @@ async def test_a_compressed_piece_is_whole_when_it_is_sent() -> None:
     # given
     pieces = [b"one\n" * 100, b"two\n"]
 
-    async def lines() -> AsyncIterator[bytes]:
+    async def lines() -> AsyncGenerator[bytes, None]:
         for piece in pieces:
             yield piece
 
@@ -92,6 +92,25 @@ async def test_a_compressed_piece_is_whole_when_it_is_sent() -> None:
     assert [opener.decompress(await anext(sent)) for _ in pieces] == pieces
     assert opener.decompress(await anext(sent)) == b""
     assert opener.eof
+
+
+async def test_lines_are_closed_with_what_compresses_them() -> None:
+    # given
+    closed = asyncio.Event()
+
+    async def lines() -> AsyncGenerator[bytes, None]:
+        try:
+            while True:
+                yield b"one\n"
+        finally:
+            closed.set()
+
+    sent = gzipped(lines())
+    await anext(sent)
+    # when
+    await sent.aclose()
+    # then
+    assert closed.is_set()
 
 
 async def test_head_says_what_get_would_and_keeps_no_place(side: QuerySide) -> None:
@@ -167,7 +186,7 @@ async def test_a_cursor_that_is_refused_keeps_no_place(side: QuerySide) -> None:
     assert side.service.exports.under_way == 0
 
 
-async def test_a_reader_that_takes_nothing_is_hung_up_on(
+async def test_a_reader_that_takes_nothing_is_hung_up_on_and_counted(
     side: QuerySide, server: RunningServer
 ) -> None:
     # given
@@ -187,6 +206,7 @@ async def test_a_reader_that_takes_nothing_is_hung_up_on(
     with suppress(ConnectionResetError):
         taken = await reader.read()
     assert b'{"kind":"end"' not in taken
+    assert ended(side) == {"reader": 1}
     writer.close()
 
 
@@ -199,6 +219,7 @@ async def test_a_reader_that_hangs_up_gives_its_place_back(
         assert side.service.exports.under_way == 1
 
     await until(lambda: side.service.exports.under_way == 0)
+    assert ended(side) == {"reader": 1}
 
 
 async def test_an_erasure_ends_what_is_under_way(side: QuerySide, server: RunningServer) -> None:

@@ -3,8 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from query_service.queries.get_child_analytics import GetChildAnalytics
-from tests.support.query_side import QuerySide
+from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
+from query_service.queries.visible_children import VisibleChildren
+from query_service.scope import Scope
+from tests.support.query_side import ADMIN, QuerySide
 from tests.support.read_model_builders import NOON, activity_document, conversation_document
 
 HOUR = timedelta(hours=1)
@@ -38,7 +40,7 @@ async def test_one_that_goes_on_counts_until_now_beside_those_that_ended(side: Q
 async def test_one_that_was_left_open_counts_for_as_long_as_one_may_last(side: QuerySide) -> None:
     # given one of the day before, another that ended and is counted where it did, and a limit
     await side.child("lena")
-    side.store.conversation_limit = timedelta(minutes=90)
+    side.store.limit = timedelta(minutes=90)
     begin(side, "c1", NOON - 24 * HOUR)
     begin(side, "c2", NOON - 2 * HOUR, ended_at=NOON - HOUR)
     # when / then
@@ -73,6 +75,22 @@ async def test_one_that_begins_later_than_this_clock_says_counts_nothing(side: Q
     begin(side, "c1", NOON + HOUR)
     # when / then
     assert (await minutes_of(side))[0] == {}
+
+
+async def test_an_answer_that_counts_one_until_now_is_soon_read_again(side: QuerySide) -> None:
+    # given a child that talks, and one that did
+    await side.child("lena")
+    await side.child("leo")
+    begin(side, "c1", NOON - HOUR)
+    children = VisibleChildren(side.store, side.keyring)
+    handler = GetChildAnalyticsHandler(side.store, children, lambda: NOON, 7_200)
+    scope = Scope.of(ADMIN, "GetChildAnalytics")
+    # when
+    talks, talked = [
+        await handler.handle(GetChildAnalytics(child_id), scope) for child_id in ("lena", "leo")
+    ]
+    # then
+    assert (talks.ttl, talked.ttl) == (60, 7_200)
 
 
 async def test_short_ones_add_up(side: QuerySide) -> None:

@@ -1,5 +1,5 @@
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -100,6 +100,38 @@ async def test_a_change_of_what_the_answer_is_about_drops_it(
     cache.invalidate((child_tag("lena"),))
     # then
     assert not (await bus.ask(GetGreeting("lena"), ALICE)).cached
+
+
+class GetHastyGreetingHandler(GetGreetingHandler):
+    """Lena's greetings grow old sooner than others, nobody's later."""
+
+    async def handle(self, query: GetGreeting, scope: Scope) -> Answer:
+        answer = await super().handle(query, scope)
+        return replace(answer, ttl=4.0 if query.name == "lena" else 1_000.0)
+
+
+async def test_an_answer_lives_as_long_as_it_says_and_its_handler_allows(
+    registry: CollectorRegistry,
+) -> None:
+    # given
+    now = 0.0
+    cache: QueryCache[Rendered] = QueryCache(10, lambda: now)
+    cache.resume()
+    bus = QueryBus(cache, QueryMetrics(registry), ACCESS)
+    bus.register_cached(GetGreeting, GetHastyGreetingHandler())
+
+    async def kept() -> list[bool]:
+        names = ("lena", "tom")
+        return [(await bus.ask(GetGreeting(name), ALICE)).cached for name in names]
+
+    assert await kept() == [False, False]
+    # when / then
+    now = 3.0
+    assert await kept() == [True, True]
+    now = 9.0
+    assert await kept() == [False, True]
+    now = 12.0
+    assert await kept() == [True, False]
 
 
 async def test_an_answer_of_a_handler_without_cache_is_never_kept(

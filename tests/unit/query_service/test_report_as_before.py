@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.read_store.listed_violations import listed_in
-from query_service.read_store.port import Period
+from query_service.read_store.port import OTHER, Period
 from shared.read_models.documents import ViolationEntry
 from tests.support.former_safety_report import former_report
 from tests.support.query_side import QuerySide
@@ -30,7 +30,7 @@ def some_violations(draw: st.DrawFn) -> list[ViolationEntry]:
         outcome = draw(OUTCOMES)
         return violation(
             f"v{number:03}",
-            type=draw(st.sampled_from(["bullying", "secrets", "address"])),
+            type=draw(st.sampled_from(["bullying", "secrets", OTHER])),
             severity=draw(st.sampled_from(["low", "medium", "high", "critical"])),
             at=draw(MOMENTS),
             alerted=draw(st.sampled_from([None, "count", "threshold"])),
