@@ -60,6 +60,8 @@ class Rebuild:
         self.cutover = Cutover(on.database)
         self.plan: Plan | None = None
         self.phase = Phase.PLAN
+        self.conversation_limit_minutes: int | None = None
+        """Of the new generation, once it is built."""
 
     async def begin(self, models: frozenset[Model], source: Source) -> None:
         """Make the next generation known to the workers, then fill it. Raises RebuildRefused."""
@@ -108,6 +110,8 @@ class Rebuild:
         self.phase = Phase.BUILD
         await run_processes(BUILD, plan.generation.number, self._workers, self._rate)
         catalog = await read_catalog(self._on.database)
+        kept = catalog.of(plan.generation)
+        self.conversation_limit_minutes = kept.conversation_limit_minutes
         await carry_deliveries(self._on.database, catalog.live, plan.generation)
         newest = utc_now() - NOTIFIED_WITHIN
         await carry_undelivered(self._on.database, catalog.live, plan.generation, newest)

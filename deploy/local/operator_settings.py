@@ -1,0 +1,64 @@
+"""Settings that the operator gave to `teddy up` for the stack's services: checked before anything
+is started, and kept, so that commands work with what the services run with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+from shared.mongo_urls import has_password
+from shared.settings import (
+    CommandSettings,
+    ObservabilitySettings,
+    QuerySettings,
+    RelaySettings,
+    WorkerSettings,
+)
+
+GROUPS: tuple[type[BaseSettings], ...] = (
+    CommandSettings,
+    RelaySettings,
+    WorkerSettings,
+    QuerySettings,
+)
+
+
+def kept(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables of the services in `environment`, by name; files by their absolute path.
+
+    Without secrets, and without what is of no use unless a secret is given as well: a command
+    would refuse a channel of alerts that lacks its password.
+    """
+    found = {name: environment[name] for name in _KEPT if name in environment}
+    return {
+        name: str(Path(value).absolute()) if name.endswith("_FILE") else value
+        for name, value in found.items()
+        if not has_password(value)
+    }
+
+
+def _fields(group: type[BaseSettings]) -> frozenset[str]:
+    return frozenset(group.model_fields)
+
+
+def _beside_secrets(group: type[BaseSettings]) -> frozenset[str]:
+    """Fields of those parts of `group` that hold a secret of their own."""
+    parts = [part for part in group.__mro__ if issubclass(part, ObservabilitySettings)]
+    with_secrets = [
+        part
+        for part in parts
+        if any(
+            name in part.__annotations__ and SecretStr.__name__ in str(field.annotation)
+            for name, field in part.model_fields.items()
+        )
+    ]
+    of_them = frozenset[str]().union(*map(_fields, with_secrets))
+    return of_them - _fields(ObservabilitySettings)
+
+
+_KEPT = sorted(
+    f"TEDDY_{field.upper()}"
+    for field in frozenset[str]().union(*map(_fields, GROUPS))
+    - frozenset[str]().union(*map(_beside_secrets, GROUPS))
+)
