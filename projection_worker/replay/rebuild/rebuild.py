@@ -20,6 +20,7 @@ from projection_worker.replay.rebuild.ledger import Done, Ledger, Plan, Source
 from projection_worker.replay.rebuild.planning import slices_of_store, slices_of_topic
 from projection_worker.replay.rebuild.process import BUILD, VERIFY
 from projection_worker.replay.rebuild.processes import run_processes
+from projection_worker.replay.rules_of import limit_of_rebuild
 from projection_worker.roll_call import SEEN_SECONDS, RollCall
 from shared.clock import utc_now
 from shared.fault_points import FaultPoint, reached
@@ -85,9 +86,7 @@ class Rebuild:
         await self.ledger.begin(self.plan)
         if not catalog.written_by(registry.VERSION):
             await self._place_new_workers()
-        if not self.plan.whole:  # what is carried over was folded with the limit of before
-            limit = live.conversation_limit_minutes
-        await self.cutover.begin(catalog, self.plan, limit)
+        await self.cutover.begin(catalog, self.plan, limit_of_rebuild(models, live, limit))
         await self._carry_out(self.plan)
 
     async def resume(self) -> None:
