@@ -18,7 +18,7 @@ from rich.text import Text
 from deploy.local import control, plans, shell
 from deploy.local.__main__ import main as supervise
 from deploy.local.control import StackFailed
-from deploy.local.settings import LocalStackSettings
+from deploy.local.operator_settings import check_settings
 from deploy.local.state import READY, StackFolder
 from deploy.stack_environment import setting, use_environment_of
 from deploy.topics import apply_topics
@@ -126,8 +126,7 @@ def teddy(ctx: click.Context, folder: Path) -> None:
 @click.pass_obj
 def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
     """Start the local stack, or say that it runs."""
-    for group in (TopicSettings, LocalStackSettings):
-        load_settings(group)  # refused here, before anything is started
+    check_settings(servers_only=servers_only)  # refused here, before anything is started
     running = folder.is_held()
     if running:
         click.echo(f"a stack runs in {folder.path} already")

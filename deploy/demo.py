@@ -10,6 +10,7 @@ import time
 import click
 
 from deploy.local import control
+from deploy.local.operator_settings import check_settings
 from deploy.local.state import StackFolder
 
 
@@ -20,6 +21,7 @@ def demo(folder: StackFolder) -> None:
     stage = StackFolder(folder.path / "demo")
     if stage.is_held():
         raise click.UsageError(f"a demo runs in {stage.path} already")
+    check_settings()  # refused here, before anything is started
     control.down(stage)  # what a demo that was killed may have left
     shutil.rmtree(stage.path, ignore_errors=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

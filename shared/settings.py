@@ -744,8 +744,9 @@ class QuerySettings(
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
-def load_settings(group: type[SettingsT]) -> SettingsT:
-    """Read `group`, or end the process with exit code 2 and one line.
+def load_settings(group: type[SettingsT], **given: Any) -> SettingsT:
+    """Read `group`, or end the process with exit code 2 and one line. `given`: values of fields,
+    whatever the environment says of them.
 
     A variable that the environment lacks may be a file of that name, in any case, in the folder
     that `TEDDY_SECRETS_DIR` names: so a password needs to stand in no environment.
@@ -755,7 +756,7 @@ def load_settings(group: type[SettingsT]) -> SettingsT:
         print(f"settings: {SECRETS_DIR}: is not a folder", file=sys.stderr)
         raise SystemExit(2)
     try:
-        return group(_secrets_dir=folder)
+        return group(_secrets_dir=folder, **given)
     except ValidationError as error:
         print(_one_line(error), file=sys.stderr)
         raise SystemExit(2) from None

@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.local import plans
+from deploy.local import operator_settings, plans
 from deploy.local.brokers import BrokerPlace, choose_broker
 from deploy.local.output import say
 from deploy.local.process import ProcessPlan, SupervisedProcess, created_at
@@ -57,7 +57,13 @@ class Supervisor:
             supervisor_created=created_at(os.getpid()),
             servers_only=servers_only,
             ports=known.ports if known else {},
+            environment=operator_settings.kept(os.environ),
         )
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What its processes run with, as far as it is known."""
+        return self._state.environment
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises when the stack does not get up, or a process of it is watched

@@ -21,9 +21,14 @@ from shared.read_models.models import Model
 
 
 async def changes_behind(
-    on: Opened, generation: Generation, differences: Sequence[Difference]
+    on: Opened,
+    generation: Generation,
+    differences: Sequence[Difference],
+    rules: Rules | None = None,
 ) -> list[RecordedEvent | None]:
-    """For each of them the event by which the value should have come; None where no event tells."""
+    """For each of them the event by which the value should have come; None where no event tells.
+    `rules`: by which the events were folded, if not by those of the generation."""
+    folded_by = rules or await rules_of(on.database, generation)
     traced: dict[str, list[Traced]] = defaultdict(list)
     found = [Traced(one) for one in differences]
     for one in found:
@@ -32,7 +37,7 @@ async def changes_behind(
     for child_id, of_child in traced.items():
         gate = await _gate(on, generation, child_id)
         await _trace_version(on, child_id, gate, of_child)
-        await _trace_values(on, generation, child_id, gate, of_child)
+        await _trace_values(on, folded_by, child_id, gate, of_child)
     return [one.since for one in found]
 
 
@@ -112,12 +117,12 @@ async def _trace_version(on: Opened, child_id: str, gate: int, traced: Sequence[
 
 
 async def _trace_values(
-    on: Opened, generation: Generation, child_id: str, gate: int, traced: Sequence[Traced]
+    on: Opened, rules: Rules, child_id: str, gate: int, traced: Sequence[Traced]
 ) -> None:
     others = [one for one in traced if one.difference.field != "version"]
     if not others:
         return
-    trace = Trace(others, await rules_of(on.database, generation))
+    trace = Trace(others, rules)
     cipher = (await on.keyring.ciphers([child_id])).get(child_id)
     try:
         async for events in telling_pages(on.store, child_id):

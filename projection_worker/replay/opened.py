@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from projection_worker.projections.rules import Rules
 from projection_worker.replay.verify import Verifier
 from shared.event_store.mongo import MongoEventStore
 from shared.keyring.key_file import read_key_file
@@ -29,10 +30,22 @@ class Opened:
     keyring: Keyring
     index: SearchIndex
 
-    def verifier(self, generation: Generation, models: frozenset[Model] = ALL_MODELS) -> Verifier:
-        """Compares `generation` with the event store."""
+    def verifier(
+        self,
+        generation: Generation,
+        models: frozenset[Model] = ALL_MODELS,
+        rules: Rules | None = None,
+    ) -> Verifier:
+        """Compares `generation` with a fold of the event store, by its own rules or by `rules`."""
         return Verifier(
-            self.store, self.read, self.database, generation, self.keyring, self.index, models
+            self.store,
+            self.read,
+            self.database,
+            generation,
+            self.keyring,
+            self.index,
+            models,
+            rules,
         )
 
 

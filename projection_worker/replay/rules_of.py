@@ -2,7 +2,8 @@
 
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from shared.mongo import Database
-from shared.read_models.generations import Generation, read_catalog
+from shared.read_models.generations import Generation, KeptGeneration, read_catalog
+from shared.read_models.models import ALL_MODELS, Model
 
 
 async def rules_of(database: Database, generation: Generation) -> Rules:
@@ -12,3 +13,9 @@ async def rules_of(database: Database, generation: Generation) -> Rules:
     except KeyError:
         return DEFAULT_RULES
     return Rules(kept.conversation_limit)
+
+
+def limit_of_rebuild(models: frozenset[Model], live: KeptGeneration, setting: int) -> int:
+    """Minutes that a conversation lasts at most in what a rebuild of `models` makes: `setting`, but
+    that of before where other models are carried over, for they were folded with it."""
+    return setting if models == ALL_MODELS else live.conversation_limit_minutes

@@ -2,6 +2,7 @@
 
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.projections.children import PERSONAL_FIELDS
+from projection_worker.projections.rules import Rules
 from projection_worker.replay.comparison import ABSENT, COMMITS, Difference, Verification
 from projection_worker.replay.last_changes import changes_behind, steps
 from projection_worker.replay.opened import Opened
@@ -14,12 +15,14 @@ from shared.read_models.models import Model
 SEALED_FIELDS = frozenset({*PERSONAL_FIELDS, "udid", "details", "name_tokens"})
 
 
-async def in_words(on: Opened, generation: Generation, found: Verification) -> list[str]:
+async def in_words(
+    on: Opened, generation: Generation, found: Verification, rules: Rules | None = None
+) -> list[str]:
     """One line for each difference. Personal values stay sealed: of them only that they differ is
-    said."""
+    said. `rules`: by which it was found, if not by those of the generation."""
     dead_letters = DeadLetters(on.database, utc_now, generation)
     reasons = await dead_letters.all_parked() if found.parked else {}
-    since = await changes_behind(on, generation, found.differences)
+    since = await changes_behind(on, generation, found.differences, rules)
     return [
         told(one, event, reasons.get(one.child_id))
         for one, event in zip(found.differences, since, strict=True)

@@ -52,7 +52,8 @@ async def unheard(_: int) -> None:
 
 
 class Verifier:
-    """Of one generation; `models` are those that are compared."""
+    """Of one generation; `models` are those that are compared. `rules`: of the fold that they are
+    compared with, if not those of the generation."""
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Verifier:
         keyring: Keyring,
         index: SearchIndex,
         models: frozenset[Model] = ALL_MODELS,
+        rules: Rules | None = None,
     ) -> None:
         self._store = store
         self._mongo = mongo
@@ -72,6 +74,7 @@ class Verifier:
         self._keyring = keyring
         self._index = index
         self._models = models
+        self._rules = rules
         self._dead_letters = DeadLetters(database, utc_now, generation)
         self._long = LongChildren(
             store, self._stored, keyring, index, database, self._dead_letters, models
@@ -101,7 +104,7 @@ class Verifier:
     ) -> Verification:
         """These children alone, without totals. `seen` is told of every event that is read."""
         deadline = time.monotonic() + patience_seconds
-        rules = await rules_of(self._database, self._generation)
+        rules = self._rules or await rules_of(self._database, self._generation)
         result = Verification()
         for stream in batch:
             if not stream.is_whole:

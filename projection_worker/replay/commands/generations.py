@@ -105,7 +105,7 @@ def rollback(number: int | None) -> None:
 
 @click.command()
 def status() -> None:
-    """Show the kept generations, their workers, and how far a rebuild is."""
+    """Show the kept generations, their limit of conversations and workers, how far a rebuild is."""
     run(_show_status)
 
 
@@ -163,13 +163,14 @@ async def _drop(on: Opened, *, unfinished: bool) -> None:
 
 async def _show_status(on: Opened) -> None:
     catalog = await _catalog(on)
-    table = Table("generation", "state", "projections", "workers", "rebuilt")
+    table = Table("generation", "state", "projections", "limit", "workers", "rebuilt")
     for one in catalog.kept:
         workers = await RollCall(on.database).present(one.projections)
         table.add(
             one.generation.number,
             _state(one, catalog),
             one.projections,
+            f"{one.conversation_limit_minutes} min",
             len(workers),
             await _progress(on, one),
         )

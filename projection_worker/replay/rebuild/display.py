@@ -28,7 +28,8 @@ async def following(rebuild: Rebuild, work: Coroutine[Any, Any, None]) -> None:
         )
     click.echo(
         f"generation {rebuild.plan.generation.number} is live after "
-        f"{time.monotonic() - started:.1f} s; `teddy replay rollback` goes back, "
+        f"{time.monotonic() - started:.1f} s, conversations last at most "
+        f"{rebuild.conversation_limit_minutes} min in it; `teddy replay rollback` goes back, "
         "`teddy replay drop-old` forgets what it replaced"
     )
 

@@ -20,6 +20,7 @@ from projection_worker.replay.rebuild.ledger import Done, Ledger, Plan, Source
 from projection_worker.replay.rebuild.planning import slices_of_store, slices_of_topic
 from projection_worker.replay.rebuild.process import BUILD, VERIFY
 from projection_worker.replay.rebuild.processes import run_processes
+from projection_worker.replay.rules_of import limit_of_rebuild
 from projection_worker.roll_call import SEEN_SECONDS, RollCall
 from shared.clock import utc_now
 from shared.fault_points import FaultPoint, reached
@@ -60,6 +61,8 @@ class Rebuild:
         self.cutover = Cutover(on.database)
         self.plan: Plan | None = None
         self.phase = Phase.PLAN
+        self.conversation_limit_minutes: int | None = None
+        """Of the new generation, once it is built."""
 
     async def begin(self, models: frozenset[Model], source: Source) -> None:
         """Make the next generation known to the workers, then fill it. Raises RebuildRefused."""
@@ -83,9 +86,7 @@ class Rebuild:
         await self.ledger.begin(self.plan)
         if not catalog.written_by(registry.VERSION):
             await self._place_new_workers()
-        if not self.plan.whole:  # what is carried over was folded with the limit of before
-            limit = live.conversation_limit_minutes
-        await self.cutover.begin(catalog, self.plan, limit)
+        await self.cutover.begin(catalog, self.plan, limit_of_rebuild(models, live, limit))
         await self._carry_out(self.plan)
 
     async def resume(self) -> None:
@@ -108,6 +109,8 @@ class Rebuild:
         self.phase = Phase.BUILD
         await run_processes(BUILD, plan.generation.number, self._workers, self._rate)
         catalog = await read_catalog(self._on.database)
+        kept = catalog.of(plan.generation)
+        self.conversation_limit_minutes = kept.conversation_limit_minutes
         await carry_deliveries(self._on.database, catalog.live, plan.generation)
         newest = utc_now() - NOTIFIED_WITHIN
         await carry_undelivered(self._on.database, catalog.live, plan.generation, newest)

@@ -1,12 +1,16 @@
 """A conversation's limit belongs to a generation: a changed setting mixes nothing."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+import pytest
 from structlog.testing import capture_logs
 
 from projection_worker.app import prepare_read_models
 from projection_worker.kept_generations import KeptGenerations
 from projection_worker.projections import registry
+from projection_worker.replay.rebuild.ledger import Source
+from projection_worker.replay.rebuild.rehearsal import rehearse
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
@@ -17,7 +21,7 @@ from shared.read_models.generations import (
     read_catalog,
     to_document,
 )
-from shared.read_models.models import Model
+from shared.read_models.models import ALL_MODELS, Model
 from tests.integration.projection.test_rebuild import World, world
 from tests.support.projection_facts import ended, registered, started
 from tests.support.projection_side import ProjectionSide
@@ -94,6 +98,23 @@ async def test_a_changed_limit_takes_effect_with_a_rebuild_of_everything(world: 
     assert child["total_minutes"] == 60.0
     live = await live_generation(world.on.database)
     assert (await world.on.verifier(live).verify()).clean
+
+
+@pytest.mark.parametrize(
+    ("models", "shown"),
+    [(ALL_MODELS, "events say 60.0, read model has 240.0"), ({Model.CHILDREN}, "0 differences")],
+)
+async def test_a_dry_run_shows_what_a_changed_limit_would_change(
+    world: World, capsys: pytest.CaptureFixture[str], models: AbstractSet[Model], shown: str
+) -> None:
+    # given
+    await world.happened(registered(), started(), ended(end=300))
+    changed = world.on.settings.model_copy(update={"conversation_limit_minutes": 60})
+    on = replace(world.on, settings=changed)
+    # when
+    await rehearse(on, frozenset(models), Source.STORE, 1)
+    # then, a part alone is folded with the limit of what is carried over beside it
+    assert shown in capsys.readouterr().out
 
 
 async def _limit(world: World) -> int:

@@ -286,6 +286,19 @@ async def test_a_rebuild_says_how_it_gets_on_and_what_it_came_to(mia: World) -> 
     assert (await replay("drop-old")).out.startswith("generations dropped: 1, ")
 
 
+async def test_a_rebuild_and_the_status_name_the_limit_of_conversations(
+    mia: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEDDY_CONVERSATION_LIMIT_MINUTES", "60")
+
+    rebuilt = (await replay("rebuild")).out.splitlines()[-1]
+    before, live = (line for line in (await replay("status")).out.splitlines() if " min " in line)
+
+    assert "conversations last at most 60 min in it" in rebuilt
+    assert "240 min" in before
+    assert "60 min" in live
+
+
 async def test_as_a_process_it_says_the_same(mia: World) -> None:
     arguments = ("show", "--child", MIA, "--format", "json")
 

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from deploy import cli
 from deploy.local import control
 from deploy.local.control import ProcessReport
+from deploy.local.operator_settings import check_settings
 from deploy.local.readiness import Told
 from deploy.local.state import READY, StackFolder, StackState
 from shared.auth.principal import Role
@@ -75,6 +76,68 @@ def test_a_replication_that_cannot_be_is_refused_before_anything_starts(
     assert code == 2
     assert line.startswith("settings: TEDDY_KAFKA_REPLICATION: ")
     assert not (tmp_path / "stack").exists()
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TEDDY_QUERY_MAX_EXPORTS", "0", "must be at least 1"),
+        ("TEDDY_CONVERSATION_LIMIT_MINUTES", "0", "must be at least 1"),
+        ("TEDDY_QUERY_CACHE_BYTES", "x", "must be an integer"),
+        ("TEDDY_RATE_LIMIT_SEARCH", "many", "must be a number, a slash"),
+        ("TEDDY_READ_MONGO_URL", "nowhere", "is no usable MongoDB URL"),
+    ],
+)
+def test_a_setting_that_stops_a_service_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    command: str,
+    name: str,
+    value: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    code = run(monkeypatch, "--dir", str(tmp_path / "stack"), command)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert line.startswith(f"settings: {name}: {said}")
+    assert not (tmp_path / "stack").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "lacking"),
+    [
+        ("TEDDY_ALERT_CHANNELS", "email", "TEDDY_ALERT_SMTP_HOST"),
+        ("TEDDY_JWKS_URL", "https://issuer.example/jwks", "one of the two"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    value: str,
+    lacking: str,
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    code = run(monkeypatch, "--dir", str(tmp_path / "stack"), "up")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert lacking in line
+    assert not (tmp_path / "stack").exists()
+
+
+def test_settings_that_are_good_let_a_stack_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what the stack itself makes: servers and keys."""
+    monkeypatch.setenv("TEDDY_CONVERSATION_LIMIT_MINUTES", "60")
+
+    check_settings()
 
 
 def test_a_token_is_good_for_whom_it_names(

@@ -13,10 +13,11 @@ from click.testing import CliRunner, Result
 
 from deploy import cli, demo
 from deploy.local import __main__ as supervising
-from deploy.local import control, plans
+from deploy.local import control, operator_settings, plans
 from deploy.local.process import created_at
 from deploy.local.shell import SETTINGS, STACK, set_aside
 from deploy.local.state import READY, StackFolder, StackState
+from deploy.local.supervisor import Supervisor
 
 URLS = {
     "TEDDY_COMMAND_URL": "http://127.0.0.1:20001",
@@ -195,6 +196,7 @@ def test_a_supervisor_that_is_started_by_other_hands_uses_none_of_it_either(
     # given
     started: list[dict[str, str]] = []
     enter(monkeypatch, shell(teddy(stack, "env", "--all").output))
+    monkeypatch.setattr(os, "umask", lambda _: 0)  # it would stay that of all later tests
     monkeypatch.setattr(
         supervising, "run_process", lambda *_, **__: started.append(teddy_variables())
     )
@@ -264,3 +266,42 @@ def test_tests_use_none_of_it_and_say_so(stack: StackFolder) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "1 passed" in ran.stdout
     assert NOT_USED.format(stack.path) in ran.stdout
+
+
+def test_a_stack_keeps_what_its_operator_set_for_the_services_and_no_secret() -> None:
+    # given
+    settings = {"TEDDY_CONVERSATION_LIMIT_MINUTES": "60", "TEDDY_LOG_LEVEL": "DEBUG"}
+    secret = {
+        "TEDDY_ALERT_CHANNELS": "in_app,webhook",  # refused by who lacks the secret
+        "TEDDY_ALERT_WEBHOOK_SECRET": "whsec_secret",
+        "TEDDY_KAFKA_USER": "teddy",
+        "TEDDY_KAFKA_PASSWORD": "secret",
+        "TEDDY_RATE_LIMIT_STORAGE": "redis://teddy:secret@redis:6379",
+    }
+    others = {"TEDDY_MONGOD": "/opt/mongod", "TEDDY_NOTHING": "1", "HOME": "/"}
+
+    # when
+    kept = operator_settings.kept({**settings, **secret, **others, "TEDDY_MONGO_CA_FILE": "ca.pem"})
+
+    # then
+    assert kept == {**settings, "TEDDY_MONGO_CA_FILE": str(Path("ca.pem").absolute())}
+
+
+@pytest.mark.parametrize(("shell_says", "used"), [(None, "60"), ("90", "90")])
+def test_a_command_works_with_the_operators_settings_unless_the_shell_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell_says: str | None, used: str
+) -> None:
+    # given
+    limit = "TEDDY_CONVERSATION_LIMIT_MINUTES"
+    monkeypatch.setenv(limit, "60")
+    environment = Supervisor(StackFolder(tmp_path / "stack")).environment
+    monkeypatch.delenv(limit)
+    if shell_says is not None:
+        monkeypatch.setenv(limit, shell_says)
+
+    # when
+    with running(StackFolder(tmp_path / "stack"), environment) as folder:
+        variables = shell(teddy(folder, "env", "--all").output)
+
+    # then
+    assert variables[limit] == used

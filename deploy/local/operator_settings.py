@@ -1,0 +1,93 @@
+"""Settings that the operator gave to `teddy up` for the stack's services: checked before anything
+is started, and kept, so that commands work with what the services run with."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+from deploy.local import plans
+from deploy.local.readiness import mongo_url
+from deploy.local.settings import LocalStackSettings
+from shared.mongo_urls import has_password
+from shared.settings import (
+    CommandSettings,
+    ObservabilitySettings,
+    QuerySettings,
+    RelaySettings,
+    TopicSettings,
+    WorkerSettings,
+    load_settings,
+)
+
+GROUPS: tuple[type[BaseSettings], ...] = (
+    CommandSettings,
+    RelaySettings,
+    WorkerSettings,
+    QuerySettings,
+)
+
+ANY_ADDRESS, ANY_FILE = f"{plans.LOOPBACK}:1", "any"
+ANY_MONGO = mongo_url(ANY_ADDRESS)
+KEY_FILES = ("TEDDY_KEY_FILE", "TEDDY_JWKS_FILE", "TEDDY_PROOF_KEY_FILE", "TEDDY_PROOF_KEYS_FILE")
+"""What the stack makes and sets, whatever its operator's environment says."""
+
+
+def check_settings(*, servers_only: bool = False) -> None:
+    """End the process with exit code 2 and one line, as a service would, where the stack or, unless
+    `servers_only`, a service of it would not start with the environment and what the stack sets."""
+    for group in (TopicSettings, LocalStackSettings):
+        load_settings(group)
+    if not servers_only:
+        _check_services(os.environ)
+
+
+def _check_services(environment: Mapping[str, str]) -> None:
+    urls = dict.fromkeys(plans.MONGO_URLS, ANY_MONGO) | {plans.KAFKA_BOOTSTRAP: ANY_ADDRESS}
+    started = {name: url for name, url in urls.items() if not environment.get(name)}
+    set_by_stack = {**started, **dict.fromkeys(KEY_FILES, ANY_FILE)}
+    given = {name.removeprefix("TEDDY_").lower(): value for name, value in set_by_stack.items()}
+    for group in GROUPS:
+        load_settings(group, **given)
+
+
+def kept(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables of the services in `environment`, by name; files by their absolute path.
+
+    Without secrets, and without what is of no use unless a secret is given as well: a command
+    would refuse a channel of alerts that lacks its password.
+    """
+    found = {name: environment[name] for name in _KEPT if name in environment}
+    return {
+        name: str(Path(value).absolute()) if name.endswith("_FILE") else value
+        for name, value in found.items()
+        if not has_password(value)
+    }
+
+
+def _fields(group: type[BaseSettings]) -> frozenset[str]:
+    return frozenset(group.model_fields)
+
+
+def _beside_secrets(group: type[BaseSettings]) -> frozenset[str]:
+    """Fields of those parts of `group` that hold a secret of their own."""
+    parts = [part for part in group.__mro__ if issubclass(part, ObservabilitySettings)]
+    with_secrets = [
+        part
+        for part in parts
+        if any(
+            name in part.__annotations__ and SecretStr.__name__ in str(field.annotation)
+            for name, field in part.model_fields.items()
+        )
+    ]
+    of_them = frozenset[str]().union(*map(_fields, with_secrets))
+    return of_them - _fields(ObservabilitySettings)
+
+
+_KEPT = sorted(
+    f"TEDDY_{field.upper()}"
+    for field in frozenset[str]().union(*map(_fields, GROUPS))
+    - frozenset[str]().union(*map(_beside_secrets, GROUPS))
+)
