@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -93,9 +94,11 @@ async def _call(mother: CommandClient) -> Outcomes:
 
 
 async def _watch(process: CommandProcess, in_flight: list[float]) -> None:
-    """How many requests are in flight, again and again until cancelled."""
+    """How many requests are in flight, again and again until cancelled; where all connections are
+    taken, nobody tells."""
     while True:
-        in_flight.append(await _metric(process, "teddy_requests_in_flight"))
+        with suppress(httpx2.TransportError):
+            in_flight.append(await _metric(process, "teddy_requests_in_flight"))
 
 
 async def _metric(process: CommandProcess, name: str) -> float:

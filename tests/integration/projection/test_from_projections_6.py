@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from projection_worker import roll_call
 from projection_worker.delivery import Delivered, RawRecord, deliver
 from projection_worker.projections import registry
 from projection_worker.replay.opened import opened
@@ -50,6 +51,8 @@ async def left_behind(
     monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", kafka_bootstrap)
     async with opened(WorkerSettings()) as on:
         await put_former(on.database)
+        # who answers once, while workers answer every second
+        monkeypatch.setattr(roll_call, "SEEN_SECONDS", 600)
         await RollCall(on.database).answer("a-worker-of-this-release", registry.VERSION)
         yield World(on)
         await on.store.close()

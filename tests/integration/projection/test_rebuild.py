@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from projection_worker import roll_call
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.kept_generations import KeptGenerations
 from projection_worker.projections import registry
@@ -354,6 +355,8 @@ async def test_a_generation_of_other_projections_goes_live_only_with_workers_tha
 
     with pytest.raises(NotCaughtUp, match=f"no worker of projections {newer}"):
         await world.rebuilt()
+    # who answers once, while workers answer every second
+    monkeypatch.setattr(roll_call, "SEEN_SECONDS", 600)
     await RollCall(world.on.database).answer("a-new-worker", newer)
     await world.rebuild().resume()
 
