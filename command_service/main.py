@@ -1,6 +1,5 @@
 """Composition root of the command API: settings to ports to app."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
 from shared.auth.aliases import Pseudonyms
 from shared.auth.from_settings import token_checks
+from shared.background import in_background
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
@@ -94,7 +94,11 @@ def build_app(settings: CommandSettings) -> FastAPI:
                 await AT_START.run(lambda: ensure_indexes(database))
                 await AT_START.run(lambda: ensure_erased_list_index(keys_database))
                 await AT_START.run(ports.older_keys.look)
-                async with _in_the_background(ports, older):
+                async with in_background(
+                    forget_the_erased(ports.keyring, ports.erased, ports.clock),
+                    older.keep_settling(),
+                    ports.older_keys.keep_looking(),
+                ):
                     yield
             finally:
                 await checks.keys.close()
@@ -126,21 +130,6 @@ def _readiness(
     return Readiness(
         checks, findings=older.findings, dispensable=lambda: frozenset(limits.dependencies)
     )
-
-
-@asynccontextmanager
-async def _in_the_background(ports: Ports, older: OlderClaims) -> AsyncIterator[None]:
-    tasks = [
-        asyncio.create_task(forget_the_erased(ports.keyring, ports.erased, ports.clock)),
-        asyncio.create_task(older.keep_settling()),
-        asyncio.create_task(ports.older_keys.keep_looking()),
-    ]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _stores(settings: CommandSettings) -> Stores:

@@ -20,7 +20,6 @@ from query_service.api.parents import parents_router
 from query_service.api.records import records_router
 from query_service.api.streams import Streams
 from query_service.api.system import system_router
-from query_service.background import in_background
 from query_service.cache.change_feed import ChangeFeed
 from query_service.cache.erasure_feed import ErasureFeed
 from query_service.cache.gates import Gates
@@ -38,6 +37,7 @@ from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
 from shared.auth.aliases import Pseudonyms
 from shared.auth.from_settings import token_checks
+from shared.background import in_background
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.http.admission import install_admission

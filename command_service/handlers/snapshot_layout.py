@@ -5,9 +5,8 @@ line, so that a large child is written and read with pauses. Personal values sta
 plaintext: all of it is sealed before it is stored.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from functools import reduce
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -78,12 +77,6 @@ def _violations(violations: "HashTrieMap[str, Violation]") -> Iterator[Entry]:
         [name, each.violation_type, each.severity, each.acknowledged]
         for name, each in violations.items()
     )
-
-
-def from_lines(lines: Iterable[bytes]) -> Child:
-    """Raises what `from_head` and `with_line` raise."""
-    remaining = iter(lines)
-    return reduce(with_line, remaining, from_head(next(remaining, b"")))
 
 
 def from_head(line: bytes) -> Child:

@@ -44,6 +44,7 @@ from tests.support.own_mongod import own_mongod
 PATIENCE_SECONDS = 600
 SHOW_SECONDS = 120
 LONG, SHORT = "long", "short"
+REPLAY = (sys.executable, "-P", "-m", "projection_worker.replay")
 BEFORE, AFTER = "before", "after"
 SHOW_ALL = ("show", "--format", "json", "--child")
 SHOWN_SHORT = 200
@@ -106,15 +107,13 @@ async def _show_rate(shape: str, children: Sequence[str]) -> float:
     return events / (time.perf_counter() - began)
 
 
-def _command(tree: Path, name: str, shape: str, *arguments: str) -> dict[str, object]:
-    environment = {
+def _environment(tree: Path, name: str, shape: str) -> dict[str, str]:
+    return {
         **os.environ,
         "PYTHONPATH": str(tree),
         "TEDDY_WRITE_DATABASE": f"events_{shape}",
         "TEDDY_READ_DATABASE": f"read_{shape}_{name}",
     }
-    command = [sys.executable, "-P", "-m", "projection_worker.replay", *arguments]
-    return {"args": command, "cwd": tree, "env": environment, "stdin": subprocess.DEVNULL}
 
 
 class Took(NamedTuple):
@@ -128,9 +127,15 @@ class Took(NamedTuple):
 def _ran(tree: Path, name: str, shape: str, *arguments: str) -> Took:
     began, before = time.perf_counter(), _processor_seconds()
     with TemporaryDirectory() as folder, (Path(folder) / "out").open("w+") as out:
-        process = _command(tree, name, shape, *arguments)
-        ended = subprocess.run(  # type: ignore[call-overload] # arguments come as a mapping
-            **process, timeout=PATIENCE_SECONDS, stdout=out, stderr=subprocess.STDOUT, check=False
+        ended = subprocess.run(
+            [*REPLAY, *arguments],
+            cwd=tree,
+            env=_environment(tree, name, shape),
+            timeout=PATIENCE_SECONDS,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
         if ended.returncode != 0:
             out.seek(0)
@@ -146,9 +151,15 @@ def _processor_seconds() -> float:
 
 def _shown(tree: Path, name: str, *arguments: str) -> tuple[float | None, float | None, int]:
     """Seconds to the first line and to the last, and bytes; None: it was ended before."""
-    process = subprocess.Popen(  # type: ignore[call-overload] # arguments come as a mapping
-        **_command(tree, name, LONG, *arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    process = subprocess.Popen(
+        [*REPLAY, *arguments],
+        cwd=tree,
+        env=_environment(tree, name, LONG),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
+    assert process.stdout is not None
     ending = threading.Timer(SHOW_SECONDS, process.kill)
     ending.start()
     began, first, size = time.perf_counter(), None, 0

@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
@@ -29,13 +30,14 @@ from deploy.local.state import StackFolder, StackState
 from projection_worker.replay.opened import Opened, opened
 from shared.auth.principal import Role
 from shared.client import SeenWrites, TeddyClient, TeddyProblem
-from shared.clock import new_id
+from shared.clock import new_id, utc_now
 from shared.mongo import Mongo
 from shared.settings import WorkerSettings
 from tests.bench.long_lives_page import LongLife, printed, written_page
 from tests.support.callers import client, token
 from tests.support.consents import CONSENTS
-from tests.support.histories import insert_history
+from tests.support.histories import history
+from tests.support.inserted_history import insert_history
 
 LENGTHS = (1_000, 10_000, 100_000, 300_000)
 ASKED = 20
@@ -113,7 +115,10 @@ async def _inserted(on: Opened, events: int) -> str:
     mongo = Mongo(settings.write_mongo_url)
     try:
         database = mongo.database(settings.write_database)
-        return await insert_history(database, on.keyring, events, PARENT)
+        child_id, begin = new_id(), utc_now() - timedelta(minutes=events)
+        happened = history(child_id, events, begin, PARENT)
+        await insert_history(database, on.keyring, child_id, happened)
+        return child_id
     finally:
         await mongo.close()
 

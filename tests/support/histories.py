@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from shared.clock import new_id, utc_now
 from shared.codec import encode
 from shared.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.event_store.commit_documents import COLLECTION, to_document
 from shared.event_store.port import EventStore
 from shared.events.child import (
     ChildEvent,
@@ -19,14 +18,11 @@ from shared.events.child import (
     Severity,
     Speaker,
 )
-from shared.hash_chain import seal_commit
 from shared.keyring.keyring import Keyring
-from shared.mongo import Database
 from shared.personal import Personal
 
 PARENT = "parent-history"
 AT_THE_SAME_TIME = 500
-INSERTED_AT_ONCE = 1_000
 
 
 def history(
@@ -104,31 +100,3 @@ async def _write(store: EventStore, keyring: Keyring, child_id: str, events: int
             causality=Causality(new_id()),
         )
         position = (await store.append(offer)).position
-
-
-async def insert_history(
-    database: Database, keyring: Keyring, events: int, parent_id: str = PARENT
-) -> str:
-    """The id of a new child with `events` events, a commit each, inserted a thousand at a time: the
-    same documents as by appending, in a fraction of the time. Nobody else may write the child."""
-    child_id, position = new_id(), StreamPosition()
-    cipher = await keyring.create(child_id)
-    documents = []
-    begin = utc_now() - timedelta(minutes=events)
-    for version, event in enumerate(history(child_id, events, begin, parent_id), 1):
-        commit = seal_commit(
-            NewCommit(
-                child_id=child_id,
-                expected=position,
-                events=(encode(event, version, cipher),),
-                recorded_at=utc_now(),
-                actor=Actor(parent_id, "parent"),
-                causality=Causality(new_id()),
-            )
-        )
-        position = commit.position
-        documents.append(to_document(commit))
-        if len(documents) == INSERTED_AT_ONCE or version == events:
-            await database[COLLECTION].insert_many(documents)
-            documents = []
-    return child_id

@@ -1,5 +1,6 @@
 """Histories straight into a MongoDB event store, past its appends: 100,000 events in seconds."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -22,12 +23,14 @@ async def insert_history(
     child_id: str,
     happened: Iterable[ChildEvent],
     unreadable: int = 0,
+    after: StreamPosition | None = None,
 ) -> StreamPosition:
-    """`happened` to a new child, each event a commit; where the stream ends. The event at the
-    version `unreadable` is of a type that nobody knows."""
+    """`happened` to a new child, or to one whose stream ends `after`, each event a commit; where
+    the stream ends. The event at the version `unreadable` is of a type that nobody knows. Others
+    run between two events."""
+    position, documents = after or StreamPosition(), list[dict[str, Any]]()
     cipher = await keyring.create(child_id)
-    position, documents = StreamPosition(), list[dict[str, Any]]()
-    for version, event in enumerate(happened, 1):
+    for version, event in enumerate(happened, position.version + 1):
         encoded = encode(event, version, cipher)
         if version == unreadable:
             encoded = replace(encoded, type="NobodyKnowsThis")
@@ -43,6 +46,7 @@ async def insert_history(
         )
         position = commit.position
         documents.append(to_document(commit))
+        await asyncio.sleep(0)
         if len(documents) == AT_ONCE:
             await database[COLLECTION].insert_many(documents)
             documents = []

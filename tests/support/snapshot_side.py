@@ -1,12 +1,14 @@
 """Snapshots of one child, over a store in memory that waits when it is told to."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce
 
 from command_service.domain.child.evolve import evolve
 from command_service.domain.child.state import Child
 from command_service.handlers.aggregate_cache import LoadedChild
+from command_service.handlers.snapshot_layout import from_head, with_line
 from command_service.handlers.snapshots import Snapshots
 from shared.envelope import StreamPosition
 from shared.event_store.memory import MemoryEventStore, MemorySnapshotStore
@@ -35,6 +37,12 @@ def folded(*events: ChildEvent) -> Child:
 
 def with_open_violations(number: int) -> Child:
     return folded(*ALLOWED, *(replace(REPORTED, violation_id=an_id(n)) for n in range(number)))
+
+
+def from_lines(lines: Iterable[bytes]) -> Child:
+    """The child of a snapshot's text, in one step."""
+    head, *others = lines
+    return reduce(with_line, others, from_head(head))
 
 
 class HeldStore(MemorySnapshotStore):

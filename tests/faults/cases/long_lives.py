@@ -7,22 +7,17 @@ from itertools import islice
 import httpx2
 
 from shared.clock import new_id, utc_now
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit
-from shared.event_store.commit_documents import COLLECTION, to_document
-from shared.hash_chain import seal_commit
-from shared.mongo import Document
 from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild
 from tests.faults.history import PASSING
 from tests.faults.world import World
 from tests.support.histories import history
+from tests.support.inserted_history import insert_history
 from tests.support.waiting import eventually
 
 EVENTS = 30_000
 """A bear that was loved for nearly two years, or broken for a day."""
 
-INSERTED_AT_ONCE = 1_000
 ANSWERED_SECONDS = 60.0
 PROJECTED_SECONDS = 300.0
 
@@ -62,26 +57,12 @@ async def _a_long_life(world: World) -> OwnChild:
     """Made straight through the store: nobody has folded it, and there is no snapshot."""
     child = await OwnChild.registered(world)
     on = world.on
-    cipher = await on.keyring.create(child.child_id)
     last = await on.store.last(child.child_id)
     assert last is not None
-    position, documents = last.position, list[Document]()
-    for event in islice(history(child.child_id, EVENTS, utc_now()), 1, None):
-        commit = seal_commit(
-            NewCommit(
-                child_id=child.child_id,
-                expected=position,
-                events=(encode(event, position.version + 1, cipher),),
-                recorded_at=utc_now(),
-                actor=Actor(child.parent, "parent"),
-                causality=Causality(new_id()),
-            )
-        )
-        position = commit.position
-        documents.append(to_document(commit))
-        await asyncio.sleep(0)  # the load is in this process, too, and must not stand still
-    for first in range(0, len(documents), INSERTED_AT_ONCE):
-        await on.commits[COLLECTION].insert_many(documents[first : first + INSERTED_AT_ONCE])
+    happened = islice(history(child.child_id, EVENTS, utc_now()), 1, None)
+    position = await insert_history(
+        on.commits, on.keyring, child.child_id, happened, after=last.position
+    )
     child.version = position.version
     return child
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -18,6 +18,7 @@ from projection_worker.sequencing import REFILL_COMMITS
 from shared.clock import new_id
 from shared.cloud_events import to_record
 from shared.envelope import Commit
+from shared.event_store.mongo import MongoEventStore
 from shared.event_store.pages import PAGE
 from shared.event_store.port import EventStore
 from shared.fault_points import VARIABLE, FaultPoint, arm
@@ -171,7 +172,7 @@ async def test_a_rebuild_that_is_killed_inside_it_goes_on_there(
     plan = await Ledger(long.on.database).plan(SECOND)
     assert plan is not None
     store = WatchedStore(long.on.store)
-    on: Any = replace(long.on, store=store)  # type: ignore[arg-type] # whatever else it has
+    on = replace(long.on, store=cast(MongoEventStore, store))
     await ShareOfRebuild(on, plan, Share(0, 1)).build()
     # then it reads nothing of the first piece
     assert min(store.read_after) == PAGE

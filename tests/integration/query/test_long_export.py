@@ -13,11 +13,7 @@ from query_service.queries.export_cursor import ExportCursors
 from query_service.read_store.port import VIOLATIONS_APART
 from query_service.read_store.whole_child_mongo import MongoWholeChild
 from shared.clock import new_id
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.event_store.commit_documents import COLLECTION, to_document
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
-from shared.hash_chain import seal_commit
 from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
@@ -30,6 +26,7 @@ from tests.support.event_samples import AT
 from tests.support.exported_child import CountedEvents, CountedPages
 from tests.support.exports import cursors_of, records_of
 from tests.support.histories import history
+from tests.support.inserted_history import insert_history
 from tests.support.read_model_builders import (
     NOON,
     child_document,
@@ -39,7 +36,6 @@ from tests.support.read_model_builders import (
 )
 
 EVENTS, VIOLATIONS, CONVERSATIONS = 20_000, 1_500, 2_500
-INSERTED_AT_ONCE = 2_000
 
 
 @dataclass
@@ -60,7 +56,8 @@ async def long_life(mongo_url: str, fresh_database: str) -> AsyncIterator[LongLi
     child_id = new_id()
     keyring = Keyring(FileKeyProvider(KEYS), MemoryKeyStore())
     await _write_read_models(database, child_id)
-    await _write_events(database, child_id, keyring)
+    await ensure_indexes(database)
+    await insert_history(database, keyring, child_id, history(child_id, EVENTS, AT))
     events = MongoEventStore(database)
     pages = CountedPages(MongoWholeChild(database), events)
     cursors = ExportCursors(bytes(32))
@@ -88,27 +85,6 @@ async def _write_read_models(database: Database, child_id: str) -> None:
         for n in range(VIOLATIONS)
     ]
     await models[Model.VIOLATIONS].insert_many(violations)
-
-
-async def _write_events(database: Database, child_id: str, keyring: Keyring) -> None:
-    await ensure_indexes(database)
-    cipher, position = await keyring.create(child_id), StreamPosition()
-    documents: list[dict[str, Any]] = []
-    for version, event in enumerate(history(child_id, EVENTS, AT), 1):
-        commit = seal_commit(
-            NewCommit(
-                child_id=child_id,
-                expected=position,
-                events=(encode(event, version, cipher),),
-                recorded_at=AT,
-                actor=Actor("weiss", "parent"),
-                causality=Causality("correlation-1"),
-            )
-        )
-        position = commit.position
-        documents.append(to_document(commit))
-    for first in range(0, EVENTS, INSERTED_AT_ONCE):
-        await database[COLLECTION].insert_many(documents[first : first + INSERTED_AT_ONCE])
 
 
 async def _turns(counted: list[int]) -> None:

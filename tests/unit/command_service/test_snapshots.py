@@ -8,7 +8,7 @@ import pytest
 from command_service.default_bus import Tuning
 from command_service.domain.child.evolve import evolve
 from command_service.domain.child.state import Child
-from command_service.handlers.snapshot_layout import SCHEMA, from_lines, to_lines
+from command_service.handlers.snapshot_layout import SCHEMA, to_lines
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import Snapshot
 from shared.hash_chain import verify_chain
@@ -29,6 +29,7 @@ from tests.support.child_facts import (
 from tests.support.command_side import CommandSide, Database
 from tests.support.consents import BORN
 from tests.support.flaky_stores import UnreachableSnapshotStore
+from tests.support.snapshot_side import from_lines
 
 EVERY_TWO = Tuning(snapshot_every=2)
 

@@ -47,7 +47,7 @@ class Broker(FakeConsumer):
         await asyncio.sleep(0.001)
         return {PLACE: [self._left.pop(0)]} if self._left else {}
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:  # type: ignore[override] # what it is given
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         self.committed += offsets.values()
 
 
@@ -59,7 +59,7 @@ class SlowForOne(FakeGenerations):
         self.rounds = rounds
         self.projected: list[list[str]] = []
 
-    async def project(self, batch: list[Delivered]) -> Projected:  # type: ignore[override] # what it is given
+    async def project(self, batch: list[Delivered]) -> Projected:
         self.projected.append([one.child_id for one in batch])
         done = await super().project(batch)
         if not any(one.child_id == "lena" for one in batch):

@@ -66,7 +66,7 @@ class FakeConsumer:
         records, self._records = self._records, []
         return {PLACE: records} if records else {}
 
-    async def commit(self, _offsets: object) -> None:
+    async def commit(self, _offsets: Any) -> None:
         self.commits += 1
         await self._answer("commit")
 
@@ -98,7 +98,7 @@ class FakeGenerations:
         self.looks += 1
         return self.there
 
-    async def project(self, _batch: object) -> Projected:
+    async def project(self, _batch: Any) -> Projected:
         return Projected(applied=1)
 
     async def answer(self, _worker: str) -> None: ...
@@ -268,7 +268,7 @@ async def test_an_error_that_nobody_foresaw_ends_the_worker(
 ) -> None:
     # given
     class Broken(FakeGenerations):
-        async def project(self, _batch: object) -> Projected:
+        async def project(self, _batch: Any) -> Projected:
             raise AssertionError("nobody foresaw it")
 
     projector, watch = a_projector(monkeypatch, FakeConsumer(set()), Broken())

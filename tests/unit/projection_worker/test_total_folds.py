@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from command_service.domain.child.commands import ChildCommand
 from command_service.domain.child.evolve import evolve
 from command_service.domain.child.state import AccountStatus, Child
-from command_service.handlers.snapshot_layout import from_lines, to_lines
+from command_service.handlers.snapshot_layout import to_lines
 from projection_worker.projections.registry import ChildView, apply
 from projection_worker.projections.system import contribution
 from projection_worker.replay.comparison import digest
@@ -49,6 +49,7 @@ from tests.support.recorded_lives import (
     STORED,
     as_recorded,
 )
+from tests.support.snapshot_side import from_lines
 
 
 def folded(events: Sequence[ChildEvent]) -> ChildView:

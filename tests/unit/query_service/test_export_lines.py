@@ -253,7 +253,8 @@ async def test_a_line_ends_where_a_line_feed_stands_and_nowhere_else(side: Query
     await side.child(LENA, parent_id=WEISS)
     reported = next(event for event in EVENTS if isinstance(event, SafetyViolationReported))
     said = "one\u2028two\u0085three\nfour"
-    details = replace(reported.details, value=said)  # type: ignore[type-var]  # it has some
+    assert reported.details is not None
+    details = replace(reported.details, value=said)
     await write_events(side, [replace(reported, child_id=LENA, details=details)])
     # when
     async with side.client(parent(WEISS)) as client:
