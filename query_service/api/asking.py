@@ -15,6 +15,7 @@ from shared.auth.principal import Principal
 from shared.clock import iso
 from shared.http.admission import admitted
 from shared.http.audit_edge import tell_audit
+from shared.http.problems import problem_responses
 from shared.http.slowing import slow_down
 from shared.signing import ConsistencyTokens, SignatureRefused
 
@@ -70,6 +71,9 @@ UNCHANGED: dict[int | str, dict[str, Any]] = {
     },
 }
 """For the `responses` of every query."""
+
+ABOUT_A_CHILD = {**UNCHANGED, **problem_responses(401, 403, 404, 429, 503)}
+"""For the `responses` of a query about children."""
 
 _WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,6}(?:\.\d{1,3})?)')
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from query_service.api.asking import QUERY_HEADERS, UNCHANGED, Asking
+from query_service.api.asking import ABOUT_A_CHILD, QUERY_HEADERS, Asking
 from query_service.api.parameters import Days, Search
 from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAnalytics
 from query_service.queries.get_child_profile import ChildProfile, GetChildProfile
@@ -13,15 +13,12 @@ from query_service.queries.search_children import FoundChildren
 from shared.auth.principal import Principal
 from shared.http.callers import Caller
 from shared.http.path_ids import ChildId
-from shared.http.problems import problem_responses
 from shared.http.query_parameters import StrictRoute
-
-PROBLEMS = {**UNCHANGED, **problem_responses(401, 403, 404, 429, 503)}
 
 
 def children_router(asking: Asking, caller: Caller) -> APIRouter:
     router = APIRouter(
-        prefix="/v1/children", tags=["children"], responses=PROBLEMS, route_class=StrictRoute
+        prefix="/v1/children", tags=["children"], responses=ABOUT_A_CHILD, route_class=StrictRoute
     )
     Asker = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type
 
