@@ -2,15 +2,13 @@
 
 from collections.abc import Collection, Iterable
 
-from shared.read_models.documents import ChildDocument, EngagementLevel, SafetyStatus
+from shared.read_models.documents import OTHER, ChildDocument, EngagementLevel, SafetyStatus
 
 FULL_SCORE = 100.0
 MOST_LABELS = 100
 """How many distinct skills, or categories of violations, a document tells apart."""
 MOST_TOPICS = 50
 """How many distinct topics of a conversation, or of a day."""
-OTHER = "other"
-"""What counts every label that came when there was no room for it any more."""
 
 
 def profile_completeness(document: ChildDocument) -> float:

@@ -8,11 +8,12 @@ import structlog
 from pydantic import ConfigDict, Field, RootModel
 
 from query_service.queries.answers import AnswerModel, Fields, Instant, StaleSince
+from query_service.queries.visible_children import opened
 from query_service.read_store.whole_child import Document, Part
-from shared.codec import SealedField, UndecodableEvent, decode_what_opens, open_sealed
+from shared.codec import SealedField, UndecodableEvent, decode_what_opens
 from shared.envelope import Commit, RecordedEvent
 from shared.events.child import ChildEvent
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
+from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.provider import UnknownKek
 from shared.personal import Personal
 
@@ -123,7 +124,7 @@ class Opening:
                 continue
             of = stored["id"] if part is Part.VIOLATION else None
             try:
-                record[name] = self._open(value, SealedField(name, of))
+                record[name] = opened(self._child_id, value, self._cipher, SealedField(name, of))
             except (SealBroken, UnknownKek) as error:
                 record[name] = None
                 closed.append(name)
@@ -150,11 +151,6 @@ class Opening:
         if broken is not None:
             self._note(f"event {recorded.version}", broken)
         return self._told(record, [] if broken is None else ["data"])
-
-    def _open(self, sealed: str, expected: SealedField) -> Any:
-        if isinstance(self._cipher, ClosedCipher):
-            raise self._cipher.error
-        return open_sealed(self._child_id, sealed, self._cipher, expected)
 
     def _told(self, record: Record, closed: list[str]) -> Record:
         if closed:

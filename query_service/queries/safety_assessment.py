@@ -6,8 +6,9 @@ from enum import StrEnum
 from pydantic import Field
 
 from query_service.queries.answers import AnswerModel
-from query_service.read_store.port import OTHER, ViolationCounts
+from query_service.read_store.port import ViolationCounts
 from shared.clock import iso
+from shared.read_models.documents import OTHER
 
 TREND_PERIOD = timedelta(days=30)
 MANY_VIOLATIONS = 5

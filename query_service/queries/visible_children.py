@@ -22,6 +22,14 @@ OwnField = Literal["name", "udid", "device_id", "preferences", "learning_style",
 """The sealed fields of a child's document."""
 
 
+def opened(child_id: str, sealed: str, cipher: ChildCipher, expected: SealedField) -> Any:
+    """The plain value of what stands sealed in `expected`. Raises what is wrong with the key, or
+    SealBroken, also for a value that was moved there."""
+    if isinstance(cipher, ClosedCipher):
+        raise cipher.error
+    return open_sealed(child_id, sealed, cipher, expected)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class VisibleChild:
     """`stale_since`: the child is dead-lettered, so that its documents miss what happened later."""
@@ -48,11 +56,7 @@ class VisibleChild:
     def open(self, sealed: str | None, expected: SealedField) -> Any:
         """The plain value of what stands sealed in `expected`. Raises what is wrong with the key,
         or SealBroken, also for a value that was moved there."""
-        if sealed is None:
-            return None
-        if isinstance(self.cipher, ClosedCipher):
-            raise self.cipher.error
-        return open_sealed(self.id, sealed, self.cipher, expected)
+        return None if sealed is None else opened(self.id, sealed, self.cipher, expected)
 
 
 @dataclass(slots=True)

@@ -10,13 +10,12 @@ from datetime import datetime
 
 from query_service.read_store.port import (
     AT_ONCE,
-    OTHER,
     SEVERE,
     Period,
     Place,
     ViolationCounts,
 )
-from shared.read_models.documents import SafetyDocument, ViolationDocument, ViolationEntry
+from shared.read_models.documents import OTHER, SafetyDocument, ViolationDocument, ViolationEntry
 from shared.read_models.penalties import penalty
 
 

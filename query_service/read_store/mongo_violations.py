@@ -10,7 +10,6 @@ from query_service.read_store.live_generation import READ_SECONDS
 from query_service.read_store.mongo_reads import MongoReads, page_of
 from query_service.read_store.port import (
     AT_ONCE,
-    OTHER,
     SEVERE,
     VIOLATIONS_APART,
     Period,
@@ -22,7 +21,7 @@ from query_service.read_store.port import (
 from shared.event_store.driver_errors import within
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document, aggregate
-from shared.read_models.documents import SafetyDocument, ViolationDocument
+from shared.read_models.documents import OTHER, SafetyDocument, ViolationDocument
 from shared.read_models.models import Model
 from shared.read_models.penalties import penalty
 

@@ -25,9 +25,6 @@ from shared.read_models.documents import (
 
 VISIBLE_STATUSES = (ChildStatus.ACTIVE, ChildStatus.DEACTIVATED)
 
-OTHER = "other"
-"""Labels beyond the most that are told apart in one document count as this one."""
-
 SEVERE = frozenset(s.value for s in Severity if s.rank >= Severity.HIGH.rank)
 AT_ONCE = "threshold"
 """The rule of alerts by which a parent is notified of the violation itself."""

@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NotRequired, TypedDict
 
+OTHER = "other"
+"""What counts every label that came when there was no room for it any more in its document."""
+
 
 class ChildStatus(StrEnum):
     ACTIVE = "active"

@@ -12,10 +12,10 @@ from query_service.queries.safety_assessment import (
     Recommendation,
     SafetyTrend,
 )
-from query_service.read_store.port import OTHER, Period
+from query_service.read_store.port import Period
 from shared.clock import iso
 from shared.events.child import Severity
-from shared.read_models.documents import ViolationDocument
+from shared.read_models.documents import OTHER, ViolationDocument
 from shared.read_models.penalties import penalty
 
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from projection_worker.projections.formulas import MOST_LABELS, MOST_TOPICS, OTHER
+from projection_worker.projections.formulas import MOST_LABELS, MOST_TOPICS
 from projection_worker.projections.registry import ChildView
 from shared.events.child import ChildEvent
+from shared.read_models.documents import OTHER
 from shared.read_models.models import Model
 from tests.support.projection_facts import (
     MIA,
