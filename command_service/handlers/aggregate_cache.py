@@ -23,6 +23,20 @@ class LoadedChild:
     since_snapshot: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """`written`: characters of its profile."""
+
+    loaded: LoadedChild
+    written: int
+
+    @property
+    def size(self) -> int:
+        """About the bytes that it takes in memory."""
+        ids = self.loaded.child.ids
+        return BYTES_A_CHILD + BYTES_AN_ID * ids + BYTES_A_CHARACTER * self.written
+
+
 class AggregateCache:
     """Keeps the least recently used out, so that there are at most `max_entries`, and that they
     take about `max_bytes`; one child alone may take more. An entry may be stale: the append tells.
@@ -32,7 +46,7 @@ class AggregateCache:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._entries: OrderedDict[str, tuple[LoadedChild, int]] = OrderedDict()
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
     @property
     def bytes(self) -> int:
@@ -44,23 +58,23 @@ class AggregateCache:
         if entry is None:
             return None
         self._entries.move_to_end(child_id)
-        return entry[0]
+        return entry.loaded
 
     def put(self, child_id: str, loaded: LoadedChild) -> None:
         """Keep `loaded` unless a newer state of the child is there."""
-        entry = self._entries.get(child_id)
-        if entry is None or entry[0].position.version <= loaded.position.version:
+        known = self._entries.get(child_id)
+        if known is None or known.loaded.position.version <= loaded.position.version:
             self.evict(child_id)
-            self._entries[child_id] = loaded, (size := size_of(loaded.child))
-            self._bytes += size
+            entry = self._entries[child_id] = _entry(loaded, known)
+            self._bytes += entry.size
         self._entries.move_to_end(child_id)
         while self._is_too_full():
-            _, (_, size) = self._entries.popitem(last=False)
-            self._bytes -= size
+            _, oldest = self._entries.popitem(last=False)
+            self._bytes -= oldest.size
 
     def evict(self, child_id: str) -> None:
-        _, size = self._entries.pop(child_id, (None, 0))
-        self._bytes -= size
+        if (entry := self._entries.pop(child_id, None)) is not None:
+            self._bytes -= entry.size
 
     def _is_too_full(self) -> bool:
         if len(self._entries) > self._max_entries:
@@ -69,9 +83,12 @@ class AggregateCache:
         return self._bytes > self._max_bytes and len(self._entries) > 1
 
 
-def size_of(child: Child) -> int:
-    """About the bytes that the child takes in memory."""
-    return BYTES_A_CHILD + BYTES_AN_ID * child.ids + BYTES_A_CHARACTER * _written(child.profile)
+def _entry(loaded: LoadedChild, known: _Entry | None) -> _Entry:
+    """Few commands change the profile: what `known` counted of it is not counted again."""
+    profile = loaded.child.profile
+    if known is not None and known.loaded.child.profile is profile:
+        return _Entry(loaded, known.written)
+    return _Entry(loaded, _written(profile))
 
 
 def _written(profile: Profile) -> int:

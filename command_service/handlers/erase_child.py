@@ -2,21 +2,18 @@
 
 import asyncio
 
-import structlog
-
 from command_service.command_bus import CommandContext, CommandResult
 from command_service.domain.child.commands import EraseChild
 from command_service.domain.child.normal_form import in_normal_form
 from command_service.erasure.completion import ErasureCompletion
 from command_service.handlers.aggregates import Aggregates
+from command_service.handlers.child_tasks import ChildTasks
 from command_service.handlers.decide_and_append import DecideAndAppend
 from command_service.handlers.errors import ChildLoading
 from command_service.handlers.stream_folding import PATIENCE_SECONDS
 from shared.envelope import Commit
 from shared.event_store.port import EventStore
 from shared.keyring.keyring import Keyring
-
-log = structlog.get_logger(__name__)
 
 
 class EraseChildHandler:
@@ -37,7 +34,7 @@ class EraseChildHandler:
         self._aggregates = aggregates
         self._keyring = keyring
         self._patience = patience_seconds
-        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._completing = ChildTasks[None]("erasure_incomplete")
 
     def validate(self, command: EraseChild) -> None:
         in_normal_form(command)
@@ -49,12 +46,8 @@ class EraseChildHandler:
             command, context, load=self._aggregates.outline
         )
         child_id = command.child_id
-        if (task := self._under_way.get(child_id)) is None:
-            # a task of its own: it goes on when the command's time is over
-            task = self._under_way[child_id] = asyncio.create_task(
-                self._complete(child_id, change.result.version)
-            )
-            task.add_done_callback(lambda _: self._ended(child_id, task))
+        if (task := self._completing.get(child_id)) is None:
+            task = self._completing.begin(child_id, self._complete(child_id, change.result.version))
         await asyncio.wait({task}, timeout=self._patience)
         if not task.done():
             raise ChildLoading
@@ -74,8 +67,3 @@ class EraseChildHandler:
     async def _forget(self, child_id: str) -> None:
         self._keyring.forget(child_id)
         await self._aggregates.forget(child_id)
-
-    def _ended(self, child_id: str, task: "asyncio.Task[None]") -> None:
-        del self._under_way[child_id]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("erasure_incomplete", child_id=child_id, error=type(error).__name__)

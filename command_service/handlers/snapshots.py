@@ -9,6 +9,7 @@ import structlog
 from command_service.domain.child.state import AccountStatus, Child
 from command_service.handlers import older_snapshot_layout
 from command_service.handlers.aggregate_cache import LoadedChild
+from command_service.handlers.child_tasks import ChildTasks
 from command_service.handlers.snapshot_layout import SCHEMA, from_head, to_lines, with_line
 from shared.envelope import StreamPosition
 from shared.event_store.port import EventStore, Snapshot, SnapshotStore, StoreUnavailable
@@ -46,7 +47,7 @@ class Snapshots:
         self._events = events
         self._every = every
         self._part_bytes = part_bytes
-        self._taking: dict[str, asyncio.Task[bool]] = {}
+        self._taking = ChildTasks[bool]("snapshot_not_taken")
         self._turn = asyncio.Lock()
 
     async def find(self, child_id: str) -> Snapshot | None:
@@ -82,29 +83,20 @@ class Snapshots:
         """The same; a large child's is taken by a task of its own."""
         if loaded.child.ids <= IDS_AT_ONCE:
             return await self.take_if_due(child_id, loaded, cipher)
-        is_taken = child_id in self._taking or len(self._taking) >= WAITING_AT_MOST
+        is_taken = self._taking.get(child_id) is not None or len(self._taking) >= WAITING_AT_MOST
         if is_taken or not self._is_due(loaded, cipher):
             return loaded
-        task = asyncio.create_task(self._take_in_turn(child_id, loaded, cipher))
-        self._taking[child_id] = task
-        task.add_done_callback(lambda _: self._ended(child_id, task))
+        self._taking.begin(child_id, self._take_in_turn(child_id, loaded, cipher))
         return replace(loaded, since_snapshot=0)
 
     async def abandon(self, child_id: str) -> None:
         """Take none of the child any more, as far as one is being taken."""
-        if (task := self._taking.get(child_id)) is not None:
-            task.cancel()
-            await asyncio.wait({task})
+        await self._taking.abandon(child_id)
 
     def _is_due(self, loaded: LoadedChild, cipher: ChildCipher) -> bool:
         if loaded.child.status is AccountStatus.ERASED or isinstance(cipher, ClosedCipher):
             return False
         return loaded.since_snapshot >= max(self._every, loaded.child.ids // IDS_AN_EVENT)
-
-    def _ended(self, child_id: str, task: "asyncio.Task[bool]") -> None:
-        del self._taking[child_id]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("snapshot_not_taken", child_id=child_id, error=type(error).__name__)
 
     async def _take_in_turn(self, child_id: str, loaded: LoadedChild, cipher: ChildCipher) -> bool:
         async with self._turn:

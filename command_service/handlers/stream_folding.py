@@ -7,15 +7,15 @@ next command of the child waits for the rest only. So it is with a snapshot, whi
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any
 
 import structlog
 
 from command_service.domain.child.evolve import CHANGES_NOTHING, evolve
 from command_service.domain.child.state import Child
 from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild
+from command_service.handlers.child_tasks import ChildTasks
 from command_service.handlers.errors import ChildLoading
 from command_service.handlers.snapshots import Snapshots
 from shared.codec import NOT_OF_THAT_SCHEMA, UndecodableEvent, decode_what_opens
@@ -64,7 +64,7 @@ class StreamFolding:
         self._snapshots = snapshots
         self._cache = cache
         self._patience = patience_seconds
-        self._under_way: dict[str, asyncio.Task[LoadedChild]] = {}
+        self._under_way = ChildTasks[LoadedChild]("child_not_loaded")
         self._places = asyncio.Semaphore(AT_A_TIME)
         self._long = 0
 
@@ -82,32 +82,21 @@ class StreamFolding:
             commits = await self._page(child_id, known)
             if len(commits) < PAGE:
                 return await folded(known, commits, cipher)
-            if child_id not in self._under_way:
+            if self._under_way.get(child_id) is None:
                 if self._long >= WAITING_AT_MOST:
                     raise ChildLoading
-                self._begin(child_id, self._fold_all(child_id, known, commits, cipher))
+                work = self._fold_all(child_id, known, commits, cipher)
+                self._under_way.begin(child_id, work)
 
     async def abandon(self, child_id: str) -> None:
         """Load the child no further, as far as it is being loaded."""
-        if (task := self._under_way.get(child_id)) is not None:
-            task.cancel()
-            await asyncio.wait({task})
+        await self._under_way.abandon(child_id)
 
     async def _outcome(self, task: "asyncio.Task[LoadedChild]") -> LoadedChild:
         await asyncio.wait({task}, timeout=self._patience)
         if not task.done() or task.cancelled():
             raise ChildLoading
         return task.result()
-
-    def _begin(self, child_id: str, loading: Coroutine[Any, Any, LoadedChild]) -> None:
-        task = asyncio.create_task(loading)
-        self._under_way[child_id] = task
-        task.add_done_callback(lambda _: self._ended(child_id, task))
-
-    def _ended(self, child_id: str, task: asyncio.Task[LoadedChild]) -> None:
-        del self._under_way[child_id]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("child_not_loaded", child_id=child_id, error=type(error).__name__)
 
     async def _from_snapshot(self, child_id: str, cipher: ChildCipher | None) -> LoadedChild | None:
         """None while a large one is being read. A store that is away is no large snapshot: it is
@@ -117,8 +106,8 @@ class StreamFolding:
             return BEFORE_REGISTRATION
         if not snapshot.apart:
             return await self._opened(snapshot, cipher)
-        if child_id not in self._under_way:
-            self._begin(child_id, self._opened(snapshot, cipher))
+        if self._under_way.get(child_id) is None:
+            self._under_way.begin(child_id, self._opened(snapshot, cipher))
         return None
 
     async def _opened(self, snapshot: Snapshot, cipher: ChildCipher) -> LoadedChild:

@@ -5,7 +5,7 @@ from functools import reduce
 
 from command_service.domain.child.evolve import evolve
 from command_service.domain.child.state import Child
-from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild, size_of
+from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild
 from shared.envelope import StreamPosition
 from tests.support.child_facts import REGISTERED, REPORTED
 
@@ -19,6 +19,13 @@ def loaded(version: int, child: Child | None = None) -> LoadedChild:
 def with_violations(number: int) -> Child:
     reports = [replace(REPORTED, violation_id=f"violation-{n}") for n in range(number)]
     return reduce(evolve, reports, Child())
+
+
+def size_of(child: Child) -> int:
+    """What a cache says of it alone."""
+    cache = AggregateCache(max_entries=1, max_bytes=ROOM)
+    cache.put("a", loaded(1, child))
+    return cache.bytes
 
 
 def test_the_least_recently_used_goes_first():
@@ -100,3 +107,15 @@ def test_what_grows_weighs_more_and_what_is_gone_nothing():
 
 def test_what_a_parent_wrote_weighs_too():
     assert size_of(evolve(Child(), REGISTERED)) > size_of(Child())
+
+
+def test_a_changed_profile_is_weighed_anew():
+    # given
+    cache = AggregateCache(max_entries=2, max_bytes=ROOM)
+    registered = evolve(Child(), REGISTERED)
+    cache.put("a", loaded(1))
+    # when
+    cache.put("a", loaded(2, registered))
+    cache.put("a", loaded(3, registered))
+    # then
+    assert cache.bytes == size_of(registered)
