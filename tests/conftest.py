@@ -21,7 +21,11 @@ SELDOM = (20_000, 20, 50)
 hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is slow, not wrong
 hypothesis.settings.load_profile("any machine")
 
-pytest_plugins = ("tests.support.distribution", "tests.support.plain_shell")
+pytest_plugins = (
+    "tests.support.distribution",
+    "tests.support.hung_tests",
+    "tests.support.plain_shell",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
