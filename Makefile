@@ -13,7 +13,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup demo up down status test test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack bench-long away check format configuration lock clean
+.PHONY: help setup demo up down status test test-again test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack bench-long away check format configuration lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,6 +42,10 @@ status: $(STAMP) ## Show how the local stack does
 
 test: $(STAMP) ## Run all tests, on real servers that they start themselves; WORKERS=0 runs one by one
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m deploy.checks.coverage_floors
+
+test-again: $(STAMP) ## Run what failed in `make test` once more, one by one, and tell which of it passes alone
+	@$(BIN)/python -m pytest --no-cov -n 0 --exitfirst -rpfE --last-failed --last-failed-no-failures=none
 	@$(BIN)/python -m deploy.checks.coverage_floors
 
 test-unit: $(STAMP) ## Run the tests that need no server, in seconds

@@ -13,13 +13,15 @@ from shared.topics import ALL_TOPICS, Topic
 async def apply_topics(
     bootstrap: Servers, replication: int, topics: Sequence[Topic] = ALL_TOPICS
 ) -> list[TopicReport]:
-    """Create what is missing; repeating it changes nothing. Raises KafkaError, TimeoutError."""
+    """Create what is missing; repeating it changes nothing. On return clients are told of all of
+    them. Raises KafkaError, TimeoutError."""
     async with admin_of(bootstrap) as admin:
         known = await admin.list_topics()
         missing = [topic for topic in topics if topic.name not in known]
-        created = [topic for topic in missing if await _create(admin, topic, replication)]
-        present = [topic for topic in topics if topic not in created]
-        return [_created(topic) for topic in created] + await compare_topics(admin, present)
+        created = [_created(topic) for topic in missing if await _create(admin, topic, replication)]
+        compared = await compare_topics(admin, topics)  # waits until the broker tells of them
+        names = {report.name for report in created}
+        return created + [report for report in compared if report.name not in names]
 
 
 async def restore_topics(

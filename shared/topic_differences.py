@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from shared.kafka import Servers, client_options
 from shared.topics import ALL_TOPICS, Topic
 
-HEARD_SECONDS, POLL_SECONDS = 10.0, 0.1
+HEARD_SECONDS, POLL_SECONDS = 30.0, 0.1
 MISSING = "is missing: run `teddy topics apply`"
 
 
