@@ -1,0 +1,38 @@
+"""How much of the code a reader meets who follows one request to its end."""
+
+
+from tests.support.command_side import CommandSide
+from tests.support.consents import CONSENTS
+from tests.support.query_side import QuerySide, parent
+from tests.support.ways import Way, walked
+
+REGISTRATION_FILES = 6
+QUERY_FILES = 6
+
+
+
+
+async def test_from_a_registration_over_http_to_its_commit() -> None:
+    side = CommandSide()
+    async with side.client() as mother:
+        await mother.register("TEDDY-0000-0001")
+        body = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0002", "consents": CONSENTS}
+        with walked() as way:
+            answer = await mother.send("POST", "/children", body, key="registration-2")
+    assert answer.status_code == 201
+    assert len(way.files) <= REGISTRATION_FILES, _told(way)
+
+
+async def test_from_a_query_over_http_to_its_answer() -> None:
+    side = QuerySide()
+    await side.child("lena", parent_id="parent-1")
+    async with side.client(parent("parent-1")) as http:
+        await http.get("/v1/children/lena")
+        with walked() as way:
+            answer = await http.get("/v1/children/lena")
+    print(answer.text)
+    assert len(way.files) <= QUERY_FILES, _told(way)
+
+
+def _told(way: Way) -> str:
+    return "\n".join([str(way), *sorted(way.files)])
