@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import httpx2
 
-from projection_worker.notifications.channels import Channel
+from projection_worker.consuming.kafka_clients import Notifier
+from projection_worker.consuming.metrics import NotificationMetrics
+from projection_worker.notifications.channels import Channel, PublishedAgain, ReportsOutOfDate
 from projection_worker.notifications.delivery_store import DeliveryStore
-from projection_worker.notifications.in_app import PublishedAgain, ReportsOutOfDate
 from projection_worker.notifications.lane import ATTEMPT_SECONDS, Lane, Settled
-from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.notifications.service import NotificationService
 from projection_worker.notifications.smtp import (
     AddressBook,
@@ -21,7 +21,6 @@ from projection_worker.notifications.smtp import (
     TemplateAddresses,
 )
 from projection_worker.notifications.webhook import WebhookChannel, webhook_client
-from projection_worker.notifier import Notifier
 from shared.clock import utc_now
 from shared.events.child import AlertChannel
 from shared.mongo import Database, Mongo

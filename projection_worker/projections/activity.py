@@ -4,68 +4,45 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import assert_never, cast
 
-from projection_worker.projections.formulas import MOST_TOPICS, counted_labels
-from projection_worker.projections.rules import Happened, Rules
+from projection_worker.projections.rules import MOST_TOPICS, Happened, Rules, counted_labels
 from shared.events.child import (
-    AlertPolicyConfigured,
-    ChildDeactivated,
-    ChildErased,
-    ChildEvent,
-    ChildProfileUpdated,
-    ChildReactivated,
-    ChildRegistered,
     ConversationEnded,
     ConversationStarted,
     MessageRecorded,
-    ParentalConsentGiven,
-    ParentalConsentWithdrawn,
-    SafetyViolationAcknowledged,
     SafetyViolationReported,
-    SafetyViolationResolved,
 )
 from shared.read_models.documents import ActivityDocument
 from shared.read_models.minutes import minutes_by_day
 
+Folds = ConversationStarted | MessageRecorded | ConversationEnded | SafetyViolationReported
+"""The events that count on the day they happened."""
 
-def keys(event: ChildEvent, rules: Rules) -> tuple[str, ...]:
+
+def keys(event: Folds, rules: Rules) -> tuple[str, ...]:
     """The ids of the documents that `event` changes: a conversation that ends has minutes on each
     day that it covers."""
-    match event:
-        case ConversationStarted() | MessageRecorded() | SafetyViolationReported():
-            return (_id(event.child_id, _day(event)),)
-        case ConversationEnded():
-            return tuple(_id(event.child_id, day) for day in _minutes(event, rules))
-        case (
-            ChildRegistered()
-            | ChildProfileUpdated()
-            | SafetyViolationResolved()
-            | SafetyViolationAcknowledged()
-            | AlertPolicyConfigured()
-            | ChildDeactivated()
-            | ChildReactivated()
-            | ParentalConsentGiven()
-            | ParentalConsentWithdrawn()
-            | ChildErased()
-        ):
-            return ()
-        case _:
-            assert_never(event)
+    if isinstance(event, ConversationEnded):
+        return tuple(_id(event.child_id, day) for day in _minutes(event, rules))
+    return (_id(event.child_id, _day(event)),)
 
 
-def evolve(document: ActivityDocument | None, happened: Happened) -> ActivityDocument:
+def evolve(document: ActivityDocument | None, happened: Happened[Folds]) -> ActivityDocument:
     event, day = happened.event, happened.key.rpartition("@")[2]
     after = cast(ActivityDocument, {**(document or _empty(event.child_id, day))})
-    if isinstance(event, ConversationStarted):
-        after["conversations"] += 1
-        _add_topic(after, event.topic)
-    elif isinstance(event, MessageRecorded):
-        after["messages"] += 1
-        after["flagged"] += bool(event.flagged_categories)
-        _add_topic(after, event.topic)
-    elif isinstance(event, ConversationEnded):
-        after["minutes"] += _minutes(event, happened.rules)[day]
-    elif isinstance(event, SafetyViolationReported):
-        after["violations"] += 1
+    match event:
+        case ConversationStarted():
+            after["conversations"] += 1
+            _add_topic(after, event.topic)
+        case MessageRecorded():
+            after["messages"] += 1
+            after["flagged"] += bool(event.flagged_categories)
+            _add_topic(after, event.topic)
+        case ConversationEnded():
+            after["minutes"] += _minutes(event, happened.rules)[day]
+        case SafetyViolationReported():
+            after["violations"] += 1
+        case _:
+            assert_never(event)
     return after
 
 
@@ -92,7 +69,7 @@ def _minutes(event: ConversationEnded, rules: Rules) -> Mapping[str, float]:
     return minutes_by_day(event.started_at, event.at, rules.conversation_limit)
 
 
-def _day(event: ChildEvent) -> str:
+def _day(event: Folds) -> str:
     return event.at.astimezone(UTC).date().isoformat()
 
 

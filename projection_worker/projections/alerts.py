@@ -18,6 +18,10 @@ MOST_COUNTED = 99
 SECONDS_AN_HOUR = 3_600
 
 
+Folds = SafetyViolationReported | SafetyViolationAcknowledged
+"""The events that raise alerts, or say that somebody read them."""
+
+
 @dataclass(frozen=True, slots=True)
 class RaisedAlert:
     rule: str

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from projection_worker.projections import (
     activity,
@@ -26,19 +26,6 @@ from shared.events.child import (
 from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus
 from shared.read_models.models import Model
 
-__all__ = [
-    "PROJECTIONS",
-    "VERSION",
-    "ChildView",
-    "Folding",
-    "Place",
-    "Projection",
-    "Rules",
-    "apply",
-    "apply_all",
-    "places_of",
-]
-
 VERSION = 7
 """Raise it with every change after which a document that older code wrote can no longer be carried
 on, or would mix old and new formulas. Workers write only generations of their own version; a
@@ -50,20 +37,30 @@ Place = tuple[Model, str]
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A fold beside the child document: which documents an event changes, and how it changes each.
-    None: there is no such document (yet)."""
+    """A fold beside the child document: the types of the events that it folds, which documents one
+    of them changes, and how it changes each. None: there is no such document (yet)."""
 
     model: Model
-    keys: Callable[[ChildEvent, Rules], tuple[str, ...]]
-    evolve: Callable[[Any, Happened], Any]
+    folds: tuple[type[ChildEvent], ...]
+    keys: Callable[[Any, Rules], tuple[str, ...]]
+    evolve: Callable[[Any, Happened[Any]], Any]
 
 
 PROJECTIONS = (
-    Projection(Model.CONVERSATIONS, conversations.keys, conversations.evolve),
-    Projection(Model.SAFETY, safety.keys, safety.evolve),
-    Projection(Model.VIOLATIONS, violations.keys, violations.evolve),
-    Projection(Model.ACTIVITY, activity.keys, activity.evolve),
+    Projection(
+        Model.CONVERSATIONS, get_args(conversations.Folds), conversations.keys, conversations.evolve
+    ),
+    Projection(Model.SAFETY, get_args(safety.Folds), safety.keys, safety.evolve),
+    Projection(Model.VIOLATIONS, get_args(violations.Folds), violations.keys, violations.evolve),
+    Projection(Model.ACTIVITY, get_args(activity.Folds), activity.keys, activity.evolve),
 )
+
+IGNORED: Mapping[type[ChildEvent], str] = {}
+"""Events of which no read model tells more than that something happened to the child: why not."""
+
+_FOLDING = {
+    event: tuple(one for one in PROJECTIONS if event in one.folds) for event in get_args(ChildEvent)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ class Folding:
     ) -> list[tuple[Place, Any]]:
         """The documents that differ after `event`."""
         evolved: list[tuple[Place, Any]] = []
-        for projection in PROJECTIONS:
+        for projection in _FOLDING[type(event)]:
             for key in projection.keys(event, self._rules):
                 place = (projection.model, key)
                 before = self._documents.get(place)
@@ -173,7 +170,7 @@ class Folding:
 
 def places_of(event: ChildEvent, rules: Rules = DEFAULT_RULES) -> list[Place]:
     """The documents beside the child's own that `event` changes."""
-    return [(one.model, key) for one in PROJECTIONS for key in one.keys(event, rules)]
+    return [(one.model, key) for one in _FOLDING[type(event)] for key in one.keys(event, rules)]
 
 
 def apply_all(

@@ -4,61 +4,40 @@ first report or policy on."""
 from typing import assert_never, cast
 
 from projection_worker.projections.alerts import THRESHOLD, RaisedAlert, counting_after
-from projection_worker.projections.formulas import MOST_LABELS, counted, counted_labels
-from projection_worker.projections.rules import Happened, Rules
+from projection_worker.projections.rules import (
+    MOST_LABELS,
+    Happened,
+    Rules,
+    counted,
+    counted_labels,
+)
 from shared.events.child import (
     AlertPolicy,
     AlertPolicyConfigured,
-    ChildDeactivated,
-    ChildErased,
-    ChildEvent,
-    ChildProfileUpdated,
-    ChildReactivated,
-    ChildRegistered,
-    ConversationEnded,
-    ConversationStarted,
-    MessageRecorded,
-    ParentalConsentGiven,
-    ParentalConsentWithdrawn,
-    SafetyViolationAcknowledged,
     SafetyViolationReported,
-    SafetyViolationResolved,
     Severity,
 )
 from shared.read_models.documents import AlertPolicyEntry, SafetyDocument
 
+Folds = SafetyViolationReported | AlertPolicyConfigured
+"""The events that change a child's `safety` document."""
 
-def keys(event: ChildEvent, _rules: Rules) -> tuple[str, ...]:
+
+def keys(event: Folds, _rules: Rules) -> tuple[str, ...]:
     """The ids of the documents that `event` changes."""
-    match event:
-        case SafetyViolationReported() | AlertPolicyConfigured():
-            return (event.child_id,)
-        case (
-            ChildRegistered()
-            | ChildProfileUpdated()
-            | ConversationStarted()
-            | MessageRecorded()
-            | ConversationEnded()
-            | SafetyViolationResolved()
-            | SafetyViolationAcknowledged()
-            | ChildDeactivated()
-            | ChildReactivated()
-            | ParentalConsentGiven()
-            | ParentalConsentWithdrawn()
-            | ChildErased()
-        ):
-            return ()
-        case _:
-            assert_never(event)
+    return (event.child_id,)
 
 
-def evolve(document: SafetyDocument | None, happened: Happened) -> SafetyDocument:
+def evolve(document: SafetyDocument | None, happened: Happened[Folds]) -> SafetyDocument:
     event = happened.event
     after = cast(SafetyDocument, {**(document or empty(event.child_id))})
-    if isinstance(event, SafetyViolationReported):
-        _report(after, event, happened.raised)
-    elif isinstance(event, AlertPolicyConfigured):
-        after["alert_policy"] = _policy_entry(event.policy)
+    match event:
+        case SafetyViolationReported():
+            _report(after, event, happened.raised)
+        case AlertPolicyConfigured():
+            after["alert_policy"] = _policy_entry(event.policy)
+        case _:
+            assert_never(event)
     return after
 
 

@@ -8,49 +8,24 @@ from typing import assert_never, cast
 
 from projection_worker.projections.rules import Happened, Rules
 from shared.events.child import (
-    AlertPolicyConfigured,
-    ChildDeactivated,
-    ChildErased,
-    ChildEvent,
-    ChildProfileUpdated,
-    ChildReactivated,
-    ChildRegistered,
-    ConversationEnded,
-    ConversationStarted,
-    MessageRecorded,
-    ParentalConsentGiven,
-    ParentalConsentWithdrawn,
     SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
 from shared.read_models.documents import ViolationDocument
 
+Folds = SafetyViolationReported | SafetyViolationResolved | SafetyViolationAcknowledged
+"""The events that change a violation's document."""
 
-def keys(event: ChildEvent, _rules: Rules) -> tuple[str, ...]:
+
+def keys(event: Folds, _rules: Rules) -> tuple[str, ...]:
     """The ids of the documents that `event` changes."""
-    match event:
-        case SafetyViolationReported() | SafetyViolationResolved() | SafetyViolationAcknowledged():
-            return (_id(event.child_id, event.violation_id),)
-        case (
-            ChildRegistered()
-            | ChildProfileUpdated()
-            | ConversationStarted()
-            | MessageRecorded()
-            | ConversationEnded()
-            | AlertPolicyConfigured()
-            | ChildDeactivated()
-            | ChildReactivated()
-            | ParentalConsentGiven()
-            | ParentalConsentWithdrawn()
-            | ChildErased()
-        ):
-            return ()
-        case _:
-            assert_never(event)
+    return (_id(event.child_id, event.violation_id),)
 
 
-def evolve(document: ViolationDocument | None, happened: Happened) -> ViolationDocument | None:
+def evolve(
+    document: ViolationDocument | None, happened: Happened[Folds]
+) -> ViolationDocument | None:
     """None as long as the violation has not been reported."""
     event = happened.event
     if isinstance(event, SafetyViolationReported):
@@ -58,15 +33,18 @@ def evolve(document: ViolationDocument | None, happened: Happened) -> ViolationD
     if document is None:
         return None
     after = cast(ViolationDocument, {**document})
-    if isinstance(event, SafetyViolationResolved):
-        after["resolved_at"] = event.at
-        after["outcome"] = event.outcome.value
-    elif isinstance(event, SafetyViolationAcknowledged) and after["acknowledged_at"] is None:
-        after["acknowledged_at"] = event.at
+    match event:
+        case SafetyViolationResolved():
+            after["resolved_at"] = event.at
+            after["outcome"] = event.outcome.value
+        case SafetyViolationAcknowledged():
+            after["acknowledged_at"] = after["acknowledged_at"] or event.at
+        case _:
+            assert_never(event)
     return after
 
 
-def _reported(event: SafetyViolationReported, happened: Happened) -> ViolationDocument:
+def _reported(event: SafetyViolationReported, happened: Happened[Folds]) -> ViolationDocument:
     return ViolationDocument(
         _id=happened.key,
         child_id=event.child_id,

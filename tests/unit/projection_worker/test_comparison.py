@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from projection_worker.projections.registry import Place
-from projection_worker.replay.comparison import (
+from projection_worker.replay.verify.comparison import (
     ABSENT,
     MOST_KEPT,
     Difference,

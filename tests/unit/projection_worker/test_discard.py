@@ -1,6 +1,6 @@
 import pytest
 
-from projection_worker.discard import Verdict, verdict
+from projection_worker.dead_letters.redrive import Verdict, verdict
 
 
 @pytest.mark.parametrize(

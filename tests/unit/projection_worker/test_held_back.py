@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from projection_worker.delivery import Delivered
-from projection_worker.lag import WorkerLag
-from projection_worker.projector import Projected
+from projection_worker.consuming.lag import WorkerLag
+from projection_worker.projecting.projector import Projected
+from projection_worker.records import Delivered
 from tests.support.waiting import until
 from tests.unit.projection_worker.test_stuck_client import (
     PLACE,

@@ -1,8 +1,8 @@
 import orjson
 import pytest
 
+from projection_worker.replay.documents import CLOSED, DESTROYED, MASKED, Personals
 from projection_worker.replay.history_display import in_words
-from projection_worker.replay.personal_values import CLOSED, DESTROYED, SEALED, Personals
 from shared.envelope import event_id
 from shared.keyring.cipher import ChildCipher, field_place, new_data_key
 
@@ -29,7 +29,7 @@ def test_personal_values_stay_sealed_wherever_they_are(cipher: ChildCipher) -> N
 
     shown = Personals(CHILD, cipher, reveal=False).shown(document)
 
-    assert shown == {"age": 6, "name": SEALED, "entries": [{"details": SEALED}]}
+    assert shown == {"age": 6, "name": MASKED, "entries": [{"details": MASKED}]}
 
 
 def test_personal_values_are_opened_for_who_asks(cipher: ChildCipher) -> None:
@@ -66,6 +66,6 @@ def _violation(violation_id: str, cipher: ChildCipher) -> dict[str, str]:
 
 
 def test_an_event_is_told_by_what_it_changed() -> None:
-    assert in_words({"age": 9, "name": SEALED, "cleared": [], "topics": ["sea"]}) == (
+    assert in_words({"age": 9, "name": MASKED, "cleared": [], "topics": ["sea"]}) == (
         'age 9, name (sealed), topics ["sea"]'
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from projection_worker.key_patience import KeyPatience
+from projection_worker.projecting.decoding import KeyPatience
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
 from shared.keyring.provider import UnknownKek
 

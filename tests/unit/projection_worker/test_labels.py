@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from projection_worker.projections.formulas import MOST_LABELS, MOST_TOPICS
 from projection_worker.projections.registry import ChildView
+from projection_worker.projections.rules import MOST_LABELS, MOST_TOPICS
 from shared.events.child import ChildEvent
 from shared.read_models.documents import OTHER
 from shared.read_models.models import Model

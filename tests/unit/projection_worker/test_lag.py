@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from projection_worker.lag import Stalled, WorkerLag
-from projection_worker.metrics import WorkerMetrics
-from projection_worker.projector import Projected
+from projection_worker.consuming.lag import Stalled, WorkerLag
+from projection_worker.consuming.metrics import WorkerMetrics
+from projection_worker.projecting.projector import Projected
 from tests.support.projection_facts import NOON
 
 STALL_SECONDS = 60.0

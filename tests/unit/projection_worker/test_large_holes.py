@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from projection_worker import sequencing
-from projection_worker.dead_letter import BehindParked
-from projection_worker.delivery import Delivered, RawRecord, deliver
-from projection_worker.sequencing import ChildSequence, HoleInStream, sequence
+from projection_worker.projecting import sequencing
+from projection_worker.projecting.sequencing import ChildSequence, HoleInStream, sequence
+from projection_worker.records import BehindParked, Delivered, RawRecord, deliver
 from shared.cloud_events import to_record
 from shared.envelope import RecordedEvent
 from shared.event_store.memory import MemoryEventStore

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from projection_worker.projections.registry import ChildView, apply
 from projection_worker.projections.rules import DEFAULT_RULES
-from projection_worker.replay.comparison import ABSENT, Difference
-from projection_worker.replay.folding import documents_of
-from projection_worker.replay.last_changes import Trace, Traced, value_at
+from projection_worker.replay.documents import documents_of
+from projection_worker.replay.verify.comparison import ABSENT, Difference
+from projection_worker.replay.verify.differences import Trace, Traced, value_at
 from shared.codec import decode
 from shared.envelope import RecordedEvent
 from shared.events.child import ChildEvent, Severity

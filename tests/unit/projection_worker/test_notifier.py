@@ -13,11 +13,10 @@ from aiokafka.errors import (
     OutOfOrderSequenceNumber,
 )
 
-from projection_worker import notifier
-from projection_worker.dead_letter import Parked
-from projection_worker.delivery import RawRecord
-from projection_worker.notifier import Notifier
-from projection_worker.projector import Projected
+from projection_worker.consuming import kafka_clients
+from projection_worker.consuming.kafka_clients import Notifier
+from projection_worker.projecting.projector import Projected
+from projection_worker.records import Parked, RawRecord
 from shared.read_models.notices import ChangeNotice
 from tests.support.projection_facts import MIA
 
@@ -86,7 +85,7 @@ class Producer:
 
 @pytest.fixture(autouse=True)
 def broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifier, "AIOKafkaProducer", Producer)
+    monkeypatch.setattr(kafka_clients, "AIOKafkaProducer", Producer)
     monkeypatch.setattr(Producer, "largest", Producer.largest)
     for memory in (Producer.made, Producer.starts, Producer.answers):
         memory.clear()

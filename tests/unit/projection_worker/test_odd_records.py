@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projection_worker.delivery import deliver, raw_record
-from projection_worker.projector import UNREADABLE
+from projection_worker.projecting.decoding import UNREADABLE
+from projection_worker.records import deliver, raw_record
 from shared.cloud_events import to_record
 from shared.codec import SEALED, decode_what_opens, encode
 from shared.events.child import SCHEMA_VERSIONS

@@ -1,7 +1,6 @@
 """What is kept of a record that cannot be projected, and why."""
 
-from projection_worker.dead_letter import MOST_REASON, MOST_STACK, park
-from projection_worker.delivery import Delivered, RawRecord
+from projection_worker.records import MOST_REASON, MOST_STACK, Delivered, RawRecord, park
 from tests.support.projection_facts import MIA
 
 RECORD = Delivered(MIA, "partition-3", RawRecord("topic", 3, 7, MIA.encode(), b"\xff", ()), None)

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from projection_worker.projections.rules import DEFAULT_RULES
-from projection_worker.replay.folding import ChildFold, Folded, fold
+from projection_worker.replay.documents import ChildFold, Folded, fold
 from shared.codec import UndecodableEvent
 from shared.envelope import RecordedEvent
 from shared.erasures.notice import ERASED

@@ -2,7 +2,7 @@
 
 import pytest
 
-from projection_worker.replay.progress import LINE_SECONDS, Lines, counting
+from projection_worker.replay.commands.console import LINE_SECONDS, Lines, counting
 
 
 class Clock:
@@ -16,7 +16,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("projection_worker.replay.progress.time.monotonic", made)
+    monkeypatch.setattr("projection_worker.replay.commands.console.time.monotonic", made)
     return made
 
 

@@ -1,9 +1,8 @@
 from collections.abc import Iterator
 
-from projection_worker.dead_letter import Parked
-from projection_worker.delivery import RawRecord
-from projection_worker.parked_sequences import DeadLetter
-from projection_worker.redrive import Republished, wanted_again
+from projection_worker.dead_letters.redrive import Republished, wanted_again
+from projection_worker.dead_letters.store import DeadLetter
+from projection_worker.records import Parked, RawRecord
 from tests.support.projection_facts import MIA, NOON
 
 HEADERS = (("ce_type", b"\xff\x00"),)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from projection_worker.replay.cli import replay
+from projection_worker.replay.__main__ import replay
 from shared.command_line import run_command
 
 

@@ -3,11 +3,8 @@ from datetime import UTC, datetime
 import click
 import pytest
 
-from projection_worker.replay.commands.parameters import (
-    Amount,
-    EventType,
-    require_order,
-)
+from projection_worker.replay.commands.console import Amount
+from projection_worker.replay.commands.events import EventType, require_order
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

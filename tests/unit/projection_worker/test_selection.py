@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from projection_worker.replay.selection import Selection
+from projection_worker.replay.histories import Selection
 from shared.envelope import Actor, Causality, EncodedEvent, NewCommit, StreamPosition
 from shared.event_store.memory import MemoryEventStore
 

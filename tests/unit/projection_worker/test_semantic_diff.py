@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from projection_worker.replay.comparison import ABSENT, COMMITS, Difference
-from projection_worker.replay.semantic_diff import SEALED_FIELDS, told
+from projection_worker.replay.verify.comparison import ABSENT, COMMITS, Difference
+from projection_worker.replay.verify.differences import SEALED_FIELDS, told
 from shared.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS
 from shared.personal import Personal

@@ -5,8 +5,7 @@ from math import inf
 
 import pytest
 
-from projection_worker.lag import Attempts, Stalled, WorkerLag
-from projection_worker.store_lag import MOST_PENDING, StoreLag
+from projection_worker.consuming.lag import MOST_PENDING, Attempts, Stalled, StoreLag, WorkerLag
 from tests.support.projection_facts import NOON
 
 

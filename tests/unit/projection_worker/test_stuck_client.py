@@ -10,13 +10,12 @@ import pytest
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from projection_worker import projector_service, worker_watch
-from projection_worker.lag import Stalled, WorkerLag
-from projection_worker.metrics import WorkerMetrics
-from projection_worker.projector import Projected
-from projection_worker.projector_service import ProjectorService
-from projection_worker.troubles import Troubles
-from projection_worker.worker_watch import WorkerWatch
+from projection_worker.consuming import health, kafka_clients, projector_service
+from projection_worker.consuming.health import WorkerWatch
+from projection_worker.consuming.lag import Stalled, WorkerLag
+from projection_worker.consuming.metrics import Troubles, WorkerMetrics
+from projection_worker.consuming.projector_service import ProjectorService
+from projection_worker.projecting.projector import Projected
 from shared.clock import utc_now
 from shared.topics import CHILD_EVENTS
 from tests.support.waiting import until
@@ -130,7 +129,7 @@ class Quiet:
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BROKER_SECONDS", "MEASURE_SECONDS", "LOOK_SECONDS", "FIRST_PAUSE_SECONDS"):
         monkeypatch.setattr(projector_service, name, 0.02)
-    monkeypatch.setattr(worker_watch, "BROKER_SECONDS", 0.02)
+    monkeypatch.setattr(health, "BROKER_SECONDS", 0.02)
 
 
 def a_projector(
@@ -140,11 +139,11 @@ def a_projector(
     *,
     broker_answers_others: bool = True,
 ) -> tuple[ProjectorService, WorkerWatch]:
-    monkeypatch.setattr(projector_service, "AIOKafkaConsumer", lambda **_options: consumer)
+    monkeypatch.setattr(kafka_clients, "AIOKafkaConsumer", lambda **_options: consumer)
     topics = SimpleNamespace(
         look=_nothing, findings=(), answered_lately=lambda: broker_answers_others
     )
-    monkeypatch.setattr(worker_watch, "TopicWatch", lambda _servers: topics)
+    monkeypatch.setattr(health, "TopicWatch", lambda _servers: topics)
     settings = SimpleNamespace(
         kafka="nowhere",
         worker_instance_id="worker-1",

@@ -16,8 +16,8 @@ from command_service.domain.child.state import AccountStatus, Child
 from command_service.handlers.snapshot_layout import to_lines
 from projection_worker.projections.registry import ChildView, apply
 from projection_worker.projections.system import contribution
-from projection_worker.replay.comparison import digest
-from projection_worker.replay.folding import documents_of, fold, without_opened
+from projection_worker.replay.documents import documents_of, fold, without_opened
+from projection_worker.replay.verify.comparison import digest
 from shared.codec import decode
 from shared.envelope import event_id
 from shared.events.child import ChildErased, ChildEvent

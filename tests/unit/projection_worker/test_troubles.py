@@ -6,8 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure
 
-from projection_worker.metrics import WorkerMetrics
-from projection_worker.troubles import Troubles, in_few_words
+from projection_worker.consuming.metrics import Troubles, WorkerMetrics
+from projection_worker.projecting.read_model_writes import in_few_words
 from tests.support.projection_facts import NOON
 
 

@@ -2,8 +2,8 @@
 
 from aiokafka import TopicPartition
 
-from projection_worker.delivery import Delivered, RawRecord
-from projection_worker.waiting_records import WaitingRecords
+from projection_worker.consuming.kafka_clients import WaitingRecords
+from projection_worker.records import Delivered, RawRecord
 
 FIRST, OTHER = TopicPartition("events", 0), TopicPartition("events", 1)
 

@@ -5,8 +5,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pymongo.errors import AutoReconnect
 
-from projection_worker.agents.alerts import AlertIntake, take_record
-from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.consuming.metrics import NotificationMetrics
+from projection_worker.notifications.service import AlertIntake, take_record
 from shared.read_models.deliveries import DeliveryDocument
 from shared.read_models.notices import AlertNotice
 from tests.support.deliveries import ALERT, delivery

@@ -1,11 +1,16 @@
 import pytest
 
-from projection_worker.notifications.breaker import (
+from projection_worker.notifications.delivery_store import (
+    GIVEN_UP_AFTER,
+    JITTER,
+    PAUSES,
+    pause_after,
+)
+from projection_worker.notifications.lane import (
     FAILURES_TO_OPEN,
     PROBE_EVERY_SECONDS,
     CircuitBreaker,
 )
-from projection_worker.notifications.schedule import GIVEN_UP_AFTER, JITTER, PAUSES, pause_after
 
 
 @pytest.mark.parametrize("attempts", range(1, len(PAUSES) + 1))
