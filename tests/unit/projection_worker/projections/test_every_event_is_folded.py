@@ -7,7 +7,7 @@ import pytest
 from projection_worker.projections import alerts, children
 from projection_worker.projections.registry import IGNORED, PROJECTIONS, places_of
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent
-from tests.support.event_samples import SAMPLES
+from tests.support.event_samples import EVENTS
 
 BESIDE = {event for projection in PROJECTIONS for event in projection.folds}
 FOLDED = BESIDE | {*get_args(children.Folds), *get_args(alerts.Folds)}
@@ -21,6 +21,10 @@ def test_every_event_is_folded_or_ignored_for_a_reason() -> None:
     assert all(IGNORED.values())
 
 
-def test_a_projection_declares_events_and_nothing_else() -> None:
-    assert all(projection.folds for projection in PROJECTIONS)
-    assert set(get_args(ChildEvent)) >= FOLDED
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_an_event_changes_documents_of_those_that_fold_it_and_of_no_other(
+    event: ChildEvent,
+) -> None:
+    declared = {one.model for one in PROJECTIONS if type(event) in one.folds}
+
+    assert {model for model, _ in places_of(event)} == declared

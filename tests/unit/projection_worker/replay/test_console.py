@@ -1,8 +1,12 @@
 """How long work gets on, told in lines where no terminal shows a bar."""
 
+from datetime import UTC, datetime
+
+import click
 import pytest
 
-from projection_worker.replay.commands.console import LINE_SECONDS, Lines, counting
+from projection_worker.replay.commands.console import LINE_SECONDS, Amount, Lines, counting
+from projection_worker.replay.commands.events import EventType, require_order
 
 
 class Clock:
@@ -67,3 +71,29 @@ async def test_where_nobody_knows_how_many_there_are_no_time_is_promised(
         await more(80)
 
     assert capsys.readouterr().err == "read   100 events, 20/s, time left unknown\n"
+
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-1", "much"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        Amount(0).convert(text, None, None)
+
+
+def test_a_type_that_is_nearly_right_is_answered_with_the_right_one() -> None:
+    with pytest.raises(click.BadParameter, match=r"did you mean ChildRegistered\?"):
+        EventType().convert("ChildRegisterd", None, None)
+
+
+def test_a_type_that_is_far_off_is_answered_with_all_of_them() -> None:
+    with pytest.raises(click.BadParameter, match=r"there are AlertPolicyConfigured, .*Resolved"):
+        EventType().convert("xyzzy", None, None)
+
+
+def test_a_time_that_lies_behind_another_leaves_nothing_between() -> None:
+    require_order(NOON, None)
+    require_order(None, NOON)
+    with pytest.raises(click.UsageError):
+        require_order(NOON, NOON)

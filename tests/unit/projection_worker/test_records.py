@@ -1,4 +1,4 @@
-"""Whatever stands in a record, reading it ends in an event or in a reason to park the record."""
+"""What is kept of a record that cannot be projected, and why."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projection_worker.projecting.decoding import UNREADABLE
-from projection_worker.records import deliver, raw_record
+from projection_worker.records import (
+    MOST_REASON,
+    MOST_STACK,
+    Delivered,
+    RawRecord,
+    deliver,
+    park,
+    raw_record,
+)
 from shared.cloud_events import to_record
 from shared.codec import SEALED, decode_what_opens, encode
 from shared.events.child import SCHEMA_VERSIONS
@@ -18,6 +26,28 @@ from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex
 from tests.support.commits import an_offer
 from tests.support.event_samples import CHILD, EVENTS
+from tests.support.projection_facts import MIA
+
+RECORD = Delivered(MIA, "partition-3", RawRecord("topic", 3, 7, MIA.encode(), b"\xff", ()), None)
+
+
+def test_a_parked_record_tells_what_went_wrong_and_where() -> None:
+    try:
+        int("seven")
+    except ValueError as error:
+        parked = park(RECORD, error)
+
+    assert (parked.raw, parked.child_id) == (RECORD.raw, MIA)
+    assert parked.reason.startswith("ValueError: invalid literal")
+    assert "test_a_parked_record_tells_what_went_wrong_and_where" in parked.stack
+
+
+def test_however_much_an_error_says_the_letter_stays_small() -> None:
+    parked = park(RECORD, ValueError("x" * 20_000_000))
+
+    assert parked.reason == "ValueError: " + "x" * (MOST_REASON - len("ValueError: "))
+    assert len(parked.stack) == MOST_STACK
+
 
 CIPHER, INDEX = ChildCipher(CHILD, bytes(32)), SearchIndex(bytes(32))
 OUT_OF_RANGE = "0001-01-01T00:00:00+14:00"

@@ -1,6 +1,10 @@
+"""What goes back on the topic, and what may be discarded."""
+
 from collections.abc import Iterator
 
-from projection_worker.dead_letters.redrive import Republished, wanted_again
+import pytest
+
+from projection_worker.dead_letters.redrive import Republished, Verdict, verdict, wanted_again
 from projection_worker.dead_letters.store import DeadLetter
 from projection_worker.records import Parked, RawRecord
 from tests.support.projection_facts import MIA, NOON
@@ -43,3 +47,27 @@ def test_a_record_that_two_generations_parked_comes_back_once() -> None:
 
 def test_a_generation_that_is_gone_needs_nothing() -> None:
     assert wanted_again(list(letters(2, generation=7)), {1: 0}) == ()
+
+
+@pytest.mark.parametrize(
+    ("version", "gate", "last", "expected"),
+    [
+        (3, 3, 5, Verdict.SEEN),
+        (2, 3, 5, Verdict.SEEN),
+        (4, 3, 5, Verdict.NEEDED),
+        (5, 3, 5, Verdict.NEEDED),
+        (6, 3, 5, Verdict.NO_EVENT),
+        (1, 0, 0, Verdict.NO_EVENT),
+        (3, None, 5, Verdict.GENERATION_GONE),
+        (None, None, 5, Verdict.GENERATION_GONE),
+    ],
+)
+def test_a_record_is_needed_while_the_store_has_it_and_the_read_models_do_not(
+    version: int | None, gate: int | None, last: int, expected: Verdict
+) -> None:
+    assert verdict(version, gate, last) is expected
+
+
+def test_a_record_that_cannot_be_read_may_be_any_that_is_missing() -> None:
+    assert verdict(None, gate=3, last=4) is Verdict.NEEDED
+    assert verdict(None, gate=4, last=4) is Verdict.NO_EVENT

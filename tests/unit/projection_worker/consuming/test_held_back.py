@@ -13,7 +13,7 @@ from projection_worker.consuming.lag import WorkerLag
 from projection_worker.projecting.projector import Projected
 from projection_worker.records import Delivered
 from tests.support.waiting import until
-from tests.unit.projection_worker.test_stuck_client import (
+from tests.unit.projection_worker.consuming.test_stuck_client import (
     PLACE,
     FakeConsumer,
     FakeGenerations,
