@@ -133,7 +133,7 @@ class WorkerWatch:
         # a store that hangs must not keep anybody from seeing that nothing gets on
         with contextlib.suppress(PyMongoError, TimeoutError):
             async with time_limit(MEASURE_SECONDS):
-                await self._generations.answer(self._name)
+                await self._generations.beat(self._name)
                 self.troubles.dead_lettered = await self._generations.dead_lettered()
         with contextlib.suppress(PyMongoError, TimeoutError):
             async with time_limit(MEASURE_SECONDS):

@@ -3,7 +3,7 @@
 A child whose read models lack thousands of events gets them part by part, one with each batch.
 Until then its records come again with every batch, while everybody else goes on. Offsets are
 committed up to the first record that waits: whoever takes the partition over reads it again, and
-the gates drop what was done.
+the checkpoints drop what was done.
 """
 
 import asyncio

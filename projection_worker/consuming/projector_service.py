@@ -101,7 +101,7 @@ class ProjectorService(Service):
     @Service.task
     async def _project(self) -> None:
         await self._wait_for_a_generation()
-        await self._persistently(self._erase_who_came_back)
+        await self._persistently(self._reapply_erasures)
         self._consumer.subscribe(
             [CHILD_EVENTS.name], listener=FinishBatchFirst(self._batch_under_way, self._waiting)
         )
@@ -179,9 +179,9 @@ class ProjectorService(Service):
                 return True
         return False
 
-    async def _erase_who_came_back(self) -> None:
+    async def _reapply_erasures(self) -> None:
         """Whoever a copy of the read models from before their erasure brought back."""
-        async for batch in self._erased.came_back():
+        async for batch in self._erased.to_reapply():
             log.warning("erased_children_came_back", children=len(batch))
             await self._project_and_tell(batch)
 

@@ -2,8 +2,8 @@
 
 Parked sequences go back whole and in order, without what is known already. First the mark goes,
 then the records are published, and when the broker has them the letters go. A crash in between
-leaves letters that can be redriven again: the gate drops what comes twice, and refills holes from
-the event store. A record that is still poison is parked again.
+leaves letters that can be redriven again: the checkpoint drops what comes twice, and refills gaps
+from the event store. A record that is still poison is parked again.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from enum import StrEnum
 from aiokafka import AIOKafkaProducer
 
 from projection_worker.dead_letters.store import DeadLetter, ParkedSequences
-from shared.cloud_events import to_record
-from shared.envelope import RecordedEvent
+from projection_worker.records import RawRecord
+from shared.cloud_events import KafkaRecord, to_record
 from shared.event_store.pages import pages
 from shared.event_store.port import EventStore
 from shared.kafka import Servers, client_options
@@ -26,26 +26,17 @@ from shared.read_models.models import Model
 from shared.read_models.notices import ChangeNotice
 from shared.topics import CHILD_EVENTS, READ_MODEL_CHANGES
 
-Gates = Mapping[int, int]
+Checkpoints = Mapping[int, int]
 """The child's version by the number of the generation; 0 where it has no document."""
 
 
-async def gates_of(database: Database, child_id: str) -> Gates:
-    gates = {}
+async def checkpoints_of(database: Database, child_id: str) -> Checkpoints:
+    checkpoints = {}
     for one in (await read_catalog(database)).kept:
         children = one.generation.collection(database, Model.CHILDREN)
         document = await children.find_one({"_id": child_id}, {"version": 1})
-        gates[one.generation.number] = 0 if document is None else int(document["version"])
-    return gates
-
-
-@dataclass(frozen=True, slots=True)
-class Republished:
-    """A record for the topic of the events."""
-
-    key: bytes
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+        checkpoints[one.generation.number] = 0 if document is None else int(document["version"])
+    return checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +46,7 @@ class Redriven:
     `letters` are removed afterwards."""
 
     child_id: str
-    records: tuple[Republished, ...]
+    records: tuple[RawRecord, ...]
     number: int
     skipped: int
     letters: tuple[DeadLetter, ...]
@@ -63,7 +54,8 @@ class Redriven:
 
 
 class Redrive:
-    """`from_store`: publish the event store's own events from the gate on, not the parked bytes."""
+    """`from_store`: publish the event store's own events from the checkpoint on, not the parked
+    bytes."""
 
     def __init__(
         self, database: Database, parked: ParkedSequences, store: EventStore, *, from_store: bool
@@ -75,13 +67,13 @@ class Redrive:
 
     async def plan(self, child_id: str) -> Redriven:
         letters = await self._parked.letters_of(child_id)
-        gates = await gates_of(self._database, child_id)
+        checkpoints = await checkpoints_of(self._database, child_id)
         if self._from_store:
-            gate = min(gates.values())
+            checkpoint = min(checkpoints.values())
             newest = await self._store.last(child_id)
-            number = 0 if newest is None else max(0, newest.last_version - gate)
-            return Redriven(child_id, (), number, 0, tuple(letters), behind=gate)
-        wanted = wanted_again(letters, gates)
+            number = 0 if newest is None else max(0, newest.last_version - checkpoint)
+            return Redriven(child_id, (), number, 0, tuple(letters), behind=checkpoint)
+        wanted = wanted_again(letters, checkpoints)
         skipped = len({letter.parked.raw.identity for letter in letters}) - len(wanted)
         return Redriven(child_id, wanted, len(wanted), skipped, tuple(letters))
 
@@ -93,25 +85,22 @@ class Redrive:
         await publish(producer, redriven.records)
         await self._parked.remove(redriven.letters)
 
-    async def _publish_stored(self, child_id: str, gate: int, producer: AIOKafkaProducer) -> None:
+    async def _publish_stored(
+        self, child_id: str, checkpoint: int, producer: AIOKafkaProducer
+    ) -> None:
         """A page at a time, each acknowledged before the next is read."""
-        async for commits in pages(self._store, child_id, gate):
+        async for commits in pages(self._store, child_id, checkpoint):
             events = (event for commit in commits for event in commit.recorded_events())
-            await publish(producer, [_from_store(one) for one in events if one.version > gate])
+            await publish(producer, [to_record(one) for one in events if one.version > checkpoint])
 
 
-def _from_store(event: RecordedEvent) -> Republished:
-    record = to_record(event)
-    return Republished(record.key, record.value, tuple(record.headers))
-
-
-def wanted_again(letters: Sequence[DeadLetter], gates: Gates) -> tuple[Republished, ...]:
+def wanted_again(letters: Sequence[DeadLetter], checkpoints: Checkpoints) -> tuple[RawRecord, ...]:
     """The records that some generation lacks, byte for byte, each once, in their order."""
-    wanted: dict[str, Republished] = {}
+    wanted: dict[str, RawRecord] = {}
     for letter in letters:
-        raw, gate = letter.parked.raw, gates.get(letter.generation)
-        if gate is not None and (letter.version is None or letter.version > gate):
-            wanted.setdefault(raw.identity, Republished(raw.key or b"", raw.value, raw.headers))
+        raw, checkpoint = letter.parked.raw, checkpoints.get(letter.generation)
+        if checkpoint is not None and (letter.version is None or letter.version > checkpoint):
+            wanted.setdefault(raw.identity, raw)
     return tuple(wanted.values())
 
 
@@ -134,10 +123,10 @@ async def open_producer(bootstrap: Servers) -> AsyncIterator[AIOKafkaProducer]:
         await producer.stop()
 
 
-async def publish(producer: AIOKafkaProducer, records: Sequence[Republished]) -> None:
+async def publish(producer: AIOKafkaProducer, records: Sequence[KafkaRecord | RawRecord]) -> None:
     """Returns once the broker has acknowledged all of them. Raises KafkaError."""
     sent = [
-        await producer.send(CHILD_EVENTS.name, one.value, one.key, headers=list(one.headers))
+        await producer.send(CHILD_EVENTS.name, one.value, one.key or b"", headers=list(one.headers))
         for one in records
     ]
     await asyncio.gather(*sent)
@@ -152,14 +141,14 @@ class Verdict(StrEnum):
     NEEDED = "needed: the event store has it, the read models do not"
 
 
-def verdict(version: int | None, gate: int | None, last: int) -> Verdict:
-    """`gate`: the child's version in the generation, None when that is not kept; `last`: its
+def verdict(version: int | None, checkpoint: int | None, last: int) -> Verdict:
+    """`checkpoint`: the child's version in the generation, None when that is not kept; `last`: its
     version in the event store. Without a `version` the record may be any that is still missing."""
-    if gate is None:
+    if checkpoint is None:
         return Verdict.GENERATION_GONE
     if version is None:
-        return Verdict.NO_EVENT if gate >= last else Verdict.NEEDED
-    if version <= gate:
+        return Verdict.NO_EVENT if checkpoint >= last else Verdict.NEEDED
+    if version <= checkpoint:
         return Verdict.SEEN
     return Verdict.NO_EVENT if version > last else Verdict.NEEDED
 
@@ -181,11 +170,13 @@ class Discard:
         if not letters:
             return []
         child_id = letters[0].parked.child_id
-        gates = await gates_of(self._database, child_id)
+        checkpoints = await checkpoints_of(self._database, child_id)
         newest = await self._store.last(child_id)
-        last = max(gates.values() if newest is None else (newest.last_version, *gates.values()))
+        last = max(
+            checkpoints.values() if newest is None else (newest.last_version, *checkpoints.values())
+        )
         return [
-            Judged(letter, verdict(letter.version, gates.get(letter.generation), last))
+            Judged(letter, verdict(letter.version, checkpoints.get(letter.generation), last))
             for letter in letters
         ]
 

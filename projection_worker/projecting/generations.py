@@ -21,13 +21,13 @@ COLLECTION = "projection_workers"
 SEEN_SECONDS = 10
 
 
-class RollCall:
+class Heartbeats:
     """Workers answer every second; one that was silent for `SEEN_SECONDS` does not count."""
 
     def __init__(self, database: Database) -> None:
         self._workers: Collection = database[COLLECTION]
 
-    async def answer(self, worker: str, projections: int) -> None:
+    async def beat(self, worker: str, projections: int) -> None:
         """`worker` runs. Also forgets those that have been silent for an hour."""
         seen = {"projections": projections, "seen_at": "$$NOW"}
         await self._workers.update_one({"_id": worker}, [{"$set": seen}], upsert=True)
@@ -104,9 +104,9 @@ class KeptGenerations:
         again = tuple(one for one in batch if one.raw.identity in waiting)
         return replace(projected, erasures=erasures, waiting=again)
 
-    async def answer(self, worker: str) -> None:
+    async def beat(self, worker: str) -> None:
         """Say that a worker with this version of the projections runs."""
-        await RollCall(self._database).answer(worker, registry.VERSION)
+        await Heartbeats(self._database).beat(worker, registry.VERSION)
 
     async def dead_lettered(self) -> int:
         """How many children of the live generation are."""

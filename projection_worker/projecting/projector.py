@@ -1,9 +1,9 @@
 """Batch in, read models out. Knows nothing of Kafka: any transport may hand it records.
 
-For each child, in order: skip what its gate has seen, refill holes from the event store, fold the
-rest. Everything a batch changes is written in one transaction, conditional on the gates it was
-computed from; children that it erases follow in one of their own. Running a batch again changes
-nothing.
+For each child, in order: skip what its checkpoint has seen, refill gaps from the event store, fold
+the rest. Everything a batch changes is written in one transaction, conditional on the checkpoints
+it was computed from; children that it erases follow in one of their own. Running a batch again
+changes nothing.
 """
 
 import asyncio
@@ -116,9 +116,9 @@ class Projector:
     async def _park_whole(
         self, by_child: Mapping[str, list[Delivered]], error: Exception
     ) -> Projected:
-        gates = await self._read_models.children(by_child)
+        before = await self._read_models.children(by_child)
         return Projected(
-            notices=tuple(change_notice(child, marked=True) for child in gates.values()),
+            notices=tuple(change_notice(child, marked=True) for child in before.values()),
             parked=tuple(park(one, error) for records in by_child.values() for one in records),
         )
 
@@ -131,9 +131,9 @@ class Projector:
         raise StaleBatch(f"{ATTEMPTS} attempts met other workers' writes")
 
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
-        gates = await self._read_models.children(by_child)
+        before = await self._read_models.children(by_child)
         behind = await self._dead_letters.parked_children(by_child)
-        versions = {child_id: gate["version"] for child_id, gate in gates.items()}
+        versions = {child_id: child["version"] for child_id, child in before.items()}
         sequences = await asyncio.gather(
             *(
                 sequence(
@@ -146,27 +146,27 @@ class Projector:
                 for child_id, records in by_child.items()
             )
         )
-        return await self.apply(sequences, gates)
+        return await self.apply(sequences, before)
 
     async def apply(
-        self, sequences: Sequence[ChildSequence], gates: Mapping[str, ChildDocument]
+        self, sequences: Sequence[ChildSequence], before: Mapping[str, ChildDocument]
     ) -> Projected:
-        """Fold the fresh events of `sequences` onto what `gates` were read with, and write it.
+        """Fold the fresh events of `sequences` onto the children `before`, and write it.
 
-        Raises StaleBatch when a gate moved meanwhile; then nothing was written.
+        Raises StaleBatch when a checkpoint moved meanwhile; then nothing was written.
         """
         events = await self._decoder.decode(sequences)
         # a child's other documents are made together with its own or later
         places = {
             place
             for recorded, event in events.values()
-            if recorded.child_id in gates
+            if recorded.child_id in before
             for place in places_of(event, self._rules)
         }
         documents = _by_child(await self._read_models.documents(places))
         folded = [
             _fold(
-                one, gates.get(one.child_id), documents.get(one.child_id, {}), events, self._rules
+                one, before.get(one.child_id), documents.get(one.child_id, {}), events, self._rules
             )
             for one in sequences
         ]
@@ -180,7 +180,7 @@ class Projector:
         folded: Sequence[FoldedChild],
         removed: Mapping[str, int],
     ) -> Projected:
-        """Notices also for what the gate skipped: a crash before publishing loses none."""
+        """Notices also for what the checkpoint skipped: a crash before publishing loses none."""
         skipped = [e.event_id for one in sequences for e in one.skipped if e.type == REPORT]
         again = await self._read_models.waiting_alerts_of(skipped) if skipped else []
         stuck = {one.child_id for one in sequences if one.parked}

@@ -157,8 +157,8 @@ class ReadModelStore:
         each child that is erased were removed. Of those, what is beside their own is removed in
         steps before, and not until the others are written.
 
-        Raises StaleBatch when a gate moved meanwhile, or UnstorableDocument: one of the children
-        cannot be written, whoever tries it.
+        Raises StaleBatch when a checkpoint moved meanwhile, or UnstorableDocument: one of the
+        children cannot be written, whoever tries it.
         """
         erased = [one for one in folded if one.view.erased]
         if not erased:

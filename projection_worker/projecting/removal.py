@@ -142,7 +142,7 @@ class ErasedChildren:
                 done = StepDone(self._clock(), removed)
                 await self._erased.record(erasure.child_id, step, done)
 
-    async def came_back(self) -> AsyncIterator[list[Delivered]]:
+    async def to_reapply(self) -> AsyncIterator[list[Delivered]]:
         """The erasures that some kept generation does not know, to be projected again."""
         known = set(await self._read_erasures())
         after = ""

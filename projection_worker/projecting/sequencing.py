@@ -1,4 +1,4 @@
-"""The gate: what of a batch is to be applied to one child, in order, and what is not."""
+"""What of a batch is to be applied to one child, in order, and what its checkpoint has seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,11 +22,11 @@ part by part, and nobody else waits for more than one."""
 class ChildSequence:
     """One child's part of a batch.
 
-    `fresh`: versions gate+1, gate+2, ... without a hole. `skipped`: at or below the gate.
-    `sources`: the records that brought the fresh versions; refilled ones have none. `waiting`: the
-    records that are to come again when `fresh` is folded: more is missing before them.
-    `failure`: at which version folding stopped, and why. `unopened`: why something sealed that was
-    folded does not open.
+    `fresh`: versions checkpoint+1, checkpoint+2, ... without a gap. `skipped`: at or below the
+    checkpoint. `sources`: the records that brought the fresh versions; refilled ones have none.
+    `waiting`: the records that are to come again when `fresh` is folded: more is missing before
+    them. `failure`: at which version folding stopped, and why. `unopened`: why something sealed
+    that was folded does not open.
     """
 
     child_id: str
@@ -58,37 +58,39 @@ class ChildSequence:
 async def sequence(
     child_id: str,
     records: Sequence[Delivered],
-    gate: int,
+    checkpoint: int,
     store: EventStore,
     *,
     behind_parked: bool = False,
 ) -> ChildSequence:
-    """Sort `records` of one child by what the gate says; refill holes from `store`.
+    """Sort `records` of one child by what the checkpoint says; refill gaps from `store`.
 
     `behind_parked`: an earlier record of the child is parked, so everything fresh is parked too,
     but not an erasure: of what came before it nothing has to be folded.
     """
-    erasures = [one.event for one in records if one.event and _erases(one.event, gate)]
+    erasures = [one.event for one in records if one.event and _erases(one.event, checkpoint)]
     if erasures:
-        return await _ended(max(erasures, key=_version), records, gate, store)
+        return await _ended(max(erasures, key=_version), records, checkpoint, store)
     found = ChildSequence(child_id, records[0].shard)
     fresh: dict[int, RecordedEvent] = {}
     for delivered in records:
         event = delivered.event
-        if event is not None and event.version <= gate:
+        if event is not None and event.version <= checkpoint:
             found.skipped.append(event)
         elif event is None or found.parked or behind_parked:
             found.parked.append(park(delivered, delivered.problem or _behind()))
         else:
             fresh[event.version] = event
             found.sources[event.version] = delivered
-    if fresh and max(fresh) - gate != len(fresh):
-        stored, there_is_more = await _stored(child_id, gate, max(fresh), store, REFILL_COMMITS)
-        if there_is_more and stored[-1].version - gate == len(stored):
+    if fresh and max(fresh) - checkpoint != len(fresh):
+        stored, there_is_more = await _stored(
+            child_id, checkpoint, max(fresh), store, REFILL_COMMITS
+        )
+        if there_is_more and stored[-1].version - checkpoint == len(stored):
             return _first_part(found, stored, records)
         fresh = {event.version: event for event in stored} | fresh
     found.fresh = [fresh[version] for version in sorted(fresh)]
-    _park_behind_a_hole(found, gate)
+    _park_behind_a_gap(found, checkpoint)
     return found
 
 
@@ -100,8 +102,8 @@ def all_that_counts(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
     return [event for event in events if event.version == 1 or event.version >= ends[-1]]
 
 
-def _erases(event: RecordedEvent, gate: int) -> bool:
-    return event.type == ERASED and event.version > gate
+def _erases(event: RecordedEvent, checkpoint: int) -> bool:
+    return event.type == ERASED and event.version > checkpoint
 
 
 def _behind() -> BehindParked:
@@ -115,7 +117,7 @@ def _version(event: RecordedEvent) -> int:
 async def _ended(
     erasure: RecordedEvent,
     records: Sequence[Delivered],
-    gate: int,
+    checkpoint: int,
     store: EventStore,
 ) -> ChildSequence:
     """What can no longer be folded, or never could, keeps nobody from being erased."""
@@ -123,10 +125,10 @@ async def _ended(
     found = ChildSequence(child_id, records[0].shard)
     known: dict[int, RecordedEvent] = {}
     for delivered in records:
-        if delivered.event is not None and delivered.event.version > gate:
+        if delivered.event is not None and delivered.event.version > checkpoint:
             known[delivered.event.version] = delivered.event
             found.sources[delivered.event.version] = delivered
-    if gate == 0 and 1 not in known:
+    if checkpoint == 0 and 1 not in known:
         commits = await store.load(child_id, limit=1)
         known |= {event.version: event for one in commits for event in one.recorded_events()}
     later = {version: event for version, event in known.items() if version > erasure.version}
@@ -135,30 +137,30 @@ async def _ended(
         stored, _ = await _stored(child_id, erasure.version, max(later), store)
         known = {event.version: event for event in stored} | known
     found.fresh = all_that_counts([known[version] for version in sorted(known)])
-    if gate == 0 and found.fresh[0].version != 1:
+    if checkpoint == 0 and found.fresh[0].version != 1:
         found.park_from(erasure.version, HoleInStream("version 1 is nowhere"))
-    _park_behind_a_hole(found, erasure.version)
+    _park_behind_a_gap(found, erasure.version)
     return found
 
 
-def _park_behind_a_hole(found: ChildSequence, gate: int) -> None:
-    """What is fresh above `gate` is to follow it without a hole."""
-    above = (event.version for event in found.fresh if event.version > gate)
-    for version, there in enumerate(above, gate + 1):
+def _park_behind_a_gap(found: ChildSequence, checkpoint: int) -> None:
+    """What is fresh above `checkpoint` is to follow it without a gap."""
+    above = (event.version for event in found.fresh if event.version > checkpoint)
+    for version, there in enumerate(above, checkpoint + 1):
         if there != version:
             found.park_from(there, HoleInStream(f"version {version} is nowhere"))
             return
 
 
 async def _stored(
-    child_id: str, gate: int, last: int, store: EventStore, limit: int | None = None
+    child_id: str, checkpoint: int, last: int, store: EventStore, limit: int | None = None
 ) -> tuple[list[RecordedEvent], bool]:
-    """What the store has behind `gate` and up to `last`, of at most `limit` commits; whether it may
-    have more."""
-    commits = await store.load(child_id, gate, limit)
+    """What the store has behind `checkpoint` and up to `last`, of at most `limit` commits; whether
+    it may have more."""
+    commits = await store.load(child_id, checkpoint, limit)
     events = [event for commit in commits for event in commit.recorded_events()]
     there_is_more = len(commits) == limit and commits[-1].last_version < last
-    return [event for event in events if gate < event.version <= last], there_is_more
+    return [event for event in events if checkpoint < event.version <= last], there_is_more
 
 
 def _first_part(

@@ -178,7 +178,7 @@ def _withdraw_consent(document: ChildDocument, event: ParentalConsentWithdrawn) 
 
 
 def _tombstone(document: ChildDocument, event: ChildErased) -> ChildDocument:
-    """What stays of an erased child: the gate, so that no replay brings anything back."""
+    """What stays of an erased child: the checkpoint, so that no replay brings anything back."""
     tombstone = _empty(event)
     tombstone["parent_id"] = document["parent_id"]
     tombstone["created_at"] = document["created_at"]

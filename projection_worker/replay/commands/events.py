@@ -9,13 +9,13 @@ from typing import Any
 import click
 import orjson
 
-from projection_worker.dead_letters.redrive import Republished, open_producer, publish
+from projection_worker.dead_letters.redrive import open_producer, publish
 from projection_worker.replay.commands.console import Lines, rate_option
 from projection_worker.replay.histories import Selection, events_of_child
 from projection_worker.replay.rebuild.pacing import Pace
 from projection_worker.session import Stores, format_option, run
 from shared.clock import iso
-from shared.cloud_events import to_record, to_structured
+from shared.cloud_events import KafkaRecord, to_record, to_structured
 from shared.command_line import Moment
 from shared.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS
@@ -184,11 +184,10 @@ async def _publish(on: Stores, selection: Selection, total: int, pace: Pace) -> 
     return published
 
 
-async def _batches(on: Stores, selection: Selection) -> AsyncIterator[list[Republished]]:
-    batch: list[Republished] = []
+async def _batches(on: Stores, selection: Selection) -> AsyncIterator[list[KafkaRecord]]:
+    batch: list[KafkaRecord] = []
     async for event in selection.events(on.store):
-        record = to_record(event)
-        batch.append(Republished(record.key, record.value, tuple(record.headers)))
+        batch.append(to_record(event))
         if len(batch) == BATCH_EVENTS:
             yield batch
             batch = []

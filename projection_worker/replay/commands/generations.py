@@ -5,7 +5,7 @@ from functools import partial
 import click
 from rich.text import Text
 
-from projection_worker.projecting.generations import RollCall
+from projection_worker.projecting.generations import Heartbeats
 from projection_worker.projections import registry
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp, children_behind
 from projection_worker.replay.rebuild.ledger import Kind, Ledger
@@ -88,7 +88,7 @@ async def _show_status(on: Stores) -> None:
     catalog = await _catalog(on)
     table = Table("generation", "state", "projections", "limit", "workers", "rebuilt")
     for one in catalog.kept:
-        workers = await RollCall(on.database).present(one.projections)
+        workers = await Heartbeats(on.database).present(one.projections)
         table.add(
             one.generation.number,
             _state(one, catalog),

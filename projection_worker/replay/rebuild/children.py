@@ -84,11 +84,11 @@ class WholeChildren:
         return await self._write({child_id: events}, shard)
 
     async def _write(self, counting: Mapping[str, Sequence[RecordedEvent]], shard: str) -> Written:
-        gates = await self._read_models.children(list(counting))
+        checkpoints = await self._read_models.children(list(counting))
         sequences = [
-            _missing(child_id, events, gates, shard) for child_id, events in counting.items()
+            _missing(child_id, events, checkpoints, shard) for child_id, events in counting.items()
         ]
-        await self._projector.apply(sequences, gates)
+        await self._projector.apply(sequences, checkpoints)
         return Written(
             {one.child_id: told(one.failure[1]) for one in sequences if one.failure},
             {one.child_id: str(one.unopened) for one in sequences if one.unopened},
@@ -102,12 +102,12 @@ def told(error: Exception) -> str:
 def _missing(
     child_id: str,
     events: Sequence[RecordedEvent],
-    gates: Mapping[str, ChildDocument],
+    checkpoints: Mapping[str, ChildDocument],
     shard: str,
 ) -> ChildSequence:
     """What the new generation has not of a child."""
-    gate = gates[child_id]["version"] if child_id in gates else 0
-    return ChildSequence(child_id, shard, fresh=[one for one in events if one.version > gate])
+    checkpoint = checkpoints[child_id]["version"] if child_id in checkpoints else 0
+    return ChildSequence(child_id, shard, fresh=[one for one in events if one.version > checkpoint])
 
 
 class PartsOfChildren:

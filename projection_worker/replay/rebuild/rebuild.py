@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.generations import (
     SEEN_SECONDS,
-    RollCall,
+    Heartbeats,
     consumer_group,
     limit_of_rebuild,
 )
@@ -208,7 +208,7 @@ class Rebuild:
                 f"{new[worse[0]]}"
             )
         same = catalog.of(catalog.live).projections == plan.projections
-        if not same and not await RollCall(on.database).present(plan.projections):
+        if not same and not await Heartbeats(on.database).present(plan.projections):
             raise NotCaughtUp(
                 f"no worker of projections {plan.projections} was seen in the last "
                 f"{SEEN_SECONDS} s: start one, then go on with --resume"

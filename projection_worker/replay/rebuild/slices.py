@@ -92,7 +92,7 @@ BATCH_EVENTS = 2_000
 
 
 class ChildSliceBuilder:
-    """Workers write the same generation at the same time; the gates decide who was first."""
+    """Workers write the same generation at the same time; the checkpoints decide who was first."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ WAIT_MS = 200
 
 
 class PartitionSliceBuilder:
-    """Holes are refilled from the event store; children the topic has no record of stay out."""
+    """Gaps are refilled from the event store; children the topic has no record of stay out."""
 
     def __init__(
         self, bootstrap: Servers, projector: Projector, ledger: Ledger, pace: Pace
@@ -197,7 +197,7 @@ class PartitionSliceBuilder:
             await self._pace.keep(len(records))
 
     async def _project(self, batch: Sequence[Delivered]) -> None:
-        """Again with what has to wait for the rest of a large hole."""
+        """Again with what has to wait for the rest of a large gap."""
         while batch:
             project = partial(self._projector.project, batch)
             batch = (await patiently(project, StaleBatch, PyMongoError)).waiting

@@ -12,7 +12,7 @@ from projection_worker.projecting.generations import rules_of
 from projection_worker.projections.children import PERSONAL_FIELDS
 from projection_worker.projections.registry import ChildView, Place, apply
 from projection_worker.projections.rules import Rules
-from projection_worker.replay.documents import MASKED, documents_of
+from projection_worker.replay.documents import MASKED, StoredChildren, documents_of
 from projection_worker.replay.histories import events_of, telling_pages
 from projection_worker.replay.verify.comparison import ABSENT, COMMITS, Difference, Verification
 from projection_worker.session import Stores
@@ -38,10 +38,11 @@ async def changes_behind(
     for one in found:
         if one.difference.child_id and one.difference.model in set(Model):
             traced[one.difference.child_id].append(one)
+    stored = StoredChildren(on.read, on.database, generation)
     for child_id, of_child in traced.items():
-        gate = await _gate(on, generation, child_id)
-        await _trace_version(on, child_id, gate, of_child)
-        await _trace_values(on, folded_by, child_id, gate, of_child)
+        checkpoint = await stored.version(child_id)
+        await _trace_version(on, child_id, checkpoint, of_child)
+        await _trace_values(on, folded_by, child_id, checkpoint, of_child)
     return [one.since for one in found]
 
 
@@ -110,18 +111,20 @@ def steps(path: str) -> Iterator[str | int]:
         yield from (int(place.rstrip("]")) for place in places)
 
 
-async def _trace_version(on: Stores, child_id: str, gate: int, traced: Sequence[Traced]) -> None:
+async def _trace_version(
+    on: Stores, child_id: str, checkpoint: int, traced: Sequence[Traced]
+) -> None:
     """The first event that the documents have not seen."""
     late = [one for one in traced if one.difference.field == "version"]
     if late:
-        following = events_of(await on.store.load(child_id, gate, 1))
-        first = next((event for event in following if event.version > gate), None)
+        following = events_of(await on.store.load(child_id, checkpoint, 1))
+        first = next((event for event in following if event.version > checkpoint), None)
         for one in late:
             one.since = first
 
 
 async def _trace_values(
-    on: Stores, rules: Rules, child_id: str, gate: int, traced: Sequence[Traced]
+    on: Stores, rules: Rules, child_id: str, checkpoint: int, traced: Sequence[Traced]
 ) -> None:
     others = [one for one in traced if one.difference.field != "version"]
     if not others:
@@ -131,19 +134,13 @@ async def _trace_values(
     try:
         async for events in telling_pages(on.store, child_id):
             for recorded in events:
-                if recorded.version > gate:
+                if recorded.version > checkpoint:
                     return
                 event, _ = decode_what_opens(recorded, cipher, on.index)
                 trace.take(recorded, event)
     except UNREADABLE:
         for one in others:
             one.since = None
-
-
-async def _gate(on: Stores, generation: Generation, child_id: str) -> int:
-    children = generation.collection(on.database, Model.CHILDREN)
-    found = await children.find_one({"_id": child_id}, {"version": 1})
-    return int(found["version"]) if found else 0
 
 
 def _safety(view: ChildView) -> Place:

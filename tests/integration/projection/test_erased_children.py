@@ -66,7 +66,7 @@ class Worker:
 
     async def starts(self) -> int:
         """How many children had come back."""
-        batches = [batch async for batch in self.children.came_back()]
+        batches = [batch async for batch in self.children.to_reapply()]
         for batch in batches:
             await self.project(batch)
         return sum(map(len, batches))

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from projection_worker.projecting import generations
-from projection_worker.projecting.generations import RollCall
+from projection_worker.projecting.generations import Heartbeats
 from projection_worker.projections import registry
 from projection_worker.records import Delivered, RawRecord, deliver
 from projection_worker.replay.rebuild.ledger import Source
@@ -54,7 +54,7 @@ async def left_behind(
         await put_former(on.database)
         # who answers once, while workers answer every second
         monkeypatch.setattr(generations, "SEEN_SECONDS", 600)
-        await RollCall(on.database).answer("a-worker-of-this-release", registry.VERSION)
+        await Heartbeats(on.database).beat("a-worker-of-this-release", registry.VERSION)
         yield World(on)
         await on.store.close()
 

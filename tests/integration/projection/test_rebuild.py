@@ -13,7 +13,7 @@ import pytest_asyncio
 from projection_worker.consuming.lag import StoreLag, StoreWatch
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting import generations
-from projection_worker.projecting.generations import KeptGenerations, RollCall
+from projection_worker.projecting.generations import Heartbeats, KeptGenerations
 from projection_worker.projections import registry
 from projection_worker.projections.registry import Folding
 from projection_worker.replay.rebuild import processes
@@ -361,7 +361,7 @@ async def test_a_generation_of_other_projections_goes_live_only_with_workers_tha
         await world.rebuilt()
     # who answers once, while workers answer every second
     monkeypatch.setattr(generations, "SEEN_SECONDS", 600)
-    await RollCall(world.on.database).answer("a-new-worker", newer)
+    await Heartbeats(world.on.database).beat("a-new-worker", newer)
     await world.rebuild().resume()
 
     catalog = await read_catalog(world.on.database)

@@ -100,7 +100,7 @@ class FakeGenerations:
     async def project(self, _batch: Any) -> Projected:
         return Projected(applied=1)
 
-    async def answer(self, _worker: str) -> None: ...
+    async def beat(self, _worker: str) -> None: ...
 
     async def dead_lettered(self) -> int:
         return 0
@@ -119,7 +119,7 @@ class Quiet:
 
     async def measure(self) -> None: ...
 
-    async def came_back(self) -> AsyncIterator[list[Any]]:
+    async def to_reapply(self) -> AsyncIterator[list[Any]]:
         nobody: list[list[Any]] = []
         for batch in nobody:
             yield batch

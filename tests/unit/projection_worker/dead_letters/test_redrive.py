@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from projection_worker.dead_letters.redrive import Republished, Verdict, verdict, wanted_again
+from projection_worker.dead_letters.redrive import Verdict, verdict, wanted_again
 from projection_worker.dead_letters.store import DeadLetter
 from projection_worker.records import Parked, RawRecord
 from tests.support.projection_facts import MIA, NOON
@@ -19,7 +19,7 @@ def letters(*versions: int | None, generation: int = 1) -> Iterator[DeadLetter]:
         yield DeadLetter(f"g{generation}/{raw.identity}", generation, parked, NOON, version)
 
 
-def values(records: tuple[Republished, ...]) -> list[bytes | None]:
+def values(records: tuple[RawRecord, ...]) -> list[bytes | None]:
     return [record.value for record in records]
 
 
@@ -30,9 +30,9 @@ def test_what_the_read_models_have_is_not_published_again() -> None:
 
 
 def test_records_come_back_byte_for_byte() -> None:
-    assert wanted_again(list(letters(2)), {1: 1}) == (
-        Republished(MIA.encode(), b"value 0", HEADERS),
-    )
+    (again,) = wanted_again(list(letters(2)), {1: 1})
+
+    assert (again.key, again.value, again.headers) == (MIA.encode(), b"value 0", HEADERS)
 
 
 def test_a_record_that_cannot_be_read_comes_back_whatever_the_gate() -> None:
@@ -50,7 +50,7 @@ def test_a_generation_that_is_gone_needs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "gate", "last", "expected"),
+    ("version", "checkpoint", "last", "expected"),
     [
         (3, 3, 5, Verdict.SEEN),
         (2, 3, 5, Verdict.SEEN),
@@ -63,11 +63,11 @@ def test_a_generation_that_is_gone_needs_nothing() -> None:
     ],
 )
 def test_a_record_is_needed_while_the_store_has_it_and_the_read_models_do_not(
-    version: int | None, gate: int | None, last: int, expected: Verdict
+    version: int | None, checkpoint: int | None, last: int, expected: Verdict
 ) -> None:
-    assert verdict(version, gate, last) is expected
+    assert verdict(version, checkpoint, last) is expected
 
 
 def test_a_record_that_cannot_be_read_may_be_any_that_is_missing() -> None:
-    assert verdict(None, gate=3, last=4) is Verdict.NEEDED
-    assert verdict(None, gate=4, last=4) is Verdict.NO_EVENT
+    assert verdict(None, checkpoint=3, last=4) is Verdict.NEEDED
+    assert verdict(None, checkpoint=4, last=4) is Verdict.NO_EVENT
