@@ -2,21 +2,15 @@
 alone, a `ChildView` by nobody."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, get_args
 
-from projection_worker.projections import (
-    activity,
-    alerts,
-    children,
-    conversations,
-    safety,
-    violations,
-)
-from projection_worker.projections.alerts import RaisedAlert
-from projection_worker.projections.rules import DEFAULT_RULES, Happened, Rules
+from projection_worker.projections import children, safety
+from projection_worker.projections.conversations import ACTIVITY, CONVERSATIONS
+from projection_worker.projections.rules import DEFAULT_RULES, Happened, RaisedAlert, Rules
+from projection_worker.projections.safety import SAFETY, VIOLATIONS
 from shared.events.child import (
     ChildErased,
     ChildEvent,
@@ -35,25 +29,7 @@ Place = tuple[Model, str]
 """A document: its model and its `_id`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """A fold beside the child document: the types of the events that it folds, which documents one
-    of them changes, and how it changes each. None: there is no such document (yet)."""
-
-    model: Model
-    folds: tuple[type[ChildEvent], ...]
-    keys: Callable[[Any, Rules], tuple[str, ...]]
-    evolve: Callable[[Any, Happened[Any]], Any]
-
-
-PROJECTIONS = (
-    Projection(
-        Model.CONVERSATIONS, get_args(conversations.Folds), conversations.keys, conversations.evolve
-    ),
-    Projection(Model.SAFETY, get_args(safety.Folds), safety.keys, safety.evolve),
-    Projection(Model.VIOLATIONS, get_args(violations.Folds), violations.keys, violations.evolve),
-    Projection(Model.ACTIVITY, get_args(activity.Folds), activity.keys, activity.evolve),
-)
+PROJECTIONS = (CONVERSATIONS, SAFETY, VIOLATIONS, ACTIVITY)
 
 IGNORED: Mapping[type[ChildEvent], str] = {}
 """Events of which no read model tells more than that something happened to the child: why not."""
@@ -134,16 +110,16 @@ class Folding:
             for alert in raised:
                 self._unseen[event.violation_id].append(len(self._alerts))
                 self._alerts.append(
-                    alerts.alert_document(alert, event, event_id, child["parent_id"])
+                    safety.alert_document(alert, event, event_id, child["parent_id"])
                 )
         elif isinstance(event, SafetyViolationAcknowledged):
             for number in self._unseen.pop(event.violation_id, ()):
-                self._alerts[number] = alerts.acknowledged(self._alerts[number], event)
+                self._alerts[number] = safety.acknowledged(self._alerts[number], event)
             self._acknowledged.setdefault(event.violation_id, event.at)
 
     def _raised_by(self, event: SafetyViolationReported) -> tuple[RaisedAlert, ...]:
         before = self._documents.get((Model.SAFETY, event.child_id))
-        return alerts.alerts_of(before or safety.empty(event.child_id), event)
+        return safety.alerts_of(before or safety.empty_safety(event.child_id), event)
 
     def _evolved(
         self, event: ChildEvent, raised: tuple[RaisedAlert, ...]

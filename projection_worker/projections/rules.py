@@ -1,13 +1,21 @@
-"""What every fold is given, and the numbers that parents and staff see, each as the product defines
-it."""
+"""What every fold is given and declares; and the numbers that parents and staff see, each as the
+product defines it, with what each child adds to the counters of the whole system."""
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from projection_worker.projections.alerts import RaisedAlert
-from shared.read_models.documents import OTHER, ChildDocument, EngagementLevel, SafetyStatus
+from shared.events.child import ChildEvent
+from shared.read_models.documents import (
+    OTHER,
+    ChildDocument,
+    ChildStatus,
+    EngagementLevel,
+    SafetyStatus,
+)
+from shared.read_models.models import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,12 @@ Event = TypeVar("Event")
 
 
 @dataclass(frozen=True, slots=True)
+class RaisedAlert:
+    rule: str
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Happened(Generic[Event]):
     """An event for one document. `key`: the document's id; `raised`: the alerts that the event
     raises."""
@@ -33,6 +47,17 @@ class Happened(Generic[Event]):
     key: str
     raised: tuple[RaisedAlert, ...]
     rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A fold beside the child document: the types of the events that it folds, which documents one
+    of them changes, and how it changes each. None: there is no such document (yet)."""
+
+    model: Model
+    folds: tuple[type[ChildEvent], ...]
+    keys: Callable[[Any, Rules], tuple[str, ...]]
+    evolve: Callable[[Any, Happened[Any]], Any]
 
 
 FULL_SCORE = 100.0
@@ -97,3 +122,29 @@ def listed_label(names: list[str], name: str, most: int) -> list[str]:
 
 def _has_room(labels: Collection[str], most: int) -> bool:
     return len(labels) - (OTHER in labels) < most
+
+
+def contribution(document: ChildDocument | None) -> Counter[str]:
+    """What one child counts for. The system's counters are the sum over all children."""
+    if document is None:
+        return Counter()
+    status = document["status"]
+    counts = Counter({f"children_{status}": 1})
+    if status == ChildStatus.ERASED:
+        return counts
+    counts["conversations"] = document["conversation_count"]
+    counts["messages"] = document["total_messages"]
+    counts["violations"] = document["safety_violations_count"]
+    counts["open_violations"] = document["open_violations_count"]
+    counts["flagged"] = document["flagged_content_count"]
+    if status == ChildStatus.ACTIVE:
+        counts[f"safety_{document['safety_status']}"] = 1
+        counts[f"engagement_{document['engagement_level']}"] = 1
+    return counts
+
+
+def change(before: ChildDocument | None, after: ChildDocument) -> Mapping[str, int]:
+    """How the counters move when a child's document goes from `before` to `after`."""
+    moved = contribution(after)
+    moved.subtract(contribution(before))
+    return {name: count for name, count in moved.items() if count}

@@ -11,7 +11,7 @@ import click
 import orjson
 
 from projection_worker.projections.registry import ChildView
-from projection_worker.projections.system import contribution
+from projection_worker.projections.rules import contribution
 from projection_worker.replay.documents import Personals, documents_of
 from shared.clock import iso
 from shared.cloud_events import to_structured

@@ -11,7 +11,7 @@ from typing import Any, cast
 import orjson
 
 from projection_worker.projections.registry import Place
-from projection_worker.projections.system import contribution
+from projection_worker.projections.rules import contribution
 from shared.hash_chain import ChainBroken
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ChildDocument

@@ -85,7 +85,7 @@ def assert_conversations(new: ChildView, old: former.ChildView) -> None:
 def assert_safety(new: ChildView, old: former.ChildView) -> None:
     """A list of violations against documents; of two reports of one the first."""
     before = of(old, Model.SAFETY).get(ADA) or former_safety.empty(ADA)
-    after = of(new, Model.SAFETY).get(ADA) or safety.empty(ADA)
+    after = of(new, Model.SAFETY).get(ADA) or safety.empty_safety(ADA)
     listed = before["violations"]
     severe = [each for each in listed if each["severity"] in {"high", "critical"}]
     told_late = sum(1 for each in severe if each["alerted"] != "threshold")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projection_worker.projections.registry import ChildView, apply
-from projection_worker.projections.system import change, contribution
+from projection_worker.projections.rules import change, contribution
 from shared.events.child import ChildEvent, Severity
 from tests.support.projection_facts import (
     MIA,

@@ -15,7 +15,7 @@ from command_service.domain.child.evolve import evolve
 from command_service.domain.child.state import AccountStatus, Child
 from command_service.handlers.snapshot_layout import to_lines
 from projection_worker.projections.registry import ChildView, apply
-from projection_worker.projections.system import contribution
+from projection_worker.projections.rules import contribution
 from projection_worker.replay.documents import documents_of, fold, without_opened
 from projection_worker.replay.verify.comparison import digest
 from shared.codec import decode
