@@ -11,7 +11,7 @@ import structlog
 
 from projection_worker.consuming.faust_app import faust_app, temporary_directory
 from projection_worker.consuming.health import WorkerWatch
-from projection_worker.consuming.kafka_clients import Notifier
+from projection_worker.consuming.kafka_clients import NoticePublisher
 from projection_worker.consuming.lag import StoreWatch, WorkerLag
 from projection_worker.consuming.metrics import Troubles, WorkerMetrics
 from projection_worker.consuming.projector_service import ProjectorService
@@ -65,7 +65,7 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         generations = KeptGenerations(on.database, _projectors(on))
         watch = _watch(on, generations)
         projector = ProjectorService(
-            generations, Notifier(settings.kafka), _erased_children(on), settings, watch
+            generations, NoticePublisher(settings.kafka), _erased_children(on), settings, watch
         )
         async with (
             notifications(settings, on.read, on.database) as told,

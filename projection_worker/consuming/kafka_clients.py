@@ -115,7 +115,7 @@ FORGOTTEN = (OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
 """What a broker that lost its disk says to a producer that it knew before, again and again."""
 
 
-class Notifier:
+class NoticePublisher:
     """Publishes with an idempotent producer; returns once the broker acknowledged everything."""
 
     def __init__(self, bootstrap: Servers) -> None:

@@ -24,7 +24,7 @@ from projection_worker.consuming.health import (
 )
 from projection_worker.consuming.kafka_clients import (
     FinishBatchFirst,
-    Notifier,
+    NoticePublisher,
     WaitingRecords,
     events_consumer,
 )
@@ -66,7 +66,7 @@ class ProjectorService(Service):
     def __init__(
         self,
         generations: KeptGenerations,
-        notifier: Notifier,
+        publisher: NoticePublisher,
         erased: ErasedChildren,
         settings: WorkerSettings,
         watch: WorkerWatch,
@@ -74,7 +74,7 @@ class ProjectorService(Service):
     ) -> None:
         super().__init__(**kwargs)
         self._generations = generations
-        self._notifier = notifier
+        self._publisher = publisher
         self._erased = erased
         self._settings = settings
         self._watch = watch
@@ -85,13 +85,13 @@ class ProjectorService(Service):
         self._consumer = events_consumer(settings)
 
     async def on_start(self) -> None:
-        await self._notifier.start()
+        await self._publisher.start()
         await self._consumer.start()
 
     async def on_stop(self) -> None:
         async with self._batch_under_way:
             await self._consumer.stop()
-        await self._notifier.stop()
+        await self._publisher.stop()
 
     async def crash(self, reason: BaseException) -> None:
         """Of an error that nobody foresaw: mode ends the tasks and leaves the process running."""
@@ -193,7 +193,7 @@ class ProjectorService(Service):
             self._watch.lag.got_on(time.monotonic())
         await self._erased.note(projected.erasures)
         reached(FaultPoint.WORKER_AFTER_COMMIT)
-        await self._notifier.publish(projected)
+        await self._publisher.publish(projected)
         reached(FaultPoint.WORKER_BEFORE_OFFSETS)
         self._watch.metrics.batch(projected, time.perf_counter() - started)
         for parked in projected.parked:

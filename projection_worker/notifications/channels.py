@@ -8,7 +8,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from projection_worker.consuming.kafka_clients import Notifier
+from projection_worker.consuming.kafka_clients import NoticePublisher
 from projection_worker.projecting.projector import Projected
 from shared.mongo import Database
 from shared.read_models.deliveries import DeliveryDocument
@@ -63,12 +63,12 @@ class PublishedAgain:
     its worker, or the agent that is to read it stands beyond it, as after a broker that lost its
     disk. What the broker has acknowledged is delivered."""
 
-    def __init__(self, notifier: Notifier) -> None:
-        self._notifier = notifier
+    def __init__(self, publisher: NoticePublisher) -> None:
+        self._publisher = publisher
 
     async def deliver(self, delivery: DeliveryDocument) -> None:
         try:
-            await self._notifier.publish(Projected(alerts=(alert_of(delivery),)))
+            await self._publisher.publish(Projected(alerts=(alert_of(delivery),)))
         except KafkaError as error:
             raise NotDelivered(type(error).__name__) from None
 
@@ -76,9 +76,9 @@ class PublishedAgain:
 class ReportsOutOfDate:
     """Says that answers about a child were made before a delivery was settled."""
 
-    def __init__(self, database: Database, notifier: Notifier) -> None:
+    def __init__(self, database: Database, publisher: NoticePublisher) -> None:
         self._database = database
-        self._notifier = notifier
+        self._publisher = publisher
 
     async def settled(self, delivery: DeliveryDocument) -> None:
         """Raises nothing: cached answers end by themselves, too."""
@@ -95,4 +95,4 @@ class ReportsOutOfDate:
         child = await children.find_one({"_id": child_id}, {"version": 1})
         if child is not None:
             notice = ChangeNotice(child_id, parent_id, child["version"], marked=True)
-            await self._notifier.publish(Projected(notices=(notice,)))
+            await self._publisher.publish(Projected(notices=(notice,)))

@@ -16,7 +16,7 @@ import structlog
 from mode import Service
 from pymongo.errors import PyMongoError
 
-from projection_worker.consuming.kafka_clients import Notifier
+from projection_worker.consuming.kafka_clients import NoticePublisher
 from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.lane import Deliveries, Lane, Settled
@@ -132,7 +132,7 @@ class NotificationService(Service):
         lanes: Collection[Lane],
         store: DeliveryStore,
         database: Database,
-        notifier: Notifier,
+        publisher: NoticePublisher,
         metrics: NotificationMetrics,
         clock: Clock = utc_now,
         **kwargs: Any,
@@ -141,20 +141,20 @@ class NotificationService(Service):
         self._lanes = lanes
         self._store = store
         self._database = database
-        self._notifier = notifier
+        self._publisher = publisher
         self._metrics = metrics
         self._clock = clock
         self.counted = NotificationReport()
 
     async def on_start(self) -> None:
-        await self._notifier.start()
+        await self._publisher.start()
         for lane in self._lanes:
             self.add_future(self._sweep(lane))
 
     async def on_stop(self) -> None:
         for lane in self._lanes:
             lane.cancel()
-        await self._notifier.stop()
+        await self._publisher.stop()
 
     async def _sweep(self, lane: Lane) -> None:
         while not self.should_stop:

@@ -9,7 +9,6 @@ from typing import Any
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projecting.generations import rules_of
-from projection_worker.projections.children import PERSONAL_FIELDS
 from projection_worker.projections.registry import ChildView, Place, apply
 from projection_worker.projections.rules import Rules
 from projection_worker.replay.documents import MASKED, StoredChildren, documents_of
@@ -19,6 +18,7 @@ from projection_worker.session import Stores
 from shared.clock import utc_now
 from shared.codec import decode_what_opens
 from shared.envelope import RecordedEvent
+from shared.event_schema import PERSONAL_FIELDS
 from shared.events.child import ChildEvent
 from shared.read_models.generations import Generation
 from shared.read_models.models import Model
@@ -148,7 +148,7 @@ def _safety(view: ChildView) -> Place:
     return Model.SAFETY, view.child["_id"]
 
 
-SEALED_FIELDS = frozenset({*PERSONAL_FIELDS, "udid", "details", "name_tokens"})
+SEALED_FIELDS = PERSONAL_FIELDS | {"name_tokens"}
 
 
 async def in_words(

@@ -180,12 +180,12 @@ async def test_what_waits_and_what_failed_is_told_apart_with_its_age(side: Proje
     side.now += timedelta(minutes=20)
     registry = CollectorRegistry()
     lanes: list[Lane] = []
-    notifier: Any = None
+    publisher: Any = None
     service = NotificationService(
         lanes,
         side.deliveries,
         side.database,
-        notifier,
+        publisher,
         NotificationMetrics(registry),
         clock=lambda: side.now,
     )

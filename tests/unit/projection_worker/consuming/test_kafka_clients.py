@@ -15,7 +15,7 @@ from aiokafka.errors import (
 )
 
 from projection_worker.consuming import kafka_clients
-from projection_worker.consuming.kafka_clients import Notifier, WaitingRecords
+from projection_worker.consuming.kafka_clients import NoticePublisher, WaitingRecords
 from projection_worker.projecting.projector import Projected
 from projection_worker.records import Delivered, Parked, RawRecord
 from shared.read_models.notices import ChangeNotice
@@ -94,7 +94,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_producer_that_the_broker_forgot_is_replaced() -> None:
     Producer.answers += [OutOfOrderSequenceNumber(), None]
-    notifying = Notifier("broker")
+    notifying = NoticePublisher("broker")
     await notifying.start()
 
     with pytest.raises(OutOfOrderSequenceNumber):
@@ -108,7 +108,7 @@ async def test_a_producer_that_the_broker_forgot_is_replaced() -> None:
 
 async def test_a_replacement_that_finds_no_broker_is_tried_again() -> None:
     Producer.answers += [OutOfOrderSequenceNumber(), None, None]
-    notifying = Notifier("broker")
+    notifying = NoticePublisher("broker")
     await notifying.start()
     Producer.starts.append(KafkaConnectionError())
 
@@ -123,7 +123,7 @@ async def test_a_replacement_that_finds_no_broker_is_tried_again() -> None:
 
 async def test_a_broker_that_is_only_away_keeps_its_producer() -> None:
     Producer.answers.append(KafkaConnectionError())
-    notifying = Notifier("broker")
+    notifying = NoticePublisher("broker")
     await notifying.start()
 
     with pytest.raises(KafkaConnectionError):
@@ -139,7 +139,7 @@ async def test_a_dead_letter_that_is_too_large_for_its_topic_tells_where_it_is(
     # given a record that leaves no room for a reason
     Producer.answers.append(None)
     Producer.largest = 1_000
-    notifying = Notifier("broker")
+    notifying = NoticePublisher("broker")
     await notifying.start()
     raw = RawRecord("events", 3, 17, key, b"x" * 990, ())
     # when
@@ -156,7 +156,7 @@ async def test_a_dead_letter_that_is_too_large_for_its_topic_tells_where_it_is(
 
 async def test_a_dead_letter_has_a_key_though_its_record_has_neither_key_nor_value() -> None:
     Producer.answers.append(None)
-    notifying = Notifier("broker")
+    notifying = NoticePublisher("broker")
     await notifying.start()
     raw = RawRecord("events", 3, 17, None, None, (("ce_type", b"odd"),))
 

@@ -107,7 +107,7 @@ class FakeGenerations:
 
 
 class Quiet:
-    """Notifier, list of the erased and watch of the store, with nothing to say."""
+    """NoticePublisher, list of the erased and watch of the store, with nothing to say."""
 
     async def start(self) -> None: ...
 

@@ -19,7 +19,7 @@ from tests.support.deliveries import ALERT, DeliveryLog, delivery
 
 
 class Publisher:
-    """Stands for the notifier: raises `error`, or takes for ever while it `hangs`."""
+    """Stands for the publisher: raises `error`, or takes for ever while it `hangs`."""
 
     def __init__(self, error: Exception | None = None, *, hangs: bool = False) -> None:
         self.published: list[Projected] = []
