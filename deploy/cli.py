@@ -36,8 +36,8 @@ from shared.tables import Table
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",
-    "replay": "projection_worker.replay.cli:replay",
-    "dead-letter": "projection_worker.dead_letter_commands:dead_letter",
+    "replay": "projection_worker.replay.__main__:replay",
+    "dead-letter": "projection_worker.dead_letters.commands:dead_letter",
     "notifications": "projection_worker.notifications.commands:notifications",
     "audit": "deploy.audit_commands:audit",
     "evidence": "deploy.evidence_commands:evidence",

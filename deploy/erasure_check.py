@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from projection_worker.dead_letter import DEAD_LETTERS, PARKED_CHILDREN
-from projection_worker.removal import documents_beside
+from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
+from projection_worker.projecting.removal import documents_beside
 from shared.codec import UndecodableEvent, in_clear
 from shared.envelope import Commit, RecordedEvent, StreamPosition
 from shared.erasures.notice import ERASED

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from pymongo.errors import PyMongoError
 
-from projection_worker.retention import behind, purge
+from projection_worker.projecting.removal import behind, purge
 from shared.audit.purge import AuditPurge, TrailTampered
 from shared.audit.store import AuditStore
 from shared.clock import iso, utc_now

@@ -9,8 +9,8 @@ from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 from pymongo.errors import PyMongoError
 
-from projection_worker.app import Worker, build_worker
-from projection_worker.lag import Stalled
+from projection_worker.consuming.lag import Stalled
+from projection_worker.main import Worker, build_worker
 from shared.event_store.port import StoreUnavailable
 from shared.http.hardening import Exposure, install_hardening
 from shared.http.operations import operations_router

@@ -23,7 +23,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "stores": (
         *("shared/event_store/", "shared/keyring/", "shared/audit/store.py"),
-        *("projection_worker/read_model_store.py", "query_service/read_store/"),
+        *("projection_worker/projecting/read_model_store.py", "query_service/read_store/"),
     ),
 }
 

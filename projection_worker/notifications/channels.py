@@ -1,9 +1,23 @@
-"""The ways to notify a parent."""
+"""The ways to notify a parent; the app is one: the alert stands in the read model, and open apps
+hear of it from the topic."""
 
+import asyncio
 from typing import Protocol
 
+import structlog
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from projection_worker.consuming.kafka_clients import NoticePublisher
+from projection_worker.projecting.projector import Projected
+from shared.mongo import Database
 from shared.read_models.deliveries import DeliveryDocument
 from shared.read_models.documents import AlertDocument
+from shared.read_models.generations import live_generation
+from shared.read_models.models import Model
+from shared.read_models.notices import ChangeNotice
+
+log = structlog.get_logger(__name__)
 
 
 class NotDelivered(Exception):
@@ -39,3 +53,46 @@ def alert_of(delivery: DeliveryDocument) -> AlertDocument:
         raised_at=delivery["raised_at"],
         delivered={},
     )
+
+
+TELL_SECONDS = 5.0
+
+
+class PublishedAgain:
+    """Puts an alert's notice on the topic again, where nobody noted the first one: it got lost with
+    its worker, or the agent that is to read it stands beyond it, as after a broker that lost its
+    disk. What the broker has acknowledged is delivered."""
+
+    def __init__(self, publisher: NoticePublisher) -> None:
+        self._publisher = publisher
+
+    async def deliver(self, delivery: DeliveryDocument) -> None:
+        try:
+            await self._publisher.publish(Projected(alerts=(alert_of(delivery),)))
+        except KafkaError as error:
+            raise NotDelivered(type(error).__name__) from None
+
+
+class ReportsOutOfDate:
+    """Says that answers about a child were made before a delivery was settled."""
+
+    def __init__(self, database: Database, publisher: NoticePublisher) -> None:
+        self._database = database
+        self._publisher = publisher
+
+    async def settled(self, delivery: DeliveryDocument) -> None:
+        """Raises nothing: cached answers end by themselves, too."""
+        try:
+            async with asyncio.timeout(TELL_SECONDS):
+                await self._tell(delivery)
+        except (KafkaError, PyMongoError, TimeoutError) as error:
+            log.warning("settled_delivery_not_told", error=type(error).__name__)
+
+    async def _tell(self, delivery: DeliveryDocument) -> None:
+        child_id, parent_id = delivery["child_id"], delivery["parent_id"]
+        live = await live_generation(self._database)
+        children = live.collection(self._database, Model.CHILDREN)
+        child = await children.find_one({"_id": child_id}, {"version": 1})
+        if child is not None:
+            notice = ChangeNotice(child_id, parent_id, child["version"], marked=True)
+            await self._publisher.publish(Projected(notices=(notice,)))

@@ -4,15 +4,13 @@ Exit code 0 also when there is nothing to show; 2 for what cannot be meant; 1 wh
 answer.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import click
-import orjson
 
 from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.session import format_option, print_json, print_table, run_on
 from shared.clock import iso, utc_now
 from shared.events.child import AlertChannel
 from shared.mongo import Mongo
@@ -48,19 +46,19 @@ def notifications() -> None:
 )
 @channel_option
 @limit_option
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+@format_option()
 def list_(state: str, channel: str | None, limit: int, form: str) -> None:
     """Show deliveries, those that failed unless told otherwise, and why."""
 
     async def work(store: DeliveryStore) -> None:
         wanted = None if state == "any" else DeliveryState(state)
         found = await store.find(limit, wanted, channel)
-        show = _print_json if form == "json" else _print_table
-        show(found)
+        if form == "json":
+            print_json([_row(one) for one in found])
+        else:
+            _print_table(found)
 
-    _run(work)
+    run_on(_open_deliveries, work)
 
 
 @notifications.command()
@@ -87,21 +85,14 @@ def redrive(
             redriven = await store.redrive([one["_id"] for one in wanted])
             click.echo(f"{redriven} will be tried again")
 
-    _run(work)
+    run_on(_open_deliveries, work)
 
 
 def _print_table(found: Sequence[DeliveryDocument]) -> None:
-    if not found:
-        click.echo("there are none")
-        return
     table = Table("delivery", "state", "attempts", "since", "next attempt", "last error")
     for one in found:
         table.add(*_row(one).values())
-    table.print()
-
-
-def _print_json(found: Sequence[DeliveryDocument]) -> None:
-    click.echo(orjson.dumps([_row(one) for one in found], option=orjson.OPT_INDENT_2))
+    print_table(table, len(found), "there are none")
 
 
 def _row(one: DeliveryDocument) -> dict[str, str | int]:
@@ -117,17 +108,10 @@ def _row(one: DeliveryDocument) -> dict[str, str | int]:
 
 
 @asynccontextmanager
-async def _opened(settings: ReadStoreSettings) -> AsyncIterator[DeliveryStore]:
+async def _open_deliveries() -> AsyncIterator[DeliveryStore]:
+    settings = load_settings(ReadStoreSettings)
     mongo = Mongo(settings.read_mongo_url, settings.mongo_driver)
     try:
         yield DeliveryStore(mongo, mongo.database(settings.read_database), utc_now)
     finally:
         await mongo.close()
-
-
-def _run(work: Callable[[DeliveryStore], Coroutine[Any, Any, None]]) -> None:
-    async def run() -> None:
-        async with _opened(load_settings(ReadStoreSettings)) as store:
-            await work(store)
-
-    asyncio.run(run())

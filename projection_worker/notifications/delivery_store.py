@@ -1,19 +1,19 @@
-"""Deliveries in MongoDB: who may try which now, and what became of it.
+"""Deliveries in MongoDB: who may try which now, what became of it, and when it is tried again.
 
 The database's clock decides what is due and how long a claim lasts, so workers' clocks need not
 agree. A claim moves the next attempt behind its end: whoever claimed and died is followed by the
-sweep of any worker.
+sweep of any worker. Pauses grow from seconds to hours, over three days.
 """
 
+import random
 from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from pymongo import ReturnDocument
 from pymongo.errors import OperationFailure
 
-from projection_worker.notifications.schedule import GIVEN_UP_AFTER, pause_after
 from shared.clock import Clock, new_id
 from shared.mongo import Database, Document, Mongo
 from shared.read_models.deliveries import (
@@ -27,6 +27,35 @@ from shared.read_models.deliveries import (
 from shared.read_models.documents import AlertDocument
 from shared.read_models.generations import read_catalog
 from shared.read_models.models import Model
+
+MINUTE, HOUR = 60.0, 3_600.0
+PAUSES = (
+    5.0,
+    30.0,
+    2 * MINUTE,
+    10 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    4 * HOUR,
+    *[8 * HOUR] * 8,
+)
+"""Seconds after the first, second, ... attempt; behind the last one there is none any more."""
+
+JITTER = 0.2
+"""Part of a pause by which it may be longer or shorter: what failed together is not tried together
+again."""
+
+GIVEN_UP_AFTER = timedelta(days=3)
+
+
+def pause_after(attempts: int) -> float | None:
+    """Seconds until the next attempt; None: there were enough."""
+    if attempts > len(PAUSES):
+        return None
+    jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, hides nothing
+    return PAUSES[max(attempts, 1) - 1] * jitter
+
 
 CLAIM_SECONDS = 60.0
 """Far longer than an attempt may take."""

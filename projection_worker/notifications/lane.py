@@ -1,25 +1,87 @@
 """One channel's deliveries: a few at a time, each within a time limit, behind a circuit breaker.
 
-Each channel has a lane of its own, so that a receiver which hangs delays nobody but itself.
+Each channel has a lane of its own, so that a receiver which hangs delays nobody but itself. One
+that is known to be away is asked once in a while, not for every alert.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 from pymongo.errors import PyMongoError
 
-from projection_worker.notifications.breaker import CircuitBreaker
+from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.channels import Channel, NotDelivered
-from projection_worker.notifications.metrics import NotificationMetrics
-from projection_worker.notifications.port import Deliveries
 from shared.events.child import AlertChannel
 from shared.fault_points import FaultPoint, reached
 from shared.read_models.deliveries import DeliveryDocument
 
 log = structlog.get_logger(__name__)
+
+
+class Deliveries(Protocol):
+    """Every method may raise PyMongoError: nothing was changed, or it is unknown whether."""
+
+    async def of_alert(self, alert_id: str) -> list[DeliveryDocument]:
+        """All of an alert; none where nobody is to be notified of it."""
+
+    async def due(self, channel: str, most: int) -> list[str]:
+        """Ids of deliveries that may be tried now, those that wait longest first."""
+
+    async def claim(self, wanted_id: str) -> DeliveryDocument | None:
+        """The delivery, for now the caller's alone; None when it is not due (any more)."""
+
+    async def delivered(self, delivery: DeliveryDocument) -> bool:
+        """Note it, whoever claimed it last; whether it was new."""
+
+    async def not_delivered(self, delivery: DeliveryDocument, reason: str) -> bool:
+        """Note why and when it is tried again; True when it was tried for the last time. What
+        somebody else claimed meanwhile is theirs."""
+
+
+FAILURES_TO_OPEN = 5
+PROBE_EVERY_SECONDS = 30.0
+
+
+class CircuitBreaker:
+    """Open after `FAILURES_TO_OPEN` failures in a row; then one attempt each
+    `PROBE_EVERY_SECONDS`, of which the first that works closes it. `monotonic` gives seconds."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._failures = 0
+        self._probe_at = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self._failures >= FAILURES_TO_OPEN
+
+    def allowed(self, most: int) -> int:
+        """How many attempts may begin now, at most `most`."""
+        if not self.is_open:
+            return most
+        return min(most, 1) if self._monotonic() >= self._probe_at else 0
+
+    def begin(self) -> None:
+        """An attempt begins: while open, the next one has to wait."""
+        if self.is_open:
+            self._probe_at = self._monotonic() + PROBE_EVERY_SECONDS
+
+    def withdrawn(self) -> None:
+        """What was begun was not attempted: the next one need not wait for it."""
+        if self.is_open:
+            self._probe_at = self._monotonic()
+
+    def worked(self) -> None:
+        self._failures = 0
+
+    def failed(self) -> None:
+        self._failures += 1
+        self._probe_at = self._monotonic() + PROBE_EVERY_SECONDS
+
 
 AT_A_TIME = 8
 ATTEMPT_SECONDS = 10.0

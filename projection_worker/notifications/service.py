@@ -1,25 +1,102 @@
-"""The sweep: finds every delivery that is due, whoever was to deliver it and died."""
+"""Begins deliveries: an alert's when its notice is on the topic, and by a sweep all that are due,
+whoever was to deliver them and died.
+
+What is to be delivered stands in the read store since the alert was raised, so nothing depends on a
+notice: the sweep finds what the agent never got to. A notice says only that there is something to
+do now; how often it comes, and to which group of consumers, changes nothing.
+"""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import faust
 import structlog
 from mode import Service
 from pymongo.errors import PyMongoError
 
+from projection_worker.consuming.kafka_clients import NoticePublisher
+from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.delivery_store import DeliveryStore
-from projection_worker.notifications.lane import Lane
-from projection_worker.notifications.metrics import NotificationMetrics
-from projection_worker.notifications.policies import policies_naming
-from projection_worker.notifier import Notifier
+from projection_worker.notifications.lane import Deliveries, Lane, Settled
 from shared.clock import Clock, utc_now
 from shared.events.child import AlertChannel
 from shared.mongo import Database
 from shared.read_models.deliveries import DeliveryState, open_deliveries
+from shared.read_models.generations import live_generation
+from shared.read_models.models import Model
+from shared.read_models.notices import AlertNotice, MalformedNotice
+from shared.topics import CHILD_ALERTS
 
 log = structlog.get_logger(__name__)
+
+NOTICE_SECONDS = 10.0
+
+
+class AlertIntake:
+    """In the app an alert is delivered with its notice: open apps hear of it from the same topic.
+    That waits for no other channel; those begin in lanes of their own."""
+
+    def __init__(self, store: Deliveries, lanes: Mapping[str, Lane], settled: Settled) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._settled = settled
+
+    async def take(self, notice: AlertNotice) -> None:
+        """Raises PyMongoError; then the sweep does it."""
+        found = await self._store.of_alert(notice.alert_id)
+        waiting = [one for one in found if one["state"] == DeliveryState.PENDING]
+        for delivery in waiting:
+            in_app = delivery["channel"] == AlertChannel.IN_APP
+            if in_app and await self._store.delivered(delivery):
+                await self._settled(delivery)
+        for delivery in waiting:
+            lane = self._lanes.get(delivery["channel"])
+            if lane is not None and delivery["channel"] != AlertChannel.IN_APP:
+                await lane.offer(delivery["_id"])
+
+
+async def take_record(
+    intake: AlertIntake, value: bytes | None, metrics: NotificationMetrics
+) -> None:
+    """Raises nothing, whatever stands in a record: an agent that raises leaves its partition."""
+    try:
+        notice = AlertNotice.from_json(value or b"")
+    except MalformedNotice:
+        metrics.skipped()
+        log.warning("alert_notice_malformed")
+        return
+    try:
+        async with asyncio.timeout(NOTICE_SECONDS):
+            await intake.take(notice)
+    except Exception as error:  # noqa: BLE001 - the sweep does it, whatever kept us
+        log.warning("alert_left_to_the_sweep", error=type(error).__name__)
+
+
+def register_alerts(app: faust.App, intake: AlertIntake, metrics: NotificationMetrics) -> None:
+    """Add the agent on `teddy.child.alerts.v1` to `app`."""
+    topic = app.topic(CHILD_ALERTS.name, value_serializer="raw", key_serializer="raw")
+
+    async def alerts(stream: Any) -> None:
+        async for event in stream.noack().events():
+            await take_record(intake, event.value, metrics)
+            event.ack()
+
+    app.agent(topic, name="alerts")(alerts)
+
+
+async def policies_naming(database: Database, channels: Iterable[AlertChannel]) -> dict[str, int]:
+    """How many children's policies name each of `channels`, without those that none names."""
+    live = await live_generation(database)
+    safety = live.collection(database, Model.SAFETY)
+    found = {}
+    for channel in channels:
+        wanted = {"alert_policy.channels": channel.value}
+        if count := await safety.count_documents(wanted):
+            found[channel.value] = count
+    return found
+
 
 SWEEP_SECONDS = 2.0
 LOOK_SECONDS = 5.0
@@ -55,7 +132,7 @@ class NotificationService(Service):
         lanes: Collection[Lane],
         store: DeliveryStore,
         database: Database,
-        notifier: Notifier,
+        publisher: NoticePublisher,
         metrics: NotificationMetrics,
         clock: Clock = utc_now,
         **kwargs: Any,
@@ -64,20 +141,20 @@ class NotificationService(Service):
         self._lanes = lanes
         self._store = store
         self._database = database
-        self._notifier = notifier
+        self._publisher = publisher
         self._metrics = metrics
         self._clock = clock
         self.counted = NotificationReport()
 
     async def on_start(self) -> None:
-        await self._notifier.start()
+        await self._publisher.start()
         for lane in self._lanes:
             self.add_future(self._sweep(lane))
 
     async def on_stop(self) -> None:
         for lane in self._lanes:
             lane.cancel()
-        await self._notifier.stop()
+        await self._publisher.stop()
 
     async def _sweep(self, lane: Lane) -> None:
         while not self.should_stop:

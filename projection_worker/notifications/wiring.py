@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import httpx2
 
-from projection_worker.notifications.channels import Channel
+from projection_worker.consuming.kafka_clients import NoticePublisher
+from projection_worker.consuming.metrics import NotificationMetrics
+from projection_worker.notifications.channels import Channel, PublishedAgain, ReportsOutOfDate
 from projection_worker.notifications.delivery_store import DeliveryStore
-from projection_worker.notifications.in_app import PublishedAgain, ReportsOutOfDate
 from projection_worker.notifications.lane import ATTEMPT_SECONDS, Lane, Settled
-from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.notifications.service import NotificationService
 from projection_worker.notifications.smtp import (
     AddressBook,
@@ -21,7 +21,6 @@ from projection_worker.notifications.smtp import (
     TemplateAddresses,
 )
 from projection_worker.notifications.webhook import WebhookChannel, webhook_client
-from projection_worker.notifier import Notifier
 from shared.clock import utc_now
 from shared.events.child import AlertChannel
 from shared.mongo import Database, Mongo
@@ -45,10 +44,10 @@ async def notifications(
 ) -> AsyncIterator[Notifications]:
     """Connections to receivers end behind the body."""
     store = DeliveryStore(read, database, utc_now)
-    notifier, metrics = Notifier(settings.kafka), NotificationMetrics()
-    settled = ReportsOutOfDate(database, notifier).settled
+    publisher, metrics = NoticePublisher(settings.kafka), NotificationMetrics()
+    settled = ReportsOutOfDate(database, publisher).settled
     async with webhook_client(ATTEMPT_SECONDS) as client:
-        channels: dict[AlertChannel, Channel] = {AlertChannel.IN_APP: PublishedAgain(notifier)}
+        channels: dict[AlertChannel, Channel] = {AlertChannel.IN_APP: PublishedAgain(publisher)}
         if AlertChannel.WEBHOOK in settings.configured_channels:
             channels[AlertChannel.WEBHOOK] = webhook_channel(settings, client)
         if AlertChannel.EMAIL in settings.configured_channels:
@@ -56,7 +55,7 @@ async def notifications(
         lanes: dict[str, Lane] = {
             name: Lane(name, channel, store, settled, metrics) for name, channel in channels.items()
         }
-        service = NotificationService(tuple(lanes.values()), store, database, notifier, metrics)
+        service = NotificationService(tuple(lanes.values()), store, database, publisher, metrics)
         yield Notifications(store, lanes, settled, service, metrics)
 
 

@@ -1,1 +1,1 @@
-"""The folds: `evolve(document or None, event) -> document or None`, one file a read model. Pure."""
+"""The folds: `evolve(document or None, event) -> document or None`, by subject. Pure."""

@@ -6,17 +6,16 @@ document without a name and a parent; what happens after an erasure changes noth
 
 from typing import Any, assert_never, cast
 
-from projection_worker.projections.formulas import (
+from projection_worker.projections.rules import (
     MOST_LABELS,
+    Rules,
     counted_labels,
     engagement_level,
     profile_completeness,
     safety_score,
     safety_status,
 )
-from projection_worker.projections.rules import Rules
 from shared.events.child import (
-    AlertPolicyConfigured,
     ChildDeactivated,
     ChildErased,
     ChildEvent,
@@ -28,7 +27,6 @@ from shared.events.child import (
     MessageRecorded,
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
-    SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
 )
@@ -40,12 +38,33 @@ from shared.read_models.penalties import penalty
 PERSONAL_FIELDS = ("name", "device_id", "preferences", "learning_style", "interests")
 
 
+Folds = (
+    ChildRegistered
+    | ChildProfileUpdated
+    | SafetyViolationReported
+    | SafetyViolationResolved
+    | ConversationStarted
+    | MessageRecorded
+    | ConversationEnded
+    | ChildDeactivated
+    | ChildReactivated
+    | ParentalConsentGiven
+    | ParentalConsentWithdrawn
+    | ChildErased
+)
+"""The events of which a child's document tells more than that something happened, and when."""
+
+
 def evolve(document: ChildDocument | None, event: ChildEvent, rules: Rules) -> ChildDocument:
-    """The document after `event`; its `version` is the projector's to set."""
+    """The document after `event`, whichever it is; its `version` is the projector's to set."""
     before = _empty(event) if document is None else document
     if before["status"] == ChildStatus.ERASED.value:
         return cast(ChildDocument, {**before})
     after = cast(ChildDocument, {**before, "updated_at": event.at})
+    return _folded(after, event, rules) if isinstance(event, Folds) else after
+
+
+def _folded(after: ChildDocument, event: Folds, rules: Rules) -> ChildDocument:
     match event:
         case ChildRegistered():
             _register(after, event)
@@ -55,8 +74,6 @@ def evolve(document: ChildDocument | None, event: ChildEvent, rules: Rules) -> C
             _report(after, event)
         case SafetyViolationResolved():
             _resolve(after, event)
-        case AlertPolicyConfigured() | SafetyViolationAcknowledged():
-            pass
         case ConversationStarted():
             after["conversation_count"] += 1
             after["engagement_level"] = engagement_level(after["conversation_count"])
@@ -161,7 +178,7 @@ def _withdraw_consent(document: ChildDocument, event: ParentalConsentWithdrawn) 
 
 
 def _tombstone(document: ChildDocument, event: ChildErased) -> ChildDocument:
-    """What stays of an erased child: the gate, so that no replay brings anything back."""
+    """What stays of an erased child: the checkpoint, so that no replay brings anything back."""
     tombstone = _empty(event)
     tombstone["parent_id"] = document["parent_id"]
     tombstone["created_at"] = document["created_at"]

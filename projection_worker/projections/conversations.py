@@ -1,61 +1,45 @@
-"""Read model `conversations`: one document a conversation, from its start on.
+"""Read models `conversations`: one document a conversation, from its start on; and `activity`: what
+a child did on one UTC day.
 
-What names a conversation that was never started makes none: it counts for its child alone.
+What names a conversation that was never started makes no document of it: it counts for its child
+alone.
 """
 
-from typing import assert_never, cast
+from collections.abc import Mapping
+from datetime import UTC
+from typing import assert_never, cast, get_args
 
-from projection_worker.projections.formulas import MOST_TOPICS, listed_label
-from projection_worker.projections.rules import Happened, Rules
+from projection_worker.projections.rules import (
+    MOST_TOPICS,
+    Happened,
+    Projection,
+    Rules,
+    counted_labels,
+    listed_label,
+)
 from shared.events.child import (
-    AlertPolicyConfigured,
-    ChildDeactivated,
-    ChildErased,
-    ChildEvent,
-    ChildProfileUpdated,
-    ChildReactivated,
-    ChildRegistered,
     ConversationEnded,
     ConversationStarted,
     MessageRecorded,
-    ParentalConsentGiven,
-    ParentalConsentWithdrawn,
-    SafetyViolationAcknowledged,
     SafetyViolationReported,
-    SafetyViolationResolved,
 )
-from shared.read_models.documents import ConversationDocument
+from shared.read_models.documents import ActivityDocument, ConversationDocument
 from shared.read_models.engagement import conversation_engagement
-from shared.read_models.minutes import minutes_between, over_at
+from shared.read_models.minutes import minutes_between, minutes_by_day, over_at
+from shared.read_models.models import Model
+
+TalkEvent = ConversationStarted | MessageRecorded | ConversationEnded | SafetyViolationReported
+"""The events that change documents of conversations, and of the days on which they happened."""
 
 
-def keys(event: ChildEvent, _rules: Rules) -> tuple[str, ...]:
+def _conversation_of(event: TalkEvent, _rules: Rules) -> tuple[str, ...]:
     """The ids of the documents that `event` changes."""
-    match event:
-        case ConversationStarted() | MessageRecorded() | ConversationEnded():
-            return (_id(event.child_id, event.conversation_id),)
-        case SafetyViolationReported():
-            named = event.conversation_id
-            return () if named is None else (_id(event.child_id, named),)
-        case (
-            ChildRegistered()
-            | ChildProfileUpdated()
-            | SafetyViolationResolved()
-            | SafetyViolationAcknowledged()
-            | AlertPolicyConfigured()
-            | ChildDeactivated()
-            | ChildReactivated()
-            | ParentalConsentGiven()
-            | ParentalConsentWithdrawn()
-            | ChildErased()
-        ):
-            return ()
-        case _:
-            assert_never(event)
+    named = event.conversation_id
+    return () if named is None else (_conversation_id(event.child_id, named),)
 
 
-def evolve(
-    document: ConversationDocument | None, happened: Happened
+def _conversation_after(
+    document: ConversationDocument | None, happened: Happened[TalkEvent]
 ) -> ConversationDocument | None:
     """None as long as the conversation has not started."""
     event = happened.event
@@ -64,18 +48,21 @@ def evolve(
     if document is None:
         return None
     after = cast(ConversationDocument, {**document})
-    if isinstance(event, MessageRecorded):
-        after["message_count"] += 1
-        after["flagged"] += bool(event.flagged_categories)
-        if event.topic is not None:
-            after["topics"] = listed_label(after["topics"], event.topic, MOST_TOPICS)
-            after["topic"] = after["topic"] or event.topic
-    elif isinstance(event, ConversationEnded):
-        over = over_at(event.started_at, event.at, happened.rules.conversation_limit)
-        after["ended_at"] = over
-        after["duration_minutes"] = minutes_between(event.started_at, over)
-    elif isinstance(event, SafetyViolationReported):
-        after["safety_violations"] += 1
+    match event:
+        case MessageRecorded():
+            after["message_count"] += 1
+            after["flagged"] += bool(event.flagged_categories)
+            if event.topic is not None:
+                after["topics"] = listed_label(after["topics"], event.topic, MOST_TOPICS)
+                after["topic"] = after["topic"] or event.topic
+        case ConversationEnded():
+            over = over_at(event.started_at, event.at, happened.rules.conversation_limit)
+            after["ended_at"] = over
+            after["duration_minutes"] = minutes_between(event.started_at, over)
+        case SafetyViolationReported():
+            after["safety_violations"] += 1
+        case _:
+            assert_never(event)
     after["engagement_score"] = conversation_engagement(
         after["message_count"], after["duration_minutes"]
     )
@@ -84,7 +71,7 @@ def evolve(
 
 def _started(event: ConversationStarted) -> ConversationDocument:
     return ConversationDocument(
-        _id=_id(event.child_id, event.conversation_id),
+        _id=_conversation_id(event.child_id, event.conversation_id),
         child_id=event.child_id,
         conversation_id=event.conversation_id,
         started_at=event.at,
@@ -99,5 +86,72 @@ def _started(event: ConversationStarted) -> ConversationDocument:
     )
 
 
-def _id(child_id: str, conversation_id: str) -> str:
+def _conversation_id(child_id: str, conversation_id: str) -> str:
     return f"{child_id}/{conversation_id}"
+
+
+def _days_of(event: TalkEvent, rules: Rules) -> tuple[str, ...]:
+    """The ids of the documents that `event` changes: a conversation that ends has minutes on each
+    day that it covers."""
+    if isinstance(event, ConversationEnded):
+        return tuple(_day_id(event.child_id, day) for day in _minutes(event, rules))
+    return (_day_id(event.child_id, _day(event)),)
+
+
+def _day_after(
+    document: ActivityDocument | None, happened: Happened[TalkEvent]
+) -> ActivityDocument:
+    event, day = happened.event, happened.key.rpartition("@")[2]
+    after = cast(ActivityDocument, {**(document or _empty_day(event.child_id, day))})
+    match event:
+        case ConversationStarted():
+            after["conversations"] += 1
+            _add_topic(after, event.topic)
+        case MessageRecorded():
+            after["messages"] += 1
+            after["flagged"] += bool(event.flagged_categories)
+            _add_topic(after, event.topic)
+        case ConversationEnded():
+            after["minutes"] += _minutes(event, happened.rules)[day]
+        case SafetyViolationReported():
+            after["violations"] += 1
+        case _:
+            assert_never(event)
+    return after
+
+
+def _add_topic(document: ActivityDocument, topic: str | None) -> None:
+    if topic is not None:
+        document["topics"] = counted_labels(document["topics"], [topic], MOST_TOPICS)
+
+
+def _empty_day(child_id: str, day: str) -> ActivityDocument:
+    return ActivityDocument(
+        _id=_day_id(child_id, day),
+        child_id=child_id,
+        day=day,
+        conversations=0,
+        messages=0,
+        minutes=0.0,
+        topics={},
+        flagged=0,
+        violations=0,
+    )
+
+
+def _minutes(event: ConversationEnded, rules: Rules) -> Mapping[str, float]:
+    return minutes_by_day(event.started_at, event.at, rules.conversation_limit)
+
+
+def _day(event: TalkEvent) -> str:
+    return event.at.astimezone(UTC).date().isoformat()
+
+
+def _day_id(child_id: str, day: str) -> str:
+    return f"{child_id}@{day}"
+
+
+CONVERSATIONS = Projection(
+    Model.CONVERSATIONS, get_args(TalkEvent), _conversation_of, _conversation_after
+)
+ACTIVITY = Projection(Model.ACTIVITY, get_args(TalkEvent), _days_of, _day_after)

@@ -2,21 +2,15 @@
 alone, a `ChildView` by nobody."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
-from projection_worker.projections import (
-    activity,
-    alerts,
-    children,
-    conversations,
-    safety,
-    violations,
-)
-from projection_worker.projections.alerts import RaisedAlert
-from projection_worker.projections.rules import DEFAULT_RULES, Happened, Rules
+from projection_worker.projections import children, safety
+from projection_worker.projections.conversations import ACTIVITY, CONVERSATIONS
+from projection_worker.projections.rules import DEFAULT_RULES, Happened, RaisedAlert, Rules
+from projection_worker.projections.safety import SAFETY, VIOLATIONS
 from shared.events.child import (
     ChildErased,
     ChildEvent,
@@ -25,19 +19,6 @@ from shared.events.child import (
 )
 from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus
 from shared.read_models.models import Model
-
-__all__ = [
-    "PROJECTIONS",
-    "VERSION",
-    "ChildView",
-    "Folding",
-    "Place",
-    "Projection",
-    "Rules",
-    "apply",
-    "apply_all",
-    "places_of",
-]
 
 VERSION = 7
 """Raise it with every change after which a document that older code wrote can no longer be carried
@@ -48,22 +29,14 @@ Place = tuple[Model, str]
 """A document: its model and its `_id`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """A fold beside the child document: which documents an event changes, and how it changes each.
-    None: there is no such document (yet)."""
+PROJECTIONS = (CONVERSATIONS, SAFETY, VIOLATIONS, ACTIVITY)
 
-    model: Model
-    keys: Callable[[ChildEvent, Rules], tuple[str, ...]]
-    evolve: Callable[[Any, Happened], Any]
+IGNORED: Mapping[type[ChildEvent], str] = {}
+"""Events of which no read model tells more than that something happened to the child: why not."""
 
-
-PROJECTIONS = (
-    Projection(Model.CONVERSATIONS, conversations.keys, conversations.evolve),
-    Projection(Model.SAFETY, safety.keys, safety.evolve),
-    Projection(Model.VIOLATIONS, violations.keys, violations.evolve),
-    Projection(Model.ACTIVITY, activity.keys, activity.evolve),
-)
+_FOLDING = {
+    event: tuple(one for one in PROJECTIONS if event in one.folds) for event in get_args(ChildEvent)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +58,7 @@ class ChildView:
 
     @property
     def version(self) -> int:
-        """The gate: the version that the documents have reached."""
+        """The checkpoint: the version that the documents have reached."""
         return 0 if self.child is None else self.child["version"]
 
 
@@ -137,23 +110,23 @@ class Folding:
             for alert in raised:
                 self._unseen[event.violation_id].append(len(self._alerts))
                 self._alerts.append(
-                    alerts.alert_document(alert, event, event_id, child["parent_id"])
+                    safety.alert_document(alert, event, event_id, child["parent_id"])
                 )
         elif isinstance(event, SafetyViolationAcknowledged):
             for number in self._unseen.pop(event.violation_id, ()):
-                self._alerts[number] = alerts.acknowledged(self._alerts[number], event)
+                self._alerts[number] = safety.acknowledged(self._alerts[number], event)
             self._acknowledged.setdefault(event.violation_id, event.at)
 
     def _raised_by(self, event: SafetyViolationReported) -> tuple[RaisedAlert, ...]:
         before = self._documents.get((Model.SAFETY, event.child_id))
-        return alerts.alerts_of(before or safety.empty(event.child_id), event)
+        return safety.alerts_of(before or safety.empty_safety(event.child_id), event)
 
     def _evolved(
         self, event: ChildEvent, raised: tuple[RaisedAlert, ...]
     ) -> list[tuple[Place, Any]]:
         """The documents that differ after `event`."""
         evolved: list[tuple[Place, Any]] = []
-        for projection in PROJECTIONS:
+        for projection in _FOLDING[type(event)]:
             for key in projection.keys(event, self._rules):
                 place = (projection.model, key)
                 before = self._documents.get(place)
@@ -173,7 +146,7 @@ class Folding:
 
 def places_of(event: ChildEvent, rules: Rules = DEFAULT_RULES) -> list[Place]:
     """The documents beside the child's own that `event` changes."""
-    return [(one.model, key) for one in PROJECTIONS for key in one.keys(event, rules)]
+    return [(one.model, key) for one in _FOLDING[type(event)] for key in one.keys(event, rules)]
 
 
 def apply_all(

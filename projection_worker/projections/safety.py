@@ -1,68 +1,144 @@
-"""Read model `safety`: what is counted of a child's violations, and its alert policy, from its
-first report or policy on."""
+"""What reported violations come to: read models `safety` (what is counted of a child, and its alert
+policy, from its first report or policy on), `violations` (one document a violation, from its first
+report on) and `alerts`. Pure, so a replay repeats which alerts are raised.
 
-from typing import assert_never, cast
+An alert by the rule `threshold`: the violation is at least as severe as the policy's threshold. By
+`count`: with it, `count` milder violations (medium or above, below the threshold) that no earlier
+alert of this rule counted were reported within `window_hours`.
 
-from projection_worker.projections.alerts import THRESHOLD, RaisedAlert, counting_after
-from projection_worker.projections.formulas import MOST_LABELS, counted, counted_labels
-from projection_worker.projections.rules import Happened, Rules
+Whatever names a violation that was never reported makes no document, and a second report of it
+leaves the document as it is: both count for their child alone.
+"""
+
+from collections.abc import Sequence
+from typing import assert_never, cast, get_args
+
+from projection_worker.projections.rules import (
+    MOST_LABELS,
+    Happened,
+    Projection,
+    RaisedAlert,
+    Rules,
+    counted,
+    counted_labels,
+)
 from shared.events.child import (
     AlertPolicy,
     AlertPolicyConfigured,
-    ChildDeactivated,
-    ChildErased,
-    ChildEvent,
-    ChildProfileUpdated,
-    ChildReactivated,
-    ChildRegistered,
-    ConversationEnded,
-    ConversationStarted,
-    MessageRecorded,
-    ParentalConsentGiven,
-    ParentalConsentWithdrawn,
     SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
     Severity,
 )
-from shared.read_models.documents import AlertPolicyEntry, SafetyDocument
+from shared.read_models.documents import (
+    AlertDocument,
+    AlertPolicyEntry,
+    CountedViolation,
+    SafetyDocument,
+    ViolationDocument,
+)
+from shared.read_models.models import Model
+
+THRESHOLD = "threshold"
+COUNT = "count"
+MOST_COUNTED = 99
+"""One less than the highest count that a policy may have: more can never be needed."""
+SECONDS_AN_HOUR = 3_600
 
 
-def keys(event: ChildEvent, _rules: Rules) -> tuple[str, ...]:
+AlertEvent = SafetyViolationReported | SafetyViolationAcknowledged
+"""The events that raise alerts, or say that somebody read them."""
+
+
+def alerts_of(before: SafetyDocument, event: SafetyViolationReported) -> tuple[RaisedAlert, ...]:
+    """The alerts that `event` raises, given the safety document before it."""
+    policy = before["alert_policy"]
+    channels = tuple(policy["channels"])
+    threshold = Severity(policy["threshold"])
+    if event.severity.rank >= threshold.rank:
+        return (RaisedAlert(THRESHOLD, channels),)
+    if not _is_mild(event.severity, threshold):
+        return ()
+    window_seconds = policy["window_hours"] * SECONDS_AN_HOUR
+    earlier = sum(
+        1
+        for violation in before["counting"]
+        if (event.at - violation["at"]).total_seconds() < window_seconds
+        and _is_mild(Severity(violation["severity"]), threshold)
+    )
+    return (RaisedAlert(COUNT, channels),) if earlier + 1 >= policy["count"] else ()
+
+
+def counting_after(
+    before: SafetyDocument, event: SafetyViolationReported, raised: Sequence[RaisedAlert]
+) -> list[CountedViolation]:
+    """What the count rule counts from now on, given what `event` raised: nothing that an alert of
+    its own, or one of the threshold, has told already."""
+    rules = {alert.rule for alert in raised}
+    if COUNT in rules:
+        return []
+    if THRESHOLD in rules or event.severity.rank < Severity.MEDIUM.rank:
+        return before["counting"]
+    newest = CountedViolation(at=event.at, severity=event.severity.value)
+    return [*before["counting"], newest][-MOST_COUNTED:]
+
+
+def alert_document(
+    raised: RaisedAlert, event: SafetyViolationReported, event_id: str, parent_id: str
+) -> AlertDocument:
+    """The alert as stored; its id follows from rule and event, so it is raised once, ever."""
+    return AlertDocument(
+        _id=f"{event_id}:{raised.rule}",
+        child_id=event.child_id,
+        parent_id=parent_id,
+        rule=raised.rule,
+        event_id=event_id,
+        violation_id=event.violation_id,
+        violation_type=event.violation_type,
+        severity=event.severity.value,
+        channels=list(raised.channels),
+        raised_at=event.at,
+        acknowledged_at=None,
+        delivered={},
+    )
+
+
+def acknowledged(alert: AlertDocument, event: SafetyViolationAcknowledged) -> AlertDocument:
+    """The alert, read if it told of that violation; the first time counts."""
+    if alert["violation_id"] != event.violation_id or alert["acknowledged_at"] is not None:
+        return alert
+    return {**alert, "acknowledged_at": event.at}
+
+
+def _is_mild(severity: Severity, threshold: Severity) -> bool:
+    return Severity.MEDIUM.rank <= severity.rank < threshold.rank
+
+
+SafetyEvent = SafetyViolationReported | AlertPolicyConfigured
+"""The events that change a child's `safety` document."""
+
+
+def _child_of(event: SafetyEvent, _rules: Rules) -> tuple[str, ...]:
     """The ids of the documents that `event` changes."""
+    return (event.child_id,)
+
+
+def _safety_after(
+    document: SafetyDocument | None, happened: Happened[SafetyEvent]
+) -> SafetyDocument:
+    event = happened.event
+    after = cast(SafetyDocument, {**(document or empty_safety(event.child_id))})
     match event:
-        case SafetyViolationReported() | AlertPolicyConfigured():
-            return (event.child_id,)
-        case (
-            ChildRegistered()
-            | ChildProfileUpdated()
-            | ConversationStarted()
-            | MessageRecorded()
-            | ConversationEnded()
-            | SafetyViolationResolved()
-            | SafetyViolationAcknowledged()
-            | ChildDeactivated()
-            | ChildReactivated()
-            | ParentalConsentGiven()
-            | ParentalConsentWithdrawn()
-            | ChildErased()
-        ):
-            return ()
+        case SafetyViolationReported():
+            _count_report(after, event, happened.raised)
+        case AlertPolicyConfigured():
+            after["alert_policy"] = _policy_entry(event.policy)
         case _:
             assert_never(event)
-
-
-def evolve(document: SafetyDocument | None, happened: Happened) -> SafetyDocument:
-    event = happened.event
-    after = cast(SafetyDocument, {**(document or empty(event.child_id))})
-    if isinstance(event, SafetyViolationReported):
-        _report(after, event, happened.raised)
-    elif isinstance(event, AlertPolicyConfigured):
-        after["alert_policy"] = _policy_entry(event.policy)
     return after
 
 
-def _report(
+def _count_report(
     document: SafetyDocument, event: SafetyViolationReported, raised: tuple[RaisedAlert, ...]
 ) -> None:
     severe = event.severity.rank >= Severity.HIGH.rank
@@ -90,7 +166,7 @@ def _policy_entry(policy: AlertPolicy) -> AlertPolicyEntry:
     )
 
 
-def empty(child_id: str) -> SafetyDocument:
+def empty_safety(child_id: str) -> SafetyDocument:
     """What holds before the first safety event: the default policy, nothing reported."""
     return SafetyDocument(
         _id=child_id,
@@ -104,3 +180,61 @@ def empty(child_id: str) -> SafetyDocument:
         counting=[],
         parent_notifications_sent=0,
     )
+
+
+ViolationEvent = SafetyViolationReported | SafetyViolationResolved | SafetyViolationAcknowledged
+"""The events that change a violation's document."""
+
+
+def _violation_of(event: ViolationEvent, _rules: Rules) -> tuple[str, ...]:
+    """The ids of the documents that `event` changes."""
+    return (_violation_id(event.child_id, event.violation_id),)
+
+
+def _violation_after(
+    document: ViolationDocument | None, happened: Happened[ViolationEvent]
+) -> ViolationDocument | None:
+    """None as long as the violation has not been reported."""
+    event = happened.event
+    if isinstance(event, SafetyViolationReported):
+        return document or _reported(event, happened)
+    if document is None:
+        return None
+    after = cast(ViolationDocument, {**document})
+    match event:
+        case SafetyViolationResolved():
+            after["resolved_at"] = event.at
+            after["outcome"] = event.outcome.value
+        case SafetyViolationAcknowledged():
+            after["acknowledged_at"] = after["acknowledged_at"] or event.at
+        case _:
+            assert_never(event)
+    return after
+
+
+def _reported(
+    event: SafetyViolationReported, happened: Happened[ViolationEvent]
+) -> ViolationDocument:
+    return ViolationDocument(
+        _id=happened.key,
+        child_id=event.child_id,
+        id=event.violation_id,
+        type=event.violation_type,
+        severity=event.severity.value,
+        at=event.at,
+        conversation_id=event.conversation_id,
+        details=event.details.sealed if event.details else None,
+        resolved_at=None,
+        outcome=None,
+        alerted=happened.raised[0].rule if happened.raised else None,
+        acknowledged_at=None,
+    )
+
+
+def _violation_id(child_id: str, violation_id: str) -> str:
+    return f"{child_id}/{violation_id}"
+
+
+SAFETY = Projection(Model.SAFETY, get_args(SafetyEvent), _child_of, _safety_after)
+VIOLATIONS = Projection(Model.VIOLATIONS, get_args(ViolationEvent), _violation_of, _violation_after)
+ALERT_EVENTS = get_args(AlertEvent)

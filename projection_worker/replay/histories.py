@@ -1,8 +1,10 @@
-"""The event store a child at a time, and some children at a time."""
+"""The event store a child at a time, some children at a time, or chosen by child, time and type."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from projection_worker.session import NotFound
 from shared.envelope import Commit, RecordedEvent, after_all_commits
 from shared.erasures.notice import ERASED
 from shared.event_store.pages import PAGE, pages
@@ -117,3 +119,46 @@ async def _up_to_a_long_one(
             return
     if commits:
         yield Stream(commits)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is None does not narrow. Recorded from `since` to before `until`."""
+
+    child_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    types: frozenset[str] = frozenset()
+
+    async def events(
+        self, store: EventStore, seen: Callable[[int], None] = lambda _: None
+    ) -> AsyncIterator[RecordedEvent]:
+        """By child, then by version; one batch of the store in memory at a time. `seen` is told of
+        all events that were read."""
+        async for commit in self._commits(store):
+            seen(len(commit.events))
+            if self._holds(commit):
+                for event in commit.recorded_events():
+                    if not self.types or event.type in self.types:
+                        yield event
+
+    async def _commits(self, store: EventStore) -> AsyncIterator[Commit]:
+        if self.child_id is None:
+            async for commit in store.scan():
+                yield commit
+        else:
+            async for commits in pages(store, self.child_id):
+                for commit in commits:
+                    yield commit
+
+    def _holds(self, commit: Commit) -> bool:
+        after = self.since is None or commit.recorded_at >= self.since
+        return after and (self.until is None or commit.recorded_at < self.until)
+
+
+async def events_of_child(store: EventStore, child_id: str) -> int:
+    """How many there are. Raises NotFound."""
+    last = await store.last(child_id)
+    if last is None:
+        raise NotFound(f"no child {child_id} is in the event store")
+    return last.last_version

@@ -11,10 +11,8 @@ import click
 import orjson
 
 from projection_worker.projections.registry import ChildView
-from projection_worker.projections.system import contribution
-from projection_worker.replay.child_history import Span
-from projection_worker.replay.folding import documents_of
-from projection_worker.replay.personal_values import Personals
+from projection_worker.projections.rules import contribution
+from projection_worker.replay.documents import Personals, documents_of
 from shared.clock import iso
 from shared.cloud_events import to_structured
 from shared.codec import SEALED, sealed_field
@@ -35,6 +33,18 @@ NEWEST_BY = {
 """Of what a child has many documents."""
 
 Page = Sequence[tuple[Commit, RecordedEvent]]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Versions `first` to `last` of a child are shown. `point`: the version that its read models
+    are shown at; `end`: the child's newest."""
+
+    child_id: str
+    first: int
+    last: int
+    point: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from projection_worker.delivery import RawRecord, deliver
-from projection_worker.paced_transport import pace
+from projection_worker.consuming.faust_app import pace
+from projection_worker.records import RawRecord, deliver
 from shared.clock import new_id
 from shared.mongo import Mongo
 from shared.read_models.indexes import ensure_read_model_indexes

@@ -22,11 +22,10 @@ from typing import NamedTuple
 
 import click
 
-from projection_worker.replay.child_history import Wanted, span_of
-from projection_worker.replay.commands.show import show_history
+from projection_worker.replay.commands.show import Wanted, show_history, span_of
+from projection_worker.replay.documents import Personals
 from projection_worker.replay.history_display import JsonDisplay
-from projection_worker.replay.opened import opened
-from projection_worker.replay.personal_values import Personals
+from projection_worker.session import open_stores
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import ensure_indexes
 from shared.keyring.key_file import read_key_file
@@ -96,7 +95,7 @@ async def _show_rate(shape: str, children: Sequence[str]) -> float:
     os.environ["TEDDY_READ_DATABASE"] = f"read_{shape}_{AFTER}"
     began, events = time.perf_counter(), 0
     nowhere = io.TextIOWrapper(io.FileIO(os.devnull, "w"))
-    async with opened(load_settings(WorkerSettings)) as on:
+    async with open_stores(load_settings(WorkerSettings)) as on:
         for child_id in children:
             span = await span_of(on.store, child_id, Wanted())
             personals = Personals(child_id, None, reveal=False)

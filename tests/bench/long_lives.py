@@ -27,7 +27,7 @@ import psutil
 
 from deploy.local import control
 from deploy.local.state import StackFolder, StackState
-from projection_worker.replay.opened import Opened, opened
+from projection_worker.session import Stores, open_stores
 from shared.auth.principal import Role
 from shared.client import SeenWrites, TeddyClient, TeddyProblem
 from shared.clock import new_id, utc_now
@@ -77,7 +77,7 @@ def _measured(events: int) -> LongLife:
 
 async def _measure(folder: StackFolder, state: StackState, events: int) -> LongLife:
     os.kill(_pid(state, "relay"), signal.SIGSTOP)
-    async with opened(WorkerSettings()) as on, client(state, Role.PARENT, PARENT) as parent:
+    async with open_stores(WorkerSettings()) as on, client(state, Role.PARENT, PARENT) as parent:
         child = await _inserted(on, events)
         rebuilt = await _seconds(lambda: _teddy(folder, "replay", "rebuild", "--workers", "2"))
         verified = await _seconds(lambda: _teddy(folder, "verify"))
@@ -110,7 +110,7 @@ async def _measure(folder: StackFolder, state: StackState, events: int) -> LongL
     )
 
 
-async def _inserted(on: Opened, events: int) -> str:
+async def _inserted(on: Stores, events: int) -> str:
     settings = WorkerSettings()
     mongo = Mongo(settings.write_mongo_url)
     try:

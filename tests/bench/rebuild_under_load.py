@@ -22,8 +22,8 @@ from rich.table import Table
 
 from deploy.local import control
 from deploy.local.state import StackFolder, StackState
-from projection_worker.replay.opened import Opened, opened
 from projection_worker.replay.rebuild.ledger import Kind, Ledger, Tally
+from projection_worker.session import Stores, open_stores
 from shared.auth.principal import Role
 from shared.mongo import Document, aggregate
 from shared.read_models.generations import live_generation, read_catalog
@@ -66,7 +66,7 @@ async def _measure(
     folder: StackFolder, state: StackState, events: int, rate: int, workers: int
 ) -> bool:
     measured = Measured()
-    async with opened(WorkerSettings()) as on:
+    async with open_stores(WorkerSettings()) as on:
         ids = await _live(state, on, events, measured)
         await _undisturbed(folder, events, workers, measured)
         read = await _rebuild_under_load(folder, state, on, ids, rate, workers, measured)
@@ -78,7 +78,7 @@ async def _measure(
     )
 
 
-async def _live(state: StackState, on: Opened, events: int, measured: Measured) -> list[str]:
+async def _live(state: StackState, on: Stores, events: int, measured: Measured) -> list[str]:
     """Write the events, then let relay and worker bring them into the read models."""
     relay = next(one.pid for one in state.processes if one.name == "relay")
     os.kill(relay, signal.SIGSTOP)
@@ -112,7 +112,7 @@ def _speed(events: int, began: float) -> str:
 async def _rebuild_under_load(
     folder: StackFolder,
     state: StackState,
-    on: Opened,
+    on: Stores,
     ids: list[str],
     rate: int,
     workers: int,
@@ -139,7 +139,7 @@ async def _rebuild_under_load(
 
 
 async def _killed_at(
-    folder: StackFolder, on: Opened, arguments: list[str], reached: Callable[[Tally], bool]
+    folder: StackFolder, on: Stores, arguments: list[str], reached: Callable[[Tally], bool]
 ) -> None:
     """Run a rebuild and kill it hard once its tally is `reached`."""
     with ExitStack() as stack:
@@ -155,7 +155,7 @@ async def _killed_at(
         await asyncio.to_thread(process.wait)
 
 
-async def _is(on: Opened, reached: Callable[[Tally], bool]) -> bool:
+async def _is(on: Stores, reached: Callable[[Tally], bool]) -> bool:
     unfinished = (await read_catalog(on.database)).unfinished
     if unfinished is None:
         return False
@@ -163,7 +163,7 @@ async def _is(on: Opened, reached: Callable[[Tally], bool]) -> bool:
     return tally.events > 0 and bool(reached(tally))
 
 
-async def _caught_up(on: Opened, events: int) -> None:
+async def _caught_up(on: Stores, events: int) -> None:
     """Until the live read models have seen `events` events."""
     children = (await live_generation(on.database)).collection(on.database, Model.CHILDREN)
     seen: list[Document] = [{"$group": {"_id": None, "events": {"$sum": "$version"}}}]

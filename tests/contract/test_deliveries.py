@@ -9,9 +9,8 @@ from typing import Any, Protocol, cast
 
 import pytest
 
-from projection_worker.notifications.delivery_store import NOT_CONFIGURED, DeliveryStore
-from projection_worker.notifications.port import Deliveries
-from projection_worker.notifications.schedule import PAUSES
+from projection_worker.notifications.delivery_store import NOT_CONFIGURED, PAUSES, DeliveryStore
+from projection_worker.notifications.lane import Deliveries
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.read_models.deliveries import (

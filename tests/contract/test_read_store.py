@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from projection_worker.dead_letter import DeadLetters
+from projection_worker.dead_letters.store import DeadLetters
 from query_service.read_store.live_generation import LiveGeneration
 from query_service.read_store.memory import MemoryReadModels
 from query_service.read_store.mongo import MongoReadModels

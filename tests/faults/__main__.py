@@ -13,7 +13,7 @@ import click
 
 from deploy.local.shell import set_aside
 from deploy.local.state import StackFolder
-from projection_worker.replay.opened import opened
+from projection_worker.session import open_stores
 from shared.command_line import run_command
 from shared.settings import WorkerSettings
 from shared.tables import Table
@@ -124,7 +124,7 @@ async def _run_until_broken(
 ) -> list[Outcome]:
     outcomes = []
     for case in cases:
-        async with opened(WorkerSettings()) as on:
+        async with open_stores(WorkerSettings()) as on:
             outcome = await run_case(case, seed, folder, on, long=long)
         outcomes.append(outcome)
         numbers = f"{outcome.faults:6,} faults {outcome.acknowledged:6,} acknowledged"

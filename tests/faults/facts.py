@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from command_service.api.idempotency import RequestKeys
-from projection_worker.dead_letter import DeadLetters
-from projection_worker.replay.opened import Opened
+from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.replay.verify.verifier import verifier_of
+from projection_worker.session import Stores
 from shared.clock import utc_now
 from shared.envelope import Commit
 from shared.event_store.commit_documents import COLLECTION, from_document
@@ -27,7 +28,7 @@ SETTLE_SECONDS = 60.0
 
 
 async def load_facts(
-    on: Opened,
+    on: Stores,
     logs: Path,
     canaries: Sequence[str],
     *,
@@ -40,7 +41,7 @@ async def load_facts(
         commits[commit.child_id].append(commit)
     generation = await live_generation(on.database)
     parked = await DeadLetters(on.database, utc_now, generation).all_parked()
-    verification = await on.verifier(generation).verify(settle_seconds)
+    verification = await verifier_of(on, generation).verify(settle_seconds)
     untold = await _untold(on.database, generation, settle_seconds)  # now all alerts are raised
     differences = [
         f"{d.model}/{d.document} {d.field}: {d.expected!r} expected, {d.found!r} found"

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from deploy.local.state import StackFolder
-from projection_worker.replay.opened import Opened, opened
+from projection_worker.session import Stores, open_stores
 from shared.settings import WorkerSettings
 from tests.faults.canaries import canaries_of
 from tests.faults.cases import CASES, Case
@@ -20,7 +20,7 @@ MOST_TOLD = 10
 
 
 async def judge(
-    case: Case, history: Sequence[Entry], folder: StackFolder, on: Opened
+    case: Case, history: Sequence[Entry], folder: StackFolder, on: Stores
 ) -> list[Violation]:
     """What of the promises does not hold, by the history and the servers alone."""
     facts = await load_facts(on, folder.logs, canaries_of(history), topic_is_whole=case.keeps_topic)
@@ -42,7 +42,7 @@ def tell(what: str, violations: Sequence[Violation]) -> None:
 
 async def _judge_all(folder: StackFolder) -> int:
     broken = 0
-    async with opened(WorkerSettings()) as on:
+    async with open_stores(WorkerSettings()) as on:
         for file in sorted(folder.path.glob("*.jsonl")):
             history = list(read_history(file))
             case = CASES[file.stem.rpartition("-")[0]]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploy.load.outcome import Tally
 from deploy.local.state import StackFolder
-from projection_worker.replay.opened import Opened
+from projection_worker.session import Stores
 from shared.clock import new_id
 from tests.faults import cases
 from tests.faults.cases import Case
@@ -44,7 +44,7 @@ class Outcome:
 
 
 async def run_case(
-    case: Case, seed: int, folder: StackFolder, on: Opened, *, long: bool = False
+    case: Case, seed: int, folder: StackFolder, on: Stores, *, long: bool = False
 ) -> Outcome:
     """`long`: what is away stays away for a minute."""
     started = time.monotonic()

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
-from projection_worker.replay.opened import Opened
+from projection_worker.session import Stores
 from shared.mongo import Mongo
 from shared.topic_partitions import partitions_of
 from shared.topics import ALL_TOPICS
@@ -20,7 +20,7 @@ def texts_of_logs(folder: Path) -> dict[str, bytes]:
     return {f"the log {path.name}": path.read_bytes() for path in folder.glob("*.log")}
 
 
-async def texts_of_databases(on: Opened) -> dict[str, bytes]:
+async def texts_of_databases(on: Stores) -> dict[str, bytes]:
     """Every collection of the event store, the keys and the read models, as it is on the wire."""
     settings = on.settings
     names = {settings.write_database, settings.read_database, settings.keys_database}

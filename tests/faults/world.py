@@ -19,7 +19,7 @@ from deploy.local import control
 from deploy.local.plans import MONGO_URLS, SERVICES
 from deploy.local.readiness import mongo_url, service_ready
 from deploy.local.state import ProcessState, StackFolder, StackState
-from projection_worker.replay.opened import Opened
+from projection_worker.session import Stores
 from shared.auth.principal import Role
 from shared.fault_points import FaultPoint, arm
 from tests.faults.history import History
@@ -52,7 +52,7 @@ class World:
     of those that the load has registered so far."""
 
     folder: StackFolder
-    on: Opened
+    on: Stores
     history: History
     chance: random.Random
     run: str

@@ -11,7 +11,7 @@ from starlette.routing import compile_path
 from starlette.types import Message, Receive, Scope, Send
 
 from projection_worker.projections.registry import VERSION, ChildView, Place, apply
-from projection_worker.projections.system import change
+from projection_worker.projections.rules import change
 from shared.auth.principal import Principal
 from shared.codec import decode_what_opens
 from shared.envelope import Commit, NewCommit

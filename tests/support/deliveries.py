@@ -5,8 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from projection_worker.notifications.delivery_store import CLAIM_SECONDS, NOT_CONFIGURED
-from projection_worker.notifications.schedule import GIVEN_UP_AFTER, pause_after
+from projection_worker.notifications.delivery_store import (
+    CLAIM_SECONDS,
+    GIVEN_UP_AFTER,
+    NOT_CONFIGURED,
+    pause_after,
+)
 from shared.clock import Clock, new_id, utc_now
 from shared.read_models.deliveries import (
     AT_ONCE,

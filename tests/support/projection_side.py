@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from projection_worker.before_live import BeforeLive
-from projection_worker.dead_letter import DeadLetters
-from projection_worker.delivery import Delivered, RawRecord, deliver
+from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.projecting.projector import Projected, Projector
+from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
-from projection_worker.projector import Projected, Projector
-from projection_worker.read_model_store import ReadModelStore
-from projection_worker.replay.comparison import Verification
-from projection_worker.replay.verify import Verifier
+from projection_worker.records import Delivered, RawRecord, deliver
+from projection_worker.replay.verify.comparison import Verification
+from projection_worker.replay.verify.verifier import Verifier
 from shared.clock import utc_now
 from shared.cloud_events import to_record
 from shared.codec import encode

@@ -1,1 +1,1 @@
-"""One module a command of `teddy replay`."""
+"""The commands of `teddy replay`, and of `teddy verify`."""

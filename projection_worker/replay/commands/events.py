@@ -1,25 +1,49 @@
-"""`teddy replay events`."""
+"""`teddy replay events` and `teddy replay republish`: events of the store, printed or put on Kafka
+again."""
 
+import difflib
+from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
 import click
 import orjson
 
-from projection_worker.replay.commands.parameters import (
-    EventType,
-    child_option,
-    from_option,
-    require_order,
-    to_option,
-)
-from projection_worker.replay.commands.running import run
-from projection_worker.replay.opened import Opened
-from projection_worker.replay.progress import Lines
-from projection_worker.replay.selection import Selection, events_of_child
+from projection_worker.dead_letters.redrive import open_producer, publish
+from projection_worker.replay.commands.console import Lines, rate_option
+from projection_worker.replay.histories import Selection, events_of_child
+from projection_worker.replay.rebuild.pacing import Pace
+from projection_worker.session import Stores, format_option, run
 from shared.clock import iso
-from shared.cloud_events import to_structured
+from shared.cloud_events import KafkaRecord, to_record, to_structured
+from shared.command_line import Moment
 from shared.envelope import RecordedEvent
-from shared.tables import Table
+from shared.events.child import SCHEMA_VERSIONS
+from shared.tables import Table, progress
+from shared.topics import CHILD_EVENTS
+
+EVENT_TYPES = tuple(sorted(event.__name__ for event in SCHEMA_VERSIONS))
+
+
+class EventType(click.ParamType):
+    name = "event type"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in EVENT_TYPES:
+            close = difflib.get_close_matches(value, EVENT_TYPES, n=1, cutoff=0.4)
+            meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(EVENT_TYPES)}"
+            self.fail(f"{value!r} is no event type; {meant}", param, ctx)
+        return str(value)
+
+
+def require_order(since: datetime | None, until: datetime | None) -> None:
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("--from lies behind --to: nothing can be between them")
+
+
+child_option = click.option("--child", "child_id", help="Only this child.")
+from_option = click.option("--from", "since", type=Moment(), help="Recorded then or later.")
+to_option = click.option("--to", "until", type=Moment(), help="Recorded before then.")
 
 ROWS_A_TABLE = 500
 
@@ -32,14 +56,7 @@ ROWS_A_TABLE = 500
     "--type", "types", type=EventType(), multiple=True, help="Only this type; may be repeated."
 )
 @click.option("--limit", type=click.IntRange(1), help="At most so many.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="json: one CloudEvent a line.",
-)
+@format_option("json: one CloudEvent a line.")
 def events(
     child_id: str | None,
     since: datetime | None,
@@ -52,7 +69,7 @@ def events(
     require_order(since, until)
     selection = Selection(child_id, since, until, frozenset(types))
 
-    async def work(on: Opened) -> None:
+    async def work(on: Stores) -> None:
         total = None if child_id is None else await events_of_child(on.store, child_id)
         rows, read = _Rows(form), _Read(total)
         async for event in selection.events(on.store, read.more):
@@ -108,3 +125,71 @@ class _Rows:
             table.add(e.child_id, str(e.version), e.type, *times)
         table.print()
         self._waiting = []
+
+
+BATCH_EVENTS = 1_000
+
+
+@click.command()
+@child_option
+@from_option
+@to_option
+@click.option("--all", "everything", is_flag=True, help="The whole event store.")
+@rate_option
+@click.option("--dry-run", is_flag=True, help="Count what would be published.")
+def republish(
+    child_id: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    everything: bool,
+    rate: float | None,
+    dry_run: bool,
+) -> None:
+    """Put events of the store on Kafka again, as the relay did.
+
+    Consumers drop by version what they have seen: read models, counters and alerts stay as they
+    are, and a consumer that had lost something has it again.
+    """
+    require_order(since, until)
+    narrowed = child_id is not None or since is not None or until is not None
+    if everything == narrowed:
+        raise click.UsageError("republish either --all or what --child, --from and --to choose")
+    selection = Selection(child_id, since, until)
+
+    async def work(on: Stores) -> None:
+        if child_id is not None:
+            await events_of_child(on.store, child_id)
+        total = 0
+        async for _ in selection.events(on.store):
+            total += 1
+        if dry_run:
+            click.echo(f"{total:,} events would go to {CHILD_EVENTS.name}; nothing was published")
+            return
+        published = await _publish(on, selection, total, Pace(rate))
+        click.echo(f"{published:,} events published to {CHILD_EVENTS.name}")
+
+    run(work)
+
+
+async def _publish(on: Stores, selection: Selection, total: int, pace: Pace) -> int:
+    published = 0
+    async with open_producer(on.settings.kafka) as producer:
+        with progress("events", total) as tell:
+            async for batch in _batches(on, selection):
+                await publish(producer, batch)
+                published += len(batch)
+                tell(published)
+                await pace.keep(len(batch))
+    return published
+
+
+async def _batches(on: Stores, selection: Selection) -> AsyncIterator[list[KafkaRecord]]:
+    batch: list[KafkaRecord] = []
+    async for event in selection.events(on.store):
+        batch.append(to_record(event))
+        if len(batch) == BATCH_EVENTS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

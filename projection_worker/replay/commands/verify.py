@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator
 
 import click
 
-from projection_worker.replay.commands.parameters import Amount
-from projection_worker.replay.commands.running import run
-from projection_worker.replay.comparison import Verification
-from projection_worker.replay.histories import Stream, in_batches, stream_of, streams
-from projection_worker.replay.long_child import Seen
-from projection_worker.replay.opened import Opened
-from projection_worker.replay.progress import counting
-from projection_worker.replay.selection import events_of_child
-from projection_worker.replay.semantic_diff import in_words
-from projection_worker.replay.verify import BATCH_EVENTS, Verifier
+from projection_worker.replay.commands.console import Amount, counting
+from projection_worker.replay.histories import (
+    Stream,
+    events_of_child,
+    in_batches,
+    stream_of,
+    streams,
+)
+from projection_worker.replay.verify.comparison import Verification
+from projection_worker.replay.verify.differences import in_words
+from projection_worker.replay.verify.long_children import Seen
+from projection_worker.replay.verify.verifier import BATCH_EVENTS, Verifier, verifier_of
+from projection_worker.session import Stores, run
 from shared.event_store.port import EventStore
 from shared.read_models.generations import live_generation
 from shared.tables import Table
@@ -42,9 +45,9 @@ def verify(wait: float, sample: int | None, seed: int | None, child_id: str | No
     if seed is not None and sample is None:
         raise click.UsageError("--seed chooses a sample: give --sample, too")
 
-    async def work(on: Opened) -> tuple[Verification, list[str]]:
+    async def work(on: Stores) -> tuple[Verification, list[str]]:
         live = await live_generation(on.database)
-        verifier = on.verifier(live)
+        verifier = verifier_of(on, live)
         if sample is None and child_id is None:
             with counting("verify", await verifier.events()) as seen:
                 found = await verifier.verify(wait, seen)

@@ -1,15 +1,19 @@
-"""Changes which generations are kept and which of them is live, each time in one step."""
+"""Changes which generations are kept and which of them is live, each time in one step; and carries
+over what no event tells: what became of alerts."""
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from collections.abc import Collection as AnyCollection
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
-from projection_worker.replay.rebuild.behind import children_behind
 from projection_worker.replay.rebuild.ledger import Plan
-from shared.mongo import Database, Document
+from projection_worker.session import Failed
+from shared.mongo import Collection, Database, Document, aggregate
+from shared.read_models.deliveries import DELIVERIES_COLLECTION
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
@@ -21,20 +25,52 @@ from shared.read_models.generations import (
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.read_models.models import Model
 
+log = structlog.get_logger(__name__)
+
+MOST = 1_000
+CHILDREN_A_ROUND = 5_000
+
+
+async def children_behind(database: Database, ahead: Generation, other: Generation) -> list[str]:
+    """Children whose version in `other` is lower than in `ahead`, at most `MOST` of them.
+
+    `other` is looked at after `ahead`, so a child that moves on in both meanwhile is not named.
+    """
+    found: list[str] = []
+    others = other.collection(database, Model.CHILDREN)
+    async for versions in _rounds(ahead.collection(database, Model.CHILDREN)):
+        wanted = {"_id": {"$in": list(versions)}}
+        documents = await others.find(wanted, {"version": 1}).to_list(None)
+        there = {document["_id"]: document["version"] for document in documents}
+        found += [child for child, version in versions.items() if there.get(child, 0) < version]
+        if len(found) >= MOST:
+            return found[:MOST]
+    return found
+
+
+async def _rounds(children: Collection) -> AsyncIterator[dict[str, int]]:
+    after = ""
+    while True:
+        cursor = children.find({"_id": {"$gt": after}}, {"version": 1}).sort("_id", 1)
+        documents = await cursor.limit(CHILDREN_A_ROUND).to_list(None)
+        if not documents:
+            return
+        yield {document["_id"]: document["version"] for document in documents}
+        after = documents[-1]["_id"]
+
+
 HOLD_SECONDS = 30.0
 SETTLE_SECONDS = 1.0
 """Longer than any batch that had begun before the hold goes on writing."""
 
 _OF_A_GENERATION = re.compile(rf"^(?:{'|'.join(Model)})__g(\d+)$")
 
-log = structlog.get_logger(__name__)
 
-
-class CatalogChanged(Exception):
+class CatalogChanged(Failed):
     """Somebody else changed the catalog at the same time; nothing was done."""
 
 
-class NotCaughtUp(Exception):
+class NotCaughtUp(Failed):
     """A generation that would become live is behind the one that is; nothing was done."""
 
 
@@ -125,3 +161,50 @@ class Cutover:
 
 def _document(live: Generation, kept: tuple[KeptGeneration, ...]) -> Document:
     return {"generation": live.number, "kept": [to_document(one) for one in kept]}
+
+
+async def carry_deliveries(database: Database, live: Generation, to: Generation) -> None:
+    """Note in `to` every delivery that is noted in `live`; those of `to` itself stay. Of the alerts
+    in `to`, only those that `live` does not have stay marked as `rebuilt`.
+
+    Workers note new deliveries in both, so doing this once, after all alerts are there, is enough.
+    """
+    both = {"$mergeObjects": ["$$new.delivered", "$delivered"]}
+    as_live = {"delivered": both, "rebuilt": {"$ifNull": ["$$new.rebuilt", "$$REMOVE"]}}
+    pipeline: list[Document] = [
+        {"$project": {"delivered": 1, "rebuilt": 1}},
+        {
+            "$merge": {
+                "into": to.collection_name(Model.ALERTS),
+                "on": "_id",
+                "whenMatched": [{"$set": as_live}],
+                "whenNotMatched": "discard",
+            }
+        },
+    ]
+    async for _ in aggregate(live.collection(database, Model.ALERTS), pipeline):
+        raise AssertionError("$merge yields no documents")
+
+
+async def carry_undelivered(
+    database: Database, live: Generation, to: Generation, since: datetime
+) -> None:
+    """Mark in `to` the alerts raised in `live` since then that have no deliveries, as a release
+    before deliveries left them: a worker makes those once `to` is live."""
+    theirs = {"from": DELIVERIES_COLLECTION, "localField": "_id", "foreignField": "alert_id"}
+    pipeline: list[Document] = [
+        {"$match": {"raised_at": {"$gt": since}, "rebuilt": {"$ne": True}}},
+        {"$lookup": {**theirs, "as": "deliveries"}},
+        {"$match": {"deliveries": []}},
+        {"$project": {"awaits_live": {"$literal": True}}},
+        {
+            "$merge": {
+                "into": to.collection_name(Model.ALERTS),
+                "on": "_id",
+                "whenMatched": "merge",
+                "whenNotMatched": "discard",
+            }
+        },
+    ]
+    async for _ in aggregate(live.collection(database, Model.ALERTS), pipeline):
+        raise AssertionError("$merge yields no documents")

@@ -2,7 +2,7 @@
 
 `read_model_rebuilds` holds one document a rebuild and one a slice. A slice is a range of children
 of the event store or of offsets of one partition; after each batch it says how far it came. A batch
-that was written and not noted is done again: the gates drop it.
+that was written and not noted is done again: the checkpoints drop it.
 """
 
 from collections.abc import Mapping, Sequence

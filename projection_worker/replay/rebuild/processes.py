@@ -1,14 +1,162 @@
-"""The processes of a rebuild, watched from the one that leads it."""
+"""The processes of a rebuild: what each does, its share of the slices one after the other; and how
+the one that leads starts and watches them.
+
+`python -m projection_worker.replay.rebuild.processes` is started by the rebuild alone. It ends when
+its standard input does, so it never outlives the process that started it, however that one ends.
+"""
 
 import asyncio
+import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-MODULE = "projection_worker.replay.rebuild.process"
+import click
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting.generations import rules_of
+from projection_worker.projecting.projector import Projector
+from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore, StaleBatch
+from projection_worker.replay.documents import StoredChildren
+from projection_worker.replay.histories import in_batches, streams
+from projection_worker.replay.rebuild.children import (
+    LongChildrenBuilder,
+    PartsOfChildren,
+    WholeChildren,
+)
+from projection_worker.replay.rebuild.ledger import Done, Kind, Ledger, Plan, Slice
+from projection_worker.replay.rebuild.pacing import Pace
+from projection_worker.replay.rebuild.slices import (
+    BATCH_EVENTS,
+    ChildSliceBuilder,
+    PartitionSliceBuilder,
+)
+from projection_worker.replay.verify.comparison import Verification
+from projection_worker.replay.verify.verifier import Verifier, verifier_of
+from projection_worker.session import Failed, Stores, open_stores
+from shared.clock import utc_now
+from shared.event_store.port import StoreUnavailable
+from shared.fault_points import FaultPoint
+from shared.observability.logs import configure_logs
+from shared.read_models.generations import Generation, live_generation
+from shared.settings import WorkerSettings, load_settings
+
+SETTLE_SECONDS = 30.0
+"""How long workers may take to bring a child to where the event store was."""
 
 
-class ProcessFailed(Exception):
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Every `of`-th slice from `part` on. `rate`: most events a second, None for no limit."""
+
+    part: int
+    of: int
+    rate: float | None = None
+
+
+class ReadModelsDiffer(Exception):
+    """A slice was built and is not what the events say. The first differences are in the text."""
+
+
+class ShareOfRebuild:
+    def __init__(self, on: Stores, plan: Plan, share: Share) -> None:
+        self._on = on
+        self._plan = plan
+        self._share = share
+        self._ledger = Ledger(on.database)
+        self._pace = Pace(share.rate)
+
+    async def build(self) -> None:
+        """Raises StaleBatch, PyMongoError, KafkaError, StoreUnavailable."""
+        projector, read_models, dead_letters = await self._new_generation()
+        partitions = PartitionSliceBuilder(
+            self._on.settings.kafka, projector, self._ledger, self._pace
+        )
+        store, whole = self._on.store, WholeChildren(projector, read_models)
+        children = ChildSliceBuilder(
+            store,
+            whole if self._plan.whole else await self._parts_of_children(read_models),
+            LongChildrenBuilder(store, whole, self._ledger, self._pace),
+            dead_letters,
+            self._ledger,
+            self._pace,
+        )
+        for one in await self._mine(Done.NOTHING):
+            builder = partitions if one.kind is Kind.PARTITION else children
+            await builder.build(one)
+
+    async def verify(self) -> None:
+        """Raises ReadModelsDiffer, PyMongoError, StoreUnavailable."""
+        on = self._on
+        verifier = verifier_of(on, self._plan.generation, self._plan.models)
+        for one in await self._mine(Done.BUILT):
+            if one.kind is Kind.CHILDREN:
+                await self._verify(one, verifier)
+                await self._ledger.finish(one, Done.VERIFIED)
+
+    async def _verify(self, one: Slice, verifier: Verifier) -> None:
+        """Children that could not be folded are left out: the rebuild decides about them."""
+        dead_letters = DeadLetters(self._on.database, utc_now, self._plan.generation)
+        histories, verified = streams(self._on.store, one.begin, one.end), 0
+
+        async def seen(events: int) -> None:
+            nonlocal verified
+            verified += events
+            await self._ledger.verified(one, verified)
+
+        async for batch, _ in in_batches(histories, BATCH_EVENTS):
+            parked = await dead_letters.parked_children([stream.child_id for stream in batch])
+            folded = [stream for stream in batch if stream.child_id not in parked]
+            verification = await verifier.verify_children(folded, SETTLE_SECONDS, seen)
+            if verification.found:  # what does not open is told by the rebuild
+                await self._ledger.verified(one, 0)
+                raise ReadModelsDiffer(_told(verification))
+
+    async def _mine(self, done: Done) -> list[Slice]:
+        slices, share = await self._ledger.slices(self._plan.generation), self._share
+        return [one for one in slices if one.done is done and one.number % share.of == share.part]
+
+    async def _new_generation(self) -> tuple[Projector, ReadModelStore, DeadLetters]:
+        on, generation = self._on, self._plan.generation
+        read_models = ReadModelStore(
+            on.read,
+            on.database,
+            generation,
+            FaultPoint.REBUILD_MID_TRANSACTION,
+            before_live=BeforeLive(await live_generation(on.database), self._plan.begun_at),
+        )
+        dead_letters = DeadLetters(on.database, utc_now, generation)
+        projector = Projector(
+            read_models,
+            on.store,
+            on.keyring,
+            on.index,
+            dead_letters,
+            rules=await rules_of(on.database, generation),
+            takes_sealed=True,
+        )
+        return projector, read_models, dead_letters
+
+    async def _parts_of_children(self, read_models: ReadModelStore) -> PartsOfChildren:
+        on, plan = self._on, self._plan
+        documents = StoredChildren(on.read, on.database, await live_generation(on.database))
+        rules = await rules_of(on.database, plan.generation)
+        return PartsOfChildren(documents, read_models, on.keyring, on.index, plan.models, rules)
+
+
+def _told(verification: Verification) -> str:
+    first = [f"{d.model}/{d.document} {d.field}" for d in verification.differences[:3]]
+    return f"{verification.found} differences, first {'; '.join(first)}"
+
+
+MODULE = "projection_worker.replay.rebuild.processes"
+
+
+class ProcessFailed(Failed):
     """A process of the rebuild ended early; the message is its last line."""
 
 
@@ -60,3 +208,42 @@ async def _succeeds(process: asyncio.subprocess.Process) -> None:
         lines = told.decode(errors="replace").strip().splitlines()
         last = lines[-1] if lines else "it was killed"
         raise ProcessFailed(f"a process of the rebuild ended ({process.returncode}): {last}")
+
+
+EXPECTED = (PyMongoError, KafkaError, StoreUnavailable, StaleBatch, ReadModelsDiffer, OSError)
+BUILD, VERIFY = "build", "verify"
+
+
+@click.command()
+@click.argument("work", type=click.Choice([BUILD, VERIFY]))
+@click.option("--generation", type=int, required=True)
+@click.option("--part", type=int, required=True)
+@click.option("--of", type=int, required=True)
+@click.option("--rate", type=float)
+def main(work: str, generation: int, part: int, of: int, rate: float | None) -> None:
+    """Do every OF-th slice from PART on; the last line of standard error says what went wrong."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    settings = load_settings(WorkerSettings)
+    configure_logs(settings, "rebuild")
+    try:
+        asyncio.run(_run(settings, work, Generation(generation), Share(part, of, rate)))
+    except EXPECTED as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+async def _run(settings: WorkerSettings, work: str, generation: Generation, share: Share) -> None:
+    async with open_stores(settings) as on:
+        plan = await Ledger(on.database).plan(generation)
+        if plan is None:
+            raise OSError(f"there is no plan to rebuild generation {generation.number}")
+        mine = ShareOfRebuild(on, plan, share)
+        await (mine.build() if work == BUILD else mine.verify())
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,30 +1,42 @@
-"""Leads a rebuild: plans it, has it built and verified, moves the queries.
+"""Leads a rebuild: plans it, has it built and verified, moves the queries. At most one at a time.
 
 Every step can be killed and done again. What is done stands in the ledger and in the catalog.
 """
 
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer
 
-from projection_worker.dead_letter import DeadLetters
-from projection_worker.kept_generations import consumer_group
+from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting.generations import (
+    SEEN_SECONDS,
+    Heartbeats,
+    consumer_group,
+    limit_of_rebuild,
+)
 from projection_worker.projections import registry
-from projection_worker.replay.counters import counters_that_differ
-from projection_worker.replay.opened import Opened
-from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
-from projection_worker.replay.rebuild.deliveries import carry_deliveries, carry_undelivered
+from projection_worker.replay.rebuild.cutover import (
+    Cutover,
+    NotCaughtUp,
+    carry_deliveries,
+    carry_undelivered,
+)
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Plan, Source
-from projection_worker.replay.rebuild.planning import slices_of_store, slices_of_topic
-from projection_worker.replay.rebuild.process import BUILD, VERIFY
-from projection_worker.replay.rebuild.processes import run_processes
-from projection_worker.replay.rules_of import limit_of_rebuild
-from projection_worker.roll_call import SEEN_SECONDS, RollCall
-from shared.clock import utc_now
+from projection_worker.replay.rebuild.processes import BUILD, VERIFY, run_processes
+from projection_worker.replay.rebuild.slices import slices_of_store, slices_of_topic
+from projection_worker.replay.verify.comparison import counters_that_differ
+from projection_worker.session import Failed, Refused, Stores
+from shared.clock import new_id, utc_now
 from shared.fault_points import FaultPoint, reached
 from shared.kafka import client_options
+from shared.lease import Lease
+from shared.mongo import Database
 from shared.read_models.deliveries import NOTIFIED_WITHIN
 from shared.read_models.generations import Catalog, begin_catalog, read_catalog
 from shared.read_models.models import ALL_MODELS, Model
@@ -32,6 +44,54 @@ from shared.topic_partitions import partitions_of
 from shared.topics import CHILD_EVENTS
 
 log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+
+LEASE = "rebuild"
+LEASE_SECONDS = 10.0
+RENEW_SECONDS = 1.0
+
+
+class AnotherRebuild(Refused):
+    """A rebuild is at work; this one did nothing."""
+
+
+async def lead(
+    database: Database,
+    work: Callable[[], Coroutine[Any, Any, Result]],
+    wait_seconds: float = 0.0,
+) -> Result:
+    """Do `work` while nobody else leads a rebuild; `wait_seconds`: how long the lease of one that
+    was killed may take to run out. Raises AnotherRebuild, LeaseLost or what `work` raises."""
+    lease = Lease(database, LEASE, new_id(), LEASE_SECONDS)
+    deadline = time.monotonic() + wait_seconds
+    while not await lease.acquire():
+        if time.monotonic() > deadline:
+            raise AnotherRebuild("another rebuild is at work; see `teddy replay status`")
+        await asyncio.sleep(lease.retry_seconds / 4)
+    try:
+        return await _while_renewing(lease, work())
+    finally:
+        await lease.release()
+
+
+async def _while_renewing(lease: Lease, work: Coroutine[Any, Any, Result]) -> Result:
+    working, renewing = asyncio.create_task(work), asyncio.create_task(_renew(lease))
+    try:
+        await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
+        if renewing.done():
+            renewing.result()
+        return working.result()
+    finally:
+        for task in (working, renewing):
+            task.cancel()
+        await asyncio.gather(working, renewing, return_exceptions=True)
+
+
+async def _renew(lease: Lease) -> None:
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        await lease.renew_if_due()
 
 
 class Phase(StrEnum):
@@ -42,18 +102,18 @@ class Phase(StrEnum):
     DONE = "done"
 
 
-class RebuildRefused(Exception):
+class RebuildRefused(Refused):
     """As things are it cannot begin; nothing was touched."""
 
 
-class RebuildFailed(Exception):
+class RebuildFailed(Failed):
     """The new generation is not fit to be live. It stays beside the live one."""
 
 
 class Rebuild:
     """`rate`: most events a second of all `workers` together, None for no limit."""
 
-    def __init__(self, on: Opened, workers: int, rate: float | None) -> None:
+    def __init__(self, on: Stores, workers: int, rate: float | None) -> None:
         self._on = on
         self._workers = workers
         self._rate = rate
@@ -148,7 +208,7 @@ class Rebuild:
                 f"{new[worse[0]]}"
             )
         same = catalog.of(catalog.live).projections == plan.projections
-        if not same and not await RollCall(on.database).present(plan.projections):
+        if not same and not await Heartbeats(on.database).present(plan.projections):
             raise NotCaughtUp(
                 f"no worker of projections {plan.projections} was seen in the last "
                 f"{SEEN_SECONDS} s: start one, then go on with --resume"

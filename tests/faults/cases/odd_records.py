@@ -9,8 +9,8 @@ import httpx2
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from projection_worker.discard import Discard
-from projection_worker.parked_sequences import ParkedSequences
+from projection_worker.dead_letters.redrive import Discard
+from projection_worker.dead_letters.store import ParkedSequences
 from shared.clock import new_id
 from shared.cloud_events import to_record
 from shared.read_models.notices import AlertNotice, ChangeNotice

@@ -4,12 +4,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from projection_worker.dead_letter import DeadLetters
-from projection_worker.delivery import deliver, raw_record
-from projection_worker.projector import Projector
-from projection_worker.read_model_store import ReadModelStore
+from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting.projector import Projector
+from projection_worker.projecting.read_model_store import ReadModelStore
+from projection_worker.records import deliver, raw_record
 from projection_worker.replay.histories import stream_of
-from projection_worker.replay.verify import Verifier
+from projection_worker.replay.verify.verifier import Verifier
 from shared.clock import new_id, utc_now
 from shared.read_models.generations import Generation
 from shared.read_models.indexes import ensure_read_model_indexes

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from projection_worker.dead_letter import DeadLetters
-from projection_worker.delivery import RawRecord, deliver
-from projection_worker.projector import Projector
-from projection_worker.read_model_store import ReadModelStore
-from projection_worker.replay.opened import Opened, opened
+from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting.projector import Projector
+from projection_worker.projecting.read_model_store import ReadModelStore
+from projection_worker.records import RawRecord, deliver
+from projection_worker.session import Stores, open_stores
 from shared.clock import utc_now
 from shared.cloud_events import to_record
 from shared.read_models.deliveries import DeliveryState, deliveries
@@ -36,15 +36,15 @@ async def world(
 
 
 @pytest_asyncio.fixture
-async def on(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Opened]:
+async def on(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stores]:
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
-    async with opened(WorkerSettings()) as on:
+    async with open_stores(WorkerSettings()) as on:
         yield on
 
 
 @pytest_asyncio.fixture
-async def child_id(world: World, on: Opened, tmp_path: Path) -> str:
+async def child_id(world: World, on: Stores, tmp_path: Path) -> str:
     """A child with two events, which are projected and which a log mentions; its alert is told."""
     child_id = await world.happenings.a_registered_child(CANARY)
     await world.happenings.a_severe_violation(child_id)
@@ -71,7 +71,7 @@ async def child_id(world: World, on: Opened, tmp_path: Path) -> str:
     return child_id
 
 
-async def facts_of(on: Opened, folder: Path, settle_seconds: float = 0.0) -> Facts:
+async def facts_of(on: Stores, folder: Path, settle_seconds: float = 0.0) -> Facts:
     return await load_facts(
         on, folder / "logs", [CANARY], topic_is_whole=True, settle_seconds=settle_seconds
     )
@@ -82,7 +82,7 @@ def kinds(facts: Facts) -> set[str]:
 
 
 async def test_a_clean_run_is_clean_and_everything_was_looked_at(
-    on: Opened, child_id: str, tmp_path: Path
+    on: Stores, child_id: str, tmp_path: Path
 ) -> None:
     facts = await facts_of(on, tmp_path)
 
@@ -99,7 +99,7 @@ async def test_a_clean_run_is_clean_and_everything_was_looked_at(
 
 
 async def test_keys_of_commands_that_changed_nothing_are_loaded_apart(
-    on: Opened, child_id: str, tmp_path: Path
+    on: Stores, child_id: str, tmp_path: Path
 ) -> None:
     last = (await on.store.load(child_id))[-1].position
     kept = await on.store.append(an_offer(child_id, last, events=0, key="key-1"))
@@ -111,7 +111,7 @@ async def test_keys_of_commands_that_changed_nothing_are_loaded_apart(
 
 
 async def test_an_event_that_was_applied_twice_is_found(
-    on: Opened, world: World, child_id: str, tmp_path: Path
+    on: Stores, world: World, child_id: str, tmp_path: Path
 ) -> None:
     children = GENERATION.collection(world.database, Model.CHILDREN)
     await children.update_one({"_id": child_id}, {"$inc": {"safety_violations_count": 1}})
@@ -122,7 +122,7 @@ async def test_an_event_that_was_applied_twice_is_found(
 
 
 async def test_a_version_that_the_read_models_lack_is_found(
-    on: Opened, world: World, child_id: str, tmp_path: Path
+    on: Stores, world: World, child_id: str, tmp_path: Path
 ) -> None:
     await world.happenings.a_severe_violation(child_id)
 
@@ -132,7 +132,7 @@ async def test_a_version_that_the_read_models_lack_is_found(
 
 
 async def test_a_commit_that_vanished_from_the_middle_is_found(
-    on: Opened, world: World, child_id: str, tmp_path: Path
+    on: Stores, world: World, child_id: str, tmp_path: Path
 ) -> None:
     await world.happenings.a_severe_violation(child_id)
     gone = await world.database["commits"].delete_one({"_id": {"$regex": f"^{child_id}@0*2$"}})
@@ -145,7 +145,7 @@ async def test_a_commit_that_vanished_from_the_middle_is_found(
 
 @pytest.mark.parametrize("state", [DeliveryState.PENDING, DeliveryState.FAILED])
 async def test_an_alert_that_nobody_was_told_of_is_found(
-    on: Opened, child_id: str, tmp_path: Path, state: DeliveryState
+    on: Stores, child_id: str, tmp_path: Path, state: DeliveryState
 ) -> None:
     await deliveries(on.database).update_one({}, {"$set": {"state": state}})
 
@@ -156,7 +156,7 @@ async def test_an_alert_that_nobody_was_told_of_is_found(
 
 
 async def test_an_alert_that_nobody_is_to_deliver_is_found(
-    on: Opened, child_id: str, tmp_path: Path
+    on: Stores, child_id: str, tmp_path: Path
 ) -> None:
     await deliveries(on.database).delete_many({})
 
@@ -167,7 +167,7 @@ async def test_an_alert_that_nobody_is_to_deliver_is_found(
 
 
 async def test_a_child_that_is_still_dead_lettered_is_found(
-    on: Opened, child_id: str, tmp_path: Path
+    on: Stores, child_id: str, tmp_path: Path
 ) -> None:
     await DeadLetters(on.database, utc_now, GENERATION).mark({child_id: "odd"})
 
@@ -177,7 +177,7 @@ async def test_a_child_that_is_still_dead_lettered_is_found(
 
 
 async def test_a_personal_value_in_a_document_is_found(
-    on: Opened, world: World, child_id: str, tmp_path: Path
+    on: Stores, world: World, child_id: str, tmp_path: Path
 ) -> None:
     await world.database["notes"].insert_one({"deep": [{"inside": f"it is {CANARY}-7"}]})
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from projection_worker.before_live import BeforeLive
-from projection_worker.kept_generations import KeptGenerations
+from projection_worker.projecting.generations import KeptGenerations
+from projection_worker.projecting.read_model_store import BeforeLive
 from projection_worker.projections import registry
-from projection_worker.replay.rebuild.cutover import Cutover
-from projection_worker.replay.rebuild.deliveries import carry_undelivered
+from projection_worker.replay.rebuild.cutover import Cutover, carry_undelivered
 from shared.events.child import Severity
 from shared.read_models.deliveries import NOTIFIED_WITHIN, deliveries
 from shared.read_models.generations import (

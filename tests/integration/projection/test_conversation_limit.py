@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from projection_worker.app import prepare_read_models
-from projection_worker.kept_generations import KeptGenerations
+from projection_worker.main import prepare_read_models
+from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projections import registry
+from projection_worker.replay.commands.rebuild import rehearse
 from projection_worker.replay.rebuild.ledger import Source
-from projection_worker.replay.rebuild.rehearsal import rehearse
+from projection_worker.replay.verify.verifier import verifier_of
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
@@ -97,7 +98,7 @@ async def test_a_changed_limit_takes_effect_with_a_rebuild_of_everything(world: 
     (child,) = await world.of_live(Model.CHILDREN)
     assert child["total_minutes"] == 60.0
     live = await live_generation(world.on.database)
-    assert (await world.on.verifier(live).verify()).clean
+    assert (await verifier_of(world.on, live).verify()).clean
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest_asyncio
 from click.testing import CliRunner, Result
 
 from deploy.topics import apply_topics
-from projection_worker.dead_letter_commands import dead_letter
-from projection_worker.delivery import Delivered, deliver
+from projection_worker.dead_letters.commands import dead_letter
+from projection_worker.records import Delivered, deliver
 from shared.clock import new_id
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.keyring.key_file import create_key_file

@@ -7,13 +7,19 @@ import pytest
 import pytest_asyncio
 
 from deploy.topics import apply_topics
-from projection_worker import projector
-from projection_worker.delivery import Delivered, RawRecord, deliver, raw_record
-from projection_worker.discard import Discard, Verdict
-from projection_worker.parked_sequences import ParkedSequences
+from projection_worker.dead_letters.redrive import (
+    Discard,
+    Redrive,
+    Redriven,
+    Verdict,
+    open_producer,
+    publish,
+)
+from projection_worker.dead_letters.store import ParkedSequences
+from projection_worker.projecting import decoding
 from projection_worker.projections import registry
 from projection_worker.projections.registry import Folding
-from projection_worker.redrive import Redrive, Redriven, open_producer, publish
+from projection_worker.records import Delivered, RawRecord, deliver, raw_record
 from shared.clock import new_id
 from shared.codec import UndecodableEvent, decode_what_opens
 from shared.events.child import ChildEvent, SafetyViolationReported, Severity
@@ -104,7 +110,7 @@ async def test_poison_parks_its_child_until_the_code_can_read_it(
             raise UndecodableEvent("no such event here")
         return decode_what_opens(recorded, cipher, index)
 
-    monkeypatch.setattr(projector, "decode_what_opens", too_old)
+    monkeypatch.setattr(decoding, "decode_what_opens", too_old)
     await side.project([first, of_other, unknown, later])
     (sequence,) = await operator.parked.find()
     assert (sequence.child_id, sequence.records, sequence.marked) == (operator.child, 2, True)

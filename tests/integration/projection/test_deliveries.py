@@ -6,15 +6,14 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from projection_worker.before_live import BeforeLive
-from projection_worker.kept_generations import KeptGenerations
+from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.lane import Lane
-from projection_worker.notifications.metrics import NotificationMetrics
-from projection_worker.notifications.policies import policies_naming
-from projection_worker.notifications.service import NotificationService
+from projection_worker.notifications.service import NotificationService, policies_naming
+from projection_worker.projecting.generations import KeptGenerations
+from projection_worker.projecting.read_model_store import BeforeLive
+from projection_worker.projecting.removal import purge
 from projection_worker.projections import registry
-from projection_worker.retention import purge
 from shared.events.child import AlertChannel, Severity
 from shared.read_models.deliveries import (
     AT_ONCE,
@@ -181,12 +180,12 @@ async def test_what_waits_and_what_failed_is_told_apart_with_its_age(side: Proje
     side.now += timedelta(minutes=20)
     registry = CollectorRegistry()
     lanes: list[Lane] = []
-    notifier: Any = None
+    publisher: Any = None
     service = NotificationService(
         lanes,
         side.deliveries,
         side.database,
-        notifier,
+        publisher,
         NotificationMetrics(registry),
         clock=lambda: side.now,
     )

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from projection_worker import projector
-from projection_worker.dead_letter import DEAD_LETTERS, PARKED_CHILDREN
-from projection_worker.delivery import Delivered
-from projection_worker.erased_children import ErasedChildren
-from projection_worker.kept_generations import KeptGenerations
+from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
+from projection_worker.projecting import decoding
+from projection_worker.projecting.generations import KeptGenerations
+from projection_worker.projecting.projector import Projected
+from projection_worker.projecting.removal import ErasedChildren
 from projection_worker.projections import registry
-from projection_worker.projector import Projected
-from projection_worker.replay import folding
+from projection_worker.records import Delivered
+from projection_worker.replay import documents
 from shared.clock import utc_now
 from shared.codec import UndecodableEvent, decode_what_opens
 from shared.event_store.memory import MemoryEventStore
@@ -66,7 +66,7 @@ class Worker:
 
     async def starts(self) -> int:
         """How many children had come back."""
-        batches = [batch async for batch in self.children.came_back()]
+        batches = [batch async for batch in self.children.to_reapply()]
         for batch in batches:
             await self.project(batch)
         return sum(map(len, batches))
@@ -129,7 +129,7 @@ async def test_poison_keeps_nobody_from_being_erased(
             raise UndecodableEvent("no such event here")
         return decode_what_opens(recorded, cipher, index)
 
-    monkeypatch.setattr(projector, "decode_what_opens", too_old)
+    monkeypatch.setattr(decoding, "decode_what_opens", too_old)
     await worker.project(await worker.side.happened(*A_LIFE))
     assert await worker.side.database[DEAD_LETTERS].count_documents({"child_id": MIA}) == 6
     # when
@@ -149,7 +149,7 @@ async def test_a_first_event_that_nobody_can_read_keeps_nobody_from_being_erased
             raise UndecodableEvent("no such event here")
         return decode_what_opens(recorded, cipher, index)
 
-    for reader in (projector, folding):
+    for reader in (decoding, documents):
         monkeypatch.setattr(reader, "decode_what_opens", too_old)
     await worker.project(await worker.side.happened(*A_LIFE))
     assert await worker.side.documents(Model.CHILDREN) == {}

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from projection_worker import roll_call
-from projection_worker.delivery import Delivered, RawRecord, deliver
+from projection_worker.projecting import generations
+from projection_worker.projecting.generations import Heartbeats
 from projection_worker.projections import registry
-from projection_worker.replay.opened import opened
+from projection_worker.records import Delivered, RawRecord, deliver
 from projection_worker.replay.rebuild.ledger import Source
 from projection_worker.replay.rebuild.rebuild import RebuildRefused
-from projection_worker.roll_call import RollCall
+from projection_worker.replay.verify.verifier import verifier_of
+from projection_worker.session import open_stores
 from shared.cloud_events import to_record
 from shared.read_models.deliveries import deliveries
 from shared.read_models.generations import read_catalog
@@ -49,18 +50,18 @@ async def left_behind(
         monkeypatch.setenv(f"TEDDY_{store}_MONGO_URL", mongo_url)
         monkeypatch.setenv(f"TEDDY_{store}_DATABASE", fresh_database)
     monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", kafka_bootstrap)
-    async with opened(WorkerSettings()) as on:
+    async with open_stores(WorkerSettings()) as on:
         await put_former(on.database)
         # who answers once, while workers answer every second
-        monkeypatch.setattr(roll_call, "SEEN_SECONDS", 600)
-        await RollCall(on.database).answer("a-worker-of-this-release", registry.VERSION)
+        monkeypatch.setattr(generations, "SEEN_SECONDS", 600)
+        await Heartbeats(on.database).beat("a-worker-of-this-release", registry.VERSION)
         yield World(on)
         await on.store.close()
 
 
 async def test_a_rebuild_carries_everything_over(left_behind: World) -> None:
     world = left_behind
-    assert (await world.on.verifier(FIRST).verify()).found > 0
+    assert (await verifier_of(world.on, FIRST).verify()).found > 0
     # when
     await world.rebuilt()
     # then
@@ -70,7 +71,7 @@ async def test_a_rebuild_carries_everything_over(left_behind: World) -> None:
         SECOND,
         [(FIRST, FORMER_PROJECTIONS), (SECOND, registry.VERSION)],
     )
-    verification = await world.on.verifier(SECOND).verify()
+    verification = await verifier_of(world.on, SECOND).verify()
     assert verification.clean, verification.differences
     assert verification.documents[Model.VIOLATIONS] > 0
     await _assert_same(world, Model.CHILDREN, rounded=("total_minutes",))

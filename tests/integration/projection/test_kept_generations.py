@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from projection_worker.kept_generations import GenerationHeld, KeptGenerations, NothingToWrite
+from projection_worker.projecting.generations import GenerationHeld, KeptGenerations, NothingToWrite
+from projection_worker.projecting.projector import Projected
 from projection_worker.projections import registry
-from projection_worker.projector import Projected
 from shared.clock import utc_now
 from shared.events.child import Severity
 from shared.read_models.generations import (

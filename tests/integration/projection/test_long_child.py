@@ -8,13 +8,12 @@ from typing import Any, cast
 import pytest
 import pytest_asyncio
 
-from projection_worker.delivery import Delivered, RawRecord, deliver
-from projection_worker.projector import Projected
+from projection_worker.projecting.projector import Projected
+from projection_worker.projecting.sequencing import REFILL_COMMITS
+from projection_worker.records import Delivered, RawRecord, deliver
 from projection_worker.replay.rebuild.ledger import Kind, Ledger, Slice, Source
-from projection_worker.replay.rebuild.processes import ProcessFailed
+from projection_worker.replay.rebuild.processes import ProcessFailed, Share, ShareOfRebuild
 from projection_worker.replay.rebuild.rebuild import RebuildFailed
-from projection_worker.replay.rebuild.share import Share, ShareOfRebuild
-from projection_worker.sequencing import REFILL_COMMITS
 from shared.clock import new_id
 from shared.cloud_events import to_record
 from shared.envelope import Commit

@@ -4,12 +4,9 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from projection_worker.delivery import RawRecord, deliver
-from projection_worker.read_model_store import (
-    ReadModelStore,
-    StaleBatch,
-)
-from projection_worker.read_model_writes import FoldedChild
+from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
+from projection_worker.projecting.read_model_writes import FoldedChild
+from projection_worker.records import RawRecord, deliver
 from shared.cloud_events import from_record, to_record
 from shared.codec import SEALED
 from shared.events.child import ChildEvent, Severity

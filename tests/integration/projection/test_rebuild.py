@@ -10,20 +10,24 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from projection_worker import roll_call
-from projection_worker.dead_letter import DeadLetters
-from projection_worker.kept_generations import KeptGenerations
+from projection_worker.consuming.lag import StoreLag, StoreWatch
+from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting import generations
+from projection_worker.projecting.generations import Heartbeats, KeptGenerations
 from projection_worker.projections import registry
 from projection_worker.projections.registry import Folding
-from projection_worker.replay.opened import Opened, opened
-from projection_worker.replay.rebuild import share
+from projection_worker.replay.rebuild import processes
 from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp
-from projection_worker.replay.rebuild.leadership import AnotherRebuild, lead
 from projection_worker.replay.rebuild.ledger import Kind, Ledger, Plan, Source
-from projection_worker.replay.rebuild.planning import slices_of_store
-from projection_worker.replay.rebuild.rebuild import Rebuild, RebuildFailed, RebuildRefused
-from projection_worker.roll_call import RollCall
-from projection_worker.store_lag import StoreLag, StoreWatch
+from projection_worker.replay.rebuild.rebuild import (
+    AnotherRebuild,
+    Rebuild,
+    RebuildFailed,
+    RebuildRefused,
+    lead,
+)
+from projection_worker.replay.rebuild.slices import slices_of_store
+from projection_worker.session import Stores, open_stores
 from shared.clock import utc_now
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.dead_lettered import stale_since
@@ -50,7 +54,7 @@ FIRST, SECOND = Generation(1), Generation(2)
 class World:
     """Facts in a real event store, workers that write what they are handed, and rebuilds."""
 
-    def __init__(self, on: Opened) -> None:
+    def __init__(self, on: Stores) -> None:
         self.on = on
         self.side = ProjectionSide(on.read, on.database)
         self.side.store, self.side.keyring, self.side.index = on.store, on.keyring, on.index
@@ -93,7 +97,7 @@ async def world(
         monkeypatch.setenv(f"TEDDY_{store}_MONGO_URL", mongo_url)
         monkeypatch.setenv(f"TEDDY_{store}_DATABASE", fresh_database)
     monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", kafka_bootstrap)
-    async with opened(WorkerSettings()) as on:
+    async with open_stores(WorkerSettings()) as on:
         await begin_catalog(on.database, registry.VERSION)
         yield World(on)
         await on.store.close()
@@ -261,17 +265,17 @@ async def test_a_generation_that_is_not_what_the_events_say_is_found(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a document that is spoilt between building and verifying
-    monkeypatch.setattr(share, "SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr(processes, "SETTLE_SECONDS", 0.2)
     await world.happened(registered(), started())
     plan = Plan(SECOND, registry.VERSION, Source.STORE, ALL_MODELS, utc_now())
     ledger = Ledger(world.on.database)
     await ledger.begin(plan)
     await ledger.cut(SECOND, await slices_of_store(world.on.commits, SECOND))
-    mine = share.ShareOfRebuild(world.on, plan, share.Share(0, 1))
+    mine = processes.ShareOfRebuild(world.on, plan, processes.Share(0, 1))
     await mine.build()
     await world.change(SECOND, Model.CHILDREN, age=99)
 
-    with pytest.raises(share.ReadModelsDiffer, match=f"children/{MIA} age"):
+    with pytest.raises(processes.ReadModelsDiffer, match=f"children/{MIA} age"):
         await mine.verify()
 
     assert (await ledger.tally(SECOND, Kind.CHILDREN)).verified == 0
@@ -281,7 +285,7 @@ async def test_commits_that_only_keep_a_key_are_passed_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given the newest commits are such, so many that slices end among them
-    monkeypatch.setattr("projection_worker.replay.rebuild.planning.COMMITS_A_SLICE", 3)
+    monkeypatch.setattr("projection_worker.replay.rebuild.slices.COMMITS_A_SLICE", 3)
     await world.happened(registered(), started(), another("emma"))
     children = {commit.child_id: commit.position async for commit in world.on.store.scan()}
     for number in range(12):
@@ -356,8 +360,8 @@ async def test_a_generation_of_other_projections_goes_live_only_with_workers_tha
     with pytest.raises(NotCaughtUp, match=f"no worker of projections {newer}"):
         await world.rebuilt()
     # who answers once, while workers answer every second
-    monkeypatch.setattr(roll_call, "SEEN_SECONDS", 600)
-    await RollCall(world.on.database).answer("a-new-worker", newer)
+    monkeypatch.setattr(generations, "SEEN_SECONDS", 600)
+    await Heartbeats(world.on.database).beat("a-new-worker", newer)
     await world.rebuild().resume()
 
     catalog = await read_catalog(world.on.database)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from projection_worker import removal
-from projection_worker.removal import Removal, documents_beside
+from projection_worker.projecting import removal
+from projection_worker.projecting.removal import Removal, documents_beside
 from shared.events.child import Severity
 from shared.fault_points import FaultPoint
 from shared.read_models.deliveries import deliveries

@@ -7,7 +7,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from projection_worker.dead_letter import DeadLetters
+from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projections import registry
 from projection_worker.replay.__main__ import main
 from shared.audit.store import AuditStore

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from projection_worker.retention import behind, purge
+from projection_worker.projecting.removal import behind, purge
 from shared.events.child import Severity
 from shared.read_models.generations import Generation
 from shared.read_models.horizon import Horizon, advance_horizon, read_horizon

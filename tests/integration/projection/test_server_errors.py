@@ -9,14 +9,14 @@ import bson
 import pytest
 import pytest_asyncio
 
-from projection_worker.delivery import Delivered
-from projection_worker.projector import Projected
-from projection_worker.projector_service import PASSING
-from projection_worker.read_model_store import ReadModelStore
+from projection_worker.consuming.projector_service import PASSING
+from projection_worker.projecting.projector import Projected
+from projection_worker.projecting.read_model_store import ReadModelStore
+from projection_worker.projecting.read_model_writes import UnstorableDocument
+from projection_worker.records import Delivered
 from projection_worker.replay.histories import streams
-from projection_worker.replay.rebuild.patience import patiently
-from projection_worker.replay.rebuild.whole_children import WholeChildren, Written
-from projection_worker.unstorable import UnstorableDocument
+from projection_worker.replay.rebuild.children import WholeChildren, Written
+from projection_worker.replay.rebuild.pacing import patiently
 from shared.events.child import ChildEvent, Severity
 from shared.mongo import Driver, Mongo
 from shared.read_models.dead_lettered import count_dead_lettered

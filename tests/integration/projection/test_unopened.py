@@ -5,7 +5,7 @@ import os
 import orjson
 import pytest
 
-from projection_worker import projector
+from projection_worker.projecting import decoding
 from projection_worker.replay.__main__ import main
 from shared.event_store.port import StoreUnavailable
 from shared.events.child import Severity
@@ -138,7 +138,7 @@ async def test_the_worker_waits_a_while_for_a_key_that_may_be_on_its_way(
         await lived.side.another_projector().project(batch)
 
     # when it has waited
-    monkeypatch.setattr(projector, "KEY_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(decoding, "KEY_PATIENCE_SECONDS", 0.0)
     projected = await lived.side.another_projector().project(batch)
 
     # then

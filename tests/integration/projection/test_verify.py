@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from projection_worker.dead_letter import DeadLetters
+from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.replay.histories import stream_of
 from shared.clock import utc_now
 from shared.envelope import Commit

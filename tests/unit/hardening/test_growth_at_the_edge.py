@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from command_service.api.idempotency import RequestKeys
-from projection_worker.delivery import RawRecord, deliver
+from projection_worker.records import RawRecord, deliver
 from query_service.api.asking import matches, seconds_to_wait
 from query_service.api.instants import Beginning
 from query_service.api.parameters import Search

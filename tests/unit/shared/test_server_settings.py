@@ -7,7 +7,7 @@ import faust
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from projection_worker.app import credentials_of
+from projection_worker.consuming.faust_app import credentials_of
 from shared.kafka import KafkaServers, client_options
 from shared.mongo_urls import has_password
 from shared.settings import KafkaSettings, ReadStoreSettings, load_settings

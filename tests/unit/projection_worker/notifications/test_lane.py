@@ -7,15 +7,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pymongo.errors import AutoReconnect
 
-from projection_worker.notifications.breaker import (
+from projection_worker.consuming.metrics import NotificationMetrics
+from projection_worker.notifications.channels import NotDelivered
+from projection_worker.notifications.delivery_store import PAUSES
+from projection_worker.notifications.lane import (
+    AT_A_TIME,
     FAILURES_TO_OPEN,
     PROBE_EVERY_SECONDS,
     CircuitBreaker,
+    Lane,
+    Patience,
 )
-from projection_worker.notifications.channels import NotDelivered
-from projection_worker.notifications.lane import AT_A_TIME, Lane, Patience
-from projection_worker.notifications.metrics import NotificationMetrics
-from projection_worker.notifications.schedule import PAUSES
 from shared.events.child import AlertChannel
 from shared.read_models.deliveries import DeliveryDocument
 from tests.support.deliveries import DeliveryLog, delivery

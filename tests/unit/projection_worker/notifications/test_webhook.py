@@ -10,8 +10,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from projection_worker.notifications.channels import NotDelivered
-from projection_worker.notifications.receiver_address import is_public
-from projection_worker.notifications.webhook import WebhookChannel, webhook_client
+from projection_worker.notifications.webhook import WebhookChannel, is_public, webhook_client
 from shared.clock import utc_now
 from tests.support.authority import create_authority
 from tests.support.deliveries import delivery

@@ -1,1 +1,0 @@
-"""Reactions to what was projected, as Faust agents."""

@@ -1,0 +1,1 @@
+"""The worker on Kafka: its Faust app, its clients, what it measures of itself."""

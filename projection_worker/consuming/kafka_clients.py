@@ -1,0 +1,192 @@
+"""The worker's own Kafka clients: one consumes the events, one publishes what a batch changed.
+
+A child whose read models lack thousands of events gets them part by part, one with each batch.
+Until then its records come again with every batch, while everybody else goes on. Offsets are
+committed up to the first record that waits: whoever takes the partition over reads it again, and
+the checkpoints drop what was done.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    UnknownProducerId,
+)
+
+from projection_worker.projecting.generations import (
+    consumer_group,
+)
+from projection_worker.projecting.projector import Projected
+from projection_worker.records import Delivered, Parked
+from shared.kafka import Servers, client_options
+from shared.read_models.notices import AlertNotice
+from shared.settings import WorkerSettings
+from shared.topics import CHILD_ALERTS, DEAD_LETTERS, READ_MODEL_CHANGES
+
+log = structlog.get_logger(__name__)
+
+METADATA_MS = 5_000
+"""How old the worker's clients let their list of brokers grow. aiokafka asks only brokers on that
+list: one that still knew none but the broker which is now gone would never find the others."""
+
+
+Batch = Mapping[TopicPartition, Sequence[Any]]
+
+
+class WaitingRecords:
+    def __init__(self) -> None:
+        self.records: tuple[Delivered, ...] = ()
+        self._read: dict[TopicPartition, int] = {}
+
+    def fetched(self, batch: Batch) -> None:
+        """These records were read behind all others of their partitions."""
+        self._read |= {partition: part[-1].offset + 1 for partition, part in batch.items()}
+
+    def begins(self) -> dict[TopicPartition, int]:
+        """Where the first record waits, by partition."""
+        first: dict[TopicPartition, int] = {}
+        for one in self.records:
+            place = _place(one)
+            first[place] = min(one.raw.offset, first.get(place, one.raw.offset))
+        return first
+
+    def offsets(self) -> dict[TopicPartition, int]:
+        """Up to where each partition that was read is done."""
+        begins = self.begins()
+        return {place: min(read, begins.get(place, read)) for place, read in self._read.items()}
+
+    def committed(self) -> None:
+        """What has nothing waiting is done with."""
+        begins = self.begins()
+        self._read = {place: read for place, read in self._read.items() if place in begins}
+
+    def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Another worker reads them."""
+        self.records = tuple(one for one in self.records if _place(one) not in partitions)
+        for partition in partitions:
+            self._read.pop(partition, None)
+
+
+def _place(record: Delivered) -> TopicPartition:
+    return TopicPartition(record.raw.topic, record.raw.partition)
+
+
+def events_consumer(settings: WorkerSettings) -> AIOKafkaConsumer:
+    session_ms = int(settings.worker_session_timeout_seconds * 1_000)
+    return AIOKafkaConsumer(
+        **client_options(settings.kafka),
+        group_id=consumer_group(settings),
+        group_instance_id=settings.worker_instance_id,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=session_ms // 3,
+        max_poll_records=settings.worker_batch,
+        metadata_max_age_ms=METADATA_MS,
+    )
+
+
+class FinishBatchFirst(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
+    """Lets the batch under way finish and commit before its partitions are given away, with what
+    waits in them."""
+
+    def __init__(self, batch_under_way: asyncio.Lock, waiting: WaitingRecords) -> None:
+        self._batch_under_way = batch_under_way
+        self._waiting = waiting
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        async with self._batch_under_way:
+            self._waiting.revoked(set(revoked))
+            log.info("partitions_revoked", partitions=sorted(p.partition for p in revoked))
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        log.info("partitions_assigned", partitions=sorted(p.partition for p in assigned))
+
+
+FORGOTTEN = (OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
+"""What a broker that lost its disk says to a producer that it knew before, again and again."""
+
+
+class NoticePublisher:
+    """Publishes with an idempotent producer; returns once the broker acknowledged everything."""
+
+    def __init__(self, bootstrap: Servers) -> None:
+        self._bootstrap = bootstrap
+        self._producer = self._new_producer()
+
+    async def start(self) -> None:
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        await self._producer.stop()
+
+    async def publish(self, projected: Projected) -> None:
+        """Raises KafkaError: do it again then."""
+        try:
+            await self._publish(projected)
+        except FORGOTTEN:
+            await self._begin_anew()
+            raise
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **client_options(self._bootstrap),
+            enable_idempotence=True,
+            acks="all",
+            metadata_max_age_ms=METADATA_MS,
+        )
+
+    async def _begin_anew(self) -> None:
+        fresh = self._new_producer()
+        try:
+            await fresh.start()
+        except KafkaError:
+            await fresh.stop()
+            raise
+        forgotten, self._producer = self._producer, fresh
+        await forgotten.stop()
+
+    async def _publish(self, projected: Projected) -> None:
+        sends = [
+            await self._producer.send(
+                READ_MODEL_CHANGES.name, notice.to_json(), notice.child_id.encode()
+            )
+            for notice in projected.notices
+        ]
+        for alert in projected.alerts:
+            value = AlertNotice.of(alert).to_json()
+            key = alert["parent_id"].encode()
+            sends.append(await self._producer.send(CHILD_ALERTS.name, value, key))
+        await asyncio.gather(*sends, *(self._dead_letter(one) for one in projected.parked))
+
+    async def _dead_letter(self, parked: Parked) -> None:
+        """Some records leave no room for a reason: then their place is told, where the letter in
+        the read store is whole."""
+        record, reason = parked.raw, _reason(parked)
+        try:
+            await self._producer.send_and_wait(
+                DEAD_LETTERS.name,
+                record.value,
+                record.key or b"",  # aiokafka sends nothing that has neither key nor value
+                headers=[*record.headers, *reason],
+            )
+        except MessageSizeTooLargeError:
+            left_out = ("teddy_left_out", b"too large to be copied")
+            await self._producer.send_and_wait(
+                DEAD_LETTERS.name, b"", b"", headers=[*reason, left_out]
+            )
+
+
+def _reason(parked: Parked) -> list[tuple[str, bytes]]:
+    return [
+        ("teddy_reason", parked.reason.encode()),
+        ("teddy_source", parked.raw.identity.encode()),
+    ]

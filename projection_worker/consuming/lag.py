@@ -1,0 +1,189 @@
+"""How far the read models are behind, and whether the worker still gets on.
+
+Lag on Kafka is zero for a worker that reads nothing. So each worker looks once a second at the
+newest commits of the event store and later whether the live generation shows them, whoever is to
+write it: two look-ups by indexes, however much is stored.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.clock import Clock
+from shared.event_store.commit_documents import COLLECTION
+from shared.mongo import Database
+from shared.read_models.dead_lettered import stale_since
+from shared.read_models.freshness import note_projected
+from shared.read_models.generations import live_generation
+from shared.read_models.models import Model
+
+NEWEST = 20
+MOST_PENDING = 200
+Sample = tuple[str, int]
+"""A child and the version of it that a commit led to."""
+
+
+class StoreLag:
+    """Samples of the store that the live generation does not show yet. Times are monotonic.
+
+    `through`: all that was sampled up to then is projected; None until anything is.
+    """
+
+    def __init__(self) -> None:
+        self._pending: dict[Sample, float] = {}
+        self._looks: deque[float] = deque(maxlen=3_600)
+        self.through: float | None = None
+
+    @property
+    def events(self) -> int:
+        """At least so many are not projected."""
+        return len(self._pending)
+
+    @property
+    def children(self) -> set[str]:
+        return {child_id for child_id, _ in self._pending}
+
+    def seconds(self, now: float) -> float:
+        """How long ago the oldest of them was seen in the store."""
+        return now - min(self._pending.values()) if self._pending else 0.0
+
+    def stored(self, newest: Mapping[str, int], at: float) -> None:
+        """The versions that the newest commits led to, by child."""
+        if len(self._pending) >= MOST_PENDING:
+            return  # enough to know by; what is not looked for is not taken as projected either
+        self._looks.append(at)
+        for sample in newest.items():
+            self._pending.setdefault(sample, at)
+
+    def projected(self, versions: Mapping[str, float]) -> None:
+        """What the live generation shows of these children."""
+        for sample in [s for s in self._pending if versions.get(s[0], 0) >= s[1]]:
+            del self._pending[sample]
+        oldest = min(self._pending.values(), default=None)
+        while self._looks and (oldest is None or self._looks[0] < oldest):
+            self.through = self._looks.popleft()
+
+
+class StoreWatch:
+    """Measures `lag` and notes for the queries up to when everything is projected."""
+
+    def __init__(self, store: Database, read_models: Database, lag: StoreLag) -> None:
+        self._commits = store[COLLECTION]
+        self._read_models = read_models
+        self._lag = lag
+
+    async def measure(self) -> None:
+        """Raises PyMongoError."""
+        at = time.monotonic()
+        self._lag.stored(await self._newest(), at)
+        self._lag.projected(await self._shown(self._lag.children))
+        if self._lag.through is not None:
+            await note_projected(self._read_models, time.monotonic() - self._lag.through)
+
+    async def _newest(self) -> dict[str, int]:
+        wanted = {"child_id": 1, "first_version": 1, "events.type": 1}
+        found = self._commits.find({}, wanted).sort([("$natural", -1)]).limit(NEWEST)
+        newest: dict[str, int] = {}
+        for commit in await found.to_list(NEWEST):
+            last = commit["first_version"] + len(commit["events"]) - 1
+            newest[commit["child_id"]] = max(last, newest.get(commit["child_id"], 0))
+        return newest
+
+    async def _shown(self, child_ids: set[str]) -> dict[str, float]:
+        """Versions by child. Of one that is dead-lettered nothing more is awaited: it is counted
+        where operators look, and shown as stale."""
+        if not child_ids:
+            return {}
+        live = await live_generation(self._read_models)
+        children = live.collection(self._read_models, Model.CHILDREN)
+        wanted: dict[str, Any] = {"_id": {"$in": sorted(child_ids)}}
+        documents = await children.find(wanted, {"version": 1}).to_list(None)
+        versions = {document["_id"]: float(document["version"]) for document in documents}
+        parked = await stale_since(self._read_models, live, child_ids)
+        return versions | dict.fromkeys(parked, float("inf"))
+
+
+class Stalled(Exception):
+    """Nothing has worked for too long: the process is to be started anew."""
+
+
+@dataclass(slots=True)
+class WorkerLag:
+    """`events`: records not projected yet on this worker's partitions. `seconds`: how old the
+    newest projected record is while others wait. `store`: the live generation against the event
+    store, for a worker that reads nothing from Kafka is not up to date."""
+
+    clock: Clock
+    stall_seconds: float
+    events: int = 0
+    seconds: float = 0.0
+    progressed_at: float = 0.0
+    store: StoreLag = field(default_factory=StoreLag)
+    _reached: int = -1
+    _newest: datetime | None = None
+
+    def saw(self, timestamp_ms: int) -> None:
+        """The newest projected record was written to Kafka at `timestamp_ms`."""
+        self._newest = datetime.fromtimestamp(timestamp_ms / 1_000, UTC)
+
+    def got_on(self, now: float) -> None:
+        """Something was projected, though no record is done with yet. `now`: monotonic."""
+        self.progressed_at = now
+
+    def measure(
+        self, ends: Mapping[object, int], positions: Mapping[object, int], now: float
+    ) -> None:
+        """Compare ends and positions of the partitions; raises Stalled. `now`: monotonic."""
+        reached = sum(positions.values())
+        self.events = max(0, sum(ends.values()) - reached)
+        if self.events == 0 or reached != self._reached:
+            self.progressed_at, self._reached = now, reached
+        waited = now - self.progressed_at
+        age = (self.clock() - self._newest).total_seconds() if self._newest else waited
+        self.seconds = round(max(0.0, age), 3) if self.events else 0.0
+        if waited > self.stall_seconds:
+            raise Stalled(f"{self.events} records wait, none projected for {waited:.0f} s")
+
+    def report(self) -> dict[str, float]:
+        behind = round(self.store.seconds(time.monotonic()), 3)
+        return {
+            "events": max(self.events, self.store.events),
+            "seconds": max(self.seconds, behind),
+        }
+
+    def findings(self) -> tuple[str, ...]:
+        """Why the read models cannot be called up to date, in one line each."""
+        behind = self.store.seconds(time.monotonic())
+        if behind <= self.stall_seconds:
+            return ()
+        return (
+            f"read models are {behind:.0f} s behind the event store: see the log of the worker",
+        )
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Something that is tried again and again: for how long in vain."""
+
+    what: str
+    now: Callable[[], float] = time.monotonic
+    _failing_since: float | None = None
+
+    def worked(self) -> None:
+        self._failing_since = None
+
+    def failed(self) -> None:
+        if self._failing_since is None:
+            self._failing_since = self.now()
+
+    @property
+    def seconds(self) -> float:
+        return 0.0 if self._failing_since is None else self.now() - self._failing_since
+
+    def check(self, limit_seconds: float) -> None:
+        """Raises Stalled when it has failed for longer."""
+        if self.seconds > limit_seconds:
+            raise Stalled(f"{self.what} for {self.seconds:.0f} s, though the broker answers others")

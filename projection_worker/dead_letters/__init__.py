@@ -1,0 +1,1 @@
+"""Records that cannot be projected: kept, shown, redriven or discarded."""

@@ -1,0 +1,86 @@
+"""Dead letters as text for operators."""
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+from projection_worker.dead_letters.redrive import Judged, Redriven
+from projection_worker.dead_letters.store import DeadLetter, ParkedSequence
+from projection_worker.session import print_json, print_table
+from shared.clock import iso
+from shared.tables import Table
+
+NOBODY = "(no key)"
+
+
+def show_sequences(sequences: Sequence[ParkedSequence]) -> None:
+    table = Table("child", "generation", "records", "since", "first reason")
+    for one in sequences:
+        reason = one.reason if one.marked else f"{one.reason} (later records are not parked)"
+        table.add(one.child_id or NOBODY, one.generation, one.records, iso(one.since), reason)
+    print_table(table, len(sequences), "nothing is parked")
+
+
+def print_sequences(sequences: Sequence[ParkedSequence]) -> None:
+    rows = [
+        {
+            "child_id": one.child_id,
+            "generation": one.generation,
+            "records": one.records,
+            "since": iso(one.since),
+            "reason": one.reason,
+            "marked": one.marked,
+        }
+        for one in sequences
+    ]
+    print_json(rows)
+
+
+def show_letter(letter: DeadLetter) -> None:
+    raw = letter.parked.raw
+    version = "unreadable" if letter.version is None else letter.version
+    click.echo(f"record      {raw.identity}")
+    click.echo(f"child       {letter.parked.child_id or NOBODY}, version {version}")
+    click.echo(f"generation  {letter.generation}, parked at {iso(letter.parked_at)}")
+    click.echo(f"reason      {letter.parked.reason}")
+    click.echo("headers")
+    for name, value in raw.headers:
+        click.echo(f"  {name}: {_escaped(value)}")
+    click.echo(f"value       {_size(raw.value)}")
+    click.echo(f"  {_escaped(raw.value)}")
+    click.echo("stack")
+    for line in letter.parked.stack.splitlines():
+        click.echo(f"  {line}")
+
+
+def show_redriven(redriven: Iterable[Redriven], *, dry_run: bool) -> None:
+    table = Table("child", "publish", "skip (read models have it)", "letters removed")
+    rows = list(redriven)
+    for one in rows:
+        numbers = (one.number, one.skipped, len(one.letters))
+        table.add(one.child_id, *numbers)
+    print_table(table, len(rows), "nothing is parked")
+    if dry_run:
+        click.echo("dry run: nothing was changed")
+
+
+def show_judged(judged: Sequence[Judged], *, dry_run: bool) -> None:
+    table = Table("record", "generation", "child", "version", "what it is")
+    for one in judged:
+        letter = one.letter
+        version = "unreadable" if letter.version is None else str(letter.version)
+        child = letter.parked.child_id or NOBODY
+        table.add(letter.parked.raw.identity, letter.generation, child, version, one.verdict)
+    print_table(table, len(judged), "nothing is parked")
+    if dry_run:
+        click.echo("dry run: nothing was changed")
+
+
+def _escaped(value: bytes | None) -> str:
+    """As Python writes bytes, without the quotes: text stays text, and nothing reaches the terminal
+    that would steer it."""
+    return "(none)" if value is None else repr(value)[2:-1]
+
+
+def _size(value: bytes | None) -> str:
+    return "none" if value is None else f"{len(value)} bytes"

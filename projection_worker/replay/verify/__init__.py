@@ -1,0 +1,1 @@
+"""Compares the read models with a fold of the event store."""

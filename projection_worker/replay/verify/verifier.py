@@ -1,0 +1,239 @@
+"""Compares every read model, field by field, with a fold of the event store, also while it moves.
+
+A child's documents are read first, all of one moment, then its events up to the version that they
+have reached: whatever a read model has seen is in the store, so nothing that is only under way is
+taken for a difference. Also checks each child's hash chain and versions, that no document exists
+which no event explains, and that the counters are exactly the sum over all children.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection as AnyCollection
+from collections.abc import Sequence
+
+from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting.decoding import UNREADABLE
+from projection_worker.projecting.generations import rules_of
+from projection_worker.projections.rules import Rules
+from projection_worker.replay.documents import (
+    OWNED,
+    StoredChildren,
+    documents_of,
+    fold,
+    without_opened,
+)
+from projection_worker.replay.histories import Stream, in_batches, streams
+from projection_worker.replay.verify.comparison import (
+    Difference,
+    Documents,
+    Scope,
+    Verification,
+    behind,
+    broken_chain,
+    compare,
+    counters_that_differ,
+    digest,
+    unfolded,
+)
+from projection_worker.replay.verify.long_children import LOOK_SECONDS, LongChildren, Seen
+from projection_worker.session import Stores
+from shared.clock import utc_now
+from shared.erasures.notice import ERASED
+from shared.event_store.pages import pages
+from shared.event_store.port import EventStore
+from shared.hash_chain import ChainBroken, verify_chain
+from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import Keyring
+from shared.keyring.search_index import SearchIndex
+from shared.mongo import Database, Mongo
+from shared.read_models.generations import Generation
+from shared.read_models.horizon import read_horizon
+from shared.read_models.models import ALL_MODELS, Model
+
+BATCH_EVENTS = 5_000
+
+
+async def unheard(_: int) -> None:
+    """Where nobody wants to know how many events were read."""
+
+
+class Verifier:
+    """Of one generation; `models` are those that are compared. `rules`: of the fold that they are
+    compared with, if not those of the generation."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        mongo: Mongo,
+        database: Database,
+        generation: Generation,
+        keyring: Keyring,
+        index: SearchIndex,
+        models: frozenset[Model] = ALL_MODELS,
+        rules: Rules | None = None,
+    ) -> None:
+        self._store = store
+        self._mongo = mongo
+        self._database = database
+        self._generation = generation
+        self._stored = StoredChildren(mongo, database, generation)
+        self._keyring = keyring
+        self._index = index
+        self._models = models
+        self._rules = rules
+        self._dead_letters = DeadLetters(database, utc_now, generation)
+        self._long = LongChildren(
+            store, self._stored, keyring, index, database, self._dead_letters, models
+        )
+
+    async def events(self) -> int:
+        """About how many events there are to compare: those that the documents have seen."""
+        return await self._stored.events()
+
+    async def verify(self, patience_seconds: float = 0.0, seen: Seen = unheard) -> Verification:
+        """All children and the totals. Children that are still behind what the store had when it
+        was read, after `patience_seconds`, count as different; parked ones do so at once."""
+        result = Verification()
+        known: set[str] = set()
+        async for batch, _ in in_batches(streams(self._store), BATCH_EVENTS):
+            known.update(stream.child_id for stream in batch)
+            if result.behind > result.parked:  # workers had their time
+                patience_seconds = 0.0
+            result.add(await self.verify_children(batch, patience_seconds, seen))
+        await self._verify_nothing_stray(known, result)
+        if Model.SYSTEM in self._models:
+            await self._verify_counters(result)
+        return result
+
+    async def verify_children(
+        self, batch: Sequence[Stream], patience_seconds: float = 0.0, seen: Seen = unheard
+    ) -> Verification:
+        """These children alone, without totals. `seen` is told of every event that is read."""
+        deadline = time.monotonic() + patience_seconds
+        rules = self._rules or await rules_of(self._database, self._generation)
+        result = Verification()
+        for stream in batch:
+            if not stream.is_whole:
+                result.add(await self._long.compare(stream.child_id, rules, deadline, seen))
+        waiting = [stream for stream in batch if stream.is_whole]
+        await seen(sum(stream.last_version for stream in waiting))
+        while waiting:
+            patient = time.monotonic() < deadline
+            late: list[Stream] = []
+            for stream, one in await self._compare(waiting, rules):
+                if patient and one.behind > one.parked:
+                    late.append(stream)
+                else:
+                    result.add(one)
+            waiting = late
+            if waiting:
+                await asyncio.sleep(LOOK_SECONDS)
+        return result
+
+    async def _compare(
+        self, batch: Sequence[Stream], rules: Rules
+    ) -> list[tuple[Stream, Verification]]:
+        child_ids = [stream.child_id for stream in batch]
+        stored = await self._stored.of(child_ids)
+        # read behind the documents: whatever was purged by then lies behind it
+        scope = Scope(self._models, await read_horizon(self._database))
+        ciphers = await self._keyring.ciphers(child_ids)
+        compared = []
+        for child_id, stream in zip(child_ids, batch, strict=True):
+            documents, cipher = stored.get(child_id, {}), ciphers.get(child_id)
+            one = await self._compare_child(stream, documents, cipher, rules, scope)
+            compared.append((stream, one))
+        late = [child_id for _, one in compared for child_id in one.behind]
+        parked = await self._dead_letters.parked_children(late) if late else set()
+        for _, one in compared:
+            one.parked = one.behind & parked
+        return compared
+
+    async def _compare_child(
+        self,
+        stream: Stream,
+        stored: Documents,
+        cipher: ChildCipher | None,
+        rules: Rules,
+        scope: Scope,
+    ) -> Verification:
+        child_id, last = stream.child_id, stream.last_version
+        version = stored.get((Model.CHILDREN, child_id), {}).get("version", 0)
+        erased = cipher is None
+        if version > last or (erased and not _ends_erased(stream)):
+            # it moved on since the stream was read
+            stream = await self._read_again(stream)
+        if erased:  # what its read models have not forgotten yet cannot be folded any more
+            last = stream.last_version
+        result = Verification(children=1, events=version)
+        _verify_chain(stream, result)
+        if version < last:
+            result.behind.add(child_id)
+            result.note(behind(child_id, last, version))
+            if erased:
+                return result
+        try:
+            seen = (event for event in stream.events if event.version <= version)
+            folded = fold(seen, cipher, self._index, rules)
+        except UNREADABLE as error:
+            result.note(unfolded(child_id, error))
+            return result
+        expected, found = scope.of(documents_of(folded.view)), scope.of(stored)
+        if folded.unopened is not None:
+            result.unopened[child_id] = str(folded.unopened)
+            expected, found = without_opened(expected), without_opened(found)
+        _compare_documents(child_id, expected, found, result)
+        return result
+
+    async def _read_again(self, stream: Stream) -> Stream:
+        """With what came meanwhile, little as it is."""
+        following = pages(self._store, stream.child_id, stream.last_version)
+        later = [commit async for commits in following for commit in commits]
+        return Stream([*stream.commits, *later])
+
+    async def _verify_nothing_stray(self, known: AnyCollection[str], result: Verification) -> None:
+        """Documents of children that the store does not know."""
+        for model in self._models.intersection({Model.CHILDREN, *OWNED}):
+            async for child_id in self._stored.owners(model):
+                if child_id not in known and await self._store.last(child_id) is None:
+                    result.note(
+                        Difference(child_id, model, child_id, "(document)", "absent", "present")
+                    )
+
+    async def _verify_counters(self, result: Verification) -> None:
+        sums = await counters_that_differ(self._mongo, self._database, self._generation)
+        result.counters = sums.names
+        for name, (summed, counted) in sums.differing.items():
+            result.note(Difference("", Model.SYSTEM, "(sum)", name, summed, counted))
+
+
+def verifier_of(
+    on: Stores,
+    generation: Generation,
+    models: frozenset[Model] = ALL_MODELS,
+    rules: Rules | None = None,
+) -> Verifier:
+    """Compares `generation` with a fold of the event store, by its own rules or by `rules`."""
+    return Verifier(on.store, on.read, on.database, generation, on.keyring, on.index, models, rules)
+
+
+def _compare_documents(
+    child_id: str, expected: Documents, stored: Documents, result: Verification
+) -> None:
+    for model, _ in expected:
+        result.documents[model] += 1
+    result.digest = digest(stored)
+    if result.digest != digest(expected):
+        for difference in compare(child_id, expected, stored):
+            result.note(difference)
+
+
+def _ends_erased(stream: Stream) -> bool:
+    return stream.commits[-1].events[-1].type == ERASED
+
+
+def _verify_chain(stream: Stream, result: Verification) -> None:
+    try:
+        verify_chain(stream.commits)
+    except ChainBroken as broken:
+        result.note(broken_chain(broken))

@@ -1,0 +1,201 @@
+from collections.abc import Sequence
+
+import pytest
+
+from command_service.domain.child import limits
+from projection_worker.projections.safety import MOST_COUNTED
+from shared.events.child import AlertChannel, ChildEvent, Severity
+from shared.read_models.documents import AlertDocument
+from shared.read_models.models import Model
+from tests.support.projection_facts import (
+    MIA,
+    acknowledged,
+    deactivated,
+    policy,
+    registered,
+    reported,
+    view_of,
+)
+
+HOUR = 60
+
+
+def alerts_after(*events: ChildEvent) -> Sequence[AlertDocument]:
+    return view_of(registered(), *events).alerts
+
+
+def test_high_and_critical_are_alerted_at_once() -> None:
+    alerts = alerts_after(
+        reported(1, Severity.LOW), reported(2, Severity.HIGH), reported(3, Severity.CRITICAL)
+    )
+
+    assert [alert["violation_id"] for alert in alerts] == ["violation-2", "violation-3"]
+    assert {alert["rule"] for alert in alerts} == {"threshold"}
+
+
+def test_an_alert_names_parent_event_and_channels() -> None:
+    (alert,) = alerts_after(reported(1, Severity.HIGH))
+
+    assert alert["_id"] == f"{MIA}@2:threshold"
+    assert alert["event_id"] == f"{MIA}@2"
+    assert alert["parent_id"] == "parent-1"
+    assert alert["channels"] == ["in_app"]
+    assert alert["delivered"] == {}
+
+
+def test_an_alert_is_read_once_its_violation_is_acknowledged() -> None:
+    alerts = alerts_after(
+        reported(1, Severity.HIGH),
+        reported(2, Severity.HIGH),
+        acknowledged(2),
+        acknowledged(2, minutes=9),
+    )
+
+    assert [alert["acknowledged_at"] for alert in alerts] == [None, acknowledged(2).at]
+
+
+def test_what_is_acknowledged_before_it_was_reported_stays_unread() -> None:
+    (alert,) = alerts_after(acknowledged(1), reported(1, Severity.HIGH))
+
+    assert alert["acknowledged_at"] is None
+
+
+def test_three_medium_ones_within_a_day_are_alerted_together() -> None:
+    alerts = alerts_after(*(reported(number, minutes=number * HOUR) for number in range(1, 4)))
+
+    assert [(alert["rule"], alert["violation_id"]) for alert in alerts] == [
+        ("count", "violation-3")
+    ]
+
+
+def test_the_next_group_of_three_is_alerted_again() -> None:
+    alerts = alerts_after(*(reported(number, minutes=number) for number in range(1, 8)))
+
+    assert [alert["violation_id"] for alert in alerts] == ["violation-3", "violation-6"]
+
+
+def test_medium_ones_outside_the_window_do_not_count() -> None:
+    alerts = alerts_after(*(reported(number, minutes=number * 13 * HOUR) for number in range(4)))
+
+    assert alerts == ()
+
+
+def test_low_ones_never_add_up() -> None:
+    alerts = alerts_after(*(reported(number, Severity.LOW) for number in range(1, 10)))
+
+    assert alerts == ()
+
+
+def test_the_childs_own_policy_decides() -> None:
+    strict = policy(threshold=Severity.MEDIUM, channels=(AlertChannel.WEBHOOK,))
+
+    (alert,) = alerts_after(strict, reported(1, Severity.MEDIUM))
+
+    assert (alert["rule"], alert["channels"]) == ("threshold", ["webhook"])
+
+
+def test_with_a_higher_threshold_high_ones_add_up() -> None:
+    relaxed = policy(threshold=Severity.CRITICAL, count=2)
+
+    alerts = alerts_after(
+        relaxed, reported(1, Severity.HIGH), reported(2, Severity.MEDIUM, minutes=2)
+    )
+
+    assert [alert["rule"] for alert in alerts] == ["count"]
+
+
+def test_a_deactivated_child_still_raises_alerts() -> None:
+    alerts = alerts_after(deactivated(), reported(1, Severity.CRITICAL))
+
+    assert len(alerts) == 1
+
+
+def test_the_safety_document_counts_what_parents_were_told() -> None:
+    view = view_of(registered(), reported(1, Severity.HIGH), reported(2, Severity.LOW))
+
+    assert view.documents[Model.SAFETY, MIA]["parent_notifications_sent"] == 1
+
+
+def test_one_every_five_and_a_half_hours_is_alerted_with_every_third() -> None:
+    # given twenty days, in which 87 violations fit; three of them lie within 11 hours
+    violations: list[ChildEvent] = [
+        reported(number, minutes=number * 5.5 * HOUR) for number in range(1, 88)
+    ]
+    # when
+    alerts = alerts_after(*violations)
+    # then
+    assert [alert["violation_id"] for alert in alerts] == [
+        f"violation-{number}" for number in range(3, 88, 3)
+    ]
+    assert len(alerts) == 29
+
+
+def test_an_alert_of_the_threshold_does_not_begin_the_count_anew() -> None:
+    alerts = alerts_after(
+        reported(1, minutes=1),
+        reported(2, minutes=2),
+        reported(3, Severity.CRITICAL, minutes=3),
+        reported(4, minutes=4),
+    )
+
+    assert [(alert["rule"], alert["violation_id"]) for alert in alerts] == [
+        ("threshold", "violation-3"),
+        ("count", "violation-4"),
+    ]
+
+
+def test_a_policy_that_is_set_again_does_not_begin_the_count_anew() -> None:
+    alerts = alerts_after(reported(1), policy(), reported(2), policy(), reported(3))
+
+    assert [alert["violation_id"] for alert in alerts] == ["violation-3"]
+
+
+def test_a_lower_count_is_reached_by_what_was_counted_before() -> None:
+    alerts = alerts_after(policy(count=5), reported(1), reported(2), policy(count=2), reported(3))
+
+    assert [alert["violation_id"] for alert in alerts] == ["violation-3"]
+
+
+def test_a_wider_window_counts_what_lies_in_it() -> None:
+    day = 24 * HOUR
+
+    alerts = alerts_after(
+        *(reported(number, minutes=number * day) for number in (1, 2)),
+        policy(window_hours=72),
+        reported(3, minutes=3 * day),
+    )
+
+    assert [alert["violation_id"] for alert in alerts] == ["violation-3"]
+
+
+def test_what_is_counted_is_bounded_and_enough_for_the_highest_count() -> None:
+    highest = limits.ALERT_COUNT.maximum
+    happened: list[ChildEvent] = [
+        policy(count=highest),
+        *(reported(number) for number in range(1, highest)),
+    ]
+
+    counting = view_of(registered(), *happened, reported(highest)).documents[Model.SAFETY, MIA]
+    never = view_of(
+        registered(), *(reported(number, minutes=number * 25 * HOUR) for number in range(300))
+    ).documents[Model.SAFETY, MIA]
+
+    assert highest == MOST_COUNTED + 1
+    assert (counting["parent_notifications_sent"], counting["counting"]) == (1, [])
+    assert (never["parent_notifications_sent"], len(never["counting"])) == (0, MOST_COUNTED)
+
+
+@pytest.mark.parametrize(
+    ("severity", "threshold", "alerted"),
+    [
+        (Severity.HIGH, Severity.HIGH, "threshold"),
+        (Severity.HIGH, Severity.CRITICAL, None),
+        (Severity.LOW, Severity.HIGH, None),
+    ],
+)
+def test_a_violation_says_by_which_rule_its_parent_was_alerted(
+    severity: Severity, threshold: Severity, alerted: str | None
+) -> None:
+    view = view_of(registered(), policy(threshold=threshold), reported(1, severity))
+
+    assert view.documents[Model.VIOLATIONS, f"{MIA}/violation-1"]["alerted"] == alerted

@@ -1,0 +1,64 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from projection_worker.replay.histories import Selection
+from shared.envelope import Actor, Causality, EncodedEvent, NewCommit, StreamPosition
+from shared.event_store.memory import MemoryEventStore
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def store() -> MemoryEventStore:
+    """Mia registers at noon and speaks twice at one; Tom registers at two."""
+    store = MemoryEventStore()
+    mia = await store.append(_commit("mia", NOON, "ChildRegistered"))
+    talk = ("ConversationStarted", "MessageRecorded")
+    await store.append(_commit("mia", NOON + HOUR, *talk, expected=mia.position))
+    await store.append(_commit("tom", NOON + 2 * HOUR, "ChildRegistered"))
+    return store
+
+
+async def chosen(store: MemoryEventStore, selection: Selection) -> list[str]:
+    return [event.event_id async for event in selection.events(store)]
+
+
+async def test_everything_is_chosen_by_child_and_version(store: MemoryEventStore) -> None:
+    assert await chosen(store, Selection()) == ["mia@1", "mia@2", "mia@3", "tom@1"]
+
+
+async def test_a_child_is_chosen(store: MemoryEventStore) -> None:
+    assert await chosen(store, Selection(child_id="tom")) == ["tom@1"]
+    assert await chosen(store, Selection(child_id="nobody")) == []
+
+
+async def test_a_time_is_chosen_with_its_begin_and_without_its_end(
+    store: MemoryEventStore,
+) -> None:
+    within = Selection(since=NOON + HOUR, until=NOON + 2 * HOUR)
+
+    assert await chosen(store, within) == ["mia@2", "mia@3"]
+
+
+async def test_types_are_chosen_and_filters_combine(store: MemoryEventStore) -> None:
+    types = frozenset({"ChildRegistered", "MessageRecorded"})
+
+    assert await chosen(store, Selection(types=types)) == ["mia@1", "mia@3", "tom@1"]
+    assert await chosen(store, Selection(child_id="mia", since=NOON + HOUR, types=types)) == [
+        "mia@3"
+    ]
+
+
+def _commit(
+    child_id: str, recorded_at: datetime, *types: str, expected: StreamPosition | None = None
+) -> NewCommit:
+    return NewCommit(
+        child_id=child_id,
+        expected=expected or StreamPosition(),
+        events=tuple(EncodedEvent(name, 1, recorded_at, "{}") for name in types),
+        recorded_at=recorded_at,
+        actor=Actor("parent-1", "parent"),
+        causality=Causality("correlation-1"),
+    )

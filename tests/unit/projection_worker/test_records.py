@@ -1,0 +1,152 @@
+"""What is kept of a record that cannot be projected, and why."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from projection_worker.projecting.decoding import UNREADABLE
+from projection_worker.records import (
+    MOST_REASON,
+    MOST_STACK,
+    Delivered,
+    RawRecord,
+    deliver,
+    park,
+    raw_record,
+)
+from shared.cloud_events import to_record
+from shared.codec import SEALED, decode_what_opens, encode
+from shared.events.child import SCHEMA_VERSIONS
+from shared.hash_chain import seal_commit
+from shared.keyring.cipher import ChildCipher
+from shared.keyring.search_index import SearchIndex
+from tests.support.commits import an_offer
+from tests.support.event_samples import CHILD, EVENTS
+from tests.support.projection_facts import MIA
+
+RECORD = Delivered(MIA, "partition-3", RawRecord("topic", 3, 7, MIA.encode(), b"\xff", ()), None)
+
+
+def test_a_parked_record_tells_what_went_wrong_and_where() -> None:
+    try:
+        int("seven")
+    except ValueError as error:
+        parked = park(RECORD, error)
+
+    assert (parked.raw, parked.child_id) == (RECORD.raw, MIA)
+    assert parked.reason.startswith("ValueError: invalid literal")
+    assert "test_a_parked_record_tells_what_went_wrong_and_where" in parked.stack
+
+
+def test_however_much_an_error_says_the_letter_stays_small() -> None:
+    parked = park(RECORD, ValueError("x" * 20_000_000))
+
+    assert parked.reason == "ValueError: " + "x" * (MOST_REASON - len("ValueError: "))
+    assert len(parked.stack) == MOST_STACK
+
+
+CIPHER, INDEX = ChildCipher(CHILD, bytes(32)), SearchIndex(bytes(32))
+OUT_OF_RANGE = "0001-01-01T00:00:00+14:00"
+
+Headers = list[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a consumer hands out."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    topic: str = "events"
+    partition: int = 0
+    offset: int = 0
+
+
+def _recorded(number: int) -> Record:
+    event = encode(EVENTS[number], 1, CIPHER)
+    offer = replace(an_offer(CHILD), events=(event,))
+    (recorded,) = seal_commit(offer).recorded_events()
+    record = to_record(recorded)
+    return Record(record.key, record.value, list(record.headers))
+
+
+RECORDS = [_recorded(number) for number in range(len(EVENTS))]
+
+_scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats()
+    | st.sampled_from([OUT_OF_RANGE, "9999-12-31T23:59:59-14:00", "", "x" * 10_000, CHILD])
+    | st.text(max_size=10)
+)
+_json = st.recursive(
+    _scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([SEALED, "a"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+_words = st.sampled_from(
+    [b"", b"\xff", b"\x00", OUT_OF_RANGE.encode(), b"-1", b"9" * 5_000, b"1e9", CHILD.encode()]
+) | st.binary(max_size=20)
+_types = st.sampled_from(
+    [f"teddy.child.{cls.__name__}.v{version}".encode() for cls, version in SCHEMA_VERSIONS.items()]
+)
+
+
+@st.composite
+def _odd_records(draw: st.DrawFn) -> Record:
+    """A record of ours in which some parts are others."""
+    record = draw(st.sampled_from(RECORDS))
+    headers = dict(record.headers)
+    for name in draw(st.lists(st.sampled_from(sorted(headers)), max_size=3)):
+        headers[name] = draw(st.none() | _words | _types)
+    content: Any = orjson.loads(record.value or b"{}")
+    for name in draw(st.lists(st.sampled_from(sorted(content)), max_size=3)) if content else []:
+        content[name] = draw(_json)
+    value = draw(st.just(_dumped(content)) | st.none() | _words | _json.map(_dumped))
+    key = draw(st.just(record.key) | st.none() | _words)
+    return Record(key, value, list(headers.items()))
+
+
+def _dumped(content: Any) -> bytes:
+    """Also what orjson does not write: numbers beyond 64 bits."""
+    return str(content).encode() if isinstance(content, int) else _or_text(content)
+
+
+def _or_text(content: Any) -> bytes:
+    try:
+        return orjson.dumps(content)
+    except TypeError:
+        return str(content).encode()
+
+
+@given(_odd_records())
+def test_an_odd_record_is_an_event_or_says_why_not(record: Record) -> None:
+    delivered = deliver(raw_record(record))
+    if delivered.event is None:
+        assert delivered.problem is not None
+        return
+    try:
+        decode_what_opens(delivered.event, CIPHER, INDEX)
+    except UNREADABLE:
+        return
+
+
+@pytest.mark.parametrize("name", ["ce_time", "ce_recordedtime"])
+@pytest.mark.parametrize("value", [None, OUT_OF_RANGE.encode()])
+def test_a_header_without_value_or_out_of_range_is_undecodable(
+    name: str, value: bytes | None
+) -> None:
+    headers: Headers = [*RECORDS[0].headers, (name, value)]
+
+    delivered = deliver(raw_record(Record(RECORDS[0].key, RECORDS[0].value, headers)))
+
+    assert str(delivered.problem) == "a header or the value is malformed"
