@@ -1,4 +1,5 @@
-"""/children: registration and profile."""
+"""/children: registration and profile; the end of a child account, its return, and the erasure of
+what is personal."""
 
 from typing import Any
 
@@ -7,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
 from command_service.api.consents import RegistrationConsent
-from command_service.api.request_body import (
+from command_service.api.requests import (
     SUBJECT_OR_NULL,
     RequestBody,
     between,
@@ -15,13 +16,20 @@ from command_service.api.request_body import (
     optional,
     sized,
 )
-from command_service.domain.child import limits
-from command_service.domain.child.commands import RegisterChild, UpdateChildProfile
+from command_service.child import limits
+from command_service.child.commands import (
+    DeactivateChild,
+    EraseChild,
+    ReactivateChild,
+    RegisterChild,
+    UpdateChildProfile,
+)
 from shared.auth.principal import Role
 from shared.events.child import ConsentPurpose
 from shared.http.path_ids import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["children"])
+lifecycle = APIRouter(route_class=CommandRoute, tags=["lifecycle"])
 
 CONSENT = {"notice_version": "2026-11", "method": "signed_form"}
 DEVICE_ID = (
@@ -149,3 +157,31 @@ def update_child_profile(
     """Change what the body names; values equal to today's change nothing."""
     given = {field: getattr(body, field) for field in body.model_fields_set}
     return UpdateChildProfile(child_id=child_id, at=request.at, **given)
+
+
+class Deactivation(RequestBody):
+    reason: str = Field(
+        description="Why, for those who read the child's history.",
+        examples=["The bear moved on."],
+        json_schema_extra=sized(limits.REASON),
+    )
+
+
+@lifecycle.post("/children/{child_id}/deactivation", **documented(404, 409, 410))
+def deactivate_child(
+    child_id: ChildId, body: Deactivation, request: CommandRequest
+) -> DeactivateChild:
+    """Deactivate a child; its bear is free for another."""
+    return DeactivateChild(child_id=child_id, at=request.at, reason=body.reason)
+
+
+@lifecycle.post("/children/{child_id}/reactivation", **documented(404, 409, 410))
+def reactivate_child(child_id: ChildId, request: CommandRequest) -> ReactivateChild:
+    """Reactivate a child, unless its bear belongs to another by now."""
+    return ReactivateChild(child_id=child_id, at=request.at)
+
+
+@lifecycle.delete("/children/{child_id}/personal-data", **documented(404))
+def erase_child(child_id: ChildId, request: CommandRequest) -> EraseChild:
+    """Destroy the child's key: nothing personal can be read again. May be repeated."""
+    return EraseChild(child_id=child_id, at=request.at)

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.request_body import RequestBody, sized
-from command_service.domain.child import limits
-from command_service.domain.child.commands import Consent, GiveConsent, WithdrawConsent
+from command_service.api.requests import RequestBody, sized
+from command_service.child import limits
+from command_service.child.commands import Consent, GiveConsent, WithdrawConsent
 from shared.events.child import ConsentMethod, ConsentPurpose
 from shared.http.path_ids import ChildId
 from shared.http.problems import FieldProblem, Problem, ProblemRaised

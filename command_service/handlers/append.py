@@ -1,17 +1,22 @@
-"""Events sealed and offered to the event store, once and for all."""
+"""Events sealed and offered to the event store once; a repeated request gets the first result."""
 
+import asyncio
+import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from command_service.backoff import Backoff
-from command_service.command_bus import Command, CommandContext
-from command_service.domain.child.commands import (
+import structlog
+
+from command_service.bus.command_bus import Command, CommandContext, CommandResult, SentRequest
+from command_service.bus.errors import AppendUnconfirmed, IdempotencyKeyReused, KeyUnavailable
+from command_service.bus.resilience import Backoff
+from command_service.child.commands import (
     EraseChild,
     ReportSafetyViolation,
     StartConversation,
 )
-from command_service.handlers.errors import KeyUnavailable
-from command_service.sent_request import SentRequest
+from command_service.child.errors import ChildErasedError
 from shared.clock import Clock
 from shared.codec import encode
 from shared.envelope import (
@@ -24,7 +29,8 @@ from shared.envelope import (
 )
 from shared.event_store.port import EventStore, StoreUnavailable
 from shared.events.child import ChildEvent, SafetyViolationReported
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.cipher import ChildCipher, ClosedCipher
+from shared.keyring.keyring import Keyring
 
 IGNORED = "ignored"
 """In a stored result: the request's field that was left out."""
@@ -35,8 +41,10 @@ ERASURE = "erasure"
 which others have theirs, goes with it."""
 
 
-class AppendUnconfirmed(StoreUnavailable):
-    """The same offer was made again and again, and never answered: it may have landed or not."""
+LOOK_SECONDS = 30.0
+"""While an upgrade is under way, processes of the release before still make older ones."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +114,113 @@ def _result_of(command: Command, events: Sequence[ChildEvent]) -> dict[str, str]
             return {"conversation_id": command.conversation_id}
         case _:
             return {}
+
+
+class OlderKeys:
+    """Idempotency keys of earlier releases: a plain hash of caller and key, with a digest of the
+    request under the index key.
+
+    `exist`: whether the store has any. It is not asked for them until it had one."""
+
+    def __init__(self, store: EventStore, index_key: bytes) -> None:
+        self.exist = False
+        self._store = store
+        self._print_key = hmac.digest(index_key, b"request print", "sha256")
+
+    async def look(self) -> None:
+        """Raises StoreUnavailable."""
+        self.exist = self.exist or await self._store.has_older_keys()
+
+    async def keep_looking(self) -> None:
+        """Look again and again, until there is one or until cancelled."""
+        while not self.exist:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except StoreUnavailable as error:
+                log.warning("older_keys_unknown", reason=str(error))
+
+    def key_of(self, request: SentRequest) -> str:
+        """What an earlier release stored as its key."""
+        return hashlib.sha256("\n".join(request.as_sent).encode()).hexdigest()
+
+    def form_of(self, request: SentRequest) -> Idempotency:
+        """What an earlier release stored of the request."""
+        fingerprint = hmac.digest(self._print_key, request.content, "sha256")
+        return Idempotency(self.key_of(request), fingerprint.hex())
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResults:
+    store: EventStore
+    keyring: Keyring
+    older: OlderKeys
+
+    async def find(self, command: Command, request: SentRequest | None) -> CommandResult | None:
+        """Raises what `replayed` raises."""
+        if request is None:
+            return None
+        older = self.older.key_of(request) if self.older.exist else None
+        commit = await self.store.find_by_idempotency_key(request.key, older)
+        return None if commit is None else await self.replayed(commit, command, request)
+
+    async def find_older(
+        self, command: Command, request: SentRequest | None
+    ) -> CommandResult | None:
+        """Before an append: the store refuses a second commit with a key of today, but does not
+        know that one of an earlier release is the same. Raises what `replayed` raises."""
+        return await self.find(command, request) if self.older.exist else None
+
+    async def replayed(
+        self, commit: Commit, command: Command, request: SentRequest | None
+    ) -> CommandResult:
+        """The result that `commit` gave, which keeps the key of `request`.
+
+        Raises IdempotencyKeyReused when it was another request's, ChildErasedError when nobody can
+        tell any more: then it is refused as every command about the child.
+        """
+        if commit.idempotency is None or request is None:
+            raise IdempotencyKeyReused
+        if commit.idempotency.is_older:
+            is_same = commit.idempotency == self.older.form_of(request)
+        else:
+            is_same = commit.child_id == command.child_id
+        if not is_same:
+            raise IdempotencyKeyReused
+        if not isinstance(command, EraseChild):
+            await self._require_not_erased(commit.child_id)
+        if not commit.idempotency.is_older:
+            await self._require_same(commit.idempotency, command, request)
+        return result_of(commit, is_replay=True)
+
+    async def _require_not_erased(self, child_id: str) -> None:
+        """By its stream: the key may still be in the memory of this process."""
+        if await self.store.erased_among([child_id]):
+            raise ChildErasedError
+
+    async def _require_same(
+        self, stored: Idempotency, command: Command, request: SentRequest
+    ) -> None:
+        expected = ERASURE
+        if not isinstance(command, EraseChild):
+            cipher = (await self.keyring.ciphers((command.child_id,))).get(command.child_id)
+            if cipher is None:
+                await self._require_not_erased(command.child_id)  # at this moment
+            if cipher is None or isinstance(cipher, ClosedCipher):
+                raise KeyUnavailable
+            expected = cipher.print_of(request.content)
+        if not hmac.compare_digest(stored.fingerprint, expected):
+            raise IdempotencyKeyReused
+
+
+def result_of(commit: Commit, is_replay: bool = False) -> CommandResult:
+    return CommandResult(
+        child_id=commit.child_id,
+        version=commit.last_version,
+        events=tuple(event.type for event in commit.events),
+        violation_id=commit.result.get("violation_id"),
+        conversation_id=commit.result.get("conversation_id"),
+        ignored=(commit.result[IGNORED],) if IGNORED in commit.result else (),
+        replayed=is_replay,
+        hash=commit.hash if commit.events else "",
+    )

@@ -1,24 +1,24 @@
 """The way of every command about a known child."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
-from command_service.command_bus import Command, CommandContext, CommandResult
-from command_service.domain.child.commands import EraseChild
-from command_service.domain.child.decide import decide
-from command_service.domain.child.errors import ChildErasedError, ChildNotFound, CommandRefused
-from command_service.domain.child.state import AccountStatus, Child
-from command_service.handlers.aggregate_cache import LoadedChild
-from command_service.handlers.aggregates import Aggregates
-from command_service.handlers.append import Appender
-from command_service.handlers.errors import ConcurrentUpdate, KeyUnavailable
-from command_service.handlers.ownership import may_act_on
-from command_service.handlers.stored_results import StoredResults, result_of
+from command_service.aggregates.cache import LoadedChild
+from command_service.aggregates.loading import Aggregates
+from command_service.bus.command_bus import Command, CommandContext, CommandResult
+from command_service.bus.errors import ConcurrentUpdate, KeyUnavailable
+from command_service.bus.guards import may_act_on
+from command_service.child.commands import EraseChild
+from command_service.child.decide import decide
+from command_service.child.errors import ChildErasedError, ChildNotFound, CommandRefused
+from command_service.child.state import AccountStatus, Child
+from command_service.handlers.append import Appender, StoredResults, result_of
 from shared.auth.access import relation_of
 from shared.event_store.port import AlreadyCommitted, VersionConflict
+from shared.events.child import ChildEvent
 from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.keyring import Keyring
 from shared.keyring.provider import UnknownKek
@@ -53,7 +53,7 @@ class DecideAndAppend:
     appender: Appender
     results: StoredResults
 
-    async def change(
+    async def __call__(
         self,
         command: Command,
         context: CommandContext,
@@ -78,6 +78,23 @@ class DecideAndAppend:
             with suppress(VersionConflict):
                 return await self._settle(command, context, current, prepare)
         raise ConcurrentUpdate
+
+    async def append(
+        self,
+        command: Command,
+        context: CommandContext,
+        before: LoadedChild,
+        events: Sequence[ChildEvent],
+        cipher: ChildCipher | None,
+    ) -> CommandResult:
+        """`events` were decided on `before`. Raises VersionConflict or AppendUnconfirmed, and what
+        `StoredResults.replayed` raises."""
+        try:
+            commit = await self.appender.append(command, context, before.position, events, cipher)
+        except AlreadyCommitted as already:
+            return await self.results.replayed(already.commit, command, context.request)
+        await self.aggregates.remember(before, commit, events, cipher)
+        return result_of(commit)
 
     async def _settle(
         self, command: Command, context: CommandContext, current: LoadedChild, prepare: Prepare
@@ -130,13 +147,8 @@ class DecideAndAppend:
             return Change(loaded.child, stored)
         await prepare(loaded)
         cipher = await self._cipher(command)
-        try:
-            commit = await self.appender.append(command, context, loaded.position, events, cipher)
-        except AlreadyCommitted as already:
-            stored = await self.results.replayed(already.commit, command, context.request)
-            return Change(loaded.child, stored)
-        await self.aggregates.remember(loaded, commit, events, cipher)
-        return Change(loaded.child, result_of(commit))
+        result = await self.append(command, context, loaded, events, cipher)
+        return Change(loaded.child, result)
 
     async def _cipher(self, command: Command) -> ChildCipher | None:
         """None for an erasure: it has nothing to seal, and needs nothing that opens."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from command_service.api.idempotency import RequestKeys
+from command_service.api.requests import RequestKeys
 from projection_worker.dead_letter import DeadLetters
 from projection_worker.replay.opened import Opened
 from shared.clock import utc_now

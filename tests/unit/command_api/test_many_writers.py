@@ -2,8 +2,8 @@
 
 import asyncio
 
-from command_service.default_bus import Tuning
-from command_service.middleware.child_queues import QueueLimits
+from command_service.application import Tuning
+from command_service.bus.child_queues import QueueLimits
 from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import VersionConflict

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from command_service.api.idempotency import RequestKeys
+from command_service.api.requests import RequestKeys
 from shared.auth.principal import Principal, Role
 from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryEventStore

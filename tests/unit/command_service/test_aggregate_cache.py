@@ -3,9 +3,9 @@
 from dataclasses import replace
 from functools import reduce
 
-from command_service.domain.child.evolve import evolve
-from command_service.domain.child.state import Child
-from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild
+from command_service.aggregates.cache import AggregateCache, LoadedChild
+from command_service.child.evolve import evolve
+from command_service.child.state import Child
 from shared.envelope import StreamPosition
 from tests.support.child_facts import REGISTERED, REPORTED
 

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from command_service.default_bus import Tuning
-from command_service.domain.child.errors import InvalidCommand
+from command_service.application import Tuning
+from command_service.child.errors import InvalidCommand
 from shared.events.child import AlertChannel
 from tests.support.child_facts import CONFIGURE, REGISTER
 from tests.support.command_side import CommandSide, Database

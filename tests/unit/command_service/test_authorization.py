@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from command_service.command_bus import Command
-from command_service.domain.child.errors import ChildNotFound
-from command_service.domain.child.state import Child
-from command_service.handlers.ownership import may_act_on
-from command_service.middleware.authorization import Forbidden, ParentNotFound
+from command_service.bus.command_bus import Command
+from command_service.bus.errors import Forbidden, ParentNotFound
+from command_service.bus.guards import may_act_on
+from command_service.child.errors import ChildNotFound
+from command_service.child.state import Child
 from shared.auth.access import Relation
 from shared.auth.principal import Principal
 from shared.events.child import ConsentPurpose

@@ -2,7 +2,7 @@
 
 import pytest
 
-from command_service.backoff import Backoff
+from command_service.bus.resilience import Backoff
 from shared.event_store.port import StoreUnavailable
 
 

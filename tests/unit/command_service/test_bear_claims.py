@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from command_service.command_bus import Command, CommandResult
-from command_service.default_bus import older_claims
-from command_service.domain.child.commands import RegisterChild
-from command_service.domain.child.errors import NotDeactivated, UdidTaken
-from command_service.handlers.errors import ConcurrentUpdate
+from command_service.application import older_claims
+from command_service.bus.command_bus import Command, CommandResult
+from command_service.bus.errors import ConcurrentUpdate
+from command_service.child.commands import RegisterChild
+from command_service.child.errors import NotDeactivated, UdidTaken
 from shared.event_store.memory import MemoryClaimStore
 from shared.event_store.port import Claim
 from shared.personal import Personal

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 from prometheus_client import CollectorRegistry
 
-from command_service.command_bus import Command, CommandContext, CommandResult
-from command_service.domain.child.errors import ChildNotFound
-from command_service.handlers.errors import ChildBusy
-from command_service.middleware.child_queues import ChildQueues, QueueLimits
+from command_service.bus.child_queues import ChildQueues, QueueLimits
+from command_service.bus.command_bus import Command, CommandContext, CommandResult
+from command_service.bus.errors import ChildBusy
+from command_service.child.errors import ChildNotFound
 from shared.auth.principal import Principal
 from shared.event_store.port import StoreUnavailable
 from tests.support.child_facts import ADA, ERASE, VIOLATION
@@ -41,7 +41,7 @@ class Commands:
     ) -> "asyncio.Task[CommandResult]":
         command = ERASE if child_id == ADA else _about(child_id)
         context = CommandContext(caller, "correlation-1", name)
-        return asyncio.create_task(self.queues(command, context, self._run))
+        return asyncio.create_task(self._send(command, context))
 
     def end(self, name: str, outcome: Outcome = DONE) -> None:
         self._ends[name].set_result(outcome)
@@ -60,6 +60,10 @@ class Commands:
     @property
     def waiting(self) -> float | None:
         return self.registry.get_sample_value("teddy_commands_waiting")
+
+    async def _send(self, command: Command, context: CommandContext) -> CommandResult:
+        async with self.queues.turn(command.child_id, context.principal):
+            return await self._run(command, context)
 
     async def _run(self, command: Command, context: CommandContext) -> CommandResult:
         name, child_id = context.causation_id, command.child_id

@@ -5,16 +5,16 @@ from collections.abc import Callable
 
 import pytest
 
-from command_service.command_bus import Command, CommandContext, CommandResult
-from command_service.domain.child.errors import ChildNotFound
-from command_service.middleware.circuit_breaker import (
+from command_service.bus.command_bus import CommandContext, CommandResult
+from command_service.bus.resilience import (
     FAILURES_TO_OPEN,
     PROBE_EVERY_SECONDS,
     CircuitBreaker,
 )
+from command_service.child.errors import ChildNotFound
 from shared.auth.principal import Principal, Role
 from shared.event_store.port import StoreUnavailable
-from tests.support.child_facts import ADA, ERASE
+from tests.support.child_facts import ADA
 from tests.support.waiting import until
 
 CONTEXT = CommandContext(Principal("admin-1", Role.ADMIN), "correlation-1", "command-1")
@@ -40,11 +40,9 @@ class Store:
         raise ChildNotFound
 
     async def send(self) -> CommandResult:
-        async def answer(command: Command, context: CommandContext) -> CommandResult:
+        with self.breaker.watching():
             self.asked += 1
             return self.outcome()
-
-        return await self.breaker(ERASE, CONTEXT, answer)
 
     async def fail(self, times: int) -> None:
         for _ in range(times):
@@ -80,12 +78,13 @@ async def test_only_one_finds_out_at_a_time(store: Store):
     store.now += PROBE_EVERY_SECONDS
     under_way, answered = asyncio.Event(), asyncio.Event()
 
-    async def slow(command: Command, context: CommandContext) -> CommandResult:
-        under_way.set()
-        await answered.wait()
-        return DONE
+    async def slow() -> CommandResult:
+        with store.breaker.watching():
+            under_way.set()
+            await answered.wait()
+            return DONE
 
-    probe = asyncio.create_task(store.breaker(ERASE, CONTEXT, slow))
+    probe = asyncio.create_task(slow())
     await until(under_way.is_set)
     # when
     await store.fail(3)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from command_service.command_bus import (
+from command_service.bus.command_bus import (
     Command,
     CommandBus,
     CommandContext,
@@ -13,7 +13,7 @@ from command_service.command_bus import (
     Next,
     UnknownCommand,
 )
-from command_service.domain.child.commands import EraseChild, ReactivateChild
+from command_service.child.commands import EraseChild, ReactivateChild
 from shared.auth.principal import Principal, Role
 from tests.support.child_facts import ADA, ERASE, REACTIVATE
 
@@ -23,9 +23,6 @@ CONTEXT = CommandContext(Principal("admin-1", Role.ADMIN), "correlation-1", "com
 class Remembering:
     def __init__(self) -> None:
         self.handled: list[Command] = []
-
-    def validate(self, command: Command) -> None:
-        return None
 
     async def handle(self, command: Command, context: CommandContext) -> CommandResult:
         self.handled.append(command)

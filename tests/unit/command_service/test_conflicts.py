@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from command_service.domain.child.errors import (
+from command_service.bus.errors import ConcurrentUpdate, KeyUnavailable
+from command_service.child.errors import (
     AlreadyDeactivated,
     ChildErasedError,
     ChildNotFound,
     ConversationNotFound,
 )
-from command_service.handlers.errors import ConcurrentUpdate, KeyUnavailable
 from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import StoreUnavailable, VersionConflict

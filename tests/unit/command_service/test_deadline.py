@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from command_service.command_bus import Command, CommandContext, CommandResult
-from command_service.default_bus import Tuning
-from command_service.middleware.deadline import Deadline
+from command_service.application import Tuning
+from command_service.bus.command_bus import CommandContext, CommandResult
+from command_service.bus.resilience import deadline
 from shared.auth.principal import Principal, Role
 from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import StoreUnavailable
-from tests.support.child_facts import ADA, ERASE, REGISTER
+from tests.support.child_facts import ADA, REGISTER
 from tests.support.command_side import PATIENT, CommandSide, Database
 from tests.support.consents import REGISTRATION
 from tests.support.waiting import until
@@ -31,19 +31,21 @@ class HungEventStore(MemoryEventStore):
 
 
 async def test_a_command_that_waits_too_long_is_told_that_the_store_is_away():
-    async def waits(command: Command, context: CommandContext) -> CommandResult:
+    async def waits() -> CommandResult:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets the event")
 
     with pytest.raises(StoreUnavailable, match=r"within 0\.01 s"):
-        await Deadline(0.01)(ERASE, CONTEXT, waits)
+        async with deadline(0.01):
+            await waits()
 
 
 async def test_a_command_in_time_has_its_result():
-    async def answers(command: Command, context: CommandContext) -> CommandResult:
+    async def answers() -> CommandResult:
         return CommandResult(ADA, 1, ())
 
-    assert await Deadline(0.01)(ERASE, CONTEXT, answers) == CommandResult(ADA, 1, ())
+    async with deadline(0.01):
+        assert await answers() == CommandResult(ADA, 1, ())
 
 
 async def test_a_repeated_request_finds_what_landed_after_the_deadline():

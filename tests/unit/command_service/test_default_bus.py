@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from command_service.command_bus import Command
+from command_service.bus.command_bus import Command
 from tests.support.command_side import CommandSide
 
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from command_service.command_bus import Command, CommandResult
-from command_service.domain.child.commands import RegisterChild
-from command_service.domain.child.errors import ChildNotFound, DeviceIdTaken, UdidTaken
+from command_service.bus.command_bus import Command, CommandResult
+from command_service.child.commands import RegisterChild
+from command_service.child.errors import ChildNotFound, DeviceIdTaken, UdidTaken
 from shared.event_store.memory import MemoryClaimStore
 from shared.event_store.port import Claim
 from tests.support.child_facts import (

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from command_service.command_bus import Command
-from command_service.default_bus import Tuning
-from command_service.domain.child.errors import ChildErasedError, ChildNotFound
+from command_service.application import Tuning
+from command_service.bus.command_bus import Command
+from command_service.child.errors import ChildErasedError, ChildNotFound
 from shared.clock import new_id
 from shared.event_store.port import StoreUnavailable
 from shared.hash_chain import verify_chain

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from command_service.domain.child.errors import ChildErasedError, ChildNotFound
-from command_service.handlers.errors import ChildLoading
+from command_service.bus.errors import ChildLoading
+from command_service.child.errors import ChildErasedError, ChildNotFound
 from shared.envelope import Commit
 from shared.erasures.older_content import OlderContent
 from shared.event_store.memory import MemoryEventStore

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from command_service.default_bus import Tuning
-from command_service.erasure.completion import ErasureCompletion
-from command_service.erasure.sweep import ErasureSweep
+from command_service.application import Tuning
+from command_service.erasure import ErasureCompletion, ErasureSweep
 from shared.clock import new_id
 from shared.erasures.notice import ErasureNotice
 from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore

@@ -2,10 +2,10 @@
 
 import pytest
 
-from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild
-from command_service.handlers.aggregates import Aggregates
-from command_service.handlers.errors import ChildLoading
-from command_service.handlers.snapshots import IDS_AN_EVENT, IDS_AT_ONCE
+from command_service.aggregates.cache import AggregateCache, LoadedChild
+from command_service.aggregates.loading import Aggregates
+from command_service.aggregates.snapshots import IDS_AN_EVENT, IDS_AT_ONCE
+from command_service.bus.errors import ChildLoading
 from shared.codec import encode
 from shared.envelope import Actor, Causality, NewCommit
 from shared.keyring.key_file import FileKeyProvider

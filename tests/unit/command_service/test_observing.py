@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from command_service.domain.child.errors import AlreadyDeactivated, InvalidCommand
-from command_service.middleware.authorization import Forbidden
+from command_service.bus.errors import Forbidden
+from command_service.child.errors import AlreadyDeactivated, InvalidCommand
 from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REGISTER, update
@@ -84,7 +84,7 @@ async def test_a_log_line_has_names_and_milliseconds_but_no_values(
     caplog: pytest.LogCaptureFixture,
 ):
     # given
-    caplog.set_level(logging.DEBUG, "command_service.middleware.logging")
+    caplog.set_level(logging.DEBUG, "command_service.bus.observing")
     side = CommandSide()
     # when
     with capture_logs() as lines:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from command_service.default_bus import older_claims
-from command_service.domain.child.commands import RegisterChild, StartConversation
-from command_service.domain.child.errors import DeviceIdTaken, UdidTaken
-from command_service.handlers import older_claims as settling
-from command_service.handlers.older_claims import FINDING, OlderClaims
+from command_service.application import older_claims
+from command_service.child.commands import RegisterChild, StartConversation
+from command_service.child.errors import DeviceIdTaken, UdidTaken
+from command_service.claims import older_claims as settling
+from command_service.claims.older_claims import FINDING, OlderClaims
 from shared.event_store.memory import MemoryClaimStore
 from shared.event_store.port import Claim, StoreUnavailable
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REACTIVATE, REGISTER, START, update

@@ -1,19 +1,19 @@
 """Every refusal has its place in the one table of problems."""
 
 from command_service.api.errors import REFUSALS, problem_of
-from command_service.domain.child.errors import (
+from command_service.bus.errors import (
+    ChildBusy,
+    ChildLoading,
+    ConcurrentUpdate,
+    Forbidden,
+    KeyUnavailable,
+)
+from command_service.child.errors import (
     CommandRefused,
     ConsentRequired,
     FieldError,
     InvalidCommand,
 )
-from command_service.handlers.errors import (
-    ChildBusy,
-    ChildLoading,
-    ConcurrentUpdate,
-    KeyUnavailable,
-)
-from command_service.middleware.authorization import Forbidden
 from shared.events.child import ConsentPurpose
 
 ARGUMENTS = {

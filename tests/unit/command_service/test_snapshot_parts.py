@@ -11,13 +11,12 @@ from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from command_service.domain.child.commands import ChildCommand
-from command_service.domain.child.evolve import evolve
-from command_service.domain.child.newest import Newest
-from command_service.domain.child.state import AccountStatus, Child
-from command_service.handlers import older_snapshot_layout
-from command_service.handlers.aggregate_cache import LoadedChild
-from command_service.handlers.snapshot_layout import IDS_A_LINE
+from command_service.aggregates import older_snapshot_layout
+from command_service.aggregates.cache import LoadedChild
+from command_service.aggregates.snapshot_layout import IDS_A_LINE
+from command_service.child.commands import ChildCommand
+from command_service.child.evolve import evolve
+from command_service.child.state import AccountStatus, Child, Newest
 from shared.event_store.port import Snapshot
 from shared.events.child import ChildEvent, ConsentPurpose
 from tests.support.child_facts import (

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from command_service.default_bus import Tuning
-from command_service.domain.child.evolve import evolve
-from command_service.domain.child.state import Child
-from command_service.handlers.snapshot_layout import SCHEMA, to_lines
+from command_service.aggregates.snapshot_layout import SCHEMA, to_lines
+from command_service.application import Tuning
+from command_service.child.evolve import evolve
+from command_service.child.state import Child
 from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import Snapshot
 from shared.hash_chain import verify_chain

@@ -5,12 +5,9 @@ from functools import partial, reduce
 
 import pytest
 
-from command_service.domain.child.evolve import CHANGES_NOTHING, evolve
-from command_service.domain.child.state import Child
-from command_service.handlers.aggregate_cache import AggregateCache
-from command_service.handlers.errors import ChildLoading
-from command_service.handlers.snapshots import Snapshots
-from command_service.handlers.stream_folding import (
+from command_service.aggregates.cache import AggregateCache
+from command_service.aggregates.snapshots import Snapshots
+from command_service.aggregates.stream_folding import (
     BEFORE_REGISTRATION,
     BESIDE_OTHERS,
     CHUNK,
@@ -18,6 +15,9 @@ from command_service.handlers.stream_folding import (
     WAITING_AT_MOST,
     StreamFolding,
 )
+from command_service.bus.errors import ChildLoading
+from command_service.child.evolve import CHANGES_NOTHING, evolve
+from command_service.child.state import Child
 from shared.codec import decode
 from shared.envelope import Commit
 from shared.event_store.memory import MemoryEventStore, MemorySnapshotStore

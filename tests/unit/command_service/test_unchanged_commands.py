@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from command_service.command_bus import Command, CommandContext, CommandResult
-from command_service.domain.child.errors import ChildErasedError
-from command_service.handlers.errors import IdempotencyKeyReused
+from command_service.bus.command_bus import Command, CommandContext, CommandResult
+from command_service.bus.errors import IdempotencyKeyReused
+from command_service.child.errors import ChildErasedError
 from shared.clock import new_id
 from shared.envelope import Commit, NewCommit
 from shared.event_store.memory import MemoryEventStore

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from command_service.command_bus import Command
-from command_service.domain.child.errors import ChildNotFound
-from command_service.handlers.errors import KeyUnavailable
+from command_service.bus.command_bus import Command
+from command_service.bus.errors import KeyUnavailable
+from command_service.child.errors import ChildNotFound
 from shared.codec import ALL_LABELS, SEALED
 from shared.envelope import EncodedEvent
 from shared.event_store.memory import MemoryEventStore
