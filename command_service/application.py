@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from command_service.aggregates.cache import AggregateCache
 from command_service.aggregates.loading import Aggregates
 from command_service.aggregates.snapshots import Snapshots
-from command_service.api import children, consents, conversations, safety
+from command_service.api import children, conversations, safety
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
 from command_service.api.links import LINKS
@@ -40,7 +40,7 @@ from command_service.child.commands import (
 from command_service.claims.bear_claims import BearClaims
 from command_service.claims.older_claims import PAGE, OlderClaims
 from command_service.erasure import EraseChildHandler, ErasureCompletion
-from command_service.handlers.append import Appender, OlderKeys, StoredResults
+from command_service.handlers.append import Appender, StoredResults
 from command_service.handlers.command_handlers import (
     ChangeChild,
     ConfigureAlertsHandler,
@@ -50,6 +50,7 @@ from command_service.handlers.command_handlers import (
     UpdateProfileHandler,
 )
 from command_service.handlers.decide_and_append import DecideAndAppend
+from command_service.handlers.older_keys import OlderKeys
 from shared.audit.trail import AuditTrail
 from shared.clock import Clock, utc_now
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
@@ -135,15 +136,13 @@ def command_bus(ports: Ports, tuning: Tuning, registry: CollectorRegistry) -> Co
 
 
 def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
-    snapshots = Snapshots(ports.snapshots, ports.event_store, tuning.snapshot_every)
-    cache = AggregateCache(tuning.aggregate_cache_size, tuning.aggregate_cache_bytes)
-    aggregates = Aggregates(ports.event_store, ports.keyring, snapshots, cache)
-    appender = Appender(ports.event_store, ports.clock, ports.backoff)
+    aggregates = _aggregates(ports, tuning, tuning.aggregate_cache_size)
     results = StoredResults(ports.event_store, ports.keyring, ports.older_keys)
+    appender = Appender(ports.event_store, ports.clock, ports.backoff, results, aggregates)
     claims = BearClaims(ports.claims, ports.index, aggregates, ports.clock)
     change = DecideAndAppend(aggregates, ports.keyring, appender, results)
 
-    bus.register(RegisterChild, RegisterChildHandler(change, claims))
+    bus.register(RegisterChild, RegisterChildHandler(claims, ports.keyring, appender, results))
     for command in PLAIN_CHANGES:
         bus.register(command, ChangeChild(change))
     bus.register(UpdateChildProfile, UpdateProfileHandler(change, claims))
@@ -155,11 +154,16 @@ def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
 
 def older_claims(ports: Ports, tuning: Tuning) -> OlderClaims:
     """With a cache of its own: that of the commands keeps the children that are asked about."""
-    snapshots = Snapshots(ports.snapshots, ports.event_store, tuning.snapshot_every)
-    cache = AggregateCache(PAGE, tuning.aggregate_cache_bytes)
-    aggregates = Aggregates(ports.event_store, ports.keyring, snapshots, cache)
+    aggregates = _aggregates(ports, tuning, PAGE)
     claims = BearClaims(ports.claims, ports.index, aggregates, ports.clock)
     return OlderClaims(claims, aggregates)
+
+
+def _aggregates(ports: Ports, tuning: Tuning, at_most: int) -> Aggregates:
+    """`at_most`: children that are kept in memory."""
+    snapshots = Snapshots(ports.snapshots, ports.event_store, tuning.snapshot_every)
+    cache = AggregateCache(at_most, tuning.aggregate_cache_bytes)
+    return Aggregates(ports.event_store, ports.keyring, snapshots, cache)
 
 
 def _erase_child(
@@ -185,7 +189,7 @@ async def get_command_bus(request: Request) -> dict[str, Any]:
 
 
 ROUTERS = (
-    *(children.router, consents.router, safety.router, conversations.router),
+    *(children.router, children.consents, safety.router, conversations.router),
     *(children.lifecycle, introspection),
 )
 

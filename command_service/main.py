@@ -21,7 +21,7 @@ from command_service.application import (
 from command_service.bus.child_queues import QueueLimits
 from command_service.bus.resilience import Backoff
 from command_service.claims.older_claims import OlderClaims
-from command_service.handlers.append import OlderKeys
+from command_service.handlers.older_keys import OlderKeys
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
 from shared.auth.aliases import Pseudonyms

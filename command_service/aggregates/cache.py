@@ -23,6 +23,9 @@ class LoadedChild:
     since_snapshot: int
 
 
+BEFORE_REGISTRATION = LoadedChild(Child(), StreamPosition(), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     """`written`: characters of its profile."""

@@ -4,10 +4,9 @@ from asyncio import gather
 from collections.abc import Iterable
 from functools import reduce
 
-from command_service.aggregates.cache import AggregateCache, LoadedChild
+from command_service.aggregates.cache import BEFORE_REGISTRATION, AggregateCache, LoadedChild
 from command_service.aggregates.snapshots import Snapshots
 from command_service.aggregates.stream_folding import (
-    BEFORE_REGISTRATION,
     PATIENCE_SECONDS,
     StreamFolding,
     folded,

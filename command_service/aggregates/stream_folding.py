@@ -12,14 +12,14 @@ from functools import reduce
 
 import structlog
 
-from command_service.aggregates.cache import AggregateCache, LoadedChild
+from command_service.aggregates.cache import BEFORE_REGISTRATION, AggregateCache, LoadedChild
 from command_service.aggregates.child_tasks import ChildTasks
 from command_service.aggregates.snapshots import Snapshots
 from command_service.bus.errors import ChildLoading
 from command_service.child.evolve import CHANGES_NOTHING, evolve
 from command_service.child.state import Child
 from shared.codec import NOT_OF_THAT_SCHEMA, UndecodableEvent, decode_what_opens
-from shared.envelope import Commit, RecordedEvent, StreamPosition
+from shared.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore, Snapshot
 from shared.keyring.cipher import ChildCipher
 
@@ -42,8 +42,6 @@ WAITING_AT_MOST = 50
 
 INTERIM_EVENTS = 20_000
 """After so many events a snapshot is taken under way: whoever ends loses no more than that."""
-
-BEFORE_REGISTRATION = LoadedChild(Child(), StreamPosition(), 0)
 
 _SKIPPED = frozenset(event.__name__ for event in CHANGES_NOTHING)
 

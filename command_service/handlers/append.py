@@ -1,13 +1,11 @@
 """Events sealed and offered to the event store once; a repeated request gets the first result."""
 
-import asyncio
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import structlog
-
+from command_service.aggregates.cache import LoadedChild
+from command_service.aggregates.loading import Aggregates
 from command_service.bus.command_bus import Command, CommandContext, CommandResult, SentRequest
 from command_service.bus.errors import AppendUnconfirmed, IdempotencyKeyReused, KeyUnavailable
 from command_service.bus.resilience import Backoff
@@ -17,6 +15,7 @@ from command_service.child.commands import (
     StartConversation,
 )
 from command_service.child.errors import ChildErasedError
+from command_service.handlers.older_keys import OlderKeys
 from shared.clock import Clock
 from shared.codec import encode
 from shared.envelope import (
@@ -27,7 +26,7 @@ from shared.envelope import (
     NewCommit,
     StreamPosition,
 )
-from shared.event_store.port import EventStore, StoreUnavailable
+from shared.event_store.port import AlreadyCommitted, EventStore, StoreUnavailable
 from shared.events.child import ChildEvent, SafetyViolationReported
 from shared.keyring.cipher import ChildCipher, ClosedCipher
 from shared.keyring.keyring import Keyring
@@ -39,115 +38,6 @@ IGNORED = "ignored"
 ERASURE = "erasure"
 """The print of every request to erase a child: its path says it all, and the child's key, under
 which others have theirs, goes with it."""
-
-
-LOOK_SECONDS = 30.0
-"""While an upgrade is under way, processes of the release before still make older ones."""
-
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Appender:
-    store: EventStore
-    clock: Clock
-    backoff: Backoff
-
-    async def append(
-        self,
-        command: Command,
-        context: CommandContext,
-        expected: StreamPosition,
-        events: Sequence[ChildEvent],
-        cipher: ChildCipher | None,
-    ) -> Commit:
-        """Without events only the idempotency key is kept. An erasure alone needs no `cipher`.
-        Raises VersionConflict (never without events), AlreadyCommitted or AppendUnconfirmed."""
-        offer = NewCommit(
-            child_id=command.child_id,
-            expected=expected,
-            events=tuple(
-                encode(event, version, cipher)
-                for version, event in enumerate(events, expected.version + 1)
-            ),
-            recorded_at=self.clock(),
-            actor=Actor(context.principal.on_record, context.principal.role.value),
-            causality=Causality(context.correlation_id, context.causation_id, context.traceparent),
-            idempotency=_kept_of(context.request, command, cipher),
-            result=_result_of(command, events),
-        )
-        try:
-            # one offer, repeated as it is: the store recognises it if it landed the first time
-            return await self.backoff.run(lambda: self.store.append(offer))
-        except StoreUnavailable as error:
-            raise AppendUnconfirmed from error
-
-
-def _kept_of(
-    request: SentRequest | None, command: Command, cipher: ChildCipher | None
-) -> Idempotency | None:
-    """For ever, so that nobody can tell what the request was once the child is erased."""
-    if request is None:
-        return None
-    if isinstance(command, EraseChild):
-        return Idempotency(request.key, ERASURE)
-    if cipher is None:
-        raise KeyUnavailable
-    return Idempotency(request.key, cipher.print_of(request.content))
-
-
-def _result_of(command: Command, events: Sequence[ChildEvent]) -> dict[str, str]:
-    """What the answer says beside the events; a repetition gets it again."""
-    match command:
-        case _ if not events:
-            return {}
-        case ReportSafetyViolation():
-            made = {"violation_id": command.violation_id}
-            linked = any(
-                isinstance(event, SafetyViolationReported) and event.conversation_id is not None
-                for event in events
-            )
-            if command.conversation_id is not None and not linked:
-                made[IGNORED] = "conversation_id"
-            return made
-        case StartConversation():
-            return {"conversation_id": command.conversation_id}
-        case _:
-            return {}
-
-
-class OlderKeys:
-    """Idempotency keys of earlier releases: a plain hash of caller and key, with a digest of the
-    request under the index key.
-
-    `exist`: whether the store has any. It is not asked for them until it had one."""
-
-    def __init__(self, store: EventStore, index_key: bytes) -> None:
-        self.exist = False
-        self._store = store
-        self._print_key = hmac.digest(index_key, b"request print", "sha256")
-
-    async def look(self) -> None:
-        """Raises StoreUnavailable."""
-        self.exist = self.exist or await self._store.has_older_keys()
-
-    async def keep_looking(self) -> None:
-        """Look again and again, until there is one or until cancelled."""
-        while not self.exist:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                log.warning("older_keys_unknown", reason=str(error))
-
-    def key_of(self, request: SentRequest) -> str:
-        """What an earlier release stored as its key."""
-        return hashlib.sha256("\n".join(request.as_sent).encode()).hexdigest()
-
-    def form_of(self, request: SentRequest) -> Idempotency:
-        """What an earlier release stored of the request."""
-        fingerprint = hmac.digest(self._print_key, request.content, "sha256")
-        return Idempotency(self.key_of(request), fingerprint.hex())
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +101,94 @@ class StoredResults:
             expected = cipher.print_of(request.content)
         if not hmac.compare_digest(stored.fingerprint, expected):
             raise IdempotencyKeyReused
+
+
+@dataclass(frozen=True, slots=True)
+class Appender:
+    store: EventStore
+    clock: Clock
+    backoff: Backoff
+    results: StoredResults
+    aggregates: Aggregates
+
+    async def append(
+        self,
+        command: Command,
+        context: CommandContext,
+        before: LoadedChild,
+        events: Sequence[ChildEvent],
+        cipher: ChildCipher | None,
+    ) -> CommandResult:
+        """`events` were decided on `before`; without any only the idempotency key is kept. An
+        erasure alone needs no `cipher`. Raises VersionConflict (never without events),
+        AppendUnconfirmed, and what `StoredResults.replayed` raises."""
+        try:
+            commit = await self._offer(command, context, before.position, events, cipher)
+        except AlreadyCommitted as already:
+            return await self.results.replayed(already.commit, command, context.request)
+        if events:
+            await self.aggregates.remember(before, commit, events, cipher)
+        return result_of(commit)
+
+    async def _offer(
+        self,
+        command: Command,
+        context: CommandContext,
+        expected: StreamPosition,
+        events: Sequence[ChildEvent],
+        cipher: ChildCipher | None,
+    ) -> Commit:
+        offer = NewCommit(
+            child_id=command.child_id,
+            expected=expected,
+            events=tuple(
+                encode(event, version, cipher)
+                for version, event in enumerate(events, expected.version + 1)
+            ),
+            recorded_at=self.clock(),
+            actor=Actor(context.principal.on_record, context.principal.role.value),
+            causality=Causality(context.correlation_id, context.causation_id, context.traceparent),
+            idempotency=_kept_of(context.request, command, cipher),
+            result=_result_of(command, events),
+        )
+        try:
+            # one offer, repeated as it is: the store recognises it if it landed the first time
+            return await self.backoff.run(lambda: self.store.append(offer))
+        except StoreUnavailable as error:
+            raise AppendUnconfirmed from error
+
+
+def _kept_of(
+    request: SentRequest | None, command: Command, cipher: ChildCipher | None
+) -> Idempotency | None:
+    """For ever, so that nobody can tell what the request was once the child is erased."""
+    if request is None:
+        return None
+    if isinstance(command, EraseChild):
+        return Idempotency(request.key, ERASURE)
+    if cipher is None:
+        raise KeyUnavailable
+    return Idempotency(request.key, cipher.print_of(request.content))
+
+
+def _result_of(command: Command, events: Sequence[ChildEvent]) -> dict[str, str]:
+    """What the answer says beside the events; a repetition gets it again."""
+    match command:
+        case _ if not events:
+            return {}
+        case ReportSafetyViolation():
+            made = {"violation_id": command.violation_id}
+            linked = any(
+                isinstance(event, SafetyViolationReported) and event.conversation_id is not None
+                for event in events
+            )
+            if command.conversation_id is not None and not linked:
+                made[IGNORED] = "conversation_id"
+            return made
+        case StartConversation():
+            return {"conversation_id": command.conversation_id}
+        case _:
+            return {}
 
 
 def result_of(commit: Commit, is_replay: bool = False) -> CommandResult:

@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from command_service.aggregates.cache import LoadedChild
-from command_service.aggregates.stream_folding import BEFORE_REGISTRATION
+from command_service.aggregates.cache import BEFORE_REGISTRATION, LoadedChild
 from command_service.bus.command_bus import Command, CommandContext, CommandResult
 from command_service.bus.errors import ConcurrentUpdate
 from command_service.child.commands import (
@@ -19,10 +18,12 @@ from command_service.child.commands import (
 from command_service.child.decide import decide
 from command_service.child.errors import ChildErasedError, DeviceIdTaken, FieldError, InvalidCommand
 from command_service.claims.bear_claims import BearClaims, Id, Wish
+from command_service.handlers.append import Appender, StoredResults
 from command_service.handlers.decide_and_append import Change, DecideAndAppend
 from shared.event_store.port import VersionConflict
 from shared.events.child import AlertChannel, ChildEvent, ChildRegistered
 from shared.keyring.key_store import KeyDestroyed
+from shared.keyring.keyring import Keyring
 from shared.personal import Personal
 
 
@@ -30,8 +31,10 @@ from shared.personal import Personal
 class RegisterChildHandler:
     """Reserve the bear, make the child's key, append the first event."""
 
-    decide_and_append: DecideAndAppend
     claims: BearClaims
+    keyring: Keyring
+    appender: Appender
+    results: StoredResults
 
     async def handle(self, command: RegisterChild, context: CommandContext) -> CommandResult:
         events = decide(command, BEFORE_REGISTRATION.child)
@@ -39,7 +42,7 @@ class RegisterChildHandler:
         wishes = self.claims.wishes(
             command.child_id, 0, context.causation_id, udid=child.udid, device_id=child.device_id
         )
-        stored = await self.decide_and_append.results.find_older(command, context.request)
+        stored = await self.results.find_older(command, context.request)
         if stored is not None:
             return stored
         async with self.claims.unless_refused(wishes):
@@ -54,7 +57,7 @@ class RegisterChildHandler:
             held = await self.claims.take(wish)
             if held is None:
                 continue
-            stored = await self.decide_and_append.results.find(command, context.request)
+            stored = await self.results.find(command, context.request)
             if stored is not None:
                 return stored
             try:
@@ -67,14 +70,12 @@ class RegisterChildHandler:
         self, command: RegisterChild, context: CommandContext, events: list[ChildEvent]
     ) -> CommandResult:
         try:
-            cipher = await self.decide_and_append.keyring.create(command.child_id)
+            cipher = await self.keyring.create(command.child_id)
         except KeyDestroyed:
             raise ChildErasedError from None  # its id was given out before, under this key
         try:
             # another request under its key has the first one's child, but not its bear
-            return await self.decide_and_append.append(
-                command, context, BEFORE_REGISTRATION, events, cipher
-            )
+            return await self.appender.append(command, context, BEFORE_REGISTRATION, events, cipher)
         except VersionConflict:
             raise ConcurrentUpdate from None
 

@@ -1,6 +1,6 @@
 """The way of every command about a known child."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,10 +15,9 @@ from command_service.child.commands import EraseChild
 from command_service.child.decide import decide
 from command_service.child.errors import ChildErasedError, ChildNotFound, CommandRefused
 from command_service.child.state import AccountStatus, Child
-from command_service.handlers.append import Appender, StoredResults, result_of
+from command_service.handlers.append import Appender, StoredResults
 from shared.auth.access import relation_of
-from shared.event_store.port import AlreadyCommitted, VersionConflict
-from shared.events.child import ChildEvent
+from shared.event_store.port import VersionConflict
 from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.keyring import Keyring
 from shared.keyring.provider import UnknownKek
@@ -79,23 +78,6 @@ class DecideAndAppend:
                 return await self._settle(command, context, current, prepare)
         raise ConcurrentUpdate
 
-    async def append(
-        self,
-        command: Command,
-        context: CommandContext,
-        before: LoadedChild,
-        events: Sequence[ChildEvent],
-        cipher: ChildCipher | None,
-    ) -> CommandResult:
-        """`events` were decided on `before`. Raises VersionConflict or AppendUnconfirmed, and what
-        `StoredResults.replayed` raises."""
-        try:
-            commit = await self.appender.append(command, context, before.position, events, cipher)
-        except AlreadyCommitted as already:
-            return await self.results.replayed(already.commit, command, context.request)
-        await self.aggregates.remember(before, commit, events, cipher)
-        return result_of(commit)
-
     async def _settle(
         self, command: Command, context: CommandContext, current: LoadedChild, prepare: Prepare
     ) -> Change:
@@ -125,11 +107,7 @@ class DecideAndAppend:
         if stored is not None:
             return stored
         cipher = await self._cipher(command)
-        try:
-            kept = await self.appender.append(command, context, current.position, (), cipher)
-        except AlreadyCommitted as already:
-            return await self.results.replayed(already.commit, command, context.request)
-        return result_of(kept)
+        return await self.appender.append(command, context, current, (), cipher)
 
     async def _attempt(
         self, command: Command, context: CommandContext, loaded: LoadedChild, prepare: Prepare
@@ -147,7 +125,7 @@ class DecideAndAppend:
             return Change(loaded.child, stored)
         await prepare(loaded)
         cipher = await self._cipher(command)
-        result = await self.append(command, context, loaded, events, cipher)
+        result = await self.appender.append(command, context, loaded, events, cipher)
         return Change(loaded.child, result)
 
     async def _cipher(self, command: Command) -> ChildCipher | None:

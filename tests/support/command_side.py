@@ -24,7 +24,7 @@ from command_service.bus.command_bus import (
     SentRequest,
 )
 from command_service.bus.resilience import Backoff
-from command_service.handlers.append import OlderKeys
+from command_service.handlers.older_keys import OlderKeys
 from shared.audit.trail import MemoryAuditTrail
 from shared.auth.aliases import Pseudonyms
 from shared.auth.principal import Principal, Role

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from command_service.handlers import append as appending
+from command_service.handlers import older_keys
 from shared.envelope import Commit, NewCommit
 from shared.erasures.older_content import OlderContent
 from shared.event_store.memory import MemoryEventStore
@@ -200,7 +200,7 @@ async def test_a_key_that_a_process_of_before_stores_later_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ):
     # given a process that started on an empty store, which goes away for a while
-    monkeypatch.setattr(appending, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(older_keys, "LOOK_SECONDS", 0.0)
     store = CountingStore(away=True)
     side = CommandSide(Database(events=store))
     looking = asyncio.create_task(side.ports.older_keys.keep_looking())

@@ -5,10 +5,9 @@ from functools import partial, reduce
 
 import pytest
 
-from command_service.aggregates.cache import AggregateCache
+from command_service.aggregates.cache import BEFORE_REGISTRATION, AggregateCache
 from command_service.aggregates.snapshots import Snapshots
 from command_service.aggregates.stream_folding import (
-    BEFORE_REGISTRATION,
     BESIDE_OTHERS,
     CHUNK,
     PAGE,
