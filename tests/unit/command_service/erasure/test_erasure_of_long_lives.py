@@ -14,7 +14,7 @@ from tests.support.child_facts import ADA, ERASE, REGISTER, update
 from tests.support.command_side import MOTHER, PATIENT, STRANGER, CommandSide, Database
 from tests.support.consents import BORN
 from tests.support.waiting import eventually
-from tests.unit.command_service.test_erasure_sweep import Topic, sweep_of
+from tests.unit.command_service.erasure.test_erasure_sweep import Topic, sweep_of
 
 
 class LongStreams(MemoryEventStore):

@@ -40,7 +40,7 @@ from tests.support.snapshot_side import (
     with_open_violations,
 )
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "snapshots"
+GOLDEN = Path(__file__).parents[3] / "golden" / "snapshots"
 
 
 @settings(max_examples=60, deadline=None)
