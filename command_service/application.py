@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter, FastAPI, Request, Security
 from prometheus_client import CollectorRegistry
@@ -17,25 +17,18 @@ from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
 from command_service.api.links import LINKS
 from command_service.bus.child_queues import ChildQueues, QueueLimits
-from command_service.bus.command_bus import CommandBus
+from command_service.bus.command_bus import CommandBus, CommandHandler
 from command_service.bus.guards import Guards, allowed
 from command_service.bus.observing import Observing
 from command_service.bus.resilience import Backoff, CircuitBreaker
 from command_service.child.commands import (
-    AcknowledgeSafetyViolation,
+    ChildCommand,
     ConfigureAlerts,
     DeactivateChild,
-    EndConversation,
     EraseChild,
-    GiveConsent,
     ReactivateChild,
-    RecordMessage,
     RegisterChild,
-    ReportSafetyViolation,
-    ResolveSafetyViolation,
-    StartConversation,
     UpdateChildProfile,
-    WithdrawConsent,
 )
 from command_service.claims.bear_claims import BearClaims
 from command_service.claims.older_claims import PAGE, OlderClaims
@@ -82,18 +75,6 @@ carries a `Consistency-Token`: send it with a query to see the command's effect.
 NOTHING_SHOWN = Exposure()
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-
-PLAIN_CHANGES: tuple[type[Any], ...] = (
-    ReportSafetyViolation,
-    ResolveSafetyViolation,
-    AcknowledgeSafetyViolation,
-    StartConversation,
-    RecordMessage,
-    EndConversation,
-    GiveConsent,
-    WithdrawConsent,
-)
-"""Commands that need nothing but their child."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +123,16 @@ def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
     claims = BearClaims(ports.claims, ports.index, aggregates, ports.clock)
     change = DecideAndAppend(aggregates, ports.keyring, appender, results)
 
-    bus.register(RegisterChild, RegisterChildHandler(claims, ports.keyring, appender, results))
-    for command in PLAIN_CHANGES:
-        bus.register(command, ChangeChild(change))
-    bus.register(UpdateChildProfile, UpdateProfileHandler(change, claims))
-    bus.register(ConfigureAlerts, ConfigureAlertsHandler(change, tuning.alert_channels))
-    bus.register(DeactivateChild, DeactivateChildHandler(change, claims))
-    bus.register(ReactivateChild, ReactivateChildHandler(change, claims))
-    bus.register(EraseChild, _erase_child(ports, change, aggregates))
+    own: dict[type[Any], CommandHandler[Any]] = {
+        RegisterChild: RegisterChildHandler(claims, ports.keyring, appender, results),
+        UpdateChildProfile: UpdateProfileHandler(change, claims),
+        ConfigureAlerts: ConfigureAlertsHandler(change, tuning.alert_channels),
+        DeactivateChild: DeactivateChildHandler(change, claims),
+        ReactivateChild: ReactivateChildHandler(change, claims),
+        EraseChild: _erase_child(ports, change, aggregates),
+    }
+    for command in get_args(ChildCommand):
+        bus.register(command, own.get(command) or ChangeChild(change))
 
 
 def older_claims(ports: Ports, tuning: Tuning) -> OlderClaims:

@@ -112,20 +112,22 @@ class ErasureSweep:
 
     async def run(self, announcer: Announcer) -> int:
         """How many were not wholly erased any more. Raises StoreUnavailable or KafkaError."""
-        told = await self._read_erasures()
-        everybody = await self._everybody(told)
+        announced = await self._read_erasures()
+        everybody = await self._everybody(announced)
         again = 0
         for first in range(0, len(everybody), PAGE):
             page = everybody[first : first + PAGE]
             for child_id in await self._not_wholly_erased(page):
-                await self._erase(child_id, told.get(child_id))
+                await self._erase(child_id, announced.get(child_id))
                 again += 1
-            await self._announce([one for one in page if one not in told], announcer)
+            await self._announce(
+                [child_id for child_id in page if child_id not in announced], announcer
+            )
         log.info("erasures_swept", erased=len(everybody), again=again)
         return again
 
-    async def _everybody(self, told: Mapping[str, datetime]) -> list[str]:
-        known, after = set(told), ""
+    async def _everybody(self, announced: Mapping[str, datetime]) -> list[str]:
+        known, after = set(announced), ""
         while page := await self._completion.erased.page(after, PAGE):
             after = page[-1].child_id
             known.update(child.child_id for child in page)
@@ -138,7 +140,7 @@ class ErasureSweep:
     async def _not_wholly_erased(self, page: Sequence[str]) -> list[str]:
         """One question a place for the whole page."""
         ended = await self._store.erased_among(page)
-        listed = {one.child_id for one in await self._completion.listed_wholly(page)}
+        listed = {child.child_id for child in await self._completion.listed_wholly(page)}
         destroyed = await self._completion.keys.destroyed(page)
         left = await self._completion.snapshots.kept_of(page)
         left |= await self._completion.claims.held_by(page)
@@ -177,9 +179,9 @@ class ErasureSweep:
         )
         return await self._store.append(offer)
 
-    async def _announce(self, untold: Sequence[str], announcer: Announcer) -> None:
-        listed = await self._completion.erased.find(untold) if untold else []
-        await announcer.announce([ErasureNotice(one.child_id, one.at) for one in listed])
+    async def _announce(self, missing: Sequence[str], announcer: Announcer) -> None:
+        listed = await self._completion.erased.find(missing) if missing else []
+        await announcer.announce([ErasureNotice(child.child_id, child.at) for child in listed])
 
 
 class EraseChildHandler:

@@ -175,10 +175,10 @@ async def folded(
     if not commits:
         return known
     events = [event for commit in commits for event in commit.recorded_events()]
-    telling = [event for event in events if event.type not in _SKIPPED]
+    relevant = [event for event in events if event.type not in _SKIPPED]
     child = known.child
-    for first in range(0, len(telling), CHUNK):
+    for first in range(0, len(relevant), CHUNK):
         if first:
             await asyncio.sleep(0)
-        child = reduce(_evolved(cipher), telling[first : first + CHUNK], child)
+        child = reduce(_evolved(cipher), relevant[first : first + CHUNK], child)
     return LoadedChild(child, commits[-1].position, known.since_snapshot + len(events))

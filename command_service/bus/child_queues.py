@@ -39,8 +39,9 @@ class ChildQueues:
     """Lets one command a child through; the others wait, within `limits`, and are let through in
     their order, callers by turns. Commands of other children pass by.
 
-    Raises ChildBusy for who finds no place or waits too long. When a command finds the store away
-    those that wait for it hear so, too: they would only find out one after the other.
+    Raises ChildBusy when there is no place, or after too long a wait. When a command finds the
+    store away those that wait for it fail at once, too: one after the other they would only find
+    the same.
     """
 
     def __init__(self, limits: QueueLimits, registry: CollectorRegistry) -> None:
@@ -62,7 +63,7 @@ class ChildQueues:
         try:
             yield
         except StoreUnavailable:
-            line.tell_all_that_it_is_away()
+            line.fail_all_waiting()
             raise
         finally:
             self._next(line, child_id)
@@ -138,7 +139,7 @@ class _Line:
                 return True
         return False
 
-    def tell_all_that_it_is_away(self) -> None:
+    def fail_all_waiting(self) -> None:
         for turn in chain.from_iterable(self._lanes.values()):
             if not turn.done():
                 turn.set_exception(StoreUnavailable("was away for the command before this one"))

@@ -92,7 +92,7 @@ class Relay:
 
     async def _carry(self, publisher: Publisher) -> None:
         if not self._swept:
-            await self._erase_who_came_back(publisher)
+            await self._reapply_erasures(publisher)
         if self._progress.checkpoint.token is None:
             await self._publish_store(publisher)
         else:
@@ -101,7 +101,7 @@ class Relay:
             async with self._feed.open(self._progress.checkpoint.token) as changes:
                 await self._follow(changes, publisher)
 
-    async def _erase_who_came_back(self, publisher: Publisher) -> None:
+    async def _reapply_erasures(self, publisher: Publisher) -> None:
         """Before anything is published of who was erased and is back from an older copy."""
         sweeping = asyncio.create_task(self._sweep.run(publisher))
         try:
