@@ -20,12 +20,12 @@ def main() -> None:
     except (KeyFileRefused, SigningKeyRefused, OSError, ValueError) as error:
         print(f"settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    _calm_the_garbage_collector()
+    _tune_gc()
     host, port = settings.command_host, settings.command_port
     run_process(lambda stop: serve(app, host, port, stop))
 
 
-def _calm_the_garbage_collector() -> None:
+def _tune_gc() -> None:
     """Look for cycles seldom, and never among what was there at the start.
 
     Nearly everything here is freed by its reference count. With the usual thresholds the collector

@@ -8,14 +8,20 @@ from typing import Any
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from command_service.api.app import create_app
 from command_service.api.command_route import Edge
-from command_service.api.idempotency import RequestKeys
-from command_service.backoff import Backoff
-from command_service.default_bus import MEBIBYTE, Ports, Tuning, default_bus, older_claims
-from command_service.handlers.older_claims import OlderClaims
+from command_service.api.requests import RequestKeys
+from command_service.application import (
+    MEBIBYTE,
+    Ports,
+    Tuning,
+    command_bus,
+    create_app,
+    older_claims,
+)
+from command_service.bus.child_queues import QueueLimits
+from command_service.bus.resilience import Backoff
+from command_service.claims.older_claims import OlderClaims
 from command_service.handlers.older_keys import OlderKeys
-from command_service.middleware.child_queues import QueueLimits
 from shared.audit.process import AuditProcess
 from shared.audit.trail import AuditTrail
 from shared.auth.aliases import Pseudonyms
@@ -77,7 +83,7 @@ def build_app(settings: CommandSettings) -> FastAPI:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     ports = _ports(settings, stores, key_file, audit.trail)
-    bus = default_bus(ports, _tuning(settings), registry)
+    bus = command_bus(ports, _tuning(settings), registry)
     limits = rate_limits(settings, key_file.index_key)
     older = older_claims(ports, _tuning(settings))
     caller = Caller(checks.verifier, limits, Pseudonyms())

@@ -1,13 +1,13 @@
-"""/children: registration and profile."""
+"""/children: registration, profile and consents; the end of a child account, its return, and the
+erasure of what is personal."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import ConfigDict, Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.consents import RegistrationConsent
-from command_service.api.request_body import (
+from command_service.api.requests import (
     SUBJECT_OR_NULL,
     RequestBody,
     between,
@@ -15,22 +15,74 @@ from command_service.api.request_body import (
     optional,
     sized,
 )
-from command_service.domain.child import limits
-from command_service.domain.child.commands import RegisterChild, UpdateChildProfile
+from command_service.child import limits
+from command_service.child.commands import (
+    Consent,
+    DeactivateChild,
+    EraseChild,
+    GiveConsent,
+    ReactivateChild,
+    RegisterChild,
+    UpdateChildProfile,
+    WithdrawConsent,
+)
 from shared.auth.principal import Role
-from shared.events.child import ConsentPurpose
+from shared.events.child import ConsentMethod, ConsentPurpose
 from shared.http.path_ids import ChildId
+from shared.http.problems import FieldProblem, Problem, ProblemRaised
 
 router = APIRouter(route_class=CommandRoute, tags=["children"])
+consents = APIRouter(route_class=CommandRoute, tags=["consents"])
+lifecycle = APIRouter(route_class=CommandRoute, tags=["lifecycle"])
 
 CONSENT = {"notice_version": "2026-11", "method": "signed_form"}
-DEVICE_ID = (
-    "The subject of the bear's token: who comes with role `device` and this subject is the child's "
-    "bear while the child is active. No two active children have ids that differ by case only. "
-    "null: no bear may act for the child."
-)
-PREFERENCES = f"{limits.PREFERENCES_LIMIT}. Needs consent to `personalization`."
 EXAMPLE_PREFERENCES = {"bedtime_stories": True, "favourite": {"colour": "green"}}
+IN_THEIR_WORDS = "In the parent's words. Needs consent to `personalization`."
+
+Purpose = Annotated[ConsentPurpose, Path(description="What the parent consents to.")]
+DeviceId = Annotated[
+    str | None,
+    Field(
+        description="The subject of the bear's token: who comes with role `device` and this "
+        "subject is the child's bear while the child is active. No two active children have ids "
+        "that differ by case only. null: no bear may act for the child.",
+        examples=["bear-device-42"],
+        json_schema_extra=SUBJECT_OR_NULL,
+    ),
+]
+Preferences = Annotated[
+    dict[str, Any] | None,
+    Field(
+        description=f"{limits.PREFERENCES_LIMIT}. Needs consent to `personalization`.",
+        examples=[EXAMPLE_PREFERENCES],
+    ),
+]
+LearningStyle = Annotated[
+    str | None,
+    Field(
+        description=IN_THEIR_WORDS, examples=["visual"], json_schema_extra=optional(limits.LABEL)
+    ),
+]
+
+
+class ConsentBody(RequestBody):
+    notice_version: str = Field(
+        description="Which privacy notice the parent was shown.",
+        examples=["2026-11"],
+        json_schema_extra=sized(limits.NOTICE_VERSION),
+    )
+    method: ConsentMethod = Field(
+        description="How it was made sure that it is the parent.", examples=["signed_form"]
+    )
+
+
+class RegistrationConsent(ConsentBody):
+    purpose: ConsentPurpose = Field(
+        description="What the parent consents to.", examples=["account"]
+    )
+
+    def consent(self) -> Consent:
+        return Consent(self.purpose, self.notice_version, self.method)
 
 
 class Registration(RequestBody):
@@ -54,24 +106,12 @@ class Registration(RequestBody):
         examples=["parent-17"],
         json_schema_extra=SUBJECT_OR_NULL,
     )
-    device_id: str | None = Field(
-        None,
-        description=DEVICE_ID,
-        examples=["bear-device-42"],
-        json_schema_extra=SUBJECT_OR_NULL,
-    )
-    preferences: dict[str, Any] | None = Field(
-        None, description=PREFERENCES, examples=[EXAMPLE_PREFERENCES]
-    )
-    learning_style: str | None = Field(
-        None,
-        description="In the parent's words. Needs consent to `personalization`.",
-        examples=["visual"],
-        json_schema_extra=optional(limits.LABEL),
-    )
+    device_id: DeviceId = None
+    preferences: Preferences = None
+    learning_style: LearningStyle = None
     interests: tuple[str, ...] | None = Field(
         None,
-        description="In the parent's words. Needs consent to `personalization`.",
+        description=IN_THEIR_WORDS,
         examples=[["space", "dinosaurs"]],
         json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
     )
@@ -99,24 +139,12 @@ class ProfileChanges(RequestBody):
         examples=[8],
         json_schema_extra=between(limits.AGE),
     )
-    device_id: str | None = Field(
-        None,
-        description=DEVICE_ID,
-        examples=["bear-device-42"],
-        json_schema_extra=SUBJECT_OR_NULL,
-    )
-    preferences: dict[str, Any] | None = Field(
-        None, description=PREFERENCES, examples=[EXAMPLE_PREFERENCES]
-    )
-    learning_style: str | None = Field(
-        None,
-        description="In the parent's words. Needs consent to `personalization`.",
-        examples=["visual"],
-        json_schema_extra=optional(limits.LABEL),
-    )
+    device_id: DeviceId = None
+    preferences: Preferences = None
+    learning_style: LearningStyle = None
     interests: tuple[str, ...] | None = Field(
         None,
-        description="In the parent's words. Needs consent to `personalization`.",
+        description=IN_THEIR_WORDS,
         examples=[["space", "music"]],
         json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
     )
@@ -149,3 +177,66 @@ def update_child_profile(
     """Change what the body names; values equal to today's change nothing."""
     given = {field: getattr(body, field) for field in body.model_fields_set}
     return UpdateChildProfile(child_id=child_id, at=request.at, **given)
+
+
+@consents.put("/children/{child_id}/consents/{purpose}", **documented(404, 409, 410))
+def give_consent(
+    child_id: ChildId, purpose: Purpose, body: ConsentBody, request: CommandRequest
+) -> GiveConsent:
+    """Record that the parent consents; `account` first, the other purposes rest on it."""
+    return GiveConsent(
+        child_id=child_id,
+        at=request.at,
+        purpose=_known(purpose),
+        notice_version=body.notice_version,
+        method=body.method,
+    )
+
+
+@consents.delete("/children/{child_id}/consents/{purpose}", **documented(404, 410))
+def withdraw_consent(
+    child_id: ChildId, purpose: Purpose, request: CommandRequest
+) -> WithdrawConsent:
+    """Withdraw consent; from `account`, all of it. May be repeated. Nothing is erased by it."""
+    return WithdrawConsent(child_id=child_id, at=request.at, purpose=_known(purpose))
+
+
+class Deactivation(RequestBody):
+    reason: str = Field(
+        description="Why, for those who read the child's history.",
+        examples=["The bear moved on."],
+        json_schema_extra=sized(limits.REASON),
+    )
+
+
+@lifecycle.post("/children/{child_id}/deactivation", **documented(404, 409, 410))
+def deactivate_child(
+    child_id: ChildId, body: Deactivation, request: CommandRequest
+) -> DeactivateChild:
+    """Deactivate a child; its bear is free for another."""
+    return DeactivateChild(child_id=child_id, at=request.at, reason=body.reason)
+
+
+@lifecycle.post("/children/{child_id}/reactivation", **documented(404, 409, 410))
+def reactivate_child(child_id: ChildId, request: CommandRequest) -> ReactivateChild:
+    """Reactivate a child, unless its bear belongs to another by now."""
+    return ReactivateChild(child_id=child_id, at=request.at)
+
+
+@lifecycle.delete("/children/{child_id}/personal-data", **documented(404))
+def erase_child(child_id: ChildId, request: CommandRequest) -> EraseChild:
+    """Destroy the child's key: nothing personal can be read again. May be repeated."""
+    return EraseChild(child_id=child_id, at=request.at)
+
+
+def _known(purpose: str) -> ConsentPurpose:
+    """Raises the problem 422: path parameters come as the text that they are."""
+    try:
+        return ConsentPurpose(purpose)
+    except ValueError:
+        limit = ", ".join(ConsentPurpose)
+        wrong = FieldProblem("purpose", f"must be one of {limit}", limit)
+        detail = "The path names a purpose that there is none of."
+        raise ProblemRaised(
+            Problem(422, "invalid-request", "Invalid request", detail, [wrong])
+        ) from None

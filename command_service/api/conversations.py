@@ -4,9 +4,9 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.request_body import UUID, RequestBody, between, entries, optional
-from command_service.domain.child import limits
-from command_service.domain.child.commands import (
+from command_service.api.requests import UUID, RequestBody, between, entries, optional
+from command_service.child import limits
+from command_service.child.commands import (
     EndConversation,
     RecordMessage,
     StartConversation,

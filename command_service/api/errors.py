@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping
 
-from command_service.domain.child.errors import (
+from command_service.bus.errors import (
+    ChildBusy,
+    ChildLoading,
+    ConcurrentUpdate,
+    Forbidden,
+    IdempotencyKeyReused,
+    KeyUnavailable,
+    ParentNotFound,
+)
+from command_service.child.errors import (
     AlreadyDeactivated,
     AlreadyRegistered,
     ChildDeactivatedError,
@@ -21,14 +30,6 @@ from command_service.domain.child.errors import (
     ViolationAlreadyResolved,
     ViolationNotFound,
 )
-from command_service.handlers.errors import (
-    ChildBusy,
-    ChildLoading,
-    ConcurrentUpdate,
-    IdempotencyKeyReused,
-    KeyUnavailable,
-)
-from command_service.middleware.authorization import Forbidden, ParentNotFound
 from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE

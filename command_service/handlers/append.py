@@ -1,17 +1,21 @@
-"""Events sealed and offered to the event store, once and for all."""
+"""Events sealed and offered to the event store once; a repeated request gets the first result."""
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from command_service.backoff import Backoff
-from command_service.command_bus import Command, CommandContext
-from command_service.domain.child.commands import (
+from command_service.aggregates.cache import LoadedChild
+from command_service.aggregates.loading import Aggregates
+from command_service.bus.command_bus import Command, CommandContext, CommandResult, SentRequest
+from command_service.bus.errors import AppendUnconfirmed, IdempotencyKeyReused, KeyUnavailable
+from command_service.bus.resilience import Backoff
+from command_service.child.commands import (
     EraseChild,
     ReportSafetyViolation,
     StartConversation,
 )
-from command_service.handlers.errors import KeyUnavailable
-from command_service.sent_request import SentRequest
+from command_service.child.errors import ChildErasedError
+from command_service.handlers.older_keys import OlderKeys
 from shared.clock import Clock
 from shared.codec import encode
 from shared.envelope import (
@@ -22,9 +26,10 @@ from shared.envelope import (
     NewCommit,
     StreamPosition,
 )
-from shared.event_store.port import EventStore, StoreUnavailable
+from shared.event_store.port import AlreadyCommitted, EventStore, StoreUnavailable
 from shared.events.child import ChildEvent, SafetyViolationReported
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.cipher import ChildCipher, ClosedCipher
+from shared.keyring.keyring import Keyring
 
 IGNORED = "ignored"
 """In a stored result: the request's field that was left out."""
@@ -35,8 +40,67 @@ ERASURE = "erasure"
 which others have theirs, goes with it."""
 
 
-class AppendUnconfirmed(StoreUnavailable):
-    """The same offer was made again and again, and never answered: it may have landed or not."""
+@dataclass(frozen=True, slots=True)
+class StoredResults:
+    store: EventStore
+    keyring: Keyring
+    older: OlderKeys
+
+    async def find(self, command: Command, request: SentRequest | None) -> CommandResult | None:
+        """Raises what `replayed` raises."""
+        if request is None:
+            return None
+        older = self.older.key_of(request) if self.older.exist else None
+        commit = await self.store.find_by_idempotency_key(request.key, older)
+        return None if commit is None else await self.replayed(commit, command, request)
+
+    async def find_older(
+        self, command: Command, request: SentRequest | None
+    ) -> CommandResult | None:
+        """Before an append: the store refuses a second commit with a key of today, but does not
+        know that one of an earlier release is the same. Raises what `replayed` raises."""
+        return await self.find(command, request) if self.older.exist else None
+
+    async def replayed(
+        self, commit: Commit, command: Command, request: SentRequest | None
+    ) -> CommandResult:
+        """The result that `commit` gave, which keeps the key of `request`.
+
+        Raises IdempotencyKeyReused when it was another request's, ChildErasedError when nobody can
+        tell any more: then it is refused as every command about the child.
+        """
+        if commit.idempotency is None or request is None:
+            raise IdempotencyKeyReused
+        if commit.idempotency.is_older:
+            is_same = commit.idempotency == self.older.form_of(request)
+        else:
+            is_same = commit.child_id == command.child_id
+        if not is_same:
+            raise IdempotencyKeyReused
+        if not isinstance(command, EraseChild):
+            await self._require_not_erased(commit.child_id)
+        if not commit.idempotency.is_older:
+            await self._require_same(commit.idempotency, command, request)
+        return result_of(commit, is_replay=True)
+
+    async def _require_not_erased(self, child_id: str) -> None:
+        """By its stream: the key may still be in the memory of this process."""
+        if await self.store.erased_among([child_id]):
+            raise ChildErasedError
+
+    async def _require_same(
+        self, stored: Idempotency, command: Command, request: SentRequest
+    ) -> None:
+        expected = ERASURE
+        if not isinstance(command, EraseChild):
+            cipher = (await self.keyring.ciphers((command.child_id,))).get(command.child_id)
+            if cipher is None:
+                await self._require_not_erased(command.child_id)  # at this moment
+            if cipher is None or isinstance(cipher, ClosedCipher):
+                raise KeyUnavailable
+            expected = cipher.print_of(request.content)
+        if not hmac.compare_digest(stored.fingerprint, expected):
+            raise IdempotencyKeyReused
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +108,29 @@ class Appender:
     store: EventStore
     clock: Clock
     backoff: Backoff
+    results: StoredResults
+    aggregates: Aggregates
 
     async def append(
+        self,
+        command: Command,
+        context: CommandContext,
+        before: LoadedChild,
+        events: Sequence[ChildEvent],
+        cipher: ChildCipher | None,
+    ) -> CommandResult:
+        """`events` were decided on `before`; without any only the idempotency key is kept. An
+        erasure alone needs no `cipher`. Raises VersionConflict (never without events),
+        AppendUnconfirmed, and what `StoredResults.replayed` raises."""
+        try:
+            commit = await self._offer(command, context, before.position, events, cipher)
+        except AlreadyCommitted as already:
+            return await self.results.replayed(already.commit, command, context.request)
+        if events:
+            await self.aggregates.remember(before, commit, events, cipher)
+        return result_of(commit)
+
+    async def _offer(
         self,
         command: Command,
         context: CommandContext,
@@ -53,8 +138,6 @@ class Appender:
         events: Sequence[ChildEvent],
         cipher: ChildCipher | None,
     ) -> Commit:
-        """Without events only the idempotency key is kept. An erasure alone needs no `cipher`.
-        Raises VersionConflict (never without events), AlreadyCommitted or AppendUnconfirmed."""
         offer = NewCommit(
             child_id=command.child_id,
             expected=expected,
@@ -106,3 +189,16 @@ def _result_of(command: Command, events: Sequence[ChildEvent]) -> dict[str, str]
             return {"conversation_id": command.conversation_id}
         case _:
             return {}
+
+
+def result_of(commit: Commit, is_replay: bool = False) -> CommandResult:
+    return CommandResult(
+        child_id=commit.child_id,
+        version=commit.last_version,
+        events=tuple(event.type for event in commit.events),
+        violation_id=commit.result.get("violation_id"),
+        conversation_id=commit.result.get("conversation_id"),
+        ignored=(commit.result[IGNORED],) if IGNORED in commit.result else (),
+        replayed=is_replay,
+        hash=commit.hash if commit.events else "",
+    )

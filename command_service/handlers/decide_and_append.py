@@ -6,19 +6,18 @@ from dataclasses import dataclass
 
 import structlog
 
-from command_service.command_bus import Command, CommandContext, CommandResult
-from command_service.domain.child.commands import EraseChild
-from command_service.domain.child.decide import decide
-from command_service.domain.child.errors import ChildErasedError, ChildNotFound, CommandRefused
-from command_service.domain.child.state import AccountStatus, Child
-from command_service.handlers.aggregate_cache import LoadedChild
-from command_service.handlers.aggregates import Aggregates
-from command_service.handlers.append import Appender
-from command_service.handlers.errors import ConcurrentUpdate, KeyUnavailable
-from command_service.handlers.ownership import may_act_on
-from command_service.handlers.stored_results import StoredResults, result_of
+from command_service.aggregates.cache import LoadedChild
+from command_service.aggregates.loading import Aggregates
+from command_service.bus.command_bus import Command, CommandContext, CommandResult
+from command_service.bus.errors import ConcurrentUpdate, KeyUnavailable
+from command_service.bus.guards import may_act_on
+from command_service.child.commands import EraseChild
+from command_service.child.decide import decide
+from command_service.child.errors import ChildErasedError, ChildNotFound, CommandRefused
+from command_service.child.state import AccountStatus, Child
+from command_service.handlers.append import Appender, StoredResults
 from shared.auth.access import relation_of
-from shared.event_store.port import AlreadyCommitted, VersionConflict
+from shared.event_store.port import VersionConflict
 from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.keyring import Keyring
 from shared.keyring.provider import UnknownKek
@@ -53,7 +52,7 @@ class DecideAndAppend:
     appender: Appender
     results: StoredResults
 
-    async def change(
+    async def __call__(
         self,
         command: Command,
         context: CommandContext,
@@ -108,11 +107,7 @@ class DecideAndAppend:
         if stored is not None:
             return stored
         cipher = await self._cipher(command)
-        try:
-            kept = await self.appender.append(command, context, current.position, (), cipher)
-        except AlreadyCommitted as already:
-            return await self.results.replayed(already.commit, command, context.request)
-        return result_of(kept)
+        return await self.appender.append(command, context, current, (), cipher)
 
     async def _attempt(
         self, command: Command, context: CommandContext, loaded: LoadedChild, prepare: Prepare
@@ -130,13 +125,8 @@ class DecideAndAppend:
             return Change(loaded.child, stored)
         await prepare(loaded)
         cipher = await self._cipher(command)
-        try:
-            commit = await self.appender.append(command, context, loaded.position, events, cipher)
-        except AlreadyCommitted as already:
-            stored = await self.results.replayed(already.commit, command, context.request)
-            return Change(loaded.child, stored)
-        await self.aggregates.remember(loaded, commit, events, cipher)
-        return Change(loaded.child, result_of(commit))
+        result = await self.appender.append(command, context, loaded, events, cipher)
+        return Change(loaded.child, result)
 
     async def _cipher(self, command: Command) -> ChildCipher | None:
         """None for an erasure: it has nothing to seal, and needs nothing that opens."""

@@ -9,7 +9,7 @@ import hmac
 
 import structlog
 
-from command_service.sent_request import SentRequest
+from command_service.bus.command_bus import SentRequest
 from shared.envelope import Idempotency
 from shared.event_store.port import EventStore, StoreUnavailable
 

@@ -8,11 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 from prometheus_client import Gauge
 
-from command_service.erasure.completion import ErasureCompletion
-from command_service.erasure.sweep import ErasureSweep
-from command_service.relay.checkpoint import Checkpoints
+from command_service.erasure import ErasureCompletion, ErasureSweep
 from command_service.relay.commit_feed import CommitFeed
-from command_service.relay.progress import Progress
+from command_service.relay.progress import Checkpoints, Progress
 from command_service.relay.publisher import open_publisher, reach_broker
 from command_service.relay.relay import Relay
 from shared.clock import new_id, utc_now

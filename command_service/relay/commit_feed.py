@@ -14,7 +14,7 @@ from typing import Any
 from bson.codec_options import CodecOptions
 from pymongo.errors import OperationFailure
 
-from shared.envelope import RecordedEvent
+from shared.envelope import Commit, RecordedEvent
 from shared.event_store.commit_documents import COLLECTION, PUBLISHED_FIELDS, recorded_events
 from shared.mongo import Database, Document, Mongo, Session
 
@@ -115,6 +115,18 @@ class CommitFeed:
                 yield feed
             finally:
                 await feed.close()
+
+
+async def in_batches(commits: AsyncIterator[Commit], size: int) -> AsyncIterator[list[Commit]]:
+    """The commits of a scan, `size` at a time."""
+    batch: list[Commit] = []
+    async for commit in commits:
+        batch.append(commit)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 async def _run(database: Database, command: dict[str, Any], session: Session) -> Document:

@@ -1,23 +1,108 @@
-"""How far the topic has come, and how far it is behind the event store."""
+"""How far the topic has come, saved behind the lease's fencing number, and how far it is behind."""
 
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import structlog
-from pymongo.errors import PyMongoError
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from command_service.relay.checkpoint import Checkpoint, Checkpoints, Ends
 from shared.clock import Clock
 from shared.envelope import RecordedEvent
 from shared.event_store.commit_documents import COLLECTION
+from shared.lease import LeaseLost
 from shared.mongo import Database, Document
 
+_COLLECTION = "relay"
+_ID = "commits"
 COUNT_EVERY_SECONDS = 1.0
 
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+Ends = dict[int, int]
+"""The offset after the last acknowledged record, by partition of the topic."""
+
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Records that the broker has: `offset` of the first (-1: not told) and their number."""
+
+    partition: int
+    offset: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything before change stream `token` is on the topic, which ends at `ends` or later.
+
+    Without token nothing is known to be there: the whole store has to be published; `ends` is then
+    how far consumers may have read before the topic lost records. `commits` and
+    `events` count what was published, `recorded_at` is when the last of it was recorded.
+    """
+
+    token: Document | None = None
+    ends: Ends = field(default_factory=dict)
+    commits: int = 0
+    events: int = 0
+    recorded_at: datetime = BEGINNING
+
+
+class Checkpoints:
+    """Every write is conditional on the fencing number: a leader that was paused and wakes up late
+    cannot move the position back. Raises LeaseLost."""
+
+    def __init__(self, database: Database) -> None:
+        self._relay = database[_COLLECTION]
+
+    async def take(self, fencing: int) -> Checkpoint:
+        """The last checkpoint, closed from now on to writers with a lower number."""
+        try:
+            document = await self._relay.find_one_and_update(
+                {"_id": _ID, "fencing": {"$lte": fencing}},
+                {"$set": {"fencing": fencing}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        except DuplicateKeyError:
+            raise LeaseLost(f"fencing number {fencing} is out of date") from None
+        return _from_document(document)
+
+    async def read(self) -> Checkpoint:
+        """The last checkpoint, for those who do not lead."""
+        return _from_document(await self._relay.find_one({"_id": _ID}))
+
+    async def save(self, fencing: int, checkpoint: Checkpoint) -> None:
+        content = {
+            "token": checkpoint.token,
+            "ends": {str(partition): end for partition, end in checkpoint.ends.items()},
+            "commits": checkpoint.commits,
+            "events": checkpoint.events,
+            "recorded_at": checkpoint.recorded_at,
+        }
+        saved = await self._relay.update_one({"_id": _ID, "fencing": fencing}, {"$set": content})
+        if saved.matched_count == 0:
+            raise LeaseLost(f"fencing number {fencing} is out of date")
+
+
+def _from_document(document: Document | None) -> Checkpoint:
+    if document is None or "ends" not in document:
+        return Checkpoint()
+    ends = {int(partition): end for partition, end in document["ends"].items()}
+    if document["token"] is None:
+        return Checkpoint(ends=ends)
+    return Checkpoint(
+        token=document["token"],
+        ends=ends,
+        commits=document["commits"],
+        events=document["events"],
+        recorded_at=document["recorded_at"],
+    )
 
 
 class Progress:
@@ -68,11 +153,16 @@ class Progress:
         """Nothing is known to be on the topic, which ends at `ends`."""
         self.checkpoint = Checkpoint(ends=ends)
 
-    def advance(self, events: Sequence[RecordedEvent], commits: int, ends: Ends) -> None:
-        """The `events` of `commits` commits are on the topic, which now ends at `ends`.
+    def advance(
+        self, events: Sequence[RecordedEvent], commits: int, acknowledged: Sequence[Acknowledged]
+    ) -> list[int]:
+        """The `events` of `commits` commits are on the topic, as `acknowledged`. Gives the
+        partitions that had lost records; also then it advances: consumers may have read the others.
 
         None are of commits that only keep an idempotency key: they count, as they are stored.
         """
+        ends = dict(self.checkpoint.ends)
+        lost = [part.partition for part in acknowledged if not _extend(ends, part)]
         self._caught_up = False
         self.checkpoint = replace(
             self.checkpoint,
@@ -81,6 +171,7 @@ class Progress:
             events=self.checkpoint.events + len(events),
             recorded_at=events[-1].recorded_at if events else self.checkpoint.recorded_at,
         )
+        return lost
 
     def reach(self, token: Document, caught_up: bool = False) -> None:
         """Everything before `token` is on the topic; when `caught_up` that is all there is."""
@@ -114,3 +205,12 @@ class Progress:
 
     def _pending(self) -> int:
         return max(0, self._stored - self.checkpoint.commits)
+
+
+def _extend(ends: dict[int, int], acknowledged: Acknowledged) -> bool:
+    """False when the partition had lost records: it ended before where it had ended."""
+    if acknowledged.offset < 0:  # a repeated send that the broker knew already
+        return True
+    end = ends.get(acknowledged.partition, 0)
+    ends[acknowledged.partition] = max(end, acknowledged.offset + acknowledged.records)
+    return acknowledged.offset >= end

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -11,7 +10,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from command_service.relay.checkpoint import Ends
+from command_service.relay.progress import Acknowledged, Ends
 from shared.cloud_events import KafkaRecord, to_record
 from shared.envelope import RecordedEvent
 from shared.erasures.notice import ErasureNotice
@@ -22,15 +21,6 @@ REQUEST_TIMEOUT_MS = 5_000
 BATCH_BYTES = 256 * 1_024
 REMEMBERED_KEYS = 100_000
 GIVE_UP_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """Records that the broker has: `offset` of the first (-1: not told) and their number."""
-
-    partition: int
-    offset: int
-    records: int
 
 
 class Publisher:

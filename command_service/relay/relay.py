@@ -2,19 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import structlog
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from command_service.erasure.sweep import ErasureSweep
-from command_service.relay.checkpoint import Ends
-from command_service.relay.commit_feed import CommitFeed, OpenFeed, StartOver
-from command_service.relay.progress import Progress
-from command_service.relay.publisher import Acknowledged, Publisher
-from shared.envelope import Commit, RecordedEvent
+from command_service.erasure import ErasureSweep
+from command_service.relay.commit_feed import CommitFeed, OpenFeed, StartOver, in_batches
+from command_service.relay.progress import Ends, Progress
+from command_service.relay.publisher import Publisher
+from shared.envelope import RecordedEvent
 from shared.erasures.notice import ERASED, ErasureNotice
 from shared.event_store.port import EventStore, StoreUnavailable
 from shared.fault_points import FaultPoint, reached
@@ -93,7 +92,7 @@ class Relay:
 
     async def _carry(self, publisher: Publisher) -> None:
         if not self._swept:
-            await self._erase_who_came_back(publisher)
+            await self._reapply_erasures(publisher)
         if self._progress.checkpoint.token is None:
             await self._publish_store(publisher)
         else:
@@ -102,7 +101,7 @@ class Relay:
             async with self._feed.open(self._progress.checkpoint.token) as changes:
                 await self._follow(changes, publisher)
 
-    async def _erase_who_came_back(self, publisher: Publisher) -> None:
+    async def _reapply_erasures(self, publisher: Publisher) -> None:
         """Before anything is published of who was erased and is back from an older copy."""
         sweeping = asyncio.create_task(self._sweep.run(publisher))
         try:
@@ -166,7 +165,7 @@ class Relay:
         began = await publisher.ends()
         log.info("relay_publishes_the_store")
         self._progress.begin_again(dict(began))
-        async for commits in _batches(self._store.scan(), self._feed.size):
+        async for commits in in_batches(self._store.scan(), self._feed.size):
             if self._stopping.is_set():
                 break
             events = [event for commit in commits for event in commit.recorded_events()]
@@ -204,10 +203,7 @@ class Relay:
                 reached(FaultPoint.RELAY_AFTER_ACK)
         except TimeoutError:
             raise LeaseLost("the broker did not acknowledge while the lease lasted") from None
-        ends = dict(self._progress.checkpoint.ends)
-        lost = [part.partition for part in acknowledged if not _extend(ends, part)]
-        # also when some were lost: consumers may have read the others
-        self._progress.advance(events, commits, ends)
+        lost = self._progress.advance(events, commits, acknowledged)
         if lost:
             raise _lost_records(lost[0])
         self._failures = 0
@@ -240,26 +236,6 @@ class Relay:
                 await self._stopping.wait()
         except TimeoutError:
             return
-
-
-async def _batches(commits: AsyncIterator[Commit], size: int) -> AsyncIterator[list[Commit]]:
-    batch: list[Commit] = []
-    async for commit in commits:
-        batch.append(commit)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _extend(ends: dict[int, int], acknowledged: Acknowledged) -> bool:
-    """False when the partition had lost records: it ended before where it had ended."""
-    if acknowledged.offset < 0:  # a repeated send that the broker knew already
-        return True
-    end = ends.get(acknowledged.partition, 0)
-    ends[acknowledged.partition] = max(end, acknowledged.offset + acknowledged.records)
-    return acknowledged.offset >= end
 
 
 def _lost_records(partition: int) -> StartOver:

@@ -14,11 +14,12 @@ from coverage.exceptions import CoverageException, NoDataError
 
 FLOOR = 95.0
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "domain": ("command_service/domain/",),
+    "domain": ("command_service/child/",),
     "projections": ("projection_worker/projections/",),
     "buses": (
-        *("command_service/command_bus.py", "command_service/default_bus.py"),
-        *("command_service/middleware/", "command_service/handlers/"),
+        *("command_service/application.py", "command_service/erasure.py"),
+        *("command_service/bus/", "command_service/handlers/"),
+        *("command_service/aggregates/", "command_service/claims/"),
         *("query_service/query_bus.py", "query_service/default_bus.py", "query_service/queries/"),
     ),
     "stores": (

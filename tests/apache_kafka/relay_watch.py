@@ -2,7 +2,7 @@
 
 import orjson
 
-from command_service.relay.checkpoint import Checkpoints
+from command_service.relay.progress import Checkpoints
 from deploy.local import plans
 from deploy.local.state import StackFolder, StackState
 from shared.mongo import Mongo

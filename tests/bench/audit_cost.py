@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 from rich.table import Table
 
-from command_service.default_bus import Tuning, default_bus
+from command_service.application import Tuning, command_bus
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditRecord
 from shared.audit.trail import AuditTrail
@@ -109,7 +109,7 @@ async def _get(app: FastAPI, path: str, bearer: bytes) -> None:
 def command(side: CommandSide, trail: AuditTrail) -> Work:
     """A registration, durable in the event store when it is answered."""
     ports = replace(side.ports, audit_trail=trail)
-    side.bus = default_bus(ports, Tuning(timeout_seconds=60), CollectorRegistry())
+    side.bus = command_bus(ports, Tuning(timeout_seconds=60), CollectorRegistry())
 
     async def register() -> None:
         await side.do(replace(REGISTER, child_id=new_id(), udid=f"TEDDY-{new_id()}"))

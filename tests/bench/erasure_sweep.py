@@ -11,8 +11,7 @@ from datetime import datetime
 
 from aiokafka import AIOKafkaProducer
 
-from command_service.erasure.completion import WRITE_SIDE, ErasureCompletion
-from command_service.erasure.sweep import ErasureSweep
+from command_service.erasure import WRITE_SIDE, ErasureCompletion, ErasureSweep
 from deploy.topics import apply_topics
 from shared.clock import new_id, utc_now
 from shared.codec import encode

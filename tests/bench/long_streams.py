@@ -21,11 +21,11 @@ from typing import Any
 
 import click
 
-from command_service.domain.child.evolve import evolve
-from command_service.domain.child.state import Child
-from command_service.handlers.aggregate_cache import AggregateCache, LoadedChild
-from command_service.handlers.aggregates import Aggregates
-from command_service.handlers.snapshots import Snapshots
+from command_service.aggregates.cache import AggregateCache, LoadedChild
+from command_service.aggregates.loading import Aggregates
+from command_service.aggregates.snapshots import Snapshots
+from command_service.child.evolve import evolve
+from command_service.child.state import Child
 from shared.clock import new_id, utc_now
 from shared.codec import encode
 from shared.envelope import Actor, Causality, NewCommit, StreamPosition

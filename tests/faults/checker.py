@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from command_service.api.idempotency import RequestKeys
+from command_service.api.requests import RequestKeys
 from shared.auth.principal import Principal, Role
 from shared.envelope import Commit
 from shared.hash_chain import ChainBroken, verify_chain

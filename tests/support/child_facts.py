@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from command_service.domain.child.commands import (
+from command_service.child.commands import (
     AcknowledgeSafetyViolation,
     ConfigureAlerts,
     Consent,

@@ -13,14 +13,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from command_service.api.app import create_app
 from command_service.api.command_route import Edge
-from command_service.api.idempotency import RequestKeys
-from command_service.backoff import Backoff
-from command_service.command_bus import Command, CommandBus, CommandContext, CommandResult
-from command_service.default_bus import Ports, Tuning, default_bus
+from command_service.api.requests import RequestKeys
+from command_service.application import Ports, Tuning, command_bus, create_app
+from command_service.bus.command_bus import (
+    Command,
+    CommandBus,
+    CommandContext,
+    CommandResult,
+    SentRequest,
+)
+from command_service.bus.resilience import Backoff
 from command_service.handlers.older_keys import OlderKeys
-from command_service.sent_request import SentRequest
 from shared.audit.trail import MemoryAuditTrail
 from shared.auth.aliases import Pseudonyms
 from shared.auth.principal import Principal, Role
@@ -137,7 +141,7 @@ class CommandSide:
             audit_trail=self.audit,
             backoff=Backoff(sleep=no_pause),
         )
-        self.bus: CommandBus = default_bus(self.ports, tuning or PATIENT, self.registry)
+        self.bus: CommandBus = command_bus(self.ports, tuning or PATIENT, self.registry)
         self.tokens = ConsistencyTokens(KEYS.signature_key)
         self._signing_key = Ed25519PrivateKey.generate()
         self.forger = Forger(self._signing_key, ISSUER, AUDIENCE)

@@ -5,12 +5,18 @@ from functools import reduce
 
 import pytest
 
-from command_service.domain.child.commands import ChildCommand
-from command_service.domain.child.decide import decide
-from command_service.domain.child.errors import CommandRefused, FieldError, InvalidCommand
-from command_service.domain.child.evolve import evolve
-from command_service.domain.child.state import Child
+from command_service.child.commands import ChildCommand
+from command_service.child.decide import decide
+from command_service.child.errors import CommandRefused, FieldError, InvalidCommand
+from command_service.child.evolve import evolve
+from command_service.child.normal_form import in_normal_form
+from command_service.child.state import Child
 from shared.events.child import ChildEvent
+
+
+def events_of(command: ChildCommand, child: Child) -> list[ChildEvent]:
+    """As the bus has it decided: in normal form, or refused before."""
+    return decide(in_normal_form(command), child)
 
 
 def given(*events: ChildEvent) -> "Given":
@@ -40,7 +46,7 @@ class When:
     command: ChildCommand
 
     def events(self) -> list[ChildEvent]:
-        return decide(self.command, self.child)
+        return events_of(self.command, self.child)
 
     def then(self, *events: ChildEvent) -> None:
         assert self.events() == list(events)
@@ -50,10 +56,10 @@ class When:
 
     def then_refused(self, refusal: type[CommandRefused]) -> None:
         with pytest.raises(refusal) as raised:
-            decide(self.command, self.child)
+            events_of(self.command, self.child)
         assert type(raised.value) is refusal
 
     def then_invalid(self, *errors: FieldError) -> None:
         with pytest.raises(InvalidCommand) as raised:
-            decide(self.command, self.child)
+            events_of(self.command, self.child)
         assert raised.value.errors == errors

@@ -6,10 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from command_service.relay.checkpoint import Checkpoint, Ends
 from command_service.relay.commit_feed import Batch
-from command_service.relay.progress import Progress
-from command_service.relay.publisher import Acknowledged
+from command_service.relay.progress import Acknowledged, Checkpoint, Ends, Progress
 from command_service.relay.relay import Relay
 from shared.clock import utc_now
 from shared.envelope import Commit, NewCommit, RecordedEvent

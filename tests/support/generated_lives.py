@@ -7,11 +7,10 @@ from typing import Any, get_args, get_type_hints
 
 from hypothesis import strategies as st
 
-from command_service.domain.child.commands import ChildCommand, UpdateChildProfile
-from command_service.domain.child.decide import decide
-from command_service.domain.child.errors import CommandRefused
-from command_service.domain.child.evolve import evolve
-from command_service.domain.child.state import Child
+from command_service.child.commands import ChildCommand, UpdateChildProfile
+from command_service.child.errors import CommandRefused
+from command_service.child.evolve import evolve
+from command_service.child.state import Child
 from shared.events.child import ChildEvent, ConsentPurpose
 from shared.personal import Personal
 from tests.support.child_facts import (
@@ -33,6 +32,7 @@ from tests.support.child_facts import (
     update,
     withdraw,
 )
+from tests.support.decider_spec import events_of
 
 IDS = st.sampled_from([TALK, VIOLATION, "00000000-0000-4000-8000-000000000001"])
 NEAR = st.integers(0, 10**6).map(lambda seconds: NOON + timedelta(seconds=seconds))
@@ -129,7 +129,7 @@ def valid_past(commands: list[ChildCommand]) -> tuple[Child, list[ChildEvent]]:
     child, happened = Child(), list[ChildEvent]()
     for command in commands:
         try:
-            events = decide(command, child)
+            events = events_of(command, child)
         except CommandRefused:
             continue
         happened += events

@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 from typing import Any, TypeVar, cast
 
-from command_service.domain.child import limits
+from command_service.child import limits
 from shared.codec import decode, encode
 from shared.envelope import RecordedEvent
 from shared.events.child import (

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce
 
-from command_service.domain.child.evolve import evolve
-from command_service.domain.child.state import Child
-from command_service.handlers.aggregate_cache import LoadedChild
-from command_service.handlers.snapshot_layout import from_head, with_line
-from command_service.handlers.snapshots import Snapshots
+from command_service.aggregates.cache import LoadedChild
+from command_service.aggregates.snapshot_layout import from_head, with_line
+from command_service.aggregates.snapshots import Snapshots
+from command_service.child.evolve import evolve
+from command_service.child.state import Child
 from shared.envelope import StreamPosition
 from shared.event_store.memory import MemoryEventStore, MemorySnapshotStore
 from shared.event_store.port import Snapshot

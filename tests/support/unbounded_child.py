@@ -6,9 +6,8 @@ from datetime import datetime
 
 from rpds import HashTrieMap
 
-from command_service.domain.child.evolve import evolve
-from command_service.domain.child.newest import Newest
-from command_service.domain.child.state import Child, Violation
+from command_service.child.evolve import evolve
+from command_service.child.state import Child, Newest, Violation
 from shared.events.child import (
     ChildErased,
     ChildEvent,

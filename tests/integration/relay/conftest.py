@@ -9,11 +9,9 @@ from functools import partial
 import pytest
 import pytest_asyncio
 
-from command_service.erasure.completion import ErasureCompletion
-from command_service.erasure.sweep import ErasureSweep
-from command_service.relay.checkpoint import Checkpoints
+from command_service.erasure import ErasureCompletion, ErasureSweep
 from command_service.relay.commit_feed import CommitFeed
-from command_service.relay.progress import Progress
+from command_service.relay.progress import Checkpoints, Progress
 from command_service.relay.publisher import open_publisher
 from command_service.relay.relay import Relay
 from deploy.topics import apply_topics

@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 from pymongo.read_concern import ReadConcern
 
-from command_service.relay.checkpoint import Checkpoint, Checkpoints
 from command_service.relay.commit_feed import CommitFeed, OpenFeed
+from command_service.relay.progress import Checkpoint, Checkpoints
 from shared.event_store.commit_documents import COLLECTION
 from shared.mongo import Document, Driver
 from tests.integration.relay.conftest import Surroundings, has_published, surroundings

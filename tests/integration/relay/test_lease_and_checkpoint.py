@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from command_service.relay.checkpoint import Checkpoint, Checkpoints
+from command_service.relay.progress import Checkpoint, Checkpoints
 from shared.lease import Lease, LeaseLost
 from shared.mongo import Database, Mongo
 from tests.support.waiting import SOON, until

@@ -18,8 +18,8 @@ WHOLE = {place + "a.py" if place.endswith("/") else place: (100, 96) for place i
     ("changed", "code"),
     [
         ({}, 0),
-        ({"command_service/domain/a.py": (100, 95)}, 0),
-        ({"command_service/domain/a.py": (1_000, 949)}, 1),
+        ({"command_service/child/a.py": (100, 95)}, 0),
+        ({"command_service/child/a.py": (1_000, 949)}, 1),
         ({"query_service/read_store/a.py": (10_000, 9_000)}, 1),
         ({"deploy/cli.py": (1_000, 0)}, 0),
     ],
@@ -37,7 +37,7 @@ def test_a_group_below_the_floor_is_a_failure(
 
 
 def test_a_group_that_was_not_measured_is_below_the_floor() -> None:
-    assert shares({"command_service/domain/a.py": (10, 10)})["stores"] == 0.0
+    assert shares({"command_service/child/a.py": (10, 10)})["stores"] == 0.0
 
 
 def test_without_a_measurement_there_is_one_line(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from command_service.api.idempotency import RequestKeys
+from command_service.api.requests import RequestKeys
 from shared.envelope import Actor, Causality, Commit, EncodedEvent, Idempotency, NewCommit
 from shared.envelope import StreamPosition as Position
 from shared.hash_chain import seal_commit

@@ -6,10 +6,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from command_service.api.idempotency import RequestKeys
-from command_service.domain.child.field_checks import FieldChecks
-from command_service.domain.child.limits import DETAILS, NAME
-from command_service.domain.child.seen import is_seen
+from command_service.api.requests import RequestKeys
+from command_service.child.field_checks import FieldChecks
+from command_service.child.limits import DETAILS, NAME
+from command_service.child.visible_names import is_seen
 from query_service.queries.cursors import Cursors
 from query_service.queries.errors import RequestRefused
 from shared.auth.principal import Principal, Role

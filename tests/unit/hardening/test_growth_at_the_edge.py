@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from command_service.api.idempotency import RequestKeys
+from command_service.api.requests import RequestKeys
 from projection_worker.records import RawRecord, deliver
 from query_service.api.asking import matches, seconds_to_wait
 from query_service.api.instants import Beginning

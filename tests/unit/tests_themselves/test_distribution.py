@@ -23,7 +23,10 @@ STACK = "the common stack"
         ),
         ("tests/integration/relay/test_relay.py", None),
         ("tests/contract/test_claim_store.py", None),
-        ("tests/unit/domain/test_profile.py", "tests/unit/domain/test_profile.py"),
+        (
+            "tests/unit/command_service/child/test_profile.py",
+            "tests/unit/command_service/child/test_profile.py",
+        ),
     ],
 )
 def test_what_shares_a_stack_or_a_fixture_stays_together(file: str, unit: str | None) -> None:

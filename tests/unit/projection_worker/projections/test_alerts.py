@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from command_service.domain.child import limits
+from command_service.child import limits
 from projection_worker.projections.safety import MOST_COUNTED
 from shared.events.child import AlertChannel, ChildEvent, Severity
 from shared.read_models.documents import AlertDocument

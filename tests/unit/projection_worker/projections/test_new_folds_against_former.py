@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from command_service.domain.child.commands import ChildCommand
+from command_service.child.commands import ChildCommand
 from projection_worker.projections import safety
 from projection_worker.projections.registry import ChildView, apply, apply_all
 from projection_worker.projections.rules import Rules

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from command_service.domain.child import limits
-from command_service.domain.child.errors import InvalidCommand
-from command_service.domain.child.field_checks import FieldChecks
+from command_service.child import limits
+from command_service.child.errors import InvalidCommand
+from command_service.child.field_checks import FieldChecks
 from shared.keyring.search_index import SearchIndex
 
 INDEX = SearchIndex(bytes(32))

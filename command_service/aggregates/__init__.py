@@ -1,0 +1,1 @@
+"""Children folded from their streams: the memory of them, snapshots, long streams."""

@@ -1,0 +1,1 @@
+"""Commands to their handlers: the bus, and what a command passes on its way."""

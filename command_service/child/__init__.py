@@ -1,0 +1,1 @@
+"""The child account, pure: commands, decide, evolve."""

@@ -1,0 +1,166 @@
+"""Rules for single values. All that is wrong with a command is collected and told at once."""
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from command_service.child.errors import FieldError, InvalidCommand
+from command_service.child.limits import (
+    LABEL,
+    LABELS,
+    PREFERENCES_BYTES,
+    PREFERENCES_DEPTH,
+    PREFERENCES_LIMIT,
+    UDID_LIMIT,
+    UDID_PATTERN,
+    Limit,
+)
+from command_service.child.visible_names import is_seen
+from shared.subjects import SUBJECT_LIMIT, is_subject
+
+_UDID = re.compile(UDID_PATTERN)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LARGEST_INTEGER = 2**63 - 1
+
+_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+class FieldChecks:
+    """Each check returns the value in its normal form, or notes what is wrong and goes on."""
+
+    def __init__(self) -> None:
+        self._errors: list[FieldError] = []
+
+    def raise_errors(self) -> None:
+        if self._errors:
+            raise InvalidCommand(self._errors)
+
+    def refuse(self, field: str, message: str, limit: str) -> None:
+        self._errors.append(FieldError(field, message, limit))
+
+    def number(self, field: str, value: int, limit: Limit) -> int:
+        if not limit.allows(value):
+            message = f"must be between {limit.minimum} and {limit.maximum}"
+            self.refuse(field, message, str(limit))
+        return value
+
+    def name(self, field: str, value: str, limit: Limit) -> str:
+        """NFKC and trimmed, with nothing in it that cannot be seen. What is too long as it was sent
+        is refused as it is: normalising many marks on one letter takes the square of their number.
+        """
+        if len(value) > limit.maximum:
+            return self._sized(field, value, limit)
+        if not (value.isascii() and value.isprintable()):
+            value = unicodedata.normalize("NFKC", value)
+            if not is_seen(value):
+                message = "must not contain characters that cannot be seen or are not assigned"
+                self.refuse(field, message, "visible characters")
+                return value
+        return self._sized(field, value.strip(), limit)
+
+    def label(self, field: str, value: str, limit: Limit = LABEL) -> str:
+        """One line, trimmed."""
+        if not value.isprintable() and _contains(value, _UNPRINTABLE):
+            self.refuse(field, "must not contain control characters", "one line")
+            return value
+        return self._trimmed(field, value, limit)
+
+    def subject(self, field: str, value: str) -> str:
+        """As tokens name parents and bears. Nothing is trimmed: two forms would be one person."""
+        if not is_subject(value):
+            self.refuse(field, f"must have {SUBJECT_LIMIT}", SUBJECT_LIMIT)
+        return value
+
+    def udid(self, field: str, value: str) -> str:
+        """As printed on a bear. Nothing is trimmed: two forms would be one bear."""
+        if not _UDID.fullmatch(value):
+            self.refuse(field, f"must have {UDID_LIMIT}", UDID_LIMIT)
+        return value
+
+    def optional_label(self, field: str, value: str | None, limit: Limit = LABEL) -> str | None:
+        return None if value is None else self.label(field, value, limit)
+
+    def labels(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        if not LABELS.allows(len(values)):
+            limit = f"{LABELS} entries"
+            self.refuse(field, f"must have at most {LABELS.maximum} entries", limit)
+            return ()
+        return tuple(self.label(f"{field}.{place}", value) for place, value in enumerate(values))
+
+    def text(self, field: str, value: str, limit: Limit) -> str:
+        """Free text of any number of lines, trimmed."""
+        if not value.isprintable() and _contains(value, {"Cs"}):
+            self.refuse(field, "must not contain half of a surrogate pair", "valid Unicode")
+            return value
+        return self._trimmed(field, value, limit)
+
+    def uuid(self, field: str, value: str) -> str:
+        value = value.lower()
+        if not _UUID.fullmatch(value):
+            self.refuse(field, "must be a UUID", "36 characters")
+        return value
+
+    def preferences(self, field: str, value: Mapping[str, Any]) -> dict[str, Any]:
+        problem = _what_is_not_plain(value, PREFERENCES_DEPTH)
+        if problem is not None:
+            self.refuse(field, problem, PREFERENCES_LIMIT)
+            return {}
+        compact = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        if len(compact.encode("utf-8", "surrogatepass")) > PREFERENCES_BYTES:
+            message = f"must not exceed {PREFERENCES_BYTES} bytes as JSON"
+            self.refuse(field, message, PREFERENCES_LIMIT)
+        return dict(value)
+
+    def _trimmed(self, field: str, value: str, limit: Limit) -> str:
+        """What is too long as it was sent is not made shorter."""
+        return self._sized(field, value if len(value) > limit.maximum else value.strip(), limit)
+
+    def _sized(self, field: str, value: str, limit: Limit) -> str:
+        if not limit.allows(len(value)):
+            message = f"must have {limit.minimum} to {limit.maximum} characters"
+            self.refuse(field, message, f"{limit} characters")
+        return value
+
+
+def is_uuid(text: str) -> bool:
+    return _UUID.fullmatch(text) is not None
+
+
+def _contains(text: str, categories: frozenset[str] | set[str]) -> bool:
+    return any(unicodedata.category(character) in categories for character in text)
+
+
+def _what_is_not_plain(value: Any, depth_left: int) -> str | None:
+    """What keeps `value` from being JSON of at most `depth_left` levels of objects and lists."""
+    match value:
+        case None | bool():
+            return None
+        case str():
+            return "must not contain half of a surrogate pair" if _has_surrogate(value) else None
+        case int():
+            return None if abs(value) <= _LARGEST_INTEGER else "must hold integers of 64 bits only"
+        case float():
+            return None if math.isfinite(value) else "must hold finite numbers only"
+        case dict() | list():
+            return _what_is_not_plain_within(value, depth_left)
+        case _:
+            return "must be plain JSON"
+
+
+def _what_is_not_plain_within(value: dict[Any, Any] | list[Any], depth_left: int) -> str | None:
+    if depth_left == 0:
+        return f"must not nest deeper than {PREFERENCES_DEPTH} levels"
+    inner = value.values() if isinstance(value, dict) else value
+    problems = (_what_is_not_plain(entry, depth_left - 1) for entry in inner)
+    if isinstance(value, dict):
+        keys_are_text = all(isinstance(key, str) and not _has_surrogate(key) for key in value)
+        if not keys_are_text:
+            return "must have plain text as keys"
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def _has_surrogate(text: str) -> bool:
+    return not text.isprintable() and _contains(text, {"Cs"})

@@ -1,0 +1,146 @@
+"""What the past of a child account means for its next command."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from rpds import HashTrieMap
+
+from command_service.child.errors import (
+    ChildDeactivatedError,
+    ChildErasedError,
+    ChildNotFound,
+    ConsentRequired,
+)
+from command_service.child.limits import (
+    KNOWN_ENDED_CONVERSATIONS,
+    KNOWN_RESOLVED_VIOLATIONS,
+)
+from shared.events.child import AlertPolicy, ConsentMethod, ConsentPurpose, Severity
+from shared.personal import Personal
+
+V = TypeVar("V")
+
+
+class AccountStatus(StrEnum):
+    UNREGISTERED = "unregistered"
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Personal values are in plaintext here (memory only); without value once the key is gone."""
+
+    name: Personal[str] | None = None
+    age: int | None = None
+    udid: Personal[str] | None = None
+    device_id: Personal[str] | None = None
+    preferences: Personal[dict[str, Any]] | None = None
+    learning_style: Personal[str] | None = None
+    interests: Personal[list[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    violation_type: str
+    severity: Severity
+    acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GivenConsent:
+    notice_version: str
+    method: ConsentMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Newest(Generic[V]):
+    """What is closed, in a persistent map that forgets: the newest `limit` entries at least are
+    known, and fewer than twice as many. Once `recent` has `limit` entries they are the `older`
+    ones, and those of before are gone: to forget costs nothing, and no entry has to tell its age.
+    """
+
+    limit: int
+    recent: "HashTrieMap[str, V]" = field(default_factory=HashTrieMap)
+    older: "HashTrieMap[str, V]" = field(default_factory=HashTrieMap)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.recent or name in self.older
+
+    def __len__(self) -> int:
+        """How many entries are kept; one that was renewed may count twice."""
+        return len(self.recent) + len(self.older)
+
+    def get(self, name: str) -> V | None:
+        return self.recent.get(name) if name in self.recent else self.older.get(name)
+
+    def insert(self, name: str, value: V) -> "Newest[V]":
+        """With `name` as the newest entry."""
+        recent = self.recent.insert(name, value)
+        if len(recent) < self.limit:
+            return Newest(self.limit, recent, self.older)
+        return Newest(self.limit, HashTrieMap(), recent)
+
+
+NO_CONVERSATIONS: Newest[None] = Newest(KNOWN_ENDED_CONVERSATIONS)
+NO_VIOLATIONS: Newest[Violation] = Newest(KNOWN_RESOLVED_VIOLATIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """The aggregate. `Child()` is the state before registration.
+
+    `consents`: what the parent consents to today. `open_conversations`: id to when it started.
+    `open_violations`: those that nobody has resolved, however many. What is closed is known while
+    it is among the newest, so a child does not grow with its years. All of it is in persistent
+    structures: one more costs the same, however many there are.
+    """
+
+    status: AccountStatus = AccountStatus.UNREGISTERED
+    parent_id: str = ""
+    profile: Profile = field(default_factory=Profile)
+    open_conversations: "HashTrieMap[str, datetime]" = field(default_factory=HashTrieMap)
+    ended_conversations: Newest[None] = NO_CONVERSATIONS
+    open_violations: "HashTrieMap[str, Violation]" = field(default_factory=HashTrieMap)
+    resolved_violations: Newest[Violation] = NO_VIOLATIONS
+    consents: "HashTrieMap[ConsentPurpose, GivenConsent]" = field(default_factory=HashTrieMap)
+    alert_policy: AlertPolicy = field(default_factory=AlertPolicy)
+
+    @property
+    def ids(self) -> int:
+        """How many ids of conversations and violations are kept: what a child weighs."""
+        conversations = len(self.open_conversations) + len(self.ended_conversations)
+        return conversations + len(self.open_violations) + len(self.resolved_violations)
+
+    def had_conversation(self, conversation_id: str) -> bool:
+        """Whether it is open, or ended and not forgotten."""
+        return (
+            conversation_id in self.open_conversations
+            or conversation_id in self.ended_conversations
+        )
+
+    def violation(self, violation_id: str) -> Violation | None:
+        """Open, or resolved and not forgotten."""
+        violation = self.open_violations.get(violation_id)
+        return self.resolved_violations.get(violation_id) if violation is None else violation
+
+
+def require_active(child: Child) -> None:
+    require_not_erased(child)
+    if child.status is AccountStatus.DEACTIVATED:
+        raise ChildDeactivatedError
+
+
+def require_not_erased(child: Child) -> None:
+    if child.status is AccountStatus.UNREGISTERED:
+        raise ChildNotFound
+    if child.status is AccountStatus.ERASED:
+        raise ChildErasedError
+
+
+def require_consent(child: Child, purpose: ConsentPurpose) -> None:
+    if purpose not in child.consents:
+        raise ConsentRequired(purpose)

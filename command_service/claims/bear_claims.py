@@ -1,0 +1,212 @@
+"""A bear belongs to one active child: reservations, decided by version and not by a lock.
+
+A bear is known by two ids: its UDID, and its device id, which is the subject of its tokens. Each is
+reserved by itself, under a keyed hash of the id in one case.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+
+from command_service.aggregates.loading import Aggregates
+from command_service.bus.errors import ConcurrentUpdate
+from command_service.child.errors import (
+    ChildErasedError,
+    CommandRefused,
+    DeviceIdTaken,
+    UdidTaken,
+)
+from command_service.child.state import AccountStatus, Child
+from shared.clock import Clock
+from shared.event_store.port import Claim, ClaimStore, StoreUnavailable, VersionConflict
+from shared.keyring.search_index import SearchIndex
+from shared.personal import Personal
+from shared.subjects import in_one_case
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 3
+
+ABANDONED_AFTER = timedelta(seconds=60)
+"""An append ends within 30 s, and nobody begins one without having seen that its reservation is
+uncontested: contested for so long, it never gets its events."""
+
+Id = Personal[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A reservation to make, and what to say where the bear is another's. `older_key`: where that
+    may stand, too, since before ids were reserved in one case."""
+
+    claim: Claim
+    refusal: type[CommandRefused]
+    older_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BearClaims:
+    claims: ClaimStore
+    index: SearchIndex
+    aggregates: Aggregates
+    clock: Clock
+
+    def wishes(
+        self,
+        child_id: str,
+        version: int,
+        by: str = "",
+        *,
+        udid: Id = None,
+        device_id: Id = None,
+    ) -> list[Wish]:
+        """For a child whose stream is at `version`; none for an id that is not there any more.
+        `by`: the command that wishes, by its own id."""
+        now = self.clock()
+        made = []
+        if udid is not None and udid.value is not None:
+            key, older = self._udid_keys(udid.value)
+            made.append(Wish(Claim(key, child_id, version, now, by=by), UdidTaken, older))
+        if device_id is not None and device_id.value is not None:
+            key = self._device_key(device_id.value)
+            made.append(Wish(Claim(key, child_id, version, now, by=by), DeviceIdTaken))
+        return made
+
+    async def take(self, wish: Wish) -> Claim | None:
+        """None when the bear is ours now, else the reservation that stands in the way."""
+        if wish.older_key is None:
+            return await self.claims.take(wish.claim)
+        older, held = await asyncio.gather(
+            self.claims.find(wish.older_key), self.claims.take(wish.claim)
+        )
+        return older if older is not None and _is_of_another(older, wish.claim) else held
+
+    async def contest(self, wish: Wish, held: Claim) -> None:
+        """Take the bear from `held` if that yields.
+
+        Raises UdidTaken, DeviceIdTaken, ConcurrentUpdate, or VersionConflict when the child's own
+        reservation is newer than the wish: then its stream has moved on.
+        """
+        standing: Claim | None = held
+        for _ in range(ATTEMPTS):
+            if standing is None or _is_ours(standing, wish.claim):
+                return
+            await self._require_yielding(standing, wish)
+            # an older one only has to yield: it stands under another key
+            if standing.key == wish.claim.key and await self.claims.take_over(
+                standing, _taking_over(standing, wish.claim)
+            ):
+                return
+            standing = await self.claims.take(wish.claim)
+        raise ConcurrentUpdate
+
+    async def reserve(self, wishes: Sequence[Wish]) -> None:
+        """Take them all, within `unless_refused` where there are several. Raises what `contest`
+        raises."""
+        for wish in wishes:  # in their order: of two who want the same bear, one gets all of it
+            held = await self.take(wish)
+            if held is not None:
+                await self.contest(wish, held)
+
+    @asynccontextmanager
+    async def unless_refused(self, wishes: Sequence[Wish]) -> AsyncIterator[None]:
+        """Whatever of `wishes` is taken within is given back when the command is refused later."""
+        try:
+            yield
+        except ChildErasedError:
+            if wishes:  # taken after the erasure had removed all
+                await self.remove_of(wishes[0].claim.child_id)
+            raise
+        except CommandRefused:
+            await self.give_back(wishes)
+            raise
+
+    async def give_back(self, wishes: Sequence[Wish]) -> None:
+        """What is exactly as it was taken for `wishes`; the rest is not ours."""
+        try:
+            for wish in wishes:
+                await self.claims.take_over(wish.claim, replace(wish.claim, released=True))
+        except StoreUnavailable:
+            log.warning("claim_not_released", child_id=wishes[0].claim.child_id)
+
+    async def release(
+        self, child_id: str, before_version: int, *, udid: Id = None, device_id: Id = None
+    ) -> None:
+        """Give free what `child_id` reserved below `before_version` of its stream."""
+        try:
+            for wish in self.wishes(child_id, before_version, udid=udid, device_id=device_id):
+                await self.claims.release(wish.claim.key, child_id, before_version)
+        except StoreUnavailable:
+            # what the caller did is a fact and must not look failed: whoever wants the bear sees
+            # that its holder does not have it, and takes the claim over
+            log.warning("claim_not_released", child_id=child_id)
+
+    async def remove_of(self, child_id: str) -> None:
+        """As if the child had never had a bear. Raises StoreUnavailable."""
+        await self.claims.remove_of(child_id)
+
+    def is_one_device(self, one: Id, other: Id) -> bool:
+        """Whether both are reserved as the same."""
+        if one is None or other is None or one.value is None or other.value is None:
+            return False
+        return in_one_case(one.value) == in_one_case(other.value)
+
+    async def _require_yielding(self, held: Claim, wish: Wish) -> None:
+        claim = wish.claim
+        if held.child_id == claim.child_id:
+            if held.version > claim.version:
+                # an older version would let a late release of an earlier deactivation match
+                raise VersionConflict(claim.child_id, claim.version)
+            return
+        holder = await self.aggregates.current(held.child_id)
+        if holder is not None and self._has(holder.child, held.key):
+            raise wish.refusal()
+        if held.released or (holder is not None and holder.position.version > held.version):
+            return  # released, or the release was lost in a crash
+        if await self.claims.contested_for(held) < ABANDONED_AFTER:
+            raise wish.refusal()
+
+    def _has(self, child: Child, key: str) -> bool:
+        """Whether `key` is of a bear that `child` has. What does not open may be it."""
+        if child.status is not AccountStatus.ACTIVE:
+            return False
+        udid, device_id = child.profile.udid, child.profile.device_id
+        if any(each is not None and each.value is None for each in (udid, device_id)):
+            return True
+        keys = set(self._udid_keys(udid.reveal())) if udid is not None else set()
+        if device_id is not None:
+            keys.add(self._device_key(device_id.reveal()))
+        return key in keys
+
+    def _udid_keys(self, udid: str) -> tuple[str, str | None]:
+        """Today's, and that of before where it is another."""
+        in_case = in_one_case(udid)
+        older = None if in_case == udid else self.index.udid_key(udid)
+        return self.index.udid_key(in_case), older
+
+    def _device_key(self, device_id: str) -> str:
+        return self.index.device_key(in_one_case(device_id))
+
+
+def _is_ours(held: Claim, claim: Claim) -> bool:
+    """Contested, it has to be renewed first: the rival's minute may soon be over. Taken by another
+    command, too: that may give it back any moment."""
+    same = (held.child_id, held.version) == (claim.child_id, claim.version)
+    return same and not held.released and not held.contested and not held.by
+
+
+def _taking_over(held: Claim, claim: Claim) -> Claim:
+    """What two commands of a child rely on is given back by neither: the other may yet land, and
+    their child would lose its bear to another. Who wants it later sees that the child has it not.
+    """
+    of_the_same = (held.child_id, held.version) == (claim.child_id, claim.version)
+    shared = of_the_same and not held.released and held.by != claim.by
+    return replace(claim, by="") if shared else claim
+
+
+def _is_of_another(older: Claim, claim: Claim) -> bool:
+    return older.child_id != claim.child_id and not older.released

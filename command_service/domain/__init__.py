@@ -1,1 +1,0 @@
-"""What may happen and why: pure, without I/O, clock or randomness."""

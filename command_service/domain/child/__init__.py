@@ -1,1 +1,0 @@
-"""The child account: commands, decide, evolve."""

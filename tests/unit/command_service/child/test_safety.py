@@ -1,0 +1,188 @@
+"""Safety violations and alert policies."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from command_service.child.errors import (
+    ChildDeactivatedError,
+    ChildErasedError,
+    ChildNotFound,
+    FieldError,
+    ViolationAlreadyResolved,
+    ViolationNotFound,
+)
+from shared.events.child import (
+    AlertChannel,
+    AlertPolicy,
+    AlertPolicyConfigured,
+    SafetyViolationResolved,
+    Severity,
+)
+from shared.personal import Personal
+from tests.support.child_facts import (
+    ACKNOWLEDGE,
+    ACKNOWLEDGED,
+    ADA,
+    CONFIGURE,
+    DEACTIVATED,
+    ENDED,
+    ERASED,
+    LATER,
+    REGISTERED,
+    REPORT,
+    REPORTED,
+    RESOLVE,
+    RESOLVED,
+    STARTED,
+    TALK,
+)
+from tests.support.decider_spec import given, wrong_length
+
+
+def test_a_report_says_what_was_found_where():
+    command = replace(REPORT, details="  asked\nfor the address ", conversation_id=TALK.upper())
+    given(REGISTERED, STARTED).when(command).then(
+        replace(
+            REPORTED,
+            at=LATER,
+            details=Personal("asked\nfor the address"),
+            conversation_id=TALK,
+        )
+    )
+
+
+@pytest.mark.parametrize("details", [None, "", "  \n"])
+def test_a_report_needs_no_details(details: str | None):
+    given(REGISTERED).when(replace(REPORT, details=details)).then(replace(REPORTED, at=LATER))
+
+
+def test_a_violation_may_be_reported_on_a_deactivated_child():
+    given(REGISTERED, DEACTIVATED).when(REPORT).then(replace(REPORTED, at=LATER))
+
+
+def test_a_report_that_names_an_unknown_conversation_counts_without_it():
+    command = replace(REPORT, conversation_id=TALK)
+    given(REGISTERED).when(command).then(replace(REPORTED, at=LATER))
+
+
+def test_a_report_may_name_a_conversation_that_has_ended():
+    command = replace(REPORT, conversation_id=TALK)
+    given(REGISTERED, STARTED, ENDED).when(command).then(
+        replace(REPORTED, at=LATER, conversation_id=TALK)
+    )
+
+
+def test_the_same_violation_is_reported_once():
+    given(REGISTERED, REPORTED).when(REPORT).then_nothing_happens()
+
+
+def test_nothing_is_reported_on_an_unknown_or_erased_child():
+    given().when(REPORT).then_refused(ChildNotFound)
+    given(REGISTERED, ERASED).when(REPORT).then_refused(ChildErasedError)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"violation_type": ""}, wrong_length("type", 1, 64)),
+        ({"violation_type": "x" * 65}, wrong_length("type", 1, 64)),
+        ({"details": "x" * 2_001}, wrong_length("details", 1, 2000)),
+        (
+            {"details": "\ud800"},
+            FieldError("details", "must not contain half of a surrogate pair", "valid Unicode"),
+        ),
+        (
+            {"conversation_id": "talk"},
+            FieldError("conversation_id", "must be a UUID", "36 characters"),
+        ),
+    ],
+)
+def test_reports_have_limits(changes: dict[str, Any], error: FieldError):
+    given(REGISTERED).when(replace(REPORT, **changes)).then_invalid(error)
+
+
+def test_a_resolution_repeats_what_was_reported():
+    given(REGISTERED, REPORTED).when(RESOLVE).then(
+        SafetyViolationResolved(
+            child_id=ADA,
+            at=LATER,
+            violation_id=REPORTED.violation_id,
+            violation_type="bullying",
+            severity=Severity.HIGH,
+            outcome=RESOLVE.outcome,
+        )
+    )
+
+
+def test_an_unknown_violation_cannot_be_resolved():
+    given(REGISTERED).when(RESOLVE).then_refused(ViolationNotFound)
+
+
+def test_a_violation_is_resolved_once():
+    given(REGISTERED, REPORTED, RESOLVED).when(RESOLVE).then_refused(ViolationAlreadyResolved)
+
+
+def test_a_violation_of_a_deactivated_child_is_resolved_and_one_of_an_erased_child_is_not():
+    resolution = replace(RESOLVED, at=LATER)
+    given(REGISTERED, REPORTED, DEACTIVATED).when(RESOLVE).then(resolution)
+    given(REGISTERED, DEACTIVATED, REPORTED).when(RESOLVE).then(resolution)
+    given(REGISTERED, REPORTED, ERASED).when(RESOLVE).then_refused(ChildErasedError)
+
+
+def test_a_parent_acknowledges_a_violation_once():
+    acknowledged = replace(ACKNOWLEDGED, at=LATER)
+    given(REGISTERED, REPORTED).when(ACKNOWLEDGE).then(acknowledged)
+    given(REGISTERED, REPORTED, ACKNOWLEDGED).when(ACKNOWLEDGE).then_nothing_happens()
+
+
+def test_what_was_resolved_can_still_be_acknowledged_and_the_other_way_round():
+    given(REGISTERED, REPORTED, RESOLVED).when(ACKNOWLEDGE).then(replace(ACKNOWLEDGED, at=LATER))
+    given(REGISTERED, REPORTED, ACKNOWLEDGED).when(RESOLVE).then(replace(RESOLVED, at=LATER))
+    seen = (REGISTERED, REPORTED, ACKNOWLEDGED, RESOLVED)
+    given(*seen).when(ACKNOWLEDGE).then_nothing_happens()
+
+
+def test_a_violation_that_the_child_does_not_have_cannot_be_acknowledged():
+    given(REGISTERED).when(ACKNOWLEDGE).then_refused(ViolationNotFound)
+    given(REGISTERED, ACKNOWLEDGED).when(ACKNOWLEDGE).then_refused(ViolationNotFound)
+
+
+def test_a_violation_of_a_deactivated_child_is_acknowledged_and_one_of_an_erased_child_is_not():
+    given(REGISTERED, REPORTED, DEACTIVATED).when(ACKNOWLEDGE).then(replace(ACKNOWLEDGED, at=LATER))
+    given(REGISTERED, REPORTED, ERASED).when(ACKNOWLEDGE).then_refused(ChildErasedError)
+
+
+def test_an_alert_policy_is_configured_as_a_whole():
+    channels = (AlertChannel.IN_APP, AlertChannel.WEBHOOK)
+    policy = AlertPolicy(Severity.MEDIUM, 5, 48, channels)
+    given(REGISTERED).when(CONFIGURE).then(
+        AlertPolicyConfigured(child_id=ADA, at=LATER, policy=policy)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "limit"),
+    [
+        ({"count": 1}, "count", "2..100"),
+        ({"count": 101}, "count", "2..100"),
+        ({"window_hours": 0}, "window_hours", "1..720"),
+        ({"window_hours": 721}, "window_hours", "1..720"),
+    ],
+)
+def test_alert_thresholds_have_limits(changes: dict[str, Any], field: str, limit: str):
+    message = f"must be between {limit.replace('..', ' and ')}"
+    given(REGISTERED).when(replace(CONFIGURE, **changes)).then_invalid(
+        FieldError(field, message, limit)
+    )
+
+
+@pytest.mark.parametrize("channels", [(), (AlertChannel.IN_APP, AlertChannel.IN_APP)])
+def test_alerts_go_to_some_channels_each_once(channels: tuple[AlertChannel, ...]):
+    error = FieldError("channels", "must name 1 to 3 channels, each once", "1..3 entries")
+    given(REGISTERED).when(replace(CONFIGURE, channels=channels)).then_invalid(error)
+
+
+def test_no_policy_is_configured_while_the_child_is_deactivated():
+    given(REGISTERED, DEACTIVATED).when(CONFIGURE).then_refused(ChildDeactivatedError)
