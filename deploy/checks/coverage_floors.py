@@ -19,7 +19,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "buses": (
         *("command_service/command_bus.py", "command_service/default_bus.py"),
         *("command_service/middleware/", "command_service/handlers/"),
-        *("query_service/query_bus.py", "query_service/default_bus.py", "query_service/queries/"),
+        *("query_service/bus.py", "query_service/registry.py", "query_service/queries/"),
     ),
     "stores": (
         *("shared/event_store/", "shared/keyring/", "shared/audit/store.py"),

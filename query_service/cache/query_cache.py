@@ -6,9 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
-from query_service.cache.kept_answers import Entry, KeptAnswers, Key, V
-from query_service.cache.statistics import CacheStatistics
-from query_service.cache.tags import Tag
+from query_service.cache.entries import CacheStatistics, Entry, KeptAnswers, Key, Tag, V
 
 DEFAULT_BYTES = 64 * 1024 * 1024
 MOST_MISSED = 1_000

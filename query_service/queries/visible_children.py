@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 import structlog
 
-from query_service.queries.errors import ChildDeadLettered, ChildNotFound
+from query_service.queries.query import ChildDeadLettered, ChildNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
-from query_service.scope import Scope
 from shared.codec import SealedField, open_sealed
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
 from shared.keyring.keyring import Keyring

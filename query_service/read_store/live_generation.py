@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 import structlog
@@ -19,6 +20,11 @@ READ_SECONDS = 1.25
 """Longest a read may take: a store that hangs is told inside 2 s."""
 
 log = structlog.get_logger(__name__)
+
+
+def reading() -> AbstractAsyncContextManager[None]:
+    """Around a read: ReadStoreUnavailable after READ_SECONDS and for errors of the driver."""
+    return within(READ_SECONDS, ReadStoreUnavailable)
 
 
 class LiveGeneration:
@@ -63,7 +69,7 @@ class LiveGeneration:
 
     async def _look(self, asked_at: float) -> tuple[datetime | None, KeptGeneration]:
         try:
-            async with within(READ_SECONDS, ReadStoreUnavailable):
+            async with reading():
                 through = await projected_through(self._database)
                 catalog = await read_catalog(self._database)
         except ReadStoreUnavailable:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from query_service.cache.entries import child_tag, parent_tag
 from query_service.cache.query_cache import Loaded, QueryCache
-from query_service.cache.tags import child_tag, parent_tag
 
 NO_TAGS: frozenset[str] = frozenset()
 LENA = frozenset({child_tag("lena")})
