@@ -103,7 +103,7 @@ class ReadStoreOutage:
         return self._away_seconds() or 0.0
 
     async def _require_keys(self, children: Sequence[str]) -> None:
-        """Nothing may be heard of an erasure, but the key of an erased child is gone at once."""
+        """The notice of an erasure may not arrive, but an erased child's key is gone at once."""
         if not children:
             return
         erased = set(children) - await self._keyring.still_there(children)

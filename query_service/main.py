@@ -94,8 +94,8 @@ def wire(
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """The ports, and what is behind them and to be closed."""
+class Stores:
+    """The ports, and the connections behind them; they are opened when they are used."""
 
     ports: Ports
     live: LiveGeneration
@@ -125,9 +125,9 @@ def build_app(settings: QuerySettings) -> FastAPI:
         settings.cache_seconds_without_notices,
         settings.query_cache_bytes,
     )
-    on = _opened(settings, keys, cache)
+    stores = _stores(settings, keys, cache)
     limits = rate_limits(settings, keys.index_key)
-    service = wire(settings, on.ports, cache, Caller(checks.verifier, limits, Pseudonyms()))
+    service = wire(settings, stores.ports, cache, Caller(checks.verifier, limits, Pseudonyms()))
     feed = ChangeFeed(settings.kafka, service.listeners)
     erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
     audit = AuditProcess(settings, "query")
@@ -135,27 +135,31 @@ def build_app(settings: QuerySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(on.close)
+            stack.push_async_callback(stores.close)
             stack.push_async_callback(checks.keys.close)
             await stack.enter_async_context(audit.running())
-            works = in_background(feed.run(), erasures.run(), on.live.follow())
+            works = in_background(feed.run(), erasures.run(), stores.live.follow())
             await stack.enter_async_context(works)
             yield
 
-    readiness = _readiness(on, audit, (feed, erasures), service, limits)
+    readiness = _readiness(stores, audit, (feed, erasures), service, limits)
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
-    bounds = Bounds(
-        settings.query_max_in_flight,
-        settings.query_max_connections,
-        settings.address_share,
-        settings.subject_share,
-    )
+    bounds = _bounds(settings)
     return create_app(
         service.edge, audit.trail, readiness, service.registry, bounds, lifespan, exposure
     )
 
 
-def _opened(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Opened:
+def _bounds(settings: QuerySettings) -> Bounds:
+    return Bounds(
+        settings.query_max_in_flight,
+        settings.query_max_connections,
+        settings.address_share,
+        settings.subject_share,
+    )
+
+
+def _stores(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Stores:
     write, read, key = (
         Mongo(url, settings.mongo_driver, silence_ms=round(READ_SECONDS * 1_000))
         for url in (settings.write_mongo_url, settings.read_mongo_url, settings.keys_mongo_url)
@@ -174,11 +178,11 @@ def _opened(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered])
         StatementSigner(read_signing_key(settings.proof_key_file)),
         utc_now,
     )
-    return Opened(ports, live, (write, read, key), key_store)
+    return Stores(ports, live, (write, read, key), key_store)
 
 
 def _readiness(
-    on: Opened,
+    stores: Stores,
     audit: AuditProcess,
     feeds: tuple[ChangeFeed, ErasureFeed],
     service: QueryService,
@@ -198,8 +202,8 @@ def _readiness(
     # Whoever never read the topic of erasures could show a child that a restored database brought
     # back, and what nobody can record is not shown: both are needed.
     checks = {
-        "read_store": on.ports.store.ping,
-        "key_store": on.keys_mongo.ping,
+        "read_store": stores.ports.store.ping,
+        "key_store": stores.keys_mongo.ping,
         "audit_trail": audit.mongo.ping,
         "kafka": feed.check,
         "erasures": erasures.check,

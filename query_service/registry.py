@@ -72,26 +72,36 @@ def query_bus(
 def _register_cached(
     bus: QueryBus, ports: Ports, children: VisibleChildren, settings: QuerySettings
 ) -> None:
-    store, clock, add = ports.store, ports.clock, bus.register_cached
-    violations, conversations, found = (
-        Cursors(ports.keys.signature_key, of_list)
-        for of_list in ("violations", "conversations", "children")
+    store, clock = ports.store, ports.clock
+
+    def cursors(of_list: str) -> Cursors:
+        return Cursors(ports.keys.signature_key, of_list)
+
+    profile = GetChildProfileHandler(children, settings.ttl_child_profile_seconds)
+    report = GetChildSafetyReportHandler(
+        store, children, cursors("violations"), settings.ttl_safety_report_seconds
     )
-    ttl = settings.ttl_child_profile_seconds
-    add(GetChildProfile, GetChildProfileHandler(children, ttl))
-    ttl = settings.ttl_safety_report_seconds
-    add(GetChildSafetyReport, GetChildSafetyReportHandler(store, children, violations, ttl))
-    ttl = settings.ttl_child_conversations_seconds
-    talks = GetChildConversationsHandler(store, children, conversations, clock, ttl)
-    add(GetChildConversations, talks)
-    ttl = settings.ttl_child_analytics_seconds
-    add(GetChildAnalytics, GetChildAnalyticsHandler(store, children, clock, ttl))
-    ttl = settings.ttl_children_by_parent_seconds
-    add(GetChildrenByParent, GetChildrenByParentHandler(store, children, clock, ttl))
-    ttl, index = settings.ttl_search_seconds, SearchIndex(ports.keys.index_key)
-    add(SearchChildren, SearchChildrenHandler(store, children, index, found, ttl))
-    ttl = settings.ttl_system_analytics_seconds
-    add(GetSystemAnalytics, GetSystemAnalyticsHandler(store, ttl))
+    conversations = GetChildConversationsHandler(
+        store, children, cursors("conversations"), clock, settings.ttl_child_conversations_seconds
+    )
+    analytics = GetChildAnalyticsHandler(
+        store, children, clock, settings.ttl_child_analytics_seconds
+    )
+    family = GetChildrenByParentHandler(
+        store, children, clock, settings.ttl_children_by_parent_seconds
+    )
+    index = SearchIndex(ports.keys.index_key)
+    search = SearchChildrenHandler(
+        store, children, index, cursors("children"), settings.ttl_search_seconds
+    )
+    bus.register_cached(GetChildProfile, profile)
+    bus.register_cached(GetChildSafetyReport, report)
+    bus.register_cached(GetChildConversations, conversations)
+    bus.register_cached(GetChildAnalytics, analytics)
+    bus.register_cached(GetChildrenByParent, family)
+    bus.register_cached(SearchChildren, search)
+    system = GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds)
+    bus.register_cached(GetSystemAnalytics, system)
 
 
 def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:

@@ -125,7 +125,7 @@ async def _consumer(bootstrap: Servers) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         **client_options(bootstrap),
         enable_auto_commit=False,
-        # an offset that is gone means lost notices: to be told, not to be skipped over
+        # an offset that is gone means lost notices: an error, not to be skipped over
         auto_offset_reset="none",
         isolation_level="read_committed",
         metadata_max_age_ms=METADATA_MS,

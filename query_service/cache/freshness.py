@@ -104,12 +104,12 @@ async def _set_within(event: asyncio.Event, seconds: float) -> None:
 
 
 class NoRoomToWait(ReadModelLate):
-    """Said at once: as many wait already as may."""
+    """As many wait already as may."""
 
 
 class Waits:
-    """Beyond `most` in all, or its `share` (0 to 1) of them, a subject hears at once what it would
-    hear after waiting in vain."""
+    """Beyond `most` in all, or its `share` (0 to 1) of them, a subject is refused at once, as it
+    would be after waiting in vain."""
 
     def __init__(self, most: int, share: float, registry: CollectorRegistry) -> None:
         self._most = most
@@ -155,7 +155,7 @@ class Invalidation:
         self._cache = cache
         self._versions = versions
         self._keyring = keyring
-        keyring.keep(False)  # nothing is heard yet
+        keyring.keep(False)  # no notice arrives yet
 
     def connection_changed(self, connected: bool) -> None:
         self._keyring.keep(connected)

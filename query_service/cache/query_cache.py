@@ -118,13 +118,6 @@ class QueryCache(Generic[V]):
             [key for key in self._kept.tagged(tags) if not self._shows(key, reached)]
         )
 
-    def invalidate_key(self, key: Key) -> bool:
-        """Drop one entry, also while it is being loaded; False when there was none."""
-        flight = self._flights.pop(key, None)
-        if flight is not None:
-            flight.stale = True
-        return self._invalidate_keys([key]) == 1
-
     def clear(self) -> int:
         """Drop everything; how many entries there were."""
         for flight in self._loading:

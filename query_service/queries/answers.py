@@ -172,7 +172,7 @@ Fields = Annotated[dict[str, Any], PlainSerializer(_with_instants, when_used="js
 
 
 class AnswerModel(BaseModel):
-    """A document that does not fit its answer is a defect, told in the log: without its values.
+    """A document that does not fit its answer is a defect, logged without its values.
 
     Fields without a description of their own have that of glossary.py.
     """

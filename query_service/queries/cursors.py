@@ -15,8 +15,8 @@ D = TypeVar("D", bound=Mapping[str, Any])
 
 
 class Cursors:
-    """Cursors of one kind of list. `about`: what tells a list from others of its kind (whose it is,
-    its period, its conditions), of values that JSON has, times and dataclasses."""
+    """Cursors of one kind of list. `about`: what distinguishes a list from others of its kind
+    (whose it is, its period, its conditions), of values that JSON has, times and dataclasses."""
 
     def __init__(self, signature_key: bytes, of_list: str) -> None:
         self._signer = Signer(signature_key, f"cursor:{of_list}")
@@ -50,9 +50,9 @@ class Cursors:
 
 
 def _digest(about: object) -> str:
-    """One moment is one, in whatever zone it was told."""
-    told = orjson.dumps(about, default=iso, option=orjson.OPT_PASSTHROUGH_DATETIME)
-    return hashlib.blake2b(told, digest_size=16).hexdigest()
+    """Equal for one moment in whatever time zone."""
+    text = orjson.dumps(about, default=iso, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def _refused() -> RequestRefused:

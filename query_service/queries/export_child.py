@@ -1,9 +1,8 @@
-"""ExportChild: all that is stored about a child, for its family. The records of an export: the
-child's documents and events, personal values in clear."""
+"""ExportChild: all that is stored about a child, for its family, personal values in clear. Its
+records are written by exporter.py, one a line."""
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -13,7 +12,7 @@ from pydantic import ConfigDict, Field, RootModel
 
 from query_service.queries.answers import AnswerModel, Fields, Instant, StaleSince
 from query_service.queries.query import Answer, Query, Scope
-from query_service.queries.visible_children import VisibleChildren, opened
+from query_service.queries.visible_children import OWN_FIELDS, VisibleChildren, opened
 from query_service.read_store.whole_child import Document, Part
 from shared.clock import Clock, iso
 from shared.codec import SealedField, UndecodableEvent, decode_what_opens
@@ -25,14 +24,7 @@ from shared.keyring.provider import UnknownKek
 from shared.personal import Personal
 
 SEALED: Mapping[Part, tuple[str, ...]] = {
-    Part.PROFILE: (
-        "name",
-        "udid",
-        "device_id",
-        "preferences",
-        "learning_style",
-        "interests",
-    ),
+    Part.PROFILE: OWN_FIELDS,
     Part.VIOLATION: ("details",),
 }
 NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens", "awaits_live", "removed"})
@@ -200,7 +192,7 @@ def fields_of(event: ChildEvent) -> dict[str, Any]:
     """Every field of an event but the child's id and its time, personal ones in clear."""
     return {
         name: value.value if isinstance(value, Personal) else value
-        for name, value in ((f.name, getattr(event, f.name)) for f in dataclasses.fields(event))
+        for name, value in ((f.name, getattr(event, f.name)) for f in fields(event))
         if name not in ("child_id", "at")
     }
 

@@ -111,5 +111,5 @@ def as_of(document: ConversationDocument, now: datetime, limit: timedelta) -> Co
 
 
 def goes_on(shown: Iterable[ConversationDocument]) -> bool:
-    """Whether any of them does: what is told of it is soon too old."""
+    """Whether any of them does: an answer that shows it is soon too old."""
     return any(one["ended_at"] is None for one in shown)

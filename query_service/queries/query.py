@@ -92,7 +92,7 @@ class CachedQueryHandler(QueryHandler[Q_contra], Protocol[Q_contra]):
     def ttl(self) -> float: ...
 
     def cache_key(self, query: Q_contra, /) -> Hashable:
-        """What tells this answer from others of the same query; the bus adds who is asking."""
+        """What distinguishes this answer from others of the same query; the bus adds who asks."""
 
     def tags(self, query: Q_contra, /) -> frozenset[Tag]:
         """The children and parents whose changes make the answer stale."""

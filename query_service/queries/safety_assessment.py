@@ -75,7 +75,7 @@ def recommendations(
 
 
 def _repeated_categories(counts: ViolationCounts) -> list[tuple[str, int]]:
-    """Those that are told apart: nobody can look into OTHER."""
+    """Without OTHER, which nobody can look into."""
     by_name = counts.by_category.items()
     repeated = [(name, count) for name, count in by_name if count >= REPEATED and name != OTHER]
     return sorted(repeated, key=lambda item: (-item[1], item[0]))

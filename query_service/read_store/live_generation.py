@@ -17,7 +17,7 @@ POINTER_SECONDS = 1.0
 """A flip to another generation is seen at most this long after it happened."""
 
 READ_SECONDS = 1.25
-"""Longest a read may take: a store that hangs is told inside 2 s."""
+"""Longest a read may take: a store that hangs is reported within 2 s."""
 
 log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""The read models as queries see them. Twins: memory.py, mongo.py.
+"""The read models as queries see them; mongo.py reads them, tests/fakes/read_store.py in memory.
 
 Whoever may see only part of them passes `parent_id`: it is a condition of the search itself, so
 what is not theirs is never read. Erased children are never found.

@@ -264,30 +264,6 @@ async def test_a_load_is_kept_if_it_shows_what_was_announced_meanwhile(
     assert cache.statistics().size == kept
 
 
-async def test_one_key_can_be_dropped(cache: QueryCache[str]) -> None:
-    # given
-    await cache.get_or_load("key", 10, NO_TAGS, gives("value"))
-    # when
-    dropped = cache.invalidate_key("key")
-    # then
-    assert dropped
-    assert not cache.invalidate_key("key")
-    assert cache.statistics().size == 0
-
-
-async def test_a_key_dropped_during_its_load_is_not_kept(cache: QueryCache[str]) -> None:
-    # given
-    load = SlowLoad()
-    asking = asyncio.create_task(cache.get_or_load("key", 10, NO_TAGS, load))
-    await load.started.wait()
-    # when
-    cache.invalidate_key("key")
-    load.may_finish.set()
-    await asking
-    # then
-    assert cache.statistics().size == 0
-
-
 async def test_clearing_drops_everything_also_what_is_being_loaded(cache: QueryCache[str]) -> None:
     # given
     await cache.get_or_load("kept", 10, LENA, gives("kept"))
