@@ -18,8 +18,8 @@ async def answer(app: FastAPI, settings: QuerySettings, stop: asyncio.Event) -> 
     async with serving(app, settings.query_host, settings.query_port):
         await stop.wait()
         # the server waits for open responses, and live streams never end by themselves
-        app.state.streams.close()
-        app.state.exports.close()
+        app.state.edge.streams.close()
+        app.state.edge.exports.close()
 
 
 def main() -> None:

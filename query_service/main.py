@@ -1,4 +1,4 @@
-"""Composition root of the query API: settings to ports to application."""
+"""Composition root of the query API: settings to ports to app."""
 
 import time
 from collections.abc import AsyncIterator
@@ -8,49 +8,30 @@ from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
-from starlette.types import Lifespan
 
-from query_service.api.asking import Asking
-from query_service.api.child_pages import child_pages_router
-from query_service.api.children import children_router
-from query_service.api.errors import PROBLEMS
+from query_service.api.app import create_app
 from query_service.api.exports import Exports
-from query_service.api.links import LINKS
-from query_service.api.parents import parents_router
-from query_service.api.records import records_router
+from query_service.api.query_route import Edge
 from query_service.api.streams import Streams
-from query_service.api.system import system_router
-from query_service.cache.change_feed import ChangeFeed
-from query_service.cache.erasure_feed import ErasureFeed
-from query_service.cache.gates import Gates
-from query_service.cache.invalidation import Invalidation
-from query_service.cache.outage import ReadStoreOutage
+from query_service.bus import ReadStoreOutage, Rendered
+from query_service.cache.feeds import ChangeFeed, ErasureFeed, FeedListener
+from query_service.cache.freshness import Invalidation, ProjectedVersions, Waits
 from query_service.cache.query_cache import QueryCache
-from query_service.cache.waits import Waits
-from query_service.default_bus import Ports, default_bus, exporter_of
 from query_service.metrics import QueryMetrics
-from query_service.query_bus import Rendered
+from query_service.queries.exporter import ExportCursors, Exporter
 from query_service.read_store.live_generation import READ_SECONDS, LiveGeneration
 from query_service.read_store.mongo import MongoReadModels
-from query_service.read_store.whole_child_mongo import MongoWholeChild
+from query_service.read_store.whole_child import MongoWholeChild
+from query_service.registry import Ports, query_bus
 from shared.audit.process import AuditProcess
-from shared.audit.trail import AuditTrail
 from shared.auth.aliases import Pseudonyms
 from shared.auth.from_settings import token_checks
 from shared.background import in_background
-from shared.clock import new_id, utc_now
+from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore
-from shared.http.admission import install_admission
-from shared.http.audit_edge import install_audit
 from shared.http.callers import Caller
-from shared.http.connection_room import install_connection_room
-from shared.http.correlation import install_correlation
-from shared.http.hardening import Exposure, install_hardening
-from shared.http.links import install_links
-from shared.http.operations import Readiness, operations_router
-from shared.http.problems import install_problems
-from shared.http.proxies import install_callers_address
-from shared.http.rate_limit_headers import install_rate_limit_headers
+from shared.http.hardening import Exposure
+from shared.http.operations import Readiness
 from shared.http.shares import Bounds
 from shared.keyring.key_file import KeyFile, read_key_file
 from shared.keyring.keyring import Keyring
@@ -65,78 +46,56 @@ from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
 from shared.signing_keys import read_signing_key
 
-NOTHING_SHOWN = Exposure()
-PREFIX = "/v1"
-DESCRIPTION = "What is known of children, families and the system. Changes go to the command API."
 
-
+@dataclass(frozen=True, slots=True)
 class QueryService:
-    """Everything between the ports and HTTP. `listeners` are to be told of every notice."""
+    """One process between its ports and HTTP."""
 
-    def __init__(self, settings: QuerySettings, ports: Ports, cache: QueryCache[Rendered]) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        metrics = QueryMetrics(self.registry)
-        metrics.watch(cache, ports.store.away_seconds)
-        self.cache = cache
-        self.streams = Streams(settings.max_streams_per_subject)
-        self.exports = Exports(exporter_of(ports), settings.query_max_exports, metrics)
-        self.outage = ReadStoreOutage(
-            ports.store.away_seconds,
-            cache,
-            ports.keyring,
-            settings.cache_seconds_without_read_store,
-        )
-        self.bus = default_bus(settings, ports, cache, metrics, self.outage)
-        gates = Gates(ports.store.gate, time.monotonic)
-        self.invalidation = Invalidation(cache, gates, ports.keyring)
-        self.listeners = (self.invalidation, self.streams)
-        tokens = ConsistencyTokens(ports.keys.signature_key)
-        waits = Waits(settings.query_max_waiting, settings.subject_share, self.registry)
-        self.asking = Asking(self.bus, gates, tokens, settings.max_wait_seconds, waits)
+    edge: Edge
+    registry: CollectorRegistry
+    outage: ReadStoreOutage
+    invalidation: Invalidation
+
+    @property
+    def listeners(self) -> tuple[FeedListener, ...]:
+        """Of every notice."""
+        return self.invalidation, self.edge.streams
 
 
-def build_api(
-    service: QueryService,
-    caller: Caller,
-    trail: AuditTrail,
-    readiness: Readiness,
-    bounds: Bounds,
-    lifespan: Lifespan[FastAPI] | None = None,
-    exposure: Exposure = NOTHING_SHOWN,
-) -> FastAPI:
-    """The HTTP side; close `app.state.streams` and `.exports` before the server stops."""
-    app = FastAPI(
-        title="Teddy query API",
-        version="1",
-        description=DESCRIPTION,
-        lifespan=lifespan,
-        openapi_url=None,
-        redirect_slashes=False,  # a redirect goes to whatever `Host` says, and takes the body along
+def wire(
+    settings: QuerySettings, ports: Ports, cache: QueryCache[Rendered], caller: Caller
+) -> QueryService:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    metrics = QueryMetrics(registry)
+    metrics.watch(cache, ports.store.away_seconds)
+    outage = ReadStoreOutage(
+        ports.store.away_seconds,
+        cache,
+        ports.keyring,
+        settings.cache_seconds_without_read_store,
     )
-    app.state.streams, app.state.exports = service.streams, service.exports
-    app.include_router(children_router(service.asking, caller))
-    app.include_router(child_pages_router(service.asking, caller))
-    app.include_router(records_router(service.asking, caller, service.exports))
-    app.include_router(parents_router(service.asking, caller, service.streams))
-    app.include_router(system_router(service.asking, caller, service.cache))
-    app.include_router(operations_router(readiness, service.registry))
-    install_links(app, LINKS)
-    install_problems(app, PROBLEMS)
-    install_rate_limit_headers(app)
-    install_audit(app, trail, utc_now, PREFIX)
-    install_admission(app, PREFIX, bounds, service.registry)
-    install_hardening(app, exposure)
-    install_callers_address(app, exposure.trusted_proxies)
-    install_connection_room(app, bounds, exposure.trusted_proxies, service.registry)
-    install_correlation(app, new_id)
-    return app
+    cursors = ExportCursors(ports.keys.signature_key)
+    exporter = Exporter(ports.whole, ports.events, ports.keyring, cursors)
+    versions = ProjectedVersions(ports.store.projected_version, time.monotonic)
+    edge = Edge(
+        bus=query_bus(settings, ports, cache, metrics, outage),
+        cache=cache,
+        caller=caller,
+        tokens=ConsistencyTokens(ports.keys.signature_key),
+        versions=versions,
+        waits=Waits(settings.query_max_waiting, settings.subject_share, registry),
+        max_wait_seconds=settings.max_wait_seconds,
+        streams=Streams(settings.max_streams_per_subject),
+        exports=Exports(exporter, settings.query_max_exports, metrics),
+    )
+    return QueryService(edge, registry, outage, Invalidation(cache, versions, ports.keyring))
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """The ports, and what is behind them and to be closed."""
+class Stores:
+    """The ports, and the connections behind them; they are opened when they are used."""
 
     ports: Ports
     live: LiveGeneration
@@ -166,8 +125,9 @@ def build_app(settings: QuerySettings) -> FastAPI:
         settings.cache_seconds_without_notices,
         settings.query_cache_bytes,
     )
-    on = _opened(settings, keys, cache)
-    service = QueryService(settings, on.ports, cache)
+    stores = _stores(settings, keys, cache)
+    limits = rate_limits(settings, keys.index_key)
+    service = wire(settings, stores.ports, cache, Caller(checks.verifier, limits, Pseudonyms()))
     feed = ChangeFeed(settings.kafka, service.listeners)
     erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
     audit = AuditProcess(settings, "query")
@@ -175,27 +135,31 @@ def build_app(settings: QuerySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(on.close)
+            stack.push_async_callback(stores.close)
             stack.push_async_callback(checks.keys.close)
             await stack.enter_async_context(audit.running())
-            works = in_background(feed.run(), erasures.run(), on.live.follow())
+            works = in_background(feed.run(), erasures.run(), stores.live.follow())
             await stack.enter_async_context(works)
             yield
 
-    limits = rate_limits(settings, keys.index_key)
-    caller = Caller(checks.verifier, limits, Pseudonyms())
-    readiness = _readiness(on, audit, (feed, erasures), service, limits)
+    readiness = _readiness(stores, audit, (feed, erasures), service, limits)
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
-    bounds = Bounds(
+    bounds = _bounds(settings)
+    return create_app(
+        service.edge, audit.trail, readiness, service.registry, bounds, lifespan, exposure
+    )
+
+
+def _bounds(settings: QuerySettings) -> Bounds:
+    return Bounds(
         settings.query_max_in_flight,
         settings.query_max_connections,
         settings.address_share,
         settings.subject_share,
     )
-    return build_api(service, caller, audit.trail, readiness, bounds, lifespan, exposure)
 
 
-def _opened(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Opened:
+def _stores(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Stores:
     write, read, key = (
         Mongo(url, settings.mongo_driver, silence_ms=round(READ_SECONDS * 1_000))
         for url in (settings.write_mongo_url, settings.read_mongo_url, settings.keys_mongo_url)
@@ -214,11 +178,11 @@ def _opened(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered])
         StatementSigner(read_signing_key(settings.proof_key_file)),
         utc_now,
     )
-    return Opened(ports, live, (write, read, key), key_store)
+    return Stores(ports, live, (write, read, key), key_store)
 
 
 def _readiness(
-    on: Opened,
+    stores: Stores,
     audit: AuditProcess,
     feeds: tuple[ChangeFeed, ErasureFeed],
     service: QueryService,
@@ -227,7 +191,7 @@ def _readiness(
     feed, erasures = feeds
 
     def details() -> dict[str, Any]:
-        return {"bus": service.bus.health(), "invalidation": {"connected": feed.connected}}
+        return {"bus": service.edge.bus.health(), "invalidation": {"connected": feed.connected}}
 
     def dispensable() -> frozenset[str]:
         """A process that has half of its answers still is better than none: all processes share
@@ -238,8 +202,8 @@ def _readiness(
     # Whoever never read the topic of erasures could show a child that a restored database brought
     # back, and what nobody can record is not shown: both are needed.
     checks = {
-        "read_store": on.ports.store.ping,
-        "key_store": on.keys_mongo.ping,
+        "read_store": stores.ports.store.ping,
+        "key_store": stores.keys_mongo.ping,
         "audit_trail": audit.mongo.ping,
         "kafka": feed.check,
         "erasures": erasures.check,

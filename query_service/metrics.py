@@ -13,7 +13,7 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 
 class _Evictions(Collector):
-    """Counted by the cache, told when the metrics are read."""
+    """Counted by the cache, read when the metrics are."""
 
     def __init__(self, cache: QueryCache[Any]) -> None:
         self._cache = cache

@@ -20,7 +20,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("command_service/application.py", "command_service/erasure.py"),
         *("command_service/bus/", "command_service/handlers/"),
         *("command_service/aggregates/", "command_service/claims/"),
-        *("query_service/query_bus.py", "query_service/default_bus.py", "query_service/queries/"),
+        *("query_service/bus.py", "query_service/registry.py", "query_service/queries/"),
     ),
     "stores": (
         *("shared/event_store/", "shared/keyring/", "shared/audit/store.py"),

@@ -2,15 +2,15 @@
 
 from query_service.api.exports import ExportUnderWay, TooManyExports
 from query_service.api.streams import TooManyStreams
-from query_service.cache.gates import ReadModelLate
-from query_service.queries.errors import (
+from query_service.cache.freshness import ReadModelLate
+from query_service.queries.query import (
     ChildDeadLettered,
     ChildNotFound,
+    Forbidden,
     ParentNotFound,
     RequestRefused,
 )
 from query_service.read_store.port import ReadStoreUnavailable
-from query_service.scope import Forbidden
 from shared.audit.trail import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE

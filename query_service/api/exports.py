@@ -1,18 +1,17 @@
-"""Exports under way: their places, their ends, and how they are sent."""
+"""Exports under way: their slots, their ends, and how they are sent."""
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from typing import Protocol, Self
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing
 
 import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from query_service.api.streams import Grant
 from query_service.metrics import QueryMetrics
-from query_service.queries.export_child import ChildErased, Exporter
-from query_service.queries.export_cursor import Progress
+from query_service.queries.exporter import ChildErased, Exporter, Progress
 from query_service.read_store.whole_child import GenerationGone
 from shared.auth.principal import Principal
 from shared.event_store.port import StoreUnavailable
@@ -45,30 +44,6 @@ class ReaderTooSlow(Exception):
     """Nothing was taken for READER_SECONDS."""
 
 
-class Grant(Protocol):
-    """What lets a reader read: its token."""
-
-    @property
-    def seconds_left(self) -> float: ...
-
-    async def holds(self) -> bool: ...
-
-
-class Place:
-    """One of the exports under way. Whoever has it gives it back, sent or not; in a `with`, when
-    the block fails."""
-
-    def __init__(self, give_back: Callable[[], None]) -> None:
-        self.give_back = give_back
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        if failure is not None:
-            self.give_back()
-
-
 class Exports:
     """At most `most` at a time in this process; of one caller one of each child, half of all."""
 
@@ -93,8 +68,9 @@ class Exports:
     def under_way(self) -> int:
         return len(self._open)
 
-    def place_for(self, reader: Principal, child_id: str) -> Place:
-        """Taken before anything is sent. Raises TooManyExports or ExportUnderWay."""
+    def slot_for(self, reader: Principal, child_id: str) -> ExitStack:
+        """One of the exports under way, taken before anything is sent: whoever has it closes it,
+        sent or not. Raises TooManyExports or ExportUnderWay."""
         taken = (reader, child_id)
         of_reader = sum(1 for other, _ in self._open if other == reader)
         if taken in self._open or of_reader >= max(1, self._most // 2):
@@ -102,7 +78,9 @@ class Exports:
         if len(self._open) >= self._most:
             raise TooManyExports
         self._open.add(taken)
-        return Place(lambda: self._open.discard(taken))
+        slot = ExitStack()
+        slot.callback(self._open.discard, taken)
+        return slot
 
     async def lines(
         self, child_id: str, header: bytes | None, start: Progress, grant: Grant
@@ -138,18 +116,18 @@ class Exports:
 
 
 class ExportStream(StreamingResponse):
-    """The answer with `lines`; they are closed and its place is given back however it ends."""
+    """The answer with `lines`; they are closed and its slot is given back however it ends."""
 
     def __init__(
         self,
         lines: AsyncGenerator[bytes, None],
-        place: Place,
+        slot: ExitStack,
         headers: dict[str, str],
         reader_seconds: float,
     ) -> None:
         super().__init__(lines, headers=headers, media_type=JSON_LINES)
         self._lines = lines
-        self._place = place
+        self._slot = slot
         self._reader_seconds = reader_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -168,7 +146,7 @@ class ExportStream(StreamingResponse):
             if hang_up(scope):
                 await self.listen_for_disconnect(receive)
         finally:
-            self._place.give_back()
+            self._slot.close()
 
 
 async def gzipped(lines: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes]:
@@ -193,3 +171,14 @@ def takes_gzip(accept_encoding: str) -> bool:
         if name.strip() in ("gzip", "x-gzip"):
             return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return False
+
+
+def export_headers(child_id: str, freshness: dict[str, str]) -> dict[str, str]:
+    return {
+        **freshness,
+        "X-Cache": "miss",
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'attachment; filename="child-{child_id}.jsonl"',
+        "Vary": "Accept-Encoding",
+        "X-Accel-Buffering": "no",  # a proxy would hold back what is to come as it is written
+    }

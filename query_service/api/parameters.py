@@ -1,14 +1,132 @@
 """Query parameters, refused when unknown or out of limits."""
 
+import re
 import unicodedata
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
-from query_service.api.bounds import Between, Characters
-from query_service.api.instants import Beginning, End
+from query_service.queries.exporter import CURSOR_LENGTH as EXPORT_CURSOR_LENGTH
 from query_service.queries.search_children import SearchChildren, VisibleStatus
+from shared.field_wording import refused
 from shared.read_models.documents import EngagementLevel, SafetyStatus
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """`schema_names`: of the two bounds in a JSON schema."""
+
+    schema_names: ClassVar[tuple[str, str]]
+
+    minimum: int
+    maximum: int
+
+    def __get_pydantic_core_schema__(self, kind: Any, inner: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.checked, inner(kind))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, inner: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        lowest, highest = self.schema_names
+        return inner(schema) | {lowest: self.minimum, highest: self.maximum}
+
+    def checked(self, value: Any) -> Any:
+        """Raises PydanticCustomError."""
+        raise NotImplementedError
+
+
+class Between(_Bounds):
+    """Of an integer: `Annotated[int, Between(1, 100)]`, both included."""
+
+    __slots__ = ()
+    schema_names = ("minimum", "maximum")
+
+    def checked(self, value: int) -> int:
+        if not self.minimum <= value <= self.maximum:
+            limit = f"{self.minimum}..{self.maximum}"
+            raise refused(f"must be between {self.minimum} and {self.maximum}", limit)
+        return value
+
+
+class Characters(_Bounds):
+    """Of a text: `Annotated[str, Characters(1, 128)]`, both included."""
+
+    __slots__ = ()
+    schema_names = ("minLength", "maxLength")
+
+    def checked(self, value: str) -> str:
+        if not self.minimum <= len(value) <= self.maximum:
+            limit = f"{self.minimum}..{self.maximum} characters"
+            raise refused(f"must have {self.minimum} to {self.maximum} characters", limit)
+        return value
+
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+A_DAY = timedelta(days=1)
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_FORMS = "an RFC 3339 time with its zone, or a UTC day"
+_NO_MOMENT = (
+    "must be a time with its zone, as 2026-11-23T12:00:00Z, or a UTC day, as 2026-11-23; "
+    "in a URL, + is written %2B"
+)
+_OUT_OF_RANGE = refused(
+    f"must lie between {EARLIEST.date()} and {LATEST.date()}", f"{EARLIEST.date()}..{LATEST.date()}"
+)
+_SCHEMA = WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]})
+
+
+def _moment(*, of_a_day: timedelta) -> Callable[[Any], datetime]:
+    """`of_a_day`: how long after its beginning a whole day stands for."""
+
+    def read(given: Any) -> datetime:
+        text = str(given)
+        try:
+            moment = _read(text)
+        except ValueError:
+            raise refused(_NO_MOMENT, _FORMS) from None
+        except OverflowError:  # at either end of the calendar
+            raise _OUT_OF_RANGE from None
+        if not EARLIEST <= moment <= LATEST:
+            raise _OUT_OF_RANGE
+        return moment + of_a_day if _DAY.fullmatch(text) else moment
+
+    return read
+
+
+def _read(text: str) -> datetime:
+    """Raises ValueError or OverflowError."""
+    if _DAY.fullmatch(text):
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    if not _INSTANT.fullmatch(text):
+        raise ValueError
+    return datetime.fromisoformat(text.upper()).astimezone(UTC)
+
+
+Beginning = Annotated[datetime | None, BeforeValidator(_moment(of_a_day=timedelta())), _SCHEMA]
+"""From then on; a day stands for its first moment."""
+
+End = Annotated[datetime | None, BeforeValidator(_moment(of_a_day=A_DAY)), _SCHEMA]
+"""Until then; a day stands for the first moment of the next one, so that it is included."""
+
 
 MOST_ITEMS = 100
 MOST_OF_A_CHILD = 200
@@ -63,6 +181,12 @@ class PeriodPage(ChildPage):
         description="Excluded: an RFC 3339 time with its zone; or a UTC day, which is included to "
         "its end: `from=2026-11-01&to=2026-11-01` is one day.",
         examples=["2026-11-30"],
+    )
+
+
+class Continued(Parameters):
+    cursor: Annotated[str, Characters(0, EXPORT_CURSOR_LENGTH)] | None = Field(
+        None, description="Of the last `progress` line that arrived: the lines that follow it."
     )
 
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Protocol, Self
+from contextlib import ExitStack
+from typing import Protocol
 
 import orjson
 from starlette.responses import StreamingResponse
@@ -66,41 +67,19 @@ class Grant(Protocol):
     async def holds(self) -> bool: ...
 
 
-class Place:
-    """One of the streams that a reader may have open. It is taken before anything is sent, or many
-    requests at once would all find room; whoever has it gives it back, sent or not."""
-
-    def __init__(self, open_of: Counter[Principal], reader: Principal) -> None:
-        self._open_of, self._reader = open_of, reader
-        open_of[reader] += 1
-
-    def __enter__(self) -> Self:
-        """Given back when the block fails."""
-        return self
-
-    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        if failure is not None:
-            self.give_back()
-
-    def give_back(self) -> None:
-        self._open_of[self._reader] -= 1
-        if not self._open_of[self._reader]:
-            del self._open_of[self._reader]
-
-
 class EventStream(StreamingResponse):
-    """The answer with `events`; its place is given back however it ends."""
+    """The answer with `events`; its slot is given back however it ends."""
 
-    def __init__(self, events: AsyncIterator[bytes], place: Place) -> None:
+    def __init__(self, events: AsyncIterator[bytes], slot: ExitStack) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         super().__init__(events, headers=headers, media_type=EVENT_STREAM)
-        self._place = place
+        self._slot = slot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._place.give_back()
+            self._slot.close()
 
 
 class Streams:
@@ -119,11 +98,16 @@ class Streams:
         self._open_of: Counter[Principal] = Counter()
         self._closed = False
 
-    def place_for(self, reader: Principal) -> Place:
-        """Raises TooManyStreams."""
+    def slot_for(self, reader: Principal) -> ExitStack:
+        """One of the streams that a reader may have open. It is taken before anything is sent, or
+        many requests at once would all find room; whoever has it closes it, sent or not. Raises
+        TooManyStreams."""
         if self._open_of[reader] >= self._max_per_reader:
             raise TooManyStreams
-        return Place(self._open_of, reader)
+        self._open_of[reader] += 1
+        slot = ExitStack()
+        slot.callback(self._give_back, reader)
+        return slot
 
     async def follow(self, parent_id: str, grant: Grant) -> AsyncIterator[bytes]:
         """The events of the parent's children as they happen, heartbeats in between, for as long as
@@ -171,6 +155,11 @@ class Streams:
         for streams in self._by_parent.values():
             for stream in streams:
                 stream.end()
+
+    def _give_back(self, reader: Principal) -> None:
+        self._open_of[reader] -= 1
+        if not self._open_of[reader]:
+            del self._open_of[reader]
 
     def _forget(self, parent_id: str, stream: Stream) -> None:
         streams = self._by_parent[parent_id]

@@ -6,9 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
-from query_service.cache.kept_answers import Entry, KeptAnswers, Key, V
-from query_service.cache.statistics import CacheStatistics
-from query_service.cache.tags import Tag
+from query_service.cache.entries import CacheStatistics, Entry, KeptAnswers, Key, Tag, V
 
 DEFAULT_BYTES = 64 * 1024 * 1024
 MOST_MISSED = 1_000
@@ -119,13 +117,6 @@ class QueryCache(Generic[V]):
         return self._invalidate_keys(
             [key for key in self._kept.tagged(tags) if not self._shows(key, reached)]
         )
-
-    def invalidate_key(self, key: Key) -> bool:
-        """Drop one entry, also while it is being loaded; False when there was none."""
-        flight = self._flights.pop(key, None)
-        if flight is not None:
-            flight.stale = True
-        return self._invalidate_keys([key]) == 1
 
     def clear(self) -> int:
         """Drop everything; how many entries there were."""

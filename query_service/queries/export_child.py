@@ -1,33 +1,105 @@
-"""ExportChild: all that is stored about a child, for its family, as lines of JSON."""
+"""ExportChild: all that is stored about a child, for its family, personal values in clear. Its
+records are written by exporter.py, one a line."""
 
-import asyncio
-import time
-from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal
 
 import orjson
+import structlog
+from pydantic import ConfigDict, Field, RootModel
 
-from query_service.queries.export_cursor import ExportCursors, Progress, Stage
-from query_service.queries.export_records import ExportHeader, Opening, Record
-from query_service.queries.visible_children import VisibleChildren
-from query_service.query_bus import Answer, Query
-from query_service.read_store.whole_child import SORTED_BY, After, Part, WholeChild
-from query_service.scope import Scope
+from query_service.queries.answers import AnswerModel, Fields, Instant, StaleSince
+from query_service.queries.query import Answer, Query, Scope
+from query_service.queries.visible_children import OWN_FIELDS, VisibleChildren, opened
+from query_service.read_store.whole_child import Document, Part
 from shared.clock import Clock, iso
+from shared.codec import SealedField, UndecodableEvent, decode_what_opens
+from shared.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore
-from shared.keyring.cipher import ChildCipher
-from shared.keyring.keyring import Keyring
+from shared.events.child import ChildEvent
+from shared.keyring.cipher import ChildCipher, SealBroken
+from shared.keyring.provider import UnknownKek
+from shared.personal import Personal
 
-PAGE = 100
-"""Documents or commits that are read and held at a time."""
+SEALED: Mapping[Part, tuple[str, ...]] = {
+    Part.PROFILE: OWN_FIELDS,
+    Part.VIOLATION: ("details",),
+}
+NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens", "awaits_live", "removed"})
+"""Said once for all, made from the name for the search alone, or a note of the worker's."""
 
-AT_A_TIME = 25
-"""Records that are opened before everybody else has a turn, about half a millisecond."""
+Record = dict[str, Any]
 
-BETWEEN_CURSORS = 1_000
-"""Records between two progress lines; a page may make it more."""
+UNREADABLE: Any = Field(
+    [],
+    description="Those of its fields that do not open: there stands null. Left out where all do.",
+)
+
+log = structlog.get_logger(__name__)
+
+
+class ExportHeader(AnswerModel):
+    """The first line. The read models may be some events behind the events."""
+
+    kind: Literal["export"] = Field("export", description="What this line is.")
+    child_id: str
+    exported_at: Instant
+    version: int = Field(description="What the read models have seen of the events.")
+    stale_since: StaleSince
+
+
+class ExportedDocument(AnswerModel):
+    """One document of the read models: the account with its consents and numbers, alert policy and
+    counters, a violation, a conversation, a UTC day, an alert. It has all fields that are kept."""
+
+    model_config = ConfigDict(extra="allow")
+    kind: Literal["profile", "safety", "violation", "conversation", "activity", "alert"] = Field(
+        description="What this line is."
+    )
+    unreadable: list[str] = UNREADABLE
+
+
+class ExportedEvent(AnswerModel):
+    """One fact, in today's schema."""
+
+    kind: Literal["event"] = Field(description="What this line is.")
+    version: int = Field(description="Its place among the child's events, from 1 on.")
+    type: str = Field(description="What happened, as `ChildRegistered`.")
+    at: Instant = Field(description="When it happened.")
+    recorded_at: Instant = Field(description="When it was stored.")
+    by_role: str = Field(description="Role of who brought it about.")
+    data: Fields | None = Field(
+        description="Its fields, personal ones in clear; null: this release cannot read it."
+    )
+    unreadable: list[str] = UNREADABLE
+
+
+class ExportProgress(AnswerModel):
+    """All lines before it are whole: a download that breaks off goes on behind it."""
+
+    kind: Literal["progress"] = Field(description="What this line is.")
+    cursor: str = Field(description="To be sent as `cursor` for what follows this line.")
+
+
+class ExportEnd(AnswerModel):
+    """The last line. Without it something is missing."""
+
+    kind: Literal["end"] = Field(description="What this line is.")
+    counts: dict[str, int] = Field(description="How many records of each kind there are.")
+    unreadable: int = Field(description="How many of them hold what does not open.")
+
+
+class ExportLine(
+    RootModel[
+        Annotated[
+            ExportHeader | ExportedDocument | ExportedEvent | ExportProgress | ExportEnd,
+            Field(discriminator="kind"),
+        ]
+    ]
+):
+    """One line of an export; `kind` says what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,125 +128,73 @@ class ExportChildHandler:
         return Answer(header, (child.id,), header.version)
 
 
-class ChildErased(Exception):
-    """Its key was destroyed while it was exported."""
+class Opening:
+    """Opens what is sealed in the records of one child. `unreadable` counts the records that hold
+    what does not open; the first is logged."""
+
+    def __init__(self, child_id: str, cipher: ChildCipher) -> None:
+        self._child_id = child_id
+        self._cipher = cipher
+        self.unreadable = 0
+
+    def document(self, part: Part, stored: Document) -> Record:
+        """With null for what does not open."""
+        record: Record = {"kind": part.value}
+        closed = []
+        for name, value in stored.items():
+            if name in NOT_OF_THE_CHILD:
+                continue
+            if value is None or name not in SEALED.get(part, ()):
+                record[name] = value
+                continue
+            of = stored["id"] if part is Part.VIOLATION else None
+            try:
+                record[name] = opened(self._child_id, value, self._cipher, SealedField(name, of))
+            except (SealBroken, UnknownKek) as error:
+                record[name] = None
+                closed.append(name)
+                self._note(part.value, error)
+        return self._told(record, closed)
+
+    def event(self, commit: Commit, recorded: RecordedEvent) -> Record:
+        """`data` is null where this release cannot read the event at all."""
+        record: Record = {
+            "kind": "event",
+            "version": recorded.version,
+            "type": recorded.type,
+            "at": recorded.occurred_at,
+            "recorded_at": commit.recorded_at,
+            "by_role": commit.actor.role,
+            "data": None,
+        }
+        try:
+            event, broken = decode_what_opens(recorded, self._cipher)
+        except UndecodableEvent as error:
+            self._note(f"event {recorded.version}", error)
+            return self._told(record, ["data"])
+        record |= {"type": type(event).__name__, "at": event.at, "data": fields_of(event)}
+        if broken is not None:
+            self._note(f"event {recorded.version}", broken)
+        return self._told(record, [] if broken is None else ["data"])
+
+    def _told(self, record: Record, closed: list[str]) -> Record:
+        if closed:
+            self.unreadable += 1
+            record["unreadable"] = closed
+        return record
+
+    def _note(self, place: str, error: Exception) -> None:
+        if not self.unreadable:  # a history of which nothing opens is one defect, not 100,000
+            log.error("does_not_open", child_id=self._child_id, place=place, reason=str(error))
 
 
-class Rest(Protocol):
-    """How long an export rests after it has worked for so many seconds."""
-
-    async def __call__(self, worked: float, /) -> None: ...
-
-
-async def as_long(worked: float) -> None:
-    """So that an export takes half of the event loop at most, whatever else there is to do."""
-    await asyncio.sleep(worked)
-
-
-class Exporter:
-    """Writes exports. Of a child's history one page is held, and nothing is read ahead of who
-    takes the lines."""
-
-    def __init__(
-        self,
-        store: WholeChild,
-        events: EventStore,
-        keyring: Keyring,
-        cursors: ExportCursors,
-        page: int = PAGE,
-        between_cursors: int = BETWEEN_CURSORS,
-        rest: Rest = as_long,
-    ) -> None:
-        self._store = store
-        self._events = events
-        self._keyring = keyring
-        self._cursors = cursors
-        self._page = page
-        self._between_cursors = between_cursors
-        self._rest = rest
-
-    async def start(self, child_id: str, cursor: str | None) -> Progress:
-        """Where an export begins, or goes on: in the generation in which it began, or where that is
-        gone in the live one, in which the same documents stand in the same order.
-
-        Raises RequestRefused, ReadStoreUnavailable.
-        """
-        if cursor is None:
-            return Progress(await self._store.live())
-        progress = self._cursors.read(cursor, child_id)
-        if await self._store.is_kept(progress.generation):
-            return progress
-        return replace(progress, generation=await self._store.live())
-
-    async def lines(self, child_id: str, start: Progress) -> AsyncGenerator[bytes, None]:
-        """The lines after `start`, a page at a time, until the last.
-
-        Raises ChildErased, GenerationGone or StoreUnavailable; whoever asks goes on with a cursor.
-        """
-        progress, since_cursor = start, 0
-        while progress.stage is not Stage.END:
-            progress, lines = await self._read(child_id, progress)
-            since_cursor += len(lines)
-            if since_cursor >= self._between_cursors:
-                since_cursor = 0
-                cursor = self._cursors.write(child_id, progress)
-                lines.append(line_of({"kind": "progress", "cursor": cursor}))
-            # asked of the key store, behind all that was read: what is written is no erased child's
-            if not await self._keyring.still_there([child_id]):
-                raise ChildErased
-            if lines:
-                yield b"".join(lines)
-        counts = {stage.value: progress.counts.get(stage, 0) for stage in Stage}
-        del counts[Stage.END]
-        yield line_of({"kind": "end", "counts": counts, "unreadable": progress.unreadable})
-
-    async def _read(self, child_id: str, progress: Progress) -> tuple[Progress, list[bytes]]:
-        """The next page as lines, and where it ends."""
-        cipher = (await self._keyring.ciphers([child_id])).get(child_id)
-        if cipher is None:
-            raise ChildErased
-        if progress.stage is Stage.EVENT:
-            return await self._read_events(child_id, progress, cipher)
-        part = Part(progress.stage)
-        page = await self._store.page(
-            progress.generation, child_id, part, progress.after, self._page
-        )
-        opening = Opening(child_id, cipher)
-        lines = await self._written(opening.document(part, one) for one in page)
-        progress = progress.wrote(len(lines), opening.unreadable)
-        if part not in SORTED_BY or len(page) < self._page:
-            return progress.at_next_stage(), lines
-        return replace(progress, after=After.of(part, page[-1])), lines
-
-    async def _read_events(
-        self, child_id: str, progress: Progress, cipher: ChildCipher
-    ) -> tuple[Progress, list[bytes]]:
-        commits = await self._events.load(child_id, progress.version, self._page)
-        opening = Opening(child_id, cipher)
-        lines = await self._written(
-            opening.event(commit, recorded)
-            for commit in commits
-            for recorded in commit.recorded_events()
-            if recorded.version > progress.version
-        )
-        progress = progress.wrote(len(lines), opening.unreadable)
-        if commits:
-            progress = replace(progress, version=commits[-1].last_version)
-        return (progress.at_next_stage() if len(commits) < self._page else progress), lines
-
-    async def _written(self, records: Iterator[Record]) -> list[bytes]:
-        """Others have their turn between any few of them, and as much time as this took."""
-        lines: list[bytes] = []
-        worked, began = 0.0, time.perf_counter()
-        for record in records:
-            lines.append(line_of(record))
-            if len(lines) % AT_A_TIME == 0:
-                worked += time.perf_counter() - began
-                await asyncio.sleep(0)
-                began = time.perf_counter()
-        worked += time.perf_counter() - began
-        await self._rest(worked)
-        return lines
+def fields_of(event: ChildEvent) -> dict[str, Any]:
+    """Every field of an event but the child's id and its time, personal ones in clear."""
+    return {
+        name: value.value if isinstance(value, Personal) else value
+        for name, value in ((f.name, getattr(event, f.name)) for f in fields(event))
+        if name not in ("child_id", "at")
+    }
 
 
 def line_of(record: Record) -> bytes:

@@ -7,10 +7,8 @@ from pydantic import Field
 
 from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.cursors import Cursors
-from query_service.queries.errors import ParentNotFound
-from query_service.query_bus import Answer, Query
-from query_service.read_store.port import Place, ReadModelDatabase
-from query_service.scope import Scope
+from query_service.queries.query import Answer, ParentNotFound, Query, Scope
+from query_service.read_store.port import ReadModelDatabase
 from shared.events.child import AlertChannel, Severity
 from shared.read_models.documents import AlertDocument
 
@@ -58,13 +56,8 @@ class GetAlertsHandler:
             raise ParentNotFound
         after = self._cursors.read(query.cursor, query.parent_id)
         found = await self._store.alerts_of(query.parent_id, after, query.limit + 1)
-        page = found[: query.limit]
-        more = len(found) > query.limit
-        last = Place(page[-1]["raised_at"], page[-1]["_id"]) if more else None
-        content = Alerts(
-            items=[_alert(document) for document in page],
-            next_cursor=self._cursors.write(last, query.parent_id) if last else None,
-        )
+        page, next_cursor = self._cursors.page(found, query.limit, "raised_at", query.parent_id)
+        content = Alerts(items=[_alert(document) for document in page], next_cursor=next_cursor)
         return Answer(content, tuple(dict.fromkeys(alert.child_id for alert in content.items)))
 
 

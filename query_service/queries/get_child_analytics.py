@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from pydantic import Field
 
-from query_service.cache.tags import Tag, child_tag
+from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import (
     TTL_WHILE_OPEN,
     AnswerModel,
@@ -15,10 +15,9 @@ from query_service.queries.answers import (
     StaleSince,
     average,
 )
+from query_service.queries.query import Answer, Query, Scope
 from query_service.queries.visible_children import VisibleChild, VisibleChildren
-from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
-from query_service.scope import Scope
 from shared.clock import Clock
 from shared.read_models.documents import ActivityDocument, EngagementLevel
 

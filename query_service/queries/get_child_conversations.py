@@ -1,11 +1,13 @@
-"""GetChildConversations: a child's conversations, page by page."""
+"""GetChildConversations: a child's conversations, page by page; those that nobody ended, too."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
 
 from pydantic import Field
 
-from query_service.cache.tags import Tag, child_tag
+from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import (
     TTL_WHILE_OPEN,
     AnswerModel,
@@ -14,13 +16,13 @@ from query_service.queries.answers import (
     StaleSince,
 )
 from query_service.queries.cursors import Cursors
-from query_service.queries.shown_conversations import as_of, goes_on
+from query_service.queries.query import Answer, Query, Scope
 from query_service.queries.visible_children import VisibleChildren
-from query_service.query_bus import Answer, Query
-from query_service.read_store.port import Place, ReadModelDatabase
-from query_service.scope import Scope
+from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import ConversationDocument
+from shared.read_models.engagement import conversation_engagement
+from shared.read_models.minutes import minutes_between, over_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,34 @@ class GetChildConversationsHandler:
         found = await self._store.conversations_page(query.child_id, after, query.limit + 1)
         limit = await self._store.conversation_limit()
         now = self._clock()
-        page = [as_of(one, now, limit) for one in found[: query.limit]]
-        last = _place(page[-1]) if len(found) > query.limit else None
+        page, next_cursor = self._cursors.page(found, query.limit, "started_at", query.child_id)
+        shown = [as_of(one, now, limit) for one in page]
         content = Conversations(
             child_id=child.id,
             version=child.document["version"],
             stale_since=child.stale_since,
-            items=[Conversation.model_validate(one) for one in page],
-            next_cursor=self._cursors.write(last, query.child_id) if last else None,
+            items=[Conversation.model_validate(one) for one in shown],
+            next_cursor=next_cursor,
         )
-        ttl = TTL_WHILE_OPEN if goes_on(page) else self.ttl
+        ttl = TTL_WHILE_OPEN if goes_on(shown) else self.ttl
         return Answer(content, (child.id,), content.version, ttl=ttl)
 
 
-def _place(document: ConversationDocument) -> Place:
-    return Place(document["started_at"], document["_id"])
+def as_of(document: ConversationDocument, now: datetime, limit: timedelta) -> ConversationDocument:
+    """One that nobody ended as lasting until `now`; ended `limit` after its start, if that is
+    over."""
+    if document["ended_at"] is not None:
+        return document
+    started_at = document["started_at"]
+    over = over_at(started_at, now, limit)
+    minutes = minutes_between(started_at, over)
+    shown = cast(ConversationDocument, {**document})
+    shown["ended_at"] = None if now - started_at < limit else over
+    shown["duration_minutes"] = minutes
+    shown["engagement_score"] = conversation_engagement(document["message_count"], minutes)
+    return shown
+
+
+def goes_on(shown: Iterable[ConversationDocument]) -> bool:
+    """Whether any of them does: an answer that shows it is soon too old."""
+    return any(one["ended_at"] is None for one in shown)

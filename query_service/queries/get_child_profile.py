@@ -6,11 +6,10 @@ from typing import Any
 
 from pydantic import Field
 
-from query_service.cache.tags import Tag, child_tag
+from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import AnswerModel, Instant, Minutes, StaleSince
-from query_service.queries.visible_children import VisibleChild, VisibleChildren
-from query_service.query_bus import Answer, Query
-from query_service.scope import Scope
+from query_service.queries.query import Answer, Query, Scope
+from query_service.queries.visible_children import OWN_FIELDS, VisibleChild, VisibleChildren
 from shared.events.child import ConsentMethod, ConsentPurpose
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 
@@ -83,18 +82,15 @@ class GetChildProfileHandler:
 
 def _profile(child: VisibleChild) -> ChildProfile:
     document = child.document
+    own = {name: child.reveal(name) for name in OWN_FIELDS}
     return ChildProfile.model_validate(
         {
             **document,
             "child_id": document["_id"],
             "stale_since": child.stale_since,
             "safety_status": child.safety_status,
-            "name": child.reveal("name"),
-            "udid": _masked(child.reveal("udid")),
-            "device_id": child.reveal("device_id"),
-            "preferences": child.reveal("preferences"),
-            "learning_style": child.reveal("learning_style"),
-            "interests": child.reveal("interests"),
+            **own,
+            "udid": _masked(own["udid"]),
         }
     )
 

@@ -1,21 +1,24 @@
 """GetChildSafetyReport: a child's incidents, what they mean and what to do."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import ConfigDict, Field
 
-from query_service.cache.tags import Tag, child_tag
+from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
-from query_service.queries.errors import RequestRefused
-from query_service.queries.safety_assessment import Recommendation, SafetyTrend, recommendations
-from query_service.queries.safety_findings import Findings, find
+from query_service.queries.query import Answer, Query, RequestRefused, Scope
+from query_service.queries.safety_assessment import (
+    Findings,
+    Recommendation,
+    SafetyTrend,
+    find,
+    recommendations,
+)
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
-from query_service.query_bus import Answer, Query
-from query_service.read_store.port import Period, Place, ReadModelDatabase
-from query_service.scope import Scope
+from query_service.read_store.port import Period, ReadModelDatabase
 from shared.codec import SealedField
 from shared.events.child import Outcome, Severity
 from shared.read_models.documents import SafetyStatus, ViolationDocument
@@ -112,10 +115,8 @@ class GetChildSafetyReportHandler:
         after = self._cursors.read(query.cursor, about)
         child = await self._children.find(query.child_id, scope)
         found = await find(self._store, child.document, query.period, after, query.limit + 1)
-        last = found.page[query.limit - 1] if len(found.page) > query.limit else None
-        place = Place(last["at"], last["_id"]) if last else None
-        next_cursor = self._cursors.write(place, about) if place else None
-        report = _report(query, child, found, next_cursor)
+        page, next_cursor = self._cursors.page(found.page, query.limit, "at", about)
+        report = _report(query, child, replace(found, page=page), next_cursor)
         return Answer(report, (child.id,), child.document["version"])
 
 
@@ -145,7 +146,7 @@ def _report(
         violations_by_category=dict(counts.by_category),
         last_violation_at=found.newest[0]["at"] if found.newest else None,
         recommendations=recommendations(counts, unreported, child.stale_since),
-        violations=[_reported(child, one, unopened) for one in found.page[: query.limit]],
+        violations=[_reported(child, one, unopened) for one in found.page],
         next_cursor=next_cursor,
         unreadable=unopened.places,
     )

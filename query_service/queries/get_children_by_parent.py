@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from query_service.cache.tags import Tag, parent_tag
+from query_service.cache.entries import Tag, parent_tag
 from query_service.queries.answers import (
     TTL_WHILE_OPEN,
     AnswerModel,
@@ -13,12 +13,10 @@ from query_service.queries.answers import (
     Minutes,
     StaleSince,
 )
-from query_service.queries.errors import ParentNotFound
-from query_service.queries.shown_conversations import as_of, goes_on
+from query_service.queries.get_child_conversations import as_of, goes_on
+from query_service.queries.query import Answer, ParentNotFound, Query, Scope
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
-from query_service.query_bus import Answer, Query
 from query_service.read_store.port import ReadModelDatabase
-from query_service.scope import Scope
 from shared.clock import Clock
 from shared.read_models.documents import (
     ChildStatus,

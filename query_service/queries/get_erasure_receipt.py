@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from query_service.queries.answers import AnswerModel, Instant
-from query_service.queries.errors import ChildNotFound
-from query_service.query_bus import Answer, Query
+from query_service.queries.query import Answer, ChildNotFound, Query, Scope
 from query_service.read_store.port import ReadModelDatabase
-from query_service.scope import Scope
 from shared.clock import Clock
 from shared.erasures.receipt import KIND, receipt_of
 from shared.keyring.erased_list import ErasedList

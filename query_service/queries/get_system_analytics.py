@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from query_service.cache.tags import EVERYTHING, Tag
+from query_service.cache.entries import EVERYTHING, Tag
 from query_service.queries.answers import AnswerModel, average
-from query_service.query_bus import Answer, Query
+from query_service.queries.query import Answer, Query, Scope
 from query_service.read_store.port import ReadModelDatabase
-from query_service.scope import Scope
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 
 

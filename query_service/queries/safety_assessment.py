@@ -1,14 +1,23 @@
-"""What a child's safety violations mean: the trend, and what to do. Pure."""
+"""What a child's safety violations mean: findings, the trend, and what to do."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import Field
 
 from query_service.queries.answers import AnswerModel
-from query_service.read_store.port import ViolationCounts
+from query_service.read_store.port import (
+    PageEnd,
+    Period,
+    ReadModelDatabase,
+    ViolationCounts,
+    Violations,
+)
 from shared.clock import iso
-from shared.read_models.documents import OTHER
+from shared.read_models.deliveries import DeliveryState
+from shared.read_models.documents import OTHER, ChildDocument, SafetyDocument, ViolationDocument
 
 TREND_PERIOD = timedelta(days=30)
 MANY_VIOLATIONS = 5
@@ -66,7 +75,7 @@ def recommendations(
 
 
 def _repeated_categories(counts: ViolationCounts) -> list[tuple[str, int]]:
-    """Those that are told apart: nobody can look into OTHER."""
+    """Without OTHER, which nobody can look into."""
     by_name = counts.by_category.items()
     repeated = [(name, count) for name, count in by_name if count >= REPEATED and name != OTHER]
     return sorted(repeated, key=lambda item: (-item[1], item[0]))
@@ -75,3 +84,81 @@ def _repeated_categories(counts: ViolationCounts) -> list[tuple[str, int]]:
 def _repeated(category: str, count: int) -> Recommendation:
     text = f"Look into {category}: it was reported {count} times."
     return Recommendation(code="repeated-category", text=text, category=category)
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """How many alerts, times channels, were delivered, wait, and were given up."""
+
+    delivered: int
+    pending: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """`page`: a page of the violations. `newest`: begins with the newest of the period, if there is
+    one. `has_reports`: whether there ever was one, in the period or not."""
+
+    page: Sequence[ViolationDocument]
+    newest: Sequence[ViolationDocument]
+    counts: ViolationCounts
+    trend: SafetyTrend
+    has_reports: bool
+    notifications: Notifications
+
+
+async def find(
+    store: ReadModelDatabase,
+    child: ChildDocument,
+    period: Period,
+    after: PageEnd | None,
+    limit: int,
+) -> Findings:
+    """At most `limit` violations of the child after `after`; all else of the whole period. Raises
+    ReadStoreUnavailable."""
+    safety = await store.safety(child["_id"])
+    violations = await store.violations_of(child["_id"])
+    page = await violations.page(period, after, limit)
+    return Findings(
+        page=page,
+        newest=page if after is None else await violations.page(period, None, 1),
+        counts=await _counts(period, violations, safety, child),
+        trend=await _trend(violations, child["updated_at"]),
+        has_reports=safety is not None and safety["total_violations"] > 0,
+        notifications=await _notifications(store, child["_id"]),
+    )
+
+
+async def _counts(
+    period: Period, violations: Violations, safety: SafetyDocument | None, child: ChildDocument
+) -> ViolationCounts:
+    """Of all times as the projections counted them; else, and where older ones did not, as the
+    database counts them now."""
+    if safety is None:
+        return ViolationCounts()
+    categories = safety["violations_by_category"]
+    if not period.is_unlimited or "told_late" not in safety:
+        return await violations.count(period, categories)
+    return ViolationCounts(
+        safety["violations_by_severity"],
+        categories,
+        child["open_violations_count"],
+        safety["told_late"],
+    )
+
+
+async def _trend(violations: Violations, newest_event_at: datetime) -> SafetyTrend:
+    middle = newest_event_at - TREND_PERIOD
+    recent = await violations.cost(middle, newest_event_at)
+    return safety_trend(recent, await violations.cost(middle - TREND_PERIOD, middle))
+
+
+async def _notifications(store: ReadModelDatabase, child_id: str) -> Notifications:
+    """Delivered ones stand in the alerts, also those from before deliveries were kept."""
+    states = await store.deliveries_about(child_id)
+    return Notifications(
+        await store.delivered_about(child_id),
+        states.get(DeliveryState.PENDING, 0),
+        states.get(DeliveryState.FAILED, 0),
+    )

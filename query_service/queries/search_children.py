@@ -6,18 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from query_service.cache.tags import Tag, parent_tag
+from query_service.cache.entries import Tag, parent_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
-from query_service.queries.errors import RequestRefused
+from query_service.queries.query import Answer, Query, RequestRefused, Scope
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
-from query_service.query_bus import Answer, Query
-from query_service.read_store.port import ChildFilter, Place, ReadModelDatabase
-from query_service.scope import Scope
+from query_service.read_store.port import ChildFilter, ReadModelDatabase
 from shared.keyring.search_index import SearchIndex
 from shared.keyring.words import is_of_no_spaces
 from shared.read_models.documents import (
-    ChildDocument,
     ChildStatus,
     EngagementLevel,
     SafetyStatus,
@@ -99,13 +96,12 @@ class SearchChildrenHandler:
         wanted = self._filter(query, scope)
         after = self._cursors.read(query.cursor, wanted)
         found = await self._store.search(wanted, after, query.limit + 1)
-        page = found[: query.limit]
+        page, next_cursor = self._cursors.page(found, query.limit, "created_at", wanted)
         children = await self._children.open_all(page)
-        more = len(found) > query.limit
         unopened = Unopened()
         content = FoundChildren(
             items=[_found(child, unopened) for child in children],
-            next_cursor=self._cursors.write(_place(page[-1]), wanted) if more else None,
+            next_cursor=next_cursor,
             unreadable=unopened.places,
         )
         on_page = tuple(child.id for child in children)
@@ -138,10 +134,6 @@ class SearchChildrenHandler:
 
 def _parents(parent_id: str | None) -> frozenset[Tag]:
     return frozenset() if parent_id is None else frozenset({parent_tag(parent_id)})
-
-
-def _place(document: ChildDocument) -> Place:
-    return Place(document["created_at"], document["_id"])
 
 
 def _found(child: VisibleChild, unopened: Unopened) -> FoundChild:

@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import structlog
 
-from query_service.queries.errors import ChildDeadLettered, ChildNotFound
+from query_service.queries.query import ChildDeadLettered, ChildNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
-from query_service.scope import Scope
 from shared.codec import SealedField, open_sealed
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
 from shared.keyring.keyring import Keyring
@@ -20,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 OwnField = Literal["name", "udid", "device_id", "preferences", "learning_style", "interests"]
 """The sealed fields of a child's document."""
+
+OWN_FIELDS: tuple[OwnField, ...] = get_args(OwnField)
 
 
 def opened(child_id: str, sealed: str, cipher: ChildCipher, expected: SealedField) -> Any:
@@ -44,7 +45,7 @@ class VisibleChild:
 
     @property
     def safety_status(self) -> SafetyStatus:
-        """By the score; where the documents miss something nobody is told that all is well."""
+        """By the score; where the documents miss something, never that all is well."""
         if self.stale_since is not None:
             return SafetyStatus.NEEDS_ATTENTION
         return SafetyStatus(self.document["safety_status"])
@@ -61,7 +62,7 @@ class VisibleChild:
 
 @dataclass(slots=True)
 class Unopened:
-    """The places of an answer whose values do not open: there stands null, and all else is told."""
+    """The places of an answer whose values do not open: null stands there, all else is shown."""
 
     places: list[str] = field(default_factory=list)
 
@@ -91,14 +92,14 @@ class VisibleChildren:
 
     async def find(self, child_id: str, scope: Scope) -> VisibleChild:
         """Raises ChildNotFound, also when the child's key is destroyed, or ChildDeadLettered. One
-        whose key does not open is found: not all that is told of it is sealed."""
+        whose key does not open is found: not all that is shown of it is sealed."""
         document = await self._store.child(child_id, scope.parent_id)
         if document is None:
             raise await self._missing(child_id, scope)
         cipher = (await self._keyring.ciphers([child_id])).get(child_id)
         if cipher is None:
             raise ChildNotFound
-        # asked behind the document: what was dead-lettered meanwhile is told
+        # asked behind the document: what was dead-lettered meanwhile is shown
         stale = await self._store.stale_since([child_id])
         child = VisibleChild(document, cipher, stale.get(child_id))
         if scope.device_id is not None and not _has_bear(child, scope.device_id):
@@ -126,7 +127,7 @@ class VisibleChildren:
 
 
 def _has_bear(child: VisibleChild, device_id: str) -> bool:
-    """Told only here, for the device id is sealed. Of a deactivated child no bear is known: it may
-    be another family's by now."""
+    """Decided only here, for the device id is sealed. Of a deactivated child no bear is known: it
+    may be another family's by now."""
     active = child.document["status"] == ChildStatus.ACTIVE
     return active and child.reveal("device_id") == device_id

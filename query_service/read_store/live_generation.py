@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 import structlog
@@ -16,9 +17,14 @@ POINTER_SECONDS = 1.0
 """A flip to another generation is seen at most this long after it happened."""
 
 READ_SECONDS = 1.25
-"""Longest a read may take: a store that hangs is told inside 2 s."""
+"""Longest a read may take: a store that hangs is reported within 2 s."""
 
 log = structlog.get_logger(__name__)
+
+
+def reading() -> AbstractAsyncContextManager[None]:
+    """Around a read: ReadStoreUnavailable after READ_SECONDS and for errors of the driver."""
+    return within(READ_SECONDS, ReadStoreUnavailable)
 
 
 class LiveGeneration:
@@ -63,7 +69,7 @@ class LiveGeneration:
 
     async def _look(self, asked_at: float) -> tuple[datetime | None, KeptGeneration]:
         try:
-            async with within(READ_SECONDS, ReadStoreUnavailable):
+            async with reading():
                 through = await projected_through(self._database)
                 catalog = await read_catalog(self._database)
         except ReadStoreUnavailable:

@@ -1,23 +1,48 @@
 """The read models in MongoDB, always of the live generation.
 
-shared/read_models/indexes.py has an index for every way of asking.
-"""
+shared/read_models/indexes.py has an index for every way of asking."""
 
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import cast
 
-from query_service.read_store.live_generation import READ_SECONDS
-from query_service.read_store.mongo_alerts import AlertsInMongo
-from query_service.read_store.mongo_children import ChildrenInMongo
-from query_service.read_store.mongo_conversations import ConversationsInMongo
-from query_service.read_store.mongo_violations import SafetyInMongo
-from query_service.read_store.port import ReadStoreUnavailable
-from shared.event_store.driver_errors import within
-from shared.mongo import Document, aggregate
+from query_service.read_store.live_generation import LiveGeneration, reading
+from query_service.read_store.mongo_queries import (
+    LONGEST,
+    MS_A_MINUTE,
+    VISIBLE,
+    conditions_of,
+    open_minutes,
+    page_of,
+    recent_conversations,
+)
+from query_service.read_store.port import (
+    VIOLATIONS_APART,
+    ChildFilter,
+    PageEnd,
+    Violations,
+)
+from query_service.read_store.violations import ListedViolations, ViolationsInMongo, listed_in
+from shared.mongo import Collection as MongoCollection
+from shared.mongo import Database, Document, aggregate
+from shared.read_models.dead_lettered import stale_since
+from shared.read_models.deliveries import count_deliveries_of
+from shared.read_models.documents import (
+    ActivityDocument,
+    AlertDocument,
+    ChildDocument,
+    ConversationDocument,
+    SafetyDocument,
+)
 from shared.read_models.models import Model
 
 
-class MongoReadModels(ChildrenInMongo, ConversationsInMongo, SafetyInMongo, AlertsInMongo):
-    """Raises ReadStoreUnavailable."""
+class MongoReadModels:
+    """Every coroutine raises ReadStoreUnavailable."""
+
+    def __init__(self, database: Database, live: LiveGeneration) -> None:
+        self._database = database
+        self._live = live
 
     async def ping(self) -> None:
         await self._live.current()
@@ -28,6 +53,141 @@ class MongoReadModels(ChildrenInMongo, ConversationsInMongo, SafetyInMongo, Aler
     async def projected_through(self) -> datetime | None:
         return await self._live.projected_through()
 
+    async def projected_version(self, child_id: str) -> int:
+        children = await self._collection(Model.CHILDREN)
+        async with reading():
+            found = await children.find_one({"_id": child_id}, {"version": 1})
+        return int(found["version"]) if found else 0
+
+    async def parent_of(self, child_id: str) -> str | None:
+        children = await self._collection(Model.CHILDREN)
+        async with reading():
+            found = await children.find_one({"_id": child_id}, {"parent_id": 1})
+        return str(found["parent_id"]) if found else None
+
+    async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
+        children = await self._collection(Model.CHILDREN)
+        owned = {} if parent_id is None else {"parent_id": parent_id}
+        async with reading():
+            found = await children.find_one({"_id": child_id, **VISIBLE, **owned})
+        return cast(ChildDocument | None, found)
+
+    async def stale_since(self, child_ids: Collection[str]) -> Mapping[str, datetime]:
+        generation = await self._live.current()
+        async with reading():
+            return await stale_since(self._database, generation, child_ids)
+
+    async def children_of(self, parent_id: str, limit: int) -> list[ChildDocument]:
+        return list(await self.search(ChildFilter(parent_ids=(parent_id,)), None, limit))
+
+    async def search(
+        self, wanted: ChildFilter, after: PageEnd | None, limit: int
+    ) -> Sequence[ChildDocument]:
+        found = await page_of(
+            await self._collection(Model.CHILDREN),
+            conditions_of(wanted),
+            "created_at",
+            after,
+            limit,
+        )
+        return cast(list[ChildDocument], found)
+
+    async def conversations_page(
+        self, child_id: str, after: PageEnd | None, limit: int
+    ) -> Sequence[ConversationDocument]:
+        of_child: list[Document] = [{"child_id": child_id}]
+        found = await page_of(
+            await self._collection(Model.CONVERSATIONS), of_child, "started_at", after, limit
+        )
+        return cast(list[ConversationDocument], found)
+
+    async def recent_conversations(
+        self, child_ids: Collection[str], per_child: int
+    ) -> dict[str, list[ConversationDocument]]:
+        generation = await self._live.current()
+        conversations = generation.collection_name(Model.CONVERSATIONS)
+        pipeline = recent_conversations(conversations, child_ids, per_child)
+        children = generation.collection(self._database, Model.CHILDREN)
+        found: dict[str, list[ConversationDocument]] = {child_id: [] for child_id in child_ids}
+        async with reading():
+            async for child in aggregate(children, pipeline):
+                found[child["_id"]] = child["recent"]
+        return found
+
+    async def activity(
+        self, child_id: str, first_day: str, last_day: str
+    ) -> list[ActivityDocument]:
+        collection = await self._collection(Model.ACTIVITY)
+        wanted = {"child_id": child_id, "day": {"$gte": first_day, "$lte": last_day}}
+        async with reading():
+            found = await collection.find(wanted).sort("day", 1).to_list(None)
+        return cast(list[ActivityDocument], found)
+
+    async def open_minutes(
+        self, child_id: str, since: datetime, now: datetime
+    ) -> Mapping[str, float]:
+        live = await self._live.kept()
+        conversations = live.generation.collection(self._database, Model.CONVERSATIONS)
+        pipeline = open_minutes(child_id, since, now, live.conversation_limit_minutes)
+        minutes: dict[str, float] = {}
+        async with reading():
+            async for one in aggregate(conversations, pipeline):
+                next_day: datetime = one["_id"]
+                for day, ms in ((next_day - LONGEST, one["first"]), (next_day, one["second"])):
+                    if ms:
+                        name = day.date().isoformat()
+                        minutes[name] = minutes.get(name, 0.0) + ms / MS_A_MINUTE
+        return minutes
+
+    async def conversation_limit(self) -> timedelta:
+        return (await self._live.kept()).conversation_limit
+
+    async def safety(self, child_id: str) -> SafetyDocument | None:
+        collection = await self._collection(Model.SAFETY)
+        async with reading():
+            return cast(SafetyDocument | None, await collection.find_one({"_id": child_id}))
+
+    async def violations_of(self, child_id: str) -> Violations:
+        live = await self._live.kept()
+        if live.projections < VIOLATIONS_APART:
+            return ListedViolations(listed_in(await self.safety(child_id)))
+        collection = live.generation.collection(self._database, Model.VIOLATIONS)
+        return ViolationsInMongo(collection, child_id)
+
+    async def alerts_of(
+        self, parent_id: str, after: PageEnd | None, limit: int
+    ) -> Sequence[AlertDocument]:
+        of_parent: list[Document] = [{"parent_id": parent_id}]
+        found = await page_of(
+            await self._collection(Model.ALERTS), of_parent, "raised_at", after, limit
+        )
+        return cast(list[AlertDocument], found)
+
+    async def unread_alerts(self, child_ids: Collection[str]) -> Mapping[str, int]:
+        alerts = await self._collection(Model.ALERTS)
+        pipeline: list[Document] = [
+            {"$match": {"child_id": {"$in": list(child_ids)}, "acknowledged_at": None}},
+            {"$group": {"_id": "$child_id", "unread": {"$sum": 1}}},
+        ]
+        async with reading():
+            return {row["_id"]: row["unread"] async for row in aggregate(alerts, pipeline)}
+
+    async def delivered_about(self, child_id: str) -> int:
+        alerts = await self._collection(Model.ALERTS)
+        channels = {"$size": {"$objectToArray": "$delivered"}}
+        pipeline: list[Document] = [
+            {"$match": {"child_id": child_id}},
+            {"$group": {"_id": None, "delivered": {"$sum": channels}}},
+        ]
+        async with reading():
+            async for row in aggregate(alerts, pipeline):
+                return int(row["delivered"])
+        return 0
+
+    async def deliveries_about(self, child_id: str) -> Mapping[str, int]:
+        async with reading():
+            return await count_deliveries_of(self._database, child_id)
+
     async def system_counters(self) -> dict[str, int]:
         shards = await self._collection(Model.SYSTEM)
         pipeline: list[Document] = [
@@ -35,5 +195,8 @@ class MongoReadModels(ChildrenInMongo, ConversationsInMongo, SafetyInMongo, Aler
             {"$unwind": "$counter"},
             {"$group": {"_id": "$counter.k", "total": {"$sum": "$counter.v"}}},
         ]
-        async with within(READ_SECONDS, ReadStoreUnavailable):
+        async with reading():
             return {row["_id"]: int(row["total"]) async for row in aggregate(shards, pipeline)}
+
+    async def _collection(self, model: Model) -> MongoCollection:
+        return (await self._live.current()).collection(self._database, model)

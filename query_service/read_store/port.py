@@ -1,4 +1,4 @@
-"""The read models as queries see them. Twins: memory.py, mongo.py.
+"""The read models as queries see them; mongo.py reads them, tests/fakes/read_store.py in memory.
 
 Whoever may see only part of them passes `parent_id`: it is a condition of the search itself, so
 what is not theirs is never read. Erased children are never found.
@@ -39,7 +39,7 @@ VIOLATIONS_APART = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PageEnd:
     """Where a page ended: lists are sorted by time, the newest first, and then by id."""
 
     at: datetime
@@ -86,7 +86,7 @@ class Violations(Protocol):
     """Those of one child. Every coroutine may raise ReadStoreUnavailable."""
 
     async def page(
-        self, period: Period, after: Place | None, limit: int
+        self, period: Period, after: PageEnd | None, limit: int
     ) -> Sequence[ViolationDocument]:
         """At most `limit` of the period after `after`, by `at`."""
 
@@ -123,7 +123,7 @@ class ReadModelDatabase(Protocol):
     async def projected_through(self) -> datetime | None:
         """All that was stored until then is in what is read from now on; None: nobody knows."""
 
-    async def gate(self, child_id: str) -> int:
+    async def projected_version(self, child_id: str) -> int:
         """The version that the child's read models have reached, also of an erased child; 0
         when there are none."""
 
@@ -168,17 +168,17 @@ class ReadModelDatabase(Protocol):
         """How long after its start a conversation is over at the latest."""
 
     async def search(
-        self, wanted: ChildFilter, after: Place | None, limit: int
+        self, wanted: ChildFilter, after: PageEnd | None, limit: int
     ) -> Sequence[ChildDocument]:
         """At most `limit` children after `after`, by `created_at`."""
 
     async def alerts_of(
-        self, parent_id: str, after: Place | None, limit: int
+        self, parent_id: str, after: PageEnd | None, limit: int
     ) -> Sequence[AlertDocument]:
         """At most `limit` alerts after `after`, by `raised_at`."""
 
     async def conversations_page(
-        self, child_id: str, after: Place | None, limit: int
+        self, child_id: str, after: PageEnd | None, limit: int
     ) -> Sequence[ConversationDocument]:
         """At most `limit` of the child's conversations after `after`, by `started_at`."""
 

@@ -39,14 +39,14 @@ async def test_queries_read_the_live_generation_soon_after_a_flip(
     for number in (1, 2):
         children = Generation(number).collection(database, Model.CHILDREN)
         await children.insert_one(dict(child_document("lena", version=number)))
-    assert await store.gate("lena") == 1
+    assert await store.projected_version("lena") == 1
     # when the pointer moves
     pointer = database[POINTER_COLLECTION]
     await pointer.insert_one({"_id": POINTER_ID, "generation": 2})
     # then it is seen once what is known is old enough
-    assert await store.gate("lena") == 1
+    assert await store.projected_version("lena") == 1
     now[0] += POINTER_SECONDS
-    assert await store.gate("lena") == 2
+    assert await store.projected_version("lena") == 2
     assert flips == [101.0]
     await mongo.close()
 

@@ -11,10 +11,8 @@ import pytest
 
 from projection_worker.dead_letters.store import DeadLetters
 from query_service.read_store.live_generation import LiveGeneration
-from query_service.read_store.memory import MemoryReadModels
 from query_service.read_store.mongo import MongoReadModels
-from query_service.read_store.port import ChildFilter, ReadModelDatabase
-from query_service.read_store.port import Place as PageEnd
+from query_service.read_store.port import ChildFilter, PageEnd, ReadModelDatabase
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
@@ -24,6 +22,7 @@ from shared.read_models.generations import (
 )
 from shared.read_models.models import Model
 from tests.contract.conftest import Place
+from tests.fakes.read_store import MemoryReadModels
 from tests.support.read_model_builders import (
     NOON,
     activity_document,
@@ -126,15 +125,17 @@ async def test_nobody_knows_up_to_when_all_is_projected_before(models: ReadModel
     assert await models.store.projected_through() is None
 
 
-async def test_the_gate_is_the_version_of_the_childs_document(models: ReadModels) -> None:
+async def test_the_projected_version_is_the_version_of_the_childs_document(
+    models: ReadModels,
+) -> None:
     # given
     await models.children(
         child_document("lena", version=7), child_document("tom", version=9, status="erased")
     )
     # when / then
-    assert await models.store.gate("lena") == 7
-    assert await models.store.gate("tom") == 9
-    assert await models.store.gate("nobody") == 0
+    assert await models.store.projected_version("lena") == 7
+    assert await models.store.projected_version("tom") == 9
+    assert await models.store.projected_version("nobody") == 0
 
 
 async def test_a_child_is_found_as_it_was_written(models: ReadModels) -> None:

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from query_service.read_store.listed_violations import ListedViolations
 from query_service.read_store.live_generation import LiveGeneration
 from query_service.read_store.mongo import MongoReadModels
-from query_service.read_store.port import Period, Violations
-from query_service.read_store.port import Place as PageEnd
+from query_service.read_store.port import PageEnd, Period, Violations
+from query_service.read_store.violations import ListedViolations
 from shared.mongo import Mongo
 from shared.read_models.documents import ViolationDocument
 from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID, Generation

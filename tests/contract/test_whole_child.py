@@ -7,17 +7,15 @@ from typing import Any
 
 import pytest
 
-from query_service.read_store.memory import MemoryReadModels
 from query_service.read_store.port import VIOLATIONS_APART
 from query_service.read_store.whole_child import (
     SORTED_BY,
     After,
     GenerationGone,
+    MongoWholeChild,
     Part,
     WholeChild,
 )
-from query_service.read_store.whole_child_memory import MemoryWholeChild
-from query_service.read_store.whole_child_mongo import MongoWholeChild
 from shared.mongo import Mongo
 from shared.read_models.generations import (
     POINTER_COLLECTION,
@@ -29,6 +27,7 @@ from shared.read_models.generations import (
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.read_models.models import Model
 from tests.contract.conftest import Place
+from tests.fakes.read_store import MemoryReadModels, MemoryWholeChild
 from tests.support.read_model_builders import (
     NOON,
     activity_document,

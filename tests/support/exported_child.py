@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
-from query_service.queries.export_child import Exporter
-from query_service.queries.export_cursor import ExportCursors
-from query_service.read_store.memory import MemoryReadModels
+from query_service.queries.exporter import ExportCursors, Exporter
 from query_service.read_store.whole_child import After, Document, Part, WholeChild
 from shared.codec import encode
 from shared.envelope import Actor, Causality, Commit, NewCommit, StreamPosition
@@ -15,6 +13,7 @@ from shared.event_store.memory import MemoryEventStore
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
 from shared.read_models.documents import ViolationDocument
+from tests.fakes.read_store import MemoryReadModels
 from tests.support.event_samples import AT
 from tests.support.histories import history
 from tests.support.query_side import QuerySide

@@ -1,4 +1,4 @@
-"""The query service over memory twins, with families to ask about."""
+"""The query service over in-memory adapters, with families to ask about."""
 
 import asyncio
 import os
@@ -13,12 +13,12 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
+from query_service.api.app import create_app
+from query_service.bus import Rendered
 from query_service.cache.query_cache import DEFAULT_BYTES, QueryCache
-from query_service.default_bus import Ports
-from query_service.main import QueryService, build_api
-from query_service.query_bus import Query, Rendered
-from query_service.read_store.memory import MemoryReadModels
-from query_service.read_store.whole_child_memory import MemoryWholeChild
+from query_service.main import wire
+from query_service.queries.query import Query
+from query_service.registry import Ports
 from shared.audit.trail import MemoryAuditTrail
 from shared.auth.aliases import Pseudonyms
 from shared.auth.principal import Principal, Role
@@ -43,6 +43,7 @@ from shared.read_models.notices import ChangeNotice
 from shared.settings import QuerySettings
 from shared.signing import ConsistencyTokens
 from shared.signing_keys import public_jwks
+from tests.fakes.read_store import MemoryReadModels, MemoryWholeChild
 from tests.support.command_side import Database
 from tests.support.rate_limits import limits_of
 from tests.support.read_model_builders import (
@@ -81,7 +82,7 @@ class CountingReadModels(MemoryReadModels):
         self.reads = 0
         self._free = asyncio.Event()
         self.let_go()
-        self.gate_read = asyncio.Event()
+        self.version_read = asyncio.Event()
 
     def hold(self) -> None:
         self._free.clear()
@@ -89,9 +90,9 @@ class CountingReadModels(MemoryReadModels):
     def let_go(self) -> None:
         self._free.set()
 
-    async def gate(self, child_id: str) -> int:
-        self.gate_read.set()
-        return await super().gate(child_id)
+    async def projected_version(self, child_id: str) -> int:
+        self.version_read.set()
+        return await super().projected_version(child_id)
 
     async def child(self, child_id: str, parent_id: str | None) -> ChildDocument | None:
         self.reads += 1
@@ -132,8 +133,8 @@ class QuerySide:
         self.cache = _cache(unwatched_seconds, cache_bytes)
         ports = self._ports(keys, proof_key)
         self.settings = _settings(max_waiting, bounds.subject_share)
-        self.service = QueryService(self.settings, ports, self.cache)
-        self._caller = _caller(signing_key, limits or limits_of())
+        caller = _caller(signing_key, limits or limits_of())
+        self.service = wire(self.settings, ports, self.cache, caller)
         self._bounds = bounds
         self.connect()
 
@@ -152,11 +153,11 @@ class QuerySide:
     @cached_property
     def app(self) -> FastAPI:
         """Made when it is asked for: routes are expensive, and most tests speak to the bus."""
-        return build_api(
-            self.service,
-            self._caller,
+        return create_app(
+            self.service.edge,
             self.audit,
             Readiness({"read_store": self.store.ping}),
+            self.service.registry,
             self._bounds,
             exposure=Exposure(documentation=True, trusted_proxies=networks_of("10.0.0.0/8")),
         )
@@ -215,7 +216,7 @@ class QuerySide:
 
     async def ask(self, query: Query, principal: Principal = ADMIN) -> Any:
         """The answer's JSON, through the bus."""
-        result = await self.service.bus.ask(query, principal)
+        result = await self.service.edge.bus.ask(query, principal)
         return orjson.loads(result.rendered.body)
 
     def bearer(self, principal: Principal) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from deploy.topics import apply_topics
-from query_service.cache.change_feed import ChangeFeed
+from query_service.cache.feeds import ChangeFeed
 from shared.auth.principal import Principal, Role
 from shared.keyring.key_file import read_key_file
 from shared.read_models.notices import AlertNotice, ChangeNotice

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from query_service.queries.export_child import AT_A_TIME, BETWEEN_CURSORS, PAGE, Exporter
-from query_service.queries.export_cursor import ExportCursors
+from query_service.queries.exporter import AT_A_TIME, BETWEEN_CURSORS, PAGE, ExportCursors, Exporter
 from query_service.read_store.port import VIOLATIONS_APART
-from query_service.read_store.whole_child_mongo import MongoWholeChild
+from query_service.read_store.whole_child import MongoWholeChild
 from shared.clock import new_id
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.keyring.key_file import FileKeyProvider

@@ -26,7 +26,7 @@ def test_every_route_is_an_operation_of_the_table_and_every_operation_has_a_rout
 
 def test_everything_that_the_buses_do_is_in_the_table():
     commands = {each.command for each in COMMAND_SIDE.bus.handlers}
-    queries = {each.query for each in QUERY_SIDE.service.bus.handlers}
+    queries = {each.query for each in QUERY_SIDE.service.edge.bus.handlers}
     assert commands | queries <= set(ACCESS)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from query_service.queries.glossary import FIELDS
+from query_service.queries.answers import FIELDS
 from tests.support.command_side import CommandSide
 from tests.support.query_side import QuerySide
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from command_service.api.links import LINKS as OF_COMMANDS
-from query_service.api.links import LINKS as OF_QUERIES
+from query_service.api.app import LINKS as OF_QUERIES
 from shared.auth.access import operation_of
 from shared.auth.principal import Principal, Role
 from shared.clock import new_id

@@ -31,7 +31,7 @@ async def families() -> QuerySide:
     await side.child("ella", parent_id="braun", device_id="bear-8")
     for child_id in ("lena", "ella"):
         await side.list_as_erased(child_id)  # what has a receipt
-    side.service.streams.close()  # a stream that may be opened ends at once
+    side.service.edge.streams.close()  # a stream that may be opened ends at once
     return side
 
 

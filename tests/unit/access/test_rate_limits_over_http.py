@@ -82,7 +82,7 @@ async def test_queries_searches_and_streams_are_counted_apart(limited: str, path
     # given
     side = QuerySide(limits=limits_of(None, **{limited: "1/minute"}))
     await side.child("lena", parent_id="weiss")
-    side.service.streams.close()  # a stream that may be opened ends at once
+    side.service.edge.streams.close()  # a stream that may be opened ends at once
     async with side.client(parent("weiss")) as client:
         # when
         answers = [await client.get(path) for _ in range(2)]

@@ -11,7 +11,7 @@ from command_service.child.field_checks import FieldChecks
 from command_service.child.limits import DETAILS, NAME
 from command_service.child.visible_names import is_seen
 from query_service.queries.cursors import Cursors
-from query_service.queries.errors import RequestRefused
+from query_service.queries.query import RequestRefused
 from shared.auth.principal import Principal, Role
 from shared.auth.verifier import key_id_of
 from shared.http.proxies import caller_of

@@ -9,9 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from command_service.api.requests import RequestKeys
 from projection_worker.records import RawRecord, deliver
-from query_service.api.asking import matches, seconds_to_wait
-from query_service.api.instants import Beginning
-from query_service.api.parameters import Search
+from query_service.api.parameters import Beginning, Search
+from query_service.api.query_route import matches, seconds_to_wait
 from shared.auth.key_set import KeySetRefused, parse_key_set
 from shared.auth.principal import Principal, Role
 from shared.command_line import moment_of

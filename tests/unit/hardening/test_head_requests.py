@@ -24,7 +24,7 @@ async def _query_side() -> QuerySide:
     side = QuerySide()
     await side.child("lena", parent_id="weiss")
     await side.list_as_erased("lena")
-    side.service.streams.close()  # a stream that may be opened ends at once
+    side.service.edge.streams.close()  # a stream that may be opened ends at once
     return side
 
 
@@ -93,7 +93,7 @@ async def test_a_live_stream_is_not_opened_by_it() -> None:
 
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["Content-Type"].startswith("text/event-stream")
-    assert side.service.streams.open_streams == 0
+    assert side.service.edge.streams.open_streams == 0
 
 
 async def test_who_asked_for_the_headers_is_on_record_as_who_asked() -> None:

@@ -67,7 +67,7 @@ async def test_a_refused_read_is_recorded_with_the_child_that_was_asked_for(side
 
 async def test_a_live_stream_is_recorded_when_it_opens(side: QuerySide):
     # given
-    side.service.streams.close()
+    side.service.edge.streams.close()
     # when
     async with side.client(MOTHER) as client:
         await client.get("/v1/parents/p-1/stream")

@@ -54,7 +54,7 @@ async def side() -> QuerySide:
     side.store.alerts["a-1"] = alert_document("a-1", parent_id="p-1", child_id=LEO)
     side.store.alerts["a-2"] = alert_document("a-2", parent_id="p-1", child_id=LEO)
     await side.list_as_erased(ERASED)
-    side.service.streams.close()  # an open stream would never end its answer
+    side.service.edge.streams.close()  # an open stream would never end its answer
     return side
 
 

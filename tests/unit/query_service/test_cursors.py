@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from query_service.queries.cursors import Cursors
-from query_service.queries.errors import RequestRefused
 from query_service.queries.get_alerts import GetAlerts
 from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
+from query_service.queries.query import RequestRefused
 from query_service.queries.search_children import SearchChildren
-from query_service.read_store.port import Period, Place
+from query_service.read_store.port import PageEnd, Period
 from tests.support.query_side import ADMIN, QuerySide, parent
 from tests.support.read_model_builders import (
     NOON,
@@ -85,7 +85,7 @@ async def test_what_one_family_found_is_no_list_of_another(families: QuerySide) 
 def test_one_period_is_one_in_whatever_zone_it_was_told() -> None:
     # given
     cursors = Cursors(bytes(32), "violations")
-    place = Place(NOON, "lena/v 1")
+    place = PageEnd(NOON, "lena/v 1")
     cursor = cursors.write(place, Period(NOON))
     # when / then
     told_in_delhi = NOON.astimezone(timezone(timedelta(hours=5.5)))

@@ -4,15 +4,14 @@ from typing import Any
 
 import pytest
 
-from query_service.queries.errors import ChildDeadLettered, ChildNotFound
 from query_service.queries.export_child import ExportChild
 from query_service.queries.get_child_analytics import GetChildAnalytics
 from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_profile import GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_children_by_parent import GetChildrenByParent
+from query_service.queries.query import ChildDeadLettered, ChildNotFound, Query
 from query_service.queries.search_children import SearchChildren
-from query_service.query_bus import Query
 from shared.auth.principal import Principal
 from shared.read_models.notices import ChangeNotice
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, device, parent

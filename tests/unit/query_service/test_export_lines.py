@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from query_service.queries.errors import RequestRefused
-from query_service.queries.export_child import ChildErased, Exporter
-from query_service.queries.export_records import ExportLine
+from query_service.queries.export_child import ExportLine
+from query_service.queries.exporter import ChildErased, Exporter
+from query_service.queries.query import RequestRefused
 from query_service.read_store.whole_child import GenerationGone
 from shared.events.child import SafetyViolationReported
 from tests.support.event_samples import EVENTS

@@ -4,7 +4,6 @@ from typing import Any, cast
 import pytest
 
 from query_service.queries.cursors import Cursors
-from query_service.queries.errors import ChildNotFound
 from query_service.queries.get_child_conversations import (
     GetChildConversations,
     GetChildConversationsHandler,
@@ -13,8 +12,8 @@ from query_service.queries.get_children_by_parent import (
     GetChildrenByParent,
     GetChildrenByParentHandler,
 )
+from query_service.queries.query import ChildNotFound, Forbidden, Scope
 from query_service.queries.visible_children import VisibleChildren
-from query_service.scope import Forbidden, Scope
 from shared.read_models.documents import ConversationDocument
 from shared.read_models.models import Model
 from tests.support.projection_facts import (

@@ -3,13 +3,12 @@ from typing import Any
 
 import pytest
 
-from query_service.queries.errors import ChildNotFound, RequestRefused
 from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
+from query_service.queries.query import ChildNotFound, Forbidden, RequestRefused
 from query_service.queries.safety_assessment import SafetyTrend, recommendations
-from query_service.read_store.listed_violations import counts_of, listed_in
 from query_service.read_store.port import ViolationCounts
-from query_service.scope import Forbidden
+from query_service.read_store.violations import counts_of, listed_in
 from shared.read_models.deliveries import DeliveryState, delivery_of
 from shared.read_models.documents import ViolationEntry
 from tests.support.query_side import QuerySide, device, parent

@@ -165,7 +165,7 @@ async def test_a_query_waits_for_the_write_of_its_token(side: QuerySide) -> None
     async with side.client(WEISS) as client:
         await client.get("/v1/children/lena")
         asking = asyncio.create_task(client.get("/v1/children/lena", headers=headers))
-        await side.store.gate_read.wait()
+        await side.store.version_read.wait()
         # when
         side.change("lena", age=8)
         answer = await asking

@@ -123,7 +123,7 @@ async def test_head_says_what_get_would_and_keeps_no_place(side: QuerySide) -> N
     assert asked[0].headers["Content-Type"] == "application/jsonl"
     assert asked[0].content == b""
     assert records_of(answer.content)[-1]["kind"] == "end"
-    assert side.service.exports.under_way == 0
+    assert side.service.edge.exports.under_way == 0
     assert ended(side) == {"whole": 1}
 
 
@@ -149,7 +149,7 @@ async def test_a_caller_takes_one_export_of_a_child_at_a_time_and_two_in_all(
     assert (second.headers["Retry-After"], b"too-many-requests" in told) == ("30", True)
     assert (of_another.status_code, of_another_child.status_code) == (200, 200)
     assert third.status_code == 429  # half of what the process writes at a time
-    await until(lambda: side.service.exports.under_way == 0)
+    await until(lambda: side.service.edge.exports.under_way == 0)
     async with opened(url, side) as again:
         assert again.status_code == 200
 
@@ -183,14 +183,14 @@ async def test_a_cursor_that_is_refused_keeps_no_place(side: QuerySide) -> None:
         refused = await client.get(EXPORT, params={"cursor": "made-up"})
 
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor")
-    assert side.service.exports.under_way == 0
+    assert side.service.edge.exports.under_way == 0
 
 
 async def test_a_reader_that_takes_nothing_is_hung_up_on_and_counted(
     side: QuerySide, server: RunningServer
 ) -> None:
     # given
-    side.service.exports.reader_seconds = 0.3
+    side.service.edge.exports.reader_seconds = 0.3
     await put_more_than_buffers_hold(side)
     address = urlsplit(await server.url())
     bearer = side.bearer(FAMILY)["Authorization"]
@@ -198,9 +198,9 @@ async def test_a_reader_that_takes_nothing_is_hung_up_on_and_counted(
     # when
     reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=1_024)
     writer.write(request.encode())
-    await until(lambda: side.service.exports.under_way == 1)
+    await until(lambda: side.service.edge.exports.under_way == 1)
     # then its place and its connection are free, and what it had not taken is gone
-    await until(lambda: side.service.exports.under_way == 0)
+    await until(lambda: side.service.edge.exports.under_way == 0)
     await until(lambda: connection_room_of(side.app).open_connections == 0)
     taken = b""
     with suppress(ConnectionResetError):
@@ -216,9 +216,9 @@ async def test_a_reader_that_hangs_up_gives_its_place_back(
     await put_more_than_buffers_hold(side)
 
     async with opened(await server.url(), side):
-        assert side.service.exports.under_way == 1
+        assert side.service.edge.exports.under_way == 1
 
-    await until(lambda: side.service.exports.under_way == 0)
+    await until(lambda: side.service.edge.exports.under_way == 0)
     assert ended(side) == {"reader": 1}
 
 
@@ -282,7 +282,7 @@ async def test_a_process_that_stops_lets_its_exports_end_and_be_continued(
     async with opened(await server.url(), side) as response:
         # when
         stopping = asyncio.create_task(server.stop())
-        await until(lambda: side.service.exports.closed)
+        await until(lambda: side.service.edge.exports.closed)
         rest = await response.aread()
         await stopping
     # then

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from query_service.read_store.memory import MemoryReadModels
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.keyring.provider import WrappedKey
+from tests.fakes.read_store import MemoryReadModels
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
 
 INSTANT = "2026-11-23T12:00:00Z"

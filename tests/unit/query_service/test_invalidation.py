@@ -2,10 +2,9 @@ import time
 
 import pytest
 
-from query_service.cache.gates import Gates
-from query_service.cache.invalidation import Invalidation
+from query_service.cache.entries import child_tag
+from query_service.cache.freshness import Invalidation, ProjectedVersions
 from query_service.cache.query_cache import Loaded, QueryCache
-from query_service.cache.tags import child_tag
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from shared.signing import ConsistencyToken
 from tests.support.query_side import QuerySide, parent
@@ -18,7 +17,7 @@ async def profile() -> Loaded[str]:
     return Loaded("profile")
 
 
-async def no_gate(_child_id: str) -> int:
+async def no_version(_child_id: str) -> int:
     raise AssertionError("the notice said it")
 
 
@@ -28,19 +27,21 @@ def cache() -> QueryCache[str]:
 
 
 @pytest.fixture
-def gates() -> Gates:
-    return Gates(no_gate, time.monotonic)
+def versions() -> ProjectedVersions:
+    return ProjectedVersions(no_version, time.monotonic)
 
 
 @pytest.fixture
-def invalidation(cache: QueryCache[str], gates: Gates, side: QuerySide) -> Invalidation:
-    invalidation = Invalidation(cache, gates, side.keyring)
+def invalidation(
+    cache: QueryCache[str], versions: ProjectedVersions, side: QuerySide
+) -> Invalidation:
+    invalidation = Invalidation(cache, versions, side.keyring)
     invalidation.connection_changed(True)
     return invalidation
 
 
-async def test_a_change_drops_answers_and_opens_the_gate(
-    cache: QueryCache[str], gates: Gates, invalidation: Invalidation
+async def test_a_change_drops_answers_and_makes_its_version_known(
+    cache: QueryCache[str], versions: ProjectedVersions, invalidation: Invalidation
 ) -> None:
     # given
     await cache.get_or_load("key", 10, LENA, profile)
@@ -48,7 +49,7 @@ async def test_a_change_drops_answers_and_opens_the_gate(
     invalidation.received(ChangeNotice("lena", "weiss", 3))
     # then
     assert cache.statistics().size == 0
-    await gates.wait(ConsistencyToken("lena", 3), seconds=0)
+    await versions.wait(ConsistencyToken("lena", 3), seconds=0)
 
 
 async def test_an_alert_drops_nothing(cache: QueryCache[str], invalidation: Invalidation) -> None:

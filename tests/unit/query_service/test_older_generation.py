@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
-from query_service.read_store.listed_violations import listed_in
+from query_service.read_store.violations import listed_in
 from tests.support.query_side import QuerySide
 from tests.support.read_model_builders import NOON, safety_document, sealed, violation
 

@@ -5,11 +5,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
+from query_service.bus import QueryBus, Rendered, UnknownQuery
+from query_service.cache.entries import Tag, child_tag
 from query_service.cache.query_cache import QueryCache
-from query_service.cache.tags import Tag, child_tag
 from query_service.metrics import QueryMetrics
-from query_service.query_bus import Answer, Query, QueryBus, Rendered, UnknownQuery
-from query_service.scope import Forbidden, Scope
+from query_service.queries.query import Answer, Forbidden, Query, Scope
 from shared.auth.access import RateClass, Relation, Rule, UnlistedOperation
 from shared.auth.principal import Principal, Role
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from query_service.cache.entries import child_tag, parent_tag
 from query_service.cache.query_cache import Loaded, QueryCache
-from query_service.cache.tags import child_tag, parent_tag
 
 NO_TAGS: frozenset[str] = frozenset()
 LENA = frozenset({child_tag("lena")})
@@ -262,30 +262,6 @@ async def test_a_load_is_kept_if_it_shows_what_was_announced_meanwhile(
     await asking
     # then
     assert cache.statistics().size == kept
-
-
-async def test_one_key_can_be_dropped(cache: QueryCache[str]) -> None:
-    # given
-    await cache.get_or_load("key", 10, NO_TAGS, gives("value"))
-    # when
-    dropped = cache.invalidate_key("key")
-    # then
-    assert dropped
-    assert not cache.invalidate_key("key")
-    assert cache.statistics().size == 0
-
-
-async def test_a_key_dropped_during_its_load_is_not_kept(cache: QueryCache[str]) -> None:
-    # given
-    load = SlowLoad()
-    asking = asyncio.create_task(cache.get_or_load("key", 10, NO_TAGS, load))
-    await load.started.wait()
-    # when
-    cache.invalidate_key("key")
-    load.may_finish.set()
-    await asking
-    # then
-    assert cache.statistics().size == 0
 
 
 async def test_clearing_drops_everything_also_what_is_being_loaded(cache: QueryCache[str]) -> None:

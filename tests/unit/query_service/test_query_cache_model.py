@@ -30,11 +30,6 @@ class Invalidate:
 
 
 @dataclass
-class InvalidateKey:
-    key: str
-
-
-@dataclass
 class Wait:
     seconds: int
 
@@ -59,9 +54,6 @@ class Naive:
         self.entries = self.entries[-SIZE:]
         return (found[1], True) if found else (fresh, False)
 
-    def drop_key(self, key: str) -> None:
-        self.entries = [e for e in self.entries if e[0] != key]
-
     def drop_tags(self, tags: frozenset[str], reached: float) -> None:
         self.entries = [e for e in self.entries if e[2].isdisjoint(tags) or e[4] >= reached]
 
@@ -74,7 +66,6 @@ steps = st.lists(
             Ask, st.sampled_from(KEYS), st.integers(1, 5), some_tags, some_tags, some_version
         ),
         st.builds(Invalidate, some_tags, st.one_of(st.integers(1, 3), st.just(math.inf))),
-        st.builds(InvalidateKey, st.sampled_from(KEYS)),
         st.builds(Wait, st.integers(1, 3)),
         st.builds(Clear),
     ),
@@ -84,12 +75,12 @@ steps = st.lists(
 
 @given(steps)
 def test_whatever_happens_the_cache_answers_as_the_naive_one(
-    steps: list[Ask | Invalidate | InvalidateKey | Wait | Clear],
+    steps: list[Ask | Invalidate | Wait | Clear],
 ) -> None:
     asyncio.run(_compare(steps))
 
 
-async def _compare(steps: list[Ask | Invalidate | InvalidateKey | Wait | Clear]) -> None:
+async def _compare(steps: list[Ask | Invalidate | Wait | Clear]) -> None:
     now = 0.0
     cache: QueryCache[str] = QueryCache(SIZE, lambda: now)
     cache.resume()
@@ -103,9 +94,6 @@ async def _compare(steps: list[Ask | Invalidate | InvalidateKey | Wait | Clear])
             case Invalidate():
                 cache.invalidate(step.tags, step.reached)
                 naive.drop_tags(step.tags, step.reached)
-            case InvalidateKey():
-                cache.invalidate_key(step.key)
-                naive.drop_key(step.key)
             case Wait():
                 now += step.seconds
             case Clear():

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
-from query_service.read_store.listed_violations import listed_in
 from query_service.read_store.port import Period
+from query_service.read_store.violations import listed_in
 from shared.read_models.documents import OTHER, ViolationEntry
 from tests.support.former_safety_report import former_report
 from tests.support.query_side import QuerySide

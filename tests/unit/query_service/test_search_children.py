@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from query_service.queries.errors import RequestRefused
+from query_service.queries.query import RequestRefused
 from query_service.queries.search_children import SearchChildren
 from shared.auth.principal import Principal
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus

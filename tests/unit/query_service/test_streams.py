@@ -140,15 +140,15 @@ async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
 async def test_one_reader_has_only_so_many_streams_open() -> None:
     # given
     streams = Streams(max_per_reader=2)
-    places = [streams.place_for(READER) for _ in range(2)]
+    slots = [streams.slot_for(READER) for _ in range(2)]
     # when / then
     with pytest.raises(TooManyStreams):
-        streams.place_for(READER)
-    assert streams.place_for(Principal("officer-1", Role.SAFETY_OFFICER))
+        streams.slot_for(READER)
+    assert streams.slot_for(Principal("officer-1", Role.SAFETY_OFFICER))
     # when one ends
-    places.pop().give_back()
+    slots.pop().close()
     # then there is room again
-    assert streams.place_for(READER)
+    assert streams.slot_for(READER)
 
 
 async def test_a_stream_ends_when_its_token_expires() -> None:

@@ -1,42 +1,23 @@
-"""Queries to their handlers, through the cache."""
+"""Queries to their handlers: access, the cache, and what is shown while the read store is away."""
 
 import hashlib
-import math
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from query_service.cache.entries import child_tag
 from query_service.cache.query_cache import Loaded, QueryCache
-from query_service.cache.tags import Tag, child_tag
 from query_service.metrics import QueryMetrics
-from query_service.scope import Scope
+from query_service.queries.query import Answer, CachedQueryHandler, Query, QueryHandler, Scope
+from query_service.read_store.port import ReadStoreUnavailable
 from shared.auth.access import ACCESS, Relation, Rule, rule_of
 from shared.auth.principal import Principal, Role
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A question. Subclasses are frozen dataclasses of plain, hashable values."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a handler found. `children`: whose data it holds, for the audit trail and for the cache;
-    no default, so that no handler can forget them. `version` is the child's, where the answer is
-    about one child; `mentions` are tags that only the answer reveals: it is dropped when they
-    change, too. `ttl`: seconds that it is kept at most, where it grows old sooner than others of
-    its handler."""
-
-    content: BaseModel
-    children: tuple[str, ...]
-    version: int | None = None
-    mentions: frozenset[Tag] = frozenset()
-    ttl: float = math.inf
+from shared.keyring.keyring import Keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,45 +52,64 @@ class QueryResult:
     detail: Detail | None = None
 
 
+Q = TypeVar("Q", bound=Query)
+
 AsOf = Callable[[], Awaitable[datetime | None]]
-"""Up to when everything that was stored is projected."""
-
-
-IsStale = Callable[[Sequence[str], Scope], Awaitable[bool]]
-"""Whether a kept answer with data of these children comes from before an outage of the read store;
-raises StoreUnavailable when it is not to be shown."""
+"""Up to when everything that was stored is projected; None: nobody knows."""
 
 
 async def _unknown() -> datetime | None:
     return None
 
 
-async def _never(_children: Sequence[str], _scope: Scope) -> bool:
-    return False
+class ReadStoreOutage:
+    """What of the cache may be shown while the read store is away. Until it went away every change
+    dropped the answers that it made wrong. Since then no change is projected and none is received,
+    so what is kept may be wrong by as much as the outage is long:
+    docs/decisions/024-what-is-shown-while-the-read-store-is-away.md.
 
+    `away_seconds`: how long the read store has been away, None while it answers."""
 
-Q_contra = TypeVar("Q_contra", bound=Query, contravariant=True)
-Q = TypeVar("Q", bound=Query)
+    def __init__(
+        self,
+        away_seconds: Callable[[], float | None],
+        cache: QueryCache[Any],
+        keyring: Keyring,
+        longest_seconds: float,
+    ) -> None:
+        self._away_seconds = away_seconds
+        self._cache = cache
+        self._keyring = keyring
+        self._longest_seconds = longest_seconds
 
+    def is_bearable(self) -> bool:
+        """Whether kept answers may be shown, if the read store is away."""
+        return self._cache.keeping and self._lasts() <= self._longest_seconds
 
-class QueryHandler(Protocol[Q_contra]):
-    """Answers one kind of query, to the roles that shared/auth/access.py names."""
+    async def is_stale(self, children: Sequence[str], scope: Scope) -> bool:
+        """Whether an answer from the cache, with data of these children, comes from before an
+        outage that lasts. Raises ReadStoreUnavailable when it is not to be shown any more, or
+        KeyStoreUnavailable when nobody knows."""
+        if self._away_seconds() is None:
+            return False
+        if not self.is_bearable():
+            raise ReadStoreUnavailable("away for too long, or without the change feed")
+        if scope.relation is Relation.OWN_BEAR:
+            raise ReadStoreUnavailable("whose bear it is may have changed")
+        await self._require_keys(children)
+        return True
 
-    async def handle(self, query: Q_contra, scope: Scope, /) -> Answer:
-        """Raises the errors of query_service.queries.errors."""
+    def _lasts(self) -> float:
+        return self._away_seconds() or 0.0
 
-
-class CachedQueryHandler(QueryHandler[Q_contra], Protocol[Q_contra]):
-    """One whose answers are kept for `ttl` seconds."""
-
-    @property
-    def ttl(self) -> float: ...
-
-    def cache_key(self, query: Q_contra, /) -> Hashable:
-        """What tells this answer from others of the same query; the bus adds who is asking."""
-
-    def tags(self, query: Q_contra, /) -> frozenset[Tag]:
-        """The children and parents whose changes make the answer stale."""
+    async def _require_keys(self, children: Sequence[str]) -> None:
+        """The notice of an erasure may not arrive, but an erased child's key is gone at once."""
+        if not children:
+            return
+        erased = set(children) - await self._keyring.still_there(children)
+        if erased:
+            self._cache.invalidate([child_tag(child_id) for child_id in erased])
+            raise ReadStoreUnavailable("the answer shows an erased child")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +139,10 @@ class QueryBus:
         metrics: QueryMetrics,
         access: Mapping[str, Rule] = ACCESS,
         as_of: AsOf = _unknown,
-        is_stale: IsStale = _never,
+        outage: ReadStoreOutage | None = None,
     ) -> None:
         self._as_of = as_of
-        self._is_stale = is_stale
+        self._outage = outage
         self._cache = cache
         self._metrics = metrics
         self._access = access
@@ -221,7 +221,7 @@ class QueryBus:
         tags = cached.tags(query)
         rendered, hit = await self._cache.get_or_load(key, cached.ttl, tags, load, read_after)
         detail = self._feed_detail()
-        if hit and await self._is_stale(rendered.children, scope):
+        if hit and self._outage and await self._outage.is_stale(rendered.children, scope):
             detail = Detail.READ_STORE_DOWN
         age = max(0.0, self._cache.now() - rendered.read_at)
         return QueryResult(rendered, hit, age, detail)

@@ -1,18 +1,19 @@
-"""The read models in memory, for tests: the same answers as mongo.py."""
+"""The read models in memory: the same answers as query_service/read_store gives from MongoDB."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from query_service.read_store.listed_violations import ListedViolations, listed_in
 from query_service.read_store.port import (
     VIOLATIONS_APART,
     VISIBLE_STATUSES,
     ChildFilter,
-    Place,
+    PageEnd,
     Violations,
 )
+from query_service.read_store.violations import ListedViolations, listed_in
+from query_service.read_store.whole_child import SORTED_BY, After, Document, GenerationGone, Part
 from shared.read_models.deliveries import DeliveryDocument
 from shared.read_models.documents import (
     ActivityDocument,
@@ -60,7 +61,7 @@ class MemoryReadModels:
     async def projected_through(self) -> datetime | None:
         return self.through
 
-    async def gate(self, child_id: str) -> int:
+    async def projected_version(self, child_id: str) -> int:
         child = self.children.get(child_id)
         return child["version"] if child else 0
 
@@ -122,22 +123,22 @@ class MemoryReadModels:
         return self.limit
 
     async def search(
-        self, wanted: ChildFilter, after: Place | None, limit: int
+        self, wanted: ChildFilter, after: PageEnd | None, limit: int
     ) -> Sequence[ChildDocument]:
         found = (child for child in self._visible() if _meets(child, wanted))
-        return _page(found, lambda c: Place(c["created_at"], c["_id"]), after, limit)
+        return _page(found, lambda c: PageEnd(c["created_at"], c["_id"]), after, limit)
 
     async def alerts_of(
-        self, parent_id: str, after: Place | None, limit: int
+        self, parent_id: str, after: PageEnd | None, limit: int
     ) -> Sequence[AlertDocument]:
         found = (alert for alert in self.alerts.values() if alert["parent_id"] == parent_id)
-        return _page(found, lambda a: Place(a["raised_at"], a["_id"]), after, limit)
+        return _page(found, lambda a: PageEnd(a["raised_at"], a["_id"]), after, limit)
 
     async def conversations_page(
-        self, child_id: str, after: Place | None, limit: int
+        self, child_id: str, after: PageEnd | None, limit: int
     ) -> Sequence[ConversationDocument]:
         found = (one for one in self.conversations.values() if one["child_id"] == child_id)
-        return _page(found, lambda c: Place(c["started_at"], c["_id"]), after, limit)
+        return _page(found, lambda c: PageEnd(c["started_at"], c["_id"]), after, limit)
 
     async def unread_alerts(self, child_ids: Collection[str]) -> Mapping[str, int]:
         unread = (a for a in self.alerts.values() if a.get("acknowledged_at") is None)
@@ -174,9 +175,9 @@ def _meets(child: ChildDocument, wanted: ChildFilter) -> bool:
 
 
 def _page(
-    found: Iterable[T], place_of: Callable[[T], Place], after: Place | None, limit: int
+    found: Iterable[T], place_of: Callable[[T], PageEnd], after: PageEnd | None, limit: int
 ) -> list[T]:
-    def rank(place: Place) -> tuple[float, str]:
+    def rank(place: PageEnd) -> tuple[float, str]:
         return _newest_first(place.at, place.id)
 
     items = sorted(found, key=lambda item: rank(place_of(item)))
@@ -187,3 +188,59 @@ def _page(
 
 def _newest_first(at: datetime, identity: str) -> tuple[float, str]:
     return -at.timestamp(), identity
+
+
+class MemoryWholeChild:
+    """`generations` by their number; take one away, and it is not kept any more."""
+
+    def __init__(self, models: MemoryReadModels) -> None:
+        self.generations = {1: models}
+        self.live_number = 1
+
+    async def live(self) -> int:
+        return self.live_number
+
+    async def is_kept(self, generation: int) -> bool:
+        return generation in self.generations
+
+    async def page(
+        self, generation: int, child_id: str, part: Part, after: After | None, limit: int
+    ) -> Sequence[Document]:
+        if generation not in self.generations:
+            raise GenerationGone
+        found = list(_all_of(self.generations[generation], child_id, part))
+        if part not in SORTED_BY:
+            return found
+        found.sort(key=lambda one: str(one["_id"]), reverse=True)
+        found.sort(key=lambda one: After.of(part, one).key)
+        following = (one for one in found if after is None or _is_beyond(part, one, after))
+        return [one for _, one in zip(range(limit), following, strict=False)]
+
+
+def _all_of(models: MemoryReadModels, child_id: str, part: Part) -> Iterable[Document]:
+    documents: Mapping[Part, Mapping[str, Any]] = {
+        Part.CONVERSATION: models.conversations,
+        Part.ACTIVITY: models.activity_days,
+        Part.ALERT: models.alerts,
+    }
+    safety: Mapping[str, Any] | None = models.safety_documents.get(child_id)
+    match part:
+        case Part.PROFILE:
+            return [models.children[child_id]] if child_id in models.children else []
+        case Part.SAFETY:
+            return [] if safety is None else [_without_list(safety)]
+        case Part.VIOLATION if safety is not None and "violations" in safety:
+            return [{**one, "_id": f"{child_id}/{one['id']}"} for one in safety["violations"]]
+        case Part.VIOLATION:
+            return [one for one in models.violations.values() if one["child_id"] == child_id]
+        case _:
+            return [one for one in documents[part].values() if one["child_id"] == child_id]
+
+
+def _without_list(safety: Mapping[str, Any]) -> Document:
+    return {name: value for name, value in safety.items() if name != "violations"}
+
+
+def _is_beyond(part: Part, document: Document, after: After) -> bool:
+    own: Any = After.of(part, document)
+    return bool(own.key > after.key or (own.key == after.key and own.id < after.id))

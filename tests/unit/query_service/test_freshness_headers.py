@@ -46,7 +46,7 @@ async def test_the_documentation_names_it_for_every_query(side: QuerySide) -> No
     async with side.client() as client:
         paths = (await client.get("/openapi.json")).json()["paths"]
 
-    assert len(QUERIES) == len(side.service.bus.handlers)
+    assert len(QUERIES) == len(side.service.edge.bus.handlers)
     for route in QUERIES:
         responses = paths[route.path]["get"]["responses"]
         assert set(responses["200"]["headers"]) >= FRESHNESS, route

@@ -1,12 +1,11 @@
-"""Change notices and alerts from Kafka: every query process reads all of them, from now on.
+"""What every query process reads from Kafka: change notices and alerts from now on, all erasures.
 
-There is no consumer group and nothing is committed. A process that was away does not catch up: it
-begins at the end again and its listeners forget what they know.
-"""
+For notices there is no consumer group and nothing is committed. A process that was away does not
+catch up: it begins at the end again and its listeners forget what they know."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -14,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.cancellation import only_own_cancellation
+from shared.erasures.topic import erasure_reader
 from shared.kafka import Servers, client_options
 from shared.kafka_polling import polling_of
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
@@ -125,7 +125,7 @@ async def _consumer(bootstrap: Servers) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         **client_options(bootstrap),
         enable_auto_commit=False,
-        # an offset that is gone means lost notices: to be told, not to be skipped over
+        # an offset that is gone means lost notices: an error, not to be skipped over
         auto_offset_reset="none",
         isolation_level="read_committed",
         metadata_max_age_ms=METADATA_MS,
@@ -168,3 +168,45 @@ async def _probe(
     if set(await _all_partitions(consumer)) != set(ends):
         raise FeedBroken("the partitions changed")
     return ends
+
+
+POLL_SECONDS = 2.0
+"""Between two looks for new ones. The change notice of an erasure comes sooner; this is for keys
+that come back."""
+
+log = structlog.get_logger(__name__)
+
+
+class ErasuresUnknown(Exception):
+    """The topic has not been read yet: a child could be shown who is erased."""
+
+
+class ErasureFeed:
+    """Tells `refuse` of every child on the topic, from its beginning on."""
+
+    def __init__(self, servers: Servers, refuse: Callable[[Iterable[str]], None]) -> None:
+        self._servers = servers
+        self._refuse = refuse
+        self._read_once = False
+
+    async def run(self) -> None:
+        """Follow the topic until cancelled; whatever breaks is begun anew after a pause."""
+        while True:
+            try:
+                with only_own_cancellation():
+                    await self._follow()
+            except Exception as error:  # noqa: BLE001 - the feed begins anew with the whole topic
+                log.warning("erasure_feed_down", error=type(error).__name__, reason=str(error))
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def check(self) -> None:
+        """Raises ErasuresUnknown until the topic was read once."""
+        if not self._read_once:
+            raise ErasuresUnknown("the topic of erasures has not been read yet")
+
+    async def _follow(self) -> None:
+        async with erasure_reader(self._servers) as reader:
+            while True:
+                self._refuse(notice.child_id for notice in await reader.read())
+                self._read_once = True
+                await asyncio.sleep(POLL_SECONDS)

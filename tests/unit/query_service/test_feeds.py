@@ -11,8 +11,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
-from query_service.cache import change_feed
-from query_service.cache.change_feed import ChangeFeed, FeedBroken
+from query_service.cache import feeds
+from query_service.cache.feeds import ChangeFeed, FeedBroken
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES
 from tests.support.read_model_builders import alert_document
@@ -93,10 +93,10 @@ class PlayedKafka:
 @pytest.fixture
 def kafka(monkeypatch: pytest.MonkeyPatch) -> PlayedKafka:
     kafka = PlayedKafka()
-    monkeypatch.setattr(change_feed, "_consumer", kafka.connect)
-    monkeypatch.setattr(change_feed, "partitions_of", kafka.partitions_of)
-    monkeypatch.setattr(change_feed, "FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr(change_feed, "PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(feeds, "_consumer", kafka.connect)
+    monkeypatch.setattr(feeds, "partitions_of", kafka.partitions_of)
+    monkeypatch.setattr(feeds, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(feeds, "PROBE_SECONDS", 0.0)
     return kafka
 
 

@@ -1,4 +1,4 @@
-"""From a request to a query to a response: consistency tokens, validators, the cache's verdict."""
+"""From request to query to answer: the same way for every route of the query API."""
 
 import re
 from dataclasses import dataclass
@@ -7,14 +7,17 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from query_service.cache.gates import Gates
-from query_service.cache.waits import NoRoomToWait, Waits
-from query_service.queries.errors import RequestRefused
-from query_service.query_bus import Query, QueryBus, QueryResult
+from query_service.api.exports import Exports
+from query_service.api.streams import Streams
+from query_service.bus import QueryBus, QueryResult, Rendered
+from query_service.cache.freshness import NoRoomToWait, ProjectedVersions, Waits
+from query_service.cache.query_cache import QueryCache
+from query_service.queries.query import Query, RequestRefused
 from shared.auth.principal import Principal
 from shared.clock import iso
 from shared.http.admission import admitted
 from shared.http.audit_edge import tell_audit
+from shared.http.callers import Caller
 from shared.http.problems import problem_responses
 from shared.http.slowing import slow_down
 from shared.signing import ConsistencyTokens, SignatureRefused
@@ -42,6 +45,10 @@ QUERY_HEADERS = headers_taken(
     ("If-None-Match", "An `ETag`; 304 when the answer is still the same.")
 )
 """The request headers of a query that has one document for an answer."""
+
+EXPORT_HEADERS = headers_taken(
+    ("Accept-Encoding", "`gzip`: the lines are compressed as they come.")
+)
 
 FRESHNESS: dict[str, Any] = {
     "X-As-Of": {
@@ -79,48 +86,66 @@ _WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,6}(?:\.\d{1,3})?)')
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Edge:
+    """What the routes need, at `app.state.edge`."""
+
     bus: QueryBus
-    gates: Gates
+    cache: QueryCache[Rendered]
+    caller: Caller
     tokens: ConsistencyTokens
-    max_wait_seconds: float
+    versions: ProjectedVersions
     waits: Waits
+    max_wait_seconds: float
+    streams: Streams
+    exports: Exports
 
-    async def answer(self, request: Request, principal: Principal, query: Query) -> Response:
-        """The query's answer, or 304 when the caller has it. Raises what the bus raises, and
-        ReadModelLate."""
-        return _response(request, await self.result(request, principal, query))
 
-    async def result(self, request: Request, principal: Principal, query: Query) -> QueryResult:
-        """What the bus answers, on record. Raises as `answer` does."""
-        read_after = await self._read_after(request, principal)
-        result = await self.bus.ask(query, principal, read_after)
-        tell_audit(type(query).__name__, result.rendered.children)
-        return result
+def edge_of(request: Request) -> Edge:
+    edge: Edge = request.app.state.edge
+    return edge
 
-    async def _read_after(self, request: Request, principal: Principal) -> float | None:
-        """The moment from which reads see the caller's own writes; None without a token."""
-        text = request.headers.get(TOKEN_HEADER)
-        if text is None:
-            return None
-        try:
-            token = self.tokens.read(text)
-        except SignatureRefused:
-            reason = "not a token of this system; send it unchanged or leave it out"
-            raise RequestRefused(TOKEN_HEADER, reason) from None
-        reached = await self.gates.reached_since(token)
-        if reached is not None:
-            return reached
-        try:
-            with self.waits.one_of(principal), admitted(request).waiting():
-                return await self.gates.wait(token, self._wait_seconds(request))
-        except NoRoomToWait:
-            slow_down(request.scope)
-            raise
 
-    def _wait_seconds(self, request: Request) -> float:
-        asked = seconds_to_wait(",".join(request.headers.getlist("Prefer")))
-        return min(asked, self.max_wait_seconds)
+def principal_of(request: Request) -> Principal:
+    """Who asks: `Edge.caller` verified it for the router, before the route is entered."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+async def answer(request: Request, query: Query) -> Response:
+    """The query's answer, or 304 when the caller has it. Raises what the bus raises, and
+    ReadModelLate."""
+    return _response(request, await result_of(request, query))
+
+
+async def result_of(request: Request, query: Query) -> QueryResult:
+    """What the bus answers, on record. Raises as `answer` does."""
+    read_after = await _read_after(request)
+    result = await edge_of(request).bus.ask(query, principal_of(request), read_after)
+    tell_audit(type(query).__name__, result.rendered.children)
+    return result
+
+
+async def _read_after(request: Request) -> float | None:
+    """The moment from which reads see the caller's own writes; None without a token."""
+    text = request.headers.get(TOKEN_HEADER)
+    if text is None:
+        return None
+    edge = edge_of(request)
+    try:
+        token = edge.tokens.read(text)
+    except SignatureRefused:
+        reason = "not a token of this system; send it unchanged or leave it out"
+        raise RequestRefused(TOKEN_HEADER, reason) from None
+    reached = await edge.versions.reached_since(token)
+    if reached is not None:
+        return reached
+    asked = seconds_to_wait(",".join(request.headers.getlist("Prefer")))
+    try:
+        with edge.waits.one_of(principal_of(request)), admitted(request).waiting():
+            return await edge.versions.wait(token, min(asked, edge.max_wait_seconds))
+    except NoRoomToWait:
+        slow_down(request.scope)
+        raise
 
 
 def _response(request: Request, result: QueryResult) -> Response:

@@ -1,0 +1,217 @@
+"""Every route of the query API: from path and parameters to a query."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from query_service.api.exports import JSON_LINES, ExportStream, export_headers, gzipped, takes_gzip
+from query_service.api.parameters import ChildPage, Continued, Days, Page, PeriodPage, Search
+from query_service.api.query_route import (
+    ABOUT_A_CHILD,
+    EXPORT_HEADERS,
+    FRESHNESS,
+    QUERY_HEADERS,
+    UNCHANGED,
+    answer,
+    edge_of,
+    freshness_of,
+    principal_of,
+    result_of,
+)
+from query_service.api.streams import EVENT_STREAM, EventStream
+from query_service.bus import HandlerDescription
+from query_service.cache.entries import CacheStatistics
+from query_service.queries.answers import AnswerModel
+from query_service.queries.export_child import ExportChild, ExportLine
+from query_service.queries.get_alerts import Alerts, GetAlerts
+from query_service.queries.get_child_analytics import ChildAnalytics, GetChildAnalytics
+from query_service.queries.get_child_conversations import Conversations, GetChildConversations
+from query_service.queries.get_child_profile import ChildProfile, GetChildProfile
+from query_service.queries.get_child_safety_report import GetChildSafetyReport, SafetyReport
+from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
+from query_service.queries.get_erasure_receipt import ErasureReceipt, GetErasureReceipt
+from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
+from query_service.queries.query import ParentNotFound, Scope
+from query_service.queries.search_children import FoundChildren
+from shared.auth.access import operation_of
+from shared.http.audit_edge import tell_audit
+from shared.http.path_ids import ChildId, ParentId
+from shared.http.problems import problem_responses
+from shared.http.query_parameters import StrictRoute
+
+PROBLEMS = problem_responses(401, 403, 404, 429, 503)
+OF_NO_ONE = problem_responses(401, 403, 429, 503)
+
+children = APIRouter(
+    prefix="/children", tags=["children"], responses=ABOUT_A_CHILD, route_class=StrictRoute
+)
+records = APIRouter(
+    prefix="/children", tags=["records"], responses=PROBLEMS, route_class=StrictRoute
+)
+"""What a family may take with it: an export, the receipt of an erasure."""
+
+parents = APIRouter(
+    prefix="/parents/{parent_id}", tags=["parents"], responses=PROBLEMS, route_class=StrictRoute
+)
+system = APIRouter(tags=["system"], route_class=StrictRoute)
+"""Numbers of the whole system, and of the process that answers."""
+
+ROUTERS = (children, records, parents, system)
+
+
+@children.get("", response_model=FoundChildren, openapi_extra=QUERY_HEADERS)
+async def search_children(request: Request, search: Annotated[Search, Query()]) -> Response:
+    """The caller's children for whom every condition holds, the newest accounts first."""
+    return await answer(request, search.to_query())
+
+
+@children.get("/{child_id}", response_model=ChildProfile, openapi_extra=QUERY_HEADERS)
+async def get_child_profile(request: Request, child_id: ChildId) -> Response:
+    """Everything about one child: account, consents, and the numbers of its use and safety."""
+    return await answer(request, GetChildProfile(child_id))
+
+
+@children.get("/{child_id}/analytics", response_model=ChildAnalytics, openapi_extra=QUERY_HEADERS)
+async def get_child_analytics(
+    request: Request, child_id: ChildId, days: Annotated[Days, Query()]
+) -> Response:
+    """How a child used the bear over the last days."""
+    return await answer(request, GetChildAnalytics(child_id, days.period_days))
+
+
+@children.get("/{child_id}/safety-report", response_model=SafetyReport, openapi_extra=QUERY_HEADERS)
+async def get_child_safety_report(
+    request: Request, child_id: ChildId, page: Annotated[PeriodPage, Query()]
+) -> Response:
+    """A child's incidents in a period, what they mean and what to do. The incidents come in
+    pages; all numbers and recommendations are of the whole period."""
+    query = GetChildSafetyReport(child_id, page.since, page.until, page.limit, page.cursor)
+    return await answer(request, query)
+
+
+@children.get(
+    "/{child_id}/conversations", response_model=Conversations, openapi_extra=QUERY_HEADERS
+)
+async def get_child_conversations(
+    request: Request, child_id: ChildId, page: Annotated[ChildPage, Query()]
+) -> Response:
+    """A child's conversations, the newest first: when, how long, about what."""
+    return await answer(request, GetChildConversations(child_id, page.limit, page.cursor))
+
+
+@records.get(
+    "/{child_id}/erasure-receipt",
+    response_model=ErasureReceipt,
+    responses=UNCHANGED,
+    openapi_extra=QUERY_HEADERS,
+)
+async def get_erasure_receipt(request: Request, child_id: ChildId) -> Response:
+    """The signed proof of what was removed of an erased child, and what stays."""
+    return await answer(request, GetErasureReceipt(child_id))
+
+
+class JsonLines(JSONResponse):
+    """What the OpenAPI document says of the answer, which is streamed."""
+
+    media_type = JSON_LINES
+
+
+@records.get(
+    "/{child_id}/export",
+    response_class=JsonLines,
+    response_model=ExportLine,
+    responses={200: {"headers": FRESHNESS, "description": "One record a line."}},
+    openapi_extra=EXPORT_HEADERS,
+)
+async def export_child(
+    request: Request, child_id: ChildId, continued: Annotated[Continued, Query()]
+) -> ExportStream:
+    """All that is stored about a child, for its family to take along: JSON Lines, one record a
+    line, the last of kind `end`. Without that one something is missing: ask for the rest with
+    the `cursor` of the last `progress` line, and drop what came behind it."""
+    exports = edge_of(request).exports
+    begun = await result_of(request, ExportChild(child_id))
+    with exports.slot_for(principal_of(request), child_id) as slot:
+        start = await exports.exporter.start(child_id, continued.cursor)
+        header = None if continued.cursor else begun.rendered.body
+        body = exports.lines(child_id, header, start, request.state.grant)
+        headers = export_headers(child_id, freshness_of(begun))
+        if takes_gzip(",".join(request.headers.getlist("Accept-Encoding"))):
+            body, headers = gzipped(body), {**headers, "Content-Encoding": "gzip"}
+        return ExportStream(body, slot.pop_all(), headers, exports.reader_seconds)
+
+
+@parents.get("/children", response_model=Family, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
+async def get_children_by_parent(request: Request, parent_id: ParentId) -> Response:
+    """A family at a glance: each child with its numbers and its last conversations."""
+    return await answer(request, GetChildrenByParent(parent_id))
+
+
+@parents.get("/alerts", response_model=Alerts, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
+async def get_alerts(
+    request: Request, parent_id: ParentId, page: Annotated[Page, Query()]
+) -> Response:
+    """What a parent was alerted to, the newest first."""
+    return await answer(request, GetAlerts(parent_id, page.limit, page.cursor))
+
+
+@parents.get(
+    "/stream",
+    response_class=StreamingResponse,
+    responses={200: {"content": {EVENT_STREAM: {}}}},
+)
+async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
+    """Server-sent events: `alert` (an alert was raised) and `change` (a child's read models
+    reached a version). A stream ends with its token, and when events may have been missed:
+    connect again and read the alerts and the dashboard anew."""
+    edge, asker = edge_of(request), principal_of(request)
+    if not Scope.of(asker, "FollowFamily").may_see_parent(parent_id):
+        raise ParentNotFound
+    with edge.streams.slot_for(asker) as slot:
+        family = await edge.bus.ask(GetChildrenByParent(parent_id), asker)
+        tell_audit("FollowFamily", family.rendered.children)
+        return EventStream(edge.streams.follow(parent_id, request.state.grant), slot.pop_all())
+
+
+class RegisteredQueries(AnswerModel):
+    queries: list[HandlerDescription]
+
+
+class CacheCleared(AnswerModel):
+    removed: int = Field(description="Answers that were dropped.")
+
+
+def allowed(request: Request) -> None:
+    """Raises Forbidden for who may not do the route's operation."""
+    Scope.of(principal_of(request), operation_of(request.scope["route"].name))
+
+
+@system.get(
+    "/system/analytics",
+    response_model=SystemAnalytics,
+    responses={**UNCHANGED, **OF_NO_ONE},
+    openapi_extra=QUERY_HEADERS,
+)
+async def get_system_analytics(request: Request) -> Response:
+    """Numbers of the whole system, of no one in particular."""
+    return await answer(request, GetSystemAnalytics())
+
+
+@system.get("/queries", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
+async def get_query_bus(request: Request) -> RegisteredQueries:
+    """The queries that the bus answers, and who may ask them."""
+    return RegisteredQueries(queries=edge_of(request).bus.handlers)
+
+
+@system.get("/cache", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
+async def get_cache_statistics(request: Request) -> CacheStatistics:
+    """Of the process that answers; each has its own cache."""
+    return edge_of(request).cache.statistics()
+
+
+@system.delete("/cache", responses=OF_NO_ONE, dependencies=[Depends(allowed)])
+async def clear_cache(request: Request) -> CacheCleared:
+    """Drop every cached answer of the process that answers."""
+    return CacheCleared(removed=edge_of(request).cache.clear())

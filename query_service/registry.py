@@ -1,0 +1,114 @@
+"""Every query with its handler, on the bus."""
+
+from dataclasses import dataclass
+
+from query_service.bus import QueryBus, ReadStoreOutage, Rendered
+from query_service.cache.query_cache import QueryCache
+from query_service.metrics import QueryMetrics
+from query_service.queries.cursors import Cursors
+from query_service.queries.export_child import ExportChild, ExportChildHandler
+from query_service.queries.get_alerts import GetAlerts, GetAlertsHandler
+from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
+from query_service.queries.get_child_conversations import (
+    GetChildConversations,
+    GetChildConversationsHandler,
+)
+from query_service.queries.get_child_profile import GetChildProfile, GetChildProfileHandler
+from query_service.queries.get_child_safety_report import (
+    GetChildSafetyReport,
+    GetChildSafetyReportHandler,
+)
+from query_service.queries.get_children_by_parent import (
+    GetChildrenByParent,
+    GetChildrenByParentHandler,
+)
+from query_service.queries.get_erasure_receipt import (
+    GetErasureReceipt,
+    GetErasureReceiptHandler,
+)
+from query_service.queries.get_system_analytics import GetSystemAnalytics, GetSystemAnalyticsHandler
+from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
+from query_service.queries.visible_children import VisibleChildren
+from query_service.read_store.port import ReadModelDatabase
+from query_service.read_store.whole_child import WholeChild
+from shared.clock import Clock
+from shared.event_store.port import EventStore
+from shared.keyring.erased_list import ErasedList
+from shared.keyring.key_file import KeyFile
+from shared.keyring.keyring import Keyring
+from shared.keyring.search_index import SearchIndex
+from shared.proofs.statements import StatementSigner
+from shared.settings import QuerySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the queries need from outside."""
+
+    store: ReadModelDatabase
+    whole: WholeChild
+    events: EventStore
+    keyring: Keyring
+    keys: KeyFile
+    erased: ErasedList
+    proofs: StatementSigner
+    clock: Clock
+
+
+def query_bus(
+    settings: QuerySettings,
+    ports: Ports,
+    cache: QueryCache[Rendered],
+    metrics: QueryMetrics,
+    outage: ReadStoreOutage,
+) -> QueryBus:
+    bus = QueryBus(cache, metrics, as_of=ports.store.projected_through, outage=outage)
+    children = VisibleChildren(ports.store, ports.keyring)
+    _register_cached(bus, ports, children, settings)
+    _register_uncached(bus, ports, children)
+    return bus
+
+
+def _register_cached(
+    bus: QueryBus, ports: Ports, children: VisibleChildren, settings: QuerySettings
+) -> None:
+    store, clock = ports.store, ports.clock
+
+    def cursors(of_list: str) -> Cursors:
+        return Cursors(ports.keys.signature_key, of_list)
+
+    profile = GetChildProfileHandler(children, settings.ttl_child_profile_seconds)
+    report = GetChildSafetyReportHandler(
+        store, children, cursors("violations"), settings.ttl_safety_report_seconds
+    )
+    conversations = GetChildConversationsHandler(
+        store, children, cursors("conversations"), clock, settings.ttl_child_conversations_seconds
+    )
+    analytics = GetChildAnalyticsHandler(
+        store, children, clock, settings.ttl_child_analytics_seconds
+    )
+    family = GetChildrenByParentHandler(
+        store, children, clock, settings.ttl_children_by_parent_seconds
+    )
+    index = SearchIndex(ports.keys.index_key)
+    search = SearchChildrenHandler(
+        store, children, index, cursors("children"), settings.ttl_search_seconds
+    )
+    bus.register_cached(GetChildProfile, profile)
+    bus.register_cached(GetChildSafetyReport, report)
+    bus.register_cached(GetChildConversations, conversations)
+    bus.register_cached(GetChildAnalytics, analytics)
+    bus.register_cached(GetChildrenByParent, family)
+    bus.register_cached(SearchChildren, search)
+    system = GetSystemAnalyticsHandler(store, settings.ttl_system_analytics_seconds)
+    bus.register_cached(GetSystemAnalytics, system)
+
+
+def _register_uncached(bus: QueryBus, ports: Ports, children: VisibleChildren) -> None:
+    """Alerts, and what a family may take with it."""
+    store, clock = ports.store, ports.clock
+    alerts = Cursors(ports.keys.signature_key, "alerts")
+    bus.register(GetAlerts, GetAlertsHandler(store, alerts))
+    receipts = GetErasureReceiptHandler(store, ports.erased, ports.proofs, clock)
+    bus.register(GetErasureReceipt, receipts)
+    bus.register(ExportChild, ExportChildHandler(children, ports.events, clock))
