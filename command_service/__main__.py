@@ -4,11 +4,12 @@ import gc
 import sys
 
 from command_service.main import build_app
+from command_service.settings import CommandSettings
 from shared.http.serving import run_process, serve
 from shared.keyring.key_file import KeyFileRefused
-from shared.observability.logs import configure_logs
-from shared.settings import CommandSettings, load_settings
-from shared.signing_keys import SigningKeyRefused
+from shared.logs import configure_logs
+from shared.settings import load_settings
+from shared.signing import SigningKeyRefused
 
 
 def main() -> None:

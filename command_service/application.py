@@ -44,20 +44,20 @@ from command_service.handlers.command_handlers import (
 )
 from command_service.handlers.decide_and_append import DecideAndAppend
 from command_service.handlers.older_keys import OlderKeys
-from shared.audit.trail import AuditTrail
+from shared.audit.record import AuditTrail
 from shared.clock import Clock, utc_now
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
 from shared.events.child import AlertChannel
 from shared.http.admission import install_admission
 from shared.http.audit_edge import install_audit
+from shared.http.client_address import install_callers_address
 from shared.http.connection_room import install_connection_room
 from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
-from shared.http.links import install_links
-from shared.http.operations import Readiness, operations_router
+from shared.http.openapi import install_links
 from shared.http.problems import install_problems, problem_responses
-from shared.http.proxies import install_callers_address
-from shared.http.rate_limit_headers import install_rate_limit_headers
+from shared.http.response_headers import install_rate_limit_headers
+from shared.http.serving import Readiness, operations_router
 from shared.http.shares import Bounds
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_store import KeyStore

@@ -21,9 +21,8 @@ from command_service.bus.errors import ChildLoading
 from command_service.child.commands import EraseChild
 from command_service.handlers.decide_and_append import DecideAndAppend
 from shared.clock import Clock, NewId
-from shared.codec import encode
-from shared.envelope import Actor, Causality, Commit, NewCommit
-from shared.erasures.notice import ERASED, ErasureNotice
+from shared.erasures.topic import ERASED, ErasureNotice
+from shared.event_store.envelope import Actor, Causality, Commit, NewCommit
 from shared.event_store.port import (
     ClaimStore,
     EventStore,
@@ -32,6 +31,7 @@ from shared.event_store.port import (
     VersionConflict,
 )
 from shared.events.child import ChildErased
+from shared.events.codec import encode
 from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, StepDone
 from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring

@@ -22,31 +22,28 @@ from command_service.bus.child_queues import QueueLimits
 from command_service.bus.resilience import Backoff
 from command_service.claims.older_claims import OlderClaims
 from command_service.handlers.older_keys import OlderKeys
+from command_service.settings import CommandSettings
 from shared.audit.process import AuditProcess
-from shared.audit.trail import AuditTrail
-from shared.auth.aliases import Pseudonyms
-from shared.auth.from_settings import token_checks
-from shared.background import in_background
+from shared.audit.record import AuditTrail
+from shared.auth.key_source import token_checks
+from shared.auth.principal import Pseudonyms
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
-from shared.http.operations import Readiness
+from shared.http.rate_limits import RateLimits, rate_limits
+from shared.http.serving import Readiness
 from shared.http.shares import Bounds
-from shared.keyring.forgetting import forget_the_erased
-from shared.keyring.key_file import KeyFile, read_key_file
-from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_erased_list import MongoErasedList, ensure_erased_list_index
-from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.keyring.erased_list import MongoErasedList, ensure_erased_list_index
+from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
+from shared.keyring.key_store import MongoKeyStore
+from shared.keyring.keyring import Keyring, forget_the_erased
 from shared.keyring.search_index import SearchIndex
-from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
-from shared.rate_limits.from_settings import rate_limits
-from shared.rate_limits.rate_limits import RateLimits
-from shared.settings import CommandSettings
 from shared.signing import ConsistencyTokens
+from shared.tasks import in_background
 
 AT_START = Backoff(tries=4, first_pause_seconds=0.25, within_seconds=4)
 """The store may be electing; whoever supervises the process starts it again later."""

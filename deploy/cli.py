@@ -15,38 +15,37 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 from rich.text import Text
 
-from deploy.local import control, plans, shell
+from deploy.commands.running_stack import setting, use_environment_of
+from deploy.local import control, operator_settings, plans
 from deploy.local.__main__ import main as supervise
 from deploy.local.control import StackFailed
 from deploy.local.operator_settings import check_settings
 from deploy.local.state import READY, StackFolder
-from deploy.stack_environment import setting, use_environment_of
 from deploy.topics import apply_topics
-from shared.auth.principal import Principal, Role
+from shared.auth.principal import SUBJECT_LIMIT, Principal, Role, is_subject
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
-from shared.command_line import run_command
+from shared.command_line import Table, run_command
 from shared.event_store.port import StoreUnavailable
+from shared.http.settings import TokenLifeSettings
 from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import KeyFileRefused
-from shared.settings import TokenLifeSettings, TopicSettings, load_settings
-from shared.signing_keys import SigningKeyRefused, read_signing_key
-from shared.subjects import SUBJECT_LIMIT, is_subject
-from shared.tables import Table
+from shared.settings import TopicSettings, load_settings
+from shared.signing import SigningKeyRefused, read_signing_key
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",
     "replay": "projection_worker.replay.__main__:replay",
     "dead-letter": "projection_worker.dead_letters.commands:dead_letter",
     "notifications": "projection_worker.notifications.commands:notifications",
-    "audit": "deploy.audit_commands:audit",
-    "evidence": "deploy.evidence_commands:evidence",
-    "keys": "deploy.key_commands:keys",
-    "retention": "deploy.retention_commands:retention",
-    "erase": "deploy.erasure_commands:erase",
+    "audit": "deploy.commands.audit:audit",
+    "evidence": "deploy.commands.evidence:evidence",
+    "keys": "deploy.commands.keys:keys",
+    "retention": "deploy.commands.retention:retention",
+    "erase": "deploy.commands.erase:erase",
     "load": "deploy.load:load",
-    "demo": "deploy.demo:demo",
-    "env": "deploy.env_command:env",
+    "demo": "deploy.commands.running_stack:demo",
+    "env": "deploy.commands.running_stack:env",
 }
 """Commands that live with what they are about; imported when they are asked for."""
 
@@ -98,7 +97,7 @@ class TeddyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        if name in STARTS_STACK and (exported := shell.set_aside(os.environ)):
+        if name in STARTS_STACK and (exported := operator_settings.set_aside(os.environ)):
             click.echo(str(exported), err=True)
         is_offline = (name, next(iter(rest), "")) in OFFLINE
         if name in NEED_STACK and not is_offline and "--help" not in rest:

@@ -17,7 +17,7 @@ from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.client import TeddyClient, TeddyProblem, Unreachable
 from shared.clock import new_id, utc_now
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 
 STACK_FILE = Path(".teddy/stack.json")
 VARIABLES = ("TEDDY_COMMAND_URL", "TEDDY_QUERY_URL", "TEDDY_SIGNING_KEY_FILE")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from shared.client import Observation
-from shared.tables import Table
+from shared.command_line import Table
 
 
 class ScenarioFailed(Exception):

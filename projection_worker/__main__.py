@@ -11,13 +11,13 @@ from pymongo.errors import PyMongoError
 
 from projection_worker.consuming.lag import Stalled
 from projection_worker.main import Worker, build_worker
+from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable
 from shared.http.hardening import Exposure, install_hardening
-from shared.http.operations import operations_router
-from shared.http.serving import run_process, serving
+from shared.http.serving import operations_router, run_process, serving
 from shared.keyring.key_file import KeyFileRefused
-from shared.observability.logs import configure_logs
-from shared.settings import WorkerSettings, load_settings
+from shared.logs import configure_logs
+from shared.settings import load_settings
 
 log = structlog.get_logger(__name__)
 

@@ -26,15 +26,15 @@ from projection_worker.projecting.removal import ErasedChildren
 from projection_worker.projections import registry
 from projection_worker.projections.rules import Rules
 from projection_worker.session import Stores, open_stores
+from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
 from shared.erasures.topic import read_erasures
-from shared.http.operations import DependencyCheck, Readiness
-from shared.keyring.mongo_erased_list import MongoErasedList
+from shared.http.serving import DependencyCheck, Readiness
+from shared.keyring.erased_list import MongoErasedList
 from shared.mongo import Database
 from shared.read_models.deliveries import ensure_delivery_indexes
 from shared.read_models.generations import Generation, begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
-from shared.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
 

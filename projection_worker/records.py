@@ -4,9 +4,9 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from shared.cloud_events import from_record
-from shared.codec import UndecodableEvent
-from shared.envelope import RecordedEvent
+from shared.event_store.envelope import RecordedEvent
+from shared.events.cloud_events import from_record
+from shared.events.sealed_fields import UndecodableEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,18 @@ from typing import Any, TypeVar
 import click
 import orjson
 
-from shared.audit.trail import AuditUnavailable
+from projection_worker.settings import WorkerSettings
+from shared.audit.record import AuditUnavailable
+from shared.command_line import Table
 from shared.event_store.mongo import MongoEventStore
-from shared.keyring.key_file import KeyFileRefused, read_key_file
+from shared.keyring.key_file import KeyFileRefused, WatchedKeyFile, read_key_file
+from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.keyring.search_index import SearchIndex
-from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.lease import LeaseLost
 from shared.mongo import Database, Mongo
-from shared.settings import WorkerSettings, load_settings
-from shared.signing_keys import SigningKeyRefused
-from shared.tables import Table
+from shared.settings import load_settings
+from shared.signing import SigningKeyRefused
 
 On = TypeVar("On")
 Result = TypeVar("Result")

@@ -6,11 +6,12 @@ import sys
 from fastapi import FastAPI
 
 from query_service.main import build_app
+from query_service.settings import QuerySettings
 from shared.http.serving import run_process, serving
 from shared.keyring.key_file import KeyFileRefused
-from shared.observability.logs import configure_logs
-from shared.settings import QuerySettings, load_settings
-from shared.signing_keys import SigningKeyRefused
+from shared.logs import configure_logs
+from shared.settings import load_settings
+from shared.signing import SigningKeyRefused
 
 
 async def answer(app: FastAPI, settings: QuerySettings, stop: asyncio.Event) -> None:

@@ -23,28 +23,24 @@ from query_service.read_store.live_generation import READ_SECONDS, LiveGeneratio
 from query_service.read_store.mongo import MongoReadModels
 from query_service.read_store.whole_child import MongoWholeChild
 from query_service.registry import Ports, query_bus
+from query_service.settings import QuerySettings
 from shared.audit.process import AuditProcess
-from shared.auth.aliases import Pseudonyms
-from shared.auth.from_settings import token_checks
-from shared.background import in_background
+from shared.auth.key_source import token_checks
+from shared.auth.principal import Pseudonyms
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.http.callers import Caller
 from shared.http.hardening import Exposure
-from shared.http.operations import Readiness
+from shared.http.rate_limits import RateLimits, rate_limits
+from shared.http.serving import Readiness
 from shared.http.shares import Bounds
-from shared.keyring.key_file import KeyFile, read_key_file
+from shared.keyring.erased_list import MongoErasedList
+from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
+from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_erased_list import MongoErasedList
-from shared.keyring.mongo_key_store import MongoKeyStore
-from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
-from shared.proofs.statements import StatementSigner
-from shared.rate_limits.from_settings import rate_limits
-from shared.rate_limits.rate_limits import RateLimits
-from shared.settings import QuerySettings
-from shared.signing import ConsistencyTokens
-from shared.signing_keys import read_signing_key
+from shared.signing import ConsistencyTokens, StatementSigner, read_signing_key
+from shared.tasks import in_background
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,14 +31,14 @@ from query_service.queries.search_children import SearchChildren, SearchChildren
 from query_service.queries.visible_children import VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from query_service.read_store.whole_child import WholeChild
+from query_service.settings import QuerySettings
 from shared.clock import Clock
 from shared.event_store.port import EventStore
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_file import KeyFile
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
-from shared.proofs.statements import StatementSigner
-from shared.settings import QuerySettings
+from shared.signing import StatementSigner
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,63 @@
-"""What is wrong with a field, in this house's words: Pydantic's are for programmers, and some of
-them hold the value that was given, which may be personal."""
+"""What is wrong with a field, in words for people; and JSON read strictly."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import PydanticCustomError
+
+MOST_LEVELS = 16
+OPENING, CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
+
+_PIECES = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+"""Texts and brackets. A text that never ends is one piece up to the end: no byte is read twice."""
+
+
+class JsonRefused(ValueError):
+    """What is wrong with the text, without any of it."""
+
+
+def read_json(raw: bytes) -> Any:
+    """The value of `raw`. Raises JsonRefused unless it is one unambiguous JSON text in UTF-8."""
+    # the bound comes first: parsers recurse
+    if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS:
+        _check_depth(raw)
+    try:
+        return _DECODER.decode(raw.decode())
+    except JsonRefused:
+        raise
+    except UnicodeDecodeError:
+        raise JsonRefused("must be UTF-8") from None
+    except (ValueError, RecursionError):
+        raise JsonRefused("must be JSON") from None
+
+
+def _check_depth(raw: bytes) -> None:
+    depth = 0
+    for piece in _PIECES.findall(raw):
+        if piece in OPENING:
+            depth += 1
+        elif piece in CLOSING:
+            depth -= 1
+        if depth > MOST_LEVELS:
+            raise JsonRefused(f"must not nest deeper than {MOST_LEVELS} levels")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise JsonRefused("must not name a field twice")
+    return found
+
+
+def _constant(_name: str) -> float:
+    raise JsonRefused("must hold finite numbers only")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+
 
 OF_THE_HOUSE = "of_the_house"
 """The type of errors whose message is in these words already."""

@@ -1,9 +1,42 @@
-"""Where Kafka is and how to be let in: the one place that builds options of its clients."""
+"""Kafka: the topics, their partitions, and how every client is configured."""
 
+import asyncio
 import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as the project creates it. `retention_ms` of -1 keeps records for ever; `compacted`:
+    of each key the last one is kept."""
+
+    name: str
+    key: str
+    partitions: int
+    retention_ms: int
+    compacted: bool = False
+
+    def configs(self) -> dict[str, str]:
+        policy = "compact" if self.compacted else "delete"
+        return {"cleanup.policy": policy, "retention.ms": str(self.retention_ms)}
+
+
+CHILD_EVENTS = Topic("teddy.child.events.v1", "child_id", 12, -1)
+CHILD_ALERTS = Topic("teddy.child.alerts.v1", "parent_id", 6, 30 * DAY_MS)
+READ_MODEL_CHANGES = Topic("teddy.readmodel.changes.v1", "child_id", 6, 3_600_000)
+DEAD_LETTERS = Topic("teddy.child.deadletter.v1", "child_id", 6, -1)
+
+CHILD_ERASURES = Topic("teddy.child.erasures.v1", "child_id", 1, -1, compacted=True)
+
+ALL_TOPICS = (CHILD_EVENTS, CHILD_ALERTS, READ_MODEL_CHANGES, DEAD_LETTERS, CHILD_ERASURES)
+
 
 Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -49,3 +82,67 @@ def client_options(servers: Servers) -> dict[str, Any]:
             "sasl_plain_password": servers.password,
         }
     return options
+
+
+async def partitions_of(consumer: AIOKafkaConsumer, *topics: str) -> list[TopicPartition]:
+    """The partitions of `topics`, in order; a topic that does not exist has none.
+
+    Raises KafkaError.
+    """
+    # A client that has just started is told of no topics by Apache Kafka, and a topic that it asks
+    # for by name may be created by that. aiokafka's own `topics()` asks this and keeps the names.
+    known = await consumer._client.fetch_all_metadata()
+    return [
+        TopicPartition(topic, number)
+        for topic in topics
+        for number in sorted(known.partitions_for_topic(topic) or ())
+    ]
+
+
+Batches = Mapping[TopicPartition, Sequence[Any]]
+
+WAIT_MS = 200
+"""The longest wait for records; then the caller looks around whether it is to stop."""
+
+FETCH_MS = 5
+PAUSE_SECONDS = 0.03
+
+
+class Polling(Protocol):
+    async def fetch(
+        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
+    ) -> Batches:
+        """What has arrived in the assigned partitions, at most `most` records; empty after a
+        while, or `at_once`, when nothing has."""
+
+
+class LongPolling:
+    async def fetch(
+        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
+    ) -> Batches:
+        wait_ms = 0 if at_once else WAIT_MS
+        batches: Batches = await consumer.getmany(timeout_ms=wait_ms, max_records=most)
+        return batches
+
+
+class PacedPolling:
+    """Outside of `fetch` partitions are paused: aiokafka asks for nothing."""
+
+    async def fetch(
+        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
+    ) -> Batches:
+        assigned = consumer.assignment()
+        consumer.resume(*assigned)
+        try:
+            batches: Batches = await consumer.getmany(timeout_ms=FETCH_MS, max_records=most)
+        finally:
+            consumer.pause(*(assigned & consumer.assignment()))
+        if not batches and not at_once:
+            await asyncio.sleep(PAUSE_SECONDS)
+        return batches
+
+
+def polling_of(servers: Servers) -> Polling:
+    """The one that suits these brokers."""
+    paced = isinstance(servers, KafkaServers) and not servers.long_polling
+    return PacedPolling() if paced else LongPolling()

@@ -1,27 +1,39 @@
-"""MongoDB through Motor or PyMongo Async: one set of types, the few differences hidden here.
+"""MongoDB through one of two drivers: the only module that names them."""
 
-Both drivers offer the same collection methods; collections are typed as PyMongo Async's. Where the
-two differ (sessions, transactions, aggregate, close) callers use the functions below.
-"""
-
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal, cast
+from urllib.parse import quote_plus
 
+from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
 
-MOTOR_THREADS = 32
-"""Of all clients of a process together; Motor's own number is five a core. An operation on a server
-that hangs keeps its thread for up to 6 s (the silence, then a retry's connection), and the other
-servers are to be asked meanwhile."""
 
-os.environ.setdefault("MOTOR_MAX_WORKERS", str(MOTOR_THREADS))
+def checked_url(url: str, ca_file: Path | None) -> str:
+    """`url`, over TLS checked by `ca_file` (PEM) if there is one. Raises ValueError."""
+    if ca_file is not None:
+        joint = "&" if "?" in url else "?" if url.rpartition("//")[2].count("/") else "/?"
+        url = f"{url}{joint}tls=true&tlsCAFile={quote_plus(str(ca_file))}"
+    try:
+        # the records of mongodb+srv are looked up by the driver, when it connects
+        if not url.startswith("mongodb+srv://"):
+            parse_uri(url, validate=True)
+    except (PyMongoError, ValueError, TypeError, OSError) as error:
+        reason = f"is no usable MongoDB URL ({type(error).__name__})"
+        raise ValueError(f"{reason}; CA file: {ca_file}" if ca_file else reason) from None
+    return url
 
-from motor.motor_asyncio import AsyncIOMotorClient  # noqa: E402 - it reads the line above
+
+def has_password(url: str) -> bool:
+    credentials, at, _ = url.partition("://")[2].rpartition("@")
+    return bool(at) and ":" in credentials
+
 
 Document = dict[str, Any]
 Collection = AsyncCollection[Document]

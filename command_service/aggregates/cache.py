@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, fields
 
 from command_service.child.state import Child, Profile
-from shared.envelope import StreamPosition
+from shared.event_store.envelope import StreamPosition
 
 BYTES_A_CHILD = 3_000
 BYTES_AN_ID = 400

@@ -14,8 +14,8 @@ from command_service.aggregates.stream_folding import (
 from command_service.child.evolve import evolve
 from command_service.child.field_checks import is_uuid
 from command_service.child.state import AccountStatus
-from shared.envelope import Commit
-from shared.erasures.notice import ERASED
+from shared.erasures.topic import ERASED
+from shared.event_store.envelope import Commit
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
 from shared.keyring.cipher import ChildCipher

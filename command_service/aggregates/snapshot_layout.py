@@ -23,7 +23,7 @@ from command_service.child.state import (
 )
 from shared.clock import iso, parse_iso
 from shared.events.child import AlertChannel, AlertPolicy, ConsentMethod, ConsentPurpose, Severity
-from shared.personal import Personal
+from shared.events.personal import Personal
 
 SCHEMA = "child/4"
 

@@ -18,9 +18,10 @@ from command_service.aggregates.snapshots import Snapshots
 from command_service.bus.errors import ChildLoading
 from command_service.child.evolve import CHANGES_NOTHING, evolve
 from command_service.child.state import Child
-from shared.codec import NOT_OF_THAT_SCHEMA, UndecodableEvent, decode_what_opens
-from shared.envelope import Commit, RecordedEvent
+from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore, Snapshot
+from shared.events.codec import NOT_OF_THAT_SCHEMA, decode_what_opens
+from shared.events.sealed_fields import UndecodableEvent
 from shared.keyring.cipher import ChildCipher
 
 PAGE = 200

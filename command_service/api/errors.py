@@ -30,7 +30,7 @@ from command_service.child.errors import (
     ViolationAlreadyResolved,
     ViolationNotFound,
 )
-from shared.audit.trail import AuditUnavailable
+from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE
 from shared.http.problems import FieldProblem, Problem, ProblemTable

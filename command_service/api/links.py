@@ -1,6 +1,6 @@
 """What can be asked next with what a command answered: the links of the OpenAPI document."""
 
-from shared.http.links import Link, Links
+from shared.http.openapi import Link, Links
 
 CHILD = "/v1/children/{child_id}"
 TALK = f"{CHILD}/conversations/{{conversation_id}}"

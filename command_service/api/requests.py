@@ -13,11 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from command_service.bus.command_bus import SentRequest
 from command_service.child.limits import Limit
-from shared.auth.principal import Principal, Role
+from shared.auth.principal import SUBJECT, Principal, Role
+from shared.field_wording import JsonRefused, read_json
 from shared.http.admission import admitted
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
-from shared.strict_json import JsonRefused, read_json
-from shared.subjects import SUBJECT
 
 MAX_BODY_BYTES = 64 * 1_024
 

@@ -9,10 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from command_service.bus.command_bus import Command, CommandContext, CommandResult, Next
 from command_service.child.errors import CommandRefused
-from shared.audit.record import AuditRecord, children_of
-from shared.audit.trail import AuditTrail, AuditUnavailable
+from shared.audit.record import AuditRecord, AuditTrail, AuditUnavailable, children_of
 from shared.clock import Clock
-from shared.envelope import StreamPosition
+from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import asked_now
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from shared.event_store.port import StoreUnavailable
-from shared.time_limit import time_limit
+from shared.tasks import time_limit
 
 FAILURES_TO_OPEN = 5
 PROBE_EVERY_SECONDS = 0.5

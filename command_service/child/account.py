@@ -44,7 +44,7 @@ from shared.events.child import (
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
 )
-from shared.personal import Personal
+from shared.events.personal import Personal
 
 ACCOUNT_FIELDS = ("name", "age", "device_id")
 PERSONALIZATION_FIELDS = ("preferences", "learning_style", "interests")

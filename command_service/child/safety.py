@@ -16,7 +16,7 @@ from shared.events.child import (
     SafetyViolationReported,
     SafetyViolationResolved,
 )
-from shared.personal import Personal
+from shared.events.personal import Personal
 
 
 def report_violation(command: ReportSafetyViolation, child: Child) -> list[ChildEvent]:

@@ -18,7 +18,7 @@ from command_service.child.limits import (
     KNOWN_RESOLVED_VIOLATIONS,
 )
 from shared.events.child import AlertPolicy, ConsentMethod, ConsentPurpose, Severity
-from shared.personal import Personal
+from shared.events.personal import Personal
 
 V = TypeVar("V")
 

@@ -21,11 +21,11 @@ from command_service.child.errors import (
     UdidTaken,
 )
 from command_service.child.state import AccountStatus, Child
+from shared.auth.principal import in_one_case
 from shared.clock import Clock
 from shared.event_store.port import Claim, ClaimStore, StoreUnavailable, VersionConflict
+from shared.events.personal import Personal
 from shared.keyring.search_index import SearchIndex
-from shared.personal import Personal
-from shared.subjects import in_one_case
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,7 @@ from command_service.child.errors import DeviceIdTaken, UdidTaken
 from command_service.child.state import AccountStatus
 from command_service.claims.bear_claims import BearClaims
 from shared.event_store.port import Claim, StoreUnavailable, VersionConflict
-from shared.keyring.cipher import SealBroken
-from shared.keyring.provider import UnknownKek
+from shared.keyring.cipher import SealBroken, UnknownKek
 
 PAGE = 100
 LOOK_SECONDS = 30.0

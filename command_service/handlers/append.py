@@ -17,8 +17,7 @@ from command_service.child.commands import (
 from command_service.child.errors import ChildErasedError
 from command_service.handlers.older_keys import OlderKeys
 from shared.clock import Clock
-from shared.codec import encode
-from shared.envelope import (
+from shared.event_store.envelope import (
     Actor,
     Causality,
     Commit,
@@ -28,6 +27,7 @@ from shared.envelope import (
 )
 from shared.event_store.port import AlreadyCommitted, EventStore, StoreUnavailable
 from shared.events.child import ChildEvent, SafetyViolationReported
+from shared.events.codec import encode
 from shared.keyring.cipher import ChildCipher, ClosedCipher
 from shared.keyring.keyring import Keyring
 

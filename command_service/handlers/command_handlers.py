@@ -22,9 +22,9 @@ from command_service.handlers.append import Appender, StoredResults
 from command_service.handlers.decide_and_append import Change, DecideAndAppend
 from shared.event_store.port import VersionConflict
 from shared.events.child import AlertChannel, ChildEvent, ChildRegistered
+from shared.events.personal import Personal
 from shared.keyring.key_store import KeyDestroyed
 from shared.keyring.keyring import Keyring
-from shared.personal import Personal
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import hmac
 import structlog
 
 from command_service.bus.command_bus import SentRequest
-from shared.envelope import Idempotency
+from shared.event_store.envelope import Idempotency
 from shared.event_store.port import EventStore, StoreUnavailable
 
 LOOK_SECONDS = 30.0

@@ -13,21 +13,21 @@ from command_service.relay.commit_feed import CommitFeed
 from command_service.relay.progress import Checkpoints, Progress
 from command_service.relay.publisher import open_publisher, reach_broker
 from command_service.relay.relay import Relay
+from command_service.settings import RelaySettings
 from shared.clock import new_id, utc_now
 from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.hardening import Exposure, install_hardening
-from shared.http.operations import Readiness, operations_router
-from shared.http.serving import run_process, serving
-from shared.keyring.mongo_erased_list import MongoErasedList
-from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.http.serving import Readiness, operations_router, run_process, serving
+from shared.kafka import CHILD_EVENTS
+from shared.keyring.erased_list import MongoErasedList
+from shared.keyring.key_store import MongoKeyStore
 from shared.lease import Lease
+from shared.logs import configure_logs
 from shared.mongo import Database, Mongo
-from shared.observability.logs import configure_logs
-from shared.settings import RelaySettings, load_settings
-from shared.topics import CHILD_EVENTS
+from shared.settings import load_settings
 
 STOP_SECONDS = 2.0
 """How long the batch in flight may take to end after SIGTERM."""

@@ -14,8 +14,8 @@ from typing import Any
 from bson.codec_options import CodecOptions
 from pymongo.errors import OperationFailure
 
-from shared.envelope import Commit, RecordedEvent
 from shared.event_store.commit_documents import COLLECTION, PUBLISHED_FIELDS, recorded_events
+from shared.event_store.envelope import Commit, RecordedEvent
 from shared.mongo import Database, Document, Mongo, Session
 
 WAIT_MS = 500

@@ -11,8 +11,8 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from shared.clock import Clock
-from shared.envelope import RecordedEvent
 from shared.event_store.commit_documents import COLLECTION
+from shared.event_store.envelope import RecordedEvent
 from shared.lease import LeaseLost
 from shared.mongo import Database, Document
 

@@ -11,11 +11,10 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from command_service.relay.progress import Acknowledged, Ends
-from shared.cloud_events import KafkaRecord, to_record
-from shared.envelope import RecordedEvent
-from shared.erasures.notice import ErasureNotice
-from shared.kafka import Servers, client_options
-from shared.topics import CHILD_ERASURES
+from shared.erasures.topic import ErasureNotice
+from shared.event_store.envelope import RecordedEvent
+from shared.events.cloud_events import KafkaRecord, to_record
+from shared.kafka import CHILD_ERASURES, Servers, client_options
 
 REQUEST_TIMEOUT_MS = 5_000
 BATCH_BYTES = 256 * 1_024

@@ -13,13 +13,13 @@ from command_service.erasure import ErasureSweep
 from command_service.relay.commit_feed import CommitFeed, OpenFeed, StartOver, in_batches
 from command_service.relay.progress import Ends, Progress
 from command_service.relay.publisher import Publisher
-from shared.envelope import RecordedEvent
-from shared.erasures.notice import ERASED, ErasureNotice
+from shared.erasures.topic import ERASED, ErasureNotice
+from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore, StoreUnavailable
 from shared.fault_points import FaultPoint, reached
 from shared.lease import Lease, LeaseLost
 from shared.mongo import Document
-from shared.time_limit import time_limit
+from shared.tasks import time_limit
 
 BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 IDLE_SECONDS = 5.0

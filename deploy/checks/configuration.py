@@ -13,15 +13,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from command_service.settings import CommandSettings, RelaySettings
 from deploy.local.settings import LocalStackSettings
-from shared.settings import (
-    CommandSettings,
-    QuerySettings,
-    RelaySettings,
-    RetentionSettings,
-    TopicSettings,
-    WorkerSettings,
-)
+from deploy.settings import RetentionSettings
+from projection_worker.settings import WorkerSettings
+from query_service.settings import QuerySettings
+from shared.settings import TopicSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 
 from pydantic_settings import BaseSettings
 
-from shared.settings import (
-    AuditSettings,
-    CommandSettings,
-    QuerySettings,
-    RelaySettings,
-    WorkerSettings,
-)
+from command_service.settings import CommandSettings, RelaySettings
+from projection_worker.settings import WorkerSettings
+from query_service.settings import QuerySettings
+from shared.audit.settings import AuditSettings
 
 STORES: Mapping[str, str] = {
     "write": "teddy_write",

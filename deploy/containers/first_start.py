@@ -20,8 +20,7 @@ from shared.auth.tokens import LOCAL_KEY_ID
 from shared.clock import utc_now
 from shared.command_line import run_command
 from shared.keyring.key_file import create_key_file
-from shared.proofs.statements import PROOF_KEY_ID
-from shared.signing_keys import create_signing_key
+from shared.signing import PROOF_KEY_ID, create_signing_key
 
 ROOT = "root"
 TEDDY_UID, MONGO_UID, KAFKA_UID = 10_001, 999, 1_000

@@ -17,7 +17,7 @@ from deploy.containers.accounts import ACCOUNTS, STORES, Account
 from projection_worker.projections import registry
 from shared.command_line import run_command
 from shared.event_store.mongo import ensure_indexes
-from shared.keyring.mongo_erased_list import ensure_erased_list_index
+from shared.keyring.erased_list import ensure_erased_list_index
 from shared.mongo import Database, Mongo
 from shared.read_models.generations import begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes

@@ -16,12 +16,12 @@ import orjson
 import uvloop
 
 from deploy.load.generator import Generator
-from deploy.load.outcome import Tally
+from deploy.load.model import Tally
 from deploy.load.sender import Pace, Sender
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id
-from shared.signing_keys import read_signing_key
-from shared.tables import Table, progress
+from shared.command_line import Table, progress
+from shared.signing import read_signing_key
 
 TIMEOUT_SECONDS = 30.0
 

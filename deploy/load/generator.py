@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from deploy.load.children import ModelChild, Wish
+from deploy.load.model import ModelChild, Wish
 
 NAMES = ("Mia", "Noah", "Emma", "Elias", "Zoë", "Jürgen", "Łucja", "Søren", "Amélie", "Taro", "Aya")
 SECOND_NAMES = ("", "", "Sophie", "Luca", "Marie", "Chen", "Okafor", "Svensson", "de la Cruz")

@@ -9,9 +9,8 @@ from typing import Any
 import httpx2
 import orjson
 
-from deploy.load.children import ModelChild, Wish
 from deploy.load.generator import Generator
-from deploy.load.outcome import Tally, settle
+from deploy.load.model import ModelChild, Tally, Wish, settle
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now

@@ -12,9 +12,8 @@ from pathlib import Path
 from aiokafka.errors import KafkaError
 
 from deploy.local.binaries import ServerMissing
-from deploy.local.output import say
-from deploy.local.process import NotReady, Unwatched
-from deploy.local.shell import set_aside
+from deploy.local.operator_settings import set_aside
+from deploy.local.process import NotReady, Unwatched, say
 from deploy.local.state import AlreadyRunning, StackFolder
 from deploy.local.supervisor import Supervisor
 from shared.http.serving import run_process

@@ -1,10 +1,13 @@
-"""Where MongoDB's server is: in a wheel, on the PATH, or named by a setting."""
+"""Servers that are no Python: where MongoDB's is, and the light broker."""
 
 import importlib.util
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from deploy.local.process import run_tool
 from deploy.local.settings import LocalStackSettings
 
 
@@ -56,3 +59,39 @@ def _problem_with(binary: Path) -> str | None:
     if run.returncode == 0:
         return None
     return (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[0]
+
+
+REQUIREMENT = Path(__file__).with_name("light-broker.txt")
+VERSION = REQUIREMENT.read_text().partition("==")[2].split()[0]
+INSTALL_SECONDS = 120.0
+
+
+def installed_at() -> Path:
+    return Path(sys.prefix) / "light-broker" / VERSION
+
+
+async def install_light_broker(progress: Callable[[str], None]) -> Path:
+    """Its binary; raises ServerMissing when it cannot be installed."""
+    folder = installed_at()
+    program = folder / "noida_db" / "noida-db"
+    if program.exists():
+        return program
+    progress(f"installing the light broker noida-db {VERSION} ...")
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    what = ("--require-hashes", "--no-deps", "--target", str(folder), "-r", str(REQUIREMENT))
+    try:
+        ended = await run_tool((*pip, *what), INSTALL_SECONDS)
+    except TimeoutError:
+        raise ServerMissing(f"pip did not bring noida-db within {INSTALL_SECONDS:.0f} s") from None
+    if ended.code or not program.exists():
+        raise ServerMissing(
+            f"The light broker noida-db cannot be installed: {ended.said}. Set "
+            "TEDDY_KAFKA_BOOTSTRAP to a Kafka of your own."
+        )
+    return program
+
+
+def light_command(program: Path, port: int, data: Path) -> tuple[str, ...]:
+    # The binary itself: the script on the PATH wraps it, and would not pass on every signal.
+    options = ("--only", "kafka", "--kafka-port", str(port), "--data-dir", str(data))
+    return (str(program), "start", *options)

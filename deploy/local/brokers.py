@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from deploy.local.apache_kafka.installation import installation
+from deploy.local.apache_kafka.installation import JavaMissing, installation
 from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
-from deploy.local.apache_kafka.java import JavaMissing
 from deploy.local.apache_kafka.node import (
     DATA,
     Installation,
@@ -18,13 +17,11 @@ from deploy.local.apache_kafka.node import (
     new_cluster_id,
     run_command,
 )
-from deploy.local.binaries import ServerMissing
-from deploy.local.light_broker import VERSION, install_light_broker, light_command
-from deploy.local.process import NotReady, ProcessPlan
+from deploy.local.binaries import VERSION, ServerMissing, install_light_broker, light_command
+from deploy.local.process import NotReady, ProcessPlan, run_tool
 from deploy.local.readiness import kafka_answers
 from deploy.local.settings import LocalStackSettings
 from deploy.local.state import StackFolder
-from deploy.local.tool import run_tool
 
 FORMAT_SECONDS = 60.0
 ELSE = "set TEDDY_KAFKA_BOOTSTRAP to a Kafka of your own"

@@ -1,26 +1,23 @@
-"""Settings that the operator gave to `teddy up` for the stack's services: checked before anything
-is started, and kept, so that commands work with what the services run with."""
+"""Settings that an operator gives to a local stack's services, and those that it gives a shell."""
 
+import hashlib
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
+from command_service.settings import CommandSettings, RelaySettings
 from deploy.local import plans
 from deploy.local.readiness import mongo_url
 from deploy.local.settings import LocalStackSettings
-from shared.mongo_urls import has_password
-from shared.settings import (
-    CommandSettings,
-    ObservabilitySettings,
-    QuerySettings,
-    RelaySettings,
-    TopicSettings,
-    WorkerSettings,
-    load_settings,
-)
+from projection_worker.settings import WorkerSettings
+from query_service.settings import QuerySettings
+from shared.mongo import has_password
+from shared.settings import ObservabilitySettings, TopicSettings, load_settings
 
 GROUPS: tuple[type[BaseSettings], ...] = (
     CommandSettings,
@@ -91,3 +88,56 @@ _KEPT = sorted(
     for field in frozenset[str]().union(*map(_fields, GROUPS))
     - frozenset[str]().union(*map(_beside_secrets, GROUPS))
 )
+
+
+STACK = "TEDDY_LOCAL_STACK"
+SETTINGS = "TEDDY_LOCAL_STACK_SETTINGS"
+FINGERPRINT_CHARACTERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What a shell has of the local stack in `folder`: the names of its settings."""
+
+    folder: Path
+    names: frozenset[str]
+
+    def __str__(self) -> str:
+        return (
+            f"settings that this shell has from the local stack in {self.folder} are not used here"
+        )
+
+
+def set_aside(environment: MutableMapping[str, str]) -> Exported | None:
+    """Take what was exported from a local stack out of `environment`, and the mark; None where
+    there is no mark."""
+    folder, marked = environment.pop(STACK, None), environment.pop(SETTINGS, "")
+    if folder is None:
+        return None
+    names = frozenset(
+        name
+        for name, _, fingerprint in (one.partition(":") for one in marked.split(","))
+        if name in environment and _fingerprint(environment[name]) == fingerprint
+    )
+    for name in names:
+        del environment[name]
+    return Exported(Path(folder), names)
+
+
+def exports(folder: Path, settings: Mapping[str, str], before: Collection[str]) -> Iterator[str]:
+    """Lines for a shell that set and mark `settings`; of `before`, which an earlier call set, they
+    unset what is not set anew."""
+    for name in sorted(set(before) - settings.keys()):
+        yield f"unset {name}"
+    fingerprints = (f"{name}:{_fingerprint(value)}" for name, value in sorted(settings.items()))
+    marks = {STACK: str(folder.absolute()), SETTINGS: ",".join(fingerprints)}
+    for name, value in sorted({**settings, **marks}.items()):
+        yield export(name, value)
+
+
+def export(name: str, value: str) -> str:
+    return f"export {name}={shlex.quote(value)}"
+
+
+def _fingerprint(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:FINGERPRINT_CHARACTERS]

@@ -6,14 +6,52 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 
-from deploy.local.output import say
 from deploy.local.state import ProcessState
+
+
+def say(what: object, to: TextIO | None = None) -> None:
+    """One line, at once, on standard output unless `to` says else. On a full disk it waits in the
+    buffer for the next one: whoever speaks goes on."""
+    with contextlib.suppress(OSError):
+        print(what, file=to or sys.stdout, flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """`said`: the last line on standard error, or on standard output where that is empty."""
+
+    code: int
+    said: str
+
+
+async def run_tool(command: Sequence[str], seconds: float, cwd: Path | None = None) -> Ended:
+    """Run `command`; it ends when this process ends or is cancelled. Raises TimeoutError."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        preexec_fn=end_with_parent,
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    lines = [line for line in (err or out).decode(errors="replace").splitlines() if line.strip()]
+    return Ended(process.returncode or 0, lines[-1].strip() if lines else "")
+
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)  # loaded before any fork: loading takes locks that a child may find held

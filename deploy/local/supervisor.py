@@ -7,8 +7,7 @@ from typing import Any
 
 from deploy.local import operator_settings, plans
 from deploy.local.brokers import BrokerPlace, choose_broker
-from deploy.local.output import say
-from deploy.local.process import ProcessPlan, SupervisedProcess, created_at
+from deploy.local.process import ProcessPlan, SupervisedProcess, created_at, say
 from deploy.local.readiness import mongo_url
 from deploy.local.settings import LocalStackSettings
 from deploy.local.state import (
@@ -23,9 +22,8 @@ from deploy.local.state import (
 from deploy.topics import apply_topics, restore_topics
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.keyring.key_file import create_key_file
-from shared.proofs.statements import PROOF_KEY_ID
 from shared.settings import TopicSettings
-from shared.signing_keys import create_signing_key
+from shared.signing import PROOF_KEY_ID, create_signing_key
 
 SAVE_AGAIN_SECONDS = 1.0
 

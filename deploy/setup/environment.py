@@ -16,9 +16,18 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from deploy.setup.failures import SetupError, explained, explained_os_error
-from deploy.setup.stamp import BUILD_LOCK, LOCK, expected_stamp, is_up_to_date
-from deploy.setup.steps import StepError, python, run
+from deploy.setup.steps import (
+    BUILD_LOCK,
+    LOCK,
+    SetupError,
+    StepError,
+    expected_stamp,
+    explained,
+    explained_os_error,
+    is_up_to_date,
+    python,
+    run,
+)
 
 ENVIRONMENT, STAMP, LOG = ".venv", ".installed", ".setup.log"
 # The locks say everything: pip resolves nothing, so nothing that was released since can matter,

@@ -17,8 +17,8 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 
 from projection_worker.consuming.kafka_clients import METADATA_MS
+from projection_worker.settings import WorkerSettings
 from shared.kafka import KafkaServers
-from shared.settings import WorkerSettings
 
 APP_ID = "teddy-worker"
 

@@ -22,11 +22,10 @@ from projection_worker.consuming.lag import Attempts, Stalled, StoreWatch, Worke
 from projection_worker.consuming.metrics import Troubles, WorkerMetrics
 from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projections import registry
-from shared.cancellation import only_own_cancellation
+from projection_worker.settings import WorkerSettings
 from shared.kafka import Servers
-from shared.settings import WorkerSettings
-from shared.time_limit import time_limit
-from shared.topic_differences import topic_findings
+from shared.tasks import only_own_cancellation, time_limit
+from shared.topics import topic_findings
 
 log = structlog.get_logger(__name__)
 

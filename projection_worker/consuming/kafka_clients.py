@@ -25,10 +25,9 @@ from projection_worker.projecting.generations import (
 )
 from projection_worker.projecting.projector import Projected
 from projection_worker.records import Delivered, Parked
-from shared.kafka import Servers, client_options
+from projection_worker.settings import WorkerSettings
+from shared.kafka import CHILD_ALERTS, DEAD_LETTERS, READ_MODEL_CHANGES, Servers, client_options
 from shared.read_models.notices import AlertNotice
-from shared.settings import WorkerSettings
-from shared.topics import CHILD_ALERTS, DEAD_LETTERS, READ_MODEL_CHANGES
 
 log = structlog.get_logger(__name__)
 

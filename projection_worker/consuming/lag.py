@@ -15,10 +15,9 @@ from typing import Any
 from shared.clock import Clock
 from shared.event_store.commit_documents import COLLECTION
 from shared.mongo import Database
-from shared.read_models.dead_lettered import stale_since
-from shared.read_models.freshness import note_projected
-from shared.read_models.generations import live_generation
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
+from shared.read_models.generations import live_generation, note_projected
+from shared.read_models.indexes import stale_since
 
 NEWEST = 20
 MOST_PENDING = 200

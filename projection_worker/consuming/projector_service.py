@@ -37,13 +37,11 @@ from projection_worker.projecting.read_model_store import StaleBatch
 from projection_worker.projecting.removal import ErasedChildren
 from projection_worker.projections import registry
 from projection_worker.records import Delivered, deliver, raw_record
-from shared.cancellation import only_own_cancellation
+from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached
-from shared.kafka_polling import polling_of
-from shared.settings import WorkerSettings
-from shared.time_limit import time_limit
-from shared.topics import CHILD_EVENTS
+from shared.kafka import CHILD_EVENTS, polling_of
+from shared.tasks import only_own_cancellation, time_limit
 
 log = structlog.get_logger(__name__)
 

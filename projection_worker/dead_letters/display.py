@@ -8,7 +8,7 @@ from projection_worker.dead_letters.redrive import Judged, Redriven
 from projection_worker.dead_letters.store import DeadLetter, ParkedSequence
 from projection_worker.session import print_json, print_table
 from shared.clock import iso
-from shared.tables import Table
+from shared.command_line import Table
 
 NOBODY = "(no key)"
 

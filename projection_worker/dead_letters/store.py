@@ -15,13 +15,13 @@ from pymongo import UpdateOne
 from projection_worker.records import Parked, RawRecord, deliver
 from shared.clock import Clock
 from shared.mongo import Collection, Database, Document, aggregate
-from shared.read_models.dead_lettered import (
+from shared.read_models.generations import Generation
+from shared.read_models.indexes import (
     DEAD_LETTERED_COLLECTION,
     mark_id,
     marks_of,
     stale_since,
 )
-from shared.read_models.generations import Generation
 
 DEAD_LETTERS = "dead_letters"
 PARKED_CHILDREN = DEAD_LETTERED_COLLECTION

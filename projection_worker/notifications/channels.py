@@ -12,9 +12,8 @@ from projection_worker.consuming.kafka_clients import NoticePublisher
 from projection_worker.projecting.projector import Projected
 from shared.mongo import Database
 from shared.read_models.deliveries import DeliveryDocument
-from shared.read_models.documents import AlertDocument
+from shared.read_models.documents import AlertDocument, Model
 from shared.read_models.generations import live_generation
-from shared.read_models.models import Model
 from shared.read_models.notices import ChangeNotice
 
 log = structlog.get_logger(__name__)

@@ -12,11 +12,11 @@ import click
 from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.session import format_option, print_json, print_table, run_on
 from shared.clock import iso, utc_now
+from shared.command_line import Table
 from shared.events.child import AlertChannel
 from shared.mongo import Mongo
 from shared.read_models.deliveries import DeliveryDocument, DeliveryState
 from shared.settings import ReadStoreSettings, load_settings
-from shared.tables import Table
 
 MOST = 1_000
 channel_option = click.option(

@@ -24,9 +24,8 @@ from shared.read_models.deliveries import (
     deliveries,
     deliveries_of,
 )
-from shared.read_models.documents import AlertDocument
+from shared.read_models.documents import AlertDocument, Model
 from shared.read_models.generations import read_catalog
-from shared.read_models.models import Model
 
 MINUTE, HOUR = 60.0, 3_600.0
 PAUSES = (

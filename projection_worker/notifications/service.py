@@ -22,12 +22,12 @@ from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.lane import Deliveries, Lane, Settled
 from shared.clock import Clock, utc_now
 from shared.events.child import AlertChannel
+from shared.kafka import CHILD_ALERTS
 from shared.mongo import Database
 from shared.read_models.deliveries import DeliveryState, open_deliveries
+from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation
-from shared.read_models.models import Model
 from shared.read_models.notices import AlertNotice, MalformedNotice
-from shared.topics import CHILD_ALERTS
 
 log = structlog.get_logger(__name__)
 

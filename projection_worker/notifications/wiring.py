@@ -21,10 +21,10 @@ from projection_worker.notifications.smtp import (
     TemplateAddresses,
 )
 from projection_worker.notifications.webhook import WebhookChannel, webhook_client
+from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
 from shared.events.child import AlertChannel
 from shared.mongo import Database, Mongo
-from shared.settings import WorkerSettings
 
 
 @dataclass(frozen=True, slots=True)

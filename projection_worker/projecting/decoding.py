@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import structlog
 
 from projection_worker.projecting.sequencing import ChildSequence
-from shared.codec import UndecodableEvent, decode_what_opens
-from shared.envelope import RecordedEvent
+from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
+from shared.events.codec import decode_what_opens
+from shared.events.sealed_fields import UndecodableEvent
+from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
 from shared.keyring.keyring import Keyring
-from shared.keyring.provider import UnknownKek
 from shared.keyring.search_index import SearchIndex
 
 log = structlog.get_logger(__name__)

@@ -11,11 +11,11 @@ from projection_worker.projecting.removal import Erasure
 from projection_worker.projections import registry
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.records import Delivered
+from projection_worker.settings import WorkerSettings
 from shared.mongo import Collection, Database
-from shared.read_models.dead_lettered import count_dead_lettered
+from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Catalog, Generation, KeptGeneration, read_catalog
-from shared.read_models.models import ALL_MODELS, Model
-from shared.settings import WorkerSettings
+from shared.read_models.indexes import count_dead_lettered
 
 COLLECTION = "projection_workers"
 SEEN_SECONDS = 10

@@ -27,13 +27,12 @@ from projection_worker.projecting.sequencing import ChildSequence, sequence
 from projection_worker.projections.registry import ChildView, Folding, Place, places_of
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.records import Delivered, Parked, park
-from shared.erasures.notice import ERASED
+from shared.erasures.topic import ERASED
 from shared.event_store.port import EventStore
 from shared.events.child import SafetyViolationReported
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
-from shared.read_models.documents import AlertDocument, ChildDocument
-from shared.read_models.models import Model
+from shared.read_models.documents import AlertDocument, ChildDocument, Model
 from shared.read_models.notices import ChangeNotice
 
 log = structlog.get_logger(__name__)

@@ -29,7 +29,7 @@ from projection_worker.projecting.read_model_writes import (
 from projection_worker.projecting.removal import Removal
 from projection_worker.projections.registry import Place
 from shared.clock import Clock, utc_now
-from shared.envelope import version_of_event
+from shared.event_store.envelope import version_of_event
 from shared.events.child import AlertChannel
 from shared.fault_points import FaultPoint, reached
 from shared.mongo import Collection, Database, Document, Mongo, Session
@@ -37,10 +37,8 @@ from shared.read_models.deliveries import (
     DeliveryState,
     deliveries,
 )
-from shared.read_models.documents import AlertDocument, ChildDocument
-from shared.read_models.generations import Generation
-from shared.read_models.horizon import read_horizon
-from shared.read_models.models import Model
+from shared.read_models.documents import AlertDocument, ChildDocument, Model
+from shared.read_models.generations import Generation, read_horizon
 
 PAST: Document = {"rebuilt": True}
 AWAITS: Document = {"awaits_live": True}

@@ -22,9 +22,8 @@ from projection_worker.projections.registry import ChildView
 from projection_worker.projections.rules import change
 from shared.mongo import Document
 from shared.read_models.deliveries import added_once, deliveries_of
-from shared.read_models.documents import ChildDocument
-from shared.read_models.horizon import Horizon
-from shared.read_models.models import Model
+from shared.read_models.documents import ChildDocument, Model
+from shared.read_models.generations import Horizon
 
 Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | UpdateMany
 

@@ -19,19 +19,17 @@ from pymongo import UpdateOne
 from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
 from projection_worker.records import Delivered, RawRecord, deliver
 from shared.clock import Clock
-from shared.cloud_events import to_record
-from shared.envelope import RecordedEvent
-from shared.erasures.notice import ERASED
+from shared.erasures.topic import ERASED
+from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
+from shared.events.cloud_events import to_record
 from shared.fault_points import FaultPoint, reached
+from shared.kafka import CHILD_EVENTS
 from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, StepDone
 from shared.mongo import Collection, Database, Document, Mongo, Session
 from shared.read_models.deliveries import deliveries
-from shared.read_models.documents import ChildStatus
-from shared.read_models.generations import read_catalog
-from shared.read_models.horizon import Horizon
-from shared.read_models.models import Model
-from shared.topics import CHILD_EVENTS
+from shared.read_models.documents import ChildStatus, Model
+from shared.read_models.generations import Horizon, read_catalog
 
 log = structlog.get_logger(__name__)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from projection_worker.records import BehindParked, Delivered, Parked, park
-from shared.envelope import RecordedEvent
-from shared.erasures.notice import ERASED
+from shared.erasures.topic import ERASED
+from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
 
 

@@ -30,10 +30,9 @@ from shared.events.child import (
     SafetyViolationReported,
     SafetyViolationResolved,
 )
-from shared.personal import Personal
+from shared.events.personal import Personal
 from shared.read_models.documents import ChildDocument, ChildStatus, ConsentEntry
-from shared.read_models.minutes import minutes_between, over_at
-from shared.read_models.penalties import penalty
+from shared.read_models.formulas import minutes_between, over_at, penalty
 
 PERSONAL_FIELDS = ("name", "device_id", "preferences", "learning_style", "interests")
 

@@ -23,10 +23,13 @@ from shared.events.child import (
     MessageRecorded,
     SafetyViolationReported,
 )
-from shared.read_models.documents import ActivityDocument, ConversationDocument
-from shared.read_models.engagement import conversation_engagement
-from shared.read_models.minutes import minutes_between, minutes_by_day, over_at
-from shared.read_models.models import Model
+from shared.read_models.documents import ActivityDocument, ConversationDocument, Model
+from shared.read_models.formulas import (
+    conversation_engagement,
+    minutes_between,
+    minutes_by_day,
+    over_at,
+)
 
 TalkEvent = ConversationStarted | MessageRecorded | ConversationEnded | SafetyViolationReported
 """The events that change documents of conversations, and of the days on which they happened."""

@@ -17,8 +17,7 @@ from shared.events.child import (
     SafetyViolationAcknowledged,
     SafetyViolationReported,
 )
-from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus
-from shared.read_models.models import Model
+from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus, Model
 
 VERSION = 7
 """Raise it with every change after which a document that older code wrote can no longer be carried

@@ -13,9 +13,9 @@ from shared.read_models.documents import (
     ChildDocument,
     ChildStatus,
     EngagementLevel,
+    Model,
     SafetyStatus,
 )
-from shared.read_models.models import Model
 
 
 @dataclass(frozen=True, slots=True)

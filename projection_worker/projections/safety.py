@@ -34,10 +34,10 @@ from shared.read_models.documents import (
     AlertDocument,
     AlertPolicyEntry,
     CountedViolation,
+    Model,
     SafetyDocument,
     ViolationDocument,
 )
-from shared.read_models.models import Model
 
 THRESHOLD = "threshold"
 COUNT = "count"

@@ -10,15 +10,16 @@ from typing import Any
 from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projections.registry import ChildView, Folding, Place
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
-from shared.codec import SealedField, decode_what_opens, open_sealed
-from shared.envelope import RecordedEvent
-from shared.erasures.notice import ERASED
-from shared.event_schema import PERSONAL_FIELDS
+from shared.erasures.topic import ERASED
+from shared.event_store.envelope import RecordedEvent
+from shared.events.codec import decode_what_opens
+from shared.events.schema import PERSONAL_FIELDS
+from shared.events.sealed_fields import SealedField, open_sealed
 from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Collection, Database, Document, Mongo, Session, aggregate
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from shared.read_models.models import Model
 
 FROM_OPEN_VALUES = frozenset(
     {

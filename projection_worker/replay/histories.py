@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projection_worker.session import NotFound
-from shared.envelope import Commit, RecordedEvent, after_all_commits
-from shared.erasures.notice import ERASED
-from shared.event_store.pages import PAGE, pages
-from shared.event_store.port import EventStore
+from shared.erasures.topic import ERASED
+from shared.event_store.envelope import Commit, RecordedEvent, after_all_commits
+from shared.event_store.port import PAGE, EventStore, pages
 
 LONGEST = PAGE
 """Commits of a stream that is held whole."""

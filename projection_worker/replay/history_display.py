@@ -14,11 +14,11 @@ from projection_worker.projections.registry import ChildView
 from projection_worker.projections.rules import contribution
 from projection_worker.replay.documents import Personals, documents_of
 from shared.clock import iso
-from shared.cloud_events import to_structured
-from shared.codec import SEALED, sealed_field
-from shared.envelope import Commit, RecordedEvent
-from shared.read_models.models import Model
-from shared.tables import Table
+from shared.command_line import Table
+from shared.event_store.envelope import Commit, RecordedEvent
+from shared.events.cloud_events import to_structured
+from shared.events.sealed_fields import SEALED, sealed_field
+from shared.read_models.documents import Model
 
 KNOWN_ALREADY = frozenset({"_id", "child_id", "at"})
 ROWS_A_TABLE = 100

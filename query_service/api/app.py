@@ -9,18 +9,18 @@ from prometheus_client import CollectorRegistry
 from query_service.api import routes
 from query_service.api.errors import PROBLEMS
 from query_service.api.query_route import Edge
-from shared.audit.trail import AuditTrail
+from shared.audit.record import AuditTrail
 from shared.clock import new_id, utc_now
 from shared.http.admission import install_admission
 from shared.http.audit_edge import install_audit
+from shared.http.client_address import install_callers_address
 from shared.http.connection_room import install_connection_room
 from shared.http.correlation import install_correlation
 from shared.http.hardening import Exposure, install_hardening
-from shared.http.links import Link, Links, install_links
-from shared.http.operations import Readiness, operations_router
+from shared.http.openapi import Link, Links, install_links
 from shared.http.problems import install_problems
-from shared.http.proxies import install_callers_address
-from shared.http.rate_limit_headers import install_rate_limit_headers
+from shared.http.response_headers import install_rate_limit_headers
+from shared.http.serving import Readiness, operations_router
 from shared.http.shares import Bounds
 
 PREFIX = "/v1"

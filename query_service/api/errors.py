@@ -11,13 +11,13 @@ from query_service.queries.query import (
     RequestRefused,
 )
 from query_service.read_store.port import ReadStoreUnavailable
-from shared.audit.trail import AuditUnavailable
+from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE
 from shared.http.problems import FieldProblem, Problem, ProblemTable
-from shared.http.rate_limit_headers import too_many_requests
+from shared.http.response_headers import too_many_requests
+from shared.keyring.cipher import UnknownKek
 from shared.keyring.key_store import KeyStoreUnavailable
-from shared.keyring.provider import UnknownKek
 
 SOON = {"Retry-After": "1"}
 A_LITTLE_LATER = {"Retry-After": "10"}

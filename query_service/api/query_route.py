@@ -15,11 +15,10 @@ from query_service.cache.query_cache import QueryCache
 from query_service.queries.query import Query, RequestRefused
 from shared.auth.principal import Principal
 from shared.clock import iso
-from shared.http.admission import admitted
+from shared.http.admission import admitted, slow_down
 from shared.http.audit_edge import tell_audit
 from shared.http.callers import Caller
 from shared.http.problems import problem_responses
-from shared.http.slowing import slow_down
 from shared.signing import ConsistencyTokens, SignatureRefused
 
 TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name

@@ -12,13 +12,17 @@ from typing import Any, Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.cancellation import only_own_cancellation
 from shared.erasures.topic import erasure_reader
-from shared.kafka import Servers, client_options
-from shared.kafka_polling import polling_of
+from shared.kafka import (
+    CHILD_ALERTS,
+    READ_MODEL_CHANGES,
+    Servers,
+    client_options,
+    partitions_of,
+    polling_of,
+)
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
-from shared.topic_partitions import partitions_of
-from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES
+from shared.tasks import only_own_cancellation
 
 PROBE_SECONDS = 2.0
 """Between two questions to the broker: aiokafka itself is silent about a broker that is gone."""

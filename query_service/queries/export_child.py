@@ -15,13 +15,13 @@ from query_service.queries.query import Answer, Query, Scope
 from query_service.queries.visible_children import OWN_FIELDS, VisibleChildren, opened
 from query_service.read_store.whole_child import Document, Part
 from shared.clock import Clock, iso
-from shared.codec import SealedField, UndecodableEvent, decode_what_opens
-from shared.envelope import Commit, RecordedEvent
+from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.keyring.cipher import ChildCipher, SealBroken
-from shared.keyring.provider import UnknownKek
-from shared.personal import Personal
+from shared.events.codec import decode_what_opens
+from shared.events.personal import Personal
+from shared.events.sealed_fields import SealedField, UndecodableEvent
+from shared.keyring.cipher import ChildCipher, SealBroken, UnknownKek
 
 SEALED: Mapping[Part, tuple[str, ...]] = {
     Part.PROFILE: OWN_FIELDS,

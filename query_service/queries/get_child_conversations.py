@@ -21,8 +21,7 @@ from query_service.queries.visible_children import VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import ConversationDocument
-from shared.read_models.engagement import conversation_engagement
-from shared.read_models.minutes import minutes_between, over_at
+from shared.read_models.formulas import conversation_engagement, minutes_between, over_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from query_service.queries.safety_assessment import (
 )
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.read_store.port import Period, ReadModelDatabase
-from shared.codec import SealedField
 from shared.events.child import Outcome, Severity
+from shared.events.sealed_fields import SealedField
 from shared.read_models.documents import SafetyStatus, ViolationDocument
 
 

@@ -10,7 +10,7 @@ from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.erasures.receipt import KIND, receipt_of
 from shared.keyring.erased_list import ErasedList
-from shared.proofs.statements import StatementSigner
+from shared.signing import StatementSigner
 
 
 @dataclass(frozen=True, slots=True)

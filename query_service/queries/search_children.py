@@ -12,8 +12,7 @@ from query_service.queries.cursors import Cursors
 from query_service.queries.query import Answer, Query, RequestRefused, Scope
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.read_store.port import ChildFilter, ReadModelDatabase
-from shared.keyring.search_index import SearchIndex
-from shared.keyring.words import is_of_no_spaces
+from shared.keyring.search_index import SearchIndex, is_of_no_spaces
 from shared.read_models.documents import (
     ChildStatus,
     EngagementLevel,
@@ -29,7 +28,7 @@ VisibleStatus = Literal[ChildStatus.ACTIVE, ChildStatus.DEACTIVATED]
 @dataclass(frozen=True, slots=True)
 class SearchChildren(Query):
     """Every condition that is given must hold. `name`: a name, or the
-    beginnings of its words in any order, as shared/keyring/words.py compares them."""
+    beginnings of its words in any order, as shared/keyring/search_index.py compares them."""
 
     name: str | None = None
     age_min: int | None = None

@@ -9,10 +9,9 @@ import structlog
 
 from query_service.queries.query import ChildDeadLettered, ChildNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
-from shared.codec import SealedField, open_sealed
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
+from shared.events.sealed_fields import SealedField, open_sealed
+from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
 from shared.keyring.keyring import Keyring
-from shared.keyring.provider import UnknownKek
 from shared.read_models.documents import ChildDocument, ChildStatus, SafetyStatus
 
 log = structlog.get_logger(__name__)

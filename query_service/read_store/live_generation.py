@@ -8,10 +8,14 @@ from datetime import datetime
 import structlog
 
 from query_service.read_store.port import ReadStoreUnavailable
-from shared.event_store.driver_errors import within
+from shared.event_store.commit_documents import within
 from shared.mongo import Database
-from shared.read_models.freshness import projected_through
-from shared.read_models.generations import Generation, KeptGeneration, read_catalog
+from shared.read_models.generations import (
+    Generation,
+    KeptGeneration,
+    projected_through,
+    read_catalog,
+)
 
 POINTER_SECONDS = 1.0
 """A flip to another generation is seen at most this long after it happened."""

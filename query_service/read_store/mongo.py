@@ -25,16 +25,16 @@ from query_service.read_store.port import (
 from query_service.read_store.violations import ListedViolations, ViolationsInMongo, listed_in
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Database, Document, aggregate
-from shared.read_models.dead_lettered import stale_since
 from shared.read_models.deliveries import count_deliveries_of
 from shared.read_models.documents import (
     ActivityDocument,
     AlertDocument,
     ChildDocument,
     ConversationDocument,
+    Model,
     SafetyDocument,
 )
-from shared.read_models.models import Model
+from shared.read_models.indexes import stale_since
 
 
 class MongoReadModels:

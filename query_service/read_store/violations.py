@@ -20,7 +20,7 @@ from query_service.read_store.port import (
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document, aggregate
 from shared.read_models.documents import OTHER, SafetyDocument, ViolationDocument, ViolationEntry
-from shared.read_models.penalties import penalty
+from shared.read_models.formulas import penalty
 
 
 class ViolationsInMongo:

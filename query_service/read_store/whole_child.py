@@ -13,8 +13,8 @@ from query_service.read_store.live_generation import reading
 from query_service.read_store.port import VIOLATIONS_APART
 from shared.mongo import Database, aggregate
 from shared.mongo import Document as Stored
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation, read_catalog
-from shared.read_models.models import Model
 
 Document = Mapping[str, Any]
 

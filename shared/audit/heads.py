@@ -1,4 +1,4 @@
-"""Signed heads: what the trail held at a moment, said with a signature and kept in two places."""
+"""Signed heads of the audit trail: what they say, and who signs them when."""
 
 import asyncio
 import hashlib
@@ -8,9 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from shared.audit.chain import Tail
-from shared.clock import iso
-from shared.proofs.statements import StatementSigner, StatementVerifier
+from shared.audit.store import AuditStore
+from shared.audit.writer import ChainedTrail
+from shared.clock import Clock, iso
+from shared.event_store.port import StoreUnavailable
+from shared.signing import StatementSigner, StatementVerifier
 
 KIND = "teddy-audit-head"
 
@@ -102,3 +107,67 @@ def _append(path: Path, text: str) -> None:
 def read_file(path: Path) -> list[str]:
     """Raises OSError, or ValueError for a file that is no text."""
     return [line for line in path.read_text().splitlines() if line]
+
+
+log = structlog.get_logger(__name__)
+
+
+class HeadSigner:
+    """Keeps each head in the database and, where there is one, in `file`."""
+
+    def __init__(
+        self,
+        trail: ChainedTrail,
+        store: AuditStore,
+        signer: StatementSigner,
+        clock: Clock,
+        file: Path | None,
+    ) -> None:
+        self._trail = trail
+        self._store = store
+        self._heads = HeadChain(trail.segment, signer)
+        self._clock = clock
+        self._file = file
+        self._unkept: list[tuple[int, str]] = []
+        self._seen: dict[str, Tail] = {}
+        self._vouched: dict[str, Tail] = {}
+
+    @property
+    def is_done(self) -> bool:
+        """All that the trail holds is covered by heads that are kept."""
+        return self._trail.tail == self._heads.signed and not self._unkept
+
+    async def sign(self) -> None:
+        """Nothing when there is nothing new to vouch for. Raises StoreUnavailable or OSError; what
+        was signed by then is kept the next time."""
+        tail, before = self._trail.tail, self._seen
+        seen = self._seen = await self._store.open_tails()
+        # others that stood still since the last look may be dead: who else would sign for them?
+        left = {
+            name: one
+            for name, one in seen.items()
+            if name != self._trail.segment and before.get(name) == one != self._vouched.get(name)
+        }
+        if tail != self._heads.signed or left:
+            self._vouched = seen
+            text = self._heads.next(tail, self._clock(), seen)
+            self._unkept.append((self._heads.number, text))
+        while self._unkept:
+            number, text = self._unkept[0]
+            await self._store.add_head(self._trail.segment, number, text)
+            if self._file is not None:
+                await append_to_file(self._file, text)
+            self._unkept.pop(0)
+
+    async def every(self, seconds: float) -> None:
+        """Until it is cancelled."""
+        while True:
+            await asyncio.sleep(seconds)
+            await self.try_to_sign()
+
+    async def try_to_sign(self) -> None:
+        """As `sign`; a failure is logged, the next turn tries again."""
+        try:
+            await self.sign()
+        except (StoreUnavailable, OSError) as error:
+            log.warning("audit_head_not_kept", error=type(error).__name__, reason=str(error))

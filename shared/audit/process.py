@@ -1,20 +1,47 @@
-"""A process's audit trail, from its settings: segment, writer, signed heads."""
+"""The audit trail within a process: opened, written in the background, closed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import getpass
+import socket
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import structlog
 
-from shared.audit.signing import HeadSigner
+from shared.audit.heads import HeadSigner
+from shared.audit.record import AuditRecord, AuditUnavailable, children_of
+from shared.audit.settings import AuditSettings
 from shared.audit.store import AuditStore, ensure_audit_indexes
 from shared.audit.writer import Bounds, ChainedTrail
 from shared.clock import Clock, new_id, utc_now
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Mongo
-from shared.proofs.statements import StatementSigner
-from shared.settings import AuditSettings
-from shared.signing_keys import read_signing_key
+from shared.signing import StatementSigner, read_signing_key
+
+ROLE = "operator"
+
+
+async def record_look(settings: AuditSettings, operation: str, children: Iterable[str]) -> None:
+    """Returns once the look is durable and signed; raises AuditUnavailable or SigningKeyRefused:
+    then nothing may be shown. The subject is the system's name of whoever runs the command."""
+    strict = settings.model_copy(update={"audit_strict": True})
+    process = AuditProcess(strict, "command-line")
+    async with process.running() as trail:
+        await trail.record(
+            AuditRecord(
+                at=utc_now(),
+                subject=getpass.getuser(),
+                role=ROLE,
+                operation=operation,
+                outcome="answered",
+                address=socket.gethostname(),
+                correlation_id=new_id(),
+                children=children_of(children),
+            )
+        )
+    if not process.is_proved:
+        raise AuditUnavailable("the look is on record, but no head could be signed for it")
+
 
 log = structlog.get_logger(__name__)
 

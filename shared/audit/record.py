@@ -1,17 +1,18 @@
-"""One line of the audit trail. Ids and codes only: nothing in it is personal."""
+"""Audit records, and the trail that takes them."""
 
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from shared.clock import iso
-from shared.envelope import StreamPosition
+from shared.event_store.envelope import StreamPosition
+from shared.event_store.port import StoreUnavailable
 
 MOST_CHILDREN = 200
 """Above the largest page; of more ids the first are kept."""
@@ -92,3 +93,38 @@ def children_of(ids: Iterable[str]) -> tuple[str, ...]:
     """Those of `ids` that are child ids, each once: a path may hold anything, also a name."""
     known = dict.fromkeys(one for one in ids if _CHILD_ID.fullmatch(one))
     return tuple(known)[:MOST_CHILDREN]
+
+
+class AuditUnavailable(StoreUnavailable):
+    """The audit trail cannot take the record: what it would tell of must not happen."""
+
+
+class AuditTrail(Protocol):
+    async def record(self, entry: AuditRecord) -> None:
+        """For what is shown. Returns once `entry` is durable, or sure to be within a bounded time;
+        raises AuditUnavailable when that takes too long: then it must not be shown."""
+
+    def note(self, entry: AuditRecord) -> None:
+        """Becomes durable soon; raises AuditUnavailable when too much waits for it already."""
+
+    def require_room(self) -> None:
+        """Raises AuditUnavailable where `note` would."""
+
+
+@dataclass
+class MemoryAuditTrail:
+    """For tests; `away` plays a store that does not answer and a buffer that is full."""
+
+    entries: list[AuditRecord] = field(default_factory=list)
+    away: bool = False
+
+    async def record(self, entry: AuditRecord) -> None:
+        self.note(entry)
+
+    def note(self, entry: AuditRecord) -> None:
+        self.require_room()
+        self.entries.append(entry)
+
+    def require_room(self) -> None:
+        if self.away:
+            raise AuditUnavailable("the audit trail is away")

@@ -9,7 +9,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from shared.audit.chain import Block, Tail, place_of
-from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
+from shared.event_store.commit_documents import TIMEOUT_SECONDS, within
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Database, Document
 

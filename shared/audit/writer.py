@@ -11,11 +11,10 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from shared.audit.chain import Block, Tail, seal_block
-from shared.audit.record import AuditRecord
-from shared.audit.trail import AuditUnavailable
+from shared.audit.record import AuditRecord, AuditUnavailable
 from shared.clock import Clock
 from shared.event_store.port import StoreUnavailable
-from shared.time_limit import time_limit
+from shared.tasks import time_limit
 
 log = structlog.get_logger(__name__)
 

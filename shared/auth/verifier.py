@@ -13,10 +13,9 @@ import jwt
 
 from shared.auth.key_set import KEY_ID, VerificationKey
 from shared.auth.key_source import KeySource, KeysUnavailable
-from shared.auth.principal import Principal, Role
+from shared.auth.principal import Principal, Role, is_subject
 from shared.clock import unix_seconds
-from shared.strict_json import JsonRefused, read_json
-from shared.subjects import is_subject
+from shared.field_wording import JsonRefused, read_json
 
 REQUIRED_CLAIMS = ("sub", "role", "iss", "aud", "exp", "nbf")
 MAX_TOKEN_CHARACTERS = 8 * 1_024

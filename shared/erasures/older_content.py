@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 
-from shared.envelope import Commit
-from shared.upcasters import LABELS_IN_CLEAR, LAST_IN_CLEAR
+from shared.event_store.envelope import Commit
+from shared.events.schema import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 
 class OlderContent(StrEnum):

@@ -8,7 +8,7 @@ from typing import Any
 from shared.clock import iso
 from shared.erasures.older_content import OlderContent
 from shared.keyring.erased_list import ErasedChild, ErasureStep
-from shared.proofs.statements import StatementRefused, StatementSigner, StatementVerifier
+from shared.signing import StatementRefused, StatementSigner, StatementVerifier
 
 KIND = "teddy-erasure-receipt"
 

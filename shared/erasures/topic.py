@@ -1,18 +1,52 @@
-"""Reads the topic of erasures from its beginning to where it ends now, and on from there."""
+"""Notices of erasures and the topic that carries them."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from shared.erasures.notice import ErasureNotice, MalformedErasure
-from shared.kafka import Servers, client_options
-from shared.topic_partitions import partitions_of
-from shared.topics import CHILD_ERASURES
+from shared.clock import iso, parse_iso
+from shared.event_store.envelope import RecordedEvent
+from shared.events.child import ChildErased
+from shared.kafka import CHILD_ERASURES, Servers, client_options, partitions_of
+
+ERASED = ChildErased.__name__
+
+
+class MalformedErasure(Exception):
+    """A record on the topic of erasures is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureNotice:
+    """`child_id` is the record's key: of several the topic keeps the last."""
+
+    child_id: str
+    at: datetime
+
+    @staticmethod
+    def of(event: RecordedEvent) -> "ErasureNotice":
+        """Of a ChildErased."""
+        return ErasureNotice(event.child_id, event.occurred_at)
+
+    def to_json(self) -> bytes:
+        return orjson.dumps({"child_id": self.child_id, "at": iso(self.at)})
+
+    @staticmethod
+    def from_json(value: bytes) -> "ErasureNotice":
+        """Raises MalformedErasure."""
+        try:
+            content = orjson.loads(value)
+            return ErasureNotice(str(content["child_id"]), parse_iso(content["at"]))
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise MalformedErasure("not an erasure") from error
+
 
 FETCH_MS = 200
 READ_SECONDS = 60.0

@@ -1,8 +1,11 @@
-"""Commits as MongoDB documents. The document holds exactly what the commit's hash covers."""
+"""Commits as MongoDB documents, inserted in bulk, and what the driver's errors mean."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 
-from shared.envelope import (
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from shared.event_store.envelope import (
     Actor,
     Causality,
     Commit,
@@ -10,7 +13,49 @@ from shared.envelope import (
     Idempotency,
     RecordedEvent,
 )
-from shared.mongo import Document
+from shared.event_store.port import StoreUnavailable
+from shared.mongo import Collection, Document
+from shared.tasks import time_limit
+
+TIMEOUT_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def within(
+    seconds: float, unavailable: type[StoreUnavailable] = StoreUnavailable
+) -> AsyncIterator[None]:
+    """Bound the block by `seconds`; running out of time and driver errors are `unavailable`.
+
+    Not pymongo.timeout: that also stretches the search for a server, which ought to fail early.
+    """
+    try:
+        async with time_limit(seconds):
+            yield
+    except PyMongoError as error:
+        raise unavailable(f"MongoDB: {type(error).__name__}") from error
+    except TimeoutError:
+        raise unavailable(f"MongoDB: no answer within {seconds:g} s") from None
+
+
+DUPLICATE_KEY = 11_000
+
+
+async def insert_each(collection: Collection, documents: Sequence[Document]) -> list[int]:
+    """Insert what can be inserted; the places in `documents` of those whose key was taken.
+
+    Raises BulkWriteError when the server refused one for another reason, or did not confirm that
+    the majority has them.
+    """
+    try:
+        await collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        refused = error.details["writeErrors"]
+        taken = [each["index"] for each in refused if each["code"] == DUPLICATE_KEY]
+        if len(taken) < len(refused) or error.details["writeConcernErrors"]:
+            raise
+        return taken
+    return []
+
 
 COLLECTION = "commits"
 

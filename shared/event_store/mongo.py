@@ -6,27 +6,30 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from shared.envelope import (
+from shared.erasures.older_content import OlderContent
+from shared.erasures.topic import ERASED
+from shared.event_store.commit_documents import (
+    COLLECTION,
+    TIMEOUT_SECONDS,
+    from_document,
+    insert_each,
+    to_document,
+    within,
+)
+from shared.event_store.envelope import (
     BEHIND_OLDER_KEYS,
     Commit,
     NewCommit,
     after_all_commits,
     commit_id,
 )
-from shared.erasures.notice import ERASED
-from shared.erasures.older_content import OlderContent
-from shared.event_store.bulk_insert import insert_each
-from shared.event_store.commit_documents import COLLECTION, from_document, to_document
-from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
-from shared.event_store.group_commit import GroupCommit
+from shared.event_store.group_commit import GroupCommit, outcome_when_taken
+from shared.event_store.hash_chain import seal_commit
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.mongo_claims import OLDER
-from shared.event_store.mongo_older_content import older_content
-from shared.event_store.mongo_snapshots import ensure_snapshot_indexes
-from shared.event_store.outcomes import outcome_when_taken
+from shared.event_store.mongo_snapshots import ensure_snapshot_indexes, older_content
 from shared.event_store.port import AlreadyCommitted, StoreUnavailable, VersionConflict
 from shared.fault_points import FaultPoint, reached
-from shared.hash_chain import seal_commit
 from shared.mongo import Database, Document
 
 SCAN_BATCH = 1_000

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from pymongo import ASCENDING, ReturnDocument
 
-from shared.event_store.bulk_insert import insert_each
-from shared.event_store.driver_errors import TIMEOUT_SECONDS, within
+from shared.event_store.commit_documents import TIMEOUT_SECONDS, insert_each, within
 from shared.event_store.group_commit import GroupCommit
 from shared.event_store.port import Claim, StoreUnavailable
 from shared.mongo import Database, Document

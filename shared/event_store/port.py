@@ -1,12 +1,12 @@
-"""The event store as the rest of the system sees it. Twins: memory.py, mongo.py."""
+"""The event store, the snapshot store and the claim store as their callers see them."""
 
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.envelope import Commit, NewCommit
 from shared.erasures.older_content import OlderContent
+from shared.event_store.envelope import Commit, NewCommit
 
 
 class VersionConflict(Exception):
@@ -157,3 +157,20 @@ class SnapshotStore(Protocol):
 
     async def kept_of(self, child_ids: Collection[str]) -> set[str]:
         """Those of `child_ids` of whom there is a snapshot, or a part of one."""
+
+
+PAGE = 2_000
+"""Commits. A commit holds the few events of one command."""
+
+
+async def pages(
+    store: EventStore, child_id: str, after_version: int = 0, size: int | None = None
+) -> AsyncIterator[list[Commit]]:
+    """The child's commits with versions above `after_version`, in order, `size` (`PAGE`) in each
+    list but the last; no list for a child without any. Raises StoreUnavailable."""
+    page = size or PAGE
+    while commits := await store.load(child_id, after_version, page):
+        yield commits
+        if len(commits) < page:
+            return
+        after_version = commits[-1].last_version

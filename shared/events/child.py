@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.personal import Label, Personal
+from shared.events.personal import Label, Personal
 
 
 class Severity(StrEnum):

@@ -1,5 +1,4 @@
-"""At most so many requests at a time, and of one caller its share: who comes too many hears so at
-once, and nothing queues."""
+"""Too many requests at a time are refused at once, and one caller takes no more than its share."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,11 +8,23 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.auth.principal import Principal
+from shared.http.client_address import site_of
 from shared.http.problems import Problem, ProblemRaised, problem_response
 from shared.http.shares import Bounds, Shares
-from shared.http.slowing import slow_down
 from shared.http.stopping import is_stopping
-from shared.networks import site_of
+
+SLOW_DOWN = "slow_down"
+
+
+def slow_down(scope: Scope) -> None:
+    """The server reads the connection's next request a while after the answer to this one.
+
+    The server puts a function into the state of the request; where there is none, as behind a
+    trusted proxy, nothing is done."""
+    slowing = scope.get("state", {}).get(SLOW_DOWN)
+    if slowing is not None:
+        slowing()
+
 
 EVENT_STREAM = b"text/event-stream"
 TOO_MANY_REQUESTS = 429

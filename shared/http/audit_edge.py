@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.audit.record import AuditRecord, children_of
-from shared.audit.trail import AuditTrail, AuditUnavailable
+from shared.audit.record import AuditRecord, AuditTrail, AuditUnavailable, children_of
 from shared.auth.principal import Principal
 from shared.clock import Clock
 from shared.http.problems import Problem, problem_response

@@ -7,14 +7,13 @@ from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
 from shared.auth.access import RateClass, operation_of, rule_of
-from shared.auth.aliases import Pseudonyms
 from shared.auth.key_source import KeysUnavailable
-from shared.auth.principal import Principal
+from shared.auth.principal import Principal, Pseudonyms
 from shared.auth.verifier import Grant, TokenRefused, TokenVerifier
 from shared.http.admission import admitted
 from shared.http.problems import Problem, ProblemRaised
-from shared.http.rate_limit_headers import note_standing, too_many_requests
-from shared.rate_limits.rate_limits import RateLimits
+from shared.http.rate_limits import RateLimits
+from shared.http.response_headers import note_standing, too_many_requests
 
 SCHEME = "bearer"
 

@@ -8,9 +8,9 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
+from shared.http.admission import SLOW_DOWN
 from shared.http.connection_room import ConnectionRoom, Entry
-from shared.http.hanging_up import HANG_UP
-from shared.http.slowing import SLOW_DOWN
+from shared.http.stopping import HANG_UP
 
 HEAD_SECONDS = 10.0
 """Longest from the first byte, or from connecting, until all headers are there."""

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.clock import NewId
-from shared.http.documentation import extend_document
+from shared.http.openapi import extend_document
 
 HEADER = "Correlation-Id"
 TRACEPARENT = "traceparent"

@@ -12,10 +12,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from shared.field_wording import wording_of
-from shared.http.allowed_methods import allowed_methods
 from shared.http.correlation import HEADER as CORRELATION
 from shared.http.correlation import correlation_id_of
-from shared.http.secure_headers import secure_headers_of
+from shared.http.response_headers import allowed_methods, secure_headers_of
 
 MEDIA_TYPE = "application/problem+json"
 METHOD_NOT_ALLOWED = 405

@@ -1,18 +1,106 @@
-"""Running a process: one event loop, one HTTP application, a clean end on SIGTERM or SIGINT."""
+"""Running a process: one event loop, one HTTP application, health and metrics, a clean end."""
 
 import asyncio
 import contextlib
 import resource
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import structlog
 import uvicorn
 import uvloop
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from shared.http.connection_room import connection_room_of
 from shared.http.connections import HEAD_SECONDS, bounded_protocol
-from shared.http.stopping import begin_stopping
+from shared.http.stopping import begin_stopping, is_stopping
+
+CHECK_SECONDS = 1.5
+
+log = structlog.get_logger(__name__)
+
+DependencyCheck = Callable[[], Awaitable[None]]
+"""Returns when the dependency answers; raises when it does not."""
+
+Details = Callable[[], Mapping[str, Any]]
+"""More for the readiness answer, e.g. `{"lag": {"events": 0, "seconds": 0.0}}`."""
+
+
+Findings = Callable[[], Sequence[str]]
+"""Why the process does not do its work though all answer, one line each; none while it does."""
+
+
+Dispensable = Callable[[], frozenset[str]]
+"""Dependencies without which, as things are, a process does less, and is ready all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a process needs to do its work."""
+
+    dependencies: Mapping[str, DependencyCheck]
+    details: Details = dict
+    findings: Findings = tuple
+    dispensable: Dispensable = frozenset
+
+    async def report(self) -> dict[str, Any]:
+        """`{"status": "ready" | "not_ready", "dependencies": {name: "up" | "down"}, ...}`, with
+        `findings` if there are any, and in `degraded` the dispensable dependencies that are down.
+        """
+        names = list(self.dependencies)
+        states = await asyncio.gather(*(_state(name, self.dependencies[name]) for name in names))
+        dependencies = dict(zip(names, states, strict=True))
+        down = {name for name, state in dependencies.items() if state == "down"}
+        findings, dispensable = list(self.findings()), self.dispensable()
+        degraded = sorted(down & dispensable)
+        ready = not findings and down <= dispensable
+        return {
+            "status": "ready" if ready else "not_ready",
+            "dependencies": dependencies,
+            **({"findings": findings} if findings else {}),
+            **({"degraded": degraded} if degraded else {}),
+            **self.details(),
+        }
+
+
+def operations_router(readiness: Readiness, registry: CollectorRegistry = REGISTRY) -> APIRouter:
+    """`/health/live`, `/health/ready` (503 while a dependency is down, and from SIGTERM on),
+    `/metrics`."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/health/live")
+    async def live() -> dict[str, str]:
+        """Whether the process runs; what it needs is not asked."""
+        return {"status": "live"}
+
+    @router.get("/health/ready", responses={503: {"description": "Not ready, or stopping."}})
+    async def ready(request: Request) -> Response:
+        """Whether the process does its work, and which of what it needs answers."""
+        if is_stopping(request.app):
+            return JSONResponse({"status": "stopping"}, 503)
+        report = await readiness.report()
+        return JSONResponse(report, 200 if report["status"] == "ready" else 503)
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """In the text format of Prometheus."""
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _state(name: str, check: DependencyCheck) -> str:
+    try:
+        await asyncio.wait_for(check(), CHECK_SECONDS)
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises, the dependency is down
+        log.warning("dependency_down", dependency=name, error=type(error).__name__)
+        return "down"
+    return "up"
+
 
 FINISH_SECONDS = 6
 """How long accepted requests may take after SIGTERM. Closing the stores comes after it, so that all
@@ -77,7 +165,7 @@ async def serving(
             access_log=False,
             log_config=None,
             server_header=False,
-            proxy_headers=False,  # who may say where callers come from: shared/http/proxies.py
+            proxy_headers=False,  # see shared/http/client_address.py
             timeout_graceful_shutdown=FINISH_SECONDS,
         )
     )

@@ -1,4 +1,4 @@
-"""Key-encryption and index keys from one file that only its owner may read."""
+"""The key file: key encryption keys, index key and signature key; read, made, and watched."""
 
 import base64
 import os
@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 import orjson
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.clock import parse_iso
-from shared.keyring.cipher import KEY_BYTES, NONCE_BYTES, SealBroken
-from shared.keyring.provider import UnknownKek, WrappedKey
+from shared.keyring.cipher import KEY_BYTES, NONCE_BYTES, SealBroken, UnknownKek, WrappedKey
 
 
 class KeyFileRefused(Exception):
@@ -130,3 +130,53 @@ def _decode(text: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise ValueError("a key has 32 bytes")
     return key
+
+
+log = structlog.get_logger(__name__)
+
+Stamp = tuple[int, int]
+
+
+class WatchedKeyFile:
+    """A KeyProvider that looks at its file before it wraps, and when it meets an unknown key.
+
+    So a rotation reaches every process without a restart. A file that cannot be used any more is
+    told in the log, and the keys known before go on. Raises KeyFileRefused when it begins.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = _stamp(path)
+        self._provider = FileKeyProvider(read_key_file(path))
+
+    async def wrap(self, child_id: str, data_key: bytes) -> WrappedKey:
+        self._look_again()
+        return await self._provider.wrap(child_id, data_key)
+
+    async def unwrap(self, wrapped: WrappedKey) -> bytes:
+        try:
+            return await self._provider.unwrap(wrapped)
+        except UnknownKek:
+            self._look_again()
+            return await self._provider.unwrap(wrapped)
+
+    def _look_again(self) -> None:
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._provider = FileKeyProvider(read_key_file(self._path))
+        except KeyFileRefused as refused:
+            log.warning("key_file_refused", reason=str(refused))
+        else:
+            log.info("key_file_read_again")
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """What changes whenever the file is replaced; None while there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -1,11 +1,25 @@
-"""The children's ciphers, unwrapped once and kept for a while."""
+"""Data keys of children, opened and remembered for a while."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, new_data_key
+import structlog
+
+from shared.clock import Clock
+from shared.event_store.port import StoreUnavailable
+from shared.keyring.cipher import (
+    ChildCipher,
+    ClosedCipher,
+    KeyProvider,
+    SealBroken,
+    UnknownKek,
+    WrappedKey,
+    new_data_key,
+)
+from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_store import KeyStore
-from shared.keyring.provider import KeyProvider, UnknownKek, WrappedKey
 
 
 class Keyring:
@@ -100,3 +114,25 @@ class Keyring:
         while len(self._ciphers) > self._max_entries:
             self._ciphers.popitem(last=False)
         return cipher
+
+
+LOOK_SECONDS = 30.0
+OVERLAP = timedelta(minutes=5)
+"""How far the clocks of two processes may be apart, and how long an erasure may take to be on the
+list."""
+
+log = structlog.get_logger(__name__)
+
+
+async def forget_the_erased(keyring: Keyring, erased: ErasedList, clock: Clock) -> None:
+    """Look at the list again and again, until cancelled."""
+    since = clock() - OVERLAP
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        seen = clock()
+        try:
+            keyring.refuse(await erased.since(since))
+        except StoreUnavailable as error:
+            log.warning("erased_list_unknown", reason=str(error))
+        else:
+            since = seen - OVERLAP

@@ -1,12 +1,22 @@
-"""The documents of the read models, as MongoDB holds them.
-
-Personal values stand as `Personal.sealed` texts (`version.field.ciphertext`, see shared.personal);
-`codec.open_sealed` opens them with the child's cipher. Dates are aware UTC datetimes.
-"""
+"""The documents of the read models, as the worker writes and queries read them."""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import NotRequired, TypedDict
+
+
+class Model(StrEnum):
+    CHILDREN = "children"
+    CONVERSATIONS = "conversations"
+    SAFETY = "safety"
+    VIOLATIONS = "violations"
+    ACTIVITY = "activity"
+    SYSTEM = "system"
+    ALERTS = "alerts"
+
+
+ALL_MODELS = frozenset(Model)
+
 
 OTHER = "other"
 """What counts every label that came when there was no room for it any more in its document."""

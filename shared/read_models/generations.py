@@ -1,21 +1,12 @@
-"""Which generations of the read models are kept, and which of them is live.
-
-`read_model_pointer` holds one document: `{_id: "live", generation: 2, kept: [{generation: 1,
-projections: 1, was_live: true}, {generation: 2, ..., conversation_limit_minutes: 60}], hold_until:
-...}`. Collections are named `<model>__g<n>`, so that a rebuild can fill one generation beside the
-live one. That the whole catalog is one document makes each change of it atomic.
-
-`projections` is the version of the code that folds a generation. Every kept generation is written
-by the workers of its version, the live one last: what has been seen in it is in all others too, so
-that queries can move to another generation without going backwards.
-"""
+"""Generations of read models: which is live, how each was made, how far it is projected."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from shared.mongo import Collection, Database, Document
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
 
 POINTER_COLLECTION = "read_model_pointer"
 POINTER_ID = "live"
@@ -144,3 +135,82 @@ def _kept(document: Document) -> KeptGeneration:
         document.get("begun_at"),
         document.get("conversation_limit_minutes", CONVERSATION_LIMIT_MINUTES),
     )
+
+
+COLLECTION = "projected_through"
+LIVE = "live"
+"""One for all generations: what was seen in the live one is in each that follows it."""
+
+
+async def note_projected(database: Database, seconds_ago: float) -> None:
+    """All that was stored `seconds_ago` is projected. It never goes back."""
+    amount = max(0, round(seconds_ago * 1_000))
+    then = {"$dateSubtract": {"startDate": "$$NOW", "unit": "millisecond", "amount": amount}}
+    newest = {"$set": {"at": {"$max": ["$at", then]}}}
+    await database[COLLECTION].update_one({"_id": LIVE}, [newest], upsert=True)
+
+
+async def projected_through(database: Database) -> datetime | None:
+    """None until a worker has noted it."""
+    found = await database[COLLECTION].find_one({"_id": LIVE})
+    return None if found is None else cast(datetime, found["at"])
+
+
+HORIZON_COLLECTION = "read_model_horizon"
+HORIZON_ID = "horizon"
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """`activity`: the first UTC day (ISO) that is kept. `alerts`: the first time of an alert."""
+
+    activity: str = ""
+    alerts: datetime = BEGINNING
+
+    def keeps(self, model: Model, document: Mapping[str, Any]) -> bool:
+        """Models that have no horizon keep everything."""
+        if model is Model.ACTIVITY:
+            return bool(document["day"] >= self.activity)
+        if model is Model.ALERTS:
+            return bool(document["raised_at"] >= self.alerts)
+        return True
+
+    def lies_behind(self, latest: "Horizon") -> bool:
+        """Whether it is in no respect later than `latest`."""
+        return self.activity <= latest.activity and self.alerts <= latest.alerts
+
+    def behind(self) -> dict[Model, Document]:
+        """What to delete of each model that has a horizon, as a query."""
+        return {
+            Model.ACTIVITY: {"day": {"$lt": self.activity}},
+            Model.ALERTS: {"raised_at": {"$lt": self.alerts}},
+        }
+
+
+async def read_horizon(database: Database) -> Horizon:
+    """As it is now; before anything was purged, everything is kept."""
+    found = await database[HORIZON_COLLECTION].find_one({"_id": HORIZON_ID})
+    if found is None:
+        return Horizon()
+    return Horizon(found.get("activity", ""), found.get("alerts", BEGINNING))
+
+
+async def advance_horizon(database: Database, wanted: Horizon) -> Horizon:
+    """Move it to `wanted`, where that lies ahead; where it is now."""
+    moved = _told(wanted)
+    if moved:
+        await database[HORIZON_COLLECTION].update_one(
+            {"_id": HORIZON_ID}, {"$max": moved}, upsert=True
+        )
+    return await read_horizon(database)
+
+
+def _told(horizon: Horizon) -> Document:
+    """Without what has no horizon."""
+    told: Document = {}
+    if horizon.activity:
+        told["activity"] = horizon.activity
+    if horizon.alerts > BEGINNING:
+        told["alerts"] = horizon.alerts
+    return told

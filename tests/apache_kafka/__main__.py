@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from deploy.local.apache_kafka.installation import installation
+from deploy.local.apache_kafka.installation import JavaMissing, installation
 from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
-from deploy.local.apache_kafka.java import JavaMissing
 from deploy.local.apache_kafka.node import Installation
 from deploy.local.control import StackFailed
+from deploy.local.operator_settings import set_aside
 from deploy.local.process import end_with_parent
 from deploy.local.settings import LocalStackSettings
-from deploy.local.shell import set_aside
 from tests.apache_kafka.broker import BrokerFailed
 from tests.apache_kafka.cluster import kafka_cluster
 from tests.apache_kafka.stack import REPLICATED, stack_on

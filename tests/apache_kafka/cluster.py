@@ -14,7 +14,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from deploy.local.apache_kafka.node import Installation, Node, new_cluster_id
 from deploy.local.plans import LOOPBACK, free_port
-from shared.topics import Topic
+from shared.kafka import Topic
 from tests.apache_kafka.broker import Broker, BrokerFailed
 
 NODES = 3

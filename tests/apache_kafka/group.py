@@ -4,8 +4,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
 from projection_worker.projections import registry
-from shared.settings import WorkerSettings
-from shared.topics import CHILD_EVENTS
+from projection_worker.settings import WorkerSettings
+from shared.kafka import CHILD_EVENTS
 
 GROUP = f"{WorkerSettings.model_fields['worker_group'].default}-p{registry.VERSION}"
 ALL_PARTITIONS = CHILD_EVENTS.partitions

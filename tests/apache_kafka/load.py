@@ -13,7 +13,7 @@ from deploy.load.sender import Pace, Sender
 from deploy.local.state import StackState
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 from tests.support.waiting import until
 
 RATE = 100.0

@@ -10,7 +10,7 @@ import httpx2
 
 from deploy.local import plans
 from deploy.local.state import StackState
-from shared.topics import CHILD_EVENTS
+from shared.kafka import CHILD_EVENTS
 from tests.apache_kafka.ledger import account
 from tests.apache_kafka.load import Load
 from tests.support.kafka import read_all_records

@@ -3,7 +3,7 @@
 import time
 
 from deploy.local.state import StackFolder, StackState
-from shared.topics import ALL_TOPICS, CHILD_EVENTS
+from shared.kafka import ALL_TOPICS, CHILD_EVENTS
 from tests.apache_kafka.cluster import KafkaCluster
 from tests.apache_kafka.conftest import Measured
 from tests.apache_kafka.load import load_on

@@ -14,7 +14,7 @@ from deploy.local.apache_kafka.node import Installation, new_cluster_id
 from deploy.local.plans import free_port
 from deploy.local.settings import LocalStackSettings
 from deploy.topics import apply_topics
-from shared.topics import CHILD_EVENTS
+from shared.kafka import CHILD_EVENTS
 from tests.support import container_servers as servers
 from tests.support.container_servers import KAFKA_ADDRESS, KafkaContainer, image_of
 from tests.support.docker_engine import Container, Program

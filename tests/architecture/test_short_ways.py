@@ -1,6 +1,5 @@
 """How much of the code a reader meets who follows one request to its end."""
 
-
 from tests.support.command_side import CommandSide
 from tests.support.consents import CONSENTS
 from tests.support.query_side import QuerySide, parent
@@ -8,8 +7,6 @@ from tests.support.ways import Way, walked
 
 REGISTRATION_FILES = 6
 QUERY_FILES = 6
-
-
 
 
 async def test_from_a_registration_over_http_to_its_commit() -> None:

@@ -12,7 +12,7 @@ from tempfile import mkdtemp
 import click
 
 from deploy.local.control import StackFailed
-from deploy.local.shell import set_aside
+from deploy.local.operator_settings import set_aside
 from shared.command_line import run_command
 from tests.attack.kinds import KINDS, Named, all_rows
 from tests.attack.run import run_all, show

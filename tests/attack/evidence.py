@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditRecord
+from shared.audit.settings import AuditSettings
 from shared.clock import new_id, utc_now
-from shared.settings import AuditSettings
 from tests.attack.proofs import (
     Altered,
     edited_actor,

@@ -9,7 +9,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.clock import new_id
-from shared.proofs.statements import PROOF_KEY_ID
+from shared.signing import PROOF_KEY_ID
 from tests.attack.row import Broken, Seen
 from tests.attack.world import World
 from tests.support.tokens import base64url

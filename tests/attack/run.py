@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from deploy.local.state import StackFolder
-from shared.tables import Table
+from shared.command_line import Table
 from tests.attack.kinds import Named
 from tests.attack.row import Broken, Seen
 from tests.attack.world import World, world_of

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from shared.clock import new_id
+from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation
-from shared.read_models.models import Model
 from tests.attack.row import Broken
 from tests.attack.wire import request, send
 from tests.attack.world import Document, World

@@ -12,7 +12,7 @@ from deploy.local import control
 from deploy.local.plans import KAFKA_BOOTSTRAP, MONGO_URLS
 from deploy.local.state import StackFolder
 from deploy.local.supervisor import LIMITS_OF_ONE
-from shared.settings import QuerySettings
+from query_service.settings import QuerySettings
 from tests.faults.stack import environment_with
 
 HEAD_SECONDS = "2"

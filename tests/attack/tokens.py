@@ -9,7 +9,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from query_service.api.streams import HEARTBEAT_SECONDS
-from shared.signing_keys import public_jwks
+from shared.signing import public_jwks
 from tests.attack.row import Broken, Deed, Refused, Row, Seen
 from tests.attack.stream import following
 from tests.attack.wire import request, send

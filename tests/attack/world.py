@@ -13,7 +13,7 @@ from deploy import cli
 from deploy.local.state import StackFolder, StackState
 from shared.auth.principal import Role
 from shared.clock import new_id
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 from tests.support.callers import token
 from tests.support.commands import Said, called
 from tests.support.consents import CONSENTS

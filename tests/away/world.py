@@ -18,7 +18,7 @@ from deploy.topics import apply_topics
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 from tests.support.consents import CONSENTS
 from tests.support.key_files import create_key_files
 from tests.support.own_kafka import own_kafka

@@ -21,12 +21,11 @@ from rich.table import Table
 
 from command_service.application import Tuning, command_bus
 from shared.audit.process import AuditProcess
-from shared.audit.record import AuditRecord
-from shared.audit.trail import AuditTrail
+from shared.audit.record import AuditRecord, AuditTrail
+from shared.audit.settings import AuditSettings
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.mongo import Mongo
-from shared.settings import AuditSettings
 from tests.support.child_facts import REGISTER
 from tests.support.command_side import CommandSide, Database
 from tests.support.key_files import create_key_files

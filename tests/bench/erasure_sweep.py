@@ -14,20 +14,19 @@ from aiokafka import AIOKafkaProducer
 from command_service.erasure import WRITE_SIDE, ErasureCompletion, ErasureSweep
 from deploy.topics import apply_topics
 from shared.clock import new_id, utc_now
-from shared.codec import encode
-from shared.envelope import NewCommit
-from shared.erasures.notice import ErasureNotice
-from shared.erasures.topic import read_erasures
+from shared.erasures.topic import ErasureNotice, read_erasures
 from shared.event_store.commit_documents import to_document
+from shared.event_store.envelope import NewCommit
+from shared.event_store.hash_chain import seal_commit
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.events.child import ChildErased
-from shared.hash_chain import seal_commit
-from shared.keyring.mongo_erased_list import MongoErasedList
-from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.events.codec import encode
+from shared.kafka import CHILD_ERASURES
+from shared.keyring.erased_list import MongoErasedList
+from shared.keyring.key_store import MongoKeyStore
 from shared.mongo import Database, Mongo
-from shared.topics import CHILD_ERASURES
 from tests.support.commits import an_offer
 from tests.support.kafka import REPLICATION
 from tests.support.stack import Servers, chosen

@@ -26,14 +26,14 @@ from projection_worker.replay.commands.show import Wanted, show_history, span_of
 from projection_worker.replay.documents import Personals
 from projection_worker.replay.history_display import JsonDisplay
 from projection_worker.session import open_stores
+from projection_worker.settings import WorkerSettings
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import ensure_indexes
-from shared.keyring.key_file import read_key_file
+from shared.keyring.key_file import WatchedKeyFile, read_key_file
+from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_key_store import MongoKeyStore
-from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
-from shared.settings import WorkerSettings, load_settings
+from shared.settings import load_settings
 from tests.bench.other_tree import HERE, checked_out
 from tests.support.histories import history
 from tests.support.inserted_history import insert_history

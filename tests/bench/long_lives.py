@@ -28,11 +28,11 @@ import psutil
 from deploy.local import control
 from deploy.local.state import StackFolder, StackState
 from projection_worker.session import Stores, open_stores
+from projection_worker.settings import WorkerSettings
 from shared.auth.principal import Role
 from shared.client import SeenWrites, TeddyClient, TeddyProblem
 from shared.clock import new_id, utc_now
 from shared.mongo import Mongo
-from shared.settings import WorkerSettings
 from tests.bench.long_lives_page import LongLife, printed, written_page
 from tests.support.callers import client, token
 from tests.support.consents import CONSENTS

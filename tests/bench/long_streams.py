@@ -27,19 +27,19 @@ from command_service.aggregates.snapshots import Snapshots
 from command_service.child.evolve import evolve
 from command_service.child.state import Child
 from shared.clock import new_id, utc_now
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.event_store.commit_documents import COLLECTION, to_document
-from shared.event_store.memory import MemorySnapshotStore
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.event_store.hash_chain import seal_commit
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.events.child import SafetyViolationReported, Severity
-from shared.hash_chain import seal_commit
+from shared.events.codec import encode
 from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.mongo import Database, Mongo
 from tests.bench.other_tree import HERE, checked_out
+from tests.fakes.event_store import MemorySnapshotStore
 from tests.support.command_side import KEYS
 from tests.support.histories import history
 from tests.support.own_mongod import own_mongod

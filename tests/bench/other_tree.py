@@ -15,7 +15,7 @@ from deploy.local.state import StackFolder, StackState
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 
 HERE = Path(__file__).parents[2]
 

@@ -24,11 +24,11 @@ from deploy.local import control
 from deploy.local.state import StackFolder, StackState
 from projection_worker.replay.rebuild.ledger import Kind, Ledger, Tally
 from projection_worker.session import Stores, open_stores
+from projection_worker.settings import WorkerSettings
 from shared.auth.principal import Role
 from shared.mongo import Document, aggregate
+from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation, read_catalog
-from shared.read_models.models import Model
-from shared.settings import WorkerSettings
 from tests.support.callers import token
 from tests.support.histories import write_histories
 from tests.support.readers import Read, reading

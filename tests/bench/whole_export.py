@@ -25,19 +25,19 @@ import httpx2
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.event_store.commit_documents import COLLECTION, to_document
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.event_store.hash_chain import seal_commit
 from shared.event_store.mongo import ensure_indexes
-from shared.hash_chain import seal_commit
+from shared.events.codec import encode
 from shared.keyring.key_file import FileKeyProvider, read_key_file
+from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.mongo import Database, Mongo
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
 from shared.read_models.indexes import ensure_read_model_indexes
-from shared.read_models.models import Model
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 from tests.bench.other_tree import HERE, checked_out
 from tests.support.histories import history
 from tests.support.key_files import create_key_files

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.event_store.port import Claim, ClaimStore, EventStore, SnapshotStore
-from shared.keyring.erased_list import ErasedList, MemoryErasedList
-from shared.keyring.key_store import KeyStore, MemoryKeyStore
-from shared.keyring.mongo_erased_list import MongoErasedList, ensure_erased_list_index
-from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.keyring.erased_list import (
+    ErasedList,
+    MemoryErasedList,
+    MongoErasedList,
+    ensure_erased_list_index,
+)
+from shared.keyring.key_store import KeyStore, MemoryKeyStore, MongoKeyStore
 from shared.mongo import Driver, Mongo
+from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from shared.envelope import Commit, NewCommit, StreamPosition
+from shared.event_store.envelope import Commit, NewCommit, StreamPosition
+from shared.event_store.hash_chain import ChainBroken, verify_chain
 from shared.event_store.port import AlreadyCommitted, VersionConflict
-from shared.hash_chain import ChainBroken, verify_chain
 from tests.contract.conftest import Stores
 from tests.support.commits import an_offer
 from tests.support.recorded_streams import append_streams

@@ -13,6 +13,7 @@ from query_service.read_store.mongo import MongoReadModels
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Mongo
+from shared.read_models.documents import Model
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
@@ -20,7 +21,6 @@ from shared.read_models.generations import (
     Generation,
     KeptGeneration,
 )
-from shared.read_models.models import Model
 from tests.support.read_model_builders import (
     child_document,
 )

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from shared.envelope import Actor, EncodedEvent, NewCommit, StreamPosition
 from shared.erasures.older_content import OlderContent, older_content_of
+from shared.event_store.envelope import Actor, EncodedEvent, NewCommit, StreamPosition
 from shared.event_store.mongo import MongoEventStore
-from shared.event_store.mongo_older_content import older_content
+from shared.event_store.mongo_snapshots import older_content
 from tests.contract.conftest import Stores
 from tests.support.commits import an_offer
 

@@ -15,12 +15,12 @@ from query_service.read_store.mongo import MongoReadModels
 from query_service.read_store.port import ChildFilter, PageEnd, ReadModelDatabase
 from shared.clock import utc_now
 from shared.mongo import Mongo
-from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
-from shared.read_models.freshness import note_projected, projected_through
+from shared.read_models.documents import ChildStatus, EngagementLevel, Model, SafetyStatus
 from shared.read_models.generations import (
     Generation,
+    note_projected,
+    projected_through,
 )
-from shared.read_models.models import Model
 from tests.contract.conftest import Place
 from tests.fakes.read_store import MemoryReadModels
 from tests.support.read_model_builders import (

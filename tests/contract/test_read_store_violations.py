@@ -12,10 +12,9 @@ from query_service.read_store.mongo import MongoReadModels
 from query_service.read_store.port import PageEnd, Period, Violations
 from query_service.read_store.violations import ListedViolations
 from shared.mongo import Mongo
-from shared.read_models.documents import ViolationDocument
+from shared.read_models.documents import Model, ViolationDocument
 from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID, Generation
 from shared.read_models.indexes import ensure_read_model_indexes
-from shared.read_models.models import Model
 from tests.contract.conftest import Place
 from tests.support.read_model_builders import (
     NOON,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.envelope import Commit, StreamPosition
+from shared.event_store.envelope import Commit, StreamPosition
 from shared.event_store.port import AlreadyCommitted, VersionConflict
 from tests.contract.conftest import Stores
 from tests.support.commits import an_offer

@@ -17,6 +17,7 @@ from query_service.read_store.whole_child import (
     WholeChild,
 )
 from shared.mongo import Mongo
+from shared.read_models.documents import Model
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
@@ -25,7 +26,6 @@ from shared.read_models.generations import (
     to_document,
 )
 from shared.read_models.indexes import ensure_read_model_indexes
-from shared.read_models.models import Model
 from tests.contract.conftest import Place
 from tests.fakes.read_store import MemoryReadModels, MemoryWholeChild
 from tests.support.read_model_builders import (

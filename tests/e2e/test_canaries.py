@@ -14,7 +14,7 @@ import pytest
 
 from deploy.local import control, plans
 from deploy.local.state import StackFolder, StackState
-from shared.topics import CHILD_ALERTS, CHILD_EVENTS, DEAD_LETTERS
+from shared.kafka import CHILD_ALERTS, CHILD_EVENTS, DEAD_LETTERS
 from tests.support.canaries.accepted import accepted, live, look, profile, registration
 from tests.support.canaries.callers import PARENT, Api, Callers, calling
 from tests.support.canaries.places import (

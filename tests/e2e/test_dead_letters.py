@@ -11,7 +11,7 @@ from deploy.local.state import StackFolder, StackState
 from shared.auth.principal import Role
 from shared.client import SeenWrites, TeddyClient
 from shared.clock import new_id
-from shared.topics import CHILD_EVENTS
+from shared.kafka import CHILD_EVENTS
 from tests.support.callers import client
 from tests.support.commands import Said, called
 from tests.support.consents import CONSENTS

@@ -24,8 +24,8 @@ from shared.read_models.documents import (
     SystemDocument,
     ViolationDocument,
 )
+from shared.read_models.formulas import minutes_by_day
 from shared.read_models.generations import CONVERSATION_LIMIT_MINUTES
-from shared.read_models.minutes import minutes_by_day
 
 T = TypeVar("T")
 

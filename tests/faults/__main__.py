@@ -11,12 +11,11 @@ from tempfile import mkdtemp
 
 import click
 
-from deploy.local.shell import set_aside
+from deploy.local.operator_settings import set_aside
 from deploy.local.state import StackFolder
 from projection_worker.session import open_stores
-from shared.command_line import run_command
-from shared.settings import WorkerSettings
-from shared.tables import Table
+from projection_worker.settings import WorkerSettings
+from shared.command_line import Table, run_command
 from tests.faults.cases import CASES, Case
 from tests.faults.judge import judged_again, tell
 from tests.faults.report import PAGE, measured_seconds, renew

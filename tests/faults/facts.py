@@ -12,14 +12,14 @@ from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.replay.verify.verifier import verifier_of
 from projection_worker.session import Stores
 from shared.clock import utc_now
-from shared.envelope import Commit
 from shared.event_store.commit_documents import COLLECTION, from_document
+from shared.event_store.envelope import Commit
+from shared.kafka import CHILD_EVENTS
 from shared.keyring.key_file import read_key_file
 from shared.mongo import Database
 from shared.read_models.deliveries import DeliveryState, deliveries
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation, live_generation
-from shared.read_models.models import Model
-from shared.topics import CHILD_EVENTS
 from tests.faults.checker import Facts
 from tests.faults.texts import records_of, texts_of_databases, texts_of_logs, texts_of_topics
 from tests.support.waiting import eventually

@@ -8,7 +8,7 @@ import click
 
 from deploy.local.state import StackFolder
 from projection_worker.session import Stores, open_stores
-from shared.settings import WorkerSettings
+from projection_worker.settings import WorkerSettings
 from tests.faults.canaries import canaries_of
 from tests.faults.cases import CASES, Case
 from tests.faults.checker import Violation, check

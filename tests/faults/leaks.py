@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from shared.auth.principal import Role
-from shared.envelope import Commit
+from shared.event_store.envelope import Commit
 from tests.faults.canaries import canaries_in
 from tests.faults.history import Entry
 

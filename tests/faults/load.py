@@ -10,14 +10,13 @@ from pathlib import Path
 
 import httpx2
 
-from deploy.load.children import ModelChild, Wish
 from deploy.load.generator import Generator
-from deploy.load.outcome import Tally
+from deploy.load.model import ModelChild, Tally, Wish
 from deploy.load.sender import Pace, Sender
 from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 from tests.faults.canaries import canary_of
 from tests.faults.history import claims_of
 from tests.faults.world import World

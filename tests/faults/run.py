@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.load.outcome import Tally
+from deploy.load.model import Tally
 from deploy.local.state import StackFolder
 from projection_worker.session import Stores
 from shared.clock import new_id

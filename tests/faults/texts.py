@@ -9,9 +9,8 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
 from projection_worker.session import Stores
+from shared.kafka import ALL_TOPICS, partitions_of
 from shared.mongo import Mongo
-from shared.topic_partitions import partitions_of
-from shared.topics import ALL_TOPICS
 
 RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 

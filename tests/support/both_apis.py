@@ -13,12 +13,12 @@ from starlette.types import Message, Receive, Scope, Send
 from projection_worker.projections.registry import VERSION, ChildView, Place, apply
 from projection_worker.projections.rules import change
 from shared.auth.principal import Principal
-from shared.codec import decode_what_opens
-from shared.envelope import Commit, NewCommit
-from shared.event_store.memory import MemoryEventStore
-from shared.http.documentation import OPENAPI_PATH
-from shared.read_models.models import Model
+from shared.event_store.envelope import Commit, NewCommit
+from shared.events.codec import decode_what_opens
+from shared.http.openapi import OPENAPI_PATH
+from shared.read_models.documents import Model
 from shared.signing import SignatureRefused, Signer
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.command_side import KEYS, QUERY_URL, CommandSide, Database
 from tests.support.query_side import QuerySide
 

@@ -9,7 +9,7 @@ from shared.auth.principal import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.client import LiveUpdate, SeenWrites, TeddyClient
 from shared.clock import utc_now
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 
 _written: defaultdict[str, SeenWrites] = defaultdict(SeenWrites)
 """By the address of the command API."""

@@ -41,7 +41,7 @@ from shared.events.child import (
     Severity,
     Speaker,
 )
-from shared.personal import Personal
+from shared.events.personal import Personal
 
 ADA = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"
 TALK = "0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"

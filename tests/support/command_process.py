@@ -16,7 +16,7 @@ from deploy.local.plans import free_port
 from shared.auth.principal import Principal
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 from tests.support.command_side import MOTHER, CommandClient
 from tests.support.consents import CONSENTS
 from tests.support.key_files import create_key_files

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from shared.envelope import (
+from shared.event_store.envelope import (
     Actor,
     Causality,
     EncodedEvent,

@@ -26,7 +26,7 @@ from shared.events.child import (
     Severity,
     Speaker,
 )
-from shared.personal import Personal
+from shared.events.personal import Personal
 
 CHILD = "child-0f8fad5b-d9cb-469f-a165-70867728950e"
 AT = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)

@@ -7,12 +7,12 @@ from typing import Any, TypeVar, cast
 
 from query_service.queries.exporter import ExportCursors, Exporter
 from query_service.read_store.whole_child import After, Document, Part, WholeChild
-from shared.codec import encode
-from shared.envelope import Actor, Causality, Commit, NewCommit, StreamPosition
-from shared.event_store.memory import MemoryEventStore
+from shared.event_store.envelope import Actor, Causality, Commit, NewCommit, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
+from shared.events.codec import encode
 from shared.read_models.documents import ViolationDocument
+from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.read_store import MemoryReadModels
 from tests.support.event_samples import AT
 from tests.support.histories import history

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from shared.envelope import Commit, NewCommit
-from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
+from shared.event_store.envelope import Commit, NewCommit
 from shared.event_store.port import Snapshot, StoreUnavailable
 from shared.keyring.key_store import MemoryKeyStore
+from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
 
 
 @dataclass

@@ -10,9 +10,9 @@ from command_service.relay.commit_feed import Batch
 from command_service.relay.progress import Acknowledged, Checkpoint, Ends, Progress
 from command_service.relay.relay import Relay
 from shared.clock import utc_now
-from shared.envelope import Commit, NewCommit, RecordedEvent
-from shared.erasures.notice import ErasureNotice
-from shared.event_store.memory import MemoryEventStore
+from shared.erasures.topic import ErasureNotice
+from shared.event_store.envelope import Commit, NewCommit, RecordedEvent
+from tests.fakes.event_store import MemoryEventStore
 
 Happening = Callable[[], None]
 

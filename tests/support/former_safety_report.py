@@ -16,7 +16,7 @@ from query_service.read_store.port import Period
 from shared.clock import iso
 from shared.events.child import Severity
 from shared.read_models.documents import OTHER, ViolationDocument
-from shared.read_models.penalties import penalty
+from shared.read_models.formulas import penalty
 
 
 def former_report(

@@ -12,7 +12,7 @@ from command_service.child.errors import CommandRefused
 from command_service.child.evolve import evolve
 from command_service.child.state import Child
 from shared.events.child import ChildEvent, ConsentPurpose
-from shared.personal import Personal
+from shared.events.personal import Personal
 from tests.support.child_facts import (
     ACKNOWLEDGE,
     ADA,

@@ -3,9 +3,7 @@
 from aiokafka import AIOKafkaProducer
 
 from shared.clock import new_id, utc_now
-from shared.cloud_events import to_record
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import (
     AlertChannel,
@@ -16,9 +14,11 @@ from shared.events.child import (
     SafetyViolationReported,
     Severity,
 )
+from shared.events.cloud_events import to_record
+from shared.events.codec import encode
+from shared.events.personal import Personal
+from shared.kafka import CHILD_EVENTS
 from shared.keyring.keyring import Keyring
-from shared.personal import Personal
-from shared.topics import CHILD_EVENTS
 
 
 class Happenings:

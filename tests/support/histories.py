@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from shared.clock import new_id, utc_now
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import (
     ChildEvent,
@@ -18,8 +17,9 @@ from shared.events.child import (
     Severity,
     Speaker,
 )
+from shared.events.codec import encode
+from shared.events.personal import Personal
 from shared.keyring.keyring import Keyring
-from shared.personal import Personal
 
 PARENT = "parent-history"
 AT_THE_SAME_TIME = 500

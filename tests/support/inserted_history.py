@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from shared.clock import utc_now
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.event_store.commit_documents import COLLECTION, to_document
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.event_store.hash_chain import seal_commit
 from shared.events.child import ChildEvent
-from shared.hash_chain import seal_commit
+from shared.events.codec import encode
 from shared.keyring.keyring import Keyring
 from shared.mongo import Database
 

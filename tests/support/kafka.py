@@ -12,9 +12,8 @@ from aiokafka.conn import create_conn
 from aiokafka.protocol.metadata import MetadataRequest
 
 from deploy.topics import apply_topics
+from shared.kafka import Topic, partitions_of
 from shared.settings import TopicSettings
-from shared.topic_partitions import partitions_of
-from shared.topics import Topic
 from tests.support.waiting import eventually
 
 TOLD_SECONDS = 60.0

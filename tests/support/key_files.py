@@ -4,8 +4,7 @@ from pathlib import Path
 
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.keyring.key_file import create_key_file
-from shared.proofs.statements import PROOF_KEY_ID
-from shared.signing_keys import create_signing_key
+from shared.signing import PROOF_KEY_ID, create_signing_key
 
 
 def create_key_files(folder: Path) -> dict[str, str]:

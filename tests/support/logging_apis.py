@@ -11,11 +11,11 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 
-from shared.envelope import Commit, NewCommit
-from shared.event_store.memory import MemoryEventStore
+from shared.event_store.envelope import Commit, NewCommit
 from shared.http.serving import serving
-from shared.observability.logs import configure_logs
+from shared.logs import configure_logs
 from shared.settings import ObservabilitySettings
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.command_side import ADMIN, MOTHER, CommandSide, Database
 from tests.support.ports import free_port, listens
 from tests.support.query_side import QuerySide

@@ -8,8 +8,7 @@ from random import Random
 from typing import Any, TypeVar, cast
 
 from command_service.child import limits
-from shared.codec import decode, encode
-from shared.envelope import RecordedEvent
+from shared.event_store.envelope import RecordedEvent
 from shared.events.child import (
     AlertChannel,
     AlertPolicy,
@@ -31,9 +30,10 @@ from shared.events.child import (
     Severity,
     Speaker,
 )
+from shared.events.codec import decode, encode
+from shared.events.personal import Personal
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex
-from shared.personal import Personal
 
 CHILD = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a22"
 BORN = datetime(2020, 1, 1, tzinfo=UTC)

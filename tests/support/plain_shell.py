@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from deploy.local.shell import Exported, set_aside
+from deploy.local.operator_settings import Exported, set_aside
 
 EXPORTED = pytest.StashKey[Exported | None]()
 

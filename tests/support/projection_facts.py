@@ -23,7 +23,7 @@ from shared.events.child import (
     Severity,
     Speaker,
 )
-from shared.personal import Personal
+from shared.events.personal import Personal
 
 MIA = "0c9b7f6e-1111-4a7b-8a55-3f1f0a9d0001"
 TALK = "talk-1"

@@ -13,21 +13,21 @@ from projection_worker.records import Delivered, RawRecord, deliver
 from projection_worker.replay.verify.comparison import Verification
 from projection_worker.replay.verify.verifier import Verifier
 from shared.clock import utc_now
-from shared.cloud_events import to_record
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit, RecordedEvent, StreamPosition
-from shared.event_store.memory import MemoryEventStore
+from shared.event_store.envelope import Actor, Causality, NewCommit, RecordedEvent, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import ChildErased, ChildEvent
+from shared.events.cloud_events import to_record
+from shared.events.codec import encode
+from shared.kafka import CHILD_EVENTS
 from shared.keyring.cipher import ChildCipher, new_data_key
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import KeyDestroyed, MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
+from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Generation
-from shared.read_models.models import ALL_MODELS, Model
-from shared.topics import CHILD_EVENTS
+from tests.fakes.event_store import MemoryEventStore
 
 GENERATION = Generation(1)
 KEYS = KeyFile("kek", {"kek": b"k" * 32}, b"i" * 32, b"s" * 32)

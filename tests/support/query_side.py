@@ -19,30 +19,33 @@ from query_service.cache.query_cache import DEFAULT_BYTES, QueryCache
 from query_service.main import wire
 from query_service.queries.query import Query
 from query_service.registry import Ports
-from shared.audit.trail import MemoryAuditTrail
-from shared.auth.aliases import Pseudonyms
-from shared.auth.principal import Principal, Role
+from query_service.settings import QuerySettings
+from shared.audit.record import MemoryAuditTrail
+from shared.auth.principal import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
-from shared.event_store.memory import MemoryEventStore
 from shared.http.callers import Caller
+from shared.http.client_address import networks_of
 from shared.http.hardening import Exposure
-from shared.http.operations import Readiness
+from shared.http.rate_limits import RateLimits
+from shared.http.serving import Readiness
 from shared.http.shares import Bounds
+from shared.keyring.cipher import WrappedKey
 from shared.keyring.erased_list import ErasedChild, MemoryErasedList
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.provider import WrappedKey
 from shared.keyring.search_index import SearchIndex
-from shared.networks import networks_of
-from shared.proofs.statements import PROOF_KEY_ID, StatementSigner, StatementVerifier
-from shared.rate_limits.rate_limits import RateLimits
 from shared.read_models.documents import ChildDocument, ViolationEntry
 from shared.read_models.notices import ChangeNotice
-from shared.settings import QuerySettings
-from shared.signing import ConsistencyTokens
-from shared.signing_keys import public_jwks
+from shared.signing import (
+    PROOF_KEY_ID,
+    ConsistencyTokens,
+    StatementSigner,
+    StatementVerifier,
+    public_jwks,
+)
+from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.read_store import MemoryReadModels, MemoryWholeChild
 from tests.support.command_side import Database
 from tests.support.rate_limits import limits_of

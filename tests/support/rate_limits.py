@@ -3,8 +3,7 @@
 from limits import parse
 
 from shared.auth.access import RateClass
-from shared.rate_limits.memory_counters import MemoryCounters
-from shared.rate_limits.rate_limits import RateLimits
+from shared.http.rate_limits import MemoryCounters, RateLimits
 
 PLENTY = "1000000/minute"
 

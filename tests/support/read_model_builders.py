@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import orjson
 
-from shared.envelope import event_id
+from shared.event_store.envelope import event_id
 from shared.keyring.cipher import ChildCipher, field_place
 from shared.read_models.documents import (
     ActivityDocument,

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from shared.codec import UndecodableEvent, decode, encode
-from shared.envelope import RecordedEvent
+from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildEvent
+from shared.events.codec import decode, encode
+from shared.events.personal import PersonalDataErased
+from shared.events.sealed_fields import UndecodableEvent
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex
-from shared.personal import PersonalDataErased
 from tests.support.child_facts import ADA
 from tests.support.generated_lives import EVENTS
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from shared.envelope import StreamPosition
-from shared.erasures.notice import ERASED
+from shared.erasures.topic import ERASED
+from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import EventStore
 from tests.support.commits import an_offer
 

@@ -10,11 +10,11 @@ from command_service.aggregates.snapshot_layout import from_head, with_line
 from command_service.aggregates.snapshots import Snapshots
 from command_service.child.evolve import evolve
 from command_service.child.state import Child
-from shared.envelope import StreamPosition
-from shared.event_store.memory import MemoryEventStore, MemorySnapshotStore
+from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import Snapshot
 from shared.events.child import ChildEvent
 from shared.keyring.cipher import ChildCipher
+from tests.fakes.event_store import MemoryEventStore, MemorySnapshotStore
 from tests.support.child_facts import (
     ADA,
     ALLOWED,

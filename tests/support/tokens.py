@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.auth.key_set import KeySet, parse_key_set
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.auth.verifier import Expected, TokenVerifier
-from shared.signing_keys import public_jwks
+from shared.signing import public_jwks
 
 WEEK = 7 * 86_400
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

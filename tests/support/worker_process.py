@@ -15,13 +15,13 @@ from deploy.topics import apply_topics
 from projection_worker.projections import registry
 from shared.clock import new_id
 from shared.event_store.mongo import MongoEventStore
+from shared.kafka import CHILD_EVENTS
 from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
+from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.mongo import Database, Mongo
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from shared.read_models.models import Model
-from shared.topics import CHILD_EVENTS
 from tests.support.happenings import Happenings
 from tests.support.kafka import REPLICATION, told_partitions
 from tests.support.ports import free_port

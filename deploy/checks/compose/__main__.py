@@ -9,7 +9,7 @@ import click
 
 from deploy.checks.compose.project import Project, read_project
 from deploy.checks.compose.promises import PROMISES
-from shared.tables import Table
+from shared.command_line import Table
 
 
 def main(project: Project) -> int:

@@ -2,13 +2,14 @@ import sys
 import tomllib
 from pathlib import Path
 
-from deploy.checks.lock.lockfile import form_problems, read_lock
-from deploy.checks.lock.problems import (
+from deploy.checks.lock.lockfile import (
     Needs,
     disagreements,
+    form_problems,
     installed_needs,
     lacking,
     own_requirements,
+    read_lock,
     unasked,
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from shared.tables import console
+from shared.command_line import console
 
 
 class Amount(click.FloatRange):

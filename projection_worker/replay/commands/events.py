@@ -15,12 +15,11 @@ from projection_worker.replay.histories import Selection, events_of_child
 from projection_worker.replay.rebuild.pacing import Pace
 from projection_worker.session import Stores, format_option, run
 from shared.clock import iso
-from shared.cloud_events import KafkaRecord, to_record, to_structured
-from shared.command_line import Moment
-from shared.envelope import RecordedEvent
+from shared.command_line import Moment, Table, progress
+from shared.event_store.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS
-from shared.tables import Table, progress
-from shared.topics import CHILD_EVENTS
+from shared.events.cloud_events import KafkaRecord, to_record, to_structured
+from shared.kafka import CHILD_EVENTS
 
 EVENT_TYPES = tuple(sorted(event.__name__ for event in SCHEMA_VERSIONS))
 

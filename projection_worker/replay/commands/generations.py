@@ -11,8 +11,8 @@ from projection_worker.replay.rebuild.cutover import Cutover, NotCaughtUp, child
 from projection_worker.replay.rebuild.ledger import Kind, Ledger
 from projection_worker.replay.rebuild.rebuild import lead
 from projection_worker.session import Refused, Stores, run
+from shared.command_line import Table
 from shared.read_models.generations import Catalog, KeptGeneration, begin_catalog
-from shared.tables import Table
 
 
 @click.command()

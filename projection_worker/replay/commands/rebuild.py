@@ -21,8 +21,8 @@ from projection_worker.replay.rebuild.slices import slices_of_store, slices_of_t
 from projection_worker.replay.verify.differences import in_words
 from projection_worker.replay.verify.verifier import verifier_of
 from projection_worker.session import Stores, run
+from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import read_catalog
-from shared.read_models.models import ALL_MODELS, Model
 
 
 class ModelNames(click.ParamType):

@@ -15,14 +15,14 @@ from projection_worker.replay.documents import ChildFold, Folded, Personals
 from projection_worker.replay.histories import ends_at, telling_pages
 from projection_worker.replay.history_display import Display, JsonDisplay, Span, TableDisplay
 from projection_worker.session import NotFound, Refused, Stores, format_option, run
-from shared.audit.look import record_look
+from shared.audit.process import record_look
+from shared.audit.settings import AuditSettings
 from shared.clock import iso
 from shared.command_line import moment_of
-from shared.envelope import Commit, RecordedEvent
-from shared.event_store.pages import pages
-from shared.event_store.port import EventStore
+from shared.event_store.envelope import Commit, RecordedEvent
+from shared.event_store.port import EventStore, pages
 from shared.read_models.generations import live_generation
-from shared.settings import AuditSettings, load_settings
+from shared.settings import load_settings
 
 
 @dataclass(frozen=True, slots=True)

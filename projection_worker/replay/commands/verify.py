@@ -19,9 +19,9 @@ from projection_worker.replay.verify.differences import in_words
 from projection_worker.replay.verify.long_children import Seen
 from projection_worker.replay.verify.verifier import BATCH_EVENTS, Verifier, verifier_of
 from projection_worker.session import Stores, run
+from shared.command_line import Table
 from shared.event_store.port import EventStore
 from shared.read_models.generations import live_generation
-from shared.tables import Table
 
 
 @click.command()

@@ -31,14 +31,13 @@ from projection_worker.replay.histories import Stream, ends_at, telling_pages
 from projection_worker.replay.rebuild.ledger import Ledger, Slice
 from projection_worker.replay.rebuild.pacing import Pace, patiently
 from projection_worker.replay.verify.comparison import Documents
-from shared.envelope import RecordedEvent
+from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
 from shared.fault_points import FaultPoint, reached
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
-from shared.read_models.documents import ChildDocument
-from shared.read_models.models import Model
+from shared.read_models.documents import ChildDocument, Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from projection_worker.replay.rebuild.ledger import Plan
 from projection_worker.session import Failed
 from shared.mongo import Collection, Database, Document, aggregate
 from shared.read_models.deliveries import DELIVERIES_COLLECTION
+from shared.read_models.documents import Model
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
@@ -23,7 +24,6 @@ from shared.read_models.generations import (
     to_document,
 )
 from shared.read_models.indexes import ensure_read_model_indexes
-from shared.read_models.models import Model
 
 log = structlog.get_logger(__name__)
 

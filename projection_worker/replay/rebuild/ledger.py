@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.mongo import Database, Document
+from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Generation
-from shared.read_models.models import ALL_MODELS, Model
 
 COLLECTION = "read_model_rebuilds"
 

@@ -38,12 +38,13 @@ from projection_worker.replay.rebuild.slices import (
 from projection_worker.replay.verify.comparison import Verification
 from projection_worker.replay.verify.verifier import Verifier, verifier_of
 from projection_worker.session import Failed, Stores, open_stores
+from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint
-from shared.observability.logs import configure_logs
+from shared.logs import configure_logs
 from shared.read_models.generations import Generation, live_generation
-from shared.settings import WorkerSettings, load_settings
+from shared.settings import load_settings
 
 SETTLE_SECONDS = 30.0
 """How long workers may take to bring a child to where the event store was."""

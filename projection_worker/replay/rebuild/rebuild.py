@@ -34,14 +34,12 @@ from projection_worker.replay.verify.comparison import counters_that_differ
 from projection_worker.session import Failed, Refused, Stores
 from shared.clock import new_id, utc_now
 from shared.fault_points import FaultPoint, reached
-from shared.kafka import client_options
+from shared.kafka import CHILD_EVENTS, client_options, partitions_of
 from shared.lease import Lease
 from shared.mongo import Database
 from shared.read_models.deliveries import NOTIFIED_WITHIN
+from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Catalog, begin_catalog, read_catalog
-from shared.read_models.models import ALL_MODELS, Model
-from shared.topic_partitions import partitions_of
-from shared.topics import CHILD_EVENTS
 
 log = structlog.get_logger(__name__)
 

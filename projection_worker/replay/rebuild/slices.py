@@ -25,11 +25,9 @@ from projection_worker.replay.rebuild.pacing import Pace, patiently
 from shared.event_store.commit_documents import COLLECTION
 from shared.event_store.port import EventStore
 from shared.fault_points import FaultPoint, reached
-from shared.kafka import Servers, client_options
+from shared.kafka import CHILD_EVENTS, Servers, client_options, partitions_of
 from shared.mongo import Database, Document, aggregate
 from shared.read_models.generations import Generation
-from shared.topic_partitions import partitions_of
-from shared.topics import CHILD_EVENTS
 
 log = structlog.get_logger(__name__)
 

@@ -12,12 +12,10 @@ import orjson
 
 from projection_worker.projections.registry import Place
 from projection_worker.projections.rules import contribution
-from shared.hash_chain import ChainBroken
+from shared.event_store.hash_chain import ChainBroken
 from shared.mongo import Database, Mongo
-from shared.read_models.documents import ChildDocument
-from shared.read_models.generations import Generation
-from shared.read_models.horizon import Horizon
-from shared.read_models.models import Model
+from shared.read_models.documents import ChildDocument, Model
+from shared.read_models.generations import Generation, Horizon
 
 MOST_KEPT = 50
 DIGESTS = 2**256

@@ -16,12 +16,12 @@ from projection_worker.replay.histories import events_of, telling_pages
 from projection_worker.replay.verify.comparison import ABSENT, COMMITS, Difference, Verification
 from projection_worker.session import Stores
 from shared.clock import utc_now
-from shared.codec import decode_what_opens
-from shared.envelope import RecordedEvent
-from shared.event_schema import PERSONAL_FIELDS
+from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildEvent
+from shared.events.codec import decode_what_opens
+from shared.events.schema import PERSONAL_FIELDS
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from shared.read_models.models import Model
 
 
 async def changes_behind(

@@ -30,15 +30,14 @@ from projection_worker.replay.verify.comparison import (
     compare_one,
     unfolded,
 )
-from shared.envelope import RecordedEvent, StreamPosition
-from shared.event_store.pages import pages
-from shared.event_store.port import EventStore
-from shared.hash_chain import ChainBroken, verify_chain
+from shared.event_store.envelope import RecordedEvent, StreamPosition
+from shared.event_store.hash_chain import ChainBroken, verify_chain
+from shared.event_store.port import EventStore, pages
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database
-from shared.read_models.horizon import read_horizon
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
+from shared.read_models.generations import read_horizon
 
 LOOK_SECONDS = 0.1
 

@@ -38,17 +38,15 @@ from projection_worker.replay.verify.comparison import (
 from projection_worker.replay.verify.long_children import LOOK_SECONDS, LongChildren, Seen
 from projection_worker.session import Stores
 from shared.clock import utc_now
-from shared.erasures.notice import ERASED
-from shared.event_store.pages import pages
-from shared.event_store.port import EventStore
-from shared.hash_chain import ChainBroken, verify_chain
+from shared.erasures.topic import ERASED
+from shared.event_store.hash_chain import ChainBroken, verify_chain
+from shared.event_store.port import EventStore, pages
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
-from shared.read_models.generations import Generation
-from shared.read_models.horizon import read_horizon
-from shared.read_models.models import ALL_MODELS, Model
+from shared.read_models.documents import ALL_MODELS, Model
+from shared.read_models.generations import Generation, read_horizon
 
 BATCH_EVENTS = 5_000
 

@@ -12,8 +12,8 @@ from shared.auth.principal import Role
 from shared.clock import new_id
 from shared.events.child import AlertChannel
 from shared.read_models.deliveries import DeliveryState, deliveries
+from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation
-from shared.read_models.models import Model
 from tests.faults.world import World
 from tests.support.callers import token
 from tests.support.consents import CONSENTS

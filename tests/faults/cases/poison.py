@@ -4,9 +4,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from shared.kafka import CHILD_EVENTS
+from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation
-from shared.read_models.models import Model
-from shared.topics import CHILD_EVENTS
 from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild
 from tests.faults.texts import records_of

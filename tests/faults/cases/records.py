@@ -11,10 +11,9 @@ from projection_worker.records import deliver, raw_record
 from projection_worker.replay.histories import stream_of
 from projection_worker.replay.verify.verifier import Verifier
 from shared.clock import new_id, utc_now
+from shared.kafka import CHILD_EVENTS, partitions_of
 from shared.read_models.generations import Generation
 from shared.read_models.indexes import ensure_read_model_indexes
-from shared.topic_partitions import partitions_of
-from shared.topics import CHILD_EVENTS
 from tests.faults.cases.case import Case
 from tests.faults.cases.odd_records import MARK
 from tests.faults.world import World

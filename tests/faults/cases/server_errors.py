@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pymongo import AsyncMongoClient
 
 from shared.mongo import Document
+from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation
-from shared.read_models.models import Model
 from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild, life_goes_on
 from tests.faults.world import World

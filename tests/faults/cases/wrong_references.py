@@ -8,8 +8,7 @@ import httpx2
 
 from shared.auth.principal import Role
 from shared.clock import new_id, utc_now
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit
+from shared.event_store.envelope import Actor, Causality, NewCommit
 from shared.events.child import (
     AlertChannel,
     AlertPolicyConfigured,
@@ -17,6 +16,7 @@ from shared.events.child import (
     ChildEvent,
     ChildRegistered,
 )
+from shared.events.codec import encode
 from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild
 from tests.faults.world import World

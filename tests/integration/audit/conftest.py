@@ -13,12 +13,12 @@ import pytest_asyncio
 from deploy import cli
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditRecord
-from shared.auth.aliases import older_alias
+from shared.audit.settings import AuditSettings
+from shared.auth.principal import older_alias
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.keyring.key_file import read_key_file
 from shared.mongo import Mongo
-from shared.settings import AuditSettings
 from tests.support.child_facts import ADA, REGISTER, REPORT, VIOLATION, update
 from tests.support.command_side import BEAR, MOTHER, OFFICER, CommandSide, Database
 from tests.support.commands import Said, called, started

@@ -17,7 +17,7 @@ Bundle = dict[str, Any]
 @pytest.fixture(autouse=True)
 def _in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """The child's history is longer than a page."""
-    monkeypatch.setattr("shared.event_store.pages.PAGE", 2)
+    monkeypatch.setattr("shared.event_store.port.PAGE", 2)
 
 
 async def test_evidence_is_checked_offline_without_settings_and_names_who_viewed(

@@ -10,14 +10,13 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.audit.block_check import check_content
+from deploy.proofs.block_check import check_content
 from shared.audit.chain import block_hash, digest_of, read_lines, root_of
 from shared.audit.process import AuditProcess
 from shared.audit.store import AuditStore
 from shared.clock import iso, utc_now
 from shared.mongo import Mongo
-from shared.proofs.statements import StatementSigner
-from shared.signing_keys import read_signing_key
+from shared.signing import StatementSigner, read_signing_key
 from tests.integration.audit.conftest import World, look
 from tests.support.child_facts import ADA, VIOLATION
 from tests.support.commands import Said

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
+from deploy.proofs.spans import KIND
 from shared.audit.process import AuditProcess
-from shared.audit.purged import KIND
 from shared.clock import utc_now
-from shared.proofs.statements import kind_of
+from shared.signing import kind_of
 from tests.integration.audit.conftest import World, look
 from tests.support.child_facts import ADA
 from tests.support.commands import Said

@@ -10,7 +10,7 @@ import pytest
 
 from shared.audit.process import AuditProcess
 from shared.clock import utc_now
-from shared.envelope import StreamPosition
+from shared.event_store.envelope import StreamPosition
 from tests.integration.audit.conftest import World, look
 from tests.support.child_facts import ADA
 from tests.support.consents import BORN

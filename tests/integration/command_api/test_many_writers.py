@@ -8,8 +8,8 @@ import pytest
 
 from deploy.local.plans import free_port
 from shared.clock import new_id
+from shared.event_store.hash_chain import verify_chain
 from shared.event_store.mongo import MongoEventStore
-from shared.hash_chain import verify_chain
 from shared.mongo import Mongo
 from tests.support.command_process import command_environment, command_process
 from tests.support.command_side import ADMIN, CommandClient

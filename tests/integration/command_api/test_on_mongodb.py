@@ -10,16 +10,16 @@ import httpx2
 import pytest
 
 from command_service.main import build_app
+from command_service.settings import CommandSettings
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
+from shared.event_store.hash_chain import verify_chain
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
-from shared.hash_chain import verify_chain
 from shared.keyring.key_file import read_key_file
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Driver, Mongo
-from shared.settings import CommandSettings
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 from tests.support.command_side import MOTHER, CommandClient
 from tests.support.consents import BORN, CONSENTS
 from tests.support.key_files import create_key_files

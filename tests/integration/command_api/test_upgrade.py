@@ -6,13 +6,13 @@ from pathlib import Path
 import orjson
 import pytest
 
+from command_service.settings import CommandSettings
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
+from shared.keyring.erased_list import MongoErasedList
 from shared.keyring.key_file import KeyFile
-from shared.keyring.mongo_erased_list import MongoErasedList
-from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.keyring.key_store import MongoKeyStore
 from shared.mongo import Mongo
-from shared.settings import CommandSettings
 from tests.integration.command_api.test_on_mongodb import running, settings
 from tests.support.command_side import KEYS, Database
 from tests.support.former_release import CHILD, SENT, put_former, send

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from deploy import cli, demo
+from deploy import cli
+from deploy.commands import running_stack
 from deploy.local import control, plans
 from deploy.local.process import created_at
 from deploy.local.state import READY, ProcessState, StackFolder, StackState
@@ -52,7 +53,9 @@ def test_every_command_has_arguments_here() -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for a stack waits for moments. Commands run in a thread here, where a signal
     cannot be asked for."""
-    monkeypatch.setattr(demo, "signal", SimpleNamespace(signal=lambda *_: None, SIGTERM=None))
+    monkeypatch.setattr(
+        running_stack, "signal", SimpleNamespace(signal=lambda *_: None, SIGTERM=None)
+    )
     for name in ("PREPARE_SECONDS", "UP_SECONDS"):
         monkeypatch.setattr(control, name, 0.5)
 
@@ -128,7 +131,7 @@ def starting(tmp_path: Path) -> Iterator[Path]:
 async def test_where_a_stack_is_starting(
     tmp_path: Path, starting: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
-    # given: a demo, which is a stack of its own, meets a machine that cannot
+    # given: a running_stack, which is a stack of its own, meets a machine that cannot
     if command == ("demo",):
         monkeypatch.setattr(control, "_spawn", lambda *_, **__: None)
 

@@ -13,8 +13,8 @@ import pytest_asyncio
 from deploy.local import control, plans
 from deploy.local.state import ProcessState, StackFolder, StackState
 from deploy.topics import apply_topics
+from shared.kafka import ALL_TOPICS
 from shared.mongo import Mongo
-from shared.topics import ALL_TOPICS
 from tests.support.waiting import until
 
 RESTART_SECONDS = 30.0

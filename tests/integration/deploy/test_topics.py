@@ -4,9 +4,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.topics import apply_topics, restore_topics
 from shared.clock import new_id
-from shared.topic_differences import TopicReport, topic_findings
-from shared.topic_partitions import partitions_of
-from shared.topics import Topic
+from shared.kafka import Topic, partitions_of
+from shared.topics import TopicReport, topic_findings
 from tests.support.kafka import REPLICATION
 
 HOUR_MS = 3_600_000

@@ -11,13 +11,13 @@ from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import ReadModelStore
 from projection_worker.records import RawRecord, deliver
 from projection_worker.session import Stores, open_stores
+from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
-from shared.cloud_events import to_record
+from shared.events.cloud_events import to_record
+from shared.kafka import CHILD_EVENTS
 from shared.read_models.deliveries import DeliveryState, deliveries
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from shared.read_models.models import Model
-from shared.settings import WorkerSettings
-from shared.topics import CHILD_EVENTS
 from tests.faults.checker import Facts, check
 from tests.faults.facts import load_facts
 from tests.support.commits import an_offer

@@ -12,8 +12,7 @@ from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeou
 
 from deploy.local.binaries import mongod
 from deploy.local.plans import free_port
-from shared.mongo import Driver, Mongo
-from shared.mongo_urls import checked_url
+from shared.mongo import Driver, Mongo, checked_url
 from tests.support.authority import LOOPBACK, Authority, create_authority
 from tests.support.waiting import eventually
 

@@ -10,10 +10,9 @@ import pytest
 import pytest_asyncio
 
 from deploy import cli
-from shared.keyring.key_file import create_key_file
+from shared.keyring.key_file import WatchedKeyFile, create_key_file
+from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_key_store import MongoKeyStore
-from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
 from tests.support.commands import Said, called, started
 from tests.support.ports import free_port

@@ -14,11 +14,11 @@ import pymongo
 import pytest
 
 from deploy.local.state import StackFolder, StackState
+from deploy.proofs.key_rotation import BATCH
 from shared.auth.principal import Role
 from shared.client import TeddyClient
 from shared.clock import new_id
 from shared.keyring.key_file import FileKeyProvider, read_key_file
-from shared.keyring.rotation import BATCH
 from shared.settings import KeyringSettings
 from tests.support.callers import client
 from tests.support.consents import CONSENTS

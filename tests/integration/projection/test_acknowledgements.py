@@ -3,7 +3,7 @@
 import pytest
 
 from shared.events.child import ChildEvent, Severity
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
 from tests.support.projection_facts import (
     MIA,
     acknowledged,

@@ -12,6 +12,7 @@ from projection_worker.projections import registry
 from projection_worker.replay.rebuild.cutover import Cutover, carry_undelivered
 from shared.events.child import Severity
 from shared.read_models.deliveries import NOTIFIED_WITHIN, deliveries
+from shared.read_models.documents import Model
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
@@ -20,7 +21,6 @@ from shared.read_models.generations import (
     read_catalog,
     to_document,
 )
-from shared.read_models.models import Model
 from tests.support.projection_facts import MIA, NOON, registered, reported
 from tests.support.projection_side import ProjectionSide
 

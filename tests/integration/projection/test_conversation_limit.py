@@ -12,6 +12,7 @@ from projection_worker.projections import registry
 from projection_worker.replay.commands.rebuild import rehearse
 from projection_worker.replay.rebuild.ledger import Source
 from projection_worker.replay.verify.verifier import verifier_of
+from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
@@ -22,7 +23,6 @@ from shared.read_models.generations import (
     read_catalog,
     to_document,
 )
-from shared.read_models.models import ALL_MODELS, Model
 from tests.integration.projection.test_rebuild import World, world
 from tests.support.projection_facts import ended, registered, started
 from tests.support.projection_side import ProjectionSide

@@ -16,10 +16,10 @@ from projection_worker.dead_letters.commands import dead_letter
 from projection_worker.records import Delivered, deliver
 from shared.clock import new_id
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
+from shared.kafka import CHILD_EVENTS
 from shared.keyring.key_file import create_key_file
 from shared.mongo import Mongo
 from shared.read_models.indexes import ensure_read_model_indexes
-from shared.topics import CHILD_EVENTS
 from tests.support.kafka import REPLICATION
 from tests.support.projection_facts import registered, updated
 from tests.support.projection_side import GENERATION, ProjectionSide

@@ -21,9 +21,10 @@ from projection_worker.projections import registry
 from projection_worker.projections.registry import Folding
 from projection_worker.records import Delivered, RawRecord, deliver, raw_record
 from shared.clock import new_id
-from shared.codec import UndecodableEvent, decode_what_opens
 from shared.events.child import ChildEvent, SafetyViolationReported, Severity
-from shared.read_models.dead_lettered import count_dead_lettered, stale_since
+from shared.events.codec import decode_what_opens
+from shared.events.sealed_fields import UndecodableEvent
+from shared.kafka import CHILD_EVENTS, READ_MODEL_CHANGES
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     Generation,
@@ -31,8 +32,8 @@ from shared.read_models.generations import (
     begin_catalog,
     to_document,
 )
+from shared.read_models.indexes import count_dead_lettered, stale_since
 from shared.read_models.notices import ChangeNotice
-from shared.topics import CHILD_EVENTS, READ_MODEL_CHANGES
 from tests.support.kafka import REPLICATION, read_all_records
 from tests.support.projection_facts import registered, reported, updated
 from tests.support.projection_side import GENERATION, ProjectionSide
@@ -86,7 +87,7 @@ async def operator(side: ProjectionSide, kafka_bootstrap: str) -> AsyncIterator[
 @pytest.fixture(autouse=True)
 def _in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Histories are longer than a page."""
-    monkeypatch.setattr("shared.event_store.pages.PAGE", 2)
+    monkeypatch.setattr("shared.event_store.port.PAGE", 2)
 
 
 def broken(delivered: Delivered) -> Delivered:

@@ -22,15 +22,15 @@ from shared.read_models.deliveries import (
     count_deliveries_of,
     deliveries,
 )
+from shared.read_models.documents import Model
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
     Generation,
+    Horizon,
     KeptGeneration,
     to_document,
 )
-from shared.read_models.horizon import Horizon
-from shared.read_models.models import Model
 from tests.support.projection_facts import MIA, NOON, erased, policy, registered, reported
 from tests.support.projection_side import GENERATION, ProjectionSide
 

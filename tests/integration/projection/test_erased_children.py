@@ -15,10 +15,11 @@ from projection_worker.projections import registry
 from projection_worker.records import Delivered
 from projection_worker.replay import documents
 from shared.clock import utc_now
-from shared.codec import UndecodableEvent, decode_what_opens
-from shared.event_store.memory import MemoryEventStore
 from shared.events.child import Severity
+from shared.events.codec import decode_what_opens
+from shared.events.sealed_fields import UndecodableEvent
 from shared.keyring.erased_list import ErasureStep, MemoryErasedList
+from shared.read_models.documents import Model
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
@@ -27,7 +28,7 @@ from shared.read_models.generations import (
     to_document,
 )
 from shared.read_models.indexes import ensure_read_model_indexes
-from shared.read_models.models import Model
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.projection_facts import (
     MIA,
     erased,

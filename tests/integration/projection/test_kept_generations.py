@@ -10,6 +10,7 @@ from projection_worker.projecting.projector import Projected
 from projection_worker.projections import registry
 from shared.clock import utc_now
 from shared.events.child import Severity
+from shared.read_models.documents import Model
 from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
@@ -19,7 +20,6 @@ from shared.read_models.generations import (
     read_catalog,
     to_document,
 )
-from shared.read_models.models import Model
 from tests.support.projection_facts import MIA, message, registered, reported, started
 from tests.support.projection_side import ProjectionSide
 

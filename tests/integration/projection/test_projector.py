@@ -7,10 +7,10 @@ import pytest
 from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
 from projection_worker.projecting.read_model_writes import FoldedChild
 from projection_worker.records import RawRecord, deliver
-from shared.cloud_events import from_record, to_record
-from shared.codec import SEALED
 from shared.events.child import ChildEvent, Severity
-from shared.read_models.models import ALL_MODELS, Model
+from shared.events.cloud_events import from_record, to_record
+from shared.events.sealed_fields import SEALED
+from shared.read_models.documents import ALL_MODELS, Model
 from tests.support.projection_facts import (
     MIA,
     deactivated,

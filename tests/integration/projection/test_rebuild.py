@@ -28,13 +28,13 @@ from projection_worker.replay.rebuild.rebuild import (
 )
 from projection_worker.replay.rebuild.slices import slices_of_store
 from projection_worker.session import Stores, open_stores
+from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
 from shared.events.child import ChildEvent, Severity
-from shared.read_models.dead_lettered import stale_since
 from shared.read_models.deliveries import deliveries
+from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Generation, begin_catalog, live_generation, read_catalog
-from shared.read_models.models import ALL_MODELS, Model
-from shared.settings import WorkerSettings
+from shared.read_models.indexes import stale_since
 from tests.support.commits import an_offer
 from tests.support.key_files import create_key_files
 from tests.support.projection_facts import (

@@ -12,7 +12,7 @@ from projection_worker.projecting.removal import Removal, documents_beside
 from shared.events.child import Severity
 from shared.fault_points import FaultPoint
 from shared.read_models.deliveries import deliveries
-from shared.read_models.models import ALL_MODELS, Model
+from shared.read_models.documents import ALL_MODELS, Model
 from tests.support.projection_facts import (
     MIA,
     acknowledged,

@@ -10,12 +10,12 @@ import pytest_asyncio
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projections import registry
 from projection_worker.replay.__main__ import main
+from shared.audit.settings import AuditSettings
 from shared.audit.store import AuditStore
 from shared.clock import utc_now
 from shared.events.child import Severity
 from shared.mongo import Mongo
-from shared.read_models.models import Model
-from shared.settings import AuditSettings
+from shared.read_models.documents import Model
 from tests.integration.projection.test_rebuild import FIRST, World, world
 from tests.support.commands import Said, called, started
 from tests.support.projection_facts import (

@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from projection_worker.replay.__main__ import main
+from shared.kafka import CHILD_EVENTS
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from shared.read_models.models import Model
-from shared.topics import CHILD_EVENTS
 from tests.support.commands import called
 from tests.support.kafka import read_all_records
 from tests.support.webhook_receiver import webhook_receiver

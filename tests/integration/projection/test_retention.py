@@ -6,9 +6,8 @@ import pytest
 
 from projection_worker.projecting.removal import behind, purge
 from shared.events.child import Severity
-from shared.read_models.generations import Generation
-from shared.read_models.horizon import Horizon, advance_horizon, read_horizon
-from shared.read_models.models import ALL_MODELS, Model
+from shared.read_models.documents import ALL_MODELS, Model
+from shared.read_models.generations import Generation, Horizon, advance_horizon, read_horizon
 from tests.integration.projection.test_rebuild import FIRST, SECOND, World, world
 from tests.support.projection_facts import MIA, NOON, registered, reported
 

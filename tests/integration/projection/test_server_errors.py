@@ -19,10 +19,9 @@ from projection_worker.replay.rebuild.children import WholeChildren, Written
 from projection_worker.replay.rebuild.pacing import patiently
 from shared.events.child import ChildEvent, Severity
 from shared.mongo import Driver, Mongo
-from shared.read_models.dead_lettered import count_dead_lettered
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from shared.read_models.indexes import ensure_read_model_indexes
-from shared.read_models.models import Model
+from shared.read_models.indexes import count_dead_lettered, ensure_read_model_indexes
 from tests.support.own_mongod import OwnMongod, own_mongod
 from tests.support.projection_facts import MIA, registered, reported, started, updated
 from tests.support.projection_side import GENERATION, ProjectionSide

@@ -9,8 +9,8 @@ from projection_worker.projecting import decoding
 from projection_worker.replay.__main__ import main
 from shared.event_store.port import StoreUnavailable
 from shared.events.child import Severity
+from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation
-from shared.read_models.models import Model
 from tests.integration.projection.test_rebuild import SECOND, World, another, world
 from tests.support.commands import Said, called
 from tests.support.projection_facts import MIA, registered, reported, sealed, updated

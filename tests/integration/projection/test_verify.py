@@ -8,9 +8,9 @@ import pytest
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.replay.histories import stream_of
 from shared.clock import utc_now
-from shared.envelope import Commit
+from shared.event_store.envelope import Commit
 from shared.events.child import Severity
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
 from tests.support.projection_facts import (
     MIA,
     erased,

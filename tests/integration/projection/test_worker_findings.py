@@ -13,8 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from deploy.topics import apply_topics
 from projection_worker.projections import registry
 from query_service.read_store.live_generation import LiveGeneration
+from shared.kafka import CHILD_EVENTS
 from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID
-from shared.topics import CHILD_EVENTS
 from tests.support.own_kafka import own_kafka
 from tests.support.waiting import STARTED, eventually
 from tests.support.worker_process import World, worker_world

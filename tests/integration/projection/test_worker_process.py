@@ -12,9 +12,9 @@ import pytest
 
 from deploy.topics import apply_topics
 from shared.clock import utc_now
+from shared.kafka import CHILD_EVENTS
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from shared.read_models.models import Model
-from shared.topics import CHILD_EVENTS
 from tests.support.kafka import read_all_records
 from tests.support.own_kafka import own_kafka
 from tests.support.own_mongod import own_mongod

@@ -9,7 +9,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
 from shared.clock import new_id
-from shared.topics import CHILD_EVENTS
+from shared.kafka import CHILD_EVENTS
 from tests import support
 from tests.support.own_mongod import OwnMongod, own_mongod
 from tests.support.worker_process import World, worker_world

@@ -18,14 +18,14 @@ from deploy.topics import apply_topics
 from shared.auth.principal import Principal
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
+from shared.kafka import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES, Topic
 from shared.keyring.key_file import FileKeyProvider, read_key_file
+from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_key_store import MongoKeyStore
 from shared.mongo import Database, Mongo
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from shared.read_models.models import Model
-from shared.signing_keys import read_signing_key
-from shared.topics import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES, Topic
+from shared.signing import read_signing_key
 from tests.support.kafka import REPLICATION
 from tests.support.key_files import create_key_files
 from tests.support.ports import free_port

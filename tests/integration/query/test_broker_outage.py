@@ -12,10 +12,10 @@ from aiokafka import AIOKafkaProducer
 from deploy.topics import apply_topics
 from query_service.cache.feeds import ChangeFeed
 from shared.auth.principal import Principal, Role
+from shared.kafka import ALL_TOPICS, READ_MODEL_CHANGES
 from shared.keyring.key_file import read_key_file
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from shared.signing import ConsistencyTokens
-from shared.topics import ALL_TOPICS, READ_MODEL_CHANGES
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.own_kafka import own_kafka
 from tests.support.own_server import OwnServer

@@ -17,9 +17,9 @@ from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.mongo import Database, Mongo
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation, begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
-from shared.read_models.models import Model
 from tests.support.command_side import KEYS
 from tests.support.event_samples import AT
 from tests.support.exported_child import CountedEvents, CountedPages

@@ -9,9 +9,9 @@ import pytest
 
 from shared.auth.principal import Principal, Role
 from shared.clock import new_id, utc_now
-from shared.erasures.notice import ErasureNotice
+from shared.erasures.topic import ErasureNotice
+from shared.kafka import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES
 from shared.read_models.notices import AlertNotice, ChangeNotice
-from shared.topics import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.read_model_builders import alert_document
 from tests.support.waiting import STARTED

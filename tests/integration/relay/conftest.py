@@ -20,11 +20,11 @@ from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
-from shared.keyring.mongo_erased_list import MongoErasedList
-from shared.keyring.mongo_key_store import MongoKeyStore
+from shared.kafka import CHILD_ERASURES
+from shared.keyring.erased_list import MongoErasedList
+from shared.keyring.key_store import MongoKeyStore
 from shared.lease import Lease
 from shared.mongo import Database, Driver, Mongo
-from shared.topics import CHILD_ERASURES
 from tests.support.kafka import REPLICATION, own_topic
 
 LEASE_SECONDS = 1.0

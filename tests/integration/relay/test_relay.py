@@ -13,14 +13,13 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from command_service.relay import relay as relay_module
 from command_service.relay.publisher import open_publisher
 from shared.clock import new_id, utc_now
-from shared.cloud_events import from_record
-from shared.codec import encode
-from shared.envelope import StreamPosition
-from shared.erasures.notice import ErasureNotice
-from shared.erasures.topic import read_erasures
+from shared.erasures.topic import ErasureNotice, read_erasures
+from shared.event_store.envelope import StreamPosition
 from shared.event_store.mongo import MongoEventStore
 from shared.events.child import ChildErased
-from shared.keyring.mongo_erased_list import MongoErasedList
+from shared.events.cloud_events import from_record
+from shared.events.codec import encode
+from shared.keyring.erased_list import MongoErasedList
 from shared.lease import Lease
 from tests.integration.relay.conftest import (
     FEED_BATCH,

@@ -13,7 +13,7 @@ from deploy.local.state import StackState
 from shared.auth.principal import Role
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.clock import new_id, utc_now
-from shared.signing_keys import read_signing_key
+from shared.signing import read_signing_key
 from tests.support.callers import token
 from tests.support.canaries.values import canary
 

@@ -10,17 +10,18 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.local.state import StackState
 from shared.clock import new_id, utc_now
-from shared.cloud_events import to_record
-from shared.codec import ALL_LABELS, SEALED, encode
-from shared.envelope import RecordedEvent, event_id
+from shared.event_store.envelope import RecordedEvent, event_id
 from shared.events.child import ChildProfileUpdated
+from shared.events.cloud_events import to_record
+from shared.events.codec import encode
+from shared.events.sealed_fields import ALL_LABELS, SEALED
+from shared.kafka import CHILD_EVENTS
 from shared.keyring.cipher import ChildCipher, field_place
+from shared.keyring.key_file import WatchedKeyFile
+from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.mongo_key_store import MongoKeyStore
-from shared.keyring.watched_key_file import WatchedKeyFile
 from shared.mongo import Mongo
 from shared.settings import KeyringSettings
-from shared.topics import CHILD_EVENTS
 from tests.support.canaries.values import canary
 from tests.support.consents import BORN
 

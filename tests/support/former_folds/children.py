@@ -23,9 +23,9 @@ from shared.events.child import (
     SafetyViolationReported,
     SafetyViolationResolved,
 )
-from shared.personal import Personal
+from shared.events.personal import Personal
 from shared.read_models.documents import ChildDocument, ChildStatus, ConsentEntry
-from shared.read_models.penalties import penalty
+from shared.read_models.formulas import penalty
 from tests.support.former_folds.formulas import (
     counted,
     engagement_level,

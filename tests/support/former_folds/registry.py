@@ -11,8 +11,7 @@ from shared.events.child import (
     SafetyViolationAcknowledged,
     SafetyViolationReported,
 )
-from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus
-from shared.read_models.models import Model
+from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus, Model
 from tests.support.former_folds import activity, alerts, children, conversations, safety
 
 VERSION = 6

@@ -11,7 +11,7 @@ from query_service.api.app import LINKS as OF_QUERIES
 from shared.auth.access import operation_of
 from shared.auth.principal import Principal, Role
 from shared.clock import new_id
-from shared.http.links import Link, reference
+from shared.http.openapi import Link, reference
 from tests.support.both_apis import BothApis
 from tests.support.command_side import ADMIN, QUERY_URL, CommandSide
 from tests.support.routes import Route, routes_of

@@ -19,8 +19,7 @@ from deploy.local.control import ProcessReport, StackFailed
 from deploy.local.process import created_at, runs
 from deploy.local.readiness import NotHealthy, Told, service_up, told_by
 from deploy.local.state import READY, ProcessState, StackFolder, StackState
-from shared.http.operations import Readiness, operations_router
-from shared.http.serving import serving
+from shared.http.serving import Readiness, operations_router, serving
 from tests.support.ports import free_port, listens
 from tests.support.waiting import until
 

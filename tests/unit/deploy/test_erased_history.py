@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.erasure_check import wrong_with
-from shared.envelope import Commit
-from shared.event_store.memory import MemoryEventStore
+from deploy.proofs.erasure import wrong_with
+from shared.event_store.envelope import Commit
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.recorded_streams import append_streams
 
 CHILD = "mia"
@@ -14,7 +14,7 @@ CHILD = "mia"
 
 @pytest.fixture(autouse=True)
 def _in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.event_store.pages.PAGE", 2)
+    monkeypatch.setattr("shared.event_store.port.PAGE", 2)
 
 
 async def wrong(store: MemoryEventStore) -> list[str]:
@@ -57,7 +57,7 @@ async def test_a_commit_that_was_altered_is_named_in_whichever_page_it_is(
 async def test_what_nobody_knows_how_to_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryEventStore()
     await append_streams(store, {CHILD: [1] * 4}, erased_at=4)
-    monkeypatch.setattr("shared.codec.CLASSES", {})
+    monkeypatch.setattr("shared.events.codec.CLASSES", {})
 
     assert await wrong(store) == [
         *(f"version {n}: unknown event type 'ChildReactivated'" for n in (1, 2, 3)),

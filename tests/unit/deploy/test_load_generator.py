@@ -1,8 +1,7 @@
 from dataclasses import replace
 
-from deploy.load.children import ModelChild, Wish
 from deploy.load.generator import Generator
-from deploy.load.outcome import Tally, settle
+from deploy.load.model import ModelChild, Tally, Wish, settle
 from deploy.load.sender import share_out
 
 

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.load.generator import Generator
-from deploy.load.outcome import Tally
+from deploy.load.model import Tally
 from deploy.load.sender import RETRIES, Pace, Sender
 from shared.auth.tokens import TokenIssuer
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import brokers, light_broker
-from deploy.local.apache_kafka import java
+from deploy.local import binaries, brokers
+from deploy.local.apache_kafka import installation
+from deploy.local.apache_kafka.installation import Java, JavaMissing, find_java
 from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
-from deploy.local.apache_kafka.java import Java, JavaMissing, find_java
 from deploy.local.apache_kafka.node import Installation, Node, NodeFolder, new_cluster_id
 from deploy.local.binaries import ServerMissing
 from deploy.local.brokers import ApacheKafka, LightBroker, choose_broker
+from deploy.local.process import Ended
 from deploy.local.settings import LocalStackSettings
-from deploy.local.tool import Ended
 
 JAVA_25 = """echo 'openjdk version "25.0.2" 2026-01-20 LTS' >&2"""
 JAVA_17 = """echo 'openjdk version "17.0.15" 2025-04-15' >&2"""
@@ -42,7 +42,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPat
     """One without any Java."""
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "path" / "bin"))
-    monkeypatch.setattr(java, "WHEEL", "a_wheel_that_is_not_installed")
+    monkeypatch.setattr(installation, "WHEEL", "a_wheel_that_is_not_installed")
     return monkeypatch
 
 
@@ -99,7 +99,7 @@ def test_what_was_found_instead_of_a_java_is_told(
     with pytest.raises(JavaMissing) as missing:
         find_java()
 
-    assert str(missing.value).startswith(f"Java {java.OLDEST} or newer is needed (")
+    assert str(missing.value).startswith(f"Java {installation.OLDEST} or newer is needed (")
     assert why in str(missing.value)
 
 
@@ -192,20 +192,20 @@ async def test_a_light_broker_that_cannot_be_installed_is_told_with_what_else_se
     async def refuses(*_: object) -> Ended:
         return Ended(1, "ERROR: No matching distribution found for noida-db==0.2.3")
 
-    monkeypatch.setattr(light_broker, "run_tool", refuses)
-    monkeypatch.setattr(light_broker, "installed_at", lambda: tmp_path)
+    monkeypatch.setattr(binaries, "run_tool", refuses)
+    monkeypatch.setattr(binaries, "installed_at", lambda: tmp_path)
     said: list[str] = []
     # when / then
     with pytest.raises(ServerMissing, match="No matching distribution") as missing:
-        await light_broker.install_light_broker(said.append)
+        await binaries.install_light_broker(said.append)
     assert "TEDDY_KAFKA_BOOTSTRAP" in str(missing.value)
     assert said == ["installing the light broker noida-db 0.2.3 ..."]
 
 
 def test_its_requirement_is_pinned_with_hashes_and_names_no_address() -> None:
-    lines = light_broker.REQUIREMENT.read_text().splitlines()
+    lines = binaries.REQUIREMENT.read_text().splitlines()
 
-    assert lines[0] == f"noida-db=={light_broker.VERSION} \\"
+    assert lines[0] == f"noida-db=={binaries.VERSION} \\"
     assert all(line.strip().startswith("--hash=sha256:") for line in lines[1:])
 
 

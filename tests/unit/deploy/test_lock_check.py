@@ -9,13 +9,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from deploy.checks.lock.__main__ import INSTALLER, LOCKS, ROOT, main, problems_of
-from deploy.checks.lock.lockfile import Lock, form_problems, read_lock
-from deploy.checks.lock.problems import (
+from deploy.checks.lock.lockfile import (
+    Lock,
     Needs,
     disagreements,
+    form_problems,
     installed_needs,
     lacking,
     own_requirements,
+    read_lock,
     unasked,
 )
 

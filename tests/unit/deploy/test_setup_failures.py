@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy import setup
-from deploy.setup.failures import explained, explained_os_error
-from deploy.setup.stamp import expected_stamp, is_up_to_date
+from deploy.setup.steps import expected_stamp, explained, explained_os_error, is_up_to_date
 
 FOLDER = Path("/srv/teddy")
 HASHES = """\

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from deploy import cli, demo
+from deploy import cli
+from deploy.commands import running_stack
 from deploy.local import __main__ as supervising
 from deploy.local import control, operator_settings, plans
+from deploy.local.operator_settings import SETTINGS, STACK, set_aside
 from deploy.local.process import created_at
-from deploy.local.shell import SETTINGS, STACK, set_aside
 from deploy.local.state import READY, StackFolder, StackState
 from deploy.local.supervisor import Supervisor
 
@@ -174,7 +175,7 @@ def test_a_stack_that_is_started_in_such_a_shell_uses_none_of_it_and_says_so(
         return StackState(status=READY, servers_only=True)
 
     monkeypatch.setattr(control, "up", up)
-    monkeypatch.setattr(demo, "_play", lambda _: up() and 0)
+    monkeypatch.setattr(running_stack, "_play", lambda _: up() and 0)
     enter(monkeypatch, shell(teddy(stack, "env", "--all").output))
     monkeypatch.setenv("TEDDY_MONGOD", "/opt/mongod")
 

@@ -8,9 +8,16 @@ from typing import Any
 import pytest
 
 from command_service.api.requests import RequestKeys
-from shared.envelope import Actor, Causality, Commit, EncodedEvent, Idempotency, NewCommit
-from shared.envelope import StreamPosition as Position
-from shared.hash_chain import seal_commit
+from shared.event_store.envelope import (
+    Actor,
+    Causality,
+    Commit,
+    EncodedEvent,
+    Idempotency,
+    NewCommit,
+)
+from shared.event_store.envelope import StreamPosition as Position
+from shared.event_store.hash_chain import seal_commit
 from tests.faults.canaries import canary_of
 from tests.faults.checker import NO_INDEX_KEY, Facts, check, stored_key
 from tests.faults.history import UNANSWERED, Entry

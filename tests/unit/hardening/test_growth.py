@@ -14,11 +14,11 @@ from query_service.queries.cursors import Cursors
 from query_service.queries.query import RequestRefused
 from shared.auth.principal import Principal, Role
 from shared.auth.verifier import key_id_of
-from shared.http.proxies import caller_of
-from shared.http.request_shape import refusal_of
-from shared.keyring.words import words_of
+from shared.field_wording import JsonRefused, read_json
+from shared.http.client_address import caller_of
+from shared.http.request_checks import refusal_of
+from shared.keyring.search_index import words_of
 from shared.signing import ConsistencyTokens, SignatureRefused
-from shared.strict_json import JsonRefused, read_json
 from tests.support.growth import (
     TEXTS,
     Work,

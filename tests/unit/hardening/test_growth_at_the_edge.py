@@ -12,16 +12,15 @@ from projection_worker.records import RawRecord, deliver
 from query_service.api.parameters import Beginning, Search
 from query_service.api.query_route import matches, seconds_to_wait
 from shared.auth.key_set import KeySetRefused, parse_key_set
-from shared.auth.principal import Principal, Role
+from shared.auth.principal import Principal, Role, is_subject
 from shared.command_line import moment_of
-from shared.erasures.notice import ErasureNotice, MalformedErasure
+from shared.erasures.topic import ErasureNotice, MalformedErasure
+from shared.http.client_address import networks_of, site_of
 from shared.http.correlation import accepted_id, accepted_traceparent
-from shared.http.path_ids import check_ids
+from shared.http.openapi import check_ids
 from shared.http.problems import ProblemRaised
-from shared.http.request_shape import refusal_of
-from shared.networks import networks_of, site_of
+from shared.http.request_checks import refusal_of
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
-from shared.subjects import is_subject
 from tests.support.growth import TEXTS, Work, is_linear, of_characters, quietly
 
 KEYS, PRINCIPAL = RequestKeys(bytes(32)), Principal("p-1", Role.PARENT)

@@ -5,8 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.http.proxies import CallersAddress
-from shared.networks import networks_of
+from shared.http.client_address import CallersAddress, networks_of
 
 TRUSTED = networks_of("10.0.0.0/8, 2001:db8::7")
 

@@ -18,10 +18,11 @@ from projection_worker.records import (
     park,
     raw_record,
 )
-from shared.cloud_events import to_record
-from shared.codec import SEALED, decode_what_opens, encode
+from shared.event_store.hash_chain import seal_commit
 from shared.events.child import SCHEMA_VERSIONS
-from shared.hash_chain import seal_commit
+from shared.events.cloud_events import to_record
+from shared.events.codec import decode_what_opens, encode
+from shared.events.sealed_fields import SEALED
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex
 from tests.support.commits import an_offer

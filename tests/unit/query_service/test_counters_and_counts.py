@@ -19,7 +19,7 @@ from shared.events.child import (
     SafetyViolationResolved,
     Severity,
 )
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
 from tests.support.projection_facts import MIA, later
 from tests.support.query_side import QuerySide
 

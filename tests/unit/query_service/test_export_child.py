@@ -7,10 +7,10 @@ import orjson
 import pytest
 
 from shared.clock import iso
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.events.child import ChildErased, ChildEvent
-from shared.personal import Personal
+from shared.events.codec import encode
+from shared.events.personal import Personal
 from shared.read_models.documents import (
     ActivityDocument,
     AlertDocument,

@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaConnectionError
 
 from query_service.cache import feeds
 from query_service.cache.feeds import ChangeFeed, FeedBroken
+from shared.kafka import CHILD_ALERTS, READ_MODEL_CHANGES
 from shared.read_models.notices import AlertNotice, ChangeNotice
-from shared.topics import CHILD_ALERTS, READ_MODEL_CHANGES
 from tests.support.read_model_builders import alert_document
 from tests.support.waiting import until
 

@@ -14,8 +14,7 @@ from query_service.queries.get_children_by_parent import (
 )
 from query_service.queries.query import ChildNotFound, Forbidden, Scope
 from query_service.queries.visible_children import VisibleChildren
-from shared.read_models.documents import ConversationDocument
-from shared.read_models.models import Model
+from shared.read_models.documents import ConversationDocument, Model
 from tests.support.projection_facts import (
     MIA,
     TALK,

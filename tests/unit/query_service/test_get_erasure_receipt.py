@@ -7,8 +7,8 @@ import pytest
 from shared.erasures.older_content import OlderContent
 from shared.erasures.receipt import OLDER_REMAINS, REMAINS, open_receipt
 from shared.keyring.erased_list import ErasureStep, StepDone
-from shared.proofs.statements import StatementRefused
 from shared.read_models.documents import ChildStatus
+from shared.signing import StatementRefused
 from tests.support.query_side import ADMIN, QuerySide, parent
 from tests.support.read_model_builders import NOON
 

@@ -13,7 +13,7 @@ import pytest
 from query_service.api.exports import gzipped
 from shared.auth.principal import Principal
 from shared.clock import unix_seconds
-from shared.envelope import Commit
+from shared.event_store.envelope import Commit
 from shared.event_store.port import StoreUnavailable
 from shared.http.connection_room import connection_room_of
 from tests.support.exported_child import LENA, WEISS, Life, live

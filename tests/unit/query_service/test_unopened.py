@@ -9,10 +9,9 @@ from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_children_by_parent import GetChildrenByParent
 from query_service.queries.search_children import SearchChildren
 from shared.auth.principal import Principal
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.keyring.cipher import SealBroken
-from shared.keyring.provider import UnknownKek
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.events.codec import encode
+from shared.keyring.cipher import SealBroken, UnknownKek
 from tests.support.event_samples import AT, CHILD, EVENTS
 from tests.support.exports import document_of
 from tests.support.query_side import OFFICER, QuerySide, parent

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from projection_worker.settings import AlertSettings
 from shared.events.child import AlertChannel
-from shared.settings import AlertSettings
 from tests.support.webhook_receiver import SECRET
 
 WEBHOOK = {

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from shared.cancellation import only_own_cancellation
+from shared.tasks import only_own_cancellation
 
 
 async def test_a_cancellation_of_something_awaited_is_an_error_of_the_broker() -> None:

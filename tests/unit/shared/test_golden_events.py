@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.codec import decode, encode
-from shared.envelope import RecordedEvent
+from shared.event_store.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent
+from shared.events.codec import decode, encode
 from shared.keyring.cipher import ChildCipher
 from tests.support.commits import NOON
 from tests.support.event_samples import CHILD, EVENTS

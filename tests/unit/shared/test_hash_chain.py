@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.envelope import Actor, Causality, Commit, Idempotency, StreamPosition
-from shared.hash_chain import ChainBroken, seal_commit, verify_chain
+from shared.event_store.envelope import Actor, Causality, Commit, Idempotency, StreamPosition
+from shared.event_store.hash_chain import ChainBroken, seal_commit, verify_chain
 from tests.support.commits import an_offer
 
 

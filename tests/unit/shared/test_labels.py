@@ -7,17 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.codec import (
-    ALL_LABELS,
-    SEALED,
-    UndecodableEvent,
-    decode,
-    decode_what_opens,
-    encode,
-    in_clear,
-)
-from shared.envelope import RecordedEvent, event_id
-from shared.event_schema import LABELS
+from shared.event_store.envelope import RecordedEvent, event_id
 from shared.events.child import (
     SCHEMA_VERSIONS,
     ChildEvent,
@@ -26,9 +16,11 @@ from shared.events.child import (
     MessageRecorded,
     SafetyViolationReported,
 )
+from shared.events.codec import decode, decode_what_opens, encode, in_clear
+from shared.events.personal import UNREADABLE, Personal
+from shared.events.schema import LABELS, LABELS_IN_CLEAR
+from shared.events.sealed_fields import ALL_LABELS, SEALED, UndecodableEvent
 from shared.keyring.cipher import ChildCipher, field_place
-from shared.personal import UNREADABLE, Personal
-from shared.upcasters import LABELS_IN_CLEAR
 from tests.support.commits import NOON
 from tests.support.event_samples import CHILD, EVENTS
 

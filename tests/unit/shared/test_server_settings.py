@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from projection_worker.consuming.faust_app import credentials_of
 from shared.kafka import KafkaServers, client_options
-from shared.mongo_urls import has_password
+from shared.mongo import has_password
 from shared.settings import KafkaSettings, ReadStoreSettings, load_settings
 from tests.support.authority import Authority, create_authority
 

@@ -4,16 +4,11 @@ import pytest
 from limits import parse
 from pydantic import ValidationError
 
+from command_service.settings import CommandSettings, RelaySettings
+from deploy.settings import RetentionSettings
 from shared.auth.access import RateClass
-from shared.settings import (
-    CommandSettings,
-    HttpSettings,
-    RateLimitSettings,
-    RelaySettings,
-    RetentionSettings,
-    TokenSettings,
-    load_settings,
-)
+from shared.http.settings import HttpSettings, RateLimitSettings, TokenSettings
+from shared.settings import load_settings
 
 
 @pytest.fixture(autouse=True)

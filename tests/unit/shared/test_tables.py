@@ -7,7 +7,7 @@ import pytest
 from rich.text import Text
 
 import shared
-from shared.tables import Table, progress
+from shared.command_line import Table, progress
 
 IDS = [f"0c9b7f6e-1111-4a7b-8a55-3f1f0a9d000{number}" for number in range(3)]
 ROOT = Path(shared.__file__).parents[1]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.time_limit import time_limit
+from shared.tasks import time_limit
 
 SOON = 0.01
 FAR = 30.0

@@ -6,7 +6,7 @@ from functools import reduce
 from command_service.aggregates.cache import AggregateCache, LoadedChild
 from command_service.child.evolve import evolve
 from command_service.child.state import Child
-from shared.envelope import StreamPosition
+from shared.event_store.envelope import StreamPosition
 from tests.support.child_facts import REGISTERED, REPORTED
 
 ROOM = 10**9

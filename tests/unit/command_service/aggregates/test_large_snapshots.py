@@ -6,8 +6,8 @@ from command_service.aggregates.cache import AggregateCache, LoadedChild
 from command_service.aggregates.loading import Aggregates
 from command_service.aggregates.snapshots import IDS_AN_EVENT, IDS_AT_ONCE
 from command_service.bus.errors import ChildLoading
-from shared.codec import encode
-from shared.envelope import Actor, Causality, NewCommit
+from shared.event_store.envelope import Actor, Causality, NewCommit
+from shared.events.codec import encode
 from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring

@@ -17,14 +17,14 @@ from command_service.aggregates.stream_folding import (
 from command_service.bus.errors import ChildLoading
 from command_service.child.evolve import CHANGES_NOTHING, evolve
 from command_service.child.state import Child
-from shared.codec import decode
-from shared.envelope import Commit
-from shared.event_store.memory import MemoryEventStore, MemorySnapshotStore
+from shared.event_store.envelope import Commit
 from shared.event_store.port import Snapshot, StoreUnavailable
+from shared.events.codec import decode
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
+from tests.fakes.event_store import MemoryEventStore, MemorySnapshotStore
 from tests.support.command_side import KEYS
 from tests.support.event_samples import EVENTS
 from tests.support.histories import write_histories

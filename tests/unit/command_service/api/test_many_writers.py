@@ -4,9 +4,9 @@ import asyncio
 
 from command_service.application import Tuning
 from command_service.bus.child_queues import QueueLimits
-from shared.envelope import Commit, NewCommit
-from shared.event_store.memory import MemoryEventStore
+from shared.event_store.envelope import Commit, NewCommit
 from shared.event_store.port import VersionConflict
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.command_side import CommandClient, CommandSide, Database
 from tests.support.consents import BORN, CONSENTS
 from tests.support.problem_documents import assert_problem

@@ -7,9 +7,9 @@ import pytest
 
 from command_service.api.requests import RequestKeys
 from shared.auth.principal import Principal, Role
-from shared.envelope import Commit, NewCommit
-from shared.event_store.memory import MemoryEventStore
+from shared.event_store.envelope import Commit, NewCommit
 from shared.event_store.port import StoreUnavailable
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.command_side import BEAR, CommandClient, CommandSide, Database
 from tests.support.consents import BORN, CONSENTS
 from tests.support.problem_documents import assert_problem

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from command_service.bus.errors import Forbidden
 from command_service.child.errors import AlreadyDeactivated, InvalidCommand
-from shared.audit.trail import AuditUnavailable
+from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REGISTER, update
 from tests.support.command_side import ADMIN, ANALYST, MOTHER, CommandSide, Database

@@ -15,9 +15,9 @@ from command_service.bus.resilience import (
     deadline,
 )
 from command_service.child.errors import ChildNotFound
-from shared.envelope import Commit, NewCommit
-from shared.event_store.memory import MemoryEventStore
+from shared.event_store.envelope import Commit, NewCommit
 from shared.event_store.port import StoreUnavailable
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import ADA, REGISTER
 from tests.support.command_side import PATIENT, CommandSide, Database
 from tests.support.consents import REGISTRATION

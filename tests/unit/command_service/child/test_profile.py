@@ -11,7 +11,7 @@ from command_service.child.errors import (
     NoChangeGiven,
 )
 from shared.events.child import ChildProfileUpdated
-from shared.personal import Personal
+from shared.events.personal import Personal
 from tests.support.child_facts import ADA, ALLOWED, DEACTIVATED, ERASED, LATER, update
 from tests.support.decider_spec import given, out_of_range, wrong_length
 

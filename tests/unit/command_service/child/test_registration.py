@@ -7,9 +7,9 @@ import pytest
 
 from command_service.child.errors import AlreadyRegistered, FieldError
 from command_service.child.limits import UDID_LIMIT
+from shared.auth.principal import SUBJECT_LIMIT
 from shared.events.child import ChildEvent, ConsentPurpose
-from shared.personal import Personal
-from shared.subjects import SUBJECT_LIMIT
+from shared.events.personal import Personal
 from tests.support.child_facts import DEACTIVATED, ERASED, LATER, REGISTER, REGISTERED, consented
 from tests.support.decider_spec import given, out_of_range, wrong_length
 

@@ -20,7 +20,7 @@ from shared.events.child import (
     SafetyViolationResolved,
     Severity,
 )
-from shared.personal import Personal
+from shared.events.personal import Personal
 from tests.support.child_facts import (
     ACKNOWLEDGE,
     ACKNOWLEDGED,

@@ -11,9 +11,9 @@ from command_service.bus.command_bus import Command, CommandResult
 from command_service.bus.errors import ConcurrentUpdate
 from command_service.child.commands import RegisterChild
 from command_service.child.errors import NotDeactivated, UdidTaken
-from shared.event_store.memory import MemoryClaimStore
 from shared.event_store.port import Claim
-from shared.personal import Personal
+from shared.events.personal import Personal
+from tests.fakes.event_store import MemoryClaimStore
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REACTIVATE, REGISTER
 from tests.support.command_side import PATIENT, CommandSide, Database, StoppedClock
 from tests.support.consents import BORN, REGISTRATION

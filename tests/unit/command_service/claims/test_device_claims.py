@@ -9,8 +9,8 @@ import pytest
 from command_service.bus.command_bus import Command, CommandResult
 from command_service.child.commands import RegisterChild
 from command_service.child.errors import ChildNotFound, DeviceIdTaken, UdidTaken
-from shared.event_store.memory import MemoryClaimStore
 from shared.event_store.port import Claim
+from tests.fakes.event_store import MemoryClaimStore
 from tests.support.child_facts import (
     ADA,
     DEACTIVATE,

@@ -10,8 +10,8 @@ from command_service.child.commands import RegisterChild, StartConversation
 from command_service.child.errors import DeviceIdTaken, UdidTaken
 from command_service.claims import older_claims as settling
 from command_service.claims.older_claims import FINDING, OlderClaims
-from shared.event_store.memory import MemoryClaimStore
 from shared.event_store.port import Claim, StoreUnavailable
+from tests.fakes.event_store import MemoryClaimStore
 from tests.support.child_facts import ADA, DEACTIVATE, ERASE, REACTIVATE, REGISTER, START, update
 from tests.support.command_side import BEAR, PATIENT, CommandSide, Database
 from tests.support.consents import BORN

@@ -9,11 +9,11 @@ import pytest
 from command_service.application import Tuning
 from command_service.erasure import ErasureCompletion, ErasureSweep
 from shared.clock import new_id
-from shared.erasures.notice import ErasureNotice
-from shared.event_store.memory import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
-from shared.hash_chain import verify_chain
+from shared.erasures.topic import ErasureNotice
+from shared.event_store.hash_chain import verify_chain
 from shared.keyring.erased_list import ErasureStep, MemoryErasedList
 from shared.keyring.key_store import MemoryKeyStore
+from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
 from tests.support.child_facts import ADA, ERASE, REGISTER, update
 from tests.support.command_side import CommandSide, Database
 from tests.support.consents import BORN, REGISTRATION

@@ -12,10 +12,10 @@ from command_service.child.errors import (
     ChildNotFound,
     ConversationNotFound,
 )
-from shared.envelope import Commit, NewCommit
-from shared.event_store.memory import MemoryEventStore
+from shared.event_store.envelope import Commit, NewCommit
+from shared.event_store.hash_chain import verify_chain
 from shared.event_store.port import StoreUnavailable, VersionConflict
-from shared.hash_chain import verify_chain
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import (
     ADA,
     DEACTIVATE,

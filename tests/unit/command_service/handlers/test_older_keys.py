@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from command_service.handlers import older_keys
-from shared.envelope import Commit, NewCommit
 from shared.erasures.older_content import OlderContent
-from shared.event_store.memory import MemoryEventStore
+from shared.event_store.envelope import Commit, NewCommit
 from shared.event_store.port import StoreUnavailable
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import REGISTER
 from tests.support.command_side import BEAR, MOTHER, CommandSide, Database
 from tests.support.consents import CONSENTS

@@ -10,10 +10,10 @@ from command_service.bus.command_bus import Command, CommandContext, CommandResu
 from command_service.bus.errors import IdempotencyKeyReused
 from command_service.child.errors import ChildErasedError
 from shared.clock import new_id
-from shared.envelope import Commit, NewCommit
-from shared.event_store.memory import MemoryEventStore
+from shared.event_store.envelope import Commit, NewCommit
 from shared.event_store.port import StoreUnavailable
 from shared.events.child import ConsentPurpose
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import (
     ADA,
     DEACTIVATE,

@@ -9,7 +9,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from command_service.relay.progress import Progress
-from shared.envelope import StreamPosition
+from shared.event_store.envelope import StreamPosition
 from tests.support.commits import an_offer
 from tests.support.forgetful_topic import ForgetfulTopic, StoreWithFeed, a_relay
 from tests.support.waiting import until

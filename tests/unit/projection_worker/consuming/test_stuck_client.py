@@ -17,7 +17,7 @@ from projection_worker.consuming.metrics import Troubles, WorkerMetrics
 from projection_worker.consuming.projector_service import ProjectorService
 from projection_worker.projecting.projector import Projected
 from shared.clock import utc_now
-from shared.topics import CHILD_EVENTS
+from shared.kafka import CHILD_EVENTS
 from tests.support.waiting import until
 
 PLACE = TopicPartition(CHILD_EVENTS.name, 0)

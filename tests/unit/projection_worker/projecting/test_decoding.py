@@ -3,8 +3,7 @@
 import pytest
 
 from projection_worker.projecting.decoding import KeyPatience
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
-from shared.keyring.provider import UnknownKek
+from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
 
 OPEN = ChildCipher("child-1", bytes(32))
 BROKEN = ClosedCipher("child-2", SealBroken("data key of child child-2 does not open"))

@@ -8,11 +8,11 @@ import pytest_asyncio
 from projection_worker.projecting import sequencing
 from projection_worker.projecting.sequencing import ChildSequence, HoleInStream, sequence
 from projection_worker.records import BehindParked, Delivered, RawRecord, deliver
-from shared.cloud_events import to_record
-from shared.envelope import RecordedEvent
-from shared.event_store.memory import MemoryEventStore
-from shared.event_store.pages import pages
-from shared.topics import CHILD_EVENTS
+from shared.event_store.envelope import RecordedEvent
+from shared.event_store.port import pages
+from shared.events.cloud_events import to_record
+from shared.kafka import CHILD_EVENTS
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.commits import an_offer
 
 CHILD = "mia"

@@ -5,8 +5,7 @@ import pytest
 from command_service.child import limits
 from projection_worker.projections.safety import MOST_COUNTED
 from shared.events.child import AlertChannel, ChildEvent, Severity
-from shared.read_models.documents import AlertDocument
-from shared.read_models.models import Model
+from shared.read_models.documents import AlertDocument, Model
 from tests.support.projection_facts import (
     MIA,
     acknowledged,

@@ -5,7 +5,7 @@ import pytest
 
 from projection_worker.projections.registry import places_of
 from shared.events.child import ChildEvent, Severity
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
 from tests.support.projection_facts import (
     MIA,
     TALK,

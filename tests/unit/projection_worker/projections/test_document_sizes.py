@@ -7,7 +7,7 @@ import pytest
 
 from projection_worker.projections.registry import ChildView, apply_all
 from projection_worker.replay.documents import documents_of
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
 from tests.support.long_lives import CHILD, long_life
 
 MOST_BYTES = {

@@ -7,8 +7,7 @@ import pytest
 from projection_worker.projections.registry import ChildView
 from projection_worker.projections.rules import MOST_LABELS, MOST_TOPICS
 from shared.events.child import ChildEvent
-from shared.read_models.documents import OTHER
-from shared.read_models.models import Model
+from shared.read_models.documents import OTHER, Model
 from tests.support.projection_facts import (
     MIA,
     TALK,

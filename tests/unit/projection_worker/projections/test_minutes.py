@@ -8,7 +8,7 @@ import pytest
 from projection_worker.projections.registry import ChildView, apply_all, places_of
 from projection_worker.projections.rules import Rules
 from shared.events.child import ChildEvent
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
 from tests.support.projection_facts import MIA, TALK, ended, later, registered, started, view_of
 
 MIDNIGHT = 12 * 60

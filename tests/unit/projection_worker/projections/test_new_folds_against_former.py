@@ -14,9 +14,9 @@ from command_service.child.commands import ChildCommand
 from projection_worker.projections import safety
 from projection_worker.projections.registry import ChildView, apply, apply_all
 from projection_worker.projections.rules import Rules
-from shared.envelope import event_id
+from shared.event_store.envelope import event_id
 from shared.events.child import ChildEvent, ConversationEnded
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
 from tests.support.child_facts import ADA
 from tests.support.former_folds import registry as former
 from tests.support.former_folds import safety as former_safety

@@ -18,10 +18,10 @@ from projection_worker.projections.registry import ChildView, apply
 from projection_worker.projections.rules import contribution
 from projection_worker.replay.documents import documents_of, fold, without_opened
 from projection_worker.replay.verify.comparison import digest
-from shared.codec import decode
-from shared.envelope import event_id
+from shared.event_store.envelope import event_id
 from shared.events.child import ChildErased, ChildEvent
-from shared.read_models.models import Model
+from shared.events.codec import decode
+from shared.read_models.documents import Model
 from tests.support.child_facts import ADA
 from tests.support.generated_lives import LIVES, valid_past
 from tests.support.projection_facts import (

@@ -4,7 +4,7 @@ from typing import Any
 
 from projection_worker.projections.registry import ChildView, places_of
 from shared.events.child import Outcome, Severity
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
 from tests.support.projection_facts import (
     MIA,
     TALK,

@@ -12,7 +12,7 @@ from projection_worker.replay.verify.comparison import (
     compare,
     digest,
 )
-from shared.read_models.models import Model
+from shared.read_models.documents import Model
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MIA: Place = (Model.CHILDREN, "mia")

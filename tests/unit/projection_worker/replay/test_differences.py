@@ -16,11 +16,11 @@ from projection_worker.projections.rules import DEFAULT_RULES
 from projection_worker.replay.documents import documents_of
 from projection_worker.replay.verify.comparison import ABSENT, COMMITS, Difference
 from projection_worker.replay.verify.differences import SEALED_FIELDS, Trace, Traced, told, value_at
-from shared.codec import decode
-from shared.envelope import RecordedEvent
+from shared.event_store.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent, Severity
-from shared.personal import Personal
-from shared.read_models.models import Model
+from shared.events.codec import decode
+from shared.events.personal import Personal
+from shared.read_models.documents import Model
 from tests.support.child_facts import ADA
 from tests.support.projection_facts import (
     MIA,

@@ -15,9 +15,9 @@ from projection_worker.replay.histories import (
     streams,
     telling_pages,
 )
-from shared.erasures.notice import ERASED
-from shared.event_store.memory import MemoryEventStore
-from shared.event_store.pages import pages
+from shared.erasures.topic import ERASED
+from shared.event_store.port import pages
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.recorded_streams import append_streams
 
 LONGEST = 5

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from projection_worker.projections.rules import DEFAULT_RULES
 from projection_worker.replay.documents import ChildFold, Folded, fold
-from shared.codec import UndecodableEvent
-from shared.envelope import RecordedEvent
-from shared.erasures.notice import ERASED
+from shared.erasures.topic import ERASED
+from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildErased, ChildEvent
+from shared.events.sealed_fields import UndecodableEvent
 from shared.keyring.cipher import ChildCipher
 from tests.support.child_facts import ADA
 from tests.support.recorded_lives import (

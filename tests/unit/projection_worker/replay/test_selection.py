@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from projection_worker.replay.histories import Selection
-from shared.envelope import Actor, Causality, EncodedEvent, NewCommit, StreamPosition
-from shared.event_store.memory import MemoryEventStore
+from shared.event_store.envelope import Actor, Causality, EncodedEvent, NewCommit, StreamPosition
+from tests.fakes.event_store import MemoryEventStore
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -7,8 +7,7 @@ import orjson
 import pytest
 
 from shared.audit.chain import Block, Tail, expected_hash
-from shared.audit.record import AuditRecord, children_of
-from shared.audit.trail import AuditUnavailable
+from shared.audit.record import AuditRecord, AuditUnavailable, children_of
 from shared.audit.writer import GAP, Bounds, ChainedTrail
 from shared.event_store.port import StoreUnavailable
 from tests.support.child_facts import ADA, NOON

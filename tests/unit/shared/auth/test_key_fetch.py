@@ -6,14 +6,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from shared.auth.from_settings import token_checks
-from shared.auth.key_fetch import from_url
 from shared.auth.key_set import MAX_BYTES, KeySetRefused
-from shared.auth.key_source import CachedKeys, Freshness, KeysUnavailable
+from shared.auth.key_source import CachedKeys, Freshness, KeysUnavailable, from_url, token_checks
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.auth.verifier import Expected, TokenRefused, TokenVerifier
-from shared.settings import TokenSettings, load_settings
-from shared.signing_keys import create_signing_key, read_signing_key
+from shared.http.settings import TokenSettings
+from shared.settings import load_settings
+from shared.signing import create_signing_key, read_signing_key
 from tests.support.tokens import Forger
 from tests.support.waiting import eventually
 

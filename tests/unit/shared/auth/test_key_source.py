@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.auth import key_source
 from shared.auth.key_source import RENEWED_BESIDE, CachedKeys, Freshness, KeysUnavailable
-from shared.signing_keys import public_jwks
+from shared.signing import public_jwks
 from tests.support.waiting import until
 
 LIFE, COOLDOWN, MAX_AGE = 300.0, 30.0, 3_600.0

@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from shared.envelope import Causality, NewCommit, StreamPosition
 from shared.event_store.commit_documents import (
     PUBLISHED_FIELDS,
     from_document,
     recorded_events,
     to_document,
 )
-from shared.hash_chain import seal_commit
+from shared.event_store.envelope import Causality, NewCommit, StreamPosition
+from shared.event_store.hash_chain import seal_commit
 from tests.support.commits import an_offer
 
 OFFERS = [

@@ -10,8 +10,8 @@ from starlette.responses import StreamingResponse
 from shared.auth.principal import Principal, Role
 from shared.http.admission import admitted, install_admission
 from shared.http.correlation import install_correlation
-from shared.http.operations import Readiness, operations_router
 from shared.http.problems import install_problems
+from shared.http.serving import Readiness, operations_router
 from shared.http.shares import Bounds
 from shared.http.stopping import begin_stopping
 from tests.support.waiting import until

@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Gauge
 
-from shared.http import operations
-from shared.http.operations import DependencyCheck, Readiness, operations_router
+from shared.http import serving
+from shared.http.serving import DependencyCheck, Readiness, operations_router
 
 
 async def _up() -> None:
@@ -51,7 +51,7 @@ async def test_a_dependency_that_fails_or_hangs_is_down(
     check: DependencyCheck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given
-    monkeypatch.setattr(operations, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(serving, "CHECK_SECONDS", 0.05)
     # when
     answer = await _ask("/health/ready", {"store": _up, "kafka": check})
     # then

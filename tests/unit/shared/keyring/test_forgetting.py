@@ -5,12 +5,10 @@ import pytest
 
 from shared.clock import utc_now
 from shared.event_store.port import StoreUnavailable
-from shared.keyring import forgetting
 from shared.keyring.erased_list import ErasedChild, MemoryErasedList
-from shared.keyring.forgetting import forget_the_erased
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import Keyring, forget_the_erased
 from tests.support.waiting import eventually
 
 KEYS = KeyFile("kek-1", {"kek-1": bytes(32)}, bytes(32), bytes(32))
@@ -30,7 +28,7 @@ class OftenAwayList(MemoryErasedList):
 
 async def test_a_process_forgets_whom_another_one_erased(monkeypatch: pytest.MonkeyPatch) -> None:
     # given a process that has the key in memory
-    monkeypatch.setattr(forgetting, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("shared.keyring.keyring.LOOK_SECONDS", 0.01)
     keyring, erased = Keyring(FileKeyProvider(KEYS), MemoryKeyStore()), OftenAwayList()
     await keyring.create("child-1")
     await keyring.create("child-2")

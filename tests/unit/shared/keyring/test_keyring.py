@@ -2,11 +2,10 @@ from collections.abc import Collection
 
 import pytest
 
-from shared.keyring.cipher import SealBroken
+from shared.keyring.cipher import SealBroken, UnknownKek, WrappedKey
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.provider import UnknownKek, WrappedKey
 
 KEYS = KeyFile("kek-1", {"kek-1": bytes(32)}, bytes(32), bytes(32))
 

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from shared.event_store.port import StoreUnavailable
-from shared.keyring.cipher import SealBroken
+from shared.keyring.cipher import KeyProvider, SealBroken, UnknownKek, WrappedKey
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.provider import KeyProvider, UnknownKek, WrappedKey
 
 PAGE = Path(__file__).parents[4] / "docs" / "keys.md"
 

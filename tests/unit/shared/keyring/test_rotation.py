@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
-from shared.keyring.key_store import MemoryKeyStore
-from shared.keyring.keyring import Keyring
-from shared.keyring.provider import UnknownKek, WrappedKey
-from shared.keyring.rotation import (
+from deploy.proofs.key_rotation import (
     SETTLING,
     RotationRefused,
     add_kek,
     remove_kek,
     rewrap_all,
 )
-from shared.keyring.watched_key_file import WatchedKeyFile
+from shared.keyring.cipher import UnknownKek, WrappedKey
+from shared.keyring.key_file import FileKeyProvider, WatchedKeyFile, create_key_file, read_key_file
+from shared.keyring.key_store import MemoryKeyStore
+from shared.keyring.keyring import Keyring
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CHILDREN = [f"child-{number:04}" for number in range(1_200)]

@@ -4,13 +4,13 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.proofs.statements import (
+from shared.signing import (
     PROOF_KEY_ID,
     StatementRefused,
     StatementSigner,
     StatementVerifier,
+    public_jwks,
 )
-from shared.signing_keys import public_jwks
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)

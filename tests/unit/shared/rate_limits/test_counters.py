@@ -3,9 +3,13 @@
 import pytest
 from fakeredis import FakeAsyncRedis
 
-from shared.rate_limits.memory_counters import MemoryCounters
-from shared.rate_limits.rate_limits import Counters
-from shared.rate_limits.redis_counters import AWAY_SECONDS, CountersWithFallback, redis_counters
+from shared.http.rate_limits import (
+    AWAY_SECONDS,
+    Counters,
+    CountersWithFallback,
+    MemoryCounters,
+    redis_counters,
+)
 from tests.support.ports import free_port
 from tests.support.rate_limits import Moments
 

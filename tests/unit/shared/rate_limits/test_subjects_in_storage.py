@@ -6,7 +6,7 @@ from limits import parse
 
 from shared.auth.access import RateClass
 from shared.auth.principal import Principal, Role
-from shared.rate_limits.rate_limits import RateLimits
+from shared.http.rate_limits import RateLimits
 from tests.support.rate_limits import Moments
 
 BEAR, PARENT = Principal("bear-device-1", Role.DEVICE), Principal("parent-1", Role.PARENT)

@@ -1,0 +1,85 @@
+"""The commands `evidence ...`: a safety violation with all that proves it, in one file."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import jwt
+import orjson
+
+from deploy.commands.audit import KEYS_OPTION, Opened, run
+from deploy.commands.audit_output import tell, tell_findings
+from deploy.proofs.block_check import Report
+from deploy.proofs.bundle import NoEvidence, Sources, collect
+from deploy.proofs.bundle_check import NotEvidence, check_bundle
+from shared.audit.process import record_look
+from shared.clock import utc_now
+from shared.signing import (
+    SigningKeyRefused,
+    StatementSigner,
+    StatementVerifier,
+    read_jwks,
+    read_signing_key,
+)
+
+
+@click.group()
+def evidence() -> None:
+    """Evidence of a safety violation that anybody can check."""
+
+
+@evidence.command()
+@click.option("--child", "child_id", required=True)
+@click.option("--violation", "violation_id", required=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
+def export(child_id: str, violation_id: str, out: Path) -> None:
+    """Write a new file: the violation's commits as stored, their proofs, and who viewed the child
+    since. Personal values in it stay sealed. Exit code 1 when the trail is not as it was written;
+    the file tells it, too."""
+    if out.exists():
+        raise click.UsageError(f"{out} is there already")
+
+    async def work(on: Opened) -> None:
+        await record_look(on.settings, "ExportEvidence", [child_id])
+        signer = StatementSigner(read_signing_key(on.settings.proof_key_file))
+        sources = Sources(on.commits, on.trail, signer, on.jwks, on.heads)
+        report = Report()
+        bundle = await collect(sources, child_id, violation_id, utc_now(), report)
+        with out.open("xb") as file:
+            file.write(orjson.dumps(bundle, option=orjson.OPT_INDENT_2))
+        click.echo(f"{out}: {len(bundle['commits'])} commits, {len(bundle['audit'])} audit spans")
+        tell_findings(report)
+
+    try:
+        run(work)
+    except (NoEvidence, SigningKeyRefused, OSError) as error:
+        raise click.UsageError(str(error)) from None
+
+
+@evidence.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@KEYS_OPTION
+def verify(file: Path, keys_file: Path | None) -> None:
+    """Check FILE offline: no settings, no stack. Exit code 1 when it was altered.
+
+    Without --keys the file's own keys are taken: then it proves only that it fits itself.
+    """
+    try:
+        bundle = orjson.loads(file.read_bytes())
+        keys = read_jwks(keys_file) if keys_file else _keys_in(bundle)
+        checked = check_bundle(bundle, StatementVerifier(keys))
+    except (NotEvidence, OSError, ValueError, jwt.PyJWTError) as error:
+        raise click.UsageError(f"{file}: {error}") from None
+    if keys_file is None:
+        click.echo("note: checked with the file's own keys; give --keys to know who signed it")
+    for record in checked.records:
+        who, what = f"{record['subject']} ({record['role']})", record["operation"]
+        click.echo(f"{record['at']}  {who}  {what}  {record['outcome']}")
+    tell(checked.report)
+
+
+def _keys_in(bundle: Any) -> dict[str, Any]:
+    keys = bundle.get("keys") if isinstance(bundle, dict) else None
+    if not isinstance(keys, dict) or not keys.get("keys"):
+        raise NotEvidence("no file of evidence: it holds no keys")
+    return keys

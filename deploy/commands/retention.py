@@ -1,0 +1,191 @@
+"""The commands `retention ...`: what is kept no longer, and its deletion."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+from pymongo.errors import PyMongoError
+
+from deploy.proofs.purge import AuditPurge, TrailTampered
+from deploy.settings import LEAST_ACTIVITY_DAYS, LEAST_DAYS, RetentionSettings
+from projection_worker.projecting.removal import behind, purge
+from shared.audit.store import AuditStore
+from shared.clock import iso, utc_now
+from shared.command_line import Table
+from shared.event_store.port import StoreUnavailable
+from shared.mongo import Database, Mongo
+from shared.read_models.documents import Model
+from shared.read_models.generations import (
+    BEGINNING,
+    HORIZON_COLLECTION,
+    Horizon,
+    advance_horizon,
+    read_horizon,
+)
+from shared.settings import load_settings
+from shared.signing import SigningKeyRefused
+
+NAMES = {Model.ACTIVITY: "activity days", Model.ALERTS: "alerts"}
+AUDIT = "audit records"
+DAY = timedelta(days=1)
+
+
+class HorizonMoved(Exception):
+    """What lies behind the horizon is neither written nor compared, and no setting put it there."""
+
+    def __str__(self) -> str:
+        return (
+            f"nothing was deleted: {HORIZON_COLLECTION} holds a later day than any setting allows, "
+            "so somebody moved it: remove the document, then run `teddy replay rebuild`"
+        )
+
+
+FAILURES = (StoreUnavailable, PyMongoError, TrailTampered, SigningKeyRefused, HorizonMoved, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    settings: RetentionSettings
+    database: Database
+    trail: AuditStore
+    now: datetime
+
+    @property
+    def horizon(self) -> Horizon:
+        """What the settings ask for today."""
+        days = self.settings.retention_activity_days, self.settings.retention_alert_days
+        return _horizon(self.now, *days)
+
+    async def require_own_horizon(self) -> None:
+        """Raises HorizonMoved."""
+        found = await read_horizon(self.database)
+        # a day more: an earlier run's clock may have been ahead
+        if not found.lies_behind(_horizon(self.now + DAY, LEAST_ACTIVITY_DAYS, LEAST_DAYS)):
+            raise HorizonMoved
+
+    @property
+    def audit_purge(self) -> AuditPurge | None:
+        """None when the trail is kept for ever."""
+        cutoff = _cutoff(self.now, self.settings.retention_audit_days)
+        if cutoff is None:
+            return None
+        return AuditPurge(self.settings, self.trail, cutoff, utc_now)
+
+
+@click.group()
+def retention() -> None:
+    """How long read models and the audit trail go back: TEDDY_RETENTION_*_DAYS."""
+
+
+@retention.command()
+def plan() -> None:
+    """Show what `apply` would delete now, and change nothing."""
+
+    async def work(on: Opened) -> None:
+        await on.require_own_horizon()
+        table = Table("what", "kept for", "would go", "oldest")
+        found = await behind(on.database, on.horizon)
+        days = {
+            Model.ACTIVITY: on.settings.retention_activity_days,
+            Model.ALERTS: on.settings.retention_alert_days,
+        }
+        for model, one in found.items():
+            table.add(NAMES[model], _kept_for(days[model]), f"{one.documents:,}", _told(one.oldest))
+        expired = await on.audit_purge.expired() if on.audit_purge else []
+        oldest = min((one.since for one in expired if one.since), default=None)
+        records = sum(one.records for one in expired)
+        unsigned = sum(one.unsigned for one in expired)
+        kept_for = _kept_for(on.settings.retention_audit_days)
+        table.add(AUDIT, kept_for, f"{records:,}", _told(oldest))
+        table.print()
+        _tell_unsigned(unsigned)
+
+    _run(work)
+
+
+@retention.command()
+def apply() -> None:
+    """Delete what is kept no longer. Run it daily; killed, the next one goes on."""
+
+    async def work(on: Opened) -> None:
+        await on.require_own_horizon()
+        await advance_horizon(on.database, on.horizon)
+        # by the settings: whoever may write there could have moved the horizon itself
+        for model, documents in (await purge(on.database, on.horizon)).items():
+            click.echo(f"{documents:,} {NAMES[model]} deleted")
+        if on.audit_purge is not None:
+            gone = await on.audit_purge.apply()
+            click.echo(f"{gone.records:,} {AUDIT} deleted")
+            _tell_unsigned(gone.unsigned)
+
+    _run(work)
+
+
+def _run(work: Callable[[Opened], Awaitable[None]]) -> None:
+    """Exit code 1 with one line when it cannot be done, or the trail was tampered with."""
+
+    async def with_stores() -> None:
+        async with _opened(load_settings(RetentionSettings)) as on:
+            await work(on)
+
+    try:
+        asyncio.run(with_stores())
+    except FAILURES as error:
+        click.echo(f"teddy: {error}", err=True)
+        sys.exit(1)
+
+
+@asynccontextmanager
+async def _opened(settings: RetentionSettings) -> AsyncIterator[Opened]:
+    read = Mongo(settings.read_mongo_url, settings.mongo_driver)
+    audit = Mongo(settings.audit_mongo_url, settings.mongo_driver)
+    try:
+        database = read.database(settings.read_database)
+        trail = AuditStore(audit.database(settings.audit_database))
+        yield Opened(settings, database, trail, await _now(database))
+    finally:
+        await read.close()
+        await audit.close()
+
+
+async def _now(database: Database) -> datetime:
+    """By the slower of two clocks: one that runs ahead would delete what is to be kept."""
+    server: datetime = (await database.command("hello"))["localTime"]
+    return min(utc_now(), server.replace(tzinfo=UTC))
+
+
+def _cutoff(now: datetime, days: int) -> datetime | None:
+    """The beginning of the first UTC day that is kept; None: for ever."""
+    if not days:
+        return None
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=days)
+
+
+def _tell_unsigned(records: int) -> None:
+    if records:
+        click.echo(
+            f"teddy: {records:,} {AUDIT} that are old enough stay, for no head signs them: "
+            "`teddy audit verify` names them",
+            err=True,
+        )
+
+
+def _horizon(now: datetime, activity_days: int, alert_days: int) -> Horizon:
+    activity, alerts = _cutoff(now, activity_days), _cutoff(now, alert_days)
+    return Horizon(activity.date().isoformat() if activity else "", alerts or BEGINNING)
+
+
+def _kept_for(days: int) -> str:
+    return f"{days:,} days" if days else "ever"
+
+
+def _told(oldest: Any) -> str:
+    if isinstance(oldest, datetime):
+        return iso(oldest)
+    return str(oldest) if oldest is not None else ""

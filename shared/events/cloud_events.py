@@ -1,0 +1,96 @@
+"""Events on Kafka: CloudEvents 1.0, Kafka protocol binding, binary content mode.
+
+The record's key is the child's id, its value the event's JSON, its headers the attributes.
+Extension attributes: `ce_sequence` (version in the child's stream), `ce_recordedtime`,
+`ce_correlationid`, `ce_causationid`; `traceparent` as in W3C Trace Context.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+
+from shared.clock import iso, parse_iso
+from shared.event_store.envelope import RecordedEvent
+from shared.events.sealed_fields import UndecodableEvent
+
+SOURCE = "/teddy/children"
+TYPE_PREFIX = "teddy.child."
+CONTENT_TYPE = "application/json"
+
+Headers = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaRecord:
+    """What a producer is given: key, value and headers."""
+
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+def to_record(event: RecordedEvent) -> KafkaRecord:
+    headers = [
+        *_headers_of_type(event.type, event.schema_version),
+        ("ce_id", event.event_id.encode()),
+        ("ce_subject", event.child_id.encode()),
+        ("ce_time", iso(event.occurred_at).encode()),
+        ("ce_sequence", b"%d" % event.version),
+        ("ce_recordedtime", iso(event.recorded_at).encode()),
+        ("ce_correlationid", event.correlation_id.encode()),
+    ]
+    if event.causation_id is not None:
+        headers.append(("ce_causationid", event.causation_id.encode()))
+    if event.traceparent is not None:
+        headers.append(("traceparent", event.traceparent.encode()))
+    return KafkaRecord(event.child_id.encode(), event.data.encode(), headers)
+
+
+def to_structured(event: RecordedEvent) -> dict[str, Any]:
+    """The event as one JSON object: CloudEvents 1.0, structured content mode."""
+    attributes = {
+        name.removeprefix("ce_"): value.decode()
+        for name, value in to_record(event).headers
+        if name != "content-type"
+    }
+    return {**attributes, "datacontenttype": CONTENT_TYPE, "data": orjson.loads(event.data)}
+
+
+@cache
+def _headers_of_type(event_type: str, schema_version: int) -> Headers:
+    attributes = {
+        "content-type": CONTENT_TYPE,
+        "ce_specversion": "1.0",
+        "ce_source": SOURCE,
+        "ce_type": f"{TYPE_PREFIX}{event_type}.v{schema_version}",
+        "ce_dataschema": f"urn:teddy:schema:{event_type}:{schema_version}",
+    }
+    return [(name, value.encode()) for name, value in attributes.items()]
+
+
+def from_record(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> RecordedEvent:
+    """The event in a record; raises UndecodableEvent when it is not one of this project's."""
+    try:
+        attributes = {name: content.decode() for name, content in headers}
+        event_type, _, schema_version = (
+            attributes["ce_type"].removeprefix(TYPE_PREFIX).rpartition(".v")
+        )
+        return RecordedEvent(
+            child_id=attributes["ce_subject"],
+            version=int(attributes["ce_sequence"]),
+            type=event_type,
+            schema_version=int(schema_version),
+            occurred_at=parse_iso(attributes["ce_time"]),
+            recorded_at=parse_iso(attributes["ce_recordedtime"]),
+            data=(value or b"").decode(),
+            correlation_id=attributes["ce_correlationid"],
+            causation_id=attributes.get("ce_causationid"),
+            traceparent=attributes.get("traceparent"),
+        )
+    except KeyError as error:
+        raise UndecodableEvent(f"header {error.args[0]} is missing") from error
+    except ValueError as error:
+        raise UndecodableEvent("a header or the value is malformed") from error

@@ -1,0 +1,162 @@
+"""Schema versions of events, and the upcasters from older ones."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from shared.clock import parse_iso
+from shared.events.child import SCHEMA_VERSIONS, AlertPolicy, ChildEvent
+from shared.events.personal import IS_LABEL, UNREADABLE, Personal
+from shared.keyring.search_index import SearchIndex
+
+CLOSED = object()
+"""Stands for a label that does not open."""
+
+_Reader = Callable[[Any], Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Field:
+    """`unread`: what a label is that does not open."""
+
+    name: str
+    personal: bool
+    label: bool
+    searchable: bool
+    read: _Reader
+    unread: Any
+
+    def of(self, value: Any, index: SearchIndex | None) -> Any:
+        """The field of an event, from its wire value or from a `Personal` that was opened."""
+        if value is CLOSED:
+            return self.unread
+        if self.searchable and index is not None and value.value is not None:
+            return Personal(value.value, value.sealed, index.tokens_of(value.value))
+        return self.read(value)
+
+
+def _read_personal(value: Any) -> Personal[Any]:
+    if not isinstance(value, Personal):
+        raise TypeError("a personal field is sealed")
+    return value
+
+
+def _read_policy(content: dict[str, Any]) -> AlertPolicy:
+    hints = typing.get_type_hints(AlertPolicy)
+    return AlertPolicy(**{name: _reader(hints[name])(value) for name, value in content.items()})
+
+
+def _reader(annotation: Any) -> _Reader:
+    """How a JSON value becomes a field of type `annotation`."""
+    if annotation is datetime:
+        return parse_iso
+    if annotation is AlertPolicy:
+        return _read_policy
+    if typing.get_origin(annotation) is tuple:
+        read = _reader(typing.get_args(annotation)[0])
+        return lambda values: tuple(read(value) for value in values)
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return annotation
+    return lambda value: _exactly(annotation, value)
+
+
+def _exactly(annotation: type, value: Any) -> Any:
+    if type(value) is not annotation:
+        raise TypeError(f"expected {annotation.__name__}")
+    return value
+
+
+def _fields_of(event_class: type[ChildEvent]) -> dict[str, Field]:
+    hints = typing.get_type_hints(event_class, include_extras=True)
+    fields = {}
+    for known in dataclasses.fields(event_class):
+        annotation, optional = _without_none(hints[known.name])
+        personal = typing.get_origin(annotation) is Personal
+        label = IS_LABEL in getattr(annotation, "__metadata__", ())
+        plain = typing.get_args(annotation)[0] if label else annotation
+        fields[known.name] = Field(
+            name=known.name,
+            personal=personal,
+            label=label,
+            searchable=bool(known.metadata.get("searchable")),
+            read=_read_personal if personal else _reader(plain),
+            unread=None if optional else _UNREAD.get(typing.get_origin(plain) or plain),
+        )
+    return fields
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    """The type, and whether None may stand for it."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation, False
+    (only,) = (a for a in typing.get_args(annotation) if a is not type(None))
+    return only, True
+
+
+_UNREAD: Mapping[type, Any] = {str: UNREADABLE, int: 0, tuple: ()}
+CLASSES: Mapping[str, type[ChildEvent]] = {cls.__name__: cls for cls in SCHEMA_VERSIONS}
+FIELDS: Mapping[type[ChildEvent], Mapping[str, Field]] = {
+    cls: _fields_of(cls) for cls in SCHEMA_VERSIONS
+}
+
+PERSONAL_FIELDS = frozenset(
+    known.name for fields in FIELDS.values() for known in fields.values() if known.personal
+)
+"""Every field that is sealed in some event."""
+
+LABELS = frozenset(
+    known.name for fields in FIELDS.values() for known in fields.values() if known.label
+)
+"""Every field that is sealed in events and stands in clear in read models."""
+
+
+Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
+
+LABELS_IN_CLEAR = frozenset(
+    {
+        "ChildRegistered",
+        "ChildProfileUpdated",
+        "SafetyViolationReported",
+        "SafetyViolationResolved",
+        "ConversationStarted",
+        "MessageRecorded",
+        "ParentalConsentGiven",
+    }
+)
+"""Types whose labels stand in clear up to schema version LAST_IN_CLEAR; later ones seal them."""
+LAST_IN_CLEAR = 1
+
+
+def _sealed_since(event_type: str) -> Upcaster:
+    """The fields are the same: whether a label was sealed is seen from its wire form."""
+    return lambda content: (event_type, content)
+
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
+    (event_type, LAST_IN_CLEAR): _sealed_since(event_type) for event_type in sorted(LABELS_IN_CLEAR)
+}
+"""By type and schema version."""
+
+FORMER_NAMES: Mapping[str, tuple[str, ...]] = {}
+"""Of each personal field that an upcaster renames: the names under which it was sealed before. What
+a read model holds is opened as what it was sealed as."""
+
+
+def upcast(
+    event_type: str,
+    schema_version: int,
+    content: dict[str, Any],
+    upcasters: Mapping[tuple[str, int], Upcaster],
+) -> tuple[str, int, dict[str, Any]]:
+    """Apply upcasters one after the other until none is registered for the version reached.
+
+    Gives type name, schema version and fields as they are then.
+    """
+    while (step := upcasters.get((event_type, schema_version))) is not None:
+        event_type, content = step(content)
+        schema_version += 1
+    return event_type, schema_version, content

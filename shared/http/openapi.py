@@ -1,0 +1,171 @@
+"""What the OpenAPI documents of both APIs share: ids in paths, links, a page to read them."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path
+from pydantic import AfterValidator
+from starlette.responses import HTMLResponse
+
+from shared.auth.principal import SUBJECT, SUBJECT_LIMIT, is_subject
+from shared.field_wording import refused
+from shared.http.problems import FieldProblem, Problem, ProblemRaised
+
+_ID = re.compile("[A-Za-z0-9-]{1,64}")
+ID_PATTERN = f"^{_ID.pattern}$"
+SUBJECT_PATTERN = f"^{SUBJECT}$"
+"""A parent's id is what the token issuer calls its subject."""
+
+ID_LIMIT = "1..64 of A-Z a-z 0-9 -"
+
+
+def _is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
+
+
+def _must_be(is_one: Callable[[str], bool], limit: str) -> AfterValidator:
+    def check(given: str) -> str:
+        if not is_one(given):
+            raise refused(f"must be {limit}", limit)
+        return given
+
+    return AfterValidator(check)
+
+
+IS_ID, IS_SUBJECT = _must_be(_is_id, ID_LIMIT), _must_be(is_subject, SUBJECT_LIMIT)
+IDS, SUBJECTS = {"pattern": ID_PATTERN}, {"pattern": SUBJECT_PATTERN}
+
+ChildId = Annotated[
+    str, IS_ID, Path(description="As the registration answered it.", json_schema_extra=IDS)
+]
+ConversationId = Annotated[
+    str, IS_ID, Path(description="Of a conversation of the child.", json_schema_extra=IDS)
+]
+ViolationId = Annotated[
+    str, IS_ID, Path(description="As the report of it was answered.", json_schema_extra=IDS)
+]
+ParentId = Annotated[
+    str, IS_SUBJECT, Path(description="The parent's subject.", json_schema_extra=SUBJECTS)
+]
+
+
+def check_ids(ids: Mapping[str, str]) -> None:
+    """Raises the problem 422 that names each id which is none."""
+    wrong = [name for name, value in ids.items() if not _is_id(value)]
+    if wrong:
+        problems = [FieldProblem(name, f"must be {ID_LIMIT}", ID_LIMIT) for name in wrong]
+        detail = "The path holds an invalid id."
+        raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`name`: the operation that it leads to. `target`: its method and path. `parameters`: those of
+    the target, each with a runtime expression (OpenAPI 3.1). `elsewhere`: the other API has it."""
+
+    name: str
+    target: str
+    description: str
+    parameters: Mapping[str, str]
+    elsewhere: bool = False
+
+
+Links = Mapping[str, Sequence[Link]]
+"""Method and path of an operation to what follows its success."""
+
+
+def install_links(app: FastAPI, links: Links, other_url: str | None = None) -> None:
+    """Put `links` into the document of `app`. `other_url`: where clients reach the other API."""
+    extend_document(app, lambda document: _add(document, links, other_url))
+
+
+def reference(target: str, api_url: str = "") -> str:
+    """The `operationRef` of an operation: of this document, or of that which `api_url` serves."""
+    method, path = target.split()
+    document = f"{api_url}{OPENAPI_PATH}" if api_url else ""
+    return f"{document}#/paths/{path.replace('~', '~0').replace('/', '~1')}/{method.lower()}"
+
+
+def _add(document: dict[str, Any], links: Links, other_url: str | None) -> None:
+    """Raises KeyError for an operation that the document has not, or that has no success."""
+    for source, follow in links.items():
+        method, path = source.split()
+        responses = document["paths"][path][method.lower()]["responses"]
+        success = next(status for status in responses if status.startswith("2"))
+        responses[success]["links"] = dict(_documented(follow, other_url))
+
+
+def _documented(links: Sequence[Link], other_url: str | None) -> Iterator[tuple[str, Any]]:
+    for link in links:
+        if link.elsewhere and other_url is None:
+            continue
+        at = other_url if link.elsewhere and other_url else ""
+        yield (
+            link.name,
+            {
+                "operationRef": reference(link.target, at),
+                "parameters": dict(link.parameters),
+                "description": link.description,
+            },
+        )
+
+
+OPENAPI_PATH, PAGE_PATH = "/openapi.json", "/docs"
+_STYLE = "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto}code{background:#eee}"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
+
+def install_documentation(app: FastAPI) -> None:
+    """Serve `/openapi.json` and `/docs`. Make `app` without them: `FastAPI(openapi_url=None)`."""
+
+    @app.get(OPENAPI_PATH, include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    @app.get(PAGE_PATH, include_in_schema=False)
+    async def page() -> HTMLResponse:
+        headers = {"Content-Security-Policy": _POLICY}
+        return HTMLResponse(page_of(app.openapi()), headers=headers)
+
+
+def extend_document(app: FastAPI, extend: Callable[[dict[str, Any]], None]) -> None:
+    """Have `extend` change the OpenAPI document of `app` once, when it is first asked for."""
+    describe = app.openapi
+
+    @cache
+    def openapi() -> dict[str, Any]:
+        document = describe()
+        extend(document)
+        return document
+
+    # so FastAPI has its document extended; to a type checker, methods are not to be assigned
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def page_of(document: dict[str, Any]) -> str:
+    """One section an operation: method, path, what it does, what it answers."""
+    title = escape(document["info"]["title"])
+    sections = "".join(
+        _section(method.upper(), path, operation)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    )
+    intro = escape(document["info"].get("description", ""))
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style><h1>{title}</h1><p>{intro}</p>"
+        f'<p>For programs: <a href="{OPENAPI_PATH}">{OPENAPI_PATH}</a></p>{sections}</html>'
+    )
+
+
+def _section(method: str, path: str, operation: dict[str, Any]) -> str:
+    text = escape(operation.get("description") or operation.get("summary", ""))
+    parameters = ", ".join(escape(p["name"]) for p in operation.get("parameters", ()))
+    answers = ", ".join(escape(status) for status in operation["responses"])
+    taken = f"<p>Takes: {parameters}</p>" if parameters else ""
+    heading = f"<h2><code>{method} {escape(path)}</code></h2>"
+    return f"{heading}<p>{text}</p>{taken}<p>Answers: {answers}</p>"

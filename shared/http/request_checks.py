@@ -1,0 +1,198 @@
+"""Requests that no honest client sends, refused before anybody looks at what they ask."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.http.problems import (
+    UNKNOWN_PARAMETER,
+    FieldProblem,
+    Problem,
+    ProblemRaised,
+    problem_response,
+)
+
+MOST_PATH_BYTES = 1_024
+MOST_QUERY_BYTES = 4_096
+MOST_NAMES = 64
+"""Of parameters in a query."""
+
+MOST_HEADERS = 64
+MOST_HEADER_BYTES = 16 * 1_024
+
+ONCE = frozenset(
+    {
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"consistency-token",
+        b"host",
+        b"idempotency-key",
+        b"transfer-encoding",
+    }
+)
+"""Headers of which two could contradict each other. All that is wrong with `Authorization`
+is the caller check's 401."""
+
+OVERRIDES = frozenset(
+    {
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+        b"x-original-url",
+        b"x-rewrite-url",
+    }
+)
+"""Headers by which some frameworks let a request be another than its first line says."""
+
+JSON = re.compile(rb"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
+_AMBIGUOUS = re.compile(rb"//|[\\\x00-\x20\x7f-\xff]|%(?:2f|5c|0[0-9a-f]|1[0-9a-f]|7f)", re.I)
+_NOT_ENCODED = re.compile(rb"%(?![0-9a-fA-F]{2})")
+_DOTS = re.compile(rb"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+
+
+class RequestShape:
+    """Answers 400, 414, 415, 422 or 431 to requests that are malformed on purpose."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = refusal_of(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await problem_response(Request(scope), refusal)(scope, receive, send)
+
+
+def install_request_shape(app: FastAPI) -> None:
+    app.add_middleware(RequestShape)
+
+
+def refusal_of(scope: Scope) -> Problem | None:
+    """Why a request with this ASGI scope is refused; None when it is not."""
+    problems = (*_of_target(scope), *_of_headers(scope["headers"]))
+    return problems[0] if problems else None
+
+
+def _of_target(scope: Scope) -> Iterator[Problem]:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    path = raw.partition(b"?")[0]
+    query: bytes = scope["query_string"]
+    if len(path) > MOST_PATH_BYTES or len(query) > MOST_QUERY_BYTES:
+        yield _too_long()
+    elif _AMBIGUOUS.search(path) or _NOT_ENCODED.search(path) or _DOTS.search(path):
+        yield _malformed("path", "must hold plain segments: no encoded slash, dots or controls")
+    elif not _is_utf8(path):
+        yield _malformed("path", "must be UTF-8, percent-encoded")
+    if query:
+        yield from _of_query(query)
+
+
+def _of_query(query: bytes) -> Iterator[Problem]:
+    if _NOT_ENCODED.search(query) or not _is_utf8(query):
+        yield _malformed("query", "must be UTF-8, percent-encoded")
+        return
+    if query.count(b"&") >= MOST_NAMES:
+        yield _malformed("query", "must hold fewer parameters", f"{MOST_NAMES} parameters")
+        return
+    names = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    repeated = sorted(name for name, times in names.items() if times > 1)
+    if repeated:
+        problems = [FieldProblem(name, "must be given once", "once") for name in repeated]
+        detail = "A parameter is given more than once."
+        yield Problem(422, "invalid-request", "Invalid request", detail, problems)
+
+
+def _of_headers(headers: list[tuple[bytes, bytes]]) -> Iterator[Problem]:
+    size = sum(len(name) + len(value) for name, value in headers if name != b"authorization")
+    if len(headers) > MOST_HEADERS or size > MOST_HEADER_BYTES:
+        yield _too_many_headers()
+        return
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in OVERRIDES:
+            yield _malformed(name.decode(), "is not understood: send the method and path meant")
+        elif name in ONCE and name in found:
+            yield _malformed(name.decode(), "must be given once")
+        found[name] = value
+    if b"content-length" in found and b"transfer-encoding" in found:
+        yield _malformed("content-length", "must not come with transfer-encoding")
+    yield from _of_content(found)
+
+
+def _of_content(headers: dict[bytes, bytes]) -> Iterator[Problem]:
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        yield _unsupported("content-encoding", "identity", "Send the body as it is.")
+    has_body = (
+        headers.get(b"content-length", b"0").strip() != b"0" or b"transfer-encoding" in headers
+    )
+    if has_body and not JSON.fullmatch(headers.get(b"content-type", b"").strip()):
+        yield _unsupported("content-type", "application/json", "Send the body as UTF-8 JSON.")
+
+
+def _is_utf8(encoded: bytes) -> bool:
+    plain = re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes.fromhex(found[1].decode()), encoded)
+    try:
+        plain.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _malformed(part: str, message: str, limit: str | None = None) -> Problem:
+    detail = "The request could be read in more than one way."
+    problem = FieldProblem(part, message, limit)
+    return Problem(400, "malformed-request", "Malformed request", detail, [problem])
+
+
+def _too_long() -> Problem:
+    limit = f"{MOST_PATH_BYTES} bytes of path, {MOST_QUERY_BYTES} of query"
+    problem = FieldProblem("target", "is too long", limit)
+    return Problem(414, "target-too-long", "Target too long", "Send a shorter target.", [problem])
+
+
+def _too_many_headers() -> Problem:
+    limit = f"{MOST_HEADERS} headers, {MOST_HEADER_BYTES} bytes"
+    problem = FieldProblem("headers", "are too many or too long", limit)
+    return Problem(
+        431, "headers-too-large", "Headers too large", "Send fewer or shorter headers.", [problem]
+    )
+
+
+def _unsupported(header: str, limit: str, detail: str) -> Problem:
+    problem = FieldProblem(header, f"must be {limit}", limit)
+    return Problem(415, "unsupported-media-type", "Unsupported media type", detail, [problem])
+
+
+class StrictRoute(APIRoute):
+    """A route that takes the parameters it declares. A model of parameters forbids others itself;
+    this refuses any where none are declared."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        if self.dependant.query_params:
+            return handle
+
+        async def without_parameters(request: Request) -> Response:
+            refuse_parameters(request)
+            return await handle(request)
+
+        return without_parameters
+
+
+def refuse_parameters(request: Request) -> None:
+    """Raises the problem 422 that names every query parameter."""
+    query: bytes = request.scope["query_string"]
+    if not query:
+        return
+    names = {name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
+    problems = [FieldProblem(name, UNKNOWN_PARAMETER) for name in sorted(names)]
+    detail = "This resource takes no parameters."
+    raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, problems))

@@ -1,1 +1,0 @@
-"""Logs and metrics, the same in every process."""

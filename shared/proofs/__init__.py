@@ -1,1 +1,0 @@
-"""What can be shown to others: statements signed by the operator, verified without the system."""

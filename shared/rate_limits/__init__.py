@@ -1,1 +1,0 @@
-"""At most so many requests of one subject in a window of time."""
