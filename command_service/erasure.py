@@ -31,10 +31,10 @@ from shared.event_store.port import (
     VersionConflict,
 )
 from shared.events.child import ChildErased
-from shared.events.codec import encode
 from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, StepDone
 from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring
+from shared.serialization.events import encode
 
 WRITE_SIDE = {ErasureStep.KEY, ErasureStep.CLAIMS, ErasureStep.SNAPSHOTS}
 

@@ -25,7 +25,7 @@ from command_service.handlers.older_keys import OlderKeys
 from command_service.settings import CommandSettings
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditTrail
-from shared.auth.key_source import token_checks
+from shared.auth.from_settings import token_checks
 from shared.auth.principal import Pseudonyms
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes

@@ -3,11 +3,9 @@
 import asyncio
 import importlib
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -22,16 +20,12 @@ from deploy.local.control import StackFailed
 from deploy.local.operator_settings import check_settings
 from deploy.local.state import READY, StackFolder
 from deploy.topics import apply_topics
-from shared.auth.principal import SUBJECT_LIMIT, Principal, Role, is_subject
-from shared.auth.tokens import TokenIssuer
-from shared.clock import utc_now
 from shared.command_line import Table, run_command
 from shared.event_store.port import StoreUnavailable
-from shared.http.settings import TokenLifeSettings
 from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import KeyFileRefused
 from shared.settings import TopicSettings, load_settings
-from shared.signing import SigningKeyRefused, read_signing_key
+from shared.signing import SigningKeyRefused
 
 ELSEWHERE = {
     "verify": "projection_worker.replay.commands.verify:verify",
@@ -46,6 +40,7 @@ ELSEWHERE = {
     "load": "deploy.load:load",
     "demo": "deploy.commands.running_stack:demo",
     "env": "deploy.commands.running_stack:env",
+    "token": "deploy.commands.token:token",
 }
 """Commands that live with what they are about; imported when they are asked for."""
 
@@ -76,7 +71,6 @@ NEED_STACK = frozenset(
 )
 STARTS_STACK = frozenset({"up", "demo"})
 OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify"), ("keys", "init")})
-LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class TeddyGroup(click.Group):
@@ -193,26 +187,6 @@ def logs(folder: StackFolder, process: str, lines: int, *, follow: bool) -> None
     sys.exit(subprocess.call(["tail", *options, path]))  # noqa: S603, S607 - a log of the stack
 
 
-@teddy.command()
-@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--subject", required=True, help="Parent id, device id or name of the caller.")
-@click.option("--life", default="1h", show_default=True, help="e.g. 30m, 12h, 7d")
-@click.pass_obj
-def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
-    """Print a bearer token for the local stack."""
-    use_environment_of(folder)
-    key = read_signing_key(Path(setting("TEDDY_SIGNING_KEY_FILE")))
-    issuer = TokenIssuer(
-        key,
-        os.environ.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
-        os.environ.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
-    )
-    if not is_subject(subject):
-        raise click.UsageError(f"--subject is {SUBJECT_LIMIT}")
-    longest = timedelta(seconds=load_settings(TokenLifeSettings).token_most_life_seconds)
-    click.echo(issuer.issue(Principal(subject, Role(role)), utc_now(), _life(life, longest)))
-
-
 @teddy.group()
 def topics() -> None:
     """Kafka topics."""
@@ -236,16 +210,6 @@ def topics_apply(folder: StackFolder, replication: int) -> None:
     for one in reports:
         click.echo(f"{one.state:8} {one.name} {one.detail}")
     sys.exit(1 if any(one.state == "differs" for one in reports) else 0)
-
-
-def _life(text: str, longest: timedelta) -> timedelta:
-    unit, number = LIFE.get(text[-1:]), text[:-1]
-    if unit is None or not re.fullmatch(r"[0-9]{1,9}", number) or int(number) == 0:
-        raise click.UsageError(f"--life is a number and one of s, m, h, d, not {text!r}")
-    life = timedelta(**{unit: int(number)})
-    if life > longest:
-        raise click.UsageError(f"--life is at most {longest} (TEDDY_TOKEN_MOST_LIFE_SECONDS)")
-    return life
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.event_store.envelope import RecordedEvent
-from shared.events.cloud_events import from_record
-from shared.events.sealed_fields import UndecodableEvent
+from shared.serialization.cloud_events import from_record
+from shared.serialization.sealed_fields import UndecodableEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from command_service.child.commands import (
 )
 from shared.auth.principal import Role
 from shared.events.child import ConsentMethod, ConsentPurpose
-from shared.http.openapi import ChildId
+from shared.http.path_ids import ChildId
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
 
 router = APIRouter(route_class=CommandRoute, tags=["children"])

@@ -27,9 +27,9 @@ from shared.event_store.envelope import (
 )
 from shared.event_store.port import AlreadyCommitted, EventStore, StoreUnavailable
 from shared.events.child import ChildEvent, SafetyViolationReported
-from shared.events.codec import encode
 from shared.keyring.cipher import ChildCipher, ClosedCipher
 from shared.keyring.keyring import Keyring
+from shared.serialization.events import encode
 
 IGNORED = "ignored"
 """In a stored result: the request's field that was left out."""

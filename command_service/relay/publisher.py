@@ -13,8 +13,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from command_service.relay.progress import Acknowledged, Ends
 from shared.erasures.topic import ErasureNotice
 from shared.event_store.envelope import RecordedEvent
-from shared.events.cloud_events import KafkaRecord, to_record
 from shared.kafka import CHILD_ERASURES, Servers, client_options
+from shared.serialization.cloud_events import KafkaRecord, to_record
 
 REQUEST_TIMEOUT_MS = 5_000
 BATCH_BYTES = 256 * 1_024

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from deploy.local.apache_kafka.installation import JavaMissing, installation
+from deploy.local.apache_kafka.installation import installation
 from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
+from deploy.local.apache_kafka.java import JavaMissing
 from deploy.local.apache_kafka.node import (
     DATA,
     Installation,

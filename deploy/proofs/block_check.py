@@ -1,14 +1,10 @@
 """Blocks of the audit trail: read in order, and compared with their own hashes."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
-from deploy.proofs.head_check import SegmentCheck, Signatures
 from shared.audit.chain import Block, Tail, digest_of, expected_hash, fields_of
 from shared.audit.record import Record
-from shared.audit.store import AuditStore
-from shared.clock import iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,42 +95,3 @@ def _records(segment: str, first: int, last: int) -> str:
 
 def _block(block: Block) -> str:
     return _records(block.segment, block.first, max(block.first, block.last))
-
-
-CLOCK_STEPS = timedelta(hours=1)
-"""A process's clock may have been set back between two heads by as much."""
-
-
-async def blocks_between(
-    trail: AuditStore,
-    signed: Signatures,
-    since: datetime,
-    until: datetime | None,
-    report: Report,
-) -> AsyncIterator[Block]:
-    """At least all with a record of the time from `since` to before `until` (None: today), by
-    place. What is not as it was written goes to `report`. Raises StoreUnavailable."""
-    for segment in sorted({*await trail.segments(), *signed.heads.vouched}):
-        begin, end = _part(segment, signed, since, until)
-        vouched = {tail for tail in signed.vouched(segment) if end is None or tail.sequence <= end}
-        check = SegmentCheck(segment, begin, vouched, report)
-        async for block in trail.segment(segment, begin.sequence + 1):
-            if end is not None and block.first > end:
-                break
-            check.take(block)
-            yield block
-        check.end()
-
-
-def _part(
-    segment: str, signed: Signatures, since: datetime, until: datetime | None
-) -> tuple[Tail, int | None]:
-    """Where the segment ended safely before `since`, and the record with which it was safely
-    beyond `until`; by its own heads, whose times are of its own clock."""
-    begin, end = signed.purged(segment).tail, None
-    for head in signed.heads.of(segment):
-        if head.at < iso(since - CLOCK_STEPS):
-            begin = max(begin, head.tail, key=lambda tail: tail.sequence)
-        if until is not None and head.at > iso(until + CLOCK_STEPS):
-            end = head.tail.sequence if end is None else min(end, head.tail.sequence)
-    return begin, end

@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from deploy.proofs.block_check import Report, blocks_between
+from deploy.proofs.block_check import Report
 from deploy.proofs.head_check import read_signatures
+from deploy.proofs.scan import blocks_between
 from deploy.proofs.spans import SignedTails, Spans
 from shared.audit.record import Record
 from shared.audit.store import AuditStore

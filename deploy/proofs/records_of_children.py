@@ -10,8 +10,9 @@ from typing import Any, BinaryIO
 import click
 import orjson
 
-from deploy.proofs.block_check import Report, blocks_between, check_content
+from deploy.proofs.block_check import Report, check_content
 from deploy.proofs.head_check import read_signatures
+from deploy.proofs.scan import blocks_between
 from deploy.proofs.spans import SignedTails, Spans, check_spans
 from shared.audit.chain import Block, read_lines
 from shared.audit.record import Record

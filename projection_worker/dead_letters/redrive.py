@@ -17,12 +17,12 @@ from aiokafka import AIOKafkaProducer
 from projection_worker.dead_letters.store import DeadLetter, ParkedSequences
 from projection_worker.records import RawRecord
 from shared.event_store.port import EventStore, pages
-from shared.events.cloud_events import KafkaRecord, to_record
 from shared.kafka import CHILD_EVENTS, READ_MODEL_CHANGES, Servers, client_options
 from shared.mongo import Database
 from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation, read_catalog
 from shared.read_models.notices import ChangeNotice
+from shared.serialization.cloud_events import KafkaRecord, to_record
 
 Checkpoints = Mapping[int, int]
 """The child's version by the number of the generation; 0 where it has no document."""

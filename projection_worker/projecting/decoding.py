@@ -9,11 +9,11 @@ from projection_worker.projecting.sequencing import ChildSequence
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.events.codec import decode_what_opens
-from shared.events.sealed_fields import UndecodableEvent
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
+from shared.serialization.events import decode_what_opens
+from shared.serialization.sealed_fields import UndecodableEvent
 
 log = structlog.get_logger(__name__)
 

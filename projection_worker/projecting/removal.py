@@ -22,7 +22,6 @@ from shared.clock import Clock
 from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
-from shared.events.cloud_events import to_record
 from shared.fault_points import FaultPoint, reached
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, StepDone
@@ -30,6 +29,7 @@ from shared.mongo import Collection, Database, Document, Mongo, Session
 from shared.read_models.deliveries import deliveries
 from shared.read_models.documents import ChildStatus, Model
 from shared.read_models.generations import Horizon, read_catalog
+from shared.serialization.cloud_events import to_record
 
 log = structlog.get_logger(__name__)
 

@@ -12,14 +12,14 @@ from projection_worker.projections.registry import ChildView, Folding, Place
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
-from shared.events.codec import decode_what_opens
-from shared.events.schema import PERSONAL_FIELDS
-from shared.events.sealed_fields import SealedField, open_sealed
 from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Collection, Database, Document, Mongo, Session, aggregate
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
+from shared.serialization.events import decode_what_opens
+from shared.serialization.schema import PERSONAL_FIELDS
+from shared.serialization.sealed_fields import SealedField, open_sealed
 
 FROM_OPEN_VALUES = frozenset(
     {

@@ -16,9 +16,9 @@ from projection_worker.replay.documents import Personals, documents_of
 from shared.clock import iso
 from shared.command_line import Table
 from shared.event_store.envelope import Commit, RecordedEvent
-from shared.events.cloud_events import to_structured
-from shared.events.sealed_fields import SEALED, sealed_field
 from shared.read_models.documents import Model
+from shared.serialization.cloud_events import to_structured
+from shared.serialization.sealed_fields import SEALED, sealed_field
 
 KNOWN_ALREADY = frozenset({"_id", "child_id", "at"})
 ROWS_A_TABLE = 100

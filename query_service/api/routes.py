@@ -37,7 +37,7 @@ from query_service.queries.query import ParentNotFound, Scope
 from query_service.queries.search_children import FoundChildren
 from shared.auth.access import operation_of
 from shared.http.audit_edge import tell_audit
-from shared.http.openapi import ChildId, ParentId
+from shared.http.path_ids import ChildId, ParentId
 from shared.http.problems import problem_responses
 from shared.http.request_checks import StrictRoute
 

@@ -18,10 +18,10 @@ from shared.clock import Clock, iso
 from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.events.codec import decode_what_opens
 from shared.events.personal import Personal
-from shared.events.sealed_fields import SealedField, UndecodableEvent
 from shared.keyring.cipher import ChildCipher, SealBroken, UnknownKek
+from shared.serialization.events import decode_what_opens
+from shared.serialization.sealed_fields import SealedField, UndecodableEvent
 
 SEALED: Mapping[Part, tuple[str, ...]] = {
     Part.PROFILE: OWN_FIELDS,

@@ -20,8 +20,8 @@ from query_service.queries.safety_assessment import (
 from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
 from query_service.read_store.port import Period, ReadModelDatabase
 from shared.events.child import Outcome, Severity
-from shared.events.sealed_fields import SealedField
 from shared.read_models.documents import SafetyStatus, ViolationDocument
+from shared.serialization.sealed_fields import SealedField
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import structlog
 
 from query_service.queries.query import ChildDeadLettered, ChildNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
-from shared.events.sealed_fields import SealedField, open_sealed
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
 from shared.keyring.keyring import Keyring
 from shared.read_models.documents import ChildDocument, ChildStatus, SafetyStatus
+from shared.serialization.sealed_fields import SealedField, open_sealed
 
 log = structlog.get_logger(__name__)
 

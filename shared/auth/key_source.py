@@ -1,7 +1,6 @@
 """Where the public keys of tokens come from: a file, or an issuer's URL that is asked again."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,7 @@ from typing import Protocol
 import httpx2
 import structlog
 
-from shared.auth.key_set import MAX_BYTES, KeySet, KeySetRefused, parse_key_set
-from shared.auth.verifier import Expected, TokenVerifier
-from shared.http.settings import TokenSettings
+from shared.auth.key_set import MAX_BYTES, KeySet, parse_key_set
 from shared.tasks import time_limit
 
 FETCH_SECONDS = 3.0
@@ -162,43 +159,3 @@ async def _at_most(limit: int, response: httpx2.Response) -> bytes:
 
 FILE_SECONDS = 1.0
 """How long a file is believed unchanged."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenChecks:
-    """`keys` are to be closed at the end."""
-
-    verifier: TokenVerifier
-    keys: CachedKeys
-
-
-def token_checks(settings: TokenSettings) -> TokenChecks:
-    """A file is read at once, an address when the first token comes.
-
-    Raises OSError for a file that cannot be read, KeySetRefused for one without usable keys.
-    """
-    keys = _keys(settings)
-    expected = Expected(
-        settings.token_issuer,
-        settings.token_audience,
-        settings.token_leeway_seconds,
-        settings.token_most_life_seconds,
-    )
-    return TokenChecks(TokenVerifier(keys, expected), keys)
-
-
-def _keys(settings: TokenSettings) -> CachedKeys:
-    max_age = settings.jwks_max_age_seconds
-    if settings.jwks_url is not None:
-        freshness = Freshness(settings.jwks_life_seconds, settings.jwks_cooldown_seconds, max_age)
-        return CachedKeys(from_url(settings.jwks_url), freshness, time.monotonic)
-    path = settings.jwks_file
-    assert path is not None  # the settings have one of the two
-    keys = CachedKeys(
-        from_file(path), Freshness(FILE_SECONDS, FILE_SECONDS, max_age), time.monotonic
-    )
-    try:
-        keys.accept(path.read_bytes())
-    except KeySetRefused as refused:
-        raise KeySetRefused(f"{path}: {refused}") from None
-    return keys

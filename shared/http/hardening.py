@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from shared.http.client_address import Network
 from shared.http.openapi import install_documentation
 from shared.http.request_checks import install_request_shape
-from shared.http.response_headers import install_head_requests, install_secure_headers
+from shared.http.response_headers import install_head_requests
+from shared.http.secure_headers import install_secure_headers
 
 
 @dataclass(frozen=True, slots=True)

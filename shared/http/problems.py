@@ -8,13 +8,15 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from shared.field_wording import wording_of
 from shared.http.correlation import HEADER as CORRELATION
 from shared.http.correlation import correlation_id_of
-from shared.http.response_headers import allowed_methods, secure_headers_of
+from shared.http.secure_headers import secure_headers_of
 
 MEDIA_TYPE = "application/problem+json"
 METHOD_NOT_ALLOWED = 405
@@ -198,3 +200,14 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
         return FieldProblem(field, UNKNOWN_PARAMETER)
     wording = wording_of(error)
     return FieldProblem(field, wording.message, wording.limit)
+
+
+def allowed_methods(app: FastAPI, path: str) -> str:
+    """The value of `Allow` for `path`, e.g. `DELETE, GET, HEAD`."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(app.routes):
+        if route.path and compile_path(route.path)[0].match(path):
+            methods |= route.methods or set()
+    if "GET" in methods:
+        methods.add("HEAD")  # by shared/http/response_headers.py
+    return ", ".join(sorted(methods))

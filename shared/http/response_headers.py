@@ -1,67 +1,11 @@
-"""Headers of every answer: security, rate limits, allowed methods; and HEAD wherever GET is."""
-
-from collections.abc import Mapping
+"""RateLimit headers on every answer that was counted, and HEAD wherever GET is."""
 
 from fastapi import FastAPI, Request
-from fastapi.routing import iter_route_contexts
 from starlette.datastructures import MutableHeaders
-from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.http.problems import Problem
 from shared.http.rate_limits import Standing
-
-SECURE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-NOT_KEPT = {"Cache-Control": "no-store"}
-"""Unless a route says that its answer may be kept."""
-
-OVER_TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
-
-STATE = "secure_headers"
-
-
-class SecureHeaders:
-    """Adds what an answer does not say itself. `behind_tls`: clients reach this process by HTTPS
-    only, and are told to remember it."""
-
-    def __init__(self, app: ASGIApp, behind_tls: bool) -> None:
-        self._app = app
-        self._headers = SECURE_HEADERS | NOT_KEPT | (OVER_TLS_ONLY if behind_tls else {})
-        self._encoded = [(k.lower().encode(), v.encode()) for k, v in self._headers.items()]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        scope.setdefault("state", {})[STATE] = self._headers
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                said = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *((name, value) for name, value in self._encoded if name not in said),
-                ]
-            await send(message)
-
-        await self._app(scope, receive, answer)
-
-
-def install_secure_headers(app: FastAPI, *, behind_tls: bool) -> None:
-    app.add_middleware(SecureHeaders, behind_tls=behind_tls)
-
-
-def secure_headers_of(request: Request) -> Mapping[str, str]:
-    """What the answer to `request` has to carry, for answers that pass no middleware."""
-    headers: Mapping[str, str] = getattr(request.state, STATE, {})
-    return headers
-
 
 DETAIL = "Too many requests of this caller; send this one again after the seconds of Retry-After."
 
@@ -151,14 +95,3 @@ def _has_length(message: Message) -> bool:
     """Answers without content (204, 304) have none either, and end by themselves all the same."""
     without_content = message["status"] in (204, 304)
     return without_content or any(name == b"content-length" for name, _ in message["headers"])
-
-
-def allowed_methods(app: FastAPI, path: str) -> str:
-    """The value of `Allow` for `path`, e.g. `DELETE, GET, HEAD`."""
-    methods: set[str] = set()
-    for route in iter_route_contexts(app.routes):
-        if route.path and compile_path(route.path)[0].match(path):
-            methods |= route.methods or set()
-    if "GET" in methods:
-        methods.add("HEAD")  # by shared/http/response_headers.py
-    return ", ".join(sorted(methods))

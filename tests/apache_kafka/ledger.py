@@ -8,9 +8,9 @@ from typing import Any
 from deploy.local import plans
 from deploy.local.state import StackState
 from shared.event_store.mongo import MongoEventStore
-from shared.events.cloud_events import from_record
 from shared.kafka import CHILD_EVENTS
 from shared.mongo import Mongo
+from shared.serialization.cloud_events import from_record
 from tests.support.kafka import read_all_records
 
 WRITE_DATABASE = "teddy_write"

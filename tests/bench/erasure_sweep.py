@@ -22,11 +22,11 @@ from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.events.child import ChildErased
-from shared.events.codec import encode
 from shared.kafka import CHILD_ERASURES
 from shared.keyring.erased_list import MongoErasedList
 from shared.keyring.key_store import MongoKeyStore
 from shared.mongo import Database, Mongo
+from shared.serialization.events import encode
 from tests.support.commits import an_offer
 from tests.support.kafka import REPLICATION
 from tests.support.stack import Servers, chosen

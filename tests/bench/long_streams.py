@@ -33,11 +33,11 @@ from shared.event_store.hash_chain import seal_commit
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.events.child import SafetyViolationReported, Severity
-from shared.events.codec import encode
 from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.mongo import Database, Mongo
+from shared.serialization.events import encode
 from tests.bench.other_tree import HERE, checked_out
 from tests.fakes.event_store import MemorySnapshotStore
 from tests.support.command_side import KEYS

@@ -29,7 +29,6 @@ from shared.event_store.commit_documents import COLLECTION, to_document
 from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.event_store.hash_chain import seal_commit
 from shared.event_store.mongo import ensure_indexes
-from shared.events.codec import encode
 from shared.keyring.key_file import FileKeyProvider, read_key_file
 from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
@@ -37,6 +36,7 @@ from shared.mongo import Database, Mongo
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
 from shared.read_models.indexes import ensure_read_model_indexes
+from shared.serialization.events import encode
 from shared.signing import read_signing_key
 from tests.bench.other_tree import HERE, checked_out
 from tests.support.histories import history

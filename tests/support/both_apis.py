@@ -14,9 +14,9 @@ from projection_worker.projections.registry import VERSION, ChildView, Place, ap
 from projection_worker.projections.rules import change
 from shared.auth.principal import Principal
 from shared.event_store.envelope import Commit, NewCommit
-from shared.events.codec import decode_what_opens
 from shared.http.openapi import OPENAPI_PATH
 from shared.read_models.documents import Model
+from shared.serialization.events import decode_what_opens
 from shared.signing import SignatureRefused, Signer
 from tests.fakes.event_store import MemoryEventStore
 from tests.support.command_side import KEYS, QUERY_URL, CommandSide, Database

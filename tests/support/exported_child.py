@@ -10,8 +10,8 @@ from query_service.read_store.whole_child import After, Document, Part, WholeChi
 from shared.event_store.envelope import Actor, Causality, Commit, NewCommit, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.events.codec import encode
 from shared.read_models.documents import ViolationDocument
+from shared.serialization.events import encode
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.read_store import MemoryReadModels
 from tests.support.event_samples import AT

@@ -14,11 +14,11 @@ from shared.events.child import (
     SafetyViolationReported,
     Severity,
 )
-from shared.events.cloud_events import to_record
-from shared.events.codec import encode
 from shared.events.personal import Personal
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.keyring import Keyring
+from shared.serialization.cloud_events import to_record
+from shared.serialization.events import encode
 
 
 class Happenings:

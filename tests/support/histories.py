@@ -17,9 +17,9 @@ from shared.events.child import (
     Severity,
     Speaker,
 )
-from shared.events.codec import encode
 from shared.events.personal import Personal
 from shared.keyring.keyring import Keyring
+from shared.serialization.events import encode
 
 PARENT = "parent-history"
 AT_THE_SAME_TIME = 500

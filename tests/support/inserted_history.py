@@ -10,9 +10,9 @@ from shared.event_store.commit_documents import COLLECTION, to_document
 from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.event_store.hash_chain import seal_commit
 from shared.events.child import ChildEvent
-from shared.events.codec import encode
 from shared.keyring.keyring import Keyring
 from shared.mongo import Database
+from shared.serialization.events import encode
 
 AT_ONCE = 1_000
 

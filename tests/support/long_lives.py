@@ -30,10 +30,10 @@ from shared.events.child import (
     Severity,
     Speaker,
 )
-from shared.events.codec import decode, encode
 from shared.events.personal import Personal
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex
+from shared.serialization.events import decode, encode
 
 CHILD = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a22"
 BORN = datetime(2020, 1, 1, tzinfo=UTC)

@@ -16,8 +16,6 @@ from shared.clock import utc_now
 from shared.event_store.envelope import Actor, Causality, NewCommit, RecordedEvent, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import ChildErased, ChildEvent
-from shared.events.cloud_events import to_record
-from shared.events.codec import encode
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.cipher import ChildCipher, new_data_key
 from shared.keyring.key_file import FileKeyProvider, KeyFile
@@ -27,6 +25,8 @@ from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Generation
+from shared.serialization.cloud_events import to_record
+from shared.serialization.events import encode
 from tests.fakes.event_store import MemoryEventStore
 
 GENERATION = Generation(1)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildEvent
-from shared.events.codec import decode, encode
 from shared.events.personal import PersonalDataErased
-from shared.events.sealed_fields import UndecodableEvent
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex
+from shared.serialization.events import decode, encode
+from shared.serialization.sealed_fields import UndecodableEvent
 from tests.support.child_facts import ADA
 from tests.support.generated_lives import EVENTS
 

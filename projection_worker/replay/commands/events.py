@@ -18,8 +18,8 @@ from shared.clock import iso
 from shared.command_line import Moment, Table, progress
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS
-from shared.events.cloud_events import KafkaRecord, to_record, to_structured
 from shared.kafka import CHILD_EVENTS
+from shared.serialization.cloud_events import KafkaRecord, to_record, to_structured
 
 EVENT_TYPES = tuple(sorted(event.__name__ for event in SCHEMA_VERSIONS))
 

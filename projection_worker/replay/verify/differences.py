@@ -18,10 +18,10 @@ from projection_worker.session import Stores
 from shared.clock import utc_now
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildEvent
-from shared.events.codec import decode_what_opens
-from shared.events.schema import PERSONAL_FIELDS
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
+from shared.serialization.events import decode_what_opens
+from shared.serialization.schema import PERSONAL_FIELDS
 
 
 async def changes_behind(

@@ -12,7 +12,6 @@ from aiokafka import AIOKafkaProducer
 from projection_worker.dead_letters.redrive import Discard
 from projection_worker.dead_letters.store import ParkedSequences
 from shared.clock import new_id
-from shared.events.cloud_events import to_record
 from shared.kafka import (
     CHILD_ALERTS,
     CHILD_ERASURES,
@@ -22,6 +21,7 @@ from shared.kafka import (
     Topic,
 )
 from shared.read_models.notices import AlertNotice, ChangeNotice
+from shared.serialization.cloud_events import to_record
 from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild
 from tests.faults.world import World

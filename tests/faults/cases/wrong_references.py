@@ -16,7 +16,7 @@ from shared.events.child import (
     ChildEvent,
     ChildRegistered,
 )
-from shared.events.codec import encode
+from shared.serialization.events import encode
 from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild
 from tests.faults.world import World

@@ -13,11 +13,11 @@ from projection_worker.records import RawRecord, deliver
 from projection_worker.session import Stores, open_stores
 from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
-from shared.events.cloud_events import to_record
 from shared.kafka import CHILD_EVENTS
 from shared.read_models.deliveries import DeliveryState, deliveries
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
+from shared.serialization.cloud_events import to_record
 from tests.faults.checker import Facts, check
 from tests.faults.facts import load_facts
 from tests.support.commits import an_offer

@@ -22,8 +22,6 @@ from projection_worker.projections.registry import Folding
 from projection_worker.records import Delivered, RawRecord, deliver, raw_record
 from shared.clock import new_id
 from shared.events.child import ChildEvent, SafetyViolationReported, Severity
-from shared.events.codec import decode_what_opens
-from shared.events.sealed_fields import UndecodableEvent
 from shared.kafka import CHILD_EVENTS, READ_MODEL_CHANGES
 from shared.read_models.generations import (
     POINTER_COLLECTION,
@@ -34,6 +32,8 @@ from shared.read_models.generations import (
 )
 from shared.read_models.indexes import count_dead_lettered, stale_since
 from shared.read_models.notices import ChangeNotice
+from shared.serialization.events import decode_what_opens
+from shared.serialization.sealed_fields import UndecodableEvent
 from tests.support.kafka import REPLICATION, read_all_records
 from tests.support.projection_facts import registered, reported, updated
 from tests.support.projection_side import GENERATION, ProjectionSide

@@ -16,8 +16,6 @@ from projection_worker.records import Delivered
 from projection_worker.replay import documents
 from shared.clock import utc_now
 from shared.events.child import Severity
-from shared.events.codec import decode_what_opens
-from shared.events.sealed_fields import UndecodableEvent
 from shared.keyring.erased_list import ErasureStep, MemoryErasedList
 from shared.read_models.documents import Model
 from shared.read_models.generations import (
@@ -28,6 +26,8 @@ from shared.read_models.generations import (
     to_document,
 )
 from shared.read_models.indexes import ensure_read_model_indexes
+from shared.serialization.events import decode_what_opens
+from shared.serialization.sealed_fields import UndecodableEvent
 from tests.fakes.event_store import MemoryEventStore
 from tests.support.projection_facts import (
     MIA,

@@ -16,11 +16,11 @@ from projection_worker.replay.rebuild.rebuild import RebuildRefused
 from projection_worker.replay.verify.verifier import verifier_of
 from projection_worker.session import open_stores
 from projection_worker.settings import WorkerSettings
-from shared.events.cloud_events import to_record
 from shared.kafka import CHILD_EVENTS
 from shared.read_models.deliveries import deliveries
 from shared.read_models.documents import Model
 from shared.read_models.generations import read_catalog
+from shared.serialization.cloud_events import to_record
 from tests.integration.projection.test_rebuild import FIRST, SECOND, World
 from tests.support.former_read_models import (
     FORMER_PROJECTIONS,

@@ -18,12 +18,12 @@ from shared.clock import new_id
 from shared.event_store.envelope import Commit
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.port import PAGE, EventStore
-from shared.events.cloud_events import to_record
 from shared.fault_points import VARIABLE, FaultPoint, arm
 from shared.kafka import CHILD_EVENTS
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import live_generation
 from shared.read_models.indexes import stale_since
+from shared.serialization.cloud_events import to_record
 from tests.integration.projection.test_rebuild import FIRST, SECOND, World, another, world
 from tests.support.histories import history
 from tests.support.inserted_history import insert_history

@@ -8,9 +8,9 @@ from projection_worker.projecting.read_model_store import ReadModelStore, StaleB
 from projection_worker.projecting.read_model_writes import FoldedChild
 from projection_worker.records import RawRecord, deliver
 from shared.events.child import ChildEvent, Severity
-from shared.events.cloud_events import from_record, to_record
-from shared.events.sealed_fields import SEALED
 from shared.read_models.documents import ALL_MODELS, Model
+from shared.serialization.cloud_events import from_record, to_record
+from shared.serialization.sealed_fields import SEALED
 from tests.support.projection_facts import (
     MIA,
     deactivated,

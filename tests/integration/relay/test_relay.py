@@ -17,10 +17,10 @@ from shared.erasures.topic import ErasureNotice, read_erasures
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.mongo import MongoEventStore
 from shared.events.child import ChildErased
-from shared.events.cloud_events import from_record
-from shared.events.codec import encode
 from shared.keyring.erased_list import MongoErasedList
 from shared.lease import Lease
+from shared.serialization.cloud_events import from_record
+from shared.serialization.events import encode
 from tests.integration.relay.conftest import (
     FEED_BATCH,
     RunningRelay,

@@ -12,15 +12,15 @@ from deploy.local.state import StackState
 from shared.clock import new_id, utc_now
 from shared.event_store.envelope import RecordedEvent, event_id
 from shared.events.child import ChildProfileUpdated
-from shared.events.cloud_events import to_record
-from shared.events.codec import encode
-from shared.events.sealed_fields import ALL_LABELS, SEALED
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.cipher import ChildCipher, field_place
 from shared.keyring.key_file import WatchedKeyFile
 from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring
 from shared.mongo import Mongo
+from shared.serialization.cloud_events import to_record
+from shared.serialization.events import encode
+from shared.serialization.sealed_fields import ALL_LABELS, SEALED
 from shared.settings import KeyringSettings
 from tests.support.canaries.values import canary
 from tests.support.consents import BORN

@@ -57,7 +57,7 @@ async def test_a_commit_that_was_altered_is_named_in_whichever_page_it_is(
 async def test_what_nobody_knows_how_to_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryEventStore()
     await append_streams(store, {CHILD: [1] * 4}, erased_at=4)
-    monkeypatch.setattr("shared.events.codec.CLASSES", {})
+    monkeypatch.setattr("shared.serialization.events.CLASSES", {})
 
     assert await wrong(store) == [
         *(f"version {n}: unknown event type 'ChildReactivated'" for n in (1, 2, 3)),

@@ -7,8 +7,8 @@ import pytest
 
 from deploy.local import binaries, brokers
 from deploy.local.apache_kafka import installation
-from deploy.local.apache_kafka.installation import Java, JavaMissing, find_java
 from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
+from deploy.local.apache_kafka.java import Java, JavaMissing, find_java
 from deploy.local.apache_kafka.node import Installation, Node, NodeFolder, new_cluster_id
 from deploy.local.binaries import ServerMissing
 from deploy.local.brokers import ApacheKafka, LightBroker, choose_broker

@@ -20,11 +20,11 @@ from projection_worker.records import (
 )
 from shared.event_store.hash_chain import seal_commit
 from shared.events.child import SCHEMA_VERSIONS
-from shared.events.cloud_events import to_record
-from shared.events.codec import decode_what_opens, encode
-from shared.events.sealed_fields import SEALED
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex
+from shared.serialization.cloud_events import to_record
+from shared.serialization.events import decode_what_opens, encode
+from shared.serialization.sealed_fields import SEALED
 from tests.support.commits import an_offer
 from tests.support.event_samples import CHILD, EVENTS
 from tests.support.projection_facts import MIA

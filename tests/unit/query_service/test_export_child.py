@@ -9,7 +9,6 @@ import pytest
 from shared.clock import iso
 from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.events.child import ChildErased, ChildEvent
-from shared.events.codec import encode
 from shared.events.personal import Personal
 from shared.read_models.documents import (
     ActivityDocument,
@@ -20,6 +19,7 @@ from shared.read_models.documents import (
     ViolationDocument,
     ViolationEntry,
 )
+from shared.serialization.events import encode
 from tests.support.event_samples import AT, CHILD, EVENTS
 from tests.support.exports import document_of
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, parent

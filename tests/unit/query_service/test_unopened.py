@@ -10,8 +10,8 @@ from query_service.queries.get_children_by_parent import GetChildrenByParent
 from query_service.queries.search_children import SearchChildren
 from shared.auth.principal import Principal
 from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.events.codec import encode
 from shared.keyring.cipher import SealBroken, UnknownKek
+from shared.serialization.events import encode
 from tests.support.event_samples import AT, CHILD, EVENTS
 from tests.support.exports import document_of
 from tests.support.query_side import OFFICER, QuerySide, parent

@@ -21,18 +21,18 @@ from shared.events.child import (
     SafetyViolationReported,
     Severity,
 )
-from shared.events.codec import decode, encode
 from shared.events.personal import Personal, PersonalDataErased
-from shared.events.schema import LABELS, PERSONAL_FIELDS
-from shared.events.sealed_fields import (
+from shared.keyring.cipher import ChildCipher, SealBroken
+from shared.keyring.search_index import SearchIndex
+from shared.serialization.events import decode, encode
+from shared.serialization.schema import LABELS, PERSONAL_FIELDS
+from shared.serialization.sealed_fields import (
     ALL_LABELS,
     SEALED,
     SealedField,
     UndecodableEvent,
     open_sealed,
 )
-from shared.keyring.cipher import ChildCipher, SealBroken
-from shared.keyring.search_index import SearchIndex
 from tests.support.commits import NOON
 from tests.support.event_samples import CHILD, EVENTS
 
@@ -302,7 +302,7 @@ def test_a_field_that_was_renamed_opens_under_its_former_name(
 ) -> None:
     # given
     sealed = f"3.why.{CIPHER.seal(b'1', f'{CHILD}@3{chr(0)}why')}"
-    monkeypatch.setattr("shared.events.codec.FORMER_NAMES", {"reason": ("why",)})
+    monkeypatch.setattr("shared.serialization.events.FORMER_NAMES", {"reason": ("why",)})
     # when / then
     assert open_sealed(CHILD, sealed, CIPHER, SealedField("reason", None)) == 1
     with pytest.raises(SealBroken):

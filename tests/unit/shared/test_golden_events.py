@@ -12,8 +12,8 @@ import pytest
 
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent
-from shared.events.codec import decode, encode
 from shared.keyring.cipher import ChildCipher
+from shared.serialization.events import decode, encode
 from tests.support.commits import NOON
 from tests.support.event_samples import CHILD, EVENTS
 

@@ -1,6 +1,6 @@
 from typing import Any
 
-from shared.events.schema import upcast
+from shared.serialization.schema import upcast
 
 
 def _with_full_name(content: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -7,10 +7,10 @@ from command_service.aggregates.loading import Aggregates
 from command_service.aggregates.snapshots import IDS_AN_EVENT, IDS_AT_ONCE
 from command_service.bus.errors import ChildLoading
 from shared.event_store.envelope import Actor, Causality, NewCommit
-from shared.events.codec import encode
 from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
+from shared.serialization.events import encode
 from tests.support.child_facts import (
     ADA,
     ALLOWED,

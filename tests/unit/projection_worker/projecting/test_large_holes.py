@@ -10,8 +10,8 @@ from projection_worker.projecting.sequencing import ChildSequence, HoleInStream,
 from projection_worker.records import BehindParked, Delivered, RawRecord, deliver
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import pages
-from shared.events.cloud_events import to_record
 from shared.kafka import CHILD_EVENTS
+from shared.serialization.cloud_events import to_record
 from tests.fakes.event_store import MemoryEventStore
 from tests.support.commits import an_offer
 

@@ -20,8 +20,8 @@ from projection_worker.replay.documents import documents_of, fold, without_opene
 from projection_worker.replay.verify.comparison import digest
 from shared.event_store.envelope import event_id
 from shared.events.child import ChildErased, ChildEvent
-from shared.events.codec import decode
 from shared.read_models.documents import Model
+from shared.serialization.events import decode
 from tests.support.child_facts import ADA
 from tests.support.generated_lives import LIVES, valid_past
 from tests.support.projection_facts import (

@@ -18,9 +18,9 @@ from projection_worker.replay.verify.comparison import ABSENT, COMMITS, Differen
 from projection_worker.replay.verify.differences import SEALED_FIELDS, Trace, Traced, told, value_at
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent, Severity
-from shared.events.codec import decode
 from shared.events.personal import Personal
 from shared.read_models.documents import Model
+from shared.serialization.events import decode
 from tests.support.child_facts import ADA
 from tests.support.projection_facts import (
     MIA,

@@ -12,8 +12,8 @@ from projection_worker.replay.documents import ChildFold, Folded, fold
 from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildErased, ChildEvent
-from shared.events.sealed_fields import UndecodableEvent
 from shared.keyring.cipher import ChildCipher
+from shared.serialization.sealed_fields import UndecodableEvent
 from tests.support.child_facts import ADA
 from tests.support.recorded_lives import (
     CIPHER,

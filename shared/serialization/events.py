@@ -15,7 +15,9 @@ from shared.clock import iso
 from shared.event_store.envelope import EncodedEvent, RecordedEvent, event_id
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent
 from shared.events.personal import Personal
-from shared.events.schema import (
+from shared.keyring.cipher import ChildCipher, SealBroken, field_place
+from shared.keyring.search_index import SearchIndex
+from shared.serialization.schema import (
     CLASSES,
     CLOSED,
     FIELDS,
@@ -25,7 +27,7 @@ from shared.events.schema import (
     Upcaster,
     upcast,
 )
-from shared.events.sealed_fields import (
+from shared.serialization.sealed_fields import (
     ALL_LABELS,
     SEALED,
     NothingToSealWith,
@@ -35,8 +37,6 @@ from shared.events.sealed_fields import (
     open_sealed,
     sealed_field,
 )
-from shared.keyring.cipher import ChildCipher, SealBroken, field_place
-from shared.keyring.search_index import SearchIndex
 
 TOLD_OF: Mapping[tuple[str, str], str] = {
     ("SafetyViolationReported", "details"): "violation_id",

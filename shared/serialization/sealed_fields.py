@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 
 from shared.event_store.envelope import event_id
-from shared.events.codec import TOLD_OF
-from shared.events.schema import (
+from shared.keyring.cipher import ChildCipher, SealBroken, field_place
+from shared.serialization.events import TOLD_OF
+from shared.serialization.schema import (
     FORMER_NAMES,
 )
-from shared.keyring.cipher import ChildCipher, SealBroken, field_place
 
 SEALED = "$sealed"
 

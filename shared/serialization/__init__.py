@@ -1,0 +1,1 @@
+"""Events as stored and published: JSON with sealed fields, schema versions, CloudEvents."""
