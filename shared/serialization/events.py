@@ -30,6 +30,7 @@ from shared.serialization.schema import (
 from shared.serialization.sealed_fields import (
     ALL_LABELS,
     SEALED,
+    TOLD_OF,
     NothingToSealWith,
     UndecodableEvent,
     _is_sealed,
@@ -37,13 +38,6 @@ from shared.serialization.sealed_fields import (
     open_sealed,
     sealed_field,
 )
-
-TOLD_OF: Mapping[tuple[str, str], str] = {
-    ("SafetyViolationReported", "details"): "violation_id",
-}
-"""Event type and personal field to the field with the id that the value is bound to as well: of
-what a child has several of, one's value cannot be moved to another. Entries stay for ever, also
-when an upcaster renames their type."""
 
 NOT_OF_THAT_SCHEMA = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading or upcasting content raises that is not what its schema says."""

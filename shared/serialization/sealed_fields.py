@@ -9,7 +9,6 @@ import orjson
 
 from shared.event_store.envelope import event_id
 from shared.keyring.cipher import ChildCipher, SealBroken, field_place
-from shared.serialization.events import TOLD_OF
 from shared.serialization.schema import (
     FORMER_NAMES,
 )
@@ -77,3 +76,11 @@ def _is_sealed(value: Any) -> bool:
 def _padded(json: bytes) -> bytes:
     """The same JSON with blanks after it."""
     return json.ljust(-(-len(json) // PADDED_BYTES) * PADDED_BYTES)
+
+
+TOLD_OF: Mapping[tuple[str, str], str] = {
+    ("SafetyViolationReported", "details"): "violation_id",
+}
+"""Event type and personal field to the field with the id that the value is bound to as well: of
+what a child has several of, one's value cannot be moved to another. Entries stay for ever, also
+when an upcaster renames their type."""

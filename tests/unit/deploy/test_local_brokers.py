@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import binaries, brokers
-from deploy.local.apache_kafka import installation
+from deploy.local.apache_kafka import java
 from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
 from deploy.local.apache_kafka.java import Java, JavaMissing, find_java
 from deploy.local.apache_kafka.node import Installation, Node, NodeFolder, new_cluster_id
@@ -42,7 +42,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPat
     """One without any Java."""
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "path" / "bin"))
-    monkeypatch.setattr(installation, "WHEEL", "a_wheel_that_is_not_installed")
+    monkeypatch.setattr(java, "WHEEL", "a_wheel_that_is_not_installed")
     return monkeypatch
 
 
@@ -99,7 +99,7 @@ def test_what_was_found_instead_of_a_java_is_told(
     with pytest.raises(JavaMissing) as missing:
         find_java()
 
-    assert str(missing.value).startswith(f"Java {installation.OLDEST} or newer is needed (")
+    assert str(missing.value).startswith(f"Java {java.OLDEST} or newer is needed (")
     assert why in str(missing.value)
 
 
