@@ -66,7 +66,7 @@ class ReadStoreOutage:
     """What of the cache may be shown while the read store is away. Until it went away every change
     dropped the answers that it made wrong. Since then no change is projected and none is received,
     so what is kept may be wrong by as much as the outage is long:
-    docs/decisions/024-what-is-shown-while-the-read-store-is-away.md.
+    docs/decisions/023-what-is-shown-while-the-read-store-is-away.md.
 
     `away_seconds`: how long the read store has been away, None while it answers."""
 

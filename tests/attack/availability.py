@@ -1,4 +1,4 @@
-"""One caller who takes all it can, and the others beside it (decision 027)."""
+"""One caller who takes all it can, and the others beside it (decision 026)."""
 
 import asyncio
 from collections import Counter
