@@ -81,12 +81,12 @@ bench-long: $(STAMP) ## Measure children of 1,000 to 300,000 events, five minute
 away: $(STAMP) ## Stop each server in turn and compare what is seen with the page; WRITE=1 renews it
 	@$(if $(WRITE),$(BIN)/python -m tests.away --write,$(BIN)/python -m pytest --no-cov tests/away)
 
-check: $(STAMP) ## Format, lint, types, import rules, function length
+check: $(STAMP) ## Format, lint, types, import rules, shape of the code
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m deploy.checks.function_length $(PACKAGES) tests
+	@$(BIN)/python -m deploy.checks.shape
 	@$(MAKE) --no-print-directory bandit
 	@$(BIN)/python -m deploy.checks.configuration
 	@$(BIN)/python -m deploy.checks.compose

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings
 
-from deploy.checks.function_length import long_functions, main
 from shared import settings
 
 ROOT = Path(__file__).parents[2]
@@ -26,20 +25,6 @@ def tracked() -> list[Path]:
         check=True,
     )
     return [ROOT / name for name in listed.stdout.splitlines()]
-
-
-def test_a_function_of_41_lines_is_found_and_one_of_40_is_not() -> None:
-    def of(lines: int) -> str:
-        return "def f():\n" + "    x = 1\n" * (lines - 1)
-
-    assert list(long_functions(of(40))) == []
-    assert list(long_functions(of(41))) == [(1, "f", 41)]
-
-
-def test_the_check_fails_for_a_folder_with_a_long_function(tmp_path: Path) -> None:
-    (tmp_path / "long.py").write_text("async def g():\n" + "    x = 1\n" * 45)
-
-    assert main([str(tmp_path)]) == 1
 
 
 def test_no_file_names_a_registry_or_a_home_folder() -> None:

@@ -5,29 +5,36 @@ from tests.support.consents import CONSENTS
 from tests.support.query_side import QuerySide, parent
 from tests.support.ways import Way, walked
 
-REGISTRATION_FILES = 6
-QUERY_FILES = 6
+REGISTRATION_FILES = 53
+QUERY_FILES = 32
 
 
 async def test_from_a_registration_over_http_to_its_commit() -> None:
+    # given a process that has served one
     side = CommandSide()
     async with side.client() as mother:
         await mother.register("TEDDY-0000-0001")
         body = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0002", "consents": CONSENTS}
+        # when
         with walked() as way:
             answer = await mother.send("POST", "/children", body, key="registration-2")
+    # then
     assert answer.status_code == 201
     assert len(way.files) <= REGISTRATION_FILES, _told(way)
 
 
 async def test_from_a_query_over_http_to_its_answer() -> None:
+    # given two children, one of whom was asked for
     side = QuerySide()
-    await side.child("lena", parent_id="parent-1")
+    for child_id in ("lena", "mia"):
+        await side.child(child_id, parent_id="parent-1")
     async with side.client(parent("parent-1")) as http:
         await http.get("/v1/children/lena")
+        # when
         with walked() as way:
-            answer = await http.get("/v1/children/lena")
-    print(answer.text)
+            answer = await http.get("/v1/children/mia")
+    # then
+    assert answer.status_code == 200
     assert len(way.files) <= QUERY_FILES, _told(way)
 
 
