@@ -1,12 +1,10 @@
 """The command side over its ports: the bus with every handler, and the HTTP API over the bus."""
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from fastapi import APIRouter, FastAPI, Request, Security
+from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CollectorRegistry
 
 from command_service.aggregates.cache import AggregateCache
@@ -48,17 +46,9 @@ from shared.audit.record import AuditTrail
 from shared.clock import Clock, utc_now
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
 from shared.events.child import AlertChannel
-from shared.http.admission import install_admission
-from shared.http.audit_edge import install_audit
-from shared.http.client_address import install_callers_address
-from shared.http.connection_room import install_connection_room
-from shared.http.correlation import install_correlation
-from shared.http.hardening import Exposure, install_hardening
+from shared.http.edge import Around, Lifespan, install_edge, new_api
 from shared.http.openapi import install_links
 from shared.http.problems import install_problems, problem_responses
-from shared.http.response_headers import install_rate_limit_headers
-from shared.http.serving import Readiness, operations_router
-from shared.http.shares import Bounds
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring
@@ -66,15 +56,10 @@ from shared.keyring.search_index import SearchIndex
 
 MEBIBYTE = 1_024 * 1_024
 
-PREFIX = "/v1"
 DESCRIPTION = """
 Everything that can be asked of a child account. Errors are RFC 9457 problem documents. Every answer
 carries a `Consistency-Token`: send it with a query to see the command's effect.
 """
-
-NOTHING_SHOWN = Exposure()
-
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,35 +162,10 @@ ROUTERS = (
 )
 
 
-def create_app(
-    edge: Edge,
-    trail: AuditTrail,
-    readiness: Readiness,
-    registry: CollectorRegistry,
-    bounds: Bounds,
-    lifespan: Lifespan | None = None,
-    exposure: Exposure = NOTHING_SHOWN,
-) -> FastAPI:
-    app = FastAPI(
-        title="Teddy command API",
-        version="1",
-        description=DESCRIPTION,
-        lifespan=lifespan,
-        openapi_url=None,
-        redirect_slashes=False,  # a redirect goes to whatever `Host` says, and takes the body along
-    )
+def create_app(edge: Edge, around: Around, lifespan: Lifespan | None = None) -> FastAPI:
+    app = new_api("Teddy command API", DESCRIPTION, ROUTERS, edge.caller, lifespan)
     app.state.edge = edge
-    for router in ROUTERS:
-        # the routes verify the caller themselves; here it is named for the documentation
-        app.include_router(router, prefix=PREFIX, dependencies=[Security(edge.caller)])
-    app.include_router(operations_router(readiness, registry))
     install_links(app, LINKS, edge.query_url)
     install_problems(app, PROBLEMS)
-    install_audit(app, trail, edge.clock, PREFIX)
-    install_rate_limit_headers(app)
-    install_admission(app, PREFIX, bounds, registry)
-    install_hardening(app, exposure)
-    install_callers_address(app, exposure.trusted_proxies)
-    install_connection_room(app, bounds, exposure.trusted_proxies, registry)
-    install_correlation(app, edge.new_id)
+    install_edge(app, around)
     return app

@@ -32,7 +32,7 @@ from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.callers import Caller
-from shared.http.hardening import Exposure
+from shared.http.edge import Around, Exposure
 from shared.http.rate_limits import RateLimits, rate_limits
 from shared.http.serving import Readiness
 from shared.http.shares import Bounds
@@ -106,7 +106,8 @@ def build_app(settings: CommandSettings) -> FastAPI:
 
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
     bounds = _bounds(settings)
-    return create_app(edge, audit.trail, readiness, registry, bounds, lifespan, exposure)
+    around = Around(audit.trail, readiness, registry, bounds, exposure)
+    return create_app(edge, around, lifespan)
 
 
 def _bounds(settings: CommandSettings) -> Bounds:

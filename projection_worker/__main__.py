@@ -13,7 +13,7 @@ from projection_worker.consuming.lag import Stalled
 from projection_worker.main import Worker, build_worker
 from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable
-from shared.http.hardening import Exposure, install_hardening
+from shared.http.edge import Exposure, install_hardening
 from shared.http.serving import operations_router, run_process, serving
 from shared.keyring.key_file import KeyFileRefused
 from shared.logs import configure_logs

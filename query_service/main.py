@@ -30,7 +30,7 @@ from shared.auth.principal import Pseudonyms
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.http.callers import Caller
-from shared.http.hardening import Exposure
+from shared.http.edge import Around, Exposure
 from shared.http.rate_limits import RateLimits, rate_limits
 from shared.http.serving import Readiness
 from shared.http.shares import Bounds
@@ -141,9 +141,8 @@ def build_app(settings: QuerySettings) -> FastAPI:
     readiness = _readiness(stores, audit, (feed, erasures), service, limits)
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
     bounds = _bounds(settings)
-    return create_app(
-        service.edge, audit.trail, readiness, service.registry, bounds, lifespan, exposure
-    )
+    around = Around(audit.trail, readiness, service.registry, bounds, exposure)
+    return create_app(service.edge, around, lifespan)
 
 
 def _bounds(settings: QuerySettings) -> Bounds:

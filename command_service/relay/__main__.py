@@ -19,7 +19,7 @@ from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
-from shared.http.hardening import Exposure, install_hardening
+from shared.http.edge import Exposure, install_hardening
 from shared.http.serving import Readiness, operations_router, run_process, serving
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.erased_list import MongoErasedList

@@ -1,67 +1,24 @@
 """The FastAPI application over a query bus, and what can be asked next with each answer."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-
-from fastapi import FastAPI, Security
-from prometheus_client import CollectorRegistry
+from fastapi import FastAPI
 
 from query_service.api import routes
 from query_service.api.errors import PROBLEMS
 from query_service.api.query_route import Edge
-from shared.audit.record import AuditTrail
-from shared.clock import new_id, utc_now
-from shared.http.admission import install_admission
-from shared.http.audit_edge import install_audit
-from shared.http.client_address import install_callers_address
-from shared.http.connection_room import install_connection_room
-from shared.http.correlation import install_correlation
-from shared.http.hardening import Exposure, install_hardening
+from shared.http.edge import Around, Lifespan, install_edge, new_api
 from shared.http.openapi import Link, Links, install_links
 from shared.http.problems import install_problems
-from shared.http.response_headers import install_rate_limit_headers
-from shared.http.serving import Readiness, operations_router
-from shared.http.shares import Bounds
 
-PREFIX = "/v1"
 DESCRIPTION = "What is known of children, families and the system. Changes go to the command API."
 
-NOTHING_SHOWN = Exposure()
 
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-
-
-def create_app(
-    edge: Edge,
-    trail: AuditTrail,
-    readiness: Readiness,
-    registry: CollectorRegistry,
-    bounds: Bounds,
-    lifespan: Lifespan | None = None,
-    exposure: Exposure = NOTHING_SHOWN,
-) -> FastAPI:
+def create_app(edge: Edge, around: Around, lifespan: Lifespan | None = None) -> FastAPI:
     """Close `edge.streams` and `edge.exports` before the server stops."""
-    app = FastAPI(
-        title="Teddy query API",
-        version="1",
-        description=DESCRIPTION,
-        lifespan=lifespan,
-        openapi_url=None,
-        redirect_slashes=False,  # a redirect goes to whatever `Host` says, and takes the body along
-    )
+    app = new_api("Teddy query API", DESCRIPTION, routes.ROUTERS, edge.caller, lifespan)
     app.state.edge = edge
-    for router in routes.ROUTERS:
-        app.include_router(router, prefix=PREFIX, dependencies=[Security(edge.caller)])
-    app.include_router(operations_router(readiness, registry))
     install_links(app, LINKS)
     install_problems(app, PROBLEMS)
-    install_rate_limit_headers(app)
-    install_audit(app, trail, utc_now, PREFIX)
-    install_admission(app, PREFIX, bounds, registry)
-    install_hardening(app, exposure)
-    install_callers_address(app, exposure.trusted_proxies)
-    install_connection_room(app, bounds, exposure.trusted_proxies, registry)
-    install_correlation(app, new_id)
+    install_edge(app, around)
     return app
 
 

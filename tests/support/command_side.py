@@ -30,7 +30,7 @@ from shared.auth.principal import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller
-from shared.http.hardening import Exposure
+from shared.http.edge import Around, Exposure
 from shared.http.rate_limits import RateLimits
 from shared.http.serving import Readiness
 from shared.http.shares import Bounds
@@ -189,9 +189,10 @@ class CommandSide:
             self._query_url,
         )
         exposure = Exposure(documentation=True)
-        return create_app(
-            edge, self.audit, Readiness({}), self.registry, self._bounds, exposure=exposure
+        around = Around(
+            self.audit, Readiness({}), self.registry, self._bounds, exposure, self.clock
         )
+        return create_app(edge, around)
 
 
 @dataclass

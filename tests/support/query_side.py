@@ -26,7 +26,7 @@ from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.http.callers import Caller
 from shared.http.client_address import networks_of
-from shared.http.hardening import Exposure
+from shared.http.edge import Around, Exposure
 from shared.http.rate_limits import RateLimits
 from shared.http.serving import Readiness
 from shared.http.shares import Bounds
@@ -156,14 +156,14 @@ class QuerySide:
     @cached_property
     def app(self) -> FastAPI:
         """Made when it is asked for: routes are expensive, and most tests speak to the bus."""
-        return create_app(
-            self.service.edge,
+        around = Around(
             self.audit,
             Readiness({"read_store": self.store.ping}),
             self.service.registry,
             self._bounds,
-            exposure=Exposure(documentation=True, trusted_proxies=networks_of("10.0.0.0/8")),
+            Exposure(documentation=True, trusted_proxies=networks_of("10.0.0.0/8")),
         )
+        return create_app(self.service.edge, around)
 
     def connect(self, connected: bool = True) -> None:
         for listener in self.service.listeners:
