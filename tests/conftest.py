@@ -25,6 +25,7 @@ pytest_plugins = (
     "tests.support.distribution",
     "tests.support.hung_tests",
     "tests.support.plain_shell",
+    "tests.support.room",
 )
 
 

@@ -15,6 +15,9 @@ from shared.fault_points import VARIABLE as FAULT_POINTS
 
 LOOPBACK = "127.0.0.1"
 MONGO_CACHE_GB = "0.5"
+MONGO_JOURNAL = "log=(file_max=32MB)"
+"""Three such files are reserved at once: of the usual 100 MB, 300 MB for an empty store."""
+
 MONGO_TRANSACTION_SECONDS = 10
 """The server keeps the transaction of a process that was killed, and with it its documents, until
 then; its own limit of 60 s would keep a killed worker's children waiting that long."""
@@ -58,6 +61,7 @@ def mongod_plan(folder: StackFolder, port: int) -> ProcessPlan:
         "--replSet": REPLICA_SET,
         "--bind_ip": LOOPBACK,
         "--wiredTigerCacheSizeGB": MONGO_CACHE_GB,
+        "--wiredTigerEngineConfigString": MONGO_JOURNAL,
         "--setParameter": f"transactionLifetimeLimitSeconds={MONGO_TRANSACTION_SECONDS}",
     }
     flags = (word for option in options.items() for word in option)

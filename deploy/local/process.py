@@ -152,7 +152,7 @@ class SupervisedProcess:
         while asyncio.get_running_loop().time() < deadline:
             assert self._process is not None
             if self._process.returncode is not None:
-                raise NotReady(self._told(f"ended with code {self._process.returncode}"))
+                raise NotReady(end_of_log(self.plan, f"ended with code {self._process.returncode}"))
             try:
                 await self.plan.ready()
             except Exception as error:  # noqa: BLE001 - whatever it raises, it is not ready yet
@@ -160,7 +160,9 @@ class SupervisedProcess:
                 await asyncio.sleep(POLL_SECONDS)
             else:
                 return
-        raise NotReady(self._told(f"not ready in {self.plan.ready_seconds:.0f} s ({reason})"))
+        raise NotReady(
+            end_of_log(self.plan, f"not ready in {self.plan.ready_seconds:.0f} s ({reason})")
+        )
 
     async def _keep_alive(self) -> None:
         pause = FIRST_PAUSE_SECONDS
@@ -195,9 +197,11 @@ class SupervisedProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.state.pid, number)
 
-    def _told(self, what: str) -> str:
-        lines = self.plan.log.read_text(errors="replace").splitlines()[-12:]
-        return "\n".join([f"{self.plan.name} {what}; the end of {self.plan.log}:", *lines])
+
+def end_of_log(plan: ProcessPlan, what: str) -> str:
+    """What happened to a process, and the last lines that it wrote."""
+    lines = plan.log.read_text(errors="replace").splitlines()[-12:]
+    return "\n".join([f"{plan.name} {what}; the end of {plan.log}:", *lines])
 
 
 def created_at(pid: int) -> float:

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from deploy.local.process import ProcessPlan, end_with_parent
+from deploy.local.process import ProcessPlan, end_of_log, end_with_parent
 from tests.support.waiting import eventually
 
 READY_SECONDS = 60.0
@@ -29,14 +29,16 @@ class OwnServer:
         """Returns at once: whether it does its work is left to the caller."""
         if self._plan.prepare is not None:
             await self._plan.prepare()
-        self.process = await asyncio.create_subprocess_exec(
-            *self._plan.command,
-            cwd=self._plan.cwd,
-            env={**os.environ, **self._plan.environment},
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            preexec_fn=end_with_parent,
-        )
+        self._plan.log.parent.mkdir(parents=True, exist_ok=True)
+        with self._plan.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self._plan.command,
+                cwd=self._plan.cwd,
+                env={**os.environ, **self._plan.environment},
+                stdout=log,
+                stderr=log,
+                preexec_fn=end_with_parent,
+            )
 
     async def stop(self) -> None:
         """SIGTERM: it ends in order."""
@@ -69,7 +71,7 @@ class OwnServer:
 
     async def _is_ready(self) -> bool:
         assert self.process is not None
-        assert self.process.returncode is None, f"{self._plan.name} ended"
+        assert self.process.returncode is None, end_of_log(self._plan, "ended")
         with suppress(Exception):  # whatever it raises, it is not ready yet
             await self._plan.ready()
             return True

@@ -4,6 +4,8 @@ A pytest plugin, loaded by tests/conftest.py.
 """
 
 import os
+from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 
@@ -20,3 +22,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     exported = config.stash[EXPORTED]
     return str(exported) if exported else ""
+
+
+@pytest.fixture(autouse=True)
+def environment_as_it_was() -> Iterator[None]:
+    """What a test sets, or a command that it runs in this process, is gone for the next one."""
+    with mock.patch.dict(os.environ):
+        yield
