@@ -1,7 +1,7 @@
 """Who may do what on the servers of the Compose stack: one account for each process.
 
 A process has access to the databases and to Kafka as far as its settings ask for them; see
-`shared/settings.py`.
+`settings.py` of each.
 """
 
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ from tests.support.query_side import QuerySide, parent
 from tests.support.ways import Way, walked
 
 REGISTRATION_FILES = 53
-QUERY_FILES = 32
+QUERY_FILES = 33
 
 
 async def test_from_a_registration_over_http_to_its_commit() -> None:

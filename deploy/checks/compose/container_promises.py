@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from pydantic_settings import BaseSettings
-
-import shared.settings
 from deploy.checks.compose.project import (
     DOCKERFILE,
     PROCESSES,
@@ -76,10 +73,7 @@ def confined(project: Project) -> Iterator[str]:
 def settings(project: Project) -> Iterator[str]:
     """Every variable is one that somebody reads; no process lacks one that it needs."""
     known = BESIDE | {
-        f"TEDDY_{name.upper()}"
-        for group in vars(shared.settings).values()
-        if isinstance(group, type) and issubclass(group, BaseSettings)
-        for name in group.model_fields
+        f"TEDDY_{name.upper()}" for group in GROUPS.values() for name in group.model_fields
     }
     for name, service in project.services.items():
         variables = {v for v in service.get("environment", {}) if v.startswith("TEDDY_")}

@@ -302,7 +302,7 @@ def test_a_field_that_was_renamed_opens_under_its_former_name(
 ) -> None:
     # given
     sealed = f"3.why.{CIPHER.seal(b'1', f'{CHILD}@3{chr(0)}why')}"
-    monkeypatch.setattr("shared.serialization.events.FORMER_NAMES", {"reason": ("why",)})
+    monkeypatch.setattr("shared.serialization.sealed_fields.FORMER_NAMES", {"reason": ("why",)})
     # when / then
     assert open_sealed(CHILD, sealed, CIPHER, SealedField("reason", None)) == 1
     with pytest.raises(SealBroken):

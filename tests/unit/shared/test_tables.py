@@ -116,7 +116,7 @@ def test_progress_is_seen_on_a_terminal(
 
 def test_there_is_one_way_to_show_a_table() -> None:
     # given
-    one_way = ROOT / "shared" / "tables.py"
+    one_way = ROOT / "shared" / "command_line.py"
     # when
     others = [
         f"{path.relative_to(ROOT)}: {node.module}"
