@@ -1,18 +1,31 @@
-"""MongoDB through one of two drivers: the only module that names them."""
+"""MongoDB through Motor or PyMongo Async: one set of types, the few differences hidden here.
 
+Both drivers offer the same collection methods; collections are typed as PyMongo Async's. Where the
+two differ (sessions, transactions, aggregate, close) callers use the functions below.
+"""
+
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import quote_plus
 
-from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
+
+MOTOR_THREADS = 32
+"""Of all clients of a process together; Motor's own number is five a core. An operation on a server
+that hangs keeps its thread for up to 6 s (the silence, then a retry's connection), and the other
+servers are to be asked meanwhile."""
+
+os.environ.setdefault("MOTOR_MAX_WORKERS", str(MOTOR_THREADS))
+
+from motor.motor_asyncio import AsyncIOMotorClient  # noqa: E402 - it reads the line above
 
 
 def checked_url(url: str, ca_file: Path | None) -> str:
