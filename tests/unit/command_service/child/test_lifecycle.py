@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from command_service.child.account import AccountStatus, Profile
 from command_service.child.commands import ChildCommand
 from command_service.child.errors import (
     AlreadyDeactivated,
@@ -13,7 +14,7 @@ from command_service.child.errors import (
     NotDeactivated,
 )
 from command_service.child.evolve import evolve
-from command_service.child.state import AccountStatus, Child, Profile
+from command_service.child.state import Child
 from shared.events.child import ChildProfileUpdated, ConsentPurpose
 from tests.support.child_facts import (
     ACKNOWLEDGE,
