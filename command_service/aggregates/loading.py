@@ -12,7 +12,7 @@ from command_service.aggregates.stream_folding import (
     folded,
 )
 from command_service.child.account import AccountStatus
-from command_service.child.evolve import evolve
+from command_service.child.decider import evolve
 from command_service.child.field_checks import is_uuid
 from shared.erasures.topic import ERASED
 from shared.event_store.envelope import Commit

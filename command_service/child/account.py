@@ -1,7 +1,8 @@
 """The account itself: who it belongs to, whether it is active, and the child's profile.
 
 `Account` is what every decision about a child looks at first. Here are registration and changes of
-the profile; consents, the account's end and its return have files of their own.
+the profile. What a parent says about consents is decided in consents.py, the account's end and its
+return in lifecycle.py.
 """
 
 import json
@@ -32,6 +33,7 @@ from shared.events.child import (
     ConsentMethod,
     ConsentPurpose,
     ParentalConsentGiven,
+    ParentalConsentWithdrawn,
 )
 from shared.events.personal import Personal
 
@@ -124,6 +126,11 @@ def evolve(account: AccountT, event: AccountEvent) -> AccountT:
             )
         case ChildProfileUpdated():
             return replace(account, profile=_updated(account.profile, event))
+        case ParentalConsentGiven():
+            given = GivenConsent(event.notice_version, event.method)
+            return replace(account, consents=account.consents.insert(event.purpose, given))
+        case ParentalConsentWithdrawn():
+            return replace(account, consents=account.consents.discard(event.purpose))
         case _:
             assert_never(event)
 

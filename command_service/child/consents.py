@@ -5,7 +5,6 @@ needs none: safety reports and their resolution, alert policy, the end of a conv
 deactivation, erasure.
 """
 
-from dataclasses import replace
 from typing import assert_never
 
 from command_service.child.account import GivenConsent, require_consent, require_not_erased
@@ -13,7 +12,6 @@ from command_service.child.commands import ConsentCommand, GiveConsent, Withdraw
 from command_service.child.state import Child
 from shared.events.child import (
     ChildEvent,
-    ConsentEvent,
     ConsentPurpose,
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
@@ -28,17 +26,6 @@ def decide(command: ConsentCommand, child: Child) -> list[ChildEvent]:
             return _withdraw(command, child)
         case _:
             assert_never(command)
-
-
-def evolve(child: Child, event: ConsentEvent) -> Child:
-    match event:
-        case ParentalConsentGiven():
-            given = GivenConsent(event.notice_version, event.method)
-            return replace(child, consents=child.consents.insert(event.purpose, given))
-        case ParentalConsentWithdrawn():
-            return replace(child, consents=child.consents.discard(event.purpose))
-        case _:
-            assert_never(event)
 
 
 def _give(command: GiveConsent, child: Child) -> list[ChildEvent]:

@@ -61,7 +61,7 @@ class FieldChecks:
                 return value
         return self._sized(field, value.strip(), limit)
 
-    def label(self, field: str, value: str, limit: Limit) -> str:
+    def label(self, field: str, value: str, limit: Limit = LABEL) -> str:
         """One line, trimmed."""
         if not value.isprintable() and _contains(value, _UNPRINTABLE):
             self.refuse(field, "must not contain control characters", "one line")
@@ -85,9 +85,7 @@ class FieldChecks:
         if not limit.allows(len(values)):
             self.refuse(field, f"must have at most {limit.maximum} entries", f"{limit} entries")
             return ()
-        return tuple(
-            self.label(f"{field}.{place}", value, LABEL) for place, value in enumerate(values)
-        )
+        return tuple(self.label(f"{field}.{place}", value) for place, value in enumerate(values))
 
     def text(self, field: str, value: str, limit: Limit) -> str:
         """Free text of any number of lines, trimmed."""

@@ -13,7 +13,7 @@ from command_service.bus.errors import ConcurrentUpdate, KeyUnavailable
 from command_service.bus.guards import may_act_on
 from command_service.child.account import AccountStatus
 from command_service.child.commands import EraseChild
-from command_service.child.decide import decide
+from command_service.child.decider import decide
 from command_service.child.errors import ChildErasedError, ChildNotFound, CommandRefused
 from command_service.child.state import Child
 from command_service.handlers.append import Appender, StoredResults

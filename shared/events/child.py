@@ -194,8 +194,9 @@ class ChildErased(_ChildEvent):
     """The child's data key is destroyed; what was sealed under it can never be read again."""
 
 
-AccountEvent = ChildRegistered | ChildProfileUpdated
-ConsentEvent = ParentalConsentGiven | ParentalConsentWithdrawn
+AccountEvent = (
+    ChildRegistered | ChildProfileUpdated | ParentalConsentGiven | ParentalConsentWithdrawn
+)
 LifecycleEvent = ChildDeactivated | ChildReactivated | ChildErased
 SafetyEvent = (
     SafetyViolationReported
@@ -205,7 +206,7 @@ SafetyEvent = (
 )
 ConversationEvent = ConversationStarted | MessageRecorded | ConversationEnded
 
-ChildEvent = AccountEvent | ConsentEvent | LifecycleEvent | SafetyEvent | ConversationEvent
+ChildEvent = AccountEvent | LifecycleEvent | SafetyEvent | ConversationEvent
 
 SCHEMA_VERSIONS: dict[type[ChildEvent], int] = {
     **dict.fromkeys(get_args(ChildEvent), 1),

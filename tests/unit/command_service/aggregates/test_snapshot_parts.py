@@ -16,7 +16,7 @@ from command_service.aggregates.cache import LoadedChild
 from command_service.aggregates.snapshot_layout import IDS_A_LINE
 from command_service.child.account import AccountStatus
 from command_service.child.commands import ChildCommand
-from command_service.child.evolve import evolve
+from command_service.child.decider import evolve
 from command_service.child.state import Child, Newest
 from shared.event_store.port import Snapshot
 from shared.events.child import ChildEvent, ConsentPurpose

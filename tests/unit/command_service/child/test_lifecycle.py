@@ -7,13 +7,13 @@ import pytest
 
 from command_service.child.account import AccountStatus, Profile
 from command_service.child.commands import ChildCommand
+from command_service.child.decider import evolve
 from command_service.child.errors import (
     AlreadyDeactivated,
     ChildErasedError,
     ChildNotFound,
     NotDeactivated,
 )
-from command_service.child.evolve import evolve
 from command_service.child.state import Child
 from shared.events.child import ChildProfileUpdated, ConsentPurpose
 from tests.support.child_facts import (
