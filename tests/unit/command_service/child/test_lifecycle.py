@@ -42,11 +42,21 @@ from tests.support.child_facts import (
     withdraw,
 )
 from tests.support.decider_spec import given, wrong_length
+from tests.support.samples import sample_of
 
-ABOUT_A_KNOWN_CHILD = [
+_WRITTEN_OUT = [
     update(age=8), REPORT, RESOLVE, ACKNOWLEDGE, CONFIGURE, START, MESSAGE, END, DEACTIVATE,
     REACTIVATE, ERASE, give(ConsentPurpose.ACCOUNT), withdraw(ConsentPurpose.ACCOUNT),
 ]  # fmt: skip
+_KNOWN = {type(command) for command in [REGISTER, *_WRITTEN_OUT]}
+ABOUT_A_KNOWN_CHILD = [
+    *_WRITTEN_OUT,
+    *(
+        sample_of(kind, child_id=ADA, at=LATER)
+        for kind in get_args(ChildCommand)
+        if kind not in _KNOWN
+    ),
+]
 
 
 def test_these_are_all_commands():
