@@ -7,6 +7,7 @@ import pytest
 
 from command_service.child.commands import ChildCommand
 from command_service.child.normal_form import CHECKED_FIELDS, in_normal_form
+from shared.serialization.schema import PERSONAL_FIELDS
 from tests.support.samples import sample_of
 
 COMMANDS = get_args(ChildCommand)
@@ -35,6 +36,16 @@ def test_every_text_and_number_has_its_limit(command: type[Any]):
 def test_every_type_has_a_sample_with_every_field(command: type[Any]):
     sample = sample_of(command)
     assert all(getattr(sample, field.name) is not None for field in fields(command))
+
+
+@EACH
+def test_what_is_personal_is_never_printed(command: type[Any]):
+    printed = repr(sample_of(command))
+    shown = {name for name in PERSONAL_FIELDS if f"{name}=" in printed}
+    assert shown == set(), (
+        f"{command.__name__} prints {sorted(shown)}: say `repr=False` in "
+        "command_service/child/commands.py"
+    )
 
 
 def test_a_sample_of_what_has_no_pattern_is_in_normal_form():
