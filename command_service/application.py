@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from command_service.aggregates.cache import AggregateCache
 from command_service.aggregates.loading import Aggregates
 from command_service.aggregates.snapshots import Snapshots
-from command_service.api import children, conversations, safety
+from command_service.api import children, consents, conversations, lifecycle, safety
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
 from command_service.api.links import LINKS
@@ -157,8 +157,8 @@ async def get_command_bus(request: Request) -> dict[str, Any]:
 
 
 ROUTERS = (
-    *(children.router, children.consents, safety.router, conversations.router),
-    *(children.lifecycle, introspection),
+    *(children.router, consents.router, safety.router, conversations.router),
+    *(lifecycle.router, introspection),
 )
 
 

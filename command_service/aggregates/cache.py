@@ -3,7 +3,8 @@
 from collections import OrderedDict
 from dataclasses import dataclass, fields
 
-from command_service.child.state import Child, Profile
+from command_service.child.account import Profile
+from command_service.child.state import Child
 from shared.event_store.envelope import StreamPosition
 
 BYTES_A_CHILD = 3_000

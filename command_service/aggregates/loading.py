@@ -11,9 +11,9 @@ from command_service.aggregates.stream_folding import (
     StreamFolding,
     folded,
 )
-from command_service.child.evolve import evolve
+from command_service.child.account import AccountStatus
+from command_service.child.decider import evolve
 from command_service.child.field_checks import is_uuid
-from command_service.child.state import AccountStatus
 from shared.erasures.topic import ERASED
 from shared.event_store.envelope import Commit
 from shared.event_store.port import EventStore

@@ -8,12 +8,7 @@ import orjson
 from rpds import HashTrieMap
 
 from command_service.aggregates.snapshot_layout import from_head
-from command_service.child.state import (
-    NO_CONVERSATIONS,
-    NO_VIOLATIONS,
-    Child,
-    Violation,
-)
+from command_service.child.state import NO_CONVERSATIONS, NO_VIOLATIONS, Child, Violation
 from shared.clock import parse_iso
 from shared.events.child import Severity
 

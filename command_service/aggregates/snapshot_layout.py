@@ -13,14 +13,8 @@ from typing import Any, TypeVar
 import orjson
 from rpds import HashTrieMap
 
-from command_service.child.state import (
-    AccountStatus,
-    Child,
-    GivenConsent,
-    Newest,
-    Profile,
-    Violation,
-)
+from command_service.child.account import AccountStatus, GivenConsent, Profile
+from command_service.child.state import Child, Newest, Violation
 from shared.clock import iso, parse_iso
 from shared.events.child import AlertChannel, AlertPolicy, ConsentMethod, ConsentPurpose, Severity
 from shared.events.personal import Personal

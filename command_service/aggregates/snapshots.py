@@ -10,7 +10,8 @@ from command_service.aggregates import older_snapshot_layout
 from command_service.aggregates.cache import LoadedChild
 from command_service.aggregates.child_tasks import ChildTasks
 from command_service.aggregates.snapshot_layout import SCHEMA, from_head, to_lines, with_line
-from command_service.child.state import AccountStatus, Child
+from command_service.child.account import AccountStatus
+from command_service.child.state import Child
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import EventStore, Snapshot, SnapshotStore, StoreUnavailable
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken

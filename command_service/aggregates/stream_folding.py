@@ -16,7 +16,7 @@ from command_service.aggregates.cache import BEFORE_REGISTRATION, AggregateCache
 from command_service.aggregates.child_tasks import ChildTasks
 from command_service.aggregates.snapshots import Snapshots
 from command_service.bus.errors import ChildLoading
-from command_service.child.evolve import CHANGES_NOTHING, evolve
+from command_service.child.decider import CHANGES_NOTHING, evolve
 from command_service.child.state import Child
 from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore, Snapshot

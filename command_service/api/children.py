@@ -1,12 +1,12 @@
-"""/children: registration, profile and consents; the end of a child account, its return, and the
-erasure of what is personal."""
+"""/children: registration and profile."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute, documented
+from command_service.api.consents import ConsentBody
 from command_service.api.requests import (
     SUBJECT_OR_NULL,
     RequestBody,
@@ -18,28 +18,19 @@ from command_service.api.requests import (
 from command_service.child import limits
 from command_service.child.commands import (
     Consent,
-    DeactivateChild,
-    EraseChild,
-    GiveConsent,
-    ReactivateChild,
     RegisterChild,
     UpdateChildProfile,
-    WithdrawConsent,
 )
 from shared.auth.principal import Role
-from shared.events.child import ConsentMethod, ConsentPurpose
+from shared.events.child import ConsentPurpose
 from shared.http.path_ids import ChildId
-from shared.http.problems import FieldProblem, Problem, ProblemRaised
 
 router = APIRouter(route_class=CommandRoute, tags=["children"])
-consents = APIRouter(route_class=CommandRoute, tags=["consents"])
-lifecycle = APIRouter(route_class=CommandRoute, tags=["lifecycle"])
 
 CONSENT = {"notice_version": "2026-11", "method": "signed_form"}
 EXAMPLE_PREFERENCES = {"bedtime_stories": True, "favourite": {"colour": "green"}}
 IN_THEIR_WORDS = "In the parent's words. Needs consent to `personalization`."
 
-Purpose = Annotated[ConsentPurpose, Path(description="What the parent consents to.")]
 DeviceId = Annotated[
     str | None,
     Field(
@@ -63,17 +54,6 @@ LearningStyle = Annotated[
         description=IN_THEIR_WORDS, examples=["visual"], json_schema_extra=optional(limits.LABEL)
     ),
 ]
-
-
-class ConsentBody(RequestBody):
-    notice_version: str = Field(
-        description="Which privacy notice the parent was shown.",
-        examples=["2026-11"],
-        json_schema_extra=sized(limits.NOTICE_VERSION),
-    )
-    method: ConsentMethod = Field(
-        description="How it was made sure that it is the parent.", examples=["signed_form"]
-    )
 
 
 class RegistrationConsent(ConsentBody):
@@ -154,20 +134,10 @@ class ProfileChanges(RequestBody):
 def register_child(body: Registration, request: CommandRequest) -> RegisterChild:
     """Register a child and its bear."""
     caller = request.context.principal
-    own_id = caller.subject if caller.role is Role.PARENT else ""
-    return RegisterChild(
-        child_id=request.id_for("child"),
-        at=request.at,
-        parent_id=own_id if body.parent_id is None else body.parent_id,
-        name=body.name,
-        age=body.age,
-        udid=body.udid,
-        device_id=body.device_id,
-        preferences=body.preferences,
-        learning_style=body.learning_style,
-        interests=body.interests,
-        consents=tuple(each.consent() for each in body.consents),
-    )
+    given = dict(body) | {"consents": tuple(each.consent() for each in body.consents)}
+    if body.parent_id is None:
+        given["parent_id"] = caller.subject if caller.role is Role.PARENT else ""
+    return RegisterChild(child_id=request.id_for("child"), at=request.at, **given)
 
 
 @router.patch("/children/{child_id}/profile", **documented(404, 409, 410))
@@ -177,66 +147,3 @@ def update_child_profile(
     """Change what the body names; values equal to today's change nothing."""
     given = {field: getattr(body, field) for field in body.model_fields_set}
     return UpdateChildProfile(child_id=child_id, at=request.at, **given)
-
-
-@consents.put("/children/{child_id}/consents/{purpose}", **documented(404, 409, 410))
-def give_consent(
-    child_id: ChildId, purpose: Purpose, body: ConsentBody, request: CommandRequest
-) -> GiveConsent:
-    """Record that the parent consents; `account` first, the other purposes rest on it."""
-    return GiveConsent(
-        child_id=child_id,
-        at=request.at,
-        purpose=_known(purpose),
-        notice_version=body.notice_version,
-        method=body.method,
-    )
-
-
-@consents.delete("/children/{child_id}/consents/{purpose}", **documented(404, 410))
-def withdraw_consent(
-    child_id: ChildId, purpose: Purpose, request: CommandRequest
-) -> WithdrawConsent:
-    """Withdraw consent; from `account`, all of it. May be repeated. Nothing is erased by it."""
-    return WithdrawConsent(child_id=child_id, at=request.at, purpose=_known(purpose))
-
-
-class Deactivation(RequestBody):
-    reason: str = Field(
-        description="Why, for those who read the child's history.",
-        examples=["The bear moved on."],
-        json_schema_extra=sized(limits.REASON),
-    )
-
-
-@lifecycle.post("/children/{child_id}/deactivation", **documented(404, 409, 410))
-def deactivate_child(
-    child_id: ChildId, body: Deactivation, request: CommandRequest
-) -> DeactivateChild:
-    """Deactivate a child; its bear is free for another."""
-    return DeactivateChild(child_id=child_id, at=request.at, reason=body.reason)
-
-
-@lifecycle.post("/children/{child_id}/reactivation", **documented(404, 409, 410))
-def reactivate_child(child_id: ChildId, request: CommandRequest) -> ReactivateChild:
-    """Reactivate a child, unless its bear belongs to another by now."""
-    return ReactivateChild(child_id=child_id, at=request.at)
-
-
-@lifecycle.delete("/children/{child_id}/personal-data", **documented(404))
-def erase_child(child_id: ChildId, request: CommandRequest) -> EraseChild:
-    """Destroy the child's key: nothing personal can be read again. May be repeated."""
-    return EraseChild(child_id=child_id, at=request.at)
-
-
-def _known(purpose: str) -> ConsentPurpose:
-    """Raises the problem 422: path parameters come as the text that they are."""
-    try:
-        return ConsentPurpose(purpose)
-    except ValueError:
-        limit = ", ".join(ConsentPurpose)
-        wrong = FieldProblem("purpose", f"must be one of {limit}", limit)
-        detail = "The path names a purpose that there is none of."
-        raise ProblemRaised(
-            Problem(422, "invalid-request", "Invalid request", detail, [wrong])
-        ) from None

@@ -6,9 +6,10 @@ from command_service.bus.child_queues import ChildQueues
 from command_service.bus.command_bus import Command, CommandContext, CommandResult, Next
 from command_service.bus.errors import AppendUnconfirmed, Forbidden, ParentNotFound
 from command_service.bus.resilience import Backoff, CircuitBreaker, deadline
+from command_service.child.account import AccountStatus
 from command_service.child.commands import RegisterChild
 from command_service.child.normal_form import in_normal_form
-from command_service.child.state import AccountStatus, Child
+from command_service.child.state import Child
 from shared.auth.access import Relation, refusal_of, relation_of
 from shared.auth.principal import Principal
 

@@ -1,78 +1,151 @@
-"""Deciding about the account itself: registration, profile, consents, its end and its return.
+"""The account itself: who it belongs to, whether it is active, and the child's profile.
 
-Consent is given and withdrawn by purpose, also on a deactivated child. Without the parent's consent
-to a purpose nothing new is kept for it. What protects the child or ends something needs none:
-safety reports and their resolution, alert policy, the end of a conversation, deactivation, erasure.
+`Account` is what every decision about a child looks at first. Here are registration and changes of
+the profile. What a parent says about consents is decided in consents.py, the account's end and its
+return in lifecycle.py.
 """
 
 import json
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any, TypeVar, assert_never
+
+from rpds import HashTrieMap
 
 from command_service.child.commands import (
     UNCHANGED,
-    DeactivateChild,
-    EraseChild,
-    GiveConsent,
-    ReactivateChild,
+    AccountCommand,
     RegisterChild,
     UpdateChildProfile,
-    WithdrawConsent,
 )
 from command_service.child.errors import (
-    AlreadyDeactivated,
     AlreadyRegistered,
+    ChildDeactivatedError,
+    ChildErasedError,
+    ChildNotFound,
     ConsentRequired,
-    NotDeactivated,
-)
-from command_service.child.state import (
-    AccountStatus,
-    Child,
-    GivenConsent,
-    Profile,
-    require_active,
-    require_consent,
-    require_not_erased,
 )
 from shared.events.child import (
-    ChildDeactivated,
-    ChildErased,
+    AccountEvent,
     ChildEvent,
     ChildProfileUpdated,
-    ChildReactivated,
     ChildRegistered,
+    ConsentMethod,
     ConsentPurpose,
     ParentalConsentGiven,
     ParentalConsentWithdrawn,
 )
 from shared.events.personal import Personal
 
-ACCOUNT_FIELDS = ("name", "age", "device_id")
-PERSONALIZATION_FIELDS = ("preferences", "learning_style", "interests")
-"""What a profile holds under which consent."""
-CLEARABLE = ("device_id", *PERSONALIZATION_FIELDS)
+
+class AccountStatus(StrEnum):
+    UNREGISTERED = "unregistered"
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+    ERASED = "erased"
 
 
-def register(command: RegisterChild, child: Child) -> list[ChildEvent]:
-    if child.status is not AccountStatus.UNREGISTERED:
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Personal values are in plaintext here (memory only); without value once the key is gone."""
+
+    name: Personal[str] | None = None
+    age: int | None = None
+    udid: Personal[str] | None = None
+    device_id: Personal[str] | None = None
+    preferences: Personal[dict[str, Any]] | None = None
+    learning_style: Personal[str] | None = None
+    interests: Personal[list[str]] | None = None
+
+
+def _of_profile(other: type[Any]) -> tuple[str, ...]:
+    """The fields of a profile that a command or an event has under the same name."""
+    names = {each.name for each in fields(other)}
+    return tuple(each.name for each in fields(Profile) if each.name in names)
+
+
+REGISTERED, UPDATED = _of_profile(ChildRegistered), _of_profile(ChildProfileUpdated)
+PERSONALIZATION = ("preferences", "learning_style", "interests")
+"""What needs consent to that purpose; all else of a profile rests on the account."""
+CLEARABLE = ("device_id", *PERSONALIZATION)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenConsent:
+    notice_version: str
+    method: ConsentMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`consents`: what the parent consents to today."""
+
+    status: AccountStatus = AccountStatus.UNREGISTERED
+    parent_id: str = ""
+    profile: Profile = field(default_factory=Profile)
+    consents: "HashTrieMap[ConsentPurpose, GivenConsent]" = field(default_factory=HashTrieMap)
+
+
+AccountT = TypeVar("AccountT", bound=Account)
+
+
+def require_active(account: Account) -> None:
+    require_not_erased(account)
+    if account.status is AccountStatus.DEACTIVATED:
+        raise ChildDeactivatedError
+
+
+def require_not_erased(account: Account) -> None:
+    if account.status is AccountStatus.UNREGISTERED:
+        raise ChildNotFound
+    if account.status is AccountStatus.ERASED:
+        raise ChildErasedError
+
+
+def require_consent(account: Account, purpose: ConsentPurpose) -> None:
+    if purpose not in account.consents:
+        raise ConsentRequired(purpose)
+
+
+def decide(command: AccountCommand, account: Account) -> list[ChildEvent]:
+    match command:
+        case RegisterChild():
+            return _register(command, account)
+        case UpdateChildProfile():
+            return _update_profile(command, account)
+        case _:
+            assert_never(command)
+
+
+def evolve(account: AccountT, event: AccountEvent) -> AccountT:
+    match event:
+        case ChildRegistered():
+            profile = Profile(**{name: getattr(event, name) for name in REGISTERED})
+            return replace(
+                account, status=AccountStatus.ACTIVE, parent_id=event.parent_id, profile=profile
+            )
+        case ChildProfileUpdated():
+            return replace(account, profile=_updated(account.profile, event))
+        case ParentalConsentGiven():
+            given = GivenConsent(event.notice_version, event.method)
+            return replace(account, consents=account.consents.insert(event.purpose, given))
+        case ParentalConsentWithdrawn():
+            return replace(account, consents=account.consents.discard(event.purpose))
+        case _:
+            assert_never(event)
+
+
+def _register(command: RegisterChild, account: Account) -> list[ChildEvent]:
+    if account.status is not AccountStatus.UNREGISTERED:
         raise AlreadyRegistered
     _require_consents(command)
+    about: dict[str, Any] = {"child_id": command.child_id, "at": command.at}
+    profile = {name: _recorded(name, getattr(command, name)) for name in REGISTERED}
     return [
-        ChildRegistered(
-            child_id=command.child_id,
-            at=command.at,
-            parent_id=command.parent_id,
-            name=Personal(command.name),
-            age=command.age,
-            udid=Personal(command.udid),
-            device_id=_personal(command.device_id),
-            preferences=_personal(command.preferences),
-            learning_style=_personal(command.learning_style),
-            interests=_personal(_listed(command.interests)),
-        ),
+        ChildRegistered(**about, parent_id=command.parent_id, **profile),
         *(
             ParentalConsentGiven(
-                child_id=command.child_id,
-                at=command.at,
+                **about,
                 purpose=consent.purpose,
                 notice_version=consent.notice_version,
                 method=consent.method,
@@ -82,119 +155,62 @@ def register(command: RegisterChild, child: Child) -> list[ChildEvent]:
     ]
 
 
-def update_profile(command: UpdateChildProfile, child: Child) -> list[ChildEvent]:
-    require_active(child)
-    profile = child.profile
-    interests = _listed(command.interests)
-    changes: dict[str, Any] = {
-        "name": _changed(command.name, profile.name),
-        "age": None if command.age in (UNCHANGED, profile.age) else command.age,
-        "device_id": _changed(command.device_id, profile.device_id),
-        "preferences": _changed(command.preferences, profile.preferences),
-        "learning_style": _changed(command.learning_style, profile.learning_style),
-        "interests": _changed(interests, profile.interests),
-        "cleared": _cleared(command, profile),
-    }
-    if not any(changes.values()):
-        return []
-    # to clear a field is to keep less: that needs no consent
-    if any(changes[field] is not None for field in ACCOUNT_FIELDS):
-        require_consent(child, ConsentPurpose.ACCOUNT)
-    if any(changes[field] is not None for field in PERSONALIZATION_FIELDS):
-        require_consent(child, ConsentPurpose.PERSONALIZATION)
-    return [ChildProfileUpdated(child_id=command.child_id, at=command.at, **changes)]
-
-
-def deactivate(command: DeactivateChild, child: Child) -> list[ChildEvent]:
-    require_not_erased(child)
-    if child.status is AccountStatus.DEACTIVATED:
-        raise AlreadyDeactivated
-    reason = Personal(command.reason)
-    return [ChildDeactivated(child_id=command.child_id, at=command.at, reason=reason)]
-
-
-def reactivate(command: ReactivateChild, child: Child) -> list[ChildEvent]:
-    require_not_erased(child)
-    if child.status is not AccountStatus.DEACTIVATED:
-        raise NotDeactivated
-    require_consent(child, ConsentPurpose.ACCOUNT)
-    back = ChildReactivated(child_id=command.child_id, at=command.at)
-    if not command.without_device or child.profile.device_id is None:
-        return [back]
-    cleared = ChildProfileUpdated(child_id=command.child_id, at=command.at, cleared=("device_id",))
-    return [back, cleared]
-
-
-def erase(command: EraseChild, child: Child) -> list[ChildEvent]:
-    if child.status is AccountStatus.ERASED:
-        return []
-    require_not_erased(child)
-    return [ChildErased(child_id=command.child_id, at=command.at)]
-
-
-def give_consent(command: GiveConsent, child: Child) -> list[ChildEvent]:
-    require_not_erased(child)
-    if command.purpose is not ConsentPurpose.ACCOUNT:
-        require_consent(child, ConsentPurpose.ACCOUNT)
-    today = child.consents.get(command.purpose)
-    if today == GivenConsent(command.notice_version, command.method):
-        return []
-    return [
-        ParentalConsentGiven(
-            child_id=command.child_id,
-            at=command.at,
-            purpose=command.purpose,
-            notice_version=command.notice_version,
-            method=command.method,
-        )
-    ]
-
-
-def withdraw_consent(command: WithdrawConsent, child: Child) -> list[ChildEvent]:
-    """Withdrawn from the account, consent is withdrawn from all that rests on it."""
-    require_not_erased(child)
-    everything = command.purpose is ConsentPurpose.ACCOUNT
-    return [
-        ParentalConsentWithdrawn(child_id=command.child_id, at=command.at, purpose=purpose)
-        for purpose in ConsentPurpose
-        if purpose in child.consents and (everything or purpose is command.purpose)
-    ]
-
-
 def _require_consents(command: RegisterChild) -> None:
     """A registration brings the consents that it needs; the other purposes rest on the account."""
     given = {consent.purpose for consent in command.consents}
     needed = [ConsentPurpose.ACCOUNT]
-    if any(getattr(command, field) is not None for field in PERSONALIZATION_FIELDS):
+    if any(getattr(command, name) is not None for name in PERSONALIZATION):
         needed.append(ConsentPurpose.PERSONALIZATION)
     for purpose in needed:
         if purpose not in given:
             raise ConsentRequired(purpose, registering=True)
 
 
-def _personal(value: Any) -> Personal[Any] | None:
-    return None if value is None else Personal(value)
-
-
-def _listed(interests: Any) -> Any:
-    return list(interests) if isinstance(interests, tuple) else interests
-
-
-def _changed(new: Any, old: Personal[Any] | None) -> Personal[Any] | None:
-    """The new value, or None where it is not given, cleared, or today's already."""
-    if new is UNCHANGED or new is None or (old is not None and _same(new, old.value)):
-        return None
-    return Personal(new)
-
-
-def _same(new: Any, old: Any) -> bool:
-    # as JSON: to Python 1, 1.0 and True are equal, to whoever set a preference they are not
-    return new == old and json.dumps(new, sort_keys=True) == json.dumps(old, sort_keys=True)
-
-
-def _cleared(command: UpdateChildProfile, profile: Profile) -> tuple[str, ...]:
-    return tuple(
-        field
-        for field in CLEARABLE
-        if getattr(command, field) is None and getattr(profile, field) is not None
+def _update_profile(command: UpdateChildProfile, account: Account) -> list[ChildEvent]:
+    require_active(account)
+    profile = account.profile
+    changes = {
+        name: _recorded(name, new)
+        for name in UPDATED
+        if (new := getattr(command, name)) is not UNCHANGED
+        and new is not None
+        and not _is_same(_recorded(name, new), getattr(profile, name))
+    }
+    cleared = tuple(
+        name
+        for name in CLEARABLE
+        if getattr(command, name) is None and getattr(profile, name) is not None
     )
+    if not changes and not cleared:
+        return []
+    # to clear a field is to keep less: that needs no consent
+    if not changes.keys() <= set(PERSONALIZATION):
+        require_consent(account, ConsentPurpose.ACCOUNT)
+    if not changes.keys().isdisjoint(PERSONALIZATION):
+        require_consent(account, ConsentPurpose.PERSONALIZATION)
+    return [
+        ChildProfileUpdated(child_id=command.child_id, at=command.at, cleared=cleared, **changes)
+    ]
+
+
+def _recorded(name: str, value: Any) -> Any:
+    """A value of a command as events and profiles have it: all but an age is personal."""
+    if value is None or name == "age":
+        return value
+    return Personal(list(value) if isinstance(value, tuple) else value)
+
+
+def _is_same(new: Any, old: Any) -> bool:
+    if new != old:
+        return False
+    # as JSON: to Python 1, 1.0 and True are equal, to whoever set a preference they are not
+    new, old = (each.value if isinstance(each, Personal) else each for each in (new, old))
+    return json.dumps(new, sort_keys=True) == json.dumps(old, sort_keys=True)
+
+
+def _updated(profile: Profile, event: ChildProfileUpdated) -> Profile:
+    """None in an event is no change: what is cleared, the event names."""
+    told = {name: getattr(event, name) for name in UPDATED}
+    changes = {name: value for name, value in told.items() if value is not None}
+    cleared = {name: None for name in UPDATED if name in event.cleared}
+    return replace(profile, **(changes | cleared))

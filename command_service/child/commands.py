@@ -1,14 +1,18 @@
 """What may be asked of a child account. Time and new ids arrive in the command.
 
-Texts are as they came: `in_normal_form` normalises them and refuses what breaks a limit.
+A field says how its value is checked and normalised: `Annotated[type, Checked(how, limit)]`.
+Values are as they came until `in_normal_form` has done that. Fields are checked in their order
+here, and refusals name them in that order.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from command_service.child import limits
+from command_service.child.field_checks import Checked, FieldChecks
 from shared.events.child import (
     AlertChannel,
     ConsentMethod,
@@ -28,6 +32,17 @@ class Unchanged(Enum):
 UNCHANGED: Final = Unchanged.UNCHANGED
 
 
+Name = Annotated[str, Checked(FieldChecks.name, limits.NAME)]
+Age = Annotated[int, Checked(FieldChecks.number, limits.AGE)]
+DeviceId = Annotated[str, Checked(FieldChecks.subject)]
+Preferences = Annotated[Mapping[str, Any], Checked(FieldChecks.preferences)]
+Label = Annotated[str, Checked(FieldChecks.label, limits.LABEL)]
+Labels = Annotated[tuple[str, ...], Checked(FieldChecks.labels, limits.LABELS)]
+NoticeVersion = Annotated[str, Checked(FieldChecks.label, limits.NOTICE_VERSION)]
+NewId = Annotated[str, Checked(FieldChecks.uuid)]
+KnownId = Annotated[str, Checked(FieldChecks.known_id)]
+
+
 @dataclass(frozen=True, slots=True)
 class Consent:
     """A parent's consent, as it is given together with a registration."""
@@ -35,6 +50,32 @@ class Consent:
     purpose: ConsentPurpose
     notice_version: str
     method: ConsentMethod
+
+
+def _each_purpose_once(
+    checks: FieldChecks, field: str, consents: tuple[Consent, ...]
+) -> tuple[Consent, ...]:
+    if len({consent.purpose for consent in consents}) != len(consents):
+        checks.refuse(field, "must name each purpose once", "one entry a purpose")
+    return tuple(
+        replace(
+            consent,
+            notice_version=checks.label(
+                f"{field}.{place}.notice_version", consent.notice_version, limits.NOTICE_VERSION
+            ),
+        )
+        for place, consent in enumerate(consents)
+    )
+
+
+def _each_channel_once(
+    checks: FieldChecks, field: str, channels: tuple[AlertChannel, ...]
+) -> tuple[AlertChannel, ...]:
+    is_once = len(set(channels)) == len(channels)
+    if not is_once or not limits.ALERT_CHANNELS.allows(len(channels)):
+        message = "must name 1 to 3 channels, each once"
+        checks.refuse(field, message, f"{limits.ALERT_CHANNELS} entries")
+    return channels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,34 +86,65 @@ class _ChildCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RegisterChild(_ChildCommand):
-    parent_id: str
-    name: str
-    age: int
-    udid: str
-    device_id: str | None = None
-    preferences: Mapping[str, Any] | None = None
-    learning_style: str | None = None
-    interests: tuple[str, ...] | None = None
-    consents: tuple[Consent, ...] = ()
+    parent_id: Annotated[str, Checked(FieldChecks.subject)]
+    udid: Annotated[str, Checked(FieldChecks.udid)]
+    consents: Annotated[tuple[Consent, ...], Checked(_each_purpose_once)] = ()
+    name: Name
+    age: Age
+    device_id: DeviceId | None = None
+    preferences: Preferences | None = None
+    learning_style: Label | None = None
+    interests: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class UpdateChildProfile(_ChildCommand):
-    name: str | Unchanged = UNCHANGED
-    age: int | Unchanged = UNCHANGED
-    device_id: str | Unchanged | None = UNCHANGED
-    preferences: Mapping[str, Any] | Unchanged | None = UNCHANGED
-    learning_style: str | Unchanged | None = UNCHANGED
-    interests: tuple[str, ...] | Unchanged | None = UNCHANGED
+    """At least one field is not UNCHANGED."""
+
+    name: Name | Unchanged = UNCHANGED
+    age: Age | Unchanged = UNCHANGED
+    device_id: DeviceId | Unchanged | None = UNCHANGED
+    preferences: Preferences | Unchanged | None = UNCHANGED
+    learning_style: Label | Unchanged | None = UNCHANGED
+    interests: Labels | Unchanged | None = UNCHANGED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveConsent(_ChildCommand):
+    purpose: ConsentPurpose
+    notice_version: NoticeVersion
+    method: ConsentMethod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawConsent(_ChildCommand):
+    purpose: ConsentPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DeactivateChild(_ChildCommand):
+    reason: Annotated[str, Checked(FieldChecks.text, limits.REASON)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactivateChild(_ChildCommand):
+    """`without_device`: the child's device id is another's by now."""
+
+    without_device: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseChild(_ChildCommand):
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ReportSafetyViolation(_ChildCommand):
     violation_id: str
-    violation_type: str
+    violation_type: Annotated[str, Checked(FieldChecks.label, limits.LABEL, told_as="type")]
     severity: Severity
-    details: str | None = None
-    conversation_id: str | None = None
+    details: Annotated[str, Checked(FieldChecks.text_or_nothing, limits.DETAILS)] | None = None
+    conversation_id: NewId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,76 +161,42 @@ class AcknowledgeSafetyViolation(_ChildCommand):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigureAlerts(_ChildCommand):
     threshold: Severity
-    count: int
-    window_hours: int
-    channels: tuple[AlertChannel, ...]
+    channels: Annotated[tuple[AlertChannel, ...], Checked(_each_channel_once)]
+    count: Annotated[int, Checked(FieldChecks.number, limits.ALERT_COUNT)]
+    window_hours: Annotated[int, Checked(FieldChecks.number, limits.ALERT_WINDOW_HOURS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartConversation(_ChildCommand):
-    conversation_id: str
-    topic: str | None = None
+    conversation_id: NewId
+    topic: Label | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordMessage(_ChildCommand):
     """That a message was exchanged; there is no field for its text."""
 
-    conversation_id: str
+    conversation_id: KnownId
     speaker: Speaker
-    word_count: int
-    topic: str | None = None
-    flagged_categories: tuple[str, ...] = ()
-    learning_skills: tuple[str, ...] = ()
+    word_count: Annotated[int, Checked(FieldChecks.number, limits.WORD_COUNT)]
+    topic: Label | None = None
+    flagged_categories: Labels = ()
+    learning_skills: Labels = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndConversation(_ChildCommand):
-    conversation_id: str
+    conversation_id: KnownId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class DeactivateChild(_ChildCommand):
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReactivateChild(_ChildCommand):
-    """`without_device`: the child's device id is another's by now."""
-
-    without_device: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GiveConsent(_ChildCommand):
-    purpose: ConsentPurpose
-    notice_version: str
-    method: ConsentMethod
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithdrawConsent(_ChildCommand):
-    purpose: ConsentPurpose
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EraseChild(_ChildCommand):
-    pass
-
+AccountCommand = RegisterChild | UpdateChildProfile
+ConsentCommand = GiveConsent | WithdrawConsent
+LifecycleCommand = DeactivateChild | ReactivateChild | EraseChild
+SafetyCommand = (
+    ReportSafetyViolation | ResolveSafetyViolation | AcknowledgeSafetyViolation | ConfigureAlerts
+)
+ConversationCommand = StartConversation | RecordMessage | EndConversation
 
 ChildCommand = (
-    RegisterChild
-    | UpdateChildProfile
-    | ReportSafetyViolation
-    | ResolveSafetyViolation
-    | AcknowledgeSafetyViolation
-    | ConfigureAlerts
-    | StartConversation
-    | RecordMessage
-    | EndConversation
-    | DeactivateChild
-    | ReactivateChild
-    | GiveConsent
-    | WithdrawConsent
-    | EraseChild
+    AccountCommand | ConsentCommand | LifecycleCommand | SafetyCommand | ConversationCommand
 )

@@ -1,9 +1,13 @@
-"""Deciding about conversations between child and bear."""
+"""Conversations between child and bear."""
 
+from dataclasses import replace
 from datetime import datetime
 from heapq import nsmallest
+from typing import assert_never
 
+from command_service.child.account import require_active, require_consent
 from command_service.child.commands import (
+    ConversationCommand,
     EndConversation,
     RecordMessage,
     StartConversation,
@@ -14,17 +18,47 @@ from command_service.child.errors import (
     ConversationNotOpen,
 )
 from command_service.child.limits import ENDED_AT_ONCE, OPEN_CONVERSATIONS
-from command_service.child.state import Child, require_active, require_consent
+from command_service.child.state import Child
 from shared.events.child import (
     ChildEvent,
     ConsentPurpose,
     ConversationEnded,
+    ConversationEvent,
     ConversationStarted,
     MessageRecorded,
 )
 
 
-def start_conversation(command: StartConversation, child: Child) -> list[ChildEvent]:
+def decide(command: ConversationCommand, child: Child) -> list[ChildEvent]:
+    match command:
+        case StartConversation():
+            return _start(command, child)
+        case RecordMessage():
+            return _record_message(command, child)
+        case EndConversation():
+            return _end(command, child)
+        case _:
+            assert_never(command)
+
+
+def evolve(child: Child, event: ConversationEvent) -> Child:
+    match event:
+        case ConversationStarted():
+            now_open = child.open_conversations.insert(event.conversation_id, event.at)
+            return replace(child, open_conversations=now_open)
+        case MessageRecorded():
+            return child
+        case ConversationEnded():
+            return replace(
+                child,
+                open_conversations=child.open_conversations.discard(event.conversation_id),
+                ended_conversations=child.ended_conversations.insert(event.conversation_id, None),
+            )
+        case _:
+            assert_never(event)
+
+
+def _start(command: StartConversation, child: Child) -> list[ChildEvent]:
     require_active(child)
     require_consent(child, ConsentPurpose.CONVERSATIONS)
     if child.had_conversation(command.conversation_id):
@@ -54,7 +88,7 @@ def _left_open_too_long(command: StartConversation, child: Child) -> list[ChildE
     ]
 
 
-def record_message(command: RecordMessage, child: Child) -> list[ChildEvent]:
+def _record_message(command: RecordMessage, child: Child) -> list[ChildEvent]:
     require_active(child)
     require_consent(child, ConsentPurpose.CONVERSATIONS)
     _started_at(child, command.conversation_id)
@@ -72,7 +106,7 @@ def record_message(command: RecordMessage, child: Child) -> list[ChildEvent]:
     ]
 
 
-def end_conversation(command: EndConversation, child: Child) -> list[ChildEvent]:
+def _end(command: EndConversation, child: Child) -> list[ChildEvent]:
     require_active(child)
     return [
         ConversationEnded(

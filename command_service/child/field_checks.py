@@ -4,13 +4,13 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from command_service.child.errors import FieldError, InvalidCommand
 from command_service.child.limits import (
     LABEL,
-    LABELS,
     PREFERENCES_BYTES,
     PREFERENCES_DEPTH,
     PREFERENCES_LIMIT,
@@ -80,13 +80,10 @@ class FieldChecks:
             self.refuse(field, f"must have {UDID_LIMIT}", UDID_LIMIT)
         return value
 
-    def optional_label(self, field: str, value: str | None, limit: Limit = LABEL) -> str | None:
-        return None if value is None else self.label(field, value, limit)
-
-    def labels(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        if not LABELS.allows(len(values)):
-            limit = f"{LABELS} entries"
-            self.refuse(field, f"must have at most {LABELS.maximum} entries", limit)
+    def labels(self, field: str, values: Sequence[str], limit: Limit) -> tuple[str, ...]:
+        """`limit`: of how many there are."""
+        if not limit.allows(len(values)):
+            self.refuse(field, f"must have at most {limit.maximum} entries", f"{limit} entries")
             return ()
         return tuple(self.label(f"{field}.{place}", value) for place, value in enumerate(values))
 
@@ -97,11 +94,20 @@ class FieldChecks:
             return value
         return self._trimmed(field, value, limit)
 
+    def text_or_nothing(self, field: str, value: str, limit: Limit) -> str | None:
+        """Free text; blanks alone are none."""
+        value = value.strip()
+        return self.text(field, value, limit) if value else None
+
     def uuid(self, field: str, value: str) -> str:
         value = value.lower()
         if not _UUID.fullmatch(value):
             self.refuse(field, "must be a UUID", "36 characters")
         return value
+
+    def known_id(self, _field: str, value: str) -> str:
+        """Of something that there is, or nothing: looked up in the form in which ids are kept."""
+        return value.lower()
 
     def preferences(self, field: str, value: Mapping[str, Any]) -> dict[str, Any]:
         problem = _what_is_not_plain(value, PREFERENCES_DEPTH)
@@ -123,6 +129,26 @@ class FieldChecks:
             message = f"must have {limit.minimum} to {limit.maximum} characters"
             self.refuse(field, message, f"{limit} characters")
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """In the annotation of a command's field: how its value is checked and brought into normal
+    form.
+
+    `check`: a method of FieldChecks, or a function of the same shape. `told_as`: what requests call
+    the field, where that is another name.
+    """
+
+    check: Callable[..., Any]
+    limit: Limit | None = None
+    told_as: str | None = None
+
+    def normal(self, checks: FieldChecks, field: str, value: Any) -> Any:
+        path = self.told_as or field
+        if self.limit is None:
+            return self.check(checks, path, value)
+        return self.check(checks, path, value, self.limit)
 
 
 def is_uuid(text: str) -> bool:

@@ -1,17 +1,23 @@
-"""Deciding about safety violations and when they alert."""
+"""Safety violations, and when they alert."""
 
+from dataclasses import replace
+from typing import assert_never
+
+from command_service.child.account import require_active, require_not_erased
 from command_service.child.commands import (
     AcknowledgeSafetyViolation,
     ConfigureAlerts,
     ReportSafetyViolation,
     ResolveSafetyViolation,
+    SafetyCommand,
 )
 from command_service.child.errors import ViolationAlreadyResolved, ViolationNotFound
-from command_service.child.state import Child, require_active, require_not_erased
+from command_service.child.state import Child, Violation
 from shared.events.child import (
     AlertPolicy,
     AlertPolicyConfigured,
     ChildEvent,
+    SafetyEvent,
     SafetyViolationAcknowledged,
     SafetyViolationReported,
     SafetyViolationResolved,
@@ -19,7 +25,35 @@ from shared.events.child import (
 from shared.events.personal import Personal
 
 
-def report_violation(command: ReportSafetyViolation, child: Child) -> list[ChildEvent]:
+def decide(command: SafetyCommand, child: Child) -> list[ChildEvent]:
+    match command:
+        case ReportSafetyViolation():
+            return _report(command, child)
+        case ResolveSafetyViolation():
+            return _resolve(command, child)
+        case AcknowledgeSafetyViolation():
+            return _acknowledge(command, child)
+        case ConfigureAlerts():
+            return _configure_alerts(command, child)
+        case _:
+            assert_never(command)
+
+
+def evolve(child: Child, event: SafetyEvent) -> Child:
+    match event:
+        case SafetyViolationReported():
+            return _open(child, event.violation_id, Violation(event.violation_type, event.severity))
+        case SafetyViolationResolved():
+            return _resolved(child, event)
+        case SafetyViolationAcknowledged():
+            return _acknowledged(child, event.violation_id)
+        case AlertPolicyConfigured():
+            return replace(child, alert_policy=event.policy)
+        case _:
+            assert_never(event)
+
+
+def _report(command: ReportSafetyViolation, child: Child) -> list[ChildEvent]:
     require_not_erased(child)  # also on a deactivated child: what was found late still counts
     if child.violation(command.violation_id) is not None:
         return []  # a repeated report of the same violation: it is known
@@ -40,7 +74,7 @@ def report_violation(command: ReportSafetyViolation, child: Child) -> list[Child
     ]
 
 
-def resolve_violation(command: ResolveSafetyViolation, child: Child) -> list[ChildEvent]:
+def _resolve(command: ResolveSafetyViolation, child: Child) -> list[ChildEvent]:
     require_not_erased(child)  # an incident is looked into also once the account is closed
     violation = child.open_violations.get(command.violation_id)
     if violation is None:
@@ -58,7 +92,7 @@ def resolve_violation(command: ResolveSafetyViolation, child: Child) -> list[Chi
     ]
 
 
-def acknowledge_violation(command: AcknowledgeSafetyViolation, child: Child) -> list[ChildEvent]:
+def _acknowledge(command: AcknowledgeSafetyViolation, child: Child) -> list[ChildEvent]:
     require_not_erased(child)  # what alerted may be seen also once the account is closed
     violation = child.violation(command.violation_id)
     if violation is None:
@@ -72,7 +106,7 @@ def acknowledge_violation(command: AcknowledgeSafetyViolation, child: Child) -> 
     ]
 
 
-def configure_alerts(command: ConfigureAlerts, child: Child) -> list[ChildEvent]:
+def _configure_alerts(command: ConfigureAlerts, child: Child) -> list[ChildEvent]:
     require_active(child)
     policy = AlertPolicy(
         threshold=command.threshold,
@@ -81,3 +115,28 @@ def configure_alerts(command: ConfigureAlerts, child: Child) -> list[ChildEvent]
         channels=command.channels,
     )
     return [AlertPolicyConfigured(child_id=command.child_id, at=command.at, policy=policy)]
+
+
+def _open(child: Child, violation_id: str, violation: Violation) -> Child:
+    return replace(child, open_violations=child.open_violations.insert(violation_id, violation))
+
+
+def _resolved(child: Child, event: SafetyViolationResolved) -> Child:
+    known = child.violation(event.violation_id)
+    violation = known or Violation(event.violation_type, event.severity)
+    return replace(
+        child,
+        open_violations=child.open_violations.discard(event.violation_id),
+        resolved_violations=child.resolved_violations.insert(event.violation_id, violation),
+    )
+
+
+def _acknowledged(child: Child, violation_id: str) -> Child:
+    known = child.violation(violation_id)
+    if known is None:
+        return child
+    seen = replace(known, acknowledged=True)
+    if violation_id in child.open_violations:
+        return _open(child, violation_id, seen)
+    resolved = child.resolved_violations.insert(violation_id, seen)
+    return replace(child, resolved_violations=resolved)

@@ -2,45 +2,18 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from rpds import HashTrieMap
 
-from command_service.child.errors import (
-    ChildDeactivatedError,
-    ChildErasedError,
-    ChildNotFound,
-    ConsentRequired,
-)
+from command_service.child.account import Account
 from command_service.child.limits import (
     KNOWN_ENDED_CONVERSATIONS,
     KNOWN_RESOLVED_VIOLATIONS,
 )
-from shared.events.child import AlertPolicy, ConsentMethod, ConsentPurpose, Severity
-from shared.events.personal import Personal
+from shared.events.child import AlertPolicy, Severity
 
 V = TypeVar("V")
-
-
-class AccountStatus(StrEnum):
-    UNREGISTERED = "unregistered"
-    ACTIVE = "active"
-    DEACTIVATED = "deactivated"
-    ERASED = "erased"
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Personal values are in plaintext here (memory only); without value once the key is gone."""
-
-    name: Personal[str] | None = None
-    age: int | None = None
-    udid: Personal[str] | None = None
-    device_id: Personal[str] | None = None
-    preferences: Personal[dict[str, Any]] | None = None
-    learning_style: Personal[str] | None = None
-    interests: Personal[list[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +21,6 @@ class Violation:
     violation_type: str
     severity: Severity
     acknowledged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class GivenConsent:
-    notice_version: str
-    method: ConsentMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +57,19 @@ NO_VIOLATIONS: Newest[Violation] = Newest(KNOWN_RESOLVED_VIOLATIONS)
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class Child(Account):
     """The aggregate. `Child()` is the state before registration.
 
-    `consents`: what the parent consents to today. `open_conversations`: id to when it started.
-    `open_violations`: those that nobody has resolved, however many. What is closed is known while
-    it is among the newest, so a child does not grow with its years. All of it is in persistent
-    structures: one more costs the same, however many there are.
+    `open_conversations`: id to when it started. `open_violations`: those that nobody has resolved,
+    however many. What is closed is known while it is among the newest, so a child does not grow
+    with its years. All of it is in persistent structures: one more costs the same, however many
+    there are.
     """
 
-    status: AccountStatus = AccountStatus.UNREGISTERED
-    parent_id: str = ""
-    profile: Profile = field(default_factory=Profile)
     open_conversations: "HashTrieMap[str, datetime]" = field(default_factory=HashTrieMap)
     ended_conversations: Newest[None] = NO_CONVERSATIONS
     open_violations: "HashTrieMap[str, Violation]" = field(default_factory=HashTrieMap)
     resolved_violations: Newest[Violation] = NO_VIOLATIONS
-    consents: "HashTrieMap[ConsentPurpose, GivenConsent]" = field(default_factory=HashTrieMap)
     alert_policy: AlertPolicy = field(default_factory=AlertPolicy)
 
     @property
@@ -126,21 +89,3 @@ class Child:
         """Open, or resolved and not forgotten."""
         violation = self.open_violations.get(violation_id)
         return self.resolved_violations.get(violation_id) if violation is None else violation
-
-
-def require_active(child: Child) -> None:
-    require_not_erased(child)
-    if child.status is AccountStatus.DEACTIVATED:
-        raise ChildDeactivatedError
-
-
-def require_not_erased(child: Child) -> None:
-    if child.status is AccountStatus.UNREGISTERED:
-        raise ChildNotFound
-    if child.status is AccountStatus.ERASED:
-        raise ChildErasedError
-
-
-def require_consent(child: Child, purpose: ConsentPurpose) -> None:
-    if purpose not in child.consents:
-        raise ConsentRequired(purpose)

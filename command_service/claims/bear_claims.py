@@ -14,13 +14,14 @@ import structlog
 
 from command_service.aggregates.loading import Aggregates
 from command_service.bus.errors import ConcurrentUpdate
+from command_service.child.account import AccountStatus
 from command_service.child.errors import (
     ChildErasedError,
     CommandRefused,
     DeviceIdTaken,
     UdidTaken,
 )
-from command_service.child.state import AccountStatus, Child
+from command_service.child.state import Child
 from shared.auth.principal import in_one_case
 from shared.clock import Clock
 from shared.event_store.port import Claim, ClaimStore, StoreUnavailable, VersionConflict

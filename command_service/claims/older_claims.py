@@ -12,8 +12,8 @@ import structlog
 from command_service.aggregates.cache import LoadedChild
 from command_service.aggregates.loading import Aggregates
 from command_service.bus.errors import ChildLoading, ConcurrentUpdate
+from command_service.child.account import AccountStatus
 from command_service.child.errors import DeviceIdTaken, UdidTaken
-from command_service.child.state import AccountStatus
 from command_service.claims.bear_claims import BearClaims
 from shared.event_store.port import Claim, StoreUnavailable, VersionConflict
 from shared.keyring.cipher import SealBroken, UnknownKek

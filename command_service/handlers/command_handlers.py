@@ -15,7 +15,7 @@ from command_service.child.commands import (
     RegisterChild,
     UpdateChildProfile,
 )
-from command_service.child.decide import decide
+from command_service.child.decider import decide
 from command_service.child.errors import ChildErasedError, DeviceIdTaken, FieldError, InvalidCommand
 from command_service.claims.bear_claims import BearClaims, Id, Wish
 from command_service.handlers.append import Appender, StoredResults

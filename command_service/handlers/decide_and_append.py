@@ -11,10 +11,11 @@ from command_service.aggregates.loading import Aggregates
 from command_service.bus.command_bus import Command, CommandContext, CommandResult
 from command_service.bus.errors import ConcurrentUpdate, KeyUnavailable
 from command_service.bus.guards import may_act_on
+from command_service.child.account import AccountStatus
 from command_service.child.commands import EraseChild
-from command_service.child.decide import decide
+from command_service.child.decider import decide
 from command_service.child.errors import ChildErasedError, ChildNotFound, CommandRefused
-from command_service.child.state import AccountStatus, Child
+from command_service.child.state import Child
 from command_service.handlers.append import Appender, StoredResults
 from shared.auth.access import relation_of
 from shared.event_store.port import VersionConflict

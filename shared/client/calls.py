@@ -62,6 +62,9 @@ class Calls:
         body: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> answers.CommandAnswer:
+        """Any command, also one without a method of its own: `method` and `path` as the API
+        documents them, e.g. "PUT" and "/v1/children/{child_id}/alert-policy" with the child's id.
+        Answers once the command is durable; raises TeddyProblem when refused, Unreachable."""
         key = idempotency_key or self._new_id()
         response = await self._command.request(method, path, body, headers={"Idempotency-Key": key})
         answer: answers.CommandAnswer = response.json()

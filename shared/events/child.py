@@ -8,7 +8,7 @@ leaves the process.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args
 
 from shared.events.personal import Label, Personal
 
@@ -194,37 +194,28 @@ class ChildErased(_ChildEvent):
     """The child's data key is destroyed; what was sealed under it can never be read again."""
 
 
-ChildEvent = (
-    ChildRegistered
-    | ChildProfileUpdated
-    | SafetyViolationReported
+AccountEvent = (
+    ChildRegistered | ChildProfileUpdated | ParentalConsentGiven | ParentalConsentWithdrawn
+)
+LifecycleEvent = ChildDeactivated | ChildReactivated | ChildErased
+SafetyEvent = (
+    SafetyViolationReported
     | SafetyViolationResolved
     | SafetyViolationAcknowledged
     | AlertPolicyConfigured
-    | ConversationStarted
-    | MessageRecorded
-    | ConversationEnded
-    | ChildDeactivated
-    | ChildReactivated
-    | ParentalConsentGiven
-    | ParentalConsentWithdrawn
-    | ChildErased
 )
+ConversationEvent = ConversationStarted | MessageRecorded | ConversationEnded
+
+ChildEvent = AccountEvent | LifecycleEvent | SafetyEvent | ConversationEvent
 
 SCHEMA_VERSIONS: dict[type[ChildEvent], int] = {
+    **dict.fromkeys(get_args(ChildEvent), 1),
     ChildRegistered: 2,
     ChildProfileUpdated: 2,
     SafetyViolationReported: 2,
     SafetyViolationResolved: 2,
-    SafetyViolationAcknowledged: 1,
-    AlertPolicyConfigured: 1,
     ConversationStarted: 2,
     MessageRecorded: 2,
-    ConversationEnded: 1,
-    ChildDeactivated: 1,
-    ChildReactivated: 1,
     ParentalConsentGiven: 2,
-    ParentalConsentWithdrawn: 1,
-    ChildErased: 1,
 }
 """The schema version that is written today; older ones are upcast when read."""

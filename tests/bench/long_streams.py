@@ -24,7 +24,7 @@ import click
 from command_service.aggregates.cache import AggregateCache, LoadedChild
 from command_service.aggregates.loading import Aggregates
 from command_service.aggregates.snapshots import Snapshots
-from command_service.child.evolve import evolve
+from command_service.child.decider import evolve
 from command_service.child.state import Child
 from shared.clock import new_id, utc_now
 from shared.event_store.commit_documents import COLLECTION, to_document

@@ -1,6 +1,10 @@
-"""One event of every type with every field filled, as its golden files hold it."""
+"""One event of every type with every field filled, as its golden files hold it.
+
+Of a type that is not written out here it is made from its fields.
+"""
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from shared.events.child import (
     AlertChannel,
@@ -27,11 +31,12 @@ from shared.events.child import (
     Speaker,
 )
 from shared.events.personal import Personal
+from tests.support.samples import sample_of
 
 CHILD = "child-0f8fad5b-d9cb-469f-a165-70867728950e"
 AT = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 
-EVENTS: tuple[ChildEvent, ...] = (
+_WRITTEN_OUT: tuple[ChildEvent, ...] = (
     ChildRegistered(
         child_id=CHILD,
         at=AT,
@@ -106,4 +111,14 @@ EVENTS: tuple[ChildEvent, ...] = (
     ),
     ParentalConsentWithdrawn(child_id=CHILD, at=AT, purpose=ConsentPurpose.CONVERSATIONS),
     ChildErased(child_id=CHILD, at=AT),
+)
+_KNOWN = {type(event) for event in _WRITTEN_OUT}
+
+EVENTS: tuple[ChildEvent, ...] = (
+    *_WRITTEN_OUT,
+    *(
+        sample_of(kind, child_id=CHILD, at=AT)
+        for kind in get_args(ChildEvent)
+        if kind not in _KNOWN
+    ),
 )

@@ -8,8 +8,8 @@ from typing import Any, get_args, get_type_hints
 from hypothesis import strategies as st
 
 from command_service.child.commands import ChildCommand, UpdateChildProfile
+from command_service.child.decider import evolve
 from command_service.child.errors import CommandRefused
-from command_service.child.evolve import evolve
 from command_service.child.state import Child
 from shared.events.child import ChildEvent, ConsentPurpose
 from shared.events.personal import Personal

@@ -8,7 +8,7 @@ from functools import reduce
 from command_service.aggregates.cache import LoadedChild
 from command_service.aggregates.snapshot_layout import from_head, with_line
 from command_service.aggregates.snapshots import Snapshots
-from command_service.child.evolve import evolve
+from command_service.child.decider import evolve
 from command_service.child.state import Child
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import Snapshot

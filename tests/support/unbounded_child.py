@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rpds import HashTrieMap
 
-from command_service.child.evolve import evolve
+from command_service.child.decider import evolve
 from command_service.child.state import Child, Newest, Violation
 from shared.events.child import (
     ChildErased,

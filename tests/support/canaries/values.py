@@ -22,6 +22,7 @@ KINDS = (
     "interest",
     "details",
     "reason",
+    "text",
     "query",
     "header",
     "token",

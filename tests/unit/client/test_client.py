@@ -253,6 +253,19 @@ async def test_what_there_is_of_a_child_comes_in_pages() -> None:
     assert dict(conversations.params) == {"limit": "50", "cursor": "there"}
 
 
+async def test_a_command_without_a_method_of_its_own_is_sent_as_any_other() -> None:
+    api = Api(accepted(), httpx2.Response(200, json={"child_id": "mia"}))
+    async with api.client() as client:
+        await client.send("PUT", "/v1/children/mia/nickname", {"nickname": "Bruno"})
+        await client.get_child_profile("mia")
+
+    command, query = api.requests
+    assert (command.method, command.url.path) == ("PUT", "/v1/children/mia/nickname")
+    assert orjson.loads(command.content) == {"nickname": "Bruno"}
+    assert command.headers["Idempotency-Key"]
+    assert query.headers["Consistency-Token"] == "token-of-mia"
+
+
 async def test_health_never_raises() -> None:
     api = Api(
         httpx2.Response(200, json={"status": "ready", "dependencies": {}}),

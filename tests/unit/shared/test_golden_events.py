@@ -4,7 +4,6 @@
 that schema version was published, sealed under the key below. The files never change.
 """
 
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,14 +11,10 @@ import pytest
 
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent
-from shared.keyring.cipher import ChildCipher
 from shared.serialization.events import decode, encode
 from tests.support.commits import NOON
 from tests.support.event_samples import CHILD, EVENTS
-
-GOLDEN = Path(__file__).parents[2] / "golden"
-VERSION = 3
-CIPHER = ChildCipher(CHILD, bytes(range(32)))
+from tests.support.golden_events import CIPHER, GOLDEN, VERSION
 
 EXPECTED: dict[str, ChildEvent] = {
     f"{type(event).__name__}.v{schema_version}": event
@@ -30,8 +25,10 @@ EXPECTED: dict[str, ChildEvent] = {
 
 
 def _read(name: str) -> tuple[RecordedEvent, dict[str, Any]]:
-    content = orjson.loads((GOLDEN / f"{name}.json").read_bytes())
+    path = GOLDEN / f"{name}.json"
     event_type, _, schema_version = name.rpartition(".v")
+    assert path.exists(), f"there is no {path}: run `python -m tests.golden {event_type}`"
+    content = orjson.loads(path.read_bytes())
     data = orjson.dumps(content).decode()
     recorded = RecordedEvent(
         CHILD, VERSION, event_type, int(schema_version), NOON, NOON, data, "correlation-1"

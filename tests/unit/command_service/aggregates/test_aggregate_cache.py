@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import reduce
 
 from command_service.aggregates.cache import AggregateCache, LoadedChild
-from command_service.child.evolve import evolve
+from command_service.child.decider import evolve
 from command_service.child.state import Child
 from shared.event_store.envelope import StreamPosition
 from tests.support.child_facts import REGISTERED, REPORTED

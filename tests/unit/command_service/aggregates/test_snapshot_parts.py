@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from command_service.aggregates import older_snapshot_layout
 from command_service.aggregates.cache import LoadedChild
 from command_service.aggregates.snapshot_layout import IDS_A_LINE
+from command_service.child.account import AccountStatus
 from command_service.child.commands import ChildCommand
-from command_service.child.evolve import evolve
-from command_service.child.state import AccountStatus, Child, Newest
+from command_service.child.decider import evolve
+from command_service.child.state import Child, Newest
 from shared.event_store.port import Snapshot
 from shared.events.child import ChildEvent, ConsentPurpose
 from tests.support.child_facts import (

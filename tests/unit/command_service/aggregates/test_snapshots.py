@@ -7,7 +7,7 @@ import pytest
 
 from command_service.aggregates.snapshot_layout import SCHEMA, to_lines
 from command_service.application import Tuning
-from command_service.child.evolve import evolve
+from command_service.child.decider import evolve
 from command_service.child.state import Child
 from shared.event_store.hash_chain import verify_chain
 from shared.event_store.port import Snapshot

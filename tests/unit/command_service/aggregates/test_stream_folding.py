@@ -15,7 +15,7 @@ from command_service.aggregates.stream_folding import (
     StreamFolding,
 )
 from command_service.bus.errors import ChildLoading
-from command_service.child.evolve import CHANGES_NOTHING, evolve
+from command_service.child.decider import CHANGES_NOTHING, evolve
 from command_service.child.state import Child
 from shared.event_store.envelope import Commit
 from shared.event_store.port import Snapshot, StoreUnavailable

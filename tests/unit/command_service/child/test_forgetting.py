@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from command_service.child.commands import ChildCommand, StartConversation
+from command_service.child.decider import evolve
 from command_service.child.errors import (
     CommandRefused,
     ConversationNotFound,
@@ -17,7 +18,6 @@ from command_service.child.errors import (
     ViolationAlreadyResolved,
     ViolationNotFound,
 )
-from command_service.child.evolve import evolve
 from command_service.child.limits import (
     ENDED_AT_ONCE,
     KNOWN_ENDED_CONVERSATIONS,

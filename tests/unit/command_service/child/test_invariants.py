@@ -6,11 +6,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from command_service.child.account import AccountStatus
 from command_service.child.commands import UNCHANGED, ChildCommand
+from command_service.child.decider import evolve
 from command_service.child.errors import CommandRefused
-from command_service.child.evolve import evolve
 from command_service.child.normal_form import in_normal_form
-from command_service.child.state import AccountStatus, Child
+from command_service.child.state import Child
 from shared.events.child import (
     ChildEvent,
     ConsentPurpose,

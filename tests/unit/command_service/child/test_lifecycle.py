@@ -5,15 +5,16 @@ from typing import get_args
 
 import pytest
 
+from command_service.child.account import AccountStatus, Profile
 from command_service.child.commands import ChildCommand
+from command_service.child.decider import evolve
 from command_service.child.errors import (
     AlreadyDeactivated,
     ChildErasedError,
     ChildNotFound,
     NotDeactivated,
 )
-from command_service.child.evolve import evolve
-from command_service.child.state import AccountStatus, Child, Profile
+from command_service.child.state import Child
 from shared.events.child import ChildProfileUpdated, ConsentPurpose
 from tests.support.child_facts import (
     ACKNOWLEDGE,
@@ -41,11 +42,21 @@ from tests.support.child_facts import (
     withdraw,
 )
 from tests.support.decider_spec import given, wrong_length
+from tests.support.samples import sample_of
 
-ABOUT_A_KNOWN_CHILD = [
+_WRITTEN_OUT = [
     update(age=8), REPORT, RESOLVE, ACKNOWLEDGE, CONFIGURE, START, MESSAGE, END, DEACTIVATE,
     REACTIVATE, ERASE, give(ConsentPurpose.ACCOUNT), withdraw(ConsentPurpose.ACCOUNT),
 ]  # fmt: skip
+_KNOWN = {type(command) for command in [REGISTER, *_WRITTEN_OUT]}
+ABOUT_A_KNOWN_CHILD = [
+    *_WRITTEN_OUT,
+    *(
+        sample_of(kind, child_id=ADA, at=LATER)
+        for kind in get_args(ChildCommand)
+        if kind not in _KNOWN
+    ),
+]
 
 
 def test_these_are_all_commands():

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from command_service.aggregates.snapshot_layout import to_lines
+from command_service.child.account import AccountStatus
 from command_service.child.commands import ChildCommand
-from command_service.child.evolve import evolve
-from command_service.child.state import AccountStatus, Child
+from command_service.child.decider import evolve
+from command_service.child.state import Child
 from projection_worker.projections.registry import ChildView, apply
 from projection_worker.projections.rules import contribution
 from projection_worker.replay.documents import documents_of, fold, without_opened

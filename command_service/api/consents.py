@@ -1,0 +1,64 @@
+"""/children/{child_id}/consents: what the parent consents to."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import Field
+
+from command_service.api.command_route import CommandRequest, CommandRoute, documented
+from command_service.api.requests import RequestBody, sized
+from command_service.child import limits
+from command_service.child.commands import GiveConsent, WithdrawConsent
+from shared.events.child import ConsentMethod, ConsentPurpose
+from shared.http.path_ids import ChildId
+from shared.http.problems import FieldProblem, Problem, ProblemRaised
+
+router = APIRouter(route_class=CommandRoute, tags=["consents"])
+
+Purpose = Annotated[ConsentPurpose, Path(description="What the parent consents to.")]
+
+
+class ConsentBody(RequestBody):
+    notice_version: str = Field(
+        description="Which privacy notice the parent was shown.",
+        examples=["2026-11"],
+        json_schema_extra=sized(limits.NOTICE_VERSION),
+    )
+    method: ConsentMethod = Field(
+        description="How it was made sure that it is the parent.", examples=["signed_form"]
+    )
+
+
+@router.put("/children/{child_id}/consents/{purpose}", **documented(404, 409, 410))
+def give_consent(
+    child_id: ChildId, purpose: Purpose, body: ConsentBody, request: CommandRequest
+) -> GiveConsent:
+    """Record that the parent consents; `account` first, the other purposes rest on it."""
+    return GiveConsent(
+        child_id=child_id,
+        at=request.at,
+        purpose=_known(purpose),
+        notice_version=body.notice_version,
+        method=body.method,
+    )
+
+
+@router.delete("/children/{child_id}/consents/{purpose}", **documented(404, 410))
+def withdraw_consent(
+    child_id: ChildId, purpose: Purpose, request: CommandRequest
+) -> WithdrawConsent:
+    """Withdraw consent; from `account`, all of it. May be repeated. Nothing is erased by it."""
+    return WithdrawConsent(child_id=child_id, at=request.at, purpose=_known(purpose))
+
+
+def _known(purpose: str) -> ConsentPurpose:
+    """Raises the problem 422: path parameters come as the text that they are."""
+    try:
+        return ConsentPurpose(purpose)
+    except ValueError:
+        limit = ", ".join(ConsentPurpose)
+        wrong = FieldProblem("purpose", f"must be one of {limit}", limit)
+        detail = "The path names a purpose that there is none of."
+        raise ProblemRaised(
+            Problem(422, "invalid-request", "Invalid request", detail, [wrong])
+        ) from None
