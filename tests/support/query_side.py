@@ -18,6 +18,7 @@ from query_service.bus import Rendered
 from query_service.cache.query_cache import DEFAULT_BYTES, QueryCache
 from query_service.main import wire
 from query_service.queries.query import Query
+from query_service.queries.visible_children import OWN_FIELDS
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
 from shared.audit.record import MemoryAuditTrail
@@ -57,8 +58,6 @@ from tests.support.read_model_builders import (
     violation_document,
 )
 from tests.support.tokens import Forger, verifier_of
-
-PERSONAL = ("name", "udid", "device_id", "preferences", "learning_style", "interests")
 
 UNSHARED = Bounds(requests=100, address_share=1, subject_share=1)
 """One client may have everything."""
@@ -174,7 +173,7 @@ class QuerySide:
         cipher = await self.keyring.create(child_id)
         fields = {"name": "Lena Weiss", "udid": "teddy-000042"} | fields
         tokens = self._index.tokens_of(fields["name"] or "")
-        for name in PERSONAL:
+        for name in OWN_FIELDS:
             if fields.get(name) is not None:
                 fields[name] = sealed(cipher, child_id, name, fields[name])
         document = child_document(child_id, name_tokens=list(tokens), **fields)
