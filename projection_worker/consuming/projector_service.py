@@ -107,7 +107,7 @@ class ProjectorService(Service):
             batch = await self._fetch()
             if batch or self._waiting.records:
                 async with self._batch_under_way:
-                    await self._carry_out(batch)
+                    await self.carry_out(batch)
 
     async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
         """Nothing as long as a whole batch waits."""
@@ -146,7 +146,7 @@ class ProjectorService(Service):
             await self._watch.topics.look()
             await self.sleep(EVERY_SECONDS)
 
-    async def _carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
+    async def carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Project, tell, commit; together with what waits, of which some may go on waiting."""
         self._waiting.fetched(batch)
         began = {partition: part[0].offset for partition, part in batch.items()}
