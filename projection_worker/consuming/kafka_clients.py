@@ -61,11 +61,6 @@ class WaitingRecords:
         begins = self.begins()
         return {place: min(read, begins.get(place, read)) for place, read in self._read.items()}
 
-    def committed(self) -> None:
-        """What has nothing waiting is done with."""
-        begins = self.begins()
-        self._read = {place: read for place, read in self._read.items() if place in begins}
-
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Another worker reads them."""
         self.records = tuple(one for one in self.records if _place(one) not in partitions)

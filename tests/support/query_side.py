@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
 from query_service.api.app import create_app
+from query_service.api.streams import Streams
 from query_service.bus import Rendered
 from query_service.cache.query_cache import DEFAULT_BYTES, QueryCache
 from query_service.main import wire
@@ -21,7 +22,6 @@ from query_service.queries.query import Query
 from query_service.queries.visible_children import OWN_FIELDS
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
-from shared.audit.record import MemoryAuditTrail
 from shared.auth.principal import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
@@ -32,9 +32,8 @@ from shared.http.rate_limits import RateLimits
 from shared.http.serving import Readiness
 from shared.http.shares import Bounds
 from shared.keyring.cipher import WrappedKey
-from shared.keyring.erased_list import ErasedChild, MemoryErasedList
+from shared.keyring.erased_list import ErasedChild
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.documents import ChildDocument, ViolationEntry
@@ -46,7 +45,9 @@ from shared.signing import (
     StatementVerifier,
     public_jwks,
 )
+from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.event_store import MemoryEventStore
+from tests.fakes.keys import MemoryErasedList, MemoryKeyStore
 from tests.fakes.read_store import MemoryReadModels, MemoryWholeChild
 from tests.support.command_side import Database
 from tests.support.rate_limits import limits_of
@@ -197,6 +198,15 @@ class QuerySide:
         await self.key_store.replace([(key, other)])
         self.keyring.forget(child_id)
 
+    async def destroy_key(self, child_id: str) -> None:
+        """As an erasure does, in this process."""
+        await self.key_store.destroy(child_id)
+        self.keyring.forget(child_id)
+
+    @property
+    def open_streams(self) -> int:
+        return followed(self.service.edge.streams)
+
     async def list_as_erased(self, child_id: str) -> ErasedChild:
         """Put the child on the list of the erased; its read models are not told."""
         child = ErasedChild(child_id=child_id, at=NOON, by_role="parent", version=2, hash="h2")
@@ -236,6 +246,11 @@ class QuerySide:
             base_url="http://query",
             headers=self.bearer(principal) if principal else {},
         )
+
+
+def followed(streams: Streams) -> int:
+    """How many live updates somebody follows."""
+    return sum(map(len, streams._by_parent.values()))
 
 
 def _caller(signing_key: Ed25519PrivateKey, limits: RateLimits) -> Caller:

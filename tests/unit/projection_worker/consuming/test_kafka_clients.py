@@ -197,15 +197,12 @@ def test_what_was_read_meanwhile_is_done_with_as_soon_as_nothing_waits() -> None
     waiting = WaitingRecords()
     waiting.fetched({FIRST: [Fetched(4)]})
     waiting.records = (record(FIRST, 4),)
-    waiting.committed()
     waiting.fetched({FIRST: [Fetched(5), Fetched(6)]})
     assert waiting.offsets() == {FIRST: 4}
     # when
     waiting.records = ()
     # then
     assert waiting.offsets() == {FIRST: 7}
-    waiting.committed()
-    assert waiting.offsets() == {}
 
 
 def test_what_waits_in_a_partition_that_is_given_away_is_the_other_workers() -> None:
