@@ -138,9 +138,7 @@ def _projectors(on: Stores) -> ProjectorOf:
     ) -> Projector:
         read_models = ReadModelStore(on.read, on.database, generation, before_live=before_live)
         letters = DeadLetters(on.database, utc_now, generation)
-        return Projector(
-            read_models, on.store, on.keyring, on.index, letters, rules=rules, patience=patience
-        )
+        return Projector(read_models, on.source, letters, rules=rules, patience=patience)
 
     return projector_of
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 
+from projection_worker.projecting.decoding import EventSource
 from projection_worker.settings import WorkerSettings
 from shared.audit.record import AuditUnavailable
 from shared.command_line import Table
@@ -58,6 +59,10 @@ class Stores:
     store: MongoEventStore
     keyring: Keyring
     index: SearchIndex
+
+    @property
+    def source(self) -> EventSource:
+        return EventSource(self.store, self.keyring, self.index)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.projecting.decoding import EventSource
 from projection_worker.projecting.projector import Projected, Projector
 from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
@@ -61,9 +62,7 @@ class ProjectionSide:
         self, generation: Generation, models: frozenset[Model] = ALL_MODELS
     ) -> Verifier:
         """Compares `models` of `generation` with the facts."""
-        return Verifier(
-            self.store, self.mongo, self.database, generation, self.keyring, self.index, models
-        )
+        return Verifier(self.source, self.mongo, self.database, generation, models)
 
     def another_projector(
         self,
@@ -81,12 +80,14 @@ class ProjectionSide:
                 before_live=before_live,
                 clock=lambda: self.now,
             ),
-            self.store,
-            self.keyring,
-            self.index,
+            self.source,
             DeadLetters(self.database, utc_now, generation),
             rules=rules,
         )
+
+    @property
+    def source(self) -> EventSource:
+        return EventSource(self.store, self.keyring, self.index)
 
     async def happened(self, *events: ChildEvent) -> list[Delivered]:
         """Append `events`, one commit each; returns their deliveries."""

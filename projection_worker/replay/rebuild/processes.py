@@ -133,9 +133,7 @@ class ShareOfRebuild:
         dead_letters = DeadLetters(on.database, utc_now, generation)
         projector = Projector(
             read_models,
-            on.store,
-            on.keyring,
-            on.index,
+            on.source,
             dead_letters,
             rules=await rules_of(on.database, generation),
             takes_sealed=True,

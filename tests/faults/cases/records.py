@@ -54,9 +54,7 @@ async def _mangled(world: World) -> int:
     await ensure_read_model_indexes(database, generation)
     projector = Projector(
         ReadModelStore(world.on.read, database, generation),
-        world.on.store,
-        world.on.keyring,
-        world.on.index,
+        world.on.source,
         DeadLetters(database, utc_now, generation),
     )
     while mangled:
@@ -72,9 +70,7 @@ async def _require_equal(
     world: World, database: Any, generation: Generation, child_ids: set[str]
 ) -> None:
     """What the mangled records had in them is what the events say."""
-    verifier = Verifier(
-        world.on.store, world.on.read, database, generation, world.on.keyring, world.on.index
-    )
+    verifier = Verifier(world.on.source, world.on.read, database, generation)
     streams = [await stream_of(world.on.store, child_id) for child_id in child_ids]
     found = await verifier.verify_children([one for one in streams if one is not None])
     wrong = [d for d in found.differences if d.child_id not in found.behind]

@@ -50,9 +50,7 @@ async def child_id(world: World, on: Stores, tmp_path: Path) -> str:
     await world.happenings.a_severe_violation(child_id)
     projector = Projector(
         ReadModelStore(on.read, on.database, GENERATION),
-        on.store,
-        on.keyring,
-        on.index,
+        on.source,
         DeadLetters(on.database, utc_now, GENERATION),
     )
     records = [
