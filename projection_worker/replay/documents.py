@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, is_typeddict
 
 from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projections.registry import ChildView, Folding, Place
@@ -16,14 +16,18 @@ from shared.events.personal import IS_FROM_OPENED, fields_marked
 from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Collection, Database, Document, Mongo, Session, aggregate
-from shared.read_models.documents import DOCUMENTS, Model
+from shared.read_models import documents
+from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
 from shared.serialization.events import decode_what_opens
 from shared.serialization.schema import PERSONAL_FIELDS
 from shared.serialization.sealed_fields import SealedField, open_sealed
 
 FROM_OPENED = frozenset(
-    name for document in DOCUMENTS for name in fields_marked(document, IS_FROM_OPENED)
+    name
+    for document in vars(documents).values()
+    if is_typeddict(document)
+    for name in fields_marked(document, IS_FROM_OPENED)
 )
 """Fields of documents, at any depth, that are made from values which were opened."""
 

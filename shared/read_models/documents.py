@@ -231,15 +231,3 @@ class SystemDocument(TypedDict):
 
     _id: str
     counters: dict[str, int]
-
-
-DOCUMENTS: tuple[type, ...] = (
-    ChildDocument,
-    ConsentEntry,
-    ConversationDocument,
-    ViolationDocument,
-    SafetyDocument,
-    ActivityDocument,
-    AlertDocument,
-)
-"""Of which a child's read models consist."""

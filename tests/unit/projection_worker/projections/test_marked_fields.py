@@ -4,7 +4,7 @@ compared and looked for after an erasure."""
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, is_typeddict
 
 from projection_worker.projections.registry import Place
 from projection_worker.replay.documents import documents_of, fold
@@ -12,7 +12,7 @@ from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildErased
 from shared.events.personal import IS_FROM_OPENED, IS_SEALED, fields_marked
 from shared.keyring.cipher import ChildCipher
-from shared.read_models.documents import DOCUMENTS
+from shared.read_models import documents
 from tests.support.child_facts import ADA
 from tests.support.event_samples import EVENTS
 from tests.support.recorded_lives import CIPHER, INDEX, OTHER_CIPHER, as_recorded
@@ -24,7 +24,8 @@ Leaf = tuple[Place, tuple[str, ...]]
 
 
 def marked(mark: str) -> set[str]:
-    return {name for document in DOCUMENTS for name in fields_marked(document, mark)}
+    types = filter(is_typeddict, vars(documents).values())
+    return {name for document in types for name in fields_marked(document, mark)}
 
 
 PAST = as_recorded(
@@ -35,10 +36,10 @@ PAST = as_recorded(
 
 def values(events: Sequence[RecordedEvent], cipher: ChildCipher) -> dict[Leaf, Any]:
     """What stands in the child's documents after `events`."""
-    documents = documents_of(fold(events, cipher, INDEX).view)
+    folded = documents_of(fold(events, cipher, INDEX).view)
     return {
         (place, names): value
-        for place, document in documents.items()
+        for place, document in folded.items()
         for names, value in leaves(document, ())
     }
 
