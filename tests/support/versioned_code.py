@@ -18,7 +18,7 @@ from command_service.aggregates import snapshot_layout
 from projection_worker.projections import registry
 
 ROOT = Path(__file__).parents[2]
-DIGESTS = ROOT / "tests/golden/versioned_code.json"
+DIGESTS = ROOT / "tests/golden/code/digests.json"
 
 
 @dataclass(frozen=True, slots=True)

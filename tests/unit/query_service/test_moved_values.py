@@ -17,7 +17,7 @@ from tests.support.query_side import ADMIN, QuerySide, device, parent
 from tests.support.read_model_builders import NOON, sealed, violation
 
 MIA = "00000000-0000-4000-8000-000000000001"
-PLAIN: dict[str, Any] = {
+PLAIN: dict[str, Any] = {name: f"told as {name}" for name in OWN_FIELDS} | {
     "name": "Mia Weiss",
     "udid": "teddy-secret-000042",
     "device_id": "bear-7",
@@ -25,7 +25,7 @@ PLAIN: dict[str, Any] = {
     "learning_style": "by listening",
     "interests": ["whales"],
 }
-TOLD = ("teddy-secret", "owl lullaby", "by listening", "whales", "Mia Weiss", "bear-7")
+TOLD = ("teddy-secret", "owl lullaby", "by listening", "whales", "Mia Weiss", "bear-7", "told as")
 MOVES = list(itertools.permutations(OWN_FIELDS, 2))
 ROUTES = (
     f"/v1/children/{MIA}",
