@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.event_store.envelope import RecordedEvent
 from shared.serialization.cloud_events import from_record
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import click
 import orjson
 
-from projection_worker.projecting.decoding import EventSource
 from projection_worker.settings import WorkerSettings
 from shared.audit.record import AuditUnavailable
 from shared.command_line import Table
@@ -59,10 +58,6 @@ class Stores:
     store: MongoEventStore
     keyring: Keyring
     index: SearchIndex
-
-    @property
-    def source(self) -> EventSource:
-        return EventSource(self.store, self.keyring, self.index)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from shared.read_models.deliveries import DELIVERIES_COLLECTION, deliveries
 from shared.read_models.documents import ChildDocument, ChildStatus, Model
 from shared.read_models.generations import Generation, read_catalog
 from shared.serialization.events import in_clear
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 
 PAGE = 1_000
 """Commits that are read at a time."""

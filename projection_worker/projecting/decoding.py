@@ -14,7 +14,7 @@ from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, Unknown
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.events import decode_what_opens
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 
 log = structlog.get_logger(__name__)
 

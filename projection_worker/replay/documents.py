@@ -20,8 +20,7 @@ from shared.read_models import documents
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
 from shared.serialization.events import decode_what_opens
-from shared.serialization.schema import PERSONAL_FIELDS
-from shared.serialization.sealed_fields import SealedField, open_sealed
+from shared.serialization.schema import PERSONAL_FIELDS, SealedField, open_sealed
 
 FROM_OPENED = frozenset(
     name

@@ -22,7 +22,7 @@ from shared.events.personal import IS_SEALED, Personal, fields_marked
 from shared.keyring.cipher import ChildCipher, SealBroken, UnknownKek
 from shared.read_models.documents import ViolationDocument
 from shared.serialization.events import decode_what_opens
-from shared.serialization.sealed_fields import SealedField, UndecodableEvent
+from shared.serialization.schema import SealedField, UndecodableEvent
 
 SEALED: Mapping[Part, tuple[str, ...]] = {
     Part.PROFILE: OWN_FIELDS,

@@ -13,7 +13,7 @@ from shared.events.personal import IS_SEALED, fields_marked
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
 from shared.keyring.keyring import Keyring
 from shared.read_models.documents import ChildDocument, ChildStatus, SafetyStatus
-from shared.serialization.sealed_fields import SealedField, open_sealed
+from shared.serialization.schema import SealedField, open_sealed
 
 log = structlog.get_logger(__name__)
 

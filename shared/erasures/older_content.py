@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from shared.event_store.envelope import Commit
-from shared.serialization.schema import LABELS_IN_CLEAR, LAST_IN_CLEAR
+from shared.events.personal import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 
 class OlderContent(StrEnum):

@@ -25,6 +25,20 @@ number and nothing for what is optional or a list."""
 
 UNREADABLE = "unreadable"
 
+LABELS_IN_CLEAR = frozenset(
+    {
+        "ChildRegistered",
+        "ChildProfileUpdated",
+        "SafetyViolationReported",
+        "SafetyViolationResolved",
+        "ConversationStarted",
+        "MessageRecorded",
+        "ParentalConsentGiven",
+    }
+)
+"""Types whose labels stand in clear up to schema version LAST_IN_CLEAR; later ones seal them."""
+LAST_IN_CLEAR = 1
+
 IS_SEALED = "sealed in read models"
 Sealed = Annotated[str | None, IS_SEALED]
 """A field of a read model with the ciphertext of a `Personal` value (its `sealed`); None: there is

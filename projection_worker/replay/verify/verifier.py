@@ -204,7 +204,8 @@ def verifier_of(
     rules: Rules | None = None,
 ) -> Verifier:
     """Compares `generation` with a fold of the event store, by its own rules or by `rules`."""
-    return Verifier(on.source, on.read, on.database, generation, models, rules)
+    source = EventSource(on.store, on.keyring, on.index)
+    return Verifier(source, on.read, on.database, generation, models, rules)
 
 
 def _compare_documents(

@@ -27,7 +27,7 @@ from shared.read_models.generations import (
 )
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.serialization.events import decode_what_opens
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.keys import MemoryErasedList
 from tests.support.projection_facts import (

@@ -24,7 +24,7 @@ from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.cloud_events import to_record
 from shared.serialization.events import decode_what_opens, encode
-from shared.serialization.sealed_fields import SEALED
+from shared.serialization.schema import SEALED
 from tests.support.commits import an_offer
 from tests.support.event_samples import CHILD, EVENTS
 from tests.support.projection_facts import MIA
