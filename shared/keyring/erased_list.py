@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from shared.erasures.older_content import OlderContent
 from shared.event_store.commit_documents import TIMEOUT_SECONDS, within
 from shared.event_store.envelope import Commit
+from shared.event_store.port import OlderContent
 from shared.keyring.key_store import KeyStoreUnavailable
 from shared.mongo import Database, Document
 
