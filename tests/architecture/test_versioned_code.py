@@ -68,3 +68,9 @@ def test_what_the_code_reaches_in_another_file_is_noted_too(product: Path) -> No
 )
 def test_what_changes_no_result_changes_no_digest(product: Path, old: str, new: str) -> None:
     assert changed_by(product, "rules.py", old, new) == set()
+
+
+@pytest.mark.usefixtures("product")
+def test_a_root_that_moved_away_is_missed() -> None:
+    with pytest.raises(LookupError, match=r"no doubled in product\.rules"):
+        digests(("product.rules:doubled",))

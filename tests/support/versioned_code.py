@@ -77,7 +77,7 @@ def digests(roots: tuple[str, ...]) -> dict[str, str]:
 
 
 def _reached(roots: tuple[str, ...]) -> set[Definition]:
-    waiting = [one for root in roots for one in _definitions(*root.partition(":")[::2])]
+    waiting = [one for root in roots for one in _of_root(root)]
     reached: set[Definition] = set()
     while waiting:
         module, name = one = waiting.pop()
@@ -86,6 +86,15 @@ def _reached(roots: tuple[str, ...]) -> set[Definition]:
             for statement in source(module).defines[name]:
                 waiting += _references(module, statement)
     return reached
+
+
+def _of_root(root: str) -> list[Definition]:
+    """Raises LookupError or OSError for one that is not there: it moved, and is to be named anew."""
+    module, _, name = root.partition(":")
+    found = list(_definitions(module, name))
+    if not found:
+        raise LookupError(f"no {name} in {module}")
+    return found
 
 
 def _definitions(module: str, name: str) -> Iterator[Definition]:
