@@ -25,7 +25,6 @@ from projection_worker.consuming.health import (
 from projection_worker.consuming.kafka_clients import (
     FinishBatchFirst,
     NoticePublisher,
-    WaitingRecords,
     events_consumer,
 )
 from projection_worker.projecting.generations import (
@@ -36,7 +35,7 @@ from projection_worker.projecting.generations import (
 from projection_worker.projecting.read_model_store import StaleBatch
 from projection_worker.projecting.removal import ErasedChildren
 from projection_worker.projections import registry
-from projection_worker.records import Delivered, deliver, raw_record
+from projection_worker.records import Delivered, WaitingRecords, deliver, raw_record
 from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached

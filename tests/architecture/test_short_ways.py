@@ -10,7 +10,7 @@ from tests.support.ways import Way, walked
 
 REGISTRATION_FILES = 53
 QUERY_FILES = 33
-RECORD_FILES = 27
+RECORD_FILES = 26
 
 
 async def test_from_a_registration_over_http_to_its_commit() -> None:

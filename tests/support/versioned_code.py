@@ -89,7 +89,7 @@ def _reached(roots: tuple[str, ...]) -> set[Definition]:
 
 
 def _of_root(root: str) -> list[Definition]:
-    """Raises LookupError or OSError for one that is not there: it moved, and is to be named anew."""
+    """Raises LookupError or OSError for one that is not there: it moved, name it anew."""
     module, _, name = root.partition(":")
     found = list(_definitions(module, name))
     if not found:

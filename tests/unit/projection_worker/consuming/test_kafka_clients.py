@@ -15,9 +15,9 @@ from aiokafka.errors import (
 )
 
 from projection_worker.consuming import kafka_clients
-from projection_worker.consuming.kafka_clients import NoticePublisher, WaitingRecords
+from projection_worker.consuming.kafka_clients import NoticePublisher
 from projection_worker.projecting.projector import Projected
-from projection_worker.records import Delivered, Parked, RawRecord
+from projection_worker.records import Delivered, Parked, RawRecord, WaitingRecords
 from shared.read_models.notices import ChangeNotice
 from tests.support.projection_facts import MIA
 
