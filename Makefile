@@ -13,7 +13,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup demo up down status test test-again test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack bench-long away check format configuration lock clean
+.PHONY: help setup demo up down status test test-again test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack bench-long away check format configuration digests lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -98,6 +98,9 @@ format: $(STAMP) ## Format the code and mend what the linter can
 
 configuration: $(STAMP) ## Write the table of settings in docs/configuration.md anew
 	@$(BIN)/python -m deploy.checks.configuration --write
+
+digests: $(STAMP) ## Note the code that the versions of projections and snapshots stand for
+	@$(BIN)/python -m tests.support.versioned_code
 
 # not with .venv: that cannot be made while pyproject.toml names what is not locked yet
 lock: ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes newer versions

@@ -18,7 +18,7 @@ from projection_worker.consuming.projector_service import ProjectorService
 from projection_worker.dead_letters.store import DeadLetters, ensure_dead_letter_indexes
 from projection_worker.notifications.service import AlertIntake, register_alerts
 from projection_worker.notifications.wiring import notifications
-from projection_worker.projecting.decoding import KEY_PATIENCE_SECONDS, KeyPatience
+from projection_worker.projecting.decoding import KEY_PATIENCE_SECONDS, EventSource, KeyPatience
 from projection_worker.projecting.generations import KeptGenerations, ProjectorOf
 from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore
@@ -131,6 +131,7 @@ async def prepare_read_models(database: Database, limit: int) -> None:
 
 
 def _projectors(on: Stores) -> ProjectorOf:
+    source = EventSource(on.store, on.keyring, on.index)
     patience = KeyPatience(KEY_PATIENCE_SECONDS)  # of all generations together
 
     def projector_of(
@@ -138,9 +139,7 @@ def _projectors(on: Stores) -> ProjectorOf:
     ) -> Projector:
         read_models = ReadModelStore(on.read, on.database, generation, before_live=before_live)
         letters = DeadLetters(on.database, utc_now, generation)
-        return Projector(
-            read_models, on.store, on.keyring, on.index, letters, rules=rules, patience=patience
-        )
+        return Projector(read_models, source, letters, rules=rules, patience=patience)
 
     return projector_of
 

@@ -1,12 +1,16 @@
-"""Records as a transport hands them over, and as they are parked: byte for byte, and why."""
+"""Records as a transport hands them over, as they wait, and as they are parked: byte for byte, and
+why."""
 
 import traceback
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import TopicPartition
+
 from shared.event_store.envelope import RecordedEvent
 from shared.serialization.cloud_events import from_record
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,48 @@ def raw_record(record: Any) -> RawRecord:
         record.value,
         headers,
     )
+
+
+Batch = Mapping[TopicPartition, Sequence[Any]]
+
+
+class WaitingRecords:
+    """A child whose read models lack thousands of events gets them part by part, one with each
+    batch. Until then its records come again with every batch, while everybody else goes on. Offsets
+    are committed up to the first record that waits: whoever takes the partition over reads it
+    again, and the checkpoints drop what was done.
+    """
+
+    def __init__(self) -> None:
+        self.records: tuple[Delivered, ...] = ()
+        self._read: dict[TopicPartition, int] = {}
+
+    def fetched(self, batch: Batch) -> None:
+        """These records were read behind all others of their partitions."""
+        self._read |= {partition: part[-1].offset + 1 for partition, part in batch.items()}
+
+    def begins(self) -> dict[TopicPartition, int]:
+        """Where the first record waits, by partition."""
+        first: dict[TopicPartition, int] = {}
+        for one in self.records:
+            place = _place(one)
+            first[place] = min(one.raw.offset, first.get(place, one.raw.offset))
+        return first
+
+    def offsets(self) -> dict[TopicPartition, int]:
+        """Up to where each partition that was read is done."""
+        begins = self.begins()
+        return {place: min(read, begins.get(place, read)) for place, read in self._read.items()}
+
+    def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Another worker reads them."""
+        self.records = tuple(one for one in self.records if _place(one) not in partitions)
+        for partition in partitions:
+            self._read.pop(partition, None)
+
+
+def _place(record: Delivered) -> TopicPartition:
+    return TopicPartition(record.raw.topic, record.raw.partition)
 
 
 MOST_REASON, MOST_STACK = 1_000, 20_000

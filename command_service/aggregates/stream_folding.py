@@ -22,7 +22,7 @@ from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore, Snapshot
 from shared.keyring.cipher import ChildCipher
 from shared.serialization.events import NOT_OF_THAT_SCHEMA, decode_what_opens
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 
 PAGE = 200
 """Commits that are read at a time. Who has fewer to read, as a child with its usual snapshot, is

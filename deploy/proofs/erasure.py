@@ -11,29 +11,22 @@ from shared.erasures.topic import ERASED
 from shared.event_store.envelope import Commit, RecordedEvent, StreamPosition
 from shared.event_store.hash_chain import ChainBroken, verify_chain
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore, pages
+from shared.events.personal import IS_FROM_OPENED, IS_SEALED, fields_marked
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_store import KeyStore
 from shared.mongo import Database
 from shared.read_models.deliveries import DELIVERIES_COLLECTION, deliveries
-from shared.read_models.documents import ChildStatus, Model
+from shared.read_models.documents import ChildDocument, ChildStatus, Model
 from shared.read_models.generations import Generation, read_catalog
 from shared.serialization.events import in_clear
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 
 PAGE = 1_000
 """Commits that are read at a time."""
 
 TELLING = (
-    "name",
-    "name_tokens",
-    "udid",
-    "device_id",
-    "preferences",
-    "learning_style",
-    "interests",
-    "age",
-    "learning_metrics",
-    "violation_categories",
+    *fields_marked(ChildDocument, IS_SEALED),
+    *fields_marked(ChildDocument, IS_FROM_OPENED),
     "consents",
 )
 """What says something of a child in its own document; a tombstone has none of it."""

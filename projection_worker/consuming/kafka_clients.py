@@ -1,14 +1,7 @@
-"""The worker's own Kafka clients: one consumes the events, one publishes what a batch changed.
-
-A child whose read models lack thousands of events gets them part by part, one with each batch.
-Until then its records come again with every batch, while everybody else goes on. Offsets are
-committed up to the first record that waits: whoever takes the partition over reads it again, and
-the checkpoints drop what was done.
-"""
+"""The worker's own Kafka clients: one consumes the events, one publishes what a batch changed."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -24,7 +17,7 @@ from projection_worker.projecting.generations import (
     consumer_group,
 )
 from projection_worker.projecting.projector import Projected
-from projection_worker.records import Delivered, Parked
+from projection_worker.records import Parked, WaitingRecords
 from projection_worker.settings import WorkerSettings
 from shared.kafka import CHILD_ALERTS, DEAD_LETTERS, READ_MODEL_CHANGES, Servers, client_options
 from shared.read_models.notices import AlertNotice
@@ -34,47 +27,6 @@ log = structlog.get_logger(__name__)
 METADATA_MS = 5_000
 """How old the worker's clients let their list of brokers grow. aiokafka asks only brokers on that
 list: one that still knew none but the broker which is now gone would never find the others."""
-
-
-Batch = Mapping[TopicPartition, Sequence[Any]]
-
-
-class WaitingRecords:
-    def __init__(self) -> None:
-        self.records: tuple[Delivered, ...] = ()
-        self._read: dict[TopicPartition, int] = {}
-
-    def fetched(self, batch: Batch) -> None:
-        """These records were read behind all others of their partitions."""
-        self._read |= {partition: part[-1].offset + 1 for partition, part in batch.items()}
-
-    def begins(self) -> dict[TopicPartition, int]:
-        """Where the first record waits, by partition."""
-        first: dict[TopicPartition, int] = {}
-        for one in self.records:
-            place = _place(one)
-            first[place] = min(one.raw.offset, first.get(place, one.raw.offset))
-        return first
-
-    def offsets(self) -> dict[TopicPartition, int]:
-        """Up to where each partition that was read is done."""
-        begins = self.begins()
-        return {place: min(read, begins.get(place, read)) for place, read in self._read.items()}
-
-    def committed(self) -> None:
-        """What has nothing waiting is done with."""
-        begins = self.begins()
-        self._read = {place: read for place, read in self._read.items() if place in begins}
-
-    def revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """Another worker reads them."""
-        self.records = tuple(one for one in self.records if _place(one) not in partitions)
-        for partition in partitions:
-            self._read.pop(partition, None)
-
-
-def _place(record: Delivered) -> TopicPartition:
-    return TopicPartition(record.raw.topic, record.raw.partition)
 
 
 def events_consumer(settings: WorkerSettings) -> AIOKafkaConsumer:

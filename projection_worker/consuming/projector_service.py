@@ -25,7 +25,6 @@ from projection_worker.consuming.health import (
 from projection_worker.consuming.kafka_clients import (
     FinishBatchFirst,
     NoticePublisher,
-    WaitingRecords,
     events_consumer,
 )
 from projection_worker.projecting.generations import (
@@ -36,7 +35,7 @@ from projection_worker.projecting.generations import (
 from projection_worker.projecting.read_model_store import StaleBatch
 from projection_worker.projecting.removal import ErasedChildren
 from projection_worker.projections import registry
-from projection_worker.records import Delivered, deliver, raw_record
+from projection_worker.records import Delivered, WaitingRecords, deliver, raw_record
 from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached
@@ -107,7 +106,7 @@ class ProjectorService(Service):
             batch = await self._fetch()
             if batch or self._waiting.records:
                 async with self._batch_under_way:
-                    await self._carry_out(batch)
+                    await self.carry_out(batch)
 
     async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
         """Nothing as long as a whole batch waits."""
@@ -146,7 +145,7 @@ class ProjectorService(Service):
             await self._watch.topics.look()
             await self.sleep(EVERY_SECONDS)
 
-    async def _carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
+    async def carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Project, tell, commit; together with what waits, of which some may go on waiting."""
         self._waiting.fetched(batch)
         began = {partition: part[0].offset for partition, part in batch.items()}

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,7 +14,7 @@ from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, Unknown
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.events import decode_what_opens
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +43,15 @@ class KeyPatience:
                 raise error
 
 
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """The event store, and what its events are opened with. `index`: of the words of names."""
+
+    store: EventStore
+    keyring: Keyring
+    index: SearchIndex
+
+
 Decoded = tuple[RecordedEvent, ChildEvent]
 UNREADABLE = (UndecodableEvent, SealBroken, ValueError, KeyError, TypeError)
 """What decoding an event may raise: the record's own fault."""
@@ -54,16 +64,12 @@ class Decoder:
 
     def __init__(
         self,
-        store: EventStore,
-        keyring: Keyring,
-        index: SearchIndex,
+        source: EventSource,
         patience: KeyPatience | None = None,
         *,
         takes_sealed: bool = False,
     ) -> None:
-        self._store = store
-        self._keyring = keyring
-        self._index = index
+        self._source = source
         self._patience = patience or KeyPatience(0.0 if takes_sealed else KEY_PATIENCE_SECONDS)
         self._takes_sealed = takes_sealed
 
@@ -71,7 +77,9 @@ class Decoder:
         """Every fresh event by its id, opened with its child's key. Of what does not open the event
         store has the last word; what it does not have is parked. What does not open there either
         stays sealed: a child is not left out for its name's sake."""
-        ciphers = await self._keyring.ciphers([one.child_id for one in sequences if one.fresh])
+        ciphers = await self._source.keyring.ciphers(
+            [one.child_id for one in sequences if one.fresh]
+        )
         self._patience.wait_for(ciphers.values())
         decoded: dict[str, Decoded] = {}
         for one in sequences:
@@ -79,10 +87,10 @@ class Decoder:
             sealed_stays = self._takes_sealed or isinstance(cipher, ClosedCipher)
             for recorded in one.fresh:
                 try:
-                    event, broken = decode_what_opens(recorded, cipher, self._index)
+                    event, broken = decode_what_opens(recorded, cipher, self._source.index)
                     if broken is not None and not sealed_stays:
                         stored = await self._as_stored(recorded, broken)
-                        event, broken = decode_what_opens(stored, cipher, self._index)
+                        event, broken = decode_what_opens(stored, cipher, self._source.index)
                 except UNREADABLE as error:
                     if one.ends_after(recorded):
                         continue  # of an erased child nothing has to be read
@@ -97,7 +105,7 @@ class Decoder:
     async def _as_stored(self, recorded: RecordedEvent, broken: SealBroken) -> RecordedEvent:
         """The event as the event store has it, of which the record says something that does not
         open. Raises `broken` when the store has none."""
-        for commit in await self._store.load(recorded.child_id, recorded.version - 1, 1):
+        for commit in await self._source.store.load(recorded.child_id, recorded.version - 1, 1):
             for stored in commit.recorded_events():
                 if stored.version == recorded.version:
                     return stored

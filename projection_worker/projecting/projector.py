@@ -18,6 +18,7 @@ from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.decoding import (
     Decoded,
     Decoder,
+    EventSource,
     KeyPatience,
 )
 from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
@@ -28,10 +29,7 @@ from projection_worker.projections.registry import ChildView, Folding, Place, pl
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.records import Delivered, Parked, park
 from shared.erasures.topic import ERASED
-from shared.event_store.port import EventStore
 from shared.events.child import SafetyViolationReported
-from shared.keyring.keyring import Keyring
-from shared.keyring.search_index import SearchIndex
 from shared.read_models.documents import AlertDocument, ChildDocument, Model
 from shared.read_models.notices import ChangeNotice
 
@@ -70,9 +68,7 @@ class Projector:
     def __init__(
         self,
         read_models: ReadModelStore,
-        store: EventStore,
-        keyring: Keyring,
-        index: SearchIndex,
+        source: EventSource,
         dead_letters: DeadLetters,
         *,
         rules: Rules = DEFAULT_RULES,
@@ -83,10 +79,9 @@ class Projector:
         what does not open will not come better from anywhere, and stays sealed; else its key is
         waited for, with `patience` or that of this projector alone."""
         self._rules = rules
-        self._decoder = Decoder(store, keyring, index, patience, takes_sealed=takes_sealed)
+        self._decoder = Decoder(source, patience, takes_sealed=takes_sealed)
         self._read_models = read_models
-        self._store = store
-        self._keyring = keyring
+        self._source = source
         self._dead_letters = dead_letters
 
     async def project(self, batch: Sequence[Delivered]) -> Projected:
@@ -139,7 +134,7 @@ class Projector:
                     child_id,
                     records,
                     versions.get(child_id, 0),
-                    self._store,
+                    self._source.store,
                     behind_parked=child_id in behind,
                 )
                 for child_id, records in by_child.items()
@@ -198,7 +193,7 @@ class Projector:
             if event.type == ERASED
         )
         for erasure in erasures:
-            self._keyring.forget(erasure.child_id)
+            self._source.keyring.forget(erasure.child_id)
         waiting = tuple(one for each in sequences for one in each.waiting)
         return Projected(
             tuple(notices), (*again, *raised), tuple(parked), applied, erasures, waiting

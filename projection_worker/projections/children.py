@@ -4,6 +4,7 @@ Total, as every fold: it takes any events in any order. What happens before a re
 document without a name and a parent; what happens after an erasure changes nothing.
 """
 
+import dataclasses
 from typing import Any, assert_never, cast
 
 from projection_worker.projections.rules import (
@@ -30,12 +31,19 @@ from shared.events.child import (
     SafetyViolationReported,
     SafetyViolationResolved,
 )
-from shared.events.personal import Personal
+from shared.events.personal import IS_SEALED, Personal, fields_marked
 from shared.read_models.documents import ChildDocument, ChildStatus, ConsentEntry
 from shared.read_models.formulas import minutes_between, over_at, penalty
 
-PERSONAL_FIELDS = ("name", "device_id", "preferences", "learning_style", "interests")
 
+def _sealed_fields_of(event: type[ChildEvent]) -> tuple[str, ...]:
+    """The sealed fields of a child's document which an event of this type tells."""
+    told = {field.name for field in dataclasses.fields(event)}
+    return tuple(name for name in fields_marked(ChildDocument, IS_SEALED) if name in told)
+
+
+REGISTERED_FIELDS = _sealed_fields_of(ChildRegistered)
+UPDATED_FIELDS = _sealed_fields_of(ChildProfileUpdated)
 
 Folds = (
     ChildRegistered
@@ -103,20 +111,19 @@ def _register(document: ChildDocument, event: ChildRegistered) -> None:
     document["status"] = ChildStatus.ACTIVE.value
     document["created_at"] = event.at
     document["age"] = event.age
-    document["udid"] = event.udid.sealed
     document["name_tokens"] = list(event.name.search_tokens)
-    for name in PERSONAL_FIELDS:
+    for name in REGISTERED_FIELDS:
         cast(dict[str, Any], document)[name] = _sealed(getattr(event, name))
     document["profile_completeness"] = profile_completeness(document)
 
 
 def _update_profile(document: ChildDocument, event: ChildProfileUpdated) -> None:
     fields = cast(dict[str, Any], document)
-    for name in PERSONAL_FIELDS:
+    for name in UPDATED_FIELDS:
         if (value := getattr(event, name)) is not None:
             fields[name] = value.sealed
     for name in event.cleared:
-        if name in PERSONAL_FIELDS:
+        if name in UPDATED_FIELDS:
             fields[name] = None
     if event.name is not None:
         document["name_tokens"] = list(event.name.search_tokens)

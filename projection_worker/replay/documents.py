@@ -5,47 +5,36 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, is_typeddict
 
 from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projections.registry import ChildView, Folding, Place
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
+from shared.events.personal import IS_FROM_OPENED, fields_marked
 from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Collection, Database, Document, Mongo, Session, aggregate
+from shared.read_models import documents
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
 from shared.serialization.events import decode_what_opens
-from shared.serialization.schema import PERSONAL_FIELDS
-from shared.serialization.sealed_fields import SealedField, open_sealed
+from shared.serialization.schema import PERSONAL_FIELDS, SealedField, open_sealed
 
-FROM_OPEN_VALUES = frozenset(
-    {
-        "age",
-        "flagged",
-        "flagged_content_count",
-        "learning_metrics",
-        "name_tokens",
-        "notice_version",
-        "profile_completeness",
-        "topic",
-        "topics",
-        "type",
-        "violation_categories",
-        "violation_type",
-        "violations_by_category",
-    }
+FROM_OPENED = frozenset(
+    name
+    for document in vars(documents).values()
+    if is_typeddict(document)
+    for name in fields_marked(document, IS_FROM_OPENED)
 )
-"""Fields of documents, at any depth, that are made from values which were opened: labels, and the
-words of a name."""
+"""Fields of documents, at any depth, that are made from values which were opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
     """`unopened`: why the first value that does not open does not; personal ones stay sealed in the
-    view, and what is made of others is not to be compared (`FROM_OPEN_VALUES`)."""
+    view, and what is made of others is not to be compared (`FROM_OPENED`)."""
 
     view: ChildView
     unopened: SealBroken | None
@@ -118,7 +107,7 @@ def without_opened(documents: Mapping[Place, Any]) -> Mapping[Place, Any]:
 
 def _left(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _left(one) for name, one in value.items() if name not in FROM_OPEN_VALUES}
+        return {name: _left(one) for name, one in value.items() if name not in FROM_OPENED}
     return [_left(one) for one in value] if isinstance(value, list) else value
 
 

@@ -18,7 +18,7 @@ from shared.command_line import Table
 from shared.event_store.envelope import Commit, RecordedEvent
 from shared.read_models.documents import Model
 from shared.serialization.cloud_events import to_structured
-from shared.serialization.sealed_fields import SEALED, sealed_field
+from shared.serialization.schema import SEALED, sealed_field
 
 KNOWN_ALREADY = frozenset({"_id", "child_id", "at"})
 ROWS_A_TABLE = 100

@@ -147,10 +147,6 @@ class Streams:
         self._closed = True
         self._end_all()
 
-    @property
-    def open_streams(self) -> int:
-        return sum(len(streams) for streams in self._by_parent.values())
-
     def _end_all(self) -> None:
         for streams in self._by_parent.values():
             for stream in streams:

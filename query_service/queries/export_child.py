@@ -18,14 +18,15 @@ from shared.clock import Clock, iso
 from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.events.personal import Personal
+from shared.events.personal import IS_SEALED, Personal, fields_marked
 from shared.keyring.cipher import ChildCipher, SealBroken, UnknownKek
+from shared.read_models.documents import ViolationDocument
 from shared.serialization.events import decode_what_opens
-from shared.serialization.sealed_fields import SealedField, UndecodableEvent
+from shared.serialization.schema import SealedField, UndecodableEvent
 
 SEALED: Mapping[Part, tuple[str, ...]] = {
     Part.PROFILE: OWN_FIELDS,
-    Part.VIOLATION: ("details",),
+    Part.VIOLATION: fields_marked(ViolationDocument, IS_SEALED),
 }
 NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens", "awaits_live", "removed"})
 """Said once for all, made from the name for the search alone, or a note of the worker's."""

@@ -21,7 +21,7 @@ from query_service.queries.visible_children import Unopened, VisibleChild, Visib
 from query_service.read_store.port import Period, ReadModelDatabase
 from shared.events.child import Outcome, Severity
 from shared.read_models.documents import SafetyStatus, ViolationDocument
-from shared.serialization.sealed_fields import SealedField
+from shared.serialization.schema import SealedField
 
 
 @dataclass(frozen=True, slots=True)

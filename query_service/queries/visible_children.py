@@ -3,23 +3,22 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, cast
 
 import structlog
 
 from query_service.queries.query import ChildDeadLettered, ChildNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
+from shared.events.personal import IS_SEALED, fields_marked
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
 from shared.keyring.keyring import Keyring
 from shared.read_models.documents import ChildDocument, ChildStatus, SafetyStatus
-from shared.serialization.sealed_fields import SealedField, open_sealed
+from shared.serialization.schema import SealedField, open_sealed
 
 log = structlog.get_logger(__name__)
 
-OwnField = Literal["name", "udid", "device_id", "preferences", "learning_style", "interests"]
+OWN_FIELDS = fields_marked(ChildDocument, IS_SEALED)
 """The sealed fields of a child's document."""
-
-OWN_FIELDS: tuple[OwnField, ...] = get_args(OwnField)
 
 
 def opened(child_id: str, sealed: str, cipher: ChildCipher, expected: SealedField) -> Any:
@@ -49,9 +48,16 @@ class VisibleChild:
             return SafetyStatus.NEEDS_ATTENTION
         return SafetyStatus(self.document["safety_status"])
 
-    def reveal(self, name: OwnField) -> Any:
-        """The plain value of a field of the child's document. Raises as `open` does."""
-        return self.open(self.document[name], SealedField(name, None))
+    def reveal(self, name: str) -> Any:
+        """The plain value of one of OWN_FIELDS. Raises as `open` does, and KeyError for another."""
+        return self.open(self.sealed(name), SealedField(name, None))
+
+    def sealed(self, name: str) -> str | None:
+        """None also where the document is older than the field. Raises KeyError for one that is
+        none of OWN_FIELDS."""
+        if name not in OWN_FIELDS:
+            raise KeyError(name)
+        return cast(str | None, self.document.get(name))
 
     def open(self, sealed: str | None, expected: SealedField) -> Any:
         """The plain value of what stands sealed in `expected`. Raises what is wrong with the key,
@@ -65,9 +71,9 @@ class Unopened:
 
     places: list[str] = field(default_factory=list)
 
-    def reveal(self, child: VisibleChild, name: OwnField, place: str) -> Any:
+    def reveal(self, child: VisibleChild, name: str, place: str) -> Any:
         """As `child.reveal`; None, noted under `place`, for what does not open."""
-        return self.open(child, child.document[name], SealedField(name, None), place)
+        return self.open(child, child.sealed(name), SealedField(name, None), place)
 
     def open(
         self, child: VisibleChild, sealed: str | None, expected: SealedField, place: str

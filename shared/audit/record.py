@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Protocol
@@ -109,22 +109,3 @@ class AuditTrail(Protocol):
 
     def require_room(self) -> None:
         """Raises AuditUnavailable where `note` would."""
-
-
-@dataclass
-class MemoryAuditTrail:
-    """For tests; `away` plays a store that does not answer and a buffer that is full."""
-
-    entries: list[AuditRecord] = field(default_factory=list)
-    away: bool = False
-
-    async def record(self, entry: AuditRecord) -> None:
-        self.note(entry)
-
-    def note(self, entry: AuditRecord) -> None:
-        self.require_room()
-        self.entries.append(entry)
-
-    def require_room(self) -> None:
-        if self.away:
-            raise AuditUnavailable("the audit trail is away")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.clock import iso
-from shared.erasures.older_content import OlderContent
+from shared.event_store.port import OlderContent
 from shared.keyring.erased_list import ErasedChild, ErasureStep
 from shared.signing import StatementRefused, StatementSigner, StatementVerifier
 

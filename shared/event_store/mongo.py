@@ -6,7 +6,6 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from shared.erasures.older_content import OlderContent
 from shared.erasures.topic import ERASED
 from shared.event_store.commit_documents import (
     COLLECTION,
@@ -28,7 +27,12 @@ from shared.event_store.hash_chain import seal_commit
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.mongo_claims import OLDER
 from shared.event_store.mongo_snapshots import ensure_snapshot_indexes, older_content
-from shared.event_store.port import AlreadyCommitted, StoreUnavailable, VersionConflict
+from shared.event_store.port import (
+    AlreadyCommitted,
+    OlderContent,
+    StoreUnavailable,
+    VersionConflict,
+)
 from shared.fault_points import FaultPoint, reached
 from shared.mongo import Database, Document
 

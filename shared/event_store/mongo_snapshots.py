@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from shared.erasures.older_content import BEAR, OLDER_ALIAS, OlderContent
 from shared.event_store.commit_documents import TIMEOUT_SECONDS, within
 from shared.event_store.envelope import BEHIND_OLDER_KEYS, after_all_commits, before_all_commits
-from shared.event_store.port import Snapshot
+from shared.event_store.port import BEAR, OLDER_ALIAS, OlderContent, Snapshot
+from shared.events.personal import LABELS_IN_CLEAR, LAST_IN_CLEAR
 from shared.mongo import Collection, Database, Document
-from shared.serialization.schema import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 COLLECTION = "snapshots"
 

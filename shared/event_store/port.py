@@ -3,10 +3,28 @@
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
-from shared.erasures.older_content import OlderContent
 from shared.event_store.envelope import Commit, NewCommit
+
+
+class OlderContent(StrEnum):
+    """What commits of earlier releases hold that outlives an erasure, and later ones do not.
+
+    `PRINTS`: whoever has the index key can confirm a guess of a request or of a device id.
+    `LABELS`: words that somebody chose, in clear.
+    """
+
+    PRINTS = "prints"
+    LABELS = "labels"
+
+
+BEAR = "device"
+"""Role of the actors that `OLDER_ALIAS` is about."""
+
+OLDER_ALIAS = "^bear-[0-9a-f]{24}$"
+"""A bear as earlier releases named it; today's pseudonyms are shorter."""
 
 
 class VersionConflict(Exception):

@@ -1,7 +1,16 @@
 """What is sealed: personal values wherever they are kept, labels in the events that hold them."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Generic, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    NotRequired,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -15,6 +24,30 @@ deletes them. An event that cannot be opened has UNREADABLE for a text that it m
 number and nothing for what is optional or a list."""
 
 UNREADABLE = "unreadable"
+
+LABELS_IN_CLEAR = frozenset(
+    {
+        "ChildRegistered",
+        "ChildProfileUpdated",
+        "SafetyViolationReported",
+        "SafetyViolationResolved",
+        "ConversationStarted",
+        "MessageRecorded",
+        "ParentalConsentGiven",
+    }
+)
+"""Types whose labels stand in clear up to schema version LAST_IN_CLEAR; later ones seal them."""
+LAST_IN_CLEAR = 1
+
+IS_SEALED = "sealed in read models"
+Sealed = Annotated[str | None, IS_SEALED]
+"""A field of a read model with the ciphertext of a `Personal` value (its `sealed`); None: there is
+none. Answers and exports open it; operators' tools mask it unless they are asked to open it."""
+
+IS_FROM_OPENED = "made from opened values"
+FromOpened = Annotated[T, IS_FROM_OPENED]
+"""A field of a read model, in clear, that is made from what events hold sealed: labels, or the
+words of a name. Where a value did not open, it cannot be compared with what the events say."""
 
 
 class PersonalDataErased(Exception):
@@ -44,3 +77,15 @@ class Personal(Generic[T_co]):
 
     def __repr__(self) -> str:
         return "Personal(***)"
+
+
+def fields_marked(document: type, mark: str) -> tuple[str, ...]:
+    """The fields of a read model's document (a TypedDict) that are IS_SEALED or IS_FROM_OPENED, in
+    their order."""
+    hints = get_type_hints(document, include_extras=True)
+    return tuple(name for name, hint in hints.items() if mark in _marks(hint))
+
+
+def _marks(hint: Any) -> tuple[Any, ...]:
+    required = get_args(hint)[0] if get_origin(hint) is NotRequired else hint
+    return getattr(required, "__metadata__", ())

@@ -1,14 +1,14 @@
 """The list of erased children, which outlives every restore."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from shared.erasures.older_content import OlderContent
 from shared.event_store.commit_documents import TIMEOUT_SECONDS, within
 from shared.event_store.envelope import Commit
+from shared.event_store.port import OlderContent
 from shared.keyring.key_store import KeyStoreUnavailable
 from shared.mongo import Database, Document
 
@@ -80,39 +80,6 @@ class ErasedList(Protocol):
 
     async def since(self, moment: datetime) -> list[str]:
         """The children who were erased at `moment` or later, in any order."""
-
-
-class MemoryErasedList:
-    def __init__(self) -> None:
-        self._children: dict[str, ErasedChild] = {}
-
-    async def add(self, child: ErasedChild) -> None:
-        known = self._children.get(child.child_id)
-        if known is not None:
-            older = known.older if child.older is None else child.older
-            child = replace(child, steps=known.steps, older=older)
-        self._children[child.child_id] = child
-
-    async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
-        known = self._children.get(child_id)
-        if known is None:
-            return
-        before = known.steps.get(step)
-        if before is not None:
-            at = done.at if done.removed else before.at
-            done = StepDone(at, before.removed + done.removed)
-        steps = {**known.steps, step: done}
-        self._children[child_id] = replace(known, steps=steps)
-
-    async def find(self, child_ids: Collection[str]) -> list[ErasedChild]:
-        return [self._children[one] for one in child_ids if one in self._children]
-
-    async def page(self, after: str, limit: int) -> list[ErasedChild]:
-        following = sorted(one for one in self._children if one > after)
-        return [self._children[one] for one in following[:limit]]
-
-    async def since(self, moment: datetime) -> list[str]:
-        return [child.child_id for child in self._children.values() if child.at >= moment]
 
 
 COLLECTION = "erased_children"

@@ -85,12 +85,6 @@ class Keyring:
             self.forget(child_id)
         return found - self._refused
 
-    async def destroy(self, child_id: str) -> bool:
-        """Erase the child's key for good; False when there was none."""
-        destroyed = await self._store.destroy(child_id)
-        self.forget(child_id)
-        return destroyed
-
     def forget(self, child_id: str) -> None:
         """Drop the cipher from memory, e.g. because another process destroyed the key."""
         self._ciphers.pop(child_id, None)

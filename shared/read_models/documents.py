@@ -4,6 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NotRequired, TypedDict
 
+from shared.events.personal import FromOpened, Sealed
+
 
 class Model(StrEnum):
     CHILDREN = "children"
@@ -45,14 +47,14 @@ class EngagementLevel(StrEnum):
 class ConsentEntry(TypedDict):
     """A parent's latest consent to one purpose; `withdrawn_at` None: it holds."""
 
-    notice_version: str
+    notice_version: FromOpened[str]
     method: str
     given_at: datetime
     withdrawn_at: datetime | None
 
 
 class ChildDocument(TypedDict):
-    """Model `children`, `_id` the child's id. `version` is the gate of the projector.
+    """Model `children`, `_id` the child's id. `version` is the checkpoint of the projector.
 
     Of an erased child only `_id`, `parent_id`, `status`, `created_at`, `updated_at` and `version`
     say anything; the rest is empty or zero.
@@ -60,33 +62,33 @@ class ChildDocument(TypedDict):
 
     _id: str
     parent_id: str
-    name: str | None
-    name_tokens: list[str]
-    age: int
-    udid: str | None
-    device_id: str | None
-    preferences: str | None
-    learning_style: str | None
-    interests: str | None
+    name: Sealed
+    name_tokens: FromOpened[list[str]]
+    age: FromOpened[int]
+    udid: Sealed
+    device_id: Sealed
+    preferences: Sealed
+    learning_style: Sealed
+    interests: Sealed
     status: str
     created_at: datetime
     updated_at: datetime
     version: int
-    profile_completeness: float
+    profile_completeness: FromOpened[float]
     conversation_count: int
     total_messages: int
     total_minutes: float
     last_interaction_at: datetime | None
     engagement_level: str
-    learning_metrics: dict[str, int]
-    flagged_content_count: int
+    learning_metrics: FromOpened[dict[str, int]]
+    flagged_content_count: FromOpened[int]
     safety_violations_count: int
     open_violations_count: int
     penalty_points: float
     safety_score: float
     safety_status: str
     last_safety_check: datetime | None
-    violation_categories: dict[str, int]
+    violation_categories: FromOpened[dict[str, int]]
     consents: dict[str, ConsentEntry]
 
 
@@ -100,10 +102,10 @@ class ConversationDocument(TypedDict):
     ended_at: datetime | None
     duration_minutes: float
     message_count: int
-    topic: str | None
-    topics: list[str]
+    topic: FromOpened[str | None]
+    topics: FromOpened[list[str]]
     engagement_score: float
-    flagged: int
+    flagged: FromOpened[int]
     safety_violations: int
 
 
@@ -117,11 +119,11 @@ class ViolationDocument(TypedDict):
     _id: str
     child_id: str
     id: str
-    type: str
+    type: FromOpened[str]
     severity: str
     at: datetime
     conversation_id: str | None
-    details: str | None
+    details: Sealed
     resolved_at: datetime | None
     outcome: str | None
     alerted: str | None
@@ -133,11 +135,11 @@ class ViolationEntry(TypedDict):
     Those before 4 have no `alerted`, those before 6 no `acknowledged_at`."""
 
     id: str
-    type: str
+    type: FromOpened[str]
     severity: str
     at: datetime
     conversation_id: str | None
-    details: str | None
+    details: Sealed
     resolved_at: datetime | None
     outcome: str | None
     alerted: NotRequired[str | None]
@@ -170,7 +172,7 @@ class SafetyDocument(TypedDict):
     alert_policy: AlertPolicyEntry
     total_violations: int
     violations_by_severity: dict[str, int]
-    violations_by_category: dict[str, int]
+    violations_by_category: FromOpened[dict[str, int]]
     high_severity_violations: int
     told_late: NotRequired[int]
     last_violation_at: datetime | None
@@ -188,8 +190,8 @@ class ActivityDocument(TypedDict):
     conversations: int
     messages: int
     minutes: float
-    topics: dict[str, int]
-    flagged: int
+    topics: FromOpened[dict[str, int]]
+    flagged: FromOpened[int]
     violations: int
 
 
@@ -209,7 +211,7 @@ class AlertDocument(TypedDict):
     rule: str
     event_id: str
     violation_id: str
-    violation_type: str
+    violation_type: FromOpened[str]
     severity: str
     channels: list[str]
     raised_at: datetime

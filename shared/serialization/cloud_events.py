@@ -14,7 +14,7 @@ import orjson
 
 from shared.clock import iso, parse_iso
 from shared.event_store.envelope import RecordedEvent
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 
 SOURCE = "/teddy/children"
 TYPE_PREFIX = "teddy.child."

@@ -1,16 +1,22 @@
-"""Schema versions of events, and the upcasters from older ones."""
+"""What the events of each schema version hold: their fields, which of them are sealed and how those
+are opened, and the upcasters from older versions."""
 
 import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import orjson
+
 from shared.clock import parse_iso
+from shared.event_store.envelope import event_id
 from shared.events.child import SCHEMA_VERSIONS, AlertPolicy, ChildEvent
-from shared.events.personal import IS_LABEL, UNREADABLE, Personal
+from shared.events.personal import IS_LABEL, LABELS_IN_CLEAR, LAST_IN_CLEAR, UNREADABLE, Personal
+from shared.keyring.cipher import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
 
 CLOSED = object()
@@ -116,20 +122,6 @@ LABELS = frozenset(
 
 Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
 
-LABELS_IN_CLEAR = frozenset(
-    {
-        "ChildRegistered",
-        "ChildProfileUpdated",
-        "SafetyViolationReported",
-        "SafetyViolationResolved",
-        "ConversationStarted",
-        "MessageRecorded",
-        "ParentalConsentGiven",
-    }
-)
-"""Types whose labels stand in clear up to schema version LAST_IN_CLEAR; later ones seal them."""
-LAST_IN_CLEAR = 1
-
 
 def _sealed_since(event_type: str) -> Upcaster:
     """The fields are the same: whether a label was sealed is seen from its wire form."""
@@ -160,3 +152,62 @@ def upcast(
         event_type, content = step(content)
         schema_version += 1
     return event_type, schema_version, content
+
+
+SEALED = "$sealed"
+
+
+ALL_LABELS = "labels"
+"""The name under which an event's labels are sealed, together: each by itself would take three
+times as long. No event has a field of this name."""
+
+
+class UndecodableEvent(Exception):
+    """The record is not an event that this code knows how to read."""
+
+
+class NothingToSealWith(Exception):
+    """A personal value or a label was to be written for a child that has no key."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SealedField:
+    """From where a sealed value is read. `of`: the id of what it tells of, where a child has
+    several (a violation's); None: the child itself."""
+
+    name: str
+    of: str | None
+
+
+def sealed_field(event_type: str, name: str, content: Mapping[str, Any]) -> SealedField:
+    """The field `name` of an event with the wire form `content`."""
+    of = content.get(TOLD_OF.get((event_type, name), ""))
+    return SealedField(name, of if isinstance(of, str) else None)
+
+
+def open_sealed(child_id: str, sealed: str, cipher: ChildCipher, expected: SealedField) -> Any:
+    """The value of a read model's sealed field (`Personal.sealed`: `version.field.base64`).
+
+    Raises SealBroken when it was altered, or was sealed for another child, event or field than
+    `expected`, or for another thing of the child; of the last, values of earlier releases say
+    nothing.
+    """
+    version, _, rest = sealed.partition(".")
+    name, _, ciphertext = rest.partition(".")
+    if name != expected.name and name not in FORMER_NAMES.get(expected.name, ()):
+        raise SealBroken(f"a sealed value stands as {expected.name} that was sealed as another")
+    if not (version.isascii() and version.isdecimal()):
+        raise SealBroken(f"sealed value of {expected.name} does not open")
+    identity = event_id(child_id, int(version))
+    if expected.of is not None:
+        with suppress(SealBroken):
+            return orjson.loads(cipher.open(ciphertext, field_place(identity, name, expected.of)))
+    return orjson.loads(cipher.open(ciphertext, field_place(identity, name, None)))
+
+
+TOLD_OF: Mapping[tuple[str, str], str] = {
+    ("SafetyViolationReported", "details"): "violation_id",
+}
+"""Event type and personal field to the field with the id that the value is bound to as well: of
+what a child has several of, one's value cannot be moved to another. Entries stay for ever, also
+when an upcaster renames their type."""

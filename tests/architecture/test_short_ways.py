@@ -1,12 +1,16 @@
 """How much of the code a reader meets who follows one request to its end."""
 
+import pytest
+
 from tests.support.command_side import CommandSide
 from tests.support.consents import CONSENTS
+from tests.support.projecting_worker import ProjectingWorker
 from tests.support.query_side import QuerySide, parent
 from tests.support.ways import Way, walked
 
 REGISTRATION_FILES = 53
 QUERY_FILES = 33
+RECORD_FILES = 26
 
 
 async def test_from_a_registration_over_http_to_its_commit() -> None:
@@ -36,6 +40,21 @@ async def test_from_a_query_over_http_to_its_answer() -> None:
     # then
     assert answer.status_code == 200
     assert len(way.files) <= QUERY_FILES, _told(way)
+
+
+async def test_from_a_record_of_kafka_to_its_write_into_the_read_models(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given a worker that has projected one child's registration
+    worker = ProjectingWorker(monkeypatch)
+    await worker.carry_out(await worker.registration("lena"))
+    record = await worker.registration("mia")
+    # when
+    with walked() as way:
+        await worker.carry_out(record)
+    # then
+    assert worker.mongo.writes["children__g1"] == 2
+    assert len(way.files) <= RECORD_FILES, _told(way)
 
 
 def _told(way: Way) -> str:

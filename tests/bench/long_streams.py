@@ -34,12 +34,12 @@ from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.events.child import SafetyViolationReported, Severity
 from shared.keyring.key_file import FileKeyProvider
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.mongo import Database, Mongo
 from shared.serialization.events import encode
 from tests.bench.other_tree import HERE, checked_out
 from tests.fakes.event_store import MemorySnapshotStore
+from tests.fakes.keys import MemoryKeyStore
 from tests.support.command_side import KEYS
 from tests.support.histories import history
 from tests.support.own_mongod import own_mongod

@@ -11,15 +11,11 @@ from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.event_store.port import Claim, ClaimStore, EventStore, SnapshotStore
-from shared.keyring.erased_list import (
-    ErasedList,
-    MemoryErasedList,
-    MongoErasedList,
-    ensure_erased_list_index,
-)
-from shared.keyring.key_store import KeyStore, MemoryKeyStore, MongoKeyStore
+from shared.keyring.erased_list import ErasedList, MongoErasedList, ensure_erased_list_index
+from shared.keyring.key_store import KeyStore, MongoKeyStore
 from shared.mongo import Driver, Mongo
 from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
+from tests.fakes.keys import MemoryErasedList, MemoryKeyStore
 
 
 @dataclass(frozen=True)

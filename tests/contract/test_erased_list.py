@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.erasures.older_content import OlderContent
+from shared.event_store.port import OlderContent
 from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
 from tests.contract.conftest import Stores
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from shared.erasures.older_content import OlderContent, older_content_of
 from shared.event_store.envelope import Actor, EncodedEvent, NewCommit, StreamPosition
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_snapshots import older_content
+from shared.event_store.port import OlderContent
 from tests.contract.conftest import Stores
+from tests.fakes.event_store import older_content_of
 from tests.support.commits import an_offer
 
 OLDER_KEY = "0d" * 32

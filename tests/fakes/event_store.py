@@ -1,12 +1,12 @@
 """The event store's twins in memory: the same behaviour as on MongoDB, for tests."""
 
+import re
 from bisect import bisect_right, insort
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.clock import Clock, utc_now
-from shared.erasures.older_content import OlderContent, older_content_of
 from shared.erasures.topic import ERASED
 from shared.event_store.envelope import (
     BEHIND_OLDER_KEYS,
@@ -17,7 +17,8 @@ from shared.event_store.envelope import (
 )
 from shared.event_store.group_commit import outcome_when_taken
 from shared.event_store.hash_chain import seal_commit
-from shared.event_store.port import Claim, Snapshot
+from shared.event_store.port import BEAR, OLDER_ALIAS, Claim, OlderContent, Snapshot
+from shared.events.personal import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 
 class MemoryEventStore:
@@ -179,3 +180,20 @@ class MemorySnapshotStore:
 
     async def kept_of(self, child_ids: Collection[str]) -> set[str]:
         return set(self._snapshots).intersection(child_ids)
+
+
+def older_content_of(commits: Iterable[Commit]) -> frozenset[OlderContent]:
+    """What `commits` hold of it."""
+    return frozenset(kind for commit in commits for kind in _kinds_in(commit))
+
+
+def _kinds_in(commit: Commit) -> Iterable[OlderContent]:
+    is_older = commit.idempotency is not None and commit.idempotency.is_older
+    is_bear = commit.actor.role == BEAR
+    if is_older or (is_bear and re.match(OLDER_ALIAS, commit.actor.subject)):
+        yield OlderContent.PRINTS
+    if any(
+        event.type in LABELS_IN_CLEAR and event.schema_version <= LAST_IN_CLEAR
+        for event in commit.events
+    ):
+        yield OlderContent.LABELS

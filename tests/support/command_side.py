@@ -25,7 +25,6 @@ from command_service.bus.command_bus import (
 )
 from command_service.bus.resilience import Backoff
 from command_service.handlers.older_keys import OlderKeys
-from shared.audit.record import MemoryAuditTrail
 from shared.auth.principal import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
@@ -34,13 +33,13 @@ from shared.http.edge import Around, Exposure
 from shared.http.rate_limits import RateLimits
 from shared.http.serving import Readiness
 from shared.http.shares import Bounds
-from shared.keyring.erased_list import MemoryErasedList
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.signing import ConsistencyTokens
+from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
+from tests.fakes.keys import MemoryErasedList, MemoryKeyStore
 from tests.support.consents import CONSENTS
 from tests.support.flaky_stores import Interleaved
 from tests.support.rate_limits import limits_of

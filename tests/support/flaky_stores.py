@@ -8,8 +8,8 @@ from typing import Any
 
 from shared.event_store.envelope import Commit, NewCommit
 from shared.event_store.port import Snapshot, StoreUnavailable
-from shared.keyring.key_store import MemoryKeyStore
 from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
+from tests.fakes.keys import MemoryKeyStore
 
 
 @dataclass

@@ -6,6 +6,7 @@ from typing import Any
 
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.projecting.decoding import EventSource
 from projection_worker.projecting.projector import Projected, Projector
 from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
@@ -19,7 +20,7 @@ from shared.events.child import ChildErased, ChildEvent
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.cipher import ChildCipher, new_data_key
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.key_store import KeyDestroyed, MemoryKeyStore
+from shared.keyring.key_store import KeyDestroyed
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
@@ -28,6 +29,7 @@ from shared.read_models.generations import Generation
 from shared.serialization.cloud_events import to_record
 from shared.serialization.events import encode
 from tests.fakes.event_store import MemoryEventStore
+from tests.fakes.keys import MemoryKeyStore
 
 GENERATION = Generation(1)
 KEYS = KeyFile("kek", {"kek": b"k" * 32}, b"i" * 32, b"s" * 32)
@@ -41,7 +43,8 @@ class ProjectionSide:
         self.database = database
         self.mongo = mongo
         self.store: EventStore = MemoryEventStore()
-        self.keyring = Keyring(FileKeyProvider(KEYS), MemoryKeyStore())
+        self.keys = MemoryKeyStore()
+        self.keyring = Keyring(FileKeyProvider(KEYS), self.keys)
         self.index = SearchIndex(KEYS.index_key)
         self.records: list[RawRecord] = []
         self.now = RECORDED
@@ -51,7 +54,7 @@ class ProjectionSide:
     def on(self, database: Database) -> "ProjectionSide":
         """The same facts and keys, projected into another database."""
         other = ProjectionSide(self.mongo, database)
-        other.store, other.keyring = self.store, self.keyring
+        other.store, other.keys, other.keyring = self.store, self.keys, self.keyring
         other.projector = other.another_projector()
         return other
 
@@ -59,9 +62,7 @@ class ProjectionSide:
         self, generation: Generation, models: frozenset[Model] = ALL_MODELS
     ) -> Verifier:
         """Compares `models` of `generation` with the facts."""
-        return Verifier(
-            self.store, self.mongo, self.database, generation, self.keyring, self.index, models
-        )
+        return Verifier(self.source, self.mongo, self.database, generation, models)
 
     def another_projector(
         self,
@@ -79,12 +80,14 @@ class ProjectionSide:
                 before_live=before_live,
                 clock=lambda: self.now,
             ),
-            self.store,
-            self.keyring,
-            self.index,
+            self.source,
             DeadLetters(self.database, utc_now, generation),
             rules=rules,
         )
+
+    @property
+    def source(self) -> EventSource:
+        return EventSource(self.store, self.keyring, self.index)
 
     async def happened(self, *events: ChildEvent) -> list[Delivered]:
         """Append `events`, one commit each; returns their deliveries."""
@@ -99,7 +102,8 @@ class ProjectionSide:
             self.records.append(raw)
             delivered.append(deliver(raw))
             if isinstance(event, ChildErased):
-                await self.keyring.destroy(event.child_id)
+                await self.keys.destroy(event.child_id)
+                self.keyring.forget(event.child_id)
         return delivered
 
     def went_on_from(self, child_id: str, position: StreamPosition) -> None:

@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
 from query_service.api.app import create_app
+from query_service.api.streams import Streams
 from query_service.bus import Rendered
 from query_service.cache.query_cache import DEFAULT_BYTES, QueryCache
 from query_service.main import wire
 from query_service.queries.query import Query
+from query_service.queries.visible_children import OWN_FIELDS
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
-from shared.audit.record import MemoryAuditTrail
 from shared.auth.principal import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
@@ -31,9 +32,8 @@ from shared.http.rate_limits import RateLimits
 from shared.http.serving import Readiness
 from shared.http.shares import Bounds
 from shared.keyring.cipher import WrappedKey
-from shared.keyring.erased_list import ErasedChild, MemoryErasedList
+from shared.keyring.erased_list import ErasedChild
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.documents import ChildDocument, ViolationEntry
@@ -45,7 +45,9 @@ from shared.signing import (
     StatementVerifier,
     public_jwks,
 )
+from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.event_store import MemoryEventStore
+from tests.fakes.keys import MemoryErasedList, MemoryKeyStore
 from tests.fakes.read_store import MemoryReadModels, MemoryWholeChild
 from tests.support.command_side import Database
 from tests.support.rate_limits import limits_of
@@ -57,8 +59,6 @@ from tests.support.read_model_builders import (
     violation_document,
 )
 from tests.support.tokens import Forger, verifier_of
-
-PERSONAL = ("name", "udid", "device_id", "preferences", "learning_style", "interests")
 
 UNSHARED = Bounds(requests=100, address_share=1, subject_share=1)
 """One client may have everything."""
@@ -174,7 +174,7 @@ class QuerySide:
         cipher = await self.keyring.create(child_id)
         fields = {"name": "Lena Weiss", "udid": "teddy-000042"} | fields
         tokens = self._index.tokens_of(fields["name"] or "")
-        for name in PERSONAL:
+        for name in OWN_FIELDS:
             if fields.get(name) is not None:
                 fields[name] = sealed(cipher, child_id, name, fields[name])
         document = child_document(child_id, name_tokens=list(tokens), **fields)
@@ -197,6 +197,15 @@ class QuerySide:
         other = WrappedKey(child_id, kek_id or key.kek_id, bytes(len(key.wrapped)))
         await self.key_store.replace([(key, other)])
         self.keyring.forget(child_id)
+
+    async def destroy_key(self, child_id: str) -> None:
+        """As an erasure does, in this process."""
+        await self.key_store.destroy(child_id)
+        self.keyring.forget(child_id)
+
+    @property
+    def open_streams(self) -> int:
+        return followed(self.service.edge.streams)
 
     async def list_as_erased(self, child_id: str) -> ErasedChild:
         """Put the child on the list of the erased; its read models are not told."""
@@ -237,6 +246,11 @@ class QuerySide:
             base_url="http://query",
             headers=self.bearer(principal) if principal else {},
         )
+
+
+def followed(streams: Streams) -> int:
+    """How many live updates somebody follows."""
+    return sum(map(len, streams._by_parent.values()))
 
 
 def _caller(signing_key: Ed25519PrivateKey, limits: RateLimits) -> Caller:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import orjson
 
 from shared.event_store.envelope import event_id
+from shared.events.personal import IS_SEALED, fields_marked
 from shared.keyring.cipher import ChildCipher, field_place
 from shared.read_models.documents import (
     ActivityDocument,
@@ -40,14 +41,9 @@ def child_document(child_id: str, **fields: Any) -> ChildDocument:
     document: dict[str, Any] = {
         "_id": child_id,
         "parent_id": "parent-1",
-        "name": None,
+        **dict.fromkeys(fields_marked(ChildDocument, IS_SEALED)),
         "name_tokens": [],
         "age": 7,
-        "udid": None,
-        "device_id": None,
-        "preferences": None,
-        "learning_style": None,
-        "interests": None,
         "status": "active",
         "created_at": NOON,
         "updated_at": NOON,

@@ -9,7 +9,7 @@ from shared.events.personal import PersonalDataErased
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.events import decode, encode
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 from tests.support.child_facts import ADA
 from tests.support.generated_lives import EVENTS
 

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting.decoding import EventSource
 from projection_worker.projecting.generations import rules_of
 from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore, StaleBatch
@@ -133,9 +134,7 @@ class ShareOfRebuild:
         dead_letters = DeadLetters(on.database, utc_now, generation)
         projector = Projector(
             read_models,
-            on.store,
-            on.keyring,
-            on.index,
+            EventSource(on.store, on.keyring, on.index),
             dead_letters,
             rules=await rules_of(on.database, generation),
             takes_sealed=True,

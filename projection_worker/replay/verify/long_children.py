@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from projection_worker.dead_letters.store import DeadLetters
-from projection_worker.projecting.decoding import UNREADABLE
+from projection_worker.projecting.decoding import UNREADABLE, EventSource
 from projection_worker.projections.registry import Place
 from projection_worker.projections.rules import Rules
 from projection_worker.replay.documents import (
@@ -32,9 +32,7 @@ from projection_worker.replay.verify.comparison import (
 )
 from shared.event_store.envelope import RecordedEvent, StreamPosition
 from shared.event_store.hash_chain import ChainBroken, verify_chain
-from shared.event_store.port import EventStore, pages
-from shared.keyring.keyring import Keyring
-from shared.keyring.search_index import SearchIndex
+from shared.event_store.port import pages
 from shared.mongo import Database
 from shared.read_models.documents import Model
 from shared.read_models.generations import read_horizon
@@ -51,10 +49,8 @@ Stored = AsyncIterator[tuple[Place, Any]]
 class LongChildren:
     """Of one generation; `models` are those that are compared."""
 
-    store: EventStore
+    source: EventSource
     stored: StoredChildren
-    keyring: Keyring
-    index: SearchIndex
     database: Database
     dead_letters: DeadLetters
     models: frozenset[Model]
@@ -73,7 +69,7 @@ class LongChildren:
         await self._go_on(reading, await self.stored.version(child_id))
         async with self.stored.one_by_one(child_id) as (version, documents):
             result.events = version
-            if begun_at < await ends_at(self.store, child_id) <= version:  # erased meanwhile
+            if begun_at < await ends_at(self.source.store, child_id) <= version:  # erased meanwhile
                 reading = await self._reading(child_id, rules, version)
             await self._go_on(reading, version)
             if version < last:
@@ -90,10 +86,12 @@ class LongChildren:
 
     async def _reading(self, child_id: str, rules: Rules, version: int) -> "_Reading":
         """Of a child whose documents have reached `version`."""
-        cipher = (await self.keyring.ciphers([child_id])).get(child_id)
-        ends = await ends_at(self.store, child_id)  # behind the key: what destroyed it is there
+        cipher = (await self.source.keyring.ciphers([child_id])).get(child_id)
+        ends = await ends_at(
+            self.source.store, child_id
+        )  # behind the key: what destroyed it is there
         counting = ends if ends <= version else 0
-        fold = ChildFold(cipher, self.index, rules, counting)
+        fold = ChildFold(cipher, self.source.index, rules, counting)
         return _Reading(child_id, fold, counting, is_erased=cipher is None)
 
     async def _walk(
@@ -102,7 +100,7 @@ class LongChildren:
         """Read the whole stream once and fold it up to `version`; the version at which it ends."""
         chain, last = StreamPosition(), 0
         is_whole = True
-        async for commits in pages(self.store, reading.child_id):
+        async for commits in pages(self.source.store, reading.child_id):
             try:
                 chain = verify_chain(commits, chain) if is_whole else chain
             except ChainBroken as broken:
@@ -117,7 +115,7 @@ class LongChildren:
         """Fold up to `version`, too."""
         if reading.taken >= version:
             return
-        following = telling_pages(self.store, reading.child_id, reading.taken, reading.ends)
+        following = telling_pages(self.source.store, reading.child_id, reading.taken, reading.ends)
         async for events in following:
             reading.take(events, version)
             if reading.taken >= version:

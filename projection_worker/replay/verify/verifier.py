@@ -12,7 +12,7 @@ from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
 
 from projection_worker.dead_letters.store import DeadLetters
-from projection_worker.projecting.decoding import UNREADABLE
+from projection_worker.projecting.decoding import UNREADABLE, EventSource
 from projection_worker.projecting.generations import rules_of
 from projection_worker.projections.rules import Rules
 from projection_worker.replay.documents import (
@@ -40,10 +40,8 @@ from projection_worker.session import Stores
 from shared.clock import utc_now
 from shared.erasures.topic import ERASED
 from shared.event_store.hash_chain import ChainBroken, verify_chain
-from shared.event_store.port import EventStore, pages
+from shared.event_store.port import pages
 from shared.keyring.cipher import ChildCipher
-from shared.keyring.keyring import Keyring
-from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Generation, read_horizon
@@ -61,28 +59,22 @@ class Verifier:
 
     def __init__(
         self,
-        store: EventStore,
+        source: EventSource,
         mongo: Mongo,
         database: Database,
         generation: Generation,
-        keyring: Keyring,
-        index: SearchIndex,
         models: frozenset[Model] = ALL_MODELS,
         rules: Rules | None = None,
     ) -> None:
-        self._store = store
+        self._source = source
         self._mongo = mongo
         self._database = database
         self._generation = generation
         self._stored = StoredChildren(mongo, database, generation)
-        self._keyring = keyring
-        self._index = index
         self._models = models
         self._rules = rules
         self._dead_letters = DeadLetters(database, utc_now, generation)
-        self._long = LongChildren(
-            store, self._stored, keyring, index, database, self._dead_letters, models
-        )
+        self._long = LongChildren(source, self._stored, database, self._dead_letters, models)
 
     async def events(self) -> int:
         """About how many events there are to compare: those that the documents have seen."""
@@ -93,7 +85,7 @@ class Verifier:
         was read, after `patience_seconds`, count as different; parked ones do so at once."""
         result = Verification()
         known: set[str] = set()
-        async for batch, _ in in_batches(streams(self._store), BATCH_EVENTS):
+        async for batch, _ in in_batches(streams(self._source.store), BATCH_EVENTS):
             known.update(stream.child_id for stream in batch)
             if result.behind > result.parked:  # workers had their time
                 patience_seconds = 0.0
@@ -135,7 +127,7 @@ class Verifier:
         stored = await self._stored.of(child_ids)
         # read behind the documents: whatever was purged by then lies behind it
         scope = Scope(self._models, await read_horizon(self._database))
-        ciphers = await self._keyring.ciphers(child_ids)
+        ciphers = await self._source.keyring.ciphers(child_ids)
         compared = []
         for child_id, stream in zip(child_ids, batch, strict=True):
             documents, cipher = stored.get(child_id, {}), ciphers.get(child_id)
@@ -172,7 +164,7 @@ class Verifier:
                 return result
         try:
             seen = (event for event in stream.events if event.version <= version)
-            folded = fold(seen, cipher, self._index, rules)
+            folded = fold(seen, cipher, self._source.index, rules)
         except UNREADABLE as error:
             result.note(unfolded(child_id, error))
             return result
@@ -185,7 +177,7 @@ class Verifier:
 
     async def _read_again(self, stream: Stream) -> Stream:
         """With what came meanwhile, little as it is."""
-        following = pages(self._store, stream.child_id, stream.last_version)
+        following = pages(self._source.store, stream.child_id, stream.last_version)
         later = [commit async for commits in following for commit in commits]
         return Stream([*stream.commits, *later])
 
@@ -193,7 +185,7 @@ class Verifier:
         """Documents of children that the store does not know."""
         for model in self._models.intersection({Model.CHILDREN, *OWNED}):
             async for child_id in self._stored.owners(model):
-                if child_id not in known and await self._store.last(child_id) is None:
+                if child_id not in known and await self._source.store.last(child_id) is None:
                     result.note(
                         Difference(child_id, model, child_id, "(document)", "absent", "present")
                     )
@@ -212,7 +204,8 @@ def verifier_of(
     rules: Rules | None = None,
 ) -> Verifier:
     """Compares `generation` with a fold of the event store, by its own rules or by `rules`."""
-    return Verifier(on.store, on.read, on.database, generation, on.keyring, on.index, models, rules)
+    source = EventSource(on.store, on.keyring, on.index)
+    return Verifier(source, on.read, on.database, generation, models, rules)
 
 
 def _compare_documents(

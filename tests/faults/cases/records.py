@@ -5,6 +5,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting.decoding import EventSource
 from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import ReadModelStore
 from projection_worker.records import deliver, raw_record
@@ -54,9 +55,7 @@ async def _mangled(world: World) -> int:
     await ensure_read_model_indexes(database, generation)
     projector = Projector(
         ReadModelStore(world.on.read, database, generation),
-        world.on.store,
-        world.on.keyring,
-        world.on.index,
+        EventSource(world.on.store, world.on.keyring, world.on.index),
         DeadLetters(database, utc_now, generation),
     )
     while mangled:
@@ -73,7 +72,10 @@ async def _require_equal(
 ) -> None:
     """What the mangled records had in them is what the events say."""
     verifier = Verifier(
-        world.on.store, world.on.read, database, generation, world.on.keyring, world.on.index
+        EventSource(world.on.store, world.on.keyring, world.on.index),
+        world.on.read,
+        database,
+        generation,
     )
     streams = [await stream_of(world.on.store, child_id) for child_id in child_ids]
     found = await verifier.verify_children([one for one in streams if one is not None])

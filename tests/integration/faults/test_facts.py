@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting.decoding import EventSource
 from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import ReadModelStore
 from projection_worker.records import RawRecord, deliver
@@ -50,9 +51,7 @@ async def child_id(world: World, on: Stores, tmp_path: Path) -> str:
     await world.happenings.a_severe_violation(child_id)
     projector = Projector(
         ReadModelStore(on.read, on.database, GENERATION),
-        on.store,
-        on.keyring,
-        on.index,
+        EventSource(on.store, on.keyring, on.index),
         DeadLetters(on.database, utc_now, GENERATION),
     )
     records = [

@@ -33,7 +33,7 @@ from shared.read_models.generations import (
 from shared.read_models.indexes import count_dead_lettered, stale_since
 from shared.read_models.notices import ChangeNotice
 from shared.serialization.events import decode_what_opens
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 from tests.support.kafka import REPLICATION, read_all_records
 from tests.support.projection_facts import registered, reported, updated
 from tests.support.projection_side import GENERATION, ProjectionSide

@@ -16,7 +16,7 @@ from projection_worker.records import Delivered
 from projection_worker.replay import documents
 from shared.clock import utc_now
 from shared.events.child import Severity
-from shared.keyring.erased_list import ErasureStep, MemoryErasedList
+from shared.keyring.erased_list import ErasureStep
 from shared.read_models.documents import Model
 from shared.read_models.generations import (
     POINTER_COLLECTION,
@@ -27,8 +27,9 @@ from shared.read_models.generations import (
 )
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.serialization.events import decode_what_opens
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 from tests.fakes.event_store import MemoryEventStore
+from tests.fakes.keys import MemoryErasedList
 from tests.support.projection_facts import (
     MIA,
     erased,

@@ -10,7 +10,7 @@ from projection_worker.records import RawRecord, deliver
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.serialization.cloud_events import from_record, to_record
-from shared.serialization.sealed_fields import SEALED
+from shared.serialization.schema import SEALED
 from tests.support.projection_facts import (
     MIA,
     deactivated,

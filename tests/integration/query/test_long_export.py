@@ -14,12 +14,12 @@ from query_service.read_store.whole_child import MongoWholeChild
 from shared.clock import new_id
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.keyring.key_file import FileKeyProvider
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation, begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
+from tests.fakes.keys import MemoryKeyStore
 from tests.support.command_side import KEYS
 from tests.support.event_samples import AT
 from tests.support.exported_child import CountedEvents, CountedPages

@@ -20,7 +20,7 @@ from shared.keyring.keyring import Keyring
 from shared.mongo import Mongo
 from shared.serialization.cloud_events import to_record
 from shared.serialization.events import encode
-from shared.serialization.sealed_fields import ALL_LABELS, SEALED
+from shared.serialization.schema import ALL_LABELS, SEALED
 from shared.settings import KeyringSettings
 from tests.support.canaries.values import canary
 from tests.support.consents import BORN

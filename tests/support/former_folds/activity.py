@@ -7,7 +7,6 @@ from shared.events.child import (
     AlertPolicyConfigured,
     ChildDeactivated,
     ChildErased,
-    ChildEvent,
     ChildProfileUpdated,
     ChildReactivated,
     ChildRegistered,
@@ -21,10 +20,11 @@ from shared.events.child import (
     SafetyViolationResolved,
 )
 from shared.read_models.documents import ActivityDocument
+from tests.support.former_folds.events import FormerEvent
 from tests.support.former_folds.formulas import counted, minutes_between
 
 
-def key(event: ChildEvent) -> str | None:
+def key(event: FormerEvent) -> str | None:
     """The id of the document that `event` changes, if it changes one."""
     match event:
         case (
@@ -51,7 +51,7 @@ def key(event: ChildEvent) -> str | None:
             assert_never(event)
 
 
-def evolve(document: ActivityDocument | None, event: ChildEvent) -> ActivityDocument:
+def evolve(document: ActivityDocument | None, event: FormerEvent) -> ActivityDocument:
     after = cast(ActivityDocument, {**(document or _empty(event))})
     if isinstance(event, ConversationStarted):
         after["conversations"] += 1
@@ -73,7 +73,7 @@ def _add_topic(document: ActivityDocument, topic: str | None) -> None:
         document["topics"] = counted(document["topics"], topic)
 
 
-def _empty(event: ChildEvent) -> ActivityDocument:
+def _empty(event: FormerEvent) -> ActivityDocument:
     day = _day(event)
     return ActivityDocument(
         _id=f"{event.child_id}@{day}",
@@ -88,5 +88,5 @@ def _empty(event: ChildEvent) -> ActivityDocument:
     )
 
 
-def _day(event: ChildEvent) -> str:
+def _day(event: FormerEvent) -> str:
     return event.at.astimezone(UTC).date().isoformat()

@@ -10,7 +10,6 @@ from shared.events.child import (
     AlertPolicyConfigured,
     ChildDeactivated,
     ChildErased,
-    ChildEvent,
     ChildProfileUpdated,
     ChildReactivated,
     ChildRegistered,
@@ -26,6 +25,7 @@ from shared.events.child import (
 from shared.events.personal import Personal
 from shared.read_models.documents import ChildDocument, ChildStatus, ConsentEntry
 from shared.read_models.formulas import penalty
+from tests.support.former_folds.events import FormerEvent
 from tests.support.former_folds.formulas import (
     counted,
     engagement_level,
@@ -38,7 +38,7 @@ from tests.support.former_folds.formulas import (
 PERSONAL_FIELDS = ("name", "device_id", "preferences", "learning_style", "interests")
 
 
-def evolve(document: ChildDocument | None, event: ChildEvent) -> ChildDocument:
+def evolve(document: ChildDocument | None, event: FormerEvent) -> ChildDocument:
     """The document after `event`; its `version` is the projector's to set."""
     before = _empty(event) if document is None else document
     if before["status"] == ChildStatus.ERASED.value:
@@ -165,7 +165,7 @@ def _tombstone(document: ChildDocument, event: ChildErased) -> ChildDocument:
     return tombstone
 
 
-def _empty(event: ChildEvent) -> ChildDocument:
+def _empty(event: FormerEvent) -> ChildDocument:
     return ChildDocument(
         _id=event.child_id,
         parent_id="",

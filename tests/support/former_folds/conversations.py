@@ -9,7 +9,6 @@ from shared.events.child import (
     AlertPolicyConfigured,
     ChildDeactivated,
     ChildErased,
-    ChildEvent,
     ChildProfileUpdated,
     ChildReactivated,
     ChildRegistered,
@@ -23,10 +22,11 @@ from shared.events.child import (
     SafetyViolationResolved,
 )
 from shared.read_models.documents import ConversationDocument
+from tests.support.former_folds.events import FormerEvent
 from tests.support.former_folds.formulas import conversation_engagement, minutes_between
 
 
-def key(event: ChildEvent) -> str | None:
+def key(event: FormerEvent) -> str | None:
     """The id of the document that `event` changes, if it changes one."""
     match event:
         case ConversationStarted() | MessageRecorded() | ConversationEnded():
@@ -51,7 +51,9 @@ def key(event: ChildEvent) -> str | None:
             assert_never(event)
 
 
-def evolve(document: ConversationDocument | None, event: ChildEvent) -> ConversationDocument | None:
+def evolve(
+    document: ConversationDocument | None, event: FormerEvent
+) -> ConversationDocument | None:
     """None as long as the conversation has not started."""
     if isinstance(event, ConversationStarted):
         return document or _started(event)

@@ -7,12 +7,12 @@ from typing import Any
 
 from shared.events.child import (
     ChildErased,
-    ChildEvent,
     SafetyViolationAcknowledged,
     SafetyViolationReported,
 )
 from shared.read_models.documents import AlertDocument, ChildDocument, ChildStatus, Model
 from tests.support.former_folds import activity, alerts, children, conversations, safety
+from tests.support.former_folds.events import FormerEvent
 
 VERSION = 6
 """Raise it with every change after which a document that older code wrote can no longer be carried
@@ -29,8 +29,8 @@ class Projection:
     no such document (yet)."""
 
     model: Model
-    key: Callable[[ChildEvent], str | None]
-    evolve: Callable[[Any, ChildEvent], Any]
+    key: Callable[[FormerEvent], str | None]
+    evolve: Callable[[Any, FormerEvent], Any]
 
 
 PROJECTIONS = (
@@ -63,13 +63,13 @@ class ChildView:
         return 0 if self.child is None else self.child["version"]
 
 
-def places_of(event: ChildEvent) -> list[Place]:
+def places_of(event: FormerEvent) -> list[Place]:
     """The documents beside the child's own that `event` changes."""
     keyed = ((projection.model, projection.key(event)) for projection in PROJECTIONS)
     return [(model, key) for model, key in keyed if key is not None]
 
 
-def apply(view: ChildView, event: ChildEvent, version: int, event_id: str) -> ChildView:
+def apply(view: ChildView, event: FormerEvent, version: int, event_id: str) -> ChildView:
     """The view after `event`. Total: it takes any events in any order and raises nothing. What
     comes after an erasure moves the version on and changes nothing else."""
     child = children.evolve(view.child, event)

@@ -7,7 +7,6 @@ from shared.events.child import (
     AlertPolicyConfigured,
     ChildDeactivated,
     ChildErased,
-    ChildEvent,
     ChildProfileUpdated,
     ChildReactivated,
     ChildRegistered,
@@ -23,10 +22,11 @@ from shared.events.child import (
 )
 from shared.read_models.documents import AlertPolicyEntry, SafetyDocument, ViolationEntry
 from tests.support.former_folds.alerts import alerts_of, counting_after
+from tests.support.former_folds.events import FormerEvent
 from tests.support.former_folds.formulas import counted
 
 
-def key(event: ChildEvent) -> str | None:
+def key(event: FormerEvent) -> str | None:
     """The id of the document that `event` changes, if it changes one."""
     match event:
         case (
@@ -53,7 +53,7 @@ def key(event: ChildEvent) -> str | None:
             assert_never(event)
 
 
-def evolve(document: SafetyDocument | None, event: ChildEvent) -> SafetyDocument:
+def evolve(document: SafetyDocument | None, event: FormerEvent) -> SafetyDocument:
     after = cast(SafetyDocument, {**(document or empty(event.child_id))})
     if isinstance(event, SafetyViolationReported):
         _report(after, event)

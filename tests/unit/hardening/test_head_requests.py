@@ -93,7 +93,7 @@ async def test_a_live_stream_is_not_opened_by_it() -> None:
 
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["Content-Type"].startswith("text/event-stream")
-    assert side.service.edge.streams.open_streams == 0
+    assert side.open_streams == 0
 
 
 async def test_who_asked_for_the_headers_is_on_record_as_who_asked() -> None:

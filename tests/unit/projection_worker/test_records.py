@@ -1,10 +1,11 @@
-"""What is kept of a record that cannot be projected, and why."""
+"""What is kept of a record that cannot be projected, and why; and where records wait."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 import pytest
+from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from projection_worker.records import (
     MOST_STACK,
     Delivered,
     RawRecord,
+    WaitingRecords,
     deliver,
     park,
     raw_record,
@@ -24,7 +26,7 @@ from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.cloud_events import to_record
 from shared.serialization.events import decode_what_opens, encode
-from shared.serialization.sealed_fields import SEALED
+from shared.serialization.schema import SEALED
 from tests.support.commits import an_offer
 from tests.support.event_samples import CHILD, EVENTS
 from tests.support.projection_facts import MIA
@@ -151,3 +153,62 @@ def test_a_header_without_value_or_out_of_range_is_undecodable(
     delivered = deliver(raw_record(Record(RECORDS[0].key, RECORDS[0].value, headers)))
 
     assert str(delivered.problem) == "a header or the value is malformed"
+
+
+FIRST, OTHER = TopicPartition("events", 0), TopicPartition("events", 1)
+
+
+class Fetched:
+    """As a consumer hands it out, of which only the offset counts."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+
+
+def record(place: TopicPartition, offset: int) -> Delivered:
+    raw = RawRecord(place.topic, place.partition, offset, b"mia", b"{}", ())
+    return Delivered("mia", "partition-0", raw, None)
+
+
+def test_a_partition_is_done_up_to_the_first_record_that_waits() -> None:
+    waiting = WaitingRecords()
+    waiting.fetched({FIRST: [Fetched(4), Fetched(9)], OTHER: [Fetched(7)]})
+
+    waiting.records = (record(FIRST, 8), record(FIRST, 5))
+
+    assert waiting.begins() == {FIRST: 5}
+    assert waiting.offsets() == {FIRST: 5, OTHER: 8}
+
+
+def test_what_was_read_meanwhile_is_done_with_as_soon_as_nothing_waits() -> None:
+    # given a record that waits, and others that were read behind it
+    waiting = WaitingRecords()
+    waiting.fetched({FIRST: [Fetched(4)]})
+    waiting.records = (record(FIRST, 4),)
+    waiting.fetched({FIRST: [Fetched(5), Fetched(6)]})
+    assert waiting.offsets() == {FIRST: 4}
+    # when
+    waiting.records = ()
+    # then
+    assert waiting.offsets() == {FIRST: 7}
+
+
+def test_what_waits_in_a_partition_that_is_given_away_is_the_other_workers() -> None:
+    waiting = WaitingRecords()
+    waiting.fetched({FIRST: [Fetched(4)], OTHER: [Fetched(7)]})
+    waiting.records = (record(FIRST, 4), record(OTHER, 7))
+
+    waiting.revoked({FIRST})
+
+    assert [one.raw.partition for one in waiting.records] == [OTHER.partition]
+    assert waiting.offsets() == {OTHER: 7}
+
+
+def test_a_partition_that_begins_anew_is_never_committed_beyond_what_was_read() -> None:
+    # given a topic that lost its records while one of them waits
+    waiting = WaitingRecords()
+    waiting.records = (record(FIRST, 900),)
+
+    waiting.fetched({FIRST: [Fetched(0)]})
+
+    assert waiting.offsets() == {FIRST: 1}

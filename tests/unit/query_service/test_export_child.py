@@ -164,7 +164,7 @@ async def test_only_the_family_and_admins_get_it(lived: QuerySide) -> None:
 
 
 async def test_of_an_erased_child_there_is_none(lived: QuerySide) -> None:
-    await lived.keyring.destroy(CHILD)
+    await lived.destroy_key(CHILD)
 
     async with lived.client(FAMILY) as client:
         assert (await client.get(EXPORT)).status_code == 404

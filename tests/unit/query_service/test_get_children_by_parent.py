@@ -88,7 +88,7 @@ async def test_an_erased_child_is_gone_from_the_family(side: QuerySide) -> None:
     # given one erased child, and one whose key is destroyed already
     await side.child("lena", parent_id="weiss", status="erased", name=None)
     await side.child("tom", parent_id="weiss")
-    await side.keyring.destroy("tom")
+    await side.destroy_key("tom")
     # when
     family = await side.ask(GetChildrenByParent("weiss"), WEISS)
     # then

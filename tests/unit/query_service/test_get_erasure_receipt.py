@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.erasures.older_content import OlderContent
 from shared.erasures.receipt import OLDER_REMAINS, REMAINS, open_receipt
+from shared.event_store.port import OlderContent
 from shared.keyring.erased_list import ErasureStep, StepDone
 from shared.read_models.documents import ChildStatus
 from shared.signing import StatementRefused

@@ -227,7 +227,7 @@ async def test_an_erasure_ends_what_is_under_way(side: QuerySide, server: Runnin
     await put_more_than_buffers_hold(side)
     async with opened(await server.url(), side) as response:
         # when
-        await side.keyring.destroy(LENA)
+        await side.destroy_key(LENA)
         rest = await response.aread()
     # then
     assert b'{"kind":"end"' not in rest

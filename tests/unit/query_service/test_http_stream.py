@@ -70,9 +70,9 @@ async def test_open_streams_do_not_keep_the_process_from_stopping(
 async def test_a_reader_that_hangs_up_is_forgotten(side: QuerySide, server: RunningServer) -> None:
     # given
     async with reading(await server.url(), side.bearer(parent("weiss"))):
-        assert side.service.edge.streams.open_streams == 1
+        assert side.open_streams == 1
     # when / then
-    await until(lambda: side.service.edge.streams.open_streams == 0)
+    await until(lambda: side.open_streams == 0)
 
 
 async def test_open_streams_leave_queries_their_places() -> None:
@@ -105,9 +105,9 @@ async def test_of_many_streams_opened_at_once_only_so_many_open(
         for one in answers:
             await one.aclose()
     # and when they have gone there is room again
-    await until(lambda: side.service.edge.streams.open_streams == 0)
+    await until(lambda: side.open_streams == 0)
     async with reading(url, bearer):
-        assert side.service.edge.streams.open_streams == 1
+        assert side.open_streams == 1
 
 
 async def test_a_live_stream_ends_with_its_token(side: QuerySide, server: RunningServer) -> None:

@@ -4,7 +4,8 @@ import httpx2
 import pytest
 
 from shared.event_store.port import StoreUnavailable
-from shared.keyring.key_store import KeyStoreUnavailable, MemoryKeyStore
+from shared.keyring.key_store import KeyStoreUnavailable
+from tests.fakes.keys import MemoryKeyStore
 from tests.support.query_side import ANALYST, OFFICER, QuerySide, device, parent
 
 WEISS = parent("weiss")

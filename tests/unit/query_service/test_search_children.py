@@ -141,7 +141,7 @@ async def test_erased_children_are_not_found(side: QuerySide) -> None:
     # given
     await side.child("lena", status="erased")
     await side.child("leo")
-    await side.keyring.destroy("leo")
+    await side.destroy_key("leo")
     # when / then
     assert await found(side) == []
 

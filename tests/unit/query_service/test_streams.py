@@ -6,6 +6,7 @@ import pytest
 from query_service.api.streams import HEARTBEAT, MOST_WAITING, OPENING, Streams, TooManyStreams
 from shared.auth.principal import Principal, Role
 from shared.read_models.notices import AlertNotice, ChangeNotice
+from tests.support.query_side import followed
 from tests.support.read_model_builders import alert_document
 
 CHANGE = ChangeNotice("lena", "weiss", 3)
@@ -87,7 +88,7 @@ async def test_a_reader_that_is_too_slow_is_disconnected(streams: Streams) -> No
         streams.received(ChangeNotice("lena", "weiss", version))
     # then
     assert [event async for event in events] == []
-    assert streams.open_streams == 0
+    assert followed(streams) == 0
 
 
 async def test_streams_end_when_notices_may_have_been_missed(streams: Streams) -> None:
@@ -128,11 +129,11 @@ async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
     staying = await opened(streams, "weiss")
     leaving = streams.follow("weiss", Token())
     await anext(leaving)
-    assert streams.open_streams == 2
+    assert followed(streams) == 2
     # when
     await leaving.aclose()  # type: ignore[attr-defined]
     # then
-    assert streams.open_streams == 1
+    assert followed(streams) == 1
     streams.received(CHANGE)
     assert await anext(staying)
 

@@ -8,7 +8,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.hash_chain import seal_commit
 from shared.serialization.cloud_events import from_record, to_record
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 from tests.support.commits import NOON, an_offer
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

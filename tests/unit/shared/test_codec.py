@@ -25,9 +25,10 @@ from shared.events.personal import Personal, PersonalDataErased
 from shared.keyring.cipher import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.events import decode, encode
-from shared.serialization.schema import LABELS, PERSONAL_FIELDS
-from shared.serialization.sealed_fields import (
+from shared.serialization.schema import (
     ALL_LABELS,
+    LABELS,
+    PERSONAL_FIELDS,
     SEALED,
     SealedField,
     UndecodableEvent,
@@ -302,7 +303,7 @@ def test_a_field_that_was_renamed_opens_under_its_former_name(
 ) -> None:
     # given
     sealed = f"3.why.{CIPHER.seal(b'1', f'{CHILD}@3{chr(0)}why')}"
-    monkeypatch.setattr("shared.serialization.sealed_fields.FORMER_NAMES", {"reason": ("why",)})
+    monkeypatch.setattr("shared.serialization.schema.FORMER_NAMES", {"reason": ("why",)})
     # when / then
     assert open_sealed(CHILD, sealed, CIPHER, SealedField("reason", None)) == 1
     with pytest.raises(SealBroken):

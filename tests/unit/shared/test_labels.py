@@ -16,11 +16,15 @@ from shared.events.child import (
     MessageRecorded,
     SafetyViolationReported,
 )
-from shared.events.personal import UNREADABLE, Personal
+from shared.events.personal import LABELS_IN_CLEAR, UNREADABLE, Personal
 from shared.keyring.cipher import ChildCipher, field_place
 from shared.serialization.events import decode, decode_what_opens, encode, in_clear
-from shared.serialization.schema import LABELS, LABELS_IN_CLEAR
-from shared.serialization.sealed_fields import ALL_LABELS, SEALED, UndecodableEvent
+from shared.serialization.schema import (
+    ALL_LABELS,
+    LABELS,
+    SEALED,
+    UndecodableEvent,
+)
 from tests.support.commits import NOON
 from tests.support.event_samples import CHILD, EVENTS
 

@@ -8,9 +8,9 @@ from command_service.aggregates.snapshots import IDS_AN_EVENT, IDS_AT_ONCE
 from command_service.bus.errors import ChildLoading
 from shared.event_store.envelope import Actor, Causality, NewCommit
 from shared.keyring.key_file import FileKeyProvider
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.serialization.events import encode
+from tests.fakes.keys import MemoryKeyStore
 from tests.support.child_facts import (
     ADA,
     ALLOWED,

@@ -21,10 +21,10 @@ from shared.event_store.envelope import Commit
 from shared.event_store.port import Snapshot, StoreUnavailable
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.key_file import FileKeyProvider
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
 from shared.serialization.events import decode
 from tests.fakes.event_store import MemoryEventStore, MemorySnapshotStore
+from tests.fakes.keys import MemoryKeyStore
 from tests.support.command_side import KEYS
 from tests.support.event_samples import EVENTS
 from tests.support.histories import write_histories

@@ -11,9 +11,9 @@ from command_service.bus.errors import KeyUnavailable
 from command_service.child.errors import ChildNotFound
 from shared.event_store.envelope import EncodedEvent
 from shared.keyring.cipher import WrappedKey
-from shared.keyring.key_store import MemoryKeyStore
-from shared.serialization.sealed_fields import ALL_LABELS, SEALED
+from shared.serialization.schema import ALL_LABELS, SEALED
 from tests.fakes.event_store import MemoryEventStore
+from tests.fakes.keys import MemoryKeyStore
 from tests.support.child_facts import DEACTIVATE, ERASE, REGISTER, REPORT, update
 from tests.support.command_side import OFFICER, CommandSide, Database
 

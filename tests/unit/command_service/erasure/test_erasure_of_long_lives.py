@@ -6,9 +6,8 @@ import pytest
 
 from command_service.bus.errors import ChildLoading
 from command_service.child.errors import ChildErasedError, ChildNotFound
-from shared.erasures.older_content import OlderContent
 from shared.event_store.envelope import Commit
-from shared.event_store.port import StoreUnavailable
+from shared.event_store.port import OlderContent, StoreUnavailable
 from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import ADA, ERASE, REGISTER, update
 from tests.support.command_side import MOTHER, PATIENT, STRANGER, CommandSide, Database

@@ -11,9 +11,9 @@ from command_service.erasure import ErasureCompletion, ErasureSweep
 from shared.clock import new_id
 from shared.erasures.topic import ErasureNotice
 from shared.event_store.hash_chain import verify_chain
-from shared.keyring.erased_list import ErasureStep, MemoryErasedList
-from shared.keyring.key_store import MemoryKeyStore
+from shared.keyring.erased_list import ErasureStep
 from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
+from tests.fakes.keys import MemoryErasedList, MemoryKeyStore
 from tests.support.child_facts import ADA, ERASE, REGISTER, update
 from tests.support.command_side import CommandSide, Database
 from tests.support.consents import BORN, REGISTRATION

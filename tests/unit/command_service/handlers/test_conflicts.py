@@ -219,7 +219,8 @@ async def test_a_lost_data_key_is_an_error_and_not_an_erasure():
     side = CommandSide()
     await side.do(REGISTER)
     await side.do(DEACTIVATE)
-    await side.keyring.destroy(ADA)
+    await side.database.keys.destroy(ADA)
+    side.keyring.forget(ADA)
     # when, then
     for process in (side, CommandSide(side.database)):
         with pytest.raises(KeyUnavailable):

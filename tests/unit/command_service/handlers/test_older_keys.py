@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from command_service.handlers import older_keys
-from shared.erasures.older_content import OlderContent
 from shared.event_store.envelope import Commit, NewCommit
-from shared.event_store.port import StoreUnavailable
+from shared.event_store.port import OlderContent, StoreUnavailable
 from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import REGISTER
 from tests.support.command_side import BEAR, MOTHER, CommandSide, Database

@@ -13,7 +13,7 @@ from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildErased, ChildEvent
 from shared.keyring.cipher import ChildCipher
-from shared.serialization.sealed_fields import UndecodableEvent
+from shared.serialization.schema import UndecodableEvent
 from tests.support.child_facts import ADA
 from tests.support.recorded_lives import (
     CIPHER,

@@ -5,10 +5,10 @@ import pytest
 
 from shared.clock import utc_now
 from shared.event_store.port import StoreUnavailable
-from shared.keyring.erased_list import ErasedChild, MemoryErasedList
+from shared.keyring.erased_list import ErasedChild
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring, forget_the_erased
+from tests.fakes.keys import MemoryErasedList, MemoryKeyStore
 from tests.support.waiting import eventually
 
 KEYS = KeyFile("kek-1", {"kek-1": bytes(32)}, bytes(32), bytes(32))

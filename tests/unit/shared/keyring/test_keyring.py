@@ -4,8 +4,8 @@ import pytest
 
 from shared.keyring.cipher import SealBroken, UnknownKek, WrappedKey
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
+from tests.fakes.keys import MemoryKeyStore
 
 KEYS = KeyFile("kek-1", {"kek-1": bytes(32)}, bytes(32), bytes(32))
 
@@ -67,9 +67,9 @@ async def test_creating_a_key_twice_gives_the_same_cipher() -> None:
 async def test_a_key_destroyed_elsewhere_is_gone_once_it_is_forgotten() -> None:
     # given
     store = MemoryKeyStore()
-    ours, theirs = _a_keyring(store), _a_keyring(store)
+    ours = _a_keyring(store)
     await ours.create("child-1")
-    await theirs.destroy("child-1")
+    await store.destroy("child-1")
     # when
     ours.forget("child-1")
     # then

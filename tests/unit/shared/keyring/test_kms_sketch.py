@@ -8,8 +8,8 @@ import pytest
 
 from shared.event_store.port import StoreUnavailable
 from shared.keyring.cipher import KeyProvider, SealBroken, UnknownKek, WrappedKey
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
+from tests.fakes.keys import MemoryKeyStore
 
 PAGE = Path(__file__).parents[4] / "docs" / "keys.md"
 

@@ -16,8 +16,8 @@ from deploy.proofs.key_rotation import (
 )
 from shared.keyring.cipher import UnknownKek, WrappedKey
 from shared.keyring.key_file import FileKeyProvider, WatchedKeyFile, create_key_file, read_key_file
-from shared.keyring.key_store import MemoryKeyStore
 from shared.keyring.keyring import Keyring
+from tests.fakes.keys import MemoryKeyStore
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CHILDREN = [f"child-{number:04}" for number in range(1_200)]
