@@ -25,8 +25,8 @@ from command_service.handlers.older_keys import OlderKeys
 from command_service.settings import CommandSettings
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditTrail
+from shared.auth.access import Pseudonyms
 from shared.auth.from_settings import token_checks
-from shared.auth.principal import Pseudonyms
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore

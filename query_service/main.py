@@ -25,8 +25,8 @@ from query_service.read_store.whole_child import MongoWholeChild
 from query_service.registry import Ports, query_bus
 from query_service.settings import QuerySettings
 from shared.audit.process import AuditProcess
+from shared.auth.access import Pseudonyms
 from shared.auth.from_settings import token_checks
-from shared.auth.principal import Pseudonyms
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.http.callers import Caller

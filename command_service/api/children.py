@@ -26,7 +26,7 @@ from command_service.child.commands import (
     UpdateChildProfile,
     WithdrawConsent,
 )
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.events.child import ConsentMethod, ConsentPurpose
 from shared.http.path_ids import ChildId
 from shared.http.problems import FieldProblem, Problem, ProblemRaised

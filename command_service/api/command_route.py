@@ -19,7 +19,7 @@ from command_service.api.requests import (
     read_body,
 )
 from command_service.bus.command_bus import CommandBus, CommandContext, CommandResult
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.clock import Clock, NewId
 from shared.fault_points import FaultPoint, reached
 from shared.http.callers import Caller

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from command_service.bus.command_bus import SentRequest
 from command_service.child.limits import Limit
-from shared.auth.principal import SUBJECT, Principal, Role
+from shared.auth.access import SUBJECT, Principal, Role
 from shared.field_wording import JsonRefused, read_json
 from shared.http.admission import admitted
 from shared.http.problems import FieldProblem, Problem, ProblemRaised

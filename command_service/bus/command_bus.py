@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from command_service.child.commands import ChildCommand
-from shared.auth.access import rule_of
-from shared.auth.principal import Principal
+from shared.auth.access import Principal, rule_of
 
 Command = ChildCommand
 

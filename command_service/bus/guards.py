@@ -9,8 +9,7 @@ from command_service.bus.resilience import Backoff, CircuitBreaker, deadline
 from command_service.child.commands import RegisterChild
 from command_service.child.normal_form import in_normal_form
 from command_service.child.state import AccountStatus, Child
-from shared.auth.access import Relation, refusal_of, relation_of
-from shared.auth.principal import Principal
+from shared.auth.access import Principal, Relation, refusal_of, relation_of
 
 
 class Guards:

@@ -21,7 +21,7 @@ from command_service.child.errors import (
     UdidTaken,
 )
 from command_service.child.state import AccountStatus, Child
-from shared.auth.principal import in_one_case
+from shared.auth.access import in_one_case
 from shared.clock import Clock
 from shared.event_store.port import Claim, ClaimStore, StoreUnavailable, VersionConflict
 from shared.events.personal import Personal

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.http.client_address import site_of
 from shared.http.problems import Problem, ProblemRaised, problem_response
 from shared.http.shares import Bounds, Shares

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.audit.record import AuditRecord, AuditTrail, AuditUnavailable, children_of
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.clock import Clock
 from shared.http.problems import Problem, problem_response
 

@@ -6,10 +6,9 @@ from fastapi import Request
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
-from shared.auth.access import RateClass, operation_of, rule_of
-from shared.auth.key_source import KeysUnavailable
-from shared.auth.principal import Principal, Pseudonyms
-from shared.auth.verifier import Grant, TokenRefused, TokenVerifier
+from shared.auth.access import Principal, Pseudonyms, RateClass, operation_of, rule_of
+from shared.auth.keys import KeysUnavailable
+from shared.auth.tokens import Grant, TokenRefused, TokenVerifier
 from shared.http.admission import admitted
 from shared.http.problems import Problem, ProblemRaised
 from shared.http.rate_limits import RateLimits

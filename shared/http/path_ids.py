@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import AfterValidator
 
-from shared.auth.principal import SUBJECT, SUBJECT_LIMIT, is_subject
+from shared.auth.access import SUBJECT, SUBJECT_LIMIT, is_subject
 from shared.field_wording import refused
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
 

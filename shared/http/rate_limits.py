@@ -15,8 +15,7 @@ from limits.errors import StorageError
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from shared.auth.access import RateClass
-from shared.auth.principal import Principal
+from shared.auth.access import Principal, RateClass
 from shared.clock import unix_seconds
 from shared.http.settings import RATE_LIMITS_IN_MEMORY, RateLimitSettings
 from shared.tasks import time_limit

@@ -22,7 +22,7 @@ from typing import Any
 import click
 import httpx2
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
 from shared.event_store.commit_documents import COLLECTION, to_document

@@ -26,7 +26,7 @@ from command_service.bus.command_bus import (
 from command_service.bus.resilience import Backoff
 from command_service.handlers.older_keys import OlderKeys
 from shared.audit.record import MemoryAuditTrail
-from shared.auth.principal import Principal, Pseudonyms, Role
+from shared.auth.access import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller

@@ -21,7 +21,7 @@ from query_service.queries.query import Query
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
 from shared.audit.record import MemoryAuditTrail
-from shared.auth.principal import Principal, Pseudonyms, Role
+from shared.auth.access import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.http.callers import Caller

@@ -12,8 +12,8 @@ from command_service.child.limits import DETAILS, NAME
 from command_service.child.visible_names import is_seen
 from query_service.queries.cursors import Cursors
 from query_service.queries.query import RequestRefused
-from shared.auth.principal import Principal, Role
-from shared.auth.verifier import key_id_of
+from shared.auth.access import Principal, Role
+from shared.auth.tokens import key_id_of
 from shared.field_wording import JsonRefused, read_json
 from shared.http.client_address import caller_of
 from shared.http.request_checks import refusal_of

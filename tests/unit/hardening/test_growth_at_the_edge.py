@@ -11,8 +11,8 @@ from command_service.api.requests import RequestKeys
 from projection_worker.records import RawRecord, deliver
 from query_service.api.parameters import Beginning, Search
 from query_service.api.query_route import matches, seconds_to_wait
-from shared.auth.key_set import KeySetRefused, parse_key_set
-from shared.auth.principal import Principal, Role, is_subject
+from shared.auth.access import Principal, Role, is_subject
+from shared.auth.keys import KeySetRefused, parse_key_set
 from shared.command_line import moment_of
 from shared.erasures.topic import ErasureNotice, MalformedErasure
 from shared.http.client_address import networks_of, site_of

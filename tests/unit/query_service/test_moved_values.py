@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from query_service.queries.visible_children import OwnField
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from tests.support.exports import document_of
 from tests.support.query_side import ADMIN, QuerySide, device, parent
 from tests.support.read_model_builders import NOON, sealed, violation

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry
 from starlette.responses import StreamingResponse
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.http.admission import admitted, install_admission
 from shared.http.correlation import install_correlation
 from shared.http.problems import install_problems

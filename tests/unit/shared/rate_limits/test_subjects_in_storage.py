@@ -4,8 +4,7 @@ from typing import Any
 
 from limits import parse
 
-from shared.auth.access import RateClass
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, RateClass, Role
 from shared.http.rate_limits import RateLimits
 from tests.support.rate_limits import Moments
 
