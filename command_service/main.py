@@ -33,9 +33,8 @@ from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.callers import Caller
 from shared.http.edge import Around, Exposure
-from shared.http.rate_limits import RateLimits, rate_limits
+from shared.http.limits import Bounds, RateLimits, rate_limits
 from shared.http.serving import Readiness
-from shared.http.shares import Bounds
 from shared.keyring.erased_list import MongoErasedList, ensure_erased_list_index
 from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
 from shared.keyring.key_store import MongoKeyStore

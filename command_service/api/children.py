@@ -28,8 +28,8 @@ from command_service.child.commands import (
 )
 from shared.auth.access import Role
 from shared.events.child import ConsentMethod, ConsentPurpose
-from shared.http.path_ids import ChildId
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
+from shared.http.request_checks import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["children"])
 consents = APIRouter(route_class=CommandRoute, tags=["consents"])

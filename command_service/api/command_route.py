@@ -24,9 +24,8 @@ from shared.clock import Clock, NewId
 from shared.fault_points import FaultPoint, reached
 from shared.http.callers import Caller
 from shared.http.correlation import correlation_id_of, traceparent_of
-from shared.http.path_ids import check_ids
 from shared.http.problems import RETRY_AFTER, problem_responses
-from shared.http.request_checks import refuse_parameters
+from shared.http.request_checks import check_ids, refuse_parameters
 from shared.signing import ConsistencyTokens
 
 CONFLICT = 409

@@ -12,7 +12,7 @@ from command_service.child.commands import (
     StartConversation,
 )
 from shared.events.child import Speaker
-from shared.http.path_ids import ChildId, ConversationId
+from shared.http.request_checks import ChildId, ConversationId
 
 router = APIRouter(route_class=CommandRoute, tags=["conversations"])
 

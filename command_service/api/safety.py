@@ -13,7 +13,7 @@ from command_service.child.commands import (
     ResolveSafetyViolation,
 )
 from shared.events.child import AlertChannel, Outcome, Severity
-from shared.http.path_ids import ChildId, ViolationId
+from shared.http.request_checks import ChildId, ViolationId
 
 router = APIRouter(route_class=CommandRoute, tags=["safety"])
 

@@ -8,9 +8,8 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
-from shared.http.admission import SLOW_DOWN
+from shared.http.admission import HANG_UP, SLOW_DOWN
 from shared.http.connection_room import ConnectionRoom, Entry
-from shared.http.stopping import HANG_UP
 
 HEAD_SECONDS = 10.0
 """Longest from the first byte, or from connecting, until all headers are there."""

@@ -31,9 +31,8 @@ from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller
 from shared.http.edge import Around, Exposure
-from shared.http.rate_limits import RateLimits
+from shared.http.limits import Bounds, RateLimits
 from shared.http.serving import Readiness
-from shared.http.shares import Bounds
 from shared.keyring.erased_list import MemoryErasedList
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import MemoryKeyStore

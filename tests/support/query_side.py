@@ -27,9 +27,8 @@ from shared.clock import utc_now
 from shared.http.callers import Caller
 from shared.http.client_address import networks_of
 from shared.http.edge import Around, Exposure
-from shared.http.rate_limits import RateLimits
+from shared.http.limits import Bounds, RateLimits
 from shared.http.serving import Readiness
-from shared.http.shares import Bounds
 from shared.keyring.cipher import WrappedKey
 from shared.keyring.erased_list import ErasedChild, MemoryErasedList
 from shared.keyring.key_file import FileKeyProvider, KeyFile

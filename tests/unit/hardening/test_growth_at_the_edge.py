@@ -17,9 +17,8 @@ from shared.command_line import moment_of
 from shared.erasures.topic import ErasureNotice, MalformedErasure
 from shared.http.client_address import networks_of, site_of
 from shared.http.correlation import accepted_id, accepted_traceparent
-from shared.http.path_ids import check_ids
 from shared.http.problems import ProblemRaised
-from shared.http.request_checks import refusal_of
+from shared.http.request_checks import check_ids, refusal_of
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
 from tests.support.growth import TEXTS, Work, is_linear, of_characters, quietly
 
