@@ -16,8 +16,7 @@ from command_service.api.errors import PROBLEMS
 from command_service.api.links import LINKS
 from command_service.bus.child_queues import ChildQueues, QueueLimits
 from command_service.bus.command_bus import CommandBus, CommandHandler
-from command_service.bus.guards import Guards, allowed
-from command_service.bus.observing import Observing
+from command_service.bus.pipeline import Observer, Pipeline, allowed
 from command_service.bus.resilience import Backoff, CircuitBreaker
 from command_service.child.commands import (
     ChildCommand,
@@ -94,9 +93,9 @@ class Tuning:
 
 def command_bus(ports: Ports, tuning: Tuning, registry: CollectorRegistry) -> CommandBus:
     bus = CommandBus()
-    bus.use(Observing(ports.audit_trail, ports.clock, registry))
+    observer = Observer(ports.audit_trail, ports.clock, registry)
     queues, breaker = ChildQueues(tuning.queues, registry), CircuitBreaker(time.monotonic)
-    bus.use(Guards(queues, breaker, tuning.timeout_seconds, ports.backoff))
+    bus.use(Pipeline(observer, queues, breaker, tuning.timeout_seconds, ports.backoff))
     _register_handlers(bus, ports, tuning)
     return bus
 

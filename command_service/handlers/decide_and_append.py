@@ -10,7 +10,7 @@ from command_service.aggregates.cache import LoadedChild
 from command_service.aggregates.loading import Aggregates
 from command_service.bus.command_bus import Command, CommandContext, CommandResult
 from command_service.bus.errors import ConcurrentUpdate, KeyUnavailable
-from command_service.bus.guards import may_act_on
+from command_service.bus.pipeline import may_act_on
 from command_service.child.commands import EraseChild
 from command_service.child.decide import decide
 from command_service.child.errors import ChildErasedError, ChildNotFound, CommandRefused

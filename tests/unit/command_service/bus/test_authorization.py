@@ -6,7 +6,7 @@ import pytest
 
 from command_service.bus.command_bus import Command
 from command_service.bus.errors import Forbidden, ParentNotFound
-from command_service.bus.guards import may_act_on
+from command_service.bus.pipeline import may_act_on
 from command_service.child.errors import ChildNotFound
 from command_service.child.state import Child
 from shared.auth.access import Principal, Relation
