@@ -28,8 +28,7 @@ from command_service.child.evolve import evolve
 from command_service.child.state import Child
 from shared.clock import new_id, utc_now
 from shared.event_store.commit_documents import COLLECTION, to_document
-from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.event_store.hash_chain import seal_commit
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition, seal_commit
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.events.child import SafetyViolationReported, Severity
