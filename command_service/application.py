@@ -7,8 +7,7 @@ from typing import Any, get_args
 from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CollectorRegistry
 
-from command_service.aggregates.cache import AggregateCache
-from command_service.aggregates.loading import Aggregates
+from command_service.aggregates.repository import AggregateCache, Aggregates
 from command_service.aggregates.snapshots import Snapshots
 from command_service.api import children, conversations, safety
 from command_service.api.command_route import Edge

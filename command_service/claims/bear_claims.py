@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from command_service.aggregates.loading import Aggregates
+from command_service.aggregates.repository import Aggregates
 from command_service.bus.errors import ConcurrentUpdate
 from command_service.child.errors import (
     ChildErasedError,

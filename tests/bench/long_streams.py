@@ -21,9 +21,8 @@ from typing import Any
 
 import click
 
-from command_service.aggregates.cache import AggregateCache, LoadedChild
-from command_service.aggregates.loading import Aggregates
-from command_service.aggregates.snapshots import Snapshots
+from command_service.aggregates.repository import AggregateCache, Aggregates
+from command_service.aggregates.snapshots import LoadedChild, Snapshots
 from command_service.child.evolve import evolve
 from command_service.child.state import Child
 from shared.clock import new_id, utc_now
