@@ -12,7 +12,7 @@ from command_service.aggregates.snapshots import Snapshots
 from command_service.api import children, conversations, safety
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
-from command_service.api.links import LINKS
+from command_service.api.openapi import LINKS
 from command_service.bus.child_queues import ChildQueues, QueueLimits
 from command_service.bus.command_bus import CommandBus, CommandHandler
 from command_service.bus.pipeline import Observer, Pipeline, allowed

@@ -8,8 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from command_service.api.command_route import Edge
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import Edge, RequestKeys
 from command_service.application import (
     MEBIBYTE,
     Ports,

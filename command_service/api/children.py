@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import ConfigDict, Field
 
-from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.requests import (
+from command_service.api.command_route import CommandRequest, CommandRoute
+from command_service.api.openapi import (
     SUBJECT_OR_NULL,
     RequestBody,
     between,
+    documented,
     entries,
     optional,
     sized,

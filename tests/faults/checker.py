@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import RequestKeys
 from shared.auth.access import Principal, Role
 from shared.event_store.envelope import ChainBroken, Commit, verify_chain
 from tests.faults.history import PASSING, Entry

@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from command_service.api.command_route import Edge
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import Edge, RequestKeys
 from command_service.application import Ports, Tuning, command_bus, create_app
 from command_service.bus.command_bus import (
     Command,

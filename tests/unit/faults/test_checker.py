@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import RequestKeys
 from shared.event_store.envelope import (
     Actor,
     Causality,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import RequestKeys
 from projection_worker.records import RawRecord, deliver
 from query_service.api.parameters import Beginning, Search
 from query_service.api.query_route import matches, seconds_to_wait
