@@ -15,7 +15,7 @@ HEAD_SECONDS = 10.0
 """Longest from the first byte, or from connecting, until all headers are there."""
 
 MOST_HEAD_BYTES = 32 * 1_024
-"""What is kept of a head that does not end; a complete one has narrower limits (request_shape)."""
+"""What is kept of a head that does not end; a complete one has narrower limits (request_checks)."""
 
 
 MOST_PIPELINED = 16
