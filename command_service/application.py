@@ -7,17 +7,15 @@ from typing import Any, get_args
 from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CollectorRegistry
 
-from command_service.aggregates.cache import AggregateCache
-from command_service.aggregates.loading import Aggregates
+from command_service.aggregates.repository import AggregateCache, Aggregates
 from command_service.aggregates.snapshots import Snapshots
 from command_service.api import children, consents, conversations, lifecycle, safety
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
-from command_service.api.links import LINKS
+from command_service.api.openapi import LINKS
 from command_service.bus.child_queues import ChildQueues, QueueLimits
 from command_service.bus.command_bus import CommandBus, CommandHandler
-from command_service.bus.guards import Guards, allowed
-from command_service.bus.observing import Observing
+from command_service.bus.pipeline import Observer, Pipeline, allowed
 from command_service.bus.resilience import Backoff, CircuitBreaker
 from command_service.child.commands import (
     ChildCommand,
@@ -94,9 +92,9 @@ class Tuning:
 
 def command_bus(ports: Ports, tuning: Tuning, registry: CollectorRegistry) -> CommandBus:
     bus = CommandBus()
-    bus.use(Observing(ports.audit_trail, ports.clock, registry))
+    observer = Observer(ports.audit_trail, ports.clock, registry)
     queues, breaker = ChildQueues(tuning.queues, registry), CircuitBreaker(time.monotonic)
-    bus.use(Guards(queues, breaker, tuning.timeout_seconds, ports.backoff))
+    bus.use(Pipeline(observer, queues, breaker, tuning.timeout_seconds, ports.backoff))
     _register_handlers(bus, ports, tuning)
     return bus
 

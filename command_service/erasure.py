@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 
 from command_service.aggregates.child_tasks import ChildTasks
-from command_service.aggregates.loading import Aggregates
+from command_service.aggregates.repository import Aggregates
 from command_service.aggregates.stream_folding import PATIENCE_SECONDS
 from command_service.bus.command_bus import CommandContext, CommandResult
 from command_service.bus.errors import ChildLoading

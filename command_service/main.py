@@ -8,8 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from command_service.api.command_route import Edge
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import Edge, RequestKeys
 from command_service.application import (
     MEBIBYTE,
     Ports,
@@ -25,17 +24,16 @@ from command_service.handlers.older_keys import OlderKeys
 from command_service.settings import CommandSettings
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditTrail
+from shared.auth.access import Pseudonyms
 from shared.auth.from_settings import token_checks
-from shared.auth.principal import Pseudonyms
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.callers import Caller
 from shared.http.edge import Around, Exposure
-from shared.http.rate_limits import RateLimits, rate_limits
+from shared.http.limits import Bounds, RateLimits, rate_limits
 from shared.http.serving import Readiness
-from shared.http.shares import Bounds
 from shared.keyring.erased_list import MongoErasedList, ensure_erased_list_index
 from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
 from shared.keyring.key_store import MongoKeyStore

@@ -4,7 +4,7 @@ import sys
 
 from examples.stage import CONSENTS, Stage, play
 from examples.story import expect
-from shared.auth.principal import Role
+from shared.auth.access import Role
 
 TITLE = "Search and system analytics"
 

@@ -13,7 +13,7 @@ import uvloop
 from rich.console import Console
 
 from examples.story import ScenarioFailed, Story
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.client import TeddyClient, TeddyProblem, Unreachable
 from shared.clock import new_id, utc_now

@@ -15,8 +15,7 @@ from query_service.cache.query_cache import Loaded, QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.queries.query import Answer, CachedQueryHandler, Query, QueryHandler, Scope
 from query_service.read_store.port import ReadStoreUnavailable
-from shared.auth.access import ACCESS, Relation, Rule, rule_of
-from shared.auth.principal import Principal, Role
+from shared.auth.access import ACCESS, Principal, Relation, Role, Rule, rule_of
 from shared.keyring.keyring import Keyring
 
 

@@ -25,15 +25,14 @@ from query_service.read_store.whole_child import MongoWholeChild
 from query_service.registry import Ports, query_bus
 from query_service.settings import QuerySettings
 from shared.audit.process import AuditProcess
+from shared.auth.access import Pseudonyms
 from shared.auth.from_settings import token_checks
-from shared.auth.principal import Pseudonyms
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.http.callers import Caller
 from shared.http.edge import Around, Exposure
-from shared.http.rate_limits import RateLimits, rate_limits
+from shared.http.limits import Bounds, RateLimits, rate_limits
 from shared.http.serving import Readiness
-from shared.http.shares import Bounds
 from shared.keyring.erased_list import MongoErasedList
 from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
 from shared.keyring.key_store import MongoKeyStore

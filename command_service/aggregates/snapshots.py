@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
 from command_service.aggregates import older_snapshot_layout
-from command_service.aggregates.cache import LoadedChild
 from command_service.aggregates.child_tasks import ChildTasks
 from command_service.aggregates.snapshot_layout import SCHEMA, from_head, to_lines, with_line
 from command_service.child.account import AccountStatus
@@ -32,6 +31,18 @@ WAITING_AT_MOST = 16
 command."""
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedChild:
+    """A child folded up to `position`, `since_snapshot` events after its last snapshot."""
+
+    child: Child
+    position: StreamPosition
+    since_snapshot: int
+
+
+BEFORE_REGISTRATION = LoadedChild(Child(), StreamPosition(), 0)
 
 
 class Snapshots:

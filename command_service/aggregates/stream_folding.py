@@ -12,9 +12,8 @@ from functools import reduce
 
 import structlog
 
-from command_service.aggregates.cache import BEFORE_REGISTRATION, AggregateCache, LoadedChild
 from command_service.aggregates.child_tasks import ChildTasks
-from command_service.aggregates.snapshots import Snapshots
+from command_service.aggregates.snapshots import BEFORE_REGISTRATION, LoadedChild, Snapshots
 from command_service.bus.errors import ChildLoading
 from command_service.child.decider import CHANGES_NOTHING, evolve
 from command_service.child.state import Child
@@ -46,22 +45,25 @@ INTERIM_EVENTS = 20_000
 
 _SKIPPED = frozenset(event.__name__ for event in CHANGES_NOTHING)
 
+Keep = Callable[[str, LoadedChild], None]
+"""Takes a child, by its id, as far as it is folded."""
+
 log = structlog.get_logger(__name__)
 
 
 class StreamFolding:
-    """What of a child is folded already is kept in `cache`."""
+    """What of a child is folded already is given to `keep`."""
 
     def __init__(
         self,
         store: EventStore,
         snapshots: Snapshots,
-        cache: AggregateCache,
+        keep: Keep,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._store = store
         self._snapshots = snapshots
-        self._cache = cache
+        self._keep = keep
         self._patience = patience_seconds
         self._under_way = ChildTasks[LoadedChild]("child_not_loaded")
         self._places = asyncio.Semaphore(AT_A_TIME)
@@ -113,7 +115,7 @@ class StreamFolding:
         known = await self._snapshots.opened(snapshot, cipher)
         if known is None:
             return BEFORE_REGISTRATION
-        self._cache.put(snapshot.child_id, known)
+        self._keep(snapshot.child_id, known)
         return known
 
     async def _fold_all(
@@ -140,7 +142,7 @@ class StreamFolding:
         while True:
             began = time.perf_counter()
             known = await folded(known, commits, cipher)
-            self._cache.put(child_id, known)
+            self._keep(child_id, known)
             is_last = len(commits) < BESIDE_OTHERS
             if cipher is not None and (is_last or known.since_snapshot >= INTERIM_EVENTS):
                 known = await self._snapshots.take_if_due(child_id, known, cipher)

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from command_service.api.command_route import CommandRequest, CommandRoute, documented
+from command_service.api.command_route import CommandRequest, CommandRoute
 from command_service.api.consents import ConsentBody
-from command_service.api.requests import (
+from command_service.api.openapi import (
     SUBJECT_OR_NULL,
     RequestBody,
     between,
+    documented,
     entries,
     optional,
     sized,
@@ -21,9 +22,9 @@ from command_service.child.commands import (
     RegisterChild,
     UpdateChildProfile,
 )
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.events.child import ConsentPurpose
-from shared.http.path_ids import ChildId
+from shared.http.request_checks import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["children"])
 

@@ -1,35 +1,93 @@
 """From request to command to answer: the same way for every route of the command API."""
 
+import asyncio
+import hmac
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, Field
+from pydantic import ValidationError
 
-from command_service.api.requests import (
+from command_service.api.openapi import (
+    CONSISTENCY_HEADER,
     IDEMPOTENCY_HEADER,
-    IDEMPOTENCY_PARAMETER,
-    RequestKeys,
-    derived_id,
-    parse_body,
-    read_body,
+    LOCATION_HEADER,
+    RECEIPT_HEADER,
+    REPLAYED_HEADER,
+    RequestBody,
 )
-from command_service.bus.command_bus import CommandBus, CommandContext, CommandResult
-from shared.auth.principal import Principal
+from command_service.bus.command_bus import CommandBus, CommandContext, CommandResult, SentRequest
+from shared.auth.access import Principal, Role
 from shared.clock import Clock, NewId
 from shared.fault_points import FaultPoint, reached
+from shared.field_wording import JsonRefused, read_json
+from shared.http.admission import admitted
 from shared.http.callers import Caller
 from shared.http.correlation import correlation_id_of, traceparent_of
-from shared.http.path_ids import check_ids
-from shared.http.problems import RETRY_AFTER, problem_responses
-from shared.http.request_checks import refuse_parameters
+from shared.http.problems import FieldProblem, Problem, ProblemRaised
+from shared.http.request_checks import check_ids, refuse_parameters
 from shared.signing import ConsistencyTokens
 
-CONFLICT = 409
+MAX_BODY_BYTES = 64 * 1_024
+
+READ_SECONDS = 4.0
+"""Longest a body may take: a request that trickles in keeps the connection of another."""
+
+KEY_LIMIT = "8..128 visible ASCII characters"
+
+_ACCEPTED = re.compile(r"[!-~]{8,128}")
+_KEY_BYTES = 16
+
+BodyT = TypeVar("BodyT", bound=RequestBody)
+
+
+class RequestKeys:
+    """Idempotency keys as they are stored: `k-` and 128 bits of an HMAC-SHA-256 in hex, so that
+    callers never meet each other's keys, and nobody can tell them without the index key."""
+
+    def __init__(self, index_key: bytes) -> None:
+        self._key = hmac.digest(index_key, b"request key", "sha256")
+
+    def sent(
+        self, key: str | None, principal: Principal, method: str, path: str, body: bytes, child: str
+    ) -> SentRequest | None:
+        """The request with its key; None without one. `child`: its id in the path, or nothing.
+
+        Raises the problem 422 for a malformed key.
+        """
+        if key is None:
+            return None
+        if not _ACCEPTED.fullmatch(key):
+            problem = FieldProblem(IDEMPOTENCY_HEADER, f"must have {KEY_LIMIT}", KEY_LIMIT)
+            detail = "The idempotency key is malformed."
+            invalid = Problem(422, "invalid-request", "Invalid request", detail, [problem])
+            raise ProblemRaised(invalid)
+        return SentRequest(
+            key=self.stored(key, principal, child),
+            content=f"{method}\n{path}\n".encode() + _canonical(body),
+            as_sent=(principal.role.value, principal.subject, key),
+        )
+
+    def stored(self, key: str, principal: Principal, child: str) -> str:
+        """`key` scoped to its caller. A bear's id is its child's own, so its keys are scoped to the
+        child: they stay when that is erased."""
+        caller = child if principal.role is Role.DEVICE else principal.subject
+        scoped = f"{principal.role.value}\n{caller}\n{key}".encode()
+        return f"k-{hmac.digest(self._key, scoped, 'sha256')[:_KEY_BYTES].hex()}"
+
+
+def _canonical(body: bytes) -> bytes:
+    """The same JSON in another order or spacing is the same request."""
+    try:
+        return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONDecodeError:
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +125,7 @@ class CommandRequest(Request):
     def id_for(self, what: str) -> str:
         """The id of a new thing; the same again for a repeated request."""
         sent = self.context.request
-        return self._new_id() if sent is None else derived_id(sent, what)
+        return self._new_id() if sent is None else sent.derived_id(what)
 
 
 class CommandRoute(APIRoute):
@@ -101,74 +159,6 @@ class CommandRoute(APIRoute):
         return handle
 
 
-def documented(*refusals: int, success: int = 200) -> dict[str, Any]:
-    """What the routes have in common; `refusals` are the error statuses beside the usual ones."""
-    statuses = sorted({401, 403, 408, 413, 429, 503, *refusals})
-    responses = problem_responses(*statuses)
-    if CONFLICT in responses:
-        responses[CONFLICT] |= {
-            "description": "With `Retry-After`: others were faster; the same request may succeed. "
-            "Without: it will not, as long as the child is as it is.",
-            "headers": RETRY_AFTER,
-        }
-    return {
-        "status_code": success,
-        "response_model": CommandAnswer,
-        "response_model_exclude_none": True,
-        "responses": {**responses, success: {"headers": DOCUMENTED_HEADERS}},
-        "openapi_extra": {"parameters": [IDEMPOTENCY_PARAMETER]},
-    }
-
-
-CONSISTENCY_HEADER = "Consistency-Token"
-REPLAYED_HEADER = "Idempotency-Replayed"
-RECEIPT_HEADER = "Link"
-LOCATION_HEADER = "Location"
-
-
-class CommandAnswer(BaseModel):
-    child_id: str = Field(
-        description="The child; `{child_id}` of all paths.",
-        examples=["7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"],
-    )
-    version: int = Field(description="The child's version after the command.", examples=[1])
-    events: list[str] = Field(
-        description="What happened; empty when nothing had to change.",
-        examples=[["ChildRegistered"]],
-    )
-    violation_id: str | None = Field(None, description="Of the violation just reported.")
-    conversation_id: str | None = Field(None, description="Of the conversation just started.")
-    ignored: list[str] | None = Field(
-        None,
-        description="Fields of the request that were left out, because what they name does not "
-        "exist: a report that names an unknown conversation counts without it.",
-        examples=[["conversation_id"]],
-    )
-
-
-DOCUMENTED_HEADERS: dict[str, Any] = {
-    CONSISTENCY_HEADER: {
-        "description": "Send it with a query to see this command's effect.",
-        "schema": {"type": "string"},
-    },
-    REPLAYED_HEADER: {
-        "description": "`true` when the idempotency key was used before: nothing was done again.",
-        "schema": {"type": "string", "enum": ["true"]},
-    },
-    LOCATION_HEADER: {
-        "description": "After a registration: the child's profile at the query API; ask with the "
-        "`Consistency-Token`. Missing where the operator has not said at which address clients "
-        "reach that API.",
-        "schema": {"type": "string", "format": "uri"},
-    },
-    RECEIPT_HEADER: {
-        "description": 'After an erasure: its receipt at the query API, `rel="receipt"`. Missing '
-        "where `Location` is.",
-        "schema": {"type": "string"},
-    },
-}
-
-
 def answer(
     result: CommandResult, status: int, tokens: ConsistencyTokens, query_url: str | None
 ) -> Response:
@@ -199,3 +189,56 @@ def _addresses(result: CommandResult, child: str) -> dict[str, str]:
     if "ChildErased" in result.events:
         return {RECEIPT_HEADER: f'<{child}/erasure-receipt>; rel="receipt"'}
     return {}
+
+
+async def read_body(request: Request) -> bytes:
+    """The request gives its place to others meanwhile: who sends slowly keeps nobody waiting.
+
+    Raises the problem 413 without reading on when the body is too large, 408 when it is late, 503
+    when no place is free once it is there.
+    """
+    body = bytearray()  # a list of what arrived would cost 40 bytes for each that came alone
+    with admitted(request).waiting():
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                async for chunk in request.stream():
+                    if len(body) + len(chunk) > MAX_BODY_BYTES:
+                        raise ProblemRaised(_too_large())
+                    body += chunk
+        except TimeoutError:
+            raise ProblemRaised(_too_slow()) from None
+    return bytes(body)
+
+
+def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
+    """No body at all is an empty object. Raises the problems 400 and 422."""
+    try:
+        read_json(raw or b"{}")
+        return model.model_validate_json(raw or b"{}")
+    except JsonRefused as refused:
+        raise ProblemRaised(_invalid_json(str(refused))) from None
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        if problems[0]["type"] == "json_invalid":
+            # what the strict check lets pass and the parser does not
+            raise ProblemRaised(_invalid_json("must be JSON of whole characters")) from None
+        raise RequestValidationError(problems) from None
+
+
+def _invalid_json(what: str) -> Problem:
+    detail = "The body is not valid JSON."
+    return Problem(400, "invalid-json", "Invalid JSON", detail, [FieldProblem("body", what)])
+
+
+def _too_large() -> Problem:
+    limit = f"{MAX_BODY_BYTES} bytes"
+    problem = FieldProblem("body", f"must not exceed {limit}", limit)
+    return Problem(413, "body-too-large", "Body too large", "Send a smaller body.", [problem])
+
+
+def _too_slow() -> Problem:
+    limit = f"{READ_SECONDS:g} s"
+    problem = FieldProblem("body", f"must arrive within {limit}", limit)
+    detail = "Send the body without a pause."
+    close = {"Connection": "close"}  # the rest of the body is not waited for
+    return Problem(408, "body-too-slow", "Body too slow", detail, [problem], close)

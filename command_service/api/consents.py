@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.requests import RequestBody, sized
+from command_service.api.command_route import CommandRequest, CommandRoute
+from command_service.api.openapi import RequestBody, documented, sized
 from command_service.child import limits
 from command_service.child.commands import GiveConsent, WithdrawConsent
 from shared.events.child import ConsentMethod, ConsentPurpose
-from shared.http.path_ids import ChildId
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
+from shared.http.request_checks import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["consents"])
 

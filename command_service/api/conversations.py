@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from pydantic import Field
 
-from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.requests import UUID, RequestBody, between, entries, optional
+from command_service.api.command_route import CommandRequest, CommandRoute
+from command_service.api.openapi import UUID, RequestBody, between, documented, entries, optional
 from command_service.child import limits
 from command_service.child.commands import (
     EndConversation,
@@ -12,7 +12,7 @@ from command_service.child.commands import (
     StartConversation,
 )
 from shared.events.child import Speaker
-from shared.http.path_ids import ChildId, ConversationId
+from shared.http.request_checks import ChildId, ConversationId
 
 router = APIRouter(route_class=CommandRoute, tags=["conversations"])
 

@@ -3,11 +3,11 @@
 from fastapi import APIRouter
 from pydantic import Field
 
-from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.requests import RequestBody, sized
+from command_service.api.command_route import CommandRequest, CommandRoute
+from command_service.api.openapi import RequestBody, documented, sized
 from command_service.child import limits
 from command_service.child.commands import DeactivateChild, EraseChild, ReactivateChild
-from shared.http.path_ids import ChildId
+from shared.http.request_checks import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["lifecycle"])
 

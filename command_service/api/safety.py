@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from pydantic import Field
 
-from command_service.api.command_route import CommandRequest, CommandRoute, documented
-from command_service.api.requests import UUID, RequestBody, between, optional, sized
+from command_service.api.command_route import CommandRequest, CommandRoute
+from command_service.api.openapi import UUID, RequestBody, between, documented, optional, sized
 from command_service.child import limits
 from command_service.child.commands import (
     AcknowledgeSafetyViolation,
@@ -13,7 +13,7 @@ from command_service.child.commands import (
     ResolveSafetyViolation,
 )
 from shared.events.child import AlertChannel, Outcome, Severity
-from shared.http.path_ids import ChildId, ViolationId
+from shared.http.request_checks import ChildId, ViolationId
 
 router = APIRouter(route_class=CommandRoute, tags=["safety"])
 

@@ -14,7 +14,7 @@ from itertools import chain
 from prometheus_client import CollectorRegistry, Gauge
 
 from command_service.bus.errors import ChildBusy
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.event_store.port import StoreUnavailable
 
 Turn = asyncio.Future[None]

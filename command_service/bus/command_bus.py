@@ -1,14 +1,16 @@
 """Commands to their handlers, through the middleware."""
 
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from command_service.child.commands import ChildCommand
-from shared.auth.access import rule_of
-from shared.auth.principal import Principal
+from shared.auth.access import Principal, rule_of
 
 Command = ChildCommand
+
+_DERIVED_IDS = uuid.UUID("5f0e4a1c-0d0b-5c58-9f53-2f3c3b0d9a61")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -23,6 +25,14 @@ class SentRequest:
     key: str
     content: bytes
     as_sent: tuple[str, str, str]
+
+    def derived_id(self, what: str) -> str:
+        """The id of a thing that this request makes: the same again when it is repeated.
+
+        Of the key alone, for ids are kept for ever and a request may be guessed. Another request
+        under the key has the same id, meets the first one, and is refused.
+        """
+        return str(uuid.uuid5(_DERIVED_IDS, f"{what}\n{self.key}"))
 
 
 @dataclass(frozen=True, slots=True)

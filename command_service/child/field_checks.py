@@ -19,7 +19,7 @@ from command_service.child.limits import (
     Limit,
 )
 from command_service.child.visible_names import is_seen
-from shared.auth.principal import SUBJECT_LIMIT, is_subject
+from shared.auth.access import SUBJECT_LIMIT, is_subject
 
 _UDID = re.compile(UDID_PATTERN)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

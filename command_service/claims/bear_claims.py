@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from command_service.aggregates.loading import Aggregates
+from command_service.aggregates.repository import Aggregates
 from command_service.bus.errors import ConcurrentUpdate
 from command_service.child.account import AccountStatus
 from command_service.child.errors import (
@@ -22,7 +22,7 @@ from command_service.child.errors import (
     UdidTaken,
 )
 from command_service.child.state import Child
-from shared.auth.principal import in_one_case
+from shared.auth.access import in_one_case
 from shared.clock import Clock
 from shared.event_store.port import Claim, ClaimStore, StoreUnavailable, VersionConflict
 from shared.events.personal import Personal

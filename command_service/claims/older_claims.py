@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from command_service.aggregates.cache import LoadedChild
-from command_service.aggregates.loading import Aggregates
+from command_service.aggregates.repository import Aggregates
+from command_service.aggregates.snapshots import LoadedChild
 from command_service.bus.errors import ChildLoading, ConcurrentUpdate
 from command_service.child.account import AccountStatus
 from command_service.child.errors import DeviceIdTaken, UdidTaken

@@ -4,8 +4,8 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from command_service.aggregates.cache import LoadedChild
-from command_service.aggregates.loading import Aggregates
+from command_service.aggregates.repository import Aggregates
+from command_service.aggregates.snapshots import LoadedChild
 from command_service.bus.command_bus import Command, CommandContext, CommandResult, SentRequest
 from command_service.bus.errors import AppendUnconfirmed, IdempotencyKeyReused, KeyUnavailable
 from command_service.bus.resilience import Backoff

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from command_service.aggregates.cache import BEFORE_REGISTRATION, LoadedChild
+from command_service.aggregates.snapshots import BEFORE_REGISTRATION, LoadedChild
 from command_service.bus.command_bus import Command, CommandContext, CommandResult
 from command_service.bus.errors import ConcurrentUpdate
 from command_service.child.commands import (

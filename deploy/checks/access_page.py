@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.auth.access import ACCESS, Rule
-from shared.auth.principal import Role
+from shared.auth.access import ACCESS, Role, Rule
 
 PAGE = Path(__file__).parents[2] / "docs" / "access.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"

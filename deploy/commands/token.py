@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 from deploy.commands.running_stack import setting, use_environment_of
 from deploy.local.control import StackFailed
 from deploy.local.state import StackFolder
-from shared.auth.principal import SUBJECT_LIMIT, Principal, Role, is_subject
+from shared.auth.access import SUBJECT_LIMIT, Principal, Role, is_subject
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.event_store.port import StoreUnavailable

@@ -11,7 +11,7 @@ import orjson
 
 from deploy.load.generator import Generator
 from deploy.load.model import ModelChild, Tally, Wish, settle
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 

@@ -15,7 +15,7 @@ from deploy.proofs.spans import SignedTails, Spans
 from shared.audit.record import Record
 from shared.audit.store import AuditStore
 from shared.clock import iso
-from shared.event_store.envelope import Commit, NewCommit, StreamPosition, canonical_body
+from shared.event_store.envelope import Commit, canonical_body
 from shared.event_store.port import EventStore, pages
 from shared.signing import StatementSigner, StatementVerifier
 
@@ -82,18 +82,11 @@ def digest_of_bundle(bundle: Mapping[str, Any]) -> str:
 
 def as_json(commit: Commit) -> dict[str, Any]:
     """`body` is what the commit's hash covers."""
-    offered = NewCommit(
-        child_id=commit.child_id,
-        expected=StreamPosition(commit.first_version - 1, commit.previous_hash),
-        events=commit.events,
-        recorded_at=commit.recorded_at,
-        actor=commit.actor,
-        causality=commit.causality,
-        idempotency=commit.idempotency,
-        result=commit.result,
-    )
-    body = canonical_body(offered)
-    return {"previous_hash": commit.previous_hash, "hash": commit.hash, "body": body}
+    return {
+        "previous_hash": commit.previous_hash,
+        "hash": commit.hash,
+        "body": canonical_body(commit),
+    }
 
 
 async def _concerned(store: EventStore, child_id: str, violation_id: str) -> list[Commit]:

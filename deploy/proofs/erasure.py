@@ -8,8 +8,13 @@ from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
 from projection_worker.projecting.removal import documents_beside
 from shared.erasures.receipt import Receipt
 from shared.erasures.topic import ERASED
-from shared.event_store.envelope import Commit, RecordedEvent, StreamPosition
-from shared.event_store.hash_chain import ChainBroken, verify_chain
+from shared.event_store.envelope import (
+    ChainBroken,
+    Commit,
+    RecordedEvent,
+    StreamPosition,
+    verify_chain,
+)
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore, pages
 from shared.events.personal import IS_FROM_OPENED, IS_SEALED, fields_marked
 from shared.keyring.erased_list import ErasedList

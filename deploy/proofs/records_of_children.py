@@ -17,7 +17,7 @@ from deploy.proofs.spans import SignedTails, Spans, check_spans
 from shared.audit.chain import Block, read_lines
 from shared.audit.record import Record
 from shared.audit.store import AuditStore
-from shared.auth.principal import Role, in_one_case, older_alias
+from shared.auth.access import Role, in_one_case, older_alias
 from shared.clock import iso
 from shared.event_store.port import ClaimStore
 from shared.keyring.search_index import SearchIndex

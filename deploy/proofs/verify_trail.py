@@ -10,8 +10,7 @@ from deploy.proofs.head_check import SegmentCheck, Signatures, Unsigned, read_si
 from shared.audit.chain import Block
 from shared.audit.record import Record
 from shared.clock import Clock, iso
-from shared.event_store.envelope import Commit, StreamPosition
-from shared.event_store.hash_chain import ChainBroken, verify_chain
+from shared.event_store.envelope import ChainBroken, Commit, StreamPosition, verify_chain
 from shared.signing import StatementVerifier
 
 

@@ -14,8 +14,7 @@ from query_service.read_store.port import ReadStoreUnavailable
 from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE
-from shared.http.problems import FieldProblem, Problem, ProblemTable
-from shared.http.response_headers import too_many_requests
+from shared.http.problems import FieldProblem, Problem, ProblemTable, too_many_requests
 from shared.keyring.cipher import UnknownKek
 from shared.keyring.key_store import KeyStoreUnavailable
 

@@ -13,9 +13,9 @@ from query_service.api.streams import Grant
 from query_service.metrics import QueryMetrics
 from query_service.queries.exporter import ChildErased, Exporter, Progress
 from query_service.read_store.whole_child import GenerationGone
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.event_store.port import StoreUnavailable
-from shared.http.stopping import hang_up
+from shared.http.admission import hang_up
 
 JSON_LINES = "application/jsonl"
 

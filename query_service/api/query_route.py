@@ -13,7 +13,7 @@ from query_service.bus import QueryBus, QueryResult, Rendered
 from query_service.cache.freshness import NoRoomToWait, ProjectedVersions, Waits
 from query_service.cache.query_cache import QueryCache
 from query_service.queries.query import Query, RequestRefused
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.clock import iso
 from shared.http.admission import admitted, slow_down
 from shared.http.audit_edge import tell_audit

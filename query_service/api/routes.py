@@ -37,9 +37,8 @@ from query_service.queries.query import ParentNotFound, Scope
 from query_service.queries.search_children import FoundChildren
 from shared.auth.access import operation_of
 from shared.http.audit_edge import tell_audit
-from shared.http.path_ids import ChildId, ParentId
 from shared.http.problems import problem_responses
-from shared.http.request_checks import StrictRoute
+from shared.http.request_checks import ChildId, ParentId, StrictRoute
 
 PROBLEMS = problem_responses(401, 403, 404, 429, 503)
 OF_NO_ONE = problem_responses(401, 403, 429, 503)

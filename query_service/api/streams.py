@@ -10,7 +10,7 @@ import orjson
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.read_models.notices import AlertNotice, ChangeNotice
 
 MOST_WAITING = 100

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from query_service.cache.entries import EVERYTHING, child_tag, parent_tag
 from query_service.cache.query_cache import QueryCache
-from shared.auth.principal import Principal
-from shared.http.shares import Shares
+from shared.auth.access import Principal
+from shared.http.limits import Shares
 from shared.keyring.keyring import Keyring
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from shared.signing import ConsistencyToken

@@ -8,8 +8,7 @@ from typing import Protocol, TypeVar
 from pydantic import BaseModel
 
 from query_service.cache.entries import Tag
-from shared.auth.access import ACCESS, Relation, Rule, refusal_of, rule_of
-from shared.auth.principal import Principal, Role
+from shared.auth.access import ACCESS, Principal, Relation, Role, Rule, refusal_of, rule_of
 
 
 @dataclass(frozen=True, slots=True)

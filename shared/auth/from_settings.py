@@ -1,12 +1,18 @@
-"""The verifier of bearer tokens that the settings ask for."""
+"""The verifier of bearer tokens that the settings ask for, and where it gets its keys."""
 
+import asyncio
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
-from shared.auth.key_set import KeySetRefused
-from shared.auth.key_source import FILE_SECONDS, CachedKeys, Freshness, from_file, from_url
-from shared.auth.verifier import Expected, TokenVerifier
+import httpx2
+
+from shared.auth.keys import MAX_BYTES, CachedKeys, Fetch, Freshness, KeySetRefused
+from shared.auth.tokens import Expected, TokenVerifier
 from shared.http.settings import TokenSettings
+
+FILE_SECONDS = 1.0
+"""How long a file is believed unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +53,41 @@ def _keys(settings: TokenSettings) -> CachedKeys:
     except KeySetRefused as refused:
         raise KeySetRefused(f"{path}: {refused}") from None
     return keys
+
+
+class KeySetNotServed(OSError):
+    """The address of the key set did not answer with one."""
+
+
+def from_file(path: Path) -> Fetch:
+    async def fetch() -> bytes:
+        return await asyncio.to_thread(path.read_bytes)
+
+    return fetch
+
+
+def from_url(url: str, transport: httpx2.AsyncBaseTransport | None = None) -> Fetch:
+    """Reads no more than a key set may have, and follows no redirect."""
+
+    async def fetch() -> bytes:
+        try:
+            async with (
+                httpx2.AsyncClient(transport=transport) as http,
+                http.stream("GET", url, headers={"Accept": "application/json"}) as response,
+            ):
+                if response.status_code != httpx2.codes.OK:
+                    raise KeySetNotServed(f"answered {response.status_code}")
+                return await _at_most(MAX_BYTES, response)
+        except httpx2.HTTPError as error:
+            raise KeySetNotServed(type(error).__name__) from error
+
+    return fetch
+
+
+async def _at_most(limit: int, response: httpx2.Response) -> bytes:
+    read = bytearray()
+    async for chunk in response.aiter_bytes():
+        read += chunk
+        if len(read) > limit:
+            raise KeySetNotServed(f"over {limit} bytes")
+    return bytes(read)

@@ -1,8 +1,12 @@
-"""What surrounds an event: position, author, correlation, and the commit that made it a fact."""
+"""What surrounds an event: position, author, correlation, and the commit that made it a fact. Each
+child's commits are a hash chain over ciphertext: it still verifies after erasure."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+
+import orjson
 
 from shared.clock import iso
 
@@ -80,6 +84,14 @@ class NewCommit:
     idempotency: Idempotency | None = None
     result: dict[str, str] = field(default_factory=dict)
     """Ids the command produced, e.g. `{"violation_id": ...}`: the answer to a repeated request."""
+
+    @property
+    def first_version(self) -> int:
+        return self.expected.version + 1
+
+    @property
+    def previous_hash(self) -> str:
+        return self.expected.hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,21 +187,63 @@ def after_all_commits(child_id: str) -> str:
     return f"{child_id}@:"
 
 
-def canonical_body(commit: NewCommit) -> dict[str, object]:
+def canonical_body(commit: NewCommit | Commit) -> dict[str, object]:
     """The content that a commit's hash covers, as plain JSON values."""
+    cause, kept = commit.causality, commit.idempotency
     return {
         "child_id": commit.child_id,
-        "first_version": commit.expected.version + 1,
+        "first_version": commit.first_version,
         "events": [[e.type, e.schema_version, iso(e.occurred_at), e.data] for e in commit.events],
         "recorded_at": iso(commit.recorded_at),
         "actor": [commit.actor.subject, commit.actor.role],
-        "causality": [
-            commit.causality.correlation_id,
-            commit.causality.causation_id,
-            commit.causality.traceparent,
-        ],
-        "idempotency": (
-            [commit.idempotency.key, commit.idempotency.fingerprint] if commit.idempotency else None
-        ),
+        "causality": [cause.correlation_id, cause.causation_id, cause.traceparent],
+        "idempotency": [kept.key, kept.fingerprint] if kept else None,
         "result": commit.result,
     }
+
+
+class ChainBroken(Exception):
+    """A commit's content, order or predecessor is not what its hash says."""
+
+    def __init__(self, child_id: str, version: int, reason: str) -> None:
+        super().__init__(f"child {child_id}, version {version}: {reason}")
+        self.child_id = child_id
+        self.version = version
+        self.reason = reason
+
+
+def chained_hash(commit: NewCommit | Commit) -> str:
+    """SHA-256 in hex over the previous commit's hash and this commit's canonical JSON."""
+    canonical = orjson.dumps(canonical_body(commit), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(commit.previous_hash.encode() + canonical).hexdigest()
+
+
+def seal_commit(commit: NewCommit) -> Commit:
+    """The stored form of `commit`, chained to the position that it expects."""
+    return Commit(
+        child_id=commit.child_id,
+        first_version=commit.first_version,
+        events=commit.events,
+        recorded_at=commit.recorded_at,
+        actor=commit.actor,
+        causality=commit.causality,
+        idempotency=commit.idempotency,
+        result=commit.result,
+        previous_hash=commit.previous_hash,
+        hash=chained_hash(commit),
+    )
+
+
+def verify_chain(commits: Iterable[Commit], start: StreamPosition | None = None) -> StreamPosition:
+    """Walk one child's commits in order; raises ChainBroken at the first that does not fit."""
+    position = start or StreamPosition()
+    for commit in commits:
+        if commit.first_version != position.version + 1:
+            reason = f"expected version {position.version + 1}"
+            raise ChainBroken(commit.child_id, commit.first_version, reason)
+        if commit.previous_hash != position.hash:
+            raise ChainBroken(commit.child_id, commit.first_version, "predecessor differs")
+        if chained_hash(commit) != commit.hash:
+            raise ChainBroken(commit.child_id, commit.first_version, "content differs from hash")
+        position = commit.position
+    return position

@@ -21,9 +21,9 @@ from shared.event_store.envelope import (
     NewCommit,
     after_all_commits,
     commit_id,
+    seal_commit,
 )
 from shared.event_store.group_commit import GroupCommit, outcome_when_taken
-from shared.event_store.hash_chain import seal_commit
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.event_store.mongo_claims import OLDER
 from shared.event_store.mongo_snapshots import ensure_snapshot_indexes, older_content

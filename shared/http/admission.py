@@ -7,13 +7,12 @@ from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.http.client_address import site_of
+from shared.http.limits import Bounds, Shares
 from shared.http.problems import Problem, ProblemRaised, problem_response
-from shared.http.shares import Bounds, Shares
-from shared.http.stopping import is_stopping
 
-SLOW_DOWN = "slow_down"
+SLOW_DOWN, HANG_UP = "slow_down", "hang_up"
 
 
 def slow_down(scope: Scope) -> None:
@@ -24,6 +23,18 @@ def slow_down(scope: Scope) -> None:
     slowing = scope.get("state", {}).get(SLOW_DOWN)
     if slowing is not None:
         slowing()
+
+
+def hang_up(scope: Scope) -> bool:
+    """Close the request's connection at once, whatever was to be sent yet.
+
+    The server puts a function into the state of the request; where there is none, as in tests
+    within a process, nothing is done, and it is False."""
+    hanging_up = scope.get("state", {}).get(HANG_UP)
+    if hanging_up is None:
+        return False
+    hanging_up()
+    return True
 
 
 EVENT_STREAM = b"text/event-stream"
@@ -203,7 +214,9 @@ def _opens_a_stream(message: Message) -> bool:
     )
 
 
-def install_admission(
-    app: FastAPI, prefix: str, bounds: Bounds, registry: CollectorRegistry
-) -> None:
-    app.add_middleware(Admission, prefix=prefix, requests=Requests(bounds, registry))
+def begin_stopping(app: FastAPI) -> None:
+    app.state.stopping = True
+
+
+def is_stopping(app: FastAPI) -> bool:
+    return bool(getattr(app.state, "stopping", False))

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.audit.record import AuditRecord, AuditTrail, AuditUnavailable, children_of
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.clock import Clock
 from shared.http.problems import Problem, problem_response
 
@@ -118,10 +118,6 @@ class AuditEdge:
             correlation_id=str(getattr(request.state, "correlation_id", "")),
             children=asked.children or named,
         )
-
-
-def install_audit(app: FastAPI, trail: AuditTrail, clock: Clock, prefix: str) -> None:
-    app.add_middleware(AuditEdge, trail=trail, clock=clock, prefix=prefix)
 
 
 def _operation(request: Request) -> str:

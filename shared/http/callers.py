@@ -6,14 +6,12 @@ from fastapi import Request
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
-from shared.auth.access import RateClass, operation_of, rule_of
-from shared.auth.key_source import KeysUnavailable
-from shared.auth.principal import Principal, Pseudonyms
-from shared.auth.verifier import Grant, TokenRefused, TokenVerifier
+from shared.auth.access import Principal, Pseudonyms, RateClass, operation_of, rule_of
+from shared.auth.keys import KeysUnavailable
+from shared.auth.tokens import Grant, TokenRefused, TokenVerifier
 from shared.http.admission import admitted
-from shared.http.problems import Problem, ProblemRaised
-from shared.http.rate_limits import RateLimits
-from shared.http.response_headers import note_standing, too_many_requests
+from shared.http.limits import RateLimits
+from shared.http.problems import Problem, ProblemRaised, too_many_requests
 
 SCHEME = "bearer"
 
@@ -53,7 +51,7 @@ class Caller(SecurityBase):
         principal = await self._authenticated(request)
         admitted(request).count_for(principal)
         standing = await self._limits.spend(principal, _rate_of(request.scope["route"].name))
-        note_standing(request, standing)
+        request.state.standing = standing  # the answer tells it
         if not standing.allowed:
             raise ProblemRaised(too_many_requests(standing.reset_seconds))
         return principal

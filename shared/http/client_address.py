@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -77,23 +76,16 @@ FORWARDED_FOR = b"x-forwarded-for"
 MOST_HOPS = 16
 
 
-class CallersAddress:
-    """Puts the caller's own address into `scope["client"]`: what a trusted proxy says, and nobody
+def with_callers_address(scope: Scope, trusted: Sequence[Network]) -> Scope:
+    """`scope` with the caller's own address as its `client`: what a trusted proxy says, and nobody
     else. Each proxy appends the address that it was called from, so the list is read from its end,
     up to the first address that is no trusted proxy; what stands before that, anybody wrote."""
-
-    def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
-        self._app = app
-        self._trusted = tuple(trusted)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        peer = scope.get("client")
-        if scope["type"] == "http" and peer:
-            forwarded = [value for name, value in scope["headers"] if name == FORWARDED_FOR]
-            if forwarded and is_within(address_of(peer[0]), self._trusted):
-                caller = caller_of(b",".join(forwarded).decode("latin-1"), self._trusted)
-                scope = {**scope, "client": (caller or peer[0], 0)}
-        await self._app(scope, receive, send)
+    peer = scope.get("client")
+    forwarded = [value for name, value in scope["headers"] if name == FORWARDED_FOR]
+    if not peer or not forwarded or not is_within(address_of(peer[0]), trusted):
+        return scope
+    caller = caller_of(b",".join(forwarded).decode("latin-1"), trusted)
+    return {**scope, "client": (caller or peer[0], 0)}
 
 
 def caller_of(forwarded: str, trusted: Sequence[Network]) -> str | None:
@@ -104,8 +96,3 @@ def caller_of(forwarded: str, trusted: Sequence[Network]) -> str | None:
         if not is_within(address, trusted):
             break
     return None if address is None else str(address)
-
-
-def install_callers_address(app: FastAPI, trusted: Sequence[Network]) -> None:
-    """The outermost: everything behind it sees the caller's address."""
-    app.add_middleware(CallersAddress, trusted=trusted)

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as Counted
 
 from shared.http.client_address import Network, address_of, is_within, site_of
-from shared.http.shares import Bounds
+from shared.http.limits import Bounds
 
 GIVE_WAY_SECONDS = 0.005
 """Between two connections of one address of which the second takes the place of a silent one. Who
@@ -176,12 +176,6 @@ def _remove(
 def _counted(name: str, what: str, registry: CollectorRegistry) -> Counted:
     text = f"Connections {what}, because of the total or of their address's share."
     return Counted(f"teddy_connections_{name}", text, ("reason",), registry=registry)
-
-
-def install_connection_room(
-    app: FastAPI, bounds: Bounds, trusted: Sequence[Network], registry: CollectorRegistry
-) -> None:
-    app.state.connection_room = ConnectionRoom(bounds, trusted, registry)
 
 
 def connection_room_of(app: FastAPI) -> ConnectionRoom:

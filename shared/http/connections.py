@@ -8,15 +8,14 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
-from shared.http.admission import SLOW_DOWN
+from shared.http.admission import HANG_UP, SLOW_DOWN
 from shared.http.connection_room import ConnectionRoom, Entry
-from shared.http.stopping import HANG_UP
 
 HEAD_SECONDS = 10.0
 """Longest from the first byte, or from connecting, until all headers are there."""
 
 MOST_HEAD_BYTES = 32 * 1_024
-"""What is kept of a head that does not end; a complete one has narrower limits (request_shape)."""
+"""What is kept of a head that does not end; a complete one has narrower limits (request_checks)."""
 
 
 MOST_PIPELINED = 16

@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi import Request
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from shared.clock import NewId
-from shared.http.openapi import extend_document
 
 HEADER = "Correlation-Id"
 TRACEPARENT = "traceparent"
@@ -54,39 +53,20 @@ ANSWERED: dict[str, Any] = {
 }
 
 
-class CorrelationMiddleware:
-    """Takes the caller's `Correlation-Id` or makes one; answers the one that it used."""
-
-    def __init__(self, app: ASGIApp, new_id: NewId) -> None:
-        self._app = app
-        self._new_id = new_id
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        correlation_id = accepted_id(headers.getlist(HEADER)) or self._new_id()
-        state = scope.setdefault("state", {})
-        state["correlation_id"] = correlation_id
-        state["traceparent"] = accepted_traceparent(headers.getlist(TRACEPARENT))
-        structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = correlation_id
-            await send(message)
-
-        await self._app(scope, receive, answer)
+def correlate(scope: Scope, new_id: NewId) -> str:
+    """The request's id: the caller's `Correlation-Id`, or a new one. From now on the request's
+    state and the logs know it, and its state the `traceparent`."""
+    headers = Headers(scope=scope)
+    correlation_id = accepted_id(headers.getlist(HEADER)) or new_id()
+    state = scope.setdefault("state", {})
+    state["correlation_id"] = correlation_id
+    state["traceparent"] = accepted_traceparent(headers.getlist(TRACEPARENT))
+    structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
+    return correlation_id
 
 
-def install_correlation(app: FastAPI, new_id: NewId) -> None:
-    """To be called last, around all else: every request has an id, and the document says so."""
-    app.add_middleware(CorrelationMiddleware, new_id=new_id)
-    extend_document(app, _describe)
-
-
-def _describe(document: dict[str, Any]) -> None:
+def describe_correlation(document: dict[str, Any]) -> None:
+    """Say in an OpenAPI document what each operation takes and answers of it."""
     for operations in document["paths"].values():
         for operation in operations.values():
             operation.setdefault("parameters", []).extend(PARAMETERS)

@@ -16,7 +16,6 @@ from starlette.routing import compile_path
 from shared.field_wording import wording_of
 from shared.http.correlation import HEADER as CORRELATION
 from shared.http.correlation import correlation_id_of
-from shared.http.secure_headers import secure_headers_of
 
 MEDIA_TYPE = "application/problem+json"
 METHOD_NOT_ALLOWED = 405
@@ -38,6 +37,9 @@ RETRY_AFTER: dict[str, Any] = {
 
 EDGE_STATUSES = (400, 414, 415, 422, 431)
 """What any request may be answered before its route is reached."""
+
+ON_EVERY_ANSWER = "on_every_answer"
+"""In the state of a request: the headers that the edge adds to its answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -149,11 +151,19 @@ def problem_response(request: Request, problem: Problem) -> Response:
         ]
     # said here too: the answer to an unforeseen error passes no middleware on its way out
     headers = {
-        **secure_headers_of(request),
+        **getattr(request.state, ON_EVERY_ANSWER, {}),
         CORRELATION: body["correlation_id"],
         **problem.headers,
     }
     return Response(orjson.dumps(body), problem.status, headers, media_type=MEDIA_TYPE)
+
+
+TOO_MANY = "Too many requests of this caller; send this one again after the seconds of Retry-After."
+
+
+def too_many_requests(retry_after_seconds: int, detail: str = TOO_MANY) -> Problem:
+    headers = {"Retry-After": str(retry_after_seconds)}
+    return Problem(429, "too-many-requests", "Too many requests", detail, headers=headers)
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -209,5 +219,5 @@ def allowed_methods(app: FastAPI, path: str) -> str:
         if route.path and compile_path(route.path)[0].match(path):
             methods |= route.methods or set()
     if "GET" in methods:
-        methods.add("HEAD")  # by shared/http/response_headers.py
+        methods.add("HEAD")  # by shared/http/edge.py
     return ", ".join(sorted(methods))

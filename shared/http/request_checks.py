@@ -1,21 +1,24 @@
-"""Requests that no honest client sends, refused before anybody looks at what they ask."""
+"""Requests that no honest client sends, refused before anybody looks at what they ask; and ids in
+paths, of one documented pattern each: whatever else stands there never reaches a handler."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Path, Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from pydantic import AfterValidator
+from starlette.types import Scope
 
+from shared.auth.access import SUBJECT, SUBJECT_LIMIT, is_subject
+from shared.field_wording import refused
 from shared.http.problems import (
     UNKNOWN_PARAMETER,
     FieldProblem,
     Problem,
     ProblemRaised,
-    problem_response,
 )
 
 MOST_PATH_BYTES = 1_024
@@ -57,26 +60,9 @@ _NOT_ENCODED = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _DOTS = re.compile(rb"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
 
-class RequestShape:
-    """Answers 400, 414, 415, 422 or 431 to requests that are malformed on purpose."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = refusal_of(scope) if scope["type"] == "http" else None
-        if refusal is None:
-            await self._app(scope, receive, send)
-        else:
-            await problem_response(Request(scope), refusal)(scope, receive, send)
-
-
-def install_request_shape(app: FastAPI) -> None:
-    app.add_middleware(RequestShape)
-
-
 def refusal_of(scope: Scope) -> Problem | None:
-    """Why a request with this ASGI scope is refused; None when it is not."""
+    """Why a request with this ASGI scope is refused (400, 414, 415, 422 or 431); None when it is
+    not."""
     problems = (*_of_target(scope), *_of_headers(scope["headers"]))
     return problems[0] if problems else None
 
@@ -196,3 +182,50 @@ def refuse_parameters(request: Request) -> None:
     problems = [FieldProblem(name, UNKNOWN_PARAMETER) for name in sorted(names)]
     detail = "This resource takes no parameters."
     raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, problems))
+
+
+_ID = re.compile("[A-Za-z0-9-]{1,64}")
+ID_PATTERN = f"^{_ID.pattern}$"
+SUBJECT_PATTERN = f"^{SUBJECT}$"
+"""A parent's id is what the token issuer calls its subject."""
+
+ID_LIMIT = "1..64 of A-Z a-z 0-9 -"
+
+
+def _is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
+
+
+def _must_be(is_one: Callable[[str], bool], limit: str) -> AfterValidator:
+    def check(given: str) -> str:
+        if not is_one(given):
+            raise refused(f"must be {limit}", limit)
+        return given
+
+    return AfterValidator(check)
+
+
+IS_ID, IS_SUBJECT = _must_be(_is_id, ID_LIMIT), _must_be(is_subject, SUBJECT_LIMIT)
+IDS, SUBJECTS = {"pattern": ID_PATTERN}, {"pattern": SUBJECT_PATTERN}
+
+ChildId = Annotated[
+    str, IS_ID, Path(description="As the registration answered it.", json_schema_extra=IDS)
+]
+ConversationId = Annotated[
+    str, IS_ID, Path(description="Of a conversation of the child.", json_schema_extra=IDS)
+]
+ViolationId = Annotated[
+    str, IS_ID, Path(description="As the report of it was answered.", json_schema_extra=IDS)
+]
+ParentId = Annotated[
+    str, IS_SUBJECT, Path(description="The parent's subject.", json_schema_extra=SUBJECTS)
+]
+
+
+def check_ids(ids: Mapping[str, str]) -> None:
+    """Raises the problem 422 that names each id which is none."""
+    wrong = [name for name, value in ids.items() if not _is_id(value)]
+    if wrong:
+        problems = [FieldProblem(name, f"must be {ID_LIMIT}", ID_LIMIT) for name in wrong]
+        detail = "The path holds an invalid id."
+        raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, problems))

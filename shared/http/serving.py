@@ -15,9 +15,9 @@ from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from shared.http.admission import begin_stopping, is_stopping
 from shared.http.connection_room import connection_room_of
 from shared.http.connections import HEAD_SECONDS, bounded_protocol
-from shared.http.stopping import begin_stopping, is_stopping
 
 CHECK_SECONDS = 1.5
 

@@ -8,9 +8,11 @@ from tests.support.projecting_worker import ProjectingWorker
 from tests.support.query_side import QuerySide, parent
 from tests.support.ways import Way, walked
 
-REGISTRATION_FILES = 53
-QUERY_FILES = 33
+REGISTRATION_FILES = 44
+QUERY_FILES = 27
 RECORD_FILES = 26
+AROUND_A_ROUTE = ["HardenedEdge", "Admission", "AuditEdge"]
+AROUND_A_HANDLER = ["Pipeline"]
 
 
 async def test_from_a_registration_over_http_to_its_commit() -> None:
@@ -55,6 +57,13 @@ async def test_from_a_record_of_kafka_to_its_write_into_the_read_models(
     # then
     assert worker.mongo.writes["children__g1"] == 2
     assert len(way.files) <= RECORD_FILES, _told(way)
+
+
+def test_four_wrappers_stand_around_a_handler_and_three_around_a_query() -> None:
+    side = CommandSide()
+    for app in (side.app, QuerySide().app):
+        assert [each.cls.__name__ for each in app.user_middleware] == AROUND_A_ROUTE  # type: ignore[attr-defined]
+    assert [type(each).__name__ for each in side.bus._middleware] == AROUND_A_HANDLER
 
 
 def _told(way: Way) -> str:

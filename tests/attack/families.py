@@ -3,7 +3,7 @@
 import httpx2
 import orjson
 
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.clock import new_id
 from tests.attack.operations import CHILD, operations
 from tests.attack.row import Answered, Broken, Deed, Refused, Request, Row

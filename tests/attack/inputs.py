@@ -6,7 +6,7 @@ from urllib.parse import quote
 import httpx2
 import orjson
 
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.clock import new_id
 from tests.attack.row import Answered, Broken, Deed, Refused, Request, Row
 from tests.attack.smuggling import SMUGGLED

@@ -11,7 +11,7 @@ import pymongo
 
 from deploy import cli
 from deploy.local.state import StackFolder, StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.clock import new_id
 from shared.signing import read_signing_key
 from tests.support.callers import token

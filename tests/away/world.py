@@ -15,7 +15,7 @@ from deploy.local.plans import free_port, service_plan
 from deploy.local.state import StackFolder
 from deploy.local.supervisor import LIMITS_OF_ONE
 from deploy.topics import apply_topics
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.signing import read_signing_key

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from shared.clock import new_id
 from shared.event_store.commit_documents import to_document
-from shared.event_store.hash_chain import seal_commit
+from shared.event_store.envelope import seal_commit
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.mongo import Driver, Mongo
 from tests.support.commits import an_offer

@@ -16,8 +16,7 @@ from deploy.topics import apply_topics
 from shared.clock import new_id, utc_now
 from shared.erasures.topic import ErasureNotice, read_erasures
 from shared.event_store.commit_documents import to_document
-from shared.event_store.envelope import NewCommit
-from shared.event_store.hash_chain import seal_commit
+from shared.event_store.envelope import NewCommit, seal_commit
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore

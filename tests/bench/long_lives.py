@@ -29,7 +29,7 @@ from deploy.local import control
 from deploy.local.state import StackFolder, StackState
 from projection_worker.session import Stores, open_stores
 from projection_worker.settings import WorkerSettings
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.client import SeenWrites, TeddyClient, TeddyProblem
 from shared.clock import new_id, utc_now
 from shared.mongo import Mongo

@@ -21,15 +21,13 @@ from typing import Any
 
 import click
 
-from command_service.aggregates.cache import AggregateCache, LoadedChild
-from command_service.aggregates.loading import Aggregates
-from command_service.aggregates.snapshots import Snapshots
+from command_service.aggregates.repository import AggregateCache, Aggregates
+from command_service.aggregates.snapshots import LoadedChild, Snapshots
 from command_service.child.decider import evolve
 from command_service.child.state import Child
 from shared.clock import new_id, utc_now
 from shared.event_store.commit_documents import COLLECTION, to_document
-from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.event_store.hash_chain import seal_commit
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition, seal_commit
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.events.child import SafetyViolationReported, Severity

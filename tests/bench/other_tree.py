@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from deploy.local.state import StackFolder, StackState
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.signing import read_signing_key

@@ -25,7 +25,7 @@ from deploy.local.state import StackFolder, StackState
 from projection_worker.replay.rebuild.ledger import Kind, Ledger, Tally
 from projection_worker.session import Stores, open_stores
 from projection_worker.settings import WorkerSettings
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.mongo import Document, aggregate
 from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation, read_catalog

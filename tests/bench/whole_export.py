@@ -22,12 +22,11 @@ from typing import Any
 import click
 import httpx2
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
 from shared.event_store.commit_documents import COLLECTION, to_document
-from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.event_store.hash_chain import seal_commit
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition, seal_commit
 from shared.event_store.mongo import ensure_indexes
 from shared.keyring.key_file import FileKeyProvider, read_key_file
 from shared.keyring.key_store import MongoKeyStore

@@ -3,8 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.event_store.envelope import Commit, NewCommit, StreamPosition
-from shared.event_store.hash_chain import ChainBroken, verify_chain
+from shared.event_store.envelope import ChainBroken, Commit, NewCommit, StreamPosition, verify_chain
 from shared.event_store.port import AlreadyCommitted, VersionConflict
 from tests.contract.conftest import Stores
 from tests.support.commits import an_offer

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from deploy.local.state import StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.client import TeddyProblem
 from shared.clock import new_id
 from tests.support.callers import client, token

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from deploy.local.state import StackFolder, StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.client import TeddyClient, TeddyProblem
 from shared.client.answers import CommandAnswer
 from shared.clock import new_id

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 
 from deploy import cli
 from deploy.local.state import StackFolder, StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.client import SeenWrites, TeddyClient
 from shared.clock import new_id
 from shared.kafka import CHILD_EVENTS

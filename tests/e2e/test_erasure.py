@@ -14,7 +14,7 @@ import pytest
 from deploy import cli
 from deploy.local import plans
 from deploy.local.state import ProcessState, StackFolder, StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.client import TeddyClient
 from shared.client.transport import TeddyProblem, Unreachable
 from shared.clock import new_id

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from deploy.local import control, plans
 from deploy.local.state import StackFolder
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.clock import new_id
 from tests.support.callers import client, first_alert
 from tests.support.consents import BORN, CONSENTS

@@ -8,7 +8,7 @@ import pytest
 
 from deploy import cli
 from deploy.local.state import StackFolder, StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.clock import new_id
 from tests.support.callers import client
 from tests.support.commands import NARROW, Said, called

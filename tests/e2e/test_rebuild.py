@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local.readiness import NotHealthy, service_ready
 from deploy.local.state import StackFolder, StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.client import TeddyClient
 from shared.client.answers import ChildProfile
 from shared.clock import new_id

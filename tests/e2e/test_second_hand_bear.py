@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deploy.local.state import StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.client import TeddyClient, TeddyProblem
 from shared.clock import new_id
 from tests.support.callers import client

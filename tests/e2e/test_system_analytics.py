@@ -1,7 +1,7 @@
 """The numbers of the whole system over HTTP, by an analyst who asked a moment before."""
 
 from deploy.local.state import StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.client import TeddyClient
 from shared.clock import new_id
 from tests.support.callers import client

@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from deploy.local.state import ProcessState, StackFolder, StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.client import TeddyProblem
 from shared.clock import new_id
 from tests.support.callers import client, first_alert, token

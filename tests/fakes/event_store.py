@@ -14,9 +14,9 @@ from shared.event_store.envelope import (
     NewCommit,
     after_all_commits,
     commit_id,
+    seal_commit,
 )
 from shared.event_store.group_commit import outcome_when_taken
-from shared.event_store.hash_chain import seal_commit
 from shared.event_store.port import BEAR, OLDER_ALIAS, Claim, OlderContent, Snapshot
 from shared.events.personal import LABELS_IN_CLEAR, LAST_IN_CLEAR
 

@@ -4,10 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from command_service.api.requests import RequestKeys
-from shared.auth.principal import Principal, Role
-from shared.event_store.envelope import Commit
-from shared.event_store.hash_chain import ChainBroken, verify_chain
+from command_service.api.command_route import RequestKeys
+from shared.auth.access import Principal, Role
+from shared.event_store.envelope import ChainBroken, Commit, verify_chain
 from tests.faults.history import PASSING, Entry
 from tests.faults.leaks import personal_values, strangers_in_answers
 

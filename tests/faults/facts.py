@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import RequestKeys
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.replay.verify.verifier import verifier_of
 from projection_worker.session import Stores

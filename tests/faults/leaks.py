@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.event_store.envelope import Commit
 from tests.faults.canaries import canaries_in
 from tests.faults.history import Entry

@@ -13,7 +13,7 @@ import httpx2
 from deploy.load.generator import Generator
 from deploy.load.model import ModelChild, Tally, Wish
 from deploy.load.sender import Pace, Sender
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.signing import read_signing_key

@@ -20,7 +20,7 @@ from deploy.local.plans import MONGO_URLS, SERVICES
 from deploy.local.readiness import mongo_url, service_ready
 from deploy.local.state import ProcessState, StackFolder, StackState
 from projection_worker.session import Stores
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.fault_points import FaultPoint, arm
 from tests.faults.history import History
 from tests.support.callers import token

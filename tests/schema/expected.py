@@ -7,8 +7,7 @@ import schemathesis
 from fastapi import FastAPI
 from schemathesis.config import SchemathesisConfig
 
-from shared.auth.access import ACCESS, Relation
-from shared.auth.principal import Role
+from shared.auth.access import ACCESS, Relation, Role
 from tests.support.routes import routes_of
 
 Case = schemathesis.Case[Any]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from starlette.testclient import TestClient
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.clock import new_id
 from tests.schema.expected import (
     Answer,

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.clock import new_id
 from tests.schema.expected import (
     Answer,

@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from projection_worker.projections.registry import VERSION, ChildView, Place, apply
 from projection_worker.projections.rules import change
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.event_store.envelope import Commit, NewCommit
 from shared.http.openapi import OPENAPI_PATH
 from shared.read_models.documents import Model

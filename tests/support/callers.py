@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from deploy.local.state import StackState
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.client import LiveUpdate, SeenWrites, TeddyClient
 from shared.clock import utc_now

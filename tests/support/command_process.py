@@ -13,7 +13,7 @@ import httpx2
 import orjson
 
 from deploy.local.plans import free_port
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.signing import read_signing_key

@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from command_service.api.command_route import Edge
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import Edge, RequestKeys
 from command_service.application import Ports, Tuning, command_bus, create_app
 from command_service.bus.command_bus import (
     Command,
@@ -25,14 +24,13 @@ from command_service.bus.command_bus import (
 )
 from command_service.bus.resilience import Backoff
 from command_service.handlers.older_keys import OlderKeys
-from shared.auth.principal import Principal, Pseudonyms, Role
+from shared.auth.access import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller
 from shared.http.edge import Around, Exposure
-from shared.http.rate_limits import RateLimits
+from shared.http.limits import Bounds, RateLimits
 from shared.http.serving import Readiness
-from shared.http.shares import Bounds
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex

@@ -7,7 +7,7 @@ import pymongo
 
 from deploy.local import plans
 from deploy.local.state import StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.clock import new_id
 from shared.keyring.key_file import KeyFile
 from tests.faults.texts import texts_of_topics

@@ -7,8 +7,7 @@ from typing import Any
 
 from shared.clock import utc_now
 from shared.event_store.commit_documents import COLLECTION, to_document
-from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.event_store.hash_chain import seal_commit
+from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition, seal_commit
 from shared.events.child import ChildEvent
 from shared.keyring.keyring import Keyring
 from shared.mongo import Database

@@ -22,15 +22,14 @@ from query_service.queries.query import Query
 from query_service.queries.visible_children import OWN_FIELDS
 from query_service.registry import Ports
 from query_service.settings import QuerySettings
-from shared.auth.principal import Principal, Pseudonyms, Role
+from shared.auth.access import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.http.callers import Caller
 from shared.http.client_address import networks_of
 from shared.http.edge import Around, Exposure
-from shared.http.rate_limits import RateLimits
+from shared.http.limits import Bounds, RateLimits
 from shared.http.serving import Readiness
-from shared.http.shares import Bounds
 from shared.keyring.cipher import WrappedKey
 from shared.keyring.erased_list import ErasedChild
 from shared.keyring.key_file import FileKeyProvider, KeyFile

@@ -3,7 +3,7 @@
 from limits import parse
 
 from shared.auth.access import RateClass
-from shared.http.rate_limits import MemoryCounters, RateLimits
+from shared.http.limits import MemoryCounters, RateLimits
 
 PLENTY = "1000000/minute"
 

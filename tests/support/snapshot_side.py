@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce
 
-from command_service.aggregates.cache import LoadedChild
 from command_service.aggregates.snapshot_layout import from_head, with_line
-from command_service.aggregates.snapshots import Snapshots
+from command_service.aggregates.snapshots import LoadedChild, Snapshots
 from command_service.child.decider import evolve
 from command_service.child.state import Child
 from shared.event_store.envelope import StreamPosition

@@ -10,9 +10,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.auth.key_set import KeySet, parse_key_set
-from shared.auth.tokens import LOCAL_KEY_ID
-from shared.auth.verifier import Expected, TokenVerifier
+from shared.auth.keys import KeySet, parse_key_set
+from shared.auth.tokens import LOCAL_KEY_ID, Expected, TokenVerifier
 from shared.signing import public_jwks
 
 WEEK = 7 * 86_400

@@ -44,7 +44,7 @@ def versioned() -> Mapping[str, Versioned]:
             snapshot_layout.SCHEMA,
             "SCHEMA in command_service/aggregates/snapshot_layout.py",
             "snapshots",
-            ("command_service.aggregates.snapshot_layout", "command_service.child.evolve:evolve"),
+            ("command_service.aggregates.snapshot_layout", "command_service.child.decider:evolve"),
         ),
     }
 

@@ -12,7 +12,7 @@ import orjson
 
 from projection_worker.projections.registry import Place
 from projection_worker.projections.rules import contribution
-from shared.event_store.hash_chain import ChainBroken
+from shared.event_store.envelope import ChainBroken
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ChildDocument, Model
 from shared.read_models.generations import Generation, Horizon

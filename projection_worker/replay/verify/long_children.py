@@ -30,8 +30,7 @@ from projection_worker.replay.verify.comparison import (
     compare_one,
     unfolded,
 )
-from shared.event_store.envelope import RecordedEvent, StreamPosition
-from shared.event_store.hash_chain import ChainBroken, verify_chain
+from shared.event_store.envelope import ChainBroken, RecordedEvent, StreamPosition, verify_chain
 from shared.event_store.port import pages
 from shared.mongo import Database
 from shared.read_models.documents import Model

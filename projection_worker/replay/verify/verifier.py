@@ -39,7 +39,7 @@ from projection_worker.replay.verify.long_children import LOOK_SECONDS, LongChil
 from projection_worker.session import Stores
 from shared.clock import utc_now
 from shared.erasures.topic import ERASED
-from shared.event_store.hash_chain import ChainBroken, verify_chain
+from shared.event_store.envelope import ChainBroken, verify_chain
 from shared.event_store.port import pages
 from shared.keyring.cipher import ChildCipher
 from shared.mongo import Database, Mongo

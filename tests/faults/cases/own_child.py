@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx2
 
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.clock import new_id
 from shared.events.child import AlertChannel
 from shared.read_models.deliveries import DeliveryState, deliveries

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import httpx2
 
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.clock import new_id, utc_now
 from shared.event_store.envelope import Actor, Causality, NewCommit
 from shared.events.child import (

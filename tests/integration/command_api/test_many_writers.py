@@ -8,7 +8,7 @@ import pytest
 
 from deploy.local.plans import free_port
 from shared.clock import new_id
-from shared.event_store.hash_chain import verify_chain
+from shared.event_store.envelope import verify_chain
 from shared.event_store.mongo import MongoEventStore
 from shared.mongo import Mongo
 from tests.support.command_process import command_environment, command_process

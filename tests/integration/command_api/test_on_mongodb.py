@@ -13,7 +13,7 @@ from command_service.main import build_app
 from command_service.settings import CommandSettings
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
-from shared.event_store.hash_chain import verify_chain
+from shared.event_store.envelope import verify_chain
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.keyring.key_file import read_key_file

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest_asyncio
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.clock import new_id
 from tests.support.command_process import CommandProcess, command_environment, command_process
 from tests.support.command_side import MOTHER

@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local.state import StackFolder, StackState
 from deploy.proofs.key_rotation import BATCH
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.client import TeddyClient
 from shared.clock import new_id
 from shared.keyring.key_file import FileKeyProvider, read_key_file

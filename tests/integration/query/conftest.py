@@ -15,7 +15,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from deploy.topics import apply_topics
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.kafka import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES, Topic

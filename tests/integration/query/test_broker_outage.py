@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.topics import apply_topics
 from query_service.cache.feeds import ChangeFeed
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.kafka import ALL_TOPICS, READ_MODEL_CHANGES
 from shared.keyring.key_file import read_key_file
 from shared.read_models.notices import AlertNotice, ChangeNotice

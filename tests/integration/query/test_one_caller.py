@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.clock import new_id
 from shared.keyring.key_file import read_key_file
 from shared.signing import ConsistencyTokens

@@ -6,7 +6,7 @@ from collections import Counter
 
 import httpx2
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.clock import new_id
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.core_waits import CoreWaits

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.clock import new_id, utc_now
 from shared.erasures.topic import ErasureNotice
 from shared.kafka import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES

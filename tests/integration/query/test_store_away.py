@@ -8,7 +8,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.core_waits import CoreWaits
 from tests.support.own_mongod import OwnMongod, own_mongod

@@ -18,8 +18,7 @@ from command_service.child.commands import (
     EraseChild,
     ReactivateChild,
 )
-from shared.auth.access import ACCESS, Relation
-from shared.auth.principal import Role
+from shared.auth.access import ACCESS, Relation, Role
 from shared.clock import new_id
 from shared.serialization.schema import LABELS
 from tests.support.canaries.callers import PARENT, Api, Callers

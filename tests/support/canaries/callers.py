@@ -10,7 +10,7 @@ import httpx2
 import jwt
 
 from deploy.local.state import StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.clock import new_id, utc_now
 from shared.signing import read_signing_key

@@ -4,8 +4,7 @@ import pytest
 from fastapi import FastAPI
 
 from deploy.checks.access_page import PAGE, with_table
-from shared.auth.access import ACCESS, Relation, UnlistedOperation, rule_of
-from shared.auth.principal import Role
+from shared.auth.access import ACCESS, Relation, Role, UnlistedOperation, rule_of
 from tests.support.command_side import CommandSide
 from tests.support.query_side import QuerySide
 from tests.support.routes import DOCUMENTATION, OPERATORS, guarded, routes_of

@@ -5,8 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.auth.access import ACCESS, Relation
-from shared.auth.principal import Principal, Role
+from shared.auth.access import ACCESS, Principal, Relation, Role
 from tests.support.command_side import ADMIN, ANALYST, BEAR, MOTHER, OFFICER, CommandSide
 from tests.support.refusals import same_refusal
 from tests.support.routes import Route, guarded

@@ -3,7 +3,7 @@
 import string
 from urllib.parse import quote
 
-from shared.auth.principal import Principal, Role, is_subject
+from shared.auth.access import Principal, Role, is_subject
 from tests.support.command_side import CommandSide
 from tests.support.query_side import QuerySide
 

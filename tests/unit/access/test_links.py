@@ -6,10 +6,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from command_service.api.links import LINKS as OF_COMMANDS
+from command_service.api.openapi import LINKS as OF_COMMANDS
 from query_service.api.app import LINKS as OF_QUERIES
-from shared.auth.access import operation_of
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role, operation_of
 from shared.clock import new_id
 from shared.http.openapi import Link, reference
 from tests.support.both_apis import BothApis

@@ -3,8 +3,7 @@
 import httpx2
 import pytest
 
-from shared.auth.access import ACCESS, Relation
-from shared.auth.principal import Principal, Role
+from shared.auth.access import ACCESS, Principal, Relation, Role
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
 from tests.support.refusals import same_refusal
 from tests.support.routes import Route, guarded

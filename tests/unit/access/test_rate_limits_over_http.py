@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from tests.support.command_side import ADMIN, BEAR, MOTHER, STRANGER, CommandSide
 from tests.support.consents import REGISTRATION
 from tests.support.query_side import OFFICER, QuerySide, parent

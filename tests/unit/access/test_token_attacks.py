@@ -4,8 +4,7 @@ import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.auth.key_set import KeySet
-from shared.auth.key_source import KeysUnavailable
+from shared.auth.keys import KeySet, KeysUnavailable
 from tests.support.command_side import CommandSide
 from tests.support.query_side import QuerySide
 from tests.support.refusals import same_refusal

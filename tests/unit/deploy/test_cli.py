@@ -10,7 +10,7 @@ from deploy.local.control import ProcessReport
 from deploy.local.operator_settings import check_settings
 from deploy.local.readiness import Told
 from deploy.local.state import READY, StackFolder, StackState
-from shared.auth.principal import Role
+from shared.auth.access import Role
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.signing import create_signing_key, read_signing_key
 from tests.support.tokens import verifier_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import RequestKeys
 from shared.event_store.envelope import (
     Actor,
     Causality,
@@ -15,9 +15,9 @@ from shared.event_store.envelope import (
     EncodedEvent,
     Idempotency,
     NewCommit,
+    seal_commit,
 )
 from shared.event_store.envelope import StreamPosition as Position
-from shared.event_store.hash_chain import seal_commit
 from tests.faults.canaries import canary_of
 from tests.faults.checker import NO_INDEX_KEY, Facts, check, stored_key
 from tests.faults.history import UNANSWERED, Entry

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from tests.faults.history import UNANSWERED, History, read_history
 

@@ -6,14 +6,14 @@ from ipaddress import ip_network
 
 import pytest
 
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import RequestKeys
 from command_service.child.field_checks import FieldChecks
 from command_service.child.limits import DETAILS, NAME
 from command_service.child.visible_names import is_seen
 from query_service.queries.cursors import Cursors
 from query_service.queries.query import RequestRefused
-from shared.auth.principal import Principal, Role
-from shared.auth.verifier import key_id_of
+from shared.auth.access import Principal, Role
+from shared.auth.tokens import key_id_of
 from shared.field_wording import JsonRefused, read_json
 from shared.http.client_address import caller_of
 from shared.http.request_checks import refusal_of

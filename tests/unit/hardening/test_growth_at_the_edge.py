@@ -7,19 +7,18 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from command_service.api.requests import RequestKeys
+from command_service.api.command_route import RequestKeys
 from projection_worker.records import RawRecord, deliver
 from query_service.api.parameters import Beginning, Search
 from query_service.api.query_route import matches, seconds_to_wait
-from shared.auth.key_set import KeySetRefused, parse_key_set
-from shared.auth.principal import Principal, Role, is_subject
+from shared.auth.access import Principal, Role, is_subject
+from shared.auth.keys import KeySetRefused, parse_key_set
 from shared.command_line import moment_of
 from shared.erasures.topic import ErasureNotice, MalformedErasure
 from shared.http.client_address import networks_of, site_of
 from shared.http.correlation import accepted_id, accepted_traceparent
-from shared.http.path_ids import check_ids
 from shared.http.problems import ProblemRaised
-from shared.http.request_checks import refusal_of
+from shared.http.request_checks import check_ids, refusal_of
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
 from tests.support.growth import TEXTS, Work, is_linear, of_characters, quietly
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.http.client_address import CallersAddress, networks_of
+from shared.http.client_address import networks_of, with_callers_address
 
 TRUSTED = networks_of("10.0.0.0/8, 2001:db8::7")
 
@@ -15,11 +15,11 @@ async def seen(peer: str, *forwarded: str) -> str:
     clients: list[Any] = []
 
     async def app(scope: Any, _receive: Any, send: Any) -> None:
-        clients.append(scope["client"])
+        clients.append(with_callers_address(scope, TRUSTED)["client"])
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    transport = httpx2.ASGITransport(CallersAddress(app, TRUSTED), client=(peer, 1))
+    transport = httpx2.ASGITransport(app, client=(peer, 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://api") as client:
         await client.get("/", headers=[("X-Forwarded-For", value) for value in forwarded])
     return str(clients[0][0])

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
-from shared.http.secure_headers import SECURE_HEADERS
+from shared.http.edge import SECURE_HEADERS
 from tests.support.command_side import ADMIN, CommandSide
 from tests.support.consents import CONSENTS, REGISTRATION
 from tests.support.problem_documents import assert_problem

@@ -20,7 +20,7 @@ from projection_worker.records import (
     park,
     raw_record,
 )
-from shared.event_store.hash_chain import seal_commit
+from shared.event_store.envelope import seal_commit
 from shared.events.child import SCHEMA_VERSIONS
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.search_index import SearchIndex

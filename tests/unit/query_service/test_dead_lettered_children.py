@@ -12,7 +12,7 @@ from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_children_by_parent import GetChildrenByParent
 from query_service.queries.query import ChildDeadLettered, ChildNotFound, Query
 from query_service.queries.search_children import SearchChildren
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.read_models.notices import ChangeNotice
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, device, parent
 from tests.support.read_model_builders import NOON

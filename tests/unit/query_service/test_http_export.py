@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from query_service.api.exports import gzipped
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.clock import unix_seconds
 from shared.event_store.envelope import Commit
 from shared.event_store.port import StoreUnavailable

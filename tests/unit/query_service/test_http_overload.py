@@ -4,7 +4,7 @@ import asyncio
 
 import httpx2
 
-from shared.http.shares import Bounds
+from shared.http.limits import Bounds
 from tests.support.query_side import QuerySide, parent
 from tests.support.waiting import until
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from query_service.queries.visible_children import OWN_FIELDS
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from tests.support.exports import document_of
 from tests.support.query_side import ADMIN, QuerySide, device, parent
 from tests.support.read_model_builders import NOON, sealed, violation

@@ -10,8 +10,7 @@ from query_service.cache.entries import Tag, child_tag
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.queries.query import Answer, Forbidden, Query, Scope
-from shared.auth.access import RateClass, Relation, Rule, UnlistedOperation
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, RateClass, Relation, Role, Rule, UnlistedOperation
 
 ALICE = Principal("alice", Role.PARENT)
 BOB = Principal("bob", Role.PARENT)

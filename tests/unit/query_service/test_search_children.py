@@ -6,7 +6,7 @@ import pytest
 
 from query_service.queries.query import RequestRefused
 from query_service.queries.search_children import SearchChildren
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 from tests.support.query_side import ADMIN, QuerySide, parent
 from tests.support.read_model_builders import NOON

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from query_service.api.streams import HEARTBEAT, MOST_WAITING, OPENING, Streams, TooManyStreams
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from tests.support.query_side import followed
 from tests.support.read_model_builders import alert_document

@@ -8,7 +8,7 @@ from query_service.queries.get_child_profile import GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_children_by_parent import GetChildrenByParent
 from query_service.queries.search_children import SearchChildren
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.keyring.cipher import SealBroken, UnknownKek
 from shared.serialization.events import encode

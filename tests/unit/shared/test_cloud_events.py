@@ -5,8 +5,7 @@ import orjson
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
-from shared.event_store.envelope import RecordedEvent
-from shared.event_store.hash_chain import seal_commit
+from shared.event_store.envelope import RecordedEvent, seal_commit
 from shared.serialization.cloud_events import from_record, to_record
 from shared.serialization.schema import UndecodableEvent
 from tests.support.commits import NOON, an_offer

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from command_service.child.commands import ChildCommand, EraseChild
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from tests.support.canaries import accepted
 from tests.support.canaries.callers import STRANGER, SUBJECTS, Api, Callers
 from tests.support.canaries.values import LABEL_MARK, MARK

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from functools import reduce
 
-from command_service.aggregates.cache import AggregateCache, LoadedChild
+from command_service.aggregates.repository import AggregateCache
+from command_service.aggregates.snapshots import LoadedChild
 from command_service.child.decider import evolve
 from command_service.child.state import Child
 from shared.event_store.envelope import StreamPosition

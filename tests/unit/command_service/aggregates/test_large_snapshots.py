@@ -2,9 +2,8 @@
 
 import pytest
 
-from command_service.aggregates.cache import AggregateCache, LoadedChild
-from command_service.aggregates.loading import Aggregates
-from command_service.aggregates.snapshots import IDS_AN_EVENT, IDS_AT_ONCE
+from command_service.aggregates.repository import AggregateCache, Aggregates
+from command_service.aggregates.snapshots import IDS_AN_EVENT, IDS_AT_ONCE, LoadedChild
 from command_service.bus.errors import ChildLoading
 from shared.event_store.envelope import Actor, Causality, NewCommit
 from shared.keyring.key_file import FileKeyProvider

@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from command_service.aggregates import older_snapshot_layout
-from command_service.aggregates.cache import LoadedChild
 from command_service.aggregates.snapshot_layout import IDS_A_LINE
+from command_service.aggregates.snapshots import LoadedChild
 from command_service.child.account import AccountStatus
 from command_service.child.commands import ChildCommand
 from command_service.child.decider import evolve

@@ -9,7 +9,7 @@ from command_service.aggregates.snapshot_layout import SCHEMA, to_lines
 from command_service.application import Tuning
 from command_service.child.decider import evolve
 from command_service.child.state import Child
-from shared.event_store.hash_chain import verify_chain
+from shared.event_store.envelope import verify_chain
 from shared.event_store.port import Snapshot
 from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import (

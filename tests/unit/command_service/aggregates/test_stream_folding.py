@@ -5,8 +5,8 @@ from functools import partial, reduce
 
 import pytest
 
-from command_service.aggregates.cache import BEFORE_REGISTRATION, AggregateCache
-from command_service.aggregates.snapshots import Snapshots
+from command_service.aggregates.repository import AggregateCache
+from command_service.aggregates.snapshots import BEFORE_REGISTRATION, Snapshots
 from command_service.aggregates.stream_folding import (
     BESIDE_OTHERS,
     CHUNK,
@@ -64,7 +64,7 @@ class Side:
         self.snapshots = MemorySnapshotStore()
         self.cache = AggregateCache(100, 10**9)
         taking = Snapshots(self.snapshots, self.store, every=200)
-        self.folding = StreamFolding(self.store, taking, self.cache, patience_seconds)
+        self.folding = StreamFolding(self.store, taking, self.cache.put, patience_seconds)
 
     async def child(self, events: int = LONG) -> tuple[str, ChildCipher]:
         (child_id,) = await write_histories(self.store, self.keyring, 1, events)
@@ -178,7 +178,7 @@ async def test_a_store_that_is_away_is_no_child_that_is_loading() -> None:
             raise StoreUnavailable("no primary")
 
     taking = Snapshots(Away(), side.store, every=200)
-    folding = StreamFolding(side.store, taking, side.cache, patience_seconds=0.0)
+    folding = StreamFolding(side.store, taking, side.cache.put, patience_seconds=0.0)
     # when, then
     with pytest.raises(StoreUnavailable):
         await folding.catch_up(child_id, None, cipher)

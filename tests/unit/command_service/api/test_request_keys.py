@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from command_service.api.requests import RequestKeys
-from shared.auth.principal import Principal, Role
+from command_service.api.command_route import RequestKeys
+from shared.auth.access import Principal, Role
 from shared.event_store.envelope import Commit, NewCommit
 from shared.event_store.port import StoreUnavailable
 from tests.fakes.event_store import MemoryEventStore

@@ -6,11 +6,10 @@ import pytest
 
 from command_service.bus.command_bus import Command
 from command_service.bus.errors import Forbidden, ParentNotFound
-from command_service.bus.guards import may_act_on
+from command_service.bus.pipeline import may_act_on
 from command_service.child.errors import ChildNotFound
 from command_service.child.state import Child
-from shared.auth.access import Relation
-from shared.auth.principal import Principal
+from shared.auth.access import Principal, Relation
 from shared.events.child import ConsentPurpose
 from tests.support.child_facts import (
     ACKNOWLEDGE,

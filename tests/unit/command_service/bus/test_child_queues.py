@@ -10,7 +10,7 @@ from command_service.bus.child_queues import ChildQueues, QueueLimits
 from command_service.bus.command_bus import Command, CommandContext, CommandResult
 from command_service.bus.errors import ChildBusy
 from command_service.child.errors import ChildNotFound
-from shared.auth.principal import Principal
+from shared.auth.access import Principal
 from shared.event_store.port import StoreUnavailable
 from tests.support.child_facts import ADA, ERASE, VIOLATION
 from tests.support.command_side import BEAR, MOTHER, OFFICER

@@ -14,7 +14,7 @@ from command_service.bus.command_bus import (
     UnknownCommand,
 )
 from command_service.child.commands import EraseChild, ReactivateChild
-from shared.auth.principal import Principal, Role
+from shared.auth.access import Principal, Role
 from tests.support.child_facts import ADA, ERASE, REACTIVATE
 
 CONTEXT = CommandContext(Principal("admin-1", Role.ADMIN), "correlation-1", "command-1")

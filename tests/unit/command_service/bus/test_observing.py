@@ -84,7 +84,7 @@ async def test_a_log_line_has_names_and_milliseconds_but_no_values(
     caplog: pytest.LogCaptureFixture,
 ):
     # given
-    caplog.set_level(logging.DEBUG, "command_service.bus.observing")
+    caplog.set_level(logging.DEBUG, "command_service.bus.pipeline")
     side = CommandSide()
     # when
     with capture_logs() as lines:

@@ -7,7 +7,7 @@ import pytest
 
 from command_service.child.errors import AlreadyRegistered, FieldError
 from command_service.child.limits import UDID_LIMIT
-from shared.auth.principal import SUBJECT_LIMIT
+from shared.auth.access import SUBJECT_LIMIT
 from shared.events.child import ChildEvent, ConsentPurpose
 from shared.events.personal import Personal
 from tests.support.child_facts import DEACTIVATED, ERASED, LATER, REGISTER, REGISTERED, consented

@@ -8,7 +8,7 @@ from command_service.application import Tuning
 from command_service.bus.command_bus import Command
 from command_service.child.errors import ChildErasedError, ChildNotFound
 from shared.clock import new_id
-from shared.event_store.hash_chain import verify_chain
+from shared.event_store.envelope import verify_chain
 from shared.event_store.port import StoreUnavailable
 from shared.keyring.erased_list import ErasureStep
 from tests.support.child_facts import (

@@ -12,8 +12,7 @@ from command_service.child.errors import (
     ChildNotFound,
     ConversationNotFound,
 )
-from shared.event_store.envelope import Commit, NewCommit
-from shared.event_store.hash_chain import verify_chain
+from shared.event_store.envelope import Commit, NewCommit, verify_chain
 from shared.event_store.port import StoreUnavailable, VersionConflict
 from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import (

@@ -1,6 +1,6 @@
 """What is kept for ever names a bear, but not by what belongs to its child."""
 
-from shared.auth.principal import Principal, Pseudonyms, Role, older_alias
+from shared.auth.access import Principal, Pseudonyms, Role, older_alias
 from tests.support.child_facts import REGISTER
 from tests.support.command_side import ADMIN, BEAR, KEYS, MOTHER, CommandSide
 

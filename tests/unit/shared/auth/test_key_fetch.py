@@ -6,11 +6,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from shared.auth.from_settings import token_checks
-from shared.auth.key_set import MAX_BYTES, KeySetRefused
-from shared.auth.key_source import CachedKeys, Freshness, KeysUnavailable, from_url
-from shared.auth.tokens import LOCAL_KEY_ID
-from shared.auth.verifier import Expected, TokenRefused, TokenVerifier
+from shared.auth.from_settings import from_url, token_checks
+from shared.auth.keys import MAX_BYTES, CachedKeys, Freshness, KeySetRefused, KeysUnavailable
+from shared.auth.tokens import LOCAL_KEY_ID, Expected, TokenRefused, TokenVerifier
 from shared.http.settings import TokenSettings
 from shared.settings import load_settings
 from shared.signing import create_signing_key, read_signing_key

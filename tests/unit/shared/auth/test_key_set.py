@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from shared.auth.key_set import MAX_BYTES, MAX_KEYS, KeySetRefused, parse_key_set
+from shared.auth.keys import MAX_BYTES, MAX_KEYS, KeySetRefused, parse_key_set
 
 
 def rsa_jwk(bits: int) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.auth import key_source
-from shared.auth.key_source import RENEWED_BESIDE, CachedKeys, Freshness, KeysUnavailable
+from shared.auth import keys
+from shared.auth.keys import RENEWED_BESIDE, CachedKeys, Freshness, KeysUnavailable
 from shared.signing import public_jwks
 from tests.support.waiting import until
 
@@ -98,7 +98,7 @@ async def test_an_issuer_that_hangs_delays_one_request_only(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ):
     # given
-    monkeypatch.setattr(key_source, "FETCH_SECONDS", 0.05)
+    monkeypatch.setattr(keys, "FETCH_SECONDS", 0.05)
     await issuer.known()
     issuer.answering.clear()
     issuer.now += LIFE

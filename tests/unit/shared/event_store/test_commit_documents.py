@@ -8,8 +8,7 @@ from shared.event_store.commit_documents import (
     recorded_events,
     to_document,
 )
-from shared.event_store.envelope import Causality, NewCommit, StreamPosition
-from shared.event_store.hash_chain import seal_commit
+from shared.event_store.envelope import Causality, NewCommit, StreamPosition, seal_commit
 from tests.support.commits import an_offer
 
 OFFERS = [

@@ -7,13 +7,12 @@ from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry
 from starlette.responses import StreamingResponse
 
-from shared.auth.principal import Principal, Role
-from shared.http.admission import admitted, install_admission
-from shared.http.correlation import install_correlation
+from shared.auth.access import Principal, Role
+from shared.http.admission import Admission, Requests, admitted, begin_stopping
+from shared.http.edge import NOTHING_SHOWN, install_hardening
+from shared.http.limits import Bounds
 from shared.http.problems import install_problems
 from shared.http.serving import Readiness, operations_router
-from shared.http.shares import Bounds
-from shared.http.stopping import begin_stopping
 from tests.support.waiting import until
 
 LIMIT = 3
@@ -36,8 +35,9 @@ class Service:
         self.app.post("/v1/work")(self._work)
         self.app.get("/v1/stream")(self._stream)
         install_problems(self.app, {})
-        install_admission(self.app, "/v1", bounds, self.registry)
-        install_correlation(self.app, lambda: "fresh-id")
+        requests = Requests(bounds, self.registry)
+        self.app.add_middleware(Admission, prefix="/v1", requests=requests)
+        install_hardening(self.app, NOTHING_SHOWN, lambda: "fresh-id")
 
     async def _work(self, request: Request) -> str:
         self.entered += 1

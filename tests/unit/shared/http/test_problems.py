@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.http.correlation import install_correlation
+from shared.http.edge import NOTHING_SHOWN, install_hardening
 from shared.http.problems import (
     FieldProblem,
     Problem,
@@ -40,7 +40,7 @@ FAILURES: dict[str, Exception] = {
 
 def _an_app() -> FastAPI:
     app = FastAPI()
-    install_correlation(app, lambda: "fresh-id")
+    install_hardening(app, NOTHING_SHOWN, lambda: "fresh-id")
 
     @app.post("/children", responses=problem_responses(422))
     async def register(body: Body) -> None:

@@ -1,4 +1,4 @@
-from shared.http.shares import Shares
+from shared.http.limits import Shares
 
 
 def test_a_caller_has_its_part_of_the_total_and_not_one_more() -> None:

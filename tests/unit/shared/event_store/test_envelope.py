@@ -1,5 +1,10 @@
-from shared.event_store.envelope import StreamPosition, after_all_commits, commit_id, event_id
-from shared.event_store.hash_chain import seal_commit
+from shared.event_store.envelope import (
+    StreamPosition,
+    after_all_commits,
+    commit_id,
+    event_id,
+    seal_commit,
+)
 from tests.support.commits import an_offer
 
 

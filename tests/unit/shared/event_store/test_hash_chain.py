@@ -4,8 +4,16 @@ from typing import Any
 
 import pytest
 
-from shared.event_store.envelope import Actor, Causality, Commit, Idempotency, StreamPosition
-from shared.event_store.hash_chain import ChainBroken, seal_commit, verify_chain
+from shared.event_store.envelope import (
+    Actor,
+    Causality,
+    ChainBroken,
+    Commit,
+    Idempotency,
+    StreamPosition,
+    seal_commit,
+    verify_chain,
+)
 from tests.support.commits import an_offer
 
 

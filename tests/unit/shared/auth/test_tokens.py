@@ -10,10 +10,16 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.auth import verifier as verifier_module
-from shared.auth.principal import Principal, Role
-from shared.auth.tokens import LOCAL_KEY_ID, TokenIssuer
-from shared.auth.verifier import Expected, Grant, TokenRefused, TokenVerifier
+from shared.auth import tokens as tokens_module
+from shared.auth.access import Principal, Role
+from shared.auth.tokens import (
+    LOCAL_KEY_ID,
+    Expected,
+    Grant,
+    TokenIssuer,
+    TokenRefused,
+    TokenVerifier,
+)
 from shared.clock import unix_seconds, utc_now
 from tests.support.tokens import FixedKeys, Forger
 
@@ -132,7 +138,7 @@ async def test_only_so_many_tokens_are_remembered(
     signatures: Signatures, monkeypatch: pytest.MonkeyPatch
 ):
     # given room for two
-    monkeypatch.setattr(verifier_module, "REMEMBERED_TOKENS", 2)
+    monkeypatch.setattr(tokens_module, "REMEMBERED_TOKENS", 2)
     several = [FORGER.token(sub=f"p{n}") for n in range(3)]
     # when
     for token in (*several, several[2], several[0]):

@@ -1,12 +1,13 @@
-"""Rate limits of a subject and an address: counted in memory, or by all processes in Redis."""
+"""What one caller may have: rates of a subject, counted in memory or by all processes in Redis, and
+shares of what an API takes on at a time."""
 
 import hashlib
 import math
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from limits import RateLimitItem, parse
@@ -15,11 +16,57 @@ from limits.errors import StorageError
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from shared.auth.access import RateClass
-from shared.auth.principal import Principal
+from shared.auth.access import Principal, RateClass
 from shared.clock import unix_seconds
 from shared.http.settings import RATE_LIMITS_IN_MEMORY, RateLimitSettings
 from shared.tasks import time_limit
+
+Who = TypeVar("Who", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Totals of one process, and the parts of them (0 to 1) that one caller may have.
+
+    An address's part is of connections and of requests; a subject's of requests. A part of 1 is no
+    bound: requests that wait count for their callers, and not for the total.
+    """
+
+    requests: int = 400
+    connections: int = 900
+    address_share: float = 0.25
+    subject_share: float = 0.05
+
+
+class Shares(Generic[Who]):
+    """Counts what each caller has, and lets none have more than its part of `total` (at least 1).
+
+    Who has nothing is not known here: what is kept is bounded by what is under way.
+    """
+
+    def __init__(self, total: int, share: float) -> None:
+        self._most = max(1, int(total * share)) if share < 1 else math.inf
+        self._taken: Counter[Who] = Counter()
+
+    def is_full(self, who: Who) -> bool:
+        return self._taken[who] >= self._most  # a Counter does not keep what it is only asked for
+
+    def take(self, who: Who) -> bool:
+        """False, and nothing is taken, when the caller has its part already."""
+        if self.is_full(who):
+            return False
+        self._taken[who] += 1
+        return True
+
+    def give_back(self, who: Who) -> None:
+        self._taken[who] -= 1
+        if not self._taken[who]:
+            del self._taken[who]
+
+    @property
+    def callers(self) -> int:
+        """How many have something."""
+        return len(self._taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +83,15 @@ class Standing:
     @property
     def allowed(self) -> bool:
         return self.remaining >= 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As the answer says it."""
+        name, left = self.rate.value, max(0, self.remaining)
+        return {
+            "RateLimit-Policy": f'"{name}";q={self.limit};w={self.window_seconds}',
+            "RateLimit": f'"{name}";r={left};t={self.reset_seconds}',
+        }
 
 
 class Counters(Protocol):

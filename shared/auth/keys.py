@@ -1,24 +1,128 @@
-"""Where the public keys of tokens come from: a file, or an issuer's URL that is asked again."""
+"""The public keys of those who may issue tokens (JSON Web Key Sets, RFC 7517), and when they are
+looked up again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-import httpx2
+import jwt
+import orjson
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from shared.auth.key_set import MAX_BYTES, KeySet, parse_key_set
 from shared.tasks import time_limit
+
+MAX_BYTES = 64 * 1_024
+MAX_KEYS = 100
+RSA_BITS = range(2_048, 8_192 + 1)
+ALGORITHMS = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
+"""Type of a key to the only algorithm that it is accepted for."""
+
+KEY_ID = re.compile(r"[!-~]{1,128}")
+
+log = structlog.get_logger(__name__)
+
+
+class KeySetRefused(ValueError):
+    """Not a key set, or one without a single key that tokens may be signed with."""
+
+
+class KeyRefused(ValueError):
+    """A key that no token is accepted from."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """`algorithm` is the only one that this key verifies; `fingerprint` tells keys apart."""
+
+    algorithm: str
+    fingerprint: bytes
+    key: jwt.PyJWK
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    keys: Mapping[str, VerificationKey]
+
+    def find(self, key_id: str) -> VerificationKey | None:
+        return self.keys.get(key_id)
+
+
+def parse_key_set(raw: bytes) -> KeySet:
+    """The usable keys of a set of at most 64 KiB and 100 keys. Raises KeySetRefused."""
+    if len(raw) > MAX_BYTES:
+        raise KeySetRefused(f"not a JSON Web Key Set with keys: over {MAX_BYTES} bytes")
+    try:
+        jwks = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        jwks = None
+    listed = jwks.get("keys") if isinstance(jwks, dict) else None
+    if not isinstance(listed, list) or not 0 < len(listed) <= MAX_KEYS:
+        raise KeySetRefused(f"not a JSON Web Key Set with keys, 1..{MAX_KEYS} of them")
+    usable = list(_usable(listed))
+    keys = dict(usable)
+    if not keys:
+        raise KeySetRefused(
+            "no key of this set may sign tokens: RS256 (2048..8192 bits), ES256, "
+            "EdDSA (Ed25519), each with a `kid`"
+        )
+    if len(keys) < len(usable):
+        raise KeySetRefused("two keys of this set have the same `kid`")
+    return KeySet(keys)
+
+
+def _usable(listed: list[Any]) -> Iterator[tuple[str, VerificationKey]]:
+    """Others may stand beside them: an issuer's encryption keys, its keys for other algorithms."""
+    for jwk in listed:
+        try:
+            yield _key_id(jwk), _verification_key(jwk)
+        except KeyRefused as refused:
+            log.warning("token_key_left_out", reason=str(refused))
+
+
+def _key_id(jwk: Any) -> str:
+    key_id = jwk.get("kid") if isinstance(jwk, dict) else None
+    if not isinstance(key_id, str) or not KEY_ID.fullmatch(key_id):
+        raise KeyRefused("a key without a `kid` of 1..128 visible ASCII characters")
+    return key_id
+
+
+def _verification_key(jwk: dict[str, Any]) -> VerificationKey:
+    algorithm = ALGORITHMS.get(str(jwk.get("kty")))
+    if algorithm is None or jwk.get("alg", algorithm) != algorithm:
+        raise KeyRefused("a key for another algorithm than RS256, ES256, EdDSA")
+    if jwk.get("use", "sig") != "sig" or "d" in jwk:
+        raise KeyRefused("a key for another use, or one that is not public")
+    try:
+        key = jwt.PyJWK(jwk, algorithm)
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
+        raise KeyRefused(f"a key that cannot be read ({type(error).__name__})") from error
+    if not _is_strong(key.key):
+        raise KeyRefused("a key of another curve, or an RSA key too short or too long")
+    canonical = orjson.dumps(jwk, option=orjson.OPT_SORT_KEYS)
+    return VerificationKey(algorithm, hashlib.sha256(canonical).digest(), key)
+
+
+def _is_strong(key: Any) -> bool:
+    match key:
+        case RSAPublicKey():
+            return key.key_size in RSA_BITS
+        case EllipticCurvePublicKey():
+            return isinstance(key.curve, SECP256R1)
+        case _:
+            return isinstance(key, Ed25519PublicKey)
+
 
 FETCH_SECONDS = 3.0
 """Longest a look-up may take: whoever waits for it has a request open."""
 
 RENEWED_BESIDE = 0.8
 """From this part of its life on a set is looked up beside the requests."""
-
-log = structlog.get_logger(__name__)
 
 Fetch = Callable[[], Awaitable[bytes]]
 """The key set as it is now; raises OSError or ValueError."""
@@ -117,45 +221,3 @@ class CachedKeys:
         except (OSError, ValueError) as error:
             self._failed = True
             log.warning("token_keys_not_renewed", error=type(error).__name__)
-
-
-class KeySetNotServed(OSError):
-    """The address of the key set did not answer with one."""
-
-
-def from_file(path: Path) -> Fetch:
-    async def fetch() -> bytes:
-        return await asyncio.to_thread(path.read_bytes)
-
-    return fetch
-
-
-def from_url(url: str, transport: httpx2.AsyncBaseTransport | None = None) -> Fetch:
-    """Reads no more than a key set may have, and follows no redirect."""
-
-    async def fetch() -> bytes:
-        try:
-            async with (
-                httpx2.AsyncClient(transport=transport) as http,
-                http.stream("GET", url, headers={"Accept": "application/json"}) as response,
-            ):
-                if response.status_code != httpx2.codes.OK:
-                    raise KeySetNotServed(f"answered {response.status_code}")
-                return await _at_most(MAX_BYTES, response)
-        except httpx2.HTTPError as error:
-            raise KeySetNotServed(type(error).__name__) from error
-
-    return fetch
-
-
-async def _at_most(limit: int, response: httpx2.Response) -> bytes:
-    read = bytearray()
-    async for chunk in response.aiter_bytes():
-        read += chunk
-        if len(read) > limit:
-            raise KeySetNotServed(f"over {limit} bytes")
-    return bytes(read)
-
-
-FILE_SECONDS = 1.0
-"""How long a file is believed unchanged."""
