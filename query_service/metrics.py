@@ -63,7 +63,7 @@ class QueryMetrics:
         """Show the cache's statistics, and how long the read store has been away, read when the
         metrics are."""
         away = Gauge(
-            "teddy_query_read_store_away_seconds",
+            "teddy_query_read_store_unavailable_seconds",
             "How long the read store has not answered; 0 while it does.",
             registry=self._registry,
         )
@@ -76,7 +76,7 @@ class QueryMetrics:
         size.set_function(lambda: cache.statistics().bytes)
         self._registry.register(_Evictions(cache))
         keeping = Gauge(
-            "teddy_query_cache_keeping",
+            "teddy_query_change_feed_up",
             "1 while answers are kept: change notices arrive.",
             registry=self._registry,
         )

@@ -65,7 +65,7 @@ class ConnectionRoom:
         gauge = Gauge("teddy_connections", "Open connections.", registry=registry)
         gauge.set_function(lambda: len(self._open))
         held = Gauge(
-            "teddy_connections_held", "Connections that wait for their turn.", registry=registry
+            "teddy_connections_queued", "Connections that wait for their turn.", registry=registry
         )
         held.set_function(lambda: len(self._held))
 

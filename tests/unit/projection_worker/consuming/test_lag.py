@@ -175,5 +175,5 @@ def test_metrics_tell_what_was_projected_parked_and_waits(lag: WorkerLag) -> Non
     metrics.lag(lag)
 
     assert registry.get_sample_value("teddy_events_projected_total") == 5
-    assert registry.get_sample_value("teddy_records_parked_total") == 0
+    assert registry.get_sample_value("teddy_records_dead_lettered_total") == 0
     assert registry.get_sample_value("teddy_worker_lag_events") == 2
