@@ -231,10 +231,10 @@ CASES = (
     *(
         Case(f"odd-records-on-{topic}", f"no JSON, wrong types, null, huge as {what}", inject)
         for topic, what, inject in (
-            ("alerts", "alert notices; alerts that never were; unknown channels", _alerts),
+            ("alerts", "alert notices; alerts that do not exist; unknown channels", _alerts),
             ("changes", "change notices", _changes),
             ("dead-letters", "dead letters", _dead_letters),
-            ("erasures", "erasures; their readers are started anew behind them", _erasures),
+            ("erasures", "erasures; their readers are restarted afterwards", _erasures),
         )
     ),
 )

@@ -61,7 +61,7 @@ async def _record_of(world: World, child_id: str) -> Any:
 
 
 CASES = (
-    Case("record-unknown", "an event type that nobody knows; the child is redriven", _unknown_type),
+    Case("record-unknown", "an unknown event type; the child is redriven", _unknown_type),
     Case(
         "document-unwritable",
         "MongoDB refuses one child's document; the child is redriven",

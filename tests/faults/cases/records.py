@@ -133,5 +133,5 @@ CASES = (
         "a projector gets every record twice, shuffled, 1 % not at all",
         _mangled,
     ),
-    Case("records-poison", "garbage under a child's key; the child is redriven", _poison),
+    Case("records-poison", "unreadable bytes under a child's key; the child is redriven", _poison),
 )

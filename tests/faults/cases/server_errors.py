@@ -94,7 +94,7 @@ async def _fail_points(world: World) -> AsyncIterator["AsyncMongoClient[Document
 CASES = tuple(
     Case(
         f"errors-from-{name}",
-        f"MongoDB answers {TIMES} times each of {len(CODES)} passing errors to {what}",
+        f"MongoDB answers {TIMES} times each of {len(CODES)} transient errors to {what}",
         inject,
     )
     for name, what, inject in (
