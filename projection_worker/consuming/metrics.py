@@ -68,7 +68,9 @@ class WorkerMetrics:
             "teddy_events_projected_total", "Events folded into read models.", registry=registry
         )
         self._parked = Counter(
-            "teddy_records_dead_lettered_total", "Records put aside as dead letters.", registry=registry
+            "teddy_records_dead_lettered_total",
+            "Records that were dead-lettered.",
+            registry=registry,
         )
         self._seconds = Histogram(
             "teddy_projection_batch_seconds",

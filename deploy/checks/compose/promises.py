@@ -36,7 +36,9 @@ PROMISES = (
     Promise("command, relay, worker and query scale", "ports, names, proxy", stack.scalable),
     Promise("The proxy's configuration is one", "caddy validate", container.proxy_accepts),
     Promise("No root, no capabilities, read-only", "user, caps, read_only", container.confined),
-    Promise("Every variable is read, none is missing", "settings.py of each process", container.settings),
+    Promise(
+        "Every variable is read, none is missing", "settings.py of each process", container.settings
+    ),
     Promise("One image in stages, on a slim Python", "FROM, image, build", container.one_image),
     Promise("Hashed wheels, labels, numeric user, no servers", "Dockerfile", container.image_rules),
     Promise("The Dockerfile is clean", "hadolint", container.linted),

@@ -143,7 +143,7 @@ CASES = (
     ),
     Case(
         "references-stored",
-        "the event store has every event type of a child in random order, about conversations and violations that do not exist",
+        "the event store has every event type of a child in random order, about unknown ids",
         _stored,
     ),
 )
