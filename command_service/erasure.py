@@ -165,7 +165,7 @@ class ErasureSweep:
                 return await self._append(last, at or self._clock())
             except VersionConflict:
                 log.info("child_moved_on", child_id=child_id)
-        raise StoreUnavailable(f"child {child_id} changes faster than it is erased")
+        raise StoreUnavailable(f"child {child_id} changes too fast to be erased")
 
     async def _append(self, last: Commit, at: datetime) -> Commit:
         event = ChildErased(child_id=last.child_id, at=at)

@@ -37,15 +37,16 @@ lifecycle = APIRouter(route_class=CommandRoute, tags=["lifecycle"])
 
 CONSENT = {"notice_version": "2026-11", "method": "signed_form"}
 EXAMPLE_PREFERENCES = {"bedtime_stories": True, "favourite": {"colour": "green"}}
-IN_THEIR_WORDS = "In the parent's words. Needs consent to `personalization`."
+IN_THEIR_WORDS = "Free text by the parent. Needs consent to `personalization`."
 
 Purpose = Annotated[ConsentPurpose, Path(description="What the parent consents to.")]
 DeviceId = Annotated[
     str | None,
     Field(
-        description="The subject of the bear's token: who comes with role `device` and this "
-        "subject is the child's bear while the child is active. No two active children have ids "
-        "that differ by case only. null: no bear may act for the child.",
+        description="The subject of the bear's token: a caller with role `device` and this "
+        "subject is the child's bear while the child is active. It is unique "
+        "among active children, ignoring case. null: no bear may act for the "
+        "child.",
         examples=["bear-device-42"],
         json_schema_extra=SUBJECT_OR_NULL,
     ),
@@ -67,12 +68,12 @@ LearningStyle = Annotated[
 
 class ConsentBody(RequestBody):
     notice_version: str = Field(
-        description="Which privacy notice the parent was shown.",
+        description="Version of the privacy notice that the parent was shown.",
         examples=["2026-11"],
         json_schema_extra=sized(limits.NOTICE_VERSION),
     )
     method: ConsentMethod = Field(
-        description="How it was made sure that it is the parent.", examples=["signed_form"]
+        description="How the parent's identity was verified.", examples=["signed_form"]
     )
 
 
@@ -87,7 +88,8 @@ class RegistrationConsent(ConsentBody):
 
 class Registration(RequestBody):
     name: str = Field(
-        description="The child's: visible characters, counted without spaces at the ends.",
+        description="The child's name: visible characters, counted without leading and "
+        "trailing spaces.",
         examples=["Ada"],
         json_schema_extra=sized(limits.NAME),
     )
@@ -95,14 +97,14 @@ class Registration(RequestBody):
         description="In whole years.", examples=[7], json_schema_extra=between(limits.AGE)
     )
     udid: str = Field(
-        description="The bear's own number; upper and lower case are the same. A bear belongs to "
-        "one active child.",
+        description="The bear's unique number, case-insensitive. A bear belongs to one "
+        "active child.",
         examples=["TEDDY-0000-0042"],
         json_schema_extra={"pattern": f"^{limits.UDID_PATTERN}$"},
     )
     parent_id: str | None = Field(
         None,
-        description="Defaults to the caller, if that is a parent; others must name it.",
+        description="Default: the caller, if a parent; required for other callers.",
         examples=["parent-17"],
         json_schema_extra=SUBJECT_OR_NULL,
     )
@@ -203,8 +205,8 @@ def withdraw_consent(
 
 class Deactivation(RequestBody):
     reason: str = Field(
-        description="Why, for those who read the child's history.",
-        examples=["The bear moved on."],
+        description="The reason, for the child's history.",
+        examples=["The bear was given away."],
         json_schema_extra=sized(limits.REASON),
     )
 
@@ -236,7 +238,7 @@ def _known(purpose: str) -> ConsentPurpose:
     except ValueError:
         limit = ", ".join(ConsentPurpose)
         wrong = FieldProblem("purpose", f"must be one of {limit}", limit)
-        detail = "The path names a purpose that there is none of."
+        detail = "The path contains an unknown purpose."
         raise ProblemRaised(
             Problem(422, "invalid-request", "Invalid request", detail, [wrong])
         ) from None

@@ -107,8 +107,8 @@ def documented(*refusals: int, success: int = 200) -> dict[str, Any]:
     responses = problem_responses(*statuses)
     if CONFLICT in responses:
         responses[CONFLICT] |= {
-            "description": "With `Retry-After`: others were faster; the same request may succeed. "
-            "Without: it will not, as long as the child is as it is.",
+            "description": "With `Retry-After`: a concurrent change; the same request may "
+            "succeed. Without: it cannot succeed in the child's current state.",
             "headers": RETRY_AFTER,
         }
     return {
@@ -133,15 +133,16 @@ class CommandAnswer(BaseModel):
     )
     version: int = Field(description="The child's version after the command.", examples=[1])
     events: list[str] = Field(
-        description="What happened; empty when nothing had to change.",
+        description="The resulting events; empty if nothing changed.",
         examples=[["ChildRegistered"]],
     )
     violation_id: str | None = Field(None, description="Of the violation just reported.")
     conversation_id: str | None = Field(None, description="Of the conversation just started.")
     ignored: list[str] | None = Field(
         None,
-        description="Fields of the request that were left out, because what they name does not "
-        "exist: a report that names an unknown conversation counts without it.",
+        description="Fields of the request that were ignored because they refer to something "
+        "unknown: a report that names an unknown conversation is accepted "
+        "without it.",
         examples=[["conversation_id"]],
     )
 
@@ -152,18 +153,19 @@ DOCUMENTED_HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
     },
     REPLAYED_HEADER: {
-        "description": "`true` when the idempotency key was used before: nothing was done again.",
+        "description": "`true` if the idempotency key was used before: the command was not "
+        "executed again.",
         "schema": {"type": "string", "enum": ["true"]},
     },
     LOCATION_HEADER: {
-        "description": "After a registration: the child's profile at the query API; ask with the "
-        "`Consistency-Token`. Missing where the operator has not said at which address clients "
-        "reach that API.",
+        "description": "After a registration: the child's profile at the query API; send the "
+        "`Consistency-Token` with the query. Missing if the operator has not "
+        "configured the public address of that API.",
         "schema": {"type": "string", "format": "uri"},
     },
     RECEIPT_HEADER: {
-        "description": 'After an erasure: its receipt at the query API, `rel="receipt"`. Missing '
-        "where `Location` is.",
+        "description": 'After an erasure: its receipt at the query API, `rel="receipt"`. '
+        "Missing if that API's public address is not configured.",
         "schema": {"type": "string"},
     },
 }

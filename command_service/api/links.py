@@ -24,7 +24,9 @@ REPORT = _query(
 ANALYTICS = _query(
     "GetChildAnalytics", f"{CHILD}/analytics", "The child's use of the bear after this command."
 )
-RECEIPT = _query("GetErasureReceipt", f"{CHILD}/erasure-receipt", "What was removed, and what not.")
+RECEIPT = _query(
+    "GetErasureReceipt", f"{CHILD}/erasure-receipt", "What was removed and what remains."
+)
 
 
 def _message(conversation: dict[str, str]) -> Link:
@@ -34,7 +36,7 @@ def _message(conversation: dict[str, str]) -> Link:
 
 
 def _end(conversation: dict[str, str]) -> Link:
-    return Link("EndConversation", f"POST {TALK}/end", "Its end.", conversation)
+    return Link("EndConversation", f"POST {TALK}/end", "End it.", conversation)
 
 
 LINKS: Links = {
@@ -43,7 +45,7 @@ LINKS: Links = {
         Link("UpdateChildProfile", f"PATCH {CHILD}/profile", "Change it.", OF_CHILD),
         Link("GiveConsent", f"PUT {CHILD}/consents/{{purpose}}", "Consent to more.", OF_CHILD),
         Link("ConfigureAlerts", f"PUT {CHILD}/alert-policy", "When to alert.", OF_CHILD),
-        Link("StartConversation", f"POST {CHILD}/conversations", "Begin to talk.", OF_CHILD),
+        Link("StartConversation", f"POST {CHILD}/conversations", "Start a conversation.", OF_CHILD),
         Link("ReportSafetyViolation", f"POST {CHILD}/safety-violations", "Report one.", OF_CHILD),
         Link("DeactivateChild", f"POST {CHILD}/deactivation", "End the account.", OF_CHILD),
         Link("EraseChild", f"DELETE {CHILD}/personal-data", "Erase the child.", OF_CHILD),
@@ -62,11 +64,11 @@ LINKS: Links = {
     f"PUT {CHILD}/alert-policy": (REPORT,),
     f"POST {CHILD}/safety-violations": (
         REPORT,
-        Link("ResolveSafetyViolation", f"POST {VIOLATION}/resolution", "Judge it.", OF_VIOLATION),
+        Link("ResolveSafetyViolation", f"POST {VIOLATION}/resolution", "Resolve it.", OF_VIOLATION),
         Link(
             "AcknowledgeSafetyViolation",
             f"POST {VIOLATION}/acknowledgement",
-            "Say that the parent has seen it.",
+            "Acknowledge it as the parent.",
             OF_VIOLATION,
         ),
     ),
@@ -77,7 +79,7 @@ LINKS: Links = {
     f"POST {TALK}/end": (ANALYTICS,),
     f"POST {CHILD}/deactivation": (
         PROFILE,
-        Link("ReactivateChild", f"POST {CHILD}/reactivation", "Take it back.", OF_CHILD),
+        Link("ReactivateChild", f"POST {CHILD}/reactivation", "Reactivate it.", OF_CHILD),
     ),
     f"POST {CHILD}/reactivation": (PROFILE,),
     f"DELETE {CHILD}/personal-data": (RECEIPT,),

@@ -35,10 +35,11 @@ IDEMPOTENCY_PARAMETER: dict[str, Any] = {
     "name": IDEMPOTENCY_HEADER,
     "in": "header",
     "required": False,
-    "description": "A repeated request with the same key is answered with the first one's result, "
-    "also where nothing had to change. Another request with the key is refused. Choose it at "
-    "random, e.g. a UUID: a hash of it is kept for ever. Once the child is erased, a repetition is "
-    "refused as every command about it is; that of the erasure itself is answered.",
+    "description": "A repeated request with the same key gets the first result, also if "
+    "nothing changed. A different request with the key is refused. Choose it "
+    "at random, e.g. a UUID: a hash of it is stored permanently. Once the "
+    "child is erased, a repetition is refused like every command about it; a "
+    "repetition of the erasure itself is answered.",
     "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": "^[!-~]+$"},
     "example": "9f1c6a52-8f0e-4f4e-9d55-7d1c1f2b3a60",
 }
@@ -121,7 +122,7 @@ def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
         problems = error.errors(include_url=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
             # what the strict check lets pass and the parser does not
-            raise ProblemRaised(_invalid_json("must be JSON of whole characters")) from None
+            raise ProblemRaised(_invalid_json("must be JSON without unpaired surrogates")) from None
         raise RequestValidationError(problems) from None
 
 

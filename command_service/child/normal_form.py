@@ -113,7 +113,7 @@ def _profile_value(field: str, value: Any, checks: FieldChecks) -> Any:
 def _consents(command: RegisterChild, checks: FieldChecks) -> tuple[Consent, ...]:
     purposes = [consent.purpose for consent in command.consents]
     if len(set(purposes)) != len(purposes):
-        checks.refuse("consents", "must name each purpose once", "one entry a purpose")
+        checks.refuse("consents", "must contain each purpose at most once", "one entry per purpose")
     return tuple(
         replace(each, notice_version=_notice(checks, each.notice_version, f"consents.{place}."))
         for place, each in enumerate(command.consents)
@@ -139,7 +139,7 @@ def _report_values(command: ReportSafetyViolation, checks: FieldChecks) -> dict[
 def _alert_values(command: ConfigureAlerts, checks: FieldChecks) -> dict[str, Any]:
     channels = command.channels
     if not limits.ALERT_CHANNELS.allows(len(channels)) or len(set(channels)) != len(channels):
-        message = "must name 1 to 3 channels, each once"
+        message = "must contain 1 to 3 channels, each at most once"
         checks.refuse("channels", message, f"{limits.ALERT_CHANNELS} entries")
     return {
         "count": checks.number("count", command.count, limits.ALERT_COUNT),

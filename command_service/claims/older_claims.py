@@ -22,7 +22,7 @@ PAGE = 100
 LOOK_SECONDS = 30.0
 """While an upgrade is under way, processes of the release before still make older ones."""
 
-FINDING = "reservations of an older release are being brought up to date: ready when they are"
+FINDING = "claims of an earlier release are being migrated; the process is ready afterwards"
 
 log = structlog.get_logger(__name__)
 

@@ -202,7 +202,7 @@ class Relay:
                 acknowledged = await publisher.publish(events)
                 reached(FaultPoint.RELAY_AFTER_ACK)
         except TimeoutError:
-            raise LeaseLost("the broker did not acknowledge while the lease lasted") from None
+            raise LeaseLost("the broker did not acknowledge before the lease expired") from None
         lost = self._progress.advance(events, commits, acknowledged)
         if lost:
             raise _lost_records(lost[0])
@@ -239,4 +239,4 @@ class Relay:
 
 
 def _lost_records(partition: int) -> StartOver:
-    return StartOver(f"partition {partition} of the topic ends before what it acknowledged")
+    return StartOver(f"partition {partition} of the topic ends before the acknowledged offset")

@@ -43,7 +43,10 @@ def _unavailable(what: str, detail: str) -> Problem:
 
 PROBLEMS: ProblemTable = {
     ChildNotFound: lambda _: Problem(
-        404, "child-not-found", "No such child", "There is no such child for this caller."
+        404,
+        "child-not-found",
+        "No such child",
+        "This child does not exist or is not accessible to the caller.",
     ),
     ChildDeadLettered: lambda _: Problem(
         503,
@@ -53,7 +56,10 @@ PROBLEMS: ProblemTable = {
         headers=LATER,
     ),
     ParentNotFound: lambda _: Problem(
-        404, "parent-not-found", "No such parent", "There is no such parent for this caller."
+        404,
+        "parent-not-found",
+        "No such parent",
+        "This parent does not exist or is not accessible to the caller.",
     ),
     Forbidden: _forbidden,
     RequestRefused: _request_refused,

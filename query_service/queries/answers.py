@@ -29,8 +29,8 @@ FIELDS: Mapping[str, str] = {
     "status": "Of the account.",
     "profile_completeness": "0 to 100: 80 for name, age, parent and bear, 20 for preferences, "
     "learning style and interests.",
-    "notice_version": "Which privacy notice the parent was shown.",
-    "method": "How it was made sure that it was the parent.",
+    "notice_version": "Version of the privacy notice that the parent was shown.",
+    "method": "How the parent's identity was verified.",
     # when
     "created_at": "When the child was registered.",
     "updated_at": "When the last of what is shown here happened.",

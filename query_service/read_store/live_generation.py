@@ -56,7 +56,7 @@ class LiveGeneration:
         away this raises at once: with Motor each question to a server that hangs would keep a
         thread for seconds, and soon none would be left to ask the other servers."""
         if not self._answers and self._following:
-            raise ReadStoreUnavailable("known to be away")
+            raise ReadStoreUnavailable("known to be unavailable")
         return await self._current()
 
     async def _current(self) -> KeptGeneration:

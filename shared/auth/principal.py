@@ -8,7 +8,7 @@ from enum import StrEnum
 
 MAX_SUBJECT_CHARACTERS = 128
 SUBJECT = rf"[!-.0-\[\]-~]{{1,{MAX_SUBJECT_CHARACTERS}}}"
-SUBJECT_LIMIT = f"1..{MAX_SUBJECT_CHARACTERS} visible ASCII characters but / and \\"
+SUBJECT_LIMIT = f"1..{MAX_SUBJECT_CHARACTERS} visible ASCII characters except / and \\"
 
 _SUBJECT = re.compile(SUBJECT)
 _STEPS = frozenset({".", ".."})

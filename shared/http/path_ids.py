@@ -36,13 +36,13 @@ IS_ID, IS_SUBJECT = _must_be(_is_id, ID_LIMIT), _must_be(is_subject, SUBJECT_LIM
 IDS, SUBJECTS = {"pattern": ID_PATTERN}, {"pattern": SUBJECT_PATTERN}
 
 ChildId = Annotated[
-    str, IS_ID, Path(description="As the registration answered it.", json_schema_extra=IDS)
+    str, IS_ID, Path(description="As returned by the registration.", json_schema_extra=IDS)
 ]
 ConversationId = Annotated[
     str, IS_ID, Path(description="Of a conversation of the child.", json_schema_extra=IDS)
 ]
 ViolationId = Annotated[
-    str, IS_ID, Path(description="As the report of it was answered.", json_schema_extra=IDS)
+    str, IS_ID, Path(description="As returned by its report.", json_schema_extra=IDS)
 ]
 ParentId = Annotated[
     str, IS_SUBJECT, Path(description="The parent's subject.", json_schema_extra=SUBJECTS)
@@ -54,5 +54,5 @@ def check_ids(ids: Mapping[str, str]) -> None:
     wrong = [name for name, value in ids.items() if not _is_id(value)]
     if wrong:
         problems = [FieldProblem(name, f"must be {ID_LIMIT}", ID_LIMIT) for name in wrong]
-        detail = "The path holds an invalid id."
+        detail = "The path contains an invalid id."
         raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, problems))

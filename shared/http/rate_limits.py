@@ -148,7 +148,7 @@ class CountersWithFallback:
     async def check(self) -> None:
         """Raises ConnectionError while each process counts for itself."""
         if not self._answered:
-            raise ConnectionError("the storage of the rate limits did not answer lately")
+            raise ConnectionError("the storage of the rate limits has not answered recently")
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         if self._monotonic() >= self._away_until:

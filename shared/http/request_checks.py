@@ -88,7 +88,9 @@ def _of_target(scope: Scope) -> Iterator[Problem]:
     if len(path) > MOST_PATH_BYTES or len(query) > MOST_QUERY_BYTES:
         yield _too_long()
     elif _AMBIGUOUS.search(path) or _NOT_ENCODED.search(path) or _DOTS.search(path):
-        yield _malformed("path", "must hold plain segments: no encoded slash, dots or controls")
+        yield _malformed(
+            "path", "must contain plain segments: no encoded slash, dots or control characters"
+        )
     elif not _is_utf8(path):
         yield _malformed("path", "must be UTF-8, percent-encoded")
     if query:
@@ -100,7 +102,7 @@ def _of_query(query: bytes) -> Iterator[Problem]:
         yield _malformed("query", "must be UTF-8, percent-encoded")
         return
     if query.count(b"&") >= MOST_NAMES:
-        yield _malformed("query", "must hold fewer parameters", f"{MOST_NAMES} parameters")
+        yield _malformed("query", "must contain fewer parameters", f"{MOST_NAMES} parameters")
         return
     names = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     repeated = sorted(name for name, times in names.items() if times > 1)
@@ -118,18 +120,18 @@ def _of_headers(headers: list[tuple[bytes, bytes]]) -> Iterator[Problem]:
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in OVERRIDES:
-            yield _malformed(name.decode(), "is not understood: send the method and path meant")
+            yield _malformed(name.decode(), "is not supported: send the intended method and path")
         elif name in ONCE and name in found:
             yield _malformed(name.decode(), "must be given once")
         found[name] = value
     if b"content-length" in found and b"transfer-encoding" in found:
-        yield _malformed("content-length", "must not come with transfer-encoding")
+        yield _malformed("content-length", "must not be combined with transfer-encoding")
     yield from _of_content(found)
 
 
 def _of_content(headers: dict[bytes, bytes]) -> Iterator[Problem]:
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-        yield _unsupported("content-encoding", "identity", "Send the body as it is.")
+        yield _unsupported("content-encoding", "identity", "Send the body without compression.")
     has_body = (
         headers.get(b"content-length", b"0").strip() != b"0" or b"transfer-encoding" in headers
     )
@@ -147,7 +149,7 @@ def _is_utf8(encoded: bytes) -> bool:
 
 
 def _malformed(part: str, message: str, limit: str | None = None) -> Problem:
-    detail = "The request could be read in more than one way."
+    detail = "The request is ambiguous or malformed."
     problem = FieldProblem(part, message, limit)
     return Problem(400, "malformed-request", "Malformed request", detail, [problem])
 

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.http.problems import Problem
 from shared.http.rate_limits import Standing
 
-DETAIL = "Too many requests of this caller; send this one again after the seconds of Retry-After."
+DETAIL = "Too many requests from this caller; retry after the seconds in Retry-After."
 
 
 def note_standing(request: Request, standing: Standing) -> None:

@@ -185,7 +185,7 @@ async def test_a_file_that_others_may_read_is_refused(operator: Operator, comman
     code, out, err = await operator.keys(command)
     assert (code, out) == (1, "")
     assert err == (
-        f"teddy: {operator.path}: mode is 0640; make it 0600, others may read the keys\n"
+        f"teddy: {operator.path}: mode is 0640; set it to 0600: others can read the keys\n"
     )
     assert operator.path.read_bytes() == before
 
