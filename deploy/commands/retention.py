@@ -40,8 +40,8 @@ class HorizonMoved(Exception):
 
     def __str__(self) -> str:
         return (
-            f"nothing was deleted: {HORIZON_COLLECTION} holds a later day than any setting allows, "
-            "so somebody moved it: remove the document, then run `teddy replay rebuild`"
+            f"nothing was deleted: {HORIZON_COLLECTION} is later than any setting allows, "
+            "so it was tampered with: delete the document, then run `teddy replay rebuild`"
         )
 
 
@@ -88,7 +88,7 @@ def plan() -> None:
 
     async def work(on: Opened) -> None:
         await on.require_own_horizon()
-        table = Table("what", "kept for", "would go", "oldest")
+        table = Table("what", "kept for", "would be deleted", "oldest")
         found = await behind(on.database, on.horizon)
         days = {
             Model.ACTIVITY: on.settings.retention_activity_days,
@@ -170,8 +170,8 @@ def _cutoff(now: datetime, days: int) -> datetime | None:
 def _tell_unsigned(records: int) -> None:
     if records:
         click.echo(
-            f"teddy: {records:,} {AUDIT} that are old enough stay, for no head signs them: "
-            "`teddy audit verify` names them",
+            f"teddy: {records:,} {AUDIT} are kept although expired: no signed head covers them; "
+            "`teddy audit verify` lists them",
             err=True,
         )
 

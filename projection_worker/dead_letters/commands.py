@@ -23,7 +23,7 @@ from projection_worker.session import Stores, format_option, run
 
 child_option = click.option("--child", "child_id", help="Only this child's records.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done.")
-limit_option = click.option("--limit", type=click.IntRange(1), help="At most so many children.")
+limit_option = click.option("--limit", type=click.IntRange(1), help="Maximum number of children.")
 
 
 @click.group("dead-letter")
@@ -74,12 +74,13 @@ def show(identity: str | None, child_id: str | None, file: Path | None) -> None:
 
 @dead_letter.command()
 @child_option
-@click.option("--all", "all_", is_flag=True, help="Every parked child, the oldest first.")
+@click.option("--all", "all_", is_flag=True, help="All dead-lettered children, oldest first.")
 @limit_option
 @click.option(
     "--from-store",
     is_flag=True,
-    help="Publish the event store's own events instead of the parked bytes, which may be broken.",
+    help="Publish the event store's events instead of the dead-lettered bytes, which may be "
+    "damaged.",
 )
 @dry_run_option
 def redrive(
@@ -89,7 +90,7 @@ def redrive(
     if (child_id is not None) == all_:
         raise click.UsageError("redrive either --child ID or --all")
     if limit is not None and not all_:
-        raise click.UsageError("--limit belongs to --all: a child's sequence is never split")
+        raise click.UsageError("--limit needs --all: a child's sequence is never split")
 
     async def work(on: Stores) -> None:
         children = await _parked_children(on, child_id, limit)
@@ -98,7 +99,7 @@ def redrive(
         )
         plans = [await redrive.plan(child) for child in children]
         if child_id is not None and not plans[0].letters and not from_store:
-            raise click.UsageError(f"no record of {child_id} is parked: use --from-store")
+            raise click.UsageError(f"no record of {child_id} is dead-lettered: use --from-store")
         if not dry_run:
             await _carry_out(on, redrive, plans)
         display.show_redriven(plans, dry_run=dry_run)
@@ -110,8 +111,8 @@ def redrive(
 @click.argument("identity", required=False)
 @child_option
 @dry_run_option
-@click.option("--yes", is_flag=True, help="Really: what is discarded is gone.")
-@click.option("--force", is_flag=True, help="Also what the read models still lack.")
+@click.option("--yes", is_flag=True, help="Confirm: discarded records cannot be recovered.")
+@click.option("--force", is_flag=True, help="Also discard records that the read models still lack.")
 def discard(
     identity: str | None, child_id: str | None, *, dry_run: bool, yes: bool, force: bool
 ) -> None:
@@ -193,4 +194,4 @@ def _write_raw(letters: list[DeadLetter], file: Path) -> None:
 
 
 def _unknown(child_id: str) -> click.UsageError:
-    return click.UsageError(f"no record of the child {child_id} is parked")
+    return click.UsageError(f"no record of the child {child_id} is dead-lettered")

@@ -16,9 +16,9 @@ NOBODY = "(no key)"
 def show_sequences(sequences: Sequence[ParkedSequence]) -> None:
     table = Table("child", "generation", "records", "since", "first reason")
     for one in sequences:
-        reason = one.reason if one.marked else f"{one.reason} (later records are not parked)"
+        reason = one.reason if one.marked else f"{one.reason} (later records are not dead-lettered)"
         table.add(one.child_id or NOBODY, one.generation, one.records, iso(one.since), reason)
-    print_table(table, len(sequences), "nothing is parked")
+    print_table(table, len(sequences), "nothing is dead-lettered")
 
 
 def print_sequences(sequences: Sequence[ParkedSequence]) -> None:
@@ -41,7 +41,7 @@ def show_letter(letter: DeadLetter) -> None:
     version = "unreadable" if letter.version is None else letter.version
     click.echo(f"record      {raw.identity}")
     click.echo(f"child       {letter.parked.child_id or NOBODY}, version {version}")
-    click.echo(f"generation  {letter.generation}, parked at {iso(letter.parked_at)}")
+    click.echo(f"generation  {letter.generation}, dead-lettered at {iso(letter.parked_at)}")
     click.echo(f"reason      {letter.parked.reason}")
     click.echo("headers")
     for name, value in raw.headers:
@@ -54,24 +54,24 @@ def show_letter(letter: DeadLetter) -> None:
 
 
 def show_redriven(redriven: Iterable[Redriven], *, dry_run: bool) -> None:
-    table = Table("child", "publish", "skip (read models have it)", "letters removed")
+    table = Table("child", "publish", "skip (already in the read models)", "letters removed")
     rows = list(redriven)
     for one in rows:
         numbers = (one.number, one.skipped, len(one.letters))
         table.add(one.child_id, *numbers)
-    print_table(table, len(rows), "nothing is parked")
+    print_table(table, len(rows), "nothing is dead-lettered")
     if dry_run:
         click.echo("dry run: nothing was changed")
 
 
 def show_judged(judged: Sequence[Judged], *, dry_run: bool) -> None:
-    table = Table("record", "generation", "child", "version", "what it is")
+    table = Table("record", "generation", "child", "version", "status")
     for one in judged:
         letter = one.letter
         version = "unreadable" if letter.version is None else str(letter.version)
         child = letter.parked.child_id or NOBODY
         table.add(letter.parked.raw.identity, letter.generation, child, version, one.verdict)
-    print_table(table, len(judged), "nothing is parked")
+    print_table(table, len(judged), "nothing is dead-lettered")
     if dry_run:
         click.echo("dry run: nothing was changed")
 

@@ -135,7 +135,7 @@ class Verdict(StrEnum):
 
     SEEN = "already in the read models"
     NO_EVENT = "not in the event store"
-    GENERATION_GONE = "its generation is gone"
+    GENERATION_GONE = "its generation was dropped"
     NEEDED = "needed: the event store has it, the read models do not"
 
 

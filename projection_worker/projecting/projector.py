@@ -127,7 +127,7 @@ class Projector:
                 return await self._attempt(by_child)
             except StaleBatch as reason:
                 log.info("batch_stale", reason=str(reason))
-        raise StaleBatch(f"{ATTEMPTS} attempts met other workers' writes")
+        raise StaleBatch(f"{ATTEMPTS} attempts conflicted with other workers' writes")
 
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
         before = await self._read_models.children(by_child)

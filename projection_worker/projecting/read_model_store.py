@@ -227,4 +227,4 @@ def _overtaken() -> Iterator[None]:
 
 def _require_all_replaced(matched: int, expected: int) -> None:
     if matched != expected:
-        raise StaleBatch("a child moved on meanwhile")
+        raise StaleBatch("the child was updated meanwhile")

@@ -107,7 +107,7 @@ def _erases(event: RecordedEvent, checkpoint: int) -> bool:
 
 
 def _behind() -> BehindParked:
-    return BehindParked("an earlier record of this child is parked")
+    return BehindParked("an earlier record of this child is dead-lettered")
 
 
 def _version(event: RecordedEvent) -> int:
@@ -138,7 +138,7 @@ async def _ended(
         known = {event.version: event for event in stored} | known
     found.fresh = all_that_counts([known[version] for version in sorted(known)])
     if checkpoint == 0 and found.fresh[0].version != 1:
-        found.park_from(erasure.version, HoleInStream("version 1 is nowhere"))
+        found.park_from(erasure.version, HoleInStream("version 1 is missing in the event store"))
     _park_behind_a_gap(found, erasure.version)
     return found
 
@@ -148,7 +148,7 @@ def _park_behind_a_gap(found: ChildSequence, checkpoint: int) -> None:
     above = (event.version for event in found.fresh if event.version > checkpoint)
     for version, there in enumerate(above, checkpoint + 1):
         if there != version:
-            found.park_from(there, HoleInStream(f"version {version} is nowhere"))
+            found.park_from(there, HoleInStream(f"version {version} is missing in the event store"))
             return
 
 

@@ -68,8 +68,8 @@ TAMPERINGS: tuple[Row, ...] = (
         for name, value, named in (
             ("first", 77, f"{BESIDE}: first"),
             ("last", 78, f"{BESIDE}: last"),
-            ("hash", "0" * 64, "edited: its hash does not cover its digests"),
-            ("digests", ["0" * 64], "edited: its hash does not cover its digests"),
+            ("hash", "0" * 64, "edited: its hash does not match its digests"),
+            ("digests", ["0" * 64], "edited: its hash does not match its digests"),
             ("lines", ['{"no": "record"}'], "deleted or edited"),
         )
     ),
@@ -118,7 +118,7 @@ FILES: tuple[Row, ...] = (
         "evidence of another violation",
         "evidence",
         of_json(of_another_violation),
-        "no event of the file tells of it",
+        "no event of the file is about it",
     ),
     Altered("a span left out of an export", "export", span_left_out, "altered"),
     Altered("the end cut off an export", "export", end_cut_off, "its end is missing"),

@@ -207,7 +207,7 @@ async def _succeeds(process: asyncio.subprocess.Process) -> None:
     told = await process.stderr.read()
     if await process.wait() != 0:
         lines = told.decode(errors="replace").strip().splitlines()
-        last = lines[-1] if lines else "it was killed"
+        last = lines[-1] if lines else "the process was killed"
         raise ProcessFailed(f"a process of the rebuild ended ({process.returncode}): {last}")
 
 

@@ -172,14 +172,14 @@ def told(one: Difference, since: RecordedEvent | None = None, parked: str | None
         where = f"version {one.found}" if isinstance(one.found, int) else one.found
         return f"{place}: {one.expected}: {where}"
     if one.model == Model.SYSTEM:
-        said = f"{place}: the children sum up to {one.expected}, the counters to {one.found}"
+        said = f"{place}: sum over the children {one.expected}, counter {one.found}"
     elif SEALED_FIELDS.intersection(steps(one.field)):
-        said = f"{place}: the sealed value is not the one that the events hold"
+        said = f"{place}: the encrypted value differs from the events"
     else:
         said = f"{place}: events say {_value(one.expected)}, read model has {_value(one.found)}"
     if since is not None:
         said += f" (since version {since.version}: {since.type})"
-    return said if parked is None else f"{said}; parked: {parked}"
+    return said if parked is None else f"{said}; dead-lettered: {parked}"
 
 
 def _value(value: object) -> str:

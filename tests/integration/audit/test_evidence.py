@@ -37,7 +37,7 @@ async def test_evidence_is_checked_offline_without_settings_and_names_who_viewed
     for who in ("officer-1 (parent)  GetChildProfile", "officer-2", "ReportSafetyViolation"):
         assert who in said.out
     assert "(operator)  ExportEvidence" in said.out
-    assert "all as it was written" in said.out
+    assert "no tampering found" in said.out
 
 
 async def test_evidence_holds_nothing_personal_in_plain_text(evidence: Path):
@@ -123,4 +123,4 @@ async def test_an_existing_file_is_never_overwritten(world: World, evidence: Pat
         "evidence", "export", "--child", ADA, "--violation", VIOLATION, "--out", str(evidence)
     )
     assert said.code == 2
-    assert "is there already" in said.err
+    assert "exists already" in said.err

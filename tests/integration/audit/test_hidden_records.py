@@ -66,7 +66,7 @@ def _store(
     [
         (_age, "edited beside its records: since, until not as these say"),
         (_age_one_by_one, "edited beside its records: until not as these say"),
-        (_rewrite_as_old, "rewritten: a signed head has another hash for them"),
+        (_rewrite_as_old, "rewritten: a signed head has a different hash"),
     ],
 )
 async def test_the_purge_deletes_nothing_that_was_made_to_look_old(
@@ -254,7 +254,7 @@ async def test_a_record_that_was_put_into_an_export_in_place_of_another_is_found
     said = await _verify_export(world, file)
     # then
     assert said.code == 1
-    assert "their hash is not the one that the head signs" in said.out
+    assert "their hash differs from the signed head" in said.out
 
 
 async def test_files_of_an_earlier_release_verify_and_say_what_they_do_not_show(

@@ -142,7 +142,7 @@ async def test_a_process_that_was_killed_before_it_signed_is_vouched_for_by_the_
     tampered = await world.teddy("audit", "verify")
     # then
     assert untouched.code == 0
-    assert f"{killed.trail.segment}: still written, or its process was killed" in untouched.out
+    assert f"{killed.trail.segment}: still open, or its process was killed" in untouched.out
     assert tampered.code == 1
     gone = f"audit segment {killed.trail.segment}: truncated: records 1 to 1 are gone"
     assert gone in tampered.out

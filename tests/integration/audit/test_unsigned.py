@@ -29,7 +29,7 @@ async def _killed(world: World, age: timedelta) -> str:
     ("age", "what"),
     [
         (timedelta(minutes=3), "not signed, the oldest since 2"),
-        (timedelta(days=-1), "not signed, and the newest is of a time to come: 2"),
+        (timedelta(days=-1), "not signed, and the newest is in the future: 2"),
     ],
     ids=["old", "of tomorrow"],
 )

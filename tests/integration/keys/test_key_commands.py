@@ -77,7 +77,7 @@ async def test_a_key_is_replaced_and_retired_once_nothing_is_under_it(operator: 
     second = operator.active
     assert rotated[:2] == (
         0,
-        f"{second} is the active key\n3 data keys wrapped anew under {second}\n",
+        f"{second} is the active key\n3 data keys rewrapped under {second}\n",
     )
     code, shown, _ = await operator.keys("status")
     words = [line.replace("│", " ").split() for line in shown.splitlines() if "kek-" in line]
@@ -109,7 +109,7 @@ async def test_an_unfinished_rotation_keeps_the_replaced_key_until_it_is_resumed
     # then
     assert (kept[0], kept[2].count("\n")) == (2, 1)
     assert "3 data keys are wrapped under it; run `teddy keys rotate --resume`" in kept[2]
-    assert (resumed[0], resumed[1].splitlines()[-1]) == (0, "3 data keys wrapped anew under kek-2")
+    assert (resumed[0], resumed[1].splitlines()[-1]) == (0, "3 data keys rewrapped under kek-2")
     assert await operator.store.count_by_kek() == {"kek-2": 3}
 
 
@@ -201,7 +201,7 @@ async def test_a_data_key_under_a_key_of_no_file_is_told_and_left(operator: Oper
     assert code == 1
     assert out.splitlines() == [
         "kek-5 is the active key",
-        "0 data keys wrapped anew under kek-5",
+        "0 data keys rewrapped under kek-5",
         *(
             f"child {one}: left as it was: no key-encryption key {first!r} in the key file"
             for one in CHILDREN

@@ -198,7 +198,7 @@ def test_keys_are_made_once(
     assert path.stat().st_mode & 0o777 == 0o600
     assert [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()] == [
         "created",
-        "left as it is",
+        "unchanged",
     ]
 
 

@@ -80,7 +80,7 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
         (_service("redis", profiles=None), "redis is not in a profile"),
     ),
     "named_versions": (
-        (_service("mongo", image="mongo:latest"), "mongo:latest names no version"),
+        (_service("mongo", image="mongo:latest"), "mongo:latest has no fixed version"),
         (_service("kafka", image="other/kafka:4.1.1"), "not Apache Kafka"),
     ),
     "pinned_when_set": (
@@ -98,7 +98,10 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     "health": (
         (_service("kafka", healthcheck=None), "kafka has no health check"),
         (_service("query", healthcheck={"disable": True}), "query has no health check"),
-        (_service("worker", healthcheck={"test": ["CMD", "true"]}), "worker is not asked itself"),
+        (
+            _service("worker", healthcheck={"test": ["CMD", "true"]}),
+            "worker has no health check of its own",
+        ),
         (_service("mongo", healthcheck={"test": ["CMD", "true"]}), "mongo: interval"),
     ),
     "published": (
@@ -114,7 +117,7 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     ),
     "authentication": (
         (_service("mongo", command=["--replSet=rs0"]), "mongo is started without --keyFile"),
-        (_service("mongo", environment={}), "mongo has no first user"),
+        (_service("mongo", environment={}), "mongo has no initial user"),
         (_service("kafka", volumes=[]), "kafka does not read the file"),
         (_environment("relay", TEDDY_KAFKA_SECURITY="PLAINTEXT"), "relay speaks to kafka without"),
     ),
@@ -153,9 +156,9 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
         (_service("relay", user="teddy"), "relay runs as teddy"),
         (_service("worker", read_only=None), "worker can write to its image"),
         (_service("kafka", cap_drop=None), "kafka keeps capabilities"),
-        (_service("mongo", security_opt=[]), "mongo may gain privileges"),
-        (_service("proxy", privileged=True), "proxy owns the machine"),
-        (_service("secrets", network_mode=None), "secrets runs as root, with a network"),
+        (_service("mongo", security_opt=[]), "mongo can gain privileges"),
+        (_service("proxy", privileged=True), "proxy is privileged"),
+        (_service("secrets", network_mode=None), "the secrets job runs as root, or has a network"),
     ),
     "settings": (
         (_environment("query", TEDDY_QUERRY_PORT="1"), "nobody reads TEDDY_QUERRY_PORT"),

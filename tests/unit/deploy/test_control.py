@@ -181,7 +181,7 @@ ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
             (
                 "9 notifications wait, the oldest for 25 min: see `teddy notifications list "
                 "--state pending`",
-                "2 notifications were given up: see `teddy notifications list`",
+                "2 notifications were failed: see `teddy notifications list`",
                 "1 alert policy names email, which TEDDY_ALERT_CHANNELS does not: nobody delivers "
                 "it",
             ),

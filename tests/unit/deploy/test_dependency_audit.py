@@ -23,7 +23,7 @@ def test_findings_name_the_pin_and_what_mends_it() -> None:
     [
         (None, 0, "did not answer"),
         ({"dependencies": [SOUND, UNKNOWN]}, 0, "no answer about 1 of 2"),
-        ({"dependencies": [SOUND]}, 0, "1 dependencies without a known hole"),
+        ({"dependencies": [SOUND]}, 0, "1 dependencies without a known vulnerability"),
         ({"dependencies": [UNKNOWN, UNSOUND]}, 1, "PYSEC-1"),
     ],
 )

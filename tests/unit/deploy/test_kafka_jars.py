@@ -194,7 +194,7 @@ def test_a_distribution_with_another_jar_is_refused(tmp_path: Path) -> None:
     ("content", "code", "said"),
     [
         (LOGGING.name, 0, ""),
-        ("something else", command.WRONG, "is not the one in jars.sha256"),
+        ("something else", command.WRONG, "does not match jars.sha256"),
         (None, command.MISSING, "slf4j-simple-1.0.jar: "),
     ],
 )

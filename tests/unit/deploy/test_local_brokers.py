@@ -21,7 +21,7 @@ JAVA_8 = """echo 'java version "1.8.0_402"' >&2"""
 JAVA_BROKEN = "exit 1"
 NO_JAVA = JavaMissing("Java 17 or newer is needed (none was found)")
 NO_JARS = JarsMissing("kafka_2.13-4.1.1.jar: ConnectionError (no answer)")
-WRONG = WrongJar("the repository's kafka_2.13-4.1.1.jar is not the one in jars.sha256")
+WRONG = WrongJar("the repository's kafka_2.13-4.1.1.jar does not match jars.sha256")
 KAFKA = Installation(Java(Path("java"), 25), [Path("kafka.jar")], "4.1.1")
 
 
@@ -82,7 +82,7 @@ def test_one_that_does_not_serve_is_passed_over_for_the_wheel_s(
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        (None, "none was found"),
+        (None, "none found"),
         (JAVA_8, 'java: java version "1.8.0_402"'),
         (JAVA_BROKEN, "java: it does not tell its version"),
     ],
@@ -148,7 +148,7 @@ async def test_where_it_cannot_be_had_the_light_one_serves_and_says_why(
     broker = await choose_broker(settings("auto"), print)
 
     assert isinstance(broker, LightBroker)
-    assert broker.name == f"the light broker noida-db 0.2.3 (Apache Kafka cannot be had: {why})"
+    assert broker.name == f"the light broker noida-db 0.2.3 (Apache Kafka is not available: {why})"
     assert broker.settings == {"TEDDY_KAFKA_LONG_POLLING": "false"}
 
 

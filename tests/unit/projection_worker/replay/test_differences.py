@@ -162,7 +162,7 @@ def test_a_parked_child_is_named_as_parked() -> None:
 def test_of_a_personal_value_only_that_it_differs_is_said(field: str) -> None:
     said = told(Difference("mia", "children", "mia", field, "Mia", "Emma"))
 
-    assert said == f"children/mia {field}: the sealed value is not the one that the events hold"
+    assert said == f"children/mia {field}: the encrypted value differs from the events"
 
 
 def test_personal_values_inside_a_lost_document_are_not_said() -> None:
