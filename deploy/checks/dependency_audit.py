@@ -53,9 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         if unknown:
             print(f"{requirements}: no answer about {len(unknown)} of {len(found['dependencies'])}")
         else:
-            print(
-                f"{requirements}: {len(found['dependencies'])} dependencies, none known as vulnerable"
-            )
+            print(f"{requirements}: {len(found['dependencies'])} dependencies, none vulnerable")
     return 0
 
 

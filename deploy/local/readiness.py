@@ -122,8 +122,8 @@ def told_by(report: Mapping[str, Any]) -> Told:
 
 @contextlib.asynccontextmanager
 async def _admin_database(address: str) -> AsyncIterator[Database]:
-    # Nobody is asked where no process listens: PyMongo goes on connecting in the background, and leaks
-    # the socket of the attempt that its closing interrupts.
+    # not asked where no process listens: PyMongo goes on connecting in the background, and leaks
+    # the socket of the attempt that its closing interrupts
     await _listens(address)
     mongo = Mongo(mongo_url(address), driver="pymongo")
     try:

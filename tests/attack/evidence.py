@@ -75,7 +75,7 @@ TAMPERINGS: tuple[Row, ...] = (
     ),
     Tampering("a record edited", first(edited), "record 1: edited", ci=True),
     Tampering("a block deleted", without(slice(1, 2)), "deleted"),
-    Tampering("two blocks exchanged", exchanged, "does not cover its digests"),
+    Tampering("two blocks exchanged", exchanged, "does not match its digests"),
     Tampering("all blocks deleted", without(slice(None)), "are gone"),
     Tampering("a head forged", first(forged), "the signature does not match", HEADS, ci=True),
     Tampering("a head deleted", without(slice(0, 1)), "head 1: deleted", HEADS),
@@ -105,7 +105,7 @@ TAMPERINGS: tuple[Row, ...] = (
     Tampering(
         "read models made to look old",
         lambda found: [*found, {"_id": "horizon", "activity": "2100-01-01"}],
-        "read_model_horizon holds a later day",
+        "read_model_horizon is later than any setting",
         ("read", "read_model_horizon"),
         PURGE,
     ),

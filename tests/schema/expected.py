@@ -40,7 +40,7 @@ UNSTATED = (
     "must be later than `from`",
     "must contain each purpose at most once",
     "must not be below age_min",
-    "this idempotency key was used for another request",
+    "this idempotency key was used for a different request",
     "not a cursor of this list",  # one that a link carried to a list with other conditions
 )
 """How the rules begin that an OpenAPI document cannot state: all for which 422 is an answer to a

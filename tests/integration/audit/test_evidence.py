@@ -80,7 +80,7 @@ def _remove_head(bundle: Bundle) -> None:
         (_edit_actor, f"commit at version {BORN + 2}: edited"),
         (_edit_view, "record 7: edited"),
         (_remove_view, "file: altered after it was signed"),
-        (_swap_child, "violation another: no event of the file tells of it"),
+        (_swap_child, "violation another: no event of the file is about it"),
         (_remove_head, "signed head: not a statement of the kind teddy-audit-head"),
     ],
 )

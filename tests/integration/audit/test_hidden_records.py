@@ -171,7 +171,7 @@ async def test_what_is_hidden_from_the_index_is_in_the_evidence_which_says_so(
     assert "edited beside its records" in exported.err
     for who in ("officer-1 (parent)  GetChildProfile", "officer-2", "ReportSafetyViolation"):
         assert who in verified.out
-    assert "when the file was made: audit segment command-" in verified.out
+    assert "when the file was created: audit segment command-" in verified.out
     assert "not the one" not in verified.out  # nothing else is wrong with the file
 
 
@@ -321,7 +321,7 @@ async def test_read_models_are_not_purged_behind_a_horizon_that_somebody_moved(
         assert (alerts.count_documents({}), days.count_documents({})) == (1, 1)
     for said in (planned, applied):
         assert (said.code, said.err.count("\n")) == (1, 1)
-        assert "read_model_horizon holds a later day than any setting allows" in said.err
+        assert "read_model_horizon is later than any setting allows" in said.err
 
 
 async def _retention(world: World, command: str) -> Said:

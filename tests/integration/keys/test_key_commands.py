@@ -130,7 +130,10 @@ async def test_a_key_is_not_retired_because_somebody_changed_what_stands_beside_
     code, out, err = await operator.keys("retire", first)
     # then
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert f"{first} stays: 3 data keys open under it though the database names another" in err
+    assert (
+        f"{first} stays: 3 data keys are wrapped under it although the database names another"
+        in err
+    )
     assert first in orjson.loads(operator.path.read_bytes())["keks"]
 
 
@@ -163,7 +166,7 @@ async def test_a_rotation_beside_another_one_is_refused(operator: Operator) -> N
     code, out, err = await operator.keys("rotate")
     # then
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert f"{half_written} is there: another rotation is under way, or was killed" in err
+    assert f"{half_written} exists: another rotation is running, or was killed" in err
     assert (operator.path.read_bytes(), half_written.exists()) == (before, True)
     # when it is removed, as the line says
     half_written.unlink()
@@ -203,11 +206,11 @@ async def test_a_data_key_under_a_key_of_no_file_is_told_and_left(operator: Oper
         "kek-5 is the active key",
         "0 data keys rewrapped under kek-5",
         *(
-            f"child {one}: left as it was: no key-encryption key {first!r} in the key file"
+            f"child {one}: unchanged: no key-encryption key {first!r} in the key file"
             for one in CHILDREN
         ),
     ]
-    assert err == "teddy: 3 data keys do not open\n"
+    assert err == "teddy: 3 data keys cannot be decrypted\n"
     assert await operator.store.count_by_kek() == {first: 3}
     assert "not in the key file" in (await operator.keys("status"))[1]
 

@@ -141,7 +141,7 @@ async def test_a_redriven_child_is_parked_no_more(desk: Desk):
     assert await desk.listed() == []
     # when nothing is left
     again = await desk.run("redrive", "--all")
-    assert (again.exit_code, again.stdout) == (0, "nothing is parked\n")
+    assert (again.exit_code, again.stdout) == (0, "nothing is dead-lettered\n")
 
 
 async def test_what_is_needed_is_discarded_only_with_force(desk: Desk):

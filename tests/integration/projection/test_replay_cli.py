@@ -294,7 +294,7 @@ async def test_a_rebuild_and_the_status_name_the_limit_of_conversations(
     rebuilt = (await replay("rebuild")).out.splitlines()[-1]
     before, live = (line for line in (await replay("status")).out.splitlines() if " min " in line)
 
-    assert "conversations last at most 60 min in it" in rebuilt
+    assert "conversations last at most 60 min;" in rebuilt
     assert "240 min" in before
     assert "60 min" in live
 

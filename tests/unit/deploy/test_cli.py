@@ -85,7 +85,7 @@ def test_a_replication_that_cannot_be_is_refused_before_anything_starts(
         ("TEDDY_QUERY_MAX_EXPORTS", "0", "must be at least 1"),
         ("TEDDY_CONVERSATION_LIMIT_MINUTES", "0", "must be at least 1"),
         ("TEDDY_QUERY_CACHE_BYTES", "x", "must be an integer"),
-        ("TEDDY_RATE_LIMIT_SEARCH", "many", "must be a number from 1 on, a slash"),
+        ("TEDDY_RATE_LIMIT_SEARCH", "many", "must be a number of at least 1, a slash"),
         ("TEDDY_READ_MONGO_URL", "nowhere", "is no usable MongoDB URL"),
     ],
 )

@@ -107,7 +107,7 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     "published": (
         (_service("mongo", ports=["127.0.0.1:27017:27017"]), "mongo publishes"),
         (_service("proxy", ports=["8001:8001", "127.0.0.1:8004:8004"]), "not on loopback only"),
-        (_service("proxy", ports=["127.0.0.1:8001:8001"]), "other ports"),
+        (_service("proxy", ports=["127.0.0.1:8001:8001"]), "published ports other"),
         (_service("relay", network_mode="host"), "network of the host"),
     ),
     "networks": (
@@ -118,8 +118,11 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     "authentication": (
         (_service("mongo", command=["--replSet=rs0"]), "mongo is started without --keyFile"),
         (_service("mongo", environment={}), "mongo has no initial user"),
-        (_service("kafka", volumes=[]), "kafka does not read the file"),
-        (_environment("relay", TEDDY_KAFKA_SECURITY="PLAINTEXT"), "relay speaks to kafka without"),
+        (_service("kafka", volumes=[]), "kafka does not read the generated file"),
+        (
+            _environment("relay", TEDDY_KAFKA_SECURITY="PLAINTEXT"),
+            "relay connects to kafka without",
+        ),
     ),
     "no_secrets": (
         (_environment("relay", TEDDY_KAFKA_PASSWORD="hunter2"), "TEDDY_KAFKA_PASSWORD stands"),
@@ -146,8 +149,11 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     ),
     "scalable": (
         (_service("command", container_name="one"), "command has container_name"),
-        (_environment("worker", TEDDY_WORKER_INSTANCE_ID="one"), "one name in their group"),
-        (_text("caddyfile", "dynamic a {", "dynamic srv {"), "once only"),
+        (
+            _environment("worker", TEDDY_WORKER_INSTANCE_ID="one"),
+            "the same name in their consumer group",
+        ),
+        (_text("caddyfile", "dynamic a {", "dynamic srv {"), "only once"),
         (_text("caddyfile", "$QUERY_NAME:query", "$QUERY_NAME:one"), "containers of query"),
     ),
     "proxy_accepts": ((_text("caddyfile", "lb_policy", "lb_polity"), "lb_polity"),),
@@ -166,7 +172,7 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     ),
     "one_image": (
         (_service("relay", image="teddy-relay:local"), "of different images"),
-        (_text("dockerfile", "-slim-bookworm", ""), "no slim Python"),
+        (_text("dockerfile", "-slim-bookworm", ""), "not a slim Python"),
     ),
     "image_rules": (
         (_text("dockerfile", "--require-hashes ", ""), "hashed dependencies"),
@@ -174,12 +180,15 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
         (_text("dockerfile", "--no-index ", ""), "nothing but what was hashed"),
         (_text("dockerfile", "\nHEALTHCHECK", "\n# HEALTHCHECK"), "a health check"),
         (_text("dockerfile", "USER 10001:10001", "USER teddy"), "numeric user"),
-        (_text("dockerignore", "\n*\n", "\n"), "leave out everything"),
+        (_text("dockerignore", "\n*\n", "\n"), "first exclude everything"),
     ),
     "linted": ((_text("dockerfile", "WORKDIR /app", "WORKDIR app"), "DL3000"),),
     "everything_exists": (
-        (_service("topics", command=["deploy.client"]), "deploy.client, which is no module"),
-        (_text("dockerfile", "COPY shared /app", "COPY sharing /app"), "sharing, which is not"),
+        (
+            _service("topics", command=["deploy.client"]),
+            "deploy.client, which is not a runnable module",
+        ),
+        (_text("dockerfile", "COPY shared /app", "COPY sharing /app"), "sharing, which does not"),
         (_text("dockerignore", "!deploy\n", ""), "leaves out deploy"),
     ),
 }

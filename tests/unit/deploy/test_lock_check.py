@@ -88,7 +88,7 @@ def test_a_dependency_that_is_not_locked_or_locked_too_old_is_found() -> None:
 def test_what_nobody_asks_for_any_more_is_found() -> None:
     locked = lock("pytest-cov==7.1", "coverage[toml]==7.12", "noida-db==0.2.3")
 
-    assert list(unasked(locked, OWN, PYTEST_COV)) == ["requirements.txt: nobody asks for noida-db"]
+    assert list(unasked(locked, OWN, PYTEST_COV)) == ["requirements.txt: nothing requires noida-db"]
 
 
 def test_two_versions_of_a_package_are_found_unless_no_machine_has_both() -> None:
@@ -110,10 +110,10 @@ def test_two_versions_of_a_package_are_found_unless_no_machine_has_both() -> Non
         (f"rich>=15.0 {HASH}\n", "rich is not pinned to one version"),
         (f"rich {HASH}\n", "rich is not pinned to one version"),
         (f"rich==15.* {HASH}\n", "rich is not pinned to one version"),
-        (f"{INDEX} here\nrich==15.0 {HASH}\n", "names an index"),
-        (f"rich==15.0 {HASH}\n-i here\n", "names an index"),
-        (f"rich==15.0 {HASH} # from https://files\n", "names an index"),
-        (f"--find-links wheels\nrich==15.0 {HASH}\n", "names an index"),
+        (f"{INDEX} here\nrich==15.0 {HASH}\n", "names a package index"),
+        (f"rich==15.0 {HASH}\n-i here\n", "names a package index"),
+        (f"rich==15.0 {HASH} # from https://files\n", "names a package index"),
+        (f"--find-links wheels\nrich==15.0 {HASH}\n", "names a package index"),
     ],
 )
 def test_pins_without_hash_and_addresses_are_found(text: str, problem: str) -> None:
@@ -150,8 +150,8 @@ def _removed(text: str) -> Callable[[str], str]:
         ("requirements-dev.txt", _removed("[toml]"), "coverage lacks [toml]"),
         ("requirements-dev.txt", lambda text: text.replace("=sha256:", "=md5:"), "has no hash"),
         (INSTALLER, lambda text: text.replace("=sha256:", "=md5:"), "uv has no hash"),
-        ("requirements.txt", lambda text: f"{INDEX} x\n{text}", "names an index"),
-        ("pyproject.toml", lambda text: text.replace('"jgo', '# "jgo'), "nobody asks for jgo"),
+        ("requirements.txt", lambda text: f"{INDEX} x\n{text}", "names a package index"),
+        ("pyproject.toml", lambda text: text.replace('"jgo', '# "jgo'), "nothing requires jgo"),
         ("pyproject.toml", lambda text: text.replace('"rich>=', '"rich>=9'), "asks for rich>=9"),
     ],
 )

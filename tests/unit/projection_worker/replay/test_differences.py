@@ -191,4 +191,4 @@ def test_a_broken_chain_and_wrong_counters_are_said_as_what_they_are() -> None:
     counters = Difference("", Model.SYSTEM, "(sum)", "messages", 1, 2)
 
     assert told(broken) == "commits/mia hash: predecessor differs: version 3"
-    assert told(counters) == ("system/(sum) messages: the children sum up to 1, the counters to 2")
+    assert told(counters) == ("system/(sum) messages: sum over the children 1, counter 2")
