@@ -52,7 +52,7 @@ class OlderClaims:
             after = page[-1].key
         self.done = True
         if settled:
-            log.info("older_claims_settled", claims=settled)
+            log.info("older_claims_migrated", claims=settled)
         return settled
 
     def findings(self) -> tuple[str, ...]:
@@ -63,7 +63,9 @@ class OlderClaims:
         try:
             loaded = await self.aggregates.current(older.child_id)
         except (SealBroken, UnknownKek, ChildLoading) as error:
-            log.warning("older_claim_left", child_id=older.child_id, error=type(error).__name__)
+            log.warning(
+                "older_claim_not_migrated", child_id=older.child_id, error=type(error).__name__
+            )
             return False
         if loaded is None:
             return False  # its registration is under way, or never landed

@@ -91,7 +91,7 @@ class Decoder:
                 one.unopened = one.unopened or broken
                 decoded[recorded.event_id] = (recorded, event)
             if one.unopened is not None:
-                log.error("child_does_not_open", child_id=one.child_id, reason=str(one.unopened))
+                log.error("child_not_decrypted", child_id=one.child_id, reason=str(one.unopened))
         return decoded
 
     async def _as_stored(self, recorded: RecordedEvent, broken: SealBroken) -> RecordedEvent:

@@ -185,7 +185,9 @@ class Opening:
 
     def _note(self, place: str, error: Exception) -> None:
         if not self.unreadable:  # a history of which nothing opens is one defect, not 100,000
-            log.error("does_not_open", child_id=self._child_id, place=place, reason=str(error))
+            log.error(
+                "value_not_decrypted", child_id=self._child_id, place=place, reason=str(error)
+            )
 
 
 def fields_of(event: ChildEvent) -> dict[str, Any]:

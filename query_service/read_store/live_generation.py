@@ -67,7 +67,7 @@ class LiveGeneration:
         self._through, live = await self._look(asked_at)
         before, self._known, self._read_at = self._known, live, asked_at
         if before is not None and before.generation != live.generation:
-            log.info("read_model_generation_flipped", generation=live.generation.number)
+            log.info("live_generation_changed", generation=live.generation.number)
             self._flipped()
         return live
 

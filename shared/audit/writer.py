@@ -160,7 +160,7 @@ class ChainedTrail:
                 await self._blocks.append(block)
             except StoreUnavailable as error:
                 if not self._failing:
-                    log.warning("audit_trail_away", reason=str(error))
+                    log.warning("audit_trail_unavailable", reason=str(error))
                 self._failing = True
                 await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
                 tries += 1

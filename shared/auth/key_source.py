@@ -67,7 +67,7 @@ class CachedKeys:
         """Take `raw` as the set of this moment. Raises KeySetRefused."""
         if raw != self._raw:
             self._keys, self._raw = parse_key_set(raw), raw
-            log.info("token_keys_read", key_ids=sorted(self._keys.keys))
+            log.info("token_keys_fetched", key_ids=sorted(self._keys.keys))
         self._read_at = self._monotonic()
 
     async def current(self) -> KeySet:
@@ -116,7 +116,7 @@ class CachedKeys:
             self._failed = False
         except (OSError, ValueError) as error:
             self._failed = True
-            log.warning("token_keys_not_renewed", error=type(error).__name__)
+            log.warning("token_keys_not_fetched", error=type(error).__name__)
 
 
 class KeySetNotServed(OSError):

@@ -165,12 +165,12 @@ class CountersWithFallback:
     def _away(self, error: Exception) -> None:
         self._away_until = self._monotonic() + AWAY_SECONDS
         if self._answered:
-            log.warning("rate_limit_storage_away", error=type(error).__name__)
+            log.warning("rate_limit_storage_unavailable", error=type(error).__name__)
         self._answered = False
 
     def _back(self) -> None:
         if not self._answered:
-            log.info("rate_limit_storage_back")
+            log.info("rate_limit_storage_available")
         self._answered = True
 
 

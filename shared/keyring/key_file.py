@@ -172,7 +172,7 @@ class WatchedKeyFile:
         except KeyFileRefused as refused:
             log.warning("key_file_refused", reason=str(refused))
         else:
-            log.info("key_file_read_again")
+            log.info("key_file_reloaded")
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -117,7 +117,7 @@ async def test_a_demo_in_a_shell_with_all_of_the_stack_does_not_touch_it(trapped
 
     # then
     assert said.code == 0, said
-    assert f"that belong to the local stack in {trapped.folder.path} are not used here" in said.err
+    assert f"that belong to the local stack in {trapped.folder.path}" in said.err
     assert _commits(state_of(trapped.folder)) == before
 
 

@@ -234,4 +234,4 @@ def test_no_python_at_all() -> None:
     )
 
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0].startswith("/nowhere/python3 is not there: install Python")
+    assert done.stderr.splitlines()[0].startswith("/nowhere/python3 not found: install Python")
