@@ -112,7 +112,7 @@ def test_a_setting_that_stops_a_service_is_refused_before_anything_starts(
     ("name", "value", "lacking"),
     [
         ("TEDDY_ALERT_CHANNELS", "email", "TEDDY_ALERT_SMTP_HOST"),
-        ("TEDDY_JWKS_URL", "https://issuer.example/jwks", "one of the two"),
+        ("TEDDY_JWKS_URL", "https://issuer.example/jwks", "set either"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_refused_before_anything_starts(

@@ -86,7 +86,7 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     "pinned_when_set": (
         (_service("mongo", image="mongo:8.0.15"), "mongo: images.env has no digest"),
         (_text("digests", "REDIS_DIGEST=", "RADIS_DIGEST="), "redis: images.env has no digest"),
-        (_text("digests", "REDIS_DIGEST=", "A_DIGEST=\nREDIS_DIGEST="), "A_DIGEST pins nothing"),
+        (_text("digests", "REDIS_DIGEST=", "A_DIGEST=\nREDIS_DIGEST="), "A_DIGEST is not used"),
         (_text("digests", "KAFKA_DIGEST=", "KAFKA_DIGEST=latest"), "KAFKA_DIGEST is no digest"),
         (_text("dockerfile", "bookworm${PYTHON_DIGEST}\nARG", "bookworm\nARG"), "a stage"),
         (_service("tools", build={"context": ".."}), "the build gets no PYTHON_DIGEST"),
@@ -132,7 +132,7 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     "own_secrets_only": (
         (_service("relay", volumes=["worker-secrets:/run/teddy:ro"]), "relay mounts worker-sec"),
         (_service("query", volumes=["query-secrets:/run/teddy"]), "query mounts query-secrets"),
-        (_service("command", volumes=["other:/run/keys:ro"]), "nobody makes other"),
+        (_service("command", volumes=["other:/run/keys:ro"]), "no job creates other"),
     ),
     "limits": ((_service("worker", deploy=None), "worker has no limit of cpus, memory, pids"),),
     "volumes": (
@@ -167,7 +167,7 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
         (_service("secrets", network_mode=None), "the secrets job runs as root, or has a network"),
     ),
     "settings": (
-        (_environment("query", TEDDY_QUERRY_PORT="1"), "nobody reads TEDDY_QUERRY_PORT"),
+        (_environment("query", TEDDY_QUERRY_PORT="1"), "no process reads TEDDY_QUERRY_PORT"),
         (_without_variable("command", "TEDDY_KEY_FILE"), "command has no TEDDY_KEY_FILE"),
     ),
     "one_image": (

@@ -42,7 +42,7 @@ def test_an_extra_that_a_locked_package_asks_for_is_to_stand_in_the_lock() -> No
     whole = lock("pytest-cov==7.1", "coverage[toml]==7.12")
 
     assert list(lacking(without, OWN, PYTEST_COV)) == [
-        "requirements.txt: coverage lacks [toml], which pytest-cov asks for"
+        "requirements.txt: coverage lacks [toml], which pytest-cov requires"
     ]
     assert list(lacking(whole, OWN, PYTEST_COV)) == []
 
@@ -52,7 +52,7 @@ def test_what_a_locked_extra_asks_for_is_to_stand_in_the_lock() -> None:
 
     assert list(lacking(lock("coverage==7.12"), [], asked)) == []
     assert list(lacking(lock("coverage[toml]==7.12"), [], asked)) == [
-        "requirements.txt: lacks tomli, which coverage asks for"
+        "requirements.txt: lacks tomli, which coverage requires"
     ]
 
 
@@ -70,7 +70,7 @@ def test_every_supported_python_and_machine_counts(marker: str) -> None:
     own = [Requirement("rich")]
 
     assert list(lacking(lock("rich==15.0"), own, asked)) == [
-        "requirements.txt: lacks markdown-it-py, which rich asks for"
+        "requirements.txt: lacks markdown-it-py, which rich requires"
     ]
     only_there = lock("rich==15.0", f"markdown-it-py==4.1 ; {marker}")
     assert list(lacking(only_there, own, asked)) == []
@@ -80,8 +80,8 @@ def test_a_dependency_that_is_not_locked_or_locked_too_old_is_found() -> None:
     own = [Requirement("rich>=15"), Requirement("uvloop; sys_platform != 'win32'")]
 
     assert list(lacking(lock("rich==14.2"), own, {})) == [
-        "requirements.txt: has rich 14.2, pyproject.toml asks for rich>=15",
-        "requirements.txt: lacks uvloop, which pyproject.toml asks for",
+        "requirements.txt: has rich 14.2, pyproject.toml requires rich>=15",
+        "requirements.txt: lacks uvloop, which pyproject.toml requires",
     ]
 
 
@@ -152,7 +152,7 @@ def _removed(text: str) -> Callable[[str], str]:
         (INSTALLER, lambda text: text.replace("=sha256:", "=md5:"), "uv has no hash"),
         ("requirements.txt", lambda text: f"{INDEX} x\n{text}", "names a package index"),
         ("pyproject.toml", lambda text: text.replace('"jgo', '# "jgo'), "nothing requires jgo"),
-        ("pyproject.toml", lambda text: text.replace('"rich>=', '"rich>=9'), "asks for rich>=9"),
+        ("pyproject.toml", lambda text: text.replace('"rich>=', '"rich>=9'), "requires rich>=9"),
     ],
 )
 def test_the_check_of_this_repository_fails_for_each_change(

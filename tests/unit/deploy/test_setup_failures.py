@@ -32,7 +32,7 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
         ("ERROR: No matching distribution found for rich==15.0", "index has no rich==15.0 for"),
         ("six 1.0 requires rich, which is not installed.", "are incompatible: six 1.0 req"),
         ("one\nsomething new\n\n", "installing failed: something new"),
-        ("", "installing failed: it said nothing"),
+        ("", "installing failed: no output"),
     ],
 )
 def test_one_line_says_what_to_do(output: str, said: str) -> None:

@@ -154,7 +154,7 @@ def test_a_parked_child_is_named_as_parked() -> None:
     said = told(difference, event(6), "UndecodableEvent: not JSON")
 
     assert said.endswith(
-        "(since version 6: ChildProfileUpdated); parked: UndecodableEvent: not JSON"
+        "(since version 6: ChildProfileUpdated); dead-lettered: UndecodableEvent: not JSON"
     )
 
 
