@@ -87,7 +87,7 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
         (_service("mongo", image="mongo:8.0.15"), "mongo: images.env has no digest"),
         (_text("digests", "REDIS_DIGEST=", "RADIS_DIGEST="), "redis: images.env has no digest"),
         (_text("digests", "REDIS_DIGEST=", "A_DIGEST=\nREDIS_DIGEST="), "A_DIGEST is not used"),
-        (_text("digests", "KAFKA_DIGEST=", "KAFKA_DIGEST=latest"), "KAFKA_DIGEST is no digest"),
+        (_text("digests", "KAFKA_DIGEST=", "KAFKA_DIGEST=latest"), "KAFKA_DIGEST is not a digest"),
         (_text("dockerfile", "bookworm${PYTHON_DIGEST}\nARG", "bookworm\nARG"), "a stage"),
         (_service("tools", build={"context": ".."}), "the build gets no PYTHON_DIGEST"),
     ),

@@ -88,7 +88,7 @@ async def test_a_read_is_refused_at_once_while_the_store_is_known_to_be_away():
     with pytest.raises(AuditUnavailable):
         await chained.record(record())
     # when, then
-    with pytest.raises(AuditUnavailable, match="is away"):
+    with pytest.raises(AuditUnavailable, match="is unavailable"):
         await chained.record(record())
     assert chained.waiting == 1
     blocks.away = False
