@@ -15,7 +15,7 @@ from projection_worker.projections.rules import contribution
 from shared.event_store.hash_chain import ChainBroken
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ChildDocument, Model
-from shared.read_models.generations import Generation, Horizon
+from shared.read_models.generations import Generation, RetentionCutoff
 
 MOST_KEPT = 50
 DIGESTS = 2**256
@@ -94,10 +94,10 @@ class Scope:
     """What is compared: the models that are asked for, but for what nobody keeps any more."""
 
     models: frozenset[Model]
-    horizon: Horizon
+    cutoff: RetentionCutoff
 
     def takes(self, place: Place, document: Any) -> bool:
-        return place[0] in self.models and self.horizon.keeps(place[0], document)
+        return place[0] in self.models and self.cutoff.keeps(place[0], document)
 
     def of(self, documents: Documents) -> Documents:
         return {place: one for place, one in documents.items() if self.takes(place, one)}

@@ -37,7 +37,7 @@ from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database
 from shared.read_models.documents import Model
-from shared.read_models.generations import read_horizon
+from shared.read_models.generations import read_cutoff
 
 LOOK_SECONDS = 0.1
 
@@ -133,7 +133,7 @@ class LongChildren:
         self, child_id: str, folded: Folded, found: Stored, result: Verification
     ) -> None:
         # read behind the first of the documents: whatever was purged by then lies behind it
-        scope = Scope(self.models, await read_horizon(self.database))
+        scope = Scope(self.models, await read_cutoff(self.database))
         expected = scope.of(documents_of(folded.view))
         if folded.unopened is not None:
             result.unopened[child_id] = str(folded.unopened)

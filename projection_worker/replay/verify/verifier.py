@@ -46,7 +46,7 @@ from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ALL_MODELS, Model
-from shared.read_models.generations import Generation, read_horizon
+from shared.read_models.generations import Generation, read_cutoff
 
 BATCH_EVENTS = 5_000
 
@@ -134,7 +134,7 @@ class Verifier:
         child_ids = [stream.child_id for stream in batch]
         stored = await self._stored.of(child_ids)
         # read behind the documents: whatever was purged by then lies behind it
-        scope = Scope(self._models, await read_horizon(self._database))
+        scope = Scope(self._models, await read_cutoff(self._database))
         ciphers = await self._keyring.ciphers(child_ids)
         compared = []
         for child_id, stream in zip(child_ids, batch, strict=True):

@@ -301,20 +301,20 @@ async def test_a_block_of_the_first_release_is_as_it_was_written(
 
 
 @pytest.mark.parametrize(
-    "horizon",
+    "cutoff",
     [{"activity": "2100-01-01"}, {"alerts": datetime(2100, 1, 1, tzinfo=UTC)}],
     ids=["activity", "alerts"],
 )
-async def test_read_models_are_not_purged_behind_a_horizon_that_somebody_moved(
-    world: World, horizon: dict[str, Any]
+async def test_read_models_are_not_purged_by_a_cutoff_that_somebody_moved(
+    world: World, cutoff: dict[str, Any]
 ) -> None:
-    # given an alert and a day of today, and a horizon beyond them
+    # given an alert and a day of today, and a retention cutoff beyond them
     today = utc_now()
     with world.collection("alerts__g1") as alerts, world.collection("activity__g1") as days:
         alerts.insert_one({"_id": "a-1", "raised_at": today})
         days.insert_one({"_id": "d-1", "day": today.date().isoformat()})
-        with world.collection("read_model_horizon") as horizons:
-            horizons.insert_one({"_id": "horizon", **horizon})
+        with world.collection("read_model_horizon") as cutoffs:
+            cutoffs.insert_one({"_id": "horizon", **cutoff})
         # when
         planned, applied = await _retention(world, "plan"), await _retention(world, "apply")
         # then
