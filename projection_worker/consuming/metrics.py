@@ -69,7 +69,7 @@ class WorkerMetrics:
         self._applied = Counter(
             "teddy_events_projected_total", "Events folded into read models.", registry=registry
         )
-        self._parked = Counter(
+        self._dead_lettered = Counter(
             "teddy_records_dead_lettered_total",
             "Records that were dead-lettered.",
             registry=registry,
@@ -96,7 +96,7 @@ class WorkerMetrics:
 
     def batch(self, projected: Projected, seconds: float) -> None:
         self._applied.inc(projected.applied)
-        self._parked.inc(len(projected.parked))
+        self._dead_lettered.inc(len(projected.dead_lettered))
         self._seconds.observe(seconds)
 
     def lag(self, lag: WorkerLag) -> None:

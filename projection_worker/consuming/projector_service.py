@@ -194,8 +194,12 @@ class ProjectorService(Service):
         await self._publisher.publish(projected)
         reached(FaultPoint.WORKER_BEFORE_OFFSETS)
         self._watch.metrics.batch(projected, time.perf_counter() - started)
-        for parked in projected.parked:
-            log.error("record_dead_lettered", record=parked.raw.identity, child_id=parked.child_id)
+        for dead_lettered in projected.dead_lettered:
+            log.error(
+                "record_dead_lettered",
+                record=dead_lettered.raw.identity,
+                child_id=dead_lettered.child_id,
+            )
 
     async def _commit(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Again and again as long as it fails: the watch sees when that is for too long."""

@@ -69,8 +69,8 @@ class Decoder:
 
     async def decode(self, sequences: Sequence[ChildSequence]) -> Mapping[str, Decoded]:
         """Every fresh event by its id, opened with its child's key. Of what does not open the event
-        store has the last word; what it does not have is parked. What does not open there either
-        stays sealed: a child is not left out for its name's sake."""
+        store has the last word; what it does not have is dead-lettered. What does not open there
+        either stays sealed: a child is not left out for its name's sake."""
         ciphers = await self._keyring.ciphers([one.child_id for one in sequences if one.fresh])
         self._patience.wait_for(ciphers.values())
         decoded: dict[str, Decoded] = {}
@@ -86,7 +86,7 @@ class Decoder:
                 except UNREADABLE as error:
                     if one.ends_after(recorded):
                         continue  # of an erased child nothing has to be read
-                    one.park_from(recorded.version, error)
+                    one.dead_letter_from(recorded.version, error)
                     break
                 one.unopened = one.unopened or broken
                 decoded[recorded.event_id] = (recorded, event)

@@ -151,8 +151,8 @@ class ReadModelStore:
         return frozenset(one["alert_id"] for one in found)
 
     async def write(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
-        """All of it in one transaction, without what is older than the cutoff; how many documents of
-        each child that is erased were removed. Of those, what is beside their own is removed in
+        """All of it in one transaction, without what is older than the cutoff. Returns how many
+        documents of each erased child were removed. Of those, what is beside their own is removed in
         steps before, and not until the others are written.
 
         Raises StaleBatch when a checkpoint moved meanwhile, or UnstorableDocument: one of the

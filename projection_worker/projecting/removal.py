@@ -124,12 +124,12 @@ class ErasedChildren:
         self._clock = clock
 
     async def note(self, erasures: Sequence[Erasure]) -> None:
-        """Remove what is parked of them, and put down what was removed.
+        """Remove what is dead-lettered of them, and put down what was removed.
 
         Raises StoreUnavailable or PyMongoError: do it again then.
         """
         for erasure in erasures:
-            letters = await self._remove_parked([erasure.child_id])
+            letters = await self._remove_dead_lettered([erasure.child_id])
             for commit in await self._store.load(erasure.child_id, erasure.version - 1, 1):
                 # whoever erased may have died before this
                 await self._erased.add(ErasedChild.of(commit))
@@ -150,12 +150,12 @@ class ErasedChildren:
         everybody = sorted(known)
         for first in range(0, len(everybody), PAGE):
             some = everybody[first : first + PAGE]
-            await self._remove_parked(some)
+            await self._remove_dead_lettered(some)
             alive = await self._not_tombstones(some)
             if batch := await self._endings(sorted(alive)):
                 yield batch
 
-    async def _remove_parked(self, child_ids: AnyCollection[str]) -> int:
+    async def _remove_dead_lettered(self, child_ids: AnyCollection[str]) -> int:
         of_them = {"child_id": {"$in": list(child_ids)}}
         removed = await self._database[DEAD_LETTERS].delete_many(of_them)
         await self._database[PARKED_CHILDREN].delete_many(of_them)

@@ -114,7 +114,8 @@ def _show(found: Verification, told: list[str]) -> None:
         click.echo(f"child {child} does not open: {reason}")
     if found.behind:
         click.echo(
-            f"children behind: {len(found.behind):,}, of these dead-lettered: {len(found.parked):,}"
+            f"children behind: {len(found.behind):,}, "
+            f"of these dead-lettered: {len(found.dead_lettered):,}"
         )
     if found.clean:
         totals = ", hash chains and counters" if found.counters else " and hash chains"

@@ -110,8 +110,10 @@ class ShareOfRebuild:
             await self._ledger.verified(one, verified)
 
         async for batch, _ in in_batches(histories, BATCH_EVENTS):
-            parked = await dead_letters.parked_children([stream.child_id for stream in batch])
-            folded = [stream for stream in batch if stream.child_id not in parked]
+            dead_lettered = await dead_letters.parked_children(
+                [stream.child_id for stream in batch]
+            )
+            folded = [stream for stream in batch if stream.child_id not in dead_lettered]
             verification = await verifier.verify_children(folded, SETTLE_SECONDS, seen)
             if verification.found:  # what does not open is told by the rebuild
                 await self._ledger.verified(one, 0)

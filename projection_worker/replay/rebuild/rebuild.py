@@ -192,13 +192,13 @@ class Rebuild:
         await self.ledger.cut(plan.generation, slices)
 
     async def _require_sound(self, plan: Plan, catalog: Catalog) -> None:
-        """What the verification of the slices cannot see: totals, parked children, workers."""
+        """What the verification of slices cannot see: totals, dead-lettered children, workers."""
         on, generation = self._on, plan.generation
         sums = await counters_that_differ(on.read, on.database, generation)
         if sums.differing:
             raise RebuildFailed(f"counters differ from the sum over all children: {sums.differing}")
-        new = await DeadLetters(on.database, utc_now, generation).all_parked()
-        live = await DeadLetters(on.database, utc_now, catalog.live).all_parked()
+        new = await DeadLetters(on.database, utc_now, generation).all_dead_lettered()
+        live = await DeadLetters(on.database, utc_now, catalog.live).all_dead_lettered()
         worse = sorted(set(new) - set(live))
         if worse:
             raise RebuildFailed(

@@ -48,7 +48,7 @@ class Verification:
     `digest` is the sum of the documents' digests, so their order does not matter.
     Only the first `MOST_KEPT` differences are kept; `found` counts them all. `behind` are children
     whose read models have not seen everything yet: what they have seen was compared. Those of them
-    that are `parked` will not, before somebody redrives them. `unopened`: children of whom
+    that are `dead-lettered` will not, before somebody redrives them. `unopened`: children of whom
     something sealed does not open, and why; all but what is made from it was compared.
     """
 
@@ -60,7 +60,7 @@ class Verification:
     found: int = 0
     differences: list[Difference] = field(default_factory=list)
     behind: set[str] = field(default_factory=set)
-    parked: set[str] = field(default_factory=set)
+    dead_lettered: set[str] = field(default_factory=set)
     unopened: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -85,7 +85,7 @@ class Verification:
         self.found += other.found
         self.differences += other.differences[: MOST_KEPT - len(self.differences)]
         self.behind |= other.behind
-        self.parked |= other.parked
+        self.dead_lettered |= other.dead_lettered
         self.unopened |= other.unopened
 
 

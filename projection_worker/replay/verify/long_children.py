@@ -78,7 +78,7 @@ class LongChildren:
             await self._go_on(reading, version)
             if version < last:
                 result.behind.add(child_id)
-                result.parked |= await self.dead_letters.parked_children([child_id])
+                result.dead_lettered |= await self.dead_letters.parked_children([child_id])
                 result.note(behind(child_id, last, version))
                 if reading.is_erased:
                     return result  # what is not forgotten yet cannot be folded any more

@@ -90,12 +90,12 @@ class Verifier:
 
     async def verify(self, patience_seconds: float = 0.0, seen: Seen = unheard) -> Verification:
         """All children and the totals. Children that are still behind what the store had when it
-        was read, after `patience_seconds`, count as different; parked ones do so at once."""
+        was read, after `patience_seconds`, count as different; dead-lettered ones do so at once."""
         result = Verification()
         known: set[str] = set()
         async for batch, _ in in_batches(streams(self._store), BATCH_EVENTS):
             known.update(stream.child_id for stream in batch)
-            if result.behind > result.parked:  # workers had their time
+            if result.behind > result.dead_lettered:  # workers had their time
                 patience_seconds = 0.0
             result.add(await self.verify_children(batch, patience_seconds, seen))
         await self._verify_nothing_stray(known, result)
@@ -119,7 +119,7 @@ class Verifier:
             patient = time.monotonic() < deadline
             late: list[Stream] = []
             for stream, one in await self._compare(waiting, rules):
-                if patient and one.behind > one.parked:
+                if patient and one.behind > one.dead_lettered:
                     late.append(stream)
                 else:
                     result.add(one)
@@ -142,9 +142,9 @@ class Verifier:
             one = await self._compare_child(stream, documents, cipher, rules, scope)
             compared.append((stream, one))
         late = [child_id for _, one in compared for child_id in one.behind]
-        parked = await self._dead_letters.parked_children(late) if late else set()
+        dead_lettered = await self._dead_letters.parked_children(late) if late else set()
         for _, one in compared:
-            one.parked = one.behind & parked
+            one.dead_lettered = one.behind & dead_lettered
         return compared
 
     async def _compare_child(

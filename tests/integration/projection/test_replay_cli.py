@@ -223,7 +223,7 @@ async def test_a_difference_is_told_in_words_with_the_event_it_came_by(mia: Worl
     assert "secret" not in said.out
 
 
-async def test_a_parked_child_is_told_as_parked(mia: World) -> None:
+async def test_a_dead_lettered_child_is_told_as_dead_lettered(mia: World) -> None:
     await mia.side.happened(updated(age=5))
     await DeadLetters(mia.on.database, utc_now, FIRST).mark({MIA: "UndecodableEvent: not JSON"})
 
@@ -232,7 +232,8 @@ async def test_a_parked_child_is_told_as_parked(mia: World) -> None:
     assert said.code == 1
     assert (
         f"children/{MIA} version: events say 6, read model has 5 "
-        "(since version 6: ChildProfileUpdated); parked: UndecodableEvent: not JSON" in said.out
+        "(since version 6: ChildProfileUpdated); dead-lettered: UndecodableEvent: not JSON"
+        in said.out
     )
     assert "children behind: 1, of these dead-lettered: 1" in said.out
 

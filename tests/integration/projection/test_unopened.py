@@ -123,8 +123,8 @@ async def test_the_worker_projects_a_child_whose_key_does_not_open(lived: World)
     # when
     projected = await lived.side.project([*renamed, *tom])
 
-    # then nothing is parked, and all that can be read is in the read models
-    assert (projected.parked, projected.applied) == ((), 2)
+    # then nothing is dead-lettered, and all that can be read is in the read models
+    assert (projected.dead_lettered, projected.applied) == ((), 2)
     assert (await lived.side.child(MIA))["safety_violations_count"] == 1
 
 
@@ -142,4 +142,4 @@ async def test_the_worker_waits_a_while_for_a_key_that_may_be_on_its_way(
     projected = await lived.side.another_projector().project(batch)
 
     # then
-    assert (projected.parked, projected.applied) == ((), 1)
+    assert (projected.dead_lettered, projected.applied) == ((), 1)

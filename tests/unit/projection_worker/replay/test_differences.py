@@ -148,7 +148,7 @@ def test_a_difference_names_place_both_values_and_the_event_it_came_by() -> None
     )
 
 
-def test_a_parked_child_is_named_as_parked() -> None:
+def test_a_dead_lettered_child_is_named_as_dead_lettered() -> None:
     difference = Difference("mia", "children", "mia", "version", 6, 5)
 
     said = told(difference, event(6), "UndecodableEvent: not JSON")
