@@ -18,12 +18,12 @@ LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup: $(STAMP) ## Make the environment in .venv (all other targets do it themselves)
+setup: $(STAMP) ## Create the environment in .venv (all other targets do it when needed)
 
 # asked each time, 50 ms: deploy/setup compares contents, so a moved folder or a new Python counts too
 $(STAMP): FORCE
 	@command -v $(PYTHON) >/dev/null \
-		|| { echo "$(PYTHON) is not there: install Python 3.11 or newer, or set PYTHON" >&2; exit 2; }
+		|| { echo "$(PYTHON) not found: install Python 3.11 or newer, or set PYTHON" >&2; exit 2; }
 	@$(PYTHON) -m deploy.setup
 
 FORCE:
@@ -34,17 +34,17 @@ demo: $(STAMP) ## Start everything, run the eight scenarios, stop everything
 up: $(STAMP) ## Start the local stack and keep it running
 	@$(BIN)/teddy up
 
-down: ## Stop the local stack; no process stays
+down: ## Stop the local stack with all its processes
 	@if [ -x $(BIN)/teddy ]; then $(BIN)/teddy down; else echo "nothing was running"; fi
 
-status: $(STAMP) ## Show how the local stack does
+status: $(STAMP) ## Show the processes of the local stack, their health and lag
 	@$(BIN)/teddy status
 
 test: $(STAMP) ## Run all tests, on real servers that they start themselves; WORKERS=0 runs one by one
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 	@$(BIN)/python -m deploy.checks.coverage_floors
 
-test-again: $(STAMP) ## Run what failed in `make test` once more, one by one, and tell which of it passes alone
+test-again: $(STAMP) ## Run the failures of `make test` again, one by one, and report which pass alone
 	@$(BIN)/python -m pytest --no-cov -n 0 --exitfirst -rpfE --last-failed --last-failed-no-failures=none
 	@$(BIN)/python -m deploy.checks.coverage_floors
 
@@ -54,31 +54,31 @@ test-unit: $(STAMP) ## Run the tests that need no server, in seconds
 test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka
 	@$(BIN)/python -m tests.apache_kafka
 
-test-schema: $(STAMP) ## Ask both APIs all that their OpenAPI documents say, good and bad, as each role
+test-schema: $(STAMP) ## Test both APIs with requests generated from their OpenAPI documents, as each role
 	@$(BIN)/python -m pytest --no-cov tests/schema
 
-test-pythons: $(STAMP) ## Run the unit tests on every other supported Python that is found here
+test-pythons: $(STAMP) ## Run the unit tests on every other supported Python found on this machine
 	@$(BIN)/python -m tests.pythons $(PYTHONS)
 
-bandit: $(STAMP) ## Look for unsafe code
+bandit: $(STAMP) ## Scan the code for security problems
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(PACKAGES)
 
-audit-deps: $(STAMP) ## Ask for known holes in the pinned dependencies; says so where nobody answers
+audit-deps: $(STAMP) ## Look for known vulnerabilities in the pinned dependencies
 	@$(BIN)/python -m deploy.checks.dependency_audit requirements.txt
 
-faults: $(STAMP) ## Hurt the system and check its promises: CASE=, SEED=, SELECTION=ci, SLICE=, LIST=1
+faults: $(STAMP) ## Inject faults into a running stack and check its guarantees: CASE=, SEED=, SELECTION=ci, SLICE=, LIST=1
 	@$(BIN)/python -m tests.faults $(if $(CASE),--case $(CASE)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(SELECTION),--selection $(SELECTION)) $(if $(SLICE),--slice $(SLICE)) $(if $(LIST),--list) \
 		$(if $(LONG),--long) $(if $(CHECK),--check $(CHECK))
 
-attack: $(STAMP) ## Attack a running stack, six minutes at most: CASE=, SELECTION=ci, LIST=1
+attack: $(STAMP) ## Run attacks against a temporary stack, six minutes at most: CASE=, SELECTION=ci, LIST=1
 	@$(BIN)/python -m tests.attack $(if $(CASE),--case $(CASE)) $(if $(SELECTION),--selection $(SELECTION)) \
 		$(if $(LIST),--list)
 
-bench-long: $(STAMP) ## Measure children of 1,000 to 300,000 events, five minutes at most; WRITE=1 renews the page
+bench-long: $(STAMP) ## Measure children of 1,000 to 300,000 events, five minutes at most; WRITE=1 updates the page
 	@$(BIN)/python -m tests.bench.long_lives $(if $(WRITE),--write)
 
-away: $(STAMP) ## Stop each server in turn and compare what is seen with the page; WRITE=1 renews it
+away: $(STAMP) ## Stop each server in turn and compare the answers with docs/reliability.md; WRITE=1 updates it
 	@$(if $(WRITE),$(BIN)/python -m tests.away --write,$(BIN)/python -m pytest --no-cov tests/away)
 
 check: $(STAMP) ## Format, lint, types, import rules, shape of the code
@@ -92,18 +92,18 @@ check: $(STAMP) ## Format, lint, types, import rules, shape of the code
 	@$(BIN)/python -m deploy.checks.compose
 	@$(BIN)/python -m deploy.checks.lock
 
-format: $(STAMP) ## Format the code and mend what the linter can
+format: $(STAMP) ## Format the code and apply the linter's fixes
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
-configuration: $(STAMP) ## Write the table of settings in docs/configuration.md anew
+configuration: $(STAMP) ## Generate the table of settings in docs/configuration.md
 	@$(BIN)/python -m deploy.checks.configuration --write
 
 digests: $(STAMP) ## Note the code that the versions of projections and snapshots stand for
 	@$(BIN)/python -m tests.support.versioned_code
 
 # not with .venv: that cannot be made while pyproject.toml names what is not locked yet
-lock: ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes newer versions
+lock: ## Lock the dependencies of pyproject.toml; UPGRADE=1 takes newer versions
 	@$(PYTHON) -m venv build/lock
 	@build/lock/bin/python -I -m pip install --quiet --no-deps --require-hashes -r deploy/setup/uv.txt
 	@build/lock/bin/$(LOCKED) pyproject.toml -o requirements.txt

@@ -55,8 +55,8 @@ from shared.keyring.search_index import SearchIndex
 MEBIBYTE = 1_024 * 1_024
 
 DESCRIPTION = """
-Everything that can be asked of a child account. Errors are RFC 9457 problem documents. Every answer
-carries a `Consistency-Token`: send it with a query to see the command's effect.
+All commands of a child account. Errors are RFC 9457 problem documents. Every answer has a
+`Consistency-Token`: send it with a query to see the command's effect.
 """
 
 

@@ -123,7 +123,7 @@ class ErasureSweep:
             await self._announce(
                 [child_id for child_id in page if child_id not in announced], announcer
             )
-        log.info("erasures_swept", erased=len(everybody), again=again)
+        log.info("erasures_checked", erased=len(everybody), again=again)
         return again
 
     async def _everybody(self, announced: Mapping[str, datetime]) -> list[str]:
@@ -153,7 +153,7 @@ class ErasureSweep:
             await self._completion.remove(child_id)
         else:
             await self._completion.complete(commit)
-        log.warning("erased_again", child_id=child_id, stream=commit is not None)
+        log.warning("erasure_reapplied", child_id=child_id, stream=commit is not None)
 
     async def _ending(self, child_id: str, at: datetime | None) -> Commit | None:
         """The commit that ends the stream, appended where it lacks; None without a stream."""
@@ -164,8 +164,8 @@ class ErasureSweep:
             try:
                 return await self._append(last, at or self._clock())
             except VersionConflict:
-                log.info("child_moved_on", child_id=child_id)
-        raise StoreUnavailable(f"child {child_id} changes faster than it is erased")
+                log.info("child_changed_during_erasure", child_id=child_id)
+        raise StoreUnavailable(f"child {child_id} changes too fast to be erased")
 
     async def _append(self, last: Commit, at: datetime) -> Commit:
         event = ChildErased(child_id=last.child_id, at=at)

@@ -26,58 +26,66 @@ class CommandSettings(
 ):
     """The command API."""
 
-    command_host: str = Field(LOOPBACK, description="Address the command API listens on.")
+    command_host: str = Field(LOOPBACK, description="Address on which the command API listens.")
     command_port: int = Field(8001, ge=0, le=65535, description="Port of the command API.")
     public_query_url: str | None = Field(
         None,
-        description="Where clients reach the query API, e.g. `https://query.example.org`: "
-        "`Location` after a registration and `Link` after an erasure lead there. Unset: neither is "
-        "sent.",
+        description="URL at which clients reach the query API, e.g. "
+        "`https://query.example.org`, for `Location` after a registration and "
+        "`Link` after an erasure. Unset: neither is sent.",
     )
     aggregate_cache_size: int = Field(
-        20_000, ge=0, description="Folded children kept in memory of the command API."
+        20_000, ge=0, description="Number of aggregates in the cache of the command API."
     )
     aggregate_cache_mib: int = Field(
         256,
         ge=1,
-        description="About how much memory they may take, in MiB; the least recently used go "
-        "first. One child alone may take more.",
+        description="Approximate memory of the aggregate cache, in MiB; the least recently "
+        "used are evicted first. A single child may exceed it.",
     )
     snapshot_every: int = Field(200, ge=1, description="Events between two snapshots of a child.")
     group_commit_batchers: int = Field(
-        2, ge=1, le=16, description="Concurrent group commits; more overlap, smaller groups."
+        2,
+        ge=1,
+        le=16,
+        description="Number of concurrent group commits; a higher number makes smaller groups.",
     )
-    group_commit_max: int = Field(500, ge=1, description="Most commits that share one insert.")
+    group_commit_max: int = Field(
+        500, ge=1, description="Maximum number of commits that share one insert."
+    )
     command_timeout_seconds: float = Field(
         1.25,
         gt=0,
         lt=30,
-        description="Longest a command may take once it has its turn, then 503: so that the answer "
-        "comes inside 2 s. Far below the 60 s of a claim.",
+        description="Deadline of a command, without its time in the queue; then 503, so that "
+        "the answer is sent within 2 s. Must be far below the 60 s of a claim.",
     )
     command_max_in_flight: int = Field(
         400,
         ge=1,
-        description="Commands worked on at the same time; one more is refused with 503. Those "
-        "whose body is still being read do not count.",
+        description="Maximum number of commands processed concurrently; further ones are "
+        "refused with 503. Requests whose body is still arriving do not count.",
     )
     command_max_waiting_per_child: int = Field(
         160,
         ge=1,
-        description="Most commands that wait for others of one child; three quarters of them of "
-        "one caller. All children together: half of `TEDDY_COMMAND_MAX_IN_FLIGHT`.",
+        description="Maximum number of commands in the queue of one child; three quarters of "
+        "them for one caller. For all children together: half of "
+        "`TEDDY_COMMAND_MAX_IN_FLIGHT`.",
     )
     command_wait_seconds: float = Field(
         3.0,
         gt=0,
         lt=30,
-        description="Longest a command waits for others of the same child, then 503 `child-busy`.",
+        description="Longest time a command waits in the queue of its child; then 503 "
+        "`child-busy`.",
     )
     command_max_connections: int = Field(
         900,
         ge=1,
-        description="Open connections of the command API; for one more, the longest silent is "
-        "closed. Below the usual 1,024 open files.",
+        description="Maximum number of open connections of the command API; beyond it the "
+        "connection idle for longest is closed. Keep it below the usual limit of "
+        "1,024 open files.",
     )
 
     @field_validator("public_query_url")
@@ -94,6 +102,12 @@ class RelaySettings(WriteStoreSettings, KeyStoreSettings, KafkaSettings):
     relay_host: str = Field(LOOPBACK, description="Address of the relay's health endpoint.")
     relay_port: int = Field(8002, ge=0, le=65535, description="Port of the relay's endpoint.")
     relay_lease_seconds: float = Field(
-        10.0, gt=0, description="Life of the relay's lease; a dead relay is replaced after it."
+        10.0,
+        gt=0,
+        description="Duration of the relay's lease; a crashed leader is replaced after it.",
     )
-    relay_batch: int = Field(1_000, ge=1, description="Most commits published before a token save.")
+    relay_batch: int = Field(
+        1_000,
+        ge=1,
+        description="Maximum number of commits published before the resume token is saved.",
+    )

@@ -114,7 +114,7 @@ def teddy(ctx: click.Context, folder: Path) -> None:
 
 
 @teddy.command()
-@click.option("--foreground", is_flag=True, help="Stay here; Ctrl-C stops the stack.")
+@click.option("--foreground", is_flag=True, help="Run in the foreground; Ctrl-C stops the stack.")
 @click.option("--servers-only", is_flag=True, help="Start MongoDB and Kafka, no services.")
 @click.pass_obj
 def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
@@ -174,8 +174,8 @@ def status(folder: StackFolder) -> None:
 
 @teddy.command()
 @click.argument("process", default="supervisor")
-@click.option("-n", "lines", default=40, show_default=True, help="Lines from the end.")
-@click.option("-f", "follow", is_flag=True, help="Go on as the log grows.")
+@click.option("-n", "lines", default=40, show_default=True, help="Number of lines from the end.")
+@click.option("-f", "follow", is_flag=True, help="Follow the log.")
 @click.pass_obj
 def logs(folder: StackFolder, process: str, lines: int, *, follow: bool) -> None:
     """Show the log of a process: supervisor, mongod, kafka, command, relay, worker or query."""

@@ -25,14 +25,15 @@ class RetentionSettings(ReadStoreSettings, AuditSettings):
 
     retention_activity_days: int = Field(
         400,
-        description="Days of activity in the read models; at least 366, so that the longest period "
-        "of analytics is whole. 0: for ever.",
+        description="Days for which activity is kept in the read models; at least 366, the "
+        "longest period of analytics. 0: for ever.",
     )
     retention_alert_days: int = Field(
-        400, description="Alerts in the read models; at least 30. 0: for ever."
+        400,
+        description="Days for which alerts are kept in the read models; at least 30. 0: for ever.",
     )
     retention_audit_days: int = Field(
-        730, description="Records of the audit trail; at least 30. 0: for ever."
+        730, description="Days for which audit records are kept; at least 30. 0: for ever."
     )
 
     @field_validator("retention_activity_days")

@@ -16,7 +16,7 @@ async def scenario(stage: Stage) -> None:
     child = await parent.register_child("Noah", 8, stage.udid("noah"), consents=CONSENTS)
     child_id = child["child_id"]
 
-    with story.step("the first read finds nothing in the cache"):
+    with story.step("the first read misses the cache"):
         first = await parent.get_child_profile(child_id)
     expect(not story.last_was_cached, "the first read is a miss")
 

@@ -11,7 +11,7 @@ TITLE = "Health, cache statistics and clearing"
 async def scenario(stage: Stage) -> None:
     story, parent, admin = stage.story, await stage.parent("gina"), await stage.admin()
 
-    with story.step("both APIs and what they depend on"):
+    with story.step("both APIs and their dependencies"):
         health = await admin.get_health_status()
     for api in (health["command"], health["query"]):
         story.tell(str(api["dependencies"]))
@@ -20,7 +20,7 @@ async def scenario(stage: Stage) -> None:
     child = await parent.register_child("Hugo", 10, stage.udid("hugo"), consents=CONSENTS)
     await parent.get_child_profile(child["child_id"])
     before = await admin.get_cache_statistics()
-    with story.step("ten more reads of a profile that was read before"):
+    with story.step("ten more reads of a cached profile"):
         for _ in range(10):
             await parent.get_child_profile(child["child_id"])
     after = await admin.get_cache_statistics()
@@ -31,8 +31,8 @@ async def scenario(stage: Stage) -> None:
         removed = await admin.clear_all_caches()
         await parent.get_child_profile(child["child_id"])
     expect(removed >= 1, "something was in the cache")
-    expect(not story.last_was_cached, "after clearing, the read model answers")
-    story.tell(f"{removed} answers forgotten; the next read asked the read model")
+    expect(not story.last_was_cached, "after clearing, the answer comes from the read model")
+    story.tell(f"{removed} answers dropped; the next read came from the read model")
 
 
 if __name__ == "__main__":

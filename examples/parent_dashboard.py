@@ -36,14 +36,14 @@ async def scenario(stage: Stage) -> None:
         talks = [talk["topic"] for talk in seen["recent_conversations"]]
         story.tell(f"{seen['name']}, {seen['age']}: {seen['engagement_level']}, talks {talks}")
 
-    with story.step("another parent looks for Eva's dashboard and for Felix"):
+    with story.step("another parent requests Eva's dashboard and Felix"):
         stranger = await stage.parent("zoe")
         codes = [
             await _refusal(stranger.get_children_by_parent(stage.parent_id("eva"))),
             await _refusal(stranger.get_child_profile(ids["Felix"])),
         ]
     story.tell(f"refused: {codes}, as if they did not exist")
-    expect(codes == ["parent-not-found", "child-not-found"], "nothing is told to strangers")
+    expect(codes == ["parent-not-found", "child-not-found"], "strangers learn nothing")
 
 
 async def _talk(stage: Stage, child_id: str) -> None:
@@ -63,7 +63,7 @@ async def _refusal(question: Awaitable[object]) -> str:
         await question
     except TeddyProblem as problem:
         return problem.code
-    raise ScenarioFailed("strangers are told something")
+    raise ScenarioFailed("strangers learn something")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ async def scenario(stage: Stage) -> None:
         problem = await _refused(parent.register_child("X", 13, "short", consents=CONSENTS))
     named = {error["field"]: error["limit"] for error in problem.errors}
     expect(problem.status == 422, "wrong fields are 422")
-    expect(set(named) == {"name", "age", "udid"}, "all three are named at once")
+    expect(set(named) == {"name", "age", "udid"}, "all three are reported at once")
     for error in problem.errors:
         story.tell(f"{error['field']}: {error['message']}")
 
@@ -28,14 +28,14 @@ async def scenario(stage: Stage) -> None:
     expect((problem.status, problem.code) == (409, "udid-taken"), "one bear, one child")
     story.tell(f"{problem.status} {problem.code}: {problem.detail}")
 
-    with story.step("a child that does not exist, asked for and changed"):
+    with story.step("a query and a command about a child that does not exist"):
         asked = await _refused(parent.get_child_profile(NOBODY))
         changed = await _refused(parent.update_child_profile(NOBODY, age=7))
     codes = {asked.code, changed.code}
     expect(codes == {"child-not-found"}, "unknown is 404 on both sides")
     story.tell(f"{asked.status} {asked.code}: {asked.detail}")
 
-    with story.step("a deactivated account takes no changes, and comes back"):
+    with story.step("a deactivated account refuses changes, and is reactivated"):
         problem = await _deactivate_and_return(stage)
     story.tell(f"{problem.status} {problem.code}: {problem.detail}")
 
@@ -47,11 +47,11 @@ async def _deactivate_and_return(stage: Stage) -> TeddyProblem:
     ]
     await parent.deactivate_child(child_id, "On holiday without the bear.")
     problem = await _refused(parent.update_child_profile(child_id, age=8))
-    expect((problem.status, problem.code) == (409, "child-deactivated"), "it takes no changes")
+    expect((problem.status, problem.code) == (409, "child-deactivated"), "it refuses changes")
     await parent.reactivate_child(child_id)
     profile = await parent.get_child_profile(child_id)
     expect(profile["status"] == "active", "the account is active again")
-    expect(profile["age"] == 7, "and the refused change left no trace")
+    expect(profile["age"] == 7, "and the refused change had no effect")
     return problem
 
 

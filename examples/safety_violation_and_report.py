@@ -34,7 +34,7 @@ async def scenario(stage: Stage) -> None:
         await officer.resolve_safety_violation(child_id, mild["violation_id"], "false_positive")
         report = await officer.get_child_safety_report(child_id)
     expect(report["safety_score"] == 80.0, "a false positive costs nothing")
-    expect(report["total_violations"] == 2, "both stay on record")
+    expect(report["total_violations"] == 2, "both stay recorded")
     expect(report["open_violations"] == 1, "one is still open")
     story.tell(f"score {report['safety_score']}, {report['safety_status']}, open 1 of 2")
     for recommendation in report["recommendations"]:

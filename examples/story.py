@@ -75,7 +75,7 @@ class Story:
         self._console.print(f"    {text}", highlight=False)
 
     def summary(self) -> None:
-        table = Table("scenario", "step", "ms", "cache", title="What each step took")
+        table = Table("scenario", "step", "ms", "cache", title="Duration of each step")
         previous = ""
         for step in self.steps:
             if previous and step.scenario != previous:

@@ -30,7 +30,7 @@ async def scenario(stage: Stage) -> None:
 
     with story.step("the same update again changes nothing"):
         same = await parent.update_child_profile(child_id, age=5)
-    expect(same["events"] == [], "values equal to today's make no event")
+    expect(same["events"] == [], "unchanged values cause no event")
     expect(same["version"] == updated["version"], "and no new version")
 
 

@@ -64,7 +64,9 @@ async def _run_app(worker: Worker, stop: asyncio.Event) -> None:
         # What was not committed is read again, and dropped by version.
         log.warning("worker_did_not_stop_in_time", seconds=STOP_SECONDS)
     if app.crashed:
-        raise Crashed(f"ended by a defect, {type(app.crash_reason).__name__}; its log has more")
+        raise Crashed(
+            f"ended by an unexpected error, {type(app.crash_reason).__name__}; see its log"
+        )
 
 
 def main() -> int:

@@ -121,7 +121,7 @@ async def prepare_read_models(database: Database, limit: int) -> None:
     live = catalog.of(catalog.live)
     if live.conversation_limit_minutes != limit and live.projections == registry.VERSION:
         log.warning(
-            "conversation_limit_waits_for_a_rebuild",
+            "conversation_limit_needs_rebuild",
             generation=live.generation.number,
             minutes=live.conversation_limit_minutes,
             setting=limit,

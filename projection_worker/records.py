@@ -1,5 +1,5 @@
-"""Records as a transport hands them over, as they wait, and as they are parked: byte for byte, and
-why."""
+"""Records as a transport hands them over, as they wait, and as they are dead-lettered: byte
+for byte, and why."""
 
 import traceback
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from shared.serialization.schema import UndecodableEvent
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """A record as it arrived, kept byte for byte in case it has to be parked."""
+    """A record as it arrived, kept byte for byte in case it has to be dead-lettered."""
 
     topic: str
     partition: int
@@ -119,8 +119,8 @@ MOST_REASON, MOST_STACK = 1_000, 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """A record and why it was parked. `stack` is the traceback, without values of variables."""
+class DeadLettered:
+    """A record and why it was dead-lettered. `stack`: the traceback, without variables' values."""
 
     raw: RawRecord
     child_id: str
@@ -128,12 +128,12 @@ class Parked:
     stack: str
 
 
-class BehindParked(Exception):
-    """The record itself may be fine, but an earlier one of its child is parked."""
+class BehindDeadLettered(Exception):
+    """The record itself may be fine, but an earlier one of its child is dead-lettered."""
 
 
-def park(delivered: Delivered, error: Exception) -> Parked:
+def dead_letter(delivered: Delivered, error: Exception) -> DeadLettered:
     """What is kept is bounded, however much an error has to say: the letter has to fit, too."""
     reason = f"{type(error).__name__}: {error}"[:MOST_REASON]
     stack = "".join(traceback.format_exception(error))[-MOST_STACK:]
-    return Parked(delivered.raw, delivered.child_id, reason, stack)
+    return DeadLettered(delivered.raw, delivered.child_id, reason, stack)

@@ -23,20 +23,24 @@ class WebhookSettings(AlertChannelSettings):
     """The receiver of the webhook channel."""
 
     alert_webhook_url: str | None = Field(
-        None, description="Where alerts are posted: https. Needed by the channel `webhook`."
+        None,
+        description="https URL to which alerts are posted. Required for the channel `webhook`.",
     )
     alert_webhook_secret: SecretStr | None = Field(
         None,
-        description="`whsec_` and base64 of 24 to 64 bytes: alerts are signed with it, after the "
-        "Standard Webhooks specification. Needed by the channel `webhook`.",
+        description="Secret that signs alerts under the Standard Webhooks specification: "
+        "`whsec_` and base64 of 24 to 64 bytes. Required for the channel "
+        "`webhook`.",
     )
     alert_webhook_old_secret: SecretStr | None = Field(
-        None, description="Alerts are signed with it too, while receivers change to the new one."
+        None,
+        description="Previous secret; alerts are also signed with it while receivers "
+        "change to the new one.",
     )
     alert_webhook_private: bool = Field(
         False,
-        description="The webhook may lead to addresses that are not on the public internet "
-        "(loopback, private, link-local), and then also over http.",
+        description="Allow a webhook at addresses that are not on the public internet "
+        "(loopback, private, link-local), also over http.",
     )
 
     @property
@@ -81,34 +85,36 @@ class EmailSettings(AlertChannelSettings):
     """The server of the e-mail channel, and whose address is what."""
 
     alert_smtp_host: str | None = Field(
-        None, description="SMTP server. Needed by the channel `email`."
+        None, description="SMTP server. Required for the channel `email`."
     )
-    alert_smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    alert_smtp_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
     alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
         "starttls",
-        description="How the connection is protected; `none` only where the network is, and "
+        description="Protection of the SMTP connection; `none` only in a trusted network and "
         "without a password.",
     )
     alert_smtp_ca_file: Path | None = Field(
-        None, description="PEM of the SMTP server's authority; unset: the system's."
+        None, description="CA certificate of the SMTP server (PEM). Unset: the system's."
     )
-    alert_smtp_user: str | None = Field(None, description="User, where the server wants one.")
-    alert_smtp_password: SecretStr | None = Field(None, description="The user's password.")
+    alert_smtp_user: str | None = Field(None, description="SMTP user, if the server requires one.")
+    alert_smtp_password: SecretStr | None = Field(None, description="SMTP password.")
     alert_email_sender: str | None = Field(
-        None, description="`From` of the e-mails. Needed by the channel `email`."
+        None, description="`From` of the e-mails. Required for the channel `email`."
     )
     alert_email_address: str | None = Field(
         None,
-        description="Parents' addresses made of their ids, as `{parent_id}@parents.example`; this "
-        "or the file.",
+        description="Template of parents' addresses, as `{parent_id}@parents.example`; set "
+        "this or the file.",
     )
     alert_email_addresses_file: Path | None = Field(
         None,
-        description='Parents\' addresses as a JSON file, `{"parent id": "address"}`; read anew '
-        "when it changes.",
+        description='JSON file of parents\' addresses, `{"parent id": "address"}`; read '
+        "again when it changes.",
     )
     alert_email_details: bool = Field(
-        False, description="E-mails tell severity, kind and time; otherwise only to look."
+        False,
+        description="Include severity, type and time in e-mails; otherwise they only "
+        "ask to open the app.",
     )
 
     @model_validator(mode="after")
@@ -124,7 +130,7 @@ class EmailSettings(AlertChannelSettings):
         if "@" not in self.alert_email_sender:
             raise ValueError("TEDDY_ALERT_EMAIL_SENDER: must be an address")
         if self.alert_email_address and "{parent_id}" not in self.alert_email_address:
-            raise ValueError("TEDDY_ALERT_EMAIL_ADDRESS: must hold {parent_id}")
+            raise ValueError("TEDDY_ALERT_EMAIL_ADDRESS: must contain {parent_id}")
         if self.alert_smtp_password is not None and self.alert_smtp_security == "none":
             raise ValueError("TEDDY_ALERT_SMTP_SECURITY: a password needs starttls or tls")
         return self
@@ -149,13 +155,18 @@ class WorkerSettings(
     worker_group: str = Field("teddy-projector", description="Consumer group of the projector.")
     worker_instance_id: str | None = Field(
         None,
-        description="A name of this worker's own that stays: restarted under it, the worker has "
-        "its partitions back at once. Unset: they are free once the session times out.",
+        description="Fixed, unique name of this worker (Kafka static membership): after a "
+        "restart it gets its partitions back at once. Unset: they are reassigned "
+        "after the session timeout.",
     )
-    worker_batch: int = Field(2_000, ge=1, description="Most events in one transaction.")
+    worker_batch: int = Field(
+        2_000, ge=1, description="Maximum number of events in one transaction."
+    )
     worker_session_timeout_seconds: float = Field(
-        10.0, gt=0, description="After this silence Kafka gives a worker's partitions to others."
+        10.0,
+        gt=0,
+        description="Kafka session timeout; after it a silent worker's partitions are reassigned.",
     )
     worker_stall_seconds: float = Field(
-        60.0, gt=0, description="Lag without progress for this long ends the process."
+        60.0, gt=0, description="A worker that lags without progress for this long exits."
     )

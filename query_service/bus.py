@@ -92,9 +92,9 @@ class ReadStoreOutage:
         if self._away_seconds() is None:
             return False
         if not self.is_bearable():
-            raise ReadStoreUnavailable("away for too long, or without the change feed")
+            raise ReadStoreUnavailable("unavailable for too long, or without the change feed")
         if scope.relation is Relation.OWN_BEAR:
-            raise ReadStoreUnavailable("whose bear it is may have changed")
+            raise ReadStoreUnavailable("the owner of the bear may have changed")
         await self._require_keys(children)
         return True
 
@@ -116,9 +116,9 @@ class HandlerDescription:
     query: Annotated[str, Field(description="Its name.")]
     handler: Annotated[str, Field(description="The class that answers it.")]
     cache_seconds: Annotated[
-        float | None, Field(description="How long an answer is kept at most; null: not at all.")
+        float | None, Field(description="Maximum time an answer is cached; null: not cached.")
     ]
-    audience: Annotated[list[str], Field(description="Roles that may ask it.")]
+    audience: Annotated[list[str], Field(description="Roles that may execute it.")]
 
 
 @dataclass(frozen=True, slots=True)

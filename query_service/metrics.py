@@ -21,8 +21,7 @@ class _Evictions(Collector):
     def collect(self) -> Iterable[Metric]:
         evictions = CounterMetricFamily(
             "teddy_query_cache_evictions",
-            "Answers that made room for others, because of their number or of their bytes; or that "
-            "were too large to be kept.",
+            "Answers evicted because of the number of entries or bytes, or too large to be cached.",
             labels=("reason",),
         )
         now = self._cache.statistics()
@@ -36,13 +35,13 @@ class QueryMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self._asked = Counter(
-            "teddy_queries", "Queries asked.", ("query", "outcome"), registry=registry
+            "teddy_queries", "Queries executed.", ("query", "outcome"), registry=registry
         )
         self._seconds = Histogram(
             "teddy_query_seconds", "Time to answer.", ("query",), registry=registry, buckets=SECONDS
         )
         self._exports_ended = Counter(
-            "teddy_query_exports_ended", "Exports by how they ended.", ("how",), registry=registry
+            "teddy_query_exports_ended", "Ended exports by outcome.", ("how",), registry=registry
         )
 
     def asked(self, query: str, outcome: str, seconds: float) -> None:
@@ -56,28 +55,29 @@ class QueryMetrics:
         self._exports_ended.labels(how).inc()
 
     def watch_exports(self, under_way: Callable[[], int]) -> None:
-        gauge = Gauge("teddy_query_exports", "Exports under way.", registry=self._registry)
+        gauge = Gauge("teddy_query_exports", "Exports in progress.", registry=self._registry)
         gauge.set_function(under_way)
 
     def watch(self, cache: QueryCache[Any], away_seconds: Callable[[], float | None]) -> None:
         """Show the cache's statistics, and how long the read store has been away, read when the
         metrics are."""
         away = Gauge(
-            "teddy_query_read_store_away_seconds",
-            "How long the read store has not answered; 0 while it does.",
+            "teddy_query_read_store_unavailable_seconds",
+            "Seconds since the read store became unavailable; 0 while it is available.",
             registry=self._registry,
         )
         away.set_function(lambda: away_seconds() or 0.0)
-        size = Gauge("teddy_query_cache_entries", "Answers kept.", registry=self._registry)
+        size = Gauge("teddy_query_cache_entries", "Answers in the cache.", registry=self._registry)
         size.set_function(lambda: cache.statistics().size)
         size = Gauge(
-            "teddy_query_cache_bytes", "What the answers kept take.", registry=self._registry
+            "teddy_query_cache_bytes", "Bytes of the answers in the cache.", registry=self._registry
         )
         size.set_function(lambda: cache.statistics().bytes)
         self._registry.register(_Evictions(cache))
         keeping = Gauge(
-            "teddy_query_cache_keeping",
-            "1 while answers are kept: change notices arrive.",
+            "teddy_query_change_feed_up",
+            "1 while change notices are received and answers are cached for their full time "
+            "to live.",
             registry=self._registry,
         )
         keeping.set_function(lambda: cache.statistics().keeping)

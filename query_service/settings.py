@@ -25,52 +25,56 @@ class QuerySettings(
 ):
     """The query API. It reads the event store only to export a child."""
 
-    query_host: str = Field(LOOPBACK, description="Address the query API listens on.")
+    query_host: str = Field(LOOPBACK, description="Address on which the query API listens.")
     query_port: int = Field(8004, ge=0, le=65535, description="Port of the query API.")
     query_max_in_flight: int = Field(
         400,
         ge=1,
-        description="Queries worked on at the same time; one more is refused with 503. Open "
-        "streams and those that wait for a consistency token do not count.",
+        description="Maximum number of queries processed concurrently; further ones are "
+        "refused with 503. Open streams and queries waiting for a consistency "
+        "token do not count.",
     )
     query_max_connections: int = Field(
         900,
         ge=1,
-        description="Open connections of the query API, streams too; for one more, the longest "
-        "silent is closed. Below the usual 1,024 open files.",
+        description="Maximum number of open connections of the query API, including streams; "
+        "beyond it the connection idle for longest is closed. Keep it below the "
+        "usual limit of 1,024 open files.",
     )
     query_max_waiting: int = Field(
         200,
         ge=1,
-        description="Queries that wait for a consistency token at the same time; one more is told "
-        "at once that its write is not visible yet.",
+        description="Maximum number of queries waiting for a consistency token; further ones "
+        "get 503 `read-model-late` at once.",
     )
     query_max_exports: int = Field(
         4,
         ge=1,
-        description="Exports of children that this process writes at the same time; one more is "
+        description="Maximum number of concurrent exports of this process; further ones are "
         "refused with 503.",
     )
-    cache_max_entries: int = Field(10_000, ge=1, description="Most answers kept in the cache.")
+    cache_max_entries: int = Field(
+        10_000, ge=1, description="Maximum number of answers in the cache."
+    )
     query_cache_bytes: int = Field(
         64 * 1024 * 1024,
         ge=1_048_576,
-        description="Most bytes of the answers in the cache, with what keeping them takes. An "
-        "answer of over a hundredth of it is not kept.",
+        description="Maximum bytes of the cache, including overhead. An answer larger than a "
+        "hundredth of it is not cached.",
     )
     cache_seconds_without_notices: float = Field(
         5.0,
         ge=0,
         le=60,
-        description="Longest cache life of any answer while Kafka is away and no changes are heard "
-        "of; 0 keeps none.",
+        description="Longest cache life of an answer while Kafka is unavailable and no "
+        "change notices are received; 0: no caching.",
     )
     cache_seconds_without_read_store: float = Field(
         300.0,
         ge=0,
         le=3_600,
-        description="How long after the read store went away cached answers are shown, marked as "
-        "stale; 0 shows none.",
+        description="How long cached answers are served, marked as stale, while the read "
+        "store is unavailable; 0: not at all.",
     )
     ttl_child_profile_seconds: float = Field(1_800, gt=0, description="Cache life of a profile.")
     ttl_children_by_parent_seconds: float = Field(
@@ -90,8 +94,8 @@ class QuerySettings(
         7_200, gt=0, description="Cache life of system analytics."
     )
     max_streams_per_subject: int = Field(
-        20, ge=1, description="Live streams of one subject open at the same time in this process."
+        20, ge=1, description="Maximum number of open live streams per subject in this process."
     )
     max_wait_seconds: float = Field(
-        10.0, gt=0, description="Most seconds a query waits for a consistency token."
+        10.0, gt=0, description="Longest time a query waits for a consistency token, in seconds."
     )

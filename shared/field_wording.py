@@ -48,12 +48,12 @@ def _check_depth(raw: bytes) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise JsonRefused("must not name a field twice")
+        raise JsonRefused("must not contain a field twice")
     return found
 
 
 def _constant(_name: str) -> float:
-    raise JsonRefused("must hold finite numbers only")
+    raise JsonRefused("must contain finite numbers only")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
@@ -136,7 +136,7 @@ _FIXED: Mapping[str, Wording] = {
         "dataclass_type",
     ),
     **_kinds(Wording("must be an array", "array"), "list_type", "tuple_type", "iterable_type"),
-    **_kinds(Wording("must not nest so deep"), "recursion_loop", "recursion_depth_exceeded"),
+    **_kinds(Wording("must not nest so deeply"), "recursion_loop", "recursion_depth_exceeded"),
 }
 _FROM_CONTEXT: Mapping[str, Callable[[Mapping[str, Any]], Wording]] = {
     "greater_than_equal": _bound("at least", "ge"),

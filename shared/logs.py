@@ -13,7 +13,7 @@ from shared.settings import ObservabilitySettings
 
 IDS = frozenset({"child_id", "conversation_id", "parent_id", "violation_id"})
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-NO_ID = "(no id of this system)"
+NO_ID = "(not an id of this system)"
 
 FROM_REQUESTS = ("uvicorn", "shared.http")
 """Loggers of what failed while a request was answered: there, an error's text may repeat it."""

@@ -28,10 +28,10 @@ class ObservabilitySettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TEDDY_", extra="ignore", frozen=True)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Lowest level that is logged."
+        "INFO", description="Minimum log level."
     )
     log_format: Literal["json", "console"] = Field(
-        "json", description="One JSON object a line, or text for people."
+        "json", description="One JSON object per line, or text for people."
     )
 
 
@@ -44,15 +44,16 @@ class KafkaSecuritySettings(ObservabilitySettings):
     kafka_sasl_mechanism: Mechanism = Field(
         "SCRAM-SHA-512", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
     )
-    kafka_user: str | None = Field(None, description="User, with SASL.")
-    kafka_password: SecretStr | None = Field(None, description="Password, with SASL.")
+    kafka_user: str | None = Field(None, description="SASL user.")
+    kafka_password: SecretStr | None = Field(None, description="SASL password.")
     kafka_ca_file: Path | None = Field(
-        None, description="PEM of the brokers' authority, with SSL; unset: the system's."
+        None, description="CA certificate of the brokers (PEM), for SSL. Unset: the system's."
     )
     kafka_long_polling: bool = Field(
         True,
-        description="The brokers hold an empty fetch open, as Apache Kafka does; `false` for one "
-        "that answers at once: consumers then ask it less often.",
+        description="Whether the brokers hold an empty fetch open, as Apache Kafka does. "
+        "`false` for a broker that answers at once: consumers then fetch less "
+        "often.",
     )
 
     def servers_at(self, bootstrap: str) -> KafkaServers:
@@ -102,7 +103,8 @@ class MongoDriverSettings(ObservabilitySettings):
         "motor", description="Asynchronous MongoDB driver: Motor or PyMongo Async."
     )
     mongo_ca_file: Path | None = Field(
-        None, description="PEM of the servers' authority: every MongoDB URL is then over TLS."
+        None,
+        description="CA certificate of the servers (PEM); all MongoDB connections then use TLS.",
     )
 
     @model_validator(mode="after")
@@ -151,7 +153,7 @@ class KeyringSettings(KeyStoreSettings, KeyFileSettings):
     """Children's data keys, and the file with the keys that wrap them."""
 
     keyring_cache_size: int = Field(
-        50_000, ge=1, description="Children whose unwrapped data key stays in memory."
+        50_000, ge=1, description="Number of children whose unwrapped data key is cached in memory."
     )
 
 
@@ -160,8 +162,9 @@ class AlertChannelSettings(ObservabilitySettings):
 
     alert_channels: str = Field(
         AlertChannel.IN_APP.value,
-        description="Channels that are set up, `in_app[,webhook][,email]`; the same for the worker "
-        "and for the command API, which refuses policies that name another. `in_app` always is.",
+        description="Configured notification channels, `in_app[,webhook][,email]`. Set the "
+        "same for the worker and for the command API, which refuses policies "
+        "with another channel. `in_app` is always included.",
     )
 
     @field_validator("alert_channels")
@@ -188,9 +191,9 @@ class ReadModelSettings(ObservabilitySettings):
         240,
         ge=1,
         le=1_440,
-        description="A conversation is over at the latest so long after its start, whoever ends it "
-        "when. Read models keep the limit that they were begun with: a change takes effect with "
-        "the next rebuild.",
+        description="Longest duration of a conversation; it counts as ended after that. Read "
+        "models keep the value with which they were begun: a change takes effect "
+        "with the next rebuild.",
     )
 
 

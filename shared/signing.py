@@ -115,7 +115,7 @@ def read_signing_key(path: Path) -> Ed25519PrivateKey:
     except OSError as error:
         raise SigningKeyRefused(f"{path}: {error.strerror}") from None
     if mode & 0o077:
-        reason = f"{path}: mode is {mode:04o}; make it 0600, others may read the key"
+        reason = f"{path}: mode is {mode:04o}; set it to 0600: others can read the key"
         raise SigningKeyRefused(reason)
     try:
         key = serialization.load_pem_private_key(content, password=None)

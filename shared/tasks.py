@@ -50,7 +50,7 @@ def only_own_cancellation() -> Iterator[None]:
         task = asyncio.current_task()
         if task is not None and task.cancelling() > 0:
             raise
-        raise KafkaConnectionError("cancelled inside the client") from error
+        raise KafkaConnectionError("cancelled inside the client library") from error
 
 
 @asynccontextmanager

@@ -163,10 +163,10 @@ def _evolved(cipher: ChildCipher | None) -> Callable[[Child, RecordedEvent], Chi
         try:
             event, broken = decode_what_opens(recorded, cipher)
         except (UndecodableEvent, *NOT_OF_THAT_SCHEMA) as error:
-            log.warning("event_left_out", event_id=recorded.event_id, error=type(error).__name__)
+            log.warning("event_skipped", event_id=recorded.event_id, error=type(error).__name__)
             return child
         if broken is not None:
-            log.warning("value_does_not_open", event_id=recorded.event_id)
+            log.warning("value_not_decrypted", event_id=recorded.event_id)
         return evolve(child, event)
 
     return evolved

@@ -30,14 +30,15 @@ router = APIRouter(route_class=CommandRoute, tags=["children"])
 
 CONSENT = {"notice_version": "2026-11", "method": "signed_form"}
 EXAMPLE_PREFERENCES = {"bedtime_stories": True, "favourite": {"colour": "green"}}
-IN_THEIR_WORDS = "In the parent's words. Needs consent to `personalization`."
+IN_THEIR_WORDS = "Free text by the parent. Needs consent to `personalization`."
 
 DeviceId = Annotated[
     str | None,
     Field(
-        description="The subject of the bear's token: who comes with role `device` and this "
-        "subject is the child's bear while the child is active. No two active children have ids "
-        "that differ by case only. null: no bear may act for the child.",
+        description="The subject of the bear's token: a caller with role `device` and this "
+        "subject is the child's bear while the child is active. It is unique "
+        "among active children, ignoring case. null: no bear may act for the "
+        "child.",
         examples=["bear-device-42"],
         json_schema_extra=SUBJECT_OR_NULL,
     ),
@@ -68,7 +69,8 @@ class RegistrationConsent(ConsentBody):
 
 class Registration(RequestBody):
     name: str = Field(
-        description="The child's: visible characters, counted without spaces at the ends.",
+        description="The child's name: visible characters, counted without leading and "
+        "trailing spaces.",
         examples=["Ada"],
         json_schema_extra=sized(limits.NAME),
     )
@@ -76,14 +78,14 @@ class Registration(RequestBody):
         description="In whole years.", examples=[7], json_schema_extra=between(limits.AGE)
     )
     udid: str = Field(
-        description="The bear's own number; upper and lower case are the same. A bear belongs to "
-        "one active child.",
+        description="The bear's unique number, case-insensitive. A bear belongs to one "
+        "active child.",
         examples=["TEDDY-0000-0042"],
         json_schema_extra={"pattern": f"^{limits.UDID_PATTERN}$"},
     )
     parent_id: str | None = Field(
         None,
-        description="Defaults to the caller, if that is a parent; others must name it.",
+        description="Default: the caller, if a parent; required for other callers.",
         examples=["parent-17"],
         json_schema_extra=SUBJECT_OR_NULL,
     )

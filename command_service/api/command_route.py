@@ -221,7 +221,7 @@ def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
         problems = error.errors(include_url=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
             # what the strict check lets pass and the parser does not
-            raise ProblemRaised(_invalid_json("must be JSON of whole characters")) from None
+            raise ProblemRaised(_invalid_json("must be JSON without unpaired surrogates")) from None
         raise RequestValidationError(problems) from None
 
 

@@ -20,12 +20,12 @@ Purpose = Annotated[ConsentPurpose, Path(description="What the parent consents t
 
 class ConsentBody(RequestBody):
     notice_version: str = Field(
-        description="Which privacy notice the parent was shown.",
+        description="Version of the privacy notice that the parent was shown.",
         examples=["2026-11"],
         json_schema_extra=sized(limits.NOTICE_VERSION),
     )
     method: ConsentMethod = Field(
-        description="How it was made sure that it is the parent.", examples=["signed_form"]
+        description="How the parent's identity was verified.", examples=["signed_form"]
     )
 
 
@@ -58,7 +58,7 @@ def _known(purpose: str) -> ConsentPurpose:
     except ValueError:
         limit = ", ".join(ConsentPurpose)
         wrong = FieldProblem("purpose", f"must be one of {limit}", limit)
-        detail = "The path names a purpose that there is none of."
+        detail = "The path contains an unknown purpose."
         raise ProblemRaised(
             Problem(422, "invalid-request", "Invalid request", detail, [wrong])
         ) from None

@@ -22,7 +22,7 @@ TOPIC = f"What it is about, {limits.LABEL} characters."
 class ConversationStart(RequestBody):
     conversation_id: str | None = Field(
         None,
-        description="A UUID that the caller chose; made here if absent.",
+        description="A UUID chosen by the caller; generated if absent.",
         examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"],
         json_schema_extra=UUID,
     )
@@ -37,7 +37,7 @@ class ConversationStart(RequestBody):
 class MessageBody(RequestBody):
     role: Speaker = Field(description="Who spoke.", examples=["child"])
     word_count: int = Field(
-        description="How many words it had; the text itself is never sent.",
+        description="Number of words; the text itself is never sent.",
         examples=[12],
         json_schema_extra=between(limits.WORD_COUNT),
     )
@@ -49,7 +49,7 @@ class MessageBody(RequestBody):
     )
     flagged_categories: tuple[str, ...] = Field(
         (),
-        description="Why somebody should look at it; none: nobody need.",
+        description="Categories for which the message should be reviewed; empty: none.",
         examples=[["personal_information"]],
         json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
     )

@@ -45,28 +45,28 @@ REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     UdidTaken: (409, "The bear belongs to another child"),
     DeviceIdTaken: (409, "The device id belongs to another child"),
     ChildDeactivatedError: (409, "The child is deactivated"),
-    ConsentRequired: (409, "The parent's consent is missing"),
+    ConsentRequired: (409, "Parental consent is missing"),
     AlreadyDeactivated: (409, "Already deactivated"),
     NotDeactivated: (409, "Not deactivated"),
     ViolationAlreadyResolved: (409, "Already resolved"),
     ConversationNotOpen: (409, "The conversation has ended"),
-    ConversationIdUsed: (409, "The conversation id is used"),
-    ConcurrentUpdate: (409, "Changed by others at the same moment"),
+    ConversationIdUsed: (409, "The conversation id was used before"),
+    ConcurrentUpdate: (409, "Concurrent update"),
     ChildErasedError: (410, "The child was erased"),
     InvalidCommand: (422, "Invalid request"),
     NoChangeGiven: (422, "No change given"),
-    IdempotencyKeyReused: (422, "The idempotency key is used"),
-    ChildBusy: (503, "Too many commands for the child"),
+    IdempotencyKeyReused: (422, "The idempotency key was used before"),
+    ChildBusy: (503, "Too many commands for this child"),
     ChildLoading: (503, "The child is being loaded"),
     KeyUnavailable: (503, "The child's key cannot be used"),
 }
 """Status and title of every refusal; its code and detail are the error's own."""
 
 FIELDS: Mapping[type[CommandRefused], tuple[str, str]] = {
-    UdidTaken: ("udid", "one active child a bear"),
-    DeviceIdTaken: ("device_id", "one active child a bear"),
-    ConversationIdUsed: ("conversation_id", "one conversation an id"),
-    IdempotencyKeyReused: ("Idempotency-Key", "one request a key"),
+    UdidTaken: ("udid", "one active child per bear"),
+    DeviceIdTaken: ("device_id", "one active child per bear"),
+    ConversationIdUsed: ("conversation_id", "one conversation per id"),
+    IdempotencyKeyReused: ("Idempotency-Key", "one request per key"),
 }
 """The field that is at fault, where it is one, and its limit."""
 
@@ -107,7 +107,7 @@ def _fields(refusal: CommandRefused, message: str) -> list[FieldProblem]:
 
 
 def _unavailable(_: StoreUnavailable) -> Problem:
-    detail = "The store did not confirm in time. Send the same request with its key again."
+    detail = "The store did not confirm in time. Retry the request with the same idempotency key."
     return Problem(503, "store-unavailable", "Store unavailable", detail, headers=SOON)
 
 

@@ -14,8 +14,8 @@ router = APIRouter(route_class=CommandRoute, tags=["lifecycle"])
 
 class Deactivation(RequestBody):
     reason: str = Field(
-        description="Why, for those who read the child's history.",
-        examples=["The bear moved on."],
+        description="The reason, for the child's history.",
+        examples=["The bear was given away."],
         json_schema_extra=sized(limits.REASON),
     )
 

@@ -16,10 +16,11 @@ IDEMPOTENCY_PARAMETER: dict[str, Any] = {
     "name": IDEMPOTENCY_HEADER,
     "in": "header",
     "required": False,
-    "description": "A repeated request with the same key is answered with the first one's result, "
-    "also where nothing had to change. Another request with the key is refused. Choose it at "
-    "random, e.g. a UUID: a hash of it is kept for ever. Once the child is erased, a repetition is "
-    "refused as every command about it is; that of the erasure itself is answered.",
+    "description": "A repeated request with the same key gets the first result, also if "
+    "nothing changed. A different request with the key is refused. Choose it "
+    "at random, e.g. a UUID: a hash of it is stored permanently. Once the "
+    "child is erased, a repetition is refused like every command about it; a "
+    "repetition of the erasure itself is answered.",
     "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": "^[!-~]+$"},
     "example": "9f1c6a52-8f0e-4f4e-9d55-7d1c1f2b3a60",
 }
@@ -75,8 +76,8 @@ def documented(*refusals: int, success: int = 200) -> dict[str, Any]:
     responses = problem_responses(*statuses)
     if CONFLICT in responses:
         responses[CONFLICT] |= {
-            "description": "With `Retry-After`: others were faster; the same request may succeed. "
-            "Without: it will not, as long as the child is as it is.",
+            "description": "With `Retry-After`: a concurrent change; the same request may "
+            "succeed. Without: it cannot succeed in the child's current state.",
             "headers": RETRY_AFTER,
         }
     return {
@@ -107,15 +108,16 @@ class CommandAnswer(BaseModel):
     )
     version: int = Field(description="The child's version after the command.", examples=[1])
     events: list[str] = Field(
-        description="What happened; empty when nothing had to change.",
+        description="The resulting events; empty if nothing changed.",
         examples=[["ChildRegistered"]],
     )
     violation_id: str | None = Field(None, description="Of the violation just reported.")
     conversation_id: str | None = Field(None, description="Of the conversation just started.")
     ignored: list[str] | None = Field(
         None,
-        description="Fields of the request that were left out, because what they name does not "
-        "exist: a report that names an unknown conversation counts without it.",
+        description="Fields of the request that were ignored because they refer to something "
+        "unknown: a report that names an unknown conversation is accepted "
+        "without it.",
         examples=[["conversation_id"]],
     )
 
@@ -126,18 +128,19 @@ DOCUMENTED_HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
     },
     REPLAYED_HEADER: {
-        "description": "`true` when the idempotency key was used before: nothing was done again.",
+        "description": "`true` if the idempotency key was used before: the command was not "
+        "executed again.",
         "schema": {"type": "string", "enum": ["true"]},
     },
     LOCATION_HEADER: {
-        "description": "After a registration: the child's profile at the query API; ask with the "
-        "`Consistency-Token`. Missing where the operator has not said at which address clients "
-        "reach that API.",
+        "description": "After a registration: the child's profile at the query API; send the "
+        "`Consistency-Token` with the query. Missing if the operator has not "
+        "configured the public address of that API.",
         "schema": {"type": "string", "format": "uri"},
     },
     RECEIPT_HEADER: {
-        "description": 'After an erasure: its receipt at the query API, `rel="receipt"`. Missing '
-        "where `Location` is.",
+        "description": 'After an erasure: its receipt at the query API, `rel="receipt"`. '
+        "Missing if that API's public address is not configured.",
         "schema": {"type": "string"},
     },
 }
@@ -165,7 +168,9 @@ REPORT = _query(
 ANALYTICS = _query(
     "GetChildAnalytics", f"{CHILD}/analytics", "The child's use of the bear after this command."
 )
-RECEIPT = _query("GetErasureReceipt", f"{CHILD}/erasure-receipt", "What was removed, and what not.")
+RECEIPT = _query(
+    "GetErasureReceipt", f"{CHILD}/erasure-receipt", "What was removed and what remains."
+)
 
 
 def _message(conversation: dict[str, str]) -> Link:
@@ -175,7 +180,7 @@ def _message(conversation: dict[str, str]) -> Link:
 
 
 def _end(conversation: dict[str, str]) -> Link:
-    return Link("EndConversation", f"POST {TALK}/end", "Its end.", conversation)
+    return Link("EndConversation", f"POST {TALK}/end", "End it.", conversation)
 
 
 LINKS: Links = {
@@ -184,7 +189,7 @@ LINKS: Links = {
         Link("UpdateChildProfile", f"PATCH {CHILD}/profile", "Change it.", OF_CHILD),
         Link("GiveConsent", f"PUT {CHILD}/consents/{{purpose}}", "Consent to more.", OF_CHILD),
         Link("ConfigureAlerts", f"PUT {CHILD}/alert-policy", "When to alert.", OF_CHILD),
-        Link("StartConversation", f"POST {CHILD}/conversations", "Begin to talk.", OF_CHILD),
+        Link("StartConversation", f"POST {CHILD}/conversations", "Start a conversation.", OF_CHILD),
         Link("ReportSafetyViolation", f"POST {CHILD}/safety-violations", "Report one.", OF_CHILD),
         Link("DeactivateChild", f"POST {CHILD}/deactivation", "End the account.", OF_CHILD),
         Link("EraseChild", f"DELETE {CHILD}/personal-data", "Erase the child.", OF_CHILD),
@@ -203,11 +208,11 @@ LINKS: Links = {
     f"PUT {CHILD}/alert-policy": (REPORT,),
     f"POST {CHILD}/safety-violations": (
         REPORT,
-        Link("ResolveSafetyViolation", f"POST {VIOLATION}/resolution", "Judge it.", OF_VIOLATION),
+        Link("ResolveSafetyViolation", f"POST {VIOLATION}/resolution", "Resolve it.", OF_VIOLATION),
         Link(
             "AcknowledgeSafetyViolation",
             f"POST {VIOLATION}/acknowledgement",
-            "Say that the parent has seen it.",
+            "Acknowledge it as the parent.",
             OF_VIOLATION,
         ),
     ),
@@ -218,7 +223,7 @@ LINKS: Links = {
     f"POST {TALK}/end": (ANALYTICS,),
     f"POST {CHILD}/deactivation": (
         PROFILE,
-        Link("ReactivateChild", f"POST {CHILD}/reactivation", "Take it back.", OF_CHILD),
+        Link("ReactivateChild", f"POST {CHILD}/reactivation", "Reactivate it.", OF_CHILD),
     ),
     f"POST {CHILD}/reactivation": (PROFILE,),
     f"DELETE {CHILD}/personal-data": (RECEIPT,),

@@ -20,12 +20,12 @@ router = APIRouter(route_class=CommandRoute, tags=["safety"])
 
 class ViolationReport(RequestBody):
     type: str = Field(
-        description="Its category, by which reports are counted.",
+        description="Its category; reports are counted by category.",
         examples=["inappropriate_content"],
         json_schema_extra=sized(limits.LABEL),
     )
     severity: Severity = Field(
-        description="How bad it is; the alert policy looks at it.", examples=["high"]
+        description="Its severity; the alert policy depends on it.", examples=["high"]
     )
     details: str | None = Field(
         None,
@@ -36,8 +36,9 @@ class ViolationReport(RequestBody):
     )
     conversation_id: str | None = Field(
         None,
-        description="A UUID: the conversation in which it happened. One that the child never had "
-        "is left out, and the answer says so in `ignored`: the report counts all the same.",
+        description="A UUID: the conversation in which it happened. An unknown conversation "
+        "is ignored, and the answer lists it in `ignored`: the report is "
+        "accepted all the same.",
         examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"],
         json_schema_extra=UUID,
     )
@@ -50,10 +51,12 @@ class Resolution(RequestBody):
 
 
 class AlertPolicyBody(RequestBody):
-    threshold: Severity = Field(description="Alert at once from here up.", examples=["high"])
+    threshold: Severity = Field(
+        description="Minimum severity for an immediate alert.", examples=["high"]
+    )
     count: int = Field(
-        description="Alert when so many violations from medium up, but below the threshold, "
-        "fall within the window.",
+        description="Alert when this many violations of at least medium severity, but below "
+        "the threshold, occur within the window.",
         examples=[3],
         json_schema_extra=between(limits.ALERT_COUNT),
     )
@@ -63,8 +66,8 @@ class AlertPolicyBody(RequestBody):
         json_schema_extra=between(limits.ALERT_WINDOW_HOURS),
     )
     channels: tuple[AlertChannel, ...] = Field(
-        description="By which the parent is notified, each once; those that the operator has set "
-        "up.",
+        description="Channels by which the parent is notified, each at most once; only "
+        "configured channels are accepted.",
         examples=[["in_app"]],
         json_schema_extra={
             "minItems": limits.ALERT_CHANNELS.minimum,

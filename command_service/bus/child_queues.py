@@ -48,7 +48,7 @@ class ChildQueues:
         self._limits = limits
         self._lines: dict[str, _Line] = {}
         self._waiting: Counter[Principal] = Counter()
-        about = "Commands that wait for another of their child."
+        about = "Commands waiting in the queue of their child."
         gauge = Gauge("teddy_commands_waiting", about, registry=registry)
         gauge.set_function(self._waiting.total)
 
@@ -142,7 +142,9 @@ class _Line:
     def fail_all_waiting(self) -> None:
         for turn in chain.from_iterable(self._lanes.values()):
             if not turn.done():
-                turn.set_exception(StoreUnavailable("was away for the command before this one"))
+                turn.set_exception(
+                    StoreUnavailable("was unavailable for the previous command in the queue")
+                )
         self._lanes.clear()
 
 

@@ -17,7 +17,7 @@ class ParentNotFound(CommandRefused):
     code = "parent-not-found"
 
     def __init__(self) -> None:
-        super().__init__("there is no such parent for this caller")
+        super().__init__("this parent does not exist or is not accessible to the caller")
 
 
 class ConcurrentUpdate(CommandRefused):
@@ -26,7 +26,7 @@ class ConcurrentUpdate(CommandRefused):
     code = "concurrent-update"
 
     def __init__(self) -> None:
-        super().__init__("others are changing this child at the same moment; try again")
+        super().__init__("concurrent commands changed this child; retry the request")
 
 
 class ChildBusy(CommandRefused):
@@ -35,7 +35,7 @@ class ChildBusy(CommandRefused):
     code = "child-busy"
 
     def __init__(self) -> None:
-        super().__init__("many commands for this child are waiting; send the request again")
+        super().__init__("too many commands for this child are waiting; retry the request")
 
 
 class ChildLoading(CommandRefused):
@@ -44,14 +44,14 @@ class ChildLoading(CommandRefused):
     code = "child-loading"
 
     def __init__(self) -> None:
-        super().__init__("the history of this child is still being read; send the request again")
+        super().__init__("this child's history is still being loaded; retry the request")
 
 
 class IdempotencyKeyReused(CommandRefused):
     code = "idempotency-key-reused"
 
     def __init__(self) -> None:
-        super().__init__("this idempotency key was used for another request; use a new one")
+        super().__init__("this idempotency key was used for a different request; use a new one")
 
 
 class KeyUnavailable(CommandRefused):
@@ -61,7 +61,7 @@ class KeyUnavailable(CommandRefused):
     code = "key-unavailable"
 
     def __init__(self) -> None:
-        super().__init__("the key of this child's data cannot be used at the moment")
+        super().__init__("this child's data key cannot be used at the moment")
 
 
 class AppendUnconfirmed(StoreUnavailable):

@@ -72,7 +72,7 @@ class CircuitBreaker:
         """Learns from how the block ends; raises StoreUnavailable instead of entering it."""
         is_probe = self._failures >= FAILURES_TO_OPEN
         if is_probe and (self._probing or self._monotonic() < self._probe_at):
-            raise StoreUnavailable("known to be away")
+            raise StoreUnavailable("known to be unavailable")
         self._probing = self._probing or is_probe
         try:
             yield

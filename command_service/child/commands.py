@@ -56,7 +56,7 @@ def _each_purpose_once(
     checks: FieldChecks, field: str, consents: tuple[Consent, ...]
 ) -> tuple[Consent, ...]:
     if len({consent.purpose for consent in consents}) != len(consents):
-        checks.refuse(field, "must name each purpose once", "one entry a purpose")
+        checks.refuse(field, "must contain each purpose at most once", "one entry per purpose")
     return tuple(
         replace(
             consent,
@@ -73,7 +73,7 @@ def _each_channel_once(
 ) -> tuple[AlertChannel, ...]:
     is_once = len(set(channels)) == len(channels)
     if not is_once or not limits.ALERT_CHANNELS.allows(len(channels)):
-        message = "must name 1 to 3 channels, each once"
+        message = "must contain 1 to 3 channels, each at most once"
         checks.refuse(field, message, f"{limits.ALERT_CHANNELS} entries")
     return channels
 

@@ -36,7 +36,7 @@ class NoChangeGiven(CommandRefused):
     code = "no-change-given"
 
     def __init__(self) -> None:
-        super().__init__("an update names at least one field to change")
+        super().__init__("an update must contain at least one field to change")
 
 
 class ChildNotFound(CommandRefused):
@@ -45,14 +45,14 @@ class ChildNotFound(CommandRefused):
     code = "child-not-found"
 
     def __init__(self) -> None:
-        super().__init__("there is no such child for this caller")
+        super().__init__("this child does not exist or is not accessible to the caller")
 
 
 class AlreadyRegistered(CommandRefused):
     code = "already-registered"
 
     def __init__(self) -> None:
-        super().__init__("this child is registered already")
+        super().__init__("this child is already registered")
 
 
 class ChildDeactivatedError(CommandRefused):
@@ -66,7 +66,7 @@ class ChildErasedError(CommandRefused):
     code = "child-erased"
 
     def __init__(self) -> None:
-        super().__init__("the child's personal data was erased; nothing more can happen to it")
+        super().__init__("the child's personal data was erased; no further command is possible")
 
 
 class ConsentRequired(CommandRefused):
@@ -85,7 +85,7 @@ class AlreadyDeactivated(CommandRefused):
     code = "already-deactivated"
 
     def __init__(self) -> None:
-        super().__init__("the child is deactivated already")
+        super().__init__("the child is already deactivated")
 
 
 class NotDeactivated(CommandRefused):
@@ -124,7 +124,7 @@ class ViolationAlreadyResolved(CommandRefused):
     code = "violation-already-resolved"
 
     def __init__(self) -> None:
-        super().__init__("the safety violation is resolved already")
+        super().__init__("the safety violation is already resolved")
 
 
 class ConversationNotFound(CommandRefused):
@@ -145,4 +145,4 @@ class ConversationIdUsed(CommandRefused):
     code = "conversation-id-used"
 
     def __init__(self) -> None:
-        super().__init__("the child had a conversation with this id; choose another")
+        super().__init__("a conversation of the child already has this id; choose another")

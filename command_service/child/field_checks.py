@@ -56,7 +56,7 @@ class FieldChecks:
         if not (value.isascii() and value.isprintable()):
             value = unicodedata.normalize("NFKC", value)
             if not is_seen(value):
-                message = "must not contain characters that cannot be seen or are not assigned"
+                message = "must not contain invisible or unassigned characters"
                 self.refuse(field, message, "visible characters")
                 return value
         return self._sized(field, value.strip(), limit)
@@ -90,7 +90,7 @@ class FieldChecks:
     def text(self, field: str, value: str, limit: Limit) -> str:
         """Free text of any number of lines, trimmed."""
         if not value.isprintable() and _contains(value, {"Cs"}):
-            self.refuse(field, "must not contain half of a surrogate pair", "valid Unicode")
+            self.refuse(field, "must not contain an unpaired surrogate", "valid Unicode")
             return value
         return self._trimmed(field, value, limit)
 
@@ -165,11 +165,11 @@ def _what_is_not_plain(value: Any, depth_left: int) -> str | None:
         case None | bool():
             return None
         case str():
-            return "must not contain half of a surrogate pair" if _has_surrogate(value) else None
+            return "must not contain an unpaired surrogate" if _has_surrogate(value) else None
         case int():
-            return None if abs(value) <= _LARGEST_INTEGER else "must hold integers of 64 bits only"
+            return None if abs(value) <= _LARGEST_INTEGER else "must contain only 64-bit integers"
         case float():
-            return None if math.isfinite(value) else "must hold finite numbers only"
+            return None if math.isfinite(value) else "must contain finite numbers only"
         case dict() | list():
             return _what_is_not_plain_within(value, depth_left)
         case _:

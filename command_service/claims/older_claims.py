@@ -22,7 +22,7 @@ PAGE = 100
 LOOK_SECONDS = 30.0
 """While an upgrade is under way, processes of the release before still make older ones."""
 
-FINDING = "reservations of an older release are being brought up to date: ready when they are"
+FINDING = "claims of an earlier release are being migrated; the process is ready afterwards"
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ class OlderClaims:
             after = page[-1].key
         self.done = True
         if settled:
-            log.info("older_claims_settled", claims=settled)
+            log.info("older_claims_migrated", claims=settled)
         return settled
 
     def findings(self) -> tuple[str, ...]:
@@ -63,7 +63,9 @@ class OlderClaims:
         try:
             loaded = await self.aggregates.current(older.child_id)
         except (SealBroken, UnknownKek, ChildLoading) as error:
-            log.warning("older_claim_left", child_id=older.child_id, error=type(error).__name__)
+            log.warning(
+                "older_claim_not_migrated", child_id=older.child_id, error=type(error).__name__
+            )
             return False
         if loaded is None:
             return False  # its registration is under way, or never landed

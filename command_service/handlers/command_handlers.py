@@ -108,7 +108,7 @@ class ConfigureAlertsHandler:
         missing = [channel for channel in command.channels if channel not in self.configured]
         if missing:
             names = ", ".join(missing)
-            message = f"names {names}, which this system has not set up: nobody would deliver it"
+            message = f"names {names}, which are not configured on this system"
             usable = ", ".join(sorted(self.configured))
             raise InvalidCommand([FieldError("channels", message, usable)])
 

@@ -135,7 +135,9 @@ class DecideAndAppend:
         try:
             cipher = await self.keyring.cipher(command.child_id)
         except (SealBroken, UnknownKek) as error:
-            log.warning("key_does_not_open", child_id=command.child_id, error=type(error).__name__)
+            log.warning(
+                "data_key_not_decrypted", child_id=command.child_id, error=type(error).__name__
+            )
             raise KeyUnavailable from error
         if cipher is None:
             raise await self._without_key(command.child_id)
@@ -146,5 +148,5 @@ class DecideAndAppend:
         loaded = await self.aggregates.current(child_id)
         if loaded is not None and loaded.child.status is AccountStatus.ERASED:
             return VersionConflict(child_id, loaded.position.version)
-        log.error("key_is_lost", child_id=child_id)
+        log.error("data_key_missing", child_id=child_id)
         return KeyUnavailable()

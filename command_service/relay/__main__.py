@@ -107,8 +107,14 @@ def _operations(settings: RelaySettings, mongo: Mongo, progress: Progress) -> Fa
 def _expose(progress: Progress) -> None:
     """Make the relay's numbers metrics."""
     gauges: dict[str, tuple[str, Callable[[], float]]] = {
-        "teddy_relay_lag_events": ("Events behind.", lambda: progress.lag_events),
-        "teddy_relay_lag_seconds": ("Seconds behind.", lambda: progress.lag_seconds),
+        "teddy_relay_lag_events": (
+            "Committed events not published yet.",
+            lambda: progress.lag_events,
+        ),
+        "teddy_relay_lag_seconds": (
+            "Age of the oldest unpublished commit, in seconds.",
+            lambda: progress.lag_seconds,
+        ),
         "teddy_relay_leader": ("1 while this relay publishes.", lambda: progress.leading),
         "teddy_relay_events": ("Events published.", lambda: progress.checkpoint.events),
     }

@@ -70,7 +70,7 @@ class Relay:
                     await self._pause(self._lease.retry_seconds)
             except StartOver as reason:
                 self._swept = False  # databases may have been restored under a running relay
-                log.warning("relay_starts_over", reason=str(reason))
+                log.warning("relay_resume_impossible", reason=str(reason))
             except LeaseLost as reason:
                 log.warning("lease_lost", reason=str(reason))
             except (KafkaError, PyMongoError, StoreUnavailable) as error:
@@ -163,7 +163,7 @@ class Relay:
     async def _publish_every_commit(self, publisher: Publisher) -> Ends:
         """Where the topic ended before. When the relay is asked to stop, it returns early."""
         began = await publisher.ends()
-        log.info("relay_publishes_the_store")
+        log.info("relay_republishes_the_store")
         self._progress.begin_again(dict(began))
         async for commits in in_batches(self._store.scan(), self._feed.size):
             if self._stopping.is_set():
@@ -202,7 +202,7 @@ class Relay:
                 acknowledged = await publisher.publish(events)
                 reached(FaultPoint.RELAY_AFTER_ACK)
         except TimeoutError:
-            raise LeaseLost("the broker did not acknowledge while the lease lasted") from None
+            raise LeaseLost("the broker did not acknowledge before the lease expired") from None
         lost = self._progress.advance(events, commits, acknowledged)
         if lost:
             raise _lost_records(lost[0])
@@ -225,9 +225,7 @@ class Relay:
     async def _back_off(self, error: Exception) -> None:
         seconds = BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)]
         self._failures += 1
-        log.warning(
-            "relay_backs_off", error=type(error).__name__, reason=str(error), seconds=seconds
-        )
+        log.warning("relay_retries", error=type(error).__name__, reason=str(error), seconds=seconds)
         await self._pause(seconds)
 
     async def _pause(self, seconds: float) -> None:
@@ -239,4 +237,4 @@ class Relay:
 
 
 def _lost_records(partition: int) -> StartOver:
-    return StartOver(f"partition {partition} of the topic ends before what it acknowledged")
+    return StartOver(f"partition {partition} of the topic ends before the acknowledged offset")

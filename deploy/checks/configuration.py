@@ -1,4 +1,4 @@
-"""`python -m deploy.checks.configuration [--write]`: docs/configuration.md says what the code says.
+"""`python -m deploy.checks.configuration [--write]`: docs/configuration.md matches the code.
 
 The table of all `TEDDY_*` settings is generated from the settings classes; without `--write` it is
 compared, and the exit code is 1 when it differs.
@@ -53,7 +53,7 @@ def page_with(text: str, settings_table: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"{BEGIN} and {END} are to stand around the table")
+        raise ValueError(f"{BEGIN} and {END} must surround the table")
     return f"{before}{begin}\n{settings_table}\n{end}{after}"
 
 
@@ -63,9 +63,9 @@ def main(arguments: Sequence[str], page: Path = PAGE) -> int:
     if "--write" in arguments:
         page.write_text(expected)
     elif text != expected:
-        print(f"{page.name} is not what the code says; run `make configuration`")
+        print(f"{page.name} differs from the code; run `make configuration`")
         return 1
-    print(f"{page.name} says what the code says")
+    print(f"{page.name} matches the code")
     return 0
 
 

@@ -60,7 +60,7 @@ def main() -> int:
     try:
         found = shares(counted())
     except NoDataError:
-        print("no coverage was measured; run `make test`", file=sys.stderr)
+        print("no coverage data; run `make test`", file=sys.stderr)
         return 2
     except CoverageException as error:
         print(f"the coverage data cannot be read: {error}", file=sys.stderr)

@@ -19,9 +19,9 @@ def report_of(found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         if "skip_reason" in dependency:
             unknown.append(dependency["name"])
         for hole in dependency.get("vulns", ()):
-            mended = ", ".join(hole["fix_versions"]) or "no version yet"
+            mended = ", ".join(hole["fix_versions"]) or "no fixed version yet"
             pinned = f"{dependency['name']} {dependency['version']}"
-            findings.append(f"{pinned}: {hole['id']}, mended in {mended}")
+            findings.append(f"{pinned}: {hole['id']}, fixed in {mended}")
     return findings, unknown
 
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         if unknown:
             print(f"{requirements}: no answer about {len(unknown)} of {len(found['dependencies'])}")
         else:
-            print(f"{requirements}: {len(found['dependencies'])} dependencies without a known hole")
+            print(f"{requirements}: {len(found['dependencies'])} dependencies, none vulnerable")
     return 0
 
 

@@ -81,7 +81,7 @@ def findings(files: Sequence[Source]) -> Iterator[str]:
             yield f"{file.path} has {file.lines} lines, over {MAX_FILE}"
     modules = [file.module for file in files]
     if ring := circle({file.module: imports(file, modules) for file in files}):
-        yield f"modules that import each other in a circle: {' -> '.join(ring)}"
+        yield f"import cycle: {' -> '.join(ring)}"
 
 
 def measures(files: Sequence[Source]) -> Iterator[tuple[str, ...]]:
@@ -109,7 +109,7 @@ def main() -> int:
         shown.add(*row)
     shown.print()
     found = list(findings(files))
-    print("\n".join(found) or "no long function, no long file, no circle of imports")
+    print("\n".join(found) or "no long function, no long file, no import cycle")
     return 1 if found else 0
 
 

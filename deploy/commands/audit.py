@@ -48,7 +48,7 @@ KEYS_OPTION = click.option(
     "--keys",
     "keys_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON Web Key Set of proofs that you trust.",
+    help="JSON Web Key Set of trusted proof keys.",
 )
 
 
@@ -109,12 +109,12 @@ def audit() -> None:
 
 
 @audit.command()
-@click.option("--child", "child_id", help="Only what concerns this child.")
-@click.option("--subject", help="Only what this subject asked for.")
+@click.option("--child", "child_id", help="Only records about this child.")
+@click.option("--subject", help="Only requests of this subject.")
 @click.option(
     "--device",
     metavar="ID",
-    help="Only what bears asked for of the child that has the bear with this device id now.",
+    help="Only requests by bears of the child that has the bear with this device id now.",
 )
 @click.option("--operation", help="Only this command or query, e.g. GetChildProfile.")
 @click.option("--from", "since", type=Moment(), help="Not before this time.")
@@ -123,8 +123,8 @@ def audit() -> None:
 @click.option(
     "--every-block",
     is_flag=True,
-    help="Read the whole trail instead of asking its index, from which somebody with the "
-    "database's password may have hidden records: slow.",
+    help="Read the whole trail instead of the index, in which an attacker with the "
+    "database's password may have hidden records; slow.",
 )
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
@@ -132,7 +132,7 @@ def audit() -> None:
 def show(limit: int, form: str, device: str | None, every_block: bool, **asked: Any) -> None:
     """Show records, the newest first. Exit code 1 when what was read is not as it was written."""
     if device is not None and asked["subject"] is not None:
-        raise click.UsageError("--device is a subject, too: give one of the two")
+        raise click.UsageError("--device and --subject exclude each other")
 
     async def work(on: Opened) -> None:
         report = Report()
@@ -153,7 +153,7 @@ def show(limit: int, form: str, device: str | None, every_block: bool, **asked: 
     "--heads",
     "heads_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of signed heads; default: TEDDY_AUDIT_HEADS_FILE.",
+    help="File of signed audit heads; default: TEDDY_AUDIT_HEADS_FILE.",
 )
 @KEYS_OPTION
 def verify(heads_file: Path | None, keys_file: Path | None) -> None:
@@ -169,7 +169,7 @@ def verify(heads_file: Path | None, keys_file: Path | None) -> None:
         on_time = HeadsOnTime(utc_now, on.settings.audit_head_seconds)
         report = await verify_all(on.trail, on.commits, verifier, elsewhere, on_time)
         if elsewhere is None:
-            click.echo("no file of heads: only those in the database are compared", err=True)
+            click.echo("no heads file: only heads in the database are checked", err=True)
         tell(report)
 
     run(work)

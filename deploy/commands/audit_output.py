@@ -21,8 +21,8 @@ def tell(report: Report) -> None:
     for note in report.notes:
         click.echo(f"note: {note}")
     looked_at = ", ".join(f"{number} {what}" for what, number in report.counted.items())
-    verdict = f"{len(report.findings)} findings" if report.findings else "all as it was written"
-    click.echo(f"{verdict}; looked at {looked_at or 'nothing'}")
+    verdict = f"{len(report.findings)} findings" if report.findings else "no tampering found"
+    click.echo(f"{verdict}; checked {looked_at or 'nothing'}")
     sys.exit(1 if report.findings else 0)
 
 

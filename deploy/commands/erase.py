@@ -79,7 +79,7 @@ def receipt(child_id: str) -> None:
     "--keys",
     "keys_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON Web Key Set of proofs that you trust; default: TEDDY_PROOF_KEYS_FILE.",
+    help="JSON Web Key Set of trusted proof keys; default: TEDDY_PROOF_KEYS_FILE.",
 )
 def verify(receipt_file: TextIO, keys_file: Path | None) -> None:
     """Prove from every store that nothing is left of the child of RECEIPT (a file, or -).
@@ -94,7 +94,9 @@ def verify(receipt_file: TextIO, keys_file: Path | None) -> None:
             click.echo(f"{one.where}: {one.what}")
         if left:
             sys.exit(1)
-        click.echo(f"child {known.child_id}: nothing is left but what the receipt names")
+        click.echo(
+            f"child {known.child_id}: nothing is left except the remains that the receipt lists"
+        )
 
     _run(work)
 

@@ -37,7 +37,7 @@ def export(child_id: str, violation_id: str, out: Path) -> None:
     since. Personal values in it stay sealed. Exit code 1 when the trail is not as it was written;
     the file tells it, too."""
     if out.exists():
-        raise click.UsageError(f"{out} is there already")
+        raise click.UsageError(f"{out} exists already")
 
     async def work(on: Opened) -> None:
         await record_look(on.settings, "ExportEvidence", [child_id])
@@ -71,7 +71,7 @@ def verify(file: Path, keys_file: Path | None) -> None:
     except (NotEvidence, OSError, ValueError, jwt.PyJWTError) as error:
         raise click.UsageError(f"{file}: {error}") from None
     if keys_file is None:
-        click.echo("note: checked with the file's own keys; give --keys to know who signed it")
+        click.echo("note: checked with the file's own keys; pass --keys to verify the signer")
     for record in checked.records:
         who, what = f"{record['subject']} ({record['role']})", record["operation"]
         click.echo(f"{record['at']}  {who}  {what}  {record['outcome']}")
@@ -81,5 +81,5 @@ def verify(file: Path, keys_file: Path | None) -> None:
 def _keys_in(bundle: Any) -> dict[str, Any]:
     keys = bundle.get("keys") if isinstance(bundle, dict) else None
     if not isinstance(keys, dict) or not keys.get("keys"):
-        raise NotEvidence("no file of evidence: it holds no keys")
+        raise NotEvidence("not an evidence file: it contains no keys")
     return keys

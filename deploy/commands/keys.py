@@ -30,7 +30,7 @@ def keys() -> None:
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 def init(path: Path) -> None:
     """Write fresh keys to PATH (mode 0600); an existing file is left as it is."""
-    state = "left as it is" if path.exists() else "created"
+    state = "unchanged" if path.exists() else "created"
     create_key_file(path)
     click.echo(f"{path}: {state}")
 
@@ -42,7 +42,9 @@ def status() -> None:
 
 
 @keys.command()
-@click.option("--resume", is_flag=True, help="No new key: go on wrapping under the active one.")
+@click.option(
+    "--resume", is_flag=True, help="Create no new key; continue rewrapping under the active one."
+)
 def rotate(*, resume: bool) -> None:
     """Make a fresh key-encryption key the active one and wrap all data keys under it. Events are
     not touched, and running processes need no restart."""
@@ -51,13 +53,13 @@ def rotate(*, resume: bool) -> None:
         active = read_key_file(path).active if resume else add_kek(path, utc_now())
         provider = FileKeyProvider(read_key_file(path))
         click.echo(f"{active} is the active key")
-        with progress("data keys wrapped anew") as tell:
+        with progress("data keys rewrapped") as tell:
             moved = await rewrap_all(store, provider, active, tell)
-        click.echo(f"{moved.number:,} data keys wrapped anew under {active}")
+        click.echo(f"{moved.number:,} data keys rewrapped under {active}")
         for child_id, reason in list(moved.unopened.items())[:SHOWN]:
-            click.echo(f"child {child_id}: left as it was: {reason}")
+            click.echo(f"child {child_id}: unchanged: {reason}")
         if moved.unopened:
-            click.echo(f"teddy: {len(moved.unopened):,} data keys do not open", err=True)
+            click.echo(f"teddy: {len(moved.unopened):,} data keys cannot be decrypted", err=True)
             sys.exit(1)
 
     _run(work)
@@ -74,12 +76,12 @@ def retire(kek_id: str) -> None:
         hidden = await mislabelled(store, read_key_file(path), kek_id)
         if hidden:
             raise RotationRefused(
-                f"{kek_id} stays: {len(hidden):,} data keys open under it though the database "
-                f"names another, that of child {hidden[0]} first: somebody changed their "
-                "`kek_id`; set it to this one, then run `teddy keys rotate --resume`"
+                f"{kek_id} stays: {len(hidden):,} data keys are wrapped under it although the "
+                f"database names another key, first that of child {hidden[0]}: their `kek_id` "
+                "was changed; set it to this key, then run `teddy keys rotate --resume`"
             )
         remove_kek(path, kek_id, (await store.count_by_kek()).get(kek_id, 0), utc_now())
-        click.echo(f"{kek_id} is out of {path}")
+        click.echo(f"{kek_id} is removed from {path}")
 
     _run(work)
 

@@ -22,10 +22,10 @@ from shared.mongo import Database, Mongo
 from shared.read_models.documents import Model
 from shared.read_models.generations import (
     BEGINNING,
-    HORIZON_COLLECTION,
-    Horizon,
-    advance_horizon,
-    read_horizon,
+    CUTOFF_COLLECTION,
+    RetentionCutoff,
+    advance_cutoff,
+    read_cutoff,
 )
 from shared.settings import load_settings
 from shared.signing import SigningKeyRefused
@@ -35,17 +35,17 @@ AUDIT = "audit records"
 DAY = timedelta(days=1)
 
 
-class HorizonMoved(Exception):
-    """What lies behind the horizon is neither written nor compared, and no setting put it there."""
+class CutoffMoved(Exception):
+    """Nothing older than the stored cutoff is written or compared, and no setting allows it."""
 
     def __str__(self) -> str:
         return (
-            f"nothing was deleted: {HORIZON_COLLECTION} holds a later day than any setting allows, "
-            "so somebody moved it: remove the document, then run `teddy replay rebuild`"
+            f"nothing was deleted: {CUTOFF_COLLECTION} is later than any setting allows, "
+            "so it was tampered with: delete the document, then run `teddy replay rebuild`"
         )
 
 
-FAILURES = (StoreUnavailable, PyMongoError, TrailTampered, SigningKeyRefused, HorizonMoved, OSError)
+FAILURES = (StoreUnavailable, PyMongoError, TrailTampered, SigningKeyRefused, CutoffMoved, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,19 @@ class Opened:
     now: datetime
 
     @property
-    def horizon(self) -> Horizon:
+    def cutoff(self) -> RetentionCutoff:
         """What the settings ask for today."""
         days = self.settings.retention_activity_days, self.settings.retention_alert_days
-        return _horizon(self.now, *days)
+        return _read_model_cutoff(self.now, *days)
 
-    async def require_own_horizon(self) -> None:
-        """Raises HorizonMoved."""
-        found = await read_horizon(self.database)
+    async def require_own_cutoff(self) -> None:
+        """Raises CutoffMoved."""
+        found = await read_cutoff(self.database)
         # a day more: an earlier run's clock may have been ahead
-        if not found.lies_behind(_horizon(self.now + DAY, LEAST_ACTIVITY_DAYS, LEAST_DAYS)):
-            raise HorizonMoved
+        if not found.is_at_most(
+            _read_model_cutoff(self.now + DAY, LEAST_ACTIVITY_DAYS, LEAST_DAYS)
+        ):
+            raise CutoffMoved
 
     @property
     def audit_purge(self) -> AuditPurge | None:
@@ -87,9 +89,9 @@ def plan() -> None:
     """Show what `apply` would delete now, and change nothing."""
 
     async def work(on: Opened) -> None:
-        await on.require_own_horizon()
-        table = Table("what", "kept for", "would go", "oldest")
-        found = await behind(on.database, on.horizon)
+        await on.require_own_cutoff()
+        table = Table("what", "kept for", "would be deleted", "oldest")
+        found = await behind(on.database, on.cutoff)
         days = {
             Model.ACTIVITY: on.settings.retention_activity_days,
             Model.ALERTS: on.settings.retention_alert_days,
@@ -113,10 +115,10 @@ def apply() -> None:
     """Delete what is kept no longer. Run it daily; killed, the next one goes on."""
 
     async def work(on: Opened) -> None:
-        await on.require_own_horizon()
-        await advance_horizon(on.database, on.horizon)
-        # by the settings: whoever may write there could have moved the horizon itself
-        for model, documents in (await purge(on.database, on.horizon)).items():
+        await on.require_own_cutoff()
+        await advance_cutoff(on.database, on.cutoff)
+        # by the settings: whoever may write there could have moved the retention cutoff itself
+        for model, documents in (await purge(on.database, on.cutoff)).items():
             click.echo(f"{documents:,} {NAMES[model]} deleted")
         if on.audit_purge is not None:
             gone = await on.audit_purge.apply()
@@ -170,15 +172,15 @@ def _cutoff(now: datetime, days: int) -> datetime | None:
 def _tell_unsigned(records: int) -> None:
     if records:
         click.echo(
-            f"teddy: {records:,} {AUDIT} that are old enough stay, for no head signs them: "
-            "`teddy audit verify` names them",
+            f"teddy: {records:,} {AUDIT} are kept although expired: no signed head covers them; "
+            "`teddy audit verify` lists them",
             err=True,
         )
 
 
-def _horizon(now: datetime, activity_days: int, alert_days: int) -> Horizon:
+def _read_model_cutoff(now: datetime, activity_days: int, alert_days: int) -> RetentionCutoff:
     activity, alerts = _cutoff(now, activity_days), _cutoff(now, alert_days)
-    return Horizon(activity.date().isoformat() if activity else "", alerts or BEGINNING)
+    return RetentionCutoff(activity.date().isoformat() if activity else "", alerts or BEGINNING)
 
 
 def _kept_for(days: int) -> str:

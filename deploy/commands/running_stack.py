@@ -41,7 +41,7 @@ def use_environment_of(folder: StackFolder) -> tuple[frozenset[str], frozenset[s
 def setting(name: str) -> str:
     value = os.environ.get(name)
     if not value:
-        raise click.UsageError(f"{name} is not set, and no local stack runs that would set it")
+        raise click.UsageError(f"{name} is not set, and no local stack is running")
     return value
 
 
@@ -49,8 +49,8 @@ API_URLS = frozenset({"TEDDY_COMMAND_URL", "TEDDY_QUERY_URL"})
 
 
 @click.command()
-@click.option("--all", "everything", is_flag=True, help="Every setting, not only the APIs' URLs.")
-@click.option("--secrets", is_flag=True, help="Every setting, and passwords too.")
+@click.option("--all", "everything", is_flag=True, help="All settings, not only the APIs' URLs.")
+@click.option("--secrets", is_flag=True, help="All settings, including passwords.")
 @click.pass_obj
 def env(folder: StackFolder, *, everything: bool, secrets: bool) -> None:
     """Print where the running stack's APIs are, as shell exports: eval "$(teddy env)".
@@ -61,7 +61,7 @@ def env(folder: StackFolder, *, everything: bool, secrets: bool) -> None:
     before, taken = use_environment_of(folder)
     wanted = [name for name in taken if everything or name in API_URLS]
     if not everything and not API_URLS & os.environ.keys():
-        raise click.UsageError(f"no API runs in {folder.path}; --all prints what its servers need")
+        raise click.UsageError(f"no API runs in {folder.path}; --all prints all settings")
     own = {name for name in os.environ if name.startswith("TEDDY_")} - taken if everything else ()
     hidden = {name for name in (*wanted, *own) if _is_secret(name) and not secrets}
     marked = {name: os.environ[name] for name in wanted if name not in hidden}
@@ -110,5 +110,5 @@ def _play(stage: StackFolder) -> int:
         control.down(stage)
         click.echo(f"stopped everything in {time.monotonic() - stopping:.1f} s")
     click.echo(f"logs of this run: {stage.logs}")
-    click.echo("to look around yourself: `make up`, then `.venv/bin/teddy status`; docs/guide.md")
+    click.echo("to try it yourself: `make up`, then `.venv/bin/teddy status`; see docs/guide.md")
     return played.returncode

@@ -93,8 +93,8 @@ def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
 def _life(text: str, longest: timedelta) -> timedelta:
     unit, number = LIFE.get(text[-1:]), text[:-1]
     if unit is None or not re.fullmatch(r"[0-9]{1,9}", number) or int(number) == 0:
-        raise click.UsageError(f"--life is a number and one of s, m, h, d, not {text!r}")
+        raise click.UsageError(f"--life must be a number followed by s, m, h or d, not {text!r}")
     life = timedelta(**{unit: int(number)})
     if life > longest:
-        raise click.UsageError(f"--life is at most {longest} (TEDDY_TOKEN_MOST_LIFE_SECONDS)")
+        raise click.UsageError(f"--life must be at most {longest} (TEDDY_TOKEN_MOST_LIFE_SECONDS)")
     return life

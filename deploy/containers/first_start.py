@@ -144,7 +144,7 @@ def _hosts(address: str) -> tuple[str, ...]:
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--new-certificates", is_flag=True, help="Make all certificates anew.")
+@click.option("--new-certificates", is_flag=True, help="Create all certificates again.")
 def first_start(folder: Path, *, new_certificates: bool) -> None:
     """Write the secrets of the stack below FOLDER; what is there already stays as it is."""
     write_secrets(folder, Site(), utc_now(), renew=new_certificates)

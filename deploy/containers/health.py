@@ -19,7 +19,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     wanted = arguments or list(PORTS)
     unknown = [name for name in wanted if name not in PORTS]
     if unknown:
-        print(f"health: {unknown[0]!r} is none of {', '.join(PORTS)}", file=sys.stderr)
+        print(f"health: {unknown[0]!r} is unknown; known: {', '.join(PORTS)}", file=sys.stderr)
         return 2
     answers = {name: _answer(_port(name, environment)) for name in wanted}
     for name, (status, text) in answers.items():
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             print(f"{name}: {status} {text}")
     heard = [status for status, _ in answers.values() if status is not None]
     if not heard:
-        print(f"nobody listens: {', '.join(wanted)}")
+        print(f"no process listens: {', '.join(wanted)}")
     return 0 if heard and all(status == READY for status in heard) else 1
 
 

@@ -27,14 +27,14 @@ TIMEOUT_SECONDS = 30.0
 
 
 @click.command()
-@click.option("--seed", default=7, show_default=True, help="Decides what is wished.")
+@click.option("--seed", default=7, show_default=True, help="Seed of the generated commands.")
 @click.option("--registrations", default=2_000, show_default=True, type=click.IntRange(1))
 @click.option("--commands", default=20_000, show_default=True, type=click.IntRange(0))
 @click.option("--concurrency", default=64, show_default=True, type=click.IntRange(1, 1_000))
 @click.option(
     "--rate",
     type=click.FloatRange(0, min_open=True),
-    help="Most commands a second; as fast as possible unless given.",
+    help="Maximum commands per second; default: unlimited.",
 )
 @click.option(
     "--history",
@@ -106,10 +106,10 @@ def _show(tally: Tally, seconds: float) -> None:
     table = Table("what", "number")
     table.add("sent", f"{tally.sent:,}")
     table.add("accepted", f"{tally.accepted:,} ({tally.events:,} events)")
-    table.add("repeated keys, answered as before", f"{tally.repeated:,}")
+    table.add("repeated keys with the first answer", f"{tally.repeated:,}")
     table.add("refused, as expected", f"{tally.refused:,}")
-    table.add("not as expected", f"{tally.unexpected:,}")
-    table.add("commands a second", f"{tally.sent / seconds:,.0f}")
+    table.add("unexpected", f"{tally.unexpected:,}")
+    table.add("commands per second", f"{tally.sent / seconds:,.0f}")
     table.add("latency p50, p99", f"{percentile[49] * 1e3:.1f} ms, {percentile[98] * 1e3:.1f} ms")
     table.print()
     for name, number in tally.by_kind.most_common():

@@ -23,7 +23,7 @@ def mongod() -> Path:
         if problem is None:
             return candidate
         problems.append(f"{candidate.name}: {problem}")
-    found = "; ".join(problems) or "no mongod was found"
+    found = "; ".join(problems) or "mongod not found"
     raise ServerMissing(
         f"MongoDB cannot be started ({found}). Install libcurl 4 and OpenSSL 3, or put a mongod on "
         "the PATH or in TEDDY_MONGOD, or set TEDDY_WRITE_MONGO_URL, TEDDY_READ_MONGO_URL and "
@@ -82,7 +82,9 @@ async def install_light_broker(progress: Callable[[str], None]) -> Path:
     try:
         ended = await run_tool((*pip, *what), INSTALL_SECONDS)
     except TimeoutError:
-        raise ServerMissing(f"pip did not bring noida-db within {INSTALL_SECONDS:.0f} s") from None
+        raise ServerMissing(
+            f"pip did not install noida-db within {INSTALL_SECONDS:.0f} s"
+        ) from None
     if ended.code or not program.exists():
         raise ServerMissing(
             f"The light broker noida-db cannot be installed: {ended.said}. Set "

@@ -129,15 +129,17 @@ async def choose_broker(
     Raises ServerMissing when the one that is wanted, or none, can be had.
     """
     if settings.local_broker == "light":
-        return await _light("as TEDDY_LOCAL_BROKER demands", progress)
+        return await _light("as set by TEDDY_LOCAL_BROKER", progress)
     try:
         return ApacheKafka(await installation(settings, progress))
     except WrongJar as wrong:
         raise ServerMissing(f"Apache Kafka is not started: {wrong}") from wrong
     except (JarsMissing, JavaMissing) as missing:
         if settings.local_broker == "apache":
-            raise ServerMissing(f"Apache Kafka cannot be had: {missing}. Or {ELSE}.") from missing
-        return await _light(f"Apache Kafka cannot be had: {missing}", progress)
+            raise ServerMissing(
+                f"Apache Kafka is not available: {missing}. Or {ELSE}."
+            ) from missing
+        return await _light(f"Apache Kafka is not available: {missing}", progress)
 
 
 async def _light(reason: str, progress: Callable[[str], None]) -> LightBroker:

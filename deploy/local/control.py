@@ -67,7 +67,7 @@ def up(
         _spawn(folder, servers_only=servers_only)
     told = _Told(progress)
     _wait(lambda: told.prepared(_current(folder)), PREPARE_SECONDS, "the stack is not prepared")
-    state = _wait(lambda: _ready(folder), UP_SECONDS, "the stack did not get up")
+    state = _wait(lambda: _ready(folder), UP_SECONDS, "the stack did not start")
     if state.servers_only and not servers_only:
         raise StackFailed(f"only the servers run in {folder.path}; `teddy down` them first")
     return state
@@ -127,7 +127,7 @@ def _spawn(folder: StackFolder, *, servers_only: bool) -> None:
     )
     # somebody else may have been quicker: their stack serves as well
     if spawned.returncode and not folder.is_held():
-        raise StackFailed(spawned.stderr.strip() or "the supervisor ended without a word")
+        raise StackFailed(spawned.stderr.strip() or "the supervisor exited without a message")
 
 
 class _Told:
@@ -196,7 +196,7 @@ def _wait(found: Callable[[], T | None], seconds: float, otherwise: str) -> T:
 
 def _happens(condition: Callable[[], bool], seconds: float) -> bool:
     try:
-        return _wait(lambda: condition() or None, seconds, "it did not happen")
+        return _wait(lambda: condition() or None, seconds, "timed out")
     except StackFailed:
         return False
 
@@ -207,4 +207,4 @@ def _is_alive(process: ProcessState) -> bool:
 
 def _tail(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
-    return "\n".join(lines) or "the supervisor ended without a word"
+    return "\n".join(lines) or "the supervisor exited without a message"

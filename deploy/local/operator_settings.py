@@ -104,7 +104,7 @@ class Exported:
 
     def __str__(self) -> str:
         return (
-            f"settings that this shell has from the local stack in {self.folder} are not used here"
+            f"ignoring the settings in this shell that belong to the local stack in {self.folder}"
         )
 
 

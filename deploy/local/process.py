@@ -109,8 +109,8 @@ class SupervisedProcess:
         assert self._watching is not None
         await asyncio.wait({self._watching})
         error = None if self._watching.cancelled() else self._watching.exception()
-        reason = f"{type(error).__name__}: {error}" if error else "its watcher ended"
-        raise Unwatched(f"{self.plan.name} is watched no longer ({reason})") from error
+        reason = f"{type(error).__name__}: {error}" if error else "its monitoring task ended"
+        raise Unwatched(f"{self.plan.name} is no longer monitored ({reason})") from error
 
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL to the whole group once the grace is over."""

@@ -107,7 +107,7 @@ def told_by(report: Mapping[str, Any]) -> Told:
     lag, findings = report.get("lag"), report.get("findings", [])
     warnings = list(findings)
     if degraded := report.get("degraded"):
-        warnings.append(f"works without {', '.join(degraded)}")
+        warnings.append(f"runs without {', '.join(degraded)}")
     warnings += report.get("topics", [])
     if count := report.get("dead_lettered_children"):
         children = "1 child is" if count == 1 else f"{count:,} children are"
@@ -122,8 +122,8 @@ def told_by(report: Mapping[str, Any]) -> Told:
 
 @contextlib.asynccontextmanager
 async def _admin_database(address: str) -> AsyncIterator[Database]:
-    # Nobody is asked where nobody listens: PyMongo goes on connecting in the background, and leaks
-    # the socket of the attempt that its closing interrupts.
+    # not asked where no process listens: PyMongo goes on connecting in the background, and leaks
+    # the socket of the attempt that its closing interrupts
     await _listens(address)
     mongo = Mongo(mongo_url(address), driver="pymongo")
     try:
@@ -167,12 +167,16 @@ async def _check_writable(admin: Database, address: str) -> None:
 def _of_notifications(told: Mapping[str, Any]) -> Iterator[str]:
     if (seconds := told.get("waiting_seconds", 0)) > LATE_SECONDS:
         pending = told["pending"]
-        waits = "1 notification waits" if pending == 1 else f"{pending:,} notifications wait"
+        waits = (
+            "1 notification is pending"
+            if pending == 1
+            else f"{pending:,} notifications are pending"
+        )
         wait = f"{waits}, the oldest for {seconds / 60:,.0f} min"
         yield f"{wait}: see `teddy notifications list --state pending`"
     if failed := told.get("failed"):
-        alerts = "1 notification was" if failed == 1 else f"{failed:,} notifications were"
-        yield f"{alerts} given up: see `teddy notifications list`"
+        alerts = "1 notification has" if failed == 1 else f"{failed:,} notifications have"
+        yield f"{alerts} failed: see `teddy notifications list`"
     for channel, children in (told.get("unconfigured") or {}).items():
         policies = "1 alert policy names" if children == 1 else f"{children:,} alert policies name"
-        yield f"{policies} {channel}, which TEDDY_ALERT_CHANNELS does not: nobody delivers it"
+        yield f"{policies} {channel}, which is not in TEDDY_ALERT_CHANNELS: it is not delivered"

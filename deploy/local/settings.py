@@ -14,18 +14,20 @@ class LocalStackSettings(ObservabilitySettings):
     """Which servers `teddy up` starts, and where they are from."""
 
     mongod: Path | None = Field(
-        None, description="A mongod to start instead of the installed one; unset: the wheel's."
+        None, description="The mongod to start. Unset: that of the installed wheel."
     )
     local_broker: BrokerChoice = Field(
         "auto",
         description="Kafka broker to start: `apache`, `light` (development only), or `auto`: "
-        "Apache Kafka, and the light one where its jars or a Java cannot be had.",
+        "Apache Kafka, or the light broker if the jars or Java are not available.",
     )
     kafka_jars: Path | None = Field(
         None,
-        description="Folder of Apache Kafka's jars, as a distribution's `libs`; unset: the local "
-        "Maven repository, to which missing ones are downloaded.",
+        description="Folder of Apache Kafka's jars, as `libs` of a distribution. Unset: the "
+        "local Maven repository, to which missing jars are downloaded.",
     )
     maven_repository: str | None = Field(
-        None, description="URL of a Maven repository to download jars from; unset: Central."
+        None,
+        description="URL of a Maven repository from which jars are downloaded. Unset: "
+        "Maven Central.",
     )

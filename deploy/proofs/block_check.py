@@ -40,11 +40,11 @@ def check_content(block: Block, read: Sequence[Record | None]) -> list[Finding]:
     """Whether the block by itself is what was written, wherever it stands."""
     sequences = range(block.first, block.last + 1)
     if not block.digests or expected_hash(block) != block.hash:
-        return [Finding(_block(block), "edited: its hash does not cover its digests")]
+        return [Finding(_block(block), "edited: its hash does not match its digests")]
     findings = [*_lines(block, sequences, read)]
     records = [record for record in read if record is not None]
     if not findings and len(records) < len(sequences):
-        findings.append(Finding(_block(block), "holds what no process has written as a record"))
+        findings.append(Finding(_block(block), "contains an entry that is not a valid record"))
     return findings or [*_beside(block, records)]
 
 
@@ -55,7 +55,7 @@ def _place(block: Block, tail: Tail) -> Iterator[Finding]:
     elif block.first < expected:
         yield Finding(_block(block), "written twice or out of order")
     elif block.previous_hash != tail.hash:
-        yield Finding(_block(block), "the record before it is not the one it was chained to")
+        yield Finding(_block(block), "the previous record is not the one to which it was chained")
 
 
 def _lines(block: Block, sequences: range, read: Sequence[Record | None]) -> Iterator[Finding]:
@@ -71,7 +71,7 @@ def _lines(block: Block, sequences: range, read: Sequence[Record | None]) -> Ite
     if order != sorted(order):
         yield Finding(_block(block), f"reordered: its records stand as {order}")
     elif len(block.lines) > len(sequences):
-        yield Finding(_block(block), "holds a record that was added")
+        yield Finding(_block(block), "contains an added record")
 
 
 def _beside(block: Block, records: Sequence[Record]) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def _beside(block: Block, records: Sequence[Record]) -> Iterator[Finding]:
     try:
         expected = fields_of(block, records)
     except ValueError:
-        yield Finding(_block(block), "holds a time that is none")
+        yield Finding(_block(block), "contains an invalid time")
         return
     differing = [name for name, value in expected.items() if block.beside.get(name) != value]
     if differing:

@@ -82,7 +82,7 @@ def _check_subject(bundle: Mapping[str, Any], report: Report) -> None:
     events = [event for commit in bundle["commits"] for event in commit["body"]["events"]]
     about = [e for e in events if orjson.loads(e[3]).get("violation_id") == bundle["violation_id"]]
     if not about:
-        report.found(f"violation {bundle['violation_id']}", "no event of the file tells of it")
+        report.found(f"violation {bundle['violation_id']}", "no event of the file is about it")
     for kind, version, _, _ in about:
         if bundle["schema_versions"].get(kind) != version:
             report.found(f"schema version of {kind}", f"the event says {version}")
@@ -91,10 +91,10 @@ def _check_subject(bundle: Mapping[str, Any], report: Report) -> None:
 def _check_trail(bundle: Mapping[str, Any], report: Report) -> None:
     """What was wrong with the trail when the file was made: records may be missing by it."""
     if "trail" not in bundle:
-        report.notes.append("made by an earlier release, which did not look for hidden records")
+        report.notes.append("made by an earlier release, which did not check for hidden records")
         return
     for finding in bundle["trail"]["findings"]:
-        report.found("when the file was made", str(finding))
+        report.found("when the file was created", str(finding))
 
 
 def _check_signature(

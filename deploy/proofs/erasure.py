@@ -79,21 +79,21 @@ async def what_is_left(places: Places, receipt: Receipt) -> list[Left]:
 
 async def _beside_the_keys(places: Places, child_id: str) -> AsyncIterator[Left]:
     if not await places.erased.find([child_id]):
-        yield Left("list of the erased", "the child is not on it")
+        yield Left("list of erased children", "the child is not on it")
     if child_id not in places.told:
-        yield Left("topic of erasures", "it does not tell of the child")
+        yield Left("topic of erasures", "it does not contain the child")
     if await places.keys.find([child_id]):
         yield Left("keys", "the child has a key")
     elif not await places.keys.destroyed([child_id]):
-        yield Left("keys", "nothing keeps the child from getting a new key")
+        yield Left("keys", "no tombstone prevents a new key for the child")
 
 
 async def _in_the_event_store(places: Places, receipt: Receipt) -> AsyncIterator[Left]:
     child_id = receipt.child_id
     if await places.claims.held_by([child_id]):
-        yield Left("reservations", "a bear is reserved for the child")
+        yield Left("reservations", "a bear is still claimed for the child")
     if await places.snapshots.kept_of([child_id]):
-        yield Left("snapshots", "the child has one")
+        yield Left("snapshots", "the child has a snapshot")
     wrong: list[str] = []
     more = 0
     async for what in wrong_with(places.events, child_id):
@@ -121,7 +121,7 @@ async def wrong_with(events: EventStore, child_id: str) -> AsyncIterator[str]:
                 for what in _in_clear(event):
                     yield what
     if newest is None:
-        yield "the child's history is not there"
+        yield "the child's history is missing"
     elif newest.events[-1].type != ERASED:
         yield "the history does not end with the erasure"
 
@@ -142,7 +142,7 @@ async def _in_generation(
     if child is not None and child["status"] != ChildStatus.ERASED.value:
         yield Left(where, "the child is not marked as erased")
     if child is not None and any(child.get(name) for name in TELLING):
-        yield Left(where, "values that tell of the child")
+        yield Left(where, "values derived from the child")
     for model, wanted in documents_beside(child_id).items():
         count = await generation.collection(places.read_models, model).count_documents(wanted)
         if count:

@@ -52,7 +52,7 @@ class SegmentCheck:
             self.signed, self._times = self.tail, []
             if hashes != {self.tail.hash}:
                 where = f"audit segment {self._segment}, records up to {self.tail.sequence}"
-                self._report.found(where, "rewritten: a signed head has another hash for them")
+                self._report.found(where, "rewritten: a signed head has a different hash")
         return records
 
     def end(self) -> Unsigned | None:
@@ -61,7 +61,7 @@ class SegmentCheck:
         self._report.count("audit segments")
         for sequence in sorted(self._promised):
             if sequence > self.tail.sequence:
-                gone = f"truncated: records {self.tail.sequence + 1} to {sequence} are gone"
+                gone = f"truncated: records {self.tail.sequence + 1} to {sequence} are missing"
                 self._report.found(where, gone)
                 break
             what = f"rewritten: no block ends with record {sequence}, which was signed"
@@ -127,7 +127,7 @@ class SignedHeads:
             elif head.previous != digest:
                 self._report.found(
                     _name(head.segment, head.number),
-                    "the head before it is not the one it was chained to",
+                    "the previous head is not the one to which it was chained",
                 )
             previous[head.segment] = (head.number, digest_of_head(text))
         self._report.count("signed heads", len(self._heads))

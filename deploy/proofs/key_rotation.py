@@ -139,7 +139,9 @@ def _change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        reason = f"{beside} is there: another rotation is under way, or was killed; then remove it"
+        reason = (
+            f"{beside} exists: another rotation is running, or was killed; in that case delete it"
+        )
         raise RotationRefused(reason) from None
     try:
         with os.fdopen(handle, "wb") as file:

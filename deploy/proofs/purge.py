@@ -32,7 +32,7 @@ class TrailTampered(Exception):
     """What is to go is not what was written: it stays, as evidence."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__(f"nothing was deleted: {findings[0]} (`teddy audit verify` tells all)")
+        super().__init__(f"nothing was deleted: {findings[0]} (`teddy audit verify` lists all)")
 
 
 @dataclass(slots=True)
@@ -149,7 +149,7 @@ class AuditPurge:
                 some = entries[first : first + AT_ONCE]
                 await asyncio.gather(*(trail.record(entry) for entry in some))
         if not process.is_proved:
-            raise AuditUnavailable("the audit trail did not take what is to be kept")
+            raise AuditUnavailable("the audit trail did not accept the anchors to keep")
 
     async def _sign_away(self, one: Expired) -> tuple[Purged, str]:
         heads, digest = await self._heads_to_go(one)

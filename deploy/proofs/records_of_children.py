@@ -177,7 +177,7 @@ def check_export(lines: Sequence[bytes], keys: Mapping[str, Any] | None) -> Repo
         if title["format"] == FORMAT:
             _check_end(lines, spans.pop(), verifier, report)
         elif title["format"] == UNSIGNED_FORMAT:
-            report.notes.append("made by an earlier release: whole spans can have been left out")
+            report.notes.append("made by an earlier release: whole spans may have been left out")
             if title["spans"] != len(spans):
                 report.found("file", f"holds {len(spans)} spans of {title['spans']}")
         else:
@@ -204,14 +204,14 @@ def _check_end(
     if signed.get("digest") != digest or signed.get("findings") != end["findings"]:
         report.found("file", "altered after it was signed: something was added, removed or changed")
     for finding in end["findings"]:
-        report.found("when the file was made", str(finding))
+        report.found("when the file was created", str(finding))
 
 
 async def bear_of(claims: ClaimStore, index_key: bytes, device_id: str) -> Bear:
     """By its reservation; on stderr how it was found. Raises StoreUnavailable."""
     held = await claims.find(SearchIndex(index_key).device_key(in_one_case(device_id)))
     if held is None or held.released:
-        found, child_id = "no child has this bear now; shown is what earlier releases named", None
+        found, child_id = "no child has this bear now; showing records of earlier releases", None
     else:
         found, child_id = f"it is the bear of child {held.child_id}", held.child_id
     click.echo(f"teddy: {found}", err=True)

@@ -105,7 +105,7 @@ def _check_span(
     for block in span["blocks"]:
         where = f"audit segment {segment}, records {block['first']} to {block['last']}"
         if tail.sequence and block["first"] != tail.sequence + 1:
-            report.found(where, "the blocks before them are missing")
+            report.found(where, "the previous blocks are missing")
         # where digests are told, they make the root: lines are held against them
         root = root_of(block["digests"]) if "digests" in block else block["root"]
         for line in block.get("lines", ()):
@@ -129,7 +129,7 @@ def _check_head(
         report.found(f"audit segment {segment}, signed head", str(error))
         return
     if tail not in (head.tail if head.segment == segment else None, head.seen.get(segment)):
-        report.found(where, "their hash is not the one that the head signs")
+        report.found(where, "their hash differs from the signed head")
 
 
 KIND = "teddy-audit-purge"

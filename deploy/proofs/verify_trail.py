@@ -46,7 +46,7 @@ class Anchors:
 
 async def check_commits(commits: Commits, anchors: Anchors, report: Report) -> None:
     for child_id, version in anchors.contradicted():
-        what = "two audit records tell of different commits"
+        what = "two audit records name different commits"
         report.found(f"child {child_id}, version {version}", what)
     child: _Child | None = None
     async for commit in commits.scan():
@@ -59,7 +59,7 @@ async def check_commits(commits: Commits, anchors: Anchors, report: Report) -> N
     if child is not None:
         child.end(report)
     for child_id, anchor in anchors.left():
-        what = f"deleted: all commits up to version {anchor.version} are gone"
+        what = f"deleted: all commits up to version {anchor.version} are missing"
         report.found(f"child {child_id}", what)
 
 
@@ -89,14 +89,14 @@ class _Child:
 
     def end(self, report: Report) -> None:
         if self._anchor is None:
-            report.count("children whose commits no audit record names")
+            report.count("children without an audit record of their commits")
             return
         where, version = f"child {self.child_id}", self._anchor.version
         if self._position.version < version:
-            what = f"truncated: versions {self._position.version + 1} to {version} are gone"
+            what = f"truncated: versions {self._position.version + 1} to {version} are missing"
             report.found(where, what)
         elif not self._has_the_anchored:
-            what = f"rewritten: version {version} is not the commit that was recorded"
+            what = f"rewritten: version {version} differs from the recorded commit"
             report.found(where, what)
 
 
@@ -132,7 +132,7 @@ class HeadsOnTime:
             what = f"not signed, the oldest since {unsigned.since}"
             to.found(where, f"{what}: heads are signed every {self.seconds:g} s")
         elif unsigned.until > iso(self.clock() + self.patience):
-            to.found(where, f"not signed, and the newest is of a time to come: {unsigned.until}")
+            to.found(where, f"not signed, and the newest is in the future: {unsigned.until}")
         else:
             number = unsigned.last - unsigned.first + 1
             to.notes.append(f"audit segment {segment}: the last {number} records are not signed")
@@ -157,7 +157,7 @@ async def verify(
             on_time.judge(segment, unsigned, read_at, report)
     await check_commits(commits, anchors, report)
     for segment in await trail.open_segments():
-        report.notes.append(f"audit segment {segment}: still written, or its process was killed")
+        report.notes.append(f"audit segment {segment}: still open, or its process was killed")
     return report
 
 

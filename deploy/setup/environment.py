@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         return _said(f"setup failed: {explained_os_error(error, root)}", FAILED)
     except Interrupted as interrupted:
         code = INTERRUPTED + interrupted.signal_number
-        return _said("setup was interrupted: the next one starts anew", code)
+        return _said("setup was interrupted: the next run starts again", code)
     return 0
 
 
@@ -91,14 +91,14 @@ def _steps(root: Path, environment: Path) -> Iterator[tuple[str, list[str]]]:
     inside = str(environment / "bin" / "python")
     pip = python(inside, "-m", "pip")
     making = ("-m", "venv", "--clear", "--without-pip", str(environment))
-    yield "making the environment", python(sys.executable, *making)
+    yield "creating the environment", python(sys.executable, *making)
     # not by venv, which keeps to itself why it failed
     yield "installing pip", python(inside, "-m", "ensurepip", "--upgrade", "--default-pip")
     for lock in (BUILD_LOCK, LOCK):
         yield f"installing {lock}", [*pip, "install", *LOCKED, "-r", str(root / lock)]
     project = ["--no-deps", "--no-build-isolation", "--no-index", "-e", str(root)]
     yield "installing the project", [*pip, "install", *project]
-    yield "checking what was installed", [*pip, "check"]
+    yield "checking the installation", [*pip, "check"]
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def _one_setup_at_a_time(path: Path) -> Iterator[TextIO]:
         try:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("another setup is at work here: waiting for its end ...", flush=True)
+            print("another setup is running here: waiting for it ...", flush=True)
             fcntl.flock(log, fcntl.LOCK_EX)
         log.truncate(0)
         yield log

@@ -75,40 +75,41 @@ def explained(step: str, output: str, folder: Path) -> str:
     if found := OTHER_HASH.search(output):
         return (
             f"the index delivered a file for {found[1]} whose hash is not the locked one; "
-            "nothing of it was installed: look at the index or the proxy between, then try again"
+            "it was not installed: check the index and the proxy, then try again"
         )
     if found := DENIED.search(output):
-        return f"no right to write {found[1] or folder}: give it to this user, then try again"
+        return f"no permission to write {found[1] or folder}: grant it to this user, then try again"
     if UNTRUSTED.search(output):
         return (
             "the package index showed a certificate that pip does not trust: "
-            "set PIP_CERT to the file of your authority, then try again"
+            "set PIP_CERT to your CA file, then try again"
         )
     if UNREACHABLE.search(output):
         return (
-            "the package index did not answer as one: look at the network and the proxy, "
+            "the package index did not answer: check the network and the proxy, "
             "or set PIP_INDEX_URL to an index that answers, then try again"
         )
     if found := NOT_THERE.search(output):
         return f"the package index has no {found[1]} for this Python and machine"
     if found := BROKEN.search(output):
-        return f"the locked packages do not fit each other: {found[1]}"
+        return f"the locked packages are incompatible: {found[1]}"
     last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
-    return f"{step} failed: {last or 'it said nothing'}"
+    return f"{step} failed: {last or 'no output'}"
 
 
 def explained_os_error(error: OSError, folder: Path) -> str:
     if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
         return disk_is_full(folder)
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return f"no right to write {error.filename or folder}: give it to this user, then try again"
+        place = error.filename or folder
+        return f"no permission to write {place}: grant it to this user, then try again"
     return f"{error.filename or folder}: {error.strerror}"
 
 
 def disk_is_full(folder: Path) -> str:
     return (
         f"no space left: about {NEEDED_SPACE} is needed in {folder}, "
-        f"and some in {tempfile.gettempdir()} and pip's cache; make room, then try again"
+        f"and some in {tempfile.gettempdir()} and pip's cache; free some space, then try again"
     )
 
 

@@ -100,7 +100,7 @@ class WorkerWatch:
     async def check_kafka(self) -> None:
         """Raises unless the broker answered lately; for the readiness report."""
         if time.monotonic() - self._measured_at > 5 * MEASURE_SECONDS:
-            raise ConnectionError("the broker has not answered lately")
+            raise ConnectionError("the broker has not answered recently")
 
     def findings(self) -> tuple[str, ...]:
         """Why this worker does not keep the read models up to date, one line each."""

@@ -17,7 +17,7 @@ from projection_worker.projecting.generations import (
     consumer_group,
 )
 from projection_worker.projecting.projector import Projected
-from projection_worker.records import Parked, WaitingRecords
+from projection_worker.records import DeadLettered, WaitingRecords
 from projection_worker.settings import WorkerSettings
 from shared.kafka import CHILD_ALERTS, DEAD_LETTERS, READ_MODEL_CHANGES, Servers, client_options
 from shared.read_models.notices import AlertNotice
@@ -116,12 +116,12 @@ class NoticePublisher:
             value = AlertNotice.of(alert).to_json()
             key = alert["parent_id"].encode()
             sends.append(await self._producer.send(CHILD_ALERTS.name, value, key))
-        await asyncio.gather(*sends, *(self._dead_letter(one) for one in projected.parked))
+        await asyncio.gather(*sends, *(self._dead_letter(one) for one in projected.dead_lettered))
 
-    async def _dead_letter(self, parked: Parked) -> None:
+    async def _dead_letter(self, dead_lettered: DeadLettered) -> None:
         """Some records leave no room for a reason: then their place is told, where the letter in
         the read store is whole."""
-        record, reason = parked.raw, _reason(parked)
+        record, reason = dead_lettered.raw, _reason(dead_lettered)
         try:
             await self._producer.send_and_wait(
                 DEAD_LETTERS.name,
@@ -136,8 +136,8 @@ class NoticePublisher:
             )
 
 
-def _reason(parked: Parked) -> list[tuple[str, bytes]]:
+def _reason(dead_lettered: DeadLettered) -> list[tuple[str, bytes]]:
     return [
-        ("teddy_reason", parked.reason.encode()),
-        ("teddy_source", parked.raw.identity.encode()),
+        ("teddy_reason", dead_lettered.reason.encode()),
+        ("teddy_source", dead_lettered.raw.identity.encode()),
     ]

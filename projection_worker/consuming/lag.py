@@ -101,8 +101,8 @@ class StoreWatch:
         wanted: dict[str, Any] = {"_id": {"$in": sorted(child_ids)}}
         documents = await children.find(wanted, {"version": 1}).to_list(None)
         versions = {document["_id"]: float(document["version"]) for document in documents}
-        parked = await stale_since(self._read_models, live, child_ids)
-        return versions | dict.fromkeys(parked, float("inf"))
+        dead_lettered = await stale_since(self._read_models, live, child_ids)
+        return versions | dict.fromkeys(dead_lettered, float("inf"))
 
 
 class Stalled(Exception):

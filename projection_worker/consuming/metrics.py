@@ -52,13 +52,15 @@ class Troubles:
 
 
 GAUGES: Mapping[str, str] = {
-    "teddy_dead_lettered_children": "Children whose read models stand still until somebody "
-    "redrives them.",
-    "teddy_projection_retrying_seconds": "How long the batch under way has been tried in vain.",
-    "teddy_worker_lag_events": "Records not projected yet; at least so many events of the store.",
-    "teddy_worker_lag_seconds": "Age of the read models while behind.",
-    "teddy_worker_findings": "Reasons why this worker does not keep the read models up to date.",
-    "teddy_topics_differing": "Topics that are missing or not as planned.",
+    "teddy_dead_lettered_children": "Children whose read models are not updated until their "
+    "dead letters are redriven.",
+    "teddy_projection_retrying_seconds": "Seconds for which the current batch has failed "
+    "repeatedly.",
+    "teddy_worker_lag_events": "Records not projected yet, or events of the store seen waiting.",
+    "teddy_worker_lag_seconds": "Age of the read models while they lag, in seconds.",
+    "teddy_worker_findings": "Number of reasons why this worker does not keep the read "
+    "models up to date.",
+    "teddy_topics_differing": "Topics that are missing or differ from the plan.",
 }
 
 
@@ -67,17 +69,19 @@ class WorkerMetrics:
         self._applied = Counter(
             "teddy_events_projected_total", "Events folded into read models.", registry=registry
         )
-        self._parked = Counter(
-            "teddy_records_parked_total", "Records put aside as dead letters.", registry=registry
+        self._dead_lettered = Counter(
+            "teddy_records_dead_lettered_total",
+            "Records that were dead-lettered.",
+            registry=registry,
         )
         self._seconds = Histogram(
             "teddy_projection_batch_seconds",
-            "Seconds from a batch's arrival to its notices.",
+            "Seconds from the arrival of a batch to its change notices.",
             registry=registry,
         )
         self._retries = Counter(
             "teddy_projection_retries_total",
-            "Batches tried again, by what failed.",
+            "Retried batches by error.",
             ["error"],
             registry=registry,
         )
@@ -92,7 +96,7 @@ class WorkerMetrics:
 
     def batch(self, projected: Projected, seconds: float) -> None:
         self._applied.inc(projected.applied)
-        self._parked.inc(len(projected.parked))
+        self._dead_lettered.inc(len(projected.dead_lettered))
         self._seconds.observe(seconds)
 
     def lag(self, lag: WorkerLag) -> None:
@@ -115,25 +119,25 @@ class NotificationMetrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._open = Gauge(
             "teddy_deliveries",
-            "Deliveries of alerts that wait or failed, of all workers.",
+            "Pending and failed deliveries of alerts, of all workers.",
             ["channel", "state"],
             registry=registry,
         )
         self._waiting = Gauge(
             "teddy_delivery_waiting_seconds",
-            "Age of the oldest delivery that waits, of all workers.",
+            "Age of the oldest pending delivery, of all workers.",
             ["channel"],
             registry=registry,
         )
         self._attempts = Counter(
             "teddy_delivery_attempts_total",
-            "Attempts of this worker to deliver an alert, by what came of it.",
+            "Delivery attempts of this worker by outcome.",
             ["channel", "outcome"],
             registry=registry,
         )
         self._skipped = Counter(
             "teddy_alert_notices_skipped_total",
-            "Records on the topic of alerts that are none.",
+            "Invalid records on the topic of alerts.",
             registry=registry,
         )
 

@@ -122,7 +122,7 @@ class ProjectorService(Service):
         until then the workers of the old ones go on."""
         while not self.should_stop and not await self._has_a_generation():
             self._watch.waits_for_a_generation = True
-            log.warning("worker_waits_for_a_rebuild", projections=registry.VERSION)
+            log.warning("worker_needs_rebuild", projections=registry.VERSION)
             await self.sleep(LOOK_SECONDS)
         self._watch.waits_for_a_generation = False
 
@@ -167,7 +167,7 @@ class ProjectorService(Service):
                 because = self._watch.troubles.failed(error)
                 self._watch.metrics.retry(because)
                 log.warning(
-                    "batch_waits", because=because, seconds=self._watch.troubles.retrying_seconds
+                    "batch_retried", because=because, seconds=self._watch.troubles.retrying_seconds
                 )
                 await self.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -179,7 +179,7 @@ class ProjectorService(Service):
     async def _reapply_erasures(self) -> None:
         """Whoever a copy of the read models from before their erasure brought back."""
         async for batch in self._erased.to_reapply():
-            log.warning("erased_children_came_back", children=len(batch))
+            log.warning("erasures_reapplied_to_read_models", children=len(batch))
             await self._project_and_tell(batch)
 
     async def _project_and_tell(self, deliveries: Sequence[Delivered]) -> None:
@@ -193,8 +193,12 @@ class ProjectorService(Service):
         await self._publisher.publish(projected)
         reached(FaultPoint.WORKER_BEFORE_OFFSETS)
         self._watch.metrics.batch(projected, time.perf_counter() - started)
-        for parked in projected.parked:
-            log.error("record_parked", record=parked.raw.identity, child_id=parked.child_id)
+        for dead_lettered in projected.dead_lettered:
+            log.error(
+                "record_dead_lettered",
+                record=dead_lettered.raw.identity,
+                child_id=dead_lettered.child_id,
+            )
 
     async def _commit(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Again and again as long as it fails: the watch sees when that is for too long."""
@@ -208,10 +212,10 @@ class ProjectorService(Service):
                         await self._consumer.commit(offsets)
             except (CommitFailedError, IllegalStateError):
                 # The partitions went to another worker: it reads the batch again, and skips it.
-                log.info("offsets_not_ours_any_more")
+                log.info("offsets_of_revoked_partitions")
             except (KafkaError, TimeoutError) as error:
                 self._watch.commits.failed()
-                log.warning("offsets_wait", error=type(error).__name__)
+                log.warning("offsets_not_committed", error=type(error).__name__)
                 await self.sleep(FIRST_PAUSE_SECONDS)
                 continue
             self._watch.commits.worked()

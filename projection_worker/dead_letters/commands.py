@@ -1,6 +1,6 @@
-"""The commands `dead-letter ...`: what is parked, why, and what becomes of it.
+"""The commands `dead-letter ...`: what is dead-lettered, why, and what becomes of it.
 
-Exit code 0 also when nothing is parked; 2 for what cannot be meant, with nothing touched; 1 when a
+Exit code 0 also when nothing is dead-lettered; 2 for invalid arguments, without effect; 1 when a
 server did not answer.
 """
 
@@ -18,12 +18,12 @@ from projection_worker.dead_letters.redrive import (
     open_producer,
     tell_unmarked,
 )
-from projection_worker.dead_letters.store import DeadLetter, ParkedSequences
+from projection_worker.dead_letters.store import DeadLetter, DeadLetteredSequences
 from projection_worker.session import Stores, format_option, run
 
 child_option = click.option("--child", "child_id", help="Only this child's records.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done.")
-limit_option = click.option("--limit", type=click.IntRange(1), help="At most so many children.")
+limit_option = click.option("--limit", type=click.IntRange(1), help="Maximum number of children.")
 
 
 @click.group("dead-letter")
@@ -36,10 +36,10 @@ def dead_letter() -> None:
 @limit_option
 @format_option()
 def list_(child_id: str | None, limit: int | None, form: str) -> None:
-    """Show the parked children, the oldest first: records, first reason, since when."""
+    """Show the dead-lettered children, the oldest first: records, first reason, since when."""
 
     async def work(on: Stores) -> None:
-        sequences = await ParkedSequences(on.database).find(child_id)
+        sequences = await DeadLetteredSequences(on.database).find(child_id)
         if child_id is not None and not sequences:
             raise _unknown(child_id)
         show = display.print_sequences if form == "json" else display.show_sequences
@@ -58,7 +58,7 @@ def list_(child_id: str | None, limit: int | None, form: str) -> None:
     help="Write the record's value to this new file, byte for byte.",
 )
 def show(identity: str | None, child_id: str | None, file: Path | None) -> None:
-    """Show parked records whole: IDENTITY (topic/partition/offset), or a child's all."""
+    """Show dead-lettered records whole: IDENTITY (topic/partition/offset), or a child's all."""
     _require_one(identity, child_id)
 
     async def work(on: Stores) -> None:
@@ -74,31 +74,32 @@ def show(identity: str | None, child_id: str | None, file: Path | None) -> None:
 
 @dead_letter.command()
 @child_option
-@click.option("--all", "all_", is_flag=True, help="Every parked child, the oldest first.")
+@click.option("--all", "all_", is_flag=True, help="All dead-lettered children, oldest first.")
 @limit_option
 @click.option(
     "--from-store",
     is_flag=True,
-    help="Publish the event store's own events instead of the parked bytes, which may be broken.",
+    help="Publish the event store's events instead of the dead-lettered bytes, which may be "
+    "damaged.",
 )
 @dry_run_option
 def redrive(
     child_id: str | None, *, all_: bool, limit: int | None, from_store: bool, dry_run: bool
 ) -> None:
-    """Put parked records back on the topic, whole sequences in order; known ones are skipped."""
+    """Publish dead letters again, whole sequences in order; known records are skipped."""
     if (child_id is not None) == all_:
         raise click.UsageError("redrive either --child ID or --all")
     if limit is not None and not all_:
-        raise click.UsageError("--limit belongs to --all: a child's sequence is never split")
+        raise click.UsageError("--limit needs --all: a child's sequence is never split")
 
     async def work(on: Stores) -> None:
-        children = await _parked_children(on, child_id, limit)
+        children = await _dead_lettered_children(on, child_id, limit)
         redrive = Redrive(
-            on.database, ParkedSequences(on.database), on.store, from_store=from_store
+            on.database, DeadLetteredSequences(on.database), on.store, from_store=from_store
         )
         plans = [await redrive.plan(child) for child in children]
         if child_id is not None and not plans[0].letters and not from_store:
-            raise click.UsageError(f"no record of {child_id} is parked: use --from-store")
+            raise click.UsageError(f"no record of {child_id} is dead-lettered: use --from-store")
         if not dry_run:
             await _carry_out(on, redrive, plans)
         display.show_redriven(plans, dry_run=dry_run)
@@ -110,12 +111,12 @@ def redrive(
 @click.argument("identity", required=False)
 @child_option
 @dry_run_option
-@click.option("--yes", is_flag=True, help="Really: what is discarded is gone.")
-@click.option("--force", is_flag=True, help="Also what the read models still lack.")
+@click.option("--yes", is_flag=True, help="Confirm: discarded records cannot be recovered.")
+@click.option("--force", is_flag=True, help="Also discard records that the read models still lack.")
 def discard(
     identity: str | None, child_id: str | None, *, dry_run: bool, yes: bool, force: bool
 ) -> None:
-    """Remove parked records that nobody needs: IDENTITY (topic/partition/offset), or a child's all.
+    """Delete dead letters: IDENTITY (topic/partition/offset), or all of a child.
 
     The dead-letter topic keeps its copy.
     """
@@ -124,14 +125,14 @@ def discard(
         raise click.UsageError("discard either with --dry-run or with --yes")
 
     async def work(on: Stores) -> None:
-        discard = Discard(on.database, ParkedSequences(on.database), on.store)
+        discard = Discard(on.database, DeadLetteredSequences(on.database), on.store)
         judged = await discard.judge(await _letters(on, identity, child_id))
         if not (force or dry_run):
             _require_nothing_needed(judged)
         if yes:
             await discard.carry_out([one.letter for one in judged])
             async with open_producer(on.settings.kafka) as producer:
-                for child in {one.letter.parked.child_id for one in judged}:
+                for child in {one.letter.dead_lettered.child_id for one in judged}:
                     await tell_unmarked(on.database, child, producer)
         display.show_judged(judged, dry_run=dry_run)
 
@@ -148,26 +149,27 @@ def _require_nothing_needed(judged: list[Judged]) -> None:
     if needed:
         raise click.UsageError(
             f"the read models lack {len(needed)} of these records, first "
-            f"{needed[0].parked.raw.identity}: redrive (--from-store), or discard with --force"
+            f"{needed[0].dead_lettered.raw.identity}: redrive (--from-store), or discard "
+            "with --force"
         )
 
 
 async def _letters(on: Stores, identity: str | None, child_id: str | None) -> list[DeadLetter]:
-    parked = ParkedSequences(on.database)
+    dead_lettered = DeadLetteredSequences(on.database)
     if identity is not None:
-        letters = await parked.letters_at(identity)
+        letters = await dead_lettered.letters_at(identity)
         if not letters:
-            raise click.UsageError(f"the record {identity} is not parked")
+            raise click.UsageError(f"the record {identity} is not dead-lettered")
         return letters
-    letters = await parked.letters_of(child_id or "")
+    letters = await dead_lettered.letters_of(child_id or "")
     if not letters:
         raise _unknown(child_id or "")
     return letters
 
 
-async def _parked_children(on: Stores, child_id: str | None, limit: int | None) -> list[str]:
+async def _dead_lettered_children(on: Stores, child_id: str | None, limit: int | None) -> list[str]:
     """Each once; without those that no key tells: no read model could ever show them."""
-    sequences = await ParkedSequences(on.database).find(child_id)
+    sequences = await DeadLetteredSequences(on.database).find(child_id)
     if child_id is not None and not sequences:
         raise _unknown(child_id)
     return list(dict.fromkeys(one.child_id for one in sequences if one.child_id))[:limit]
@@ -180,7 +182,7 @@ async def _carry_out(on: Stores, redrive: Redrive, plans: list[Redriven]) -> Non
 
 
 def _write_raw(letters: list[DeadLetter], file: Path) -> None:
-    records = {letter.parked.raw.identity: letter.parked.raw for letter in letters}
+    records = {letter.dead_lettered.raw.identity: letter.dead_lettered.raw for letter in letters}
     if len(records) > 1:
         raise click.UsageError(f"--raw writes one record, not {len(records)}: name its identity")
     (raw,) = records.values()
@@ -193,4 +195,4 @@ def _write_raw(letters: list[DeadLetter], file: Path) -> None:
 
 
 def _unknown(child_id: str) -> click.UsageError:
-    return click.UsageError(f"no record of the child {child_id} is parked")
+    return click.UsageError(f"no record of the child {child_id} is dead-lettered")

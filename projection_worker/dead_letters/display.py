@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from projection_worker.dead_letters.redrive import Judged, Redriven
-from projection_worker.dead_letters.store import DeadLetter, ParkedSequence
+from projection_worker.dead_letters.store import DeadLetter, DeadLetteredSequence
 from projection_worker.session import print_json, print_table
 from shared.clock import iso
 from shared.command_line import Table
@@ -13,15 +13,15 @@ from shared.command_line import Table
 NOBODY = "(no key)"
 
 
-def show_sequences(sequences: Sequence[ParkedSequence]) -> None:
+def show_sequences(sequences: Sequence[DeadLetteredSequence]) -> None:
     table = Table("child", "generation", "records", "since", "first reason")
     for one in sequences:
-        reason = one.reason if one.marked else f"{one.reason} (later records are not parked)"
+        reason = one.reason if one.marked else f"{one.reason} (later records are not dead-lettered)"
         table.add(one.child_id or NOBODY, one.generation, one.records, iso(one.since), reason)
-    print_table(table, len(sequences), "nothing is parked")
+    print_table(table, len(sequences), "nothing is dead-lettered")
 
 
-def print_sequences(sequences: Sequence[ParkedSequence]) -> None:
+def print_sequences(sequences: Sequence[DeadLetteredSequence]) -> None:
     rows = [
         {
             "child_id": one.child_id,
@@ -37,41 +37,41 @@ def print_sequences(sequences: Sequence[ParkedSequence]) -> None:
 
 
 def show_letter(letter: DeadLetter) -> None:
-    raw = letter.parked.raw
+    raw = letter.dead_lettered.raw
     version = "unreadable" if letter.version is None else letter.version
     click.echo(f"record      {raw.identity}")
-    click.echo(f"child       {letter.parked.child_id or NOBODY}, version {version}")
-    click.echo(f"generation  {letter.generation}, parked at {iso(letter.parked_at)}")
-    click.echo(f"reason      {letter.parked.reason}")
+    click.echo(f"child       {letter.dead_lettered.child_id or NOBODY}, version {version}")
+    click.echo(f"generation  {letter.generation}, dead-lettered at {iso(letter.dead_lettered_at)}")
+    click.echo(f"reason      {letter.dead_lettered.reason}")
     click.echo("headers")
     for name, value in raw.headers:
         click.echo(f"  {name}: {_escaped(value)}")
     click.echo(f"value       {_size(raw.value)}")
     click.echo(f"  {_escaped(raw.value)}")
     click.echo("stack")
-    for line in letter.parked.stack.splitlines():
+    for line in letter.dead_lettered.stack.splitlines():
         click.echo(f"  {line}")
 
 
 def show_redriven(redriven: Iterable[Redriven], *, dry_run: bool) -> None:
-    table = Table("child", "publish", "skip (read models have it)", "letters removed")
+    table = Table("child", "publish", "skip (already in the read models)", "letters removed")
     rows = list(redriven)
     for one in rows:
         numbers = (one.number, one.skipped, len(one.letters))
         table.add(one.child_id, *numbers)
-    print_table(table, len(rows), "nothing is parked")
+    print_table(table, len(rows), "nothing is dead-lettered")
     if dry_run:
         click.echo("dry run: nothing was changed")
 
 
 def show_judged(judged: Sequence[Judged], *, dry_run: bool) -> None:
-    table = Table("record", "generation", "child", "version", "what it is")
+    table = Table("record", "generation", "child", "version", "status")
     for one in judged:
         letter = one.letter
         version = "unreadable" if letter.version is None else str(letter.version)
-        child = letter.parked.child_id or NOBODY
-        table.add(letter.parked.raw.identity, letter.generation, child, version, one.verdict)
-    print_table(table, len(judged), "nothing is parked")
+        child = letter.dead_lettered.child_id or NOBODY
+        table.add(letter.dead_lettered.raw.identity, letter.generation, child, version, one.verdict)
+    print_table(table, len(judged), "nothing is dead-lettered")
     if dry_run:
         click.echo("dry run: nothing was changed")
 

@@ -1,9 +1,9 @@
 """What becomes of dead letters: put back on the topic, or discarded because nobody needs them.
 
-Parked sequences go back whole and in order, without what is known already. First the mark goes,
+Sequences go back whole and in order, without what is known already. First the mark is removed,
 then the records are published, and when the broker has them the letters go. A crash in between
 leaves letters that can be redriven again: the checkpoint drops what comes twice, and refills gaps
-from the event store. A record that is still poison is parked again.
+from the event store. A record that is still poison is dead-lettered again.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from aiokafka import AIOKafkaProducer
 
-from projection_worker.dead_letters.store import DeadLetter, ParkedSequences
+from projection_worker.dead_letters.store import DeadLetter, DeadLetteredSequences
 from projection_worker.records import RawRecord
 from shared.event_store.port import EventStore, pages
 from shared.kafka import CHILD_EVENTS, READ_MODEL_CHANGES, Servers, client_options
@@ -52,19 +52,24 @@ class Redriven:
 
 
 class Redrive:
-    """`from_store`: publish the event store's own events from the checkpoint on, not the parked
-    bytes."""
+    """`from_store`: publish the event store's own events from the checkpoint on, not the
+    dead-lettered bytes."""
 
     def __init__(
-        self, database: Database, parked: ParkedSequences, store: EventStore, *, from_store: bool
+        self,
+        database: Database,
+        dead_lettered: DeadLetteredSequences,
+        store: EventStore,
+        *,
+        from_store: bool,
     ) -> None:
         self._database = database
-        self._parked = parked
+        self._dead_lettered = dead_lettered
         self._store = store
         self._from_store = from_store
 
     async def plan(self, child_id: str) -> Redriven:
-        letters = await self._parked.letters_of(child_id)
+        letters = await self._dead_lettered.letters_of(child_id)
         checkpoints = await checkpoints_of(self._database, child_id)
         if self._from_store:
             checkpoint = min(checkpoints.values())
@@ -72,16 +77,16 @@ class Redrive:
             number = 0 if newest is None else max(0, newest.last_version - checkpoint)
             return Redriven(child_id, (), number, 0, tuple(letters), behind=checkpoint)
         wanted = wanted_again(letters, checkpoints)
-        skipped = len({letter.parked.raw.identity for letter in letters}) - len(wanted)
+        skipped = len({letter.dead_lettered.raw.identity for letter in letters}) - len(wanted)
         return Redriven(child_id, wanted, len(wanted), skipped, tuple(letters))
 
     async def carry_out(self, redriven: Redriven, producer: AIOKafkaProducer) -> None:
-        await self._parked.unmark(redriven.child_id)
+        await self._dead_lettered.unmark(redriven.child_id)
         await tell_unmarked(self._database, redriven.child_id, producer)
         if redriven.behind is not None:
             await self._publish_stored(redriven.child_id, redriven.behind, producer)
         await publish(producer, redriven.records)
-        await self._parked.remove(redriven.letters)
+        await self._dead_lettered.remove(redriven.letters)
 
     async def _publish_stored(
         self, child_id: str, checkpoint: int, producer: AIOKafkaProducer
@@ -96,7 +101,7 @@ def wanted_again(letters: Sequence[DeadLetter], checkpoints: Checkpoints) -> tup
     """The records that some generation lacks, byte for byte, each once, in their order."""
     wanted: dict[str, RawRecord] = {}
     for letter in letters:
-        raw, checkpoint = letter.parked.raw, checkpoints.get(letter.generation)
+        raw, checkpoint = letter.dead_lettered.raw, checkpoints.get(letter.generation)
         if checkpoint is not None and (letter.version is None or letter.version > checkpoint):
             wanted.setdefault(raw.identity, raw)
     return tuple(wanted.values())
@@ -131,11 +136,11 @@ async def publish(producer: AIOKafkaProducer, records: Sequence[KafkaRecord | Ra
 
 
 class Verdict(StrEnum):
-    """What a parked record means to the read models of its generation."""
+    """What a dead-lettered record means to the read models of its generation."""
 
     SEEN = "already in the read models"
     NO_EVENT = "not in the event store"
-    GENERATION_GONE = "its generation is gone"
+    GENERATION_GONE = "its generation was dropped"
     NEEDED = "needed: the event store has it, the read models do not"
 
 
@@ -158,16 +163,18 @@ class Judged:
 
 
 class Discard:
-    def __init__(self, database: Database, parked: ParkedSequences, store: EventStore) -> None:
+    def __init__(
+        self, database: Database, dead_lettered: DeadLetteredSequences, store: EventStore
+    ) -> None:
         self._database = database
-        self._parked = parked
+        self._dead_lettered = dead_lettered
         self._store = store
 
     async def judge(self, letters: Sequence[DeadLetter]) -> list[Judged]:
         """`letters` are of one child."""
         if not letters:
             return []
-        child_id = letters[0].parked.child_id
+        child_id = letters[0].dead_lettered.child_id
         checkpoints = await checkpoints_of(self._database, child_id)
         newest = await self._store.last(child_id)
         last = max(
@@ -179,8 +186,8 @@ class Discard:
         ]
 
     async def carry_out(self, letters: Sequence[DeadLetter]) -> None:
-        """Remove them, and the marks of those children of whom nothing is parked any more."""
-        await self._parked.remove(letters)
-        await self._parked.unmark_emptied(
-            (letter.parked.child_id, letter.generation) for letter in letters
+        """Remove them, and the marks of children without further dead letters."""
+        await self._dead_lettered.remove(letters)
+        await self._dead_lettered.unmark_emptied(
+            (letter.dead_lettered.child_id, letter.generation) for letter in letters
         )

@@ -1,6 +1,6 @@
 """Keeps what cannot be projected: the record and all later ones of its child; others go on.
 
-A parked record is kept byte for byte in `dead_letters` and on `teddy.child.deadletter.v1`, with the
+A dead letter is kept byte for byte in `dead_letters` and on `teddy.child.deadletter.v1`, with the
 reason. `parked_children` remembers whose later records must not overtake it. Operators see it by
 child, across all generations of the read models.
 """
@@ -12,7 +12,7 @@ from datetime import datetime
 
 from pymongo import UpdateOne
 
-from projection_worker.records import Parked, RawRecord, deliver
+from projection_worker.records import DeadLettered, RawRecord, deliver
 from shared.clock import Clock
 from shared.mongo import Collection, Database, Document, aggregate
 from shared.read_models.generations import Generation
@@ -28,7 +28,7 @@ PARKED_CHILDREN = DEAD_LETTERED_COLLECTION
 
 
 async def ensure_dead_letter_indexes(database: Database) -> None:
-    """What is parked is asked for by child, in every generation."""
+    """What is dead-lettered is asked for by child, in every generation."""
     for name in (DEAD_LETTERS, PARKED_CHILDREN):
         await database[name].create_index([("child_id", 1)])
     await database[PARKED_CHILDREN].create_index([("generation", 1)])
@@ -45,11 +45,11 @@ class DeadLetters:
         self._generation = generation
 
     async def parked_children(self, child_ids: AnyCollection[str]) -> set[str]:
-        """Those of `child_ids` of whom a record is parked."""
+        """Those of `child_ids` of whom a record is dead-lettered."""
         return set(await stale_since(self._database, self._generation, child_ids))
 
-    async def all_parked(self) -> dict[str, str]:
-        """Every child of whom a record is parked, and why the first one is."""
+    async def all_dead_lettered(self) -> dict[str, str]:
+        """Every child of whom a record is dead-lettered, and why the first one is."""
         marks = await self._children.find(marks_of(self._generation)).to_list(None)
         return {mark["child_id"]: mark["reason"] for mark in marks}
 
@@ -66,11 +66,11 @@ class DeadLetters:
         if marks:
             await self._children.bulk_write(marks, ordered=False)
 
-    async def keep(self, parked: Sequence[Parked]) -> None:
-        """Store them; a record that is parked already stays as it is."""
-        if not parked:
+    async def keep(self, dead_lettered: Sequence[DeadLettered]) -> None:
+        """Store them; a record that is dead-lettered already stays as it is."""
+        if not dead_lettered:
             return
-        first = {one.child_id: one.reason for one in reversed(parked) if one.child_id}
+        first = {one.child_id: one.reason for one in reversed(dead_lettered) if one.child_id}
         await self.mark(first)
         letters = [
             UpdateOne(
@@ -78,7 +78,7 @@ class DeadLetters:
                 {"$setOnInsert": self._letter(one)},
                 upsert=True,
             )
-            for one in parked
+            for one in dead_lettered
         ]
         await self._letters.bulk_write(letters, ordered=False)
 
@@ -90,7 +90,7 @@ class DeadLetters:
             "since": self._clock(),
         }
 
-    def _letter(self, one: Parked) -> Document:
+    def _letter(self, one: DeadLettered) -> Document:
         return {
             "generation": self._generation.number,
             "child_id": one.child_id,
@@ -110,11 +110,11 @@ IN_ORDER = [("partition", 1), ("offset", 1), ("generation", 1)]
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedSequence:
-    """One child in one generation. `reason`: why its first record was parked, at `since`.
+class DeadLetteredSequence:
+    """One child in one generation. `reason`: why its first record was dead-lettered, at `since`.
 
-    `marked`: later records are parked too. Without records it was marked by a rebuild, which reads
-    the event store; without a mark somebody began to redrive it.
+    `marked`: later records are dead-lettered too. Without records it was marked by a rebuild, which
+    reads the event store; without a mark somebody began to redrive it.
     """
 
     child_id: str
@@ -127,21 +127,21 @@ class ParkedSequence:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A parked record of one generation. `version` is None when its envelope cannot be read."""
+    """A dead letter of one generation. `version` is None when its envelope cannot be read."""
 
     id: str
     generation: int
-    parked: Parked
-    parked_at: datetime
+    dead_lettered: DeadLettered
+    dead_lettered_at: datetime
     version: int | None
 
 
-class ParkedSequences:
+class DeadLetteredSequences:
     def __init__(self, database: Database) -> None:
         self._letters: Collection = database[DEAD_LETTERS]
         self._marks: Collection = database[PARKED_CHILDREN]
 
-    async def find(self, child_id: str | None = None) -> list[ParkedSequence]:
+    async def find(self, child_id: str | None = None) -> list[DeadLetteredSequence]:
         """The oldest first; their records are not loaded."""
         wanted: Document = {} if child_id is None else {"child_id": child_id}
         marks = {_place(mark): mark for mark in await self._marks.find(wanted).to_list(None)}
@@ -171,7 +171,7 @@ class ParkedSequences:
         await self._marks.delete_many({"child_id": child_id})
 
     async def unmark_emptied(self, children: Iterable[tuple[str, int]]) -> None:
-        """As `unmark`, for those (child, generation) of which no record is parked any more."""
+        """As `unmark`, for those (child, generation) without further dead letters."""
         for child_id, generation in set(children):
             place = {"child_id": child_id, "generation": generation}
             if await self._letters.find_one(place, {"_id": 1}) is None:
@@ -201,14 +201,14 @@ def _place(document: Document) -> tuple[str, int]:
 
 def _sequence(
     place: tuple[str, int], counted: Document | None, mark: Document | None
-) -> ParkedSequence:
+) -> DeadLetteredSequence:
     if mark is not None:
         reason, since = mark["reason"], mark["since"]
     else:
         assert counted is not None
         reason, since = counted["first"]
     records = counted["records"] if counted is not None else 0
-    return ParkedSequence(*place, records, reason, since, marked=mark is not None)
+    return DeadLetteredSequence(*place, records, reason, since, marked=mark is not None)
 
 
 def _letter(document: Document) -> DeadLetter:
@@ -220,9 +220,9 @@ def _letter(document: Document) -> DeadLetter:
         document["value"],
         tuple((header["name"], header["value"]) for header in document["headers"]),
     )
-    parked = Parked(raw, document["child_id"], document["reason"], document["stack"])
+    dead_lettered = DeadLettered(raw, document["child_id"], document["reason"], document["stack"])
     event = deliver(raw).event
     version = None if event is None else event.version
     return DeadLetter(
-        document["_id"], document["generation"], parked, document["parked_at"], version
+        document["_id"], document["generation"], dead_lettered, document["parked_at"], version
     )

@@ -85,7 +85,7 @@ class ReportsOutOfDate:
             async with asyncio.timeout(TELL_SECONDS):
                 await self._tell(delivery)
         except (KafkaError, PyMongoError, TimeoutError) as error:
-            log.warning("settled_delivery_not_told", error=type(error).__name__)
+            log.warning("settled_delivery_not_recorded", error=type(error).__name__)
 
     async def _tell(self, delivery: DeliveryDocument) -> None:
         child_id, parent_id = delivery["child_id"], delivery["parent_id"]

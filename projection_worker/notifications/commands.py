@@ -27,7 +27,7 @@ limit_option = click.option(
     type=click.IntRange(1, MOST),
     default=MOST,
     show_default=True,
-    help="At most so many, the oldest first.",
+    help="Maximum number, oldest first.",
 )
 
 
@@ -42,7 +42,7 @@ def notifications() -> None:
     type=click.Choice([*(one.value for one in DeliveryState), "any"]),
     default=DeliveryState.FAILED.value,
     show_default=True,
-    help="pending: waits or is tried; failed: given up after three days.",
+    help="pending: not delivered yet; failed: not delivered within three days.",
 )
 @channel_option
 @limit_option
@@ -63,7 +63,7 @@ def list_(state: str, channel: str | None, limit: int, form: str) -> None:
 
 @notifications.command()
 @click.argument("delivery", required=False)
-@click.option("--all", "all_", is_flag=True, help="Every delivery that failed.")
+@click.option("--all", "all_", is_flag=True, help="All failed deliveries.")
 @channel_option
 @limit_option
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
@@ -80,10 +80,10 @@ def redrive(
             raise click.UsageError(f"no failed delivery {delivery}: see `teddy notifications list`")
         if dry_run:
             _print_table(wanted)
-            click.echo(f"dry run: {len(wanted)} would be tried again, nothing was changed")
+            click.echo(f"dry run: {len(wanted)} would be retried, nothing was changed")
         else:
             redriven = await store.redrive([one["_id"] for one in wanted])
-            click.echo(f"{redriven} will be tried again")
+            click.echo(f"{redriven} will be retried")
 
     run_on(_open_deliveries, work)
 
@@ -92,7 +92,7 @@ def _print_table(found: Sequence[DeliveryDocument]) -> None:
     table = Table("delivery", "state", "attempts", "since", "next attempt", "last error")
     for one in found:
         table.add(*_row(one).values())
-    print_table(table, len(found), "there are none")
+    print_table(table, len(found), "no deliveries")
 
 
 def _row(one: DeliveryDocument) -> dict[str, str | int]:

@@ -192,7 +192,9 @@ class Lane:
             reached(FaultPoint.NOTIFICATION_BEFORE_NOTE)
             await self._note_persistently(delivery, reason)
         except Exception as error:  # noqa: BLE001 - the claim ends by itself, and the sweep goes on
-            log.warning("delivery_not_noted", delivery=delivery["_id"], error=type(error).__name__)
+            log.warning(
+                "delivery_result_not_recorded", delivery=delivery["_id"], error=type(error).__name__
+            )
 
     async def _reason(self, delivery: DeliveryDocument) -> str | None:
         """Why it did not work; None when it did."""
@@ -215,7 +217,7 @@ class Lane:
             try:
                 return await self._note(delivery, reason)
             except PyMongoError as error:
-                log.warning("delivery_waits_to_be_noted", error=type(error).__name__)
+                log.warning("delivery_result_record_retried", error=type(error).__name__)
                 await asyncio.sleep(pause)
         return await self._note(delivery, reason)
 
@@ -230,7 +232,7 @@ class Lane:
         log.warning("alert_not_delivered", error=reason, **told)
         if await self._store.not_delivered(delivery, reason):
             self._metrics.attempted(self.name, "failed")
-            log.error("alert_given_up", error=reason, **told)
+            log.error("alert_delivery_failed", error=reason, **told)
             await self._settled(delivery)
         else:
             self._metrics.attempted(self.name, "retried")

@@ -71,7 +71,7 @@ async def take_record(
         async with asyncio.timeout(NOTICE_SECONDS):
             await intake.take(notice)
     except Exception as error:  # noqa: BLE001 - the sweep does it, whatever kept us
-        log.warning("alert_left_to_the_sweep", error=type(error).__name__)
+        log.warning("alert_notice_not_handled", error=type(error).__name__)
 
 
 def register_alerts(app: faust.App, intake: AlertIntake, metrics: NotificationMetrics) -> None:
@@ -163,7 +163,9 @@ class NotificationService(Service):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     more = await lane.sweep()
             except (PyMongoError, TimeoutError) as error:
-                log.warning("sweep_waits", channel=lane.name, error=type(error).__name__)
+                log.warning(
+                    "notification_sweep_retried", channel=lane.name, error=type(error).__name__
+                )
             if more and lane.under_way:
                 await lane.room(SWEEP_SECONDS)
             else:
@@ -199,7 +201,7 @@ class NotificationService(Service):
         """Count what is open; with `give_up`, fail what has waited too long."""
         configured = {lane.name for lane in self._lanes}
         if give_up and (given_up := await self._store.give_up(configured)):
-            log.error("deliveries_given_up", deliveries=given_up)
+            log.error("deliveries_failed", deliveries=given_up)
         found, now = await open_deliveries(self._database), self._clock()
         self._metrics.open(found, now)
         missing = [channel for channel in AlertChannel if channel not in configured]

@@ -25,13 +25,13 @@ ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w.-]{1,255}", re.ASCII)
 SUBJECT = "A safety alert from Teddy"
 PLAIN = """Hello,
 
-Teddy noticed something that you asked to be told of. Please open the app to see what it was.
+there is a new safety alert for your child. Please open the app to see it.
 
-You get this e-mail because your alert settings name e-mail. You can change them in the app.
+You get this e-mail because your alert settings include e-mail. You can change them in the app.
 """
 DETAILS = """
 Severity: {severity}
-Kind: {violation_type}
+Type: {violation_type}
 Reported: {raised_at}
 """
 DROPPED_ADDRESSES = (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPRecipientRefused)

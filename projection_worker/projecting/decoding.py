@@ -75,8 +75,8 @@ class Decoder:
 
     async def decode(self, sequences: Sequence[ChildSequence]) -> Mapping[str, Decoded]:
         """Every fresh event by its id, opened with its child's key. Of what does not open the event
-        store has the last word; what it does not have is parked. What does not open there either
-        stays sealed: a child is not left out for its name's sake."""
+        store has the last word; what it does not have is dead-lettered. What does not open there
+        either stays sealed: a child is not left out for its name's sake."""
         ciphers = await self._source.keyring.ciphers(
             [one.child_id for one in sequences if one.fresh]
         )
@@ -94,12 +94,12 @@ class Decoder:
                 except UNREADABLE as error:
                     if one.ends_after(recorded):
                         continue  # of an erased child nothing has to be read
-                    one.park_from(recorded.version, error)
+                    one.dead_letter_from(recorded.version, error)
                     break
                 one.unopened = one.unopened or broken
                 decoded[recorded.event_id] = (recorded, event)
             if one.unopened is not None:
-                log.error("child_does_not_open", child_id=one.child_id, reason=str(one.unopened))
+                log.error("child_not_decrypted", child_id=one.child_id, reason=str(one.unopened))
         return decoded
 
     async def _as_stored(self, recorded: RecordedEvent, broken: SealBroken) -> RecordedEvent:

@@ -27,7 +27,7 @@ from projection_worker.projecting.removal import Erasure
 from projection_worker.projecting.sequencing import ChildSequence, sequence
 from projection_worker.projections.registry import ChildView, Folding, Place, places_of
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
-from projection_worker.records import Delivered, Parked, park
+from projection_worker.records import DeadLettered, Delivered, dead_letter
 from shared.erasures.topic import ERASED
 from shared.events.child import SafetyViolationReported
 from shared.read_models.documents import AlertDocument, ChildDocument, Model
@@ -41,14 +41,14 @@ REPORT = SafetyViolationReported.__name__
 
 @dataclass(frozen=True, slots=True)
 class Projected:
-    """What a batch came to: notices and alerts to publish, records to park, events applied,
+    """What a batch came to: notices and alerts to publish, records to dead-letter, events applied,
     children erased (also those that were erased before: what follows is done again). `waiting` are
     records of children of whom only a part of what is missing was folded: they are to come again,
     in this order, until there are none."""
 
     notices: tuple[ChangeNotice, ...] = ()
     alerts: tuple[AlertDocument, ...] = ()
-    parked: tuple[Parked, ...] = ()
+    dead_lettered: tuple[DeadLettered, ...] = ()
     applied: int = 0
     erasures: tuple[Erasure, ...] = ()
     waiting: tuple[Delivered, ...] = ()
@@ -57,7 +57,7 @@ class Projected:
         return Projected(
             self.notices + other.notices,
             self.alerts + other.alerts,
-            self.parked + other.parked,
+            self.dead_lettered + other.dead_lettered,
             self.applied + other.applied,
             self.erasures + other.erasures,
             self.waiting + other.waiting,
@@ -90,30 +90,32 @@ class Projector:
         for delivered in batch:
             by_child[delivered.child_id].append(delivered)
         projected = await self._project_isolating(by_child)
-        await self._dead_letters.keep(projected.parked)
+        await self._dead_letters.keep(projected.dead_lettered)
         return projected
 
     async def _project_isolating(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
         """Project together; when a document cannot be stored, find its child by halving. Only what
-        was tried alone is parked."""
+        was tried alone is dead-lettered."""
         try:
             return await self._project_children(by_child)
         except UnstorableDocument as error:
             if len(by_child) == 1:
-                return await self._park_whole(by_child, error)
+                return await self._dead_letter_whole(by_child, error)
         children = list(by_child)
         first, second = children[: len(children) // 2], children[len(children) // 2 :]
         return await self._project_isolating(
             {c: by_child[c] for c in first}
         ) + await self._project_isolating({c: by_child[c] for c in second})
 
-    async def _park_whole(
+    async def _dead_letter_whole(
         self, by_child: Mapping[str, list[Delivered]], error: Exception
     ) -> Projected:
         before = await self._read_models.children(by_child)
         return Projected(
             notices=tuple(change_notice(child, marked=True) for child in before.values()),
-            parked=tuple(park(one, error) for records in by_child.values() for one in records),
+            dead_lettered=tuple(
+                dead_letter(one, error) for records in by_child.values() for one in records
+            ),
         )
 
     async def _project_children(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
@@ -122,7 +124,7 @@ class Projector:
                 return await self._attempt(by_child)
             except StaleBatch as reason:
                 log.info("batch_stale", reason=str(reason))
-        raise StaleBatch(f"{ATTEMPTS} attempts met other workers' writes")
+        raise StaleBatch(f"{ATTEMPTS} attempts conflicted with other workers' writes")
 
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
         before = await self._read_models.children(by_child)
@@ -135,7 +137,7 @@ class Projector:
                     records,
                     versions.get(child_id, 0),
                     self._source.store,
-                    behind_parked=child_id in behind,
+                    behind_dead_lettered=child_id in behind,
                 )
                 for child_id, records in by_child.items()
             )
@@ -177,14 +179,14 @@ class Projector:
         """Notices also for what the checkpoint skipped: a crash before publishing loses none."""
         skipped = [e.event_id for one in sequences for e in one.skipped if e.type == REPORT]
         again = await self._read_models.waiting_alerts_of(skipped) if skipped else []
-        stuck = {one.child_id for one in sequences if one.parked}
+        stuck = {one.child_id for one in sequences if one.dead_lettered}
         notices = [
             change_notice(child, marked=child["_id"] in stuck)
             for child in (one.view.child for one in folded)
             if child is not None
         ]
         raised = await self._untold([alert for one in folded for alert in one.view.alerts])
-        parked = [parked for one in sequences for parked in one.parked]
+        dead_lettered = [dead_lettered for one in sequences for dead_lettered in one.dead_lettered]
         applied = sum(len(one.fresh) for one in sequences)
         erasures = tuple(
             Erasure(event.child_id, event.version, removed.get(event.child_id, 0))
@@ -196,7 +198,7 @@ class Projector:
             self._source.keyring.forget(erasure.child_id)
         waiting = tuple(one for each in sequences for one in each.waiting)
         return Projected(
-            tuple(notices), (*again, *raised), tuple(parked), applied, erasures, waiting
+            tuple(notices), (*again, *raised), tuple(dead_lettered), applied, erasures, waiting
         )
 
     async def _untold(self, raised: Sequence[AlertDocument]) -> list[AlertDocument]:
@@ -215,7 +217,7 @@ def _fold(
     rules: Rules,
 ) -> FoldedChild:
     """Fold one child's fresh events. Folds take everything: one that raises is a defect, and is
-    parked for its child alone, so that it does not stop all others."""
+    dead-lettered for its child alone, so that it does not stop all others."""
     folding = Folding(ChildView(child=before, documents=documents), rules)
     for recorded in one.fresh:
         if recorded.event_id not in events:
@@ -224,7 +226,7 @@ def _fold(
             event = events[recorded.event_id][1]
             folding.add(event, recorded.version, recorded.event_id)
         except Exception as error:  # noqa: BLE001 - whatever a defect raises
-            one.park_from(recorded.version, error)
+            one.dead_letter_from(recorded.version, error)
             break
     return FoldedChild(before, folding.view(), one.shard)
 

@@ -38,7 +38,7 @@ from shared.read_models.deliveries import (
     deliveries,
 )
 from shared.read_models.documents import AlertDocument, ChildDocument, Model
-from shared.read_models.generations import Generation, read_horizon
+from shared.read_models.generations import Generation, read_cutoff
 
 PAST: Document = {"rebuilt": True}
 AWAITS: Document = {"awaits_live": True}
@@ -151,9 +151,9 @@ class ReadModelStore:
         return frozenset(one["alert_id"] for one in found)
 
     async def write(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
-        """All of it in one transaction, but what lies behind the horizon; how many documents of
-        each child that is erased were removed. Of those, what is beside their own is removed in
-        steps before, and not until the others are written.
+        """All of it in one transaction, without what is older than the cutoff. Returns how many
+        documents of each erased child were removed. Of those, what is beside their own is removed
+        in steps before, and not until the others are written.
 
         Raises StaleBatch when a checkpoint moved meanwhile, or UnstorableDocument: one of the
         children cannot be written, whoever tries it.
@@ -168,8 +168,8 @@ class ReadModelStore:
         return await self._write_together(erased)
 
     async def _write_together(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
-        horizon = await read_horizon(self._database)
-        writes = writes_of(folded, horizon, await self._marks(folded), self._clock())
+        cutoff = await read_cutoff(self._database)
+        writes = writes_of(folded, cutoff, await self._marks(folded), self._clock())
         erased = [one.child_id for one in folded if one.view.erased]
         with _overtaken():
             async with self._mongo.transaction() as session:
@@ -227,4 +227,4 @@ def _overtaken() -> Iterator[None]:
 
 def _require_all_replaced(matched: int, expected: int) -> None:
     if matched != expected:
-        raise StaleBatch("a child moved on meanwhile")
+        raise StaleBatch("the child was updated meanwhile")

@@ -23,7 +23,7 @@ from projection_worker.projections.rules import change
 from shared.mongo import Document
 from shared.read_models.deliveries import added_once, deliveries_of
 from shared.read_models.documents import ChildDocument, Model
-from shared.read_models.generations import Horizon
+from shared.read_models.generations import RetentionCutoff
 
 Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | UpdateMany
 
@@ -50,15 +50,18 @@ class Writes:
 
 
 def writes_of(
-    folded: Sequence[FoldedChild], horizon: Horizon, marks: Mapping[str, Document], now: datetime
+    folded: Sequence[FoldedChild],
+    cutoff: RetentionCutoff,
+    marks: Mapping[str, Document],
+    now: datetime,
 ) -> Writes:
     """`marks`: what stands in each alert beside what events tell, by its id."""
     writes = Writes()
     counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for one in folded:
-        _add_child(writes, one, horizon)
-        _add_alerts(writes, one, horizon, marks)
-        writes.deliveries += _deliveries(one, horizon, now)
+        _add_child(writes, one, cutoff)
+        _add_alerts(writes, one, cutoff, marks)
+        writes.deliveries += _deliveries(one, cutoff, now)
         _acknowledge_alerts(writes, one)
         assert one.view.child is not None
         for name, count in change(one.before, one.view.child).items():
@@ -72,7 +75,7 @@ def writes_of(
     return writes
 
 
-def _add_child(writes: Writes, one: FoldedChild, horizon: Horizon) -> None:
+def _add_child(writes: Writes, one: FoldedChild, cutoff: RetentionCutoff) -> None:
     child = cast(Document, one.view.child)
     if one.before is None:
         writes.by_model[Model.CHILDREN].append(InsertOne(child))
@@ -82,23 +85,23 @@ def _add_child(writes: Writes, one: FoldedChild, horizon: Horizon) -> None:
         writes.replaced_children += 1
     for model, key in one.view.changed:
         document = one.view.documents[model, key]
-        if horizon.keeps(model, document):
+        if cutoff.keeps(model, document):
             writes.by_model[model].append(ReplaceOne({"_id": key}, document, upsert=True))
 
 
 def _add_alerts(
-    writes: Writes, one: FoldedChild, horizon: Horizon, marks: Mapping[str, Document]
+    writes: Writes, one: FoldedChild, cutoff: RetentionCutoff, marks: Mapping[str, Document]
 ) -> None:
     for alert in one.view.alerts:
-        if horizon.keeps(Model.ALERTS, alert):
+        if cutoff.keeps(Model.ALERTS, alert):
             insert = {"$setOnInsert": {**alert, **marks.get(alert["_id"], {})}}
             writes.by_model[Model.ALERTS].append(
                 UpdateOne({"_id": alert["_id"]}, insert, upsert=True)
             )
 
 
-def _deliveries(one: FoldedChild, horizon: Horizon, now: datetime) -> list[UpdateOne]:
-    raised = (alert for alert in one.view.alerts if horizon.keeps(Model.ALERTS, alert))
+def _deliveries(one: FoldedChild, cutoff: RetentionCutoff, now: datetime) -> list[UpdateOne]:
+    raised = (alert for alert in one.view.alerts if cutoff.keeps(Model.ALERTS, alert))
     return [added_once(fresh) for alert in raised for fresh in deliveries_of(alert, now)]
 
 

@@ -28,7 +28,7 @@ from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, Ste
 from shared.mongo import Collection, Database, Document, Mongo, Session
 from shared.read_models.deliveries import deliveries
 from shared.read_models.documents import ChildStatus, Model
-from shared.read_models.generations import Horizon, read_catalog
+from shared.read_models.generations import RetentionCutoff, read_catalog
 from shared.serialization.cloud_events import to_record
 
 log = structlog.get_logger(__name__)
@@ -124,12 +124,12 @@ class ErasedChildren:
         self._clock = clock
 
     async def note(self, erasures: Sequence[Erasure]) -> None:
-        """Remove what is parked of them, and put down what was removed.
+        """Remove what is dead-lettered of them, and put down what was removed.
 
         Raises StoreUnavailable or PyMongoError: do it again then.
         """
         for erasure in erasures:
-            letters = await self._remove_parked([erasure.child_id])
+            letters = await self._remove_dead_lettered([erasure.child_id])
             for commit in await self._store.load(erasure.child_id, erasure.version - 1, 1):
                 # whoever erased may have died before this
                 await self._erased.add(ErasedChild.of(commit))
@@ -150,12 +150,12 @@ class ErasedChildren:
         everybody = sorted(known)
         for first in range(0, len(everybody), PAGE):
             some = everybody[first : first + PAGE]
-            await self._remove_parked(some)
+            await self._remove_dead_lettered(some)
             alive = await self._not_tombstones(some)
             if batch := await self._endings(sorted(alive)):
                 yield batch
 
-    async def _remove_parked(self, child_ids: AnyCollection[str]) -> int:
+    async def _remove_dead_lettered(self, child_ids: AnyCollection[str]) -> int:
         of_them = {"child_id": {"$in": list(child_ids)}}
         removed = await self._database[DEAD_LETTERS].delete_many(of_them)
         await self._database[PARKED_CHILDREN].delete_many(of_them)
@@ -201,16 +201,16 @@ WHEN = {Model.ACTIVITY: "day", Model.ALERTS: "raised_at"}
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Documents of a model that lie behind a horizon, in all kept generations together; `oldest`
+    """Documents of a model older than a cutoff, in all kept generations together; `oldest`
     is the oldest one's day or time."""
 
     documents: int
     oldest: Any = None
 
 
-async def behind(database: Database, horizon: Horizon) -> dict[Model, Behind]:
+async def behind(database: Database, cutoff: RetentionCutoff) -> dict[Model, Behind]:
     found = {}
-    for model, condition in horizon.behind().items():
+    for model, condition in cutoff.behind().items():
         counted, oldest = 0, []
         for collection in await _collections(database, model):
             counted += await collection.count_documents(condition)
@@ -220,17 +220,17 @@ async def behind(database: Database, horizon: Horizon) -> dict[Model, Behind]:
     return found
 
 
-async def purge(database: Database, horizon: Horizon) -> dict[Model, int]:
-    """Delete it, a thousand documents at a time; how many went. The horizon stands already, so that
-    nobody writes them anew."""
+async def purge(database: Database, cutoff: RetentionCutoff) -> dict[Model, int]:
+    """Delete it, a thousand documents at a time; how many were deleted. The cutoff is
+    stored already, so that no process writes them again."""
     gone = {}
-    for model, condition in horizon.behind().items():
+    for model, condition in cutoff.behind().items():
         gone[model] = 0
         for collection in await _collections(database, model):
             gone[model] += await _purge(collection, condition)
     if Model.ALERTS in gone:
         # what became of an alert goes with it
-        await _purge(deliveries(database), horizon.behind()[Model.ALERTS])
+        await _purge(deliveries(database), cutoff.behind()[Model.ALERTS])
     return gone
 
 

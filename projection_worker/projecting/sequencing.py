@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from projection_worker.records import BehindParked, Delivered, Parked, park
+from projection_worker.records import BehindDeadLettered, DeadLettered, Delivered, dead_letter
 from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
@@ -33,7 +33,7 @@ class ChildSequence:
     shard: str
     fresh: list[RecordedEvent] = field(default_factory=list)
     skipped: list[RecordedEvent] = field(default_factory=list)
-    parked: list[Parked] = field(default_factory=list)
+    dead_lettered: list[DeadLettered] = field(default_factory=list)
     sources: dict[int, Delivered] = field(default_factory=dict)
     waiting: list[Delivered] = field(default_factory=list)
     failure: tuple[int, Exception] | None = None
@@ -43,14 +43,14 @@ class ChildSequence:
         """Whether the child is erased by a fresh event behind `event`."""
         return any(one.type == ERASED and one.version > event.version for one in self.fresh)
 
-    def park_from(self, version: int, error: Exception) -> None:
+    def dead_letter_from(self, version: int, error: Exception) -> None:
         """Give up on `version` and everything behind it."""
         self.failure = (version, error)
         self.fresh = [event for event in self.fresh if event.version < version]
         given_up = [self.sources[v] for v in sorted(self.sources) if v >= version] + self.waiting
         self.waiting = []
-        self.parked[:0] = [
-            park(delivered, error if number == 0 else delivered.problem or _behind())
+        self.dead_lettered[:0] = [
+            dead_letter(delivered, error if number == 0 else delivered.problem or _behind())
             for number, delivered in enumerate(given_up)
         ]
 
@@ -61,12 +61,12 @@ async def sequence(
     checkpoint: int,
     store: EventStore,
     *,
-    behind_parked: bool = False,
+    behind_dead_lettered: bool = False,
 ) -> ChildSequence:
     """Sort `records` of one child by what the checkpoint says; refill gaps from `store`.
 
-    `behind_parked`: an earlier record of the child is parked, so everything fresh is parked too,
-    but not an erasure: of what came before it nothing has to be folded.
+    `behind_dead_lettered`: an earlier record of the child is dead-lettered, so everything fresh is,
+    too, but not an erasure: of what came before it nothing has to be folded.
     """
     erasures = [one.event for one in records if one.event and _erases(one.event, checkpoint)]
     if erasures:
@@ -77,8 +77,8 @@ async def sequence(
         event = delivered.event
         if event is not None and event.version <= checkpoint:
             found.skipped.append(event)
-        elif event is None or found.parked or behind_parked:
-            found.parked.append(park(delivered, delivered.problem or _behind()))
+        elif event is None or found.dead_lettered or behind_dead_lettered:
+            found.dead_lettered.append(dead_letter(delivered, delivered.problem or _behind()))
         else:
             fresh[event.version] = event
             found.sources[event.version] = delivered
@@ -90,7 +90,7 @@ async def sequence(
             return _first_part(found, stored, records)
         fresh = {event.version: event for event in stored} | fresh
     found.fresh = [fresh[version] for version in sorted(fresh)]
-    _park_behind_a_gap(found, checkpoint)
+    _dead_letter_behind_a_gap(found, checkpoint)
     return found
 
 
@@ -106,8 +106,8 @@ def _erases(event: RecordedEvent, checkpoint: int) -> bool:
     return event.type == ERASED and event.version > checkpoint
 
 
-def _behind() -> BehindParked:
-    return BehindParked("an earlier record of this child is parked")
+def _behind() -> BehindDeadLettered:
+    return BehindDeadLettered("an earlier record of this child is dead-lettered")
 
 
 def _version(event: RecordedEvent) -> int:
@@ -138,17 +138,21 @@ async def _ended(
         known = {event.version: event for event in stored} | known
     found.fresh = all_that_counts([known[version] for version in sorted(known)])
     if checkpoint == 0 and found.fresh[0].version != 1:
-        found.park_from(erasure.version, HoleInStream("version 1 is nowhere"))
-    _park_behind_a_gap(found, erasure.version)
+        found.dead_letter_from(
+            erasure.version, HoleInStream("version 1 is missing in the event store")
+        )
+    _dead_letter_behind_a_gap(found, erasure.version)
     return found
 
 
-def _park_behind_a_gap(found: ChildSequence, checkpoint: int) -> None:
+def _dead_letter_behind_a_gap(found: ChildSequence, checkpoint: int) -> None:
     """What is fresh above `checkpoint` is to follow it without a gap."""
     above = (event.version for event in found.fresh if event.version > checkpoint)
     for version, there in enumerate(above, checkpoint + 1):
         if there != version:
-            found.park_from(there, HoleInStream(f"version {version} is nowhere"))
+            found.dead_letter_from(
+                there, HoleInStream(f"version {version} is missing in the event store")
+            )
             return
 
 
@@ -166,12 +170,12 @@ async def _stored(
 def _first_part(
     found: ChildSequence, stored: list[RecordedEvent], records: Sequence[Delivered]
 ) -> ChildSequence:
-    """What was read, and every record behind it again later: also those that are to be parked,
+    """What was read, and every record behind it again later: also those to be dead-lettered,
     which must not overtake what comes before them."""
     through = stored[-1].version
     brought = {version: source.event for version, source in found.sources.items()}
     found.fresh = [brought.get(event.version) or event for event in stored]
     found.sources = {v: source for v, source in found.sources.items() if v <= through}
-    found.parked = []
+    found.dead_lettered = []
     found.waiting = [one for one in records if one.event is None or one.event.version > through]
     return found

@@ -9,7 +9,7 @@ from shared.http.edge import Around, Lifespan, install_edge, new_api
 from shared.http.openapi import Link, Links, install_links
 from shared.http.problems import install_problems
 
-DESCRIPTION = "What is known of children, families and the system. Changes go to the command API."
+DESCRIPTION = "Queries about children, families and the system. Commands go to the command API."
 
 
 def create_app(edge: Edge, around: Around, lifespan: Lifespan | None = None) -> FastAPI:
@@ -44,7 +44,7 @@ def _of_family(name: str, path: str, description: str, parent_id: str) -> Link:
 
 def _next_page_of_child(name: str, path: str, more: str) -> Link:
     places = NEXT_PAGE | {"child_id": "$request.path.child_id"}
-    return Link(name, f"GET {path}", f"The next page, where there is one{more}", places)
+    return Link(name, f"GET {path}", f"The next page, if there is one{more}", places)
 
 
 ITS_FAMILY = "$response.body#/parent_id"
@@ -55,7 +55,7 @@ LINKS: Links = {
         Link(
             "SearchChildren",
             f"GET {CHILDREN}",
-            "The next page, where there is one; ask with the same conditions.",
+            "The next page, if there is one; send the same conditions.",
             NEXT_PAGE,
         ),
     ),
@@ -63,7 +63,7 @@ LINKS: Links = {
         _of_child(
             "GetChildSafetyReport",
             f"{CHILD}/safety-report",
-            "Its safety.",
+            "Its safety report.",
             "$response.body#/child_id",
         ),
         _of_child(
@@ -73,15 +73,15 @@ LINKS: Links = {
             "$response.body#/child_id",
         ),
         _of_child(
-            "GetChildAnalytics", f"{CHILD}/analytics", "Its use of it.", "$response.body#/child_id"
+            "GetChildAnalytics", f"{CHILD}/analytics", "Its analytics.", "$response.body#/child_id"
         ),
-        _of_child("ExportChild", f"{CHILD}/export", "All about it.", "$response.body#/child_id"),
+        _of_child("ExportChild", f"{CHILD}/export", "Its profile.", "$response.body#/child_id"),
         _of_family("GetChildrenByParent", f"{FAMILY}/children", "Its family.", ITS_FAMILY),
         _of_family("GetAlerts", f"{FAMILY}/alerts", "Alerts about its family.", ITS_FAMILY),
     ),
     f"GET {CHILD}/safety-report": (
         _next_page_of_child(
-            "GetChildSafetyReport", f"{CHILD}/safety-report", "; ask for the same period."
+            "GetChildSafetyReport", f"{CHILD}/safety-report", "; send the same period."
         ),
     ),
     f"GET {CHILD}/conversations": (
@@ -93,7 +93,7 @@ LINKS: Links = {
         Link(
             "GetAlerts",
             f"GET {FAMILY}/alerts",
-            "The next page, where there is one.",
+            "The next page, if there is one.",
             NEXT_PAGE | {"parent_id": "$request.path.parent_id"},
         ),
     ),

@@ -42,17 +42,23 @@ def _unavailable(what: str, detail: str) -> Problem:
 
 PROBLEMS: ProblemTable = {
     ChildNotFound: lambda _: Problem(
-        404, "child-not-found", "No such child", "There is no such child for this caller."
+        404,
+        "child-not-found",
+        "No such child",
+        "This child does not exist or is not accessible to the caller.",
     ),
     ChildDeadLettered: lambda _: Problem(
         503,
         "child-dead-lettered",
         "Nothing to show",
-        "What happened to this child could not be processed; an operator has to redrive it.",
+        "This child's events could not be projected; an operator has to redrive them.",
         headers=LATER,
     ),
     ParentNotFound: lambda _: Problem(
-        404, "parent-not-found", "No such parent", "There is no such parent for this caller."
+        404,
+        "parent-not-found",
+        "No such parent",
+        "This parent does not exist or is not accessible to the caller.",
     ),
     Forbidden: _forbidden,
     RequestRefused: _request_refused,
@@ -60,33 +66,34 @@ PROBLEMS: ProblemTable = {
         10, "This caller has too many live streams open; close one first."
     ),
     ExportUnderWay: lambda _: too_many_requests(
-        30, "This caller takes this export, or too many others, already; let one end first."
+        30, "This caller already runs this export, or too many others; wait until one has ended."
     ),
     TooManyExports: lambda _: Problem(
         503,
         "overloaded",
         "Overloaded",
-        "Too many exports at a time here; send the request again.",
+        "Too many concurrent exports; retry the request.",
         headers=A_LITTLE_LATER,
     ),
     ReadModelLate: lambda _: Problem(
         503,
         "read-model-late",
         "Not visible yet",
-        "The write of the consistency token is safe but not visible yet; ask again.",
+        "The write of the consistency token is stored but not visible yet; retry the request.",
         headers=SOON,
     ),
     AuditUnavailable: lambda _: AUDIT_UNAVAILABLE,
     ReadStoreUnavailable: lambda _: _unavailable(
-        "read-store", "The read models cannot be read at the moment; ask again."
+        "read-store", "The read models are unavailable at the moment; retry the request."
     ),
     KeyStoreUnavailable: lambda _: _unavailable(
-        "key-store", "The key that opens the answer cannot be looked up at the moment; ask again."
+        "key-store", "The key store is unavailable at the moment; retry the request."
     ),
     UnknownKek: lambda _: _unavailable(
-        "key", "The key that opens the answer has not reached this process; ask again."
+        "key",
+        "The key that decrypts the answer is not available to this process yet; retry the request.",
     ),
     StoreUnavailable: lambda _: _unavailable(
-        "event-store", "The events cannot be read at the moment; ask again."
+        "event-store", "The event store is unavailable at the moment; retry the request."
     ),
 }

@@ -106,7 +106,7 @@ class Exports:
         except (GenerationGone, StoreUnavailable) as error:
             ended = "broken"
             reason = f"{type(error).__name__}: {error}"
-            log.warning("export_broken_off", child_id=child_id, reason=reason)
+            log.warning("export_interrupted", child_id=child_id, reason=reason)
         finally:
             self._metrics.export_ended(ended)
 
@@ -142,7 +142,7 @@ class ExportStream(StreamingResponse):
             async with aclosing(self._lines):
                 await super().__call__(scope, receive, send_in_time)
         except ReaderTooSlow:
-            log.info("export_reader_too_slow")
+            log.info("export_client_too_slow")
             if hang_up(scope):
                 await self.listen_for_disconnect(receive)
         finally:

@@ -83,10 +83,10 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
-_FORMS = "an RFC 3339 time with its zone, or a UTC day"
+_FORMS = "an RFC 3339 time with a zone, or a UTC day"
 _NO_MOMENT = (
-    "must be a time with its zone, as 2026-11-23T12:00:00Z, or a UTC day, as 2026-11-23; "
-    "in a URL, + is written %2B"
+    "must be a time with a zone, as 2026-11-23T12:00:00Z, or a UTC day, as 2026-11-23; in a "
+    "URL, write + as %2B"
 )
 _OUT_OF_RANGE = refused(
     f"must lie between {EARLIEST.date()} and {LATEST.date()}", f"{EARLIEST.date()}..{LATEST.date()}"
@@ -151,9 +151,11 @@ class Parameters(BaseModel):
 
 
 class Page(Parameters):
-    limit: Annotated[int, Between(1, MOST_ITEMS)] = Field(20, description="Most items on the page.")
+    limit: Annotated[int, Between(1, MOST_ITEMS)] = Field(
+        20, description="Maximum number of items on the page."
+    )
     cursor: Annotated[str, Characters(0, CURSOR_LENGTH)] | None = Field(
-        None, description="`next_cursor` of the page before."
+        None, description="`next_cursor` of the previous page."
     )
 
 
@@ -161,10 +163,10 @@ class ChildPage(Parameters):
     """Of what there is of one child."""
 
     limit: Annotated[int, Between(1, MOST_OF_A_CHILD)] = Field(
-        50, description="Most items on the page."
+        50, description="Maximum number of items on the page."
     )
     cursor: Annotated[str, Characters(0, CURSOR_LENGTH)] | None = Field(
-        None, description="`next_cursor` of the page before."
+        None, description="`next_cursor` of the previous page."
     )
 
 
@@ -172,48 +174,52 @@ class PeriodPage(ChildPage):
     since: Beginning = Field(
         None,
         alias="from",
-        description="Included: an RFC 3339 time with its zone, or a UTC day from its beginning.",
+        description="Inclusive: an RFC 3339 time with a zone, or a UTC day from its beginning.",
         examples=["2026-11-01"],
     )
     until: End = Field(
         None,
         alias="to",
-        description="Excluded: an RFC 3339 time with its zone; or a UTC day, which is included to "
-        "its end: `from=2026-11-01&to=2026-11-01` is one day.",
+        description="Exclusive: an RFC 3339 time with a zone; or a UTC day, which is "
+        "included to its end: `from=2026-11-01&to=2026-11-01` is one day.",
         examples=["2026-11-30"],
     )
 
 
 class Continued(Parameters):
     cursor: Annotated[str, Characters(0, EXPORT_CURSOR_LENGTH)] | None = Field(
-        None, description="Of the last `progress` line that arrived: the lines that follow it."
+        None,
+        description="The cursor of the last received `progress` line; the export "
+        "continues after it.",
     )
 
 
 class Days(Parameters):
-    period_days: Annotated[int, Between(1, 365)] = Field(30, description="UTC days up to today.")
+    period_days: Annotated[int, Between(1, 365)] = Field(
+        30, description="Number of UTC days, ending today."
+    )
 
 
 class Search(Page):
     name: Annotated[str, AfterValidator(_as_names_are), Characters(1, NAME_LENGTH)] | None = Field(
         None,
-        description="The name, or the beginnings of its words: of 2 letters or more, in any order. "
-        "Case, accents, apostrophes and hyphens make no difference; a letter by itself counts only "
-        "where there is no longer word.",
+        description="The name, or prefixes of its words with 2 letters or more, in any "
+        "order. Case, accents, apostrophes and hyphens make no difference; a "
+        "single letter counts only if there is no longer word.",
         examples=["o'neil"],
     )
-    age_min: Annotated[int, Between(0, 99)] | None = Field(None, description="Years, included.")
-    age_max: Annotated[int, Between(0, 99)] | None = Field(None, description="Years, included.")
+    age_min: Annotated[int, Between(0, 99)] | None = Field(None, description="Years, inclusive.")
+    age_max: Annotated[int, Between(0, 99)] | None = Field(None, description="Years, inclusive.")
     parent_id: Annotated[str, Characters(1, 128)] | None = Field(
         None, description="Only this parent's children."
     )
     safety_status: SafetyStatus | None = Field(
-        None, description="Only children whose safety is judged so today."
+        None, description="Only children with this safety status."
     )
     engagement_level: EngagementLevel | None = Field(
-        None, description="Only children who use the bear so much."
+        None, description="Only children with this engagement level."
     )
-    status: VisibleStatus | None = Field(None, description="Only accounts of this status.")
+    status: VisibleStatus | None = Field(None, description="Only accounts with this status.")
 
     def to_query(self) -> SearchChildren:
         return SearchChildren(**self.model_dump())

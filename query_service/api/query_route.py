@@ -25,8 +25,8 @@ TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name
 DEFAULT_WAIT_SECONDS = 2.0
 
 _READ_OWN_WRITES = (
-    (TOKEN_HEADER, "From a command's answer: the query sees that command's effect."),
-    ("Prefer", "`wait=N`: most seconds to wait for it; 2 unless given."),
+    (TOKEN_HEADER, "From a command's answer: the query waits for that command's effect."),
+    ("Prefer", "`wait=N`: maximum seconds to wait for it; default 2."),
 )
 
 
@@ -40,19 +40,18 @@ def headers_taken(*described: tuple[str, str]) -> dict[str, Any]:
     }
 
 
-QUERY_HEADERS = headers_taken(
-    ("If-None-Match", "An `ETag`; 304 when the answer is still the same.")
-)
+QUERY_HEADERS = headers_taken(("If-None-Match", "An `ETag`; 304 if the answer is unchanged."))
 """The request headers of a query that has one document for an answer."""
 
 EXPORT_HEADERS = headers_taken(
-    ("Accept-Encoding", "`gzip`: the lines are compressed as they come.")
+    ("Accept-Encoding", "`gzip`: the lines are compressed while they are sent.")
 )
 
 FRESHNESS: dict[str, Any] = {
     "X-As-Of": {
-        "description": "All that was stored until then is in the answer, often more. Missing while "
-        "no worker has told. It stops when the read models do.",
+        "description": "Everything stored until then is included in the answer, often more. "
+        "Missing until a worker has reported it. It stops when the read "
+        "models are no longer updated.",
         "schema": {"type": "string", "format": "date-time"},
     },
     "Age": {
@@ -60,9 +59,10 @@ FRESHNESS: dict[str, Any] = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "Cache-Status": {
-        "description": "RFC 9211: hit or miss; `detail=change-feed-down` while no changes are "
-        "heard of, and answers live a few seconds only; `detail=read-store-down` of an answer that "
-        "was kept from before the read store went away.",
+        "description": "RFC 9211: hit or miss; `detail=change-feed-down` while no change "
+        "notices are received, and answers are cached for a few seconds only; "
+        "`detail=read-store-down` for an answer cached before the read store "
+        "became unavailable.",
         "schema": {"type": "string"},
     },
 }
@@ -72,7 +72,7 @@ each second in which nothing happens."""
 UNCHANGED: dict[int | str, dict[str, Any]] = {
     200: {"headers": FRESHNESS},
     304: {
-        "description": "The answer is the one whose `ETag` the caller sent.",
+        "description": "The answer is unchanged since the `ETag` that the caller sent.",
         "headers": FRESHNESS,
     },
 }

@@ -121,7 +121,7 @@ class JsonLines(JSONResponse):
     "/{child_id}/export",
     response_class=JsonLines,
     response_model=ExportLine,
-    responses={200: {"headers": FRESHNESS, "description": "One record a line."}},
+    responses={200: {"headers": FRESHNESS, "description": "One record per line."}},
     openapi_extra=EXPORT_HEADERS,
 )
 async def export_child(
@@ -179,7 +179,7 @@ class RegisteredQueries(AnswerModel):
 
 
 class CacheCleared(AnswerModel):
-    removed: int = Field(description="Answers that were dropped.")
+    removed: int = Field(description="Number of dropped answers.")
 
 
 def allowed(request: Request) -> None:

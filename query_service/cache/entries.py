@@ -129,31 +129,34 @@ class CacheStatistics:
 
     size: Annotated[
         int,
-        Field(
-            description="Answers kept now; also those whose life has ended, until they are asked "
-            "for or make room."
-        ),
+        Field(description="Cached answers, including expired ones that were not removed yet."),
     ]
-    max_size: Annotated[int, Field(description="Most answers that are kept.")]
+    max_size: Annotated[int, Field(description="Maximum number of cached answers.")]
     bytes: Annotated[
-        int, Field(description="What they take, keys and tags estimated with their bodies.")
+        int, Field(description="Bytes of the cached answers, including estimated keys and tags.")
     ]
-    max_bytes: Annotated[int, Field(description="Most bytes that they may take.")]
+    max_bytes: Annotated[int, Field(description="Maximum bytes of cached answers.")]
     keeping: Annotated[
         bool,
-        Field(description="Whether changes are heard of, so that answers live out their life."),
+        Field(
+            description="Whether change notices are received, so that answers are cached "
+            "for their full time to live."
+        ),
     ]
-    hits: Annotated[int, Field(description="Questions that were answered from here.")]
-    misses: Annotated[int, Field(description="Questions that were not.")]
-    hit_rate: Annotated[float, Field(description="Hits by hits and misses, 0 to 1.")]
-    shared: Annotated[int, Field(description="Misses that waited for another's load.")]
-    loading: Annotated[int, Field(description="Loads under way now.")]
-    evictions: Annotated[int, Field(description="Answers that made room for others.")]
+    hits: Annotated[int, Field(description="Queries answered from the cache.")]
+    misses: Annotated[int, Field(description="Queries not answered from the cache.")]
+    hit_rate: Annotated[float, Field(description="Hits divided by hits and misses, 0 to 1.")]
+    shared: Annotated[int, Field(description="Misses that waited for another query's load.")]
+    loading: Annotated[int, Field(description="Loads in progress.")]
+    evictions: Annotated[int, Field(description="Evicted answers.")]
     evictions_by_bytes: Annotated[
-        int, Field(description="Of them, those that were in the way of bytes, not of entries.")
+        int, Field(description="Of these, evicted because of bytes, not of entries.")
     ]
     too_large: Annotated[
-        int, Field(description="Answers that were not kept: over a hundredth of all bytes.")
+        int,
+        Field(
+            description="Answers not cached because larger than a hundredth of the maximum bytes."
+        ),
     ]
-    expirations: Annotated[int, Field(description="Answers whose life had ended.")]
-    invalidations: Annotated[int, Field(description="Answers that were dropped by a change.")]
+    expirations: Annotated[int, Field(description="Expired answers.")]
+    invalidations: Annotated[int, Field(description="Answers dropped by a change notice.")]

@@ -116,12 +116,12 @@ class Waits:
         self._waiting = 0
         self._of_subject = Shares[Principal](most, share)
         gauge = Gauge(
-            "teddy_queries_waiting", "Queries that wait for read models.", registry=registry
+            "teddy_queries_waiting", "Queries waiting for a consistency token.", registry=registry
         )
         gauge.set_function(lambda: self._waiting)
         self._refused = Counter(
             "teddy_query_waits_refused",
-            "Queries that could not wait, because of the total or of their subject's share.",
+            "Queries that could not wait for a consistency token, by reason: total or subject.",
             ("reason",),
             registry=registry,
         )

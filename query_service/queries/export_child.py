@@ -35,7 +35,7 @@ Record = dict[str, Any]
 
 UNREADABLE: Any = Field(
     [],
-    description="Those of its fields that do not open: there stands null. Left out where all do.",
+    description="Fields that cannot be decrypted and are null. Omitted if there are none.",
 )
 
 log = structlog.get_logger(__name__)
@@ -44,10 +44,10 @@ log = structlog.get_logger(__name__)
 class ExportHeader(AnswerModel):
     """The first line. The read models may be some events behind the events."""
 
-    kind: Literal["export"] = Field("export", description="What this line is.")
+    kind: Literal["export"] = Field("export", description="The kind of this record.")
     child_id: str
     exported_at: Instant
-    version: int = Field(description="What the read models have seen of the events.")
+    version: int = Field(description="The last event projected into the read models.")
     stale_since: StaleSince
 
 
@@ -57,7 +57,7 @@ class ExportedDocument(AnswerModel):
 
     model_config = ConfigDict(extra="allow")
     kind: Literal["profile", "safety", "violation", "conversation", "activity", "alert"] = Field(
-        description="What this line is."
+        description="The kind of this record."
     )
     unreadable: list[str] = UNREADABLE
 
@@ -65,14 +65,14 @@ class ExportedDocument(AnswerModel):
 class ExportedEvent(AnswerModel):
     """One fact, in today's schema."""
 
-    kind: Literal["event"] = Field(description="What this line is.")
-    version: int = Field(description="Its place among the child's events, from 1 on.")
-    type: str = Field(description="What happened, as `ChildRegistered`.")
+    kind: Literal["event"] = Field(description="The kind of this record.")
+    version: int = Field(description="Its version in the child's stream, from 1.")
+    type: str = Field(description="The event type, as `ChildRegistered`.")
     at: Instant = Field(description="When it happened.")
     recorded_at: Instant = Field(description="When it was stored.")
-    by_role: str = Field(description="Role of who brought it about.")
+    by_role: str = Field(description="Role of the actor.")
     data: Fields | None = Field(
-        description="Its fields, personal ones in clear; null: this release cannot read it."
+        description="Its fields, personal ones decrypted; null: this release cannot read it."
     )
     unreadable: list[str] = UNREADABLE
 
@@ -80,16 +80,16 @@ class ExportedEvent(AnswerModel):
 class ExportProgress(AnswerModel):
     """All lines before it are whole: a download that breaks off goes on behind it."""
 
-    kind: Literal["progress"] = Field(description="What this line is.")
-    cursor: str = Field(description="To be sent as `cursor` for what follows this line.")
+    kind: Literal["progress"] = Field(description="The kind of this record.")
+    cursor: str = Field(description="Send it as `cursor` to continue after this line.")
 
 
 class ExportEnd(AnswerModel):
     """The last line. Without it something is missing."""
 
-    kind: Literal["end"] = Field(description="What this line is.")
-    counts: dict[str, int] = Field(description="How many records of each kind there are.")
-    unreadable: int = Field(description="How many of them hold what does not open.")
+    kind: Literal["end"] = Field(description="The kind of this record.")
+    counts: dict[str, int] = Field(description="Number of records by kind.")
+    unreadable: int = Field(description="Number of records with a value that cannot be decrypted.")
 
 
 class ExportLine(
@@ -186,7 +186,9 @@ class Opening:
 
     def _note(self, place: str, error: Exception) -> None:
         if not self.unreadable:  # a history of which nothing opens is one defect, not 100,000
-            log.error("does_not_open", child_id=self._child_id, place=place, reason=str(error))
+            log.error(
+                "value_not_decrypted", child_id=self._child_id, place=place, reason=str(error)
+            )
 
 
 def fields_of(event: ChildEvent) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Alert(AnswerModel):
     channels: list[AlertChannel]
     raised_at: Instant
     acknowledged_at: Instant | None = Field(
-        default=None, description="When the parent had seen it; null: unread."
+        default=None, description="When the parent acknowledged it; null: unread."
     )
     delivered: dict[AlertChannel, Instant] = Field(description="Channel to when it was notified.")
 

@@ -24,8 +24,8 @@ from shared.read_models.documents import ActivityDocument, EngagementLevel
 TOP_TOPICS = 10
 
 OF_OPEN_ONES_TOO = (
-    "Length of the conversations, on the days that they cover. One that goes on counts until "
-    "this was read, at most for as long as one may last."
+    "Duration of the conversations, on the days that they cover. An open one counts until "
+    "this was read, up to the longest allowed duration."
 )
 
 
@@ -47,7 +47,7 @@ class Day(AnswerModel):
 
 
 class ActivityTotals(AnswerModel):
-    active_days: int = Field(description="Days on which the child talked with the bear.")
+    active_days: int = Field(description="Days with a conversation.")
     conversations: int
     messages: int
     minutes: Minutes = Field(description=OF_OPEN_ONES_TOO)
@@ -60,7 +60,7 @@ class ActivityAverages(AnswerModel):
 
     messages_per_conversation: float
     minutes_per_conversation: float
-    conversations_per_day: float = Field(description="Over every day of the period.")
+    conversations_per_day: float = Field(description="Average over all days of the period.")
     minutes_per_active_day: float
 
 
@@ -78,10 +78,12 @@ class ChildAnalytics(AnswerModel):
     last_day: date
     totals: ActivityTotals
     averages: ActivityAverages
-    engagement_level: EngagementLevel = Field(description="By all conversations ever.")
-    learning_metrics: dict[str, int] = Field(description="Ever; skill to count.")
+    engagement_level: EngagementLevel = Field(description="By all conversations.")
+    learning_metrics: dict[str, int] = Field(description="Skill to count, over the whole history.")
     topics: list[TopicCount] = Field(description=f"The {TOP_TOPICS} most frequent.")
-    days: list[Day] = Field(description="Every day of the period in order, also the quiet ones.")
+    days: list[Day] = Field(
+        description="Every day of the period in order, also days without activity."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Conversation(AnswerModel):
     duration_minutes: Minutes
     message_count: int
     topic: str | None
-    topics: list[str] = Field(description="All of them, in the order in which they came up.")
+    topics: list[str] = Field(description="All topics, in order of appearance.")
     engagement_score: float
     flagged: int
     safety_violations: int

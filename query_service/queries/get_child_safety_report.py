@@ -41,7 +41,7 @@ class GetChildSafetyReport(Query):
 
 class ReportedViolation(AnswerModel):
     violation_id: str
-    type: str = Field(description="Its category, as the report named it.")
+    type: str = Field(description="Its category, as reported.")
     severity: Severity
     at: Instant
     conversation_id: str | None
@@ -49,7 +49,7 @@ class ReportedViolation(AnswerModel):
     resolved: bool
     resolved_at: Instant | None
     outcome: Outcome | None
-    acknowledged_at: Instant | None = Field(description="When the parent had seen it.")
+    acknowledged_at: Instant | None = Field(description="When the parent acknowledged it.")
 
 
 class SafetyReport(AnswerModel):
@@ -63,18 +63,22 @@ class SafetyReport(AnswerModel):
     version: int
     stale_since: StaleSince
     since: Instant | None = Field(
-        alias="from", description="Beginning of the period, included; null: of all times."
+        alias="from", description="Beginning of the period, inclusive; null: unlimited."
     )
     until: Instant | None = Field(
-        alias="to", description="End of the period, excluded; null: it has none."
+        alias="to", description="End of the period, exclusive; null: unlimited."
     )
     safety_score: float
     safety_status: SafetyStatus
     safety_trend: SafetyTrend
     flagged_content_count: int
-    parent_notifications_sent: int = Field(description="Delivered: each alert by each channel.")
-    parent_notifications_pending: int = Field(description="Not delivered yet, and tried again.")
-    parent_notifications_failed: int = Field(description="Given up after three days.")
+    parent_notifications_sent: int = Field(
+        description="Delivered notifications: one per alert and channel."
+    )
+    parent_notifications_pending: int = Field(description="Pending notifications, being retried.")
+    parent_notifications_failed: int = Field(
+        description="Failed notifications, after three days of attempts."
+    )
     total_violations: int
     open_violations: int
     high_severity_violations: int = Field(description="High and critical ones.")
@@ -82,11 +86,11 @@ class SafetyReport(AnswerModel):
     violations_by_category: dict[str, int]
     last_violation_at: Instant | None
     recommendations: list[Recommendation]
-    violations: list[ReportedViolation] = Field(description="One page, the newest first.")
+    violations: list[ReportedViolation] = Field(description="One page, newest first.")
     next_cursor: str | None
     unreadable: list[str] = Field(
-        description="Ids of the listed violations whose details do not open: `details` is null "
-        "there, and an operator's matter."
+        description="Ids of listed violations whose `details` cannot be decrypted and are "
+        "null; contact an operator."
     )
 
 

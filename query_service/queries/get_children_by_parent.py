@@ -77,14 +77,14 @@ class FamilyTotals(AnswerModel):
 
 class Family(AnswerModel):
     parent_id: str
-    totals: FamilyTotals = Field(description="Of the children listed.")
+    totals: FamilyTotals = Field(description="Of the listed children.")
     children: list[ChildAtAGlance] = Field(
-        description=f"The newest first, at most {MOST_CHILDREN}, deactivated ones included."
+        description=f"Newest first, at most {MOST_CHILDREN}, deactivated ones included."
     )
     truncated: bool = Field(description=f"True when the parent has over {MOST_CHILDREN}.")
     unreadable: list[str] = Field(
-        description="Ids of the listed children whose names do not open: `name` is null there, and "
-        "an operator's matter."
+        description="Ids of listed children whose `name` cannot be decrypted and is null; "
+        "contact an operator."
     )
 
 

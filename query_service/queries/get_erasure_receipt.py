@@ -21,8 +21,8 @@ class GetErasureReceipt(Query):
 class RemovedThings(AnswerModel):
     step: str
     what: str
-    count: int = Field(description="How many documents; 0 when there were none.")
-    at: Instant = Field(description="When it was last made sure of.")
+    count: int = Field(description="Number of documents; 0 if there were none.")
+    at: Instant = Field(description="When it was last verified.")
 
 
 class RemainingThing(AnswerModel):
@@ -35,10 +35,10 @@ class ErasureReceipt(AnswerModel):
 
     child_id: str
     erased_at: Instant
-    by_role: str = Field(description="Role of who asked; system: again after a restore.")
-    version: int = Field(description="How many events the child's history has.")
+    by_role: str = Field(description="Role of the caller; system: reapplied after a restore.")
+    version: int = Field(description="Number of events in the child's history.")
     hash: str = Field(description="Of the commit that ends the child's history.")
-    complete: bool = Field(description="False while steps are outstanding; ask again then.")
+    complete: bool = Field(description="False while steps are outstanding.")
     removed: list[RemovedThings]
     outstanding: list[str]
     remains: list[RemainingThing]

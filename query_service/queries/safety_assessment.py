@@ -33,7 +33,7 @@ class SafetyTrend(StrEnum):
 class Recommendation(AnswerModel):
     code: str = Field(examples=["enable-immediate-notifications"])
     text: str
-    category: str | None = Field(None, description="The category that repeats itself.")
+    category: str | None = Field(None, description="The recurring category.")
 
 
 def safety_trend(recent: float, before: float) -> SafetyTrend:
@@ -51,22 +51,20 @@ def recommendations(
     """In order of urgency; never empty. `stale_since`: what happened later is not known here."""
     advice = []
     if stale_since is not None:
-        text = (
-            f"This picture is incomplete since {iso(stale_since)}: ask an operator to redrive it."
-        )
+        text = f"This report is incomplete since {iso(stale_since)}: ask an operator to redrive it."
         advice.append(Recommendation(code="picture-is-incomplete", text=text))
     if counts.total > MANY_VIOLATIONS:
         text = "Review the topics this child may talk about and the content filters."
         advice.append(Recommendation(code="review-topics-and-filters", text=text))
     if counts.told_late:
-        text = "Enable immediate notifications: a violation of high severity was not told at once."
+        text = "Enable immediate notifications: a severe violation raised no immediate alert."
         advice.append(Recommendation(code="enable-immediate-notifications", text=text))
     advice += [_repeated(category, count) for category, count in _repeated_categories(counts)]
     if flagged_without_report:
         text = "Review the flagged content: none of it was reported as a violation."
         advice.append(Recommendation(code="review-flagged-content", text=text))
     if not advice and counts.still_open:
-        text = "Look into what was reported: not all of it is resolved yet."
+        text = "Review the reported violations: some are not resolved yet."
         advice.append(Recommendation(code="resolve-open-violations", text=text))
     if not advice:
         text = "All is well: nothing needs attention."
@@ -82,7 +80,7 @@ def _repeated_categories(counts: ViolationCounts) -> list[tuple[str, int]]:
 
 
 def _repeated(category: str, count: int) -> Recommendation:
-    text = f"Look into {category}: it was reported {count} times."
+    text = f"Review {category}: it was reported {count} times."
     return Recommendation(code="repeated-category", text=text, category=category)
 
 

@@ -62,8 +62,8 @@ class FoundChildren(AnswerModel):
     items: list[FoundChild]
     next_cursor: str | None
     unreadable: list[str] = Field(
-        description="Ids of the listed children whose names do not open: `name` is null there, and "
-        "an operator's matter."
+        description="Ids of listed children whose `name` cannot be decrypted and is null; "
+        "contact an operator."
     )
 
 

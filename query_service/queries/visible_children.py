@@ -86,7 +86,9 @@ class Unopened:
             return None
 
     def note(self, child: VisibleChild, place: str, error: Exception) -> None:
-        log.error("does_not_open", child_id=child.document["_id"], place=place, reason=str(error))
+        log.error(
+            "value_not_decrypted", child_id=child.document["_id"], place=place, reason=str(error)
+        )
         self.places.append(place)
 
 

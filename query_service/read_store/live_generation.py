@@ -56,7 +56,7 @@ class LiveGeneration:
         away this raises at once: with Motor each question to a server that hangs would keep a
         thread for seconds, and soon none would be left to ask the other servers."""
         if not self._answers and self._following:
-            raise ReadStoreUnavailable("known to be away")
+            raise ReadStoreUnavailable("known to be unavailable")
         return await self._current()
 
     async def _current(self) -> KeptGeneration:
@@ -67,7 +67,7 @@ class LiveGeneration:
         self._through, live = await self._look(asked_at)
         before, self._known, self._read_at = self._known, live, asked_at
         if before is not None and before.generation != live.generation:
-            log.info("read_model_generation_flipped", generation=live.generation.number)
+            log.info("live_generation_changed", generation=live.generation.number)
             self._flipped()
         return live
 

@@ -170,4 +170,4 @@ class HeadSigner:
         try:
             await self.sign()
         except (StoreUnavailable, OSError) as error:
-            log.warning("audit_head_not_kept", error=type(error).__name__, reason=str(error))
+            log.warning("audit_head_not_stored", error=type(error).__name__, reason=str(error))

@@ -40,7 +40,7 @@ async def record_look(settings: AuditSettings, operation: str, children: Iterabl
             )
         )
     if not process.is_proved:
-        raise AuditUnavailable("the look is on record, but no head could be signed for it")
+        raise AuditUnavailable("the access was recorded, but no audit head could be signed for it")
 
 
 log = structlog.get_logger(__name__)

@@ -14,8 +14,8 @@ class ProofSettings(ObservabilitySettings):
         description="Ed25519 private key (PEM, mode 0600) that signs receipts and audit heads."
     )
     proof_keys_file: Path = Field(
-        description="JSON Web Key Set with the public keys of all signatures ever made; only added "
-        "to."
+        description="JSON Web Key Set with the public keys of all signatures ever made; keys "
+        "are only added."
     )
 
 
@@ -26,22 +26,24 @@ class AuditSettings(MongoDriverSettings, ProofSettings):
     audit_database: str = Field("teddy_audit", description="Database of the audit trail.")
     audit_heads_file: Path | None = Field(
         None,
-        description="File to which signed heads of the audit trail are appended, best on another "
-        "machine's disk; unset: they are kept in the database only.",
+        description="File to which signed audit heads are appended, preferably on another "
+        "machine's disk. Unset: heads are stored in the database only.",
     )
-    audit_head_seconds: float = Field(60.0, gt=0, description="How often a head is signed.")
+    audit_head_seconds: float = Field(60.0, gt=0, description="Interval between two signed heads.")
     audit_max_waiting: int = Field(
         10_000,
         ge=1,
-        description="Audit records that may wait for their database; beyond, requests are refused.",
+        description="Maximum number of audit records waiting for their database; beyond it "
+        "requests are refused.",
     )
     audit_wait_seconds: float = Field(
         1.0,
         gt=0,
         lt=30,
-        description="Longest an audit record may wait until reads are refused with 503; also how "
-        "much a process that is killed may take with it.",
+        description="Longest time an audit record may wait before reads are refused with "
+        "503; also the period whose records a killed process may lose.",
     )
     audit_strict: bool = Field(
-        False, description="Each read waits until its audit record is durable: nothing is lost."
+        False,
+        description="Each read waits until its audit record is durable, so that no record is lost.",
     )

@@ -24,7 +24,7 @@ MOST_CHILDREN_A_BLOCK = 20_000
 """Their ids make up to 2 MB; the server takes documents of 16 MB."""
 
 GAP = "AuditGap"
-"""Tells in the trail itself how many requests were refused without a record of each."""
+"""Records in the trail how many requests of each operation were refused without a record."""
 
 
 class Blocks(Protocol):
@@ -82,7 +82,7 @@ class ChainedTrail:
     async def record(self, entry: AuditRecord) -> None:
         if self._failing or self._is_late():
             self.missed += 1
-            raise AuditUnavailable("the audit trail is away")
+            raise AuditUnavailable("the audit trail is unavailable")
         self.require_room()
         if not self._bounds.is_strict and len(self._waiting) < self._bounds.waiting // 2:
             self._offer(entry, None)
@@ -103,7 +103,7 @@ class ChainedTrail:
     def require_room(self) -> None:
         if len(self._waiting) >= self._bounds.waiting:
             self.missed += 1
-            raise AuditUnavailable("too many records wait for the audit trail")
+            raise AuditUnavailable("too many records are waiting for the audit trail")
 
     async def close(self) -> None:
         """Write what waits, for 2 s at most; what is lost then is said in the log."""
@@ -160,7 +160,7 @@ class ChainedTrail:
                 await self._blocks.append(block)
             except StoreUnavailable as error:
                 if not self._failing:
-                    log.warning("audit_trail_away", reason=str(error))
+                    log.warning("audit_trail_unavailable", reason=str(error))
                 self._failing = True
                 await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
                 tries += 1
@@ -175,7 +175,7 @@ class ChainedTrail:
                 subject="",
                 role="",
                 operation=GAP,
-                outcome=f"{self.missed} refused without a record",
+                outcome=f"{self.missed} refused because they could not be recorded",
             )
             self.missed = 0
             self._waiting.append(_Waiting(gap, None, time.monotonic()))

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 MAX_SUBJECT_CHARACTERS = 128
 SUBJECT = rf"[!-.0-\[\]-~]{{1,{MAX_SUBJECT_CHARACTERS}}}"
-SUBJECT_LIMIT = f"1..{MAX_SUBJECT_CHARACTERS} visible ASCII characters but / and \\"
+SUBJECT_LIMIT = f"1..{MAX_SUBJECT_CHARACTERS} visible ASCII characters except / and \\"
 
 _SUBJECT = re.compile(SUBJECT)
 _STEPS = frozenset({".", ".."})
@@ -179,7 +179,7 @@ def rule_of(operation: str, access: Mapping[str, Rule] = ACCESS) -> Rule:
     """Raises UnlistedOperation."""
     rule = access.get(operation)
     if rule is None:
-        raise UnlistedOperation(f"{operation} has no row in shared/auth/access.py: say who may")
+        raise UnlistedOperation(f"{operation} has no row in shared/auth/access.py")
     return rule
 
 
@@ -190,7 +190,7 @@ def relation_of(principal: Principal, operation: str) -> Relation:
 
 def refusal_of(role: Role, operation: str) -> str:
     """What the caller of an operation that its role may not do at all is told, by both APIs."""
-    return f"the role {role.value} may not do {operation}"
+    return f"the role {role.value} may not execute {operation}"
 
 
 def operation_of(route_name: str) -> str:

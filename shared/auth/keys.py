@@ -82,7 +82,7 @@ def _usable(listed: list[Any]) -> Iterator[tuple[str, VerificationKey]]:
         try:
             yield _key_id(jwk), _verification_key(jwk)
         except KeyRefused as refused:
-            log.warning("token_key_left_out", reason=str(refused))
+            log.warning("token_key_rejected", reason=str(refused))
 
 
 def _key_id(jwk: Any) -> str:

@@ -156,7 +156,7 @@ class TokenVerifier:
             options={"require": list(REQUIRED_CLAIMS)},
         )
         if _moment(claims, "exp") - _moment(claims, "nbf") > self._expected.most_life_seconds:
-            raise ValueError("a longer life than a token may have")
+            raise ValueError("a longer lifetime than a token may have")
         return claims
 
 
@@ -192,10 +192,10 @@ def key_id_of(token: str) -> str:
     if not isinstance(header, dict) or not all(isinstance(v, str) for v in header.values()):
         raise ValueError("not a flat header")
     if header.keys() & BRING_THEIR_OWN_KEY or header.get("typ", "JWT").lower() not in TYPES:
-        raise ValueError("not a token's header")
+        raise ValueError("not the header of a token")
     key_id = header.get("kid", "")
     if not KEY_ID.fullmatch(key_id):
-        raise ValueError("no usable kid")
+        raise ValueError("no valid kid")
     return str(key_id)
 
 
@@ -222,7 +222,7 @@ def _bytes(part: str) -> bytes:
 def _subject(claims: dict[str, Any]) -> str:
     subject = claims["sub"]
     if not isinstance(subject, str) or not is_subject(subject):
-        raise ValueError("no usable sub")
+        raise ValueError("no valid sub")
     return subject
 
 

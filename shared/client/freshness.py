@@ -37,5 +37,5 @@ class FreshAnswer(dict[str, Any]):
 def freshness_of(answer: Mapping[str, Any]) -> Freshness:
     """Of an answer as a query of TeddyClient gave it. Raises TypeError for anything else."""
     if not isinstance(answer, FreshAnswer):
-        raise TypeError("only what a query of TeddyClient returned knows how old it is")
+        raise TypeError("only answers of TeddyClient queries have freshness data")
     return answer.freshness

@@ -13,45 +13,50 @@ from shared.signing import StatementRefused, StatementSigner, StatementVerifier
 KIND = "teddy-erasure-receipt"
 
 PLACES: Mapping[ErasureStep, str] = {
-    ErasureStep.KEY: "the key that opens the child's personal values, in the database of keys",
-    ErasureStep.CLAIMS: "the reservations of the bear's udid and device id, in the event store",
-    ErasureStep.SNAPSHOTS: "the sealed snapshot of the child, in the event store",
-    ErasureStep.READ_MODELS: "profile, conversations, safety, violations, activity, alerts and "
-    "search words, in every generation of the read models",
-    ErasureStep.DEAD_LETTERS: "the child's records that were set aside, in the read models",
+    ErasureStep.KEY: "the key that decrypts the child's personal values, in the key database",
+    ErasureStep.CLAIMS: "the claims on the bear's udid and device id, in the event store",
+    ErasureStep.SNAPSHOTS: "the encrypted snapshot of the child, in the event store",
+    ErasureStep.READ_MODELS: "profile, conversations, safety, violations, activity, alerts "
+    "and search tokens, in every generation of the read models",
+    ErasureStep.DEAD_LETTERS: "the child's dead-lettered records, in the read models",
 }
 
 REMAINS: Mapping[str, str] = {
-    "events": "Types, times, versions, ids and hashes; the parent's id; severities, outcomes, "
-    "purposes and methods of consent, channels and counts of words. Personal values in them are "
-    "ciphertext that no key opens any more. They stay so that nobody can alter history unseen.",
-    "who acted": "With each change the subject and role of the parent or member of staff, and ids "
-    "of the request. A bear stands under a random name that nobody can trace to it.",
-    "keys of requests": "Hashed under the index key, where a command came with an Idempotency-Key; "
-    "what was asked is hashed under the child's destroyed key.",
-    "tombstone": "Child id, parent id, and when the child was registered and erased: so that the "
-    "family can ask for this receipt, and no replay brings anything back.",
-    "audit trail": "Who asked for what and when, from which address, by ids, until its retention "
-    "ends.",
-    "copies that end by themselves": "The databases' oplogs hold removed documents, and the topics "
-    "their records, until they are overwritten or their retention ends.",
-    "copies that somebody took": "Backups, exports and evidence, until they are removed; personal "
-    "values in a backup open until its copy of the child's key is removed, or the key that wraps "
-    "that is retired. Alerts that were sent are with their receivers.",
+    "events": "Types, times, versions, ids and hashes; the parent's id; severities, "
+    "outcomes, purposes and methods of consent, channels and word counts. Personal "
+    "values in them are ciphertext that no key decrypts any more. They stay so "
+    "that changes of the history are detected.",
+    "who acted": "For each change the subject and role of the parent or member of staff, and "
+    "ids of the request. A bear is recorded under a random pseudonym that "
+    "cannot be traced to it.",
+    "keys of requests": "Hashed under the index key, for commands with an Idempotency-Key; "
+    "the request is hashed under the child's destroyed key.",
+    "tombstone": "Child id, parent id, and when the child was registered and erased, so that "
+    "the family can get this receipt and no replay restores data.",
+    "audit trail": "Who requested what and when, from which address, by ids, until its "
+    "retention ends.",
+    "copies that end by themselves": "The databases' oplogs contain removed documents, and "
+    "the topics their records, until they are overwritten "
+    "or their retention ends.",
+    "copies that somebody took": "Backups, exports and evidence, until they are deleted; "
+    "personal values in a backup can be decrypted until its "
+    "copy of the child's key is deleted, or the key that wraps "
+    "it is retired. Sent alerts are with their receivers.",
 }
 """Of every erased child. Nothing else may be left: docs/erasure.md says the same."""
 
 OLDER_REMAINS: Mapping[OlderContent, tuple[str, str]] = {
     OlderContent.PRINTS: (
         "prints of earlier releases",
-        "Commits of releases before requests were hashed under the child's own key, and audit "
-        "records of their time: with the index key at hand, a guess of a request or of the bear's "
-        "device id can be confirmed.",
+        "Commits of releases before requests were hashed under the child's own key, and "
+        "audit records of that time: with the index key, a guess of a request or of the "
+        "bear's device id can be confirmed.",
     ),
     OlderContent.LABELS: (
         "labels of earlier releases",
-        "Events of releases before labels were sealed, in the event store and on the topics, hold "
-        "in clear: age, topics, violation types, flagged categories, skills, notice versions.",
+        "Events of releases before labels were encrypted, in the event store and on the "
+        "topics, contain in plaintext: age, topics, violation types, flagged categories, "
+        "skills, notice versions.",
     ),
 }
 """Of children who have commits of that kind, or may have."""

@@ -143,7 +143,7 @@ class Commit:
         if self.events:
             return commit_id(self.child_id, self.first_version)
         if self.idempotency is None:
-            raise ValueError("a commit without events is kept by its idempotency key: give it one")
+            raise ValueError("a commit without events needs an idempotency key")
         # sorts before every place of the child's stream: `!` comes before the digits
         return f"{self.child_id}@!{self.idempotency.key}"
 

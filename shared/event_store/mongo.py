@@ -206,7 +206,7 @@ def _outcome(refused: Commit, standing: Sequence[Commit]) -> Commit | Exception:
     at_its_place = [c for c in standing if c.place == refused.place]
     with_its_key = [c for c in standing if key and c.idempotency and c.idempotency.key == key]
     if not at_its_place and not with_its_key:
-        return StoreUnavailable("the commit in the way is not yet confirmed by the majority")
+        return StoreUnavailable("the conflicting commit is not yet confirmed by the majority")
     try:
         return outcome_when_taken(
             refused, next(iter(at_its_place), None), next(iter(with_its_key), None)

@@ -102,7 +102,7 @@ class MongoClaimStore:
         for place in taken:
             held = standing.get(claims[place].key)
             if held is None:
-                outcomes[place] = StoreUnavailable("the claim in the way is not yet confirmed")
+                outcomes[place] = StoreUnavailable("the existing claim is not yet confirmed")
             elif held != claims[place]:
                 outcomes[place] = held
         return outcomes

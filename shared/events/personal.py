@@ -15,7 +15,7 @@ from typing import (
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-IS_LABEL = "sealed in events"
+IS_LABEL = "encrypted in events"
 Label = Annotated[T, IS_LABEL]
 """A value that people or devices choose, or that tells of a child without naming it: a topic, a
 kind of violation, an age. Events hold it sealed as they hold a `Personal` value, for they stay for

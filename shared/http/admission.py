@@ -42,24 +42,35 @@ TOO_MANY_REQUESTS = 429
 
 SOON = {"Retry-After": "1"}
 OVERLOADED = Problem(
-    503, "overloaded", "Overloaded", "Too much at a time here; send the request again.", (), SOON
+    503,
+    "overloaded",
+    "Overloaded",
+    "The server is at capacity; retry after the seconds in Retry-After.",
+    (),
+    SOON,
 )
 ADDRESS_FULL = Problem(
     503,
     "overloaded",
     "Overloaded",
-    "Too much at a time from this network address; send the request again.",
+    "Too many concurrent requests from this network address; retry after the seconds in "
+    "Retry-After.",
     headers=SOON,
 )
 SUBJECT_FULL = Problem(
     429,
     "too-many-requests",
     "Too many requests",
-    "Too many requests of this caller at the same time; send this one again.",
+    "Too many concurrent requests from this caller; retry after the seconds in Retry-After.",
     headers=SOON,
 )
 SHUTTING_DOWN = Problem(
-    503, "shutting-down", "Shutting down", "This process ends; send the request again.", (), SOON
+    503,
+    "shutting-down",
+    "Shutting down",
+    "This process is shutting down; retry the request.",
+    (),
+    SOON,
 )
 
 
@@ -78,15 +89,18 @@ class Requests:
         self.of_subject = Shares[Principal](bounds.requests, bounds.subject_share)
         self._refused = Counter(
             "teddy_requests_refused",
-            "Requests refused unread, because of places, address, subject or stopping.",
+            "Requests refused before they were read, by reason: places (total capacity), "
+            "address, subject or stopping.",
             ("reason",),
             registry=registry,
         )
-        in_flight = Gauge("teddy_requests_in_flight", "Requests worked on.", registry=registry)
+        in_flight = Gauge(
+            "teddy_requests_in_flight", "Requests being processed.", registry=registry
+        )
         in_flight.set_function(lambda: self.in_flight)
         waiting = Gauge(
             "teddy_requests_waiting",
-            "Requests without a place that wait for their body or for a projection.",
+            "Requests waiting for their body or for a projection.",
             registry=registry,
         )
         waiting.set_function(lambda: self.waiting)

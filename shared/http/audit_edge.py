@@ -16,7 +16,7 @@ AUDIT_UNAVAILABLE = Problem(
     503,
     "audit-unavailable",
     "Audit trail unavailable",
-    "It cannot be recorded who asked, so nothing is done or shown; send the request again.",
+    "The request cannot be recorded in the audit trail, so it was not executed; retry it.",
     headers={"Retry-After": "1"},
 )
 NOT_MODIFIED, REFUSED_FROM = 304, 400

@@ -19,7 +19,7 @@ UNAUTHENTICATED = Problem(
     401,
     "unauthenticated",
     "Not authenticated",
-    "Send one `Authorization: Bearer <token>` with a token that is good here and now.",
+    "Send one `Authorization: Bearer <token>` header with a valid token.",
     headers={"WWW-Authenticate": "Bearer"},
 )
 """The same whatever is wrong with a token: who forges one learns nothing from the answer."""
@@ -28,7 +28,7 @@ KEYS_UNAVAILABLE = Problem(
     503,
     "token-keys-unavailable",
     "Tokens cannot be checked",
-    "The keys of the token issuer cannot be fetched at the moment; send the request again.",
+    "The keys of the token issuer cannot be fetched at the moment; retry the request.",
     headers={"Retry-After": "5"},
 )
 

@@ -61,11 +61,11 @@ class ConnectionRoom:
         self._lines: dict[str, dict[Connection, None]] = {}  # those held, by address
         registry = registry or CollectorRegistry()
         self._refused = _counted("refused", "refused", registry)
-        self._gave_way = _counted("gave_way", "closed while silent to make room", registry)
+        self._gave_way = _counted("evicted", "closed while idle to admit another", registry)
         gauge = Gauge("teddy_connections", "Open connections.", registry=registry)
         gauge.set_function(lambda: len(self._open))
         held = Gauge(
-            "teddy_connections_held", "Connections that wait for their turn.", registry=registry
+            "teddy_connections_queued", "Connections that wait for a free slot.", registry=registry
         )
         held.set_function(lambda: len(self._held))
 

@@ -185,15 +185,18 @@ def _answer(status: int, code: str, title: str, detail: str, *headers: bytes) ->
 
 
 REFUSED_CONNECTION = _answer(
-    503, "overloaded", "Overloaded", "Too many connections here; come again.", b"retry-after: 1"
+    503, "overloaded", "Overloaded", "Too many connections; retry later.", b"retry-after: 1"
 )
 HEAD_TOO_SLOW = _answer(
-    408, "head-too-slow", "Head too slow", f"Send all headers within {HEAD_SECONDS:g} s."
+    408, "head-too-slow", "Headers too slow", f"Send all headers within {HEAD_SECONDS:g} s."
 )
 HEAD_TOO_LARGE = _answer(
     431, "headers-too-large", "Headers too large", "Send fewer or shorter headers."
 )
-MALFORMED = _answer(400, "malformed-request", "Malformed request", "This is not HTTP.")
+MALFORMED = _answer(400, "malformed-request", "Malformed request", "The request is not valid HTTP.")
 TOO_FAR_AHEAD = _answer(
-    400, "malformed-request", "Malformed request", "Await answers before sending more requests."
+    400,
+    "malformed-request",
+    "Malformed request",
+    "Too many pipelined requests; wait for answers before sending more.",
 )

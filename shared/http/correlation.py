@@ -33,22 +33,22 @@ PARAMETERS: tuple[dict[str, Any], ...] = (
     {
         "name": HEADER,
         "in": "header",
-        "description": "An id to find the request by: a UUID, or a W3C trace id (32 hexadecimal "
-        "digits). Any other text is replaced, the request is answered all the same.",
+        "description": "Identifies the request: a UUID, or a W3C trace id (32 hexadecimal "
+        "digits). Any other value is replaced by a new UUID.",
         "schema": {"type": "string"},
         "example": "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11",
     },
     {
         "name": TRACEPARENT,
         "in": "header",
-        "description": "W3C Trace Context; left out unless it is valid.",
+        "description": "W3C Trace Context; ignored unless valid.",
         "schema": {"type": "string"},
         "example": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     },
 )
 ANSWERED: dict[str, Any] = {
-    "description": "The request's id in logs, events and the audit trail: the caller's in lower "
-    "case, or a new UUID.",
+    "description": "The id of the request in logs, events and the audit trail: the caller's "
+    "in lower case, or a new UUID.",
     "schema": {"type": "string", "pattern": f"^({_ACCEPTED.pattern})$"},
 }
 

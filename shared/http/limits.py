@@ -204,7 +204,7 @@ class CountersWithFallback:
     async def check(self) -> None:
         """Raises ConnectionError while each process counts for itself."""
         if not self._answered:
-            raise ConnectionError("the storage of the rate limits did not answer lately")
+            raise ConnectionError("the storage of the rate limits has not answered recently")
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         if self._monotonic() >= self._away_until:
@@ -221,12 +221,12 @@ class CountersWithFallback:
     def _away(self, error: Exception) -> None:
         self._away_until = self._monotonic() + AWAY_SECONDS
         if self._answered:
-            log.warning("rate_limit_storage_away", error=type(error).__name__)
+            log.warning("rate_limit_storage_unavailable", error=type(error).__name__)
         self._answered = False
 
     def _back(self) -> None:
         if not self._answered:
-            log.info("rate_limit_storage_back")
+            log.info("rate_limit_storage_available")
         self._answered = True
 
 

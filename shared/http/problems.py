@@ -29,7 +29,7 @@ COME_AGAIN = (429, 503)
 
 RETRY_AFTER: dict[str, Any] = {
     "Retry-After": {
-        "description": "Seconds, after which the same request may succeed.",
+        "description": "Seconds after which the same request may succeed.",
         "schema": {"type": "integer", "minimum": 0},
     }
 }
@@ -75,31 +75,33 @@ class ProblemRaised(Exception):
 
 class FieldProblemBody(BaseModel):
     field: str = Field(
-        description="Its path: a field of the body, a parameter, a header, or part of the path.",
+        description="Where it is: a field of the body, a parameter, a header, or part of the path.",
         examples=["age"],
     )
     message: str = Field(
-        description="What is wrong with it, never its value; to be read after its name.",
+        description="What is wrong with it, without its value; follows the field name.",
         examples=["must be between 3 and 12"],
     )
-    limit: str | None = Field(None, description="What would have been right.", examples=["3..12"])
+    limit: str | None = Field(None, description="What is allowed.", examples=["3..12"])
 
 
 class ProblemBody(BaseModel):
     """The documented body of every error response (RFC 9457)."""
 
     type: str = Field(
-        description="A URN that names the kind of problem; it leads nowhere.",
+        description="A URN that identifies the problem type; it cannot be dereferenced.",
         examples=["urn:teddy:problem:invalid-request"],
     )
-    title: str = Field(description="The same for every problem of this code.")
-    status: int = Field(description="That of the answer.")
-    detail: str = Field(description="What is the matter this time, and what to do.")
-    instance: str = Field(description="The path that was asked for.")
-    code: str = Field(description="Stable, for programs; the end of `type`.")
-    correlation_id: str = Field(description="Of the request; in the logs and the audit trail, too.")
+    title: str = Field(description="A summary, the same for every problem with this code.")
+    status: int = Field(description="The HTTP status code.")
+    detail: str = Field(description="An explanation of this occurrence, and what to do.")
+    instance: str = Field(description="The requested path.")
+    code: str = Field(description="Stable, for programs; the last part of `type`.")
+    correlation_id: str = Field(
+        description="The correlation id of the request, as in logs and the audit trail."
+    )
     errors: list[FieldProblemBody] | None = Field(
-        None, description="All fields that are wrong, where it is fields."
+        None, description="All invalid fields, if the problem is about fields."
     )
 
 
@@ -158,7 +160,7 @@ def problem_response(request: Request, problem: Problem) -> Response:
     return Response(orjson.dumps(body), problem.status, headers, media_type=MEDIA_TYPE)
 
 
-TOO_MANY = "Too many requests of this caller; send this one again after the seconds of Retry-After."
+TOO_MANY = "Too many requests from this caller; retry after the seconds in Retry-After."
 
 
 def too_many_requests(retry_after_seconds: int, detail: str = TOO_MANY) -> Problem:
@@ -179,7 +181,9 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def _internal(error: Exception) -> Problem:
     log.error("request_failed", error=type(error).__name__, exc_info=error)
-    return Problem(500, "internal-error", "Internal error", "The request failed here.")
+    return Problem(
+        500, "internal-error", "Internal error", "The request failed because of an internal error."
+    )
 
 
 def _refused_by_framework(error: HTTPException) -> Problem:

@@ -74,7 +74,9 @@ def _of_target(scope: Scope) -> Iterator[Problem]:
     if len(path) > MOST_PATH_BYTES or len(query) > MOST_QUERY_BYTES:
         yield _too_long()
     elif _AMBIGUOUS.search(path) or _NOT_ENCODED.search(path) or _DOTS.search(path):
-        yield _malformed("path", "must hold plain segments: no encoded slash, dots or controls")
+        yield _malformed(
+            "path", "must contain plain segments: no encoded slash, dots or control characters"
+        )
     elif not _is_utf8(path):
         yield _malformed("path", "must be UTF-8, percent-encoded")
     if query:
@@ -86,7 +88,7 @@ def _of_query(query: bytes) -> Iterator[Problem]:
         yield _malformed("query", "must be UTF-8, percent-encoded")
         return
     if query.count(b"&") >= MOST_NAMES:
-        yield _malformed("query", "must hold fewer parameters", f"{MOST_NAMES} parameters")
+        yield _malformed("query", "must contain fewer parameters", f"{MOST_NAMES} parameters")
         return
     names = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     repeated = sorted(name for name, times in names.items() if times > 1)
@@ -104,18 +106,18 @@ def _of_headers(headers: list[tuple[bytes, bytes]]) -> Iterator[Problem]:
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in OVERRIDES:
-            yield _malformed(name.decode(), "is not understood: send the method and path meant")
+            yield _malformed(name.decode(), "is not supported: send the intended method and path")
         elif name in ONCE and name in found:
             yield _malformed(name.decode(), "must be given once")
         found[name] = value
     if b"content-length" in found and b"transfer-encoding" in found:
-        yield _malformed("content-length", "must not come with transfer-encoding")
+        yield _malformed("content-length", "must not be combined with transfer-encoding")
     yield from _of_content(found)
 
 
 def _of_content(headers: dict[bytes, bytes]) -> Iterator[Problem]:
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-        yield _unsupported("content-encoding", "identity", "Send the body as it is.")
+        yield _unsupported("content-encoding", "identity", "Send the body without compression.")
     has_body = (
         headers.get(b"content-length", b"0").strip() != b"0" or b"transfer-encoding" in headers
     )
@@ -133,7 +135,7 @@ def _is_utf8(encoded: bytes) -> bool:
 
 
 def _malformed(part: str, message: str, limit: str | None = None) -> Problem:
-    detail = "The request could be read in more than one way."
+    detail = "The request is ambiguous or malformed."
     problem = FieldProblem(part, message, limit)
     return Problem(400, "malformed-request", "Malformed request", detail, [problem])
 
@@ -209,13 +211,13 @@ IS_ID, IS_SUBJECT = _must_be(_is_id, ID_LIMIT), _must_be(is_subject, SUBJECT_LIM
 IDS, SUBJECTS = {"pattern": ID_PATTERN}, {"pattern": SUBJECT_PATTERN}
 
 ChildId = Annotated[
-    str, IS_ID, Path(description="As the registration answered it.", json_schema_extra=IDS)
+    str, IS_ID, Path(description="As returned by the registration.", json_schema_extra=IDS)
 ]
 ConversationId = Annotated[
     str, IS_ID, Path(description="Of a conversation of the child.", json_schema_extra=IDS)
 ]
 ViolationId = Annotated[
-    str, IS_ID, Path(description="As the report of it was answered.", json_schema_extra=IDS)
+    str, IS_ID, Path(description="As returned by its report.", json_schema_extra=IDS)
 ]
 ParentId = Annotated[
     str, IS_SUBJECT, Path(description="The parent's subject.", json_schema_extra=SUBJECTS)
@@ -227,5 +229,5 @@ def check_ids(ids: Mapping[str, str]) -> None:
     wrong = [name for name, value in ids.items() if not _is_id(value)]
     if wrong:
         problems = [FieldProblem(name, f"must be {ID_LIMIT}", ID_LIMIT) for name in wrong]
-        detail = "The path holds an invalid id."
+        detail = "The path contains an invalid id."
         raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, problems))

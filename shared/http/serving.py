@@ -77,7 +77,7 @@ def operations_router(readiness: Readiness, registry: CollectorRegistry = REGIST
         """Whether the process runs; what it needs is not asked."""
         return {"status": "live"}
 
-    @router.get("/health/ready", responses={503: {"description": "Not ready, or stopping."}})
+    @router.get("/health/ready", responses={503: {"description": "Not ready, or shutting down."}})
     async def ready(request: Request) -> Response:
         """Whether the process does its work, and which of what it needs answers."""
         if is_stopping(request.app):

@@ -17,7 +17,8 @@ class TokenLifeSettings(ObservabilitySettings):
     token_most_life_seconds: float = Field(
         7 * 86_400.0,
         gt=0,
-        description="Longest time between `nbf` and `exp`: nobody can take a token back sooner.",
+        description="Longest allowed time between `nbf` and `exp`; a token cannot be revoked "
+        "earlier.",
     )
 
 
@@ -26,28 +27,33 @@ class TokenSettings(TokenLifeSettings):
 
     jwks_file: Path | None = Field(
         None,
-        description="JSON Web Key Set with the public keys of token issuers; this or the URL.",
+        description="JSON Web Key Set with the public keys of token issuers; set this or the URL.",
     )
     jwks_url: str | None = Field(
         None,
-        description="Where the issuer serves its JSON Web Key Set: https, or http on loopback.",
+        description="URL of the issuer's JSON Web Key Set: https, or http on loopback.",
     )
     jwks_life_seconds: float = Field(
         300.0,
         gt=0,
-        description="After it the keys are fetched again before a token is judged; shortly before "
-        "its end, beside the requests. Older keys serve only while the issuer cannot be reached.",
+        description="Age after which the keys are fetched again before a token is verified; "
+        "shortly before that age they are fetched in the background. Older keys "
+        "are used only while the issuer cannot be reached.",
     )
     jwks_cooldown_seconds: float = Field(
-        30.0, gt=0, description="Least time between two fetches, also for a key nobody knows."
+        30.0, gt=0, description="Minimum time between two fetches, also for an unknown key."
     )
     jwks_max_age_seconds: float = Field(
         86_400.0,
         gt=0,
-        description="How old keys may get that cannot be fetched again; then 503, never 401.",
+        description="Maximum age of keys while the issuer cannot be reached; after it the "
+        "answer is 503, not 401.",
     )
     token_leeway_seconds: float = Field(
-        5.0, ge=0, le=60, description="Allowed between the issuer's clock and this one's."
+        5.0,
+        ge=0,
+        le=60,
+        description="Allowed difference between the issuer's clock and this machine's.",
     )
     token_issuer: str = Field("teddy-local", description="Required `iss` of bearer tokens.")
     token_audience: str = Field("teddy", description="Required `aud` of bearer tokens.")
@@ -55,9 +61,9 @@ class TokenSettings(TokenLifeSettings):
     @model_validator(mode="after")
     def _one_place_of_keys(self) -> Self:
         if (self.jwks_file is None) == (self.jwks_url is None):
-            raise ValueError("give TEDDY_JWKS_FILE or TEDDY_JWKS_URL, one of the two")
+            raise ValueError("set either TEDDY_JWKS_FILE or TEDDY_JWKS_URL")
         if self.jwks_cooldown_seconds > self.jwks_life_seconds:
-            raise ValueError("TEDDY_JWKS_COOLDOWN_SECONDS is at most TEDDY_JWKS_LIFE_SECONDS")
+            raise ValueError("TEDDY_JWKS_COOLDOWN_SECONDS must be at most TEDDY_JWKS_LIFE_SECONDS")
         return self
 
     @field_validator("jwks_url")
@@ -83,24 +89,28 @@ class RateLimitSettings(ObservabilitySettings):
 
     rate_limit_storage: str = Field(
         RATE_LIMITS_IN_MEMORY,
-        description="`memory://`: each process counts alone; `redis://host:port/db`: all together.",
+        description="`memory://`: each process counts separately; `redis://host:port/db`: "
+        "all processes count together.",
     )
     rate_limit_registration: str = _rate(
         "registrations",
         "20/hour",
-        "a family has few bears, and each try tells whether a bear is known; an import needs more",
+        "a family has few bears, and each attempt reveals whether a bear is registered; "
+        "raise it for an import",
     )
     rate_limit_commands: str = _rate(
-        "other commands", "1200/minute", "a bear that sends what it stored while it was offline"
+        "other commands", "1200/minute", "enough for a bear that sends what it stored while offline"
     )
     rate_limit_queries: str = _rate(
-        "queries about a child or family", "1200/minute", "a dashboard that is looked at all day"
+        "queries about a child or family",
+        "1200/minute",
+        "enough for a dashboard that is open all day",
     )
-    rate_limit_search: str = _rate("searches", "120/minute", "a person who types")
+    rate_limit_search: str = _rate("searches", "120/minute", "enough for a person typing")
     rate_limit_stream: str = _rate(
-        "openings of a live stream", "60/minute", "a phone that loses its network"
+        "live streams opened", "60/minute", "enough for a phone that keeps losing its network"
     )
-    rate_limit_export: str = _rate("exports of a child", "10/hour", "each reads a whole life")
+    rate_limit_export: str = _rate("exports of a child", "10/hour", "each reads the whole history")
 
     @field_validator("rate_limit_storage")
     @classmethod
@@ -113,7 +123,9 @@ class RateLimitSettings(ObservabilitySettings):
     @classmethod
     def _one_limit(cls, limit: str) -> str:
         if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", limit):
-            raise ValueError("must be a number from 1 on, a slash, and second, minute, hour or day")
+            raise ValueError(
+                "must be a number of at least 1, a slash, and second, minute, hour or day"
+            )
         return limit
 
 
@@ -121,31 +133,30 @@ class HttpSettings(ObservabilitySettings):
     """What the APIs show of themselves, and how clients reach them."""
 
     api_documentation: bool = Field(
-        False, description="Serve `/docs` and `/openapi.json`; the local stack does."
+        False, description="Serve `/docs` and `/openapi.json`, as the local stack does."
     )
-    behind_tls: bool = Field(
-        False, description="Clients come by HTTPS only: tell browsers to remember it (HSTS)."
-    )
+    behind_tls: bool = Field(False, description="Clients connect through HTTPS only: send HSTS.")
     trusted_proxies: str = Field(
         "",
-        description="Addresses or networks of proxies whose `X-Forwarded-For` is believed, "
-        "`10.0.0.7,172.16.0.0/12`; from anybody else it is ignored.",
+        description="Addresses or networks of proxies whose `X-Forwarded-For` is trusted, as "
+        "`10.0.0.7,172.16.0.0/12`; from other addresses it is ignored.",
     )
 
     address_share: float = Field(
         0.25,
         gt=0,
         le=1,
-        description="Part of an API's connections, and of its requests at the same time, that one "
-        "address may have, or one IPv6 network of 64 bits; 1: all. Proxies that are trusted have "
-        "no share of connections; behind others, all callers share one.",
+        description="Fraction of an API's connections and concurrent requests that one "
+        "address, or one IPv6 /64 network, may use; 1: no limit. Trusted proxies "
+        "have no connection limit; behind other proxies all callers share one "
+        "limit.",
     )
     subject_share: float = Field(
         0.05,
         gt=0,
         le=1,
-        description="Part of an API's requests at the same time, and of the queries that wait, "
-        "that one subject may have; 1: all.",
+        description="Fraction of an API's concurrent requests and waiting queries that one "
+        "subject may use; 1: no limit.",
     )
 
     @field_validator("trusted_proxies")

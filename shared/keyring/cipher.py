@@ -72,7 +72,7 @@ class ChildCipher:
             nonce, ciphertext = raw[:NONCE_BYTES], raw[NONCE_BYTES:]
             return self._aead.decrypt(nonce, ciphertext, self._associated(place))
         except (InvalidTag, ValueError) as error:
-            raise SealBroken(f"sealed value of {place} does not open") from error
+            raise SealBroken(f"sealed value of {place} cannot be decrypted") from error
 
     def print_of(self, content: bytes) -> str:
         """HMAC-SHA-256 in hex, under a key derived from the data key: once that is destroyed nobody

@@ -76,7 +76,9 @@ def read_key_file(path: Path) -> KeyFile:
         reason = f"{path}: {error.strerror}; create it with `teddy keys init`"
         raise KeyFileRefused(reason) from None
     if mode & 0o077:
-        raise KeyFileRefused(f"{path}: mode is {mode:04o}; make it 0600, others may read the keys")
+        raise KeyFileRefused(
+            f"{path}: mode is {mode:04o}; set it to 0600: others can read the keys"
+        )
     try:
         content = orjson.loads(path.read_bytes())
         keks = {kek_id: _decode(key) for kek_id, key in content["keks"].items()}
@@ -111,7 +113,7 @@ class FileKeyProvider:
         try:
             return kek.decrypt(nonce, ciphertext, wrapped.child_id.encode())
         except InvalidTag:
-            raise SealBroken(f"data key of child {wrapped.child_id} does not open") from None
+            raise SealBroken(f"data key of child {wrapped.child_id} cannot be decrypted") from None
 
 
 def new_key() -> str:
@@ -128,7 +130,7 @@ def new_kek_id(number: int) -> str:
 def _decode(text: str) -> bytes:
     key = base64.b64decode(text, validate=True)
     if len(key) != KEY_BYTES:
-        raise ValueError("a key has 32 bytes")
+        raise ValueError("a key must have 32 bytes")
     return key
 
 
@@ -170,7 +172,7 @@ class WatchedKeyFile:
         except KeyFileRefused as refused:
             log.warning("key_file_refused", reason=str(refused))
         else:
-            log.info("key_file_read_again")
+            log.info("key_file_reloaded")
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -124,7 +124,7 @@ class MongoKeyStore:
 
 def _outcome(child_id: str, standing: Document | None) -> WrappedKey | Exception:
     if standing is None:
-        return KeyStoreUnavailable("the key in the way is not yet confirmed by the majority")
+        return KeyStoreUnavailable("the existing key is not yet confirmed by the majority")
     return _from_document(standing) if "wrapped" in standing else KeyDestroyed(child_id)
 
 

@@ -156,61 +156,61 @@ async def projected_through(database: Database) -> datetime | None:
     return None if found is None else cast(datetime, found["at"])
 
 
-HORIZON_COLLECTION = "read_model_horizon"
-HORIZON_ID = "horizon"
+CUTOFF_COLLECTION = "read_model_horizon"
+CUTOFF_ID = "horizon"
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Horizon:
+class RetentionCutoff:
     """`activity`: the first UTC day (ISO) that is kept. `alerts`: the first time of an alert."""
 
     activity: str = ""
     alerts: datetime = BEGINNING
 
     def keeps(self, model: Model, document: Mapping[str, Any]) -> bool:
-        """Models that have no horizon keep everything."""
+        """Models that have no retention cutoff keep everything."""
         if model is Model.ACTIVITY:
             return bool(document["day"] >= self.activity)
         if model is Model.ALERTS:
             return bool(document["raised_at"] >= self.alerts)
         return True
 
-    def lies_behind(self, latest: "Horizon") -> bool:
+    def is_at_most(self, latest: "RetentionCutoff") -> bool:
         """Whether it is in no respect later than `latest`."""
         return self.activity <= latest.activity and self.alerts <= latest.alerts
 
     def behind(self) -> dict[Model, Document]:
-        """What to delete of each model that has a horizon, as a query."""
+        """What to delete of each model that has a retention cutoff, as a query."""
         return {
             Model.ACTIVITY: {"day": {"$lt": self.activity}},
             Model.ALERTS: {"raised_at": {"$lt": self.alerts}},
         }
 
 
-async def read_horizon(database: Database) -> Horizon:
+async def read_cutoff(database: Database) -> RetentionCutoff:
     """As it is now; before anything was purged, everything is kept."""
-    found = await database[HORIZON_COLLECTION].find_one({"_id": HORIZON_ID})
+    found = await database[CUTOFF_COLLECTION].find_one({"_id": CUTOFF_ID})
     if found is None:
-        return Horizon()
-    return Horizon(found.get("activity", ""), found.get("alerts", BEGINNING))
+        return RetentionCutoff()
+    return RetentionCutoff(found.get("activity", ""), found.get("alerts", BEGINNING))
 
 
-async def advance_horizon(database: Database, wanted: Horizon) -> Horizon:
+async def advance_cutoff(database: Database, wanted: RetentionCutoff) -> RetentionCutoff:
     """Move it to `wanted`, where that lies ahead; where it is now."""
     moved = _told(wanted)
     if moved:
-        await database[HORIZON_COLLECTION].update_one(
-            {"_id": HORIZON_ID}, {"$max": moved}, upsert=True
+        await database[CUTOFF_COLLECTION].update_one(
+            {"_id": CUTOFF_ID}, {"$max": moved}, upsert=True
         )
-    return await read_horizon(database)
+    return await read_cutoff(database)
 
 
-def _told(horizon: Horizon) -> Document:
-    """Without what has no horizon."""
+def _told(cutoff: RetentionCutoff) -> Document:
+    """Without what has no retention cutoff."""
     told: Document = {}
-    if horizon.activity:
-        told["activity"] = horizon.activity
-    if horizon.alerts > BEGINNING:
-        told["alerts"] = horizon.alerts
+    if cutoff.activity:
+        told["activity"] = cutoff.activity
+    if cutoff.alerts > BEGINNING:
+        told["alerts"] = cutoff.alerts
     return told

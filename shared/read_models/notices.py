@@ -46,7 +46,7 @@ class ChangeNotice:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise MalformedNotice("not a change notice") from error
         if not (all_texts([notice.child_id, notice.parent_id]) and type(notice.version) is int):
-            raise MalformedNotice("a change notice holds two texts and a number")
+            raise MalformedNotice("a change notice must contain two strings and a number")
         return notice
 
 
@@ -93,7 +93,7 @@ class AlertNotice:
             raise MalformedNotice("not an alert notice") from error
         texts = [getattr(notice, one.name) for one in fields(notice) if one.name != "channels"]
         if not (isinstance(notice.channels, list) and all_texts([*texts, *notice.channels])):
-            raise MalformedNotice("an alert notice holds texts")
+            raise MalformedNotice("an alert notice must contain strings")
         return notice
 
 

@@ -197,7 +197,7 @@ def open_sealed(child_id: str, sealed: str, cipher: ChildCipher, expected: Seale
     if name != expected.name and name not in FORMER_NAMES.get(expected.name, ()):
         raise SealBroken(f"a sealed value stands as {expected.name} that was sealed as another")
     if not (version.isascii() and version.isdecimal()):
-        raise SealBroken(f"sealed value of {expected.name} does not open")
+        raise SealBroken(f"sealed value of {expected.name} cannot be decrypted")
     identity = event_id(child_id, int(version))
     if expected.of is not None:
         with suppress(SealBroken):

@@ -103,7 +103,7 @@ async def test_what_was_acknowledged_survives_the_sudden_end_of_all_brokers_at_o
     # then each record is where it was, and the relay had no reason to publish the store again
     after = await records_by_place(cluster.bootstrap)
     assert before.items() <= after.items()
-    assert not relay_log.mentions("relay_starts_over")
+    assert not relay_log.mentions("relay_resume_impossible")
     measured(f"{counted}; {len(before):,} records are where they were")
 
 

@@ -66,7 +66,7 @@ async def _retired_under_another_label(world: World) -> str:
         rotated.code
         or not said.code
         or not kept
-        or "stays: 1 data keys open under it" not in said.err
+        or "stays: 1 data keys are wrapped under it" not in said.err
     ):
         raise Broken(f"rotate {rotated.code}, retire {said.code}: {said.err.strip()[-200:]}")
     return f"exit code {said.code}, the key stays"

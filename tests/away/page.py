@@ -23,6 +23,6 @@ def write(rows: Mapping[str, str], page: Path = PAGE) -> None:
     before, begin, rest = page.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"{BEGIN.strip()} and {END.strip()} are to stand around the table")
+        raise ValueError(f"{BEGIN.strip()} and {END.strip()} must surround the table")
     head = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
     page.write_text(before + begin + "\n".join([*head, *rows.values()]) + "\n" + end + after)

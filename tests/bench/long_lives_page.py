@@ -31,11 +31,11 @@ class LongLife:
 
 
 ROWS = (
-    ("first command, nothing kept", "first_command", "s"),
+    ("first command, empty cache", "first_command", "s"),
     ("next command", "next_command", "ms"),
-    ("profile, past the cache", "profile", "ms"),
-    ("safety report, past the cache", "report", "ms"),
-    ("page of conversations, past the cache", "conversations", "ms"),
+    ("profile, without cache", "profile", "ms"),
+    ("safety report, without cache", "report", "ms"),
+    ("page of conversations, without cache", "conversations", "ms"),
     ("export", "export", "s"),
     ("rebuild and its check, from the command line", "rebuild", "s"),
     ("verify, from the command line", "verify", "s"),
@@ -79,7 +79,7 @@ def _told(value: float, unit: str) -> str:
 
 
 def _plot(lives: Sequence[LongLife]) -> list[str]:
-    """Microseconds an event: what is linear in the child's years lies flat."""
+    """Microseconds per event: a cost linear in events is a flat line."""
     lines = {
         name: [round(getattr(one, name) / one.events * 1e6, 1) for one in lives] for name in PLOTTED
     }
@@ -87,12 +87,12 @@ def _plot(lives: Sequence[LongLife]) -> list[str]:
     names = ", ".join(name.replace("_", " ") for name in lines)
     lengths = ", ".join(f'"{one.events:,}"' for one in lives)
     return [
-        f"Microseconds an event (lines from first to last: {names}); what is linear lies flat:",
+        f"Microseconds per event (lines from first to last: {names}); linear cost is a flat line:",
         "",
         "```mermaid",
         "xychart-beta",
         f"  x-axis [{lengths}]",
-        f'  y-axis "microseconds an event" 0 --> {top}',
+        f'  y-axis "microseconds per event" 0 --> {top}',
         *(f"  line [{', '.join(map(str, line))}]" for line in lines.values()),
         "```",
     ]

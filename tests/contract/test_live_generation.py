@@ -145,7 +145,7 @@ async def test_whoever_follows_knows_at_once_that_the_server_is_away(
     following = asyncio.create_task(live.follow())
     await until(lambda: live.away_seconds() is not None)
     # when / then
-    with pytest.raises(ReadStoreUnavailable, match="known to be away"):
+    with pytest.raises(ReadStoreUnavailable, match="known to be unavailable"):
         await live.current()
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)

@@ -90,7 +90,7 @@ async def test_the_same_offer_made_again_finds_itself(stores: Stores) -> None:
 
 
 async def test_it_needs_a_key(stores: Stores) -> None:
-    with pytest.raises(ValueError, match="give it one"):
+    with pytest.raises(ValueError, match="needs an idempotency key"):
         await stores.events.append(an_offer("child-1", events=0))
 
 

@@ -36,7 +36,7 @@ async def test_what_the_broker_acknowledged_survives_its_sudden_end(
     # and each record is where it was: the relay had no reason to publish the store again
     assert before.items() <= (await records_by_place(bootstrap)).items()
     assert len(before) > 0
-    assert not relay_log.mentions("relay_starts_over")
+    assert not relay_log.mentions("relay_resume_impossible")
 
 
 def _is_back(services: StackFolder, killed: int) -> bool:

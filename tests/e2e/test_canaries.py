@@ -128,7 +128,7 @@ async def _poison(state: StackState, on: Callers) -> None:
 
 
 async def _is_handled(state: StackState, admin: Api, child: str) -> bool:
-    """Parked, or folded into something that may be shown or not."""
+    """dead-lettered, or folded into something that may be shown or not."""
     with pymongo.MongoClient[Any](state.environment["TEDDY_READ_MONGO_URL"]) as client:
         if client["teddy_read"]["parked_children"].find_one({"child_id": child}):
             return True

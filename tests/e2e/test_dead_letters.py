@@ -31,19 +31,19 @@ async def status(folder: StackFolder) -> Said:
     return await called(cli.main, ["--dir", str(folder.path), "status"], os.environ)
 
 
-async def parked(folder: StackFolder, child_id: str) -> int:
-    """How many records of the child are parked."""
+async def dead_lettered(folder: StackFolder, child_id: str) -> int:
+    """How many records of the child are dead-lettered."""
     listed = await dead_letter(folder, "list", "--format", "json")
     assert listed.code == 0, listed.err
     rows: list[Any] = orjson.loads(listed.out)
     return sum(row["records"] for row in rows if row["child_id"] == child_id)
 
 
-async def are_parked(folder: StackFolder, child_id: str, records: int) -> bool:
-    return await parked(folder, child_id) == records
+async def are_dead_lettered(folder: StackFolder, child_id: str, records: int) -> bool:
+    return await dead_lettered(folder, child_id) == records
 
 
-async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
+async def test_a_poisoned_child_is_dead_lettered_and_fixed_while_others_go_on(
     services: StackFolder, running: StackState
 ) -> None:
     parent_id = f"parent-{new_id()}"
@@ -56,11 +56,11 @@ async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
         await parent.get_child_profile(child)
         # when
         await _publish(running, child, b"not json at all")
-        await eventually(lambda: are_parked(services, child, 1), SOON)
+        await eventually(lambda: are_dead_lettered(services, child, 1), SOON)
         await parent.update_child_profile(child, age=7)
         await parent.update_child_profile(other, age=8)
         # then
-        await eventually(lambda: are_parked(services, child, 2), SOON)
+        await eventually(lambda: are_dead_lettered(services, child, 2), SOON)
         assert (await parent.get_child_profile(other))["age"] == 8
         assert (await parent.get_child_profile(other))["stale_since"] is None
         # then the child is shown as it is, and the stack is not well
@@ -74,7 +74,7 @@ async def test_a_poisoned_child_is_parked_and_mended_while_others_go_on(
         # then
         assert mended.code == 0, mended.err
         assert (await parent.get_child_profile(child))["age"] == 7
-        assert await parked(services, child) == 0
+        assert await dead_lettered(services, child) == 0
         await eventually(lambda: _is_shown(visitor, child, stale=False), HEARD)
         assert (await visitor.get_child_safety_report(child))["stale_since"] is None
         await eventually(lambda: _is_well(services), SOON)

@@ -1,4 +1,4 @@
-"""The whole path on the light broker, which serves where Apache Kafka cannot be had."""
+"""The whole path on the light broker, which serves where Apache Kafka is not available."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -50,4 +50,6 @@ async def test_where_the_jars_cannot_be_had_the_light_broker_carries_facts_and_i
     assert profile["version"] > BORN
     assert state.environment["TEDDY_KAFKA_LONG_POLLING"] == "false"
     assert said[0] == "downloading Apache Kafka 4.1.1 (43 MB, once) ..."
-    assert state.broker.startswith("the light broker noida-db 0.2.3 (Apache Kafka cannot be had:")
+    assert state.broker.startswith(
+        "the light broker noida-db 0.2.3 (Apache Kafka is not available:"
+    )

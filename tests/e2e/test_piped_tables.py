@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 TABLES = {
     "audit show --child {child}": "GetChildProfile .*{child}",
     "keys status": "kek-.+ active ",
-    "load --registrations 2 --commands 2": "repeated keys, answered as before +│",
+    "load --registrations 2 --commands 2": "repeated keys with the first answer +│",
     "notifications list --state any": "│ .+ │ delivered ",
     "replay events --child {child}": "{child} +│ 1 +│ ChildRegistered ",
     "replay show --child {child}": "{parent}",

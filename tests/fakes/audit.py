@@ -21,4 +21,4 @@ class MemoryAuditTrail:
 
     def require_room(self) -> None:
         if self.away:
-            raise AuditUnavailable("the audit trail is away")
+            raise AuditUnavailable("the audit trail is unavailable")

@@ -32,7 +32,7 @@ class Facts:
 
     `commits`: by child. `unchanged`: those without events, which keep the keys of commands that
     changed nothing.
-    `read_model_differences`: as the verification told them. `parked`: children of whom a record is
+    `read_model_differences`: as the verification reported them. `dead_lettered`: children who are
     still dead-lettered, whatever else they differ in. `untold`: deliveries of alerts that nobody
     made. `published`: (child, version) in the order of the topic's partitions; None where the
     broker was made to lose records. `texts`: all that was written, by place; `canaries`: what must
@@ -42,7 +42,7 @@ class Facts:
     commits: Mapping[str, Sequence[Commit]]
     unchanged: Sequence[Commit] = ()
     read_model_differences: Sequence[str] = ()
-    parked: frozenset[str] = frozenset()
+    dead_lettered: frozenset[str] = frozenset()
     untold: Sequence[str] = ()
     published: Sequence[tuple[str, int]] | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
@@ -58,7 +58,10 @@ def check(history: Sequence[Entry], facts: Facts) -> list[Violation]:
         *_streams_whole(facts),
         *_refused_without_trace(history, facts),
         *(Violation("read-model", one) for one in facts.read_model_differences),
-        *(Violation("parked", f"{one} is still dead-lettered") for one in sorted(facts.parked)),
+        *(
+            Violation("dead-lettered", f"{one} is still dead-lettered")
+            for one in sorted(facts.dead_lettered)
+        ),
         *(Violation("untold", one) for one in facts.untold),
         *_published_in_order(history, facts),
         *_nothing_unexplained(history),
@@ -130,7 +133,7 @@ def _streams_whole(facts: Facts) -> Iterator[Violation]:
         try:
             verify_chain(list(commits))
         except ChainBroken as broken:
-            yield Violation("hole", f"{child_id}@{broken.version}: {broken.reason}")
+            yield Violation("gap", f"{child_id}@{broken.version}: {broken.reason}")
 
 
 def _refused_without_trace(history: Sequence[Entry], facts: Facts) -> Iterator[Violation]:

@@ -40,15 +40,15 @@ async def load_facts(
     async for commit in on.store.scan():
         commits[commit.child_id].append(commit)
     generation = await live_generation(on.database)
-    parked = await DeadLetters(on.database, utc_now, generation).all_parked()
+    dead_lettered = await DeadLetters(on.database, utc_now, generation).all_dead_lettered()
     verification = await verifier_of(on, generation).verify(settle_seconds)
     untold = await _untold(on.database, generation, settle_seconds)  # now all alerts are raised
     differences = [
         f"{d.model}/{d.document} {d.field}: {d.expected!r} expected, {d.found!r} found"
         for d in verification.differences
-        if d.child_id not in parked
+        if d.child_id not in dead_lettered
     ]
-    late = verification.behind - set(parked)
+    late = verification.behind - set(dead_lettered)
     bootstrap = on.settings.kafka_bootstrap
     async with asyncio.timeout(SETTLE_SECONDS):
         published = await _published(bootstrap) if topic_is_whole else None
@@ -57,7 +57,7 @@ async def load_facts(
         commits=commits,
         unchanged=await _unchanged(on.commits),
         read_model_differences=differences,
-        parked=frozenset(parked),
+        dead_lettered=frozenset(dead_lettered),
         untold=untold,
         published=published,
         texts=texts_of_logs(logs) | topics | await texts_of_databases(on),

@@ -33,13 +33,13 @@ CONFIG: dict[str, Any] = {
 UNSTATED = (
     "must not contain",  # characters that nobody sees
     "must have",  # a length, after trimming
-    "must hold integers of 64 bits only",
+    "must contain only 64-bit integers",
     "must be an integer",  # 7.0 is one to a schema
     "must lie between 2000-01-01 and",  # a schema has no bounds of dates
     "must be later than `from`",
-    "must name each purpose once",
+    "must contain each purpose at most once",
     "must not be below age_min",
-    "this idempotency key was used for another request",
+    "this idempotency key was used for a different request",
     "not a cursor of this list",  # one that a link carried to a list with other conditions
 )
 """How the rules begin that an OpenAPI document cannot state: all for which 422 is an answer to a

@@ -1,7 +1,7 @@
 """Both APIs along the links of their documents, with a signed token of each role: Schemathesis's
 state machine begins with a registration or a search and follows what the answers lead to, from one
-API to the other. What a role may not do is refused to it, then done by who may, so that the way
-goes on: each role meets every linked operation, on children, conversations and violations that
+API to the other. What a role may not execute is refused to it, then done by a role that may, to go
+on: each role meets every linked operation, on children, conversations and violations that
 there are."""
 
 from typing import Any, ClassVar

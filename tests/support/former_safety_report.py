@@ -74,22 +74,20 @@ def recommendations(
     """In order of urgency; never empty. `stale_since`: what happened later is not known here."""
     advice = []
     if stale_since is not None:
-        text = (
-            f"This picture is incomplete since {iso(stale_since)}: ask an operator to redrive it."
-        )
+        text = f"This report is incomplete since {iso(stale_since)}: ask an operator to redrive it."
         advice.append(Recommendation(code="picture-is-incomplete", text=text))
     if len(violations) > MANY_VIOLATIONS:
         text = "Review the topics this child may talk about and the content filters."
         advice.append(Recommendation(code="review-topics-and-filters", text=text))
     if any(_told_late(violation) for violation in violations):
-        text = "Enable immediate notifications: a violation of high severity was not told at once."
+        text = "Enable immediate notifications: a severe violation raised no immediate alert."
         advice.append(Recommendation(code="enable-immediate-notifications", text=text))
     advice += [_repeated(category, count) for category, count in _repeated_categories(violations)]
     if flagged_without_report:
         text = "Review the flagged content: none of it was reported as a violation."
         advice.append(Recommendation(code="review-flagged-content", text=text))
     if not advice and any(violation["resolved_at"] is None for violation in violations):
-        text = "Look into what was reported: not all of it is resolved yet."
+        text = "Review the reported violations: some are not resolved yet."
         advice.append(Recommendation(code="resolve-open-violations", text=text))
     if not advice:
         text = "All is well: nothing needs attention."
@@ -110,5 +108,5 @@ def _repeated_categories(violations: Sequence[ViolationDocument]) -> list[tuple[
 
 
 def _repeated(category: str, count: int) -> Recommendation:
-    text = f"Look into {category}: it was reported {count} times."
+    text = f"Review {category}: it was reported {count} times."
     return Recommendation(code="repeated-category", text=text, category=category)

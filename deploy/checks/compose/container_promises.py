@@ -41,15 +41,15 @@ def authentication(project: Project) -> Iterator[str]:
             yield f"mongo is started without {wanted}"
     environment = project.service("mongo").get("environment", {})
     if "MONGO_INITDB_ROOT_PASSWORD_FILE" not in environment:
-        yield "mongo has no first user"
+        yield "mongo has no initial user"
     if "kafka-secrets:/mnt/shared/config:ro" not in project.service("kafka").get("volumes", []):
-        yield "kafka does not read the file that was made for it"
+        yield "kafka does not read the generated file"
     for name, service in project.services.items():
         given = service.get("environment", {})
         if "TEDDY_KAFKA_BOOTSTRAP" not in given:
             continue
         if given.get("TEDDY_KAFKA_SECURITY") != "SASL_SSL" or not given.get("TEDDY_KAFKA_CA_FILE"):
-            yield f"{name} speaks to kafka without TLS or without a user"
+            yield f"{name} connects to kafka without TLS or without a user"
 
 
 def confined(project: Project) -> Iterator[str]:
@@ -57,12 +57,12 @@ def confined(project: Project) -> Iterator[str]:
         if service.get("cap_drop") != ["ALL"]:
             yield f"{name} keeps capabilities"
         if "no-new-privileges:true" not in service.get("security_opt", []):
-            yield f"{name} may gain privileges"
+            yield f"{name} can gain privileges"
         if service.get("privileged") or "/var/run/docker.sock" in str(service.get("volumes")):
-            yield f"{name} owns the machine"
+            yield f"{name} is privileged"
         if name == "secrets":
             if service.get("network_mode") != "none":
-                yield "secrets runs as root, with a network"
+                yield "the secrets job runs as root, or has a network"
         elif not NUMBERS.fullmatch(str(service.get("user"))):
             yield f"{name} runs as {service.get('user')}, not as a number other than root's"
         # the images of MongoDB and Kafka write their configuration beside their programs
@@ -78,7 +78,7 @@ def settings(project: Project) -> Iterator[str]:
     for name, service in project.services.items():
         variables = {v for v in service.get("environment", {}) if v.startswith("TEDDY_")}
         for variable in sorted(variables - known):
-            yield f"{name}: nobody reads {variable}"
+            yield f"{name}: no process reads {variable}"
     for name in PROCESSES:
         given = set(project.service(name).get("environment", {})) | SECRET_FILES[name]
         for field, info in GROUPS[name].model_fields.items():
@@ -97,7 +97,7 @@ def one_image(project: Project) -> Iterator[str]:
         yield "the image is not built in stages"
     for stage in stages:
         if not re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+\$\{PYTHON_DIGEST\}", stage):
-            yield f"{stage} is no slim Python of a named version"
+            yield f"{stage} is not a slim Python image with a fixed version"
 
 
 def image_rules(project: Project) -> Iterator[str]:
@@ -120,7 +120,7 @@ def image_rules(project: Project) -> Iterator[str]:
     if not users or not NUMBERS.fullmatch(users[-1]):
         yield "the image does not run as a numeric user"
     if project.dockerignore.splitlines()[1:2] != ["*"]:
-        yield ".dockerignore does not leave out everything first"
+        yield ".dockerignore does not first exclude everything"
     requirements = (project.root / "requirements.txt").read_text()
     for name in LOCAL_SERVERS:
         if re.search(rf"^{name}", requirements, re.MULTILINE):
@@ -152,17 +152,17 @@ def everything_exists(project: Project) -> Iterator[str]:
     for name, service in project.of_the_image():
         for module in _modules(name, service):
             if not _startable(module):
-                yield f"{name} starts {module}, which is no module that runs"
+                yield f"{name} starts {module}, which is not a runnable module"
     copied = re.findall(r"^COPY (?!--from)(\S+) ", project.dockerfile, re.MULTILINE)
     ignored = project.dockerignore.splitlines()
     for source in copied:
         if not (project.root / source).exists():
-            yield f"the Dockerfile copies {source}, which is not there"
+            yield f"the Dockerfile copies {source}, which does not exist"
         if f"!{source.partition('/')[0]}" not in ignored:
             yield f".dockerignore leaves out {source}"
     for config in project.compose.get("configs", {}).values():
         if not (project.root / "deploy" / config["file"]).is_file():
-            yield f"{config['file']} is not there"
+            yield f"{config['file']} does not exist"
     build = project.service("command").get("build", {})
     if (project.root / "deploy" / build.get("context", "")).resolve() != project.root.resolve():
         yield "the image is not built from the root of the repository"

@@ -74,7 +74,7 @@ def named_versions(project: Project) -> Iterator[str]:
     for name, service in project.services.items():
         tag = image_of(service)[0].partition(":")[2]
         if name not in own and not re.fullmatch(r"\d+\.\d+\.\d+(-alpine)?", tag):
-            yield f"{name}: {service.get('image')} names no version"
+            yield f"{name}: {service.get('image')} has no fixed version"
     if not project.service("kafka").get("image", "").startswith("apache/kafka:"):
         yield "kafka is not Apache Kafka"
 
@@ -94,10 +94,10 @@ def pinned_when_set(project: Project) -> Iterator[str]:
     if any(args.get("PYTHON_DIGEST") != "${PYTHON_DIGEST:-}" for args in builds):
         yield "the build gets no PYTHON_DIGEST"
     for name in given.keys() ^ {*pins.values(), "PYTHON_DIGEST"}:
-        yield f"{name} pins nothing, or is not in images.env"
+        yield f"{name} is not used to pin an image, or is missing in images.env"
     for name, digest in given.items():
         if digest and not re.fullmatch(r"@sha256:[0-9a-f]{64}", digest):
-            yield f"{name} is no digest: leave it empty, or write @sha256: and its 64 digits"
+            yield f"{name} is not a digest: leave it empty, or write @sha256: and 64 hex digits"
 
 
 def start_order(project: Project) -> Iterator[str]:
@@ -115,9 +115,9 @@ def health(project: Project) -> Iterator[str]:
         elif name in PROCESSES and check["test"] != [
             *("CMD", "python", "-m", "deploy.containers.health", name)
         ]:
-            yield f"{name} is not asked itself"
+            yield f"{name} has no health check of its own"
         elif not {"interval", "timeout", "retries", "start_period"} <= set(check):
-            yield f"{name}: interval, timeout, retries and start_period are to be said"
+            yield f"{name}: interval, timeout, retries and start_period must be set"
 
 
 def published(project: Project) -> Iterator[str]:
@@ -132,7 +132,7 @@ def published(project: Project) -> Iterator[str]:
         if not str(port).startswith("127.0.0.1:"):
             yield f"{port} is not on loopback only"
     if sorted(str(port).rpartition(":")[2] for port in ports) != ["8001", "8004"]:
-        yield "other ports than those of the two APIs"
+        yield "published ports other than those of the two APIs"
 
 
 def networks(project: Project) -> Iterator[str]:
@@ -211,7 +211,7 @@ def own_secrets_only(project: Project) -> Iterator[str]:
         if target not in ("/data/db", "/var/lib/kafka/data")
     }
     if used - made:
-        yield f"nobody makes {', '.join(sorted(used - made))}"
+        yield f"no job creates {', '.join(sorted(used - made))}"
 
 
 def scalable(project: Project) -> Iterator[str]:
@@ -219,11 +219,11 @@ def scalable(project: Project) -> Iterator[str]:
         service = project.service(name)
         for key in ("ports", "container_name", "hostname"):
             if key in service:
-                yield f"{name} has {key}: two of them would collide"
+                yield f"{name} has {key}: two containers would collide"
         if "TEDDY_WORKER_INSTANCE_ID" in service.get("environment", {}):
-            yield f"{name}: all of them would have one name in their group"
+            yield f"{name}: all containers would have the same name in their consumer group"
     for name in APIS:
         if f"import containers {{${name.upper()}_NAME:{name}}}" not in project.caddyfile:
-            yield f"the proxy does not look for all containers of {name}"
+            yield f"the proxy does not resolve all containers of {name}"
     if "dynamic a {" not in project.caddyfile:
-        yield "the proxy asks for the containers once only"
+        yield "the proxy resolves the containers only once"

@@ -34,7 +34,7 @@ def main(root: Path = ROOT) -> int:
     if found:
         print("\n".join([*found, "pyproject.toml and the locks differ: run `make lock`"]))
         return 1
-    print(f"{len(LOCKS)} locks hold what pyproject.toml and the locked packages ask for")
+    print(f"{len(LOCKS)} locks match pyproject.toml and the locked packages")
     return 0
 
 

@@ -91,7 +91,7 @@ def form_problems(lock: Lock) -> Iterator[str]:
         if not entry.hashes:
             yield f"{lock.name}: {entry.requirement.name} has no hash"
     if ADDRESS.search(lock.text):
-        yield f"{lock.name}: names an index; whoever installs says which"
+        yield f"{lock.name}: names a package index; remove it"
 
 
 Needs = Mapping[NormalizedName, Sequence[Requirement]]
@@ -138,7 +138,7 @@ def unasked(lock: Lock, own: Sequence[Requirement], needs: Needs) -> Iterator[st
     for entry in lock.entries:
         asked |= {canonicalize_name(need.name) for need in needs.get(entry.name, ())}
     for name in sorted({entry.name for entry in lock.entries} - asked):
-        yield f"{lock.name}: nobody asks for {name}"
+        yield f"{lock.name}: nothing requires {name}"
 
 
 def disagreements(locks: Iterable[Lock]) -> Iterator[str]:
@@ -181,11 +181,11 @@ def _unmet(
     """The problem as a key, so that each is told once."""
     entry = lock.of(requirement.name, environment)
     if entry is None:
-        return {f"{lock.name}: lacks {requirement.name}, which {who} asks for": None}
+        return {f"{lock.name}: lacks {requirement.name}, which {who} requires": None}
     if not requirement.specifier.contains(entry.version, prereleases=True):
         wanted = f"{requirement.name}{requirement.specifier}"
-        return {f"{lock.name}: has {entry.name} {entry.version}, {who} asks for {wanted}": None}
+        return {f"{lock.name}: has {entry.name} {entry.version}, {who} requires {wanted}": None}
     if missing := {canonicalize_name(extra) for extra in requirement.extras} - entry.extras:
         extras = ",".join(sorted(missing))
-        return {f"{lock.name}: {entry.name} lacks [{extras}], which {who} asks for": None}
+        return {f"{lock.name}: {entry.name} lacks [{extras}], which {who} requires": None}
     return {}

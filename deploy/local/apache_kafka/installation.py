@@ -45,7 +45,7 @@ async def _download() -> None:
     try:
         ended = await run_tool(command, DOWNLOAD_SECONDS)
     except TimeoutError:
-        raise JarsMissing(f"its jars were not here within {DOWNLOAD_SECONDS:.0f} s") from None
+        raise JarsMissing(f"its jars were not downloaded within {DOWNLOAD_SECONDS:.0f} s") from None
     if ended.code == WRONG:
         raise WrongJar(ended.said)
     if ended.code:

@@ -79,7 +79,7 @@ def jars_in_folder(folder: Path, jars: Sequence[Jar]) -> list[Path]:
     """
     for jar in jars:
         if not jar.is_at(folder / jar.path.name):
-            raise WrongJar(f"{folder / jar.path.name} is missing or not the one in jars.sha256")
+            raise WrongJar(f"{folder / jar.path.name} is missing or does not match jars.sha256")
     return [folder / jar.path.name for jar in jars]
 
 
@@ -121,12 +121,12 @@ def _fetch(missing: Sequence[Jar], folder: Path, remote: str | None) -> None:
             component.artifact().resolve()
         except OSError as error:  # whatever requests raises is one
             raise JarsMissing(
-                f"{jar.path.name}: no Maven repository is reached ({type(error).__name__})"
+                f"{jar.path.name}: no Maven repository could be reached ({type(error).__name__})"
             ) from error
         except RuntimeError as error:
             raise JarsMissing(f"{jar.path.name}: {error}") from error
         if not jar.is_at(folder / jar.path):
-            raise WrongJar(f"the repository's {jar.path.name} is not the one in jars.sha256")
+            raise WrongJar(f"the repository's {jar.path.name} does not match jars.sha256")
 
     with ThreadPoolExecutor(DOWNLOADS) as pool:
         pending = [pool.submit(fetch, jar) for jar in missing]

@@ -37,7 +37,7 @@ def find_java() -> Java:
         if version is not None and int(version[1]) >= OLDEST:
             return Java(program, int(version[1]))
         problems.append(f"{program}: {told}")
-    found = "; ".join(problems) or "none was found"
+    found = "; ".join(problems) or "none found"
     raise JavaMissing(f"Java {OLDEST} or newer is needed ({found})")
 
 
@@ -66,4 +66,4 @@ def _told_version(program: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return type(error).__name__
     lines = asked.stderr.strip().splitlines()
-    return lines[0] if lines and not asked.returncode else "it does not tell its version"
+    return lines[0] if lines and not asked.returncode else "it does not report its version"

@@ -24,7 +24,9 @@ class Amount(click.FloatRange):
         return number
 
 
-rate_option = click.option("--rate", type=Amount(0, min_open=True), help="Most events a second.")
+rate_option = click.option(
+    "--rate", type=Amount(0, min_open=True), help="Maximum events per second."
+)
 
 LINE_SECONDS = 5.0
 """Between two lines where no terminal shows a bar."""

@@ -31,13 +31,13 @@ class EventType(click.ParamType):
         if value not in EVENT_TYPES:
             close = difflib.get_close_matches(value, EVENT_TYPES, n=1, cutoff=0.4)
             meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(EVENT_TYPES)}"
-            self.fail(f"{value!r} is no event type; {meant}", param, ctx)
+            self.fail(f"{value!r} is not an event type; {meant}", param, ctx)
         return str(value)
 
 
 def require_order(since: datetime | None, until: datetime | None) -> None:
     if since is not None and until is not None and since >= until:
-        raise click.UsageError("--from lies behind --to: nothing can be between them")
+        raise click.UsageError("--from must be before --to")
 
 
 child_option = click.option("--child", "child_id", help="Only this child.")
@@ -54,8 +54,8 @@ ROWS_A_TABLE = 500
 @click.option(
     "--type", "types", type=EventType(), multiple=True, help="Only this type; may be repeated."
 )
-@click.option("--limit", type=click.IntRange(1), help="At most so many.")
-@format_option("json: one CloudEvent a line.")
+@click.option("--limit", type=click.IntRange(1), help="Maximum number.")
+@format_option("json: one CloudEvent per line.")
 def events(
     child_id: str | None,
     since: datetime | None,
@@ -153,7 +153,7 @@ def republish(
     require_order(since, until)
     narrowed = child_id is not None or since is not None or until is not None
     if everything == narrowed:
-        raise click.UsageError("republish either --all or what --child, --from and --to choose")
+        raise click.UsageError("republish either --all or a selection by --child, --from and --to")
     selection = Selection(child_id, since, until)
 
     async def work(on: Stores) -> None:

@@ -16,7 +16,9 @@ from shared.read_models.generations import Catalog, KeptGeneration, begin_catalo
 
 
 @click.command()
-@click.option("--to", "number", type=click.IntRange(1), help="Default: the newest that was live.")
+@click.option(
+    "--to", "number", type=click.IntRange(1), help="Default: the newest previously live generation."
+)
 def rollback(number: int | None) -> None:
     """Let queries read a generation again that was live before. It has been kept current."""
 
@@ -33,7 +35,11 @@ def status() -> None:
 
 
 @click.command("drop-old")
-@click.option("--unfinished", is_flag=True, help="Drop what an ended rebuild left unfinished, too.")
+@click.option(
+    "--unfinished",
+    is_flag=True,
+    help="Also drop the unfinished generation of an interrupted rebuild.",
+)
 def drop_old(*, unfinished: bool) -> None:
     """Remove the generations that were live before; there is no rollback to them any more."""
 
@@ -55,7 +61,7 @@ async def _roll_back(on: Stores, number: int | None) -> None:
     if not wanted:
         kept = ", ".join(str(one.generation.number) for one in before) or "none"
         which = f"generation {number}" if number else "a generation"
-        raise Refused(f"{which} to roll back to is not kept; kept from before: {kept}")
+        raise Refused(f"{which} to roll back to does not exist; existing: {kept}")
     to = max(wanted, key=lambda one: one.generation.number).generation
     behind = await children_behind(on.database, catalog.live, to)
     if behind:

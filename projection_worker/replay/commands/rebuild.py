@@ -41,7 +41,7 @@ class ModelNames(click.ParamType):
         unknown = sorted(set(names) - {*Model})
         if unknown:
             known = ", ".join(Model)
-            self.fail(f"{unknown[0]!r} is no read model; there are all, {known}", param, ctx)
+            self.fail(f"{unknown[0]!r} is not a read model; allowed: all, {known}", param, ctx)
         return frozenset(Model(name) for name in names)
 
 
@@ -50,17 +50,17 @@ class ModelNames(click.ParamType):
     "--model",
     "models",
     type=ModelNames(),
-    help="Fold only these anew, e.g. children,safety; others are carried over. Default: all.",
+    help="Fold only these models, e.g. children,safety; others are copied. Default: all.",
 )
 @click.option(
     "--source",
     type=click.Choice([one.value for one in Source]),
-    help="Where events are read. Default: store.",
+    help="Source of the events. Default: store.",
 )
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
 @rate_option
-@click.option("--dry-run", is_flag=True, help="Print the plan and what it would change.")
-@click.option("--resume", is_flag=True, help="Go on with a rebuild that ended early.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and its differences; write nothing.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted rebuild.")
 def rebuild(
     models: frozenset[Model] | None,
     source: str | None,
@@ -77,9 +77,11 @@ def rebuild(
     chosen = ALL_MODELS if models is None else models
     read_from = Source(source or Source.STORE)
     if resume and (models is not None or source is not None or dry_run):
-        raise click.UsageError("--resume goes on as begun: leave out --model, --source, --dry-run")
+        raise click.UsageError(
+            "--resume continues with the original options: omit --model, --source, --dry-run"
+        )
     if read_from is Source.KAFKA and chosen != ALL_MODELS:
-        raise click.UsageError("--source kafka builds every model: leave out --model")
+        raise click.UsageError("--source kafka builds every model: omit --model")
 
     async def work(on: Stores) -> None:
         leader = Rebuild(on, workers, rate)
@@ -104,14 +106,14 @@ async def following(rebuild: Rebuild, work: Coroutine[Any, Any, None]) -> None:
     assert rebuild.plan is not None
     for child, reason in (await rebuild.ledger.unopened(rebuild.plan.generation)).items():
         click.echo(
-            f"child {child} does not open, no search finds it and its labels are missing: {reason}",
+            f"child {child} cannot be decrypted, it has no search tokens or labels: {reason}",
             err=True,
         )
     click.echo(
         f"generation {rebuild.plan.generation.number} is live after "
         f"{time.monotonic() - started:.1f} s, conversations last at most "
-        f"{rebuild.conversation_limit_minutes} min in it; `teddy replay rollback` goes back, "
-        "`teddy replay drop-old` forgets what it replaced"
+        f"{rebuild.conversation_limit_minutes} min; `teddy replay rollback` goes back, "
+        "`teddy replay drop-old` deletes the previous generation"
     )
 
 

@@ -138,15 +138,19 @@ class Until(click.ParamType):
 
 
 @click.command()
-@click.option("--child", "child_id", required=True, help="Whose history.")
-@click.option("--until", type=Until(), help="Up to this version, or what was recorded by then.")
+@click.option("--child", "child_id", required=True, help="The child.")
 @click.option(
-    "--from-version", type=click.IntRange(1), help="Begin here. Default: the newest versions."
+    "--until", type=Until(), help="Up to this version, or up to events recorded by this time."
+)
+@click.option(
+    "--from-version",
+    type=click.IntRange(1),
+    help="First version to show. Default: the newest versions.",
 )
 @click.option(
     "--limit", type=click.IntRange(1), help=f"Most versions to show. Default: {MOST_VERSIONS}."
 )
-@click.option("--all", "everything", is_flag=True, help="Show the whole history, however long.")
+@click.option("--all", "everything", is_flag=True, help="Show the whole history.")
 @click.option(
     "--documents",
     type=click.IntRange(1),
@@ -154,7 +158,9 @@ class Until(click.ParamType):
     show_default=True,
     help="Most documents to show of each read model, the newest.",
 )
-@click.option("--reveal", is_flag=True, help="Open personal values; they are printed, not logged.")
+@click.option(
+    "--reveal", is_flag=True, help="Decrypt personal values; they are printed, not logged."
+)
 @format_option()
 def show(
     child_id: str,
@@ -172,7 +178,7 @@ def show(
     The history is printed as it is read. All of it is folded, also what is not shown.
     """
     if everything and (limit is not None or from_version is not None):
-        raise click.UsageError("--all shows the whole history: leave out --limit, --from-version")
+        raise click.UsageError("--all shows the whole history: omit --limit, --from-version")
     wanted = Wanted(until, from_version, None if everything else limit or MOST_VERSIONS)
     if reveal:
         load_settings(AuditSettings)  # refused here, before anything is read
@@ -197,5 +203,5 @@ async def show_history(on: Stores, span: Span, display: Display) -> None:
     with counting("fold", span.point) as seen:
         folded = await view_at(on, span, seen)
     if folded.unopened is not None:
-        click.echo(f"note: not every value opens: {folded.unopened}", err=True)
+        click.echo(f"note: some values cannot be decrypted: {folded.unopened}", err=True)
     display.end(folded.view)

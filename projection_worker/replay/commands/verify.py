@@ -30,10 +30,12 @@ from shared.read_models.generations import live_generation
     type=Amount(0),
     default=10.0,
     show_default=True,
-    help="Seconds that workers have to bring children to where the event store is.",
+    help="Seconds to wait for children that lag behind the event store.",
 )
-@click.option("--sample", type=click.IntRange(1), help="Only so many children, chosen by --seed.")
-@click.option("--seed", type=int, help="Chooses the sample; a new one each time unless given.")
+@click.option(
+    "--sample", type=click.IntRange(1), help="Check only this many children, chosen by --seed."
+)
+@click.option("--seed", type=int, help="Seed of the sample; random unless given.")
 @click.option("--child", "child_id", help="Only this child.")
 def verify(wait: float, sample: int | None, seed: int | None, child_id: str | None) -> None:
     """Compare every read model with a fold of the event store; exit code 1 on a difference.
@@ -112,11 +114,16 @@ def _show(found: Verification, told: list[str]) -> None:
         click.echo(f"child {child} does not open: {reason}")
     if found.behind:
         click.echo(
-            f"children behind: {len(found.behind):,}, of these parked: {len(found.parked):,}"
+            f"children behind: {len(found.behind):,}, "
+            f"of these dead-lettered: {len(found.dead_lettered):,}"
         )
     if found.clean:
         totals = ", hash chains and counters" if found.counters else " and hash chains"
         click.secho(f"clean: read models, versions{totals} agree", fg="green")
     else:
-        unopened = f", children that do not open: {len(found.unopened):,}" if found.unopened else ""
+        unopened = (
+            f", children that cannot be decrypted: {len(found.unopened):,}"
+            if found.unopened
+            else ""
+        )
         click.secho(f"differences: {found.found:,}, shown: {len(told)}{unopened}", fg="red")

@@ -142,7 +142,7 @@ class Cutover:
             async with asyncio.timeout(HOLD_SECONDS * 0.8):
                 await asyncio.sleep(SETTLE_SECONDS)
                 while behind := await children_behind(self._database, live, to):
-                    log.info("waiting_for_children", behind=len(behind))
+                    log.info("cutover_waits_for_children", behind=len(behind))
                     await asyncio.sleep(SETTLE_SECONDS)
         except TimeoutError:
             raise NotCaughtUp(

@@ -44,7 +44,7 @@ async def patiently(work: Callable[[], Awaitable[T]], *passing: type[Exception])
         try:
             return await work()
         except passing as error:
-            log.warning("rebuild_waits", because=in_few_words(error))
+            log.warning("rebuild_retried", because=in_few_words(error))
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(pause)

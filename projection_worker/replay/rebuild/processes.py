@@ -111,8 +111,10 @@ class ShareOfRebuild:
             await self._ledger.verified(one, verified)
 
         async for batch, _ in in_batches(histories, BATCH_EVENTS):
-            parked = await dead_letters.parked_children([stream.child_id for stream in batch])
-            folded = [stream for stream in batch if stream.child_id not in parked]
+            dead_lettered = await dead_letters.parked_children(
+                [stream.child_id for stream in batch]
+            )
+            folded = [stream for stream in batch if stream.child_id not in dead_lettered]
             verification = await verifier.verify_children(folded, SETTLE_SECONDS, seen)
             if verification.found:  # what does not open is told by the rebuild
                 await self._ledger.verified(one, 0)
@@ -206,7 +208,7 @@ async def _succeeds(process: asyncio.subprocess.Process) -> None:
     told = await process.stderr.read()
     if await process.wait() != 0:
         lines = told.decode(errors="replace").strip().splitlines()
-        last = lines[-1] if lines else "it was killed"
+        last = lines[-1] if lines else "the process was killed"
         raise ProcessFailed(f"a process of the rebuild ended ({process.returncode}): {last}")
 
 

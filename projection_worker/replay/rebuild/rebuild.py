@@ -65,7 +65,7 @@ async def lead(
     deadline = time.monotonic() + wait_seconds
     while not await lease.acquire():
         if time.monotonic() > deadline:
-            raise AnotherRebuild("another rebuild is at work; see `teddy replay status`")
+            raise AnotherRebuild("another rebuild is running; see `teddy replay status`")
         await asyncio.sleep(lease.retry_seconds / 4)
     try:
         return await _while_renewing(lease, work())
@@ -129,14 +129,14 @@ class Rebuild:
         if catalog.unfinished is not None:
             number = catalog.unfinished.generation.number
             raise RebuildRefused(
-                f"generation {number} is unfinished: go on with --resume, or drop it with "
+                f"generation {number} is unfinished: continue with --resume, or drop it with "
                 "`teddy replay drop-old --unfinished`"
             )
         live = catalog.of(catalog.live)
         if models != ALL_MODELS and live.projections != registry.VERSION:
             raise RebuildRefused(
                 f"generation {live.generation.number} is of projections {live.projections}, this "
-                f"program of {registry.VERSION}: none of its models can be carried over, rebuild "
+                f"program of {registry.VERSION}: none of its models can be copied, rebuild "
                 "them all"
             )
         generation = await self.cutover.next_generation(catalog)
@@ -192,24 +192,24 @@ class Rebuild:
         await self.ledger.cut(plan.generation, slices)
 
     async def _require_sound(self, plan: Plan, catalog: Catalog) -> None:
-        """What the verification of the slices cannot see: totals, parked children, workers."""
+        """What the verification of slices cannot see: totals, dead-lettered children, workers."""
         on, generation = self._on, plan.generation
         sums = await counters_that_differ(on.read, on.database, generation)
         if sums.differing:
-            raise RebuildFailed(f"counters are not the sum over all children: {sums.differing}")
-        new = await DeadLetters(on.database, utc_now, generation).all_parked()
-        live = await DeadLetters(on.database, utc_now, catalog.live).all_parked()
+            raise RebuildFailed(f"counters differ from the sum over all children: {sums.differing}")
+        new = await DeadLetters(on.database, utc_now, generation).all_dead_lettered()
+        live = await DeadLetters(on.database, utc_now, catalog.live).all_dead_lettered()
         worse = sorted(set(new) - set(live))
         if worse:
             raise RebuildFailed(
-                f"{len(worse)} children cannot be folded that are live now, first {worse[0]}: "
+                f"{len(worse)} children of the live generation cannot be folded, first {worse[0]}: "
                 f"{new[worse[0]]}"
             )
         same = catalog.of(catalog.live).projections == plan.projections
         if not same and not await Heartbeats(on.database).present(plan.projections):
             raise NotCaughtUp(
                 f"no worker of projections {plan.projections} was seen in the last "
-                f"{SEEN_SECONDS} s: start one, then go on with --resume"
+                f"{SEEN_SECONDS} s: start one, then continue with --resume"
             )
 
     async def _place_new_workers(self) -> None:

@@ -121,7 +121,7 @@ class ChildSliceBuilder:
                 written, events = await self._long_children.build(one, batch[0].child_id, done)
             for child_id, reason in written.failures.items():
                 log.error("rebuild_cannot_fold", child_id=child_id, reason=reason)
-            # a worker parks what follows, as in any other
+            # a worker dead-letters what follows, as in any other
             await self._dead_letters.mark(written.failures)
             done += events
             await self._ledger.advance(one, batch[-1].child_id, done, written.unopened)

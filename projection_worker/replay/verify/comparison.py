@@ -15,7 +15,7 @@ from projection_worker.projections.rules import contribution
 from shared.event_store.envelope import ChainBroken
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ChildDocument, Model
-from shared.read_models.generations import Generation, Horizon
+from shared.read_models.generations import Generation, RetentionCutoff
 
 MOST_KEPT = 50
 DIGESTS = 2**256
@@ -48,7 +48,7 @@ class Verification:
     `digest` is the sum of the documents' digests, so their order does not matter.
     Only the first `MOST_KEPT` differences are kept; `found` counts them all. `behind` are children
     whose read models have not seen everything yet: what they have seen was compared. Those of them
-    that are `parked` will not, before somebody redrives them. `unopened`: children of whom
+    that are `dead-lettered` will not, before somebody redrives them. `unopened`: children of whom
     something sealed does not open, and why; all but what is made from it was compared.
     """
 
@@ -60,7 +60,7 @@ class Verification:
     found: int = 0
     differences: list[Difference] = field(default_factory=list)
     behind: set[str] = field(default_factory=set)
-    parked: set[str] = field(default_factory=set)
+    dead_lettered: set[str] = field(default_factory=set)
     unopened: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -85,7 +85,7 @@ class Verification:
         self.found += other.found
         self.differences += other.differences[: MOST_KEPT - len(self.differences)]
         self.behind |= other.behind
-        self.parked |= other.parked
+        self.dead_lettered |= other.dead_lettered
         self.unopened |= other.unopened
 
 
@@ -94,10 +94,10 @@ class Scope:
     """What is compared: the models that are asked for, but for what nobody keeps any more."""
 
     models: frozenset[Model]
-    horizon: Horizon
+    cutoff: RetentionCutoff
 
     def takes(self, place: Place, document: Any) -> bool:
-        return place[0] in self.models and self.horizon.keeps(place[0], document)
+        return place[0] in self.models and self.cutoff.keeps(place[0], document)
 
     def of(self, documents: Documents) -> Documents:
         return {place: one for place, one in documents.items() if self.takes(place, one)}

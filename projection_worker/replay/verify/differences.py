@@ -157,7 +157,7 @@ async def in_words(
     """One line for each difference. Personal values stay sealed: of them only that they differ is
     said. `rules`: by which it was found, if not by those of the generation."""
     dead_letters = DeadLetters(on.database, utc_now, generation)
-    reasons = await dead_letters.all_parked() if found.parked else {}
+    reasons = await dead_letters.all_dead_lettered() if found.dead_lettered else {}
     since = await changes_behind(on, generation, found.differences, rules)
     return [
         told(one, event, reasons.get(one.child_id))
@@ -165,21 +165,23 @@ async def in_words(
     ]
 
 
-def told(one: Difference, since: RecordedEvent | None = None, parked: str | None = None) -> str:
-    """`since`: the event by which the value should have come; `parked`: why the child is."""
+def told(
+    one: Difference, since: RecordedEvent | None = None, dead_lettered: str | None = None
+) -> str:
+    """`since`: the event by which the value should have come; `dead-lettered`: why the child is."""
     place = f"{one.model}/{one.document} {one.field}"
     if one.model == COMMITS:
         where = f"version {one.found}" if isinstance(one.found, int) else one.found
         return f"{place}: {one.expected}: {where}"
     if one.model == Model.SYSTEM:
-        said = f"{place}: the children sum up to {one.expected}, the counters to {one.found}"
+        said = f"{place}: sum over the children {one.expected}, counter {one.found}"
     elif SEALED_FIELDS.intersection(steps(one.field)):
-        said = f"{place}: the sealed value is not the one that the events hold"
+        said = f"{place}: the encrypted value differs from the events"
     else:
         said = f"{place}: events say {_value(one.expected)}, read model has {_value(one.found)}"
     if since is not None:
         said += f" (since version {since.version}: {since.type})"
-    return said if parked is None else f"{said}; parked: {parked}"
+    return said if dead_lettered is None else f"{said}; dead-lettered: {dead_lettered}"
 
 
 def _value(value: object) -> str:

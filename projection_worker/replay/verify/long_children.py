@@ -34,7 +34,7 @@ from shared.event_store.envelope import ChainBroken, RecordedEvent, StreamPositi
 from shared.event_store.port import pages
 from shared.mongo import Database
 from shared.read_models.documents import Model
-from shared.read_models.generations import read_horizon
+from shared.read_models.generations import read_cutoff
 
 LOOK_SECONDS = 0.1
 
@@ -73,7 +73,7 @@ class LongChildren:
             await self._go_on(reading, version)
             if version < last:
                 result.behind.add(child_id)
-                result.parked |= await self.dead_letters.parked_children([child_id])
+                result.dead_lettered |= await self.dead_letters.parked_children([child_id])
                 result.note(behind(child_id, last, version))
                 if reading.is_erased:
                     return result  # what is not forgotten yet cannot be folded any more
@@ -130,7 +130,7 @@ class LongChildren:
         self, child_id: str, folded: Folded, found: Stored, result: Verification
     ) -> None:
         # read behind the first of the documents: whatever was purged by then lies behind it
-        scope = Scope(self.models, await read_horizon(self.database))
+        scope = Scope(self.models, await read_cutoff(self.database))
         expected = scope.of(documents_of(folded.view))
         if folded.unopened is not None:
             result.unopened[child_id] = str(folded.unopened)

@@ -44,7 +44,7 @@ from shared.event_store.port import pages
 from shared.keyring.cipher import ChildCipher
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ALL_MODELS, Model
-from shared.read_models.generations import Generation, read_horizon
+from shared.read_models.generations import Generation, read_cutoff
 
 BATCH_EVENTS = 5_000
 
@@ -82,12 +82,12 @@ class Verifier:
 
     async def verify(self, patience_seconds: float = 0.0, seen: Seen = unheard) -> Verification:
         """All children and the totals. Children that are still behind what the store had when it
-        was read, after `patience_seconds`, count as different; parked ones do so at once."""
+        was read, after `patience_seconds`, count as different; dead-lettered ones do so at once."""
         result = Verification()
         known: set[str] = set()
         async for batch, _ in in_batches(streams(self._source.store), BATCH_EVENTS):
             known.update(stream.child_id for stream in batch)
-            if result.behind > result.parked:  # workers had their time
+            if result.behind > result.dead_lettered:  # workers had their time
                 patience_seconds = 0.0
             result.add(await self.verify_children(batch, patience_seconds, seen))
         await self._verify_nothing_stray(known, result)
@@ -111,7 +111,7 @@ class Verifier:
             patient = time.monotonic() < deadline
             late: list[Stream] = []
             for stream, one in await self._compare(waiting, rules):
-                if patient and one.behind > one.parked:
+                if patient and one.behind > one.dead_lettered:
                     late.append(stream)
                 else:
                     result.add(one)
@@ -126,7 +126,7 @@ class Verifier:
         child_ids = [stream.child_id for stream in batch]
         stored = await self._stored.of(child_ids)
         # read behind the documents: whatever was purged by then lies behind it
-        scope = Scope(self._models, await read_horizon(self._database))
+        scope = Scope(self._models, await read_cutoff(self._database))
         ciphers = await self._source.keyring.ciphers(child_ids)
         compared = []
         for child_id, stream in zip(child_ids, batch, strict=True):
@@ -134,9 +134,9 @@ class Verifier:
             one = await self._compare_child(stream, documents, cipher, rules, scope)
             compared.append((stream, one))
         late = [child_id for _, one in compared for child_id in one.behind]
-        parked = await self._dead_letters.parked_children(late) if late else set()
+        dead_lettered = await self._dead_letters.parked_children(late) if late else set()
         for _, one in compared:
-            one.parked = one.behind & parked
+            one.dead_lettered = one.behind & dead_lettered
         return compared
 
     async def _compare_child(

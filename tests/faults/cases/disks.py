@@ -17,4 +17,4 @@ async def _full(world: World) -> int:
     return 1
 
 
-CASES = (Case("disk-full", "MongoDB can write to no file any more", _full),)
+CASES = (Case("disk-full", "MongoDB can no longer write to files", _full),)

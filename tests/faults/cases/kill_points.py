@@ -26,12 +26,12 @@ def _case(point: FaultPoint, where: str) -> Case:
 
 CASES = (
     _case(FaultPoint.COMMAND_BEFORE_APPEND, "decided, not yet in the store"),
-    _case(FaultPoint.COMMAND_AFTER_APPEND, "durable, nobody knows yet"),
-    _case(FaultPoint.COMMAND_BEFORE_REPLY, "answered inside, not yet to the caller"),
+    _case(FaultPoint.COMMAND_AFTER_APPEND, "durable, not yet acknowledged"),
+    _case(FaultPoint.COMMAND_BEFORE_REPLY, "decided and stored, not yet answered"),
     _case(FaultPoint.RELAY_BEFORE_SEND, "read, not yet sent"),
-    _case(FaultPoint.RELAY_AFTER_ACK, "acknowledged by the broker, not noted"),
-    _case(FaultPoint.RELAY_BEFORE_TOKEN_SAVE, "before it saves its place"),
+    _case(FaultPoint.RELAY_AFTER_ACK, "acknowledged by the broker, not recorded"),
+    _case(FaultPoint.RELAY_BEFORE_TOKEN_SAVE, "before it saves its resume token"),
     _case(FaultPoint.WORKER_MID_TRANSACTION, "some of a batch's documents written"),
-    _case(FaultPoint.WORKER_AFTER_COMMIT, "written, nobody told"),
-    _case(FaultPoint.WORKER_BEFORE_OFFSETS, "written and told, offsets not committed"),
+    _case(FaultPoint.WORKER_AFTER_COMMIT, "written, nobody notified"),
+    _case(FaultPoint.WORKER_BEFORE_OFFSETS, "written and notified, offsets not committed"),
 )

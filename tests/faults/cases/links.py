@@ -111,10 +111,10 @@ async def _is_ready(url: str) -> bool:
 CASES = (
     Case(
         "store-unreachable",
-        "a command API and a worker lose every connection to MongoDB and get no new one",
+        "a command API and a worker lose every connection to MongoDB and cannot reconnect",
         _cut,
     ),
-    Case("store-silent", "a command API's connections to MongoDB carry nothing", _silent),
+    Case("store-silent", "a command API's connections to MongoDB hang", _silent),
     Case(
         "store-slow",
         f"every answer of MongoDB comes {LATE_SECONDS * 1_000:.0f} ms late to an API and a worker",

@@ -228,13 +228,13 @@ def _require_once(them: Receivers, alerts: int) -> None:
 def _cases() -> Sequence[Case]:
     told = (
         ("receivers-failing", "receivers answer 500, 503, a redirect, 451 and 550", _failing),
-        ("receivers-hanging", "receivers take alerts and never answer; then they do", _hanging),
+        ("receivers-hanging", "receivers accept alerts and never answer; then they do", _hanging),
         ("receivers-slow", f"receivers answer {SLOW_SECONDS:.0f} s late", _slow),
-        ("receivers-away", "nobody listens where the receivers should be; then they do", _away),
-        ("receiver-of-bad-tls", "a receiver has a certificate that nobody vouches for", _bad_tls),
+        ("receivers-away", "receivers refuse connections; then they accept them", _away),
+        ("receiver-of-bad-tls", "a receiver has an untrusted certificate", _bad_tls),
         ("notifying-killed-before-send", "SIGKILL of the worker: before it sends", _BEFORE_SEND),
-        ("notifying-killed-before-note", "SIGKILL of the worker: sent, not noted", _BEFORE_NOTE),
-        ("notifying-store-killed", "SIGKILL of MongoDB: sent, not noted", _store_away),
+        ("notifying-killed-before-note", "SIGKILL of the worker: sent, not recorded", _BEFORE_NOTE),
+        ("notifying-store-killed", "SIGKILL of MongoDB: sent, not recorded", _store_away),
         ("notifying-broker-killed", "SIGKILL of the broker: raised, not published", _broker_away),
         ("notifying-two-workers", "two workers notify of the same alerts", _two_workers),
     )

@@ -10,7 +10,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 
 from projection_worker.dead_letters.redrive import Discard
-from projection_worker.dead_letters.store import ParkedSequences
+from projection_worker.dead_letters.store import DeadLetteredSequences
 from shared.clock import new_id
 from shared.kafka import (
     CHILD_ALERTS,
@@ -66,11 +66,11 @@ async def _events(world: World) -> int:
     records = await _odd_events(world, sick)
     async with _nobody_stops(world):
         await _send(world, CHILD_EVENTS, records)
-        await sick.is_parked()
+        await sick.is_dead_lettered()
         await well.changes()
         await well.is_projected()
         await well.is_told(await well.raises_an_alert())
-        await eventually(lambda: _are_parked(world, records), SEEN_SECONDS)
+        await eventually(lambda: _are_dead_lettered(world, records), SEEN_SECONDS)
     await sick.is_redriven("--from-store")
     await _discard(world, {(key or b"").decode("utf-8", "replace") for key, _, _ in records})
     return len(records)
@@ -210,16 +210,16 @@ async def _producer(world: World) -> AsyncIterator[AIOKafkaProducer]:
         await producer.stop()
 
 
-async def _are_parked(world: World, records: Sequence[Record]) -> bool:
+async def _are_dead_lettered(world: World, records: Sequence[Record]) -> bool:
     letters = world.on.database["dead_letters"]
     return await letters.count_documents({}) >= len(records)
 
 
 async def _discard(world: World, keys: set[str]) -> None:
-    parked = ParkedSequences(world.on.database)
-    discard = Discard(world.on.database, parked, world.on.store)
+    dead_lettered = DeadLetteredSequences(world.on.database)
+    discard = Discard(world.on.database, dead_lettered, world.on.store)
     for key in keys:
-        await discard.carry_out(await parked.letters_of(key))
+        await discard.carry_out(await dead_lettered.letters_of(key))
 
 
 CASES = (
@@ -231,10 +231,10 @@ CASES = (
     *(
         Case(f"odd-records-on-{topic}", f"no JSON, wrong types, null, huge as {what}", inject)
         for topic, what, inject in (
-            ("alerts", "alert notices; alerts that never were; unknown channels", _alerts),
+            ("alerts", "alert notices; alerts that do not exist; unknown channels", _alerts),
             ("changes", "change notices", _changes),
             ("dead-letters", "dead letters", _dead_letters),
-            ("erasures", "erasures; their readers are started anew behind them", _erasures),
+            ("erasures", "erasures; their readers are restarted afterwards", _erasures),
         )
     ),
 )

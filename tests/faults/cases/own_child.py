@@ -25,7 +25,7 @@ CHANGE_SECONDS = 0.1
 
 
 class NotIsolated(Exception):
-    """Another child than the spoilt one was held up, or the spoilt one was not parked."""
+    """Another child than the spoilt one was held up, or the spoilt one was not dead-lettered."""
 
 
 @dataclass(slots=True)
@@ -112,15 +112,15 @@ class OwnChild:
         async with self.world.as_parent(self.parent, url) as http:
             return await http.get(f"/v1/children/{self.child_id}{rest}")
 
-    async def is_parked(self, value: bytes | None = None) -> None:
+    async def is_dead_lettered(self, value: bytes | None = None) -> None:
         """With the bytes that were sent, where they are known; `teddy` lists it."""
         known = {} if value is None else {"value": value}
         letters = self.world.on.database["dead_letters"]
 
-        async def parked() -> bool:
+        async def dead_lettered() -> bool:
             return await letters.find_one({"child_id": self.child_id, **known}) is not None
 
-        await eventually(parked, PROJECTED_SECONDS)
+        await eventually(dead_lettered, PROJECTED_SECONDS)
         listed = await self.world.teddy("dead-letter", "list")
         if self.child_id not in listed.stdout:
             raise NotIsolated(f"{self.child_id} is not listed: {listed.stdout}{listed.stderr}")

@@ -29,7 +29,7 @@ async def _unknown_type(world: World) -> int:
         CHILD_EVENTS.name, NOTHING_KNOWN, sick.child_id.encode(), headers=list(headers.items())
     )
     await producer.stop()
-    await sick.is_parked(NOTHING_KNOWN)
+    await sick.is_dead_lettered(NOTHING_KNOWN)
     await well.changes()
     await sick.changes()
     await well.is_projected()
@@ -47,7 +47,7 @@ async def _unwritable(world: World) -> int:
     try:
         await sick.changes()
         await well.changes()
-        await sick.is_parked()
+        await sick.is_dead_lettered()
         await well.is_projected()
     finally:
         await world.on.database.command({"collMod": children, "validator": {}})
@@ -61,7 +61,7 @@ async def _record_of(world: World, child_id: str) -> Any:
 
 
 CASES = (
-    Case("record-unknown", "an event type that nobody knows; the child is redriven", _unknown_type),
+    Case("record-unknown", "an unknown event type; the child is redriven", _unknown_type),
     Case(
         "document-unwritable",
         "MongoDB refuses one child's document; the child is redriven",

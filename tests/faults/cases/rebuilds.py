@@ -77,6 +77,6 @@ CASES = (
     _case(FaultPoint.REBUILD_MID_TRANSACTION, "within a transaction"),
     _case(FaultPoint.REBUILD_AFTER_SLICE, "a slice built"),
     _case(FaultPoint.REBUILD_BEFORE_FLIP, "verified, not live"),
-    _case(FaultPoint.REBUILD_AFTER_FLIP, "live, nobody told"),
+    _case(FaultPoint.REBUILD_AFTER_FLIP, "live, nobody notified"),
     Case("erased-during-a-rebuild", "an erasure while a rebuild works", _erased_meanwhile),
 )

@@ -85,7 +85,7 @@ async def _require_equal(
 
 
 async def _poison(world: World) -> int:
-    """Garbage under a child's key parks that child alone; a redrive from the store frees it."""
+    """Garbage under a child's key dead-letters that child alone; a redrive from the store ends it."""
     child_id = world.chance.choice(list(world.parents))
     producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap)
     await producer.start()
@@ -93,10 +93,10 @@ async def _poison(world: World) -> int:
     await producer.stop()
     letters = world.on.database["dead_letters"]
 
-    async def parked() -> bool:
+    async def dead_lettered() -> bool:
         return await letters.find_one({"child_id": child_id, "value": GARBAGE}) is not None
 
-    await eventually(parked, 30.0)
+    await eventually(dead_lettered, 30.0)
     done = await world.teddy("dead-letter", "redrive", "--child", child_id, "--from-store")
     assert done.returncode == 0, done.stderr
     return 1
@@ -135,5 +135,5 @@ CASES = (
         "a projector gets every record twice, shuffled, 1 % not at all",
         _mangled,
     ),
-    Case("records-poison", "garbage under a child's key; the child is redriven", _poison),
+    Case("records-poison", "unreadable bytes under a child's key; the child is redriven", _poison),
 )

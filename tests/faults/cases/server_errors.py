@@ -21,7 +21,7 @@ TIMES = 3
 STRUCK_SECONDS = 30
 
 
-class ParkedForNothing(Exception):
+class DeadLetteredForNothing(Exception):
     """What passes was taken for a record's fault."""
 
 
@@ -66,7 +66,7 @@ async def _answers_errors(world: World, targets: Sequence[Target]) -> int:
     await child.changes()
     await child.is_projected()
     if letters := await world.on.database["dead_letters"].count_documents({}):
-        raise ParkedForNothing(f"{letters} records are dead-lettered")
+        raise DeadLetteredForNothing(f"{letters} records are dead-lettered")
     return sum(struck)
 
 
@@ -94,7 +94,7 @@ async def _fail_points(world: World) -> AsyncIterator["AsyncMongoClient[Document
 CASES = tuple(
     Case(
         f"errors-from-{name}",
-        f"MongoDB answers {TIMES} times each of {len(CODES)} passing errors to {what}",
+        f"MongoDB answers {TIMES} times each of {len(CODES)} transient errors to {what}",
         inject,
     )
     for name, what, inject in (

@@ -138,12 +138,12 @@ async def _is_not_found(
 CASES = (
     Case(
         "references-asked-for",
-        "commands name conversations and violations that never were, or are another child's",
+        "commands name conversations and violations that do not exist, or are another child's",
         _asked_for,
     ),
     Case(
         "references-stored",
-        "the event store has every event of a child in no order, about what never was",
+        "the event store has every event type of a child in random order, about unknown ids",
         _stored,
     ),
 )

@@ -37,7 +37,7 @@ async def test_evidence_is_checked_offline_without_settings_and_names_who_viewed
     for who in ("officer-1 (parent)  GetChildProfile", "officer-2", "ReportSafetyViolation"):
         assert who in said.out
     assert "(operator)  ExportEvidence" in said.out
-    assert "all as it was written" in said.out
+    assert "no tampering found" in said.out
 
 
 async def test_evidence_holds_nothing_personal_in_plain_text(evidence: Path):
@@ -80,7 +80,7 @@ def _remove_head(bundle: Bundle) -> None:
         (_edit_actor, f"commit at version {BORN + 2}: edited"),
         (_edit_view, "record 7: edited"),
         (_remove_view, "file: altered after it was signed"),
-        (_swap_child, "violation another: no event of the file tells of it"),
+        (_swap_child, "violation another: no event of the file is about it"),
         (_remove_head, "signed head: not a statement of the kind teddy-audit-head"),
     ],
 )
@@ -123,4 +123,4 @@ async def test_an_existing_file_is_never_overwritten(world: World, evidence: Pat
         "evidence", "export", "--child", ADA, "--violation", VIOLATION, "--out", str(evidence)
     )
     assert said.code == 2
-    assert "is there already" in said.err
+    assert "exists already" in said.err

@@ -66,7 +66,7 @@ def _store(
     [
         (_age, "edited beside its records: since, until not as these say"),
         (_age_one_by_one, "edited beside its records: until not as these say"),
-        (_rewrite_as_old, "rewritten: a signed head has another hash for them"),
+        (_rewrite_as_old, "rewritten: a signed head has a different hash"),
     ],
 )
 async def test_the_purge_deletes_nothing_that_was_made_to_look_old(
@@ -171,7 +171,7 @@ async def test_what_is_hidden_from_the_index_is_in_the_evidence_which_says_so(
     assert "edited beside its records" in exported.err
     for who in ("officer-1 (parent)  GetChildProfile", "officer-2", "ReportSafetyViolation"):
         assert who in verified.out
-    assert "when the file was made: audit segment command-" in verified.out
+    assert "when the file was created: audit segment command-" in verified.out
     assert "not the one" not in verified.out  # nothing else is wrong with the file
 
 
@@ -254,7 +254,7 @@ async def test_a_record_that_was_put_into_an_export_in_place_of_another_is_found
     said = await _verify_export(world, file)
     # then
     assert said.code == 1
-    assert "their hash is not the one that the head signs" in said.out
+    assert "their hash differs from the signed head" in said.out
 
 
 async def test_files_of_an_earlier_release_verify_and_say_what_they_do_not_show(
@@ -301,27 +301,27 @@ async def test_a_block_of_the_first_release_is_as_it_was_written(
 
 
 @pytest.mark.parametrize(
-    "horizon",
+    "cutoff",
     [{"activity": "2100-01-01"}, {"alerts": datetime(2100, 1, 1, tzinfo=UTC)}],
     ids=["activity", "alerts"],
 )
-async def test_read_models_are_not_purged_behind_a_horizon_that_somebody_moved(
-    world: World, horizon: dict[str, Any]
+async def test_read_models_are_not_purged_by_a_cutoff_that_somebody_moved(
+    world: World, cutoff: dict[str, Any]
 ) -> None:
-    # given an alert and a day of today, and a horizon beyond them
+    # given an alert and a day of today, and a retention cutoff beyond them
     today = utc_now()
     with world.collection("alerts__g1") as alerts, world.collection("activity__g1") as days:
         alerts.insert_one({"_id": "a-1", "raised_at": today})
         days.insert_one({"_id": "d-1", "day": today.date().isoformat()})
-        with world.collection("read_model_horizon") as horizons:
-            horizons.insert_one({"_id": "horizon", **horizon})
+        with world.collection("read_model_horizon") as cutoffs:
+            cutoffs.insert_one({"_id": "horizon", **cutoff})
         # when
         planned, applied = await _retention(world, "plan"), await _retention(world, "apply")
         # then
         assert (alerts.count_documents({}), days.count_documents({})) == (1, 1)
     for said in (planned, applied):
         assert (said.code, said.err.count("\n")) == (1, 1)
-        assert "read_model_horizon holds a later day than any setting allows" in said.err
+        assert "read_model_horizon is later than any setting allows" in said.err
 
 
 async def _retention(world: World, command: str) -> Said:

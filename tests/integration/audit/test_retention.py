@@ -76,7 +76,7 @@ async def test_old_records_that_no_head_signs_stay_and_are_told(aged: World) -> 
 
     for said in (planned, applied):
         assert (said.code, said.err.count("\n")) == (0, 1)
-        assert said.err.startswith("teddy: 1 audit records that are old enough stay")
+        assert said.err.startswith("teddy: 1 audit records are kept although expired")
     assert "9 audit records deleted" in applied.out
     with aged.collection("audit_blocks") as blocks:
         assert blocks.count_documents({"segment": killed.trail.segment}) == 1

@@ -94,7 +94,7 @@ def _delete_segment(blocks: Collection) -> None:
     ("tamper", "named"),
     [
         (_edit_record, "record 5: edited"),
-        (_edit_record_and_its_digest, "record 5: edited: its hash does not cover its digests"),
+        (_edit_record_and_its_digest, "record 5: edited: its hash does not match its digests"),
         (_delete_block, "record 5: deleted"),
         (_delete_record_in_block, "record 8: deleted or edited"),
         (_reorder_records, "records 7 to 9: reordered: its records stand as [9, 8, 7]"),
@@ -142,7 +142,7 @@ async def test_a_process_that_was_killed_before_it_signed_is_vouched_for_by_the_
     tampered = await world.teddy("audit", "verify")
     # then
     assert untouched.code == 0
-    assert f"{killed.trail.segment}: still written, or its process was killed" in untouched.out
+    assert f"{killed.trail.segment}: still open, or its process was killed" in untouched.out
     assert tampered.code == 1
     gone = f"audit segment {killed.trail.segment}: truncated: records 1 to 1 are gone"
     assert gone in tampered.out
@@ -162,5 +162,5 @@ async def test_a_head_that_somebody_forged_is_refused(world: World):
 async def test_a_trail_that_nobody_touched_verifies(world: World):
     said = await world.teddy("audit", "verify")
     assert (said.code, said.err) == (0, "")
-    assert "all as it was written; looked at 1 signed heads, 9 audit records" in said.out
+    assert "no tampering found; checked 1 signed heads, 9 audit records" in said.out
     assert "1 children, 4 commits" in said.out

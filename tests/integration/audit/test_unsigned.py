@@ -29,7 +29,7 @@ async def _killed(world: World, age: timedelta) -> str:
     ("age", "what"),
     [
         (timedelta(minutes=3), "not signed, the oldest since 2"),
-        (timedelta(days=-1), "not signed, and the newest is of a time to come: 2"),
+        (timedelta(days=-1), "not signed, and the newest is in the future: 2"),
     ],
     ids=["old", "of tomorrow"],
 )
@@ -90,7 +90,7 @@ async def test_a_segment_whose_end_could_not_be_signed_stays_open_for_others(
         await trail.record(look("officer-3"))
     # then
     said = await world.teddy("audit", "verify")
-    assert f"note: audit segment {trail.segment}: still written" in said.out
+    assert f"note: audit segment {trail.segment}: still open" in said.out
 
 
 async def test_a_commit_of_which_two_records_tell_differently_is_found(world: World) -> None:
@@ -103,5 +103,5 @@ async def test_a_commit_of_which_two_records_tell_differently_is_found(world: Wo
     said = await world.teddy("audit", "verify")
     # then
     assert said.code == 1
-    told = f"child {ADA}, version {BORN + 3}: two audit records tell of different commits"
+    told = f"child {ADA}, version {BORN + 3}: two audit records name different commits"
     assert told in said.out

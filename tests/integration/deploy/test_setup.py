@@ -131,7 +131,7 @@ async def test_the_next_setup_repairs_one_that_was_killed_half_way(
             _, said = installing.communicate(timeout=60)
         assert not (project.root / ".venv/.installed").exists()
     assert installing.returncode == 130
-    assert said == "setup was interrupted: the next one starts anew\n"
+    assert said == "setup was interrupted: the next run starts again\n"
 
     left_over = project.root / ".venv" / "left-over"
     left_over.touch()
@@ -149,7 +149,7 @@ def test_a_second_setup_waits_for_the_first_and_can_be_stopped(project: TinyProj
             _, said = second.communicate(timeout=60)
 
     assert second.returncode == 143
-    assert said == "setup was interrupted: the next one starts anew\n"
+    assert said == "setup was interrupted: the next run starts again\n"
     assert not (project.root / ".venv").exists()
 
 
@@ -186,7 +186,7 @@ def test_a_folder_that_may_not_be_written(project: TinyProject) -> None:
 
     line = one_line(project.set_up((*without_power_over_files(), *SETUP)))
 
-    assert f"no right to write {project.root}" in line
+    assert f"no permission to write {project.root}" in line
 
 
 def test_an_environment_that_may_not_be_written(project: TinyProject) -> None:
@@ -195,7 +195,7 @@ def test_an_environment_that_may_not_be_written(project: TinyProject) -> None:
 
     line = one_line(project.set_up((*without_power_over_files(), *SETUP)))
 
-    assert f"no right to write {environment}" in line
+    assert f"no permission to write {environment}" in line
 
 
 def test_a_cache_that_may_not_be_written_stops_nothing(project: TinyProject) -> None:
@@ -234,4 +234,4 @@ def test_no_python_at_all() -> None:
     )
 
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0].startswith("/nowhere/python3 is not there: install Python")
+    assert done.stderr.splitlines()[0].startswith("/nowhere/python3 not found: install Python")

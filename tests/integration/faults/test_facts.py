@@ -139,7 +139,7 @@ async def test_a_commit_that_vanished_from_the_middle_is_found(
     facts = await facts_of(on, tmp_path)
 
     assert gone.deleted_count == 1
-    assert "hole" in kinds(facts)
+    assert "gap" in kinds(facts)
 
 
 @pytest.mark.parametrize("state", [DeliveryState.PENDING, DeliveryState.FAILED])
@@ -172,7 +172,7 @@ async def test_a_child_that_is_still_dead_lettered_is_found(
 
     facts = await facts_of(on, tmp_path)
 
-    assert "parked" in kinds(facts)
+    assert "dead-lettered" in kinds(facts)
 
 
 async def test_a_personal_value_in_a_document_is_found(

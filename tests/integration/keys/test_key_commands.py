@@ -77,7 +77,7 @@ async def test_a_key_is_replaced_and_retired_once_nothing_is_under_it(operator: 
     second = operator.active
     assert rotated[:2] == (
         0,
-        f"{second} is the active key\n3 data keys wrapped anew under {second}\n",
+        f"{second} is the active key\n3 data keys rewrapped under {second}\n",
     )
     code, shown, _ = await operator.keys("status")
     words = [line.replace("│", " ").split() for line in shown.splitlines() if "kek-" in line]
@@ -109,7 +109,7 @@ async def test_an_unfinished_rotation_keeps_the_replaced_key_until_it_is_resumed
     # then
     assert (kept[0], kept[2].count("\n")) == (2, 1)
     assert "3 data keys are wrapped under it; run `teddy keys rotate --resume`" in kept[2]
-    assert (resumed[0], resumed[1].splitlines()[-1]) == (0, "3 data keys wrapped anew under kek-2")
+    assert (resumed[0], resumed[1].splitlines()[-1]) == (0, "3 data keys rewrapped under kek-2")
     assert await operator.store.count_by_kek() == {"kek-2": 3}
 
 
@@ -130,7 +130,10 @@ async def test_a_key_is_not_retired_because_somebody_changed_what_stands_beside_
     code, out, err = await operator.keys("retire", first)
     # then
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert f"{first} stays: 3 data keys open under it though the database names another" in err
+    assert (
+        f"{first} stays: 3 data keys are wrapped under it although the database names another"
+        in err
+    )
     assert first in orjson.loads(operator.path.read_bytes())["keks"]
 
 
@@ -163,7 +166,7 @@ async def test_a_rotation_beside_another_one_is_refused(operator: Operator) -> N
     code, out, err = await operator.keys("rotate")
     # then
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert f"{half_written} is there: another rotation is under way, or was killed" in err
+    assert f"{half_written} exists: another rotation is running, or was killed" in err
     assert (operator.path.read_bytes(), half_written.exists()) == (before, True)
     # when it is removed, as the line says
     half_written.unlink()
@@ -185,7 +188,7 @@ async def test_a_file_that_others_may_read_is_refused(operator: Operator, comman
     code, out, err = await operator.keys(command)
     assert (code, out) == (1, "")
     assert err == (
-        f"teddy: {operator.path}: mode is 0640; make it 0600, others may read the keys\n"
+        f"teddy: {operator.path}: mode is 0640; set it to 0600: others can read the keys\n"
     )
     assert operator.path.read_bytes() == before
 
@@ -201,13 +204,13 @@ async def test_a_data_key_under_a_key_of_no_file_is_told_and_left(operator: Oper
     assert code == 1
     assert out.splitlines() == [
         "kek-5 is the active key",
-        "0 data keys wrapped anew under kek-5",
+        "0 data keys rewrapped under kek-5",
         *(
-            f"child {one}: left as it was: no key-encryption key {first!r} in the key file"
+            f"child {one}: unchanged: no key-encryption key {first!r} in the key file"
             for one in CHILDREN
         ),
     ]
-    assert err == "teddy: 3 data keys do not open\n"
+    assert err == "teddy: 3 data keys cannot be decrypted\n"
     assert await operator.store.count_by_kek() == {first: 3}
     assert "not in the key file" in (await operator.keys("status"))[1]
 

@@ -78,7 +78,7 @@ async def test_a_worker_with_another_limit_than_its_live_generation_says_so(
         await prepare_read_models(side.database, 90)
 
     (warning,) = said
-    assert warning["event"] == "conversation_limit_waits_for_a_rebuild"
+    assert warning["event"] == "conversation_limit_needs_rebuild"
     assert (warning["minutes"], warning["setting"]) == (60, 90)
 
 

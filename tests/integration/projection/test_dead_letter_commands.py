@@ -29,7 +29,7 @@ POISON = b'\x1b[31m{"age": \xff\x00}'
 
 @dataclass
 class Desk:
-    """A database with one parked child, and the command line."""
+    """A database with one dead-lettered child, and the command line."""
 
     side: ProjectionSide
     environment: dict[str, str]
@@ -84,7 +84,7 @@ async def desk(
     await mongo.close()
 
 
-async def test_the_list_tells_whose_records_are_parked_and_why(desk: Desk):
+async def test_the_list_tells_whose_records_are_dead_lettered_and_why(desk: Desk):
     (row,) = await desk.listed()
     assert (row["child_id"], row["records"], row["generation"]) == (desk.child, 2, 1)
     assert row["reason"].startswith("UndecodableEvent")
@@ -134,14 +134,14 @@ async def test_a_dry_run_shows_what_is_done_without_it(desk: Desk, command: tupl
     assert done.stdout == rehearsed.stdout.replace("dry run: nothing was changed\n", "")
 
 
-async def test_a_redriven_child_is_parked_no_more(desk: Desk):
+async def test_a_redriven_child_is_dead_lettered_no_more(desk: Desk):
     redriven = await desk.run("redrive", "--all", "--limit", "1", "--from-store")
     assert redriven.exit_code == 0, redriven.output
     assert desk.child in redriven.output
     assert await desk.listed() == []
     # when nothing is left
     again = await desk.run("redrive", "--all")
-    assert (again.exit_code, again.stdout) == (0, "nothing is parked\n")
+    assert (again.exit_code, again.stdout) == (0, "nothing is dead-lettered\n")
 
 
 async def test_what_is_needed_is_discarded_only_with_force(desk: Desk):

@@ -1,4 +1,4 @@
-"""From poison to parked to redriven, over a real broker."""
+"""From poison to dead-lettered to redriven, over a real broker."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from projection_worker.dead_letters.redrive import (
     open_producer,
     publish,
 )
-from projection_worker.dead_letters.store import ParkedSequences
+from projection_worker.dead_letters.store import DeadLetteredSequences
 from projection_worker.projecting import decoding
 from projection_worker.projections import registry
 from projection_worker.projections.registry import Folding
@@ -49,11 +49,13 @@ class Operator:
     other: str
 
     @property
-    def parked(self) -> ParkedSequences:
-        return ParkedSequences(self.side.database)
+    def dead_lettered(self) -> DeadLetteredSequences:
+        return DeadLetteredSequences(self.side.database)
 
     def redrive(self, *, from_store: bool = False) -> Redrive:
-        return Redrive(self.side.database, self.parked, self.side.store, from_store=from_store)
+        return Redrive(
+            self.side.database, self.dead_lettered, self.side.store, from_store=from_store
+        )
 
     async def carry_out(self, redriven: Redriven) -> None:
         async with open_producer(self.bootstrap) as producer:
@@ -72,8 +74,8 @@ class Operator:
     async def happened(self, *events: ChildEvent) -> list[Delivered]:
         return await self.side.happened(*(replace(one, child_id=self.child) for one in events))
 
-    async def assert_nothing_is_parked_and_all_is_well(self, version: int) -> None:
-        assert await self.parked.find() == []
+    async def assert_nothing_is_dead_lettered_and_all_is_well(self, version: int) -> None:
+        assert await self.dead_lettered.find() == []
         assert (await self.side.child(self.child))["version"] == version
         assert (await self.side.verify()).clean
 
@@ -94,11 +96,11 @@ def broken(delivered: Delivered) -> Delivered:
     return deliver(replace(delivered.raw, value=b"\x00not json", headers=()))
 
 
-def unparked(records: Sequence[Delivered]) -> list[tuple[object, ...]]:
+def redriven(records: Sequence[Delivered]) -> list[tuple[object, ...]]:
     return [(one.raw.key, one.raw.value, one.raw.headers) for one in records]
 
 
-async def test_poison_parks_its_child_until_the_code_can_read_it(
+async def test_poison_dead_letters_its_child_until_the_code_can_read_it(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a worker that does not know an event
@@ -113,7 +115,7 @@ async def test_poison_parks_its_child_until_the_code_can_read_it(
 
     monkeypatch.setattr(decoding, "decode_what_opens", too_old)
     await side.project([first, of_other, unknown, later])
-    (sequence,) = await operator.parked.find()
+    (sequence,) = await operator.dead_lettered.find()
     assert (sequence.child_id, sequence.records, sequence.marked) == (operator.child, 2, True)
     assert "no such event here" in sequence.reason
     assert (await side.child(operator.other))["version"] == 1
@@ -123,8 +125,8 @@ async def test_poison_parks_its_child_until_the_code_can_read_it(
     again = await operator.on_the_topic()
     await side.project(again)
     # then
-    assert unparked(again) == unparked([unknown, later])
-    await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+    assert redriven(again) == redriven([unknown, later])
+    await operator.assert_nothing_is_dead_lettered_and_all_is_well(version=3)
 
 
 fold = Folding.add
@@ -139,7 +141,7 @@ def as_before_this_release(
     fold(folding, event, version, event_id)
 
 
-@pytest.mark.parametrize("from_store", [False, True], ids=["parked bytes", "from the store"])
+@pytest.mark.parametrize("from_store", [False, True], ids=["dead-lettered bytes", "from the store"])
 async def test_a_child_that_older_folds_refused_is_whole_after_a_redrive(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, *, from_store: bool
 ) -> None:
@@ -150,7 +152,7 @@ async def test_a_child_that_older_folds_refused_is_whole_after_a_redrive(
         registered(), reported(1, conversation_id="nobody-knows"), critical
     )
     before = await operator.side.project(happened)
-    assert (len(before.parked), before.alerts) == (2, ())
+    assert (len(before.dead_lettered), before.alerts) == (2, ())
     # when this release redrives it
     monkeypatch.undo()
     await operator.redriven(from_store=from_store)
@@ -159,10 +161,10 @@ async def test_a_child_that_older_folds_refused_is_whole_after_a_redrive(
     assert [alert["violation_id"] for alert in projected.alerts] == [critical.violation_id]
     child = await operator.side.child(operator.child)
     assert (child["safety_violations_count"], child["safety_score"]) == (2, 50.0)
-    await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+    await operator.assert_nothing_is_dead_lettered_and_all_is_well(version=3)
 
 
-async def test_who_asks_for_a_parked_child_is_told_at_once_and_no_longer_once_it_is_redriven(
+async def test_who_asks_for_a_dead_lettered_child_is_told_at_once_and_no_longer_once_it_is_redriven(
     operator: Operator,
 ) -> None:
     # given
@@ -170,9 +172,9 @@ async def test_who_asks_for_a_parked_child_is_told_at_once_and_no_longer_once_it
     first, second = await operator.happened(registered(), updated(age=8))
     await side.project([first])
     # when
-    parked = await side.project([broken(second)])
+    dead_lettered = await side.project([broken(second)])
     # then answers of whatever version are dropped
-    assert parked.notices == (ChangeNotice(operator.child, "parent-1", 1, marked=True),)
+    assert dead_lettered.notices == (ChangeNotice(operator.child, "parent-1", 1, marked=True),)
     assert await count_dead_lettered(side.database, GENERATION) == 1
     since = await stale_since(side.database, GENERATION, [operator.child, operator.other])
     assert list(since) == [operator.child]
@@ -185,7 +187,7 @@ async def test_who_asks_for_a_parked_child_is_told_at_once_and_no_longer_once_it
     assert ChangeNotice(operator.child, "parent-1", 1, marked=True) in told
 
 
-async def test_what_is_still_poison_is_parked_again_and_the_store_has_it_whole(
+async def test_what_is_still_poison_is_dead_lettered_again_and_the_store_has_it_whole(
     operator: Operator,
 ) -> None:
     # given bytes that were broken on the way
@@ -195,17 +197,20 @@ async def test_what_is_still_poison_is_parked_again_and_the_store_has_it_whole(
     await operator.redriven()
     await operator.side.project(await operator.on_the_topic())
     # then
-    (sequence,) = await operator.parked.find(operator.child)
+    (sequence,) = await operator.dead_lettered.find(operator.child)
     assert (sequence.records, sequence.marked) == (2, True)
-    letters = await operator.parked.letters_of(operator.child)
-    assert [letter.parked.raw.value for letter in letters] == [b"\x00not json", third.raw.value]
-    assert all(letter.parked.stack for letter in letters)
+    letters = await operator.dead_lettered.letters_of(operator.child)
+    assert [letter.dead_lettered.raw.value for letter in letters] == [
+        b"\x00not json",
+        third.raw.value,
+    ]
+    assert all(letter.dead_lettered.stack for letter in letters)
     # when
     before = len(await operator.on_the_topic())
     await operator.redriven(from_store=True)
     await operator.side.project((await operator.on_the_topic())[before:])
     # then
-    await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+    await operator.assert_nothing_is_dead_lettered_and_all_is_well(version=3)
 
 
 async def test_redriving_twice_changes_nothing(operator: Operator) -> None:
@@ -218,7 +223,7 @@ async def test_redriving_twice_changes_nothing(operator: Operator) -> None:
     await operator.carry_out(plan)
     await operator.side.project(await operator.on_the_topic())
     # then
-    await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+    await operator.assert_nothing_is_dead_lettered_and_all_is_well(version=3)
     assert (await operator.redriven()).records == ()
 
 
@@ -230,28 +235,28 @@ async def test_a_crash_before_or_after_publishing_leaves_letters_that_can_be_red
     first, second, third = await operator.happened(registered(), updated(age=8), updated(age=9))
     await operator.side.project([first, broken(second), third])
     plan = await operator.redrive(from_store=True).plan(operator.child)
-    await operator.parked.unmark(operator.child)
+    await operator.dead_lettered.unmark(operator.child)
     if published:
         async with open_producer(operator.bootstrap) as producer:
             await publish(producer, plan.records)
     # then
-    (left,) = await operator.parked.find(operator.child)
+    (left,) = await operator.dead_lettered.find(operator.child)
     assert (left.records, left.marked) == (2, False)
     # when
     await operator.redriven(from_store=True)
     await operator.side.project(await operator.on_the_topic())
     # then
-    await operator.assert_nothing_is_parked_and_all_is_well(version=3)
+    await operator.assert_nothing_is_dead_lettered_and_all_is_well(version=3)
 
 
 async def test_what_the_read_models_have_meanwhile_is_not_published(operator: Operator) -> None:
-    # given a child whose parked records came in otherwise, e.g. by a rebuild
+    # given a child whose dead-lettered records came in otherwise, e.g. by a rebuild
     first, second, third = await operator.happened(registered(), updated(age=8), updated(age=9))
     await operator.side.project([first, broken(second), third])
-    await operator.parked.unmark(operator.child)
+    await operator.dead_lettered.unmark(operator.child)
     await operator.side.project([second, third])
     # when
-    letters = await operator.parked.letters_of(operator.child)
+    letters = await operator.dead_lettered.letters_of(operator.child)
     redriven = await operator.redriven()
     # then: only what cannot be read, and so might be anything
     assert [record.value for record in redriven.records] == [b"\x00not json"]
@@ -276,7 +281,7 @@ async def test_a_child_that_one_of_two_generations_cannot_fold_is_whole_in_both_
     await side.project(again)
     await beside.project(again)
     # then
-    await operator.assert_nothing_is_parked_and_all_is_well(version=2)
+    await operator.assert_nothing_is_dead_lettered_and_all_is_well(version=2)
     assert (await side.on_generation(newer).verify()).clean
 
 
@@ -287,28 +292,28 @@ async def test_garbage_under_a_childs_key_is_discarded_and_the_child_goes_on(
     (first,) = await operator.happened(registered())
     garbage = deliver(RawRecord(CHILD_EVENTS.name, 0, 999, operator.child.encode(), b"?", ()))
     await operator.side.project([first, garbage])
-    discard = Discard(operator.side.database, operator.parked, operator.side.store)
+    discard = Discard(operator.side.database, operator.dead_lettered, operator.side.store)
     # when
-    judged = await discard.judge(await operator.parked.letters_at(garbage.raw.identity))
+    judged = await discard.judge(await operator.dead_lettered.letters_at(garbage.raw.identity))
     await discard.carry_out([one.letter for one in judged])
     # then
     assert [one.verdict for one in judged] == [Verdict.NO_EVENT]
     await operator.side.project(await operator.happened(updated(age=8)))
-    await operator.assert_nothing_is_parked_and_all_is_well(version=2)
+    await operator.assert_nothing_is_dead_lettered_and_all_is_well(version=2)
 
 
 async def test_what_the_read_models_lack_is_told_to_be_needed(operator: Operator) -> None:
     # given
     first, second, third = await operator.happened(registered(), updated(age=8), updated(age=9))
     await operator.side.project([first, broken(second), third])
-    discard = Discard(operator.side.database, operator.parked, operator.side.store)
+    discard = Discard(operator.side.database, operator.dead_lettered, operator.side.store)
     # when
-    judged = await discard.judge(await operator.parked.letters_of(operator.child))
+    judged = await discard.judge(await operator.dead_lettered.letters_of(operator.child))
     # then
     assert {one.verdict for one in judged} == {Verdict.NEEDED}
     # when one of them is discarded all the same
     await discard.carry_out([judged[0].letter])
-    # then the child stays parked for the other
-    (sequence,) = await operator.parked.find()
+    # then the child stays dead-lettered for the other
+    (sequence,) = await operator.dead_lettered.find()
     assert (sequence.records, sequence.marked) == (1, True)
     assert GENERATION.number == sequence.generation

@@ -27,8 +27,8 @@ from shared.read_models.generations import (
     POINTER_COLLECTION,
     POINTER_ID,
     Generation,
-    Horizon,
     KeptGeneration,
+    RetentionCutoff,
     to_document,
 )
 from tests.support.projection_facts import MIA, NOON, erased, policy, registered, reported
@@ -129,7 +129,7 @@ async def test_what_became_of_an_alert_goes_with_it(side: ProjectionSide) -> Non
     await alerted(side)
     await _keep(side, live=1, kept=(1,))
 
-    await purge(side.database, Horizon(alerts=NOON + timedelta(days=1)))
+    await purge(side.database, RetentionCutoff(alerts=NOON + timedelta(days=1)))
 
     assert await stored(side) == {}
 

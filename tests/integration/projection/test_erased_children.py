@@ -1,4 +1,4 @@
-"""Erasure on the side of the read models: backlog, poison, parked records, an older copy."""
+"""Erasure on the side of the read models: backlog, poison, dead-lettered records, an older copy."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ async def test_of_a_backlog_that_ends_with_an_erasure_nothing_is_written(worker:
     # when
     projected = await worker.project(batch)
     # then
-    assert (projected.alerts, projected.parked) == ((), ())
+    assert (projected.alerts, projected.dead_lettered) == ((), ())
     await worker.assert_only_tombstones()
     assert (await worker.side.verify()).clean
 
@@ -125,7 +125,7 @@ async def test_of_a_backlog_that_ends_with_an_erasure_nothing_is_written(worker:
 async def test_poison_keeps_nobody_from_being_erased(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given a worker that does not know an event, so that the child is parked
+    # given a worker that does not know an event, so that the child is dead-lettered
     def too_old(recorded, cipher, index):
         if recorded.version == 2:
             raise UndecodableEvent("no such event here")
@@ -176,7 +176,7 @@ async def test_what_is_stored_behind_an_erasure_changes_nothing_and_holds_nobody
         await worker.project(before)
         projected = await worker.project(after[-1:])  # the rest is refilled
     # then
-    assert (projected.alerts, projected.parked) == ((), ())
+    assert (projected.alerts, projected.dead_lettered) == ((), ())
     await worker.assert_only_tombstones()
     assert (await worker.side.child(MIA))["version"] == 8
     assert (await worker.side.verify()).clean
@@ -222,11 +222,13 @@ async def test_who_is_not_erased_in_the_event_store_waits_for_the_relay(worker: 
     assert (await worker.side.child(MIA))["status"] == "active"
 
 
-async def test_an_erasure_without_the_beginning_of_its_stream_is_parked(worker: Worker) -> None:
+async def test_an_erasure_without_the_beginning_of_its_stream_is_dead_lettered(
+    worker: Worker,
+) -> None:
     # given an event store that lost what came before
     batch = await worker.side.happened(*A_LIFE, erased())
     worker.side.store = MemoryEventStore()
     # when
     projected = await worker.project(batch[-1:])
     # then
-    assert [one.child_id for one in projected.parked] == [MIA]
+    assert [one.child_id for one in projected.dead_lettered] == [MIA]

@@ -121,7 +121,7 @@ async def test_a_worker_and_a_rebuild_make_the_same_of_it(long: LongWorld) -> No
     assert (found.children, found.events) == (1, EVENTS)
 
 
-async def test_a_large_hole_is_filled_part_by_part_and_nobody_waits_for_all_of_it(
+async def test_a_large_gap_is_filled_part_by_part_and_nobody_waits_for_all_of_it(
     long: LongWorld,
 ) -> None:
     # given a batch with a child that lacks thousands of events, and with another one
@@ -141,15 +141,15 @@ async def test_a_large_hole_is_filled_part_by_part_and_nobody_waits_for_all_of_i
     assert (await long.side.verify()).clean
 
 
-async def test_what_cannot_be_read_in_a_large_hole_parks_what_waits_behind_it(
+async def test_what_cannot_be_read_in_a_large_gap_dead_letters_what_waits_behind_it(
     unreadable: LongWorld,
 ) -> None:
     late = await unreadable.delivered(EVENTS)
 
     *_, last = await unreadable.caught_up(late)
 
-    assert [one.raw for one in last.parked] == [late.raw]
-    assert "NobodyKnowsThis" in last.parked[0].reason
+    assert [one.raw for one in last.dead_lettered] == [late.raw]
+    assert "NobodyKnowsThis" in last.dead_lettered[0].reason
     assert [one["version"] for one in await unreadable.of_live(Model.CHILDREN)] == [UNREADABLE - 1]
     assert await stale_since(unreadable.on.database, FIRST, [MIA])
 

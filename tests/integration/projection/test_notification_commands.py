@@ -61,14 +61,14 @@ async def test_what_was_given_up_is_listed_with_its_reason(desk: Desk) -> None:
 async def test_a_dry_run_changes_nothing(desk: Desk) -> None:
     result = await desk.run("redrive", "--all", "--dry-run")
 
-    assert "1 would be tried again" in result.output
+    assert "1 would be retried" in result.output
     assert len(await desk.listed()) == 1
 
 
 async def test_what_is_redriven_waits_again(desk: Desk) -> None:
     result = await desk.run("redrive", GIVEN_UP)
 
-    assert (result.exit_code, result.output) == (0, "1 will be tried again\n")
+    assert (result.exit_code, result.output) == (0, "1 will be retried\n")
     assert await desk.listed() == []
     assert len(await desk.listed("--state", "pending")) == 2
 

@@ -96,7 +96,7 @@ async def test_any_split_duplication_and_loss_ends_in_the_same_documents(
     assert verification.children == 2
 
 
-async def test_a_hole_is_refilled_from_the_event_store(side: ProjectionSide) -> None:
+async def test_a_gap_is_refilled_from_the_event_store(side: ProjectionSide) -> None:
     first, *_lost, last = await side.happened(*A_LIFE)
 
     await side.project([first])
@@ -106,7 +106,7 @@ async def test_a_hole_is_refilled_from_the_event_store(side: ProjectionSide) -> 
     assert (await side.verify()).clean
 
 
-async def test_a_record_that_the_store_does_not_know_is_parked(side: ProjectionSide) -> None:
+async def test_a_record_that_the_store_does_not_know_is_dead_lettered(side: ProjectionSide) -> None:
     first, second = await side.happened(registered(), updated(age=8))
     assert second.event is not None
     from_nowhere = replace(second, event=replace(second.event, version=9))
@@ -114,10 +114,10 @@ async def test_a_record_that_the_store_does_not_know_is_parked(side: ProjectionS
     projected = await side.project([first, from_nowhere])
 
     assert projected.applied == 2, "what the store does have was refilled"
-    assert "HoleInStream" in projected.parked[0].reason
+    assert "HoleInStream" in projected.dead_lettered[0].reason
 
 
-async def test_a_poisoned_record_parks_its_child_and_no_other(side: ProjectionSide) -> None:
+async def test_a_poisoned_record_dead_letters_its_child_and_no_other(side: ProjectionSide) -> None:
     good = await side.happened(registered(), of_other(registered()))
     poisoned, after = await side.happened(updated(age=8), updated(age=9))
     fine = await side.happened(of_other(updated(age=10)))
@@ -125,14 +125,16 @@ async def test_a_poisoned_record_parks_its_child_and_no_other(side: ProjectionSi
 
     projected = await side.project([*good, broken, after, *fine])
 
-    assert [parked.child_id for parked in projected.parked] == [MIA, MIA]
-    assert "UndecodableEvent" in projected.parked[0].reason
-    assert "earlier record" in projected.parked[1].reason
+    assert [dead_lettered.child_id for dead_lettered in projected.dead_lettered] == [MIA, MIA]
+    assert "UndecodableEvent" in projected.dead_lettered[0].reason
+    assert "earlier record" in projected.dead_lettered[1].reason
     assert (await side.child(MIA))["version"] == 1
     assert (await side.child(OTHER))["age"] == 10
 
 
-async def test_later_batches_of_a_parked_child_are_parked_too(side: ProjectionSide) -> None:
+async def test_later_batches_of_a_dead_lettered_child_are_dead_lettered_too(
+    side: ProjectionSide,
+) -> None:
     first, poisoned, after = await side.happened(registered(), updated(age=8), updated(age=9))
     await side.project([first, deliver(replace(poisoned.raw, headers=()))])
 
@@ -156,23 +158,23 @@ async def test_parking_a_record_twice_keeps_one_letter(side: ProjectionSide) -> 
     assert await side.database["dead_letters"].count_documents({}) == 1
 
 
-async def test_a_record_without_a_child_is_parked_alone(side: ProjectionSide) -> None:
+async def test_a_record_without_a_child_is_dead_lettered_alone(side: ProjectionSide) -> None:
     stray = deliver(RawRecord("topic", 0, 5, None, b"{}", ()))
 
     projected = await side.project([stray, *await side.happened(registered())])
 
     assert projected.applied == 1
-    assert len(projected.parked) == 1
+    assert len(projected.dead_lettered) == 1
     assert await side.database["parked_children"].count_documents({}) == 0
 
 
-async def test_a_key_that_is_not_the_subject_is_parked(side: ProjectionSide) -> None:
+async def test_a_key_that_is_not_the_subject_is_dead_lettered(side: ProjectionSide) -> None:
     (delivered,) = await side.happened(registered())
     moved = deliver(replace(delivered.raw, key=OTHER.encode()))
 
     projected = await side.project([moved])
 
-    assert "ce_subject" in projected.parked[0].reason
+    assert "ce_subject" in projected.dead_lettered[0].reason
 
 
 async def test_a_ciphertext_of_another_child_is_not_believed(side: ProjectionSide) -> None:
@@ -185,13 +187,13 @@ async def test_a_ciphertext_of_another_child_is_not_believed(side: ProjectionSid
     projected = await side.project([forged])
 
     # the event store has the last word
-    assert (projected.parked, projected.applied) == ((), 1)
+    assert (projected.dead_lettered, projected.applied) == ((), 1)
     (stored,) = await side.store.load(OTHER)
     name = orjson.loads(stored.events[0].data)["name"][SEALED]
     assert (await side.child(OTHER))["name"] == f"1.name.{name}"
 
 
-async def test_what_does_not_open_and_the_event_store_does_not_have_is_parked(
+async def test_what_does_not_open_and_the_event_store_does_not_have_is_dead_lettered(
     side: ProjectionSide,
 ) -> None:
     # given a record of the next version, with what was sealed for another
@@ -205,7 +207,7 @@ async def test_what_does_not_open_and_the_event_store_does_not_have_is_parked(
     projected = await side.project([real, forged])
 
     assert projected.applied == 1
-    assert "SealBroken" in projected.parked[0].reason
+    assert "SealBroken" in projected.dead_lettered[0].reason
 
 
 async def test_a_zombies_late_write_is_discarded(side: ProjectionSide) -> None:

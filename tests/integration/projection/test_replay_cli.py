@@ -48,8 +48,8 @@ async def mia(world: World) -> World:
     ("arguments", "said"),
     [
         ("rebuild --resume", "nothing to resume"),
-        ("rollback", "a generation to roll back to is not kept"),
-        ("rollback --to 7", "generation 7 to roll back to is not kept"),
+        ("rollback", "a generation to roll back to does not exist"),
+        ("rollback --to 7", "generation 7 to roll back to does not exist"),
         (f"show --child {MIA} --until 0", "the child's versions are 1 to 5"),
         (f"show --child {MIA} --until 6", "the child's versions are 1 to 5"),
         (f"show --child {MIA} --until 2001-01-01", "first event was recorded"),
@@ -219,11 +219,11 @@ async def test_a_difference_is_told_in_words_with_the_event_it_came_by(mia: Worl
         f"children/{MIA} age: events say 9, read model has 12 "
         "(since version 5: ChildProfileUpdated)" in said.out
     )
-    assert f"children/{MIA} name: the sealed value is not the one that the events hold" in said.out
+    assert f"children/{MIA} name: the encrypted value differs from the events" in said.out
     assert "secret" not in said.out
 
 
-async def test_a_parked_child_is_told_as_parked(mia: World) -> None:
+async def test_a_dead_lettered_child_is_told_as_dead_lettered(mia: World) -> None:
     await mia.side.happened(updated(age=5))
     await DeadLetters(mia.on.database, utc_now, FIRST).mark({MIA: "UndecodableEvent: not JSON"})
 
@@ -232,9 +232,10 @@ async def test_a_parked_child_is_told_as_parked(mia: World) -> None:
     assert said.code == 1
     assert (
         f"children/{MIA} version: events say 6, read model has 5 "
-        "(since version 6: ChildProfileUpdated); parked: UndecodableEvent: not JSON" in said.out
+        "(since version 6: ChildProfileUpdated); dead-lettered: UndecodableEvent: not JSON"
+        in said.out
     )
-    assert "children behind: 1, of these parked: 1" in said.out
+    assert "children behind: 1, of these dead-lettered: 1" in said.out
 
 
 async def test_what_republish_would_do_is_counted_and_not_done(mia: World) -> None:
@@ -294,7 +295,7 @@ async def test_a_rebuild_and_the_status_name_the_limit_of_conversations(
     rebuilt = (await replay("rebuild")).out.splitlines()[-1]
     before, live = (line for line in (await replay("status")).out.splitlines() if " min " in line)
 
-    assert "conversations last at most 60 min in it" in rebuilt
+    assert "conversations last at most 60 min;" in rebuilt
     assert "240 min" in before
     assert "60 min" in live
 

@@ -1,4 +1,4 @@
-"""What lies behind the horizon goes, stays away, and is nobody's difference."""
+"""What lies older than the retention cutoff goes, stays away, and is nobody's difference."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ import pytest
 from projection_worker.projecting.removal import behind, purge
 from shared.events.child import Severity
 from shared.read_models.documents import ALL_MODELS, Model
-from shared.read_models.generations import Generation, Horizon, advance_horizon, read_horizon
+from shared.read_models.generations import Generation, RetentionCutoff, advance_cutoff, read_cutoff
 from tests.integration.projection.test_rebuild import FIRST, SECOND, World, world
 from tests.support.projection_facts import MIA, NOON, registered, reported
 
@@ -16,7 +16,7 @@ __all__ = ["world"]
 DAY = 24 * 60.0
 OLD = (registered(), reported(1, Severity.HIGH), reported(2, Severity.HIGH, minutes=DAY))
 NEW = (reported(3, Severity.HIGH, minutes=3 * DAY),)
-HORIZON = Horizon("2026-11-25", NOON + timedelta(days=2))
+HORIZON = RetentionCutoff("2026-11-25", NOON + timedelta(days=2))
 NEWEST = f"{MIA}@2026-11-26"
 
 
@@ -24,7 +24,7 @@ async def test_what_lies_behind_goes_and_all_else_stays(world: World) -> None:
     await world.happened(*OLD, *NEW)
     seen = await behind(world.on.database, HORIZON)
 
-    await advance_horizon(world.on.database, HORIZON)
+    await advance_cutoff(world.on.database, HORIZON)
     gone = await purge(world.on.database, HORIZON)
 
     assert [seen[model].documents for model in seen] == [2, 2]
@@ -38,9 +38,9 @@ async def test_what_lies_behind_goes_and_all_else_stays(world: World) -> None:
     assert (await world.side.on_generation(FIRST).verify()).clean
 
 
-async def test_events_from_behind_the_horizon_bring_nothing_back(world: World) -> None:
+async def test_events_older_than_the_cutoff_restore_nothing(world: World) -> None:
     # given a worker that is far behind
-    await advance_horizon(world.on.database, HORIZON)
+    await advance_cutoff(world.on.database, HORIZON)
 
     await world.happened(*OLD, *NEW)
 
@@ -52,7 +52,7 @@ async def test_events_from_behind_the_horizon_bring_nothing_back(world: World) -
 @pytest.mark.parametrize("models", [ALL_MODELS, frozenset({Model.CHILDREN})])
 async def test_a_rebuild_brings_nothing_back(world: World, models: frozenset[Model]) -> None:
     await world.happened(*OLD, *NEW)
-    await advance_horizon(world.on.database, HORIZON)
+    await advance_cutoff(world.on.database, HORIZON)
     await purge(world.on.database, HORIZON)
 
     await world.rebuilt(models)
@@ -64,7 +64,7 @@ async def test_a_rebuild_brings_nothing_back(world: World, models: frozenset[Mod
 async def test_every_kept_generation_is_purged(world: World) -> None:
     await world.happened(*OLD, *NEW)
     await world.rebuilt()
-    await advance_horizon(world.on.database, HORIZON)
+    await advance_cutoff(world.on.database, HORIZON)
 
     gone = await purge(world.on.database, HORIZON)
 
@@ -78,16 +78,16 @@ async def test_killed_before_anything_was_deleted_it_is_no_difference_and_goes_l
 ) -> None:
     await world.happened(*OLD, *NEW)
 
-    await advance_horizon(world.on.database, HORIZON)
+    await advance_cutoff(world.on.database, HORIZON)
 
     assert await _days(world, FIRST) == ["2026-11-23", "2026-11-24", "2026-11-26"]
     assert (await world.side.on_generation(FIRST).verify()).clean
     assert (await purge(world.on.database, HORIZON))[Model.ACTIVITY] == 2
 
 
-async def test_what_lies_before_the_horizon_is_compared_as_ever(world: World) -> None:
+async def test_what_is_newer_than_the_cutoff_is_compared_as_ever(world: World) -> None:
     await world.happened(*OLD, *NEW)
-    await advance_horizon(world.on.database, HORIZON)
+    await advance_cutoff(world.on.database, HORIZON)
     activity = FIRST.collection(world.on.database, Model.ACTIVITY)
     await activity.update_many({}, {"$set": {"violations": 9}})
 
@@ -96,21 +96,21 @@ async def test_what_lies_before_the_horizon_is_compared_as_ever(world: World) ->
     assert [(one.document, one.expected, one.found) for one in differences] == [(NEWEST, 1, 9)]
 
 
-async def test_the_horizon_never_goes_back(world: World) -> None:
-    await advance_horizon(world.on.database, HORIZON)
+async def test_the_cutoff_never_moves_back(world: World) -> None:
+    await advance_cutoff(world.on.database, HORIZON)
 
-    longer_kept = Horizon("2026-01-01", NOON - timedelta(days=300))
+    longer_kept = RetentionCutoff("2026-01-01", NOON - timedelta(days=300))
 
-    assert await advance_horizon(world.on.database, longer_kept) == HORIZON
-    assert await advance_horizon(world.on.database, Horizon()) == HORIZON
-    assert await read_horizon(world.on.database) == HORIZON
+    assert await advance_cutoff(world.on.database, longer_kept) == HORIZON
+    assert await advance_cutoff(world.on.database, RetentionCutoff()) == HORIZON
+    assert await read_cutoff(world.on.database) == HORIZON
 
 
-async def test_without_a_horizon_everything_is_kept(world: World) -> None:
+async def test_without_a_cutoff_everything_is_kept(world: World) -> None:
     await world.happened(*OLD, *NEW)
 
-    assert await advance_horizon(world.on.database, Horizon()) == Horizon()
-    assert await purge(world.on.database, Horizon()) == {Model.ACTIVITY: 0, Model.ALERTS: 0}
+    assert await advance_cutoff(world.on.database, RetentionCutoff()) == RetentionCutoff()
+    assert await purge(world.on.database, RetentionCutoff()) == {Model.ACTIVITY: 0, Model.ALERTS: 0}
 
 
 async def _days(world: World, generation: Generation) -> list[str]:

@@ -74,7 +74,7 @@ async def as_a_worker(side: ProjectionSide, batch: Sequence[Delivered]) -> tuple
 
 @pytest.mark.parametrize("command", ["find", "update", "insert", "commitTransaction"])
 @pytest.mark.parametrize("code", PASSING_CODES)
-async def test_what_passes_parks_nobody(mongod: OwnMongod, code: int, command: str) -> None:
+async def test_what_passes_dead_letters_nobody(mongod: OwnMongod, code: int, command: str) -> None:
     async with a_side(mongod, f"passing-{code}-{command}", "motor") as side:
         # given
         batch = await side.happened(*_of_all(registered()), *_of_all(reported(1, Severity.HIGH)))
@@ -83,7 +83,7 @@ async def test_what_passes_parks_nobody(mongod: OwnMongod, code: int, command: s
         projected, failures = await as_a_worker(side, batch)
         # then
         assert failures > 0
-        assert projected.parked == ()
+        assert projected.dead_lettered == ()
         assert sorted(await side.documents(Model.CHILDREN)) == CHILDREN
         assert len(await side.documents(Model.ALERTS)) == len(CHILDREN)
         assert (await side.verify()).clean
@@ -111,7 +111,7 @@ async def test_a_rebuild_outlives_what_passes(
 
 
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])
-async def test_a_child_whose_document_the_server_refuses_is_parked_alone(
+async def test_a_child_whose_document_the_server_refuses_is_dead_lettered_alone(
     mongod: OwnMongod, driver: Driver
 ) -> None:
     async with a_side(mongod, f"refused-{driver}", driver) as side:
@@ -129,8 +129,10 @@ async def test_a_child_whose_document_the_server_refuses_is_parked_alone(
         projected, failures = await as_a_worker(side, batch)
         # then
         assert failures == 0
-        assert {parked.child_id for parked in projected.parked} == {"cleo"}
-        assert projected.parked[0].reason == "UnstorableDocument: 121 DocumentValidationFailure"
+        assert {dead_lettered.child_id for dead_lettered in projected.dead_lettered} == {"cleo"}
+        assert (
+            projected.dead_lettered[0].reason == "UnstorableDocument: 121 DocumentValidationFailure"
+        )
         versions = {c: d["version"] for c, d in (await side.documents(Model.CHILDREN)).items()}
         assert versions == {child: 1 if child == "cleo" else 2 for child in CHILDREN}
         marked = [notice.child_id for notice in projected.notices if notice.marked]
@@ -139,7 +141,7 @@ async def test_a_child_whose_document_the_server_refuses_is_parked_alone(
 
 
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])
-async def test_a_child_that_outgrew_the_document_limit_is_parked_and_others_go_on(
+async def test_a_child_that_outgrew_the_document_limit_is_dead_lettered_and_others_go_on(
     mongod: OwnMongod, driver: Driver
 ) -> None:
     async with a_side(mongod, f"outgrown-{driver}", driver) as side:
@@ -157,9 +159,9 @@ async def test_a_child_that_outgrew_the_document_limit_is_parked_and_others_go_o
         )
         # then
         assert failures == 0
-        assert {parked.child_id for parked in projected.parked} == {"ben"}
-        assert "UnstorableDocument" in projected.parked[0].reason
-        assert "xxx" not in projected.parked[0].stack
+        assert {dead_lettered.child_id for dead_lettered in projected.dead_lettered} == {"ben"}
+        assert "UnstorableDocument" in projected.dead_lettered[0].reason
+        assert "xxx" not in projected.dead_lettered[0].stack
         assert (await side.child("dora"))["safety_violations_count"] == 3
 
 

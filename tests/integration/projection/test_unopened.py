@@ -54,7 +54,7 @@ async def test_a_verify_compares_all_children_and_names_the_one(
     # then
     assert (said.code, said.err) == (1, "")
     assert f"child {MIA} does not open: " in said.out
-    assert "differences: 0, shown: 0, children that do not open: 1" in said.out
+    assert "differences: 0, shown: 0, children that cannot be decrypted: 1" in said.out
     assert OTHER not in said.out
 
 
@@ -86,7 +86,7 @@ async def test_a_rebuild_makes_all_children_and_names_the_one(
     assert said.code == 0, said.err
     told = [line for line in said.err.splitlines() if line.startswith("child ")]
     assert [line.partition(": ")[0] for line in told] == [
-        f"child {MIA} does not open, no search finds it and its labels are missing"
+        f"child {MIA} cannot be decrypted, so it has no search tokens and no labels"
     ]
     assert await live_generation(lived.on.database) == SECOND
     children = {one["_id"]: one for one in await lived.of_live(Model.CHILDREN)}
@@ -107,7 +107,7 @@ async def test_a_history_is_shown_with_what_does_not_open_marked(
 
     # then
     assert said.code == 0
-    assert said.err.startswith("note: not every value opens: ")
+    assert said.err.startswith("note: some values cannot be decrypted: ")
     assert len(said.err.splitlines()) == 1
     shown = orjson.loads(said.out)
     assert shown["history"][0]["data"]["name"] == "(does not open)"
@@ -123,8 +123,8 @@ async def test_the_worker_projects_a_child_whose_key_does_not_open(lived: World)
     # when
     projected = await lived.side.project([*renamed, *tom])
 
-    # then nothing is parked, and all that can be read is in the read models
-    assert (projected.parked, projected.applied) == ((), 2)
+    # then nothing is dead-lettered, and all that can be read is in the read models
+    assert (projected.dead_lettered, projected.applied) == ((), 2)
     assert (await lived.side.child(MIA))["safety_violations_count"] == 1
 
 
@@ -142,4 +142,4 @@ async def test_the_worker_waits_a_while_for_a_key_that_may_be_on_its_way(
     projected = await lived.side.another_projector().project(batch)
 
     # then
-    assert (projected.parked, projected.applied) == ((), 1)
+    assert (projected.dead_lettered, projected.applied) == ((), 1)

@@ -90,15 +90,15 @@ async def test_a_child_that_is_projected_a_moment_later_is_no_difference(
     assert verification.events == 6
 
 
-async def test_a_parked_child_is_named_and_not_waited_for(projected: ProjectionSide) -> None:
+async def test_a_dead_lettered_child_is_named_and_not_waited_for(projected: ProjectionSide) -> None:
     await projected.happened(updated(age=5))
-    parked = DeadLetters(projected.database, utc_now, GENERATION)
-    await parked.mark({MIA: "UndecodableEvent: not JSON"})
+    dead_lettered = DeadLetters(projected.database, utc_now, GENERATION)
+    await dead_lettered.mark({MIA: "UndecodableEvent: not JSON"})
 
     async with asyncio.timeout(30.0):
         verification = await projected.on_generation(GENERATION).verify(3_600.0)
 
-    assert (verification.behind, verification.parked) == ({MIA}, {MIA})
+    assert (verification.behind, verification.dead_lettered) == ({MIA}, {MIA})
     assert not verification.clean
 
 

@@ -66,7 +66,7 @@ async def test_a_dead_lettered_child_is_counted_where_operators_look(world: Worl
         assert (await _readiness(world))["retrying"] is None
 
 
-async def test_a_server_that_refuses_look_ups_is_told_while_it_lasts_and_parks_nobody(
+async def test_a_server_that_refuses_look_ups_is_told_while_it_lasts_and_dead_letters_nobody(
     kafka_bootstrap: str, fresh_database: str, tmp_path: Path
 ) -> None:
     async with (

@@ -74,7 +74,7 @@ async def test_a_worker_in_which_something_crashed_ends_with_one_line(
     # then
     assert code == 1
     last_line = log.read_text().splitlines()[-1]
-    assert last_line == "worker: ended by a defect, ZeroDivisionError; its log has more"
+    assert last_line == "worker: ended by an unexpected error, ZeroDivisionError; see its log"
 
 
 async def _is_projected(world: World, child_id: str) -> bool:

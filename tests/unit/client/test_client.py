@@ -351,7 +351,7 @@ async def test_an_answer_knows_how_old_it_is() -> None:
 
 
 def test_what_no_query_returned_has_no_age() -> None:
-    with pytest.raises(TypeError, match="only what a query of TeddyClient returned"):
+    with pytest.raises(TypeError, match="only answers of TeddyClient queries"):
         freshness_of({"child_id": "mia"})
 
 

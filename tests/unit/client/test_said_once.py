@@ -59,7 +59,10 @@ async def test_a_bear_that_is_taken() -> None:
         ("/v1/children?age_min=9&age_max=8", "422 invalid-request: age_max: must not be below"),
         ("/v1/children?cursor=forged", "422 invalid-request: cursor: not a cursor of this list"),
         ("/v1/children?limit=0", "limit must be between 1 and 100"),
-        ("/v1/children/lena", "404 child-not-found: There is no such child for this caller."),
+        (
+            "/v1/children/lena",
+            "404 child-not-found: This child does not exist or is not accessible to the caller.",
+        ),
     ],
 )
 async def test_a_refused_query(path: str, said: str) -> None:

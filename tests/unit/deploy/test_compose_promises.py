@@ -80,14 +80,14 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
         (_service("redis", profiles=None), "redis is not in a profile"),
     ),
     "named_versions": (
-        (_service("mongo", image="mongo:latest"), "mongo:latest names no version"),
+        (_service("mongo", image="mongo:latest"), "mongo:latest has no fixed version"),
         (_service("kafka", image="other/kafka:4.1.1"), "not Apache Kafka"),
     ),
     "pinned_when_set": (
         (_service("mongo", image="mongo:8.0.15"), "mongo: images.env has no digest"),
         (_text("digests", "REDIS_DIGEST=", "RADIS_DIGEST="), "redis: images.env has no digest"),
-        (_text("digests", "REDIS_DIGEST=", "A_DIGEST=\nREDIS_DIGEST="), "A_DIGEST pins nothing"),
-        (_text("digests", "KAFKA_DIGEST=", "KAFKA_DIGEST=latest"), "KAFKA_DIGEST is no digest"),
+        (_text("digests", "REDIS_DIGEST=", "A_DIGEST=\nREDIS_DIGEST="), "A_DIGEST is not used"),
+        (_text("digests", "KAFKA_DIGEST=", "KAFKA_DIGEST=latest"), "KAFKA_DIGEST is not a digest"),
         (_text("dockerfile", "bookworm${PYTHON_DIGEST}\nARG", "bookworm\nARG"), "a stage"),
         (_service("tools", build={"context": ".."}), "the build gets no PYTHON_DIGEST"),
     ),
@@ -98,13 +98,16 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     "health": (
         (_service("kafka", healthcheck=None), "kafka has no health check"),
         (_service("query", healthcheck={"disable": True}), "query has no health check"),
-        (_service("worker", healthcheck={"test": ["CMD", "true"]}), "worker is not asked itself"),
+        (
+            _service("worker", healthcheck={"test": ["CMD", "true"]}),
+            "worker has no health check of its own",
+        ),
         (_service("mongo", healthcheck={"test": ["CMD", "true"]}), "mongo: interval"),
     ),
     "published": (
         (_service("mongo", ports=["127.0.0.1:27017:27017"]), "mongo publishes"),
         (_service("proxy", ports=["8001:8001", "127.0.0.1:8004:8004"]), "not on loopback only"),
-        (_service("proxy", ports=["127.0.0.1:8001:8001"]), "other ports"),
+        (_service("proxy", ports=["127.0.0.1:8001:8001"]), "published ports other"),
         (_service("relay", network_mode="host"), "network of the host"),
     ),
     "networks": (
@@ -114,9 +117,12 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     ),
     "authentication": (
         (_service("mongo", command=["--replSet=rs0"]), "mongo is started without --keyFile"),
-        (_service("mongo", environment={}), "mongo has no first user"),
-        (_service("kafka", volumes=[]), "kafka does not read the file"),
-        (_environment("relay", TEDDY_KAFKA_SECURITY="PLAINTEXT"), "relay speaks to kafka without"),
+        (_service("mongo", environment={}), "mongo has no initial user"),
+        (_service("kafka", volumes=[]), "kafka does not read the generated file"),
+        (
+            _environment("relay", TEDDY_KAFKA_SECURITY="PLAINTEXT"),
+            "relay connects to kafka without",
+        ),
     ),
     "no_secrets": (
         (_environment("relay", TEDDY_KAFKA_PASSWORD="hunter2"), "TEDDY_KAFKA_PASSWORD stands"),
@@ -126,7 +132,7 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     "own_secrets_only": (
         (_service("relay", volumes=["worker-secrets:/run/teddy:ro"]), "relay mounts worker-sec"),
         (_service("query", volumes=["query-secrets:/run/teddy"]), "query mounts query-secrets"),
-        (_service("command", volumes=["other:/run/keys:ro"]), "nobody makes other"),
+        (_service("command", volumes=["other:/run/keys:ro"]), "no job creates other"),
     ),
     "limits": ((_service("worker", deploy=None), "worker has no limit of cpus, memory, pids"),),
     "volumes": (
@@ -143,8 +149,11 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
     ),
     "scalable": (
         (_service("command", container_name="one"), "command has container_name"),
-        (_environment("worker", TEDDY_WORKER_INSTANCE_ID="one"), "one name in their group"),
-        (_text("caddyfile", "dynamic a {", "dynamic srv {"), "once only"),
+        (
+            _environment("worker", TEDDY_WORKER_INSTANCE_ID="one"),
+            "the same name in their consumer group",
+        ),
+        (_text("caddyfile", "dynamic a {", "dynamic srv {"), "only once"),
         (_text("caddyfile", "$QUERY_NAME:query", "$QUERY_NAME:one"), "containers of query"),
     ),
     "proxy_accepts": ((_text("caddyfile", "lb_policy", "lb_polity"), "lb_polity"),),
@@ -153,17 +162,17 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
         (_service("relay", user="teddy"), "relay runs as teddy"),
         (_service("worker", read_only=None), "worker can write to its image"),
         (_service("kafka", cap_drop=None), "kafka keeps capabilities"),
-        (_service("mongo", security_opt=[]), "mongo may gain privileges"),
-        (_service("proxy", privileged=True), "proxy owns the machine"),
-        (_service("secrets", network_mode=None), "secrets runs as root, with a network"),
+        (_service("mongo", security_opt=[]), "mongo can gain privileges"),
+        (_service("proxy", privileged=True), "proxy is privileged"),
+        (_service("secrets", network_mode=None), "the secrets job runs as root, or has a network"),
     ),
     "settings": (
-        (_environment("query", TEDDY_QUERRY_PORT="1"), "nobody reads TEDDY_QUERRY_PORT"),
+        (_environment("query", TEDDY_QUERRY_PORT="1"), "no process reads TEDDY_QUERRY_PORT"),
         (_without_variable("command", "TEDDY_KEY_FILE"), "command has no TEDDY_KEY_FILE"),
     ),
     "one_image": (
         (_service("relay", image="teddy-relay:local"), "of different images"),
-        (_text("dockerfile", "-slim-bookworm", ""), "no slim Python"),
+        (_text("dockerfile", "-slim-bookworm", ""), "not a slim Python"),
     ),
     "image_rules": (
         (_text("dockerfile", "--require-hashes ", ""), "hashed dependencies"),
@@ -171,12 +180,15 @@ TAMPERINGS: dict[str, tuple[tuple[Tampering, str], ...]] = {
         (_text("dockerfile", "--no-index ", ""), "nothing but what was hashed"),
         (_text("dockerfile", "\nHEALTHCHECK", "\n# HEALTHCHECK"), "a health check"),
         (_text("dockerfile", "USER 10001:10001", "USER teddy"), "numeric user"),
-        (_text("dockerignore", "\n*\n", "\n"), "leave out everything"),
+        (_text("dockerignore", "\n*\n", "\n"), "first exclude everything"),
     ),
     "linted": ((_text("dockerfile", "WORKDIR /app", "WORKDIR app"), "DL3000"),),
     "everything_exists": (
-        (_service("topics", command=["deploy.client"]), "deploy.client, which is no module"),
-        (_text("dockerfile", "COPY shared /app", "COPY sharing /app"), "sharing, which is not"),
+        (
+            _service("topics", command=["deploy.client"]),
+            "deploy.client, which is not a runnable module",
+        ),
+        (_text("dockerfile", "COPY shared /app", "COPY sharing /app"), "sharing, which does not"),
         (_text("dockerignore", "!deploy\n", ""), "leaves out deploy"),
     ),
 }

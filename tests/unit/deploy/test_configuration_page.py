@@ -29,7 +29,7 @@ def test_a_row_says_who_reads_a_setting_and_what_happens_without_it() -> None:
     ]
 
 
-def test_a_page_that_differs_is_found_and_mended(tmp_path: Path) -> None:
+def test_a_page_that_differs_is_found_and_fixed(tmp_path: Path) -> None:
     page = tmp_path / "configuration.md"
     page.write_text(f"# Settings\n{BEGIN}\n| `TEDDY_OLD` |\n{END}\nmore\n")
 

@@ -179,15 +179,15 @@ ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
                 },
             },
             (
-                "9 notifications wait, the oldest for 25 min: see `teddy notifications list "
+                "9 notifications are pending, the oldest for 25 min: see `teddy notifications list "
                 "--state pending`",
-                "2 notifications were given up: see `teddy notifications list`",
-                "1 alert policy names email, which TEDDY_ALERT_CHANNELS does not: nobody delivers "
-                "it",
+                "2 notifications have failed: see `teddy notifications list`",
+                "1 alert policy names email, which is not in TEDDY_ALERT_CHANNELS: it is not "
+                "delivered",
             ),
         ),
         ({**ANSWER, "notifications": {"pending": 9, "waiting_seconds": 60.0, "failed": 0}}, ()),
-        ({**ANSWER, "degraded": ["kafka"]}, ("works without kafka",)),
+        ({**ANSWER, "degraded": ["kafka"]}, ("runs without kafka",)),
         ({**ANSWER, "topics": ["topic t has 1 partitions"]}, ("topic t has 1 partitions",)),
     ],
 )

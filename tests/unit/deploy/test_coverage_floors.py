@@ -49,7 +49,7 @@ def test_without_a_measurement_there_is_one_line(
     monkeypatch.setattr(coverage_floors, "counted", nothing)
 
     assert main() == 2
-    assert capsys.readouterr().err == "no coverage was measured; run `make test`\n"
+    assert capsys.readouterr().err == "no coverage data; run `make test`\n"
 
 
 @pytest.mark.parametrize("place", PLACES)

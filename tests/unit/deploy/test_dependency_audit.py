@@ -11,10 +11,10 @@ UNSOUND = {"name": "six", "version": "2.0", "vulns": [HOLE]}
 UNKNOWN = {"name": "yarl", "skip_reason": "not found"}
 
 
-def test_findings_name_the_pin_and_what_mends_it() -> None:
+def test_findings_name_the_pin_and_what_fixes_it() -> None:
     findings, unknown = report_of({"dependencies": [SOUND, UNSOUND, UNKNOWN]})
 
-    assert findings == ["six 2.0: PYSEC-1, mended in 2.1"]
+    assert findings == ["six 2.0: PYSEC-1, fixed in 2.1"]
     assert unknown == ["yarl"]
 
 
@@ -23,7 +23,7 @@ def test_findings_name_the_pin_and_what_mends_it() -> None:
     [
         (None, 0, "did not answer"),
         ({"dependencies": [SOUND, UNKNOWN]}, 0, "no answer about 1 of 2"),
-        ({"dependencies": [SOUND]}, 0, "1 dependencies without a known hole"),
+        ({"dependencies": [SOUND]}, 0, "1 dependencies, none vulnerable"),
         ({"dependencies": [UNKNOWN, UNSOUND]}, 1, "PYSEC-1"),
     ],
 )

@@ -30,7 +30,7 @@ async def test_a_whole_history_that_ends_with_the_erasure_is_right() -> None:
 
 async def test_one_that_goes_on_or_is_not_there_is_named() -> None:
     store = MemoryEventStore()
-    assert await wrong(store) == ["the child's history is not there"]
+    assert await wrong(store) == ["the child's history is missing"]
 
     await append_streams(store, {CHILD: [1] * 5})
 

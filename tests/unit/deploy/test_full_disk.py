@@ -166,7 +166,7 @@ async def test_a_watcher_that_dies_ends_the_stack(
 
     # when
     supervisor, _ = started(folder)
-    with pytest.raises(Unwatched, match=r"mongod is watched no longer \(RuntimeError: nobody"):
+    with pytest.raises(Unwatched, match=r"mongod is no longer monitored \(RuntimeError: nobody"):
         await supervisor
 
     # then the reason is in the state, and nothing is left

@@ -1,4 +1,4 @@
-"""Which broker a local stack runs, and what it says where Apache Kafka cannot be had."""
+"""Which broker a local stack runs, and what it says where Apache Kafka is not available."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +19,9 @@ JAVA_25 = """echo 'openjdk version "25.0.2" 2026-01-20 LTS' >&2"""
 JAVA_17 = """echo 'openjdk version "17.0.15" 2025-04-15' >&2"""
 JAVA_8 = """echo 'java version "1.8.0_402"' >&2"""
 JAVA_BROKEN = "exit 1"
-NO_JAVA = JavaMissing("Java 17 or newer is needed (none was found)")
+NO_JAVA = JavaMissing("Java 17 or newer is needed (none found)")
 NO_JARS = JarsMissing("kafka_2.13-4.1.1.jar: ConnectionError (no answer)")
-WRONG = WrongJar("the repository's kafka_2.13-4.1.1.jar is not the one in jars.sha256")
+WRONG = WrongJar("the repository's kafka_2.13-4.1.1.jar does not match jars.sha256")
 KAFKA = Installation(Java(Path("java"), 25), [Path("kafka.jar")], "4.1.1")
 
 
@@ -82,9 +82,9 @@ def test_one_that_does_not_serve_is_passed_over_for_the_wheel_s(
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        (None, "none was found"),
+        (None, "none found"),
         (JAVA_8, 'java: java version "1.8.0_402"'),
-        (JAVA_BROKEN, "java: it does not tell its version"),
+        (JAVA_BROKEN, "java: it does not report its version"),
     ],
 )
 def test_what_was_found_instead_of_a_java_is_told(
@@ -148,7 +148,7 @@ async def test_where_it_cannot_be_had_the_light_one_serves_and_says_why(
     broker = await choose_broker(settings("auto"), print)
 
     assert isinstance(broker, LightBroker)
-    assert broker.name == f"the light broker noida-db 0.2.3 (Apache Kafka cannot be had: {why})"
+    assert broker.name == f"the light broker noida-db 0.2.3 (Apache Kafka is not available: {why})"
     assert broker.settings == {"TEDDY_KAFKA_LONG_POLLING": "false"}
 
 
@@ -158,7 +158,7 @@ async def test_where_it_is_demanded_nothing_else_is_started(
 ) -> None:
     had(why)
 
-    with pytest.raises(ServerMissing, match="Apache Kafka cannot be had") as missing:
+    with pytest.raises(ServerMissing, match="Apache Kafka is not available") as missing:
         await choose_broker(settings("apache"), print)
 
     assert str(why) in str(missing.value)
@@ -171,7 +171,7 @@ async def test_a_jar_that_was_swapped_is_never_a_reason_to_go_on(
 ) -> None:
     had(WRONG)
 
-    with pytest.raises(ServerMissing, match="is not the one in jars"):
+    with pytest.raises(ServerMissing, match="does not match jars"):
         await choose_broker(settings(choice), print)
 
 

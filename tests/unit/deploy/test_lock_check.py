@@ -42,7 +42,7 @@ def test_an_extra_that_a_locked_package_asks_for_is_to_stand_in_the_lock() -> No
     whole = lock("pytest-cov==7.1", "coverage[toml]==7.12")
 
     assert list(lacking(without, OWN, PYTEST_COV)) == [
-        "requirements.txt: coverage lacks [toml], which pytest-cov asks for"
+        "requirements.txt: coverage lacks [toml], which pytest-cov requires"
     ]
     assert list(lacking(whole, OWN, PYTEST_COV)) == []
 
@@ -52,7 +52,7 @@ def test_what_a_locked_extra_asks_for_is_to_stand_in_the_lock() -> None:
 
     assert list(lacking(lock("coverage==7.12"), [], asked)) == []
     assert list(lacking(lock("coverage[toml]==7.12"), [], asked)) == [
-        "requirements.txt: lacks tomli, which coverage asks for"
+        "requirements.txt: lacks tomli, which coverage requires"
     ]
 
 
@@ -70,7 +70,7 @@ def test_every_supported_python_and_machine_counts(marker: str) -> None:
     own = [Requirement("rich")]
 
     assert list(lacking(lock("rich==15.0"), own, asked)) == [
-        "requirements.txt: lacks markdown-it-py, which rich asks for"
+        "requirements.txt: lacks markdown-it-py, which rich requires"
     ]
     only_there = lock("rich==15.0", f"markdown-it-py==4.1 ; {marker}")
     assert list(lacking(only_there, own, asked)) == []
@@ -80,15 +80,15 @@ def test_a_dependency_that_is_not_locked_or_locked_too_old_is_found() -> None:
     own = [Requirement("rich>=15"), Requirement("uvloop; sys_platform != 'win32'")]
 
     assert list(lacking(lock("rich==14.2"), own, {})) == [
-        "requirements.txt: has rich 14.2, pyproject.toml asks for rich>=15",
-        "requirements.txt: lacks uvloop, which pyproject.toml asks for",
+        "requirements.txt: has rich 14.2, pyproject.toml requires rich>=15",
+        "requirements.txt: lacks uvloop, which pyproject.toml requires",
     ]
 
 
 def test_what_nobody_asks_for_any_more_is_found() -> None:
     locked = lock("pytest-cov==7.1", "coverage[toml]==7.12", "noida-db==0.2.3")
 
-    assert list(unasked(locked, OWN, PYTEST_COV)) == ["requirements.txt: nobody asks for noida-db"]
+    assert list(unasked(locked, OWN, PYTEST_COV)) == ["requirements.txt: nothing requires noida-db"]
 
 
 def test_two_versions_of_a_package_are_found_unless_no_machine_has_both() -> None:
@@ -110,10 +110,10 @@ def test_two_versions_of_a_package_are_found_unless_no_machine_has_both() -> Non
         (f"rich>=15.0 {HASH}\n", "rich is not pinned to one version"),
         (f"rich {HASH}\n", "rich is not pinned to one version"),
         (f"rich==15.* {HASH}\n", "rich is not pinned to one version"),
-        (f"{INDEX} here\nrich==15.0 {HASH}\n", "names an index"),
-        (f"rich==15.0 {HASH}\n-i here\n", "names an index"),
-        (f"rich==15.0 {HASH} # from https://files\n", "names an index"),
-        (f"--find-links wheels\nrich==15.0 {HASH}\n", "names an index"),
+        (f"{INDEX} here\nrich==15.0 {HASH}\n", "names a package index"),
+        (f"rich==15.0 {HASH}\n-i here\n", "names a package index"),
+        (f"rich==15.0 {HASH} # from https://files\n", "names a package index"),
+        (f"--find-links wheels\nrich==15.0 {HASH}\n", "names a package index"),
     ],
 )
 def test_pins_without_hash_and_addresses_are_found(text: str, problem: str) -> None:
@@ -150,9 +150,9 @@ def _removed(text: str) -> Callable[[str], str]:
         ("requirements-dev.txt", _removed("[toml]"), "coverage lacks [toml]"),
         ("requirements-dev.txt", lambda text: text.replace("=sha256:", "=md5:"), "has no hash"),
         (INSTALLER, lambda text: text.replace("=sha256:", "=md5:"), "uv has no hash"),
-        ("requirements.txt", lambda text: f"{INDEX} x\n{text}", "names an index"),
-        ("pyproject.toml", lambda text: text.replace('"jgo', '# "jgo'), "nobody asks for jgo"),
-        ("pyproject.toml", lambda text: text.replace('"rich>=', '"rich>=9'), "asks for rich>=9"),
+        ("requirements.txt", lambda text: f"{INDEX} x\n{text}", "names a package index"),
+        ("pyproject.toml", lambda text: text.replace('"jgo', '# "jgo'), "nothing requires jgo"),
+        ("pyproject.toml", lambda text: text.replace('"rich>=', '"rich>=9'), "requires rich>=9"),
     ],
 )
 def test_the_check_of_this_repository_fails_for_each_change(

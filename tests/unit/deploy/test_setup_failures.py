@@ -24,15 +24,15 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
         (HASHES, "a file for rich==15.0 whose hash is not the locked one"),
         ("ERROR: Could not install packages: [Errno 28] No space left on device", "no space left"),
         ("OSError: [Errno 122] Disk quota exceeded", "about 1.5 GB is needed in /srv/teddy"),
-        ("ERROR: [Errno 13] Permission denied: '/srv/x'\n", "no right to write /srv/x"),
-        ("OSError: [Errno 30] Read-only file system", "no right to write /srv/teddy"),
+        ("ERROR: [Errno 13] Permission denied: '/srv/x'\n", "no permission to write /srv/x"),
+        ("OSError: [Errno 30] Read-only file system", "no permission to write /srv/teddy"),
         ("WARNING: Retrying ... NewConnectionError('...: Connection refused')", "did not answer"),
         ("ReadTimeoutError: Read timed out.", "did not answer"),
         ("SSLError(... certificate verify failed ...) Max retries exceeded", "set PIP_CERT"),
         ("ERROR: No matching distribution found for rich==15.0", "index has no rich==15.0 for"),
-        ("six 1.0 requires rich, which is not installed.", "do not fit each other: six 1.0 req"),
+        ("six 1.0 requires rich, which is not installed.", "are incompatible: six 1.0 req"),
         ("one\nsomething new\n\n", "installing failed: something new"),
-        ("", "installing failed: it said nothing"),
+        ("", "installing failed: no output"),
     ],
 )
 def test_one_line_says_what_to_do(output: str, said: str) -> None:
@@ -46,7 +46,7 @@ def test_one_line_says_what_to_do(output: str, said: str) -> None:
     ("number", "said"),
     [
         (errno.ENOSPC, "no space left"),
-        (errno.EROFS, "no right to write /srv/teddy/.setup.log"),
+        (errno.EROFS, "no permission to write /srv/teddy/.setup.log"),
         (errno.ENOENT, "/srv/teddy/.setup.log: gone"),
     ],
 )

@@ -30,7 +30,7 @@ SERVERS = {
     "TEDDY_KEY_FILE": "/somewhere/it's/keys.json",
 }
 AT_IMPORT = dict(os.environ)
-NOT_USED = "settings that this shell has from the local stack in {} are not used here"
+NOT_USED = "ignoring the settings in this shell that belong to the local stack in {}"
 
 
 @pytest.fixture(autouse=True)

@@ -67,7 +67,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "LONGEST_PAUSE_SECONDS", 0.1)
 
 
-async def test_what_a_restart_has_to_mend_is_mended_after_each_restart(tmp_path: Path) -> None:
+async def test_what_a_restart_has_to_repair_is_fixed_after_each_restart(tmp_path: Path) -> None:
     # given a process that has to be mended after a restart
     mended: list[int] = []
 
@@ -88,7 +88,7 @@ async def test_what_a_restart_has_to_mend_is_mended_after_each_restart(tmp_path:
     await watched.stop()
 
 
-async def test_a_failing_mend_is_told_and_the_process_goes_on_being_watched(
+async def test_a_failing_repair_is_told_and_the_process_goes_on_being_watched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # given a process whose mending fails

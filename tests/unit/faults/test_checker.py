@@ -1,4 +1,4 @@
-"""The checker catches what it is there for: planted losses, duplicates, holes, leaks."""
+"""The checker catches what it is there for: planted losses, duplicates, gaps, leaks."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -136,17 +136,17 @@ def test_a_commit_that_nobody_asked_for_is_found() -> None:
     assert kinds(HISTORY[:2], FACTS) == {"unasked"}
 
 
-def test_a_missing_version_is_a_hole() -> None:
+def test_a_missing_version_is_a_gap() -> None:
     facts = Facts({MIA: [COMMITS[0], COMMITS[2]]})
 
-    assert "hole" in kinds([HISTORY[0], HISTORY[2]], facts)
+    assert "gap" in kinds([HISTORY[0], HISTORY[2]], facts)
 
 
 def test_an_altered_commit_is_found() -> None:
     altered = replace(COMMITS[1], actor=Actor("somebody", "admin"))
     facts = Facts({MIA: [COMMITS[0], altered, COMMITS[2]]})
 
-    assert "hole" in kinds(HISTORY, facts)
+    assert "gap" in kinds(HISTORY, facts)
 
 
 def test_what_the_verification_of_the_read_models_found_is_told() -> None:
@@ -253,7 +253,7 @@ def test_read_models_that_stay_behind_are_told() -> None:
 
 
 def test_a_child_that_is_still_dead_lettered_is_told() -> None:
-    assert kinds(HISTORY, replace(FACTS, parked=frozenset({MIA}))) == {"parked"}
+    assert kinds(HISTORY, replace(FACTS, dead_lettered=frozenset({MIA}))) == {"dead-lettered"}
 
 
 def test_an_alert_that_nobody_was_told_of_is_found() -> None:

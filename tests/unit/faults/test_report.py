@@ -48,7 +48,7 @@ def test_other_cases_keep_their_rows_and_the_page_its_text(page: Path):
 
 
 def test_what_was_broken_stands_in_the_table():
-    broken = outcome("disk-full", 1, Violation("lost", "one"), Violation("hole", "two"))
+    broken = outcome("disk-full", 1, Violation("lost", "one"), Violation("gap", "two"))
 
     assert Row.of([broken, outcome("disk-full", 2)]) == Row(4, 2_000, 1, 0, 1, 15)
 

@@ -121,7 +121,8 @@ async def test_of_requests_sent_ahead_of_their_answers_only_so_many_are_kept(por
     first_line, body = await _answer_to(port, request * 1_000)
     # then
     assert first_line.startswith(b"HTTP/1.1 400 ")
-    assert orjson.loads(body)["detail"] == "Await answers before sending more requests."
+    detail = orjson.loads(body)["detail"]
+    assert detail == "Too many pipelined requests; wait for answers before sending more."
 
 
 async def test_a_few_requests_sent_ahead_are_answered_in_turn(port: int) -> None:

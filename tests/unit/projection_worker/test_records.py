@@ -16,8 +16,8 @@ from projection_worker.records import (
     Delivered,
     RawRecord,
     WaitingRecords,
+    dead_letter,
     deliver,
-    park,
     raw_record,
 )
 from shared.event_store.envelope import seal_commit
@@ -34,22 +34,22 @@ from tests.support.projection_facts import MIA
 RECORD = Delivered(MIA, "partition-3", RawRecord("topic", 3, 7, MIA.encode(), b"\xff", ()), None)
 
 
-def test_a_parked_record_tells_what_went_wrong_and_where() -> None:
+def test_a_dead_lettered_record_tells_what_went_wrong_and_where() -> None:
     try:
         int("seven")
     except ValueError as error:
-        parked = park(RECORD, error)
+        dead_lettered = dead_letter(RECORD, error)
 
-    assert (parked.raw, parked.child_id) == (RECORD.raw, MIA)
-    assert parked.reason.startswith("ValueError: invalid literal")
-    assert "test_a_parked_record_tells_what_went_wrong_and_where" in parked.stack
+    assert (dead_lettered.raw, dead_lettered.child_id) == (RECORD.raw, MIA)
+    assert dead_lettered.reason.startswith("ValueError: invalid literal")
+    assert "test_a_dead_lettered_record_tells_what_went_wrong_and_where" in dead_lettered.stack
 
 
 def test_however_much_an_error_says_the_letter_stays_small() -> None:
-    parked = park(RECORD, ValueError("x" * 20_000_000))
+    dead_lettered = dead_letter(RECORD, ValueError("x" * 20_000_000))
 
-    assert parked.reason == "ValueError: " + "x" * (MOST_REASON - len("ValueError: "))
-    assert len(parked.stack) == MOST_STACK
+    assert dead_lettered.reason == "ValueError: " + "x" * (MOST_REASON - len("ValueError: "))
+    assert len(dead_lettered.stack) == MOST_STACK
 
 
 CIPHER, INDEX = ChildCipher(CHILD, bytes(32)), SearchIndex(bytes(32))

@@ -34,7 +34,7 @@ ATTENTION = "needs_attention"
 
 
 def mark(side: QuerySide, child_id: str, *, stale: bool) -> None:
-    """As the worker does where it parks a record, and an operator who redrives it."""
+    """As the worker does where it dead-letters a record, and an operator who redrives it."""
     side.store.stale.pop(child_id, None)
     if stale:
         side.store.stale[child_id] = NOON

@@ -174,7 +174,7 @@ async def test_a_process_writes_so_many_exports_at_a_time(
             other = await client.get(f"/v1/children/{LENA}")
     # then
     assert (fourth.status_code, fifth.status_code, other.status_code) == (200, 503, 200)
-    assert (fifth.headers["Retry-After"], b"Too many exports" in told) == ("10", True)
+    assert (fifth.headers["Retry-After"], b"Too many concurrent exports" in told) == ("10", True)
 
 
 async def test_a_cursor_that_is_refused_keeps_no_place(side: QuerySide) -> None:

@@ -177,7 +177,7 @@ def test_keys_are_looked_up_more_often_than_they_may_be_missed(
 ) -> None:
     monkeypatch.setenv("TEDDY_JWKS_FILE", "keys.json")
     monkeypatch.setenv("TEDDY_JWKS_LIFE_SECONDS", "20")
-    with pytest.raises(ValidationError, match="TEDDY_JWKS_COOLDOWN_SECONDS is at most"):
+    with pytest.raises(ValidationError, match="TEDDY_JWKS_COOLDOWN_SECONDS must be at most"):
         TokenSettings()
 
 

@@ -64,7 +64,7 @@ def test_a_registration_that_personalizes_needs_consent_to_it(field: str):
 def test_each_purpose_is_consented_to_once_in_a_registration():
     twice = replace(REGISTER, consents=(Consent(ACCOUNT, **NOTICE), Consent(ACCOUNT, **NOTICE)))
     given().when(twice).then_invalid(
-        FieldError("consents", "must name each purpose once", "one entry a purpose")
+        FieldError("consents", "must contain each purpose at most once", "one entry per purpose")
     )
 
 

@@ -13,7 +13,7 @@ from shared.events.personal import Personal
 from tests.support.child_facts import DEACTIVATED, ERASED, LATER, REGISTER, REGISTERED, consented
 from tests.support.decider_spec import given, out_of_range, wrong_length
 
-HIDDEN = "must not contain characters that cannot be seen or are not assigned"
+HIDDEN = "must not contain invisible or unassigned characters"
 
 
 UDIDS_THAT_LOOK_ALIKE = {
@@ -170,9 +170,9 @@ def test_preferences_nest_four_levels_deep():
         (nested(5), "must not nest deeper than 4 levels"),
         ({"a": [[[[1]]]]}, "must not nest deeper than 4 levels"),
         ({"a": "x" * 8_185}, "must not exceed 8192 bytes as JSON"),
-        ({"a": float("nan")}, "must hold finite numbers only"),
-        ({"a": 2**64}, "must hold integers of 64 bits only"),
-        ({"a": "\ud800"}, "must not contain half of a surrogate pair"),
+        ({"a": float("nan")}, "must contain finite numbers only"),
+        ({"a": 2**64}, "must contain only 64-bit integers"),
+        ({"a": "\ud800"}, "must not contain an unpaired surrogate"),
         ({"\ud800": 1}, "must have plain text as keys"),
         ({"a": object()}, "must be plain JSON"),
     ],

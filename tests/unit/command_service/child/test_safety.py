@@ -91,7 +91,7 @@ def test_nothing_is_reported_on_an_unknown_or_erased_child():
         ({"details": "x" * 2_001}, wrong_length("details", 1, 2000)),
         (
             {"details": "\ud800"},
-            FieldError("details", "must not contain half of a surrogate pair", "valid Unicode"),
+            FieldError("details", "must not contain an unpaired surrogate", "valid Unicode"),
         ),
         (
             {"conversation_id": "talk"},
@@ -180,7 +180,9 @@ def test_alert_thresholds_have_limits(changes: dict[str, Any], field: str, limit
 
 @pytest.mark.parametrize("channels", [(), (AlertChannel.IN_APP, AlertChannel.IN_APP)])
 def test_alerts_go_to_some_channels_each_once(channels: tuple[AlertChannel, ...]):
-    error = FieldError("channels", "must name 1 to 3 channels, each once", "1..3 entries")
+    error = FieldError(
+        "channels", "must contain 1 to 3 channels, each at most once", "1..3 entries"
+    )
     given(REGISTERED).when(replace(CONFIGURE, channels=channels)).then_invalid(error)
 
 

@@ -19,7 +19,7 @@ GUESSES = {
     "udid": UDID,
     "device id": BEAR.subject,
     "details": "he hit me",
-    "reason": "The bear moved on.",
+    "reason": "The bear was given away.",
     "preference": "space",
 }
 REGISTRATION = {
@@ -70,7 +70,7 @@ async def test_nothing_about_an_erased_child_can_be_confirmed_by_guessing():
         report = {"type": "bullying", "severity": "low", "details": "he hit me"}
         await done(BEAR, "POST", f"{at}/safety-violations", report)
         await done(BEAR, "POST", f"{at}/conversations", {"topic": "dinosaurs"})
-        await done(MOTHER, "POST", f"{at}/deactivation", {"reason": "The bear moved on."})
+        await done(MOTHER, "POST", f"{at}/deactivation", {"reason": "The bear was given away."})
         await done(MOTHER, "POST", f"{at}/reactivation")
         assert {"udid", "device id"} <= confirmed(await _loot(side), KEYS, GUESSES)
         # when

@@ -16,7 +16,7 @@ from aiokafka.errors import (
 from projection_worker.consuming import kafka_clients
 from projection_worker.consuming.kafka_clients import NoticePublisher
 from projection_worker.projecting.projector import Projected
-from projection_worker.records import Parked, RawRecord
+from projection_worker.records import DeadLettered, RawRecord
 from shared.read_models.notices import ChangeNotice
 from tests.support.projection_facts import MIA
 
@@ -142,7 +142,9 @@ async def test_a_dead_letter_that_is_too_large_for_its_topic_tells_where_it_is(
     await notifying.start()
     raw = RawRecord("events", 3, 17, key, b"x" * 990, ())
     # when
-    await notifying.publish(Projected(parked=(Parked(raw, "child-1", "UndecodableEvent", ""),)))
+    await notifying.publish(
+        Projected(dead_lettered=(DeadLettered(raw, "child-1", "UndecodableEvent", ""),))
+    )
     # then
     (letter,) = Producer.made[0].letters
     assert letter.value == b""
@@ -159,7 +161,9 @@ async def test_a_dead_letter_has_a_key_though_its_record_has_neither_key_nor_val
     await notifying.start()
     raw = RawRecord("events", 3, 17, None, None, (("ce_type", b"odd"),))
 
-    await notifying.publish(Projected(parked=(Parked(raw, "", "UndecodableEvent", ""),)))
+    await notifying.publish(
+        Projected(dead_lettered=(DeadLettered(raw, "", "UndecodableEvent", ""),))
+    )
 
     (letter,) = Producer.made[0].letters
     assert (letter.key, letter.value) == (b"", None)

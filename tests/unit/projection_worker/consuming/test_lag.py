@@ -166,7 +166,7 @@ def test_slow_progress_is_progress(lag: WorkerLag) -> None:
     assert lag.events == 91
 
 
-def test_metrics_tell_what_was_projected_parked_and_waits(lag: WorkerLag) -> None:
+def test_metrics_tell_what_was_projected_dead_lettered_and_waits(lag: WorkerLag) -> None:
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)
     lag.measure(ends={0: 9}, positions={0: 7}, now=0)
@@ -175,5 +175,5 @@ def test_metrics_tell_what_was_projected_parked_and_waits(lag: WorkerLag) -> Non
     metrics.lag(lag)
 
     assert registry.get_sample_value("teddy_events_projected_total") == 5
-    assert registry.get_sample_value("teddy_records_parked_total") == 0
+    assert registry.get_sample_value("teddy_records_dead_lettered_total") == 0
     assert registry.get_sample_value("teddy_worker_lag_events") == 2

@@ -6,7 +6,7 @@ import pytest
 
 from projection_worker.dead_letters.redrive import Verdict, verdict, wanted_again
 from projection_worker.dead_letters.store import DeadLetter
-from projection_worker.records import Parked, RawRecord
+from projection_worker.records import DeadLettered, RawRecord
 from tests.support.projection_facts import MIA, NOON
 
 HEADERS = (("ce_type", b"\xff\x00"),)
@@ -15,8 +15,8 @@ HEADERS = (("ce_type", b"\xff\x00"),)
 def letters(*versions: int | None, generation: int = 1) -> Iterator[DeadLetter]:
     for offset, version in enumerate(versions):
         raw = RawRecord("topic", 3, offset, MIA.encode(), b"value %d" % offset, HEADERS)
-        parked = Parked(raw, MIA, "reason", "stack")
-        yield DeadLetter(f"g{generation}/{raw.identity}", generation, parked, NOON, version)
+        dead_lettered = DeadLettered(raw, MIA, "reason", "stack")
+        yield DeadLetter(f"g{generation}/{raw.identity}", generation, dead_lettered, NOON, version)
 
 
 def values(records: tuple[RawRecord, ...]) -> list[bytes | None]:
@@ -39,10 +39,10 @@ def test_a_record_that_cannot_be_read_comes_back_whatever_the_gate() -> None:
     assert values(wanted_again(list(letters(None, 3)), {1: 9})) == [b"value 0"]
 
 
-def test_a_record_that_two_generations_parked_comes_back_once() -> None:
-    parked = [*letters(2, 3), *letters(2, 3, generation=2)]
+def test_a_record_that_two_generations_dead_lettered_comes_back_once() -> None:
+    dead_lettered = [*letters(2, 3), *letters(2, 3, generation=2)]
 
-    assert values(wanted_again(parked, {1: 1, 2: 2})) == [b"value 0", b"value 1"]
+    assert values(wanted_again(dead_lettered, {1: 1, 2: 2})) == [b"value 0", b"value 1"]
 
 
 def test_a_generation_that_is_gone_needs_nothing() -> None:

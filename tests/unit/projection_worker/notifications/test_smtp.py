@@ -102,7 +102,7 @@ async def test_details_are_told_where_the_operator_wants_it() -> None:
     text = (await sent(Mailbox(), details=True)).as_string()
 
     assert "Severity: high" in text
-    assert "Kind: bullying" in text
+    assert "Type: bullying" in text
 
 
 async def test_each_attempt_is_the_same_message_to_mail_systems() -> None:

@@ -6,7 +6,7 @@ from projection_worker.projecting.decoding import KeyPatience
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
 
 OPEN = ChildCipher("child-1", bytes(32))
-BROKEN = ClosedCipher("child-2", SealBroken("data key of child child-2 does not open"))
+BROKEN = ClosedCipher("child-2", SealBroken("data key of child child-2 cannot be decrypted"))
 UNKNOWN = ClosedCipher("child-3", UnknownKek("no key-encryption key 'kek-2' in the key file"))
 
 

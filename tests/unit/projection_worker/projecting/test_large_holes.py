@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from projection_worker.projecting import sequencing
 from projection_worker.projecting.sequencing import ChildSequence, HoleInStream, sequence
-from projection_worker.records import BehindParked, Delivered, RawRecord, deliver
+from projection_worker.records import BehindDeadLettered, Delivered, RawRecord, deliver
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import pages
 from shared.kafka import CHILD_EVENTS
@@ -53,7 +53,7 @@ def versions(found: ChildSequence) -> list[int]:
     return [event.version for event in found.fresh]
 
 
-async def test_a_hole_is_filled_part_by_part(store: MemoryEventStore) -> None:
+async def test_a_gap_is_filled_part_by_part(store: MemoryEventStore) -> None:
     last = await of_version(store, EVENTS)
     gate, parts = 0, list[int]()
 
@@ -88,24 +88,24 @@ async def test_what_cannot_be_read_waits_for_what_comes_before_it(
     found = await sequence(CHILD, [far, unknown], 0, store)
     rest = await sequence(CHILD, found.waiting, EVENTS - 1, store)
 
-    assert (found.parked, found.waiting) == ([], [far, unknown])
+    assert (found.dead_lettered, found.waiting) == ([], [far, unknown])
     assert versions(rest) == [EVENTS]
-    assert [one.raw for one in rest.parked] == [unknown.raw]
+    assert [one.raw for one in rest.dead_lettered] == [unknown.raw]
 
 
-async def test_what_stops_a_part_parks_all_that_waits(store: MemoryEventStore) -> None:
+async def test_what_stops_a_part_dead_letters_all_that_waits(store: MemoryEventStore) -> None:
     near, far = await of_version(store, 8), await of_version(store, EVENTS)
     found = await sequence(CHILD, [near, far, garbage(99)], 0, store)
 
-    found.park_from(5, ValueError("nobody can read it"))
+    found.dead_letter_from(5, ValueError("nobody can read it"))
 
     assert versions(found) == [1, 2, 3, 4]
     assert found.waiting == []
-    reasons = [one.reason.partition(":")[0] for one in found.parked]
-    assert reasons == ["ValueError", BehindParked.__name__, "UndecodableEvent"]
+    reasons = [one.reason.partition(":")[0] for one in found.dead_lettered]
+    assert reasons == ["ValueError", BehindDeadLettered.__name__, "UndecodableEvent"]
 
 
-async def test_a_hole_that_the_store_has_as_well_parks_instead_of_waiting_for_ever(
+async def test_a_gap_that_the_store_has_as_well_dead_letters_instead_of_waiting_for_ever(
     store: MemoryEventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a store that lost version 3
@@ -121,6 +121,6 @@ async def test_a_hole_that_the_store_has_as_well_parks_instead_of_waiting_for_ev
     found = await sequence(CHILD, [far], 0, store)
 
     assert versions(found) == [1, 2]
-    assert (found.waiting, [one.raw for one in found.parked]) == ([], [far.raw])
+    assert (found.waiting, [one.raw for one in found.dead_lettered]) == ([], [far.raw])
     assert found.failure is not None
     assert isinstance(found.failure[1], HoleInStream)

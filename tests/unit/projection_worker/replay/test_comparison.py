@@ -93,7 +93,7 @@ def test_a_field_that_one_side_lacks_is_told_as_absent() -> None:
 def test_verifications_of_parts_add_up_to_that_of_the_whole() -> None:
     whole, part = Verification(children=1, digest=2**256 - 1), Verification(children=2, digest=3)
     part.documents["children"] = 2
-    part.behind, part.parked = {"mia", "tom"}, {"tom"}
+    part.behind, part.dead_lettered = {"mia", "tom"}, {"tom"}
     for number in range(MOST_KEPT + 1):
         part.note(Difference("mia", "children", "mia", "age", number, 0))
 
@@ -101,6 +101,6 @@ def test_verifications_of_parts_add_up_to_that_of_the_whole() -> None:
     whole.add(part)
 
     assert (whole.children, whole.documents["children"], whole.digest) == (5, 4, 5)
-    assert (whole.behind, whole.parked) == ({"mia", "tom"}, {"tom"})
+    assert (whole.behind, whole.dead_lettered) == ({"mia", "tom"}, {"tom"})
     assert (whole.found, len(whole.differences)) == (2 * MOST_KEPT + 2, MOST_KEPT)
     assert not whole.clean

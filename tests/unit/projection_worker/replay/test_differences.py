@@ -148,13 +148,13 @@ def test_a_difference_names_place_both_values_and_the_event_it_came_by() -> None
     )
 
 
-def test_a_parked_child_is_named_as_parked() -> None:
+def test_a_dead_lettered_child_is_named_as_dead_lettered() -> None:
     difference = Difference("mia", "children", "mia", "version", 6, 5)
 
     said = told(difference, event(6), "UndecodableEvent: not JSON")
 
     assert said.endswith(
-        "(since version 6: ChildProfileUpdated); parked: UndecodableEvent: not JSON"
+        "(since version 6: ChildProfileUpdated); dead-lettered: UndecodableEvent: not JSON"
     )
 
 
@@ -162,7 +162,7 @@ def test_a_parked_child_is_named_as_parked() -> None:
 def test_of_a_personal_value_only_that_it_differs_is_said(field: str) -> None:
     said = told(Difference("mia", "children", "mia", field, "Mia", "Emma"))
 
-    assert said == f"children/mia {field}: the sealed value is not the one that the events hold"
+    assert said == f"children/mia {field}: the encrypted value differs from the events"
 
 
 def test_personal_values_inside_a_lost_document_are_not_said() -> None:
@@ -191,4 +191,4 @@ def test_a_broken_chain_and_wrong_counters_are_said_as_what_they_are() -> None:
     counters = Difference("", Model.SYSTEM, "(sum)", "messages", 1, 2)
 
     assert told(broken) == "commits/mia hash: predecessor differs: version 3"
-    assert told(counters) == ("system/(sum) messages: the children sum up to 1, the counters to 2")
+    assert told(counters) == ("system/(sum) messages: sum over the children 1, counter 2")

@@ -78,7 +78,7 @@ async def test_what_was_noted_is_kept_when_the_store_comes_back_and_what_was_mis
     lines = [line for block in blocks.kept for line in block.lines]
     assert [orjson.loads(line)["operation"] for line in lines] == ["A", "B", "C", GAP]
     assert GAP in lines[-1]
-    assert "1 refused without a record" in lines[-1]
+    assert "1 refused because they could not be recorded" in lines[-1]
 
 
 async def test_a_read_is_refused_at_once_while_the_store_is_known_to_be_away():
@@ -88,7 +88,7 @@ async def test_a_read_is_refused_at_once_while_the_store_is_known_to_be_away():
     with pytest.raises(AuditUnavailable):
         await chained.record(record())
     # when, then
-    with pytest.raises(AuditUnavailable, match="is away"):
+    with pytest.raises(AuditUnavailable, match="is unavailable"):
         await chained.record(record())
     assert chained.waiting == 1
     blocks.away = False

@@ -109,8 +109,8 @@ async def test_an_address_without_keys_leaves_tokens_unjudged(
 @pytest.mark.parametrize(
     ("environment", "reason"),
     [
-        ({}, "give TEDDY_JWKS_FILE or TEDDY_JWKS_URL"),
-        ({"FILE": "jwks.json", "URL": URL}, "give TEDDY_JWKS_FILE or TEDDY_JWKS_URL"),
+        ({}, "set either TEDDY_JWKS_FILE or TEDDY_JWKS_URL"),
+        ({"FILE": "jwks.json", "URL": URL}, "set either TEDDY_JWKS_FILE or TEDDY_JWKS_URL"),
         ({"URL": "http://issuer.example/jwks"}, "TEDDY_JWKS_URL: must be https"),
         ({"URL": "http://127.0.0.1.example/jwks"}, "TEDDY_JWKS_URL: must be https"),
         ({"URL": "file:///etc/passwd"}, "TEDDY_JWKS_URL: must be https"),

@@ -74,7 +74,7 @@ async def test_the_longest_silent_of_an_address_makes_room_in_its_share() -> Non
     assert first.gave_way
     assert not any(line.gave_way for line in others)
     assert room.room.open_connections == SHARE
-    assert room.counted("gave_way", "address") == 1
+    assert room.counted("evicted", "address") == 1
 
 
 async def test_of_those_who_are_held_the_newest_comes_in_first() -> None:

@@ -76,7 +76,7 @@ async def test_while_the_shared_storage_is_away_each_process_counts_for_itself()
     assert [await counters.incr("a", 60) for _ in range(3)] == [1, 2, 3]
     # then it is left alone for a while, and said to be away
     assert shared.tried == 1
-    with pytest.raises(ConnectionError, match="did not answer lately"):
+    with pytest.raises(ConnectionError, match="has not answered recently"):
         await counters.check()
     # when it is back
     shared.back = True

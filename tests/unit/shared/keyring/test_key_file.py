@@ -68,7 +68,7 @@ def test_a_key_file_that_others_may_read_is_refused(path: Path, mode: int) -> No
     # given
     path.chmod(mode)
     # when / then
-    with pytest.raises(KeyFileRefused, match=f"mode is 0{mode:o}; make it 0600"):
+    with pytest.raises(KeyFileRefused, match=f"mode is 0{mode:o}; set it to 0600"):
         read_key_file(path)
 
 

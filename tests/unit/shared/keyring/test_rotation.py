@@ -182,7 +182,7 @@ def test_of_two_rotations_at_once_the_second_is_refused(path: Path):
     before = path.read_bytes()
     path.with_name("keys.json.new").touch()
     # when / then
-    with pytest.raises(RotationRefused, match="another rotation is under way"):
+    with pytest.raises(RotationRefused, match="another rotation is running"):
         add_kek(path, NOW)
     assert path.read_bytes() == before
 
