@@ -1,5 +1,7 @@
 """How much of the code a reader meets who follows one request to its end."""
 
+import pytest
+
 from tests.support.command_side import CommandSide
 from tests.support.consents import CONSENTS
 from tests.support.query_side import QuerySide, parent
@@ -11,6 +13,11 @@ AROUND_A_ROUTE = ["HardenedEdge", "Admission", "AuditEdge"]
 AROUND_A_HANDLER = ["Pipeline"]
 
 
+alone = pytest.mark.asyncio(loop_scope="function")
+"""Timers that other tests left on their loop would be seen, too."""
+
+
+@alone
 async def test_from_a_registration_over_http_to_its_commit() -> None:
     # given a process that has served one
     side = CommandSide()
@@ -25,6 +32,7 @@ async def test_from_a_registration_over_http_to_its_commit() -> None:
     assert len(way.files) <= REGISTRATION_FILES, _told(way)
 
 
+@alone
 async def test_from_a_query_over_http_to_its_answer() -> None:
     # given two children, one of whom was asked for
     side = QuerySide()
