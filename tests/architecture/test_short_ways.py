@@ -15,6 +15,11 @@ AROUND_A_ROUTE = ["HardenedEdge", "Admission", "AuditEdge"]
 AROUND_A_HANDLER = ["Pipeline"]
 
 
+alone = pytest.mark.asyncio(loop_scope="function")
+"""Timers that other tests left on their loop would be seen, too."""
+
+
+@alone
 async def test_from_a_registration_over_http_to_its_commit() -> None:
     # given a process that has served one
     side = CommandSide()
@@ -29,6 +34,7 @@ async def test_from_a_registration_over_http_to_its_commit() -> None:
     assert len(way.files) <= REGISTRATION_FILES, _told(way)
 
 
+@alone
 async def test_from_a_query_over_http_to_its_answer() -> None:
     # given two children, one of whom was asked for
     side = QuerySide()
