@@ -33,7 +33,10 @@ def console() -> Console:
 
 class Table:
     """Rows under columns. Where a terminal is so narrow that words would be broken, each row is a
-    block of lines instead: `column  value`."""
+    block of lines instead: `column  value`.
+
+    A pipe has no width: nothing is wrapped or coloured there, and `grep` finds a whole id.
+    """
 
     def __init__(self, *columns: str, title: str = "", lines: bool = False) -> None:
         self._columns = columns

@@ -20,7 +20,11 @@ class JsonRefused(ValueError):
 
 
 def read_json(raw: bytes) -> Any:
-    """The value of `raw`. Raises JsonRefused unless it is one unambiguous JSON text in UTF-8."""
+    """The value of `raw`. Raises JsonRefused unless it is one unambiguous JSON text in UTF-8.
+
+    RFC 8259 leaves all that is refused here open, and parsers differ: what one reader checks,
+    another may not see.
+    """
     # the bound comes first: parsers recurse
     if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS:
         _check_depth(raw)

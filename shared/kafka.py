@@ -126,7 +126,12 @@ class LongPolling:
 
 
 class PacedPolling:
-    """Outside of `fetch` partitions are paused: aiokafka asks for nothing."""
+    """Outside of `fetch` partitions are paused: aiokafka asks for nothing.
+
+    Apache Kafka answers a fetch once there is something to send (long polling); aiokafka fetches
+    ahead and costs nothing while nothing arrives. A broker that answers at once, as the light one
+    of the local stack does, would be asked thousands of times a second.
+    """
 
     async def fetch(
         self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False

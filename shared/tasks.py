@@ -43,7 +43,11 @@ async def time_limit(seconds: float) -> AsyncIterator[None]:
 
 @contextmanager
 def only_own_cancellation() -> Iterator[None]:
-    """Raises KafkaConnectionError for a CancelledError that was not meant for this task."""
+    """Raises KafkaConnectionError for a CancelledError that was not meant for this task.
+
+    aiokafka lets the ends of its own tasks through to whoever waits for them, as when a connection
+    is closed or a topic goes. Whoever takes that for the end of their own task ends without a word.
+    """
     try:
         yield
     except asyncio.CancelledError as error:

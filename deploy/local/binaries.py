@@ -71,7 +71,10 @@ def installed_at() -> Path:
 
 
 async def install_light_broker(progress: Callable[[str], None]) -> Path:
-    """Its binary; raises ServerMissing when it cannot be installed."""
+    """Its binary; raises ServerMissing when it cannot be installed.
+
+    It is not in the environment: it is installed when it is needed, from a hashed requirement.
+    """
     folder = installed_at()
     program = folder / "noida_db" / "noida-db"
     if program.exists():

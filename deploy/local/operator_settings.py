@@ -110,7 +110,11 @@ class Exported:
 
 def set_aside(environment: MutableMapping[str, str]) -> Exported | None:
     """Take what was exported from a local stack out of `environment`, and the mark; None where
-    there is no mark."""
+    there is no mark.
+
+    The mark names the stack's folder and has a fingerprint of each value: what was set otherwise
+    since is the user's own.
+    """
     folder, marked = environment.pop(STACK, None), environment.pop(SETTINGS, "")
     if folder is None:
         return None

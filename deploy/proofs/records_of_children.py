@@ -147,7 +147,11 @@ async def write_export(
     sources: Sources, since: datetime, until: datetime, file: BinaryIO
 ) -> Written:
     """Every record of that time that a head covers, whatever an index says. Raises
-    StoreUnavailable."""
+    StoreUnavailable.
+
+    First a line on what it is, with the public keys; then a span a line; at last a line that signs
+    all before it, so that nothing can be left out.
+    """
     report, digest = Report(), hashlib.sha256()
 
     def write(content: Mapping[str, Any]) -> None:

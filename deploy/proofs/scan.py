@@ -21,7 +21,11 @@ async def blocks_between(
     report: Report,
 ) -> AsyncIterator[Block]:
     """At least all with a record of the time from `since` to before `until` (None: today), by
-    place. What is not as it was written goes to `report`. Raises StoreUnavailable."""
+    place. What is not as it was written goes to `report`. Raises StoreUnavailable.
+
+    Evidence and exports claim to be whole. So no index chooses for them: what an index is made of,
+    no hash covers.
+    """
     for segment in sorted({*await trail.segments(), *signed.heads.vouched}):
         begin, end = _part(segment, signed, since, until)
         vouched = {tail for tail in signed.vouched(segment) if end is None or tail.sequence <= end}

@@ -34,7 +34,11 @@ class SignedTails:
 
 class Spans:
     """Of the records that are wanted. `unsigned`: how many of them no head covers yet; `records`:
-    how many the spans disclose."""
+    how many the spans disclose.
+
+    A span discloses the lines that were asked for. For the others of the same blocks it holds
+    digests, for the blocks between one root each.
+    """
 
     def __init__(self, store: AuditStore, tails: SignedTails, wanted: Wanted) -> None:
         self._store = store
@@ -138,7 +142,11 @@ KIND = "teddy-audit-purge"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purged:
     """All records of `segment` up to `tail` were older than `before`, and were deleted at `at`. Its
-    first `heads` signed heads went with them; `head_digest` is the last one's."""
+    first `heads` signed heads went with them; `head_digest` is the last one's.
+
+    Such a statement takes the deleted records' place: the segment's chain goes on from the tail
+    that it names. Only its newest one counts for a segment, each covers all before.
+    """
 
     segment: str
     tail: Tail

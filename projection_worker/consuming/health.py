@@ -34,7 +34,10 @@ ANSWER_SECONDS = 8.0
 
 
 class TopicWatch:
-    """`findings`: one line for each topic that is not as planned."""
+    """`findings`: one line for each topic that is not as planned.
+
+    That a new client is answered tells a broker that is away from a worker whose own clients hang.
+    """
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers

@@ -53,7 +53,13 @@ class Redriven:
 
 class Redrive:
     """`from_store`: publish the event store's own events from the checkpoint on, not the
-    dead-lettered bytes."""
+    dead-lettered bytes.
+
+    First the mark goes, then the records are published, and when the broker has them the letters
+    go. A crash in between leaves letters that can be redriven again: what comes twice is skipped by
+    version, and gaps are filled from the event store. A record that is still poison is
+    dead-lettered again.
+    """
 
     def __init__(
         self,

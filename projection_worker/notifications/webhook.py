@@ -31,7 +31,11 @@ NOT_YET_KNOWN_TO_PYTHON = (ip_network("3fff::/20"), ip_network("192.88.99.0/24")
 
 async def receiver_address(host: str, port: int, *, private: bool) -> Address:
     """An address of `host`. Raises NotDelivered when there is none, or when one of them is not on
-    the public internet and `private` ones are not allowed."""
+    the public internet and `private` ones are not allowed.
+
+    A name is resolved here, every address is judged, and the connection goes to an address that was
+    judged: what a name leads to a moment later changes nothing.
+    """
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

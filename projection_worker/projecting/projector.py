@@ -65,6 +65,12 @@ class Projected:
 
 
 class Projector:
+    """For each child, in order: skip what its documents have, load missing events from the event
+    store, fold the rest. Everything that a batch changes is written in one transaction, conditional
+    on the versions that it was computed from; children that it erases follow in one of their own.
+    Running a batch again changes nothing.
+    """
+
     def __init__(
         self,
         read_models: ReadModelStore,

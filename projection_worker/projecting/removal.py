@@ -109,6 +109,8 @@ ReadErasures = Callable[[], Awaitable[AnyCollection[str]]]
 
 
 class ErasedChildren:
+    """Also what an older copy of the databases brings back: a worker looks for it when it starts."""
+
     def __init__(
         self,
         database: Database,

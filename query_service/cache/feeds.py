@@ -53,7 +53,11 @@ class FeedListener(Protocol):
 
 
 class ChangeFeed:
-    """Tells `listeners` of every notice that is published while it is `connected`."""
+    """Tells `listeners` of every notice that is published while it is `connected`.
+
+    There is no consumer group and nothing is committed. A process that was away does not catch up:
+    it begins at the end again and its listeners forget what they know.
+    """
 
     def __init__(self, bootstrap: Servers, listeners: Sequence[FeedListener]) -> None:
         self._bootstrap = bootstrap

@@ -30,7 +30,12 @@ def in_one_case(bear: str) -> str:
 
 
 def is_subject(text: str) -> bool:
-    """Whether a token may name `text`, and a child may have it as its parent or bear."""
+    """Whether a token may name `text`, and a child may have it as its parent or bear.
+
+    Visible ASCII, as OpenID Connect has it of a `sub`, without the two slashes: so every subject is
+    one segment of a path, looks like no other, and nothing has to be trimmed or folded before two
+    of them are compared.
+    """
     return _SUBJECT.fullmatch(text) is not None and text not in _STEPS
 
 
@@ -67,7 +72,13 @@ OLDER_ALIAS_BYTES = 12
 
 
 class Pseudonyms:
-    """BLAKE2b-64 in hex, keyed with 32 random bytes that are never written anywhere."""
+    """BLAKE2b-64 in hex, keyed with 32 random bytes that are never written anywhere.
+
+    A bear's device id is part of its child's personal data; commits and audit records stay when the
+    child is erased. So a bear is recorded under a pseudonym that only the process which gave it
+    could find again: while that runs, all that one bear does stands under one name, and afterwards
+    nobody can tell which bear it was, not even by guessing its id.
+    """
 
     __slots__ = ("_key",)
 

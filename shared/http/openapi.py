@@ -27,7 +27,11 @@ Links = Mapping[str, Sequence[Link]]
 
 
 def install_links(app: FastAPI, links: Links, other_url: str | None = None) -> None:
-    """Put `links` into the document of `app`. `other_url`: where clients reach the other API."""
+    """Put `links` into the document of `app`. `other_url`: where clients reach the other API.
+
+    A link names its target by method and path. One to the other API holds where clients reach that
+    API; where nobody said, it is left out, as `Location` is.
+    """
     extend_document(app, lambda document: _add(document, links, other_url))
 
 

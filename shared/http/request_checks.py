@@ -62,7 +62,11 @@ _DOTS = re.compile(rb"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
 def refusal_of(scope: Scope) -> Problem | None:
     """Why a request with this ASGI scope is refused (400, 414, 415, 422 or 431); None when it is
-    not."""
+    not.
+
+    What is refused here could be read in two ways: by this process and by a proxy before it, by the
+    router and by a handler behind it. The refusal names the part, never its value.
+    """
     problems = (*_of_target(scope), *_of_headers(scope["headers"]))
     return problems[0] if problems else None
 

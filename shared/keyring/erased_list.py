@@ -62,7 +62,11 @@ class ErasedChild:
 
 
 class ErasedList(Protocol):
-    """Nobody is ever taken off it."""
+    """Nobody is ever taken off it.
+
+    The list lies beside the keys, so it is restored with them or not at all; who must know for
+    certain asks the topic of erasures too.
+    """
 
     async def add(self, child: ErasedChild) -> None:
         """Put the child on the list, durably. The steps of one who is on it stay, and what is

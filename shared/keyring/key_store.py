@@ -56,7 +56,11 @@ MAINTENANCE_SECONDS = 120.0
 
 
 class MongoKeyStore:
-    """Inserts in groups, as the event store does. Raises KeyStoreUnavailable."""
+    """Inserts in groups, as the event store does. Raises KeyStoreUnavailable.
+
+    A key that is destroyed leaves a document without `wrapped`: whoever inserts the child's key at
+    the same moment collides with it, without having to look first.
+    """
 
     def __init__(
         self, database: Database, timeout_seconds: float = TIMEOUT_SECONDS, batchers: int = 2

@@ -45,14 +45,26 @@ _UNSEEN, _SEPARATOR, _LETTER, _OF_NO_SPACES = range(4)
 
 
 def words_of(text: str) -> list[str]:
-    """The words of `text` in the form in which they are compared."""
+    """The words of `text` in the form in which they are compared.
+
+    An accent is a mark that a reader may leave out: on Latin, Greek and Cyrillic letters, the
+    points of Hebrew, the vowel signs of Arabic. In other scripts marks are letters (the vowels of
+    Devanagari or Thai, the voicing of kana) and stay. Hangul is taken apart into its letters, so
+    that a syllable that is still being typed finds the name. Scripts without spaces are kept apart:
+    a reader searches for any part of what looks like one long word.
+    """
     return [word for chunk in _chunks(text) for word in chunk]
 
 
 def forms_of(name: str) -> list[str]:
     """All words by whose beginnings `name` is found: its words of two letters or more; those that
     something joins (an apostrophe, a hyphen), also as one; a letter by itself, as one with the word
-    or the letters after it."""
+    or the letters after it.
+
+    Names are written with and without what joins their parts: O'Neil is found as o'neil, ONeil and
+    Neil, Anna-Lena as annalena and lena. A letter by itself (Anna L, J. K. Rowan) is found with the
+    words beside it.
+    """
     chunks = _chunks(name)
     words = [word for chunk in chunks for word in chunk]
     joined = ["".join(chunk) for chunk in chunks if _may_be_joined(chunk)]

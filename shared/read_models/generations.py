@@ -38,7 +38,12 @@ class Generation:
 class KeptGeneration:
     """`was_live`: it can be rolled back to. A generation that was never live is being rebuilt.
     `begun_at`: by a rebuild, at that time. `conversation_limit_minutes`: how long after its start a
-    conversation is over at the latest, for all that is in this generation."""
+    conversation is over at the latest, for all that is in this generation.
+
+    `projections` is the version of the code that folds it. Every kept generation is written by the
+    workers of its version, the live one last: what has been seen in it is in all others too, so
+    that queries can move to another generation without going backwards.
+    """
 
     generation: Generation
     projections: int = FIRST_PROJECTIONS
@@ -53,7 +58,14 @@ class KeptGeneration:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All kept generations. `held`: nobody is to write the live one, because it is about to go."""
+    """All kept generations. `held`: nobody is to write the live one, because it is about to go.
+
+    `read_model_pointer` holds it as one document: `{_id: "live", generation: 2, kept: [{generation:
+    1, projections: 1, was_live: true}, {generation: 2, ..., conversation_limit_minutes: 60}],
+    hold_until: ...}`. Collections are named `<model>__g<n>`, so that a rebuild can fill one
+    generation beside the live one. That the whole catalog is one document makes each change of it
+    atomic.
+    """
 
     live: Generation
     kept: tuple[KeptGeneration, ...]
@@ -143,7 +155,12 @@ LIVE = "live"
 
 
 async def note_projected(database: Database, seconds_ago: float) -> None:
-    """All that was stored `seconds_ago` is projected. It never goes back."""
+    """All that was stored `seconds_ago` is projected. It never goes back.
+
+    The time is taken from samples of the newest commits and lies a second or two in the past while
+    all is well; read models that stand still keep the time at which they stopped. By the clock of
+    the server of the read models, so that no worker's clock counts.
+    """
     amount = max(0, round(seconds_ago * 1_000))
     then = {"$dateSubtract": {"startDate": "$$NOW", "unit": "millisecond", "amount": amount}}
     newest = {"$set": {"at": {"$max": ["$at", then]}}}
@@ -163,7 +180,12 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class RetentionCutoff:
-    """`activity`: the first UTC day (ISO) that is kept. `alerts`: the first time of an alert."""
+    """`activity`: the first UTC day (ISO) that is kept. `alerts`: the first time of an alert.
+
+    `read_model_horizon` holds it as one document: `{_id: "horizon", activity: "2025-10-19", alerts:
+    ...}`. It only moves forward: what was deleted is not to come back when the settings are
+    changed.
+    """
 
     activity: str = ""
     alerts: datetime = BEGINNING

@@ -147,6 +147,11 @@ def upcast(
     """Apply upcasters one after the other until none is registered for the version reached.
 
     Gives type name, schema version and fields as they are then.
+
+    An upcaster takes one schema version of one event type to the next. It is given the fields by
+    name (personal ones already opened, as `Personal`) and returns the new type name and fields.
+    Register it in UPCASTERS under (type, old schema version); add a golden file of the old wire
+    form, which stays for ever.
     """
     while (step := upcasters.get((event_type, schema_version))) is not None:
         event_type, content = step(content)

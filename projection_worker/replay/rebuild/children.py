@@ -110,7 +110,12 @@ def _missing(
 
 
 class PartsOfChildren:
-    """Folds `models` anew and carries the others over."""
+    """Folds `models` anew and carries the others over.
+
+    A child goes over at the version that the live generation had at one moment: the chosen models
+    are folded up to it, the others copied. A child that something happens to meanwhile is folded
+    whole by the worker: what is missing in the new generation it knows only from the event store.
+    """
 
     def __init__(
         self,
@@ -170,6 +175,10 @@ class PartsOfChildren:
 
 
 class LongChildrenBuilder:
+    """Every model is folded anew, also where a rebuild carries some over: to copy all documents of
+    such a child at once would be one transaction without bound.
+    """
+
     def __init__(
         self, store: EventStore, children: WholeChildren, ledger: Ledger, pace: Pace
     ) -> None:

@@ -1,5 +1,4 @@
-"""The processes of a rebuild: what each does, its share of the slices one after the other; and how
-the one that leads starts and watches them.
+"""The processes of a rebuild: what each does with its share of slices, and how they are started.
 
 `python -m projection_worker.replay.rebuild.processes` is started by the rebuild alone. It ends when
 its standard input does, so it never outlives the process that started it, however that one ends.
