@@ -68,7 +68,7 @@ class TokenSettings(TokenLifeSettings):
 
     @field_validator("jwks_url")
     @classmethod
-    def _keys_nobody_can_swap_on_the_way(cls, url: str | None) -> str | None:
+    def _require_https(cls, url: str | None) -> str | None:
         if url is not None and not is_trustworthy(url):
             raise ValueError("must be https, or http on loopback")
         return url
