@@ -1,4 +1,4 @@
-"""Known gaps in the pinned dependencies, as pip-audit finds them. No answer is no finding: it is
+"""Known vulnerabilities in the pinned dependencies, as pip-audit finds them. No answer is no finding: it is
 said, and stops nobody; a finding ends with exit code 1."""
 
 import subprocess
