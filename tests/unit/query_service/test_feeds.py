@@ -247,7 +247,7 @@ def _with_more(notice: bytes) -> bytes:
     return orjson.dumps({**orjson.loads(notice), "mood": "new"})
 
 
-async def test_listeners_are_reported_when_the_feed_is_stopped(
+async def test_listeners_are_notified_when_the_feed_is_stopped(
     kafka: PlayedKafka, listener: Listener
 ) -> None:
     # given
