@@ -1,5 +1,5 @@
-"""Known vulnerabilities in the pinned dependencies, as pip-audit finds them. A service that does not
-answer is reported and does not fail the check; a finding ends it with exit code 1."""
+"""Known vulnerabilities in the pinned dependencies, as pip-audit finds them. A service that
+does not answer is reported and does not fail the check; a finding ends it with exit code 1."""
 
 import subprocess
 import sys
