@@ -43,7 +43,7 @@ class RetentionSettings(ReadStoreSettings, AuditSettings):
 
     @field_validator("retention_alert_days", "retention_audit_days")
     @classmethod
-    def _no_slip_of_the_hand(cls, days: int) -> int:
+    def _minimum_retention(cls, days: int) -> int:
         return _for_ever_or_at_least(LEAST_DAYS, days)
 
 

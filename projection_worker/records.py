@@ -120,7 +120,7 @@ MOST_REASON, MOST_STACK = 1_000, 20_000
 
 @dataclass(frozen=True, slots=True)
 class DeadLettered:
-    """A record and why it was dead-lettered. `stack`: the traceback, without variables' values."""
+    """A record and why it was dead-lettered. `stack`: the traceback, without variables."""
 
     raw: RawRecord
     child_id: str

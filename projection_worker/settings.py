@@ -148,7 +148,7 @@ class WorkerSettings(
     AlertSettings,
     ReadModelSettings,
 ):
-    """The projection worker. It reads the event store only to refill holes."""
+    """The projection worker. It reads the event store only to refill gaps."""
 
     worker_host: str = Field(LOOPBACK, description="Address of the worker's health endpoint.")
     worker_port: int = Field(8003, ge=0, le=65535, description="Port of the worker's endpoint.")

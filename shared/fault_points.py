@@ -2,7 +2,7 @@
 
 Off unless `TEDDY_FAULT_POINTS` names a folder when the process starts. Then a process that reaches
 a point finds out whether a file of the point's name lies in that folder: it takes the file away and
-sends itself the signal that the file names. So a fault strikes once, in the first process that gets
+sends itself the signal that the file names. So a fault occurs once, in the first process that gets
 there, and can be set while the processes run.
 """
 
@@ -41,7 +41,7 @@ class FaultPoint(StrEnum):
 def reached(point: FaultPoint) -> None:
     """Say that the process is at `point`. In production this compares one variable with None."""
     if _folder is not None:
-        _strike(Path(_folder, point))
+        _inject(Path(_folder, point))
 
 
 def arm(folder: Path, point: FaultPoint, number: signal.Signals = signal.SIGKILL) -> None:
@@ -51,7 +51,7 @@ def arm(folder: Path, point: FaultPoint, number: signal.Signals = signal.SIGKILL
     staged.rename(folder / point)  # nobody reads a half-written file
 
 
-def _strike(fault: Path) -> None:
+def _inject(fault: Path) -> None:
     try:
         name = fault.read_text()
         fault.unlink()

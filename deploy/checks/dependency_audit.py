@@ -1,5 +1,5 @@
-"""Known holes in the pinned dependencies, as pip-audit finds them. No answer is no finding: it is
-said, and stops nobody; a finding ends with exit code 1."""
+"""Known vulnerabilities in the pinned dependencies, as pip-audit finds them. A service that
+does not answer is reported and does not fail the check; a finding ends it with exit code 1."""
 
 import subprocess
 import sys
@@ -18,10 +18,10 @@ def report_of(found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     for dependency in found["dependencies"]:
         if "skip_reason" in dependency:
             unknown.append(dependency["name"])
-        for hole in dependency.get("vulns", ()):
-            mended = ", ".join(hole["fix_versions"]) or "no fixed version yet"
+        for vulnerability in dependency.get("vulns", ()):
+            fixed = ", ".join(vulnerability["fix_versions"]) or "no fixed version yet"
             pinned = f"{dependency['name']} {dependency['version']}"
-            findings.append(f"{pinned}: {hole['id']}, fixed in {mended}")
+            findings.append(f"{pinned}: {vulnerability['id']}, fixed in {fixed}")
     return findings, unknown
 
 

@@ -105,7 +105,7 @@ def plan() -> None:
         kept_for = _kept_for(on.settings.retention_audit_days)
         table.add(AUDIT, kept_for, f"{records:,}", _told(oldest))
         table.print()
-        _tell_unsigned(unsigned)
+        _report_unsigned(unsigned)
 
     _run(work)
 
@@ -123,7 +123,7 @@ def apply() -> None:
         if on.audit_purge is not None:
             gone = await on.audit_purge.apply()
             click.echo(f"{gone.records:,} {AUDIT} deleted")
-            _tell_unsigned(gone.unsigned)
+            _report_unsigned(gone.unsigned)
 
     _run(work)
 
@@ -169,7 +169,7 @@ def _cutoff(now: datetime, days: int) -> datetime | None:
     return midnight - timedelta(days=days)
 
 
-def _tell_unsigned(records: int) -> None:
+def _report_unsigned(records: int) -> None:
     if records:
         click.echo(
             f"teddy: {records:,} {AUDIT} are kept although expired: no signed head covers them; "

@@ -52,7 +52,7 @@ def _check_commits(
         for record in records
         if "anchor" in record and child_id in record["children"]
     }
-    vouched = False  # by an anchor at this commit or at one that follows it without a hole
+    vouched = False  # by an anchor at this commit or at one that follows it without a gap
     following: Mapping[str, Any] | None = None
     for commit in reversed(commits):
         body = commit["body"]

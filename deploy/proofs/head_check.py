@@ -117,7 +117,7 @@ class SignedHeads:
         return places
 
     def check_chain(self) -> None:
-        """Each segment's heads are numbered without a hole and chained, behind those purged."""
+        """Each segment's heads are numbered without a gap and chained, behind those purged."""
         previous: dict[str, tuple[int, str]] = {}
         for head, text in self:
             purged = self._purges.of(head.segment)

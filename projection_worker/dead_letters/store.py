@@ -1,7 +1,7 @@
 """Keeps what cannot be projected: the record and all later ones of its child; others go on.
 
 A dead letter is kept byte for byte in `dead_letters` and on `teddy.child.deadletter.v1`, with the
-reason. `parked_children` remembers whose later records must not overtake it. Operators see it by
+reason. `dead_lettered_of` remembers whose later records must not overtake it. Operators see it by
 child, across all generations of the read models.
 """
 
@@ -44,7 +44,7 @@ class DeadLetters:
         self._clock = clock
         self._generation = generation
 
-    async def parked_children(self, child_ids: AnyCollection[str]) -> set[str]:
+    async def dead_lettered_of(self, child_ids: AnyCollection[str]) -> set[str]:
         """Those of `child_ids` of whom a record is dead-lettered."""
         return set(await stale_since(self._database, self._generation, child_ids))
 

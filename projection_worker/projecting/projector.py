@@ -134,7 +134,7 @@ class Projector:
 
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
         before = await self._read_models.children(by_child)
-        behind = await self._dead_letters.parked_children(by_child)
+        behind = await self._dead_letters.dead_lettered_of(by_child)
         versions = {child_id: child["version"] for child_id, child in before.items()}
         sequences = await asyncio.gather(
             *(

@@ -152,8 +152,8 @@ class ReadModelStore:
 
     async def write(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
         """All of it in one transaction, without what is older than the cutoff. Returns how many
-        documents of each erased child were removed. Of those, what is beside their own is removed
-        in steps before, and not until the others are written.
+        documents of each erased child were removed. Documents of erased children beyond their own
+        are removed in steps before, and not until the others are written.
 
         Raises StaleBatch when a checkpoint moved meanwhile, or UnstorableDocument: one of the
         children cannot be written, whoever tries it.

@@ -109,7 +109,7 @@ ReadErasures = Callable[[], Awaitable[AnyCollection[str]]]
 
 
 class ErasedChildren:
-    """Also what an older copy of the databases brings back: a worker looks for it when it starts."""
+    """Also what an older copy of the databases brings back: a worker looks for it at its start."""
 
     def __init__(
         self,

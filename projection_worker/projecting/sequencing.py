@@ -9,7 +9,7 @@ from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
 
 
-class HoleInStream(Exception):
+class GapInStream(Exception):
     """Events are missing before this one, and the event store does not have them either."""
 
 
@@ -139,7 +139,7 @@ async def _ended(
     found.fresh = all_that_counts([known[version] for version in sorted(known)])
     if checkpoint == 0 and found.fresh[0].version != 1:
         found.dead_letter_from(
-            erasure.version, HoleInStream("version 1 is missing in the event store")
+            erasure.version, GapInStream("version 1 is missing in the event store")
         )
     _dead_letter_behind_a_gap(found, erasure.version)
     return found
@@ -151,7 +151,7 @@ def _dead_letter_behind_a_gap(found: ChildSequence, checkpoint: int) -> None:
     for version, there in enumerate(above, checkpoint + 1):
         if there != version:
             found.dead_letter_from(
-                there, HoleInStream(f"version {version} is missing in the event store")
+                there, GapInStream(f"version {version} is missing in the event store")
             )
             return
 

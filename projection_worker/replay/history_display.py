@@ -117,7 +117,7 @@ class TableDisplay:
             self._print(page[first : first + ROWS_A_TABLE])
 
     def end(self, view: ChildView) -> None:
-        self._tell_of_the_rest()
+        self._print_rest()
         documents, point = shown_documents(view, self._personals, self._most), self._span.point
         for model, some in documents.by_model.items():
             _print_documents(f"{model} at version {point}", some)
@@ -147,7 +147,7 @@ class TableDisplay:
             )
         table.print()
 
-    def _tell_of_the_rest(self) -> None:
+    def _print_rest(self) -> None:
         span = self._span
         if span.first > 1:
             click.echo(f"versions 1 to {span.first - 1:,} are not shown: see --from-version, --all")

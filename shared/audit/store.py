@@ -131,7 +131,7 @@ class AuditStore:
             await self._purges.replace_one({"_id": segment}, purge, upsert=True)
 
     async def delete_up_to(self, segment: str, sequence: int, limit: int = 200) -> None:
-        """Blocks up to the one that ends with record `sequence`, in order, so that no hole is ever
+        """Blocks up to the one that ends with record `sequence`, in order, so that no gap is ever
         seen."""
         behind = {"_id": {"$gt": f"{segment}@", "$lte": place_of(segment, sequence)}}
         while True:

@@ -141,7 +141,7 @@ class ChainedTrail:
                     durable = self._waiting.popleft().durable
                     if durable is not None and not durable.done():
                         durable.set_result(None)
-                self._tell_of_the_missed()
+                self._record_gap()
         finally:
             self._writer = None
 
@@ -168,7 +168,7 @@ class ChainedTrail:
                 self._failing = False
                 return
 
-    def _tell_of_the_missed(self) -> None:
+    def _record_gap(self) -> None:
         if self.missed:
             gap = AuditRecord(
                 at=self._clock(),

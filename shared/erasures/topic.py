@@ -70,7 +70,7 @@ class ErasureReader:
         found: list[ErasureNotice] = []
         ends = await self._consumer.end_offsets(self._partitions)
         self._consumer.resume(*self._partitions)
-        # a compacted topic has holes: what counts is where the consumer stands
+        # a compacted topic has gaps: what counts is where the consumer stands
         while any([await self._consumer.position(one) < end for one, end in ends.items()]):
             for records in (await self._consumer.getmany(timeout_ms=FETCH_MS)).values():
                 for record in records:

@@ -54,7 +54,7 @@ class ConsentEntry(TypedDict):
 
 
 class ChildDocument(TypedDict):
-    """Model `children`, `_id` the child's id. `version` is the checkpoint of the projector.
+    """Model `children`, `_id` the child's id. `version` is the projected version.
 
     Of an erased child only `_id`, `parent_id`, `status`, `created_at`, `updated_at` and `version`
     say anything; the rest is empty or zero.

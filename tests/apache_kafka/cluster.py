@@ -59,9 +59,9 @@ class KafkaCluster:
         """Make the cluster and wait until it is whole. Raises BrokerFailed, TimeoutError."""
         cluster_id = new_cluster_id()
         await asyncio.gather(*(broker.format(cluster_id) for broker in self._brokers.values()))
-        await self.mend()
+        await self.repair()
 
-    async def mend(self) -> None:
+    async def repair(self) -> None:
         """Start every broker that is down and wait until the cluster is whole."""
         await self.start(*(n for n, broker in self._brokers.items() if not broker.runs))
 

@@ -28,7 +28,7 @@ async def one_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 @pytest_asyncio.fixture
 async def cluster(one_cluster: KafkaCluster) -> KafkaCluster:
     """Whole, whatever the test before did to it."""
-    await one_cluster.mend()
+    await one_cluster.repair()
     return one_cluster
 
 

@@ -1,6 +1,6 @@
 """A pytest plugin (`-p tests.apache_kafka.only_kafka`): only tests that ask for a Kafka.
 
-Tests that hurt a MongoDB of their own stay out: they show the same, whatever the broker is.
+Tests of faults in a MongoDB are left out: they give the same result with any broker.
 """
 
 from collections.abc import Container

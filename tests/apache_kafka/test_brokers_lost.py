@@ -96,7 +96,7 @@ async def test_what_was_acknowledged_survives_the_sudden_end_of_all_brokers_at_o
         # when
         await cluster.kill(*cluster.numbers)
         await load.goes_on(200)
-        await cluster.mend()
+        await cluster.repair()
         back = time.monotonic()
         await load.goes_on()
     counted = await nothing_is_lost(running, load, back)

@@ -1,4 +1,4 @@
-"""Every port's twins: in memory, on MongoDB through Motor, on MongoDB through PyMongo Async."""
+"""The stores of every port: in memory, on MongoDB through Motor, and through PyMongo Async."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tests.fakes.keys import MemoryErasedList, MemoryKeyStore
 
 @dataclass(frozen=True)
 class Place:
-    """Where the Mongo twins live."""
+    """Where the Mongo stores live."""
 
     url: str
     database: str
@@ -40,7 +40,7 @@ class Stores:
 
 @pytest.fixture(params=["memory", "motor", "pymongo"])
 def place(request: pytest.FixtureRequest) -> Place | None:
-    # Asked for by name only here: the memory twins need no server.
+    # Asked for by name only here: the in-memory fakes need no server.
     if request.param == "memory":
         return None
     url = request.getfixturevalue("mongo_url")

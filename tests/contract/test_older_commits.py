@@ -59,7 +59,7 @@ def _of(type_: str, schema_version: int) -> EncodedEvent:
         ({"events": (_of("MessageRecorded", 2), _of("ChildReactivated", 1))}, set()),
     ],
 )
-async def test_what_a_child_s_commits_hold_of_earlier_releases_is_told(
+async def test_what_a_child_s_commits_hold_of_earlier_releases_is_reported(
     stores: Stores, changes: dict[str, Any], expected: set[OlderContent]
 ) -> None:
     # given others with everything

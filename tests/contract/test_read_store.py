@@ -109,7 +109,7 @@ async def test_a_store_that_is_there_answers_a_ping(models: ReadModels) -> None:
     await models.store.ping()
 
 
-async def test_up_to_when_all_is_projected_is_told_once_a_worker_has_noted_it(
+async def test_up_to_when_all_is_projected_is_reported_once_a_worker_has_noted_it(
     models: ReadModels,
 ) -> None:
     # given
@@ -369,7 +369,9 @@ async def test_unread_alerts_are_counted_for_each_child(models: ReadModels) -> N
     assert dict(await models.store.unread_alerts(["lena", "tom", "nobody"])) == {"lena": 2}
 
 
-async def test_children_that_are_dead_lettered_are_told_with_since_when(models: ReadModels) -> None:
+async def test_children_that_are_dead_lettered_are_reported_with_since_when(
+    models: ReadModels,
+) -> None:
     # given
     await models.mark_stale("lena", NOON)
     await models.mark_stale("without-a-document", NOON + HOUR)

@@ -1,4 +1,4 @@
-"""A poisoned record in the running system: one child stops, others go on, an operator mends it."""
+"""A poisoned record in the running system: one child stops, others go on, an operator fixes it."""
 
 import os
 from typing import Any
@@ -70,9 +70,9 @@ async def test_a_poisoned_child_is_dead_lettered_and_fixed_while_others_go_on(
         report = await visitor.get_child_safety_report(child)
         assert [one["code"] for one in report["recommendations"]] == ["picture-is-incomplete"]
         # when
-        mended = await dead_letter(services, "redrive", "--child", child, "--from-store")
+        fixed = await dead_letter(services, "redrive", "--child", child, "--from-store")
         # then
-        assert mended.code == 0, mended.err
+        assert fixed.code == 0, fixed.err
         assert (await parent.get_child_profile(child))["age"] == 7
         assert await dead_lettered(services, child) == 0
         await eventually(lambda: _is_shown(visitor, child, stale=False), HEARD)

@@ -106,7 +106,7 @@ async def test_what_is_no_receipt_is_refused_in_one_line(
     assert refused.err.strip().splitlines()[-1].endswith("not a signed statement")
 
 
-async def test_a_receipt_of_nobody_and_of_somebody_who_is_there_are_told_apart(
+async def test_a_receipt_of_nobody_and_of_somebody_who_is_there_are_distinguished(
     folder: StackFolder, state: StackState
 ) -> None:
     # given

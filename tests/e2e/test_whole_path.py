@@ -153,7 +153,7 @@ def test_a_seeded_load_leaves_read_models_equal_to_a_fold_of_the_store(
     acknowledged = _versions(history)
     assert len(acknowledged) == 60
     for child_id, versions in acknowledged.items():
-        assert versions == list(range(1, len(versions) + 1)), f"a hole in {child_id}"
+        assert versions == list(range(1, len(versions) + 1)), f"a gap in {child_id}"
 
 
 def test_status_shows_every_process_its_lag_and_which_broker_it_is(services: StackFolder) -> None:

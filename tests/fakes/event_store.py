@@ -1,4 +1,4 @@
-"""The event store's twins in memory: the same behaviour as on MongoDB, for tests."""
+"""The event store's in-memory fakes: the same behaviour as on MongoDB, for tests."""
 
 import re
 from bisect import bisect_right, insort

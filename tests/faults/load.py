@@ -48,7 +48,7 @@ class Surprised(Exception):
 
 @asynccontextmanager
 async def under_load(world: World, seed: int, commands: int, rate: float) -> AsyncIterator[Tally]:
-    """`commands` commands at `rate` a second begin; the block hurts the system meanwhile; its end
+    """`commands` commands at `rate` a second begin; the block injects faults meanwhile; its end
     waits for the last answer."""
     url = world.state.environment["TEDDY_COMMAND_URL"]
     generator = CanaryNames(seed, world.run)
@@ -137,7 +137,7 @@ async def _read(world: World, number: int, seed: int) -> None:
             try:
                 await http.get(path, headers=headers)
             except httpx2.TransportError:
-                continue  # the query API is what the case hurts
+                continue  # the query API is what the case injects faults into
 
 
 def _issuer(world: World) -> TokenIssuer:

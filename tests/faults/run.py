@@ -1,4 +1,4 @@
-"""Runs a case: load begins, the case hurts the system, all comes to rest, the checker judges."""
+"""Runs a case: start the load, inject the faults, wait until the system is idle, check."""
 
 import asyncio
 import random
@@ -53,13 +53,13 @@ async def run_case(
     history = History(file)
     away = LONG_SECONDS if long else SHORT_SECONDS
     world = World(folder, on, history, random.Random(f"{case.name}/{seed}"), run, away)
-    struck, broken = 0, []
+    injected, broken = 0, []
     tally = Tally()
     try:
         async with under_load(world, seed, case.commands, case.rate) as tally:
             await until(lambda: len(world.parents) >= WARM_CHILDREN, WARM_SECONDS)
             await asyncio.sleep(world.chance.random())
-            struck = await case.inject(world)
+            injected = await case.inject(world)
     except Exception as error:  # noqa: BLE001 - a case that did not work out is a finding, too
         broken.append(Violation("case", f"{type(error).__name__}: {error} at {_where(error)}"))
     history.close()
@@ -69,7 +69,7 @@ async def run_case(
     return Outcome(
         case.name,
         seed,
-        struck,
+        injected,
         len(acknowledged(entries)),
         time.monotonic() - started,
         file,

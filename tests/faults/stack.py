@@ -1,4 +1,4 @@
-"""The local stack that cases hurt: fault points on, short times."""
+"""The local stack into which cases inject faults: fault points on, short times."""
 
 import os
 import random

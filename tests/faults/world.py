@@ -1,4 +1,4 @@
-"""A running stack under load, with everything that a case needs to hurt it."""
+"""A running stack under load, with everything that a case needs to inject faults."""
 
 import asyncio
 import os
@@ -102,7 +102,7 @@ class World:
         finally:
             os.kill(process.pid, signal.SIGCONT)
 
-    async def strikes(
+    async def injects(
         self, point: FaultPoint, number: signal.Signals = signal.SIGKILL, name: str | None = None
     ) -> None:
         """Arm `point` and wait until a process got there; killed ones are waited for again."""

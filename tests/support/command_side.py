@@ -1,4 +1,4 @@
-"""The command API over the memory twins, and a client for it."""
+"""The command API over the in-memory fakes, and a client for it."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

@@ -31,7 +31,7 @@ def delivery(channel: str = "webhook", **fields: Any) -> DeliveryDocument:
 
 
 class MemoryDeliveries:
-    """The twin of DeliveryStore, without the alerts in which that one notes what was delivered."""
+    """In-memory fake of DeliveryStore, without the alerts in which that one records deliveries."""
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self.documents: dict[str, DeliveryDocument] = {}

@@ -110,10 +110,8 @@ class ShareOfRebuild:
             await self._ledger.verified(one, verified)
 
         async for batch, _ in in_batches(histories, BATCH_EVENTS):
-            dead_lettered = await dead_letters.parked_children(
-                [stream.child_id for stream in batch]
-            )
-            folded = [stream for stream in batch if stream.child_id not in dead_lettered]
+            stuck = await dead_letters.dead_lettered_of([stream.child_id for stream in batch])
+            folded = [stream for stream in batch if stream.child_id not in stuck]
             verification = await verifier.verify_children(folded, SETTLE_SECONDS, seen)
             if verification.found:  # what does not open is told by the rebuild
                 await self._ledger.verified(one, 0)

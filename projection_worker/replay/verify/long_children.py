@@ -73,7 +73,7 @@ class LongChildren:
             await self._go_on(reading, version)
             if version < last:
                 result.behind.add(child_id)
-                result.dead_lettered |= await self.dead_letters.parked_children([child_id])
+                result.dead_lettered |= await self.dead_letters.dead_lettered_of([child_id])
                 result.note(behind(child_id, last, version))
                 if reading.is_erased:
                     return result  # what is not forgotten yet cannot be folded any more
@@ -122,7 +122,7 @@ class LongChildren:
 
     async def _wait_until_caught_up(self, child_id: str, last: int, deadline: float) -> None:
         while time.monotonic() < deadline and await self.stored.version(child_id) < last:
-            if await self.dead_letters.parked_children([child_id]):
+            if await self.dead_letters.dead_lettered_of([child_id]):
                 return
             await asyncio.sleep(LOOK_SECONDS)
 

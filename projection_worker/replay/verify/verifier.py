@@ -134,7 +134,7 @@ class Verifier:
             one = await self._compare_child(stream, documents, cipher, rules, scope)
             compared.append((stream, one))
         late = [child_id for _, one in compared for child_id in one.behind]
-        dead_lettered = await self._dead_letters.parked_children(late) if late else set()
+        dead_lettered = await self._dead_letters.dead_lettered_of(late) if late else set()
         for _, one in compared:
             one.dead_lettered = one.behind & dead_lettered
         return compared

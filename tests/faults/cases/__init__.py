@@ -1,4 +1,4 @@
-"""The named cases, by what they hurt."""
+"""The named cases, by where they inject faults."""
 
 from tests.faults.cases import (
     claims,

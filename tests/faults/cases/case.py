@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tests.faults.world import World
 
 Inject = Callable[[World], Awaitable[int]]
-"""Hurts the world and returns how many faults really struck."""
+"""Injects the fault and returns how many faults occurred."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ async def _killed_there(point: FaultPoint, world: World) -> int:
     """A supervisor waits longer each time, until the load is over: something has to happen."""
     async with life_goes_on(await OwnChild.registered(world)):
         for _ in range(TIMES):
-            await world.strikes(point)
+            await world.injects(point)
     return TIMES
 
 

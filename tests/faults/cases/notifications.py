@@ -118,7 +118,7 @@ async def _bad_tls(world: World) -> int:
 async def _killed(point: FaultPoint, world: World) -> int:
     async with receivers():
         child = await _family(world)
-        async with _struck(world, point):
+        async with _injected(world, point):
             violation = await child.raises_an_alert()
         await _told_in_the_end(child, violation)
     return 1
@@ -129,7 +129,7 @@ async def _store_away(world: World) -> int:
     async with receivers() as them:
         child = await _family(world)
         worker = world.process("worker")
-        async with _struck(world, FaultPoint.NOTIFICATION_BEFORE_NOTE, signal.SIGSTOP):
+        async with _injected(world, FaultPoint.NOTIFICATION_BEFORE_NOTE, signal.SIGSTOP):
             violation = await child.raises_an_alert()
         await world.kill("mongod")
         os.kill(worker.pid, signal.SIGCONT)
@@ -143,7 +143,7 @@ async def _broker_away(world: World) -> int:
     async with receivers():
         child = await _family(world)
         worker = world.process("worker")
-        async with _struck(world, FaultPoint.WORKER_AFTER_COMMIT, signal.SIGSTOP):
+        async with _injected(world, FaultPoint.WORKER_AFTER_COMMIT, signal.SIGSTOP):
             violation = await child.raises_an_alert()
         await world.kill("kafka")
         os.kill(worker.pid, signal.SIGCONT)
@@ -207,7 +207,7 @@ async def _was_tried(child: OwnChild) -> bool:
 
 
 @asynccontextmanager
-async def _struck(
+async def _injected(
     world: World, point: FaultPoint, number: signal.Signals = signal.SIGKILL
 ) -> AsyncIterator[None]:
     """The worker gets there during the block, or behind it; a killed one is back then."""

@@ -18,7 +18,7 @@ async def _frozen_worker(point: FaultPoint, world: World) -> int:
     """Another worker takes the frozen one's place under its name; then that one wakes with a batch
     half done, and takes its place back once it is started anew."""
     frozen = world.process("worker")
-    await world.strikes(point, signal.SIGSTOP)
+    await world.injects(point, signal.SIGSTOP)
     name = world.state.environment[INSTANCE]
     async with world.another("worker", **{INSTANCE: name}):
         await asyncio.sleep(PAST_THE_SESSION)
@@ -47,7 +47,7 @@ async def _frozen_leader(world: World) -> int:
     """Another relay leads; the former leader wakes with a batch that it read as leader."""
     async with world.another("relay"):
         led = await world.fencing()
-        await world.strikes(FaultPoint.RELAY_BEFORE_SEND, signal.SIGSTOP)
+        await world.injects(FaultPoint.RELAY_BEFORE_SEND, signal.SIGSTOP)
         await world.led_anew(led)
         await asyncio.sleep(AWAKE_SECONDS)
         os.kill(world.process("relay").pid, signal.SIGCONT)

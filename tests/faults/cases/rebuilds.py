@@ -23,7 +23,7 @@ async def _killed_and_resumed(point: FaultPoint, world: World) -> int:
     first = world.starts_teddy("replay", "rebuild")
     code = await asyncio.wait_for(asyncio.to_thread(first.wait), RUN_SECONDS)
     if code == 0 or (world.fault_folder / point).exists():
-        raise NotRebuilt(f"nothing struck at {point}: exit code {code}")
+        raise NotRebuilt(f"no fault occurred at {point}: exit code {code}")
     if point is not FaultPoint.REBUILD_AFTER_FLIP:  # then there is nothing left to do
         resumed = await world.teddy("replay", "rebuild", "--resume")
         if resumed.returncode != 0:

@@ -85,7 +85,7 @@ async def _require_equal(
 
 
 async def _poison(world: World) -> int:
-    """Garbage under a child's key dead-letters that child alone; a redrive ends it."""
+    """Garbage under a child's key dead-letters that child alone; a redrive fixes it."""
     child_id = world.chance.choice(list(world.parents))
     producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap)
     await producer.start()

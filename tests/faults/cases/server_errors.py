@@ -62,15 +62,15 @@ async def _answers_errors(world: World, targets: Sequence[Target]) -> int:
     and nobody was dead-lettered."""
     child = await OwnChild.registered(world)
     async with _fail_points(world) as admin, life_goes_on(child):
-        struck = [await _strike(admin, one.data(code)) for one in targets for code in CODES]
+        injected = [await _inject(admin, one.data(code)) for one in targets for code in CODES]
     await child.changes()
     await child.is_projected()
     if letters := await world.on.database["dead_letters"].count_documents({}):
         raise DeadLetteredForNothing(f"{letters} records are dead-lettered")
-    return sum(struck)
+    return sum(injected)
 
 
-async def _strike(admin: AsyncMongoClient[Document], data: Document) -> int:
+async def _inject(admin: AsyncMongoClient[Document], data: Document) -> int:
     point: Document = {"configureFailPoint": "failCommand"}
     before = await admin.admin.command({**point, "mode": {"times": TIMES}, "data": data})
     entered = before["count"] + TIMES

@@ -42,7 +42,7 @@ async def _broker_lost_its_disk(world: World) -> int:
 
 async def _store_killed_in_a_transaction(world: World) -> int:
     """The worker freezes within its transaction, the primary dies under it."""
-    await world.strikes(FaultPoint.WORKER_MID_TRANSACTION, signal.SIGSTOP)
+    await world.injects(FaultPoint.WORKER_MID_TRANSACTION, signal.SIGSTOP)
     await world.kill("mongod")
     os.kill(world.process("worker").pid, signal.SIGCONT)
     return 1

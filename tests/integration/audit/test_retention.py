@@ -65,7 +65,7 @@ async def test_records_of_a_running_process_go_up_to_the_newest_old_one(world: W
     assert "officer-3" in shown.out
 
 
-async def test_old_records_that_no_head_signs_stay_and_are_told(aged: World) -> None:
+async def test_old_records_that_no_head_signs_stay_and_are_reported(aged: World) -> None:
     # given a process that was killed before it, or another, signed
     killed = AuditProcess(aged.settings, "killed")
     await killed.trail.record(look("officer-1", utc_now() - timedelta(days=40)))

@@ -76,7 +76,7 @@ async def test_of_a_hundred_at_once_through_one_process_all_are_recorded(
     assert await _end_of_stream(mongo_url, fresh_database, child_id) == versions[-1]
 
 
-async def test_through_two_processes_whoever_is_overtaken_hears_when_to_come_again(
+async def test_through_two_processes_whoever_is_overtaken_gets_when_to_come_again(
     environment: dict[str, str], mongo_url: str, fresh_database: str, tmp_path: Path
 ):
     second = {**environment, "TEDDY_COMMAND_PORT": str(free_port(None))}

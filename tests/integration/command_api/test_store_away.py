@@ -77,7 +77,7 @@ Happens = Callable[[OwnMongod], Awaitable[None]]
     ids=["hung", "gone"],
 )
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])
-async def test_a_store_that_is_away_is_told_in_time_and_leaves_nothing_half_done(
+async def test_a_store_that_is_away_is_reported_in_time_and_leaves_nothing_half_done(
     mongod: OwnMongod, tmp_path: Path, goes: Happens, comes_back: Happens, driver: str
 ):
     environment = command_environment(tmp_path, mongod.url, TEDDY_MONGO_DRIVER=driver)

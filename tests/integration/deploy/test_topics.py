@@ -25,7 +25,7 @@ async def test_applying_twice_creates_once(kafka_bootstrap: str) -> None:
     assert second == [TopicReport(topic.name, "present", "3 partitions")]
 
 
-async def test_another_number_of_partitions_and_another_retention_are_told(
+async def test_another_number_of_partitions_and_another_retention_are_reported(
     kafka_bootstrap: str,
 ) -> None:
     # given a topic

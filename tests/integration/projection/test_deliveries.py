@@ -173,7 +173,9 @@ async def _keep(side: ProjectionSide, live: int, kept: tuple[int, ...]) -> None:
     await pointer.update_one({"_id": POINTER_ID}, {"$set": catalog}, upsert=True)
 
 
-async def test_what_waits_and_what_failed_is_told_apart_with_its_age(side: ProjectionSide) -> None:
+async def test_what_waits_and_what_failed_is_distinguished_with_its_age(
+    side: ProjectionSide,
+) -> None:
     # given an alert that waits for the app, and one that no webhook took
     await alerted(side)
     await _set(side, state="failed")

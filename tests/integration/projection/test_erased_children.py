@@ -203,9 +203,9 @@ async def test_an_erased_child_in_an_older_copy_of_the_read_models_goes_again(
     await worker.side.happened(erased())
     worker.told.add(MIA)
     # when
-    came_back = await worker.starts()
+    reapplied = await worker.starts()
     # then
-    assert came_back == 1
+    assert reapplied == 1
     await worker.assert_only_tombstones()
     assert (await worker.side.verify()).clean
     assert await worker.starts() == 0
@@ -216,9 +216,9 @@ async def test_who_is_not_erased_in_the_event_store_waits_for_the_relay(worker: 
     await worker.project(await worker.side.happened(*A_LIFE))
     worker.told.add(MIA)
     # when
-    came_back = await worker.starts()
+    reapplied = await worker.starts()
     # then
-    assert came_back == 0
+    assert reapplied == 0
     assert (await worker.side.child(MIA))["status"] == "active"
 
 

@@ -313,7 +313,7 @@ async def test_what_is_behind_is_waited_for_and_then_named(long: LongWorld) -> N
     assert (await waiting).clean
 
 
-async def test_every_event_that_is_read_is_told(long: LongWorld) -> None:
+async def test_every_event_that_is_read_is_reported(long: LongWorld) -> None:
     await long.caught_up(await long.delivered(EVENTS), *await long.side.happened(another("emma")))
     told: list[int] = []
 

@@ -209,7 +209,7 @@ async def test_events_are_counted_and_limited(mia: World) -> None:
     assert (await replay("events", "--from", "2030-01-01")).out == "0 events\n"
 
 
-async def test_a_difference_is_told_in_words_with_the_event_it_came_by(mia: World) -> None:
+async def test_a_difference_is_reported_in_words_with_the_event_it_came_by(mia: World) -> None:
     await mia.change(FIRST, Model.CHILDREN, age=12, name="1.name.somethingelse")
 
     said = await replay("verify")
@@ -223,7 +223,7 @@ async def test_a_difference_is_told_in_words_with_the_event_it_came_by(mia: Worl
     assert "secret" not in said.out
 
 
-async def test_a_dead_lettered_child_is_told_as_dead_lettered(mia: World) -> None:
+async def test_a_dead_lettered_child_is_reported_as_dead_lettered(mia: World) -> None:
     await mia.side.happened(updated(age=5))
     await DeadLetters(mia.on.database, utc_now, FIRST).mark({MIA: "UndecodableEvent: not JSON"})
 

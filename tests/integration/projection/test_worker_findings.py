@@ -53,7 +53,7 @@ async def test_a_worker_notes_up_to_when_all_is_projected(world: World) -> None:
         await world.until(lambda: _is_noted(world))
 
 
-async def test_a_topic_that_is_not_as_planned_is_told(
+async def test_a_topic_that_is_not_as_planned_is_reported(
     mongo_url: str, fresh_database: str, tmp_path: Path
 ) -> None:
     async with (

@@ -67,7 +67,7 @@ async def test_an_answer_is_cached_until_the_notice_of_a_change_arrives(world: Q
 
 
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])
-async def test_a_dashboard_hears_of_an_alert_and_sigterm_ends_its_stream(
+async def test_a_dashboard_is_notified_of_an_alert_and_sigterm_ends_its_stream(
     world: QueryWorld, driver: str
 ) -> None:
     # given an open dashboard

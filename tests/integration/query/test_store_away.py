@@ -39,7 +39,7 @@ async def shows_lena(client: httpx2.AsyncClient) -> bool:
 
 
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])
-async def test_a_read_store_that_hangs_is_told_in_time(
+async def test_a_read_store_that_hangs_is_reported_in_time(
     world: QueryWorld, mongod: OwnMongod, driver: str
 ) -> None:
     # given

@@ -157,7 +157,7 @@ def _withdraw_consent(document: ChildDocument, event: ParentalConsentWithdrawn) 
 
 
 def _tombstone(document: ChildDocument, event: ChildErased) -> ChildDocument:
-    """What stays of an erased child: the gate, so that no replay brings anything back."""
+    """What remains of an erased child: the projected version, so that no replay restores data."""
     tombstone = _empty(event)
     tombstone["parent_id"] = document["parent_id"]
     tombstone["created_at"] = document["created_at"]

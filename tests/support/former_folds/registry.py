@@ -59,7 +59,7 @@ class ChildView:
 
     @property
     def version(self) -> int:
-        """The gate: the version that the documents have reached."""
+        """The projected version: that the documents have reached."""
         return 0 if self.child is None else self.child["version"]
 
 

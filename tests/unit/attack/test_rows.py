@@ -63,7 +63,7 @@ NOT_FOUND = Refused(404, "child-not-found")
         (NotDone(), b"", False),
     ],
 )
-def test_an_answer_is_as_expected_or_the_attack_is_told_as_broken(
+def test_an_answer_is_as_expected_or_the_attack_is_reported_as_broken(
     expected: Expectation, received: bytes, holds: bool
 ) -> None:
     assert expected.holds(parsed(received), WORDS) is holds

@@ -281,7 +281,7 @@ async def test_health_never_raises() -> None:
     assert health["command"]["status"] == "ready"
 
 
-async def test_who_watches_hears_of_every_exchange() -> None:
+async def test_who_watches_is_notified_of_every_exchange() -> None:
     seen: list[Observation] = []
     api = Api(httpx2.Response(200, json={}, headers={"X-Cache": "hit"}))
     async with api.client(seen.append) as client:

@@ -92,7 +92,7 @@ async def test_every_record_comes_once_and_no_progress_lines(
     assert await api.records() == ALL
 
 
-async def test_what_came_behind_the_last_cursor_comes_again_and_is_told_once(
+async def test_what_came_behind_the_last_cursor_comes_again_and_is_reported_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # given an answer that breaks off, one that ends too early, one that breaks within a line

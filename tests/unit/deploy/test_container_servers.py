@@ -129,7 +129,7 @@ def test_an_image_that_is_there_is_not_brought_again(engine: DockerEngine) -> No
         (r"GET /containers/\w+/logs", 1),
     ],
 )
-def test_a_start_that_fails_half_way_leaves_nothing_and_is_told_in_one_line(
+def test_a_start_that_fails_half_way_leaves_nothing_and_is_reported_in_one_line(
     engine: DockerEngine, request_: str, made: int
 ) -> None:
     engine.refusals[request_] = "no space left on device"
@@ -146,7 +146,7 @@ def test_an_image_that_cannot_be_had_is_named(engine: DockerEngine) -> None:
     assert f"manifest for {MONGO} not found" in _failure()
 
 
-def test_a_container_that_ends_is_removed_and_its_last_words_are_told(
+def test_a_container_that_ends_is_removed_and_its_last_words_are_reported(
     engine: DockerEngine,
 ) -> None:
     engine.programs[MONGO] = Ends("reading options\n\nno such option: --replSet\n")
@@ -175,7 +175,7 @@ def test_a_mongodb_that_nobody_reaches_is_given_up(
     assert engine.containers == {}
 
 
-def test_what_fails_in_a_test_is_told_as_it_is(engine: DockerEngine) -> None:
+def test_what_fails_in_a_test_is_reported_as_it_is(engine: DockerEngine) -> None:
     with pytest.raises(OSError, match=r"^of the test$"), MongoContainer():
         raise OSError("of the test")
 

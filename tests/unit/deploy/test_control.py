@@ -191,7 +191,7 @@ ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
         ({**ANSWER, "topics": ["topic t has 1 partitions"]}, ("topic t has 1 partitions",)),
     ],
 )
-def test_what_a_ready_service_warns_of_is_told(
+def test_what_a_ready_service_warns_of_is_reported(
     report: dict[str, Any], warnings: tuple[str, ...]
 ) -> None:
     assert told_by(report) == Told("0 events, 0.0 s", warnings)

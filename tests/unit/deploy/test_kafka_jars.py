@@ -158,7 +158,7 @@ def test_a_jar_that_the_repository_lacks_is_named(
     assert "\n" not in str(missing.value)
 
 
-def test_a_repository_that_does_not_answer_is_told_in_one_line(
+def test_a_repository_that_does_not_answer_is_reported_in_one_line(
     local: Path, sockets_left_open: None
 ) -> None:
     with pytest.raises(JarsMissing, match="no Maven repository could be reached") as missing:
@@ -166,7 +166,7 @@ def test_a_repository_that_does_not_answer_is_told_in_one_line(
     assert "\n" not in str(missing.value)
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     # given a file where the repository is to be
     (tmp_path / "file").write_text("")
     # when / then

@@ -87,7 +87,7 @@ def test_one_that_does_not_serve_is_passed_over_for_the_wheel_s(
         (JAVA_BROKEN, "java: it does not report its version"),
     ],
 )
-def test_what_was_found_instead_of_a_java_is_told(
+def test_what_was_found_instead_of_a_java_is_reported(
     program: Callable[[str, str], Path],
     machine: pytest.MonkeyPatch,
     script: str | None,
@@ -185,7 +185,7 @@ async def test_the_light_one_is_started_where_it_is_demanded(
     assert isinstance(broker, LightBroker)
 
 
-async def test_a_light_broker_that_cannot_be_installed_is_told_with_what_else_serves(
+async def test_a_light_broker_that_cannot_be_installed_is_reported_with_what_else_serves(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # given

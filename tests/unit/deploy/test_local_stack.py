@@ -74,7 +74,7 @@ async def test_a_process_that_dies_is_restarted_and_counted(tmp_path: Path) -> N
     assert not psutil.pid_exists(process.state.pid)
 
 
-async def test_a_process_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
+async def test_a_process_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
     async def never() -> None:
         raise ConnectionError("nobody there")
 
@@ -188,7 +188,7 @@ def test_a_port_that_is_taken_is_not_used_again() -> None:
     assert plans.free_port(port) == port
 
 
-def test_a_mongod_that_does_not_run_is_told_with_what_else_serves(
+def test_a_mongod_that_does_not_run_is_reported_with_what_else_serves(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     broken = tmp_path / "mongod"

@@ -43,7 +43,7 @@ def test_this_python_is_found() -> None:
 
 
 @pytest.mark.parametrize(("passed", "code", "said"), [(True, 0, "passed"), (False, 1, "FAILED")])
-def test_each_python_is_told(
+def test_each_python_is_reported(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     passed: bool,

@@ -68,30 +68,32 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_a_restart_has_to_repair_is_fixed_after_each_restart(tmp_path: Path) -> None:
-    # given a process that has to be mended after a restart
-    mended: list[int] = []
+    # given a process that has to be fixed after a restart
+    fixed: list[int] = []
 
-    async def mend() -> None:
-        mended.append(watched.state.pid)
+    async def repair() -> None:
+        fixed.append(watched.state.pid)
 
-    watched = SupervisedProcess(stand_in(tmp_path, "broker", FOREVER, restarted=mend), lambda: None)
+    watched = SupervisedProcess(
+        stand_in(tmp_path, "broker", FOREVER, restarted=repair), lambda: None
+    )
     await watched.start()
-    assert mended == []
+    assert fixed == []
 
     # when it is killed twice
-    await killed_until_tried(watched, mended, 1)
-    await killed_until_tried(watched, mended, 2)
+    await killed_until_tried(watched, fixed, 1)
+    await killed_until_tried(watched, fixed, 2)
 
-    # then it was mended as often
+    # then it was fixed as often
     assert watched.state.restarts == 2
-    assert mended[-1] == watched.state.pid
+    assert fixed[-1] == watched.state.pid
     await watched.stop()
 
 
 async def test_a_failing_repair_is_told_and_the_process_goes_on_being_watched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # given a process whose mending fails
+    # given a process whose repair fails
     tried: list[int] = []
 
     async def fail() -> None:

@@ -149,7 +149,7 @@ def test_an_altered_commit_is_found() -> None:
     assert "gap" in kinds(HISTORY, facts)
 
 
-def test_what_the_verification_of_the_read_models_found_is_told() -> None:
+def test_what_the_verification_of_the_read_models_found_is_reported() -> None:
     facts = replace(FACTS, read_model_differences=["children/child-mia version: 3, 2 found"])
 
     assert kinds(HISTORY, facts) == {"read-model"}
@@ -248,11 +248,11 @@ def test_events_that_reached_the_topic_again_are_as_they_should_be() -> None:
     assert check(HISTORY, replace(FACTS, published=[*PUBLISHED, *PUBLISHED])) == []
 
 
-def test_read_models_that_stay_behind_are_told() -> None:
+def test_read_models_that_stay_behind_are_reported() -> None:
     assert kinds(HISTORY, replace(FACTS, lag="1 children behind after 60 s")) == {"lag"}
 
 
-def test_a_child_that_is_still_dead_lettered_is_told() -> None:
+def test_a_child_that_is_still_dead_lettered_is_reported() -> None:
     assert kinds(HISTORY, replace(FACTS, dead_lettered=frozenset({MIA}))) == {"dead-lettered"}
 
 

@@ -60,7 +60,7 @@ async def test_an_answer_about_a_child_says_at_once_that_it_is_stale_and_when_it
 
 
 @pytest.mark.parametrize(("query", "name"), OF_MANY, ids=["dashboard", "search"])
-async def test_of_many_children_the_stale_one_is_told(
+async def test_of_many_children_the_stale_one_is_reported(
     side: QuerySide, query: Query, name: str
 ) -> None:
     # given
@@ -119,7 +119,7 @@ async def test_staff_is_told_of_a_child_whose_very_first_event_is_dead_lettered(
 
 
 @pytest.mark.parametrize("asks", [parent("weiss"), device("bear-7")], ids=["parent", "bear"])
-async def test_nobody_else_hears_whether_there_is_such_a_child(
+async def test_nobody_else_gets_whether_there_is_such_a_child(
     side: QuerySide, asks: Principal
 ) -> None:
     # given

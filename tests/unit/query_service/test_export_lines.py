@@ -227,7 +227,7 @@ async def test_a_cursor_is_good_for_its_child_and_unchanged_only(side: QuerySide
             await exporter.start(child_id, altered)
 
 
-async def test_an_event_that_this_release_cannot_read_is_told_as_such(side: QuerySide) -> None:
+async def test_an_event_that_this_release_cannot_read_is_reported_as_such(side: QuerySide) -> None:
     # given the second of three events, as a later release would write it
     await side.child(LENA, parent_id=WEISS)
     events = [replace(event, child_id=LENA) for event in EVENTS[:3]]

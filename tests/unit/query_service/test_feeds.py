@@ -186,7 +186,7 @@ def _task_of_aiokafka_cancelled(kafka: PlayedKafka) -> None:
         _task_of_aiokafka_cancelled,
     ],
 )
-async def test_whenever_notices_may_have_been_missed_the_listeners_are_told(
+async def test_whenever_notices_may_have_been_missed_the_listeners_are_reported(
     feed: ChangeFeed, kafka: PlayedKafka, listener: Listener, break_it: Any
 ) -> None:
     # given
@@ -247,7 +247,7 @@ def _with_more(notice: bytes) -> bytes:
     return orjson.dumps({**orjson.loads(notice), "mood": "new"})
 
 
-async def test_listeners_are_told_when_the_feed_is_stopped(
+async def test_listeners_are_notified_when_the_feed_is_stopped(
     kafka: PlayedKafka, listener: Listener
 ) -> None:
     # given

@@ -91,7 +91,7 @@ async def test_a_child_that_never_talked_has_zeros_everywhere(side: QuerySide) -
     assert analytics["topics"] == []
 
 
-async def test_only_the_ten_most_frequent_topics_are_told(side: QuerySide) -> None:
+async def test_only_the_ten_most_frequent_topics_are_reported(side: QuerySide) -> None:
     # given
     await side.child("lena")
     keep(side, "2026-11-23", topics={f"topic-{number:02}": number for number in range(1, 13)})

@@ -36,7 +36,7 @@ def keep(side: QuerySide, conversation_id: str, child_id: str = "lena", **fields
     side.store.conversations[document["_id"]] = document
 
 
-async def test_a_conversation_is_told_with_its_topics_and_minutes(side: QuerySide) -> None:
+async def test_a_conversation_is_reported_with_its_topics_and_minutes(side: QuerySide) -> None:
     # given
     await side.child("lena", version=9)
     keep(

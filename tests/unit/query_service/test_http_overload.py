@@ -81,7 +81,7 @@ async def test_queries_that_wait_for_a_write_leave_the_others_their_places() -> 
     assert (waiting_queries(side), in_flight(side)) == (0, 0)
 
 
-async def test_one_subject_waits_with_its_share_of_queries_and_hears_at_once_of_one_more() -> None:
+async def test_one_subject_waits_with_its_share_of_queries_and_gets_at_once_of_one_more() -> None:
     # given
     bounds = Bounds(requests=16, address_share=1, subject_share=0.25)
     side = QuerySide(bounds=bounds, max_waiting=8)

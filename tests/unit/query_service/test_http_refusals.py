@@ -131,7 +131,7 @@ async def test_an_unknown_child_and_someone_elses_look_the_same(side: QuerySide)
     assert problems[0]["code"] == "child-not-found"
 
 
-async def test_a_store_that_does_not_answer_is_told_as_such(
+async def test_a_store_that_does_not_answer_is_reported_as_such(
     side: QuerySide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given

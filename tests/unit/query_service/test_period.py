@@ -68,7 +68,7 @@ async def test_the_answer_says_what_a_day_stood_for() -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["from", "to"])
-async def test_what_is_no_moment_hears_which_forms_there_are(name: str, moment: str) -> None:
+async def test_what_is_no_moment_gets_which_forms_there_are(name: str, moment: str) -> None:
     side = QuerySide()
     async with side.client(ADMIN) as client:
         answer = await client.get(f"/v1/children/lena/safety-report?{name}={moment}")
@@ -82,7 +82,7 @@ async def test_what_is_no_moment_hears_which_forms_there_are(name: str, moment: 
 @pytest.mark.parametrize(
     "moment", ["1999-12-31", "2200-01-02", "0001-01-01T00:00:00%2B14:00", "9999-12-31"]
 )
-async def test_a_moment_out_of_reach_hears_the_bounds(moment: str) -> None:
+async def test_a_moment_out_of_reach_gets_the_bounds(moment: str) -> None:
     side = QuerySide()
     async with side.client(ADMIN) as client:
         answer = await client.get(f"/v1/children/lena/safety-report?to={moment}")

@@ -101,7 +101,7 @@ async def test_without_the_change_feed_nothing_kept_is_shown(side: QuerySide) ->
         ("/v1/children?status=active", (200, 1)),
     ],
 )
-async def test_an_erased_child_is_not_shown_though_nobody_hears_of_it(
+async def test_an_erased_child_is_not_shown_though_nobody_is_notified_of_it(
     side: QuerySide, path: str, afterwards: tuple[int, int]
 ) -> None:
     # given two siblings in the cache

@@ -1,4 +1,4 @@
-"""A fault strikes once, where it was set, and nowhere unless the harness asked for it."""
+"""A fault occurs once, where it was set, and nowhere unless the harness asked for it."""
 
 import os
 import signal
@@ -20,10 +20,10 @@ print("went through", flush=True)
 def test_the_process_that_reaches_the_point_dies_there_and_the_next_one_does_not(tmp_path: Path):
     arm(tmp_path, FaultPoint.WORKER_AFTER_COMMIT)
 
-    struck, spared = _run({VARIABLE: str(tmp_path)}), _run({VARIABLE: str(tmp_path)})
+    injected, spared = _run({VARIABLE: str(tmp_path)}), _run({VARIABLE: str(tmp_path)})
 
-    assert struck.returncode == -signal.SIGKILL
-    assert struck.stdout.split("\n") == ["begins", ""]
+    assert injected.returncode == -signal.SIGKILL
+    assert injected.stdout.split("\n") == ["begins", ""]
     assert spared.returncode == 0
     assert "went through" in spared.stdout
     assert not list(tmp_path.iterdir())

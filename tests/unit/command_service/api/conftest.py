@@ -1,4 +1,4 @@
-"""The command API over memory twins, spoken to over HTTP."""
+"""The command API over in-memory fakes, spoken to over HTTP."""
 
 from collections.abc import AsyncIterator
 

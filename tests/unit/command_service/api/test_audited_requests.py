@@ -74,7 +74,7 @@ async def test_what_a_path_holds_is_never_recorded():
     assert not any("Wilhelmina" in line(entry) for entry in side.audit.entries)
 
 
-async def test_while_the_trail_is_full_commands_and_refusals_hear_503():
+async def test_while_the_trail_is_full_commands_and_refusals_get_503():
     # given
     side = CommandSide()
     side.audit.away = True

@@ -23,7 +23,7 @@ class OvertakenEventStore(MemoryEventStore):
         return await super().append(commit)
 
 
-async def test_who_is_overtaken_each_time_hears_when_to_come_again():
+async def test_who_is_overtaken_each_time_gets_when_to_come_again():
     # given
     store = OvertakenEventStore()
     side = CommandSide(Database(events=store))
@@ -61,7 +61,7 @@ async def test_conflicts_that_stay_do_not_ask_to_come_again(mother: CommandClien
         assert "Retry-After" not in response.headers
 
 
-async def test_who_finds_no_place_hears_when_to_come_again_and_was_not_heard():
+async def test_who_finds_no_place_gets_when_to_come_again_and_was_not_heard():
     # given
     tuning = Tuning(timeout_seconds=60, queues=QueueLimits(per_child=4, in_all=4, seconds=60))
     side = CommandSide(Database().interleaved(seed=1), tuning=tuning)

@@ -28,7 +28,7 @@ async def test_nobody_else_looks_into_the_bus(side: CommandSide, mother: Command
         assert_problem(await nobody.send("GET", "/commands"), 401, "unauthenticated")
 
 
-async def test_a_store_that_is_away_is_told_with_when_to_come_back():
+async def test_a_store_that_is_away_is_reported_with_when_to_come_back():
     # given
     store = FlakyEventStore(failing_appends=99)
     side = CommandSide(Database(events=store))

@@ -148,7 +148,7 @@ async def test_a_consent_that_is_missing_is_named_and_no_address_of_a_child_that
     assert await side.stored_events() == []
 
 
-async def test_everything_wrong_is_told_at_once(mother: CommandClient):
+async def test_everything_wrong_is_reported_at_once(mother: CommandClient):
     response = await mother.send("POST", "/children", {**GOOD, "name": "A", "age": 2, "udid": "x"})
     problem = assert_problem(response, 422, "invalid-request")
     assert {error["field"] for error in problem["errors"]} == {"name", "age", "udid"}

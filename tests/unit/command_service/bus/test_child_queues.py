@@ -298,7 +298,7 @@ async def test_one_under_way_whose_caller_is_gone_gives_its_turn_on():
     assert commands.queues.lines == 0
 
 
-async def test_when_the_store_is_away_those_who_wait_hear_so_at_once():
+async def test_when_the_store_is_away_those_who_wait_get_so_at_once():
     # given
     commands = Commands()
     sent = [commands.send(f"command-{number}") for number in range(10)]

@@ -61,7 +61,7 @@ async def test_pauses_are_shortened_at_random():
     assert world.pauses == [0.05, 0.1]
 
 
-async def test_after_a_few_tries_the_caller_is_told():
+async def test_after_a_few_tries_the_caller_is_notified():
     world = World(failures=99)
     with pytest.raises(StoreUnavailable):
         await world.backoff().run(world.attempt)

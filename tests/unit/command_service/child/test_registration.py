@@ -187,7 +187,7 @@ def test_preferences_of_exactly_eight_kibibytes_are_kept():
     given().when(replace(REGISTER, preferences=full)).then(*registered(preferences=Personal(full)))
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_that_is_wrong_is_reported_at_once():
     wrong = replace(REGISTER, name="A", age=2, udid="short", interests=("",))
     given().when(wrong).then_invalid(
         NO_UDID,

@@ -255,7 +255,7 @@ class RestlessClaimStore(MemoryClaimStore):
         return False
 
 
-async def test_a_bear_that_changes_hands_all_the_time_is_told():
+async def test_a_bear_that_changes_hands_all_the_time_is_reported():
     # given
     clock = StoppedClock()
     side = CommandSide(Database(claims=RestlessClaimStore(clock)))

@@ -112,7 +112,7 @@ async def test_a_few_conflicts_are_overcome():
     assert result.version == BORN + 1
 
 
-async def test_many_conflicts_are_told():
+async def test_many_conflicts_are_reported():
     # given
     store = RacingEventStore()
     side = CommandSide(Database(events=store))

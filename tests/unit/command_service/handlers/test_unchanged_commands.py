@@ -113,7 +113,7 @@ async def test_another_request_under_its_key_is_refused(other: Command):
     assert await side.stored_events() == stored
 
 
-async def test_another_request_that_would_be_refused_anyhow_hears_of_the_key():
+async def test_another_request_that_would_be_refused_anyhow_learns_of_the_key():
     # given
     side = CommandSide()
     await side.do(REGISTER)

@@ -32,7 +32,9 @@ def refused(code: int) -> BulkWriteError:
         (TimeoutError(), "TimeoutError"),
     ],
 )
-def test_a_failure_is_told_by_its_type_and_code_without_values(error: Exception, said: str) -> None:
+def test_a_failure_is_reported_by_its_type_and_code_without_values(
+    error: Exception, said: str
+) -> None:
     assert in_few_words(error) == said
 
 

@@ -98,7 +98,7 @@ async def test_a_parent_gets_an_e_mail_that_says_nothing_of_the_child() -> None:
     assert "open the app" in text
 
 
-async def test_details_are_told_where_the_operator_wants_it() -> None:
+async def test_details_are_reported_where_the_operator_wants_it() -> None:
     text = (await sent(Mailbox(), details=True)).as_string()
 
     assert "Severity: high" in text

@@ -109,7 +109,7 @@ def test_a_deactivated_child_still_raises_alerts() -> None:
     assert len(alerts) == 1
 
 
-def test_the_safety_document_counts_what_parents_were_told() -> None:
+def test_the_safety_document_counts_what_parents_were_reported() -> None:
     view = view_of(registered(), reported(1, Severity.HIGH), reported(2, Severity.LOW))
 
     assert view.documents[Model.SAFETY, MIA]["parent_notifications_sent"] == 1

@@ -28,7 +28,7 @@ def skills(view: ChildView) -> dict[str, int]:
     return view.child["learning_metrics"]
 
 
-def test_a_hundred_skills_are_told_apart_and_more_count_as_other() -> None:
+def test_a_hundred_skills_are_distinguished_and_more_count_as_other() -> None:
     names = invented(MOST_LABELS + 20)
     taught = [message(learning_skills=tuple(names[n : n + 20])) for n in range(0, len(names), 20)]
 

@@ -62,7 +62,7 @@ def test_a_document_that_one_side_lacks_is_one_difference() -> None:
     assert stray == [Difference("mia", "children", "mia", "(document)", "absent", "present")]
 
 
-def test_nested_fields_are_told_by_their_path() -> None:
+def test_nested_fields_are_reported_by_their_path() -> None:
     expected = {"policy": {"threshold": "high"}, "violations": [{"id": 1, "outcome": None}]}
     found = {"policy": {"threshold": "low"}, "violations": [{"id": 1, "outcome": "confirmed"}]}
 
@@ -72,7 +72,7 @@ def test_nested_fields_are_told_by_their_path() -> None:
     ]
 
 
-def test_of_two_lists_of_documents_only_what_differs_is_told() -> None:
+def test_of_two_lists_of_documents_only_what_differs_is_reported() -> None:
     first, second = {"id": 1}, {"id": 2}
 
     assert differences({"all": [first, second]}, {"all": [first]}) == [("all[1]", second, ABSENT)]
@@ -85,7 +85,7 @@ def test_a_list_of_plain_values_is_told_whole() -> None:
     assert told == [("topics", ["space", "sea"], ["sea"])]
 
 
-def test_a_field_that_one_side_lacks_is_told_as_absent() -> None:
+def test_a_field_that_one_side_lacks_is_reported_as_absent() -> None:
     assert differences({"age": 6}, {}) == [("age", 6, ABSENT)]
     assert differences({}, {"age": 6}) == [("age", ABSENT, 6)]
 

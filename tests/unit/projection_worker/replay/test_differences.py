@@ -64,7 +64,7 @@ def test_the_last_event_that_changed_a_value_is_where_it_came_from() -> None:
     assert since([at("age")], happened) == [3]
 
 
-def test_of_an_alert_the_event_that_raised_it_and_the_one_that_settled_it_are_told() -> None:
+def test_of_an_alert_the_event_that_raised_it_and_the_one_that_settled_it_are_reported() -> None:
     happened: list[ChildEvent] = [
         registered(),
         reported(1, Severity.CRITICAL),

@@ -79,7 +79,7 @@ async def test_one_child_is_found_whole_or_begun_or_not_at_all(store: MemoryEven
     assert await stream_of(store, "nobody", LONGEST) is None
 
 
-async def test_of_an_erased_child_only_its_beginning_and_its_end_are_told(
+async def test_of_an_erased_child_only_its_beginning_and_its_end_are_reported(
     store: MemoryEventStore,
 ) -> None:
     assert (await ends_at(store, "e"), await ends_at(store, "b")) == (9, 0)

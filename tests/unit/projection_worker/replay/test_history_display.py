@@ -65,7 +65,7 @@ def _violation(violation_id: str, cipher: ChildCipher) -> dict[str, str]:
     return {"id": violation_id, "details": stored(cipher, "details", of=violation_id)}
 
 
-def test_an_event_is_told_by_what_it_changed() -> None:
+def test_an_event_is_reported_by_what_it_changed() -> None:
     assert in_words({"age": 9, "name": MASKED, "cleared": [], "topics": ["sea"]}) == (
         'age 9, name (sealed), topics ["sea"]'
     )

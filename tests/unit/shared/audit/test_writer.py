@@ -63,7 +63,7 @@ async def test_records_that_come_together_share_a_block_and_blocks_are_chained()
     assert chained.tail == tail
 
 
-async def test_what_was_noted_is_kept_when_the_store_comes_back_and_what_was_missed_is_told():
+async def test_what_was_noted_is_kept_when_the_store_comes_back_and_what_was_missed_is_reported():
     # given
     blocks = Blocks(away=True)
     chained = trail(blocks, waiting=3, seconds=0.05)

@@ -111,7 +111,7 @@ async def test_a_key_that_does_not_open_keeps_no_other_child_from_its_own() -> N
             ciphers[child_id].seal(b"Mia", "place")
 
 
-async def test_who_asks_for_one_child_hears_why_its_key_does_not_open() -> None:
+async def test_who_asks_for_one_child_gets_why_its_key_does_not_open() -> None:
     # given
     store = MemoryKeyStore()
     await store.insert(WrappedKey("child-2", "kek-1", bytes(60)))

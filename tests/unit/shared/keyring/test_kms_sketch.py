@@ -80,7 +80,7 @@ async def test_a_data_key_moved_to_another_child_does_not_open():
         await shown.unwrap(WrappedKey("bob", wrapped.kek_id, wrapped.wrapped))
 
 
-async def test_a_key_that_the_service_does_not_have_is_told():
+async def test_a_key_that_the_service_does_not_have_is_reported():
     kms = MemoryKms("key-1")
     wrapped = await provider(kms).wrap("ada", bytes(32))
     kms.key_ids.clear()

@@ -146,7 +146,7 @@ async def test_a_key_file_that_got_unusable_leaves_the_keys_that_were_known(path
     assert (await provider.wrap("child-2", bytes(32))).kek_id == first
 
 
-async def test_a_key_that_is_in_no_file_is_told(path: Path):
+async def test_a_key_that_is_in_no_file_is_reported(path: Path):
     # given
     elsewhere = path.with_name("other.json")
     create_key_file(elsewhere)

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from projection_worker.projecting import sequencing
-from projection_worker.projecting.sequencing import ChildSequence, HoleInStream, sequence
+from projection_worker.projecting.sequencing import ChildSequence, GapInStream, sequence
 from projection_worker.records import BehindDeadLettered, Delivered, RawRecord, deliver
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import pages
@@ -55,16 +55,16 @@ def versions(found: ChildSequence) -> list[int]:
 
 async def test_a_gap_is_filled_part_by_part(store: MemoryEventStore) -> None:
     last = await of_version(store, EVENTS)
-    gate, parts = 0, list[int]()
+    projected, parts = 0, list[int]()
 
     waiting = [last]
     while waiting:
-        found = await sequence(CHILD, waiting, gate, store)
-        assert versions(found) == list(range(gate + 1, gate + 1 + len(found.fresh)))
+        found = await sequence(CHILD, waiting, projected, store)
+        assert versions(found) == list(range(projected + 1, projected + 1 + len(found.fresh)))
         parts.append(len(found.fresh))
-        gate, waiting = found.fresh[-1].version, found.waiting
+        projected, waiting = found.fresh[-1].version, found.waiting
 
-    assert (gate, parts) == (EVENTS, [PART, PART, EVENTS - 2 * PART])
+    assert (projected, parts) == (EVENTS, [PART, PART, EVENTS - 2 * PART])
 
 
 async def test_records_within_the_part_are_not_taken_from_the_store(
@@ -82,7 +82,7 @@ async def test_records_within_the_part_are_not_taken_from_the_store(
 async def test_what_cannot_be_read_waits_for_what_comes_before_it(
     store: MemoryEventStore,
 ) -> None:
-    # given a record of which nobody knows the version, behind a large hole
+    # given a record of which nobody knows the version, behind a large gap
     far, unknown = await of_version(store, EVENTS), garbage(99)
 
     found = await sequence(CHILD, [far, unknown], 0, store)
@@ -123,4 +123,4 @@ async def test_a_gap_that_the_store_has_as_well_dead_letters_instead_of_waiting_
     assert versions(found) == [1, 2]
     assert (found.waiting, [one.raw for one in found.dead_lettered]) == ([], [far.raw])
     assert found.failure is not None
-    assert isinstance(found.failure[1], HoleInStream)
+    assert isinstance(found.failure[1], GapInStream)
