@@ -3,7 +3,7 @@
 from asyncio import gather
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 
 from command_service.aggregates.snapshots import BEFORE_REGISTRATION, LoadedChild, Snapshots
@@ -163,10 +163,11 @@ class Aggregates:
         cipher: ChildCipher | None,
     ) -> LoadedChild:
         """Keep the child as it is after `commit`, whose `events` were decided on `before`."""
-        loaded = LoadedChild(
-            reduce(evolve, events, before.child),
-            commit.position,
-            before.since_snapshot + len(commit.events),
+        loaded = replace(
+            before,
+            child=reduce(evolve, events, before.child),
+            position=commit.position,
+            since_snapshot=before.since_snapshot + len(commit.events),
         )
         if cipher is not None and loaded.child.status is not AccountStatus.ERASED:
             loaded = await self._snapshots.take_behind_a_command(commit.child_id, loaded, cipher)

@@ -35,11 +35,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LoadedChild:
-    """A child folded up to `position`, `since_snapshot` events after its last snapshot."""
+    """A child folded up to `position`, `since_snapshot` events after its last snapshot. `is_whole`:
+    every event was decoded. One of a later release is not: a snapshot without it would hide it from
+    that release, so none is taken."""
 
     child: Child
     position: StreamPosition
     since_snapshot: int
+    is_whole: bool = True
 
 
 BEFORE_REGISTRATION = LoadedChild(Child(), StreamPosition(), 0)
@@ -106,7 +109,9 @@ class Snapshots:
         await self._taking.abandon(child_id)
 
     def _is_due(self, loaded: LoadedChild, cipher: ChildCipher) -> bool:
-        if loaded.child.status is AccountStatus.ERASED or isinstance(cipher, ClosedCipher):
+        if not loaded.is_whole or isinstance(cipher, ClosedCipher):
+            return False
+        if loaded.child.status is AccountStatus.ERASED:
             return False
         return loaded.since_snapshot >= max(self._every, loaded.child.ids // IDS_AN_EVENT)
 

@@ -156,14 +156,18 @@ class StreamFolding:
         return await self._store.load(child_id, known.position.version, most)
 
 
-def _evolved(cipher: ChildCipher | None) -> Callable[[Child, RecordedEvent], Child]:
-    """Total: a child can be reported on, and erased, whatever became of what is stored of it."""
+def _evolved(
+    cipher: ChildCipher | None, skipped: list[RecordedEvent]
+) -> Callable[[Child, RecordedEvent], Child]:
+    """Total: a child can be reported on, and erased, whatever became of what is stored of it. What
+    it cannot decode is added to `skipped`."""
 
     def evolved(child: Child, recorded: RecordedEvent) -> Child:
         try:
             event, broken = decode_what_opens(recorded, cipher)
         except (UndecodableEvent, *NOT_OF_THAT_SCHEMA) as error:
             log.warning("event_skipped", event_id=recorded.event_id, error=type(error).__name__)
+            skipped.append(recorded)
             return child
         if broken is not None:
             log.warning("value_not_decrypted", event_id=recorded.event_id)
@@ -179,9 +183,12 @@ async def folded(
         return known
     events = [event for commit in commits for event in commit.recorded_events()]
     relevant = [event for event in events if event.type not in _SKIPPED]
-    child = known.child
+    child, skipped = known.child, list[RecordedEvent]()
+    evolved = _evolved(cipher, skipped)
     for first in range(0, len(relevant), CHUNK):
         if first:
             await asyncio.sleep(0)
-        child = reduce(_evolved(cipher), relevant[first : first + CHUNK], child)
-    return LoadedChild(child, commits[-1].position, known.since_snapshot + len(events))
+        child = reduce(evolved, relevant[first : first + CHUNK], child)
+    since_snapshot = known.since_snapshot + len(events)
+    is_whole = known.is_whole and not skipped
+    return LoadedChild(child, commits[-1].position, since_snapshot, is_whole)

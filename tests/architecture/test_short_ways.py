@@ -14,7 +14,6 @@ RECORD_FILES = 26
 AROUND_A_ROUTE = ["HardenedEdge", "Admission", "AuditEdge"]
 AROUND_A_HANDLER = ["Pipeline"]
 
-
 alone = pytest.mark.asyncio(loop_scope="function")
 """Timers that other tests left on their loop would be seen, too."""
 
@@ -50,6 +49,7 @@ async def test_from_a_query_over_http_to_its_answer() -> None:
     assert len(way.files) <= QUERY_FILES, _told(way)
 
 
+@alone
 async def test_from_a_record_of_kafka_to_its_write_into_the_read_models(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

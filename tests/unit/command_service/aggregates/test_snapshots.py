@@ -9,13 +9,14 @@ from command_service.aggregates.snapshot_layout import SCHEMA, to_lines
 from command_service.application import Tuning
 from command_service.child.decider import evolve
 from command_service.child.state import Child
-from shared.event_store.envelope import verify_chain
+from shared.event_store.envelope import EncodedEvent, verify_chain
 from shared.event_store.port import Snapshot
 from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import (
     ADA,
     ALLOWED,
     CONFIGURE,
+    DEACTIVATE,
     DEACTIVATED,
     END,
     REGISTER,
@@ -67,6 +68,34 @@ async def test_a_snapshot_is_taken_every_so_many_events():
         versions.append(snapshot and snapshot.version)
     # then
     assert versions == [BORN, BORN, BORN + 2, BORN + 2, BORN + 4]
+
+
+class LaterEventStore(MemoryEventStore):
+    """Has a conversation's beginning as an event of a type that this release does not know."""
+
+    async def load(self, child_id: str, after_version: int = 0, limit: int | None = None):
+        return [
+            replace(commit, events=tuple(map(_of_a_later_release, commit.events)))
+            for commit in await super().load(child_id, after_version, limit)
+        ]
+
+
+def _of_a_later_release(event: EncodedEvent) -> EncodedEvent:
+    return replace(event, type="BearNicknamed") if event.type == "ConversationStarted" else event
+
+
+async def test_no_snapshot_hides_an_event_from_the_release_that_knows_it():
+    # given a child with an event of a later release
+    database = Database(events=LaterEventStore())
+    side = CommandSide(database, tuning=Tuning(snapshot_every=100))
+    for command in (REGISTER, START):
+        await side.do(command)
+    # when
+    older = CommandSide(database, tuning=EVERY_TWO)
+    for later in (REPORT, CONFIGURE, DEACTIVATE):
+        await older.do(later)
+    # then
+    assert await database.snapshots.latest(ADA) is None
 
 
 async def test_a_snapshot_is_sealed():
