@@ -1,7 +1,7 @@
 """Keeps what cannot be projected: the record and all later ones of its child; others go on.
 
 A dead letter is kept byte for byte in `dead_letters` and on `teddy.child.deadletter.v1`, with the
-reason. `dead_lettered_of` remembers whose later records must not overtake it. Operators see it by
+reason. `parked_children` remembers whose later records must not overtake it. Operators see it by
 child, across all generations of the read models.
 """
 

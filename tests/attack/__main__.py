@@ -28,11 +28,11 @@ from tests.attack.stack import stack_for_attacks
     type=click.Choice(["all", "ci"]),
     default="all",
     show_default=True,
-    help="ci: a few rows of each kind, without promises of time.",
+    help="ci: a few attacks of each kind, without time limits.",
 )
-@click.option("--list", "only_list", is_flag=True, help="Print the rows and what they try.")
+@click.option("--list", "only_list", is_flag=True, help="Print the attacks.")
 def attack(cases: tuple[str, ...], selection: str, *, only_list: bool) -> None:
-    """Attack a local stack of its own, on the loopback interface only. Exit code 1 when an attack
+    """Attack a temporary local stack, on the loopback interface only. Exit code 1 if an attack
     was not refused or bounded; then the stack's folder is kept."""
     if exported := set_aside(os.environ):
         click.echo(str(exported), err=True)
@@ -60,7 +60,7 @@ def _chosen(cases: tuple[str, ...], selection: str) -> list[Named]:
     rows = all_rows()
     for case in cases:
         if case not in KINDS and case not in {one.name for one in rows}:
-            raise click.UsageError(f"no row {case!r}; `make attack LIST=1` names them")
+            raise click.UsageError(f"no attack {case!r}; `make attack LIST=1` lists them")
     if cases:
         return [one for one in rows if {one.kind, one.name} & set(cases)]
     return [one for one in rows if one.row.ci or selection == "all"]

@@ -76,7 +76,7 @@ TAMPERINGS: tuple[Row, ...] = (
     Tampering("a record edited", first(edited), "record 1: edited", ci=True),
     Tampering("a block deleted", without(slice(1, 2)), "deleted"),
     Tampering("two blocks exchanged", exchanged, "does not match its digests"),
-    Tampering("all blocks deleted", without(slice(None)), "are gone"),
+    Tampering("all blocks deleted", without(slice(None)), "are missing"),
     Tampering("a head forged", first(forged), "the signature does not match", HEADS, ci=True),
     Tampering("a head deleted", without(slice(0, 1)), "head 1: deleted", HEADS),
     Tampering(
@@ -100,8 +100,8 @@ TAMPERINGS: tuple[Row, ...] = (
         COMMITS,
     ),
     Tampering("a commit deleted", of_the_child(one_deleted), "deleted: versions", COMMITS),
-    Tampering("the last commit deleted", of_the_child(truncated), "are gone", COMMITS),
-    Tampering("all commits of a child deleted", of_the_child(list.clear), "are gone", COMMITS),
+    Tampering("the last commit deleted", of_the_child(truncated), "are missing", COMMITS),
+    Tampering("all commits of a child deleted", of_the_child(list.clear), "are missing", COMMITS),
     Tampering(
         "read models made to look old",
         lambda found: [*found, {"_id": "horizon", "activity": "2100-01-01"}],

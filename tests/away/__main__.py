@@ -1,4 +1,4 @@
-"""`python -m tests.away --write`: makes the table in docs/reliability.md anew."""
+"""`python -m tests.away --write`: generates the table in docs/reliability.md."""
 
 import asyncio
 import sys

@@ -34,21 +34,21 @@ SEEDS = (1, 2, 3)
     type=click.Choice(["all", "ci"]),
     default="all",
     show_default=True,
-    help="ci: the slice of the cases whose turn it is at this commit.",
+    help="ci: the slice of the cases for this commit.",
 )
-@click.option("--slice", "number", type=int, help="This slice of the cases.")
-@click.option("--long", is_flag=True, help="What is away stays away for 60 s instead of 20.")
+@click.option("--slice", "number", type=int, help="Number of the slice to run.")
+@click.option("--long", is_flag=True, help="Outages last 60 s instead of 20 s.")
 @click.option(
     "--report/--no-report",
     default=None,
-    help="Whether the run renews the table; default: where it ran with all seeds.",
+    help="Update the table in docs/reliability.md; default: only for a run with all seeds.",
 )
-@click.option("--list", "only_list", is_flag=True, help="Print the cases and what they inject.")
+@click.option("--list", "only_list", is_flag=True, help="Print the cases and their faults.")
 @click.option(
     "--check",
     "kept",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Inject nothing: judge the folder that an earlier run kept.",
+    help="Inject nothing; check the history that an earlier run kept in this folder.",
 )
 def faults(
     names: tuple[str, ...],
@@ -61,8 +61,8 @@ def faults(
     only_list: bool,
     kept: Path | None,
 ) -> None:
-    """Exit code 1 when a promise was broken. A run with all seeds renews its cases' rows of the
-    table in docs/reliability.md."""
+    """Inject faults and check the guarantees. Exit code 1 if one is violated. A run with all seeds
+    updates the rows of its cases in docs/reliability.md."""
     if exported := set_aside(os.environ):
         click.echo(str(exported), err=True)
     cases = _chosen(names, selection, number)
@@ -78,14 +78,14 @@ def faults(
     _show(outcomes)
     if set(SEEDS) <= set(chosen) if report is None else report:
         renew(PAGE, outcomes, commit)
-        click.echo(f"renewed {len(cases)} rows of the table in {PAGE.name}")
+        click.echo(f"updated {len(cases)} rows of the table in {PAGE.name}")
     sys.exit(1 if any(one.violations for one in outcomes) else 0)
 
 
 def _chosen(names: tuple[str, ...], selection: str, number: int | None) -> list[Case]:
     unknown = [name for name in names if name not in CASES]
     if unknown:
-        raise click.UsageError(f"no case {unknown[0]!r}; `make faults LIST=1` names them")
+        raise click.UsageError(f"no case {unknown[0]!r}; `make faults LIST=1` lists them")
     if names:
         return [CASES[name] for name in names]
     slices = slices_of(list(CASES.values()), measured_seconds(PAGE))

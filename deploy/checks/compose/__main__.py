@@ -1,4 +1,4 @@
-"""`python -m deploy.checks.compose`: the promises of the Compose stack as a table.
+"""`python -m deploy.checks.compose`: the requirements on the Compose stack as a table.
 
 Exit code 1 when one is not kept.
 """
@@ -13,7 +13,7 @@ from shared.command_line import Table
 
 
 def main(project: Project) -> int:
-    table = Table("promise", "checked by", "holds", title="deploy/compose.yaml")
+    table = Table("requirement", "checked by", "holds", title="deploy/compose.yaml")
     broken: list[str] = []
     for promise in PROMISES:
         problems = list(promise.problems(project))

@@ -111,7 +111,7 @@ def _show(found: Verification, told: list[str]) -> None:
     for line in told:
         click.echo(line)
     for child, reason in sorted(found.unopened.items()):
-        click.echo(f"child {child} does not open: {reason}")
+        click.echo(f"child {child} cannot be decrypted: {reason}")
     if found.behind:
         click.echo(
             f"children behind: {len(found.behind):,}, "

@@ -44,7 +44,7 @@ async def test_what_the_deleted_records_vouched_for_is_still_found(aged: World) 
 
     verified = await aged.teddy("audit", "verify")
     assert verified.code == 1
-    assert f"child {ADA}: truncated: versions {BORN + 3} to {BORN + 3} are gone" in verified.out
+    assert f"child {ADA}: truncated: versions {BORN + 3} to {BORN + 3} are missing" in verified.out
 
 
 async def test_records_of_a_running_process_go_up_to_the_newest_old_one(world: World) -> None:
@@ -114,7 +114,7 @@ async def test_whoever_deletes_more_than_was_signed_away_is_found(aged: World) -
 
     verified = await aged.teddy("audit", "verify")
     assert verified.code == 1
-    assert "truncated: records 1 to 1 are gone" in verified.out
+    assert "truncated: records 1 to 1 are missing" in verified.out
 
 
 async def test_a_deletion_without_its_statement_is_found(aged: World) -> None:
@@ -130,7 +130,7 @@ async def test_a_deletion_without_its_statement_is_found(aged: World) -> None:
 
     assert known_to_the_file.code == 0, known_to_the_file.out
     assert unknown.code == 1
-    assert "truncated: records 1 to 9 are gone" in unknown.out
+    assert "truncated: records 1 to 9 are missing" in unknown.out
 
 
 async def test_a_forged_statement_is_refused(aged: World) -> None:

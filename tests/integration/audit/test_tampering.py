@@ -42,8 +42,8 @@ def _reorder_commits(commits: Collection) -> None:
     [
         (_edit_commit, f"version {BORN + 1}: content differs from hash"),
         (_delete_commit, f"deleted: versions {BORN + 1} to {BORN + 1}"),
-        (_truncate_commits, f"truncated: versions {BORN + 3} to {BORN + 3} are gone"),
-        (_delete_child, f"deleted: all commits up to version {BORN + 3} are gone"),
+        (_truncate_commits, f"truncated: versions {BORN + 3} to {BORN + 3} are missing"),
+        (_delete_child, f"deleted: all commits up to version {BORN + 3} are missing"),
         (_reorder_commits, f"version {BORN + 1}: content differs from hash"),
     ],
 )
@@ -98,8 +98,8 @@ def _delete_segment(blocks: Collection) -> None:
         (_delete_block, "record 5: deleted"),
         (_delete_record_in_block, "record 8: deleted or edited"),
         (_reorder_records, "records 7 to 9: reordered: its records stand as [9, 8, 7]"),
-        (_truncate_records, "truncated: records 7 to 9 are gone"),
-        (_delete_segment, "truncated: records 1 to 9 are gone"),
+        (_truncate_records, "truncated: records 7 to 9 are missing"),
+        (_delete_segment, "truncated: records 1 to 9 are missing"),
     ],
 )
 async def test_tampering_with_audit_records_is_named(world: World, tamper: Tamper, named: str):
@@ -123,7 +123,7 @@ async def test_a_whole_trail_that_was_deleted_with_its_heads_is_found_by_the_hea
     # then
     assert said.code == 1
     assert "head 1: deleted from the database" in said.out
-    assert "truncated: records 1 to 9 are gone" in said.out
+    assert "truncated: records 1 to 9 are missing" in said.out
 
 
 async def test_a_process_that_was_killed_before_it_signed_is_vouched_for_by_the_others(
@@ -144,7 +144,7 @@ async def test_a_process_that_was_killed_before_it_signed_is_vouched_for_by_the_
     assert untouched.code == 0
     assert f"{killed.trail.segment}: still open, or its process was killed" in untouched.out
     assert tampered.code == 1
-    gone = f"audit segment {killed.trail.segment}: truncated: records 1 to 1 are gone"
+    gone = f"audit segment {killed.trail.segment}: truncated: records 1 to 1 are missing"
     assert gone in tampered.out
 
 

@@ -114,7 +114,7 @@ async def test_a_record_that_the_store_does_not_know_is_dead_lettered(side: Proj
     projected = await side.project([first, from_nowhere])
 
     assert projected.applied == 2, "what the store does have was refilled"
-    assert "HoleInStream" in projected.dead_lettered[0].reason
+    assert "GapInStream" in projected.dead_lettered[0].reason
 
 
 async def test_a_poisoned_record_dead_letters_its_child_and_no_other(side: ProjectionSide) -> None:

@@ -53,7 +53,7 @@ async def test_a_verify_compares_all_children_and_names_the_one(
 
     # then
     assert (said.code, said.err) == (1, "")
-    assert f"child {MIA} does not open: " in said.out
+    assert f"child {MIA} cannot be decrypted: " in said.out
     assert "differences: 0, shown: 0, children that cannot be decrypted: 1" in said.out
     assert OTHER not in said.out
 

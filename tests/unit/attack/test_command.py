@@ -20,7 +20,7 @@ from tests.support.commands import called, started
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--case", "sunshine"], "no row 'sunshine'"),
+        (["--case", "sunshine"], "no attack 'sunshine'"),
         (["--selection", "some"], "'some' is not one of"),
     ],
 )
