@@ -48,7 +48,7 @@ test-again: $(STAMP) ## Run the failures of `make test` again, one by one, and r
 	@$(BIN)/python -m pytest --no-cov -n 0 --exitfirst -rpfE --last-failed --last-failed-no-failures=none
 	@$(BIN)/python -m deploy.checks.coverage_floors
 
-test-unit: $(STAMP) ## Run the tests that need no server, in seconds
+test-unit: $(STAMP) ## Run the tests that need no server
 	@$(BIN)/python -m pytest -n $(WORKERS:auto=$(UNIT_WORKERS)) tests/unit tests/architecture
 
 test-kafka: $(STAMP) ## Run the tests on three brokers of Apache Kafka

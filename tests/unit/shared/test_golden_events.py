@@ -27,7 +27,7 @@ EXPECTED: dict[str, ChildEvent] = {
 def _read(name: str) -> tuple[RecordedEvent, dict[str, Any]]:
     path = GOLDEN / f"{name}.json"
     event_type, _, schema_version = name.rpartition(".v")
-    assert path.exists(), f"there is no {path}: run `python -m tests.golden {event_type}`"
+    assert path.exists(), f"there is no {path}: run `.venv/bin/python -m tests.golden {event_type}`"
     content = orjson.loads(path.read_bytes())
     data = orjson.dumps(content).decode()
     recorded = RecordedEvent(
@@ -66,7 +66,9 @@ def test_every_schema_version_of_every_event_has_a_golden_file() -> None:
     # when
     golden = {path.stem for path in GOLDEN.glob("*.json")}
     # then
-    assert golden == published == set(EXPECTED)
+    missing = sorted(published - golden)
+    assert golden == published, f"run .venv/bin/python -m tests.golden for {missing}"
+    assert published == set(EXPECTED)
 
 
 def _without_ciphertext(content: dict[str, Any]) -> dict[str, Any]:

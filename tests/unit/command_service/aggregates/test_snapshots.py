@@ -81,7 +81,7 @@ class LaterEventStore(MemoryEventStore):
 
 
 def _of_a_later_release(event: EncodedEvent) -> EncodedEvent:
-    return replace(event, type="BearNicknamed") if event.type == "ConversationStarted" else event
+    return replace(event, type="OfALaterRelease") if event.type == "ConversationStarted" else event
 
 
 async def test_no_snapshot_hides_an_event_from_the_release_that_knows_it():

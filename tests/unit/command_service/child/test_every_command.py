@@ -1,19 +1,46 @@
 """What holds for every command, also for one that is new."""
 
 from dataclasses import fields
+from functools import reduce
 from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from command_service.child.commands import ChildCommand
+from command_service.child.commands import (
+    AcknowledgeSafetyViolation,
+    ChildCommand,
+    ConfigureAlerts,
+    DeactivateChild,
+    EndConversation,
+    EraseChild,
+    GiveConsent,
+    ReactivateChild,
+    RegisterChild,
+    ReportSafetyViolation,
+    ResolveSafetyViolation,
+    WithdrawConsent,
+)
+from command_service.child.decider import decide, evolve
+from command_service.child.errors import ConsentRequired
 from command_service.child.normal_form import CHECKED_FIELDS, in_normal_form
+from command_service.child.state import Child
 from shared.serialization.schema import PERSONAL_FIELDS
+from tests.support.child_facts import DEACTIVATED, REGISTERED, REPORTED, STARTED
 from tests.support.samples import sample_of
 
 COMMANDS = get_args(ChildCommand)
 EACH = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 IDS = frozenset({"child_id", "violation_id"})
 """Checked in the path of a request, or made for it."""
+
+NEEDS_NO_CONSENT = {
+    *(ReportSafetyViolation, ResolveSafetyViolation, AcknowledgeSafetyViolation, ConfigureAlerts),
+    *(EndConversation, DeactivateChild, EraseChild),
+    *(GiveConsent, WithdrawConsent),
+    RegisterChild,
+}
+"""What protects the child, ends something or says what the parent consents to. A registration
+brings its consents: test_consent.py."""
 
 
 @EACH
@@ -45,6 +72,25 @@ def test_what_is_personal_is_never_printed(command: type[Any]):
     assert shown == set(), (
         f"{command.__name__} prints {sorted(shown)}: say `repr=False` in "
         "command_service/child/commands.py"
+    )
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in NEEDS_NO_CONSENT])
+def test_what_keeps_something_new_needs_consent_to_it(command: type[Any]):
+    # given a child from before consents were asked for
+    happened = [REGISTERED, STARTED, REPORTED]
+    if command is ReactivateChild:
+        happened.append(DEACTIVATED)
+    child = reduce(evolve, happened, Child())
+    # when
+    try:
+        decided = decide(sample_of(command), child)
+    except ConsentRequired:
+        decided = None
+    # then
+    assert decided is None, (
+        f"{command.__name__} asks for no consent: call `require_consent` where it is decided, or "
+        "name it in NEEDS_NO_CONSENT with those that protect the child or end something"
     )
 
 
