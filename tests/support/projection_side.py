@@ -20,7 +20,7 @@ from shared.events.child import ChildErased, ChildEvent
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.cipher import ChildCipher, new_data_key
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.key_store import KeyDestroyed
+from shared.keyring.key_store import KeyDestroyed, KeyStore
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
@@ -43,7 +43,7 @@ class ProjectionSide:
         self.database = database
         self.mongo = mongo
         self.store: EventStore = MemoryEventStore()
-        self.keys = MemoryKeyStore()
+        self.keys: KeyStore = MemoryKeyStore()
         self.keyring = Keyring(FileKeyProvider(KEYS), self.keys)
         self.index = SearchIndex(KEYS.index_key)
         self.records: list[RawRecord] = []

@@ -89,7 +89,7 @@ async def test_a_key_is_replaced_and_retired_once_nothing_is_under_it(operator: 
     # then
     assert (too_early[0], too_early[1]) == (2, "")
     assert "it was replaced less than 60 s ago" in too_early[2]
-    assert retired == (0, f"{first} is out of {operator.path}\n", "")
+    assert retired == (0, f"{first} is removed from {operator.path}\n", "")
     assert list(orjson.loads(operator.path.read_bytes())["keks"]) == [second]
     ciphers = await Keyring(WatchedKeyFile(operator.path), operator.store).ciphers(CHILDREN)
     assert list(ciphers) == CHILDREN

@@ -105,7 +105,7 @@ async def test_a_record_is_shown_whole_and_steers_no_terminal(desk: Desk):
 
 async def test_a_childs_records_are_shown_in_order(desk: Desk):
     shown = await desk.run("show", "--child", desk.child)
-    assert shown.output.index("UndecodableEvent") < shown.output.index("BehindParked")
+    assert shown.output.index("UndecodableEvent") < shown.output.index("BehindDeadLettered")
 
 
 async def test_the_bytes_can_be_had_as_they_came(desk: Desk, tmp_path: Path):

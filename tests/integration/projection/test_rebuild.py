@@ -31,6 +31,7 @@ from projection_worker.session import Stores, open_stores
 from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
 from shared.events.child import ChildEvent, Severity
+from shared.keyring.key_store import MongoKeyStore
 from shared.read_models.deliveries import deliveries
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Generation, begin_catalog, live_generation, read_catalog
@@ -58,6 +59,7 @@ class World:
         self.on = on
         self.side = ProjectionSide(on.read, on.database)
         self.side.store, self.side.keyring, self.side.index = on.store, on.keyring, on.index
+        self.side.keys = MongoKeyStore(on.keys.database(WorkerSettings().keys_database))
         self.workers = KeptGenerations(on.database, self.side.another_projector)
 
     async def happened(self, *events: ChildEvent) -> None:

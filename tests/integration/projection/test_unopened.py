@@ -86,7 +86,7 @@ async def test_a_rebuild_makes_all_children_and_names_the_one(
     assert said.code == 0, said.err
     told = [line for line in said.err.splitlines() if line.startswith("child ")]
     assert [line.partition(": ")[0] for line in told] == [
-        f"child {MIA} cannot be decrypted, so it has no search tokens and no labels"
+        f"child {MIA} cannot be decrypted, it has no search tokens or labels"
     ]
     assert await live_generation(lived.on.database) == SECOND
     children = {one["_id"]: one for one in await lived.of_live(Model.CHILDREN)}

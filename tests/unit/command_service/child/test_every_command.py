@@ -24,6 +24,7 @@ from command_service.child.decider import decide, evolve
 from command_service.child.errors import ConsentRequired
 from command_service.child.normal_form import CHECKED_FIELDS, in_normal_form
 from command_service.child.state import Child
+from shared.events.child import ChildEvent
 from shared.serialization.schema import PERSONAL_FIELDS
 from tests.support.child_facts import DEACTIVATED, REGISTERED, REPORTED, STARTED
 from tests.support.samples import sample_of
@@ -78,7 +79,7 @@ def test_what_is_personal_is_never_printed(command: type[Any]):
 @pytest.mark.parametrize("command", [each for each in COMMANDS if each not in NEEDS_NO_CONSENT])
 def test_what_keeps_something_new_needs_consent_to_it(command: type[Any]):
     # given a child from before consents were asked for
-    happened = [REGISTERED, STARTED, REPORTED]
+    happened: list[ChildEvent] = [REGISTERED, STARTED, REPORTED]
     if command is ReactivateChild:
         happened.append(DEACTIVATED)
     child = reduce(evolve, happened, Child())
