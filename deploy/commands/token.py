@@ -6,65 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
-from aiokafka.errors import KafkaError
-from pymongo.errors import PyMongoError
 
 from deploy.commands.running_stack import setting, use_environment_of
-from deploy.local.control import StackFailed
 from deploy.local.state import StackFolder
 from shared.auth.access import SUBJECT_LIMIT, Principal, Role, is_subject
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
-from shared.event_store.port import StoreUnavailable
 from shared.http.settings import TokenLifeSettings
-from shared.keyring.cipher import SealBroken
-from shared.keyring.key_file import KeyFileRefused
 from shared.settings import load_settings
-from shared.signing import SigningKeyRefused, read_signing_key
+from shared.signing import read_signing_key
 
-ELSEWHERE = {
-    "verify": "projection_worker.replay.commands.verify:verify",
-    "replay": "projection_worker.replay.__main__:replay",
-    "dead-letter": "projection_worker.dead_letters.commands:dead_letter",
-    "notifications": "projection_worker.notifications.commands:notifications",
-    "audit": "deploy.commands.audit:audit",
-    "evidence": "deploy.commands.evidence:evidence",
-    "keys": "deploy.commands.keys:keys",
-    "retention": "deploy.commands.retention:retention",
-    "erase": "deploy.commands.erase:erase",
-    "load": "deploy.load:load",
-    "demo": "deploy.commands.running_stack:demo",
-    "env": "deploy.commands.running_stack:env",
-}
-"""Commands that live with what they are about; imported when they are asked for."""
-
-EXPECTED = (
-    StackFailed,
-    KeyFileRefused,
-    SigningKeyRefused,
-    StoreUnavailable,
-    SealBroken,
-    KafkaError,
-    PyMongoError,
-    OSError,
-    ValueError,
-)
-NEED_STACK = frozenset(
-    {
-        "verify",
-        "replay",
-        "dead-letter",
-        "notifications",
-        "load",
-        "audit",
-        "evidence",
-        "keys",
-        "retention",
-        "erase",
-    }
-)
-STARTS_STACK = frozenset({"up", "demo"})
-OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify"), ("keys", "init")})
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -26,9 +26,6 @@ from shared.read_models.generations import Generation, read_catalog
 from shared.serialization.events import in_clear
 from shared.serialization.schema import UndecodableEvent
 
-PAGE = 1_000
-"""Commits that are read at a time."""
-
 TELLING = (
     *fields_marked(ChildDocument, IS_SEALED),
     *fields_marked(ChildDocument, IS_FROM_OPENED),

@@ -13,7 +13,6 @@ from collections.abc import Collection as AnyCollection
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from pymongo import UpdateOne
 
 from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
@@ -30,8 +29,6 @@ from shared.read_models.deliveries import deliveries
 from shared.read_models.documents import ChildStatus, Model
 from shared.read_models.generations import RetentionCutoff, read_catalog
 from shared.serialization.cloud_events import to_record
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ PROPERTIES = "server.properties"
 DATA = "log"
 FORMATTED = "meta.properties"
 MOST_REPLICAS = 3
-CLASS_DATA_ARCHIVES_SINCE = 19
 
 JVM = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """A small heap, and a collector and a compiler that leave the cores to the services."""

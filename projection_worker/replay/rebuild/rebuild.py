@@ -10,7 +10,6 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
-import structlog
 from aiokafka import AIOKafkaConsumer
 
 from projection_worker.dead_letters.store import DeadLetters
@@ -40,8 +39,6 @@ from shared.mongo import Database
 from shared.read_models.deliveries import NOTIFIED_WITHIN
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Catalog, begin_catalog, read_catalog
-
-log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
