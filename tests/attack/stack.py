@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import click
 
@@ -13,7 +14,6 @@ from deploy.local.plans import KAFKA_BOOTSTRAP, MONGO_URLS
 from deploy.local.state import StackFolder
 from deploy.local.supervisor import LIMITS_OF_ONE
 from query_service.settings import QuerySettings
-from tests.faults.stack import environment_with
 
 HEAD_SECONDS = "2"
 
@@ -43,7 +43,7 @@ def stack_for_attacks(path: Path) -> Iterator[StackFolder]:
         "TEDDY_LOG_LEVEL": "DEBUG",
         "TEDDY_AUDIT_HEAD_SECONDS": HEAD_SECONDS,
     }
-    with environment_with(settings):
+    with mock.patch.dict(os.environ, settings):
         if foreign := own_servers_only(os.environ):
             click.echo(f"not attacked, and not used: {', '.join(foreign)}", err=True)
         try:

@@ -20,6 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 import click
 import httpx2
@@ -64,15 +65,11 @@ def _measured(events: int) -> LongLife:
     with TemporaryDirectory(prefix="teddy-long-") as path:
         folder = StackFolder(Path(path))
         state = control.up(folder)
-        before = dict(os.environ)
-        try:
-            os.environ.update(state.environment)
-            return asyncio.run(_measure(folder, state, events))
-        finally:
-            control.down(folder)
-            for name in state.environment:  # the next stack has servers of its own
-                os.environ.pop(name, None)
-            os.environ.update(before)
+        with mock.patch.dict(os.environ, state.environment):  # the next stack has its own servers
+            try:
+                return asyncio.run(_measure(folder, state, events))
+            finally:
+                control.down(folder)
 
 
 async def _measure(folder: StackFolder, state: StackState, events: int) -> LongLife:

@@ -2,9 +2,10 @@
 
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 from deploy.local import control
 from deploy.local.plans import free_port
@@ -46,7 +47,7 @@ def stack_for_faults(path: Path) -> Iterator[StackFolder]:
     """Running as long as the block, with fault points, short times and every channel of alerts."""
     (path / "faults").mkdir(parents=True)
     added = {**SHORT_TIMES, **receivers_of_alerts(), VARIABLE: str(path / "faults")}
-    with environment_with(added), _running(path) as folder:
+    with mock.patch.dict(os.environ, added), _running(path) as folder:
         yield folder  # what was added stays in the environment, too: cases look there
 
 
@@ -62,7 +63,7 @@ def environment_of(folder: StackFolder) -> Iterator[None]:
     """The stack's settings, for what runs in this process."""
     state = folder.load()
     assert state is not None
-    with environment_with(state.environment):
+    with mock.patch.dict(os.environ, state.environment):
         yield
 
 
@@ -74,15 +75,3 @@ def _running(path: Path, *, servers_only: bool = False) -> Iterator[StackFolder]
         yield folder
     finally:
         control.down(folder)
-
-
-@contextmanager
-def environment_with(added: Mapping[str, str]) -> Iterator[None]:
-    """This process's environment with these variables, as long as the block."""
-    before = dict(os.environ)
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from unittest import mock
 
 NARROW = {"COLUMNS": "40"}
 """Narrower than most tables: what is piped, as here, is wrapped nowhere."""
@@ -50,7 +51,7 @@ def call(
     code = 0
     with (
         _arguments(arguments),
-        _environment({**environment, **NARROW}),
+        mock.patch.dict(os.environ, {**environment, **NARROW}, clear=True),
         _logging_as_in_a_new_process(),
         redirect_stdout(out),
         redirect_stderr(err),
@@ -93,15 +94,3 @@ def _logging_as_in_a_new_process() -> Iterator[None]:
         yield
     finally:
         logging.root.handlers = before
-
-
-@contextmanager
-def _environment(environment: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

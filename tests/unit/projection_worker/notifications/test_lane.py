@@ -21,6 +21,7 @@ from projection_worker.notifications.lane import (
 from shared.events.child import AlertChannel
 from shared.read_models.deliveries import DeliveryDocument
 from tests.support.deliveries import DeliveryLog, delivery
+from tests.support.notifying import Settled
 
 Clock = Callable[[], float]
 
@@ -41,14 +42,6 @@ class Receiver:
         if self.failures:
             raise self.failures.pop(0)
         self.took.append(delivery["_id"])
-
-
-class Settled:
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    async def __call__(self, delivery: DeliveryDocument) -> None:
-        self.told.append(delivery["_id"])
 
 
 def lane(
