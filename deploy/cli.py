@@ -37,7 +37,7 @@ ELSEWHERE = {
     "keys": "deploy.commands.keys:keys",
     "retention": "deploy.commands.retention:retention",
     "erase": "deploy.commands.erase:erase",
-    "load": "deploy.load:load",
+    "load": "deploy.load.cli:load",
     "demo": "deploy.commands.running_stack:demo",
     "env": "deploy.commands.running_stack:env",
     "token": "deploy.commands.token:token",

@@ -1,5 +1,1 @@
 """`teddy load`: a seeded stream of commands over HTTP, valid by its own model of the children."""
-
-from deploy.load.cli import load
-
-__all__ = ["load"]

@@ -53,10 +53,10 @@ def load(
     url, issuer = _target()
     started = time.perf_counter()
     total, done = registrations + commands, count(1)
-    with _history(history) as acknowledged, progress("commands", total) as tell:
+    with _history(history) as acknowledged, progress("commands", total) as show:
 
         def advance() -> None:
-            tell(next(done))
+            show(next(done))
 
         async def send() -> Tally:
             limits = httpx2.Limits(max_connections=concurrency)

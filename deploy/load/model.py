@@ -1,17 +1,21 @@
-"""What the generator knows of the children it has made, and what came of its wishes."""
+"""What the generator knows of its children, and how the API answered."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.events.child import ConsentPurpose
+
+CONSENT_PURPOSES = tuple(purpose.value for purpose in ConsentPurpose)
+
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Request:
     """One command as it goes over HTTP, and what must come of it.
 
     `expected`: the status. `code`: of the problem, when a refusal is expected. `key`: the
-    idempotency key. `made`: where the answer's new id is to be remembered. `ignored`: the fields
-    that the answer must say were left out.
+    idempotency key. `made`: what the model of the child is to remember of it. `ignored`: the
+    fields that the answer must say were left out.
     """
 
     method: str
@@ -30,7 +34,7 @@ class Wish:
 class ModelChild:
     """One child as the generator believes it to be. `child_id` is known after registration.
 
-    `repeatable`: the newest accepted wish; sent again, it must get `first_answer` again.
+    `repeatable`: the newest accepted request; sent again, it must get `first_answer` again.
     """
 
     number: int
@@ -40,12 +44,39 @@ class ModelChild:
     child_id: str = ""
     status: str = "new"
     conversation_id: str | None = None
+    consents: set[str] = field(default_factory=lambda: set(CONSENT_PURPOSES))
     open_violations: list[str] = field(default_factory=list)
-    repeatable: Wish | None = None
+    repeatable: Request | None = None
     first_answer: dict[str, Any] = field(default_factory=dict)
 
-    def path(self, rest: str) -> str:
-        return f"/v1/children/{self.child_id}{rest}"
+    @property
+    def is_known(self) -> bool:
+        return self.status in ("active", "deactivated")
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == "active"
+
+    @property
+    def may_talk(self) -> bool:
+        return self.is_active and "conversations" in self.consents
+
+    def request(
+        self,
+        role: str,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        key: str,
+        expected: int = 200,
+        code: str | None = None,
+        **more: Any,
+    ) -> Request:
+        """One about this child; `path`: below its own."""
+        subjects = {"parent": self.parent_id, "device": self.device_id}
+        subject = subjects.get(role, "load-officer")
+        whole = f"/v1/children/{self.child_id}{path}"
+        return Request(method, whole, body, role, subject, key, expected, code, **more)
 
 
 MOST_SURPRISES = 20
@@ -78,18 +109,20 @@ class Tally:
 
 
 def settle(
-    child: ModelChild, wish: Wish, status: int, answer: dict[str, Any], tally: Tally
+    child: ModelChild, request: Request, status: int, answer: dict[str, Any], tally: Tally
 ) -> None:
     """Compare an answer with what was expected, and let the model of the child follow."""
-    kind = f"{wish.method} {wish.path.rpartition('/')[2] or 'children'}"
-    as_wished = (wish.expected, wish.code, wish.ignored)
-    if (status, answer.get("code"), tuple(answer.get("ignored", ()))) != as_wished:
-        tally.surprise(f"{kind}: expected {wish.expected} {wish.code or ''}, got {status} {answer}")
+    kind = f"{request.method} {request.path.rpartition('/')[2] or 'children'}"
+    as_expected = (request.expected, request.code, request.ignored)
+    if (status, answer.get("code"), tuple(answer.get("ignored", ()))) != as_expected:
+        tally.surprise(
+            f"{kind}: expected {request.expected} {request.code or ''}, got {status} {answer}"
+        )
         return
-    if wish.code is not None:
+    if request.code is not None:
         tally.refused += 1
         return
-    if wish is child.repeatable:
+    if request is child.repeatable:
         if answer == child.first_answer:
             tally.repeated += 1
         else:
@@ -98,12 +131,13 @@ def settle(
     tally.accepted += 1
     tally.events += len(answer["events"])
     tally.by_kind[(answer["events"] or ["nothing to change"])[0]] += 1
-    child.repeatable, child.first_answer = wish, answer
-    _follow(child, wish, answer)
+    child.repeatable, child.first_answer = request, answer
+    _follow(child, request, answer)
 
 
-def _follow(child: ModelChild, wish: Wish, answer: dict[str, Any]) -> None:
-    match wish.made:
+def _follow(child: ModelChild, request: Request, answer: dict[str, Any]) -> None:
+    last = request.path.rpartition("/")[2]
+    match request.made:
         case "conversation":
             child.conversation_id = answer["conversation_id"]
         case "ended":
@@ -112,12 +146,14 @@ def _follow(child: ModelChild, wish: Wish, answer: dict[str, Any]) -> None:
             child.open_violations.append(answer["violation_id"])
         case "resolved":
             child.open_violations.pop(0)
-        case "deactivated":
-            child.status = "deactivated"
+        case "consent":
+            child.consents.add(last)
+        case "withdrawal":
+            child.consents -= set(CONSENT_PURPOSES) if last == "account" else {last}
         case "reactivated":
             child.status = "active"
-        case "erased":
-            child.status = "erased"
+        case "deactivated" | "erased":
+            child.status = request.made
         case _:
             if child.status == "new":
                 child.child_id, child.status = answer["child_id"], "active"

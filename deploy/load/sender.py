@@ -1,4 +1,4 @@
-"""Sends wishes over HTTP: for each child in order, for many children at the same time."""
+"""Sends commands over HTTP: for each child in order, for many children at the same time."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ import httpx2
 import orjson
 
 from deploy.load.generator import Generator
-from deploy.load.model import ModelChild, Tally, Wish, settle
+from deploy.load.model import ModelChild, Request, Tally, settle
 from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
@@ -92,39 +92,39 @@ class Sender:
             for count in range(commands):
                 if child.status == "new":
                     break  # its registration was a surprise, which the tally has
-                wish = self._generator.next(child, chance, count)
-                await self._carry_out(child, wish)
+                request = self._generator.next(child, chance, count)
+                await self._carry_out(child, request)
                 advance()
 
-    async def _carry_out(self, child: ModelChild, wish: Wish) -> None:
+    async def _carry_out(self, child: ModelChild, request: Request) -> None:
         await self._pace.turn()
         started = time.perf_counter()
-        response = await self._request(wish)
+        response = await self._answer(request)
         self.tally.seconds.append(time.perf_counter() - started)
         answer = _body(response)
-        if response.is_success and wish is not child.repeatable:
+        if response.is_success and request is not child.repeatable:
             self._acknowledged(answer)
-        settle(child, wish, response.status_code, answer, self.tally)
+        settle(child, request, response.status_code, answer, self.tally)
 
-    async def _request(self, wish: Wish) -> httpx2.Response:
+    async def _answer(self, request: Request) -> httpx2.Response:
         """Again, with the same key, while the system is overloaded or does not answer."""
         headers = {
-            "Authorization": f"Bearer {self._token(wish.role, wish.subject)}",
-            "Idempotency-Key": wish.key,
+            "Authorization": f"Bearer {self._token(request.role, request.subject)}",
+            "Idempotency-Key": request.key,
             "Content-Type": "application/json",
         }
-        content = None if wish.body is None else orjson.dumps(wish.body)
+        content = None if request.body is None else orjson.dumps(request.body)
         for attempt in range(1, RETRIES + 1):
             last = attempt == RETRIES
             try:
                 response = await self._http.request(
-                    wish.method, wish.path, content=content, headers=headers
+                    request.method, request.path, content=content, headers=headers
                 )
                 if last or response.status_code not in RETRIED:
                     return response
             except httpx2.TransportError as error:
                 if last:
-                    lost = f"{wish.method} {wish.path}: {type(error).__name__}"
+                    lost = f"{request.method} {request.path}: {type(error).__name__}"
                     raise Unanswered(lost) from error
             await self._sleep(PAUSE_SECONDS)
         raise AssertionError("the last attempt returns or raises")

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 
 from deploy.load.generator import Generator
-from deploy.load.model import ModelChild, Tally, Wish
+from deploy.load.model import ModelChild, Request, Tally
 from deploy.load.sender import Pace, Sender
 from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
@@ -35,11 +35,11 @@ TOKEN_LIFE = timedelta(hours=6)
 class CanaryNames(Generator):
     """Children whose names tell their family: found anywhere else, something leaked."""
 
-    def registration(self, child: ModelChild, chance: random.Random) -> Wish:
+    def registration(self, child: ModelChild, chance: random.Random) -> Request:
         return _named(super().registration(child, chance), child)
 
-    def _update(self, child: ModelChild, chance: random.Random, key: str) -> Wish:
-        return _named(super()._update(child, chance, key), child)
+    def next(self, child: ModelChild, chance: random.Random, number: int) -> Request:
+        return _named(super().next(child, chance, number), child)
 
 
 class Surprised(Exception):
@@ -98,11 +98,13 @@ async def _patiently(seconds: float) -> None:
     await asyncio.sleep(PATIENCE * seconds)
 
 
-def _named(wish: Wish, child: ModelChild) -> Wish:
-    assert wish.body is not None
-    if "name" not in wish.body:
-        return wish
-    return replace(wish, body={**wish.body, "name": canary_of(child.parent_id)})
+def _named(request: Request, child: ModelChild) -> Request:
+    """The same object where it has no name, or this one already: a repeated request is known by
+    what it is."""
+    name = canary_of(child.parent_id)
+    if request.body is None or request.body.get("name", name) == name:
+        return request
+    return replace(request, body={**request.body, "name": name})
 
 
 def _remembering(world: World) -> Callable[[httpx2.Response], Awaitable[None]]:

@@ -140,6 +140,7 @@ class CommandSide:
         self.bus: CommandBus = command_bus(self.ports, tuning or PATIENT, self.registry)
         self.tokens = ConsistencyTokens(KEYS.signature_key)
         self._signing_key = Ed25519PrivateKey.generate()
+        self.issuer = TokenIssuer(self._signing_key, ISSUER, AUDIENCE)
         self.forger = Forger(self._signing_key, ISSUER, AUDIENCE)
         self._limits = limits or limits_of()
 
@@ -158,8 +159,7 @@ class CommandSide:
         ]
 
     def bearer(self, principal: Principal) -> str:
-        issuer = TokenIssuer(self._signing_key, ISSUER, AUDIENCE)
-        return "Bearer " + issuer.issue(principal, utc_now(), timedelta(minutes=5))
+        return "Bearer " + self.issuer.issue(principal, utc_now(), timedelta(minutes=5))
 
     @asynccontextmanager
     async def client(self, principal: Principal | None = MOTHER) -> AsyncIterator["CommandClient"]:

@@ -1,57 +1,58 @@
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 from command_service.child.commands import ChildCommand
 from deploy.load.generator import Generator
-from deploy.load.model import ModelChild, Tally, Wish, settle
-from deploy.load.sender import share_out
+from deploy.load.kinds import BESIDE_COMMANDS, KIND_OF
+from deploy.load.model import ModelChild, Request, Tally, settle
+from deploy.load.sender import Pace, Sender, share_out
 from tests.support.command_side import CommandSide
 from tests.support.routes import guarded, operation_at
 
-LEFT_OUT = {"GiveConsent", "WithdrawConsent"}
-"""Commands that no load needs: a registration gives every consent."""
+PAGE = Path(__file__).parents[3] / "docs" / "performance.md"
 
 
-def life_of(seed: int, number: int, length: int = 80) -> list[Wish]:
-    """The wishes for one child when every answer is as expected."""
+def life_of(seed: int, number: int, length: int = 80) -> list[Request]:
+    """The requests for one child when every answer is as expected."""
     generator, tally = Generator(seed, "run"), Tally()
     child, chance = generator.child(number)
-    wishes = [generator.registration(child, chance)]
-    answer(child, wishes[0], tally)
+    requests = [generator.registration(child, chance)]
+    answer(child, requests[0], tally)
     for count in range(length):
-        wish = generator.next(child, chance, count)
-        answer(child, wish, tally)
-        wishes.append(wish)
+        request = generator.next(child, chance, count)
+        answer(child, request, tally)
+        requests.append(request)
     assert tally.surprises == []
-    return wishes
+    return requests
 
 
-def answer(child: ModelChild, wish: Wish, tally: Tally) -> None:
+def answer(child: ModelChild, request: Request, tally: Tally) -> None:
     body = {
         "child_id": f"child-{child.number}",
         "version": 1,
         "events": ["Something"],
         "conversation_id": "conversation",
-        "violation_id": f"violation-{wish.key.replace('/', '-')}",
-        "ignored": list(wish.ignored),
+        "violation_id": f"violation-{request.key.replace('/', '-')}",
+        "ignored": list(request.ignored),
     }
-    refused = {"code": wish.code}
-    settle(child, wish, wish.expected, refused if wish.code else body, tally)
+    refused = {"code": request.code}
+    settle(child, request, request.expected, refused if request.code else body, tally)
 
 
-def test_the_same_seed_wishes_the_same() -> None:
+def test_the_same_seed_sends_the_same() -> None:
     assert life_of(7, 3) == life_of(7, 3)
 
 
-def test_another_seed_or_child_wishes_something_else() -> None:
+def test_another_seed_or_child_sends_something_else() -> None:
     assert life_of(7, 3) != life_of(8, 3)
     assert life_of(7, 3) != life_of(7, 4)
 
 
-def test_over_many_children_every_kind_of_wish_comes_up() -> None:
-    wishes = [wish for number in range(60) for wish in life_of(7, number)]
+def test_over_many_children_every_kind_of_request_comes_up() -> None:
+    requests = [request for number in range(60) for request in life_of(7, number)]
 
-    endings = {wish.path.rpartition("/")[2] for wish in wishes}
+    endings = {request.path.rpartition("/")[2] for request in requests}
     assert endings >= {
         "children",
         "profile",
@@ -65,36 +66,53 @@ def test_over_many_children_every_kind_of_wish_comes_up() -> None:
         "reactivation",
         "personal-data",
     }
-    assert {wish.expected for wish in wishes} == {200, 201, 404, 410, 422}
-    assert len({wish.key for wish in wishes}) < len(wishes), "some keys are repeated"
+    assert {request.expected for request in requests} == {200, 201, 404, 410, 422}
+    assert len({request.key for request in requests}) < len(requests), "some keys are repeated"
 
 
-def test_every_command_is_wished_for_or_left_out_on_purpose() -> None:
+def test_every_command_is_sent() -> None:
     # given
-    wishes = [wish for number in range(60) for wish in life_of(7, number)]
+    requests = [request for number in range(60) for request in life_of(7, number)]
     routes = guarded(CommandSide().app)
     # when
-    wished = {operation_at(routes, wish.method, wish.path) for wish in wishes}
-    forgotten = {command.__name__ for command in get_args(ChildCommand)} - wished
+    sent = {operation_at(routes, request.method, request.path) for request in requests}
     # then
-    assert forgotten == LEFT_OUT, "wish for it in deploy/load/generator.py, or name it in LEFT_OUT"
+    assert sent == {command.__name__ for command in get_args(ChildCommand)}
+
+
+async def test_the_api_answers_a_load_as_expected() -> None:
+    side = CommandSide()
+    async with side.bare_client() as http:
+        sender = Sender(http, side.issuer, Generator(7, "run"), Pace(None), lambda _: None)
+        await sender.run(30, 1_500, 1, lambda: None)
+    assert sender.tally.surprises == []
+    assert sender.tally.by_kind.keys() >= {"ParentalConsentGiven", "ParentalConsentWithdrawn"}
+
+
+def test_the_page_lists_the_proportions() -> None:
+    shares = {f"`{command.__name__}`": kind.share for command, kind in KIND_OF.items()}
+    shares |= {name: kind.share for name, kind in BESIDE_COMMANDS.items()}
+    page = PAGE.read_text()
+    assert [row for row in (f"| {n} | {s:g} |" for n, s in shares.items()) if row not in page] == []
 
 
 def test_what_does_not_exist_is_named_and_the_answer_known() -> None:
-    wishes = [wish for number in range(60) for wish in life_of(7, number)]
+    requests = [request for number in range(60) for request in life_of(7, number)]
 
-    codes = {wish.code for wish in wishes}
+    codes = {request.code for request in requests}
     assert {"conversation-not-found", "violation-not-found"} <= codes
-    unlinked = [wish for wish in wishes if wish.ignored]
-    assert {(wish.expected, wish.ignored) for wish in unlinked} == {(201, ("conversation_id",))}
+    unlinked = [request for request in requests if request.ignored]
+    assert {(request.expected, request.ignored) for request in unlinked} == {
+        (201, ("conversation_id",))
+    }
 
 
 def test_a_link_that_is_left_out_without_a_word_is_a_surprise() -> None:
     generator, tally = Generator(7, "run"), Tally()
     child, chance = generator.child(0)
-    wish = replace(generator.registration(child, chance), ignored=("conversation_id",))
+    request = replace(generator.registration(child, chance), ignored=("conversation_id",))
 
-    settle(child, wish, 201, {"child_id": "mia", "events": ["ChildRegistered"]}, tally)
+    settle(child, request, 201, {"child_id": "mia", "events": ["ChildRegistered"]}, tally)
 
     assert tally.unexpected == 1
 
@@ -120,12 +138,12 @@ def test_commands_are_shared_out_to_the_last() -> None:
 def test_a_repeated_key_must_get_its_first_answer_again() -> None:
     generator, tally = Generator(7, "run"), Tally()
     child, chance = generator.child(0)
-    wish = generator.registration(child, chance)
+    request = generator.registration(child, chance)
     first = {"child_id": "mia", "version": 1, "events": ["ChildRegistered"]}
-    settle(child, wish, 201, first, tally)
+    settle(child, request, 201, first, tally)
 
-    settle(child, wish, 201, dict(first), tally)
-    settle(child, wish, 201, {**first, "version": 2}, tally)
+    settle(child, request, 201, dict(first), tally)
+    settle(child, request, 201, {**first, "version": 2}, tally)
 
     assert (tally.accepted, tally.repeated, tally.unexpected) == (1, 1, 1)
 
