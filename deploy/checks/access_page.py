@@ -3,31 +3,23 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.auth.access import ACCESS, Role, Rule
+from deploy.checks.configuration import with_generated
+from shared.auth.access import ACCESS, Role
 
 PAGE = Path(__file__).parents[2] / "docs" / "access.md"
-BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 
 
 def with_table(page: str) -> str:
-    """`page` with the table of today between its two marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, mark, after = rest.partition(END)
-    if not mark:
-        raise ValueError(f"the page needs the lines {BEGIN.strip()} and {END.strip()}")
-    return before + BEGIN + "".join(f"{line}\n" for line in _table()) + END + after
+    """`page` with the current table. Raises ValueError where it has no place for it."""
+    return with_generated(page, "table", "\n".join(_table()))
 
 
 def _table() -> Iterator[str]:
     yield f"| Operation | {' | '.join(role.value for role in Role)} | Limit |"
     yield "|---" * (len(Role) + 2) + "|"
     for operation, rule in ACCESS.items():
-        yield f"| `{operation}` | {' | '.join(_cells(rule))} | {rule.rate.value} |"
-
-
-def _cells(rule: Rule) -> Iterator[str]:
-    for role in Role:
-        yield rule.of(role).value
+        cells = [f"`{operation}`", *(rule.of(role).value for role in Role), rule.rate.value]
+        yield f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from query_service.settings import QuerySettings
 from shared.settings import TopicSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
-BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"
 PROCESSES: Mapping[str, type[BaseSettings]] = {
     "command": CommandSettings,
     "relay": RelaySettings,
@@ -38,28 +37,33 @@ retention`. `local`: `teddy up`."""
 def table(processes: Mapping[str, type[BaseSettings]] = PROCESSES) -> str:
     """One row a setting, in the order of the processes that read it first."""
     readers: dict[str, list[str]] = {}
-    fields: dict[str, FieldInfo] = {}
+    cells: dict[str, tuple[str, str, str]] = {}
     for process, group in processes.items():
+        schemas = group.model_json_schema()["properties"]
         for name, field in group.model_fields.items():
-            fields[name] = field
             readers.setdefault(name, []).append(process)
-    rows = ["| Variable | Read by | Default | Meaning |", "|---|---|---|---|"]
-    rows += [_row(name, field, readers[name], len(processes)) for name, field in fields.items()]
+            cells[name] = (_default(field), _allowed(schemas[name]), field.description or "")
+    rows = ["| Variable | Read by | Default | Allowed | Meaning |", "|---|---|---|---|---|"]
+    for name, rest in cells.items():
+        by = "all" if len(readers[name]) == len(processes) else ", ".join(readers[name])
+        row = " | ".join(cell.replace("|", "\\|") for cell in (by, *rest))
+        rows.append(f"| `TEDDY_{name.upper()}` | {row} |")
     return "\n".join(rows)
 
 
-def page_with(text: str, settings_table: str) -> str:
-    """`text` with the table between its marks. Raises ValueError where a mark is missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{BEGIN} and {END} must surround the table")
-    return f"{before}{begin}\n{settings_table}\n{end}{after}"
+def with_generated(page: str, mark: str, content: str) -> str:
+    """`page` with `content` between the two lines of `mark`. Raises ValueError without them."""
+    begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->\n"
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"the page needs the lines {begin.strip()} and {end.strip()}")
+    return f"{before}{begin}{content}\n{end}{after}"
 
 
 def main(arguments: Sequence[str], page: Path = PAGE) -> int:
     text = page.read_text()
-    expected = page_with(text, table())
+    expected = with_generated(text, "settings", table())
     if "--write" in arguments:
         page.write_text(expected)
     elif text != expected:
@@ -69,16 +73,35 @@ def main(arguments: Sequence[str], page: Path = PAGE) -> int:
     return 0
 
 
-def _row(name: str, field: FieldInfo, readers: Sequence[str], processes: int) -> str:
-    by = "all" if len(readers) == processes else ", ".join(readers)
-    cells = (f"`TEDDY_{name.upper()}`", by, _default(field.default), field.description or "")
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _default(value: Any) -> str:
-    if value is PydanticUndefined:
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
         return "**required**"
-    return "unset" if value is None else f"`{value}`"
+    return "unset" if field.default is None else f"`{_written(field.default)}`"
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _allowed(schema: Mapping[str, Any]) -> str:
+    """The values or the range in a field's JSON Schema; empty for a text, a path, a URL."""
+    if allowed := schema.get("allowed"):
+        return str(allowed)
+    (schema,) = [s for s in schema.get("anyOf", [schema]) if s.get("type") != "null"]
+    if values := schema.get("enum", [True, False] if schema.get("type") == "boolean" else []):
+        return ", ".join(f"`{_written(value)}`" for value in values)
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        return f"{least:.12g} to {most:.12g}"
+    bounds = {
+        "more than": schema.get("exclusiveMinimum"),
+        "at least": least,
+        "less than": schema.get("exclusiveMaximum"),
+        "at most": most,
+    }
+    return ", ".join(
+        f"{words} {bound:.12g}" for words, bound in bounds.items() if bound is not None
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy.checks.configuration import with_generated
 from tests.away.rows import COLUMNS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
@@ -20,9 +21,5 @@ def row_on_page(server: str, page: Path = PAGE) -> str:
 
 def write(rows: Mapping[str, str], page: Path = PAGE) -> None:
     """Put the whole table between its marks. Raises ValueError where a mark is missing."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{BEGIN.strip()} and {END.strip()} must surround the table")
     head = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
-    page.write_text(before + begin + "\n".join([*head, *rows.values()]) + "\n" + end + after)
+    page.write_text(with_generated(page.read_text(), "away", "\n".join([*head, *rows.values()])))

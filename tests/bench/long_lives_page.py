@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.checks.configuration import with_generated
+
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
-BEGIN, END = "<!-- long lives: begin -->\n", "<!-- long lives: end -->\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def printed(lives: Sequence[LongLife]) -> str:
     head = "| | " + " | ".join(f"{one.events:,} events" for one in lives) + " |"
     rule = "|---|" + "---:|" * len(lives)
     rows = [
-        f"| {title} | {' | '.join(_told(getattr(one, name), unit) for one in lives)} |"
+        f"| {title} | {' | '.join(_with_unit(getattr(one, name), unit) for one in lives)} |"
         for title, name, unit in ROWS
     ]
     load = f"Load average (1 min) at the end: {os.getloadavg()[0]:.1f}."
@@ -62,15 +63,11 @@ def printed(lives: Sequence[LongLife]) -> str:
 
 def written_page(lives: Sequence[LongLife]) -> Path:
     """Where they stand now. Raises ValueError when the page has no place for them."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise ValueError(f"{PAGE.name} lacks {BEGIN.strip()} or {END.strip()}")
-    PAGE.write_text(f"{before}{BEGIN}{printed(lives)}\n{END}{after}")
+    PAGE.write_text(with_generated(PAGE.read_text(), "long lives", printed(lives)))
     return PAGE
 
 
-def _told(value: float, unit: str) -> str:
+def _with_unit(value: float, unit: str) -> str:
     if unit == "s":
         return f"{value:.2f} s"
     if unit == "ms":
