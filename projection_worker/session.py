@@ -32,12 +32,12 @@ class Refused(Exception):
     """It cannot be done as asked; nothing was touched."""
 
 
+class NotFound(Refused):
+    """What was asked about is not there."""
+
+
 class Failed(Exception):
     """It was tried and did not work."""
-
-
-class NotFound(Failed):
-    """What was asked about is not there."""
 
 
 REFUSALS = (Refused, KeyFileRefused, SigningKeyRefused)

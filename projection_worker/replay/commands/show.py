@@ -14,7 +14,7 @@ from projection_worker.replay.commands.console import counting
 from projection_worker.replay.documents import ChildFold, Folded, Personals
 from projection_worker.replay.histories import ends_at, telling_pages
 from projection_worker.replay.history_display import Display, JsonDisplay, Span, TableDisplay
-from projection_worker.session import NotFound, Refused, Stores, format_option, run
+from projection_worker.session import Failed, NotFound, Refused, Stores, format_option, run
 from shared.audit.process import record_look
 from shared.audit.settings import AuditSettings
 from shared.clock import iso
@@ -67,8 +67,8 @@ async def events_within(
 
 
 async def view_at(on: Stores, span: Span, seen: Callable[[int], Awaitable[None]]) -> Folded:
-    """The read models at the point. `seen` is told how many more events were folded. Raises
-    NotFound."""
+    """The read models at the point. `seen` is given how many more events were folded. Raises
+    Failed."""
     child_id, point = span.child_id, span.point
     cipher = (await on.keyring.ciphers([child_id])).get(child_id)
     ends = await ends_at(on.store, child_id)
@@ -83,7 +83,7 @@ async def view_at(on: Stores, span: Span, seen: Callable[[int], Awaitable[None]]
             if done >= point:
                 break
     except UNREADABLE as error:
-        raise NotFound(f"the history cannot be folded: {type(error).__name__}: {error}") from None
+        raise Failed(f"the history cannot be folded: {type(error).__name__}: {error}") from None
     return fold.folded()
 
 

@@ -69,12 +69,12 @@ async def test_what_the_stores_do_not_allow_is_one_line_and_exit_code_2(
 
 
 @pytest.mark.parametrize("command", ["show", "events", "republish", "verify"])
-async def test_a_child_that_is_not_there_is_one_line_and_exit_code_1(
+async def test_a_child_that_is_not_there_is_one_line_and_exit_code_2(
     mia: World, command: str
 ) -> None:
     refused = await replay(command, "--child", "nobody")
 
-    assert refused.code == 1
+    assert refused.code == 2
     assert refused.err.splitlines() == ["teddy: no child nobody is in the event store"]
 
 
