@@ -1,8 +1,6 @@
 """The commands `audit ...`: who asked for what, who saw what, and whether anybody tampered."""
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +9,9 @@ from typing import Any
 
 import click
 import jwt
+import orjson
 
-from deploy.commands.audit_output import _print, tell, tell_findings
+from deploy.commands.session import KEYS_OPTION, open_databases, print_findings, print_report
 from deploy.proofs.block_check import Report
 from deploy.proofs.records_of_children import (
     NotAnExport,
@@ -26,34 +25,23 @@ from deploy.proofs.records_of_children import (
 from deploy.proofs.verify_trail import HeadsOnTime
 from deploy.proofs.verify_trail import verify as verify_all
 from deploy.settings import AuditToolSettings
+from projection_worker.session import format_option, run_on
 from shared.audit.heads import read_file
+from shared.audit.record import Record
 from shared.audit.store import AuditStore
 from shared.clock import utc_now
-from shared.command_line import Moment
+from shared.command_line import Moment, Table
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import MongoClaimStore
-from shared.event_store.port import StoreUnavailable
 from shared.keyring.key_file import read_key_file
-from shared.mongo import Mongo
 from shared.settings import KeyFileSettings, load_settings
-from shared.signing import (
-    SigningKeyRefused,
-    StatementSigner,
-    StatementVerifier,
-    read_jwks,
-    read_signing_key,
-)
+from shared.signing import StatementSigner, StatementVerifier, read_jwks, read_signing_key
 
-KEYS_OPTION = click.option(
-    "--keys",
-    "keys_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON Web Key Set of trusted proof keys.",
-)
+COLUMNS = ("at", "subject", "role", "operation", "outcome", "address", "children")
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class AuditStores:
     settings: AuditToolSettings
     trail: AuditStore
     commits: MongoEventStore
@@ -68,39 +56,13 @@ class Opened:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Opened]:
+async def open_audit_stores() -> AsyncIterator[AuditStores]:
     """The trail and the event store, from the settings."""
     settings = load_settings(AuditToolSettings)
-    audit = Mongo(settings.audit_mongo_url, settings.mongo_driver)
-    write = Mongo(settings.write_mongo_url, settings.mongo_driver)
-    database = write.database(settings.write_database)
-    try:
-        yield Opened(
-            settings,
-            AuditStore(audit.database(settings.audit_database)),
-            MongoEventStore(database),
-            MongoClaimStore(database),
-            read_jwks(settings.proof_keys_file),
-        )
-    finally:
-        await audit.close()
-        await write.close()
-
-
-def run(work: Callable[[Opened], Coroutine[Any, Any, None]]) -> None:
-    """Exit code 1 with one line when a database does not answer."""
-
-    async def with_stores() -> None:
-        async with opened() as on:
-            await work(on)
-
-    try:
-        asyncio.run(with_stores())
-    except SigningKeyRefused as error:
-        raise click.UsageError(str(error)) from None
-    except StoreUnavailable as error:
-        click.echo(f"teddy: {error}", err=True)
-        sys.exit(1)
+    async with open_databases(settings, "audit", "write") as (audit, write):
+        jwks = read_jwks(settings.proof_keys_file)
+        commits, claims = MongoEventStore(write), MongoClaimStore(write)
+        yield AuditStores(settings, AuditStore(audit), commits, claims, jwks)
 
 
 @click.group()
@@ -126,15 +88,13 @@ def audit() -> None:
     help="Read the whole trail instead of the index, in which an attacker with the "
     "database's password may have hidden records; slow.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+@format_option()
 def show(limit: int, form: str, device: str | None, every_block: bool, **asked: Any) -> None:
     """Show records, the newest first. Exit code 1 when what was read is not as it was written."""
     if device is not None and asked["subject"] is not None:
         raise click.UsageError("--device and --subject exclude each other")
 
-    async def work(on: Opened) -> None:
+    async def work(on: AuditStores) -> None:
         report = Report()
         if device is not None:
             index_key = read_key_file(load_settings(KeyFileSettings).key_file).index_key
@@ -142,10 +102,14 @@ def show(limit: int, form: str, device: str | None, every_block: bool, **asked: 
         records = await find_records(
             on.trail, Wanted(**asked), limit, report, every_block=every_block
         )
-        _print(records, form)
-        tell_findings(report)
+        if form == "json":
+            for record in records:
+                click.echo(orjson.dumps(record))
+        else:
+            _print_table(records)
+        print_findings(report)
 
-    run(work)
+    run_on(open_audit_stores, work)
 
 
 @audit.command()
@@ -162,7 +126,7 @@ def verify(heads_file: Path | None, keys_file: Path | None) -> None:
     Names what was edited, deleted, reordered or truncated. Exit code 1 when anything was.
     """
 
-    async def work(on: Opened) -> None:
+    async def work(on: AuditStores) -> None:
         file = heads_file or on.settings.audit_heads_file
         elsewhere = read_file(file) if file is not None and file.exists() else None
         verifier = StatementVerifier(read_jwks(keys_file) if keys_file else on.jwks)
@@ -170,9 +134,9 @@ def verify(heads_file: Path | None, keys_file: Path | None) -> None:
         report = await verify_all(on.trail, on.commits, verifier, elsewhere, on_time)
         if elsewhere is None:
             click.echo("no heads file: only heads in the database are checked", err=True)
-        tell(report)
+        print_report(report)
 
-    run(work)
+    run_on(open_audit_stores, work)
 
 
 @audit.command()
@@ -185,7 +149,7 @@ def export(since: datetime, until: datetime, file: Path) -> None:
     if since >= until:
         raise click.UsageError("--from must be before --to")
 
-    async def work(on: Opened) -> None:
+    async def work(on: AuditStores) -> None:
         try:
             output = file.open("xb")
         except OSError as error:
@@ -197,9 +161,9 @@ def export(since: datetime, until: datetime, file: Path) -> None:
         click.echo(f"{file}: {written.records} records", nl=not written.unsigned)
         if written.unsigned:
             click.echo(f"; {written.unsigned} more are not signed yet")
-        tell_findings(written.report)
+        print_findings(written.report)
 
-    run(work)
+    run_on(open_audit_stores, work)
 
 
 @audit.command("verify-export")
@@ -212,4 +176,12 @@ def verify_export(file: Path, keys_file: Path | None) -> None:
         report = check_export(file.read_bytes().splitlines(), keys)
     except (NotAnExport, ValueError, jwt.PyJWTError) as error:
         raise click.UsageError(f"{file}: {error}") from None
-    tell(report)
+    print_report(report)
+
+
+def _print_table(records: Sequence[Record]) -> None:
+    table = Table(*COLUMNS)
+    for record in records:
+        cells = {**record, "children": "\n".join(record["children"])}
+        table.add(*(str(cells[column]) for column in COLUMNS))
+    table.print()

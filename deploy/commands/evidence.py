@@ -7,20 +7,15 @@ import click
 import jwt
 import orjson
 
-from deploy.commands.audit import KEYS_OPTION, Opened, run
-from deploy.commands.audit_output import tell, tell_findings
+from deploy.commands.audit import AuditStores, open_audit_stores
+from deploy.commands.session import KEYS_OPTION, print_findings, print_report
 from deploy.proofs.block_check import Report
-from deploy.proofs.bundle import NoEvidence, Sources, collect
+from deploy.proofs.bundle import Sources, collect
 from deploy.proofs.bundle_check import NotEvidence, check_bundle
+from projection_worker.session import run_on
 from shared.audit.process import record_look
 from shared.clock import utc_now
-from shared.signing import (
-    SigningKeyRefused,
-    StatementSigner,
-    StatementVerifier,
-    read_jwks,
-    read_signing_key,
-)
+from shared.signing import StatementSigner, StatementVerifier, read_jwks, read_signing_key
 
 
 @click.group()
@@ -39,21 +34,21 @@ def export(child_id: str, violation_id: str, out: Path) -> None:
     if out.exists():
         raise click.UsageError(f"{out} exists already")
 
-    async def work(on: Opened) -> None:
+    async def work(on: AuditStores) -> None:
         await record_look(on.settings, "ExportEvidence", [child_id])
         signer = StatementSigner(read_signing_key(on.settings.proof_key_file))
         sources = Sources(on.commits, on.trail, signer, on.jwks, on.heads)
         report = Report()
         bundle = await collect(sources, child_id, violation_id, utc_now(), report)
-        with out.open("xb") as file:
-            file.write(orjson.dumps(bundle, option=orjson.OPT_INDENT_2))
+        try:
+            with out.open("xb") as file:
+                file.write(orjson.dumps(bundle, option=orjson.OPT_INDENT_2))
+        except OSError as error:
+            raise click.UsageError(str(error)) from None
         click.echo(f"{out}: {len(bundle['commits'])} commits, {len(bundle['audit'])} audit spans")
-        tell_findings(report)
+        print_findings(report)
 
-    try:
-        run(work)
-    except (NoEvidence, SigningKeyRefused, OSError) as error:
-        raise click.UsageError(str(error)) from None
+    run_on(open_audit_stores, work)
 
 
 @evidence.command()
@@ -75,7 +70,7 @@ def verify(file: Path, keys_file: Path | None) -> None:
     for record in checked.records:
         who, what = f"{record['subject']} ({record['role']})", record["operation"]
         click.echo(f"{record['at']}  {who}  {what}  {record['outcome']}")
-    tell(checked.report)
+    print_report(checked.report)
 
 
 def _keys_in(bundle: Any) -> dict[str, Any]:

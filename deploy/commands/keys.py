@@ -7,14 +7,12 @@ from pathlib import Path
 
 import click
 
+from deploy.commands.session import open_databases
 from deploy.proofs.key_rotation import RotationRefused, add_kek, mislabelled, remove_kek, rewrap_all
 from shared.clock import utc_now
 from shared.command_line import Table, progress
-from shared.event_store.port import StoreUnavailable
-from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
 from shared.keyring.key_store import MongoKeyStore
-from shared.mongo import Mongo
 from shared.settings import KeyringSettings, load_settings
 
 SHOWN = 20
@@ -53,8 +51,8 @@ def rotate(*, resume: bool) -> None:
         active = read_key_file(path).active if resume else add_kek(path, utc_now())
         provider = FileKeyProvider(read_key_file(path))
         click.echo(f"{active} is the active key")
-        with progress("data keys rewrapped") as tell:
-            moved = await rewrap_all(store, provider, active, tell)
+        with progress("data keys rewrapped") as show:
+            moved = await rewrap_all(store, provider, active, show)
         click.echo(f"{moved.number:,} data keys rewrapped under {active}")
         for child_id, reason in list(moved.unopened.items())[:SHOWN]:
             click.echo(f"child {child_id}: unchanged: {reason}")
@@ -97,22 +95,18 @@ async def _show(store: MongoKeyStore, path: Path) -> None:
 
 
 def _run(work: Work) -> None:
-    """Exit code 2 for what is refused, the file being as it was; 1 when it could not be done."""
+    """Exit code 2 for what is refused, the file being as it was."""
     settings = load_settings(KeyringSettings)
 
     async def connected() -> None:
-        mongo = Mongo(settings.keys_mongo_url, settings.mongo_driver)
-        store = MongoKeyStore(mongo.database(settings.keys_database))
-        try:
-            await work(store, settings.key_file)
-        finally:
-            await store.close()
-            await mongo.close()
+        async with open_databases(settings, "keys") as (database,):
+            store = MongoKeyStore(database)
+            try:
+                await work(store, settings.key_file)
+            finally:
+                await store.close()
 
     try:
         asyncio.run(connected())
     except RotationRefused as refused:
         raise click.UsageError(str(refused)) from None
-    except (StoreUnavailable, SealBroken) as error:
-        click.echo(f"teddy: {error}", err=True)
-        sys.exit(1)

@@ -1,24 +1,22 @@
 """The commands `retention ...`: what is kept no longer, and its deletion."""
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
-from pymongo.errors import PyMongoError
 
-from deploy.proofs.purge import AuditPurge, TrailTampered
+from deploy.commands.session import open_databases
+from deploy.proofs.purge import AuditPurge
 from deploy.settings import LEAST_ACTIVITY_DAYS, LEAST_DAYS, RetentionSettings
 from projection_worker.projecting.removal import behind, purge
+from projection_worker.session import Failed, run_on
 from shared.audit.store import AuditStore
 from shared.clock import iso, utc_now
 from shared.command_line import Table
-from shared.event_store.port import StoreUnavailable
-from shared.mongo import Database, Mongo
+from shared.mongo import Database
 from shared.read_models.documents import Model
 from shared.read_models.generations import (
     BEGINNING,
@@ -28,14 +26,13 @@ from shared.read_models.generations import (
     read_cutoff,
 )
 from shared.settings import load_settings
-from shared.signing import SigningKeyRefused
 
 NAMES = {Model.ACTIVITY: "activity days", Model.ALERTS: "alerts"}
 AUDIT = "audit records"
 DAY = timedelta(days=1)
 
 
-class CutoffMoved(Exception):
+class CutoffMoved(Failed):
     """Nothing older than the stored cutoff is written or compared, and no setting allows it."""
 
     def __str__(self) -> str:
@@ -45,11 +42,10 @@ class CutoffMoved(Exception):
         )
 
 
-FAILURES = (StoreUnavailable, PyMongoError, TrailTampered, SigningKeyRefused, CutoffMoved, OSError)
-
-
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Kept:
+    """What is kept, and for how long."""
+
     settings: RetentionSettings
     database: Database
     trail: AuditStore
@@ -88,7 +84,7 @@ def retention() -> None:
 def plan() -> None:
     """Show what `apply` would delete now, and change nothing."""
 
-    async def work(on: Opened) -> None:
+    async def work(on: Kept) -> None:
         await on.require_own_cutoff()
         table = Table("what", "kept for", "would be deleted", "oldest")
         found = await behind(on.database, on.cutoff)
@@ -97,24 +93,24 @@ def plan() -> None:
             Model.ALERTS: on.settings.retention_alert_days,
         }
         for model, one in found.items():
-            table.add(NAMES[model], _kept_for(days[model]), f"{one.documents:,}", _told(one.oldest))
+            table.add(NAMES[model], _kept_for(days[model]), f"{one.documents:,}", _text(one.oldest))
         expired = await on.audit_purge.expired() if on.audit_purge else []
         oldest = min((one.since for one in expired if one.since), default=None)
         records = sum(one.records for one in expired)
         unsigned = sum(one.unsigned for one in expired)
         kept_for = _kept_for(on.settings.retention_audit_days)
-        table.add(AUDIT, kept_for, f"{records:,}", _told(oldest))
+        table.add(AUDIT, kept_for, f"{records:,}", _text(oldest))
         table.print()
         _report_unsigned(unsigned)
 
-    _run(work)
+    run_on(_open_kept, work)
 
 
 @retention.command()
 def apply() -> None:
     """Delete what is kept no longer. Run it daily; killed, the next one goes on."""
 
-    async def work(on: Opened) -> None:
+    async def work(on: Kept) -> None:
         await on.require_own_cutoff()
         await advance_cutoff(on.database, on.cutoff)
         # by the settings: whoever may write there could have moved the retention cutoff itself
@@ -125,34 +121,14 @@ def apply() -> None:
             click.echo(f"{gone.records:,} {AUDIT} deleted")
             _report_unsigned(gone.unsigned)
 
-    _run(work)
-
-
-def _run(work: Callable[[Opened], Awaitable[None]]) -> None:
-    """Exit code 1 with one line when it cannot be done, or the trail was tampered with."""
-
-    async def with_stores() -> None:
-        async with _opened(load_settings(RetentionSettings)) as on:
-            await work(on)
-
-    try:
-        asyncio.run(with_stores())
-    except FAILURES as error:
-        click.echo(f"teddy: {error}", err=True)
-        sys.exit(1)
+    run_on(_open_kept, work)
 
 
 @asynccontextmanager
-async def _opened(settings: RetentionSettings) -> AsyncIterator[Opened]:
-    read = Mongo(settings.read_mongo_url, settings.mongo_driver)
-    audit = Mongo(settings.audit_mongo_url, settings.mongo_driver)
-    try:
-        database = read.database(settings.read_database)
-        trail = AuditStore(audit.database(settings.audit_database))
-        yield Opened(settings, database, trail, await _now(database))
-    finally:
-        await read.close()
-        await audit.close()
+async def _open_kept() -> AsyncIterator[Kept]:
+    settings = load_settings(RetentionSettings)
+    async with open_databases(settings, "read", "audit") as (database, audit):
+        yield Kept(settings, database, AuditStore(audit), await _now(database))
 
 
 async def _now(database: Database) -> datetime:
@@ -187,7 +163,7 @@ def _kept_for(days: int) -> str:
     return f"{days:,} days" if days else "ever"
 
 
-def _told(oldest: Any) -> str:
+def _text(oldest: Any) -> str:
     if isinstance(oldest, datetime):
         return iso(oldest)
     return str(oldest) if oldest is not None else ""

@@ -12,6 +12,7 @@ from deploy.proofs.block_check import Report
 from deploy.proofs.head_check import read_signatures
 from deploy.proofs.scan import blocks_between
 from deploy.proofs.spans import SignedTails, Spans
+from projection_worker.session import Refused
 from shared.audit.record import Record
 from shared.audit.store import AuditStore
 from shared.clock import iso
@@ -23,7 +24,7 @@ FORMAT = "teddy-evidence/1"
 KIND = "teddy-evidence"
 
 
-class NoEvidence(Exception):
+class NoEvidence(Refused):
     """There is nothing to export, or nothing that a signed head covers yet."""
 
 

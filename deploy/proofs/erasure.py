@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from deploy.settings import ErasureToolSettings
 from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
 from projection_worker.projecting.removal import documents_beside
 from shared.erasures.receipt import Receipt
@@ -39,15 +40,17 @@ MOST_NAMED = 50
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Wherever something of a child may be. `told`: what the topic of erasures says."""
+    """Wherever something of a child may be. `published`: when each child was erased, as the topic
+    of erasures says."""
 
+    settings: ErasureToolSettings
     events: EventStore
     claims: ClaimStore
     snapshots: SnapshotStore
     keys: KeyStore
     erased: ErasedList
     read_models: Database
-    told: Mapping[str, datetime]
+    published: Mapping[str, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ async def what_is_left(places: Places, receipt: Receipt) -> list[Left]:
 async def _beside_the_keys(places: Places, child_id: str) -> AsyncIterator[Left]:
     if not await places.erased.find([child_id]):
         yield Left("list of erased children", "the child is not on it")
-    if child_id not in places.told:
+    if child_id not in places.published:
         yield Left("topic of erasures", "it does not contain the child")
     if await places.keys.find([child_id]):
         yield Left("keys", "the child has a key")

@@ -81,12 +81,12 @@ def remove_kek(path: Path, kek_id: str, wrapped: int, now: datetime) -> None:
 
 
 async def rewrap_all(
-    store: KeyStore, provider: KeyProvider, active: str, tell: Callable[[int], object]
+    store: KeyStore, provider: KeyProvider, active: str, show: Callable[[int], object]
 ) -> Rewrapped:
     """Wrap every data key that is under another key under `active`; those that do not open are
     left as they are.
 
-    `tell` hears the number so far after each batch. Raises StoreUnavailable.
+    `show` is called with the number so far after each batch. Raises StoreUnavailable.
     """
     number, unopened, after = 0, dict[str, str](), ""
     while batch := await store.not_under(active, after, BATCH):
@@ -100,7 +100,7 @@ async def rewrap_all(
                 exchanges.append((old, await provider.wrap(old.child_id, data_key)))
         number += await store.replace(exchanges) if exchanges else 0
         after = batch[-1].child_id
-        tell(number)
+        show(number)
     return Rewrapped(number, unopened)
 
 

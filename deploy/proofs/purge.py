@@ -13,6 +13,7 @@ from deploy.proofs.block_check import Finding, Report
 from deploy.proofs.head_check import SegmentCheck, Signatures, read_signatures
 from deploy.proofs.spans import KIND, Purged
 from deploy.proofs.verify_trail import Anchors, take_anchor
+from projection_worker.session import Failed
 from shared.audit.chain import Block, Tail, times_of
 from shared.audit.heads import append_to_file, digest_of_head, open_head, read_file
 from shared.audit.process import AuditProcess
@@ -28,7 +29,7 @@ AT_ONCE = 1_000
 PATIENCE_SECONDS = 30.0
 
 
-class TrailTampered(Exception):
+class TrailTampered(Failed):
     """What is to go is not what was written: it stays, as evidence."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
