@@ -13,9 +13,9 @@ import orjson
 
 from deploy.commands.session import KEYS_OPTION, open_databases, print_findings, print_report
 from deploy.proofs.block_check import Report
+from deploy.proofs.head_check import SignedTrail
 from deploy.proofs.records_of_children import (
     NotAnExport,
-    Sources,
     Wanted,
     bear_of,
     check_export,
@@ -48,11 +48,12 @@ class AuditStores:
     claims: MongoClaimStore
     jwks: dict[str, Any]
 
-    @property
-    def heads(self) -> list[str]:
-        """The lines of the file of heads, where there is one. Raises OSError."""
+    def signed_trail(self) -> SignedTrail:
+        """With the file of heads, where there is one. Raises OSError, SigningKeyRefused."""
         file = self.settings.audit_heads_file
-        return read_file(file) if file is not None and file.exists() else []
+        heads = read_file(file) if file is not None and file.exists() else []
+        signer = StatementSigner(read_signing_key(self.settings.proof_key_file))
+        return SignedTrail(self.trail, signer, self.jwks, heads)
 
 
 @asynccontextmanager
@@ -154,10 +155,8 @@ def export(since: datetime, until: datetime, file: Path) -> None:
             output = file.open("xb")
         except OSError as error:
             raise click.UsageError(f"{file}: {error.strerror}") from None
-        signer = StatementSigner(read_signing_key(on.settings.proof_key_file))
-        sources = Sources(on.trail, signer, on.jwks, on.heads)
         with output:
-            written = await write_export(sources, since, until, output)
+            written = await write_export(on.signed_trail(), since, until, output)
         click.echo(f"{file}: {written.records} records", nl=not written.unsigned)
         if written.unsigned:
             click.echo(f"; {written.unsigned} more are not signed yet")

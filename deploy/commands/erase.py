@@ -76,7 +76,7 @@ def verify(receipt_file: TextIO, keys_file: Path | None) -> None:
         known = _opened_receipt(receipt_file, keys_file or on.settings.proof_keys_file)
         left = await what_is_left(on, known)
         for one in left:
-            click.echo(f"{one.where}: {one.what}")
+            click.echo(str(one))
         if left:
             sys.exit(1)
         click.echo(

@@ -10,12 +10,11 @@ import orjson
 from deploy.commands.audit import AuditStores, open_audit_stores
 from deploy.commands.session import KEYS_OPTION, print_findings, print_report
 from deploy.proofs.block_check import Report
-from deploy.proofs.bundle import Sources, collect
-from deploy.proofs.bundle_check import NotEvidence, check_bundle
+from deploy.proofs.bundle import NotEvidence, check_bundle, collect
 from projection_worker.session import run_on
 from shared.audit.process import record_look
 from shared.clock import utc_now
-from shared.signing import StatementSigner, StatementVerifier, read_jwks, read_signing_key
+from shared.signing import StatementVerifier, read_jwks
 
 
 @click.group()
@@ -36,10 +35,8 @@ def export(child_id: str, violation_id: str, out: Path) -> None:
 
     async def work(on: AuditStores) -> None:
         await record_look(on.settings, "ExportEvidence", [child_id])
-        signer = StatementSigner(read_signing_key(on.settings.proof_key_file))
-        sources = Sources(on.commits, on.trail, signer, on.jwks, on.heads)
-        report = Report()
-        bundle = await collect(sources, child_id, violation_id, utc_now(), report)
+        report, trail = Report(), on.signed_trail()
+        bundle = await collect(on.commits, trail, child_id, violation_id, utc_now(), report)
         try:
             with out.open("xb") as file:
                 file.write(orjson.dumps(bundle, option=orjson.OPT_INDENT_2))

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from deploy.proofs.block_check import Finding
 from deploy.settings import ErasureToolSettings
 from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
 from projection_worker.projecting.removal import documents_beside
@@ -53,47 +54,39 @@ class Places:
     published: Mapping[str, datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Something that should not be there, or that should."""
-
-    where: str
-    what: str
-
-
-async def what_is_left(places: Places, receipt: Receipt) -> list[Left]:
+async def what_is_left(places: Places, receipt: Receipt) -> list[Finding]:
     """Nothing when the erasure holds. Raises StoreUnavailable or PyMongoError."""
     child_id = receipt.child_id
     found = [left async for left in _beside_the_keys(places, child_id)]
     found += [left async for left in _in_the_event_store(places, receipt)]
     if count := await deliveries(places.read_models).count_documents({"child_id": child_id}):
-        found.append(Left(DELIVERIES_COLLECTION, f"{count} documents of the child"))
+        found.append(Finding(DELIVERIES_COLLECTION, f"{count} documents of the child"))
     for kept in (await read_catalog(places.read_models)).kept:
         found += [left async for left in _in_generation(places, kept.generation, child_id)]
     for name in (DEAD_LETTERS, PARKED_CHILDREN):
         count = await places.read_models[name].count_documents({"child_id": child_id})
         if count:
-            found.append(Left(name, f"{count} documents of the child"))
+            found.append(Finding(name, f"{count} documents of the child"))
     return found
 
 
-async def _beside_the_keys(places: Places, child_id: str) -> AsyncIterator[Left]:
+async def _beside_the_keys(places: Places, child_id: str) -> AsyncIterator[Finding]:
     if not await places.erased.find([child_id]):
-        yield Left("list of erased children", "the child is not on it")
+        yield Finding("list of erased children", "the child is not on it")
     if child_id not in places.published:
-        yield Left("topic of erasures", "it does not contain the child")
+        yield Finding("topic of erasures", "it does not contain the child")
     if await places.keys.find([child_id]):
-        yield Left("keys", "the child has a key")
+        yield Finding("keys", "the child has a key")
     elif not await places.keys.destroyed([child_id]):
-        yield Left("keys", "no tombstone prevents a new key for the child")
+        yield Finding("keys", "no tombstone prevents a new key for the child")
 
 
-async def _in_the_event_store(places: Places, receipt: Receipt) -> AsyncIterator[Left]:
+async def _in_the_event_store(places: Places, receipt: Receipt) -> AsyncIterator[Finding]:
     child_id = receipt.child_id
     if await places.claims.held_by([child_id]):
-        yield Left("reservations", "a bear is still claimed for the child")
+        yield Finding("reservations", "a bear is still claimed for the child")
     if await places.snapshots.kept_of([child_id]):
-        yield Left("snapshots", "the child has a snapshot")
+        yield Finding("snapshots", "the child has a snapshot")
     wrong: list[str] = []
     more = 0
     async for what in wrong_with(places.events, child_id):
@@ -102,7 +95,7 @@ async def _in_the_event_store(places: Places, receipt: Receipt) -> AsyncIterator
         else:
             more += 1
     for what in [*wrong, *([f"and {more:,} more of the kind"] if more else [])]:
-        yield Left("events", what)
+        yield Finding("events", what)
 
 
 async def wrong_with(events: EventStore, child_id: str) -> AsyncIterator[str]:
@@ -135,15 +128,15 @@ def _in_clear(event: RecordedEvent) -> list[str]:
 
 async def _in_generation(
     places: Places, generation: Generation, child_id: str
-) -> AsyncIterator[Left]:
+) -> AsyncIterator[Finding]:
     children = generation.collection(places.read_models, Model.CHILDREN)
     child = await children.find_one({"_id": child_id})
     where = generation.collection_name(Model.CHILDREN)
     if child is not None and child["status"] != ChildStatus.ERASED.value:
-        yield Left(where, "the child is not marked as erased")
+        yield Finding(where, "the child is not marked as erased")
     if child is not None and any(child.get(name) for name in TELLING):
-        yield Left(where, "values derived from the child")
+        yield Finding(where, "values derived from the child")
     for model, wanted in documents_beside(child_id).items():
         count = await generation.collection(places.read_models, model).count_documents(wanted)
         if count:
-            yield Left(generation.collection_name(model), f"{count} documents of the child")
+            yield Finding(generation.collection_name(model), f"{count} documents of the child")

@@ -1,8 +1,9 @@
 """Signed heads and segments of the audit trail, compared with its blocks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any
 
 from deploy.proofs.block_check import Report, check_block
 from deploy.proofs.spans import KIND as PURGED
@@ -10,7 +11,9 @@ from deploy.proofs.spans import Purged, SignedPurges
 from shared.audit.chain import Block, Tail, read_lines
 from shared.audit.heads import Head, digest_of_head, open_head
 from shared.audit.record import Record
-from shared.signing import StatementRefused, StatementVerifier, kind_of
+from shared.audit.store import AuditStore
+from shared.clock import iso
+from shared.signing import StatementRefused, StatementSigner, StatementVerifier, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,6 @@ class SegmentCheck:
         if self.tail.sequence <= self.signed.sequence or not self._times:
             return None
         return Unsigned(self.signed.sequence + 1, self.tail.sequence, *self._times)
-
-
-class Statements(Protocol):
-    async def heads(self) -> list[str]: ...
-    async def purges(self) -> list[str]: ...
 
 
 class SignedHeads:
@@ -152,7 +150,7 @@ class Signatures:
 
 
 async def read_signatures(
-    trail: Statements, verifier: StatementVerifier, file: Iterable[str], report: Report
+    trail: AuditStore, verifier: StatementVerifier, file: Iterable[str], report: Report
 ) -> Signatures:
     """`file`: the lines of the append-only file. What is refused, missing or out of order is a
     finding of `report`. Raises StoreUnavailable."""
@@ -171,3 +169,62 @@ async def read_signatures(
 
 def _name(segment: str, number: int) -> str:
     return f"audit segment {segment}, head {number}"
+
+
+CLOCK_STEPS = timedelta(hours=1)
+"""A process's clock may have been set back between two heads by as much."""
+
+
+async def blocks_between(
+    trail: AuditStore,
+    signed: Signatures,
+    since: datetime,
+    until: datetime | None,
+    report: Report,
+) -> AsyncIterator[Block]:
+    """At least all with a record of the time from `since` to before `until` (None: today), by
+    place. What is not as it was written goes to `report`. Raises StoreUnavailable.
+
+    Evidence and exports claim to be whole. So no index chooses for them: what an index is made of,
+    no hash covers.
+    """
+    for segment in sorted({*await trail.segments(), *signed.heads.vouched}):
+        begin, end = _part(segment, signed, since, until)
+        vouched = {tail for tail in signed.vouched(segment) if end is None or tail.sequence <= end}
+        check = SegmentCheck(segment, begin, vouched, report)
+        async for block in trail.segment(segment, begin.sequence + 1):
+            if end is not None and block.first > end:
+                break
+            check.take(block)
+            yield block
+        check.end()
+
+
+def _part(
+    segment: str, signed: Signatures, since: datetime, until: datetime | None
+) -> tuple[Tail, int | None]:
+    """Where the segment ended safely before `since`, and the record with which it was safely
+    beyond `until`; by its own heads, whose times are of its own clock."""
+    begin, end = signed.purged(segment).tail, None
+    for head in signed.heads.of(segment):
+        if head.at < iso(since - CLOCK_STEPS):
+            begin = max(begin, head.tail, key=lambda tail: tail.sequence)
+        if until is not None and head.at > iso(until + CLOCK_STEPS):
+            end = head.tail.sequence if end is None else min(end, head.tail.sequence)
+    return begin, end
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTrail:
+    """The trail with what is signed of it. `jwks`: every public key of proofs, goes into each file
+    that is made of it. `heads`: the lines of the append-only file of signed heads."""
+
+    store: AuditStore
+    signer: StatementSigner
+    jwks: Mapping[str, Any]
+    heads: Sequence[str] = ()
+
+    async def signatures(self, report: Report) -> Signatures:
+        """As `read_signatures`."""
+        verifier = StatementVerifier(self.jwks)
+        return await read_signatures(self.store, verifier, self.heads, report)

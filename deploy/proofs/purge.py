@@ -58,8 +58,7 @@ class Expired:
 
     def add(self, following: "Expired") -> None:
         """What follows is signed as well."""
-        for child_id, anchor in following.anchors.left():
-            self.anchors.add(child_id, anchor.version, anchor.hash)
+        self.anchors.add_all(following.anchors)
         self.tail = following.tail
         self.records += following.records
         self.since = self.since or following.since
@@ -137,9 +136,12 @@ class AuditPurge:
         """In a segment of this purge, durable and signed before anything is deleted."""
         strict = {"audit_strict": True, "audit_wait_seconds": PATIENCE_SECONDS}
         process = AuditProcess(self._settings.model_copy(update=strict), SUBJECT, self._clock)
+        newest = Anchors()
+        for one in expired:
+            newest.add_all(one.anchors)
         entries = [
             self._entry("AnchorKept", "kept", (child_id,), anchor)
-            for child_id, anchor in _newest(expired).left()
+            for child_id, anchor in newest.left()
         ]
         entries += [
             self._entry("RecordsPurged", f"{one.records} of {one.purged.segment}")
@@ -208,12 +210,3 @@ class AuditPurge:
 def _refuse(report: Report) -> None:
     if report.findings:
         raise TrailTampered(report.findings)
-
-
-def _newest(expired: Sequence[Expired]) -> Anchors:
-    """Of each child the newest anchor, over all segments."""
-    newest = Anchors()
-    for one in expired:
-        for child_id, anchor in one.anchors.left():
-            newest.add(child_id, anchor.version, anchor.hash)
-    return newest

@@ -11,9 +11,8 @@ import click
 import orjson
 
 from deploy.proofs.block_check import Report, check_content
-from deploy.proofs.head_check import read_signatures
-from deploy.proofs.scan import blocks_between
-from deploy.proofs.spans import SignedTails, Spans, check_spans
+from deploy.proofs.head_check import SignedTrail, blocks_between
+from deploy.proofs.spans import SignedTails, Spans, check_signed, check_spans
 from shared.audit.chain import Block, read_lines
 from shared.audit.record import Record
 from shared.audit.store import AuditStore
@@ -22,7 +21,7 @@ from shared.clock import iso
 from shared.event_store.port import ClaimStore
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Document
-from shared.signing import StatementRefused, StatementSigner, StatementVerifier
+from shared.signing import StatementVerifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +122,6 @@ class NotAnExport(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """Where it is taken from. `jwks`: every public key of proofs, goes into the file. `heads`: the
-    lines of the append-only file of signed heads."""
-
-    trail: AuditStore
-    signer: StatementSigner
-    jwks: Mapping[str, Any]
-    heads: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Written:
     """`unsigned`: records of that time that no head covers yet; they are left out. `report`: what
     is not as it was written; the file tells it, too."""
@@ -144,7 +132,7 @@ class Written:
 
 
 async def write_export(
-    sources: Sources, since: datetime, until: datetime, file: BinaryIO
+    trail: SignedTrail, since: datetime, until: datetime, file: BinaryIO
 ) -> Written:
     """Every record of that time that a head covers, whatever an index says. Raises
     StoreUnavailable.
@@ -159,16 +147,15 @@ async def write_export(
         digest.update(line)
         file.write(line)
 
-    write({"format": FORMAT, "from": iso(since), "to": iso(until), "keys": sources.jwks})
-    verifier = StatementVerifier(sources.jwks)
-    signed = await read_signatures(sources.trail, verifier, sources.heads, report)
+    write({"format": FORMAT, "from": iso(since), "to": iso(until), "keys": trail.jwks})
+    signed = await trail.signatures(report)
     wanted = Wanted(since=since, until=until)
-    spans = Spans(sources.trail, SignedTails(signed.heads), wanted.includes)
-    async for span in spans.over(blocks_between(sources.trail, signed, since, until, report)):
+    spans = Spans(trail.store, SignedTails(signed.heads), wanted.includes)
+    async for span in spans.over(blocks_between(trail.store, signed, since, until, report)):
         write(span)
     end = {"findings": [str(finding) for finding in report.findings]}
     statement = {**end, "digest": digest.hexdigest()}
-    write({**end, "signature": sources.signer.sign(KIND, statement)})
+    write({**end, "signature": trail.signer.sign(KIND, statement)})
     return Written(spans.records, spans.unsigned, report)
 
 
@@ -200,15 +187,10 @@ def _check_end(
     if "signature" not in end:
         report.found("file", "its end is missing, with the signature")
         return
-    try:
-        signed = verifier.open(KIND, end["signature"])
-    except StatementRefused as error:
-        report.found("signature of the file", str(error))
-        return
-    if signed.get("digest") != digest or signed.get("findings") != end["findings"]:
-        report.found("file", "altered after it was signed: something was added, removed or changed")
-    for finding in end["findings"]:
-        report.found("when the file was created", str(finding))
+    content = {"digest": digest, "findings": end["findings"]}
+    if check_signed(KIND, end["signature"], content, verifier, report):
+        for finding in end["findings"]:
+            report.found("when the file was created", str(finding))
 
 
 async def bear_of(claims: ClaimStore, index_key: bytes, device_id: str) -> Bear:

@@ -1,4 +1,5 @@
-"""Which blocks were purged with a signed statement, and which are just missing."""
+"""Parts of the trail that prove records up to a signed head, and the statements that take the place
+of purged records."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,6 +92,20 @@ def _entry(block: Block, wanted: Wanted) -> dict[str, Any]:
     return {**place, "digests": list(block.digests), "lines": lines}
 
 
+def check_signed(
+    kind: str, signature: str, content: Mapping[str, Any], verifier: StatementVerifier, to: Report
+) -> bool:
+    """Compares `content` with what was signed; whether the signature holds."""
+    try:
+        signed = verifier.open(kind, signature)
+    except StatementRefused as error:
+        to.found("signature of the file", str(error))
+        return False
+    if any(signed.get(name) != value for name, value in content.items()):
+        to.found("file", "altered after it was signed: something was added, removed or changed")
+    return True
+
+
 def check_spans(
     spans: Sequence[Mapping[str, Any]], verifier: StatementVerifier, report: Report
 ) -> list[Record]:
@@ -110,7 +125,7 @@ def _check_span(
         where = f"audit segment {segment}, records {block['first']} to {block['last']}"
         if tail.sequence and block["first"] != tail.sequence + 1:
             report.found(where, "the previous blocks are missing")
-        # where digests are told, they make the root: lines are held against them
+        # where digests are given, they make the root: lines are compared with them
         root = root_of(block["digests"]) if "digests" in block else block["root"]
         for line in block.get("lines", ()):
             record = orjson.loads(line)

@@ -1,21 +1,17 @@
 """The whole audit trail verified, with the commits that it tells of."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from deploy.proofs.block_check import Report
 from deploy.proofs.head_check import SegmentCheck, Signatures, Unsigned, read_signatures
-from shared.audit.chain import Block
 from shared.audit.record import Record
+from shared.audit.store import AuditStore
 from shared.clock import Clock, iso
 from shared.event_store.envelope import ChainBroken, Commit, StreamPosition, verify_chain
+from shared.event_store.port import EventStore
 from shared.signing import StatementVerifier
-
-
-class Commits(Protocol):
-    def scan(self, after_child: str | None = None) -> AsyncIterator[Commit]: ...
 
 
 class Anchors:
@@ -33,6 +29,10 @@ class Anchors:
         elif known.version == version and known.hash != commit_hash:
             self._contradicted.add((child_id, version))
 
+    def add_all(self, others: "Anchors") -> None:
+        for child_id, anchor in others.left():
+            self.add(child_id, anchor.version, anchor.hash)
+
     def contradicted(self) -> list[tuple[str, int]]:
         """Child and version of which the trail tells two commits: one record was forged."""
         return sorted(self._contradicted)
@@ -44,7 +44,7 @@ class Anchors:
         return sorted(self._by_child.items())
 
 
-async def check_commits(commits: Commits, anchors: Anchors, report: Report) -> None:
+async def check_commits(commits: EventStore, anchors: Anchors, report: Report) -> None:
     for child_id, version in anchors.contradicted():
         what = "two audit records name different commits"
         report.found(f"child {child_id}, version {version}", what)
@@ -104,14 +104,6 @@ INTERVALS = 2
 """A head may come late by one: who is to sign may just wait for the store."""
 
 
-class Trail(Protocol):
-    async def heads(self) -> list[str]: ...
-    async def purges(self) -> list[str]: ...
-    async def segments(self) -> list[str]: ...
-    async def open_segments(self) -> list[str]: ...
-    def segment(self, segment: str, first: int = 0) -> AsyncIterator[Block]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class HeadsOnTime:
     """How old a record may be that no head covers: what is older could have been changed, or put
@@ -139,8 +131,8 @@ class HeadsOnTime:
 
 
 async def verify(
-    trail: Trail,
-    commits: Commits,
+    trail: AuditStore,
+    commits: EventStore,
     verifier: StatementVerifier,
     heads_elsewhere: Iterable[str] | None,
     on_time: HeadsOnTime,
@@ -162,7 +154,7 @@ async def verify(
 
 
 async def _check_segment(
-    trail: Trail, segment: str, signed: Signatures, anchors: Anchors, report: Report
+    trail: AuditStore, segment: str, signed: Signatures, anchors: Anchors, report: Report
 ) -> Unsigned | None:
     begin = signed.purged(segment).tail  # blocks before it are about to go: its statement stands
     check = SegmentCheck(segment, begin, signed.vouched(segment), report)
