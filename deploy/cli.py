@@ -27,7 +27,7 @@ from shared.keyring.key_file import KeyFileRefused
 from shared.settings import TopicSettings, load_settings
 from shared.signing import SigningKeyRefused
 
-ELSEWHERE = {
+WITH_STACK = {
     "verify": "projection_worker.replay.commands.verify:verify",
     "replay": "projection_worker.replay.__main__:replay",
     "dead-letter": "projection_worker.dead_letters.commands:dead_letter",
@@ -38,11 +38,15 @@ ELSEWHERE = {
     "retention": "deploy.commands.retention:retention",
     "erase": "deploy.commands.erase:erase",
     "load": "deploy.load.cli:load",
+}
+"""Commands that take the settings of the running stack before they begin."""
+
+ELSEWHERE = WITH_STACK | {
     "demo": "deploy.commands.running_stack:demo",
     "env": "deploy.commands.running_stack:env",
     "token": "deploy.commands.token:token",
 }
-"""Commands that live with what they are about; imported when they are asked for."""
+"""Imported when they are called."""
 
 EXPECTED = (
     StackFailed,
@@ -54,20 +58,6 @@ EXPECTED = (
     PyMongoError,
     OSError,
     ValueError,
-)
-NEED_STACK = frozenset(
-    {
-        "verify",
-        "replay",
-        "dead-letter",
-        "notifications",
-        "load",
-        "audit",
-        "evidence",
-        "keys",
-        "retention",
-        "erase",
-    }
 )
 STARTS_STACK = frozenset({"up", "demo"})
 OFFLINE = frozenset({("audit", "verify-export"), ("evidence", "verify"), ("keys", "init")})
@@ -94,7 +84,7 @@ class TeddyGroup(click.Group):
         if name in STARTS_STACK and (exported := operator_settings.set_aside(os.environ)):
             click.echo(str(exported), err=True)
         is_offline = (name, next(iter(rest), "")) in OFFLINE
-        if name in NEED_STACK and not is_offline and "--help" not in rest:
+        if name in WITH_STACK and not is_offline and "--help" not in rest:
             use_environment_of(StackFolder(ctx.params["folder"]))
         return name, command, rest
 
@@ -132,11 +122,11 @@ def up(folder: StackFolder, *, foreground: bool, servers_only: bool) -> None:
     if not state.servers_only:
         for name in ("command", "query"):
             click.echo(f"{name} API  http://{plans.LOOPBACK}:{state.ports[name]}/docs")
-        _said_warnings(asyncio.run(control.report(state)))
+        _print_warnings(asyncio.run(control.report(state)))
     click.echo(f"state and logs in {folder.path}; `teddy status`, `teddy logs`, `teddy down`")
 
 
-def _said_warnings(reports: Sequence[control.ProcessReport]) -> list[str]:
+def _print_warnings(reports: Sequence[control.ProcessReport]) -> list[str]:
     warnings = control.warnings_of(reports)
     for warning in warnings:
         click.echo(warning)
@@ -167,7 +157,7 @@ def status(folder: StackFolder) -> None:
         click.echo(f"kafka is {state.broker}")
     if state.status != READY:
         click.echo(f"the stack is {state.status}")
-    warnings = _said_warnings(reports)
+    warnings = _print_warnings(reports)
     well = state.status == READY and all(one.healthy for one in reports) and not warnings
     sys.exit(0 if well else 1)
 

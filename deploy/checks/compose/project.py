@@ -7,7 +7,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from deploy.containers.accounts import ACCOUNTS
+from deploy.containers.accounts import ACCOUNTS, TOOLS
+from deploy.local.plans import SERVICES as PROCESSES
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = Path("deploy/compose.yaml")
@@ -15,18 +16,9 @@ DOCKERFILE = Path("deploy/docker/Dockerfile")
 CADDYFILE = Path("deploy/docker/Caddyfile")
 DIGESTS = Path("deploy/images.env")
 
-PROCESSES: Mapping[str, str] = {
-    "command": "command_service",
-    "relay": "command_service.relay",
-    "worker": "projection_worker",
-    "query": "query_service",
-}
-"""The module of each of the four processes by its service."""
-
 SERVERS = ("mongo", "kafka")
 JOBS = ("secrets", "mongo-setup", "topics")
 APIS = ("command", "query")
-TOOLS = "tools"
 
 Service = Mapping[str, Any]
 
@@ -49,7 +41,7 @@ class Project:
         return services
 
     def service(self, name: str) -> Service:
-        """An empty one where there is none, so that every promise about it is seen to fail."""
+        """An empty one where there is none, so that every requirement on it is seen to fail."""
         return self.services.get(name, {})
 
     def lasting(self) -> Iterator[tuple[str, Service]]:

@@ -8,15 +8,19 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.checks.lock.__main__ import INSTALLER, LOCKS, ROOT, main, problems_of
-from deploy.checks.lock.lockfile import (
+from deploy.checks.lock import (
+    INSTALLER,
+    LOCKS,
+    ROOT,
     Lock,
     Needs,
     disagreements,
     form_problems,
     installed_needs,
     lacking,
+    main,
     own_requirements,
+    problems_of,
     read_lock,
     unasked,
 )

@@ -1,4 +1,4 @@
-"""What the stack as a whole promises: order, health, access, limits, data."""
+"""Requirements on the stack as a whole: order, health, access, limits, data."""
 
 import importlib.util
 import re

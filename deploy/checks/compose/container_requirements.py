@@ -1,4 +1,4 @@
-"""What the containers, their image and their settings promise."""
+"""Requirements on the containers, their image and their settings."""
 
 import importlib.util
 import re

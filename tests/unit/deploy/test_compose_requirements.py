@@ -1,4 +1,4 @@
-"""Each promise of the Compose stack is broken once, and is seen to be broken."""
+"""Each requirement on the Compose stack is broken once, and the check finds it."""
 
 import copy
 from collections.abc import Callable
@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.checks.compose.__main__ import main
+from deploy.checks.compose.__main__ import REQUIREMENTS, Requirement, main
 from deploy.checks.compose.project import Project, read_project, seconds
-from deploy.checks.compose.promises import PROMISES, Promise
 
 Tampering = Callable[[Project], Project]
 
@@ -199,17 +198,17 @@ def project() -> Project:
     return read_project()
 
 
-@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.text)
-def test_a_promise_holds(promise: Promise, project: Project) -> None:
-    assert list(promise.problems(project)) == []
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.text)
+def test_a_requirement_holds(requirement: Requirement, project: Project) -> None:
+    assert list(requirement.problems(project)) == []
 
 
-@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.text)
-def test_a_promise_that_is_broken_is_seen(promise: Promise, project: Project) -> None:
-    tamperings = TAMPERINGS[promise.problems.__name__]
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.text)
+def test_a_broken_requirement_is_found(requirement: Requirement, project: Project) -> None:
+    tamperings = TAMPERINGS[requirement.problems.__name__]
 
     for tamper, seen in tamperings:
-        problems = list(promise.problems(tamper(project)))
+        problems = list(requirement.problems(tamper(project)))
         assert any(seen in problem for problem in problems), (seen, problems)
 
 

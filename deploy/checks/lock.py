@@ -1,13 +1,21 @@
-"""Hashed requirements files as `make lock` writes them, and what they lack."""
+"""`python -m deploy.checks.lock`: the locks hold all that pyproject.toml and the locked packages
+ask for, on every supported Python and machine, with the extras and with hashes."""
 
 import re
+import sys
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distributions
+from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+LOCKS = ("requirements-dev.txt", "requirements.txt", "requirements-build.txt")
+INSTALLER = "deploy/setup/uv.txt"
 
 Environment = Mapping[str, str]
 
@@ -189,3 +197,27 @@ def _unmet(
         extras = ",".join(sorted(missing))
         return {f"{lock.name}: {entry.name} lacks [{extras}], which {who} requires": None}
     return {}
+
+
+def problems_of(root: Path, needs: Needs) -> list[str]:
+    described = tomllib.loads((root / "pyproject.toml").read_text())
+    locks = [read_lock(name, (root / name).read_text()) for name in LOCKS]
+    found = [*disagreements(locks)]
+    for lock in locks:
+        own = own_requirements(described, lock.name)
+        found += [*form_problems(lock), *lacking(lock, own, needs), *unasked(lock, own, needs)]
+    found += form_problems(read_lock(INSTALLER, (root / INSTALLER).read_text()))
+    return found
+
+
+def main(root: Path = ROOT) -> int:
+    found = problems_of(root, installed_needs())
+    if found:
+        print("\n".join([*found, "pyproject.toml and the locks differ: run `make lock`"]))
+        return 1
+    print(f"{len(LOCKS)} locks match pyproject.toml and the locked packages")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
