@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from deploy.checks.compose.project import APIS, CADDYFILE, PROCESSES
-from deploy.local.plans import LOOPBACK, free_port
+from deploy.checks.compose.project import APIS, CADDYFILE
+from deploy.local.plans import LOOPBACK, SERVICES, free_port
 from tests.support.compose_stack import COMMAND_SECONDS, ComposeStack, running, secured_mongod
 from tests.support.own_kafka import own_kafka
 from tests.support.waiting import eventually
@@ -93,7 +93,7 @@ async def started_stack(stack: ComposeStack) -> AsyncIterator[StartedStack]:
         setup = str(stack.secrets / "mongo-setup")
         await _succeeds(started, "mongo-setup", setup, "--address", stack.mongo_address)
         await _succeeds(started, "topics")
-        for name in PROCESSES:
+        for name in SERVICES:
             await running_parts.enter_async_context(started.process(name))
         await running_parts.enter_async_context(_proxy(started))
         yield started

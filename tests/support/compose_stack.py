@@ -19,10 +19,10 @@ from pathlib import Path
 import pymongo
 from pymongo.errors import PyMongoError
 
-from deploy.checks.compose.project import PROCESSES, Project, read_project
+from deploy.checks.compose.project import Project, read_project
 from deploy.containers.first_start import ROOT, Site, write_secrets
 from deploy.local import binaries
-from deploy.local.plans import LOOPBACK, free_port
+from deploy.local.plans import LOOPBACK, SERVICES, free_port
 from shared.clock import utc_now
 from tests.support.guardian import MARK
 from tests.support.waiting import eventually
@@ -80,7 +80,7 @@ class ComposeStack:
     ports: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("mongo", *PROCESSES):
+        for name in ("mongo", *SERVICES):
             self.ports[name] = free_port(None, taken=list(self.ports.values()))
 
     @property
@@ -111,7 +111,7 @@ class ComposeStack:
             for target, source in places.items():
                 text = text.replace(target, str(self.secrets / source))
             found[name] = text
-        found |= {f"TEDDY_{name.upper()}_PORT": str(self.ports[name]) for name in PROCESSES}
+        found |= {f"TEDDY_{name.upper()}_PORT": str(self.ports[name]) for name in SERVICES}
         found |= {name: LOOPBACK for name, value in found.items() if value == "0.0.0.0"}
         return {**found, **more}
 

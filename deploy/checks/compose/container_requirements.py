@@ -12,13 +12,13 @@ from tempfile import NamedTemporaryFile
 
 from deploy.checks.compose.project import (
     DOCKERFILE,
-    PROCESSES,
     SECRET_FILES,
-    TOOLS,
     Project,
     Service,
 )
 from deploy.checks.configuration import PROCESSES as GROUPS
+from deploy.containers.accounts import TOOLS
+from deploy.local.plans import SERVICES
 
 BESIDE = {
     "TEDDY_SECRETS_DIR",
@@ -79,7 +79,7 @@ def settings(project: Project) -> Iterator[str]:
         variables = {v for v in service.get("environment", {}) if v.startswith("TEDDY_")}
         for variable in sorted(variables - known):
             yield f"{name}: no process reads {variable}"
-    for name in PROCESSES:
+    for name in SERVICES:
         given = set(project.service(name).get("environment", {})) | SECRET_FILES[name]
         for field, info in GROUPS[name].model_fields.items():
             variable = f"TEDDY_{field.upper()}"

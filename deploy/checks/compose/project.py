@@ -8,7 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from deploy.containers.accounts import ACCOUNTS, TOOLS
-from deploy.local.plans import SERVICES as PROCESSES
+from deploy.local.plans import SERVICES
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = Path("deploy/compose.yaml")
@@ -50,7 +50,7 @@ class Project:
 
     def of_the_image(self) -> Iterator[tuple[str, Service]]:
         """Services that are started from the image of this repository."""
-        return ((n, s) for n, s in self.services.items() if n in (*PROCESSES, *JOBS, TOOLS))
+        return ((n, s) for n, s in self.services.items() if n in (*SERVICES, *JOBS, TOOLS))
 
 
 def read_project(root: Path = ROOT) -> Project:

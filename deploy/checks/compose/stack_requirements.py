@@ -11,15 +11,15 @@ import orjson
 from deploy.checks.compose.project import (
     APIS,
     JOBS,
-    PROCESSES,
     SERVERS,
-    TOOLS,
     Project,
     dependencies,
     image_of,
     mounts,
     seconds,
 )
+from deploy.containers.accounts import TOOLS
+from deploy.local.plans import SERVICES
 from projection_worker.__main__ import STOP_SECONDS as WORKER_STOPS
 from shared.http.serving import FINISH_SECONDS
 
@@ -58,10 +58,10 @@ def of_the_schema(project: Project) -> Iterator[str]:
 
 
 def all_services(project: Project) -> Iterator[str]:
-    expected = {*SERVERS, *JOBS, *PROCESSES, "proxy", "redis", TOOLS}
+    expected = {*SERVERS, *JOBS, *SERVICES, "proxy", "redis", TOOLS}
     if set(project.services) != expected:
         yield f"services differ: {', '.join(sorted(expected ^ set(project.services)))}"
-    for name, module in PROCESSES.items():
+    for name, module in SERVICES.items():
         if project.service(name).get("command") != [module]:
             yield f"{name} does not start {module}"
     for name in ("redis", TOOLS):
@@ -112,7 +112,7 @@ def health(project: Project) -> Iterator[str]:
         check = service.get("healthcheck", {})
         if not check.get("test") or check.get("disable"):
             yield f"{name} has no health check"
-        elif name in PROCESSES and check["test"] != [
+        elif name in SERVICES and check["test"] != [
             *("CMD", "python", "-m", "deploy.containers.health", name)
         ]:
             yield f"{name} has no health check of its own"
@@ -166,7 +166,7 @@ def restarts(project: Project) -> Iterator[str]:
 
 def grace(project: Project) -> Iterator[str]:
     drain = FINISH_SECONDS + WORKER_STOPS + CLOSING_SECONDS
-    for name in (*PROCESSES, "proxy"):
+    for name in (*SERVICES, "proxy"):
         given = seconds(project.service(name).get("stop_grace_period", "10s"))
         if given <= drain:
             yield f"{name} is killed after {given:g} s, and may need {drain:g} s"

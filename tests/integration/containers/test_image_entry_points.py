@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.checks.compose.project import PROCESSES, read_project, seconds
+from deploy.checks.compose.project import read_project, seconds
+from deploy.local.plans import SERVICES
 from shared.client import TeddyClient
 from shared.clock import new_id
 from tests.support.compose_processes import StartedStack, started_stack
@@ -71,10 +72,10 @@ async def test_the_image_s_own_health_check_finds_who_listens(started: StartedSt
     code, output = await started.run("relay", *json.loads(found.group(1)))
 
     assert code == 0, output
-    assert {line.split(":")[0] for line in output.splitlines()} == set(PROCESSES)
+    assert {line.split(":")[0] for line in output.splitlines()} == set(SERVICES)
 
 
-@pytest.mark.parametrize("name", PROCESSES)
+@pytest.mark.parametrize("name", SERVICES)
 async def test_a_second_one_starts_beside_the_first_and_ends_within_its_grace(
     started: StartedStack, name: str
 ) -> None:
@@ -88,7 +89,7 @@ async def test_a_second_one_starts_beside_the_first_and_ends_within_its_grace(
     assert code == 0
 
 
-@pytest.mark.parametrize(("name", "module"), PROCESSES.items())
+@pytest.mark.parametrize(("name", "module"), SERVICES.items())
 async def test_a_process_without_its_secrets_says_what_it_lacks_in_one_line(
     started: StartedStack, name: str, module: str, tmp_path: Path
 ) -> None:
