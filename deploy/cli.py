@@ -151,7 +151,7 @@ def status(folder: StackFolder) -> None:
     reports = asyncio.run(control.report(state))
     for one in reports:
         health = Text("yes", "green") if one.healthy else Text("no", "red")
-        table.add(one.name, one.pid, one.address, health, one.restarts, one.told.lag)
+        table.add(one.name, one.pid, one.address, health, one.restarts, one.own.lag)
     table.print()
     if state.broker:
         click.echo(f"kafka is {state.broker}")

@@ -14,6 +14,7 @@ import orjson
 from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.containers.accounts import ACCOUNTS, STORES, Account
+from deploy.local.readiness import REPLICA_SET, initiate
 from projection_worker.projections import registry
 from shared.command_line import run_command
 from shared.event_store.mongo import ensure_indexes
@@ -23,8 +24,6 @@ from shared.read_models.generations import begin_catalog
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.settings import ReadModelSettings, load_settings
 
-REPLICA_SET = "rs0"
-ALREADY_INITIALIZED = 23
 USER_EXISTS = 51003
 PRIMARY_SECONDS = 60.0
 POLL_SECONDS = 0.2
@@ -66,14 +65,9 @@ async def set_up(setup: Setup, address: str, read_models: ReadModelSettings) -> 
 async def _initiate(root_url: str, address: str) -> None:
     # a node that is in no set yet is asked directly
     mongo = Mongo(root_url.replace(f"replicaSet={REPLICA_SET}", "directConnection=true"), "pymongo")
-    config = {"_id": REPLICA_SET, "members": [{"_id": 0, "host": address}]}
     admin = mongo.database("admin")
     try:
-        try:
-            await admin.command("replSetInitiate", config)
-        except OperationFailure as error:
-            if error.code != ALREADY_INITIALIZED:
-                raise
+        await initiate(admin, address)
         async with asyncio.timeout(PRIMARY_SECONDS):
             await _writable(admin)
     finally:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
-from deploy.local.binaries import ServerMissing
 from deploy.local.operator_settings import set_aside
+from deploy.local.plans import ServerMissing
 from deploy.local.process import NotReady, Unwatched, say
 from deploy.local.state import AlreadyRunning, StackFolder
 from deploy.local.supervisor import Supervisor

@@ -1,30 +1,32 @@
 """Which Kafka broker a local stack runs: Apache Kafka, or the light one where it cannot be had."""
 
 import shutil
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from deploy.local.apache_kafka.installation import installation
+from deploy.local.apache_kafka.installation import Installation, JavaMissing, installation
 from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
-from deploy.local.apache_kafka.java import JavaMissing
 from deploy.local.apache_kafka.node import (
     DATA,
-    Installation,
     Node,
     NodeFolder,
     format_command,
     new_cluster_id,
     run_command,
 )
-from deploy.local.binaries import VERSION, ServerMissing, install_light_broker, light_command
+from deploy.local.plans import ServerMissing
 from deploy.local.process import NotReady, ProcessPlan, run_tool
 from deploy.local.readiness import kafka_answers
 from deploy.local.settings import LocalStackSettings
 from deploy.local.state import StackFolder
 
 FORMAT_SECONDS = 60.0
+REQUIREMENT = Path(__file__).with_name("light-broker.txt")
+VERSION = REQUIREMENT.read_text().partition("==")[2].split()[0]
+INSTALL_SECONDS = 120.0
 ELSE = "set TEDDY_KAFKA_BOOTSTRAP to a Kafka of your own"
 
 Restarted = Callable[[], Awaitable[object]]
@@ -106,9 +108,11 @@ class LightBroker:
     def plan(self, place: BrokerPlace, restarted: Restarted) -> ProcessPlan:
         data = data_of(place.folder) / "light"
         data.mkdir(parents=True, exist_ok=True)
+        options = ("--only", "kafka", "--kafka-port", str(place.port), "--data-dir", str(data))
         return ProcessPlan(
             name="kafka",
-            command=light_command(self.program, place.port, data),
+            # the binary itself: the script on the PATH wraps it, and would not pass on every signal
+            command=(str(self.program), "start", *options),
             address=place.node.address,
             log=place.folder.logs / "kafka.log",
             ready=lambda: kafka_answers(place.node.address),
@@ -124,7 +128,7 @@ def data_of(folder: StackFolder) -> Path:
 async def choose_broker(
     settings: LocalStackSettings, progress: Callable[[str], None]
 ) -> LocalBroker:
-    """The broker to start, brought here if need be. `progress` is told what takes long.
+    """The broker to start, brought here if need be. `progress` is called with what takes long.
 
     Raises ServerMissing when the one that is wanted, or none, can be had.
     """
@@ -144,3 +148,33 @@ async def choose_broker(
 
 async def _light(reason: str, progress: Callable[[str], None]) -> LightBroker:
     return LightBroker(await install_light_broker(progress), reason)
+
+
+def installed_at() -> Path:
+    return Path(sys.prefix) / "light-broker" / VERSION
+
+
+async def install_light_broker(progress: Callable[[str], None]) -> Path:
+    """Its binary; raises ServerMissing when it cannot be installed.
+
+    It is not in the environment: it is installed when it is needed, from a hashed requirement.
+    """
+    folder = installed_at()
+    program = folder / "noida_db" / "noida-db"
+    if program.exists():
+        return program
+    progress(f"installing the light broker noida-db {VERSION} ...")
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    what = ("--require-hashes", "--no-deps", "--target", str(folder), "-r", str(REQUIREMENT))
+    try:
+        ended = await run_tool((*pip, *what), INSTALL_SECONDS)
+    except TimeoutError:
+        raise ServerMissing(
+            f"pip did not install noida-db within {INSTALL_SECONDS:.0f} s"
+        ) from None
+    if ended.code or not program.exists():
+        raise ServerMissing(
+            f"The light broker noida-db cannot be installed: {ended.said}. Set "
+            "TEDDY_KAFKA_BOOTSTRAP to a Kafka of your own."
+        )
+    return program

@@ -1,4 +1,4 @@
-"""Starts and stops a stack from outside, and tells how it does."""
+"""Starts and stops a stack from outside, and reports its state."""
 
 import asyncio
 import contextlib
@@ -15,8 +15,9 @@ from typing import TypeVar
 from deploy.local.process import runs
 from deploy.local.readiness import (
     ANSWER_SECONDS,
+    NO_REPORT,
     NotHealthy,
-    Told,
+    SelfReport,
     kafka_answers,
     mongod_writable,
     service_ready,
@@ -33,7 +34,7 @@ DOWN_SECONDS = 90.0
 LEFT_OVER_SECONDS = 15.0
 KNOWN_SECONDS = 10.0
 POLL_SECONDS = 0.1
-CHECKS: dict[str, Callable[[str], Awaitable[Told | None]]] = {
+CHECKS: dict[str, Callable[[str], Awaitable[SelfReport | None]]] = {
     "mongod": mongod_writable,
     "kafka": kafka_answers,
 }
@@ -50,7 +51,7 @@ class ProcessReport:
     address: str
     healthy: bool
     restarts: int
-    told: Told
+    own: SelfReport
 
 
 def up(
@@ -61,12 +62,12 @@ def up(
 ) -> StackState:
     """Start a stack in the background, or find the one that runs; raises StackFailed.
 
-    `progress` is told what the stack brings here first, from the network.
+    `progress` is called with what the stack downloads first.
     """
     if not folder.is_held():
         _spawn(folder, servers_only=servers_only)
-    told = _Told(progress)
-    _wait(lambda: told.prepared(_current(folder)), PREPARE_SECONDS, "the stack is not prepared")
+    steps = _Preparation(progress)
+    _wait(lambda: steps.are_over(_current(folder)), PREPARE_SECONDS, "the stack is not prepared")
     state = _wait(lambda: _ready(folder), UP_SECONDS, "the stack did not start")
     if state.servers_only and not servers_only:
         raise StackFailed(f"only the servers run in {folder.path}; `teddy down` them first")
@@ -98,23 +99,21 @@ async def report(state: StackState) -> list[ProcessReport]:
 
 def warnings_of(reports: Sequence[ProcessReport]) -> list[str]:
     """What somebody ought to look into, one line each."""
-    return [f"{one.name}: {warning}" for one in reports for warning in one.told.warnings]
+    return [f"{one.name}: {warning}" for one in reports for warning in one.own.warnings]
 
 
 async def _report(process: ProcessState) -> ProcessReport:
     check = CHECKS.get(process.name, service_ready)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            told = await check(process.address) or Told()
+            own = await check(process.address) or NO_REPORT
     except NotHealthy as refusal:
-        healthy, told = False, refusal.told
+        healthy, own = False, refusal.report
     except Exception:  # noqa: BLE001 - whatever it raises, the process is not well
-        healthy, told = False, Told()
+        healthy, own = False, NO_REPORT
     else:
         healthy = _is_alive(process)
-    return ProcessReport(
-        process.name, process.pid, process.address, healthy, process.restarts, told
-    )
+    return ProcessReport(process.name, process.pid, process.address, healthy, process.restarts, own)
 
 
 def _spawn(folder: StackFolder, *, servers_only: bool) -> None:
@@ -130,14 +129,14 @@ def _spawn(folder: StackFolder, *, servers_only: bool) -> None:
         raise StackFailed(spawned.stderr.strip() or "the supervisor exited without a message")
 
 
-class _Told:
-    """Passes on each thing that a stack says while it prepares, once."""
+class _Preparation:
+    """Passes on each step that a stack reports while it prepares, once."""
 
     def __init__(self, progress: Callable[[str], None]) -> None:
         self._progress = progress
         self._last = ""
 
-    def prepared(self, state: StackState | None) -> bool | None:
+    def are_over(self, state: StackState | None) -> bool | None:
         if state is None:
             return None
         if state.status != PREPARING:

@@ -1,15 +1,17 @@
-"""Which processes make up a local stack, and how each is started."""
+"""Which processes make up a local stack, and how each is started; which mongod is used."""
 
 import os
 import secrets
+import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from deploy.local import binaries
-from deploy.local.process import ProcessPlan
+from deploy.local.process import ProcessPlan, package_folders
 from deploy.local.readiness import REPLICA_SET, mongod_initiated, service_up
+from deploy.local.settings import LocalStackSettings
 from deploy.local.state import StackFolder
 from shared.fault_points import VARIABLE as FAULT_POINTS
 
@@ -40,6 +42,10 @@ PORTS = range(20_000, 30_000)
 port while it restarts."""
 
 
+class ServerMissing(Exception):
+    """A server cannot be started here; the message says what is missing and what else serves."""
+
+
 def free_port(wanted: int | None, taken: Collection[int] = ()) -> int:
     """`wanted` if nobody listens there, else another one that is not in `taken`."""
     if wanted is not None and wanted not in taken and _is_free(wanted):
@@ -68,7 +74,7 @@ def mongod_plan(folder: StackFolder, port: int) -> ProcessPlan:
     return ProcessPlan(
         name="mongod",
         # no socket file: its path would be too long for the system in a deep folder
-        command=(str(binaries.mongod()), "--nounixsocket", *flags, *_fail_points()),
+        command=(str(mongod()), "--nounixsocket", *flags, *_fail_points()),
         address=address,
         log=log_of(folder, "mongod"),
         ready=lambda: mongod_initiated(address),
@@ -107,3 +113,43 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def mongod() -> Path:
+    """A mongod that runs here; raises ServerMissing."""
+    problems = []
+    for candidate in _mongod_candidates():
+        problem = _problem_with(candidate)
+        if problem is None:
+            return candidate
+        problems.append(f"{candidate.name}: {problem}")
+    found = "; ".join(problems) or "mongod not found"
+    raise ServerMissing(
+        f"MongoDB cannot be started ({found}). Install libcurl 4 and OpenSSL 3, or put a mongod on "
+        "the PATH or in TEDDY_MONGOD, or set TEDDY_WRITE_MONGO_URL, TEDDY_READ_MONGO_URL and "
+        "TEDDY_KEYS_MONGO_URL to servers of your own."
+    )
+
+
+def _mongod_candidates() -> list[Path]:
+    named = LocalStackSettings().mongod
+    if named is not None:
+        return [named]
+    candidates = [folder / "db" / "bin" / "mongod" for folder in package_folders("fiftyone")]
+    on_path = shutil.which("mongod")
+    if on_path:
+        candidates.append(Path(on_path))
+    return [candidate for candidate in candidates if candidate.exists()]
+
+
+def _problem_with(binary: Path) -> str | None:
+    """Why `binary` does not run here, e.g. a missing library; None when it does."""
+    try:
+        run = subprocess.run(  # noqa: S603 - the binary that was found above
+            [binary, "--version"], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return type(error).__name__
+    if run.returncode == 0:
+        return None
+    return (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[0]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import importlib.util
 import os
 import signal
 import sys
@@ -51,6 +52,12 @@ async def run_tool(command: Sequence[str], seconds: float, cwd: Path | None = No
             await process.wait()
     lines = [line for line in (err or out).decode(errors="replace").splitlines() if line.strip()]
     return Ended(process.returncode or 0, lines[-1].strip() if lines else "")
+
+
+def package_folders(package: str) -> list[Path]:
+    """Where `package` is installed; it is not imported."""
+    spec = importlib.util.find_spec(package)
+    return [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
 
 
 PR_SET_PDEATHSIG = 1
@@ -182,7 +189,7 @@ class SupervisedProcess:
             await self._start_again()
 
     async def _start_again(self) -> None:
-        """What goes wrong is told and not raised: the process goes on being watched."""
+        """What goes wrong is printed and not raised: the process stays supervised."""
         try:
             await self._spawn()
             await self._wait_until_ready()

@@ -16,16 +16,16 @@ from shared.settings import TopicSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a process says of itself: its lag as text, empty when it has none to tell, and what
-    somebody ought to look into. `waits`: it does not do its work until somebody has."""
+class SelfReport:
+    """What a process says of itself: its lag as text, empty when it has none, and what somebody
+    ought to look into. `waits`: it does not do its work until somebody has."""
 
     lag: str = ""
     warnings: tuple[str, ...] = ()
     waits: bool = False
 
 
-NOTHING_TOLD = Told()
+NO_REPORT = SelfReport()
 REPLICA_SET = "rs0"
 ALREADY_INITIALIZED = 23
 ANSWER_SECONDS = 5.0
@@ -38,12 +38,12 @@ class NotWritableYet(Exception):
 
 
 class NotHealthy(Exception):
-    """A service answers, but a dependency of it is down, or it does not do its work; `told` says
-    why where it knows."""
+    """A service answers, but a dependency of it is down, or it does not do its work;
+    `report` says why where it knows."""
 
-    def __init__(self, text: str, told: Told = NOTHING_TOLD) -> None:
+    def __init__(self, text: str, report: SelfReport = NO_REPORT) -> None:
         super().__init__(text)
-        self.told = told
+        self.report = report
 
 
 def mongo_url(address: str) -> str:
@@ -53,7 +53,8 @@ def mongo_url(address: str) -> str:
 async def mongod_initiated(address: str) -> None:
     """A writable primary; the replica set is initiated when it is new."""
     async with _admin_database(address) as admin:
-        await _initiate(admin, address)
+        if not await initiate(admin, address):
+            await _keep_address(admin, address)
         await _check_writable(admin, address)
 
 
@@ -75,49 +76,49 @@ async def kafka_answers(address: str) -> None:
         await consumer.stop()
 
 
-async def service_ready(address: str) -> Told:
+async def service_ready(address: str) -> SelfReport:
     """Raises NotHealthy."""
     async with httpx2.AsyncClient(timeout=ANSWER_SECONDS) as client:
         answer = await client.get(f"http://{address}/health/ready")
     if answer.status_code != httpx2.codes.OK:
-        raise NotHealthy(answer.text, _told_anyway(answer))
-    return told_by(answer.json())
+        raise NotHealthy(answer.text, _report_in(answer))
+    return self_report(answer.json())
 
 
-async def service_up(address: str) -> Told:
+async def service_up(address: str) -> SelfReport:
     """Ready, or waiting for an operator although all it depends on is there: what helps then needs
     a stack that runs. Raises NotHealthy."""
     try:
         return await service_ready(address)
     except NotHealthy as refusal:
-        if refusal.told.waits:
-            return refusal.told
+        if refusal.report.waits:
+            return refusal.report
         raise
 
 
-def _told_anyway(answer: httpx2.Response) -> Told:
+def _report_in(answer: httpx2.Response) -> SelfReport:
     try:
-        return told_by(answer.json())
+        return self_report(answer.json())
     except ValueError:
-        return NOTHING_TOLD
+        return NO_REPORT
 
 
-def told_by(report: Mapping[str, Any]) -> Told:
+def self_report(answer: Mapping[str, Any]) -> SelfReport:
     """From the answer of /health/ready."""
-    lag, findings = report.get("lag"), report.get("findings", [])
+    lag, findings = answer.get("lag"), answer.get("findings", [])
     warnings = list(findings)
-    if degraded := report.get("degraded"):
+    if degraded := answer.get("degraded"):
         warnings.append(f"runs without {', '.join(degraded)}")
-    warnings += report.get("topics", [])
-    if count := report.get("dead_lettered_children"):
-        children = "1 child is" if count == 1 else f"{count:,} children are"
+    warnings += answer.get("topics", [])
+    if count := answer.get("dead_lettered_children"):
+        children = _counted(count, "child is", "children are")
         warnings.append(f"{children} dead-lettered, shown as stale: see `teddy dead-letter list`")
-    if retrying := report.get("retrying"):
+    if retrying := answer.get("retrying"):
         warnings.append(f"retrying since {retrying['since']} because of {retrying['because']}")
-    warnings += _of_notifications(report.get("notifications") or {})
+    warnings += _of_notifications(answer.get("notifications") or {})
     text = f"{lag['events']} events, {lag['seconds']:.1f} s" if lag else ""
-    down = "down" in report.get("dependencies", {}).values()
-    return Told(text, tuple(warnings), waits=bool(findings) and not down)
+    down = "down" in answer.get("dependencies", {}).values()
+    return SelfReport(text, tuple(warnings), waits=bool(findings) and not down)
 
 
 @contextlib.asynccontextmanager
@@ -139,18 +140,20 @@ async def _listens(address: str) -> None:
     await writer.wait_closed()
 
 
-async def _initiate(admin: Database, address: str) -> None:
+async def initiate(admin: Database, address: str) -> bool:
+    """Makes the node at `address` a replica set of its own; False where it is in one already."""
     config = {"_id": REPLICA_SET, "members": [{"_id": 0, "host": address}]}
     try:
         await admin.command("replSetInitiate", config)
     except OperationFailure as error:
         if error.code != ALREADY_INITIALIZED:
             raise
-        await _keep_address(admin, address)
+        return False
+    return True
 
 
 async def _keep_address(admin: Database, address: str) -> None:
-    """A set that was made on another port is told of its new address."""
+    """A set that was made on another port gets its new address."""
     config = (await admin.command("replSetGetConfig"))["config"]
     if config["members"][0]["host"] != address:
         config["members"][0]["host"] = address
@@ -164,19 +167,18 @@ async def _check_writable(admin: Database, address: str) -> None:
         raise NotWritableYet(f"mongod on {address} is not primary")
 
 
-def _of_notifications(told: Mapping[str, Any]) -> Iterator[str]:
-    if (seconds := told.get("waiting_seconds", 0)) > LATE_SECONDS:
-        pending = told["pending"]
-        waits = (
-            "1 notification is pending"
-            if pending == 1
-            else f"{pending:,} notifications are pending"
-        )
-        wait = f"{waits}, the oldest for {seconds / 60:,.0f} min"
+def _of_notifications(state: Mapping[str, Any]) -> Iterator[str]:
+    if (seconds := state.get("waiting_seconds", 0)) > LATE_SECONDS:
+        pending = _counted(state["pending"], "notification is", "notifications are")
+        wait = f"{pending} pending, the oldest for {seconds / 60:,.0f} min"
         yield f"{wait}: see `teddy notifications list --state pending`"
-    if failed := told.get("failed"):
-        alerts = "1 notification has" if failed == 1 else f"{failed:,} notifications have"
+    if failed := state.get("failed"):
+        alerts = _counted(failed, "notification has", "notifications have")
         yield f"{alerts} failed: see `teddy notifications list`"
-    for channel, children in (told.get("unconfigured") or {}).items():
-        policies = "1 alert policy names" if children == 1 else f"{children:,} alert policies name"
+    for channel, children in (state.get("unconfigured") or {}).items():
+        policies = _counted(children, "alert policy names", "alert policies name")
         yield f"{policies} {channel}, which is not in TEDDY_ALERT_CHANNELS: it is not delivered"
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"1 {one}" if number == 1 else f"{number:,} {more}"

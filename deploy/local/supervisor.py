@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from deploy.local import operator_settings, plans
@@ -21,6 +21,7 @@ from deploy.local.state import (
 )
 from deploy.topics import apply_topics, restore_topics
 from shared.auth.tokens import LOCAL_KEY_ID
+from shared.kafka import Servers
 from shared.keyring.key_file import create_key_file
 from shared.settings import TopicSettings
 from shared.signing import PROOF_KEY_ID, create_signing_key
@@ -93,7 +94,7 @@ class Supervisor:
         self._set(STARTING)
         await self._start_together(wanted)
         self._create_keys()
-        await self._apply_topics()
+        await self._topics(apply_topics)
         if not self._state.servers_only:
             await self._start_together(self._service_plans())
 
@@ -116,9 +117,9 @@ class Supervisor:
         if given:
             environment[plans.KAFKA_BOOTSTRAP] = given
             return []
-        broker = await choose_broker(LocalStackSettings(), self._tell)
+        broker = await choose_broker(LocalStackSettings(), self._prepare)
         ports = self._port("kafka"), self._port("kafka-controller")
-        plan = broker.plan(BrokerPlace(self._folder, *ports), self._restore_topics)
+        plan = broker.plan(BrokerPlace(self._folder, *ports), lambda: self._topics(restore_topics))
         environment |= {plans.KAFKA_BOOTSTRAP: plan.address, **broker.settings}
         self._state.broker = broker.name
         return [plan]
@@ -154,15 +155,10 @@ class Supervisor:
             "TEDDY_PROOF_KEYS_FILE": str((keys / "proof-keys.json").absolute()),
         }
 
-    async def _apply_topics(self) -> None:
+    async def _topics(self, bring: Callable[[Servers, int], Awaitable[object]]) -> None:
         settings = TopicSettings()
         kafka = settings.servers_at(self._state.environment[plans.KAFKA_BOOTSTRAP])
-        await apply_topics(kafka, settings.kafka_replication)
-
-    async def _restore_topics(self) -> None:
-        settings = TopicSettings()
-        kafka = settings.servers_at(self._state.environment[plans.KAFKA_BOOTSTRAP])
-        await restore_topics(kafka, settings.kafka_replication)
+        await bring(kafka, settings.kafka_replication)
 
     async def _start_together(self, wanted: Sequence[ProcessPlan]) -> None:
         new = [SupervisedProcess(plan, self._save) for plan in wanted]
@@ -193,7 +189,7 @@ class Supervisor:
         ports[name] = plans.free_port(ports.get(name), taken=others)
         return ports[name]
 
-    def _tell(self, what: str) -> None:
+    def _prepare(self, what: str) -> None:
         """Whoever waits for the stack reads it in the state, whoever watches it on its output."""
         say(what)
         self._set(PREPARING, what)

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from deploy.local.apache_kafka.installation import installation
+from deploy.local.apache_kafka.installation import Installation, JavaMissing, installation
 from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
-from deploy.local.apache_kafka.java import JavaMissing
-from deploy.local.apache_kafka.node import Installation
 from deploy.local.control import StackFailed
 from deploy.local.operator_settings import set_aside
 from deploy.local.process import end_with_parent

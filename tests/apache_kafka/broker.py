@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from deploy.local.apache_kafka.installation import Installation
 from deploy.local.apache_kafka.node import (
-    Installation,
     Node,
     NodeFolder,
     format_command,

@@ -12,7 +12,8 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 
-from deploy.local.apache_kafka.node import Installation, Node, new_cluster_id
+from deploy.local.apache_kafka.installation import Installation
+from deploy.local.apache_kafka.node import Node, new_cluster_id
 from deploy.local.plans import LOOPBACK, free_port
 from shared.kafka import Topic
 from tests.apache_kafka.broker import Broker, BrokerFailed

@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaError
 
 from deploy.containers.first_start import Site, write_secrets
 from deploy.containers.kafka_files import KafkaPlace
-from deploy.local.apache_kafka.installation import installation
-from deploy.local.apache_kafka.node import Installation, new_cluster_id
+from deploy.local.apache_kafka.installation import Installation, installation
+from deploy.local.apache_kafka.node import new_cluster_id
 from deploy.local.plans import LOOPBACK, free_port
 from deploy.local.readiness import kafka_answers
 from deploy.local.settings import LocalStackSettings

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
-from deploy.local.apache_kafka.installation import installation
-from deploy.local.apache_kafka.node import Installation, new_cluster_id
+from deploy.local.apache_kafka.installation import Installation, installation
+from deploy.local.apache_kafka.node import new_cluster_id
 from deploy.local.plans import free_port
 from deploy.local.settings import LocalStackSettings
 from deploy.topics import apply_topics

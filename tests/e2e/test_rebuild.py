@@ -170,7 +170,7 @@ async def _waits_for_a_rebuild(worker: str) -> bool:
     except httpx2.TransportError:
         return False
     except NotHealthy as refusal:
-        (warning, *more) = refusal.told.warnings or ("",)
+        (warning, *more) = refusal.report.warnings or ("",)
         waits = warning.startswith("waits for a rebuild to projections ")
         return waits and warning.endswith(": run `teddy replay rebuild`") and not more
     return False

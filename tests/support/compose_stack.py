@@ -21,7 +21,7 @@ from pymongo.errors import PyMongoError
 
 from deploy.checks.compose.project import Project, read_project
 from deploy.containers.first_start import ROOT, Site, write_secrets
-from deploy.local import binaries
+from deploy.local import plans
 from deploy.local.plans import LOOPBACK, SERVICES, free_port
 from shared.clock import utc_now
 from tests.support.guardian import MARK
@@ -149,7 +149,7 @@ class ComposeStack:
             if option != "--bind_ip_all"
         ]
         place = ("--dbpath", str(data), "--port", str(self.ports["mongo"]), "--nounixsocket")
-        return [str(binaries.mongod()), *options, *place, "--bind_ip", LOOPBACK]
+        return [str(plans.mongod()), *options, *place, "--bind_ip", LOOPBACK]
 
     def prepare_mongod_command(self) -> list[str]:
         """As the image's entry point prepares new data: nobody is asked who they are."""

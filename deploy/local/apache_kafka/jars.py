@@ -2,12 +2,15 @@
 
 They lie in the machine's Maven repository (`M2_REPO`, else `~/.m2/repository`), where other Java
 programs look for theirs as well, or in a folder of Kafka's own distribution that a setting names.
-What is missing is downloaded by jgo, checked, and only then put in its place.
+What is missing is downloaded by jgo, checked, and only then put in its place: by
+`python -m deploy.local.apache_kafka.jars`, whose exit code is 1 when the jars cannot be had, 3 when
+what was downloaded is not what was expected.
 """
 
 import fcntl
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from deploy.local.settings import LocalStackSettings
+from shared.settings import load_settings
+
 CHECKSUMS = Path(__file__).with_name("jars.sha256")
 KAFKA_JAR = "kafka_2.13"
+MISSING, WRONG = 1, 3
 DOWNLOADS = 8
 """At the same time: most jars are small, and waiting for the answer is what takes long."""
 
@@ -145,3 +152,17 @@ def _alone(repository: Path) -> Iterator[None]:
     with (repository / ".teddy-download.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def main() -> int:
+    settings = load_settings(LocalStackSettings)
+    try:
+        download(maven_repository(), locked_jars(), settings.maven_repository)
+    except (JarsMissing, WrongJar) as failed:
+        print(failed, file=sys.stderr)
+        return WRONG if isinstance(failed, WrongJar) else MISSING
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

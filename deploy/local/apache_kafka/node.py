@@ -6,39 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.apache_kafka.java import Java
+from deploy.local.apache_kafka.installation import Installation
 
 LOOPBACK = "127.0.0.1"
 PROPERTIES = "server.properties"
 DATA = "log"
 FORMATTED = "meta.properties"
 MOST_REPLICAS = 3
-
-JVM = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""A small heap, and a collector and a compiler that leave the cores to the services."""
-
-LOGGING = (
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.logFile=System.out",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """What runs any node: a Java, and Kafka's jars."""
-
-    java: Java
-    jars: Sequence[Path]
-    version: str
-
-    @property
-    def name(self) -> str:
-        return f"Apache Kafka {self.version} on Java {self.java.major}"
-
-    def command(self, main: str, *arguments: str) -> tuple[str, ...]:
-        """The command line of one of Kafka's programs."""
-        classes = ":".join(map(str, self.jars))
-        return (str(self.java.program), *JVM, *LOGGING, "-cp", classes, main, *arguments)
 
 
 @dataclass(frozen=True, slots=True)

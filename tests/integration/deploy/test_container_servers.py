@@ -11,7 +11,7 @@ import pymongo
 import pytest
 import pytest_asyncio
 
-from deploy.local import binaries
+from deploy.local import plans
 from tests.support import container_servers as servers
 from tests.support.container_servers import (
     KAFKA_ADDRESS,
@@ -42,7 +42,7 @@ class Mongod(Program):
         container.ports = dict.fromkeys(container.ports, self._outside)
         _, *flags = container.config["Cmd"]
         flags[flags.index("--bind_ip_all")] = "--bind_ip=127.0.0.1"
-        command = [str(binaries.mongod()), *flags, "--dbpath", str(self._folder), "--nounixsocket"]
+        command = [str(plans.mongod()), *flags, "--dbpath", str(self._folder), "--nounixsocket"]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log)
 

@@ -10,8 +10,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
-from deploy.local.binaries import mongod
-from deploy.local.plans import free_port
+from deploy.local.plans import free_port, mongod
 from shared.mongo import Driver, Mongo, checked_url
 from tests.support.authority import LOOPBACK, Authority, create_authority
 from tests.support.waiting import eventually

@@ -8,7 +8,7 @@ from deploy import cli
 from deploy.local import control
 from deploy.local.control import ProcessReport
 from deploy.local.operator_settings import check_settings
-from deploy.local.readiness import Told
+from deploy.local.readiness import SelfReport
 from deploy.local.state import READY, StackFolder, StackState
 from shared.auth.access import Role
 from shared.auth.tokens import LOCAL_KEY_ID
@@ -218,7 +218,7 @@ def test_the_status_of_a_stack_names_each_port_on_the_narrowest_terminal(
 ) -> None:
     # given
     reports = [
-        ProcessReport(name, 123_456, f"127.0.0.1:2{place}001", True, 0, Told(lag="0 events, 0 s"))
+        ProcessReport(name, 123_456, f"127.0.0.1:2{place}001", True, 0, SelfReport("0 events, 0 s"))
         for place, name in enumerate(("mongod", "kafka", "command", "relay", "worker", "query"))
     ]
 

@@ -17,7 +17,7 @@ from deploy import cli
 from deploy.local import control
 from deploy.local.control import ProcessReport, StackFailed
 from deploy.local.process import created_at, runs
-from deploy.local.readiness import NotHealthy, Told, service_up, told_by
+from deploy.local.readiness import NotHealthy, SelfReport, self_report, service_up
 from deploy.local.state import READY, ProcessState, StackFolder, StackState
 from shared.http.serving import Readiness, operations_router, serving
 from tests.support.ports import free_port, listens
@@ -194,7 +194,7 @@ ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
 def test_what_a_ready_service_warns_of_is_reported(
     report: dict[str, Any], warnings: tuple[str, ...]
 ) -> None:
-    assert told_by(report) == Told("0 events, 0.0 s", warnings)
+    assert self_report(report) == SelfReport("0 events, 0.0 s", warnings)
 
 
 WAITS = "waits for a rebuild to projections 6: run `teddy replay rebuild`"
@@ -206,7 +206,7 @@ def test_a_service_waits_for_an_operator_only_when_all_it_depends_on_is_there(
 ) -> None:
     report = {**ANSWER, "dependencies": {"read_store": read_store}, "findings": [WAITS]}
 
-    assert told_by(report) == Told("0 events, 0.0 s", (WAITS,), waits=waits)
+    assert self_report(report) == SelfReport("0 events, 0.0 s", (WAITS,), waits=waits)
 
 
 async def test_a_stack_gets_up_with_a_worker_that_waits_for_a_rebuild_and_status_names_it(
@@ -253,7 +253,7 @@ def test_status_is_not_well_while_children_are_dead_lettered(
 ) -> None:
     # given a stack whose processes are all healthy
     async def reports(_state: StackState) -> list[ProcessReport]:
-        told = told_by({**ANSWER, "dead_lettered_children": 1_200})
+        told = self_report({**ANSWER, "dead_lettered_children": 1_200})
         return [ProcessReport("worker", 1, "127.0.0.1:1", True, 0, told)]
 
     folder.save(StackState(status=READY))

@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import pytest
 
-from deploy.local.apache_kafka import __main__ as command
 from deploy.local.apache_kafka import jars
 from deploy.local.apache_kafka.jars import (
     Jar,
@@ -194,8 +193,8 @@ def test_a_distribution_with_another_jar_is_refused(tmp_path: Path) -> None:
     ("content", "code", "said"),
     [
         (LOGGING.name, 0, ""),
-        ("something else", command.WRONG, "does not match jars.sha256"),
-        (None, command.MISSING, "slf4j-simple-1.0.jar: "),
+        ("something else", jars.WRONG, "does not match jars.sha256"),
+        (None, jars.MISSING, "slf4j-simple-1.0.jar: "),
     ],
 )
 def test_the_command_ends_with_what_happened(
@@ -214,9 +213,9 @@ def test_the_command_ends_with_what_happened(
         put(remote_files / LOGGING, content)
     monkeypatch.setenv("TEDDY_MAVEN_REPOSITORY", remote)
     monkeypatch.setenv("M2_REPO", str(local))
-    monkeypatch.setattr(command, "locked_jars", lambda: LOCKED)
+    monkeypatch.setattr(jars, "locked_jars", lambda: LOCKED)
     # when / then
-    assert command.main() == code
+    assert jars.main() == code
     assert said in capsys.readouterr().err
 
 

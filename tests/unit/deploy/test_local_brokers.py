@@ -5,13 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import binaries, brokers
-from deploy.local.apache_kafka import java
+from deploy.local import brokers
+from deploy.local.apache_kafka import installation as kafka_installation
+from deploy.local.apache_kafka.installation import (
+    OLDEST_JAVA,
+    Installation,
+    Java,
+    JavaMissing,
+    find_java,
+)
 from deploy.local.apache_kafka.jars import JarsMissing, WrongJar
-from deploy.local.apache_kafka.java import Java, JavaMissing, find_java
-from deploy.local.apache_kafka.node import Installation, Node, NodeFolder, new_cluster_id
-from deploy.local.binaries import ServerMissing
+from deploy.local.apache_kafka.node import Node, NodeFolder, new_cluster_id
 from deploy.local.brokers import ApacheKafka, LightBroker, choose_broker
+from deploy.local.plans import ServerMissing
 from deploy.local.process import Ended
 from deploy.local.settings import LocalStackSettings
 
@@ -42,7 +48,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPat
     """One without any Java."""
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "path" / "bin"))
-    monkeypatch.setattr(java, "WHEEL", "a_wheel_that_is_not_installed")
+    monkeypatch.setattr(kafka_installation, "WHEEL", "a_wheel_that_is_not_installed")
     return monkeypatch
 
 
@@ -99,7 +105,7 @@ def test_what_was_found_instead_of_a_java_is_reported(
     with pytest.raises(JavaMissing) as missing:
         find_java()
 
-    assert str(missing.value).startswith(f"Java {java.OLDEST} or newer is needed (")
+    assert str(missing.value).startswith(f"Java {OLDEST_JAVA} or newer is needed (")
     assert why in str(missing.value)
 
 
@@ -192,20 +198,20 @@ async def test_a_light_broker_that_cannot_be_installed_is_reported_with_what_els
     async def refuses(*_: object) -> Ended:
         return Ended(1, "ERROR: No matching distribution found for noida-db==0.2.3")
 
-    monkeypatch.setattr(binaries, "run_tool", refuses)
-    monkeypatch.setattr(binaries, "installed_at", lambda: tmp_path)
+    monkeypatch.setattr(brokers, "run_tool", refuses)
+    monkeypatch.setattr(brokers, "installed_at", lambda: tmp_path)
     said: list[str] = []
     # when / then
     with pytest.raises(ServerMissing, match="No matching distribution") as missing:
-        await binaries.install_light_broker(said.append)
+        await brokers.install_light_broker(said.append)
     assert "TEDDY_KAFKA_BOOTSTRAP" in str(missing.value)
     assert said == ["installing the light broker noida-db 0.2.3 ..."]
 
 
 def test_its_requirement_is_pinned_with_hashes_and_names_no_address() -> None:
-    lines = binaries.REQUIREMENT.read_text().splitlines()
+    lines = brokers.REQUIREMENT.read_text().splitlines()
 
-    assert lines[0] == f"noida-db=={binaries.VERSION} \\"
+    assert lines[0] == f"noida-db=={brokers.VERSION} \\"
     assert all(line.strip().startswith("--hash=sha256:") for line in lines[1:])
 
 

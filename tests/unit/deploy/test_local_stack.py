@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local import binaries, control, plans
+from deploy.local import control, plans
 from deploy.local.process import NotReady, ProcessPlan, SupervisedProcess, created_at
 from deploy.local.state import (
     READY,
@@ -196,15 +196,15 @@ def test_a_mongod_that_does_not_run_is_reported_with_what_else_serves(
     broken.chmod(0o755)
     monkeypatch.setenv("TEDDY_MONGOD", str(broken))
 
-    with pytest.raises(binaries.ServerMissing, match=r"libcurl\.so\.4") as missing:
-        binaries.mongod()
+    with pytest.raises(plans.ServerMissing, match=r"libcurl\.so\.4") as missing:
+        plans.mongod()
 
     assert "TEDDY_WRITE_MONGO_URL" in str(missing.value)
     assert "\n" not in str(missing.value)
 
 
 def test_mongod_is_found_in_its_wheel() -> None:
-    assert binaries.mongod().exists()
+    assert plans.mongod().exists()
 
 
 async def test_servers_of_the_environment_are_used_instead(monkeypatch, tmp_path: Path) -> None:
