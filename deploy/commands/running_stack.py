@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 
 from deploy.local import control, operator_settings
 from deploy.local.operator_settings import check_settings
 from deploy.local.state import PREPARING, STARTING, StackFolder
+from shared.auth.tokens import TokenIssuer
 from shared.mongo import has_password
+from shared.signing import read_signing_key
 
 
 def use_environment_of(folder: StackFolder) -> tuple[frozenset[str], frozenset[str]]:
@@ -43,6 +46,15 @@ def setting(name: str) -> str:
     if not value:
         raise click.UsageError(f"{name} is not set, and no local stack is running")
     return value
+
+
+def token_issuer() -> TokenIssuer:
+    """Of the tokens that the running stack accepts."""
+    return TokenIssuer(
+        read_signing_key(Path(setting("TEDDY_SIGNING_KEY_FILE"))),
+        os.environ.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
+        os.environ.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
+    )
 
 
 API_URLS = frozenset({"TEDDY_COMMAND_URL", "TEDDY_QUERY_URL"})

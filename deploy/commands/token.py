@@ -1,22 +1,16 @@
 """The command `token`: a bearer token for the local stack."""
 
-import os
 import re
 from datetime import timedelta
-from pathlib import Path
 
 import click
 
-from deploy.commands.running_stack import setting, use_environment_of
+from deploy.commands.running_stack import token_issuer, use_environment_of
 from deploy.local.state import StackFolder
 from shared.auth.access import SUBJECT_LIMIT, Principal, Role, is_subject
-from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.http.settings import TokenLifeSettings
 from shared.settings import load_settings
-from shared.signing import read_signing_key
-
-LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -29,12 +23,7 @@ LIFE = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 def token(folder: StackFolder, role: str, subject: str, life: str) -> None:
     """Print a bearer token for the local stack."""
     use_environment_of(folder)
-    key = read_signing_key(Path(setting("TEDDY_SIGNING_KEY_FILE")))
-    issuer = TokenIssuer(
-        key,
-        os.environ.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
-        os.environ.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
-    )
+    issuer = token_issuer()
     if not is_subject(subject):
         raise click.UsageError(f"--subject is {SUBJECT_LIMIT}")
     longest = timedelta(seconds=load_settings(TokenLifeSettings).token_most_life_seconds)

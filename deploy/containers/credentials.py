@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -30,7 +29,7 @@ def passwords(folder: Path, names: Iterable[str]) -> dict[str, str]:
     missing = [name for name in names if name not in known]
     if missing:
         known |= {name: secrets.token_urlsafe(PASSWORD_BYTES) for name in missing}
-        _keep(path, known)
+        write_private(path, orjson.dumps(known, option=orjson.OPT_INDENT_2))
     return {name: known[name] for name in names}
 
 
@@ -51,17 +50,26 @@ def certificates(
     made = Certificates(
         authority.certificate, {name: authority.issue(names) for name, names in hosts.items()}
     )
-    _keep(path, asdict(made))
+    write_private(path, orjson.dumps(asdict(made), option=orjson.OPT_INDENT_2))
     return made
 
 
-def _keep(path: Path, content: Mapping[str, Any]) -> None:
-    """All of it or nothing, whenever the process is killed; for its owner only."""
-    partial = path.with_suffix(".partial")
+def write_private(path: Path, content: bytes, owner: int | None = None) -> None:
+    """All of it or nothing, whenever the process is killed; for its owner only. `owner`: a user id,
+    for a process that may give files away. Raises OSError."""
+    partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    if owner is not None:
+        give(partial, owner)
     partial.replace(path)
+
+
+def give(path: Path, owner: int) -> None:
+    """To its reader, where this process may: in the container, which runs as root for it."""
+    if os.geteuid() == 0:
+        os.chown(path, owner, owner)

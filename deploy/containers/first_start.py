@@ -4,7 +4,6 @@ FOLDER has one volume for each reader, so that no container sees another's. What
 once and kept in FOLDER/state; the files for the readers follow from it and are written each time.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +13,13 @@ import click
 import orjson
 
 from deploy.containers.accounts import ACCOUNTS
-from deploy.containers.credentials import Certificates, certificates, passwords
+from deploy.containers.credentials import (
+    Certificates,
+    certificates,
+    give,
+    passwords,
+    write_private,
+)
 from deploy.containers.kafka_files import BROKER, KafkaPlace, client_properties, server_properties
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.clock import utc_now
@@ -109,31 +114,19 @@ def _write_keys(folder: Path) -> None:
     create_signing_key(issuer / "signing.pem", keys / "jwks.json", LOCAL_KEY_ID)
     create_signing_key(keys / "proof.pem", keys / "proof-keys.json", PROOF_KEY_ID)
     for file in (*keys.iterdir(), *issuer.iterdir()):
-        _give(file, TEDDY_UID)
+        give(file, TEDDY_UID)
 
 
 def _write(place: Path, owner: int, files: Mapping[str, str]) -> None:
     _own_folder(place, owner)
     for name, content in files.items():
-        partial = place / f".{name}.partial"
-        partial.unlink(missing_ok=True)
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(content)
-        _give(partial, owner)
-        partial.replace(place / name)
+        write_private(place / name, content.encode(), owner)
 
 
 def _own_folder(place: Path, owner: int) -> None:
     place.mkdir(parents=True, exist_ok=True)
     place.chmod(0o700)
-    _give(place, owner)
-
-
-def _give(path: Path, owner: int) -> None:
-    """To its reader, where this process may: in the container, which runs as root for it."""
-    if os.geteuid() == 0:
-        os.chown(path, owner, owner)
+    give(place, owner)
 
 
 def _hosts(address: str) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """The command `load`."""
 
-import os
 import statistics
 import sys
 import time
@@ -15,13 +14,12 @@ import httpx2
 import orjson
 import uvloop
 
+from deploy.commands.running_stack import setting, token_issuer
 from deploy.load.generator import Generator
 from deploy.load.model import Tally
 from deploy.load.sender import Pace, Sender
-from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id
 from shared.command_line import Table, progress
-from shared.signing import read_signing_key
 
 TIMEOUT_SECONDS = 30.0
 
@@ -50,7 +48,7 @@ def load(
     history: Path | None,
 ) -> None:
     """Send seeded commands to the command API; exit code 1 when an answer is not as expected."""
-    url, issuer = _target()
+    url, issuer = setting("TEDDY_COMMAND_URL"), token_issuer()
     started = time.perf_counter()
     total, done = registrations + commands, count(1)
     with _history(history) as acknowledged, progress("commands", total) as show:
@@ -71,18 +69,6 @@ def load(
         tally = uvloop.run(send())
     _show(tally, time.perf_counter() - started)
     sys.exit(1 if tally.unexpected else 0)
-
-
-def _target() -> tuple[str, TokenIssuer]:
-    """The command API's address, and who issues tokens for it."""
-    signing_key, url = (os.environ.get(n) for n in ("TEDDY_SIGNING_KEY_FILE", "TEDDY_COMMAND_URL"))
-    if signing_key is None or url is None:
-        raise click.UsageError("no stack runs: start one with `teddy up`")
-    return url, TokenIssuer(
-        read_signing_key(Path(signing_key)),
-        os.environ.get("TEDDY_TOKEN_ISSUER", "teddy-local"),
-        os.environ.get("TEDDY_TOKEN_AUDIENCE", "teddy"),
-    )
 
 
 @contextmanager
