@@ -13,7 +13,7 @@ PACKAGES := command_service projection_worker query_service shared deploy exampl
 LOCKED := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup demo up down status test test-again test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack bench-long away check format configuration digests lock clean
+.PHONY: help setup demo up down status test test-again test-unit test-kafka test-schema test-pythons bandit audit-deps faults attack bench-long test-outage check format configuration digests lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -78,8 +78,8 @@ attack: $(STAMP) ## Run attacks against a temporary stack, six minutes at most: 
 bench-long: $(STAMP) ## Measure children of 1,000 to 300,000 events, five minutes at most; WRITE=1 updates the page
 	@$(BIN)/python -m tests.bench.long_lives $(if $(WRITE),--write)
 
-away: $(STAMP) ## Stop each server in turn and compare the answers with docs/reliability.md; WRITE=1 updates it
-	@$(if $(WRITE),$(BIN)/python -m tests.away --write,$(BIN)/python -m pytest --no-cov tests/away)
+test-outage: $(STAMP) ## Stop each server in turn and compare the answers with docs/reliability.md; WRITE=1 updates it
+	@$(if $(WRITE),$(BIN)/python -m tests.outage --write,$(BIN)/python -m pytest --no-cov tests/outage)
 
 check: $(STAMP) ## Format, lint, types, import rules, shape of the code
 	@$(BIN)/ruff format --check .

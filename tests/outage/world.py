@@ -1,4 +1,4 @@
-"""All four services, and a server of its own for each thing that may be away."""
+"""All four services, and a server of its own for each dependency that may be unavailable."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -44,8 +44,8 @@ NEVER_ASKED = 400
 
 
 @dataclass
-class AwayWorld:
-    """`servers`: by the name of what is away when one of them is. `kept`: a child whose profile is
+class OutageWorld:
+    """`servers`: by the name of the dependency. `kept`: a child whose profile is
     in the cache of the query API; nothing happens to it. `reported`: one that is reported of."""
 
     servers: dict[str, OwnServer]
@@ -110,7 +110,7 @@ class AwayWorld:
 
 
 @asynccontextmanager
-async def away_world(folder: Path) -> AsyncIterator[AwayWorld]:
+async def outage_world(folder: Path) -> AsyncIterator[OutageWorld]:
     async with AsyncExitStack() as stack:
         servers: dict[str, OwnServer] = {}
         environment = {**LIMITS_OF_ONE, **create_key_files(folder)}  # one parent asks for all
@@ -128,7 +128,7 @@ async def away_world(folder: Path) -> AsyncIterator[AwayWorld]:
             stack.push_async_callback(service.kill)
             await service.start()
         http = httpx2.AsyncClient(headers=_bearer(folder), timeout=ANSWER_SECONDS)
-        world = AwayWorld(servers, services, await stack.enter_async_context(http))
+        world = OutageWorld(servers, services, await stack.enter_async_context(http))
         await world.begin()
         yield world
 

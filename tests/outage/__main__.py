@@ -1,4 +1,4 @@
-"""`python -m tests.away --write`: generates the table in docs/reliability.md."""
+"""`python -m tests.outage --write`: generates the table in docs/reliability.md."""
 
 import asyncio
 import sys
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.away.page import write
-from tests.away.rows import row_of
-from tests.away.world import away_world
+from tests.outage.page import write
+from tests.outage.rows import row_of
+from tests.outage.world import outage_world
 
 
 async def _rows() -> dict[str, str]:
     rows = {}
-    with TemporaryDirectory(prefix="teddy-away-") as folder:
-        async with away_world(Path(folder)) as world:
+    with TemporaryDirectory(prefix="teddy-outage-") as folder:
+        async with outage_world(Path(folder)) as world:
             for server in world.servers:
                 rows[server] = await row_of(world, server)
                 print(rows[server], flush=True)

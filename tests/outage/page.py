@@ -1,13 +1,13 @@
-"""The table in docs/reliability.md that says what is seen while a server is away."""
+"""The table in docs/reliability.md: how the system answers while a server is unavailable."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.checks.configuration import with_generated
-from tests.away.rows import COLUMNS
+from tests.outage.rows import COLUMNS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-BEGIN, END = "<!-- away: begin -->\n", "<!-- away: end -->\n"
+BEGIN, END = "<!-- outage: begin -->\n", "<!-- outage: end -->\n"
 
 
 def row_on_page(server: str, page: Path = PAGE) -> str:
@@ -22,4 +22,4 @@ def row_on_page(server: str, page: Path = PAGE) -> str:
 def write(rows: Mapping[str, str], page: Path = PAGE) -> None:
     """Put the whole table between its marks. Raises ValueError where a mark is missing."""
     head = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
-    page.write_text(with_generated(page.read_text(), "away", "\n".join([*head, *rows.values()])))
+    page.write_text(with_generated(page.read_text(), "outage", "\n".join([*head, *rows.values()])))

@@ -1,4 +1,4 @@
-"""One row of the table: what is seen of the system while one server is away."""
+"""One row of the table: how the system answers while one server is unavailable."""
 
 import asyncio
 import re
@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 
 import httpx2
 
-from tests.away.world import SERVICES, AwayWorld
+from tests.outage.world import SERVICES, OutageWorld
 from tests.support.waiting import STARTED, eventually
 
 WAYS = ("refuses", "hangs")
@@ -20,11 +20,11 @@ LONGEST_SECONDS = 3.0
 """Two seconds are promised; the rest is for a test machine that is busy."""
 
 COLUMNS = (
-    "Away",
+    "Unavailable",
     "A registration",
-    "A report of a violation",
-    "An answer that was asked for before",
-    "Any other answer",
+    "A safety report",
+    "A cached answer",
+    "An answer that is not cached",
     *(f"`/health/ready` of {service}" for service in SERVICES),
 )
 
@@ -43,12 +43,12 @@ class Seen:
     query: str
 
 
-async def row_of(world: AwayWorld, server: str) -> str:
+async def row_of(world: OutageWorld, server: str) -> str:
     """The row of `server`, which refuses connections, then hangs, and comes back each time."""
     seen = []
     for way in WAYS:
         await world.profile(world.kept)
-        async with _away(world, server, way):
+        async with _unavailable(world, server, way):
             seen.append(await _settled(world))
         await eventually(world.is_well, STARTED)
     cells = [
@@ -59,7 +59,7 @@ async def row_of(world: AwayWorld, server: str) -> str:
 
 
 @asynccontextmanager
-async def _away(world: AwayWorld, name: str, way: str) -> AsyncIterator[None]:
+async def _unavailable(world: OutageWorld, name: str, way: str) -> AsyncIterator[None]:
     server = world.servers[name]
     if way == "hangs":
         with server.frozen():
@@ -72,7 +72,7 @@ async def _away(world: AwayWorld, name: str, way: str) -> AsyncIterator[None]:
         await server.start()
 
 
-async def _settled(world: AwayWorld) -> Seen:
+async def _settled(world: OutageWorld) -> Seen:
     """What is seen once it stays the same."""
     async with asyncio.timeout(SETTLED_SECONDS):
         seen, times = await _look(world), 1
@@ -82,7 +82,7 @@ async def _settled(world: AwayWorld) -> Seen:
     return seen
 
 
-async def _look(world: AwayWorld) -> Seen:
+async def _look(world: OutageWorld) -> Seen:
     answers, health, _ = await asyncio.gather(
         asyncio.gather(
             world.register(),
@@ -106,7 +106,7 @@ def _outcome(answer: httpx2.Response) -> str:
     return f"{answer.status_code} `{detail[0]}`" if detail else str(answer.status_code)
 
 
-async def _health(world: AwayWorld, service: str) -> str:
+async def _health(world: OutageWorld, service: str) -> str:
     report = await world.report_of(service)
     down = ", ".join(sorted(n for n, state in report["dependencies"].items() if state == "down"))
     if report["status"] != "ready":
