@@ -1,4 +1,4 @@
-"""docs/reliability.md says how the system answers while a server is unavailable, and each row is tested."""
+"""docs/reliability.md says how the system answers without each server, and each row is tested."""
 
 from collections.abc import AsyncIterator
 
