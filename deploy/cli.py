@@ -203,7 +203,7 @@ def topics_apply(folder: StackFolder, replication: int) -> None:
 
 
 def main() -> None:
-    """Run a command; what goes wrong is one line on standard error and exit code 1 or 2."""
+    """Run a command; a failure is one line on standard error and exit code 1 or 2."""
     run_command(teddy, "teddy", EXPECTED)
 
 

@@ -12,13 +12,13 @@ from shared.topics import TopicReport, admin_of, compare_topics
 async def apply_topics(
     bootstrap: Servers, replication: int, topics: Sequence[Topic] = ALL_TOPICS
 ) -> list[TopicReport]:
-    """Create what is missing; repeating it changes nothing. On return clients are told of all of
+    """Create what is missing; repeating it changes nothing. On return the broker lists all of
     them. Raises KafkaError, TimeoutError."""
     async with admin_of(bootstrap) as admin:
         known = await admin.list_topics()
         missing = [topic for topic in topics if topic.name not in known]
         created = [_created(topic) for topic in missing if await _create(admin, topic, replication)]
-        compared = await compare_topics(admin, topics)  # waits until the broker tells of them
+        compared = await compare_topics(admin, topics)  # waits until the broker lists them
         names = {report.name for report in created}
         return created + [report for report in compared if report.name not in names]
 
@@ -28,7 +28,7 @@ async def restore_topics(
 ) -> None:
     """As `apply_topics`, and topics with too few partitions get the others. Raises the same.
 
-    For a broker that forgets topics and makes them up, with one partition, for whoever asks first.
+    For a broker that forgets topics and makes them up, with one partition, at the first request.
     """
     await apply_topics(bootstrap, replication, topics)
     async with admin_of(bootstrap) as admin:
@@ -44,8 +44,8 @@ def _created(topic: Topic) -> TopicReport:
 
 
 async def _create(admin: AIOKafkaAdminClient, topic: Topic, replication: int) -> bool:
-    """False when it is there already: somebody was quicker, or the broker that was asked for all
-    topics had not yet heard of it."""
+    """False when it is there already: another process was quicker, or the broker that listed the
+    topics did not know it yet."""
     new = NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.configs())
     response = await admin.create_topics([new])
     for _, code, *rest in response.topic_errors:

@@ -28,7 +28,7 @@ async def scenario(stage: Stage) -> None:
             seconds.append(time.perf_counter() - started)
             expect(story.last_was_cached, "every further read is a hit")
             expect(again == first, "the cache answers the same")
-    story.tell(f"all from the cache, median {statistics.median(seconds) * 1_000:.2f} ms over HTTP")
+    story.show(f"all from the cache, median {statistics.median(seconds) * 1_000:.2f} ms over HTTP")
 
 
 if __name__ == "__main__":

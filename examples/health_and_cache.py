@@ -14,7 +14,7 @@ async def scenario(stage: Stage) -> None:
     with story.step("both APIs and their dependencies"):
         health = await admin.get_health_status()
     for api in (health["command"], health["query"]):
-        story.tell(str(api["dependencies"]))
+        story.show(str(api["dependencies"]))
     expect(health["status"] == "ready", "everything is ready")
 
     child = await parent.register_child("Hugo", 10, stage.udid("hugo"), consents=CONSENTS)
@@ -25,14 +25,14 @@ async def scenario(stage: Stage) -> None:
             await parent.get_child_profile(child["child_id"])
     after = await admin.get_cache_statistics()
     expect(after["hits"] - before["hits"] == 10, "all ten came from the cache")
-    story.tell(f"hits {after['hits']}, misses {after['misses']}, hit rate {after['hit_rate']:.0%}")
+    story.show(f"hits {after['hits']}, misses {after['misses']}, hit rate {after['hit_rate']:.0%}")
 
     with story.step("an admin clears the cache"):
         removed = await admin.clear_all_caches()
         await parent.get_child_profile(child["child_id"])
     expect(removed >= 1, "something was in the cache")
     expect(not story.last_was_cached, "after clearing, the answer comes from the read model")
-    story.tell(f"{removed} answers dropped; the next read came from the read model")
+    story.show(f"{removed} answers dropped; the next read came from the read model")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ async def scenario(stage: Stage) -> None:
     expect(sorted(map(str, names)) == ["Emma", "Felix", "Greta"], "with their names")
     for seen in family["children"]:
         talks = [talk["topic"] for talk in seen["recent_conversations"]]
-        story.tell(f"{seen['name']}, {seen['age']}: {seen['engagement_level']}, talks {talks}")
+        story.show(f"{seen['name']}, {seen['age']}: {seen['engagement_level']}, talks {talks}")
 
     with story.step("another parent requests Eva's dashboard and Felix"):
         stranger = await stage.parent("zoe")
@@ -42,7 +42,7 @@ async def scenario(stage: Stage) -> None:
             await _refusal(stranger.get_children_by_parent(stage.parent_id("eva"))),
             await _refusal(stranger.get_child_profile(ids["Felix"])),
         ]
-    story.tell(f"refused: {codes}, as if they did not exist")
+    story.show(f"refused: {codes}, as if they did not exist")
     expect(codes == ["parent-not-found", "child-not-found"], "strangers learn nothing")
 
 

@@ -19,25 +19,25 @@ async def scenario(stage: Stage) -> None:
     expect(problem.status == 422, "wrong fields are 422")
     expect(set(named) == {"name", "age", "udid"}, "all three are reported at once")
     for error in problem.errors:
-        story.tell(f"{error['field']}: {error['message']}")
+        story.show(f"{error['field']}: {error['message']}")
 
     with story.step("a bear that belongs to another child"):
         bear = stage.udid("ida")
         await parent.register_child("Ida", 5, bear, consents=CONSENTS)
         problem = await _refused(parent.register_child("Jan", 6, bear, consents=CONSENTS))
     expect((problem.status, problem.code) == (409, "udid-taken"), "one bear, one child")
-    story.tell(f"{problem.status} {problem.code}: {problem.detail}")
+    story.show(f"{problem.status} {problem.code}: {problem.detail}")
 
     with story.step("a query and a command about a child that does not exist"):
         asked = await _refused(parent.get_child_profile(NOBODY))
         changed = await _refused(parent.update_child_profile(NOBODY, age=7))
     codes = {asked.code, changed.code}
     expect(codes == {"child-not-found"}, "unknown is 404 on both sides")
-    story.tell(f"{asked.status} {asked.code}: {asked.detail}")
+    story.show(f"{asked.status} {asked.code}: {asked.detail}")
 
     with story.step("a deactivated account refuses changes, and is reactivated"):
         problem = await _deactivate_and_return(stage)
-    story.tell(f"{problem.status} {problem.code}: {problem.detail}")
+    story.show(f"{problem.status} {problem.code}: {problem.detail}")
 
 
 async def _deactivate_and_return(stage: Stage) -> TeddyProblem:
@@ -55,9 +55,9 @@ async def _deactivate_and_return(stage: Stage) -> TeddyProblem:
     return problem
 
 
-async def _refused(wish: Awaitable[object]) -> TeddyProblem:
+async def _refused(request: Awaitable[object]) -> TeddyProblem:
     try:
-        await wish
+        await request
     except TeddyProblem as problem:
         return problem
     raise ScenarioFailed("this should have been refused")

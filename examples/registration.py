@@ -26,18 +26,18 @@ async def scenario(stage: Stage) -> None:
 
     with story.step("Ada registers Mia, aged 6, and her bear"):
         first = await register()
-    story.tell(f"child {first['child_id']} at version {first['version']}: {first['events']}")
+    story.show(f"child {first['child_id']} at version {first['version']}: {first['events']}")
     consents = ["ParentalConsentGiven"] * len(CONSENTS)
     expect(first["events"] == ["ChildRegistered", *consents], "registered, with every consent")
 
     with story.step("the same request again, as after a lost connection"):
         again = await register()
-    story.tell(f"child {again['child_id']} at version {again['version']}: the stored answer")
+    story.show(f"child {again['child_id']} at version {again['version']}: the stored answer")
     expect(again == first, "a repeated idempotency key gets the first answer")
 
     with story.step("Ada reads what she just wrote"):
         profile = await parent.get_child_profile(first["child_id"])
-    story.tell(
+    story.show(
         f"{profile['name']}, {profile['age']}, bear {profile['udid']}, "
         f"profile {profile['profile_completeness']} % complete, safety {profile['safety_status']}"
     )

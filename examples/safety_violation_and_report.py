@@ -28,7 +28,7 @@ async def scenario(stage: Stage) -> None:
     expect(len(alerts) == 1, "the severe violation raised one alert")
     expect(alerts[0]["severity"] == "high", "and the mild one none")
     expect(profile["safety_score"] == 70.0, "100 less 10 less 20")
-    story.tell(f"alert: {alerts[0]['violation_type']}; score {profile['safety_score']}")
+    story.show(f"alert: {alerts[0]['violation_type']}; score {profile['safety_score']}")
 
     with story.step("a safety officer finds the mild one a false positive"):
         await officer.resolve_safety_violation(child_id, mild["violation_id"], "false_positive")
@@ -36,9 +36,9 @@ async def scenario(stage: Stage) -> None:
     expect(report["safety_score"] == 80.0, "a false positive costs nothing")
     expect(report["total_violations"] == 2, "both stay recorded")
     expect(report["open_violations"] == 1, "one is still open")
-    story.tell(f"score {report['safety_score']}, {report['safety_status']}, open 1 of 2")
+    story.show(f"score {report['safety_score']}, {report['safety_status']}, open 1 of 2")
     for recommendation in report["recommendations"]:
-        story.tell(f"→ {recommendation['text']}")
+        story.show(f"→ {recommendation['text']}")
     expect(len(report["recommendations"]) > 0, "the report recommends something")
 
 

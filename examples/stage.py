@@ -39,7 +39,7 @@ class NoStack(Exception):
 class Stage:
     """What a scenario plays on. Every run has people and bears of its own, so it can be repeated.
 
-    `client` makes (once) the client of a subject in a role; `story` tells what happens.
+    `client` makes (once) the client of a subject in a role; `story` prints what happens.
     """
 
     story: Story
@@ -134,7 +134,7 @@ async def _play(console: Console, scenarios: tuple[tuple[str, Scenario], ...]) -
 
 
 def _say_where_to_look(console: Console, stage: Stage) -> None:
-    """Only of the stack that runs here: whoever named another one knows where it is."""
+    """Only of the stack that runs here: the user who named another one knows where it is."""
     for name, url in (("command", stage.command_url), ("query", stage.query_url)):
         console.print(f"the {name} API is documented at {url}/docs", highlight=False)
     console.print("`teddy status` shows every process and its lag", highlight=False)

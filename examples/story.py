@@ -1,4 +1,4 @@
-"""Tells what a scenario does, checks what came of it, and times each step."""
+"""Prints what a scenario does, checks the outcome, and times each step."""
 
 import time
 from collections import Counter
@@ -70,7 +70,7 @@ class Story:
         took = f"{seconds * 1_000:.1f} ms" + (f", cache {cache}" if cache else "")
         self._console.print(f"  [green]✓[/] {text} [dim]{took}[/]")
 
-    def tell(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """What came of it."""
         self._console.print(f"    {text}", highlight=False)
 

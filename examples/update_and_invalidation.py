@@ -1,4 +1,4 @@
-"""An update drops the cached answer, so nobody reads the old profile again."""
+"""An update drops the cached answer, so the old profile is not served again."""
 
 import sys
 
@@ -15,18 +15,18 @@ async def scenario(stage: Stage) -> None:
     await parent.get_child_profile(child_id)
     await parent.get_child_profile(child_id)
     expect(story.last_was_cached, "the profile is in the cache")
-    story.tell("Lea's profile is in the cache")
+    story.show("Lea's profile is in the cache")
 
     with story.step("Cleo: Lea is five now, and learns best by listening"):
         updated = await parent.update_child_profile(child_id, age=5, learning_style="auditory")
-    story.tell(f"version {updated['version']}: {updated['events']}")
+    story.show(f"version {updated['version']}: {updated['events']}")
 
     with story.step("the next read shows the new profile"):
         profile = await parent.get_child_profile(child_id)
     expect(not story.last_was_cached, "the old answer is not served again")
     expect(profile["age"] == 5, "the new age is there")
     expect(profile["learning_style"] == "auditory", "the new learning style is there")
-    story.tell(f"{profile['name']}, {profile['age']}, learns {profile['learning_style']}")
+    story.show(f"{profile['name']}, {profile['age']}, learns {profile['learning_style']}")
 
     with story.step("the same update again changes nothing"):
         same = await parent.update_child_profile(child_id, age=5)

@@ -140,8 +140,8 @@ def lacking(lock: Lock, own: Sequence[Requirement], needs: Needs) -> Iterator[st
     yield from found
 
 
-def unasked(lock: Lock, own: Sequence[Requirement], needs: Needs) -> Iterator[str]:
-    """Entries that nobody asks for any more, on no machine at all."""
+def unneeded(lock: Lock, own: Sequence[Requirement], needs: Needs) -> Iterator[str]:
+    """Entries that nothing requires any more, on any machine."""
     asked = {canonicalize_name(requirement.name) for requirement in own}
     for entry in lock.entries:
         asked |= {canonicalize_name(need.name) for need in needs.get(entry.name, ())}
@@ -186,7 +186,7 @@ def _asked_by(entry: Entry, needs: Needs, environment: Environment) -> Iterator[
 def _unmet(
     lock: Lock, who: str, requirement: Requirement, environment: Environment
 ) -> dict[str, None]:
-    """The problem as a key, so that each is told once."""
+    """The problem as a key, so that each is reported once."""
     entry = lock.of(requirement.name, environment)
     if entry is None:
         return {f"{lock.name}: lacks {requirement.name}, which {who} requires": None}
@@ -205,7 +205,7 @@ def problems_of(root: Path, needs: Needs) -> list[str]:
     found = [*disagreements(locks)]
     for lock in locks:
         own = own_requirements(described, lock.name)
-        found += [*form_problems(lock), *lacking(lock, own, needs), *unasked(lock, own, needs)]
+        found += [*form_problems(lock), *lacking(lock, own, needs), *unneeded(lock, own, needs)]
     found += form_problems(read_lock(INSTALLER, (root / INSTALLER).read_text()))
     return found
 

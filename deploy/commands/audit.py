@@ -91,7 +91,7 @@ def audit() -> None:
 )
 @format_option()
 def show(limit: int, form: str, device: str | None, every_block: bool, **asked: Any) -> None:
-    """Show records, the newest first. Exit code 1 when what was read is not as it was written."""
+    """Show records, the newest first. Exit code 1 when what was read was altered."""
     if device is not None and asked["subject"] is not None:
         raise click.UsageError("--device and --subject exclude each other")
 
@@ -146,7 +146,7 @@ def verify(heads_file: Path | None, keys_file: Path | None) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export(since: datetime, until: datetime, file: Path) -> None:
     """Write the records of a time and what proves them to a new FILE, as JSON lines. Exit code 1
-    when the trail is not as it was written; the file tells it, too."""
+    when the trail was altered; the file records it, too."""
     if since >= until:
         raise click.UsageError("--from must be before --to")
 

@@ -28,8 +28,8 @@ def evidence() -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
 def export(child_id: str, violation_id: str, out: Path) -> None:
     """Write a new file: the violation's commits as stored, their proofs, and who viewed the child
-    since. Personal values in it stay sealed. Exit code 1 when the trail is not as it was written;
-    the file tells it, too."""
+    since. Personal values in it stay sealed. Exit code 1 when the trail was altered;
+    the file records it, too."""
     if out.exists():
         raise click.UsageError(f"{out} exists already")
 

@@ -113,7 +113,7 @@ def apply() -> None:
     async def work(on: Kept) -> None:
         await on.require_own_cutoff()
         await advance_cutoff(on.database, on.cutoff)
-        # by the settings: whoever may write there could have moved the retention cutoff itself
+        # by the settings: the stored cutoff can be moved by anyone who can write to that database
         for model, documents in (await purge(on.database, on.cutoff)).items():
             click.echo(f"{documents:,} {NAMES[model]} deleted")
         if on.audit_purge is not None:

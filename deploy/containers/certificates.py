@@ -1,7 +1,7 @@
 """Certificates for the servers of one stack, from an authority that forgets its key.
 
-X.509 as of RFC 5280; keys are ECDSA on P-256. The authority's key is never written: whoever takes a
-volume of the stack can issue nothing.
+X.509 as of RFC 5280; keys are ECDSA on P-256. The authority's key is never written: a stolen
+volume of the stack cannot issue certificates.
 """
 
 import ipaddress

@@ -25,10 +25,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     for name, (status, text) in answers.items():
         if status is not None:
             print(f"{name}: {status} {text}")
-    heard = [status for status, _ in answers.values() if status is not None]
-    if not heard:
+    statuses = [status for status, _ in answers.values() if status is not None]
+    if not statuses:
         print(f"no process listens: {', '.join(wanted)}")
-    return 0 if heard and all(status == READY for status in heard) else 1
+    return 0 if statuses and all(status == READY for status in statuses) else 1
 
 
 def _port(name: str, environment: Mapping[str, str]) -> int:
@@ -36,7 +36,7 @@ def _port(name: str, environment: Mapping[str, str]) -> int:
 
 
 def _answer(port: int) -> tuple[int | None, str]:
-    """Status and body of its readiness; None where nobody listens, 0 where nobody answers."""
+    """Status and body of its readiness; None where no process listens, 0 where none answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
     try:
         connection.connect()

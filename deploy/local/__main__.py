@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     try:
         folder.create()
         with folder.hold():
-            # held before it detaches: whoever started it finds the folder held at once
+            # held before it detaches: the process that started it sees the folder held at once
             if "--detach" in arguments[1:]:
                 _detach(folder.logs / "supervisor.log")
             run_process(supervise, default_loop=True)

@@ -1,4 +1,4 @@
-"""Which Kafka broker a local stack runs: Apache Kafka, or the light one where it cannot be had."""
+"""Which Kafka broker a local stack runs: Apache Kafka, else the light one."""
 
 import shutil
 import sys
@@ -128,9 +128,9 @@ def data_of(folder: StackFolder) -> Path:
 async def choose_broker(
     settings: LocalStackSettings, progress: Callable[[str], None]
 ) -> LocalBroker:
-    """The broker to start, brought here if need be. `progress` is called with what takes long.
+    """The broker to start, downloaded if missing. `progress` is called with what takes long.
 
-    Raises ServerMissing when the one that is wanted, or none, can be had.
+    Raises ServerMissing when the one that is set, or any, is not available.
     """
     if settings.local_broker == "light":
         return await _light("as set by TEDDY_LOCAL_BROKER", progress)

@@ -27,7 +27,7 @@ from deploy.local.state import FAILED, PREPARING, READY, ProcessState, StackFold
 T = TypeVar("T")
 
 PREPARE_SECONDS = 600.0
-"""For what is brought from the network at the first start."""
+"""For downloads at the first start."""
 
 UP_SECONDS = 150.0
 DOWN_SECONDS = 90.0
@@ -98,7 +98,7 @@ async def report(state: StackState) -> list[ProcessReport]:
 
 
 def warnings_of(reports: Sequence[ProcessReport]) -> list[str]:
-    """What somebody ought to look into, one line each."""
+    """What an operator should look into, one line each."""
     return [f"{one.name}: {warning}" for one in reports for warning in one.own.warnings]
 
 
@@ -117,14 +117,14 @@ async def _report(process: ProcessState) -> ProcessReport:
 
 
 def _spawn(folder: StackFolder, *, servers_only: bool) -> None:
-    """Start a supervisor that is nobody's child and outlives this process."""
+    """Start a supervisor in a session of its own, which outlives this process."""
     command = [sys.executable, "-m", "deploy.local", str(folder.path.absolute()), "--detach"]
     if servers_only:
         command.append("--servers-only")
     spawned = subprocess.run(  # noqa: S603 - this project's own supervisor
         command, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True
     )
-    # somebody else may have been quicker: their stack serves as well
+    # another process may have been quicker: its stack serves as well
     if spawned.returncode and not folder.is_held():
         raise StackFailed(spawned.stderr.strip() or "the supervisor exited without a message")
 
@@ -176,7 +176,7 @@ def _supervisor(folder: StackFolder) -> int | None:
 
 
 def _signal(send: Callable[[int, int], None], pid: int, number: signal.Signals) -> None:
-    """Send a signal to whom may have ended meanwhile; to pid 0, which is nobody, none is sent."""
+    """Send a signal to a process that may have ended meanwhile; pid 0 is no process."""
     if pid > 0:
         with contextlib.suppress(ProcessLookupError):
             send(pid, number)

@@ -47,7 +47,7 @@ class ServerMissing(Exception):
 
 
 def free_port(wanted: int | None, taken: Collection[int] = ()) -> int:
-    """`wanted` if nobody listens there, else another one that is not in `taken`."""
+    """`wanted` if nothing listens there, else another one that is not in `taken`."""
     if wanted is not None and wanted not in taken and _is_free(wanted):
         return wanted
     for _ in PORTS:

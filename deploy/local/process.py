@@ -19,7 +19,7 @@ from deploy.local.state import ProcessState
 
 def say(what: object, to: TextIO | None = None) -> None:
     """One line, at once, on standard output unless `to` says else. On a full disk it waits in the
-    buffer for the next one: whoever speaks goes on."""
+    buffer for the next one, and the caller continues."""
     with contextlib.suppress(OSError):
         print(what, file=to or sys.stdout, flush=True)
 
@@ -72,12 +72,12 @@ class NotReady(Exception):
 
 
 class Unwatched(Exception):
-    """Nobody would restart a process any more; the message says which, and why."""
+    """A process would not be restarted any more; the message says which, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessPlan:
-    """How to start a process and how to tell that it does its work.
+    """How to start a process and how to check that it does its work.
 
     `prepare` runs before each start. `ready` returns when the process answers and raises until
     then. `restarted` runs whenever it answers again after a restart. `cwd` exists once it is

@@ -1,4 +1,4 @@
-"""How to tell that a server or a service does its work: each check raises until it does."""
+"""How to check that a server or a service does its work: each check raises until it does."""
 
 import asyncio
 import contextlib
@@ -17,8 +17,8 @@ from shared.settings import TopicSettings
 
 @dataclass(frozen=True, slots=True)
 class SelfReport:
-    """What a process says of itself: its lag as text, empty when it has none, and what somebody
-    ought to look into. `waits`: it does not do its work until somebody has."""
+    """What a process says of itself: its lag as text, empty when it has none, and what an
+    operator should look into. `waits`: it does not do its work until one has."""
 
     lag: str = ""
     warnings: tuple[str, ...] = ()

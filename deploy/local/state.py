@@ -13,12 +13,12 @@ import orjson
 
 PATIENCE_SECONDS, POLL_SECONDS = 0.5, 0.02
 PREPARING, STARTING = "preparing", "starting"
-"""`preparing`: something is brought here first, from the network; the detail says what."""
+"""`preparing`: something is downloaded first; the detail says what."""
 
 READY, FAILED, STOPPED = "ready", "failed", "stopped"
 
 PRIVATE = 0o700
-"""Keys, logs and databases of the stack are nobody else's to read."""
+"""Keys, logs and databases of the stack are for its owner only."""
 
 
 class AlreadyRunning(Exception):
@@ -119,7 +119,7 @@ class StackFolder:
     def hold(self) -> Iterator[None]:
         """Hold the folder; the system lets go of it when the process ends, however it ends."""
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
-        # somebody who only asks `is_held` has the lock for a moment
+        # a process that only calls `is_held` has the lock for a moment
         patience = time.monotonic() + PATIENCE_SECONDS
         try:
             while not _locked(handle):

@@ -39,7 +39,7 @@ LIMITS_OF_ONE = {
     "TEDDY_ADDRESS_SHARE": "0.5",
     "TEDDY_SUBJECT_SHARE": "0.25",
 }
-"""Few subjects send everything here: scenarios, load, whoever tries things out."""
+"""Few subjects send everything here: scenarios, load, experiments."""
 
 
 class Supervisor:
@@ -155,10 +155,10 @@ class Supervisor:
             "TEDDY_PROOF_KEYS_FILE": str((keys / "proof-keys.json").absolute()),
         }
 
-    async def _topics(self, bring: Callable[[Servers, int], Awaitable[object]]) -> None:
+    async def _topics(self, create: Callable[[Servers, int], Awaitable[object]]) -> None:
         settings = TopicSettings()
         kafka = settings.servers_at(self._state.environment[plans.KAFKA_BOOTSTRAP])
-        await bring(kafka, settings.kafka_replication)
+        await create(kafka, settings.kafka_replication)
 
     async def _start_together(self, wanted: Sequence[ProcessPlan]) -> None:
         new = [SupervisedProcess(plan, self._save) for plan in wanted]
@@ -172,7 +172,7 @@ class Supervisor:
                 await _cancelled(task)
 
     async def _stop(self) -> None:
-        """Services before servers; the write database last, with nobody writing any more."""
+        """Services before servers; the write database last, when nothing writes to it any more."""
         services = [p for p in self._processes if p.plan.name in plans.SERVICES]
         servers = [p for p in reversed(self._processes) if p.plan.name not in plans.SERVICES]
         await asyncio.gather(*(process.stop() for process in services))
@@ -190,7 +190,7 @@ class Supervisor:
         return ports[name]
 
     def _prepare(self, what: str) -> None:
-        """Whoever waits for the stack reads it in the state, whoever watches it on its output."""
+        """For a process that waits for the stack, in the state; for people, on its output."""
         say(what)
         self._set(PREPARING, what)
 
@@ -217,6 +217,6 @@ class Supervisor:
 
 
 async def _cancelled(task: "asyncio.Task[Any]") -> None:
-    """End `task` if it still runs; how it ended is left to whoever asks it."""
+    """End `task` if it still runs; how it ended is left to its owner."""
     task.cancel()
     await asyncio.wait({task})

@@ -82,7 +82,7 @@ def as_json(commit: Commit) -> dict[str, Any]:
 
 
 async def _concerned(store: EventStore, child_id: str, violation_id: str) -> list[Commit]:
-    """The commits that tell of the violation, as few as they are among the child's many."""
+    """The commits about the violation, few among the child's many."""
     return [
         commit
         async for commits in pages(store, child_id)

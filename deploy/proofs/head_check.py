@@ -35,10 +35,10 @@ class SegmentCheck:
         self._segment = segment
         self._report = report
         self._times: list[str] = []
-        self._promised: dict[int, set[str]] = {}
+        self._expected: dict[int, set[str]] = {}
         for one in vouched:
             if one.sequence > start.sequence:
-                self._promised.setdefault(one.sequence, set()).add(one.hash)
+                self._expected.setdefault(one.sequence, set()).add(one.hash)
 
     def take(self, block: Block) -> list[Record]:
         """The next block; its records."""
@@ -50,7 +50,7 @@ class SegmentCheck:
         times = [record["at"] for record in records]
         # of all that is not signed only the ends count: no list grows with the trail
         self._times = [end(self._times + times) for end in (min, max)] if times else self._times
-        hashes = self._promised.pop(self.tail.sequence, None)
+        hashes = self._expected.pop(self.tail.sequence, None)
         if hashes is not None:
             self.signed, self._times = self.tail, []
             if hashes != {self.tail.hash}:
@@ -59,10 +59,10 @@ class SegmentCheck:
         return records
 
     def end(self) -> Unsigned | None:
-        """No block follows: what heads promise beyond is gone. What no head covers."""
+        """No block follows: what heads signed beyond it is gone. Returns what no head covers."""
         where = f"audit segment {self._segment}"
         self._report.count("audit segments")
-        for sequence in sorted(self._promised):
+        for sequence in sorted(self._expected):
             if sequence > self.tail.sequence:
                 gone = f"truncated: records {self.tail.sequence + 1} to {sequence} are missing"
                 self._report.found(where, gone)
@@ -183,7 +183,7 @@ async def blocks_between(
     report: Report,
 ) -> AsyncIterator[Block]:
     """At least all with a record of the time from `since` to before `until` (None: today), by
-    place. What is not as it was written goes to `report`. Raises StoreUnavailable.
+    place. What was altered goes to `report`. Raises StoreUnavailable.
 
     Evidence and exports claim to be whole. So no index chooses for them: what an index is made of,
     no hash covers.

@@ -83,7 +83,7 @@ async def find_records(
     trail: AuditStore, wanted: Wanted, limit: int, report: Report, *, every_block: bool
 ) -> list[Record]:
     """At most `limit`, the newest first. `every_block`: the index is not asked, so that it hides
-    nothing; that takes as long as the trail is. What is read and is not as it was written goes to
+    nothing; that takes as long as the trail is. What was altered among it goes to
     `report`. Raises StoreUnavailable."""
     if every_block:
         return await _newest(trail.blocks({}), wanted, limit, report)
@@ -124,7 +124,7 @@ class NotAnExport(Exception):
 @dataclass(frozen=True, slots=True)
 class Written:
     """`unsigned`: records of that time that no head covers yet; they are left out. `report`: what
-    is not as it was written; the file tells it, too."""
+    was altered; the file records it, too."""
 
     records: int
     unsigned: int

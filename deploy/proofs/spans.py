@@ -228,6 +228,6 @@ class SignedPurges:
                 self._texts[purged.segment] = text
 
     def report(self) -> None:
-        """How much is gone in good order."""
+        """Counts what was purged with a statement."""
         for purged in self._newest.values():
             self._report.count("audit records purged before", purged.tail.sequence)

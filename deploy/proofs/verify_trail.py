@@ -1,4 +1,4 @@
-"""The whole audit trail verified, with the commits that it tells of."""
+"""The whole audit trail verified, with the commits that it names."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Anchors:
             self.add(child_id, anchor.version, anchor.hash)
 
     def contradicted(self) -> list[tuple[str, int]]:
-        """Child and version of which the trail tells two commits: one record was forged."""
+        """Child and version for which the trail names two commits: one record was forged."""
         return sorted(self._contradicted)
 
     def take(self, child_id: str) -> StreamPosition | None:
@@ -106,8 +106,8 @@ INTERVALS = 2
 
 @dataclass(frozen=True, slots=True)
 class HeadsOnTime:
-    """How old a record may be that no head covers: what is older could have been changed, or put
-    there, by whoever kept the heads from being signed. `seconds`: how often heads are signed."""
+    """How old a record may be that no head covers: an attacker who kept heads from being
+    signed could have changed or added what is older. `seconds`: how often heads are signed."""
 
     clock: Clock
     seconds: float

@@ -159,14 +159,14 @@ def run(command: Sequence[str], log: TextIO) -> str:
 
 
 def record(log: TextIO, text: str) -> None:
-    """Written where there is room; a full disk is told by what failed on it."""
+    """Written where there is room; a full disk is reported by the program that failed on it."""
     with suppress(OSError):
         log.write(text)
         log.flush()
 
 
 def python(interpreter: str, *arguments: str) -> list[str]:
-    """Isolated: what PYTHONPATH or a user's own packages bring would pass for installed."""
+    """Isolated: what PYTHONPATH or a user's own packages contain would count as installed."""
     return [interpreter, "-I", *arguments]
 
 

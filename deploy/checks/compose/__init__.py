@@ -1,1 +1,1 @@
-"""The promises of the Compose stack, each of which can be seen to hold or not, without Docker."""
+"""The requirements on the Compose stack, checked without Docker."""

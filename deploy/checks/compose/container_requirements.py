@@ -71,7 +71,7 @@ def confined(project: Project) -> Iterator[str]:
 
 
 def settings(project: Project) -> Iterator[str]:
-    """Every variable is one that somebody reads; no process lacks one that it needs."""
+    """Every variable is a setting of a process; no process lacks a required one."""
     known = BESIDE | {
         f"TEDDY_{name.upper()}" for group in GROUPS.values() for name in group.model_fields
     }

@@ -98,7 +98,7 @@ def jars_in_repository(repository: Path, jars: Sequence[Jar]) -> list[Path] | No
 
 
 def download(repository: Path, jars: Sequence[Jar], remote: str | None = None) -> None:
-    """Bring what is missing in `repository`; `remote`: a Maven repository's URL, None: Central.
+    """Download what is missing in `repository`; `remote`: a Maven repository's URL, None: Central.
 
     Raises JarsMissing, WrongJar. Interrupted at any moment, it leaves no jar half written.
     """
@@ -147,7 +147,7 @@ def _fetch(missing: Sequence[Jar], folder: Path, remote: str | None) -> None:
 
 @contextmanager
 def _alone(repository: Path) -> Iterator[None]:
-    """One process downloads, others wait and find what it brought."""
+    """One process downloads; others wait and find the jars."""
     repository.mkdir(parents=True, exist_ok=True)
     with (repository / ".teddy-download.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

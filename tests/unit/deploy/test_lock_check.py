@@ -22,7 +22,7 @@ from deploy.checks.lock import (
     own_requirements,
     problems_of,
     read_lock,
-    unasked,
+    unneeded,
 )
 
 INDEX = "--" + "index-url"  # in two parts: no file of the project may name an index
@@ -92,7 +92,9 @@ def test_a_dependency_that_is_not_locked_or_locked_too_old_is_found() -> None:
 def test_what_nobody_asks_for_any_more_is_found() -> None:
     locked = lock("pytest-cov==7.1", "coverage[toml]==7.12", "noida-db==0.2.3")
 
-    assert list(unasked(locked, OWN, PYTEST_COV)) == ["requirements.txt: nothing requires noida-db"]
+    assert list(unneeded(locked, OWN, PYTEST_COV)) == [
+        "requirements.txt: nothing requires noida-db"
+    ]
 
 
 def test_two_versions_of_a_package_are_found_unless_no_machine_has_both() -> None:
