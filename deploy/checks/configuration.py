@@ -30,8 +30,8 @@ PROCESSES: Mapping[str, type[BaseSettings]] = {
     "retention": RetentionSettings,
     "local": LocalStackSettings,
 }
-"""`topics`: what creates topics, `teddy up` and `teddy topics apply`. `retention`: `teddy retention`.
-`local`: `teddy up`."""
+"""`topics`: `teddy up` and `teddy topics apply`. `retention`: `teddy retention`. `local`: `teddy
+up`."""
 
 
 def table(processes: Mapping[str, type[BaseSettings]] = PROCESSES) -> str:

@@ -26,7 +26,7 @@ def report_of(found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def audited(requirements: str) -> Mapping[str, Any] | None:
-    """What pip-audit says of a file of hashed requirements; None when its service did not answer."""
+    """What pip-audit says of a file of hashed requirements; None when no service answered."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", requirements]
     options = ["--require-hashes", "--disable-pip", "--format", "json", "--progress-spinner", "off"]
     try:

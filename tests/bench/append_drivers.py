@@ -1,4 +1,4 @@
-"""What a durable append costs: one insert a request, and group commit, on both drivers.
+"""The cost of a durable append: one insert per request, and group commit, on both drivers.
 
 See docs/decisions/004-motor-and-its-successor.md.
 """

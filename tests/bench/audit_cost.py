@@ -1,7 +1,7 @@
-"""What the audit trail costs: commands and cached reads, without it and with it, turn by turn.
+"""The cost of the audit trail: commands and cached reads, without it and with it, alternately.
 
-Reads go through the query API's whole ASGI application, commands through the bus onto a durable
-event store. Without: no edge, and a trail that keeps nothing.
+Reads go through the query API's ASGI application, commands through the bus to a durable event
+store. Without: no edge, and a trail that stores nothing.
 See docs/decisions/011-an-audit-trail-of-chained-segments.md.
 """
 

@@ -1,4 +1,4 @@
-"""What it costs a relay to start among many erased children: the sweep, and the topic before it.
+"""The cost of starting a relay with many erased children: the sweep, and reading the topic.
 
 See docs/decisions/012-erased-in-three-places.md.
 """

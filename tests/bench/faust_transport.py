@@ -1,4 +1,4 @@
-"""What a record costs on its way to the projector: a Faust agent against a service in Faust.
+"""The cost of a record on its way to the projector: a Faust agent against a service in Faust.
 
 The same records, the same projector, the same MongoDB, in one run; only the transport differs. See
 docs/decisions/003-projector-as-a-faust-service.md.

@@ -1,9 +1,9 @@
-"""`python -m tests.bench.long_child_replay`: replay commands on one long child and on many short.
+"""`python -m tests.bench.long_child_replay`: replay commands for one long child and many short ones.
 
-The same number of events lies in a MongoDB of its own, once as one child and once as children of
+The same number of events is stored in its own MongoDB, once as one child and once as children of
 `--each` events. `teddy replay rebuild`, `verify` and `show` run as processes, on the tree of an
-older commit and on this one. A process shows one child, so of short ones this tree's own functions
-are measured, and those of the long child beside them.
+older commit and on this one. A process shows one child, so for short ones the functions of this
+tree are measured, and those of the long child next to them.
 """
 
 import asyncio

@@ -1,10 +1,10 @@
-"""`make bench-long`: is a child of ten years served like any other? Table and plot of
-docs/performance.md.
+"""`make bench-long`: is a child with a history of ten years served like any other? Table and plot
+of docs/performance.md.
 
-For each length a local stack of its own: the child is inserted straight into the event store, the
-relay stands still meanwhile. Then the read models are rebuilt and verified, the child is commanded
-and asked for, and taken away whole. All the time somebody sends commands about other children, one
-after the other: alone first, then beside the child's first command and its export.
+For each length a local stack of its own: the child is inserted directly into the event store while
+the relay is paused. Then the read models are rebuilt and verified, the child receives commands and
+queries, and is exported. A client sends commands about other children all the time, one after the
+other: first alone, then during the child's first command and its export.
 """
 
 import asyncio

@@ -1,10 +1,10 @@
 """`python -m tests.bench.long_streams`: the first command of a child with a long stream and no
-snapshot, its snapshot, and what others notice of both.
+snapshot, its snapshot, and the delay of other commands during both.
 
-The stream lies in a MongoDB of its own; the aggregate is asked for until it is there, as commands
-do that come again. Beside it somebody wakes up every 2 ms: how late is what other children's
-commands wait longer. On the tree of an older commit and on this one. Then, on this one, a child
-with many open violations: its memory, its snapshot written and read, and an erasure of it all.
+The stream is stored in its own MongoDB; the aggregate is requested until it is loaded, as repeated
+commands do. Meanwhile a task wakes up every 2 ms: how late it is, is the delay of other children's
+commands. On the tree of an older commit and on this one. Then, on this one, a child with many open
+violations: its memory, writing and reading its snapshot, and its erasure.
 """
 
 import asyncio

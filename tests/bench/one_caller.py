@@ -1,9 +1,9 @@
-"""`python -m tests.bench.one_caller`: are others answered beside one caller who takes all it can?
+"""`python -m tests.bench.one_caller`: are others answered while one caller takes all it can?
 
-Four loads, each by one process from 127.0.0.1 that comes back whenever it is turned away, on a
-local stack of an older commit and on one of this tree. Beside each, two callers with subjects of
-their own ask one request after the other, each on a connection of its own and sent once: one from
-127.0.0.2, one from the address of the load. Counted is what is answered with success within 2 s.
+Four loads, each by one process from 127.0.0.1 that reconnects whenever it is refused, on a local
+stack of an older commit and on one of this tree. During each, two callers with other subjects send
+one request after the other, each on its own connection and without retry: one from 127.0.0.2, one
+from the address of the load. Requests answered with success within 2 s are counted.
 """
 
 import asyncio

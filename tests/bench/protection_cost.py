@@ -1,8 +1,8 @@
-"""`python -m tests.bench.protection_cost`: what the protection of children's data costs.
+"""`python -m tests.bench.protection_cost`: the cost of data protection.
 
-Registrations and queries over HTTP, of the tree of an older commit (checked out beside, into a
-temporary folder) and of this one, in turns: each round is a fresh local stack with nothing beside
-it. Medians and ranges are printed, and written to a file of JSON where one is asked for.
+Registrations and queries over HTTP, alternately on the tree of an older commit (checked out into a
+temporary folder) and on this one: each round is a fresh local stack, the only one that runs.
+Medians and ranges are printed, and written to a JSON file if one is given.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""`python -m tests.bench.rebuild_under_load`: a rebuild, killed twice while the system works.
+"""`python -m tests.bench.rebuild_under_load`: a rebuild, killed twice while the system serves.
 
-A stack of its own gets `--events` events. Then commands come at `--rate` a second and readers ask
-for profiles all the time, while `teddy replay rebuild` runs, is killed hard while it builds,
-resumed, killed while it verifies, and resumed again. At the end everything is verified.
+A stack of its own gets `--events` events. Then commands are sent at `--rate` per second and readers
+request profiles, while `teddy replay rebuild` runs, is killed while it builds, resumed, killed
+while it verifies, and resumed again. At the end everything is verified.
 """
 
 import asyncio

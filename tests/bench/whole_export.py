@@ -1,8 +1,8 @@
 """`python -m tests.bench.whole_export`: the export of a child with a long history, the memory of
-the query process while it runs, and how long others wait for their answers meanwhile.
+the query process while it runs, and the latency of other queries meanwhile.
 
-The child lies in a MongoDB of its own, one event a commit, and a query process answers: one client
-takes the export, another asks for another child's profile again and again, past the cache. On the
+The child is stored in its own MongoDB, one event per commit, and a query process answers: one
+client reads the export, another requests another child's profile repeatedly, without cache. On the
 tree of an older commit and on this one.
 """
 
