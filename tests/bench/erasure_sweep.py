@@ -56,7 +56,7 @@ async def fill(database: Database, children: Sequence[str], at: datetime, *, era
             await database["child_keys"].insert_many([{"_id": one} for one in some])
 
 
-async def tell(bootstrap: str, children: Sequence[str], at: datetime) -> None:
+async def publish_erasures(bootstrap: str, children: Sequence[str], at: datetime) -> None:
     await apply_topics(bootstrap, REPLICATION, [CHILD_ERASURES])
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
     await producer.start()
@@ -77,14 +77,16 @@ async def measure(servers: Servers) -> None:
     children = [new_id() for _ in range(ERASED)]
     await fill(database, children, at, erased=True)
     await fill(database, [new_id() for _ in range(LIVING)], at, erased=False)
-    await tell(servers.kafka_bootstrap, children, at)
+    await publish_erasures(servers.kafka_bootstrap, children, at)
 
     started = time.perf_counter()
-    told = await read_erasures(servers.kafka_bootstrap)
-    print(f"reading {len(told):,} erasures from the topic: {time.perf_counter() - started:.1f} s")
+    published = await read_erasures(servers.kafka_bootstrap)
+    print(
+        f"reading {len(published):,} erasures from the topic: {time.perf_counter() - started:.1f} s"
+    )
 
     async def read() -> dict[str, datetime]:
-        return {one: told[one] for one in children}
+        return {one: published[one] for one in children}
 
     events = MongoEventStore(database)
     completion = ErasureCompletion(

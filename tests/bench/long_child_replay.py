@@ -1,4 +1,4 @@
-"""`python -m tests.bench.long_child_replay`: replay commands for one long child and many short ones.
+"""`python -m tests.bench.long_child_replay`: replay commands for one long child and for many short.
 
 The same number of events is stored in its own MongoDB, once as one child and once as children of
 `--each` events. `teddy replay rebuild`, `verify` and `show` run as processes, on the tree of an
