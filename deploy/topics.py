@@ -17,7 +17,11 @@ async def apply_topics(
     async with admin_of(bootstrap) as admin:
         known = await admin.list_topics()
         missing = [topic for topic in topics if topic.name not in known]
-        created = [_created(topic) for topic in missing if await _create(admin, topic, replication)]
+        created = [
+            TopicReport(topic.name, "created", f"{topic.partitions} partitions")
+            for topic in missing
+            if await _create(admin, topic, replication)
+        ]
         compared = await compare_topics(admin, topics)  # waits until the broker lists them
         names = {report.name for report in created}
         return created + [report for report in compared if report.name not in names]
@@ -37,10 +41,6 @@ async def restore_topics(
         short = [topic for topic in topics if partitions[topic.name] < topic.partitions]
         if short:
             await admin.create_partitions({t.name: NewPartitions(t.partitions) for t in short})
-
-
-def _created(topic: Topic) -> TopicReport:
-    return TopicReport(topic.name, "created", f"{topic.partitions} partitions")
 
 
 async def _create(admin: AIOKafkaAdminClient, topic: Topic, replication: int) -> bool:

@@ -155,12 +155,13 @@ def export(since: datetime, until: datetime, file: Path) -> None:
             output = file.open("xb")
         except OSError as error:
             raise click.UsageError(f"{file}: {error.strerror}") from None
+        report = Report()
         with output:
-            written = await write_export(on.signed_trail(), since, until, output)
+            written = await write_export(on.signed_trail(), since, until, output, report)
         click.echo(f"{file}: {written.records} records", nl=not written.unsigned)
         if written.unsigned:
             click.echo(f"; {written.unsigned} more are not signed yet")
-        print_findings(written.report)
+        print_findings(report)
 
     run_on(open_audit_stores, work)
 

@@ -91,11 +91,12 @@ def status() -> None:
     """How many children are erased, and whose erasure is not complete yet."""
 
     async def work(on: Places) -> None:
-        total, open_ones = 0, []
-        async for child in _all(on):
-            total += 1
-            if child.missing:
-                open_ones.append(child)
+        total, open_ones = 0, list[ErasedChild]()
+        after = ""
+        while page := await on.erased.page(after, PAGE):
+            after = page[-1].child_id
+            total += len(page)
+            open_ones += [child for child in page if child.missing]
         click.echo(f"{total:,} erased, {len(open_ones):,} not complete")
         for child in open_ones[:SHOWN]:
             click.echo(f"{child.child_id}  outstanding: {', '.join(child.missing)}")
@@ -108,14 +109,6 @@ def _opened_receipt(file: TextIO, keys_file: Path) -> Receipt:
         return open_receipt(StatementVerifier(read_jwks(keys_file)), file.read())
     except (StatementRefused, OSError, ValueError, jwt.PyJWTError) as error:
         raise click.UsageError(f"{file.name}: {error}") from None
-
-
-async def _all(places: Places) -> AsyncIterator[ErasedChild]:
-    after = ""
-    while page := await places.erased.page(after, PAGE):
-        after = page[-1].child_id
-        for child in page:
-            yield child
 
 
 @asynccontextmanager

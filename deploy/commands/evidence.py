@@ -59,15 +59,15 @@ def verify(file: Path, keys_file: Path | None) -> None:
     try:
         bundle = orjson.loads(file.read_bytes())
         keys = read_jwks(keys_file) if keys_file else _keys_in(bundle)
-        checked = check_bundle(bundle, StatementVerifier(keys))
+        report, records = check_bundle(bundle, StatementVerifier(keys))
     except (NotEvidence, OSError, ValueError, jwt.PyJWTError) as error:
         raise click.UsageError(f"{file}: {error}") from None
     if keys_file is None:
         click.echo("note: checked with the file's own keys; pass --keys to verify the signer")
-    for record in checked.records:
+    for record in records:
         who, what = f"{record['subject']} ({record['role']})", record["operation"]
         click.echo(f"{record['at']}  {who}  {what}  {record['outcome']}")
-    print_report(checked.report)
+    print_report(report)
 
 
 def _keys_in(bundle: Any) -> dict[str, Any]:

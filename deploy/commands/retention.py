@@ -117,9 +117,9 @@ def apply() -> None:
         for model, documents in (await purge(on.database, on.cutoff)).items():
             click.echo(f"{documents:,} {NAMES[model]} deleted")
         if on.audit_purge is not None:
-            gone = await on.audit_purge.apply()
-            click.echo(f"{gone.records:,} {AUDIT} deleted")
-            _report_unsigned(gone.unsigned)
+            deleted, unsigned = await on.audit_purge.apply()
+            click.echo(f"{deleted:,} {AUDIT} deleted")
+            _report_unsigned(unsigned)
 
     run_on(_open_kept, work)
 

@@ -37,12 +37,11 @@ class Account:
 
     def roles(self) -> list[dict[str, str]]:
         """Its roles as MongoDB's `createUser` takes them."""
-        return [{"role": self._role(store), "db": STORES[store]} for store in self.stores]
-
-    def _role(self, store: str) -> str:
-        if self.name == TOOLS:
-            return "dbOwner"
-        return "read" if (self.name, store) in READ_ONLY else "readWrite"
+        usual = "dbOwner" if self.name == TOOLS else "readWrite"
+        return [
+            {"role": "read" if (self.name, store) in READ_ONLY else usual, "db": STORES[store]}
+            for store in self.stores
+        ]
 
 
 TOOLS = "tools"

@@ -5,8 +5,6 @@ changed.
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -29,32 +27,19 @@ PRIMARY_SECONDS = 60.0
 POLL_SECONDS = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """`root_url`: of the account that may do everything; `passwords` by account."""
-
-    root_url: str
-    passwords: Mapping[str, str]
-
-
-def read_setup(folder: Path) -> Setup:
-    """Raises OSError or ValueError."""
-    known = orjson.loads((folder / "passwords.json").read_bytes())
-    return Setup((folder / "root_url").read_text(), known)
-
-
-async def set_up(setup: Setup, address: str, read_models: ReadModelSettings) -> None:
+async def set_up(folder: Path, address: str, read_models: ReadModelSettings) -> None:
     """The node at `address` (host:port) becomes a replica set with users and indexes; the first
     generation of the read models is begun with what `read_models` says.
 
-    Raises PyMongoError, or TimeoutError when it is not primary within a minute.
+    Raises OSError, ValueError, PyMongoError; TimeoutError when it is not primary within a minute.
     """
-    await _initiate(setup.root_url, address)
-    mongo = Mongo(setup.root_url, "pymongo")
+    passwords = orjson.loads((folder / "passwords.json").read_bytes())
+    root_url = (folder / "root_url").read_text()
+    await _initiate(root_url, address)
+    mongo = Mongo(root_url, "pymongo")
     try:
         for account in ACCOUNTS:
-            password = setup.passwords[account.name]
-            await _ensure_user(mongo.database("admin"), account, password)
+            await _ensure_user(mongo.database("admin"), account, passwords[account.name])
         await ensure_indexes(mongo.database(STORES["write"]))
         await ensure_erased_list_index(mongo.database(STORES["keys"]))
         await _ensure_read_models(mongo.database(STORES["read"]), read_models)
@@ -104,7 +89,7 @@ async def _ensure_read_models(database: Database, settings: ReadModelSettings) -
 @click.option("--address", default="mongo:27017", show_default=True, help="The node, host:port.")
 def mongo_setup(folder: Path, address: str) -> None:
     """Make the node a replica set; create its users and indexes. Exit code 1 when it fails."""
-    asyncio.run(set_up(read_setup(folder), address, load_settings(ReadModelSettings)))
+    asyncio.run(set_up(folder, address, load_settings(ReadModelSettings)))
     click.echo(f"replica set {REPLICA_SET} on {address}: {len(ACCOUNTS)} users, indexes in place")
 
 

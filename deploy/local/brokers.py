@@ -32,19 +32,6 @@ ELSE = "set TEDDY_KAFKA_BOOTSTRAP to a Kafka of your own"
 Restarted = Callable[[], Awaitable[object]]
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerPlace:
-    """Where a stack's broker keeps its data and listens. `quorum_port`: for controllers alone."""
-
-    folder: StackFolder
-    port: int
-    quorum_port: int
-
-    @property
-    def node(self) -> Node:
-        return Node(1, self.port, self.quorum_port)
-
-
 class LocalBroker(Protocol):
     """`name`: for people, with what made it the choice. `settings`: what its clients must know."""
 
@@ -54,7 +41,7 @@ class LocalBroker(Protocol):
     @property
     def settings(self) -> Mapping[str, str]: ...
 
-    def plan(self, place: BrokerPlace, restarted: Restarted) -> ProcessPlan: ...
+    def plan(self, folder: StackFolder, node: Node, restarted: Restarted) -> ProcessPlan: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +53,17 @@ class ApacheKafka:
     def name(self) -> str:
         return self.installation.name
 
-    def plan(self, place: BrokerPlace, restarted: Restarted) -> ProcessPlan:
-        folder = NodeFolder(data_of(place.folder))
+    def plan(self, folder: StackFolder, node: Node, restarted: Restarted) -> ProcessPlan:
+        data = NodeFolder(data_of(folder))
         return ProcessPlan(
             name="kafka",
             command=run_command(self.installation),
-            address=place.node.address,
-            log=place.folder.logs / "kafka.log",
-            ready=lambda: kafka_answers(place.node.address),
-            prepare=lambda: self._prepare(folder, place.node),
+            address=node.address,
+            log=folder.logs / "kafka.log",
+            ready=lambda: kafka_answers(node.address),
+            prepare=lambda: self._prepare(data, node),
             restarted=restarted,
-            cwd=folder.path,
+            cwd=data.path,
             grace_seconds=30.0,
         )
 
@@ -105,17 +92,17 @@ class LightBroker:
     def name(self) -> str:
         return f"the light broker noida-db {VERSION} ({self.reason})"
 
-    def plan(self, place: BrokerPlace, restarted: Restarted) -> ProcessPlan:
-        data = data_of(place.folder) / "light"
+    def plan(self, folder: StackFolder, node: Node, restarted: Restarted) -> ProcessPlan:
+        data = data_of(folder) / "light"
         data.mkdir(parents=True, exist_ok=True)
-        options = ("--only", "kafka", "--kafka-port", str(place.port), "--data-dir", str(data))
+        options = ("--only", "kafka", "--kafka-port", str(node.port), "--data-dir", str(data))
         return ProcessPlan(
             name="kafka",
             # the binary itself: the script on the PATH wraps it, and would not pass on every signal
             command=(str(self.program), "start", *options),
-            address=place.node.address,
-            log=place.folder.logs / "kafka.log",
-            ready=lambda: kafka_answers(place.node.address),
+            address=node.address,
+            log=folder.logs / "kafka.log",
+            ready=lambda: kafka_answers(node.address),
             restarted=restarted,
         )
 

@@ -3,10 +3,12 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from deploy.local import operator_settings, plans
-from deploy.local.brokers import BrokerPlace, choose_broker
+from deploy.local.apache_kafka.node import Node
+from deploy.local.brokers import choose_broker
 from deploy.local.process import ProcessPlan, SupervisedProcess, created_at, say
 from deploy.local.readiness import mongo_url
 from deploy.local.settings import LocalStackSettings
@@ -94,7 +96,7 @@ class Supervisor:
         self._set(STARTING)
         await self._start_together(wanted)
         self._create_keys()
-        await self._topics(apply_topics)
+        await self._apply_topics()
         if not self._state.servers_only:
             await self._start_together(self._service_plans())
 
@@ -119,7 +121,8 @@ class Supervisor:
             return []
         broker = await choose_broker(LocalStackSettings(), self._prepare)
         ports = self._port("kafka"), self._port("kafka-controller")
-        plan = broker.plan(BrokerPlace(self._folder, *ports), lambda: self._topics(restore_topics))
+        restore = partial(self._apply_topics, restore_topics)
+        plan = broker.plan(self._folder, Node(1, *ports), restore)
         environment |= {plans.KAFKA_BOOTSTRAP: plan.address, **broker.settings}
         self._state.broker = broker.name
         return [plan]
@@ -155,10 +158,12 @@ class Supervisor:
             "TEDDY_PROOF_KEYS_FILE": str((keys / "proof-keys.json").absolute()),
         }
 
-    async def _topics(self, create: Callable[[Servers, int], Awaitable[object]]) -> None:
+    async def _apply_topics(
+        self, apply: Callable[[Servers, int], Awaitable[object]] = apply_topics
+    ) -> None:
         settings = TopicSettings()
         kafka = settings.servers_at(self._state.environment[plans.KAFKA_BOOTSTRAP])
-        await create(kafka, settings.kafka_replication)
+        await apply(kafka, settings.kafka_replication)
 
     async def _start_together(self, wanted: Sequence[ProcessPlan]) -> None:
         new = [SupervisedProcess(plan, self._save) for plan in wanted]

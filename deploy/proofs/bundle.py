@@ -3,7 +3,6 @@ but the public keys."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -87,12 +86,8 @@ async def _concerned(store: EventStore, child_id: str, violation_id: str) -> lis
         commit
         async for commits in pages(store, child_id)
         for commit in commits
-        if _concerns(commit, violation_id)
+        if any(orjson.loads(e.data).get("violation_id") == violation_id for e in commit.events)
     ]
-
-
-def _concerns(commit: Commit, violation_id: str) -> bool:
-    return any(orjson.loads(e.data).get("violation_id") == violation_id for e in commit.events)
 
 
 def _anchored_versions(spans: Sequence[Mapping[str, Any]], child_id: str) -> set[int]:
@@ -135,16 +130,9 @@ class NotEvidence(Exception):
     """The file is no evidence of this format."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """`records`: the audit records that the file discloses, proved or not: see the report."""
-
-    report: Report
-    records: list[Record]
-
-
-def check_bundle(bundle: Any, verifier: StatementVerifier) -> Checked:
-    """Raises NotEvidence."""
+def check_bundle(bundle: Any, verifier: StatementVerifier) -> tuple[Report, list[Record]]:
+    """With the audit records that the file discloses, proved or not: see the report. Raises
+    NotEvidence."""
     if not isinstance(bundle, dict) or bundle.get("format") != FORMAT:
         raise NotEvidence(f"not a file of the format {FORMAT}")
     report = Report()
@@ -159,7 +147,7 @@ def check_bundle(bundle: Any, verifier: StatementVerifier) -> Checked:
         raise NotEvidence(f"malformed: {type(error).__name__} at {error}") from None
     report.count("commits", len(bundle["commits"]))
     report.count("audit records", len(records))
-    return Checked(report, records)
+    return report, records
 
 
 def _check_commits(

@@ -111,7 +111,8 @@ class SignedHeads:
                     f"{source}, {_name(*place)}", "differs from the one kept elsewhere"
                 )
             self._places.setdefault(head.segment, set()).add(place)
-            self._vouch(head)
+            for segment, tail in {head.segment: head.tail, **head.seen}.items():
+                self.vouched.setdefault(segment, set()).add(tail)
         return places
 
     def check_chain(self) -> None:
@@ -129,10 +130,6 @@ class SignedHeads:
                 )
             previous[head.segment] = (head.number, digest_of_head(text))
         self._report.count("signed heads", len(self._heads))
-
-    def _vouch(self, head: Head) -> None:
-        for segment, tail in {head.segment: head.tail, **head.seen}.items():
-            self.vouched.setdefault(segment, set()).add(tail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,16 +150,11 @@ def _change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
             file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
             file.flush()
             os.fsync(file.fileno())
-        _check(beside)
+        try:
+            read_key_file(beside)  # readable before it takes the old file's place
+        except KeyFileRefused as refused:
+            raise RotationRefused(str(refused)) from None
         beside.replace(path)
         sync_folder(path)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _check(path: Path) -> None:
-    """What was written must be readable before it takes the old file's place."""
-    try:
-        read_key_file(path)
-    except KeyFileRefused as refused:
-        raise RotationRefused(str(refused)) from None

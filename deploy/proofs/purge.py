@@ -64,14 +64,6 @@ class Expired:
         self.since = self.since or following.since
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """How many records were deleted; `unsigned` ones were old enough, too, and stay."""
-
-    records: int
-    unsigned: int
-
-
 class AuditPurge:
     """Of all records before `cutoff`, in whole blocks."""
 
@@ -90,8 +82,9 @@ class AuditPurge:
         """By segment. Raises TrailTampered, StoreUnavailable or OSError."""
         return await self._behind_the_cutoff(await self._signed())
 
-    async def apply(self) -> Gone:
-        """Killed at any moment, the next one goes on. Raises as `expired` does, and
+    async def apply(self) -> tuple[int, int]:
+        """How many records were deleted, and how many unsigned ones were old enough, too, and stay.
+        Killed at any moment, the next one goes on. Raises as `expired` does, and
         AuditUnavailable."""
         signed = await self._signed()
         await self._delete(signed.purges)
@@ -100,7 +93,7 @@ class AuditPurge:
         if expired:
             await self._keep_anchors(expired)
         await self._delete([await self._sign_away(one) for one in expired])
-        return Gone(sum(one.records for one in expired), sum(one.unsigned for one in old))
+        return (sum(one.records for one in expired), sum(one.unsigned for one in old))
 
     async def _signed(self) -> Signatures:
         file, report = self._settings.audit_heads_file, Report()

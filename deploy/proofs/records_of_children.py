@@ -121,26 +121,17 @@ class NotAnExport(Exception):
     """The file is no export of this format."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """`unsigned`: records of that time that no head covers yet; they are left out. `report`: what
-    was altered; the file records it, too."""
-
-    records: int
-    unsigned: int
-    report: Report
-
-
 async def write_export(
-    trail: SignedTrail, since: datetime, until: datetime, file: BinaryIO
-) -> Written:
-    """Every record of that time that a head covers, whatever an index says. Raises
+    trail: SignedTrail, since: datetime, until: datetime, file: BinaryIO, report: Report
+) -> Spans:
+    """Every record of that time that a head covers, whatever an index says; the spans count them,
+    and those that no head covers yet. What was altered goes to `report` and into the file. Raises
     StoreUnavailable.
 
     First a line on what it is, with the public keys; then a span a line; at last a line that signs
     all before it, so that nothing can be left out.
     """
-    report, digest = Report(), hashlib.sha256()
+    digest = hashlib.sha256()
 
     def write(content: Mapping[str, Any]) -> None:
         line = orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
@@ -156,7 +147,7 @@ async def write_export(
     end = {"findings": [str(finding) for finding in report.findings]}
     statement = {**end, "digest": digest.hexdigest()}
     write({**end, "signature": trail.signer.sign(KIND, statement)})
-    return Written(spans.records, spans.unsigned, report)
+    return spans
 
 
 def check_export(lines: Sequence[bytes], keys: Mapping[str, Any] | None) -> Report:

@@ -2,7 +2,7 @@
 of purged records."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -164,11 +164,11 @@ class Purged:
     """
 
     segment: str
-    tail: Tail
-    heads: int
-    head_digest: str
-    before: str
-    at: str
+    tail: Tail = field(default_factory=Tail)
+    heads: int = 0
+    head_digest: str = ""
+    before: str = ""
+    at: str = ""
 
     def statement(self) -> dict[str, Any]:
         return {
@@ -180,10 +180,6 @@ class Purged:
             "before": self.before,
             "at": self.at,
         }
-
-
-def nothing_purged(segment: str) -> Purged:
-    return Purged(segment=segment, tail=Tail(), heads=0, head_digest="", before="", at="")
 
 
 def open_purged(verifier: StatementVerifier, text: str) -> Purged:
@@ -213,7 +209,8 @@ class SignedPurges:
         return iter([(self._newest[name], text) for name, text in sorted(self._texts.items())])
 
     def of(self, segment: str) -> Purged:
-        return self._newest.get(segment) or nothing_purged(segment)
+        """Of a segment that was never purged, an empty one."""
+        return self._newest.get(segment) or Purged(segment=segment)
 
     def add(self, texts: Iterable[str], source: str) -> None:
         """Refused ones are findings."""

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from deploy.local.brokers import BrokerPlace, choose_broker
+from deploy.local.apache_kafka.node import Node
+from deploy.local.brokers import choose_broker
 from deploy.local.plans import free_port
 from deploy.local.settings import LocalStackSettings
 from deploy.local.state import StackFolder
@@ -17,9 +18,9 @@ async def own_kafka(path: Path) -> AsyncIterator[OwnServer]:
     folder = StackFolder(path)
     folder.create()
     port = free_port(None)
-    place = BrokerPlace(folder, port, free_port(None, taken=[port]))
+    node = Node(1, port, free_port(None, taken=[port]))
     broker = await choose_broker(LocalStackSettings(), print)
-    kafka = OwnServer(broker.plan(place, _nothing_to_restore))
+    kafka = OwnServer(broker.plan(folder, node, _nothing_to_restore))
     try:
         await kafka.start()
         yield kafka

@@ -55,7 +55,7 @@ class OfStandIns(Supervisor):
     async def _broker_plans(self) -> list[ProcessPlan]:
         return []
 
-    async def _apply_topics(self) -> None:
+    async def _apply_topics(self, *_: object) -> None:
         """There is no Kafka."""
 
 

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from deploy.local import plans, process, supervisor
-from deploy.local.brokers import BrokerPlace, LocalBroker, Restarted
+from deploy.local.apache_kafka.node import Node
+from deploy.local.brokers import LocalBroker, Restarted
 from deploy.local.process import NotReady, ProcessPlan, SupervisedProcess
 from deploy.local.state import FAILED, StackFolder
 from deploy.local.supervisor import Supervisor
@@ -52,7 +53,7 @@ class StandInBroker:
     name: str = "a stand-in"
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    def plan(self, place: BrokerPlace, restarted: Restarted) -> ProcessPlan:
+    def plan(self, folder: StackFolder, node: Node, restarted: Restarted) -> ProcessPlan:
         return self.planned
 
 
