@@ -86,20 +86,11 @@ def findings(files: Sequence[Source]) -> Iterator[str]:
 
 def measures(files: Sequence[Source]) -> Iterator[tuple[str, ...]]:
     """Files and lines of each folder, and of the product as a whole."""
-    for folder in (*PRODUCT, TESTS):
-        yield _measured(folder, [file for file in files if file.path.startswith(f"{folder}/")])
-    yield _measured("product", [one for one in files if not one.path.startswith(f"{TESTS}/")])
-
-
-def _measured(name: str, files: Sequence[Source]) -> tuple[str, ...]:
-    lines = [file.lines for file in files]
-    return (
-        name,
-        str(len(lines)),
-        f"{sum(lines):,}",
-        f"{statistics.median(lines):.0f}",
-        f"{max(lines)}",
-    )
+    folders = {folder: (f"{folder}/",) for folder in (*PRODUCT, TESTS)}
+    for name, places in {**folders, "product": tuple(f"{one}/" for one in PRODUCT)}.items():
+        lines = [file.lines for file in files if file.path.startswith(places)]
+        median = f"{statistics.median(lines):.0f}"
+        yield name, str(len(lines)), f"{sum(lines):,}", median, f"{max(lines)}"
 
 
 def main() -> int:

@@ -9,23 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 from uuid import UUID
 
-from command_service.child.commands import (
-    AcknowledgeSafetyViolation,
-    ChildCommand,
-    ConfigureAlerts,
-    DeactivateChild,
-    EndConversation,
-    EraseChild,
-    GiveConsent,
-    ReactivateChild,
-    RecordMessage,
-    RegisterChild,
-    ReportSafetyViolation,
-    ResolveSafetyViolation,
-    StartConversation,
-    UpdateChildProfile,
-    WithdrawConsent,
-)
+from command_service.child.commands import ChildCommand, RegisterChild
 from deploy.load.model import CONSENT_PURPOSES, ModelChild, Request
 
 NAMES = ("Mia", "Noah", "Emma", "Elias", "Zoë", "Jürgen", "Łucja", "Søren", "Amélie", "Taro", "Aya")
@@ -195,24 +179,24 @@ def _unknown(child: ModelChild, chance: random.Random, key: str) -> Request:
     return chance.choice(requests)
 
 
-KIND_OF: Mapping[type[Any], Kind] = {
-    RecordMessage: Kind(46, _message, lambda c: c.may_talk and c.conversation_id is not None),
-    StartConversation: Kind(14, _start, lambda c: c.may_talk and c.conversation_id is None),
-    EndConversation: Kind(12, _end, lambda c: c.is_active and c.conversation_id is not None),
-    UpdateChildProfile: Kind(8, _update, lambda c: c.is_active and "account" in c.consents),
-    ReportSafetyViolation: Kind(7, _report, lambda c: c.is_known),
-    ResolveSafetyViolation: Kind(5, _resolve, lambda c: c.is_known and bool(c.open_violations)),
-    AcknowledgeSafetyViolation: Kind(
+KIND_OF: Mapping[str, Kind] = {
+    "RecordMessage": Kind(46, _message, lambda c: c.may_talk and c.conversation_id is not None),
+    "StartConversation": Kind(14, _start, lambda c: c.may_talk and c.conversation_id is None),
+    "EndConversation": Kind(12, _end, lambda c: c.is_active and c.conversation_id is not None),
+    "UpdateChildProfile": Kind(8, _update, lambda c: c.is_active and "account" in c.consents),
+    "ReportSafetyViolation": Kind(7, _report, lambda c: c.is_known),
+    "ResolveSafetyViolation": Kind(5, _resolve, lambda c: c.is_known and bool(c.open_violations)),
+    "AcknowledgeSafetyViolation": Kind(
         3, _acknowledge, lambda c: c.is_known and bool(c.open_violations)
     ),
-    GiveConsent: Kind(3, _consent, lambda c: c.is_known),
-    ReactivateChild: Kind(
+    "GiveConsent": Kind(3, _consent, lambda c: c.is_known),
+    "ReactivateChild": Kind(
         3, _reactivate, lambda c: c.status == "deactivated" and "account" in c.consents
     ),
-    ConfigureAlerts: Kind(2, _alerts, lambda c: c.is_active),
-    DeactivateChild: Kind(1.5, _deactivate, lambda c: c.is_active),
-    WithdrawConsent: Kind(1, _withdrawal, lambda c: c.is_known and bool(c.consents)),
-    EraseChild: Kind(0.4, _erase, lambda c: c.is_active),
+    "ConfigureAlerts": Kind(2, _alerts, lambda c: c.is_active),
+    "DeactivateChild": Kind(1.5, _deactivate, lambda c: c.is_active),
+    "WithdrawConsent": Kind(1, _withdrawal, lambda c: c.is_known and bool(c.consents)),
+    "EraseChild": Kind(0.4, _erase, lambda c: c.is_active),
 }
 BESIDE_COMMANDS: Mapping[str, Kind] = {
     "a repeated request": Kind(2, _repeated, lambda c: c.is_known and c.repeatable is not None),
@@ -222,6 +206,10 @@ BESIDE_COMMANDS: Mapping[str, Kind] = {
 }
 KINDS = (
     # a command that is missing above fails here; each child is registered once, first
-    *(KIND_OF[command] for command in get_args(ChildCommand) if command is not RegisterChild),
+    *(
+        KIND_OF[command.__name__]
+        for command in get_args(ChildCommand)
+        if command is not RegisterChild
+    ),
     *BESIDE_COMMANDS.values(),
 )

@@ -90,7 +90,7 @@ async def test_the_api_answers_a_load_as_expected() -> None:
 
 
 def test_the_page_lists_the_proportions() -> None:
-    shares = {f"`{command.__name__}`": kind.share for command, kind in KIND_OF.items()}
+    shares = {f"`{command}`": kind.share for command, kind in KIND_OF.items()}
     shares |= {name: kind.share for name, kind in BESIDE_COMMANDS.items()}
     page = PAGE.read_text()
     assert [row for row in (f"| {n} | {s:g} |" for n, s in shares.items()) if row not in page] == []
