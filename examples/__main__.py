@@ -1,6 +1,7 @@
-"""`python -m examples`: all eight scenarios, one after the other."""
+"""`python -m examples [SCENARIO ...]`: all eight scenarios, or those named, one after the other."""
 
 import sys
+from collections.abc import Sequence
 
 from examples import (
     cached_profile,
@@ -26,9 +27,14 @@ SCENARIOS = (
 )
 
 
-def main() -> int:
-    return play(*((module.TITLE, module.scenario) for module in SCENARIOS))
+def main(wanted: Sequence[str]) -> int:
+    by_name = {module.__name__.rpartition(".")[2]: module for module in SCENARIOS}
+    if unknown := set(wanted) - by_name.keys():
+        print(f"no scenario {min(unknown)!r}; there are: {', '.join(by_name)}", file=sys.stderr)
+        return 2
+    chosen = [by_name[name] for name in wanted or by_name]
+    return play(*((module.TITLE, module.scenario) for module in chosen))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,9 @@
 """The first question goes to the read model, the next ones to the cache."""
 
 import statistics
-import sys
 import time
 
-from examples.stage import CONSENTS, Stage, play
+from examples.stage import CONSENTS, Stage
 from examples.story import expect
 
 TITLE = "Cached profile queries"
@@ -29,7 +28,3 @@ async def scenario(stage: Stage) -> None:
             expect(story.last_was_cached, "every further read is a hit")
             expect(again == first, "the cache answers the same")
     story.show(f"all from the cache, median {statistics.median(seconds) * 1_000:.2f} ms over HTTP")
-
-
-if __name__ == "__main__":
-    sys.exit(play((TITLE, scenario)))

@@ -1,8 +1,6 @@
 """What operators ask: is all well, does the cache earn its keep, and please forget it all."""
 
-import sys
-
-from examples.stage import CONSENTS, Stage, play
+from examples.stage import CONSENTS, Stage
 from examples.story import expect
 
 TITLE = "Health, cache statistics and clearing"
@@ -33,7 +31,3 @@ async def scenario(stage: Stage) -> None:
     expect(removed >= 1, "something was in the cache")
     expect(not story.last_was_cached, "after clearing, the answer comes from the read model")
     story.show(f"{removed} answers dropped; the next read came from the read model")
-
-
-if __name__ == "__main__":
-    sys.exit(play((TITLE, scenario)))

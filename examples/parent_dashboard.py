@@ -1,9 +1,8 @@
 """A parent with three children sees them on one page; another parent sees nothing of them."""
 
-import sys
 from collections.abc import Awaitable
 
-from examples.stage import CONSENTS, Stage, play
+from examples.stage import CONSENTS, Stage
 from examples.story import ScenarioFailed, expect
 from shared.client import TeddyProblem
 
@@ -64,7 +63,3 @@ async def _refusal(question: Awaitable[object]) -> str:
     except TeddyProblem as problem:
         return problem.code
     raise ScenarioFailed("strangers learn something")
-
-
-if __name__ == "__main__":
-    sys.exit(play((TITLE, scenario)))

@@ -1,9 +1,8 @@
 """What is refused is refused clearly: which field, which limit, and nothing is half-done."""
 
-import sys
 from collections.abc import Awaitable
 
-from examples.stage import CONSENTS, Stage, play
+from examples.stage import CONSENTS, Stage
 from examples.story import ScenarioFailed, expect
 from shared.client import TeddyProblem
 
@@ -61,7 +60,3 @@ async def _refused(request: Awaitable[object]) -> TeddyProblem:
     except TeddyProblem as problem:
         return problem
     raise ScenarioFailed("this should have been refused")
-
-
-if __name__ == "__main__":
-    sys.exit(play((TITLE, scenario)))

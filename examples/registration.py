@@ -1,8 +1,6 @@
 """A parent registers a child; the same request again changes nothing."""
 
-import sys
-
-from examples.stage import CONSENTS, Stage, play
+from examples.stage import CONSENTS, Stage
 from examples.story import expect
 from shared.client.answers import CommandAnswer
 from shared.clock import new_id
@@ -44,7 +42,3 @@ async def scenario(stage: Stage) -> None:
     expect(profile["name"] == "Mia Sophie", "the profile has the name")
     expect(profile["version"] == first["version"], "the query waited for the command's version")
     expect(profile["udid"] is not None and stage.udid("mia") not in profile["udid"], "masked")
-
-
-if __name__ == "__main__":
-    sys.exit(play((TITLE, scenario)))

@@ -1,8 +1,6 @@
 """The bear reports violations, the parent is alerted, staff resolve one, the report says it all."""
 
-import sys
-
-from examples.stage import CONSENTS, Stage, play
+from examples.stage import CONSENTS, Stage
 from examples.story import expect
 
 TITLE = "Safety violation and report"
@@ -40,7 +38,3 @@ async def scenario(stage: Stage) -> None:
     for recommendation in report["recommendations"]:
         story.show(f"→ {recommendation['text']}")
     expect(len(report["recommendations"]) > 0, "the report recommends something")
-
-
-if __name__ == "__main__":
-    sys.exit(play((TITLE, scenario)))

@@ -1,8 +1,6 @@
 """Children are found by words of their sealed names; the whole system is a handful of numbers."""
 
-import sys
-
-from examples.stage import CONSENTS, Stage, play
+from examples.stage import CONSENTS, Stage
 from examples.story import expect
 from shared.auth.access import Role
 
@@ -36,7 +34,3 @@ async def scenario(stage: Stage) -> None:
     expect(children["active"] >= 3, "at least these three are counted")
     counted = sum(numbers["safety_distribution"].values())
     expect(counted == children["active"], "the distribution covers every active child")
-
-
-if __name__ == "__main__":
-    sys.exit(play((TITLE, scenario)))

@@ -1,8 +1,6 @@
 """An update drops the cached answer, so the old profile is not served again."""
 
-import sys
-
-from examples.stage import CONSENTS, Stage, play
+from examples.stage import CONSENTS, Stage
 from examples.story import expect
 
 TITLE = "Update with cache invalidation"
@@ -32,7 +30,3 @@ async def scenario(stage: Stage) -> None:
         same = await parent.update_child_profile(child_id, age=5)
     expect(same["events"] == [], "unchanged values cause no event")
     expect(same["version"] == updated["version"], "and no new version")
-
-
-if __name__ == "__main__":
-    sys.exit(play((TITLE, scenario)))

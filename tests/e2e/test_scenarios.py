@@ -9,13 +9,13 @@ import pytest
 from deploy.local.state import StackFolder, StackState
 from examples.__main__ import SCENARIOS
 
-NAMES = [module.__name__ for module in SCENARIOS]
+NAMES = [module.__name__.rpartition(".")[2] for module in SCENARIOS]
 
 
-@pytest.mark.parametrize("module", NAMES)
-def test_a_scenario_plays_alone(running: StackState, module: str) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_plays_alone(running: StackState, name: str) -> None:
     played = subprocess.run(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", "examples", name],
         env={**os.environ, **running.environment},
         capture_output=True,
         text=True,
@@ -33,7 +33,7 @@ def test_a_scenario_finds_the_stack_that_runs_here_and_says_where_to_look(
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TEDDY_")}
 
     played = subprocess.run(
-        [sys.executable, "-m", NAMES[0]],
+        [sys.executable, "-m", "examples", NAMES[0]],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -52,7 +52,7 @@ def test_without_a_stack_a_scenario_says_how_to_get_one(tmp_path) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TEDDY_")}
 
     played = subprocess.run(
-        [sys.executable, "-m", NAMES[0]],
+        [sys.executable, "-m", "examples", NAMES[0]],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
