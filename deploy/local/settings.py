@@ -7,8 +7,6 @@ from pydantic import Field
 
 from shared.settings import ObservabilitySettings
 
-BrokerChoice = Literal["auto", "apache", "light"]
-
 
 class LocalStackSettings(ObservabilitySettings):
     """Which servers `teddy up` starts, and where they are from."""
@@ -16,7 +14,7 @@ class LocalStackSettings(ObservabilitySettings):
     mongod: Path | None = Field(
         None, description="The mongod to start. Unset: that of the installed wheel."
     )
-    local_broker: BrokerChoice = Field(
+    local_broker: Literal["auto", "apache", "light"] = Field(
         "auto",
         description="Kafka broker to start: `apache`, `light` (development only), or `auto`: "
         "Apache Kafka, or the light broker if the jars or Java are not available.",
