@@ -71,7 +71,7 @@ class Story:
         self._console.print(f"  [green]✓[/] {text} [dim]{took}[/]")
 
     def show(self, text: str) -> None:
-        """What came of it."""
+        """A result of the step."""
         self._console.print(f"    {text}", highlight=False)
 
     def summary(self) -> None:

@@ -69,7 +69,7 @@ class Lock:
     entries: Sequence[Entry]
 
     def of(self, name: str, environment: Environment) -> Entry | None:
-        """What is installed of `name` there."""
+        """The entry of `name` that applies in `environment`."""
         wanted = canonicalize_name(name)
         of_the_name = (entry for entry in self.entries if entry.name == wanted)
         return next((e for e in of_the_name if applies(e.requirement, environment)), None)

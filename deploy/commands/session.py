@@ -47,7 +47,7 @@ def print_report(report: Report) -> None:
 
 
 def print_findings(report: Report) -> None:
-    """On stderr, beside what was asked for; with any, exit code 1."""
+    """On standard error, in addition to the output; with any, exit code 1."""
     for finding in report.findings:
         click.echo(f"teddy: {finding}", err=True)
     if report.findings:

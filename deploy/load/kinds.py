@@ -105,7 +105,7 @@ def _alerts(child: ModelChild, chance: random.Random, key: str) -> Request:
 
 
 def _consent(child: ModelChild, chance: random.Random, key: str) -> Request:
-    """One that is missing, where one is: `account` first, the others rest on it."""
+    """A missing consent first, beginning with `account`: the others depend on it."""
     missing = [purpose for purpose in CONSENT_PURPOSES if purpose not in child.consents]
     purpose = missing[0] if missing else chance.choice(CONSENT_PURPOSES)
     body = {"notice_version": NOTICE_VERSION, "method": chance.choice(CONSENT_METHODS)}

@@ -72,7 +72,7 @@ class ModelChild:
         code: str | None = None,
         **more: Any,
     ) -> Request:
-        """One about this child; `path`: below its own."""
+        """A request about this child; `path` is relative to the child's."""
         subjects = {"parent": self.parent_id, "device": self.device_id}
         subject = subjects.get(role, "load-officer")
         whole = f"/v1/children/{self.child_id}{path}"

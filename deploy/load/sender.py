@@ -49,7 +49,7 @@ class Pace:
 
 
 class Sender:
-    """`acknowledged` is handed the answer to each command that the API accepted."""
+    """`acknowledged` is called with the answer to each command that the API accepted."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ def share_out(children: int, commands: int) -> Iterator[tuple[int, int]]:
 
 
 def _body(response: httpx2.Response) -> dict[str, Any]:
-    """The answer; of what is no JSON object, its beginning."""
+    """The JSON object of the answer; of anything else, the beginning of its text."""
     try:
         answer = orjson.loads(response.content)
     except orjson.JSONDecodeError:

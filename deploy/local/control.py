@@ -93,7 +93,7 @@ def down(folder: StackFolder) -> bool:
 
 
 async def report(state: StackState) -> list[ProcessReport]:
-    """How each process does; each is asked itself."""
+    """The state of each process, as it reports itself."""
     return list(await asyncio.gather(*(_report(process) for process in state.processes)))
 
 

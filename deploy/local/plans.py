@@ -83,7 +83,7 @@ def mongod_plan(folder: StackFolder, port: int) -> ProcessPlan:
 
 
 def _fail_points() -> tuple[str, ...]:
-    """The server's own, where those of the services are on."""
+    """MongoDB's own are enabled where the fault points of the services are."""
     return ("--setParameter", "enableTestCommands=1") if FAULT_POINTS in os.environ else ()
 
 

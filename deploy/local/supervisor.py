@@ -101,7 +101,7 @@ class Supervisor:
             await self._start_together(self._service_plans())
 
     def _mongod_plans(self) -> list[ProcessPlan]:
-        """Unless addresses in the environment stand for it."""
+        """None where the environment names a server for each store."""
         found = {name: os.environ.get(name) for name in plans.MONGO_URLS}
         wanted: list[ProcessPlan] = []
         if not all(found.values()):
@@ -113,7 +113,7 @@ class Supervisor:
         return wanted
 
     async def _broker_plans(self) -> list[ProcessPlan]:
-        """Unless an address in the environment stands for it."""
+        """None where the environment names a broker."""
         environment = self._state.environment
         given = os.environ.get(plans.KAFKA_BOOTSTRAP)
         if given:

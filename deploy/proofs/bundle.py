@@ -66,7 +66,7 @@ async def collect(
 
 
 def digest_of_bundle(bundle: Mapping[str, Any]) -> str:
-    """Over all of it but its signature."""
+    """SHA-256 in hex over the bundle without its signature."""
     content = {name: value for name, value in bundle.items() if name != "signature"}
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

@@ -99,7 +99,7 @@ async def _in_the_event_store(places: Places, receipt: Receipt) -> AsyncIterator
 
 
 async def wrong_with(events: EventStore, child_id: str) -> AsyncIterator[str]:
-    """What an erased child's history should not be."""
+    """What is wrong with the history of an erased child."""
     position, is_whole = StreamPosition(), True
     newest: Commit | None = None
     async for commits in pages(events, child_id):

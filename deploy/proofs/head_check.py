@@ -27,7 +27,7 @@ class Unsigned:
 
 
 class SegmentCheck:
-    """From `start` on, which is proved already. What is wrong goes to `report`."""
+    """Checks a segment from `start` on, which is proved already; findings go to `report`."""
 
     def __init__(self, segment: str, start: Tail, vouched: Iterable[Tail], report: Report) -> None:
         self.tail = start
@@ -41,7 +41,7 @@ class SegmentCheck:
                 self._expected.setdefault(one.sequence, set()).add(one.hash)
 
     def take(self, block: Block) -> list[Record]:
-        """The next block; its records."""
+        """Check the next block; its records."""
         read = read_lines(block)
         self._report.findings += check_block(block, read, self.tail)
         self._report.count("audit records", len(block.lines))
@@ -94,7 +94,7 @@ class SignedHeads:
         return [self._heads[place][0] for place in sorted(self._places.get(segment, ()))]
 
     def add(self, texts: Iterable[str], source: str) -> set[tuple[str, int]]:
-        """Take heads from `source`; which they were. Refused ones are findings."""
+        """Add the heads of `source`; their segments and numbers. Refused ones are findings."""
         places: set[tuple[str, int]] = set()
         for number, text in enumerate(texts, 1):
             try:
@@ -134,7 +134,7 @@ class SignedHeads:
 
 @dataclass(frozen=True, slots=True)
 class Signatures:
-    """All that was signed about a trail, and that holds."""
+    """The valid signatures of a trail: statements of purges, and heads."""
 
     purges: SignedPurges
     heads: SignedHeads

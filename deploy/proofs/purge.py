@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 30.0
 
 
 class TrailTampered(Failed):
-    """What is to go is not what was written: it stays, as evidence."""
+    """Records that are to be deleted were altered: they stay, as evidence."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__(f"nothing was deleted: {findings[0]} (`teddy audit verify` lists all)")
@@ -49,7 +49,7 @@ class Expired:
     unsigned: int = 0
 
     def take(self, block: Block, records: Sequence[Record]) -> None:
-        """The next block is old enough, too."""
+        """Add the next block, which is old enough, too."""
         for record in records:
             take_anchor(self.anchors, record)
         self.tail = block.tail
@@ -57,7 +57,7 @@ class Expired:
         self.since = self.since or times_of(records)[0]
 
     def add(self, following: "Expired") -> None:
-        """What follows is signed as well."""
+        """Add what follows, once a head covers it."""
         self.anchors.add_all(following.anchors)
         self.tail = following.tail
         self.records += following.records
@@ -65,7 +65,7 @@ class Expired:
 
 
 class AuditPurge:
-    """Of all records before `cutoff`, in whole blocks."""
+    """Deletes all records before `cutoff`, in whole blocks."""
 
     def __init__(
         self, settings: AuditSettings, store: AuditStore, cutoff: datetime, clock: Clock
@@ -79,7 +79,7 @@ class AuditPurge:
         self._verifier = StatementVerifier(read_jwks(settings.proof_keys_file))
 
     async def expired(self) -> list[Expired]:
-        """By segment. Raises TrailTampered, StoreUnavailable or OSError."""
+        """What has expired, by segment. Raises TrailTampered, StoreUnavailable or OSError."""
         return await self._behind_the_cutoff(await self._signed())
 
     async def apply(self) -> tuple[int, int]:
@@ -126,7 +126,7 @@ class AuditPurge:
         return found
 
     async def _keep_anchors(self, expired: Sequence[Expired]) -> None:
-        """In a segment of this purge, durable and signed before anything is deleted."""
+        """Written to a segment of this purge, durable and signed before anything is deleted."""
         strict = {"audit_strict": True, "audit_wait_seconds": PATIENCE_SECONDS}
         process = AuditProcess(self._settings.model_copy(update=strict), SUBJECT, self._clock)
         newest = Anchors()

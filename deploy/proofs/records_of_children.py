@@ -185,7 +185,7 @@ def _check_end(
 
 
 async def bear_of(claims: ClaimStore, index_key: bytes, device_id: str) -> Bear:
-    """By its reservation; on stderr how it was found. Raises StoreUnavailable."""
+    """Found by its reservation; prints on stderr whose it is. Raises StoreUnavailable."""
     held = await claims.find(SearchIndex(index_key).device_key(in_one_case(device_id)))
     if held is None or held.released:
         found, child_id = "no child has this bear now; showing records of earlier releases", None

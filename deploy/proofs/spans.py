@@ -18,7 +18,7 @@ Wanted = Callable[[Record], bool]
 
 
 class SignedTails:
-    """For each segment, what its own and others' heads say of where it ended."""
+    """For each segment, the ends that its own and others' heads have signed."""
 
     def __init__(self, heads: Iterable[tuple[Head, str]]) -> None:
         self._texts: dict[str, dict[int, str]] = {}
@@ -34,7 +34,7 @@ class SignedTails:
 
 
 class Spans:
-    """Of the records that are wanted. `unsigned`: how many of them no head covers yet; `records`:
+    """Makes spans of the wanted records. `unsigned`: how many of them no head covers yet; `records`:
     how many the spans disclose.
 
     A span discloses the lines that were asked for. For the others of the same blocks it holds

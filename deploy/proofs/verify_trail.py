@@ -165,7 +165,7 @@ async def _check_segment(
 
 
 def take_anchor(anchors: Anchors, record: Record) -> None:
-    """What `record` says of a child's stream, if it says anything."""
+    """Add the anchor of `record`, if it has one."""
     anchor = record.get("anchor")
     if anchor is not None and record["children"]:
         anchors.add(record["children"][0], anchor["version"], anchor["hash"])

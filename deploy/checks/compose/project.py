@@ -45,7 +45,7 @@ class Project:
         return self.services.get(name, {})
 
     def lasting(self) -> Iterator[tuple[str, Service]]:
-        """Services that go on: neither jobs nor tools."""
+        """Services that keep running: neither jobs nor tools."""
         return ((n, s) for n, s in self.services.items() if n not in (*JOBS, TOOLS))
 
     def of_the_image(self) -> Iterator[tuple[str, Service]]:

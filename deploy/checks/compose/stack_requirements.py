@@ -107,7 +107,7 @@ def start_order(project: Project) -> Iterator[str]:
 
 
 def health(project: Project) -> Iterator[str]:
-    """For the four processes: the question to the process itself."""
+    """Each of the four processes is asked itself."""
     for name, service in project.lasting():
         check = service.get("healthcheck", {})
         if not check.get("test") or check.get("disable"):
