@@ -34,8 +34,8 @@ class SignedTails:
 
 
 class Spans:
-    """Makes spans of the wanted records. `unsigned`: how many of them no head covers yet; `records`:
-    how many the spans disclose.
+    """Makes spans of the wanted records. `unsigned`: how many of them no head covers yet;
+    `records`: how many the spans disclose.
 
     A span discloses the lines that were asked for. For the others of the same blocks it holds
     digests, for the blocks between one root each.
