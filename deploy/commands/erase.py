@@ -47,8 +47,9 @@ def receipt(child_id: str) -> None:
 
     async def work(on: Places) -> None:
         for child in await on.erased.find([child_id]):
-            await record_look(on.settings, "GetErasureReceipt", [child_id])
-            signer = StatementSigner(read_signing_key(on.settings.proof_key_file))
+            settings = load_settings(ErasureToolSettings)
+            await record_look(settings, "GetErasureReceipt", [child_id])
+            signer = StatementSigner(read_signing_key(settings.proof_key_file))
             click.echo(sign_receipt(signer, child, utc_now()))
             return
         if await on.events.last(child_id) is None:
@@ -73,7 +74,8 @@ def verify(receipt_file: TextIO, keys_file: Path | None) -> None:
     """
 
     async def work(on: Places) -> None:
-        known = _opened_receipt(receipt_file, keys_file or on.settings.proof_keys_file)
+        trusted = keys_file or load_settings(ErasureToolSettings).proof_keys_file
+        known = _opened_receipt(receipt_file, trusted)
         left = await what_is_left(on, known)
         for one in left:
             click.echo(str(one))
@@ -116,7 +118,6 @@ async def _open_places() -> AsyncIterator[Places]:
     settings = load_settings(ErasureToolSettings)
     async with open_databases(settings, "write", "read", "keys") as (write, read, keys):
         yield Places(
-            settings,
             MongoEventStore(write),
             MongoClaimStore(write),
             MongoSnapshotStore(write),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deploy.proofs.block_check import Finding
-from deploy.settings import ErasureToolSettings
 from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
 from projection_worker.projecting.removal import documents_beside
 from shared.erasures.receipt import Receipt
@@ -44,7 +43,6 @@ class Places:
     """Wherever something of a child may be. `published`: when each child was erased, as the topic
     of erasures says."""
 
-    settings: ErasureToolSettings
     events: EventStore
     claims: ClaimStore
     snapshots: SnapshotStore
