@@ -19,8 +19,7 @@ from shared.erasures.topic import ERASED
 from shared.event_store.envelope import Commit
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.keyring.cipher import ChildCipher
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, Keyring
 
 BYTES_A_CHILD = 3_000
 BYTES_AN_ID = 400

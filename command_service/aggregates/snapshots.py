@@ -13,7 +13,7 @@ from command_service.child.account import AccountStatus
 from command_service.child.state import Child
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import EventStore, Snapshot, SnapshotStore, StoreUnavailable
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
+from shared.keyring.keyring import ChildCipher, ClosedCipher, SealBroken
 
 PART_BYTES = 700 * 1_024
 """Of plaintext: sealed and in base64 a part stays below 1 MiB."""

@@ -19,7 +19,7 @@ from command_service.child.decider import CHANGES_NOTHING, evolve
 from command_service.child.state import Child
 from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore, Snapshot
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import ChildCipher
 from shared.serialization.events import NOT_OF_THAT_SCHEMA, decode_what_opens
 from shared.serialization.schema import UndecodableEvent
 

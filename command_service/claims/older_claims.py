@@ -16,7 +16,7 @@ from command_service.child.account import AccountStatus
 from command_service.child.errors import DeviceIdTaken, UdidTaken
 from command_service.claims.bear_claims import BearClaims
 from shared.event_store.port import Claim, StoreUnavailable, VersionConflict
-from shared.keyring.cipher import SealBroken, UnknownKek
+from shared.keyring.keyring import SealBroken, UnknownKek
 
 PAGE = 100
 LOOK_SECONDS = 30.0

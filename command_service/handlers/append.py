@@ -27,8 +27,7 @@ from shared.event_store.envelope import (
 )
 from shared.event_store.port import AlreadyCommitted, EventStore, StoreUnavailable
 from shared.events.child import ChildEvent, SafetyViolationReported
-from shared.keyring.cipher import ChildCipher, ClosedCipher
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, ClosedCipher, Keyring
 from shared.serialization.events import encode
 
 IGNORED = "ignored"

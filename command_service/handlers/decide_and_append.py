@@ -19,8 +19,7 @@ from command_service.child.state import Child
 from command_service.handlers.append import Appender, StoredResults
 from shared.auth.access import relation_of
 from shared.event_store.port import VersionConflict
-from shared.keyring.cipher import ChildCipher, SealBroken, UnknownKek
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, Keyring, SealBroken, UnknownKek
 
 log = structlog.get_logger(__name__)
 

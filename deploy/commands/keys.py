@@ -11,9 +11,9 @@ from deploy.proofs.key_rotation import RotationRefused, add_kek, mislabelled, re
 from shared.clock import utc_now
 from shared.command_line import Table, progress
 from shared.event_store.port import StoreUnavailable
-from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
 from shared.keyring.key_store import MongoKeyStore
+from shared.keyring.keyring import SealBroken
 from shared.mongo import Mongo
 from shared.settings import KeyringSettings, load_settings
 

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.clock import parse_iso
-from shared.keyring.cipher import KEY_BYTES, NONCE_BYTES, SealBroken, UnknownKek, WrappedKey
+from shared.keyring.keyring import KEY_BYTES, NONCE_BYTES, SealBroken, UnknownKek, WrappedKey
 
 
 class KeyFileRefused(Exception):

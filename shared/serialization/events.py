@@ -15,7 +15,7 @@ from shared.clock import iso
 from shared.event_store.envelope import EncodedEvent, RecordedEvent, event_id
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent
 from shared.events.personal import LABELS_IN_CLEAR, LAST_IN_CLEAR, Personal
-from shared.keyring.cipher import ChildCipher, SealBroken, field_place
+from shared.keyring.keyring import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.schema import (
     ALL_LABELS,

@@ -16,7 +16,7 @@ from shared.clock import parse_iso
 from shared.event_store.envelope import event_id
 from shared.events.child import SCHEMA_VERSIONS, AlertPolicy, ChildEvent
 from shared.events.personal import IS_LABEL, LABELS_IN_CLEAR, LAST_IN_CLEAR, UNREADABLE, Personal
-from shared.keyring.cipher import ChildCipher, SealBroken, field_place
+from shared.keyring.keyring import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
 
 CLOSED = object()
