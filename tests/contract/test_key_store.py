@@ -3,10 +3,9 @@ import os
 
 import pytest
 
-from shared.keyring.cipher import WrappedKey
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import KeyDestroyed
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import Keyring, WrappedKey
 from tests.contract.conftest import Stores
 
 

@@ -31,7 +31,7 @@ from shared.events.child import (
     Speaker,
 )
 from shared.events.personal import Personal
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import ChildCipher
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.events import decode, encode
 

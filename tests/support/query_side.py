@@ -30,10 +30,9 @@ from shared.http.client_address import networks_of
 from shared.http.edge import Around, Exposure
 from shared.http.limits import Bounds, RateLimits
 from shared.http.serving import Readiness
-from shared.keyring.cipher import WrappedKey
 from shared.keyring.erased_list import ErasedChild
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import Keyring, WrappedKey
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.documents import ChildDocument, ViolationEntry
 from shared.read_models.notices import ChangeNotice

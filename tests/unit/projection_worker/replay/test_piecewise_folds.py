@@ -12,7 +12,7 @@ from projection_worker.replay.documents import ChildFold, Folded, fold
 from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildErased, ChildEvent
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import ChildCipher
 from shared.serialization.schema import UndecodableEvent
 from tests.support.child_facts import ADA
 from tests.support.recorded_lives import (
