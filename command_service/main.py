@@ -24,7 +24,7 @@ from command_service.handlers.older_keys import OlderKeys
 from command_service.settings import CommandSettings
 from shared.audit.process import AuditProcess
 from shared.audit.record import AuditTrail
-from shared.auth.access import Pseudonyms
+from shared.auth.access import BearIndex, Pseudonyms
 from shared.auth.from_settings import token_checks
 from shared.clock import new_id, utc_now
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
@@ -38,7 +38,6 @@ from shared.keyring.erased_list import MongoErasedList, ensure_erased_list_index
 from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
 from shared.keyring.key_store import MongoKeyStore
 from shared.keyring.keyring import Keyring, forget_the_erased
-from shared.keyring.search_index import SearchIndex
 from shared.mongo import Mongo
 from shared.signing import ConsistencyTokens
 from shared.tasks import in_background
@@ -163,7 +162,6 @@ def _ports(
     settings: CommandSettings, stores: Stores, key_file: KeyFile, trail: AuditTrail
 ) -> Ports:
     keyring = Keyring(WatchedKeyFile(settings.key_file), stores.keys, settings.keyring_cache_size)
-    index = SearchIndex(key_file.index_key)
     return Ports(
         event_store=stores.events,
         claims=stores.claims,
@@ -171,7 +169,7 @@ def _ports(
         keyring=keyring,
         keys=stores.keys,
         erased=stores.erased,
-        index=index,
+        index=BearIndex(key_file.index_key),
         older_keys=OlderKeys(stores.events, key_file.index_key),
         audit_trail=trail,
     )

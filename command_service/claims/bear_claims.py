@@ -22,11 +22,10 @@ from command_service.child.errors import (
     UdidTaken,
 )
 from command_service.child.state import Child
-from shared.auth.access import in_one_case
+from shared.auth.access import BearIndex, in_one_case
 from shared.clock import Clock
 from shared.event_store.port import Claim, ClaimStore, StoreUnavailable, VersionConflict
 from shared.events.personal import Personal
-from shared.keyring.search_index import SearchIndex
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +51,7 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class BearClaims:
     claims: ClaimStore
-    index: SearchIndex
+    index: BearIndex
     aggregates: Aggregates
     clock: Clock
 

@@ -29,6 +29,21 @@ def in_one_case(bear: str) -> str:
     return bear.upper() if bear.isascii() else bear
 
 
+class BearIndex:
+    """Keyed hashes under which a bear's UDID and its device id are reserved."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, index_key: bytes) -> None:
+        self._key = index_key
+
+    def udid_key(self, udid: str) -> str:
+        return hashlib.blake2b(udid.encode(), key=self._key, person=b"udid").hexdigest()
+
+    def device_key(self, device_id: str) -> str:
+        return hashlib.blake2b(device_id.encode(), key=self._key, person=b"device").hexdigest()
+
+
 def is_subject(text: str) -> bool:
     """Whether a token may name `text`, and a child may have it as its parent or bear.
 

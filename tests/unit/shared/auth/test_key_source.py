@@ -39,7 +39,7 @@ class Issuer:
         return self.content
 
     async def known(self) -> list[str]:
-        return sorted((await self.keys.current()).keys)
+        return sorted(await self.keys.current())
 
     async def settled(self) -> None:
         """When the look-up beside the requests is over."""
