@@ -1,7 +1,6 @@
 """Structured logs, without a word of a child."""
 
 import logging
-import re
 import sys
 from traceback import walk_tb
 from types import TracebackType
@@ -9,10 +8,10 @@ from typing import Any
 
 import structlog
 
+from shared.auth.access import is_uuid
 from shared.settings import ObservabilitySettings
 
 IDS = frozenset({"child_id", "conversation_id", "parent_id", "violation_id"})
-_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 NO_ID = "(not an id of this system)"
 
 FROM_REQUESTS = ("uvicorn", "shared.http")
@@ -25,7 +24,7 @@ def ids_only(
     """Ids that are UUIDs, as all are that this system makes. A path takes any 64 letters and digits
     for one: whoever asks for `my-street-is-5-Elm` is refused, and the refusal is logged."""
     for name in IDS & event.keys():
-        if not _ID.fullmatch(str(event[name])):
+        if not is_uuid(str(event[name]).lower()):
             event[name] = NO_ID
     return event
 

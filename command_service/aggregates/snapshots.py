@@ -60,7 +60,7 @@ class Snapshots:
     ) -> None:
         self._store = store
         self._events = events
-        self._every = every
+        self.every = every
         self._part_bytes = part_bytes
         self._taking = ChildTasks[bool]("snapshot_not_taken")
         self._turn = asyncio.Lock()
@@ -113,7 +113,7 @@ class Snapshots:
             return False
         if loaded.child.status is AccountStatus.ERASED:
             return False
-        return loaded.since_snapshot >= max(self._every, loaded.child.ids // IDS_AN_EVENT)
+        return loaded.since_snapshot >= max(self.every, loaded.child.ids // IDS_AN_EVENT)
 
     async def _take_in_turn(self, child_id: str, loaded: LoadedChild, cipher: ChildCipher) -> bool:
         async with self._turn:

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute
 from command_service.api.openapi import RequestBody, documented, sized
-from command_service.child import limits
 from command_service.child.commands import GiveConsent, WithdrawConsent
+from command_service.child.field_checks import NOTICE_VERSION
 from shared.events.child import ConsentMethod, ConsentPurpose
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
 from shared.http.request_checks import ChildId
@@ -22,7 +22,7 @@ class ConsentBody(RequestBody):
     notice_version: str = Field(
         description="Version of the privacy notice that the parent was shown.",
         examples=["2026-11"],
-        json_schema_extra=sized(limits.NOTICE_VERSION),
+        json_schema_extra=sized(NOTICE_VERSION),
     )
     method: ConsentMethod = Field(
         description="How the parent's identity was verified.", examples=["signed_form"]

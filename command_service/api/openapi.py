@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from command_service.child.limits import Limit
+from command_service.child.field_checks import Limit
 from shared.auth.access import SUBJECT
 from shared.http.openapi import Link, Links
 from shared.http.problems import RETRY_AFTER, problem_responses

@@ -17,6 +17,7 @@ SUBJECT = rf"[!-.0-\[\]-~]{{1,{MAX_SUBJECT_CHARACTERS}}}"
 SUBJECT_LIMIT = f"1..{MAX_SUBJECT_CHARACTERS} visible ASCII characters except / and \\"
 
 _SUBJECT = re.compile(SUBJECT)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STEPS = frozenset({".", ".."})
 
 
@@ -52,6 +53,11 @@ def is_subject(text: str) -> bool:
     of them are compared.
     """
     return _SUBJECT.fullmatch(text) is not None and text not in _STEPS
+
+
+def is_uuid(text: str) -> bool:
+    """Whether `text` is written as every id that this system gives out."""
+    return _UUID.fullmatch(text) is not None
 
 
 class Role(StrEnum):

@@ -7,8 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from command_service.api.command_route import RequestKeys
-from command_service.child.field_checks import FieldChecks
-from command_service.child.limits import DETAILS, NAME
+from command_service.child.field_checks import DETAILS, NAME, FieldChecks
 from command_service.child.visible_names import is_seen
 from query_service.queries.cursors import Cursors
 from query_service.queries.query import RequestRefused

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from command_service.child import limits
 from command_service.child.errors import InvalidCommand
-from command_service.child.field_checks import FieldChecks
+from command_service.child.field_checks import NAME, FieldChecks
 from shared.auth.access import BearIndex
 from shared.keyring.search_index import SearchIndex
 
@@ -141,7 +140,7 @@ def test_what_joins_the_parts_of_a_name_makes_no_difference(query: str, name: st
 def test_whatever_can_be_registered_is_found_by_itself(text: str) -> None:
     # given
     checks = FieldChecks()
-    name = checks.name("name", text, limits.NAME)
+    name = checks.name("name", text, NAME)
     with suppress(InvalidCommand):
         checks.raise_errors()
         # when / then
