@@ -14,7 +14,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.clock import parse_iso
-from shared.keyring.keyring import KEY_BYTES, NONCE_BYTES, SealBroken, UnknownKek, WrappedKey
+from shared.keyring.key_store import WrappedKey
+from shared.keyring.keyring import KEY_BYTES, NONCE_BYTES, SealBroken, UnknownKek
 
 
 class KeyFileRefused(Exception):

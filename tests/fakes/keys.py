@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
-from shared.keyring.key_store import KeyDestroyed
-from shared.keyring.keyring import WrappedKey
+from shared.keyring.key_store import KeyDestroyed, WrappedKey
 
 
 class MemoryKeyStore:

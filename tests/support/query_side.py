@@ -32,7 +32,8 @@ from shared.http.limits import Bounds, RateLimits
 from shared.http.serving import Readiness
 from shared.keyring.erased_list import ErasedChild
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.keyring import Keyring, WrappedKey
+from shared.keyring.key_store import WrappedKey
+from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.documents import ChildDocument, ViolationEntry
 from shared.read_models.notices import ChangeNotice
