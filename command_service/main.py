@@ -31,8 +31,8 @@ from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
 from shared.http.callers import Caller
-from shared.http.edge import Around, Exposure
-from shared.http.limits import Bounds, RateLimits, rate_limits
+from shared.http.edge import Around
+from shared.http.limits import RateLimits, rate_limits
 from shared.http.serving import Readiness
 from shared.keyring.erased_list import MongoErasedList, ensure_erased_list_index
 from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
@@ -101,19 +101,9 @@ def build_app(settings: CommandSettings) -> FastAPI:
                 await checks.keys.close()
                 await stores.close()
 
-    exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
-    bounds = _bounds(settings)
-    around = Around(audit.trail, readiness, registry, bounds, exposure)
+    bounds = settings.bounds(settings.command_max_in_flight, settings.command_max_connections)
+    around = Around(audit.trail, readiness, registry, bounds, settings.exposure)
     return create_app(edge, around, lifespan)
-
-
-def _bounds(settings: CommandSettings) -> Bounds:
-    return Bounds(
-        settings.command_max_in_flight,
-        settings.command_max_connections,
-        settings.address_share,
-        settings.subject_share,
-    )
 
 
 def _readiness(

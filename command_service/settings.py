@@ -3,8 +3,7 @@
 from pydantic import Field, field_validator
 
 from shared.audit.settings import AuditSettings
-from shared.http.client_address import is_url
-from shared.http.settings import HttpSettings, RateLimitSettings, TokenSettings
+from shared.http.settings import HttpSettings, RateLimitSettings, TokenSettings, is_url
 from shared.settings import (
     LOOPBACK,
     AlertChannelSettings,

@@ -29,9 +29,9 @@ from shared.fault_points import FaultPoint, reached
 from shared.field_wording import JsonRefused, read_json
 from shared.http.admission import admitted
 from shared.http.callers import Caller
-from shared.http.correlation import correlation_id_of, traceparent_of
 from shared.http.problems import FieldProblem, Problem, ProblemRaised
 from shared.http.request_checks import check_ids, refuse_parameters
+from shared.http.request_context import correlation_id_of, traceparent_of
 from shared.signing import ConsistencyTokens
 
 MAX_BODY_BYTES = 64 * 1_024

@@ -19,8 +19,9 @@ from shared.erasures.topic import read_erasures
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
-from shared.http.edge import Exposure, install_hardening
+from shared.http.edge import install_hardening
 from shared.http.serving import Readiness, operations_router, run_process, serving
+from shared.http.settings import Exposure
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.erased_list import MongoErasedList
 from shared.keyring.key_store import MongoKeyStore

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as Counted
 
-from shared.http.client_address import Network, address_of, is_within, site_of
-from shared.http.limits import Bounds
+from shared.http.request_context import Network, address_of, is_within, site_of
+from shared.http.settings import Bounds
 
 GIVE_WAY_SECONDS = 0.005
 """Between two connections of one address of which the second takes the place of a silent one. Who

@@ -14,8 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from shared.field_wording import wording_of
-from shared.http.correlation import HEADER as CORRELATION
-from shared.http.correlation import correlation_id_of
+from shared.http.request_context import CORRELATION, correlation_id_of
 
 MEDIA_TYPE = "application/problem+json"
 METHOD_NOT_ALLOWED = 405

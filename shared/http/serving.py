@@ -165,7 +165,7 @@ async def serving(
             access_log=False,
             log_config=None,
             server_header=False,
-            proxy_headers=False,  # see shared/http/client_address.py
+            proxy_headers=False,  # see shared/http/request_context.py
             timeout_graceful_shutdown=FINISH_SECONDS,
         )
     )

@@ -28,9 +28,10 @@ from shared.auth.access import BearIndex, Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller
-from shared.http.edge import Around, Exposure
-from shared.http.limits import Bounds, RateLimits
+from shared.http.edge import Around
+from shared.http.limits import RateLimits
 from shared.http.serving import Readiness
+from shared.http.settings import Bounds, Exposure
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.keyring import Keyring
 from shared.signing import ConsistencyTokens

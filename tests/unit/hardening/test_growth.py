@@ -14,8 +14,8 @@ from query_service.queries.query import RequestRefused
 from shared.auth.access import Principal, Role
 from shared.auth.tokens import key_id_of
 from shared.field_wording import JsonRefused, read_json
-from shared.http.client_address import caller_of
 from shared.http.request_checks import refusal_of
+from shared.http.request_context import caller_of
 from shared.keyring.search_index import words_of
 from shared.signing import ConsistencyTokens, SignatureRefused
 from tests.support.growth import (

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
-from shared.http.client_address import networks_of
 from shared.http.connection_room import ConnectionRoom, Entry
-from shared.http.limits import Bounds
+from shared.http.request_context import networks_of
+from shared.http.settings import Bounds
 from tests.support.waiting import until
 
 A, B, C, PROXY = "10.0.0.1", "10.0.0.2", "10.0.0.3", "172.16.0.9"
