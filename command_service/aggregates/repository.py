@@ -7,11 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import reduce
 
 from command_service.aggregates.snapshots import BEFORE_REGISTRATION, LoadedChild, Snapshots
-from command_service.aggregates.stream_folding import (
-    PATIENCE_SECONDS,
-    StreamFolding,
-    folded,
-)
+from command_service.aggregates.stream_folding import PATIENCE_SECONDS, StreamFolding, folded
 from command_service.child.account import AccountStatus, Profile
 from command_service.child.decider import evolve
 from shared.auth.access import is_uuid

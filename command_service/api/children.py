@@ -16,11 +16,7 @@ from command_service.api.openapi import (
     optional,
     sized,
 )
-from command_service.child.commands import (
-    Consent,
-    RegisterChild,
-    UpdateChildProfile,
-)
+from command_service.child.commands import Consent, RegisterChild, UpdateChildProfile
 from command_service.child.field_checks import (
     AGE,
     LABEL,

@@ -15,12 +15,7 @@ import structlog
 from command_service.aggregates.repository import Aggregates
 from command_service.bus.errors import ConcurrentUpdate
 from command_service.child.account import AccountStatus
-from command_service.child.errors import (
-    ChildErasedError,
-    CommandRefused,
-    DeviceIdTaken,
-    UdidTaken,
-)
+from command_service.child.errors import ChildErasedError, CommandRefused, DeviceIdTaken, UdidTaken
 from command_service.child.state import Child
 from shared.auth.access import BearIndex, in_one_case
 from shared.clock import Clock

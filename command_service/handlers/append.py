@@ -9,11 +9,7 @@ from command_service.aggregates.snapshots import LoadedChild
 from command_service.bus.command_bus import Command, CommandContext, CommandResult, SentRequest
 from command_service.bus.errors import AppendUnconfirmed, IdempotencyKeyReused, KeyUnavailable
 from command_service.bus.resilience import Backoff
-from command_service.child.commands import (
-    EraseChild,
-    ReportSafetyViolation,
-    StartConversation,
-)
+from command_service.child.commands import EraseChild, ReportSafetyViolation, StartConversation
 from command_service.child.errors import ChildErasedError
 from command_service.handlers.older_keys import OlderKeys
 from shared.clock import Clock

@@ -14,12 +14,7 @@ from starlette.types import Scope
 
 from shared.auth.access import SUBJECT, SUBJECT_LIMIT, is_subject
 from shared.field_wording import refused
-from shared.http.problems import (
-    UNKNOWN_PARAMETER,
-    FieldProblem,
-    Problem,
-    ProblemRaised,
-)
+from shared.http.problems import UNKNOWN_PARAMETER, FieldProblem, Problem, ProblemRaised
 
 MOST_PATH_BYTES = 1_024
 MOST_QUERY_BYTES = 4_096
