@@ -52,11 +52,7 @@ class Snapshots:
     """Takes one each time `every` events came after the last, of a large child after more."""
 
     def __init__(
-        self,
-        store: SnapshotStore,
-        events: EventStore,
-        every: int,
-        part_bytes: int = PART_BYTES,
+        self, store: SnapshotStore, events: EventStore, every: int, part_bytes: int = PART_BYTES
     ) -> None:
         self._store = store
         self._events = events

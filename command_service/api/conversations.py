@@ -23,10 +23,7 @@ class ConversationStart(RequestBody):
         json_schema_extra=UUID,
     )
     topic: str | None = Field(
-        None,
-        description=TOPIC,
-        examples=["dinosaurs"],
-        json_schema_extra=optional(LABEL),
+        None, description=TOPIC, examples=["dinosaurs"], json_schema_extra=optional(LABEL)
     )
 
 
@@ -38,10 +35,7 @@ class MessageBody(RequestBody):
         json_schema_extra=between(WORD_COUNT),
     )
     topic: str | None = Field(
-        None,
-        description=TOPIC,
-        examples=["dinosaurs"],
-        json_schema_extra=optional(LABEL),
+        None, description=TOPIC, examples=["dinosaurs"], json_schema_extra=optional(LABEL)
     )
     flagged_categories: tuple[str, ...] = Field(
         (),

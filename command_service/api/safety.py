@@ -100,8 +100,7 @@ def report_safety_violation(
 
 
 @router.post(
-    "/children/{child_id}/safety-violations/{violation_id}/resolution",
-    **documented(404, 409, 410),
+    "/children/{child_id}/safety-violations/{violation_id}/resolution", **documented(404, 409, 410)
 )
 def resolve_safety_violation(
     child_id: ChildId, violation_id: ViolationId, body: Resolution, request: CommandRequest

@@ -51,13 +51,7 @@ class BearClaims:
     clock: Clock
 
     def wishes(
-        self,
-        child_id: str,
-        version: int,
-        by: str = "",
-        *,
-        udid: Id = None,
-        device_id: Id = None,
+        self, child_id: str, version: int, by: str = "", *, udid: Id = None, device_id: Id = None
     ) -> list[Wish]:
         """For a child whose stream is at `version`; none for an id that is not there any more.
         `by`: the command that wishes, by its own id."""

@@ -100,9 +100,7 @@ async def open_publisher(bootstrap: Servers, topic: str) -> AsyncIterator[Publis
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
     consumer = AIOKafkaConsumer(
-        **client_options(bootstrap),
-        enable_auto_commit=False,
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        **client_options(bootstrap), enable_auto_commit=False, request_timeout_ms=REQUEST_TIMEOUT_MS
     )
     try:
         await producer.start()

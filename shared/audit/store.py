@@ -13,12 +13,7 @@ from shared.event_store.commit_documents import TIMEOUT_SECONDS, within
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Database, Document
 
-BLOCKS, HEADS, SEGMENTS, PURGES = (
-    "audit_blocks",
-    "audit_heads",
-    "audit_segments",
-    "audit_purges",
-)
+BLOCKS, HEADS, SEGMENTS, PURGES = ("audit_blocks", "audit_heads", "audit_segments", "audit_purges")
 BESIDE = ("segment", "first", "last", "since", "until", "children", "subjects", "operations")
 OPEN_SEGMENTS = 50
 """Of more segments that never ended, the newest are looked at."""

@@ -97,10 +97,7 @@ class MongoEventStore:
     async def load(
         self, child_id: str, after_version: int = 0, limit: int | None = None
     ) -> list[Commit]:
-        following = {
-            "$gt": commit_id(child_id, after_version),
-            "$lt": after_all_commits(child_id),
-        }
+        following = {"$gt": commit_id(child_id, after_version), "$lt": after_all_commits(child_id)}
         commits = await self._find({"_id": following}, _BY_ID, limit=limit or 0)
         first_version = commits[0].first_version if commits else None
         if after_version > 0 and first_version != after_version + 1:

@@ -149,10 +149,7 @@ async def serve(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: FastAPI,
-    host: str,
-    port: int,
-    head_seconds: float = HEAD_SECONDS,
+    app: FastAPI, host: str, port: int, head_seconds: float = HEAD_SECONDS
 ) -> AsyncIterator[None]:
     """Serve `app` beside the body; after it, take nothing new and finish what was accepted."""
     server = _Server(

@@ -87,8 +87,7 @@ class TokenSettings(TokenLifeSettings):
         description="JSON Web Key Set with the public keys of token issuers; set this or the URL.",
     )
     jwks_url: str | None = Field(
-        None,
-        description="URL of the issuer's JSON Web Key Set: https, or http on loopback.",
+        None, description="URL of the issuer's JSON Web Key Set: https, or http on loopback."
     )
     jwks_life_seconds: float = Field(
         300.0,

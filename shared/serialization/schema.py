@@ -210,9 +210,7 @@ def open_sealed(child_id: str, sealed: str, cipher: ChildCipher, expected: Seale
     return orjson.loads(cipher.open(ciphertext, field_place(identity, name, None)))
 
 
-TOLD_OF: Mapping[tuple[str, str], str] = {
-    ("SafetyViolationReported", "details"): "violation_id",
-}
+TOLD_OF: Mapping[tuple[str, str], str] = {("SafetyViolationReported", "details"): "violation_id"}
 """Event type and personal field to the field with the id that the value is bound to as well: of
 what a child has several of, one's value cannot be moved to another. Entries stay for ever, also
 when an upcaster renames their type."""
