@@ -10,7 +10,7 @@ from command_service.api.openapi import RequestBody, documented, sized
 from command_service.child.commands import GiveConsent, WithdrawConsent
 from command_service.child.field_checks import NOTICE_VERSION
 from shared.events.child import ConsentMethod, ConsentPurpose
-from shared.http.problems import FieldProblem, Problem, ProblemRaised
+from shared.http.problems import FieldProblem, ProblemRaised, invalid_request
 from shared.http.request_checks import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["consents"])
@@ -58,7 +58,5 @@ def _known(purpose: str) -> ConsentPurpose:
     except ValueError:
         limit = ", ".join(ConsentPurpose)
         wrong = FieldProblem("purpose", f"must be one of {limit}", limit)
-        detail = "The path contains an unknown purpose."
-        raise ProblemRaised(
-            Problem(422, "invalid-request", "Invalid request", detail, [wrong])
-        ) from None
+        unknown = invalid_request("The path contains an unknown purpose.", wrong)
+        raise ProblemRaised(unknown) from None

@@ -10,6 +10,7 @@ from uvicorn.protocols.utils import get_remote_addr
 
 from shared.http.admission import HANG_UP, SLOW_DOWN
 from shared.http.connection_room import ConnectionRoom, Entry
+from shared.http.problems import Problem, document_of, malformed
 
 HEAD_SECONDS = 10.0
 """Longest from the first byte, or from connecting, until all headers are there."""
@@ -161,18 +162,9 @@ def bounded_protocol(
     return Bounded
 
 
-def _answer(status: int, code: str, title: str, detail: str, *headers: bytes) -> bytes:
+def _answer(problem: Problem, *headers: bytes) -> bytes:
     """A whole response with a problem document, for where there is no request yet to answer."""
-    problem = {
-        "type": f"urn:teddy:problem:{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": "",
-        "code": code,
-        "correlation_id": "",
-    }
-    body = orjson.dumps(problem)
+    body = orjson.dumps(document_of(problem))
     lines = (
         b"content-type: application/problem+json",
         b"content-length: %d" % len(body),
@@ -181,22 +173,22 @@ def _answer(status: int, code: str, title: str, detail: str, *headers: bytes) ->
         b"connection: close",
         *headers,
     )
-    return STATUS_LINE[status] + b"\r\n".join(lines) + b"\r\n\r\n" + body
+    return STATUS_LINE[problem.status] + b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
 REFUSED_CONNECTION = _answer(
-    503, "overloaded", "Overloaded", "Too many connections; retry later.", b"retry-after: 1"
+    Problem(503, "overloaded", "Overloaded", "Too many connections; retry later."),
+    b"retry-after: 1",
 )
 HEAD_TOO_SLOW = _answer(
-    408, "head-too-slow", "Headers too slow", f"Send all headers within {HEAD_SECONDS:g} s."
+    Problem(
+        408, "head-too-slow", "Headers too slow", f"Send all headers within {HEAD_SECONDS:g} s."
+    )
 )
 HEAD_TOO_LARGE = _answer(
-    431, "headers-too-large", "Headers too large", "Send fewer or shorter headers."
+    Problem(431, "headers-too-large", "Headers too large", "Send fewer or shorter headers.")
 )
-MALFORMED = _answer(400, "malformed-request", "Malformed request", "The request is not valid HTTP.")
+MALFORMED = _answer(malformed("The request is not valid HTTP."))
 TOO_FAR_AHEAD = _answer(
-    400,
-    "malformed-request",
-    "Malformed request",
-    "Too many pipelined requests; wait for answers before sending more.",
+    malformed("Too many pipelined requests; wait for answers before sending more.")
 )
