@@ -4,7 +4,7 @@ import sys
 
 from examples.stage import CONSENTS, Stage, play
 from examples.story import expect
-from shared.client.answers import CommandAnswer
+from shared.client.calls import CommandAnswer
 from shared.clock import new_id
 
 TITLE = "Registration"
