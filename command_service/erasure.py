@@ -120,9 +120,9 @@ class ErasureSweep:
             for child_id in await self._not_wholly_erased(page):
                 await self._erase(child_id, announced.get(child_id))
                 again += 1
-            await self._announce(
-                [child_id for child_id in page if child_id not in announced], announcer
-            )
+            missing = [child_id for child_id in page if child_id not in announced]
+            listed = await self._completion.erased.find(missing) if missing else []
+            await announcer.announce([ErasureNotice(child.child_id, child.at) for child in listed])
         log.info("erasures_checked", erased=len(everybody), again=again)
         return again
 
@@ -179,10 +179,6 @@ class ErasureSweep:
         )
         return await self._store.append(offer)
 
-    async def _announce(self, missing: Sequence[str], announcer: Announcer) -> None:
-        listed = await self._completion.erased.find(missing) if missing else []
-        await announcer.announce([ErasureNotice(child.child_id, child.at) for child in listed])
-
 
 class EraseChildHandler:
     """Never waits for the child's stream to be folded: the outline tells all that it asks."""
@@ -219,13 +215,10 @@ class EraseChildHandler:
 
     async def _complete(self, child_id: str, version: int) -> None:
         await self._forget(child_id)
-        for commit in await self._last(child_id, version):
+        # the commit that ends the stream, for ever
+        for commit in await self._store.load(child_id, version - 1):
             await self._completion.complete(commit)
         await self._forget(child_id)
-
-    async def _last(self, child_id: str, version: int) -> list[Commit]:
-        """The commit that ends the stream, for ever."""
-        return await self._store.load(child_id, version - 1)
 
     async def _forget(self, child_id: str) -> None:
         self._keyring.forget(child_id)

@@ -1,9 +1,8 @@
 """Composition root of the command API: settings to ports to app."""
 
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -95,7 +94,11 @@ def build_app(settings: CommandSettings) -> FastAPI:
                 await AT_START.run(lambda: ensure_indexes(database))
                 await AT_START.run(lambda: ensure_erased_list_index(keys_database))
                 await AT_START.run(ports.older_keys.look)
-                async with in_background(*_works(ports, older)):
+                async with in_background(
+                    forget_the_erased(ports.keyring, ports.erased, ports.clock),
+                    older.keep_settling(),
+                    ports.older_keys.keep_looking(),
+                ):
                     yield
             finally:
                 await checks.keys.close()
@@ -117,14 +120,6 @@ def _readiness(
     }
     return Readiness(
         checks, findings=older.findings, dispensable=lambda: frozenset(limits.dependencies)
-    )
-
-
-def _works(ports: Ports, older: OlderClaims) -> tuple[Coroutine[Any, Any, None], ...]:
-    return (
-        forget_the_erased(ports.keyring, ports.erased, ports.clock),
-        older.keep_settling(),
-        ports.older_keys.keep_looking(),
     )
 
 

@@ -56,7 +56,10 @@ class Table:
 
     def print(self) -> None:
         on = console()
-        columns = [self._texts_of(place) for place in range(len(self._columns))]
+        columns = [
+            [column, *(row[place].plain for row in self._rows)]
+            for place, column in enumerate(self._columns)
+        ]
         least = [max(map(_longest_word, texts)) for texts in columns]
         room = on.width - AROUND_A_CELL * len(columns) - 1
         if sum(least) > room:
@@ -64,9 +67,6 @@ class Table:
             return
         wanted = [max(map(_longest_line, texts)) for texts in columns]
         on.print(self._as_table(_shared_out(room, least, wanted)))
-
-    def _texts_of(self, place: int) -> list[str]:
-        return [self._columns[place], *(row[place].plain for row in self._rows)]
 
     def _as_table(self, widths: list[int]) -> rich_table.Table:
         table = rich_table.Table(

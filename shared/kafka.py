@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -108,46 +108,34 @@ FETCH_MS = 5
 PAUSE_SECONDS = 0.03
 
 
-class Polling(Protocol):
+class Polling:
+    """How records are fetched from these brokers.
+
+    Apache Kafka answers a fetch once there is something to send (long polling); aiokafka fetches
+    ahead and costs nothing while nothing arrives. A broker that answers at once, as the light one
+    of the local stack does, would be asked thousands of times a second: there partitions are paused
+    outside of `fetch`, so that aiokafka asks for nothing.
+    """
+
+    def __init__(self, servers: Servers) -> None:
+        self._is_paced = isinstance(servers, KafkaServers) and not servers.long_polling
+
     async def fetch(
         self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
     ) -> Batches:
         """What has arrived in the assigned partitions, at most `most` records; empty after a
         while, or `at_once`, when nothing has."""
-
-
-class LongPolling:
-    async def fetch(
-        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
-    ) -> Batches:
-        wait_ms = 0 if at_once else WAIT_MS
-        batches: Batches = await consumer.getmany(timeout_ms=wait_ms, max_records=most)
-        return batches
-
-
-class PacedPolling:
-    """Outside of `fetch` partitions are paused: aiokafka asks for nothing.
-
-    Apache Kafka answers a fetch once there is something to send (long polling); aiokafka fetches
-    ahead and costs nothing while nothing arrives. A broker that answers at once, as the light one
-    of the local stack does, would be asked thousands of times a second.
-    """
-
-    async def fetch(
-        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
-    ) -> Batches:
+        batches: Batches
+        if not self._is_paced:
+            wait_ms = 0 if at_once else WAIT_MS
+            batches = await consumer.getmany(timeout_ms=wait_ms, max_records=most)
+            return batches
         assigned = consumer.assignment()
         consumer.resume(*assigned)
         try:
-            batches: Batches = await consumer.getmany(timeout_ms=FETCH_MS, max_records=most)
+            batches = await consumer.getmany(timeout_ms=FETCH_MS, max_records=most)
         finally:
             consumer.pause(*(assigned & consumer.assignment()))
         if not batches and not at_once:
             await asyncio.sleep(PAUSE_SECONDS)
         return batches
-
-
-def polling_of(servers: Servers) -> Polling:
-    """The one that suits these brokers."""
-    paced = isinstance(servers, KafkaServers) and not servers.long_polling
-    return PacedPolling() if paced else LongPolling()

@@ -1,5 +1,7 @@
 """/children/{child_id}/conversations: what the bear reports. Never the text of a message."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 from pydantic import Field
 
@@ -12,7 +14,14 @@ from shared.http.request_checks import ChildId, ConversationId
 
 router = APIRouter(route_class=CommandRoute, tags=["conversations"])
 
-TOPIC = f"What it is about, {LABEL} characters."
+Topic = Annotated[
+    str | None,
+    Field(
+        description=f"What it is about, {LABEL} characters.",
+        examples=["dinosaurs"],
+        json_schema_extra=optional(LABEL),
+    ),
+]
 
 
 class ConversationStart(RequestBody):
@@ -22,9 +31,7 @@ class ConversationStart(RequestBody):
         examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"],
         json_schema_extra=UUID,
     )
-    topic: str | None = Field(
-        None, description=TOPIC, examples=["dinosaurs"], json_schema_extra=optional(LABEL)
-    )
+    topic: Topic = None
 
 
 class MessageBody(RequestBody):
@@ -34,9 +41,7 @@ class MessageBody(RequestBody):
         examples=[12],
         json_schema_extra=between(WORD_COUNT),
     )
-    topic: str | None = Field(
-        None, description=TOPIC, examples=["dinosaurs"], json_schema_extra=optional(LABEL)
-    )
+    topic: Topic = None
     flagged_categories: tuple[str, ...] = Field(
         (),
         description="Categories for which the message should be reviewed; empty: none.",

@@ -9,8 +9,8 @@ from shared.auth.access import SUBJECT
 from shared.http.openapi import Link, Links
 from shared.http.problems import RETRY_AFTER, problem_responses
 
-IDEMPOTENCY_HEADER = "Idempotency-Key"
-
+IDEMPOTENCY_HEADER, CONSISTENCY_HEADER = "Idempotency-Key", "Consistency-Token"
+REPLAYED_HEADER, RECEIPT_HEADER, LOCATION_HEADER = "Idempotency-Replayed", "Link", "Location"
 
 IDEMPOTENCY_PARAMETER: dict[str, Any] = {
     "name": IDEMPOTENCY_HEADER,
@@ -53,7 +53,6 @@ SUBJECT_OR_NULL: dict[str, Any] = {
 }
 """JSON schema of a parent's or bear's id."""
 
-
 UUID: dict[str, Any] = {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}
 """JSON schema of an id that the caller may choose."""
 
@@ -87,18 +86,6 @@ def documented(*refusals: int, success: int = 200) -> dict[str, Any]:
         "responses": {**responses, success: {"headers": DOCUMENTED_HEADERS}},
         "openapi_extra": {"parameters": [IDEMPOTENCY_PARAMETER]},
     }
-
-
-CONSISTENCY_HEADER = "Consistency-Token"
-
-
-REPLAYED_HEADER = "Idempotency-Replayed"
-
-
-RECEIPT_HEADER = "Link"
-
-
-LOCATION_HEADER = "Location"
 
 
 class CommandAnswer(BaseModel):

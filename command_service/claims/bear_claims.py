@@ -72,7 +72,10 @@ class BearClaims:
         older, held = await asyncio.gather(
             self.claims.find(wish.older_key), self.claims.take(wish.claim)
         )
-        return older if older is not None and _is_of_another(older, wish.claim) else held
+        is_of_another = (
+            older is not None and older.child_id != wish.claim.child_id and not older.released
+        )
+        return older if is_of_another else held
 
     async def contest(self, wish: Wish, held: Claim) -> None:
         """Take the bear from `held` if that yields.
@@ -195,7 +198,3 @@ def _taking_over(held: Claim, claim: Claim) -> Claim:
     of_the_same = (held.child_id, held.version) == (claim.child_id, claim.version)
     shared = of_the_same and not held.released and held.by != claim.by
     return replace(claim, by="") if shared else claim
-
-
-def _is_of_another(older: Claim, claim: Claim) -> bool:
-    return older.child_id != claim.child_id and not older.released

@@ -117,7 +117,9 @@ class MongoEventStore:
         return await self._look_ups.submit((key, older or key))
 
     async def has_older_keys(self) -> bool:
-        return await self._exists({"idempotency.key": {"$lt": BEHIND_OLDER_KEYS}})
+        older = {"idempotency.key": {"$lt": BEHIND_OLDER_KEYS}}
+        async with within(self._timeout):
+            return await self._commits.find_one(older, {"_id": 1}) is not None
 
     async def older_content(self, child_id: str) -> frozenset[OlderContent]:
         return await older_content(self._commits, child_id, self._timeout)
@@ -159,10 +161,6 @@ class MongoEventStore:
         by_key = {commit.idempotency.key: commit for commit in found if commit.idempotency}
         return [by_key.get(key) or by_key.get(older) for key, older in wanted]
 
-    async def _exists(self, wanted: Document) -> bool:
-        async with within(self._timeout):
-            return await self._commits.find_one(wanted, {"_id": 1}) is not None
-
     async def _insert(self, offered: Sequence[Commit]) -> list[Commit | Exception]:
         outcomes: list[Commit | Exception] = list(offered)
         reached(FaultPoint.COMMAND_BEFORE_APPEND)
@@ -176,19 +174,15 @@ class MongoEventStore:
         return outcomes
 
     async def _explain(self, refused: Sequence[Commit]) -> list[Commit | Exception]:
-        try:
-            standing = await self._standing_in_the_way(refused)
-        except StoreUnavailable as error:
-            return [error] * len(refused)  # the rest of the group is durable and hears so
-        return [_outcome(commit, standing) for commit in refused]
-
-    async def _standing_in_the_way(self, refused: Sequence[Commit]) -> list[Commit]:
-        places = [commit.place for commit in refused]
         keys = [commit.idempotency.key for commit in refused if commit.idempotency]
-        choices: list[Document] = [{"_id": {"$in": places}}]
+        choices: list[Document] = [{"_id": {"$in": [commit.place for commit in refused]}}]
         if keys:
             choices.append({"idempotency.key": {"$in": keys}})
-        return await self._find({"$or": choices})
+        try:
+            standing = await self._find({"$or": choices})
+        except StoreUnavailable as error:
+            return [error] * len(refused)  # the rest of the group is durable and is told so
+        return [_outcome(commit, standing) for commit in refused]
 
     async def _find(
         self, query: Document, sort: list[tuple[str, Any]] | None = None, limit: int = 0
