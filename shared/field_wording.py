@@ -62,7 +62,6 @@ def _constant(_name: str) -> float:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
-
 OF_THE_HOUSE = "of_the_house"
 """The type of errors whose message is in these words already."""
 

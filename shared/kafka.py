@@ -37,7 +37,6 @@ CHILD_ERASURES = Topic("teddy.child.erasures.v1", "child_id", 1, -1, compacted=T
 
 ALL_TOPICS = (CHILD_EVENTS, CHILD_ALERTS, READ_MODEL_CHANGES, DEAD_LETTERS, CHILD_ERASURES)
 
-
 Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 

@@ -132,7 +132,6 @@ DOCUMENTED_HEADERS: dict[str, Any] = {
     },
 }
 
-
 CHILD = "/v1/children/{child_id}"
 TALK = f"{CHILD}/conversations/{{conversation_id}}"
 VIOLATION = f"{CHILD}/safety-violations/{{violation_id}}"

@@ -44,7 +44,6 @@ class Unchanged(Enum):
 
 UNCHANGED: Final = Unchanged.UNCHANGED
 
-
 Name = Annotated[str, Checked(FieldChecks.name, NAME)]
 Age = Annotated[int, Checked(FieldChecks.number, AGE)]
 DeviceId = Annotated[str, Checked(FieldChecks.subject)]

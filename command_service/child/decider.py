@@ -35,7 +35,6 @@ CHANGES_NOTHING = frozenset({MessageRecorded})
 """Events that nothing is decided by: most of a long stream, so whoever folds one may leave them
 out."""
 
-
 C = TypeVar("C", bound=ChildCommand)
 
 

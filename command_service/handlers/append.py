@@ -29,7 +29,6 @@ from shared.serialization.events import encode
 IGNORED = "ignored"
 """In a stored result: the request's field that was left out."""
 
-
 ERASURE = "erasure"
 """The print of every request to erase a child: its path says it all, and the child's key, under
 which others have theirs, goes with it."""

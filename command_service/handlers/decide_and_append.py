@@ -28,7 +28,6 @@ ATTEMPTS = 3
 Prepare = Callable[[LoadedChild], Awaitable[None]]
 """Runs between deciding and appending; may refuse the command or raise VersionConflict."""
 
-
 Load = Callable[[str], Awaitable[LoadedChild | None]]
 
 

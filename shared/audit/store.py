@@ -18,7 +18,6 @@ BESIDE = ("segment", "first", "last", "since", "until", "children", "subjects", 
 OPEN_SEGMENTS = 50
 """Of more segments that never ended, the newest are looked at."""
 
-
 _WHERE_IT_ENDS = {
     "hash": 1,
     "records": {"$cond": [{"$isArray": "$digests"}, {"$size": "$digests"}, 0]},

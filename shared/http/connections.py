@@ -18,7 +18,6 @@ HEAD_SECONDS = 10.0
 MOST_HEAD_BYTES = 32 * 1_024
 """What is kept of a head that does not end; a complete one has narrower limits (request_checks)."""
 
-
 MOST_PIPELINED = 16
 """Requests that a client may send ahead of their answers. Each is kept with all its headers, and
 one read from a connection could bring thousands."""

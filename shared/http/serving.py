@@ -29,10 +29,8 @@ DependencyCheck = Callable[[], Awaitable[None]]
 Details = Callable[[], Mapping[str, Any]]
 """More for the readiness answer, e.g. `{"lag": {"events": 0, "seconds": 0.0}}`."""
 
-
 Findings = Callable[[], Sequence[str]]
 """Why the process does not do its work though all answer, one line each; none while it does."""
-
 
 Dispensable = Callable[[], frozenset[str]]
 """Dependencies without which, as things are, a process does less, and is ready all the same."""

@@ -132,7 +132,6 @@ class TokenSettings(TokenLifeSettings):
 
 RATE_LIMITS_IN_MEMORY = "memory://"
 
-
 REDIS = re.compile(r"rediss?://([^/@\s]*@)?[^/:@\s]+:[0-9]{1,5}(/[0-9]{0,4})?")
 
 

@@ -21,10 +21,8 @@ DELIVERIES_COLLECTION = "deliveries"
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """Due before any clock's now: the database's, not a worker's, says when the rest is due."""
 
-
 IN_APP_AGAIN_AFTER = timedelta(seconds=10)
 """In the app an alert is delivered by its notice on the topic; one that is not by then got lost."""
-
 
 NOTIFIED_WITHIN = timedelta(days=14)
 """Of an alert that is raised later than so long after what raised it, nobody is notified: it is

@@ -19,7 +19,6 @@ class Model(StrEnum):
 
 ALL_MODELS = frozenset(Model)
 
-
 OTHER = "other"
 """What counts every label that came when there was no room for it any more in its document."""
 

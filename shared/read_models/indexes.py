@@ -36,7 +36,6 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
     ],
 }
 
-
 _FEW_HAVE = {Model.ALERTS: "awaits_live"}
 """Fields that hardly any document has, by which those are found that do."""
 

@@ -119,7 +119,6 @@ LABELS = frozenset(
 )
 """Every field that is sealed in events and stands in clear in read models."""
 
-
 Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
 
 
@@ -160,7 +159,6 @@ def upcast(
 
 
 SEALED = "$sealed"
-
 
 ALL_LABELS = "labels"
 """The name under which an event's labels are sealed, together: each by itself would take three
