@@ -1,8 +1,7 @@
 """TeddyClient: one asynchronous interface over the command API and the query API."""
 
-from shared.client.calls import SeenWrites
+from shared.client.calls import Freshness, SeenWrites, freshness_of
 from shared.client.client import LiveUpdate, TeddyClient
-from shared.client.freshness import Freshness, freshness_of
 from shared.client.transport import NotYetAvailable, Observation, TeddyProblem, Unreachable
 
 __all__ = [

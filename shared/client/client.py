@@ -5,10 +5,9 @@ from typing import Any, TypedDict
 
 import orjson
 
-from shared.client.calls import path_of
+from shared.client.calls import FreshAnswer, path_of
 from shared.client.commands import Commands
 from shared.client.export import whole
-from shared.client.freshness import FreshAnswer
 from shared.client.transport import NotYetAvailable, TeddyProblem, Transport, Unreachable
 
 

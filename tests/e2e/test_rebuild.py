@@ -17,7 +17,7 @@ from deploy.local.readiness import NotHealthy, service_ready
 from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
 from shared.client import TeddyClient
-from shared.client.freshness import FreshAnswer
+from shared.client.calls import FreshAnswer
 from shared.clock import new_id
 from tests.support import next_release
 from tests.support.callers import client, token
