@@ -190,14 +190,12 @@ class EraseChildHandler:
         completion: ErasureCompletion,
         aggregates: Aggregates,
         keyring: Keyring,
-        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._decide_and_append = decide_and_append
         self._store = store
         self._completion = completion
         self._aggregates = aggregates
         self._keyring = keyring
-        self._patience = patience_seconds
         self._completing = ChildTasks[None]("erasure_incomplete")
 
     async def handle(self, command: EraseChild, context: CommandContext) -> CommandResult:
@@ -207,7 +205,7 @@ class EraseChildHandler:
         child_id = command.child_id
         if (task := self._completing.get(child_id)) is None:
             task = self._completing.begin(child_id, self._complete(child_id, change.result.version))
-        await asyncio.wait({task}, timeout=self._patience)
+        await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
         if not task.done():
             raise ChildLoading
         task.result()

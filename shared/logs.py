@@ -3,7 +3,6 @@
 import logging
 import sys
 from traceback import walk_tb
-from types import TracebackType
 from typing import Any
 
 import structlog
@@ -45,19 +44,15 @@ def traceback_without_words(
 
 def _places(error: BaseException | None) -> list[str]:
     """The error that came last first, each with its frames from the outermost on."""
-    told: list[str] = []
+    places: list[str] = []
     while error is not None:
-        told.append(type(error).__name__)
-        told += _frames(error.__traceback__)
+        places.append(type(error).__name__)
+        places += [
+            f"  {frame.f_code.co_filename}:{line} {frame.f_code.co_name}"
+            for frame, line in walk_tb(error.__traceback__)
+        ]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return told
-
-
-def _frames(trace: TracebackType | None) -> list[str]:
-    return [
-        f"  {frame.f_code.co_filename}:{line} {frame.f_code.co_name}"
-        for frame, line in walk_tb(trace)
-    ]
+    return places
 
 
 OURS = ("__main__", "command_service", "projection_worker", "query_service", "shared", "deploy")

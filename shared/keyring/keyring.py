@@ -7,7 +7,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from datetime import timedelta
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import structlog
 from cryptography.exceptions import InvalidTag
@@ -91,14 +91,10 @@ class ClosedCipher(ChildCipher):
         self._child_id = child_id
         self.error = error
 
-    def seal(self, plaintext: bytes, place: str) -> str:  # noqa: ARG002 - as in the base class
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise SealBroken(str(self.error)) from self.error
 
-    def open(self, sealed: str, place: str) -> bytes:  # noqa: ARG002 - as in the base class
-        raise SealBroken(str(self.error)) from self.error
-
-    def print_of(self, content: bytes) -> str:  # noqa: ARG002 - as in the base class
-        raise SealBroken(str(self.error)) from self.error
+    seal = open = print_of = _refuse
 
 
 def new_data_key() -> bytes:

@@ -86,25 +86,19 @@ def decode(
     With `index`, searchable fields carry their search tokens. Raises UndecodableEvent, or
     SealBroken for a ciphertext that was altered or moved.
     """
-    event, broken = _decode(recorded, cipher, index, upcasters)
+    event, broken = decode_what_opens(recorded, cipher, index, upcasters)
     if broken is not None:
         raise broken
     return event
 
 
 def decode_what_opens(
-    recorded: RecordedEvent, cipher: ChildCipher | None, index: SearchIndex | None = None
-) -> tuple[ChildEvent, SealBroken | None]:
-    """As `decode`. Fields that do not open stay sealed, as if there were no key; then also why."""
-    return _decode(recorded, cipher, index, UPCASTERS)
-
-
-def _decode(
     recorded: RecordedEvent,
     cipher: ChildCipher | None,
-    index: SearchIndex | None,
-    upcasters: Mapping[tuple[str, int], Upcaster],
+    index: SearchIndex | None = None,
+    upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
 ) -> tuple[ChildEvent, SealBroken | None]:
+    """As `decode`. Fields that do not open stay sealed, as if there were no key; then also why."""
     content = _load(recorded)
     opened, broken = _opened(recorded, content, cipher)
     try:
