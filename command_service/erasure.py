@@ -1,7 +1,7 @@
 """Erasure on the write side: the command, the steps that follow it, and the sweep that repeats
 them for whoever an older copy of a database brought back.
 
-Three places tell who is erased: the streams, the list beside the keys, the topic of erasures. What
+Three places know who is erased: the streams, the list beside the keys, the topic of erasures. What
 one of them knows is true; the sweep brings it to the others.
 """
 
@@ -181,7 +181,7 @@ class ErasureSweep:
 
 
 class EraseChildHandler:
-    """Never waits for the child's stream to be folded: the outline tells all that it asks."""
+    """Never waits for the child's stream to be folded: the outline holds all that it needs."""
 
     def __init__(
         self,

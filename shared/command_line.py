@@ -91,17 +91,17 @@ class Table:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Shows on a terminal how much of a work is done, elsewhere nothing. Gives what is to be told
-    the number so far; `total` None: nobody knows how many there are."""
+    """Shows on a terminal how much of a work is done, elsewhere nothing. Gives what is to be called
+    with the number so far; `total` None: nobody knows how many there are."""
     on = console()
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=on, transient=True, disable=not on.is_terminal) as shown:
         task = shown.add_task("", total=total)
 
-        def tell(so_far: int) -> None:
+        def report(so_far: int) -> None:
             shown.update(task, completed=so_far)
 
-        yield tell
+        yield report
 
 
 def _shared_out(room: int, least: list[int], wanted: list[int]) -> list[int]:

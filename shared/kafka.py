@@ -91,7 +91,7 @@ async def partitions_of(consumer: AIOKafkaConsumer, *topics: str) -> list[TopicP
 
     Raises KafkaError.
     """
-    # A client that has just started is told of no topics by Apache Kafka, and a topic that it asks
+    # Apache Kafka reports no topics to a client that has just started, and a topic that it asks
     # for by name may be created by that. aiokafka's own `topics()` asks this and keeps the names.
     known = await consumer._client.fetch_all_metadata()
     return [

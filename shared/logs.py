@@ -59,7 +59,7 @@ OURS = ("__main__", "command_service", "projection_worker", "query_service", "sh
 """Whose log lines are at the operator's level."""
 
 SERVER = "uvicorn"
-"""Below INFO it may tell what was sent; at INFO, that it started and ended."""
+"""Below INFO it may log what was sent; at INFO, that it started and ended."""
 
 
 def configure_logs(settings: ObservabilitySettings, process: str) -> None:

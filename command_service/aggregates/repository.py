@@ -41,8 +41,8 @@ class _Entry:
 
 class AggregateCache:
     """Keeps the least recently used out, so that there are at most `max_entries`, and that they
-    take about `max_bytes`; one child alone may take more. An entry may be stale: the append tells.
-    """
+    take about `max_bytes`; one child alone may take more. An entry may be stale: the append finds
+    out."""
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         self._max_entries = max_entries

@@ -126,7 +126,7 @@ class Snapshots:
             if await self._events.erased_among([child_id]):
                 await self._store.delete(child_id)
         except StoreUnavailable:
-            # the command is done: its caller must not hear of a failure
+            # the command is done: a failure must not reach its caller
             log.warning("snapshot_not_saved", child_id=child_id, version=position.version)
             return False
         return True

@@ -35,7 +35,7 @@ CHUNK = 10
 
 AT_A_TIME = 2
 PATIENCE_SECONDS = 0.8
-"""How long a command waits: less than its deadline, which would tell of a store that is away."""
+"""How long a command waits: less than its deadline, which would report a store that is away."""
 
 WAITING_AT_MOST = 50
 """Long streams that are folded or wait for it: whoever asks for another one comes again."""

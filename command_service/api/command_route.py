@@ -49,7 +49,7 @@ BodyT = TypeVar("BodyT", bound=RequestBody)
 
 class RequestKeys:
     """Idempotency keys as they are stored: `k-` and 128 bits of an HMAC-SHA-256 in hex, so that
-    callers never meet each other's keys, and nobody can tell them without the index key."""
+    callers never meet each other's keys, and nobody can derive them without the index key."""
 
     def __init__(self, index_key: bytes) -> None:
         self._key = hmac.digest(index_key, b"request key", "sha256")

@@ -1,4 +1,5 @@
-"""What a command passes on its way to its handler, in one order, and what is told of it."""
+"""What a command passes on its way to its handler, in one order, and what is logged, counted and
+recorded of it."""
 
 import logging
 import time
@@ -126,7 +127,7 @@ class Watched:
 class Observer:
     """Logs, counts and records each command: names and ids, never a value.
 
-    A command is taken on only while the audit trail has room to tell of it. Its answer does not
+    A command is taken on only while the audit trail has room for its record. Its answer does not
     wait for its record: the commit itself names who did what.
     """
 

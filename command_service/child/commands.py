@@ -153,7 +153,7 @@ class EraseChild(_ChildCommand):
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ReportSafetyViolation(_ChildCommand):
     violation_id: str
-    violation_type: Annotated[str, Checked(FieldChecks.label, LABEL, told_as="type")]
+    violation_type: Annotated[str, Checked(FieldChecks.label, LABEL, request_name="type")]
     severity: Severity
     details: Annotated[str, Checked(FieldChecks.text_or_nothing, DETAILS)] | None = None
     conversation_id: NewId | None = None

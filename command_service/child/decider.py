@@ -108,8 +108,8 @@ def decide(command: ChildCommand, child: Child) -> list[ChildEvent]:
 
 
 def evolve(child: Child, event: ChildEvent) -> Child:
-    """The child after `event`. Total: what happened is never refused, in whatever order it is
-    told."""
+    """The child after `event`. Total: what happened is never refused, in whatever order it
+    comes."""
     if isinstance(event, ConversationEvent):
         return conversations.evolve(child, event)
     if isinstance(event, SafetyEvent):

@@ -161,16 +161,15 @@ class Checked:
     """In the annotation of a command's field: how its value is checked and brought into normal
     form.
 
-    `check`: a method of FieldChecks, or a function of the same shape. `told_as`: what requests call
-    the field, where that is another name.
-    """
+    `check`: a method of FieldChecks, or a function of the same shape. `request_name`: what requests
+    call the field, where that is another name."""
 
     check: Callable[..., Any]
     limit: Limit | None = None
-    told_as: str | None = None
+    request_name: str | None = None
 
     def normal(self, checks: FieldChecks, field: str, value: Any) -> Any:
-        path = self.told_as or field
+        path = self.request_name or field
         if self.limit is None:
             return self.check(checks, path, value)
         return self.check(checks, path, value, self.limit)

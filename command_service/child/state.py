@@ -27,7 +27,7 @@ class Violation:
 class Newest(Generic[V]):
     """What is closed, in a persistent map that forgets: the newest `limit` entries at least are
     known, and fewer than twice as many. Once `recent` has `limit` entries they are the `older`
-    ones, and those of before are gone: to forget costs nothing, and no entry has to tell its age.
+    ones, and those of before are gone: to forget costs nothing, and no entry needs an age.
     """
 
     limit: int

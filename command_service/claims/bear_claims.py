@@ -97,15 +97,15 @@ class BearClaims:
         raise ConcurrentUpdate
 
     async def reserve(self, wishes: Sequence[Wish]) -> None:
-        """Take them all, within `unless_refused` where there are several. Raises what `contest`
-        raises."""
+        """Take them all, within `given_back_on_refusal` where there are several. Raises what
+        `contest` raises."""
         for wish in wishes:  # in their order: of two who want the same bear, one gets all of it
             held = await self.take(wish)
             if held is not None:
                 await self.contest(wish, held)
 
     @asynccontextmanager
-    async def unless_refused(self, wishes: Sequence[Wish]) -> AsyncIterator[None]:
+    async def given_back_on_refusal(self, wishes: Sequence[Wish]) -> AsyncIterator[None]:
         """Whatever of `wishes` is taken within is given back when the command is refused later."""
         try:
             yield

@@ -60,8 +60,8 @@ class StoredResults:
     ) -> CommandResult:
         """The result that `commit` gave, which keeps the key of `request`.
 
-        Raises IdempotencyKeyReused when it was another request's, ChildErasedError when nobody can
-        tell any more: then it is refused as every command about the child.
+        Raises IdempotencyKeyReused when it was another request's, ChildErasedError when that cannot
+        be known any more: then it is refused as every command about the child.
         """
         if commit.idempotency is None or request is None:
             raise IdempotencyKeyReused
@@ -155,7 +155,7 @@ class Appender:
 def _kept_of(
     request: SentRequest | None, command: Command, cipher: ChildCipher | None
 ) -> Idempotency | None:
-    """For ever, so that nobody can tell what the request was once the child is erased."""
+    """For ever, so that nobody can find out what the request was once the child is erased."""
     if request is None:
         return None
     if isinstance(command, EraseChild):

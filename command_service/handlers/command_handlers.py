@@ -45,7 +45,7 @@ class RegisterChildHandler:
         stored = await self.results.find_older(command, context.request)
         if stored is not None:
             return stored
-        async with self.claims.unless_refused(wishes):
+        async with self.claims.given_back_on_refusal(wishes):
             stored = await self._reserve_bear(wishes, command, context)
             return stored or await self._append(command, context, events)
 
@@ -199,7 +199,7 @@ async def _reserving(
             wishes[:] = wished
             await claims.reserve(wishes)
 
-    async with claims.unless_refused(wishes):
+    async with claims.given_back_on_refusal(wishes):
         change = await decide_and_append(command, context, reserve_bear)
     if change.result.replayed:
         await claims.give_back(wishes)  # it was for what happened before already

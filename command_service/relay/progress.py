@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Records that the broker has: `offset` of the first (-1: not told) and their number."""
+    """Records that the broker has: `offset` of the first (-1: not reported) and their number."""
 
     partition: int
     offset: int

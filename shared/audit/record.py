@@ -118,7 +118,7 @@ def audit_as(operation: str, children: Iterable[str]) -> None:
 
 
 class AuditUnavailable(StoreUnavailable):
-    """The audit trail cannot take the record: what it would tell of must not happen."""
+    """The audit trail cannot take the record: what it would record must not happen."""
 
 
 class AuditTrail(Protocol):

@@ -89,7 +89,7 @@ class Principal:
 
 PSEUDONYM_BYTES = 8
 OLDER_ALIAS_BYTES = 12
-"""By their length the two are told apart."""
+"""Their length distinguishes the two."""
 
 
 class Pseudonyms:
@@ -98,7 +98,7 @@ class Pseudonyms:
     A bear's device id is part of its child's personal data; commits and audit records stay when the
     child is erased. So a bear is recorded under a pseudonym that only the process which gave it
     could find again: while that runs, all that one bear does stands under one name, and afterwards
-    nobody can tell which bear it was, not even by guessing its id.
+    nobody can find out which bear it was, not even by guessing its id.
     """
 
     __slots__ = ("_key",)
@@ -221,7 +221,7 @@ def relation_of(principal: Principal, operation: str) -> Relation:
 
 
 def refusal_of(role: Role, operation: str) -> str:
-    """What the caller of an operation that its role may not do at all is told, by both APIs."""
+    """What both APIs answer the caller of an operation that its role may not do at all."""
     return f"the role {role.value} may not execute {operation}"
 
 

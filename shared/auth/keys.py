@@ -38,7 +38,7 @@ class KeyRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """`algorithm` is the only one that this key verifies; `fingerprint` tells keys apart."""
+    """`algorithm` is the only one that this key verifies; `fingerprint` distinguishes keys."""
 
     algorithm: str
     fingerprint: bytes

@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 
 
 class NoErasureTopic(KafkaError):  # type: ignore[misc] # aiokafka has no types
-    """The broker does not know the topic, so nobody can tell who is erased."""
+    """The broker does not know the topic, so nobody knows who is erased."""
 
 
 class ErasureReader:
@@ -102,7 +102,7 @@ async def erasure_reader(servers: Servers) -> AsyncIterator[ErasureReader]:
 
 
 async def read_erasures(servers: Servers) -> dict[str, datetime]:
-    """When each child that the topic tells of was erased, by child.
+    """When each child on the topic was erased, by child.
 
     Raises KafkaError, also after a minute.
     """

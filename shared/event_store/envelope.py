@@ -37,8 +37,9 @@ BEHIND_OLDER_KEYS = "g"
 @dataclass(frozen=True, slots=True)
 class Idempotency:
     """What is kept of a request under an idempotency key. `key` is scoped to its caller and keyed
-    with the index key; `fingerprint` tells other requests under it, keyed with the child's own data
-    key. In commits of earlier releases `key` is a plain hash, and the index key keys the other."""
+    with the index key; `fingerprint` distinguishes other requests under it, keyed with the child's
+    own data key. In commits of earlier releases `key` is a plain hash, and the index key keys the
+    other."""
 
     key: str
     fingerprint: str

@@ -181,7 +181,7 @@ class MongoEventStore:
         try:
             standing = await self._find({"$or": choices})
         except StoreUnavailable as error:
-            return [error] * len(refused)  # the rest of the group is durable and is told so
+            return [error] * len(refused)  # the rest of the group is durable and gets that outcome
         return [_outcome(commit, standing) for commit in refused]
 
     async def _find(

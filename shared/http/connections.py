@@ -38,7 +38,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol within bounds: it turns away connections for which there is no room,
     and those that send their request's head too slowly, without end, or malformed.
 
-    Not uvicorn's limit_concurrency: that looks only when a request comes, so that silent
+    Not uvicorn's limit_concurrency: that looks only when a request comes, so that idle
     connections pile up, and its refusal does not say when to come back.
     """
 
@@ -65,7 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 super().connection_made(accepted)
                 # not here: the loop begins to read once this returns
                 self.loop.call_soon(self._read_nothing)
-                self._head_due = self.loop.call_later(HELD_SECONDS, self.give_way)
+                self._head_due = self.loop.call_later(HELD_SECONDS, self.evict)
             case Entry.REFUSED:
                 self.transport = accepted
                 self._refuse(REFUSED_CONNECTION)
@@ -84,7 +84,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise PipelinedTooMany  # what the parser has still to read is left
         self._has_asked = True
         self._head_is_there()
-        self.room.speaks(self)
+        self.room.begins_request(self)
         if not self.room.is_trusted(self._peer):  # through a proxy's many callers send in turn
             self.scope["state"][SLOW_DOWN] = self._slow_down
         self.scope["state"][HANG_UP] = self.transport.abort
@@ -93,7 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.cycle.response_complete:  # else the next request was sent ahead of this answer
-            self.room.is_silent(self)
+            self.room.becomes_idle(self)
         if self._slowed:
             self._read_nothing()
             self.loop.call_later(SLOWED_SECONDS, self._read_on)
@@ -104,12 +104,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self.room.leave(self)
         super().connection_lost(exc)
 
-    def come_in(self) -> None:
+    def admit(self) -> None:
         self._head_is_there()
         self._await_head()
         self._read_on()
 
-    def give_way(self) -> None:
+    def evict(self) -> None:
         if self._has_asked:  # an answer now would be taken for that to its next request
             self._head_is_there()
             self.transport.close()

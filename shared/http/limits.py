@@ -103,8 +103,8 @@ class RateLimits:
         dependencies: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
     ) -> None:
         """`now`: seconds of a clock that all processes share, as they share `secret`: the storage
-        is not told whom it counts. `dependencies`: for the readiness report; requests are counted
-        without them, too."""
+        does not learn whom it counts. `dependencies`: for the readiness report; requests are
+        counted without them, too."""
         self.dependencies = dependencies or {}
         self._policies = policies
         self._counters = counters

@@ -144,7 +144,7 @@ class WatchedKeyFile:
     """A KeyProvider that looks at its file before it wraps, and when it meets an unknown key.
 
     So a rotation reaches every process without a restart. A file that cannot be used any more is
-    told in the log, and the keys known before go on. Raises KeyFileRefused when it begins.
+    reported in the log, and the keys known before go on. Raises KeyFileRefused when it begins.
     """
 
     def __init__(self, path: Path) -> None:

@@ -74,7 +74,7 @@ class ChildCipher:
 
     def print_of(self, content: bytes) -> str:
         """HMAC-SHA-256 in hex, under a key derived from the data key: once that is destroyed nobody
-        can tell what `content` was, not even by guessing."""
+        can find out what `content` was, not even by guessing."""
         return hmac.digest(self._print_key, content, "sha256").hex()
 
     def _associated(self, place: str) -> bytes:
@@ -103,7 +103,7 @@ def new_data_key() -> bytes:
 
 def field_place(event_id: str, field_name: str, of: str | None) -> str:
     """Where a field of an event stands, for `ChildCipher.seal` and `open`. `of`: the id of what the
-    field tells of, where a child has several; None: the child itself, and all values of releases
+    field is about, where a child has several; None: the child itself, and all values of releases
     that did not bind it."""
     place = f"{event_id}\0{field_name}"
     return place if of is None else f"{place}\0{of}"

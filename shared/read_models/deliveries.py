@@ -1,7 +1,7 @@
 """What became of each alert on each channel.
 
 Collection `deliveries`, one document for an alert and a channel, beside the generations of the read
-models and part of none: a rebuild, a rollback or a replay finds what was told and tells it to
+models and part of none: a rebuild, a rollback or a replay finds who was notified and notifies
 nobody again. `_id` follows from the alert and the channel.
 """
 

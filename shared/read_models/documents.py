@@ -146,7 +146,7 @@ class ViolationEntry(TypedDict):
 
 
 class CountedViolation(TypedDict):
-    """A violation that no alert told of yet, as the rule that counts them needs it."""
+    """A violation that no alert reported yet, as the rule that counts them needs it."""
 
     at: datetime
     severity: str

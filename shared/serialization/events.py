@@ -19,11 +19,11 @@ from shared.keyring.keyring import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.schema import (
     ALL_LABELS,
+    BOUND_TO,
     CLASSES,
     CLOSED,
     FIELDS,
     SEALED,
-    TOLD_OF,
     UPCASTERS,
     NothingToSealWith,
     UndecodableEvent,
@@ -38,7 +38,7 @@ NOT_OF_THAT_SCHEMA = (ArithmeticError, AttributeError, LookupError, TypeError, V
 
 PADDED_BYTES = 32
 """Values are sealed in multiples of it: a ciphertext shows how long its value is, and that would
-tell a short name, or an age below 10, from others when nothing else does any more."""
+distinguish a short name, or an age below 10, from others when nothing else does any more."""
 
 
 def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> EncodedEvent:
@@ -63,8 +63,8 @@ def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> Encod
             if value != ():
                 labels[known.name] = value
         elif known.personal:
-            told_of = TOLD_OF.get((name, known.name))
-            of = None if told_of is None else getattr(event, told_of)
+            bound_to = BOUND_TO.get((name, known.name))
+            of = None if bound_to is None else getattr(event, bound_to)
             content[known.name] = sealed(value.reveal(), known.name, of)
         else:
             content[known.name] = value

@@ -175,7 +175,7 @@ class NothingToSealWith(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SealedField:
-    """From where a sealed value is read. `of`: the id of what it tells of, where a child has
+    """From where a sealed value is read. `of`: the id of what it is about, where a child has
     several (a violation's); None: the child itself."""
 
     name: str
@@ -184,7 +184,7 @@ class SealedField:
 
 def sealed_field(event_type: str, name: str, content: Mapping[str, Any]) -> SealedField:
     """The field `name` of an event with the wire form `content`."""
-    of = content.get(TOLD_OF.get((event_type, name), ""))
+    of = content.get(BOUND_TO.get((event_type, name), ""))
     return SealedField(name, of if isinstance(of, str) else None)
 
 
@@ -208,7 +208,7 @@ def open_sealed(child_id: str, sealed: str, cipher: ChildCipher, expected: Seale
     return orjson.loads(cipher.open(ciphertext, field_place(identity, name, None)))
 
 
-TOLD_OF: Mapping[tuple[str, str], str] = {("SafetyViolationReported", "details"): "violation_id"}
+BOUND_TO: Mapping[tuple[str, str], str] = {("SafetyViolationReported", "details"): "violation_id"}
 """Event type and personal field to the field with the id that the value is bound to as well: of
 what a child has several of, one's value cannot be moved to another. Entries stay for ever, also
 when an upcaster renames their type."""
