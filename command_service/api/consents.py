@@ -34,13 +34,7 @@ def give_consent(
     child_id: ChildId, purpose: Purpose, body: ConsentBody, request: CommandRequest
 ) -> GiveConsent:
     """Record that the parent consents; `account` first, the other purposes rest on it."""
-    return GiveConsent(
-        child_id=child_id,
-        at=request.at,
-        purpose=_known(purpose),
-        notice_version=body.notice_version,
-        method=body.method,
-    )
+    return GiveConsent(child_id=child_id, at=request.at, purpose=_known(purpose), **dict(body))
 
 
 @router.delete("/children/{child_id}/consents/{purpose}", **documented(404, 410))

@@ -128,11 +128,4 @@ def configure_alerts(
     child_id: ChildId, body: AlertPolicyBody, request: CommandRequest
 ) -> ConfigureAlerts:
     """Say when and how the parent is alerted."""
-    return ConfigureAlerts(
-        child_id=child_id,
-        at=request.at,
-        threshold=body.threshold,
-        count=body.count,
-        window_hours=body.window_hours,
-        channels=body.channels,
-    )
+    return ConfigureAlerts(child_id=child_id, at=request.at, **dict(body))
