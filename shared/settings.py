@@ -51,9 +51,8 @@ class KafkaSecuritySettings(ObservabilitySettings):
     )
     kafka_long_polling: bool = Field(
         True,
-        description="Whether the brokers hold an empty fetch open, as Apache Kafka does. "
-        "`false` for a broker that answers at once: consumers then fetch less "
-        "often.",
+        description="Whether the brokers hold an empty fetch open, as Apache Kafka does. `false` "
+        "for a broker that answers at once: consumers then fetch less often.",
     )
 
     def servers_at(self, bootstrap: str) -> KafkaServers:

@@ -38,10 +38,9 @@ IN_THEIR_WORDS = "Free text by the parent. Needs consent to `personalization`."
 DeviceId = Annotated[
     str | None,
     Field(
-        description="The subject of the bear's token: a caller with role `device` and this "
-        "subject is the child's bear while the child is active. It is unique "
-        "among active children, ignoring case. null: no bear may act for the "
-        "child.",
+        description="The subject of the bear's token: a caller with role `device` and this subject "
+        "is the child's bear while the child is active. It is unique among active children, "
+        "ignoring case. null: no bear may act for the child.",
         examples=["bear-device-42"],
         json_schema_extra=SUBJECT_OR_NULL,
     ),

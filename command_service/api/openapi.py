@@ -16,11 +16,10 @@ IDEMPOTENCY_PARAMETER: dict[str, Any] = {
     "name": IDEMPOTENCY_HEADER,
     "in": "header",
     "required": False,
-    "description": "A repeated request with the same key gets the first result, also if "
-    "nothing changed. A different request with the key is refused. Choose it "
-    "at random, e.g. a UUID: a hash of it is stored permanently. Once the "
-    "child is erased, a repetition is refused like every command about it; a "
-    "repetition of the erasure itself is answered.",
+    "description": "A repeated request with the same key gets the first result, also if nothing "
+    "changed. A different request with the key is refused. Choose it at random, e.g. a UUID: a "
+    "hash of it is stored permanently. Once the child is erased, a repetition is refused like "
+    "every command about it; a repetition of the erasure itself is answered.",
     "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": "^[!-~]+$"},
     "example": "9f1c6a52-8f0e-4f4e-9d55-7d1c1f2b3a60",
 }
@@ -103,8 +102,7 @@ class CommandAnswer(BaseModel):
     ignored: list[str] | None = Field(
         None,
         description="Fields of the request that were ignored because they refer to something "
-        "unknown: a report that names an unknown conversation is accepted "
-        "without it.",
+        "unknown: a report that names an unknown conversation is accepted without it.",
         examples=[["conversation_id"]],
     )
 

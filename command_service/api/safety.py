@@ -42,9 +42,8 @@ class ViolationReport(RequestBody):
     )
     conversation_id: str | None = Field(
         None,
-        description="A UUID: the conversation in which it happened. An unknown conversation "
-        "is ignored, and the answer lists it in `ignored`: the report is "
-        "accepted all the same.",
+        description="A UUID: the conversation in which it happened. An unknown conversation is "
+        "ignored, and the answer lists it in `ignored`: the report is accepted all the same.",
         examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"],
         json_schema_extra=UUID,
     )

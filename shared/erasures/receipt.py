@@ -26,22 +26,19 @@ REMAINS: Mapping[str, str] = {
     "outcomes, purposes and methods of consent, channels and word counts. Personal "
     "values in them are ciphertext that no key decrypts any more. They stay so "
     "that changes of the history are detected.",
-    "who acted": "For each change the subject and role of the parent or member of staff, and "
-    "ids of the request. A bear is recorded under a random pseudonym that "
-    "cannot be traced to it.",
+    "who acted": "For each change the subject and role of the parent or member of staff, and ids "
+    "of the request. A bear is recorded under a random pseudonym that cannot be traced to it.",
     "keys of requests": "Hashed under the index key, for commands with an Idempotency-Key; "
     "the request is hashed under the child's destroyed key.",
     "tombstone": "Child id, parent id, and when the child was registered and erased, so that "
     "the family can get this receipt and no replay restores data.",
     "audit trail": "Who requested what and when, from which address, by ids, until its "
     "retention ends.",
-    "copies that end by themselves": "The databases' oplogs contain removed documents, and "
-    "the topics their records, until they are overwritten "
-    "or their retention ends.",
-    "copies that somebody took": "Backups, exports and evidence, until they are deleted; "
-    "personal values in a backup can be decrypted until its "
-    "copy of the child's key is deleted, or the key that wraps "
-    "it is retired. Sent alerts are with their receivers.",
+    "copies that end by themselves": "The databases' oplogs contain removed documents, and the "
+    "topics their records, until they are overwritten or their retention ends.",
+    "copies that somebody took": "Backups, exports and evidence, until they are deleted; personal "
+    "values in a backup can be decrypted until its copy of the child's key is deleted, or the key "
+    "that wraps it is retired. Sent alerts are with their receivers.",
 }
 """Of every erased child. Nothing else may be left: docs/erasure.md says the same."""
 

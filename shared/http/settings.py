@@ -201,10 +201,9 @@ class HttpSettings(ObservabilitySettings):
         0.25,
         gt=0,
         le=1,
-        description="Fraction of an API's connections and concurrent requests that one "
-        "address, or one IPv6 /64 network, may use; 1: no limit. Trusted proxies "
-        "have no connection limit; behind other proxies all callers share one "
-        "limit.",
+        description="Fraction of an API's connections and concurrent requests that one address, or "
+        "one IPv6 /64 network, may use; 1: no limit. Trusted proxies have no connection limit; "
+        "behind other proxies all callers share one limit.",
     )
     subject_share: float = Field(
         0.05,
