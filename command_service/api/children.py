@@ -63,9 +63,6 @@ class RegistrationConsent(ConsentBody):
         description="What the parent consents to.", examples=["account"]
     )
 
-    def consent(self) -> Consent:
-        return Consent(self.purpose, self.notice_version, self.method)
-
 
 class Registration(RequestBody):
     name: str = Field(
@@ -135,7 +132,7 @@ class ProfileChanges(RequestBody):
 def register_child(body: Registration, request: CommandRequest) -> RegisterChild:
     """Register a child and its bear."""
     caller = request.context.principal
-    given = dict(body) | {"consents": tuple(each.consent() for each in body.consents)}
+    given = dict(body) | {"consents": tuple(Consent(**dict(each)) for each in body.consents)}
     if body.parent_id is None:
         given["parent_id"] = caller.subject if caller.role is Role.PARENT else ""
     return RegisterChild(child_id=request.id_for("child"), at=request.at, **given)
