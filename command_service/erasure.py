@@ -21,7 +21,7 @@ from command_service.bus.errors import ChildLoading
 from command_service.child.commands import EraseChild
 from command_service.handlers.decide_and_append import DecideAndAppend
 from shared.clock import Clock, NewId
-from shared.erasures.topic import ERASED, ErasureNotice
+from shared.erasures import ErasureNotice
 from shared.event_store.envelope import Actor, Causality, Commit, NewCommit
 from shared.event_store.port import (
     ClaimStore,
@@ -30,7 +30,7 @@ from shared.event_store.port import (
     StoreUnavailable,
     VersionConflict,
 )
-from shared.events.child import ChildErased
+from shared.events.child import ERASED, ChildErased
 from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, StepDone
 from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring

@@ -11,10 +11,9 @@ from command_service.aggregates.stream_folding import PATIENCE_SECONDS, StreamFo
 from command_service.child.account import AccountStatus, Profile
 from command_service.child.decider import evolve
 from shared.auth.access import is_uuid
-from shared.erasures.topic import ERASED
 from shared.event_store.envelope import Commit
 from shared.event_store.port import EventStore
-from shared.events.child import ChildEvent
+from shared.events.child import ERASED, ChildEvent
 from shared.keyring.keyring import ChildCipher, Keyring
 
 BYTES_A_CHILD = 3_000

@@ -15,7 +15,7 @@ from command_service.relay.publisher import open_publisher, reach_broker
 from command_service.relay.relay import Relay
 from command_service.settings import RelaySettings
 from shared.clock import new_id, utc_now
-from shared.erasures.topic import read_erasures
+from shared.erasures import read_erasures
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore

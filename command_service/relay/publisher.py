@@ -11,7 +11,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from command_service.relay.progress import Acknowledged, Ends
-from shared.erasures.topic import ErasureNotice
+from shared.erasures import ErasureNotice
 from shared.event_store.envelope import RecordedEvent
 from shared.kafka import CHILD_ERASURES, Servers, client_options
 from shared.serialization.cloud_events import KafkaRecord, to_record

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.erasures.topic import erasure_reader
+from shared.erasures import erasure_reader
 from shared.kafka import (
     CHILD_ALERTS,
     READ_MODEL_CHANGES,

@@ -6,7 +6,6 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from shared.erasures.topic import ERASED
 from shared.event_store.commit_documents import (
     COLLECTION,
     TIMEOUT_SECONDS,
@@ -33,6 +32,7 @@ from shared.event_store.port import (
     StoreUnavailable,
     VersionConflict,
 )
+from shared.events.child import ERASED
 from shared.fault_points import FaultPoint, reached
 from shared.mongo import Database, Document
 
