@@ -41,6 +41,7 @@ from command_service.handlers.command_handlers import (
 from command_service.handlers.decide_and_append import DecideAndAppend
 from command_service.handlers.older_keys import OlderKeys
 from shared.audit.record import AuditTrail
+from shared.auth.access import BearIndex
 from shared.clock import Clock, utc_now
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore
 from shared.events.child import AlertChannel
@@ -50,7 +51,6 @@ from shared.http.problems import install_problems, problem_responses
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring
-from shared.keyring.search_index import SearchIndex
 
 MEBIBYTE = 1_024 * 1_024
 
@@ -70,7 +70,7 @@ class Ports:
     keyring: Keyring
     keys: KeyStore
     erased: ErasedList
-    index: SearchIndex
+    index: BearIndex
     older_keys: OlderKeys
     audit_trail: AuditTrail
     clock: Clock = utc_now

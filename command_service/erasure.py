@@ -1,7 +1,7 @@
 """Erasure on the write side: the command, the steps that follow it, and the sweep that repeats
 them for whoever an older copy of a database brought back.
 
-Three places tell who is erased: the streams, the list beside the keys, the topic of erasures. What
+Three places know who is erased: the streams, the list beside the keys, the topic of erasures. What
 one of them knows is true; the sweep brings it to the others.
 """
 
@@ -21,7 +21,7 @@ from command_service.bus.errors import ChildLoading
 from command_service.child.commands import EraseChild
 from command_service.handlers.decide_and_append import DecideAndAppend
 from shared.clock import Clock, NewId
-from shared.erasures.topic import ERASED, ErasureNotice
+from shared.erasures import ErasureNotice
 from shared.event_store.envelope import Actor, Causality, Commit, NewCommit
 from shared.event_store.port import (
     ClaimStore,
@@ -30,7 +30,7 @@ from shared.event_store.port import (
     StoreUnavailable,
     VersionConflict,
 )
-from shared.events.child import ChildErased
+from shared.events.child import ERASED, ChildErased
 from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, StepDone
 from shared.keyring.key_store import KeyStore
 from shared.keyring.keyring import Keyring
@@ -120,9 +120,9 @@ class ErasureSweep:
             for child_id in await self._not_wholly_erased(page):
                 await self._erase(child_id, announced.get(child_id))
                 again += 1
-            await self._announce(
-                [child_id for child_id in page if child_id not in announced], announcer
-            )
+            missing = [child_id for child_id in page if child_id not in announced]
+            listed = await self._completion.erased.find(missing) if missing else []
+            await announcer.announce([ErasureNotice(child.child_id, child.at) for child in listed])
         log.info("erasures_checked", erased=len(everybody), again=again)
         return again
 
@@ -179,13 +179,9 @@ class ErasureSweep:
         )
         return await self._store.append(offer)
 
-    async def _announce(self, missing: Sequence[str], announcer: Announcer) -> None:
-        listed = await self._completion.erased.find(missing) if missing else []
-        await announcer.announce([ErasureNotice(child.child_id, child.at) for child in listed])
-
 
 class EraseChildHandler:
-    """Never waits for the child's stream to be folded: the outline tells all that it asks."""
+    """Never waits for the child's stream to be folded: the outline holds all that it needs."""
 
     def __init__(
         self,
@@ -194,14 +190,12 @@ class EraseChildHandler:
         completion: ErasureCompletion,
         aggregates: Aggregates,
         keyring: Keyring,
-        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._decide_and_append = decide_and_append
         self._store = store
         self._completion = completion
         self._aggregates = aggregates
         self._keyring = keyring
-        self._patience = patience_seconds
         self._completing = ChildTasks[None]("erasure_incomplete")
 
     async def handle(self, command: EraseChild, context: CommandContext) -> CommandResult:
@@ -211,7 +205,7 @@ class EraseChildHandler:
         child_id = command.child_id
         if (task := self._completing.get(child_id)) is None:
             task = self._completing.begin(child_id, self._complete(child_id, change.result.version))
-        await asyncio.wait({task}, timeout=self._patience)
+        await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
         if not task.done():
             raise ChildLoading
         task.result()
@@ -219,13 +213,10 @@ class EraseChildHandler:
 
     async def _complete(self, child_id: str, version: int) -> None:
         await self._forget(child_id)
-        for commit in await self._last(child_id, version):
+        # the commit that ends the stream, for ever
+        for commit in await self._store.load(child_id, version - 1):
             await self._completion.complete(commit)
         await self._forget(child_id)
-
-    async def _last(self, child_id: str, version: int) -> list[Commit]:
-        """The commit that ends the stream, for ever."""
-        return await self._store.load(child_id, version - 1)
 
     async def _forget(self, child_id: str) -> None:
         self._keyring.forget(child_id)

@@ -3,8 +3,7 @@
 from pydantic import Field, field_validator
 
 from shared.audit.settings import AuditSettings
-from shared.http.client_address import is_url
-from shared.http.settings import HttpSettings, RateLimitSettings, TokenSettings
+from shared.http.settings import HttpSettings, RateLimitSettings, TokenSettings, is_url
 from shared.settings import (
     LOOPBACK,
     AlertChannelSettings,
@@ -30,9 +29,8 @@ class CommandSettings(
     command_port: int = Field(8001, ge=0, le=65535, description="Port of the command API.")
     public_query_url: str | None = Field(
         None,
-        description="URL at which clients reach the query API, e.g. "
-        "`https://query.example.org`, for `Location` after a registration and "
-        "`Link` after an erasure. Unset: neither is sent.",
+        description="URL at which clients reach the query API, e.g. `https://query.example.org`, "
+        "for `Location` after a registration and `Link` after an erasure. Unset: neither is sent.",
     )
     aggregate_cache_size: int = Field(
         20_000, ge=0, description="Number of aggregates in the cache of the command API."
@@ -69,9 +67,8 @@ class CommandSettings(
     command_max_waiting_per_child: int = Field(
         160,
         ge=1,
-        description="Maximum number of commands in the queue of one child; three quarters of "
-        "them for one caller. For all children together: half of "
-        "`TEDDY_COMMAND_MAX_IN_FLIGHT`.",
+        description="Maximum number of commands in the queue of one child; three quarters of them "
+        "for one caller. For all children together: half of `TEDDY_COMMAND_MAX_IN_FLIGHT`.",
     )
     command_wait_seconds: float = Field(
         3.0,
@@ -84,8 +81,7 @@ class CommandSettings(
         900,
         ge=1,
         description="Maximum number of open connections of the command API; beyond it the "
-        "connection idle for longest is closed. Keep it below the usual limit of "
-        "1,024 open files.",
+        "connection idle for longest is closed. Keep it below the usual limit of 1,024 open files.",
     )
 
     @field_validator("public_query_url")

@@ -22,8 +22,8 @@ from deploy.local.state import READY, StackFolder
 from deploy.topics import apply_topics
 from shared.command_line import Table, run_command
 from shared.event_store.port import StoreUnavailable
-from shared.keyring.cipher import SealBroken
 from shared.keyring.key_file import KeyFileRefused
+from shared.keyring.keyring import SealBroken
 from shared.settings import TopicSettings, load_settings
 from shared.signing import SigningKeyRefused
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from shared.kafka import ALL_TOPICS, Servers, Topic
-from shared.topics import TopicReport, admin_of, compare_topics
+from shared.kafka import ALL_TOPICS, Servers, Topic, TopicReport, admin_of, compare_topics
 
 
 async def apply_topics(

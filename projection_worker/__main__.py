@@ -13,8 +13,9 @@ from projection_worker.consuming.lag import Stalled
 from projection_worker.main import Worker, build_worker
 from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable
-from shared.http.edge import Exposure, install_hardening
+from shared.http.edge import install_hardening
 from shared.http.serving import operations_router, run_process, serving
+from shared.http.settings import Exposure
 from shared.keyring.key_file import KeyFileRefused
 from shared.logs import configure_logs
 from shared.settings import load_settings

@@ -28,7 +28,7 @@ from projection_worker.projections.rules import Rules
 from projection_worker.session import Stores, open_stores
 from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
-from shared.erasures.topic import read_erasures
+from shared.erasures import read_erasures
 from shared.http.serving import DependencyCheck, Readiness
 from shared.keyring.erased_list import MongoErasedList
 from shared.mongo import Database

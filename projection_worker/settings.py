@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.events.child import AlertChannel
-from shared.http.client_address import is_url
+from shared.http.settings import is_url
 from shared.settings import (
     LOOPBACK,
     AlertChannelSettings,

@@ -30,8 +30,8 @@ from shared.auth.from_settings import token_checks
 from shared.clock import utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.http.callers import Caller
-from shared.http.edge import Around, Exposure
-from shared.http.limits import Bounds, RateLimits, rate_limits
+from shared.http.edge import Around
+from shared.http.limits import RateLimits, rate_limits
 from shared.http.serving import Readiness
 from shared.keyring.erased_list import MongoErasedList
 from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
@@ -138,19 +138,9 @@ def build_app(settings: QuerySettings) -> FastAPI:
             yield
 
     readiness = _readiness(stores, audit, (feed, erasures), service, limits)
-    exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
-    bounds = _bounds(settings)
-    around = Around(audit.trail, readiness, service.registry, bounds, exposure)
+    bounds = settings.bounds(settings.query_max_in_flight, settings.query_max_connections)
+    around = Around(audit.trail, readiness, service.registry, bounds, settings.exposure)
     return create_app(service.edge, around, lifespan)
-
-
-def _bounds(settings: QuerySettings) -> Bounds:
-    return Bounds(
-        settings.query_max_in_flight,
-        settings.query_max_connections,
-        settings.address_share,
-        settings.subject_share,
-    )
 
 
 def _stores(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Stores:

@@ -56,7 +56,10 @@ class Table:
 
     def print(self) -> None:
         on = console()
-        columns = [self._texts_of(place) for place in range(len(self._columns))]
+        columns = [
+            [column, *(row[place].plain for row in self._rows)]
+            for place, column in enumerate(self._columns)
+        ]
         least = [max(map(_longest_word, texts)) for texts in columns]
         room = on.width - AROUND_A_CELL * len(columns) - 1
         if sum(least) > room:
@@ -64,9 +67,6 @@ class Table:
             return
         wanted = [max(map(_longest_line, texts)) for texts in columns]
         on.print(self._as_table(_shared_out(room, least, wanted)))
-
-    def _texts_of(self, place: int) -> list[str]:
-        return [self._columns[place], *(row[place].plain for row in self._rows)]
 
     def _as_table(self, widths: list[int]) -> rich_table.Table:
         table = rich_table.Table(
@@ -91,17 +91,17 @@ class Table:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Shows on a terminal how much of a work is done, elsewhere nothing. Gives what is to be told
-    the number so far; `total` None: nobody knows how many there are."""
+    """Shows on a terminal how much of a work is done, elsewhere nothing. Gives what is to be called
+    with the number so far; `total` None: nobody knows how many there are."""
     on = console()
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=on, transient=True, disable=not on.is_terminal) as shown:
         task = shown.add_task("", total=total)
 
-        def tell(so_far: int) -> None:
+        def report(so_far: int) -> None:
             shown.update(task, completed=so_far)
 
-        yield tell
+        yield report
 
 
 def _shared_out(room: int, least: list[int], wanted: list[int]) -> list[int]:

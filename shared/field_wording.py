@@ -62,7 +62,6 @@ def _constant(_name: str) -> float:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
-
 OF_THE_HOUSE = "of_the_house"
 """The type of errors whose message is in these words already."""
 
@@ -87,12 +86,8 @@ def wording_of(error: Mapping[str, Any]) -> Wording:
     kind, context = error["type"], error.get("ctx") or {}
     if kind in _FIXED:
         return _FIXED[kind]
-    told = _FROM_CONTEXT.get(kind)
-    return Wording("is not valid") if told is None else told(context)
-
-
-def _kinds(wording: Wording, *kinds: str) -> dict[str, Wording]:
-    return dict.fromkeys(kinds, wording)
+    worded = _FROM_CONTEXT.get(kind)
+    return Wording("is not valid") if worded is None else worded(context)
 
 
 def _counted(number: Any, what: str) -> str:
@@ -104,11 +99,11 @@ def _bound(words: str, name: str, what: str = "") -> Callable[[Mapping[str, Any]
     """`words` before the bound that the context has under `name`; `what`: what is counted."""
     verb = "have" if what else "be"
 
-    def told(context: Mapping[str, Any]) -> Wording:
+    def worded(context: Mapping[str, Any]) -> Wording:
         limit = f"{words} {_counted(context[name], what) if what else context[name]}"
         return Wording(f"must {verb} {limit}", limit)
 
-    return told
+    return worded
 
 
 def _one_of(context: Mapping[str, Any]) -> Wording:
@@ -117,30 +112,25 @@ def _one_of(context: Mapping[str, Any]) -> Wording:
 
 
 _FIXED: Mapping[str, Wording] = {
-    **_kinds(Wording("required"), "missing", "missing_argument"),
-    **_kinds(Wording("unknown field"), "extra_forbidden", "unexpected_keyword_argument"),
-    **_kinds(
-        Wording("must be an integer", "integer"),
-        "int_type",
-        "int_parsing",
-        "int_parsing_size",
-        "int_from_float",
-    ),
-    **_kinds(Wording("must be a number", "number"), "float_type", "float_parsing", "decimal_type"),
-    **_kinds(Wording("must be a finite number", "finite number"), "finite_number"),
-    **_kinds(Wording("must be text", "text"), "string_type", "string_unicode", "bytes_type"),
-    **_kinds(Wording("must have text as keys", "text as keys"), "invalid_key"),
-    **_kinds(Wording("must be true or false", "true or false"), "bool_type", "bool_parsing"),
-    **_kinds(
-        Wording("must be an object", "object"),
-        "dict_type",
-        "mapping_type",
-        "model_type",
-        "model_attributes_type",
-        "dataclass_type",
-    ),
-    **_kinds(Wording("must be an array", "array"), "list_type", "tuple_type", "iterable_type"),
-    **_kinds(Wording("must not nest so deeply"), "recursion_loop", "recursion_depth_exceeded"),
+    kind: wording
+    for wording, kinds in {
+        Wording("required"): "missing missing_argument",
+        Wording("unknown field"): "extra_forbidden unexpected_keyword_argument",
+        Wording(
+            "must be an integer", "integer"
+        ): "int_type int_parsing int_parsing_size int_from_float",
+        Wording("must be a number", "number"): "float_type float_parsing decimal_type",
+        Wording("must be a finite number", "finite number"): "finite_number",
+        Wording("must be text", "text"): "string_type string_unicode bytes_type",
+        Wording("must have text as keys", "text as keys"): "invalid_key",
+        Wording("must be true or false", "true or false"): "bool_type bool_parsing",
+        Wording(
+            "must be an object", "object"
+        ): "dict_type mapping_type model_type model_attributes_type dataclass_type",
+        Wording("must be an array", "array"): "list_type tuple_type iterable_type",
+        Wording("must not nest so deeply"): "recursion_loop recursion_depth_exceeded",
+    }.items()
+    for kind in kinds.split()
 }
 _FROM_CONTEXT: Mapping[str, Callable[[Mapping[str, Any]], Wording]] = {
     "greater_than_equal": _bound("at least", "ge"),

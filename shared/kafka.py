@@ -1,13 +1,16 @@
-"""Kafka: the topics, their partitions, and how every client is configured."""
+"""Kafka: the topics, whether a broker has them so, and how every client is configured."""
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 DAY_MS = 86_400_000
 
@@ -36,7 +39,6 @@ DEAD_LETTERS = Topic("teddy.child.deadletter.v1", "child_id", 6, -1)
 CHILD_ERASURES = Topic("teddy.child.erasures.v1", "child_id", 1, -1, compacted=True)
 
 ALL_TOPICS = (CHILD_EVENTS, CHILD_ALERTS, READ_MODEL_CHANGES, DEAD_LETTERS, CHILD_ERASURES)
-
 
 Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -89,7 +91,7 @@ async def partitions_of(consumer: AIOKafkaConsumer, *topics: str) -> list[TopicP
 
     Raises KafkaError.
     """
-    # A client that has just started is told of no topics by Apache Kafka, and a topic that it asks
+    # Apache Kafka reports no topics to a client that has just started, and a topic that it asks
     # for by name may be created by that. aiokafka's own `topics()` asks this and keeps the names.
     known = await consumer._client.fetch_all_metadata()
     return [
@@ -108,38 +110,32 @@ FETCH_MS = 5
 PAUSE_SECONDS = 0.03
 
 
-class Polling(Protocol):
+class Polling:
+    """How records are fetched from these brokers.
+
+    Apache Kafka answers a fetch once there is something to send (long polling); aiokafka fetches
+    ahead and costs nothing while nothing arrives. A broker that answers at once, as the light one
+    of the local stack does, would be asked thousands of times a second: there partitions are paused
+    outside of `fetch`, so that aiokafka asks for nothing.
+    """
+
+    def __init__(self, servers: Servers) -> None:
+        self._is_paced = isinstance(servers, KafkaServers) and not servers.long_polling
+
     async def fetch(
         self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
     ) -> Batches:
         """What has arrived in the assigned partitions, at most `most` records; empty after a
         while, or `at_once`, when nothing has."""
-
-
-class LongPolling:
-    async def fetch(
-        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
-    ) -> Batches:
-        wait_ms = 0 if at_once else WAIT_MS
-        batches: Batches = await consumer.getmany(timeout_ms=wait_ms, max_records=most)
-        return batches
-
-
-class PacedPolling:
-    """Outside of `fetch` partitions are paused: aiokafka asks for nothing.
-
-    Apache Kafka answers a fetch once there is something to send (long polling); aiokafka fetches
-    ahead and costs nothing while nothing arrives. A broker that answers at once, as the light one
-    of the local stack does, would be asked thousands of times a second.
-    """
-
-    async def fetch(
-        self, consumer: AIOKafkaConsumer, most: int | None = None, *, at_once: bool = False
-    ) -> Batches:
+        batches: Batches
+        if not self._is_paced:
+            wait_ms = 0 if at_once else WAIT_MS
+            batches = await consumer.getmany(timeout_ms=wait_ms, max_records=most)
+            return batches
         assigned = consumer.assignment()
         consumer.resume(*assigned)
         try:
-            batches: Batches = await consumer.getmany(timeout_ms=FETCH_MS, max_records=most)
+            batches = await consumer.getmany(timeout_ms=FETCH_MS, max_records=most)
         finally:
             consumer.pause(*(assigned & consumer.assignment()))
         if not batches and not at_once:
@@ -147,7 +143,75 @@ class PacedPolling:
         return batches
 
 
-def polling_of(servers: Servers) -> Polling:
-    """The one that suits these brokers."""
-    paced = isinstance(servers, KafkaServers) and not servers.long_polling
-    return PacedPolling() if paced else LongPolling()
+KNOWN_SECONDS, POLL_SECONDS = 30.0, 0.1
+MISSING = "is missing: run `teddy topics apply`"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicReport:
+    """`state`: `created`, `present`, `missing`, or `differs` with what is different in `detail`."""
+
+    name: str
+    state: str
+    detail: str = ""
+
+
+async def topic_findings(servers: Servers, topics: Sequence[Topic] = ALL_TOPICS) -> tuple[str, ...]:
+    """A line for each topic that is missing or not as planned. Raises KafkaError, TimeoutError."""
+    async with admin_of(servers) as admin:
+        known = set(await admin.list_topics())
+        missing = [topic for topic in topics if topic.name not in known]
+        compared = await compare_topics(admin, [topic for topic in topics if topic.name in known])
+    lines = [f"topic {topic.name} {MISSING}" for topic in missing]
+    lines += [f"topic {one.name} has {one.detail}" for one in compared if one.state == "differs"]
+    return tuple(lines)
+
+
+@asynccontextmanager
+async def admin_of(servers: Servers) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**client_options(servers))
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def compare_topics(admin: AIOKafkaAdminClient, present: Sequence[Topic]) -> list[TopicReport]:
+    """Asks again while the broker that is asked does not know a topic yet."""
+    if not present:
+        return []
+    names = [topic.name for topic in present]
+    async with asyncio.timeout(KNOWN_SECONDS):
+        while True:
+            described = await admin.describe_topics(names)
+            configs = await _configs(admin, names)
+            if all(not found["error_code"] and configs[found["topic"]] for found in described):
+                break
+            await asyncio.sleep(POLL_SECONDS)
+    partitions = {found["topic"]: len(found["partitions"]) for found in described}
+    return [_compare(t, partitions[t.name], configs[t.name]) for t in present]
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Every config of each topic by name, defaults of the broker included."""
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    responses = await admin.describe_configs(wanted)
+    return {
+        name: {entry[0]: entry[1] for entry in entries}
+        for response in responses
+        for _code, _message, _type, name, entries in response.resources
+    }
+
+
+def _compare(topic: Topic, partitions: int, configs: Mapping[str, str]) -> TopicReport:
+    differences = [
+        f"{config} is {configs.get(config)}, expected {value}"
+        for config, value in topic.configs().items()
+        if configs.get(config) != value
+    ]
+    if partitions != topic.partitions:
+        differences.insert(0, f"{partitions} partitions, expected {topic.partitions}")
+    if differences:
+        return TopicReport(topic.name, "differs", "; ".join(differences))
+    return TopicReport(topic.name, "present", f"{partitions} partitions")

@@ -41,9 +41,7 @@ class Lease:
 
     async def acquire(self) -> bool:
         """Take the lease if nobody else holds it."""
-        free = {
-            "$or": [{"$lte": ["$expires_at", "$$NOW"]}, {"$eq": ["$holder", self._holder]}],
-        }
+        free = {"$or": [{"$lte": ["$expires_at", "$$NOW"]}, {"$eq": ["$holder", self._holder]}]}
         taken = {
             "holder": {"$cond": [free, self._holder, "$holder"]},
             "fencing": {"$cond": [free, {"$add": [{"$ifNull": ["$fencing", 0]}, 1]}, "$fencing"]},
@@ -71,8 +69,7 @@ class Lease:
             return
         asked_at = time.monotonic()
         renewed = await self._leases.update_one(
-            {"_id": self._name, "fencing": self.fencing},
-            [{"$set": {"expires_at": self._expiry()}}],
+            {"_id": self._name, "fencing": self.fencing}, [{"$set": {"expires_at": self._expiry()}}]
         )
         if renewed.matched_count == 0:
             self._held_until = 0.0
@@ -88,6 +85,4 @@ class Lease:
 
     def _expiry(self) -> dict[str, Any]:
         milliseconds = round(self._seconds * 1_000)
-        return {
-            "$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": milliseconds},
-        }
+        return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": milliseconds}}

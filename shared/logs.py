@@ -1,18 +1,16 @@
 """Structured logs, without a word of a child."""
 
 import logging
-import re
 import sys
 from traceback import walk_tb
-from types import TracebackType
 from typing import Any
 
 import structlog
 
+from shared.auth.access import is_uuid
 from shared.settings import ObservabilitySettings
 
 IDS = frozenset({"child_id", "conversation_id", "parent_id", "violation_id"})
-_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 NO_ID = "(not an id of this system)"
 
 FROM_REQUESTS = ("uvicorn", "shared.http")
@@ -25,7 +23,7 @@ def ids_only(
     """Ids that are UUIDs, as all are that this system makes. A path takes any 64 letters and digits
     for one: whoever asks for `my-street-is-5-Elm` is refused, and the refusal is logged."""
     for name in IDS & event.keys():
-        if not _ID.fullmatch(str(event[name])):
+        if not is_uuid(str(event[name]).lower()):
             event[name] = NO_ID
     return event
 
@@ -46,26 +44,22 @@ def traceback_without_words(
 
 def _places(error: BaseException | None) -> list[str]:
     """The error that came last first, each with its frames from the outermost on."""
-    told: list[str] = []
+    places: list[str] = []
     while error is not None:
-        told.append(type(error).__name__)
-        told += _frames(error.__traceback__)
+        places.append(type(error).__name__)
+        places += [
+            f"  {frame.f_code.co_filename}:{line} {frame.f_code.co_name}"
+            for frame, line in walk_tb(error.__traceback__)
+        ]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return told
-
-
-def _frames(trace: TracebackType | None) -> list[str]:
-    return [
-        f"  {frame.f_code.co_filename}:{line} {frame.f_code.co_name}"
-        for frame, line in walk_tb(trace)
-    ]
+    return places
 
 
 OURS = ("__main__", "command_service", "projection_worker", "query_service", "shared", "deploy")
 """Whose log lines are at the operator's level."""
 
 SERVER = "uvicorn"
-"""Below INFO it may tell what was sent; at INFO, that it started and ended."""
+"""Below INFO it may log what was sent; at INFO, that it started and ended."""
 
 
 def configure_logs(settings: ObservabilitySettings, process: str) -> None:

@@ -51,9 +51,8 @@ class KafkaSecuritySettings(ObservabilitySettings):
     )
     kafka_long_polling: bool = Field(
         True,
-        description="Whether the brokers hold an empty fetch open, as Apache Kafka does. "
-        "`false` for a broker that answers at once: consumers then fetch less "
-        "often.",
+        description="Whether the brokers hold an empty fetch open, as Apache Kafka does. `false` "
+        "for a broker that answers at once: consumers then fetch less often.",
     )
 
     def servers_at(self, bootstrap: str) -> KafkaServers:
@@ -214,12 +213,8 @@ def load_settings(group: type[SettingsT], **given: Any) -> SettingsT:
     try:
         return group(_secrets_dir=folder, **given)
     except ValidationError as error:
-        print(_one_line(error), file=sys.stderr)
+        print("settings: " + "; ".join(map(_problem, error.errors())), file=sys.stderr)
         raise SystemExit(2) from None
-
-
-def _one_line(error: ValidationError) -> str:
-    return "settings: " + "; ".join(map(_problem, error.errors()))
 
 
 def _problem(error: Mapping[str, Any]) -> str:

@@ -7,20 +7,14 @@ from dataclasses import dataclass, fields, replace
 from functools import reduce
 
 from command_service.aggregates.snapshots import BEFORE_REGISTRATION, LoadedChild, Snapshots
-from command_service.aggregates.stream_folding import (
-    PATIENCE_SECONDS,
-    StreamFolding,
-    folded,
-)
+from command_service.aggregates.stream_folding import PATIENCE_SECONDS, StreamFolding, folded
 from command_service.child.account import AccountStatus, Profile
 from command_service.child.decider import evolve
-from command_service.child.field_checks import is_uuid
-from shared.erasures.topic import ERASED
+from shared.auth.access import is_uuid
 from shared.event_store.envelope import Commit
 from shared.event_store.port import EventStore
-from shared.events.child import ChildEvent
-from shared.keyring.cipher import ChildCipher
-from shared.keyring.keyring import Keyring
+from shared.events.child import ERASED, ChildEvent
+from shared.keyring.keyring import ChildCipher, Keyring
 
 BYTES_A_CHILD = 3_000
 BYTES_AN_ID = 400
@@ -46,8 +40,8 @@ class _Entry:
 
 class AggregateCache:
     """Keeps the least recently used out, so that there are at most `max_entries`, and that they
-    take about `max_bytes`; one child alone may take more. An entry may be stale: the append tells.
-    """
+    take about `max_bytes`; one child alone may take more. An entry may be stale: the append finds
+    out."""
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         self._max_entries = max_entries
@@ -169,7 +163,8 @@ class Aggregates:
             position=commit.position,
             since_snapshot=before.since_snapshot + len(commit.events),
         )
-        if cipher is not None and loaded.child.status is not AccountStatus.ERASED:
+        # most of the time none is due, and nothing more is asked
+        if cipher is not None and loaded.since_snapshot >= self._snapshots.every:
             loaded = await self._snapshots.take_behind_a_command(commit.child_id, loaded, cipher)
         self._cache.put(commit.child_id, loaded)
         return loaded

@@ -13,7 +13,7 @@ from command_service.child.account import AccountStatus
 from command_service.child.state import Child
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import EventStore, Snapshot, SnapshotStore, StoreUnavailable
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
+from shared.keyring.keyring import ChildCipher, ClosedCipher, SealBroken
 
 PART_BYTES = 700 * 1_024
 """Of plaintext: sealed and in base64 a part stays below 1 MiB."""
@@ -52,15 +52,11 @@ class Snapshots:
     """Takes one each time `every` events came after the last, of a large child after more."""
 
     def __init__(
-        self,
-        store: SnapshotStore,
-        events: EventStore,
-        every: int,
-        part_bytes: int = PART_BYTES,
+        self, store: SnapshotStore, events: EventStore, every: int, part_bytes: int = PART_BYTES
     ) -> None:
         self._store = store
         self._events = events
-        self._every = every
+        self.every = every
         self._part_bytes = part_bytes
         self._taking = ChildTasks[bool]("snapshot_not_taken")
         self._turn = asyncio.Lock()
@@ -113,7 +109,7 @@ class Snapshots:
             return False
         if loaded.child.status is AccountStatus.ERASED:
             return False
-        return loaded.since_snapshot >= max(self._every, loaded.child.ids // IDS_AN_EVENT)
+        return loaded.since_snapshot >= max(self.every, loaded.child.ids // IDS_AN_EVENT)
 
     async def _take_in_turn(self, child_id: str, loaded: LoadedChild, cipher: ChildCipher) -> bool:
         async with self._turn:
@@ -130,7 +126,7 @@ class Snapshots:
             if await self._events.erased_among([child_id]):
                 await self._store.delete(child_id)
         except StoreUnavailable:
-            # the command is done: its caller must not hear of a failure
+            # the command is done: a failure must not reach its caller
             log.warning("snapshot_not_saved", child_id=child_id, version=position.version)
             return False
         return True

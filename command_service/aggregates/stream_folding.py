@@ -19,7 +19,7 @@ from command_service.child.decider import CHANGES_NOTHING, evolve
 from command_service.child.state import Child
 from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore, Snapshot
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import ChildCipher
 from shared.serialization.events import NOT_OF_THAT_SCHEMA, decode_what_opens
 from shared.serialization.schema import UndecodableEvent
 
@@ -35,7 +35,7 @@ CHUNK = 10
 
 AT_A_TIME = 2
 PATIENCE_SECONDS = 0.8
-"""How long a command waits: less than its deadline, which would tell of a store that is away."""
+"""How long a command waits: less than its deadline, which would report a store that is away."""
 
 WAITING_AT_MOST = 50
 """Long streams that are folded or wait for it: whoever asks for another one comes again."""

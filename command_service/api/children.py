@@ -16,11 +16,14 @@ from command_service.api.openapi import (
     optional,
     sized,
 )
-from command_service.child import limits
-from command_service.child.commands import (
-    Consent,
-    RegisterChild,
-    UpdateChildProfile,
+from command_service.child.commands import Consent, RegisterChild, UpdateChildProfile
+from command_service.child.field_checks import (
+    AGE,
+    LABEL,
+    LABELS,
+    NAME,
+    PREFERENCES_LIMIT,
+    UDID_PATTERN,
 )
 from shared.auth.access import Role
 from shared.events.child import ConsentPurpose
@@ -35,10 +38,9 @@ IN_THEIR_WORDS = "Free text by the parent. Needs consent to `personalization`."
 DeviceId = Annotated[
     str | None,
     Field(
-        description="The subject of the bear's token: a caller with role `device` and this "
-        "subject is the child's bear while the child is active. It is unique "
-        "among active children, ignoring case. null: no bear may act for the "
-        "child.",
+        description="The subject of the bear's token: a caller with role `device` and this subject "
+        "is the child's bear while the child is active. It is unique among active children, "
+        "ignoring case. null: no bear may act for the child.",
         examples=["bear-device-42"],
         json_schema_extra=SUBJECT_OR_NULL,
     ),
@@ -46,15 +48,13 @@ DeviceId = Annotated[
 Preferences = Annotated[
     dict[str, Any] | None,
     Field(
-        description=f"{limits.PREFERENCES_LIMIT}. Needs consent to `personalization`.",
+        description=f"{PREFERENCES_LIMIT}. Needs consent to `personalization`.",
         examples=[EXAMPLE_PREFERENCES],
     ),
 ]
 LearningStyle = Annotated[
     str | None,
-    Field(
-        description=IN_THEIR_WORDS, examples=["visual"], json_schema_extra=optional(limits.LABEL)
-    ),
+    Field(description=IN_THEIR_WORDS, examples=["visual"], json_schema_extra=optional(LABEL)),
 ]
 
 
@@ -63,25 +63,20 @@ class RegistrationConsent(ConsentBody):
         description="What the parent consents to.", examples=["account"]
     )
 
-    def consent(self) -> Consent:
-        return Consent(self.purpose, self.notice_version, self.method)
-
 
 class Registration(RequestBody):
     name: str = Field(
         description="The child's name: visible characters, counted without leading and "
         "trailing spaces.",
         examples=["Ada"],
-        json_schema_extra=sized(limits.NAME),
+        json_schema_extra=sized(NAME),
     )
-    age: int = Field(
-        description="In whole years.", examples=[7], json_schema_extra=between(limits.AGE)
-    )
+    age: int = Field(description="In whole years.", examples=[7], json_schema_extra=between(AGE))
     udid: str = Field(
         description="The bear's unique number, case-insensitive. A bear belongs to one "
         "active child.",
         examples=["TEDDY-0000-0042"],
-        json_schema_extra={"pattern": f"^{limits.UDID_PATTERN}$"},
+        json_schema_extra={"pattern": f"^{UDID_PATTERN}$"},
     )
     parent_id: str | None = Field(
         None,
@@ -96,7 +91,7 @@ class Registration(RequestBody):
         None,
         description=IN_THEIR_WORDS,
         examples=[["space", "dinosaurs"]],
-        json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
+        json_schema_extra=entries(LABELS, of=LABEL),
     )
     consents: tuple[RegistrationConsent, ...] = Field(
         description="The parent's: `account` always, `personalization` with preferences, learning "
@@ -114,13 +109,13 @@ class ProfileChanges(RequestBody):
         default_factory=str,
         description="The child's new name.",
         examples=["Ada"],
-        json_schema_extra=sized(limits.NAME),
+        json_schema_extra=sized(NAME),
     )
     age: int = Field(
         default_factory=int,
         description="In whole years.",
         examples=[8],
-        json_schema_extra=between(limits.AGE),
+        json_schema_extra=between(AGE),
     )
     device_id: DeviceId = None
     preferences: Preferences = None
@@ -129,7 +124,7 @@ class ProfileChanges(RequestBody):
         None,
         description=IN_THEIR_WORDS,
         examples=[["space", "music"]],
-        json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
+        json_schema_extra=entries(LABELS, of=LABEL),
     )
 
 
@@ -137,7 +132,7 @@ class ProfileChanges(RequestBody):
 def register_child(body: Registration, request: CommandRequest) -> RegisterChild:
     """Register a child and its bear."""
     caller = request.context.principal
-    given = dict(body) | {"consents": tuple(each.consent() for each in body.consents)}
+    given = dict(body) | {"consents": tuple(Consent(**dict(each)) for each in body.consents)}
     if body.parent_id is None:
         given["parent_id"] = caller.subject if caller.role is Role.PARENT else ""
     return RegisterChild(child_id=request.id_for("child"), at=request.at, **given)

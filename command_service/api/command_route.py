@@ -29,9 +29,9 @@ from shared.fault_points import FaultPoint, reached
 from shared.field_wording import JsonRefused, read_json
 from shared.http.admission import admitted
 from shared.http.callers import Caller
-from shared.http.correlation import correlation_id_of, traceparent_of
-from shared.http.problems import FieldProblem, Problem, ProblemRaised
+from shared.http.problems import FieldProblem, Problem, ProblemRaised, invalid_request
 from shared.http.request_checks import check_ids, refuse_parameters
+from shared.http.request_context import correlation_id_of, traceparent_of
 from shared.signing import ConsistencyTokens
 
 MAX_BODY_BYTES = 64 * 1_024
@@ -49,7 +49,7 @@ BodyT = TypeVar("BodyT", bound=RequestBody)
 
 class RequestKeys:
     """Idempotency keys as they are stored: `k-` and 128 bits of an HMAC-SHA-256 in hex, so that
-    callers never meet each other's keys, and nobody can tell them without the index key."""
+    callers never meet each other's keys, and nobody can derive them without the index key."""
 
     def __init__(self, index_key: bytes) -> None:
         self._key = hmac.digest(index_key, b"request key", "sha256")
@@ -65,9 +65,7 @@ class RequestKeys:
             return None
         if not _ACCEPTED.fullmatch(key):
             problem = FieldProblem(IDEMPOTENCY_HEADER, f"must have {KEY_LIMIT}", KEY_LIMIT)
-            detail = "The idempotency key is malformed."
-            invalid = Problem(422, "invalid-request", "Invalid request", detail, [problem])
-            raise ProblemRaised(invalid)
+            raise ProblemRaised(invalid_request("The idempotency key is malformed.", problem))
         return SentRequest(
             key=self.stored(key, principal, child),
             content=f"{method}\n{path}\n".encode() + _canonical(body),

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute
 from command_service.api.openapi import RequestBody, documented, sized
-from command_service.child import limits
 from command_service.child.commands import GiveConsent, WithdrawConsent
+from command_service.child.field_checks import NOTICE_VERSION
 from shared.events.child import ConsentMethod, ConsentPurpose
-from shared.http.problems import FieldProblem, Problem, ProblemRaised
+from shared.http.problems import FieldProblem, ProblemRaised, invalid_request
 from shared.http.request_checks import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["consents"])
@@ -22,7 +22,7 @@ class ConsentBody(RequestBody):
     notice_version: str = Field(
         description="Version of the privacy notice that the parent was shown.",
         examples=["2026-11"],
-        json_schema_extra=sized(limits.NOTICE_VERSION),
+        json_schema_extra=sized(NOTICE_VERSION),
     )
     method: ConsentMethod = Field(
         description="How the parent's identity was verified.", examples=["signed_form"]
@@ -34,13 +34,7 @@ def give_consent(
     child_id: ChildId, purpose: Purpose, body: ConsentBody, request: CommandRequest
 ) -> GiveConsent:
     """Record that the parent consents; `account` first, the other purposes rest on it."""
-    return GiveConsent(
-        child_id=child_id,
-        at=request.at,
-        purpose=_known(purpose),
-        notice_version=body.notice_version,
-        method=body.method,
-    )
+    return GiveConsent(child_id=child_id, at=request.at, purpose=_known(purpose), **dict(body))
 
 
 @router.delete("/children/{child_id}/consents/{purpose}", **documented(404, 410))
@@ -58,7 +52,5 @@ def _known(purpose: str) -> ConsentPurpose:
     except ValueError:
         limit = ", ".join(ConsentPurpose)
         wrong = FieldProblem("purpose", f"must be one of {limit}", limit)
-        detail = "The path contains an unknown purpose."
-        raise ProblemRaised(
-            Problem(422, "invalid-request", "Invalid request", detail, [wrong])
-        ) from None
+        unknown = invalid_request("The path contains an unknown purpose.", wrong)
+        raise ProblemRaised(unknown) from None

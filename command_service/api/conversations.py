@@ -1,22 +1,27 @@
 """/children/{child_id}/conversations: what the bear reports. Never the text of a message."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute
 from command_service.api.openapi import UUID, RequestBody, between, documented, entries, optional
-from command_service.child import limits
-from command_service.child.commands import (
-    EndConversation,
-    RecordMessage,
-    StartConversation,
-)
+from command_service.child.commands import EndConversation, RecordMessage, StartConversation
+from command_service.child.field_checks import LABEL, LABELS, WORD_COUNT
 from shared.events.child import Speaker
 from shared.http.request_checks import ChildId, ConversationId
 
 router = APIRouter(route_class=CommandRoute, tags=["conversations"])
 
-TOPIC = f"What it is about, {limits.LABEL} characters."
+Topic = Annotated[
+    str | None,
+    Field(
+        description=f"What it is about, {LABEL} characters.",
+        examples=["dinosaurs"],
+        json_schema_extra=optional(LABEL),
+    ),
+]
 
 
 class ConversationStart(RequestBody):
@@ -26,12 +31,7 @@ class ConversationStart(RequestBody):
         examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"],
         json_schema_extra=UUID,
     )
-    topic: str | None = Field(
-        None,
-        description=TOPIC,
-        examples=["dinosaurs"],
-        json_schema_extra=optional(limits.LABEL),
-    )
+    topic: Topic = None
 
 
 class MessageBody(RequestBody):
@@ -39,25 +39,20 @@ class MessageBody(RequestBody):
     word_count: int = Field(
         description="Number of words; the text itself is never sent.",
         examples=[12],
-        json_schema_extra=between(limits.WORD_COUNT),
+        json_schema_extra=between(WORD_COUNT),
     )
-    topic: str | None = Field(
-        None,
-        description=TOPIC,
-        examples=["dinosaurs"],
-        json_schema_extra=optional(limits.LABEL),
-    )
+    topic: Topic = None
     flagged_categories: tuple[str, ...] = Field(
         (),
         description="Categories for which the message should be reviewed; empty: none.",
         examples=[["personal_information"]],
-        json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
+        json_schema_extra=entries(LABELS, of=LABEL),
     )
     learning_skills: tuple[str, ...] = Field(
         (),
         description="What the child practised with it.",
         examples=[["vocabulary"]],
-        json_schema_extra=entries(limits.LABELS, of=limits.LABEL),
+        json_schema_extra=entries(LABELS, of=LABEL),
     )
 
 

@@ -70,7 +70,6 @@ FIELDS: Mapping[type[CommandRefused], tuple[str, str]] = {
 }
 """The field that is at fault, where it is one, and its limit."""
 
-
 PASSING = (ConcurrentUpdate, ChildBusy, ChildLoading, KeyUnavailable)
 """What the same request, sent again, may well get past. Of all other refusals it would not."""
 

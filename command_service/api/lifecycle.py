@@ -5,8 +5,8 @@ from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute
 from command_service.api.openapi import RequestBody, documented, sized
-from command_service.child import limits
 from command_service.child.commands import DeactivateChild, EraseChild, ReactivateChild
+from command_service.child.field_checks import REASON
 from shared.http.request_checks import ChildId
 
 router = APIRouter(route_class=CommandRoute, tags=["lifecycle"])
@@ -16,7 +16,7 @@ class Deactivation(RequestBody):
     reason: str = Field(
         description="The reason, for the child's history.",
         examples=["The bear was given away."],
-        json_schema_extra=sized(limits.REASON),
+        json_schema_extra=sized(REASON),
     )
 
 

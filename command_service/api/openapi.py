@@ -4,23 +4,22 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from command_service.child.limits import Limit
+from command_service.child.field_checks import Limit
 from shared.auth.access import SUBJECT
 from shared.http.openapi import Link, Links
 from shared.http.problems import RETRY_AFTER, problem_responses
 
-IDEMPOTENCY_HEADER = "Idempotency-Key"
-
+IDEMPOTENCY_HEADER, CONSISTENCY_HEADER = "Idempotency-Key", "Consistency-Token"
+REPLAYED_HEADER, RECEIPT_HEADER, LOCATION_HEADER = "Idempotency-Replayed", "Link", "Location"
 
 IDEMPOTENCY_PARAMETER: dict[str, Any] = {
     "name": IDEMPOTENCY_HEADER,
     "in": "header",
     "required": False,
-    "description": "A repeated request with the same key gets the first result, also if "
-    "nothing changed. A different request with the key is refused. Choose it "
-    "at random, e.g. a UUID: a hash of it is stored permanently. Once the "
-    "child is erased, a repetition is refused like every command about it; a "
-    "repetition of the erasure itself is answered.",
+    "description": "A repeated request with the same key gets the first result, also if nothing "
+    "changed. A different request with the key is refused. Choose it at random, e.g. a UUID: a "
+    "hash of it is stored permanently. Once the child is erased, a repetition is refused like "
+    "every command about it; a repetition of the erasure itself is answered.",
     "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": "^[!-~]+$"},
     "example": "9f1c6a52-8f0e-4f4e-9d55-7d1c1f2b3a60",
 }
@@ -52,7 +51,6 @@ SUBJECT_OR_NULL: dict[str, Any] = {
     "anyOf": [{"type": "string", "pattern": f"^{SUBJECT}$"}, {"type": "null"}]
 }
 """JSON schema of a parent's or bear's id."""
-
 
 UUID: dict[str, Any] = {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}
 """JSON schema of an id that the caller may choose."""
@@ -89,18 +87,6 @@ def documented(*refusals: int, success: int = 200) -> dict[str, Any]:
     }
 
 
-CONSISTENCY_HEADER = "Consistency-Token"
-
-
-REPLAYED_HEADER = "Idempotency-Replayed"
-
-
-RECEIPT_HEADER = "Link"
-
-
-LOCATION_HEADER = "Location"
-
-
 class CommandAnswer(BaseModel):
     child_id: str = Field(
         description="The child; `{child_id}` of all paths.",
@@ -116,8 +102,7 @@ class CommandAnswer(BaseModel):
     ignored: list[str] | None = Field(
         None,
         description="Fields of the request that were ignored because they refer to something "
-        "unknown: a report that names an unknown conversation is accepted "
-        "without it.",
+        "unknown: a report that names an unknown conversation is accepted without it.",
         examples=[["conversation_id"]],
     )
 
@@ -144,7 +129,6 @@ DOCUMENTED_HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
     },
 }
-
 
 CHILD = "/v1/children/{child_id}"
 TALK = f"{CHILD}/conversations/{{conversation_id}}"

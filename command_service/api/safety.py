@@ -5,12 +5,18 @@ from pydantic import Field
 
 from command_service.api.command_route import CommandRequest, CommandRoute
 from command_service.api.openapi import UUID, RequestBody, between, documented, optional, sized
-from command_service.child import limits
 from command_service.child.commands import (
     AcknowledgeSafetyViolation,
     ConfigureAlerts,
     ReportSafetyViolation,
     ResolveSafetyViolation,
+)
+from command_service.child.field_checks import (
+    ALERT_CHANNELS,
+    ALERT_COUNT,
+    ALERT_WINDOW_HOURS,
+    DETAILS,
+    LABEL,
 )
 from shared.events.child import AlertChannel, Outcome, Severity
 from shared.http.request_checks import ChildId, ViolationId
@@ -22,7 +28,7 @@ class ViolationReport(RequestBody):
     type: str = Field(
         description="Its category; reports are counted by category.",
         examples=["inappropriate_content"],
-        json_schema_extra=sized(limits.LABEL),
+        json_schema_extra=sized(LABEL),
     )
     severity: Severity = Field(
         description="Its severity; the alert policy depends on it.", examples=["high"]
@@ -30,15 +36,14 @@ class ViolationReport(RequestBody):
     details: str | None = Field(
         None,
         description="What happened, in words; kept under the child's key. "
-        f"At most {limits.DETAILS.maximum} characters.",
+        f"At most {DETAILS.maximum} characters.",
         examples=["Asked for the home address."],
-        json_schema_extra=optional(limits.DETAILS, least=0),
+        json_schema_extra=optional(DETAILS, least=0),
     )
     conversation_id: str | None = Field(
         None,
-        description="A UUID: the conversation in which it happened. An unknown conversation "
-        "is ignored, and the answer lists it in `ignored`: the report is "
-        "accepted all the same.",
+        description="A UUID: the conversation in which it happened. An unknown conversation is "
+        "ignored, and the answer lists it in `ignored`: the report is accepted all the same.",
         examples=["0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"],
         json_schema_extra=UUID,
     )
@@ -58,20 +63,20 @@ class AlertPolicyBody(RequestBody):
         description="Alert when this many violations of at least medium severity, but below "
         "the threshold, occur within the window.",
         examples=[3],
-        json_schema_extra=between(limits.ALERT_COUNT),
+        json_schema_extra=between(ALERT_COUNT),
     )
     window_hours: int = Field(
         description="Length of that window.",
         examples=[24],
-        json_schema_extra=between(limits.ALERT_WINDOW_HOURS),
+        json_schema_extra=between(ALERT_WINDOW_HOURS),
     )
     channels: tuple[AlertChannel, ...] = Field(
         description="Channels by which the parent is notified, each at most once; only "
         "configured channels are accepted.",
         examples=[["in_app"]],
         json_schema_extra={
-            "minItems": limits.ALERT_CHANNELS.minimum,
-            "maxItems": limits.ALERT_CHANNELS.maximum,
+            "minItems": ALERT_CHANNELS.minimum,
+            "maxItems": ALERT_CHANNELS.maximum,
             "uniqueItems": True,
         },
     )
@@ -94,8 +99,7 @@ def report_safety_violation(
 
 
 @router.post(
-    "/children/{child_id}/safety-violations/{violation_id}/resolution",
-    **documented(404, 409, 410),
+    "/children/{child_id}/safety-violations/{violation_id}/resolution", **documented(404, 409, 410)
 )
 def resolve_safety_violation(
     child_id: ChildId, violation_id: ViolationId, body: Resolution, request: CommandRequest
@@ -123,11 +127,4 @@ def configure_alerts(
     child_id: ChildId, body: AlertPolicyBody, request: CommandRequest
 ) -> ConfigureAlerts:
     """Say when and how the parent is alerted."""
-    return ConfigureAlerts(
-        child_id=child_id,
-        at=request.at,
-        threshold=body.threshold,
-        count=body.count,
-        window_hours=body.window_hours,
-        channels=body.channels,
-    )
+    return ConfigureAlerts(child_id=child_id, at=request.at, **dict(body))

@@ -7,51 +7,38 @@ from shared.event_store.port import StoreUnavailable
 class Forbidden(CommandRefused):
     code = "forbidden"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-
 
 class ParentNotFound(CommandRefused):
     """The caller may not act for this parent: never said whether there is one."""
 
     code = "parent-not-found"
-
-    def __init__(self) -> None:
-        super().__init__("this parent does not exist or is not accessible to the caller")
+    message = "this parent does not exist or is not accessible to the caller"
 
 
 class ConcurrentUpdate(CommandRefused):
     """Others changed the same child each time the command was decided."""
 
     code = "concurrent-update"
-
-    def __init__(self) -> None:
-        super().__init__("concurrent commands changed this child; retry the request")
+    message = "concurrent commands changed this child; retry the request"
 
 
 class ChildBusy(CommandRefused):
     """Too many commands of the child wait in this process, or this one waited too long."""
 
     code = "child-busy"
-
-    def __init__(self) -> None:
-        super().__init__("too many commands for this child are waiting; retry the request")
+    message = "too many commands for this child are waiting; retry the request"
 
 
 class ChildLoading(CommandRefused):
     """The child's stream is so long that it is still being read; that goes on."""
 
     code = "child-loading"
-
-    def __init__(self) -> None:
-        super().__init__("this child's history is still being loaded; retry the request")
+    message = "this child's history is still being loaded; retry the request"
 
 
 class IdempotencyKeyReused(CommandRefused):
     code = "idempotency-key-reused"
-
-    def __init__(self) -> None:
-        super().__init__("this idempotency key was used for a different request; use a new one")
+    message = "this idempotency key was used for a different request; use a new one"
 
 
 class KeyUnavailable(CommandRefused):
@@ -59,9 +46,7 @@ class KeyUnavailable(CommandRefused):
     sealed waits for the operator. An erasure does not."""
 
     code = "key-unavailable"
-
-    def __init__(self) -> None:
-        super().__init__("this child's data key cannot be used at the moment")
+    message = "this child's data key cannot be used at the moment"
 
 
 class AppendUnconfirmed(StoreUnavailable):

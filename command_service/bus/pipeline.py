@@ -1,4 +1,5 @@
-"""What a command passes on its way to its handler, in one order, and what is told of it."""
+"""What a command passes on its way to its handler, in one order, and what is logged, counted and
+recorded of it."""
 
 import logging
 import time
@@ -16,15 +17,14 @@ from command_service.bus.errors import AppendUnconfirmed, Forbidden, ParentNotFo
 from command_service.bus.resilience import Backoff, CircuitBreaker, deadline
 from command_service.child.account import AccountStatus
 from command_service.child.commands import RegisterChild
+from command_service.child.decider import in_normal_form
 from command_service.child.errors import CommandRefused
-from command_service.child.normal_form import in_normal_form
 from command_service.child.state import Child
-from shared.audit.record import AuditRecord, AuditTrail, AuditUnavailable, children_of
+from shared.audit.record import AuditRecord, AuditTrail, AuditUnavailable, children_of, under_way
 from shared.auth.access import Principal, Relation, refusal_of, relation_of
 from shared.clock import Clock
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import StoreUnavailable
-from shared.http.audit_edge import asked_now
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -127,7 +127,7 @@ class Watched:
 class Observer:
     """Logs, counts and records each command: names and ids, never a value.
 
-    A command is taken on only while the audit trail has room to tell of it. Its answer does not
+    A command is taken on only while the audit trail has room for its record. Its answer does not
     wait for its record: the commit itself names who did what.
     """
 
@@ -191,16 +191,16 @@ class Observer:
         outcome: str,
         anchor: StreamPosition | None = None,
     ) -> None:
-        asked = asked_now()
-        if asked is not None:
-            asked.recorded = True
+        request = under_way.get()
+        if request is not None:
+            request.recorded = True
         entry = AuditRecord(
             at=self._clock(),
             subject=context.principal.on_record,
             role=context.principal.role.value,
             operation=type(command).__name__,
             outcome=outcome,
-            address=asked.address if asked else "",
+            address=request.address if request else "",
             correlation_id=context.correlation_id,
             children=children_of([command.child_id]),
             anchor=anchor,

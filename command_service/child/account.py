@@ -210,7 +210,7 @@ def _is_same(new: Any, old: Any) -> bool:
 
 def _updated(profile: Profile, event: ChildProfileUpdated) -> Profile:
     """None in an event is no change: what is cleared, the event names."""
-    told = {name: getattr(event, name) for name in UPDATED}
-    changes = {name: value for name, value in told.items() if value is not None}
+    given = {name: getattr(event, name) for name in UPDATED}
+    changes = {name: value for name, value in given.items() if value is not None}
     cleared = {name: None for name in UPDATED if name in event.cleared}
     return replace(profile, **(changes | cleared))

@@ -11,8 +11,21 @@ from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, Final
 
-from command_service.child import limits
-from command_service.child.field_checks import Checked, FieldChecks
+from command_service.child.field_checks import (
+    AGE,
+    ALERT_CHANNELS,
+    ALERT_COUNT,
+    ALERT_WINDOW_HOURS,
+    DETAILS,
+    LABEL,
+    LABELS,
+    NAME,
+    NOTICE_VERSION,
+    REASON,
+    WORD_COUNT,
+    Checked,
+    FieldChecks,
+)
 from shared.events.child import (
     AlertChannel,
     ConsentMethod,
@@ -31,14 +44,13 @@ class Unchanged(Enum):
 
 UNCHANGED: Final = Unchanged.UNCHANGED
 
-
-Name = Annotated[str, Checked(FieldChecks.name, limits.NAME)]
-Age = Annotated[int, Checked(FieldChecks.number, limits.AGE)]
+Name = Annotated[str, Checked(FieldChecks.name, NAME)]
+Age = Annotated[int, Checked(FieldChecks.number, AGE)]
 DeviceId = Annotated[str, Checked(FieldChecks.subject)]
 Preferences = Annotated[Mapping[str, Any], Checked(FieldChecks.preferences)]
-Label = Annotated[str, Checked(FieldChecks.label, limits.LABEL)]
-Labels = Annotated[tuple[str, ...], Checked(FieldChecks.labels, limits.LABELS)]
-NoticeVersion = Annotated[str, Checked(FieldChecks.label, limits.NOTICE_VERSION)]
+Label = Annotated[str, Checked(FieldChecks.label, LABEL)]
+Labels = Annotated[tuple[str, ...], Checked(FieldChecks.labels, LABELS)]
+NoticeVersion = Annotated[str, Checked(FieldChecks.label, NOTICE_VERSION)]
 NewId = Annotated[str, Checked(FieldChecks.uuid)]
 KnownId = Annotated[str, Checked(FieldChecks.known_id)]
 
@@ -61,7 +73,7 @@ def _each_purpose_once(
         replace(
             consent,
             notice_version=checks.label(
-                f"{field}.{place}.notice_version", consent.notice_version, limits.NOTICE_VERSION
+                f"{field}.{place}.notice_version", consent.notice_version, NOTICE_VERSION
             ),
         )
         for place, consent in enumerate(consents)
@@ -72,9 +84,9 @@ def _each_channel_once(
     checks: FieldChecks, field: str, channels: tuple[AlertChannel, ...]
 ) -> tuple[AlertChannel, ...]:
     is_once = len(set(channels)) == len(channels)
-    if not is_once or not limits.ALERT_CHANNELS.allows(len(channels)):
+    if not is_once or not ALERT_CHANNELS.allows(len(channels)):
         message = "must contain 1 to 3 channels, each at most once"
-        checks.refuse(field, message, f"{limits.ALERT_CHANNELS} entries")
+        checks.refuse(field, message, f"{ALERT_CHANNELS} entries")
     return channels
 
 
@@ -123,7 +135,7 @@ class WithdrawConsent(_ChildCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DeactivateChild(_ChildCommand):
-    reason: Annotated[str, Checked(FieldChecks.text, limits.REASON)]
+    reason: Annotated[str, Checked(FieldChecks.text, REASON)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +153,9 @@ class EraseChild(_ChildCommand):
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ReportSafetyViolation(_ChildCommand):
     violation_id: str
-    violation_type: Annotated[str, Checked(FieldChecks.label, limits.LABEL, told_as="type")]
+    violation_type: Annotated[str, Checked(FieldChecks.label, LABEL, request_name="type")]
     severity: Severity
-    details: Annotated[str, Checked(FieldChecks.text_or_nothing, limits.DETAILS)] | None = None
+    details: Annotated[str, Checked(FieldChecks.text_or_nothing, DETAILS)] | None = None
     conversation_id: NewId | None = None
 
 
@@ -162,8 +174,8 @@ class AcknowledgeSafetyViolation(_ChildCommand):
 class ConfigureAlerts(_ChildCommand):
     threshold: Severity
     channels: Annotated[tuple[AlertChannel, ...], Checked(_each_channel_once)]
-    count: Annotated[int, Checked(FieldChecks.number, limits.ALERT_COUNT)]
-    window_hours: Annotated[int, Checked(FieldChecks.number, limits.ALERT_WINDOW_HOURS)]
+    count: Annotated[int, Checked(FieldChecks.number, ALERT_COUNT)]
+    window_hours: Annotated[int, Checked(FieldChecks.number, ALERT_WINDOW_HOURS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +190,7 @@ class RecordMessage(_ChildCommand):
 
     conversation_id: KnownId
     speaker: Speaker
-    word_count: Annotated[int, Checked(FieldChecks.number, limits.WORD_COUNT)]
+    word_count: Annotated[int, Checked(FieldChecks.number, WORD_COUNT)]
     topic: Label | None = None
     flagged_categories: Labels = ()
     learning_skills: Labels = ()

@@ -17,7 +17,6 @@ from command_service.child.errors import (
     ConversationNotFound,
     ConversationNotOpen,
 )
-from command_service.child.limits import ENDED_AT_ONCE, OPEN_CONVERSATIONS
 from command_service.child.state import Child
 from shared.events.child import (
     ChildEvent,
@@ -27,6 +26,12 @@ from shared.events.child import (
     ConversationStarted,
     MessageRecorded,
 )
+
+OPEN_CONVERSATIONS = 100
+"""Of one child at a time: the start of one more ends the one that was left open longest."""
+
+ENDED_AT_ONCE = 25
+"""At most by one start, for a child that has more open from before this limit."""
 
 
 def decide(command: ConversationCommand, child: Child) -> list[ChildEvent]:

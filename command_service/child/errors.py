@@ -8,9 +8,14 @@ from shared.events.child import ConsentPurpose
 
 
 class CommandRefused(Exception):
-    """A command that was understood and will not be done. `code` names the reason for programs."""
+    """A command that was understood and will not be done. `code` names the reason for programs,
+    `message` for people where it is always the same."""
 
     code: ClassVar[str]
+    message: ClassVar[str] = ""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +39,29 @@ class InvalidCommand(CommandRefused):
 
 class NoChangeGiven(CommandRefused):
     code = "no-change-given"
-
-    def __init__(self) -> None:
-        super().__init__("an update must contain at least one field to change")
+    message = "an update must contain at least one field to change"
 
 
 class ChildNotFound(CommandRefused):
     """There is no such child, or it is not the caller's: never said which."""
 
     code = "child-not-found"
-
-    def __init__(self) -> None:
-        super().__init__("this child does not exist or is not accessible to the caller")
+    message = "this child does not exist or is not accessible to the caller"
 
 
 class AlreadyRegistered(CommandRefused):
     code = "already-registered"
-
-    def __init__(self) -> None:
-        super().__init__("this child is already registered")
+    message = "this child is already registered"
 
 
 class ChildDeactivatedError(CommandRefused):
     code = "child-deactivated"
-
-    def __init__(self) -> None:
-        super().__init__("the child is deactivated; reactivate it first")
+    message = "the child is deactivated; reactivate it first"
 
 
 class ChildErasedError(CommandRefused):
     code = "child-erased"
-
-    def __init__(self) -> None:
-        super().__init__("the child's personal data was erased; no further command is possible")
+    message = "the child's personal data was erased; no further command is possible"
 
 
 class ConsentRequired(CommandRefused):
@@ -83,66 +78,48 @@ class ConsentRequired(CommandRefused):
 
 class AlreadyDeactivated(CommandRefused):
     code = "already-deactivated"
-
-    def __init__(self) -> None:
-        super().__init__("the child is already deactivated")
+    message = "the child is already deactivated"
 
 
 class NotDeactivated(CommandRefused):
     code = "not-deactivated"
-
-    def __init__(self) -> None:
-        super().__init__("only a deactivated child can be reactivated")
+    message = "only a deactivated child can be reactivated"
 
 
 class UdidTaken(CommandRefused):
     """A bear belongs to one active child."""
 
     code = "udid-taken"
-
-    def __init__(self) -> None:
-        super().__init__("the bear with this udid belongs to another active child")
+    message = "the bear with this udid belongs to another active child"
 
 
 class DeviceIdTaken(CommandRefused):
     """One token speaks for the bear of one active child."""
 
     code = "device-id-taken"
-
-    def __init__(self) -> None:
-        super().__init__("the bear with this device id belongs to another active child")
+    message = "the bear with this device id belongs to another active child"
 
 
 class ViolationNotFound(CommandRefused):
     code = "violation-not-found"
-
-    def __init__(self) -> None:
-        super().__init__("the child has no such safety violation")
+    message = "the child has no such safety violation"
 
 
 class ViolationAlreadyResolved(CommandRefused):
     code = "violation-already-resolved"
-
-    def __init__(self) -> None:
-        super().__init__("the safety violation is already resolved")
+    message = "the safety violation is already resolved"
 
 
 class ConversationNotFound(CommandRefused):
     code = "conversation-not-found"
-
-    def __init__(self) -> None:
-        super().__init__("the child has no such conversation")
+    message = "the child has no such conversation"
 
 
 class ConversationNotOpen(CommandRefused):
     code = "conversation-not-open"
-
-    def __init__(self) -> None:
-        super().__init__("the conversation has ended")
+    message = "the conversation has ended"
 
 
 class ConversationIdUsed(CommandRefused):
     code = "conversation-id-used"
-
-    def __init__(self) -> None:
-        super().__init__("a conversation of the child already has this id; choose another")
+    message = "a conversation of the child already has this id; choose another"

@@ -1,4 +1,5 @@
-"""Rules for single values. All that is wrong with a command is collected and told at once."""
+"""Limits of single values, for the API's documentation as well, and their checks. All that is wrong
+with a command is collected and reported at once."""
 
 import json
 import math
@@ -9,20 +10,44 @@ from dataclasses import dataclass
 from typing import Any
 
 from command_service.child.errors import FieldError, InvalidCommand
-from command_service.child.limits import (
-    LABEL,
-    PREFERENCES_BYTES,
-    PREFERENCES_DEPTH,
-    PREFERENCES_LIMIT,
-    UDID_LIMIT,
-    UDID_PATTERN,
-    Limit,
-)
 from command_service.child.visible_names import is_seen
-from shared.auth.access import SUBJECT_LIMIT, is_subject
+from shared.auth.access import SUBJECT_LIMIT, is_subject, is_uuid
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Smallest and largest allowed, both inclusive: a value, or a length in characters."""
+
+    minimum: int
+    maximum: int
+
+    def __str__(self) -> str:
+        return f"{self.minimum}..{self.maximum}"
+
+    def allows(self, amount: int) -> bool:
+        return self.minimum <= amount <= self.maximum
+
+
+AGE = Limit(3, 12)
+NAME = Limit(2, 100)
+UDID = Limit(10, 128)
+UDID_PATTERN = rf"[!-~]{{{UDID.minimum},{UDID.maximum}}}"
+UDID_LIMIT = f"{UDID} visible ASCII characters"
+LABEL = Limit(1, 64)
+"""A learning style, an interest, a topic, a type or category of violation, a skill."""
+LABELS = Limit(0, 20)
+NOTICE_VERSION = Limit(1, 32)
+DETAILS = Limit(1, 2_000)
+REASON = Limit(1, 500)
+WORD_COUNT = Limit(0, 10_000)
+ALERT_COUNT = Limit(2, 100)
+ALERT_WINDOW_HOURS = Limit(1, 720)
+ALERT_CHANNELS = Limit(1, 3)
+PREFERENCES_DEPTH = 4
+PREFERENCES_BYTES = 8 * 1_024
+PREFERENCES_LIMIT = f"JSON of at most {PREFERENCES_DEPTH} levels and {PREFERENCES_BYTES} bytes"
 
 _UDID = re.compile(UDID_PATTERN)
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LARGEST_INTEGER = 2**63 - 1
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -101,7 +126,7 @@ class FieldChecks:
 
     def uuid(self, field: str, value: str) -> str:
         value = value.lower()
-        if not _UUID.fullmatch(value):
+        if not is_uuid(value):
             self.refuse(field, "must be a UUID", "36 characters")
         return value
 
@@ -136,23 +161,18 @@ class Checked:
     """In the annotation of a command's field: how its value is checked and brought into normal
     form.
 
-    `check`: a method of FieldChecks, or a function of the same shape. `told_as`: what requests call
-    the field, where that is another name.
-    """
+    `check`: a method of FieldChecks, or a function of the same shape. `request_name`: what requests
+    call the field, where that is another name."""
 
     check: Callable[..., Any]
     limit: Limit | None = None
-    told_as: str | None = None
+    request_name: str | None = None
 
     def normal(self, checks: FieldChecks, field: str, value: Any) -> Any:
-        path = self.told_as or field
+        path = self.request_name or field
         if self.limit is None:
             return self.check(checks, path, value)
         return self.check(checks, path, value, self.limit)
-
-
-def is_uuid(text: str) -> bool:
-    return _UUID.fullmatch(text) is not None
 
 
 def _contains(text: str, categories: frozenset[str] | set[str]) -> bool:

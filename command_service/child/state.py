@@ -7,11 +7,11 @@ from typing import Generic, TypeVar
 from rpds import HashTrieMap
 
 from command_service.child.account import Account
-from command_service.child.limits import (
-    KNOWN_ENDED_CONVERSATIONS,
-    KNOWN_RESOLVED_VIOLATIONS,
-)
 from shared.events.child import AlertPolicy, Severity
+
+KNOWN_ENDED_CONVERSATIONS = 5_000
+KNOWN_RESOLVED_VIOLATIONS = 1_000
+"""Of a child at least, the newest. What is older is forgotten, as if it had never been."""
 
 V = TypeVar("V")
 
@@ -27,7 +27,7 @@ class Violation:
 class Newest(Generic[V]):
     """What is closed, in a persistent map that forgets: the newest `limit` entries at least are
     known, and fewer than twice as many. Once `recent` has `limit` entries they are the `older`
-    ones, and those of before are gone: to forget costs nothing, and no entry has to tell its age.
+    ones, and those of before are gone: to forget costs nothing, and no entry needs an age.
     """
 
     limit: int

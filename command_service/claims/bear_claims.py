@@ -15,18 +15,12 @@ import structlog
 from command_service.aggregates.repository import Aggregates
 from command_service.bus.errors import ConcurrentUpdate
 from command_service.child.account import AccountStatus
-from command_service.child.errors import (
-    ChildErasedError,
-    CommandRefused,
-    DeviceIdTaken,
-    UdidTaken,
-)
+from command_service.child.errors import ChildErasedError, CommandRefused, DeviceIdTaken, UdidTaken
 from command_service.child.state import Child
-from shared.auth.access import in_one_case
+from shared.auth.access import BearIndex, in_one_case
 from shared.clock import Clock
 from shared.event_store.port import Claim, ClaimStore, StoreUnavailable, VersionConflict
 from shared.events.personal import Personal
-from shared.keyring.search_index import SearchIndex
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +34,7 @@ Id = Personal[str] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class WantedClaim:
     """A reservation to make, and what to say where the bear is another's. `older_key`: where that
     may stand, too, since before ids were reserved in one case."""
 
@@ -52,95 +46,92 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class BearClaims:
     claims: ClaimStore
-    index: SearchIndex
+    index: BearIndex
     aggregates: Aggregates
     clock: Clock
 
-    def wishes(
-        self,
-        child_id: str,
-        version: int,
-        by: str = "",
-        *,
-        udid: Id = None,
-        device_id: Id = None,
-    ) -> list[Wish]:
+    def wanted(
+        self, child_id: str, version: int, by: str = "", *, udid: Id = None, device_id: Id = None
+    ) -> list[WantedClaim]:
         """For a child whose stream is at `version`; none for an id that is not there any more.
-        `by`: the command that wishes, by its own id."""
+        `by`: the command that wants it, by its own id."""
         now = self.clock()
         made = []
         if udid is not None and udid.value is not None:
             key, older = self._udid_keys(udid.value)
-            made.append(Wish(Claim(key, child_id, version, now, by=by), UdidTaken, older))
+            made.append(WantedClaim(Claim(key, child_id, version, now, by=by), UdidTaken, older))
         if device_id is not None and device_id.value is not None:
             key = self._device_key(device_id.value)
-            made.append(Wish(Claim(key, child_id, version, now, by=by), DeviceIdTaken))
+            made.append(WantedClaim(Claim(key, child_id, version, now, by=by), DeviceIdTaken))
         return made
 
-    async def take(self, wish: Wish) -> Claim | None:
+    async def take(self, wanted: WantedClaim) -> Claim | None:
         """None when the bear is ours now, else the reservation that stands in the way."""
-        if wish.older_key is None:
-            return await self.claims.take(wish.claim)
+        if wanted.older_key is None:
+            return await self.claims.take(wanted.claim)
         older, held = await asyncio.gather(
-            self.claims.find(wish.older_key), self.claims.take(wish.claim)
+            self.claims.find(wanted.older_key), self.claims.take(wanted.claim)
         )
-        return older if older is not None and _is_of_another(older, wish.claim) else held
+        is_of_another = (
+            older is not None and older.child_id != wanted.claim.child_id and not older.released
+        )
+        return older if is_of_another else held
 
-    async def contest(self, wish: Wish, held: Claim) -> None:
+    async def contest(self, wanted: WantedClaim, held: Claim) -> None:
         """Take the bear from `held` if that yields.
 
         Raises UdidTaken, DeviceIdTaken, ConcurrentUpdate, or VersionConflict when the child's own
-        reservation is newer than the wish: then its stream has moved on.
+        reservation is newer than the one wanted: then its stream has moved on.
         """
         standing: Claim | None = held
         for _ in range(ATTEMPTS):
-            if standing is None or _is_ours(standing, wish.claim):
+            if standing is None or _is_ours(standing, wanted.claim):
                 return
-            await self._require_yielding(standing, wish)
+            await self._require_yielding(standing, wanted)
             # an older one only has to yield: it stands under another key
-            if standing.key == wish.claim.key and await self.claims.take_over(
-                standing, _taking_over(standing, wish.claim)
+            if standing.key == wanted.claim.key and await self.claims.take_over(
+                standing, _taking_over(standing, wanted.claim)
             ):
                 return
-            standing = await self.claims.take(wish.claim)
+            standing = await self.claims.take(wanted.claim)
         raise ConcurrentUpdate
 
-    async def reserve(self, wishes: Sequence[Wish]) -> None:
-        """Take them all, within `unless_refused` where there are several. Raises what `contest`
-        raises."""
-        for wish in wishes:  # in their order: of two who want the same bear, one gets all of it
-            held = await self.take(wish)
+    async def reserve(self, wanted: Sequence[WantedClaim]) -> None:
+        """Take them all, within `given_back_on_refusal` where there are several. Raises what
+        `contest` raises."""
+        for each in wanted:  # in their order: of two who want the same bear, one gets all of it
+            held = await self.take(each)
             if held is not None:
-                await self.contest(wish, held)
+                await self.contest(each, held)
 
     @asynccontextmanager
-    async def unless_refused(self, wishes: Sequence[Wish]) -> AsyncIterator[None]:
-        """Whatever of `wishes` is taken within is given back when the command is refused later."""
+    async def given_back_on_refusal(self, wanted: Sequence[WantedClaim]) -> AsyncIterator[None]:
+        """Whatever of `wanted` is taken within is given back when the command is refused later."""
         try:
             yield
         except ChildErasedError:
-            if wishes:  # taken after the erasure had removed all
-                await self.remove_of(wishes[0].claim.child_id)
+            if wanted:  # taken after the erasure had removed all
+                await self.remove_of(wanted[0].claim.child_id)
             raise
         except CommandRefused:
-            await self.give_back(wishes)
+            await self.give_back(wanted)
             raise
 
-    async def give_back(self, wishes: Sequence[Wish]) -> None:
-        """What is exactly as it was taken for `wishes`; the rest is not ours."""
+    async def give_back(self, wanted: Sequence[WantedClaim]) -> None:
+        """What is exactly as it was taken for `wanted`; the rest is not ours."""
         try:
-            for wish in wishes:
-                await self.claims.take_over(wish.claim, replace(wish.claim, released=True))
+            for each in wanted:
+                await self.claims.take_over(each.claim, replace(each.claim, released=True))
         except StoreUnavailable:
-            log.warning("claim_not_released", child_id=wishes[0].claim.child_id)
+            log.warning("claim_not_released", child_id=wanted[0].claim.child_id)
 
     async def release(
         self, child_id: str, before_version: int, *, udid: Id = None, device_id: Id = None
     ) -> None:
         """Give free what `child_id` reserved below `before_version` of its stream."""
         try:
-            for wish in self.wishes(child_id, before_version, udid=udid, device_id=device_id):
-                await self.claims.release(wish.claim.key, child_id, before_version)
+            for each in self.wanted(child_id, before_version, udid=udid, device_id=device_id):
+                await self.claims.release(each.claim.key, child_id, before_version)
         except StoreUnavailable:
             # what the caller did is a fact and must not look failed: whoever wants the bear sees
             # that its holder does not have it, and takes the claim over
@@ -156,8 +147,8 @@ class BearClaims:
             return False
         return in_one_case(one.value) == in_one_case(other.value)
 
-    async def _require_yielding(self, held: Claim, wish: Wish) -> None:
-        claim = wish.claim
+    async def _require_yielding(self, held: Claim, wanted: WantedClaim) -> None:
+        claim = wanted.claim
         if held.child_id == claim.child_id:
             if held.version > claim.version:
                 # an older version would let a late release of an earlier deactivation match
@@ -165,11 +156,11 @@ class BearClaims:
             return
         holder = await self.aggregates.current(held.child_id)
         if holder is not None and self._has(holder.child, held.key):
-            raise wish.refusal()
+            raise wanted.refusal()
         if held.released or (holder is not None and holder.position.version > held.version):
             return  # released, or the release was lost in a crash
         if await self.claims.contested_for(held) < ABANDONED_AFTER:
-            raise wish.refusal()
+            raise wanted.refusal()
 
     def _has(self, child: Child, key: str) -> bool:
         """Whether `key` is of a bear that `child` has. What does not open may be it."""
@@ -207,7 +198,3 @@ def _taking_over(held: Claim, claim: Claim) -> Claim:
     of_the_same = (held.child_id, held.version) == (claim.child_id, claim.version)
     shared = of_the_same and not held.released and held.by != claim.by
     return replace(claim, by="") if shared else claim
-
-
-def _is_of_another(older: Claim, claim: Claim) -> bool:
-    return older.child_id != claim.child_id and not older.released

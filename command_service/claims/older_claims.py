@@ -16,7 +16,7 @@ from command_service.child.account import AccountStatus
 from command_service.child.errors import DeviceIdTaken, UdidTaken
 from command_service.claims.bear_claims import BearClaims
 from shared.event_store.port import Claim, StoreUnavailable, VersionConflict
-from shared.keyring.cipher import SealBroken, UnknownKek
+from shared.keyring.keyring import SealBroken, UnknownKek
 
 PAGE = 100
 LOOK_SECONDS = 30.0
@@ -86,13 +86,13 @@ class OlderClaims:
         if loaded.child.status is not AccountStatus.ACTIVE:
             return True
         bear, version = loaded.child.profile, loaded.position.version
-        for wish in self.claims.wishes(
+        for each in self.claims.wanted(
             older.child_id, version, udid=bear.udid, device_id=bear.device_id
         ):
-            if wish.claim.key == older.key:
+            if each.claim.key == older.key:
                 continue  # reserved already, and looked at again until the rest is
             try:
-                await self.claims.reserve([wish])
+                await self.claims.reserve([each])
             except (UdidTaken, DeviceIdTaken) as taken:
                 log.warning("bear_shared", child_id=older.child_id, code=taken.code)
                 return False

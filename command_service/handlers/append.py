@@ -9,11 +9,7 @@ from command_service.aggregates.snapshots import LoadedChild
 from command_service.bus.command_bus import Command, CommandContext, CommandResult, SentRequest
 from command_service.bus.errors import AppendUnconfirmed, IdempotencyKeyReused, KeyUnavailable
 from command_service.bus.resilience import Backoff
-from command_service.child.commands import (
-    EraseChild,
-    ReportSafetyViolation,
-    StartConversation,
-)
+from command_service.child.commands import EraseChild, ReportSafetyViolation, StartConversation
 from command_service.child.errors import ChildErasedError
 from command_service.handlers.older_keys import OlderKeys
 from shared.clock import Clock
@@ -27,13 +23,11 @@ from shared.event_store.envelope import (
 )
 from shared.event_store.port import AlreadyCommitted, EventStore, StoreUnavailable
 from shared.events.child import ChildEvent, SafetyViolationReported
-from shared.keyring.cipher import ChildCipher, ClosedCipher
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, ClosedCipher, Keyring
 from shared.serialization.events import encode
 
 IGNORED = "ignored"
 """In a stored result: the request's field that was left out."""
-
 
 ERASURE = "erasure"
 """The print of every request to erase a child: its path says it all, and the child's key, under
@@ -66,8 +60,8 @@ class StoredResults:
     ) -> CommandResult:
         """The result that `commit` gave, which keeps the key of `request`.
 
-        Raises IdempotencyKeyReused when it was another request's, ChildErasedError when nobody can
-        tell any more: then it is refused as every command about the child.
+        Raises IdempotencyKeyReused when it was another request's, ChildErasedError when that cannot
+        be known any more: then it is refused as every command about the child.
         """
         if commit.idempotency is None or request is None:
             raise IdempotencyKeyReused
@@ -161,7 +155,7 @@ class Appender:
 def _kept_of(
     request: SentRequest | None, command: Command, cipher: ChildCipher | None
 ) -> Idempotency | None:
-    """For ever, so that nobody can tell what the request was once the child is erased."""
+    """For ever, so that nobody can find out what the request was once the child is erased."""
     if request is None:
         return None
     if isinstance(command, EraseChild):

@@ -17,7 +17,7 @@ from command_service.child.commands import (
 )
 from command_service.child.decider import decide
 from command_service.child.errors import ChildErasedError, DeviceIdTaken, FieldError, InvalidCommand
-from command_service.claims.bear_claims import BearClaims, Id, Wish
+from command_service.claims.bear_claims import BearClaims, Id, WantedClaim
 from command_service.handlers.append import Appender, StoredResults
 from command_service.handlers.decide_and_append import Change, DecideAndAppend
 from shared.event_store.port import VersionConflict
@@ -39,29 +39,29 @@ class RegisterChildHandler:
     async def handle(self, command: RegisterChild, context: CommandContext) -> CommandResult:
         events = decide(command, BEFORE_REGISTRATION.child)
         child = next(event for event in events if isinstance(event, ChildRegistered))
-        wishes = self.claims.wishes(
+        wanted = self.claims.wanted(
             command.child_id, 0, context.causation_id, udid=child.udid, device_id=child.device_id
         )
         stored = await self.results.find_older(command, context.request)
         if stored is not None:
             return stored
-        async with self.claims.unless_refused(wishes):
-            stored = await self._reserve_bear(wishes, command, context)
+        async with self.claims.given_back_on_refusal(wanted):
+            stored = await self._reserve_bear(wanted, command, context)
             return stored or await self._append(command, context, events)
 
     async def _reserve_bear(
-        self, wishes: list[Wish], command: RegisterChild, context: CommandContext
+        self, wanted: list[WantedClaim], command: RegisterChild, context: CommandContext
     ) -> CommandResult | None:
         """The stored result if this registration was done before; else the bear is ours."""
-        for wish in wishes:
-            held = await self.claims.take(wish)
+        for each in wanted:
+            held = await self.claims.take(each)
             if held is None:
                 continue
             stored = await self.results.find(command, context.request)
             if stored is not None:
                 return stored
             try:
-                await self.claims.contest(wish, held)
+                await self.claims.contest(each, held)
             except VersionConflict:
                 raise ConcurrentUpdate from None
         return None
@@ -123,18 +123,18 @@ class UpdateProfileHandler:
     async def handle(self, command: UpdateChildProfile, context: CommandContext) -> CommandResult:
         if command.device_id is UNCHANGED:
             return (await self.decide_and_append(command, context)).result
-        wanted: Id = None if command.device_id is None else Personal(command.device_id)
+        device_id: Id = None if command.device_id is None else Personal(command.device_id)
 
-        def wishes_of(loaded: LoadedChild) -> Sequence[Wish]:
+        def wanted_of(loaded: LoadedChild) -> Sequence[WantedClaim]:
             # its own is not reserved anew: until the append lands it would look abandoned
-            if self.claims.is_one_device(wanted, loaded.child.profile.device_id):
+            if self.claims.is_one_device(device_id, loaded.child.profile.device_id):
                 return ()
             version, by = loaded.position.version, context.causation_id
-            return self.claims.wishes(command.child_id, version, by, device_id=wanted)
+            return self.claims.wanted(command.child_id, version, by, device_id=device_id)
 
-        change = await _reserving(self.decide_and_append, self.claims, command, context, wishes_of)
+        change = await _reserving(self.decide_and_append, self.claims, command, context, wanted_of)
         former = change.before.profile.device_id
-        if not self.claims.is_one_device(wanted, former):
+        if not self.claims.is_one_device(device_id, former):
             await self.claims.release(command.child_id, change.result.version, device_id=former)
         return change.result
 
@@ -172,15 +172,15 @@ class ReactivateChildHandler:
             return await self._reactivate(replace(command, without_device=True), context)
 
     async def _reactivate(self, command: ReactivateChild, context: CommandContext) -> CommandResult:
-        def wishes_of(loaded: LoadedChild) -> Sequence[Wish]:
+        def wanted_of(loaded: LoadedChild) -> Sequence[WantedClaim]:
             # our newer version keeps a late release of the deactivation from setting it free
             bear, version, by = loaded.child.profile, loaded.position.version, context.causation_id
             device_id = None if command.without_device else bear.device_id
-            return self.claims.wishes(
+            return self.claims.wanted(
                 command.child_id, version, by, udid=bear.udid, device_id=device_id
             )
 
-        change = await _reserving(self.decide_and_append, self.claims, command, context, wishes_of)
+        change = await _reserving(self.decide_and_append, self.claims, command, context, wanted_of)
         return change.result
 
 
@@ -189,18 +189,18 @@ async def _reserving(
     claims: BearClaims,
     command: Command,
     context: CommandContext,
-    wishes_of: Callable[[LoadedChild], Sequence[Wish]],
+    wanted_of: Callable[[LoadedChild], Sequence[WantedClaim]],
 ) -> Change:
-    """The change, with what it wishes of the child that it is decided on reserved before it."""
-    wishes: list[Wish] = []
+    """The change, with what it needs of the child that it is decided on reserved before it."""
+    wanted: list[WantedClaim] = []
 
     async def reserve_bear(loaded: LoadedChild) -> None:
-        if wished := wishes_of(loaded):
-            wishes[:] = wished
-            await claims.reserve(wishes)
+        if found := wanted_of(loaded):
+            wanted[:] = found
+            await claims.reserve(wanted)
 
-    async with claims.unless_refused(wishes):
+    async with claims.given_back_on_refusal(wanted):
         change = await decide_and_append(command, context, reserve_bear)
     if change.result.replayed:
-        await claims.give_back(wishes)  # it was for what happened before already
+        await claims.give_back(wanted)  # it was for what happened before already
     return change

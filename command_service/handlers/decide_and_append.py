@@ -19,8 +19,7 @@ from command_service.child.state import Child
 from command_service.handlers.append import Appender, StoredResults
 from shared.auth.access import relation_of
 from shared.event_store.port import VersionConflict
-from shared.keyring.cipher import ChildCipher, SealBroken, UnknownKek
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, Keyring, SealBroken, UnknownKek
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +27,6 @@ ATTEMPTS = 3
 
 Prepare = Callable[[LoadedChild], Awaitable[None]]
 """Runs between deciding and appending; may refuse the command or raise VersionConflict."""
-
 
 Load = Callable[[str], Awaitable[LoadedChild | None]]
 

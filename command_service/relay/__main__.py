@@ -15,12 +15,13 @@ from command_service.relay.publisher import open_publisher, reach_broker
 from command_service.relay.relay import Relay
 from command_service.settings import RelaySettings
 from shared.clock import new_id, utc_now
-from shared.erasures.topic import read_erasures
+from shared.erasures import read_erasures
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore
-from shared.http.edge import Exposure, install_hardening
+from shared.http.edge import install_hardening
 from shared.http.serving import Readiness, operations_router, run_process, serving
+from shared.http.settings import Exposure
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.erased_list import MongoErasedList
 from shared.keyring.key_store import MongoKeyStore
@@ -106,20 +107,17 @@ def _operations(settings: RelaySettings, mongo: Mongo, progress: Progress) -> Fa
 
 def _expose(progress: Progress) -> None:
     """Make the relay's numbers metrics."""
-    gauges: dict[str, tuple[str, Callable[[], float]]] = {
-        "teddy_relay_lag_events": (
-            "Committed events not published yet.",
-            lambda: progress.lag_events,
-        ),
-        "teddy_relay_lag_seconds": (
-            "Age of the oldest unpublished commit, in seconds.",
-            lambda: progress.lag_seconds,
-        ),
-        "teddy_relay_leader": ("1 while this relay publishes.", lambda: progress.leading),
-        "teddy_relay_events": ("Events published.", lambda: progress.checkpoint.events),
-    }
-    for name, (meaning, value) in gauges.items():
+
+    def expose(name: str, meaning: str, value: Callable[[], float]) -> None:
         Gauge(name, meaning).set_function(value)
+
+    expose(
+        "teddy_relay_lag_events", "Committed events not published yet.", lambda: progress.lag_events
+    )
+    about_lag = "Age of the oldest unpublished commit, in seconds."
+    expose("teddy_relay_lag_seconds", about_lag, lambda: progress.lag_seconds)
+    expose("teddy_relay_leader", "1 while this relay publishes.", lambda: progress.leading)
+    expose("teddy_relay_events", "Events published.", lambda: progress.checkpoint.events)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Records that the broker has: `offset` of the first (-1: not told) and their number."""
+    """Records that the broker has: `offset` of the first (-1: not reported) and their number."""
 
     partition: int
     offset: int
@@ -78,13 +78,8 @@ class Checkpoints:
         return _from_document(await self._relay.find_one({"_id": _ID}))
 
     async def save(self, fencing: int, checkpoint: Checkpoint) -> None:
-        content = {
-            "token": checkpoint.token,
-            "ends": {str(partition): end for partition, end in checkpoint.ends.items()},
-            "commits": checkpoint.commits,
-            "events": checkpoint.events,
-            "recorded_at": checkpoint.recorded_at,
-        }
+        ends = {str(partition): end for partition, end in checkpoint.ends.items()}
+        content = {**asdict(checkpoint), "ends": ends}
         saved = await self._relay.update_one({"_id": _ID, "fencing": fencing}, {"$set": content})
         if saved.matched_count == 0:
             raise LeaseLost(f"fencing number {fencing} is out of date")
@@ -96,13 +91,8 @@ def _from_document(document: Document | None) -> Checkpoint:
     ends = {int(partition): end for partition, end in document["ends"].items()}
     if document["token"] is None:
         return Checkpoint(ends=ends)
-    return Checkpoint(
-        token=document["token"],
-        ends=ends,
-        commits=document["commits"],
-        events=document["events"],
-        recorded_at=document["recorded_at"],
-    )
+    saved = {each.name: document[each.name] for each in fields(Checkpoint)}
+    return Checkpoint(**{**saved, "ends": ends})
 
 
 class Progress:

@@ -11,7 +11,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from command_service.relay.progress import Acknowledged, Ends
-from shared.erasures.topic import ErasureNotice
+from shared.erasures import ErasureNotice
 from shared.event_store.envelope import RecordedEvent
 from shared.kafka import CHILD_ERASURES, Servers, client_options
 from shared.serialization.cloud_events import KafkaRecord, to_record
@@ -100,9 +100,7 @@ async def open_publisher(bootstrap: Servers, topic: str) -> AsyncIterator[Publis
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
     consumer = AIOKafkaConsumer(
-        **client_options(bootstrap),
-        enable_auto_commit=False,
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        **client_options(bootstrap), enable_auto_commit=False, request_timeout_ms=REQUEST_TIMEOUT_MS
     )
     try:
         await producer.start()

@@ -13,9 +13,10 @@ from command_service.erasure import ErasureSweep
 from command_service.relay.commit_feed import CommitFeed, OpenFeed, StartOver, in_batches
 from command_service.relay.progress import Ends, Progress
 from command_service.relay.publisher import Publisher
-from shared.erasures.topic import ERASED, ErasureNotice
+from shared.erasures import ErasureNotice
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore, StoreUnavailable
+from shared.events.child import ERASED
 from shared.fault_points import FaultPoint, reached
 from shared.lease import Lease, LeaseLost
 from shared.mongo import Document

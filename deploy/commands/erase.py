@@ -15,8 +15,7 @@ from deploy.settings import ErasureToolSettings
 from projection_worker.session import run_on
 from shared.audit.process import record_look
 from shared.clock import utc_now
-from shared.erasures.receipt import Receipt, open_receipt, sign_receipt
-from shared.erasures.topic import read_erasures
+from shared.erasures import Receipt, open_receipt, read_erasures, sign_receipt
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore

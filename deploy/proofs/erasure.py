@@ -7,8 +7,7 @@ from datetime import datetime
 from deploy.proofs.block_check import Finding
 from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
 from projection_worker.projecting.removal import documents_beside
-from shared.erasures.receipt import Receipt
-from shared.erasures.topic import ERASED
+from shared.erasures import Receipt
 from shared.event_store.envelope import (
     ChainBroken,
     Commit,
@@ -17,6 +16,7 @@ from shared.event_store.envelope import (
     verify_chain,
 )
 from shared.event_store.port import ClaimStore, EventStore, SnapshotStore, pages
+from shared.events.child import ERASED
 from shared.events.personal import IS_FROM_OPENED, IS_SEALED, fields_marked
 from shared.keyring.erased_list import ErasedList
 from shared.keyring.key_store import KeyStore

@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 
 from shared.clock import iso
-from shared.keyring.cipher import KeyProvider, SealBroken, UnknownKek
 from shared.keyring.key_file import (
     FileKeyProvider,
     KeyFile,
@@ -27,6 +26,7 @@ from shared.keyring.key_file import (
     sync_folder,
 )
 from shared.keyring.key_store import KeyStore
+from shared.keyring.keyring import KeyProvider, SealBroken, UnknownKek
 
 BATCH = 1_000
 SETTLING = timedelta(seconds=60)

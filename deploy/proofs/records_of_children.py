@@ -16,10 +16,9 @@ from deploy.proofs.spans import SignedTails, Spans, check_signed, check_spans
 from shared.audit.chain import Block, read_lines
 from shared.audit.record import Record
 from shared.audit.store import AuditStore
-from shared.auth.access import Role, in_one_case, older_alias
+from shared.auth.access import BearIndex, Role, in_one_case, older_alias
 from shared.clock import iso
 from shared.event_store.port import ClaimStore
-from shared.keyring.search_index import SearchIndex
 from shared.mongo import Document
 from shared.signing import StatementVerifier
 
@@ -186,7 +185,7 @@ def _check_end(
 
 async def bear_of(claims: ClaimStore, index_key: bytes, device_id: str) -> Bear:
     """Found by its reservation; prints on stderr whose it is. Raises StoreUnavailable."""
-    held = await claims.find(SearchIndex(index_key).device_key(in_one_case(device_id)))
+    held = await claims.find(BearIndex(index_key).device_key(in_one_case(device_id)))
     if held is None or held.released:
         found, child_id = "no child has this bear now; showing records of earlier releases", None
     else:

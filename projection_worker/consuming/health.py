@@ -23,9 +23,8 @@ from projection_worker.consuming.metrics import Troubles, WorkerMetrics
 from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projections import registry
 from projection_worker.settings import WorkerSettings
-from shared.kafka import Servers
+from shared.kafka import Servers, topic_findings
 from shared.tasks import only_own_cancellation, time_limit
-from shared.topics import topic_findings
 
 log = structlog.get_logger(__name__)
 

@@ -39,7 +39,7 @@ from projection_worker.records import Delivered, WaitingRecords, deliver, raw_re
 from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint, reached
-from shared.kafka import CHILD_EVENTS, polling_of
+from shared.kafka import CHILD_EVENTS, Polling
 from shared.tasks import only_own_cancellation, time_limit
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ class ProjectorService(Service):
         self._erased = erased
         self._settings = settings
         self._watch = watch
-        self._polling = polling_of(settings.kafka)
+        self._polling = Polling(settings.kafka)
         self._batch_under_way = asyncio.Lock()
         self._begun_at: Mapping[TopicPartition, int] = {}
         self._waiting = WaitingRecords()

@@ -10,8 +10,7 @@ from projection_worker.projecting.sequencing import ChildSequence
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, ClosedCipher, Keyring, SealBroken, UnknownKek
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.events import decode_what_opens
 from shared.serialization.schema import UndecodableEvent

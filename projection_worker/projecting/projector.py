@@ -28,8 +28,7 @@ from projection_worker.projecting.sequencing import ChildSequence, sequence
 from projection_worker.projections.registry import ChildView, Folding, Place, places_of
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.records import DeadLettered, Delivered, dead_letter
-from shared.erasures.topic import ERASED
-from shared.events.child import SafetyViolationReported
+from shared.events.child import ERASED, SafetyViolationReported
 from shared.read_models.documents import AlertDocument, ChildDocument, Model
 from shared.read_models.notices import ChangeNotice
 

@@ -18,9 +18,9 @@ from pymongo import UpdateOne
 from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
 from projection_worker.records import Delivered, RawRecord, deliver
 from shared.clock import Clock
-from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
+from shared.events.child import ERASED
 from shared.fault_points import FaultPoint, reached
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.erased_list import ErasedChild, ErasedList, ErasureStep, StepDone

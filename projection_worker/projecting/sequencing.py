@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from projection_worker.records import BehindDeadLettered, DeadLettered, Delivered, dead_letter
-from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
+from shared.events.child import ERASED
 
 
 class GapInStream(Exception):

@@ -10,10 +10,10 @@ from typing import Any, is_typeddict
 from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projections.registry import ChildView, Folding, Place
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
-from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
+from shared.events.child import ERASED
 from shared.events.personal import IS_FROM_OPENED, fields_marked
-from shared.keyring.cipher import ChildCipher, SealBroken
+from shared.keyring.keyring import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Collection, Database, Document, Mongo, Session, aggregate
 from shared.read_models import documents

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projection_worker.session import NotFound
-from shared.erasures.topic import ERASED
 from shared.event_store.envelope import Commit, RecordedEvent, after_all_commits
 from shared.event_store.port import PAGE, EventStore, pages
+from shared.events.child import ERASED
 
 LONGEST = PAGE
 """Commits of a stream that is held whole."""

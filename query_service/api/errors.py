@@ -15,8 +15,8 @@ from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE
 from shared.http.problems import FieldProblem, Problem, ProblemTable, too_many_requests
-from shared.keyring.cipher import UnknownKek
 from shared.keyring.key_store import KeyStoreUnavailable
+from shared.keyring.keyring import UnknownKek
 
 SOON = {"Retry-After": "1"}
 A_LITTLE_LATER = {"Retry-After": "10"}

@@ -13,10 +13,10 @@ from query_service.bus import QueryBus, QueryResult, Rendered
 from query_service.cache.freshness import NoRoomToWait, ProjectedVersions, Waits
 from query_service.cache.query_cache import QueryCache
 from query_service.queries.query import Query, RequestRefused
+from shared.audit.record import audit_as
 from shared.auth.access import Principal
 from shared.clock import iso
 from shared.http.admission import admitted, slow_down
-from shared.http.audit_edge import tell_audit
 from shared.http.callers import Caller
 from shared.http.problems import problem_responses
 from shared.signing import ConsistencyTokens, SignatureRefused
@@ -120,7 +120,7 @@ async def result_of(request: Request, query: Query) -> QueryResult:
     """What the bus answers, on record. Raises as `answer` does."""
     read_after = await _read_after(request)
     result = await edge_of(request).bus.ask(query, principal_of(request), read_after)
-    tell_audit(type(query).__name__, result.rendered.children)
+    audit_as(type(query).__name__, result.rendered.children)
     return result
 
 

@@ -35,8 +35,8 @@ from query_service.queries.get_erasure_receipt import ErasureReceipt, GetErasure
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
 from query_service.queries.query import ParentNotFound, Scope
 from query_service.queries.search_children import FoundChildren
+from shared.audit.record import audit_as
 from shared.auth.access import operation_of
-from shared.http.audit_edge import tell_audit
 from shared.http.problems import problem_responses
 from shared.http.request_checks import ChildId, ParentId, StrictRoute
 
@@ -170,7 +170,7 @@ async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
         raise ParentNotFound
     with edge.streams.slot_for(asker) as slot:
         family = await edge.bus.ask(GetChildrenByParent(parent_id), asker)
-        tell_audit("FollowFamily", family.rendered.children)
+        audit_as("FollowFamily", family.rendered.children)
         return EventStream(edge.streams.follow(parent_id, request.state.grant), slot.pop_all())
 
 

@@ -12,14 +12,14 @@ from typing import Any, Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.erasures.topic import erasure_reader
+from shared.erasures import erasure_reader
 from shared.kafka import (
     CHILD_ALERTS,
     READ_MODEL_CHANGES,
+    Polling,
     Servers,
     client_options,
     partitions_of,
-    polling_of,
 )
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
 from shared.tasks import only_own_cancellation
@@ -62,7 +62,7 @@ class ChangeFeed:
     def __init__(self, bootstrap: Servers, listeners: Sequence[FeedListener]) -> None:
         self._bootstrap = bootstrap
         self._listeners = listeners
-        self._polling = polling_of(bootstrap)
+        self._polling = Polling(bootstrap)
         self._backoff = FIRST_BACKOFF_SECONDS
         self.connected = False
 

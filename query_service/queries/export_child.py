@@ -19,7 +19,7 @@ from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
 from shared.events.personal import IS_SEALED, Personal, fields_marked
-from shared.keyring.cipher import ChildCipher, SealBroken, UnknownKek
+from shared.keyring.keyring import ChildCipher, SealBroken, UnknownKek
 from shared.read_models.documents import ViolationDocument
 from shared.serialization.events import decode_what_opens
 from shared.serialization.schema import SealedField, UndecodableEvent

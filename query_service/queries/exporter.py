@@ -15,8 +15,7 @@ from query_service.queries.query import RequestRefused
 from query_service.read_store.whole_child import SORTED_BY, After, Part, WholeChild
 from shared.clock import iso, parse_iso
 from shared.event_store.port import EventStore
-from shared.keyring.cipher import ChildCipher
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, Keyring
 from shared.signing import SignatureRefused, Signer
 
 CURSOR_LENGTH = 1_024

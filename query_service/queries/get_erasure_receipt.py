@@ -8,7 +8,7 @@ from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.query import Answer, ChildNotFound, Query, Scope
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
-from shared.erasures.receipt import KIND, receipt_of
+from shared.erasures import KIND, receipt_of
 from shared.keyring.erased_list import ErasedList
 from shared.signing import StatementSigner
 

@@ -10,8 +10,7 @@ import structlog
 from query_service.queries.query import ChildDeadLettered, ChildNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
 from shared.events.personal import IS_SEALED, fields_marked
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, ClosedCipher, Keyring, SealBroken, UnknownKek
 from shared.read_models.documents import ChildDocument, ChildStatus, SafetyStatus
 from shared.serialization.schema import SealedField, open_sealed
 

@@ -1,1 +1,1 @@
-"""Who asked for what and who saw what: an append-only, hash-chained, signed record of it."""
+"""Who asked for what and who was shown what: an append-only, hash-chained, signed record of it."""

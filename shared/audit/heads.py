@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import os
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,33 +61,6 @@ def digest_of_head(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class HeadChain:
-    """The heads that one segment has signed."""
-
-    def __init__(self, segment: str, signer: StatementSigner) -> None:
-        self._segment = segment
-        self._signer = signer
-        self.number = 0
-        self.signed = Tail()
-        self._previous = ""
-
-    def next(self, tail: Tail, at: datetime, seen: dict[str, Tail]) -> str:
-        """The next head's statement, signed."""
-        self.number += 1
-        others = {name: seen_tail for name, seen_tail in seen.items() if name != self._segment}
-        head = Head(
-            segment=self._segment,
-            number=self.number,
-            tail=tail,
-            at=iso(at),
-            previous=self._previous,
-            seen=others,
-        )
-        text = self._signer.sign(KIND, head.statement())
-        self._previous, self.signed = digest_of_head(text), tail
-        return text
-
-
 async def append_to_file(path: Path, text: str) -> None:
     """One line more, on the disk when this returns. Raises OSError."""
     await asyncio.to_thread(_append, path, text)
@@ -125,9 +97,12 @@ class HeadSigner:
     ) -> None:
         self._trail = trail
         self._store = store
-        self._heads = HeadChain(trail.segment, signer)
+        self._signer = signer
         self._clock = clock
         self._file = file
+        self._number = 0
+        self._signed = Tail()
+        self._previous = ""
         self._unkept: list[tuple[int, str]] = []
         self._seen: dict[str, Tail] = {}
         self._vouched: dict[str, Tail] = {}
@@ -135,7 +110,7 @@ class HeadSigner:
     @property
     def is_done(self) -> bool:
         """All that the trail holds is covered by heads that are kept."""
-        return self._trail.tail == self._heads.signed and not self._unkept
+        return self._trail.tail == self._signed and not self._unkept
 
     async def sign(self) -> None:
         """Nothing when there is nothing new to vouch for. Raises StoreUnavailable or OSError; what
@@ -148,16 +123,31 @@ class HeadSigner:
             for name, one in seen.items()
             if name != self._trail.segment and before.get(name) == one != self._vouched.get(name)
         }
-        if tail != self._heads.signed or left:
+        if tail != self._signed or left:
             self._vouched = seen
-            text = self._heads.next(tail, self._clock(), seen)
-            self._unkept.append((self._heads.number, text))
+            self._unkept.append(self._next(tail, seen))
         while self._unkept:
             number, text = self._unkept[0]
             await self._store.add_head(self._trail.segment, number, text)
             if self._file is not None:
                 await append_to_file(self._file, text)
             self._unkept.pop(0)
+
+    def _next(self, tail: Tail, seen: dict[str, Tail]) -> tuple[int, str]:
+        """The next head's number and statement, signed."""
+        self._number += 1
+        own = self._trail.segment
+        head = Head(
+            segment=own,
+            number=self._number,
+            tail=tail,
+            at=iso(self._clock()),
+            previous=self._previous,
+            seen={name: seen_tail for name, seen_tail in seen.items() if name != own},
+        )
+        text = self._signer.sign(KIND, head.statement())
+        self._previous, self._signed = digest_of_head(text), tail
+        return self._number, text
 
     async def every(self, seconds: float) -> None:
         """Until it is cancelled."""

@@ -1,8 +1,9 @@
-"""Audit records, and the trail that takes them."""
+"""Audit records, the request that one is about, and the trail that takes them."""
 
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from shared.auth.access import is_uuid
 from shared.clock import iso
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import StoreUnavailable
@@ -24,7 +26,6 @@ Record = dict[str, Any]
 
 _TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z")
 _texts = itemgetter("at", "subject", "role", "operation", "outcome", "address", "correlation_id")
-_CHILD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +92,33 @@ def _is_anchor(anchor: Any) -> bool:
 
 def children_of(ids: Iterable[str]) -> tuple[str, ...]:
     """Those of `ids` that are child ids, each once: a path may hold anything, also a name."""
-    known = dict.fromkeys(one for one in ids if _CHILD_ID.fullmatch(one))
+    known = dict.fromkeys(one for one in ids if is_uuid(one))
     return tuple(known)[:MOST_CHILDREN]
 
 
+@dataclass(slots=True)
+class AuditedRequest:
+    """What is known of a request under way. `recorded`: its record is in the trail already."""
+
+    address: str
+    operation: str | None = None
+    children: tuple[str, ...] = ()
+    recorded: bool = False
+
+
+under_way: ContextVar[AuditedRequest | None] = ContextVar("audited_request", default=None)
+"""The request that the calling task works on; None outside of HTTP."""
+
+
+def audit_as(operation: str, children: Iterable[str]) -> None:
+    """What the request under way asks, and whose data its answer holds."""
+    request = under_way.get()
+    if request is not None:
+        request.operation, request.children = operation, children_of(children)
+
+
 class AuditUnavailable(StoreUnavailable):
-    """The audit trail cannot take the record: what it would tell of must not happen."""
+    """The audit trail cannot take the record: what it would record must not happen."""
 
 
 class AuditTrail(Protocol):

@@ -20,7 +20,7 @@ class ProofSettings(ObservabilitySettings):
 
 
 class AuditSettings(MongoDriverSettings, ProofSettings):
-    """The audit trail, kept apart from what it tells of."""
+    """The audit trail, kept apart from what it records."""
 
     audit_mongo_url: str = Field(description="MongoDB URL of the audit trail.")
     audit_database: str = Field("teddy_audit", description="Database of the audit trail.")

@@ -11,18 +11,13 @@ from pymongo.errors import DuplicateKeyError
 from shared.audit.chain import Block, Tail, place_of
 from shared.event_store.commit_documents import TIMEOUT_SECONDS, within
 from shared.event_store.port import StoreUnavailable
-from shared.mongo import Database, Document
+from shared.mongo import Collection, Database, Document
 
-BLOCKS, HEADS, SEGMENTS, PURGES = (
-    "audit_blocks",
-    "audit_heads",
-    "audit_segments",
-    "audit_purges",
-)
+BLOCKS, HEADS, SEGMENTS, PURGES = ("audit_blocks", "audit_heads", "audit_segments", "audit_purges")
 BESIDE = ("segment", "first", "last", "since", "until", "children", "subjects", "operations")
+DELETED_AT_ONCE, READ_AT_ONCE = 200, 500
 OPEN_SEGMENTS = 50
 """Of more segments that never ended, the newest are looked at."""
-
 
 _WHERE_IT_ENDS = {
     "hash": 1,
@@ -94,9 +89,7 @@ class AuditStore:
 
     async def heads(self) -> list[str]:
         """Every signed head, by segment and in order."""
-        async with within(self._timeout):
-            found = await self._heads.find({}, sort=[("_id", ASCENDING)]).to_list(None)
-        return [head["statement"] for head in found]
+        return await self._statements(self._heads, {})
 
     async def open_segments(self) -> list[str]:
         """Those that were not ended in order."""
@@ -120,9 +113,7 @@ class AuditStore:
 
     async def purges(self) -> list[str]:
         """Of each purged segment the newest signed statement."""
-        async with within(self._timeout):
-            found = await self._purges.find({}, sort=[("_id", ASCENDING)]).to_list(None)
-        return [purge["statement"] for purge in found]
+        return await self._statements(self._purges, {})
 
     async def add_purge(self, segment: str, statement: str) -> None:
         """In place of an older one of the segment: each covers all before."""
@@ -130,19 +121,19 @@ class AuditStore:
         async with within(self._timeout):
             await self._purges.replace_one({"_id": segment}, purge, upsert=True)
 
-    async def delete_up_to(self, segment: str, sequence: int, limit: int = 200) -> None:
+    async def delete_up_to(self, segment: str, sequence: int) -> None:
         """Blocks up to the one that ends with record `sequence`, in order, so that no gap is ever
         seen."""
         behind = {"_id": {"$gt": f"{segment}@", "$lte": place_of(segment, sequence)}}
         while True:
             async with within(self._timeout):
                 found = await self._blocks.find(
-                    behind, {"_id": 1}, sort=[("_id", ASCENDING)], limit=limit
+                    behind, {"_id": 1}, sort=[("_id", ASCENDING)], limit=DELETED_AT_ONCE
                 ).to_list(None)
                 if found:
                     ids = [block["_id"] for block in found]
                     await self._blocks.delete_many({"_id": {"$in": ids}})
-            if len(found) < limit:
+            if len(found) < DELETED_AT_ONCE:
                 return
 
     async def delete_heads(self, segment: str, number: int) -> None:
@@ -152,29 +143,32 @@ class AuditStore:
             await self._heads.delete_many(up_to)
 
     async def heads_of(self, segment: str) -> list[str]:
+        return await self._statements(self._heads, _of(segment))
+
+    async def _statements(self, of: Collection, condition: Document) -> list[str]:
         async with within(self._timeout):
-            found = await self._heads.find(_of(segment), sort=[("_id", ASCENDING)]).to_list(None)
-        return [head["statement"] for head in found]
+            found = await of.find(condition, sort=[("_id", ASCENDING)]).to_list(None)
+        return [document["statement"] for document in found]
 
     async def blocks(
-        self, condition: Document, after: str = "", limit: int = 500, *, newest_first: bool = False
+        self, condition: Document, *, newest_first: bool = False
     ) -> AsyncIterator[Block]:
         """Blocks that fulfil `condition`, by place; `newest_first`: by time, backwards."""
         sort: list[tuple[str, Any]] = [("_id", ASCENDING)]
         if newest_first:
             sort = [("since", DESCENDING), ("_id", DESCENDING)]
-        skip = 0
+        after, skip = "", 0
         while True:
             query = condition if newest_first else {"$and": [condition, {"_id": {"$gt": after}}]}
             async with within(self._timeout):
                 found = await self._blocks.find(
-                    query, sort=sort, limit=limit, skip=skip if newest_first else 0
+                    query, sort=sort, limit=READ_AT_ONCE, skip=skip if newest_first else 0
                 ).to_list(None)
             for document in found:
                 yield _block(document)
-            if len(found) < limit:
+            if len(found) < READ_AT_ONCE:
                 return
-            after, skip = found[-1]["_id"], skip + limit
+            after, skip = found[-1]["_id"], skip + READ_AT_ONCE
 
     def segment(self, segment: str, first: int = 0) -> AsyncIterator[Block]:
         """The segment's blocks from record `first` on, in order."""

@@ -17,6 +17,7 @@ SUBJECT = rf"[!-.0-\[\]-~]{{1,{MAX_SUBJECT_CHARACTERS}}}"
 SUBJECT_LIMIT = f"1..{MAX_SUBJECT_CHARACTERS} visible ASCII characters except / and \\"
 
 _SUBJECT = re.compile(SUBJECT)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STEPS = frozenset({".", ".."})
 
 
@@ -29,6 +30,21 @@ def in_one_case(bear: str) -> str:
     return bear.upper() if bear.isascii() else bear
 
 
+class BearIndex:
+    """Keyed hashes under which a bear's UDID and its device id are reserved."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, index_key: bytes) -> None:
+        self._key = index_key
+
+    def udid_key(self, udid: str) -> str:
+        return hashlib.blake2b(udid.encode(), key=self._key, person=b"udid").hexdigest()
+
+    def device_key(self, device_id: str) -> str:
+        return hashlib.blake2b(device_id.encode(), key=self._key, person=b"device").hexdigest()
+
+
 def is_subject(text: str) -> bool:
     """Whether a token may name `text`, and a child may have it as its parent or bear.
 
@@ -37,6 +53,11 @@ def is_subject(text: str) -> bool:
     of them are compared.
     """
     return _SUBJECT.fullmatch(text) is not None and text not in _STEPS
+
+
+def is_uuid(text: str) -> bool:
+    """Whether `text` is written as every id that this system gives out."""
+    return _UUID.fullmatch(text) is not None
 
 
 class Role(StrEnum):
@@ -68,7 +89,7 @@ class Principal:
 
 PSEUDONYM_BYTES = 8
 OLDER_ALIAS_BYTES = 12
-"""By their length the two are told apart."""
+"""Their length distinguishes the two."""
 
 
 class Pseudonyms:
@@ -77,7 +98,7 @@ class Pseudonyms:
     A bear's device id is part of its child's personal data; commits and audit records stay when the
     child is erased. So a bear is recorded under a pseudonym that only the process which gave it
     could find again: while that runs, all that one bear does stands under one name, and afterwards
-    nobody can tell which bear it was, not even by guessing its id.
+    nobody can find out which bear it was, not even by guessing its id.
     """
 
     __slots__ = ("_key",)
@@ -200,7 +221,7 @@ def relation_of(principal: Principal, operation: str) -> Relation:
 
 
 def refusal_of(role: Role, operation: str) -> str:
-    """What the caller of an operation that its role may not do at all is told, by both APIs."""
+    """What both APIs answer the caller of an operation that its role may not do at all."""
     return f"the role {role.value} may not execute {operation}"
 
 

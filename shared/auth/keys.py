@@ -38,19 +38,15 @@ class KeyRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """`algorithm` is the only one that this key verifies; `fingerprint` tells keys apart."""
+    """`algorithm` is the only one that this key verifies; `fingerprint` distinguishes keys."""
 
     algorithm: str
     fingerprint: bytes
     key: jwt.PyJWK
 
 
-@dataclass(frozen=True, slots=True)
-class KeySet:
-    keys: Mapping[str, VerificationKey]
-
-    def find(self, key_id: str) -> VerificationKey | None:
-        return self.keys.get(key_id)
+KeySet = Mapping[str, VerificationKey]
+"""By the id of the key, its `kid`."""
 
 
 def parse_key_set(raw: bytes) -> KeySet:
@@ -73,7 +69,7 @@ def parse_key_set(raw: bytes) -> KeySet:
         )
     if len(keys) < len(usable):
         raise KeySetRefused("two keys of this set have the same `kid`")
-    return KeySet(keys)
+    return keys
 
 
 def _usable(listed: list[Any]) -> Iterator[tuple[str, VerificationKey]]:
@@ -171,7 +167,7 @@ class CachedKeys:
         """Take `raw` as the set of this moment. Raises KeySetRefused."""
         if raw != self._raw:
             self._keys, self._raw = parse_key_set(raw), raw
-            log.info("token_keys_read", key_ids=sorted(self._keys.keys))
+            log.info("token_keys_read", key_ids=sorted(self._keys))
         self._read_at = self._monotonic()
 
     async def current(self) -> KeySet:

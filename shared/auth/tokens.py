@@ -118,7 +118,7 @@ class TokenVerifier:
 
     async def holds(self, verified: Verified) -> bool:
         """Whether it still does. Raises KeysUnavailable."""
-        key = (await self._keys.current()).find(verified.key_id)
+        key = (await self._keys.current()).get(verified.key_id)
         same_key = key is not None and key.fingerprint == verified.fingerprint
         return same_key and self.seconds_left(verified) > 0
 
@@ -138,9 +138,9 @@ class TokenVerifier:
             raise TokenRefused("the bearer token is not valid") from error
 
     async def _key(self, key_id: str) -> VerificationKey:
-        key = (await self._keys.current()).find(key_id)
+        key = (await self._keys.current()).get(key_id)
         if key is None:
-            key = (await self._keys.after_unknown_key()).find(key_id)
+            key = (await self._keys.after_unknown_key()).get(key_id)
         if key is None:
             raise ValueError("unknown key")
         return key

@@ -12,6 +12,7 @@ from shared.event_store.envelope import (
     EncodedEvent,
     Idempotency,
     RecordedEvent,
+    StreamPosition,
 )
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Collection, Document
@@ -97,14 +98,13 @@ def from_document(document: Document) -> Commit:
     idempotency = document.get("idempotency")
     return Commit(
         child_id=document["child_id"],
-        first_version=document["first_version"],
+        expected=StreamPosition(document["first_version"] - 1, document["previous_hash"]),
         events=tuple(EncodedEvent(**event) for event in document["events"]),
         recorded_at=document["recorded_at"],
         actor=Actor(**document["actor"]),
         causality=Causality(**document["causality"]),
         idempotency=Idempotency(**idempotency) if idempotency else None,
         result=document["result"],
-        previous_hash=document["previous_hash"],
         hash=document["hash"],
     )
 

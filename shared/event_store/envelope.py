@@ -3,7 +3,7 @@ child's commits are a hash chain over ciphertext: it still verifies after erasur
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 import orjson
@@ -37,8 +37,9 @@ BEHIND_OLDER_KEYS = "g"
 @dataclass(frozen=True, slots=True)
 class Idempotency:
     """What is kept of a request under an idempotency key. `key` is scoped to its caller and keyed
-    with the index key; `fingerprint` tells other requests under it, keyed with the child's own data
-    key. In commits of earlier releases `key` is a plain hash, and the index key keys the other."""
+    with the index key; `fingerprint` distinguishes other requests under it, keyed with the child's
+    own data key. In commits of earlier releases `key` is a plain hash, and the index key keys the
+    other."""
 
     key: str
     fingerprint: str
@@ -115,18 +116,10 @@ class RecordedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """A commit as stored. `hash` chains it to the commit before it in the child's stream."""
+class Commit(NewCommit):
+    """A commit as stored, after the position `expected`. `hash` chains it to the commit before it
+    in the child's stream."""
 
-    child_id: str
-    first_version: int
-    events: tuple[EncodedEvent, ...]
-    recorded_at: datetime
-    actor: Actor
-    causality: Causality
-    idempotency: Idempotency | None
-    result: dict[str, str]
-    previous_hash: str
     hash: str
 
     @property
@@ -187,7 +180,7 @@ def after_all_commits(child_id: str) -> str:
     return f"{child_id}@:"
 
 
-def canonical_body(commit: NewCommit | Commit) -> dict[str, object]:
+def canonical_body(commit: NewCommit) -> dict[str, object]:
     """The content that a commit's hash covers, as plain JSON values."""
     cause, kept = commit.causality, commit.idempotency
     return {
@@ -212,7 +205,7 @@ class ChainBroken(Exception):
         self.reason = reason
 
 
-def chained_hash(commit: NewCommit | Commit) -> str:
+def chained_hash(commit: NewCommit) -> str:
     """SHA-256 in hex over the previous commit's hash and this commit's canonical JSON."""
     canonical = orjson.dumps(canonical_body(commit), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(commit.previous_hash.encode() + canonical).hexdigest()
@@ -220,18 +213,8 @@ def chained_hash(commit: NewCommit | Commit) -> str:
 
 def seal_commit(commit: NewCommit) -> Commit:
     """The stored form of `commit`, chained to the position that it expects."""
-    return Commit(
-        child_id=commit.child_id,
-        first_version=commit.first_version,
-        events=commit.events,
-        recorded_at=commit.recorded_at,
-        actor=commit.actor,
-        causality=commit.causality,
-        idempotency=commit.idempotency,
-        result=commit.result,
-        previous_hash=commit.previous_hash,
-        hash=chained_hash(commit),
-    )
+    content = {each.name: getattr(commit, each.name) for each in fields(NewCommit)}
+    return Commit(**content, hash=chained_hash(commit))
 
 
 def verify_chain(commits: Iterable[Commit], start: StreamPosition | None = None) -> StreamPosition:

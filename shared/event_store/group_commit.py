@@ -14,7 +14,7 @@ from shared.event_store.port import AlreadyCommitted, VersionConflict
 def outcome_when_taken(
     offered: Commit, at_its_place: Commit | None, with_its_key: Commit | None
 ) -> Commit:
-    """The stored commit when it is this very offer, made before by a caller that did not hear back.
+    """The stored commit when it is this very offer, made before by a caller that got no answer.
 
     Otherwise raises AlreadyCommitted when its idempotency key is in the store, VersionConflict when
     only its place is taken. Equal hashes mean one offer: they cover the whole content.

@@ -6,7 +6,6 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from shared.erasures.topic import ERASED
 from shared.event_store.commit_documents import (
     COLLECTION,
     TIMEOUT_SECONDS,
@@ -33,6 +32,7 @@ from shared.event_store.port import (
     StoreUnavailable,
     VersionConflict,
 )
+from shared.events.child import ERASED
 from shared.fault_points import FaultPoint, reached
 from shared.mongo import Database, Document
 
@@ -97,10 +97,7 @@ class MongoEventStore:
     async def load(
         self, child_id: str, after_version: int = 0, limit: int | None = None
     ) -> list[Commit]:
-        following = {
-            "$gt": commit_id(child_id, after_version),
-            "$lt": after_all_commits(child_id),
-        }
+        following = {"$gt": commit_id(child_id, after_version), "$lt": after_all_commits(child_id)}
         commits = await self._find({"_id": following}, _BY_ID, limit=limit or 0)
         first_version = commits[0].first_version if commits else None
         if after_version > 0 and first_version != after_version + 1:
@@ -120,7 +117,9 @@ class MongoEventStore:
         return await self._look_ups.submit((key, older or key))
 
     async def has_older_keys(self) -> bool:
-        return await self._exists({"idempotency.key": {"$lt": BEHIND_OLDER_KEYS}})
+        older = {"idempotency.key": {"$lt": BEHIND_OLDER_KEYS}}
+        async with within(self._timeout):
+            return await self._commits.find_one(older, {"_id": 1}) is not None
 
     async def older_content(self, child_id: str) -> frozenset[OlderContent]:
         return await older_content(self._commits, child_id, self._timeout)
@@ -162,10 +161,6 @@ class MongoEventStore:
         by_key = {commit.idempotency.key: commit for commit in found if commit.idempotency}
         return [by_key.get(key) or by_key.get(older) for key, older in wanted]
 
-    async def _exists(self, wanted: Document) -> bool:
-        async with within(self._timeout):
-            return await self._commits.find_one(wanted, {"_id": 1}) is not None
-
     async def _insert(self, offered: Sequence[Commit]) -> list[Commit | Exception]:
         outcomes: list[Commit | Exception] = list(offered)
         reached(FaultPoint.COMMAND_BEFORE_APPEND)
@@ -179,19 +174,15 @@ class MongoEventStore:
         return outcomes
 
     async def _explain(self, refused: Sequence[Commit]) -> list[Commit | Exception]:
-        try:
-            standing = await self._standing_in_the_way(refused)
-        except StoreUnavailable as error:
-            return [error] * len(refused)  # the rest of the group is durable and hears so
-        return [_outcome(commit, standing) for commit in refused]
-
-    async def _standing_in_the_way(self, refused: Sequence[Commit]) -> list[Commit]:
-        places = [commit.place for commit in refused]
         keys = [commit.idempotency.key for commit in refused if commit.idempotency]
-        choices: list[Document] = [{"_id": {"$in": places}}]
+        choices: list[Document] = [{"_id": {"$in": [commit.place for commit in refused]}}]
         if keys:
             choices.append({"idempotency.key": {"$in": keys}})
-        return await self._find({"$or": choices})
+        try:
+            standing = await self._find({"$or": choices})
+        except StoreUnavailable as error:
+            return [error] * len(refused)  # the rest of the group is durable and gets that outcome
+        return [_outcome(commit, standing) for commit in refused]
 
     async def _find(
         self, query: Document, sort: list[tuple[str, Any]] | None = None, limit: int = 0

@@ -26,7 +26,7 @@ _PARTS_OF_A_CHILD = IndexModel(
 
 
 async def ensure_snapshot_indexes(database: Database) -> None:
-    """Only parts tell whose they are beside their `_id`."""
+    """Only parts name their child beside their `_id`."""
     async with within(TIMEOUT_SECONDS):
         await database[COLLECTION].create_indexes([_PARTS_OF_A_CHILD])
 
@@ -154,7 +154,7 @@ COMMITS_A_STEP = 20_000
 
 _BY_ID = [("_id", ASCENDING)]
 
-_TELLING: Mapping[OlderContent, Document] = {
+_OLDER: Mapping[OlderContent, Document] = {
     OlderContent.PRINTS: {
         "$or": [
             {"idempotency.key": {"$lt": BEHIND_OLDER_KEYS}},
@@ -178,12 +178,12 @@ async def older_content(
     """Raises StoreUnavailable when a step takes longer than `timeout_seconds`."""
     found: set[OlderContent] = set()
     after: str | None = before_all_commits(child_id)
-    while after is not None and len(found) < len(_TELLING):
+    while after is not None and len(found) < len(_OLDER):
         async with within(timeout_seconds):
             until = await _end_of_step(commits, after, child_id, step)
         last = {"$lt": after_all_commits(child_id)} if until is None else {"$lte": until}
-        for kind in _TELLING.keys() - found:
-            wanted = {"_id": {"$gt": after, **last}, **_TELLING[kind]}
+        for kind in _OLDER.keys() - found:
+            wanted = {"_id": {"$gt": after, **last}, **_OLDER[kind]}
             async with within(timeout_seconds):
                 # by that index, whatever else the server would choose
                 if await commits.find_one(wanted, {"_id": 1}, hint=_BY_ID) is not None:

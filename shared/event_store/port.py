@@ -95,11 +95,10 @@ class Claim:
     """A reservation of a bear's UDID or device id (`key` is its keyed hash) by a child.
 
     `version` is the version of the child's stream when the reservation was taken (0: before
-    registration). `claimed_at` tells it from earlier ones; it is by the clock of whoever took it,
-    so it decides nothing. `released` is set once the child no longer needs it, `contested` since
-    somebody else wants the bear. `by` is the command that took it, by its own id; empty for one
-    that several commands of the child rely on: none of them gives it back.
-    """
+    registration). `claimed_at` distinguishes it from earlier ones; it is by the clock of whoever
+    took it, so it decides nothing. `released` is set once the child no longer needs it, `contested`
+    since somebody else wants the bear. `by` is the command that took it, by its own id; empty for
+    one that several commands of the child rely on: none of them gives it back."""
 
     key: str
     child_id: str

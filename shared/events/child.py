@@ -194,6 +194,8 @@ class ChildErased(_ChildEvent):
     """The child's data key is destroyed; what was sealed under it can never be read again."""
 
 
+ERASED = ChildErased.__name__
+
 AccountEvent = (
     ChildRegistered | ChildProfileUpdated | ParentalConsentGiven | ParentalConsentWithdrawn
 )

@@ -17,7 +17,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 IS_LABEL = "encrypted in events"
 Label = Annotated[T, IS_LABEL]
-"""A value that people or devices choose, or that tells of a child without naming it: a topic, a
+"""A value that people or devices choose, or that describes a child without naming it: a topic, a
 kind of violation, an age. Events hold it sealed as they hold a `Personal` value, for they stay for
 ever. In memory it is its plain value, and read models count and search it in clear: an erasure
 deletes them. An event that cannot be opened has UNREADABLE for a text that it must have, 0 for a
@@ -56,7 +56,7 @@ class PersonalDataErased(Exception):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Personal(Generic[T_co]):
-    """A value that identifies a child or tells of one.
+    """A value that identifies or describes a child.
 
     `value` is None once the child's key is gone. `sealed` is `version.field.ciphertext`, with the
     ciphertext exactly as the event store holds it and the place it is bound to: read models keep it

@@ -8,9 +8,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.auth.access import Principal
-from shared.http.client_address import site_of
-from shared.http.limits import Bounds, Shares
+from shared.http.limits import Shares
 from shared.http.problems import Problem, ProblemRaised, problem_response
+from shared.http.request_context import site_of
+from shared.http.settings import Bounds
 
 SLOW_DOWN, HANG_UP = "slow_down", "hang_up"
 

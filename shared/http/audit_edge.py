@@ -1,13 +1,16 @@
-"""Nothing leaves under the API's prefix that the audit trail does not tell of."""
-
-from collections.abc import Iterable
-from contextvars import ContextVar
-from dataclasses import dataclass
+"""Nothing leaves under the API's prefix without a record in the audit trail."""
 
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.audit.record import AuditRecord, AuditTrail, AuditUnavailable, children_of
+from shared.audit.record import (
+    AuditedRequest,
+    AuditRecord,
+    AuditTrail,
+    AuditUnavailable,
+    children_of,
+    under_way,
+)
 from shared.auth.access import Principal
 from shared.clock import Clock
 from shared.http.problems import Problem, problem_response
@@ -21,31 +24,6 @@ AUDIT_UNAVAILABLE = Problem(
 )
 NOT_MODIFIED, REFUSED_FROM = 304, 400
 READS = ("GET", "HEAD")
-
-
-@dataclass(slots=True)
-class Asked:
-    """What is known of the request under way. `recorded`: somebody inside told the trail."""
-
-    address: str
-    operation: str | None = None
-    children: tuple[str, ...] = ()
-    recorded: bool = False
-
-
-_asked: ContextVar[Asked | None] = ContextVar("asked", default=None)
-
-
-def asked_now() -> Asked | None:
-    """The request that the calling task works on; None outside of HTTP."""
-    return _asked.get()
-
-
-def tell_audit(operation: str, children: Iterable[str]) -> None:
-    """What the request under way asks, and whose data its answer holds."""
-    asked = asked_now()
-    if asked is not None:
-        asked.operation, asked.children = operation, children_of(children)
 
 
 class _Unrecorded(Exception):
@@ -68,20 +46,22 @@ class AuditEdge:
         if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
             await self._app(scope, receive, send)
             return
-        asked = Asked(address=scope["client"][0] if scope.get("client") else "")
-        token = _asked.set(asked)
+        known = AuditedRequest(address=scope["client"][0] if scope.get("client") else "")
+        token = under_way.set(known)
         try:
-            await self._answer(asked, scope, receive, send)
+            await self._answer(known, scope, receive, send)
         finally:
-            _asked.reset(token)
+            under_way.reset(token)
 
-    async def _answer(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(
+        self, known: AuditedRequest, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         request = Request(scope)
 
         async def audited(message: Message) -> None:
             if message["type"] == "http.response.start":
                 try:
-                    await self._record(asked, request, message["status"])
+                    await self._record(known, request, message["status"])
                 except AuditUnavailable:
                     raise _Unrecorded from None
             await send(message)
@@ -91,32 +71,32 @@ class AuditEdge:
         except _Unrecorded:
             await problem_response(request, AUDIT_UNAVAILABLE)(scope, receive, send)
         except Exception:
-            await self._record(asked, request, None)
+            await self._record(known, request, None)
             raise
 
-    async def _record(self, asked: Asked, request: Request, status: int | None) -> None:
-        if asked.recorded or "Authorization" not in request.headers:
+    async def _record(self, known: AuditedRequest, request: Request, status: int | None) -> None:
+        if known.recorded or "Authorization" not in request.headers:
             return
-        asked.recorded = True
-        entry = self._entry(asked, request, status)
+        known.recorded = True
+        entry = self._entry(known, request, status)
         is_read = request.method in READS
         if status is not None and status < REFUSED_FROM and is_read:
             await self._trail.record(entry)
         else:
             self._trail.note(entry)
 
-    def _entry(self, asked: Asked, request: Request, status: int | None) -> AuditRecord:
+    def _entry(self, known: AuditedRequest, request: Request, status: int | None) -> AuditRecord:
         principal: Principal | None = getattr(request.state, "principal", None)
         named = children_of([str(request.path_params.get("child_id", ""))])
         return AuditRecord(
             at=self._clock(),
             subject=principal.on_record if principal else "",
             role=principal.role.value if principal else "",
-            operation=asked.operation or _operation(request),
+            operation=known.operation or _operation(request),
             outcome=_outcome(request, status),
-            address=asked.address,
+            address=known.address,
             correlation_id=str(getattr(request.state, "correlation_id", "")),
-            children=asked.children or named,
+            children=known.children or named,
         )
 
 

@@ -51,7 +51,7 @@ class Caller(SecurityBase):
         principal = await self._authenticated(request)
         admitted(request).count_for(principal)
         standing = await self._limits.spend(principal, _rate_of(request.scope["route"].name))
-        request.state.standing = standing  # the answer tells it
+        request.state.standing = standing  # for the headers of the answer
         if not standing.allowed:
             raise ProblemRaised(too_many_requests(standing.reset_seconds))
         return principal

@@ -10,25 +10,25 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as Counted
 
-from shared.http.client_address import Network, address_of, is_within, site_of
-from shared.http.limits import Bounds
+from shared.http.request_context import Network, address_of, is_within, site_of
+from shared.http.settings import Bounds
 
-GIVE_WAY_SECONDS = 0.005
-"""Between two connections of one address of which the second takes the place of a silent one. Who
+EVICT_SECONDS = 0.005
+"""Between two connections of one address of which the second takes the place of an idle one. Who
 is turned away comes back at once; without a pace its coming and going would keep the process busy.
 """
 
 
 class Connection(Protocol):
-    def give_way(self) -> None:
+    def evict(self) -> None:
         """Close, for another needs the room: nothing is under way here."""
 
-    def come_in(self) -> None:
+    def admit(self) -> None:
         """Begin: there is room now for what was held."""
 
 
 class Entry(Enum):
-    """`HELD`: nothing is read from it until it is told to come in."""
+    """`HELD`: nothing is read from it until it is admitted."""
 
     IN, HELD, REFUSED = range(3)
 
@@ -36,13 +36,13 @@ class Entry(Enum):
 class ConnectionRoom:
     """Lets connections in: so many in all, and of one address its share.
 
-    Where there is no room, the connection that has been silent for longest makes it; only where
-    none is silent the new one is refused. Silent is one on which no request is under way: it sent
+    Where there is no room, the connection that has been idle for longest makes it; only where
+    none is idle the new one is refused. Idle is one on which no request is under way: it sent
     nothing yet, no whole head, or nothing since its last answer. In the total, the address that has
     most makes room. In its share, an address makes room for itself, at a pace; until its turn a new
     connection is held, the newest first in line, so that who has just come is not behind all who
     came too many. Trusted proxies have no share, since everybody comes through them: their callers
-    are told apart at requests.
+    are distinguished at requests.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class ConnectionRoom:
         self._trusted = tuple(trusted)
         self._open: dict[Connection, str] = {}
         self._of: Counter[str] = Counter()
-        self._silent: dict[str, dict[Connection, None]] = {}  # by address, longest silent first
+        self._idle: dict[str, dict[Connection, None]] = {}  # by address, longest idle first
         self._held: dict[Connection, str] = {}  # in the order in which they came
         self._lines: dict[str, dict[Connection, None]] = {}  # those held, by address
         registry = registry or CollectorRegistry()
         self._refused = _counted("refused", "refused", registry)
-        self._gave_way = _counted("evicted", "closed while idle to admit another", registry)
+        self._evicted = _counted("evicted", "closed while idle to admit another", registry)
         gauge = Gauge("teddy_connections", "Open connections.", registry=registry)
         gauge.set_function(lambda: len(self._open))
         held = Gauge(
@@ -70,7 +70,7 @@ class ConnectionRoom:
         held.set_function(lambda: len(self._held))
 
     def enter(self, connection: Connection, peer: str) -> Entry:
-        """Where a new connection from the address `peer` stands; let in, it is silent."""
+        """Where a new connection from the address `peer` stands; let in, it is idle."""
         address = site_of(peer)
         if self._has_its_share(address) and not self.is_trusted(peer):
             return self._hold(connection, address)
@@ -79,20 +79,20 @@ class ConnectionRoom:
     def is_trusted(self, peer: str) -> bool:
         return is_within(address_of(peer), self._trusted)
 
-    def speaks(self, connection: Connection) -> None:
+    def begins_request(self, connection: Connection) -> None:
         """It sent the whole head of a request."""
-        _remove(self._silent, self._open.get(connection), connection)
+        _remove(self._idle, self._open.get(connection), connection)
 
-    def is_silent(self, connection: Connection) -> None:
+    def becomes_idle(self, connection: Connection) -> None:
         """From now on nothing is under way on it."""
         address = self._open.get(connection)
         if address is not None:
-            self._silent.setdefault(address, {})[connection] = None
+            self._idle.setdefault(address, {})[connection] = None
 
     def leave(self, connection: Connection) -> None:
         """Also one that was held or refused, or that gave way before."""
         _remove(self._lines, self._held.pop(connection, None), connection)
-        self.speaks(connection)
+        self.begins_request(connection)
         address = self._open.pop(connection, None)
         if address is not None:
             self._of[address] -= 1
@@ -111,7 +111,7 @@ class ConnectionRoom:
             return False
         self._open[connection] = address
         self._of[address] += 1
-        self.is_silent(connection)
+        self.becomes_idle(connection)
         return True
 
     def _hold(self, connection: Connection, address: str) -> Entry:
@@ -120,7 +120,7 @@ class ConnectionRoom:
         self._held[connection] = address
         line = self._lines.setdefault(address, {})
         if not line:
-            asyncio.get_running_loop().call_later(GIVE_WAY_SECONDS, self._next_turn, address)
+            asyncio.get_running_loop().call_later(EVICT_SECONDS, self._next_turn, address)
         line[connection] = None
         return Entry.HELD
 
@@ -135,31 +135,31 @@ class ConnectionRoom:
             newest = next(reversed(line))
             self.leave(newest)
             if self._let_in(newest, address):
-                newest.come_in()
+                newest.admit()
             else:
-                newest.give_way()
+                newest.evict()
         if line:
-            asyncio.get_running_loop().call_later(GIVE_WAY_SECONDS, self._next_turn, address)
+            asyncio.get_running_loop().call_later(EVICT_SECONDS, self._next_turn, address)
 
     def _turn_away(self, held: Connection) -> None:
         self.leave(held)
-        held.give_way()
+        held.evict()
         self._refused.labels("address").inc()
 
     def _largest(self) -> str | None:
-        """Of the addresses with a silent connection, the one that has most connections."""
-        return max(self._silent, key=self._of.__getitem__, default=None)
+        """Of the addresses with an idle connection, the one that has most connections."""
+        return max(self._idle, key=self._of.__getitem__, default=None)
 
     def _make_room(self, address: str | None, reason: str, *, refuses: bool = True) -> bool:
-        silent = self._silent.get(address) if address is not None else None
-        if not silent:
+        idle = self._idle.get(address) if address is not None else None
+        if not idle:
             if refuses:
                 self._refused.labels(reason).inc()
             return False
-        longest = next(iter(silent))
+        longest = next(iter(idle))
         self.leave(longest)
-        longest.give_way()
-        self._gave_way.labels(reason).inc()
+        longest.evict()
+        self._evicted.labels(reason).inc()
         return True
 
 

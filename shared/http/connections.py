@@ -10,13 +10,13 @@ from uvicorn.protocols.utils import get_remote_addr
 
 from shared.http.admission import HANG_UP, SLOW_DOWN
 from shared.http.connection_room import ConnectionRoom, Entry
+from shared.http.problems import Problem, document_of, malformed
 
 HEAD_SECONDS = 10.0
 """Longest from the first byte, or from connecting, until all headers are there."""
 
 MOST_HEAD_BYTES = 32 * 1_024
 """What is kept of a head that does not end; a complete one has narrower limits (request_checks)."""
-
 
 MOST_PIPELINED = 16
 """Requests that a client may send ahead of their answers. Each is kept with all its headers, and
@@ -38,7 +38,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol within bounds: it turns away connections for which there is no room,
     and those that send their request's head too slowly, without end, or malformed.
 
-    Not uvicorn's limit_concurrency: that looks only when a request comes, so that silent
+    Not uvicorn's limit_concurrency: that looks only when a request comes, so that idle
     connections pile up, and its refusal does not say when to come back.
     """
 
@@ -65,7 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 super().connection_made(accepted)
                 # not here: the loop begins to read once this returns
                 self.loop.call_soon(self._read_nothing)
-                self._head_due = self.loop.call_later(HELD_SECONDS, self.give_way)
+                self._head_due = self.loop.call_later(HELD_SECONDS, self.evict)
             case Entry.REFUSED:
                 self.transport = accepted
                 self._refuse(REFUSED_CONNECTION)
@@ -84,7 +84,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise PipelinedTooMany  # what the parser has still to read is left
         self._has_asked = True
         self._head_is_there()
-        self.room.speaks(self)
+        self.room.begins_request(self)
         if not self.room.is_trusted(self._peer):  # through a proxy's many callers send in turn
             self.scope["state"][SLOW_DOWN] = self._slow_down
         self.scope["state"][HANG_UP] = self.transport.abort
@@ -93,7 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.cycle.response_complete:  # else the next request was sent ahead of this answer
-            self.room.is_silent(self)
+            self.room.becomes_idle(self)
         if self._slowed:
             self._read_nothing()
             self.loop.call_later(SLOWED_SECONDS, self._read_on)
@@ -104,12 +104,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self.room.leave(self)
         super().connection_lost(exc)
 
-    def come_in(self) -> None:
+    def admit(self) -> None:
         self._head_is_there()
         self._await_head()
         self._read_on()
 
-    def give_way(self) -> None:
+    def evict(self) -> None:
         if self._has_asked:  # an answer now would be taken for that to its next request
             self._head_is_there()
             self.transport.close()
@@ -161,18 +161,9 @@ def bounded_protocol(
     return Bounded
 
 
-def _answer(status: int, code: str, title: str, detail: str, *headers: bytes) -> bytes:
+def _answer(problem: Problem, *headers: bytes) -> bytes:
     """A whole response with a problem document, for where there is no request yet to answer."""
-    problem = {
-        "type": f"urn:teddy:problem:{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": "",
-        "code": code,
-        "correlation_id": "",
-    }
-    body = orjson.dumps(problem)
+    body = orjson.dumps(document_of(problem))
     lines = (
         b"content-type: application/problem+json",
         b"content-length: %d" % len(body),
@@ -181,22 +172,22 @@ def _answer(status: int, code: str, title: str, detail: str, *headers: bytes) ->
         b"connection: close",
         *headers,
     )
-    return STATUS_LINE[status] + b"\r\n".join(lines) + b"\r\n\r\n" + body
+    return STATUS_LINE[problem.status] + b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
 REFUSED_CONNECTION = _answer(
-    503, "overloaded", "Overloaded", "Too many connections; retry later.", b"retry-after: 1"
+    Problem(503, "overloaded", "Overloaded", "Too many connections; retry later."),
+    b"retry-after: 1",
 )
 HEAD_TOO_SLOW = _answer(
-    408, "head-too-slow", "Headers too slow", f"Send all headers within {HEAD_SECONDS:g} s."
+    Problem(
+        408, "head-too-slow", "Headers too slow", f"Send all headers within {HEAD_SECONDS:g} s."
+    )
 )
 HEAD_TOO_LARGE = _answer(
-    431, "headers-too-large", "Headers too large", "Send fewer or shorter headers."
+    Problem(431, "headers-too-large", "Headers too large", "Send fewer or shorter headers.")
 )
-MALFORMED = _answer(400, "malformed-request", "Malformed request", "The request is not valid HTTP.")
+MALFORMED = _answer(malformed("The request is not valid HTTP."))
 TOO_FAR_AHEAD = _answer(
-    400,
-    "malformed-request",
-    "Malformed request",
-    "Too many pipelined requests; wait for answers before sending more.",
+    malformed("Too many pipelined requests; wait for answers before sending more.")
 )

@@ -14,15 +14,19 @@ from shared.audit.record import AuditTrail
 from shared.clock import Clock, NewId, new_id, utc_now
 from shared.http.admission import Admission, Requests
 from shared.http.audit_edge import AuditEdge
-from shared.http.client_address import Network, with_callers_address
 from shared.http.connection_room import ConnectionRoom
-from shared.http.correlation import HEADER as CORRELATION
-from shared.http.correlation import correlate, describe_correlation
-from shared.http.limits import Bounds, Standing
+from shared.http.limits import Standing
 from shared.http.openapi import extend_document, install_documentation
 from shared.http.problems import ON_EVERY_ANSWER, problem_response
 from shared.http.request_checks import refusal_of
+from shared.http.request_context import (
+    CORRELATION,
+    correlate,
+    describe_correlation,
+    with_callers_address,
+)
 from shared.http.serving import Readiness, operations_router
+from shared.http.settings import Bounds, Exposure
 
 PREFIX = "/v1"
 SECURE_HEADERS = {
@@ -43,19 +47,6 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
-    """What a process shows of itself, and how it is reached. `behind_tls`: clients reach it by
-    HTTPS only, and are told to remember it."""
-
-    documentation: bool = False
-    behind_tls: bool = False
-    trusted_proxies: tuple[Network, ...] = ()
-
-
-NOTHING_SHOWN = Exposure()
-
-
-@dataclass(frozen=True, slots=True)
 class Around:
     """What an API's edge asks of its process. `clock`, `new_id`: of audit records and requests."""
 
@@ -63,7 +54,7 @@ class Around:
     readiness: Readiness
     registry: CollectorRegistry
     bounds: Bounds
-    exposure: Exposure = NOTHING_SHOWN
+    exposure: Exposure
     clock: Clock = utc_now
     new_id: NewId = new_id
 

@@ -24,20 +24,6 @@ from shared.tasks import time_limit
 Who = TypeVar("Who", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Totals of one process, and the parts of them (0 to 1) that one caller may have.
-
-    An address's part is of connections and of requests; a subject's of requests. A part of 1 is no
-    bound: requests that wait count for their callers, and not for the total.
-    """
-
-    requests: int = 400
-    connections: int = 900
-    address_share: float = 0.25
-    subject_share: float = 0.05
-
-
 class Shares(Generic[Who]):
     """Counts what each caller has, and lets none have more than its part of `total` (at least 1).
 
@@ -117,8 +103,8 @@ class RateLimits:
         dependencies: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
     ) -> None:
         """`now`: seconds of a clock that all processes share, as they share `secret`: the storage
-        is not told whom it counts. `dependencies`: for the readiness report; requests are counted
-        without them, too."""
+        does not learn whom it counts. `dependencies`: for the readiness report; requests are
+        counted without them, too."""
         self.dependencies = dependencies or {}
         self._policies = policies
         self._counters = counters

@@ -1,6 +1,6 @@
 """What the OpenAPI documents of both APIs share: links, and a page to read them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -48,22 +48,15 @@ def _add(document: dict[str, Any], links: Links, other_url: str | None) -> None:
         method, path = source.split()
         responses = document["paths"][path][method.lower()]["responses"]
         success = next(status for status in responses if status.startswith("2"))
-        responses[success]["links"] = dict(_documented(follow, other_url))
-
-
-def _documented(links: Sequence[Link], other_url: str | None) -> Iterator[tuple[str, Any]]:
-    for link in links:
-        if link.elsewhere and other_url is None:
-            continue
-        at = other_url if link.elsewhere and other_url else ""
-        yield (
-            link.name,
-            {
-                "operationRef": reference(link.target, at),
+        responses[success]["links"] = {
+            link.name: {
+                "operationRef": reference(link.target, (other_url or "") if link.elsewhere else ""),
                 "parameters": dict(link.parameters),
                 "description": link.description,
-            },
-        )
+            }
+            for link in follow
+            if not (link.elsewhere and other_url is None)
+        }
 
 
 OPENAPI_PATH, PAGE_PATH = "/openapi.json", "/docs"

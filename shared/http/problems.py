@@ -14,8 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from shared.field_wording import wording_of
-from shared.http.correlation import HEADER as CORRELATION
-from shared.http.correlation import correlation_id_of
+from shared.http.request_context import CORRELATION, correlation_id_of
 
 MEDIA_TYPE = "application/problem+json"
 METHOD_NOT_ALLOWED = 405
@@ -137,20 +136,7 @@ def _answering(
 
 def problem_response(request: Request, problem: Problem) -> Response:
     request.state.problem = problem.code
-    body: dict[str, Any] = {
-        "type": f"urn:teddy:problem:{problem.code}",
-        "title": problem.title,
-        "status": problem.status,
-        "detail": problem.detail,
-        "instance": request.scope["path"],
-        "code": problem.code,
-        "correlation_id": correlation_id_of(request),
-    }
-    if problem.errors:
-        body["errors"] = [
-            {"field": e.field, "message": e.message} | ({"limit": e.limit} if e.limit else {})
-            for e in problem.errors
-        ]
+    body = document_of(problem, request.scope["path"], correlation_id_of(request))
     # said here too: the answer to an unforeseen error passes no middleware on its way out
     headers = {
         **getattr(request.state, ON_EVERY_ANSWER, {}),
@@ -158,6 +144,25 @@ def problem_response(request: Request, problem: Problem) -> Response:
         **problem.headers,
     }
     return Response(orjson.dumps(body), problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def document_of(problem: Problem, instance: str = "", correlation_id: str = "") -> dict[str, Any]:
+    """As ProblemBody describes it."""
+    document: dict[str, Any] = {
+        "type": f"urn:teddy:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": instance,
+        "code": problem.code,
+        "correlation_id": correlation_id,
+    }
+    if problem.errors:
+        document["errors"] = [
+            {"field": e.field, "message": e.message} | ({"limit": e.limit} if e.limit else {})
+            for e in problem.errors
+        ]
+    return document
 
 
 TOO_MANY = "Too many requests from this caller; retry after the seconds in Retry-After."
@@ -200,7 +205,16 @@ def _invalid_request(error: RequestValidationError) -> Problem:
     if any(e["type"] == "json_invalid" for e in error.errors()):
         detail = "The body is not valid JSON."
         return Problem(400, "invalid-json", "Invalid JSON", detail, errors)
-    detail = "Fields are missing, unknown or of the wrong type; see `errors`."
+    return invalid_request(
+        "Fields are missing, unknown or of the wrong type; see `errors`.", *errors
+    )
+
+
+def malformed(detail: str, *errors: FieldProblem) -> Problem:
+    return Problem(400, "malformed-request", "Malformed request", detail, errors)
+
+
+def invalid_request(detail: str, *errors: FieldProblem) -> Problem:
     return Problem(422, "invalid-request", "Invalid request", detail, errors)
 
 

@@ -19,6 +19,8 @@ from shared.http.problems import (
     FieldProblem,
     Problem,
     ProblemRaised,
+    invalid_request,
+    malformed,
 )
 
 MOST_PATH_BYTES = 1_024
@@ -97,9 +99,8 @@ def _of_query(query: bytes) -> Iterator[Problem]:
     names = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     repeated = sorted(name for name, times in names.items() if times > 1)
     if repeated:
-        problems = [FieldProblem(name, "must be given once", "once") for name in repeated]
-        detail = "A parameter is given more than once."
-        yield Problem(422, "invalid-request", "Invalid request", detail, problems)
+        problems = (FieldProblem(name, "must be given once", "once") for name in repeated)
+        yield invalid_request("A parameter is given more than once.", *problems)
 
 
 def _of_headers(headers: list[tuple[bytes, bytes]]) -> Iterator[Problem]:
@@ -139,9 +140,8 @@ def _is_utf8(encoded: bytes) -> bool:
 
 
 def _malformed(part: str, message: str, limit: str | None = None) -> Problem:
-    detail = "The request is ambiguous or malformed."
     problem = FieldProblem(part, message, limit)
-    return Problem(400, "malformed-request", "Malformed request", detail, [problem])
+    return malformed("The request is ambiguous or malformed.", problem)
 
 
 def _too_long() -> Problem:
@@ -185,9 +185,8 @@ def refuse_parameters(request: Request) -> None:
     if not query:
         return
     names = {name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
-    problems = [FieldProblem(name, UNKNOWN_PARAMETER) for name in sorted(names)]
-    detail = "This resource takes no parameters."
-    raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, problems))
+    problems = (FieldProblem(name, UNKNOWN_PARAMETER) for name in sorted(names))
+    raise ProblemRaised(invalid_request("This resource takes no parameters.", *problems))
 
 
 _ID = re.compile("[A-Za-z0-9-]{1,64}")
@@ -232,6 +231,5 @@ def check_ids(ids: Mapping[str, str]) -> None:
     """Raises the problem 422 that names each id which is none."""
     wrong = [name for name, value in ids.items() if not _is_id(value)]
     if wrong:
-        problems = [FieldProblem(name, f"must be {ID_LIMIT}", ID_LIMIT) for name in wrong]
-        detail = "The path contains an invalid id."
-        raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, problems))
+        problems = (FieldProblem(name, f"must be {ID_LIMIT}", ID_LIMIT) for name in wrong)
+        raise ProblemRaised(invalid_request("The path contains an invalid id.", *problems))

@@ -26,26 +26,20 @@ log = structlog.get_logger(__name__)
 DependencyCheck = Callable[[], Awaitable[None]]
 """Returns when the dependency answers; raises when it does not."""
 
-Details = Callable[[], Mapping[str, Any]]
-"""More for the readiness answer, e.g. `{"lag": {"events": 0, "seconds": 0.0}}`."""
-
-
-Findings = Callable[[], Sequence[str]]
-"""Why the process does not do its work though all answer, one line each; none while it does."""
-
-
-Dispensable = Callable[[], frozenset[str]]
-"""Dependencies without which, as things are, a process does less, and is ready all the same."""
-
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a process needs to do its work."""
+    """What a process needs to do its work.
+
+    `details`: more for the answer, e.g. `{"lag": {"events": 0, "seconds": 0.0}}`. `findings`: why
+    the process does not do its work though all answer, one line each. `dispensable`: dependencies
+    without which, as things are, it does less, and is ready all the same.
+    """
 
     dependencies: Mapping[str, DependencyCheck]
-    details: Details = dict
-    findings: Findings = tuple
-    dispensable: Dispensable = frozenset
+    details: Callable[[], Mapping[str, Any]] = dict
+    findings: Callable[[], Sequence[str]] = tuple
+    dispensable: Callable[[], frozenset[str]] = frozenset
 
     async def report(self) -> dict[str, Any]:
         """`{"status": "ready" | "not_ready", "dependencies": {name: "up" | "down"}, ...}`, with
@@ -149,10 +143,7 @@ async def serve(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: FastAPI,
-    host: str,
-    port: int,
-    head_seconds: float = HEAD_SECONDS,
+    app: FastAPI, host: str, port: int, head_seconds: float = HEAD_SECONDS
 ) -> AsyncIterator[None]:
     """Serve `app` beside the body; after it, take nothing new and finish what was accepted."""
     server = _Server(
@@ -165,7 +156,7 @@ async def serving(
             access_log=False,
             log_config=None,
             server_header=False,
-            proxy_headers=False,  # see shared/http/client_address.py
+            proxy_headers=False,  # see shared/http/request_context.py
             timeout_graceful_shutdown=FINISH_SECONDS,
         )
     )

@@ -1,14 +1,71 @@
 """Settings of an HTTP API: tokens, rate limits, what it shows of itself."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from shared.auth.access import RateClass
-from shared.http.client_address import Network, is_trustworthy, networks_of
+from shared.http.request_context import Network, networks_of
 from shared.settings import ObservabilitySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Totals of one process, and the parts of them (0 to 1) that one caller may have.
+
+    An address's part is of connections and of requests; a subject's of requests. A part of 1 is no
+    bound: requests that wait count for their callers, and not for the total.
+    """
+
+    requests: int = 400
+    connections: int = 900
+    address_share: float = 0.25
+    subject_share: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What a process shows of itself, and how it is reached. `behind_tls`: clients reach it by
+    HTTPS only, and are asked to remember it."""
+
+    documentation: bool = False
+    behind_tls: bool = False
+    trusted_proxies: tuple[Network, ...] = ()
+
+
+def is_trustworthy(url: str) -> bool:
+    """https, or http that does not leave this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return False
+    if not host:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_url(url: str, schemes: Sequence[str]) -> bool:
+    """An absolute URL of one of these schemes, with a host and without user and password."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(host) and "@" not in parts.netloc
 
 
 class TokenLifeSettings(ObservabilitySettings):
@@ -30,8 +87,7 @@ class TokenSettings(TokenLifeSettings):
         description="JSON Web Key Set with the public keys of token issuers; set this or the URL.",
     )
     jwks_url: str | None = Field(
-        None,
-        description="URL of the issuer's JSON Web Key Set: https, or http on loopback.",
+        None, description="URL of the issuer's JSON Web Key Set: https, or http on loopback."
     )
     jwks_life_seconds: float = Field(
         300.0,
@@ -75,7 +131,6 @@ class TokenSettings(TokenLifeSettings):
 
 
 RATE_LIMITS_IN_MEMORY = "memory://"
-
 
 REDIS = re.compile(r"rediss?://([^/@\s]*@)?[^/:@\s]+:[0-9]{1,5}(/[0-9]{0,4})?")
 
@@ -146,10 +201,9 @@ class HttpSettings(ObservabilitySettings):
         0.25,
         gt=0,
         le=1,
-        description="Fraction of an API's connections and concurrent requests that one "
-        "address, or one IPv6 /64 network, may use; 1: no limit. Trusted proxies "
-        "have no connection limit; behind other proxies all callers share one "
-        "limit.",
+        description="Fraction of an API's connections and concurrent requests that one address, or "
+        "one IPv6 /64 network, may use; 1: no limit. Trusted proxies have no connection limit; "
+        "behind other proxies all callers share one limit.",
     )
     subject_share: float = Field(
         0.05,
@@ -166,5 +220,10 @@ class HttpSettings(ObservabilitySettings):
         return text
 
     @property
-    def proxies(self) -> tuple[Network, ...]:
-        return networks_of(self.trusted_proxies)
+    def exposure(self) -> Exposure:
+        proxies = networks_of(self.trusted_proxies)
+        return Exposure(self.api_documentation, self.behind_tls, proxies)
+
+    def bounds(self, requests: int, connections: int) -> Bounds:
+        """`requests`, `connections`: the totals of the API that asks."""
+        return Bounds(requests, connections, self.address_share, self.subject_share)

@@ -70,7 +70,7 @@ class ErasedList(Protocol):
 
     async def add(self, child: ErasedChild) -> None:
         """Put the child on the list, durably. The steps of one who is on it stay, and what is
-        known of its older content, unless the new one tells."""
+        known of its older content, unless the new one has it."""
 
     async def record(self, child_id: str, step: ErasureStep, done: StepDone) -> None:
         """Note a step of a child on the list; what was removed adds up, and of a repetition that

@@ -14,7 +14,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.clock import parse_iso
-from shared.keyring.cipher import KEY_BYTES, NONCE_BYTES, SealBroken, UnknownKek, WrappedKey
+from shared.keyring.key_store import WrappedKey
+from shared.keyring.keyring import KEY_BYTES, NONCE_BYTES, SealBroken, UnknownKek
 
 
 class KeyFileRefused(Exception):
@@ -143,7 +144,7 @@ class WatchedKeyFile:
     """A KeyProvider that looks at its file before it wraps, and when it meets an unknown key.
 
     So a rotation reaches every process without a restart. A file that cannot be used any more is
-    told in the log, and the keys known before go on. Raises KeyFileRefused when it begins.
+    reported in the log, and the keys known before go on. Raises KeyFileRefused when it begins.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Where wrapped data keys are kept, one a child."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from pymongo import ReplaceOne
@@ -8,8 +9,16 @@ from pymongo import ReplaceOne
 from shared.event_store.commit_documents import TIMEOUT_SECONDS, insert_each, within
 from shared.event_store.group_commit import GroupCommit
 from shared.event_store.port import StoreUnavailable
-from shared.keyring.cipher import WrappedKey
 from shared.mongo import Database, Document, aggregate
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A child's data key, encrypted under the key-encryption key named `kek_id`."""
+
+    child_id: str
+    kek_id: str
+    wrapped: bytes
 
 
 class KeyStoreUnavailable(StoreUnavailable):

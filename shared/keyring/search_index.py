@@ -173,14 +173,6 @@ class SearchIndex:
         wanted = (part for form in forms_to_find(query) for part in _wanted(form))
         return tuple(self._token(part) for part in dict.fromkeys(wanted))
 
-    def udid_key(self, udid: str) -> str:
-        """The keyed hash under which a bear's UDID is reserved."""
-        return hashlib.blake2b(udid.encode(), key=self._key, person=b"udid").hexdigest()
-
-    def device_key(self, device_id: str) -> str:
-        """The keyed hash under which a bear's device id is reserved."""
-        return hashlib.blake2b(device_id.encode(), key=self._key, person=b"device").hexdigest()
-
     def _token(self, prefix: str) -> str:
         return hashlib.blake2b(
             prefix.encode(), digest_size=TOKEN_BYTES, key=self._key, person=b"name"

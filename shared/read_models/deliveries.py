@@ -1,7 +1,7 @@
 """What became of each alert on each channel.
 
 Collection `deliveries`, one document for an alert and a channel, beside the generations of the read
-models and part of none: a rebuild, a rollback or a replay finds what was told and tells it to
+models and part of none: a rebuild, a rollback or a replay finds who was notified and notifies
 nobody again. `_id` follows from the alert and the channel.
 """
 
@@ -21,10 +21,8 @@ DELIVERIES_COLLECTION = "deliveries"
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """Due before any clock's now: the database's, not a worker's, says when the rest is due."""
 
-
 IN_APP_AGAIN_AFTER = timedelta(seconds=10)
 """In the app an alert is delivered by its notice on the topic; one that is not by then got lost."""
-
 
 NOTIFIED_WITHIN = timedelta(days=14)
 """Of an alert that is raised later than so long after what raised it, nobody is notified: it is

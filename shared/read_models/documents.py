@@ -19,7 +19,6 @@ class Model(StrEnum):
 
 ALL_MODELS = frozenset(Model)
 
-
 OTHER = "other"
 """What counts every label that came when there was no room for it any more in its document."""
 
@@ -147,7 +146,7 @@ class ViolationEntry(TypedDict):
 
 
 class CountedViolation(TypedDict):
-    """A violation that no alert told of yet, as the rule that counts them needs it."""
+    """A violation that no alert reported yet, as the rule that counts them needs it."""
 
     at: datetime
     severity: str

@@ -220,7 +220,7 @@ async def read_cutoff(database: Database) -> RetentionCutoff:
 
 async def advance_cutoff(database: Database, wanted: RetentionCutoff) -> RetentionCutoff:
     """Move it to `wanted`, where that lies ahead; where it is now."""
-    moved = _told(wanted)
+    moved = _to_cutoff_document(wanted)
     if moved:
         await database[CUTOFF_COLLECTION].update_one(
             {"_id": CUTOFF_ID}, {"$max": moved}, upsert=True
@@ -228,11 +228,11 @@ async def advance_cutoff(database: Database, wanted: RetentionCutoff) -> Retenti
     return await read_cutoff(database)
 
 
-def _told(cutoff: RetentionCutoff) -> Document:
+def _to_cutoff_document(cutoff: RetentionCutoff) -> Document:
     """Without what has no retention cutoff."""
-    told: Document = {}
+    document: Document = {}
     if cutoff.activity:
-        told["activity"] = cutoff.activity
+        document["activity"] = cutoff.activity
     if cutoff.alerts > BEGINNING:
-        told["alerts"] = cutoff.alerts
-    return told
+        document["alerts"] = cutoff.alerts
+    return document

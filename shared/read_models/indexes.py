@@ -36,13 +36,10 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
     ],
 }
 
-
 _FEW_HAVE = {Model.ALERTS: "awaits_live"}
 """Fields that hardly any document has, by which those are found that do."""
 
-_FEW_MEET = {
-    Model.CONVERSATIONS: ([("child_id", 1), ("started_at", 1)], {"ended_at": None}),
-}
+_FEW_MEET = {Model.CONVERSATIONS: ([("child_id", 1), ("started_at", 1)], {"ended_at": None})}
 """Conditions that hardly any document meets, here: conversations that go on."""
 
 

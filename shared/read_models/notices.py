@@ -67,17 +67,12 @@ class AlertNotice:
 
     @staticmethod
     def of(alert: AlertDocument) -> "AlertNotice":
-        return AlertNotice(
-            alert_id=alert["_id"],
-            child_id=alert["child_id"],
-            parent_id=alert["parent_id"],
-            rule=alert["rule"],
-            event_id=alert["event_id"],
-            violation_id=alert["violation_id"],
-            severity=alert["severity"],
-            channels=alert["channels"],
-            raised_at=iso(alert["raised_at"]),
-        )
+        content: dict[str, Any] = {
+            **alert,
+            "alert_id": alert["_id"],
+            "raised_at": iso(alert["raised_at"]),
+        }
+        return AlertNotice(**{one.name: content[one.name] for one in fields(AlertNotice)})
 
     def to_json(self) -> bytes:
         return orjson.dumps(asdict(self))

@@ -15,15 +15,15 @@ from shared.clock import iso
 from shared.event_store.envelope import EncodedEvent, RecordedEvent, event_id
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent
 from shared.events.personal import LABELS_IN_CLEAR, LAST_IN_CLEAR, Personal
-from shared.keyring.cipher import ChildCipher, SealBroken, field_place
+from shared.keyring.keyring import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.schema import (
     ALL_LABELS,
+    BOUND_TO,
     CLASSES,
     CLOSED,
     FIELDS,
     SEALED,
-    TOLD_OF,
     UPCASTERS,
     NothingToSealWith,
     UndecodableEvent,
@@ -38,7 +38,7 @@ NOT_OF_THAT_SCHEMA = (ArithmeticError, AttributeError, LookupError, TypeError, V
 
 PADDED_BYTES = 32
 """Values are sealed in multiples of it: a ciphertext shows how long its value is, and that would
-tell a short name, or an age below 10, from others when nothing else does any more."""
+distinguish a short name, or an age below 10, from others when nothing else does any more."""
 
 
 def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> EncodedEvent:
@@ -63,8 +63,8 @@ def encode(event: ChildEvent, version: int, cipher: ChildCipher | None) -> Encod
             if value != ():
                 labels[known.name] = value
         elif known.personal:
-            told_of = TOLD_OF.get((name, known.name))
-            of = None if told_of is None else getattr(event, told_of)
+            bound_to = BOUND_TO.get((name, known.name))
+            of = None if bound_to is None else getattr(event, bound_to)
             content[known.name] = sealed(value.reveal(), known.name, of)
         else:
             content[known.name] = value
@@ -86,25 +86,19 @@ def decode(
     With `index`, searchable fields carry their search tokens. Raises UndecodableEvent, or
     SealBroken for a ciphertext that was altered or moved.
     """
-    event, broken = _decode(recorded, cipher, index, upcasters)
+    event, broken = decode_what_opens(recorded, cipher, index, upcasters)
     if broken is not None:
         raise broken
     return event
 
 
 def decode_what_opens(
-    recorded: RecordedEvent, cipher: ChildCipher | None, index: SearchIndex | None = None
-) -> tuple[ChildEvent, SealBroken | None]:
-    """As `decode`. Fields that do not open stay sealed, as if there were no key; then also why."""
-    return _decode(recorded, cipher, index, UPCASTERS)
-
-
-def _decode(
     recorded: RecordedEvent,
     cipher: ChildCipher | None,
-    index: SearchIndex | None,
-    upcasters: Mapping[tuple[str, int], Upcaster],
+    index: SearchIndex | None = None,
+    upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
 ) -> tuple[ChildEvent, SealBroken | None]:
+    """As `decode`. Fields that do not open stay sealed, as if there were no key; then also why."""
     content = _load(recorded)
     opened, broken = _opened(recorded, content, cipher)
     try:

@@ -16,7 +16,7 @@ from shared.clock import parse_iso
 from shared.event_store.envelope import event_id
 from shared.events.child import SCHEMA_VERSIONS, AlertPolicy, ChildEvent
 from shared.events.personal import IS_LABEL, LABELS_IN_CLEAR, LAST_IN_CLEAR, UNREADABLE, Personal
-from shared.keyring.cipher import ChildCipher, SealBroken, field_place
+from shared.keyring.keyring import ChildCipher, SealBroken, field_place
 from shared.keyring.search_index import SearchIndex
 
 CLOSED = object()
@@ -119,7 +119,6 @@ LABELS = frozenset(
 )
 """Every field that is sealed in events and stands in clear in read models."""
 
-
 Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
 
 
@@ -161,7 +160,6 @@ def upcast(
 
 SEALED = "$sealed"
 
-
 ALL_LABELS = "labels"
 """The name under which an event's labels are sealed, together: each by itself would take three
 times as long. No event has a field of this name."""
@@ -177,7 +175,7 @@ class NothingToSealWith(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SealedField:
-    """From where a sealed value is read. `of`: the id of what it tells of, where a child has
+    """From where a sealed value is read. `of`: the id of what it is about, where a child has
     several (a violation's); None: the child itself."""
 
     name: str
@@ -186,7 +184,7 @@ class SealedField:
 
 def sealed_field(event_type: str, name: str, content: Mapping[str, Any]) -> SealedField:
     """The field `name` of an event with the wire form `content`."""
-    of = content.get(TOLD_OF.get((event_type, name), ""))
+    of = content.get(BOUND_TO.get((event_type, name), ""))
     return SealedField(name, of if isinstance(of, str) else None)
 
 
@@ -210,9 +208,7 @@ def open_sealed(child_id: str, sealed: str, cipher: ChildCipher, expected: Seale
     return orjson.loads(cipher.open(ciphertext, field_place(identity, name, None)))
 
 
-TOLD_OF: Mapping[tuple[str, str], str] = {
-    ("SafetyViolationReported", "details"): "violation_id",
-}
+BOUND_TO: Mapping[tuple[str, str], str] = {("SafetyViolationReported", "details"): "violation_id"}
 """Event type and personal field to the field with the id that the value is bound to as well: of
 what a child has several of, one's value cannot be moved to another. Entries stay for ever, also
 when an upcaster renames their type."""

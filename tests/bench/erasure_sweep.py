@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from command_service.erasure import WRITE_SIDE, ErasureCompletion, ErasureSweep
 from deploy.topics import apply_topics
 from shared.clock import new_id, utc_now
-from shared.erasures.topic import ErasureNotice, read_erasures
+from shared.erasures import ErasureNotice, read_erasures
 from shared.event_store.commit_documents import to_document
 from shared.event_store.envelope import NewCommit, seal_commit
 from shared.event_store.mongo import MongoEventStore, ensure_indexes

@@ -17,7 +17,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from shared.http.limits import Bounds
+from shared.http.settings import Bounds
 from tests.bench.other_tree import HERE, Stack, checked_out, stack_of
 from tests.support.greedy_loads import PLACES, Tally, asked_beside, is_ready, loads_of, running
 from tests.support.waiting import STARTED, eventually

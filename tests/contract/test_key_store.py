@@ -3,9 +3,8 @@ import os
 
 import pytest
 
-from shared.keyring.cipher import WrappedKey
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.key_store import KeyDestroyed
+from shared.keyring.key_store import KeyDestroyed, WrappedKey
 from shared.keyring.keyring import Keyring
 from tests.contract.conftest import Stores
 

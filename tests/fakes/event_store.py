@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.clock import Clock, utc_now
-from shared.erasures.topic import ERASED
 from shared.event_store.envelope import (
     BEHIND_OLDER_KEYS,
     Commit,
@@ -18,6 +17,7 @@ from shared.event_store.envelope import (
 )
 from shared.event_store.group_commit import outcome_when_taken
 from shared.event_store.port import BEAR, OLDER_ALIAS, Claim, OlderContent, Snapshot
+from shared.events.child import ERASED
 from shared.events.personal import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 

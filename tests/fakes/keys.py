@@ -5,9 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from shared.keyring.cipher import WrappedKey
 from shared.keyring.erased_list import ErasedChild, ErasureStep, StepDone
-from shared.keyring.key_store import KeyDestroyed
+from shared.keyring.key_store import KeyDestroyed, WrappedKey
 
 
 class MemoryKeyStore:

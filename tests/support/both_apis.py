@@ -15,6 +15,7 @@ from projection_worker.projections.rules import change
 from shared.auth.access import Principal
 from shared.event_store.envelope import Commit, NewCommit
 from shared.http.openapi import OPENAPI_PATH
+from shared.keyring.search_index import SearchIndex
 from shared.read_models.documents import Model
 from shared.serialization.events import decode_what_opens
 from shared.signing import SignatureRefused, Signer
@@ -102,7 +103,7 @@ class BothApis:
         before = store.children.get(child_id)
         view = ChildView(before, self._documents_of(child_id))
         for recorded in commit.recorded_events():
-            event, _ = decode_what_opens(recorded, cipher, self.commands.index)
+            event, _ = decode_what_opens(recorded, cipher, SearchIndex(KEYS.index_key))
             view = apply(view, event, recorded.version, recorded.event_id)
         assert view.child is not None
         store.children[child_id] = view.child

@@ -24,16 +24,16 @@ from command_service.bus.command_bus import (
 )
 from command_service.bus.resilience import Backoff
 from command_service.handlers.older_keys import OlderKeys
-from shared.auth.access import Principal, Pseudonyms, Role
+from shared.auth.access import BearIndex, Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import new_id, utc_now
 from shared.http.callers import Caller
-from shared.http.edge import Around, Exposure
-from shared.http.limits import Bounds, RateLimits
+from shared.http.edge import Around
+from shared.http.limits import RateLimits
 from shared.http.serving import Readiness
+from shared.http.settings import Bounds, Exposure
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.keyring import Keyring
-from shared.keyring.search_index import SearchIndex
 from shared.signing import ConsistencyTokens
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore
@@ -123,7 +123,7 @@ class CommandSide:
         self.audit = MemoryAuditTrail()
         self.registry = CollectorRegistry()
         self.keyring = Keyring(FileKeyProvider(KEYS), self.database.keys)
-        self.index = SearchIndex(KEYS.index_key)
+        self.index = BearIndex(KEYS.index_key)
         self.ports = Ports(
             event_store=self.database.events,
             claims=self.database.claims,

@@ -6,9 +6,8 @@ from functools import reduce
 import pytest
 
 from command_service.child.commands import ChildCommand
-from command_service.child.decider import decide, evolve
+from command_service.child.decider import decide, evolve, in_normal_form
 from command_service.child.errors import CommandRefused, FieldError, InvalidCommand
-from command_service.child.normal_form import in_normal_form
 from command_service.child.state import Child
 from shared.events.child import ChildEvent
 

@@ -10,7 +10,7 @@ from command_service.relay.commit_feed import Batch
 from command_service.relay.progress import Acknowledged, Checkpoint, Ends, Progress
 from command_service.relay.relay import Relay
 from shared.clock import utc_now
-from shared.erasures.topic import ErasureNotice
+from shared.erasures import ErasureNotice
 from shared.event_store.envelope import Commit, NewCommit, RecordedEvent
 from tests.fakes.event_store import MemoryEventStore
 

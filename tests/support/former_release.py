@@ -12,7 +12,7 @@ from shared.clock import parse_iso
 from shared.event_store.commit_documents import from_document
 from shared.event_store.envelope import Commit, NewCommit, StreamPosition
 from shared.event_store.port import Claim
-from shared.keyring.cipher import WrappedKey
+from shared.keyring.key_store import WrappedKey
 from tests.support.command_side import BEAR, MOTHER, CommandClient, CommandSide, Database
 
 FORMER: dict[str, Any] = orjson.loads(

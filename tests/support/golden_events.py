@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import ChildCipher
 from shared.serialization.events import encode
 from tests.support.event_samples import CHILD
 

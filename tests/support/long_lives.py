@@ -7,7 +7,17 @@ from itertools import count
 from random import Random
 from typing import Any, TypeVar, cast
 
-from command_service.child import limits
+from command_service.child.field_checks import (
+    ALERT_COUNT,
+    ALERT_WINDOW_HOURS,
+    DETAILS,
+    LABEL,
+    LABELS,
+    NAME,
+    NOTICE_VERSION,
+    PREFERENCES_BYTES,
+    UDID,
+)
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import (
     AlertChannel,
@@ -31,7 +41,7 @@ from shared.events.child import (
     Speaker,
 )
 from shared.events.personal import Personal
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import ChildCipher
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.events import decode, encode
 
@@ -62,19 +72,19 @@ class _Life:
         self._about: dict[str, Any] = {"child_id": CHILD, "at": BORN}
         self._talk, self._talk_began = "talk", BORN
         self._violation = "violation"
-        self._details = _stored(self._report(Personal(WIDE * limits.DETAILS.maximum))).details
+        self._details = _stored(self._report(Personal(WIDE * DETAILS.maximum))).details
 
     def registered(self) -> ChildEvent:
-        words = [WIDE * limits.LABEL.maximum] * limits.LABELS.maximum
+        words = [WIDE * LABEL.maximum] * LABELS.maximum
         return _stored(
             ChildRegistered(
                 **self._about,
                 parent_id="parent",
-                name=Personal("".join(map(chr, range(FIRST, FIRST + limits.NAME.maximum)))),
+                name=Personal("".join(map(chr, range(FIRST, FIRST + NAME.maximum)))),
                 age=7,
-                udid=Personal("U" * limits.UDID.maximum),
-                device_id=Personal("D" * limits.UDID.maximum),
-                preferences=Personal({"note": "p" * (limits.PREFERENCES_BYTES - 20)}),
+                udid=Personal("U" * UDID.maximum),
+                device_id=Personal("D" * UDID.maximum),
+                preferences=Personal({"note": "p" * (PREFERENCES_BYTES - 20)}),
                 learning_style=Personal(words[0]),
                 interests=Personal(words),
             )
@@ -91,7 +101,7 @@ class _Life:
 
     def _label(self) -> str:
         number = str(next(self._numbers))
-        return number + WIDE * (limits.LABEL.maximum - len(number))
+        return number + WIDE * (LABEL.maximum - len(number))
 
     def _new_id(self) -> str:
         return f"00000000-0000-4000-8000-{next(self._numbers):012}"
@@ -134,8 +144,8 @@ class _Life:
     def _policy(self) -> ChildEvent:
         policy = AlertPolicy(
             self._random.choice([Severity.HIGH, Severity.CRITICAL]),
-            self._random.randint(limits.ALERT_COUNT.minimum, limits.ALERT_COUNT.maximum),
-            limits.ALERT_WINDOW_HOURS.maximum,
+            self._random.randint(ALERT_COUNT.minimum, ALERT_COUNT.maximum),
+            ALERT_WINDOW_HOURS.maximum,
             tuple(AlertChannel),
         )
         return AlertPolicyConfigured(**self._about, policy=policy)
@@ -147,7 +157,7 @@ class _Life:
         return ParentalConsentGiven(
             **self._about,
             purpose=purpose,
-            notice_version=WIDE * limits.NOTICE_VERSION.maximum,
+            notice_version=WIDE * NOTICE_VERSION.maximum,
             method=ConsentMethod.SIGNED_FORM,
         )
 

@@ -18,10 +18,9 @@ from shared.event_store.envelope import Actor, Causality, NewCommit, RecordedEve
 from shared.event_store.port import EventStore
 from shared.events.child import ChildErased, ChildEvent
 from shared.kafka import CHILD_EVENTS
-from shared.keyring.cipher import ChildCipher, new_data_key
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import KeyDestroyed, KeyStore
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, Keyring, new_data_key
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ALL_MODELS, Model

@@ -26,13 +26,14 @@ from shared.auth.access import Principal, Pseudonyms, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.http.callers import Caller
-from shared.http.client_address import networks_of
-from shared.http.edge import Around, Exposure
-from shared.http.limits import Bounds, RateLimits
+from shared.http.edge import Around
+from shared.http.limits import RateLimits
+from shared.http.request_context import networks_of
 from shared.http.serving import Readiness
-from shared.keyring.cipher import WrappedKey
+from shared.http.settings import Bounds, Exposure
 from shared.keyring.erased_list import ErasedChild
 from shared.keyring.key_file import FileKeyProvider, KeyFile
+from shared.keyring.key_store import WrappedKey
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.documents import ChildDocument, ViolationEntry

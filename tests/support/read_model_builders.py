@@ -8,7 +8,7 @@ import orjson
 
 from shared.event_store.envelope import event_id
 from shared.events.personal import IS_SEALED, fields_marked
-from shared.keyring.cipher import ChildCipher, field_place
+from shared.keyring.keyring import ChildCipher, field_place
 from shared.read_models.documents import (
     ActivityDocument,
     AlertDocument,

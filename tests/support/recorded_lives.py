@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildEvent
 from shared.events.personal import PersonalDataErased
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import ChildCipher
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.events import decode, encode
 from shared.serialization.schema import UndecodableEvent

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from shared.erasures.topic import ERASED
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import EventStore
+from shared.events.child import ERASED
 from tests.support.commits import an_offer
 
 

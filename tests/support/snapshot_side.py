@@ -12,7 +12,7 @@ from command_service.child.state import Child
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import Snapshot
 from shared.events.child import ChildEvent
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import ChildCipher
 from tests.fakes.event_store import MemoryEventStore, MemorySnapshotStore
 from tests.support.child_facts import (
     ADA,

@@ -31,7 +31,7 @@ class FixedKeys:
         listed = [
             public_jwks(key, f"local-{number}")["keys"][0] for number, key in enumerate(keys, 1)
         ]
-        self._keys = parse_key_set(orjson.dumps({"keys": listed})) if listed else KeySet({})
+        self._keys = parse_key_set(orjson.dumps({"keys": listed})) if listed else {}
 
     async def current(self) -> KeySet:
         return self._keys

@@ -34,8 +34,7 @@ from projection_worker.replay.verify.comparison import Documents
 from shared.event_store.envelope import RecordedEvent
 from shared.event_store.port import EventStore
 from shared.fault_points import FaultPoint, reached
-from shared.keyring.cipher import ChildCipher
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, Keyring
 from shared.keyring.search_index import SearchIndex
 from shared.read_models.documents import ChildDocument, Model
 

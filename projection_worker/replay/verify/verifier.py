@@ -38,10 +38,10 @@ from projection_worker.replay.verify.comparison import (
 from projection_worker.replay.verify.long_children import LOOK_SECONDS, LongChildren, Seen
 from projection_worker.session import Stores
 from shared.clock import utc_now
-from shared.erasures.topic import ERASED
 from shared.event_store.envelope import ChainBroken, verify_chain
 from shared.event_store.port import pages
-from shared.keyring.cipher import ChildCipher
+from shared.events.child import ERASED
+from shared.keyring.keyring import ChildCipher
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import Generation, read_cutoff

@@ -4,12 +4,11 @@ import orjson
 import pytest
 
 from shared.audit.process import AuditProcess
-from shared.auth.access import Pseudonyms
+from shared.auth.access import BearIndex, Pseudonyms
 from shared.clock import utc_now
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.port import Claim
 from shared.keyring.key_file import read_key_file
-from shared.keyring.search_index import SearchIndex
 from shared.mongo import Mongo
 from tests.integration.audit.conftest import World, look
 from tests.support.child_facts import ADA
@@ -85,7 +84,7 @@ async def test_what_the_bears_of_a_child_did_is_found_by_the_device_id_of_its_be
 async def _reserve(world: World, device_id: str) -> None:
     mongo = Mongo(world.url)
     claims = MongoClaimStore(mongo.database(world.database))
-    index = SearchIndex(read_key_file(world.folder / "keys.json").index_key)
+    index = BearIndex(read_key_file(world.folder / "keys.json").index_key)
     await claims.take(Claim(index.device_key(device_id.upper()), ADA, 0, utc_now()))
     await claims.close()
     await mongo.close()

@@ -11,13 +11,13 @@ import pytest
 
 from command_service.main import build_app
 from command_service.settings import CommandSettings
+from shared.auth.access import BearIndex
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.event_store.envelope import verify_chain
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import COLLECTION as CLAIMS
 from shared.keyring.key_file import read_key_file
-from shared.keyring.search_index import SearchIndex
 from shared.mongo import Driver, Mongo
 from shared.signing import read_signing_key
 from tests.support.command_side import MOTHER, CommandClient
@@ -122,7 +122,7 @@ async def _as_reserved_before(settings: CommandSettings, udid: str) -> None:
     mongo = Mongo(settings.write_mongo_url, settings.mongo_driver)
     claims = mongo.database(settings.write_database)[CLAIMS]
     (claim, *_) = await claims.find({}).to_list(None)
-    key = SearchIndex(read_key_file(settings.key_file).index_key).udid_key(udid)
+    key = BearIndex(read_key_file(settings.key_file).index_key).udid_key(udid)
     before = {name: value for name, value in claim.items() if name != "form"} | {"_id": key}
     await claims.delete_many({})
     await claims.insert_one(before)

@@ -4,8 +4,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.topics import apply_topics, restore_topics
 from shared.clock import new_id
-from shared.kafka import Topic, partitions_of
-from shared.topics import TopicReport, topic_findings
+from shared.kafka import Topic, TopicReport, partitions_of, topic_findings
 from tests.support.kafka import REPLICATION
 
 HOUR_MS = 3_600_000

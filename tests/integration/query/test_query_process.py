@@ -9,7 +9,7 @@ import pytest
 
 from shared.auth.access import Principal, Role
 from shared.clock import new_id, utc_now
-from shared.erasures.topic import ErasureNotice
+from shared.erasures import ErasureNotice
 from shared.kafka import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from tests.integration.query.conftest import QueryWorld, query_process

@@ -16,7 +16,7 @@ from command_service.relay.publisher import open_publisher
 from command_service.relay.relay import Relay
 from deploy.topics import apply_topics
 from shared.clock import new_id, utc_now
-from shared.erasures.topic import read_erasures
+from shared.erasures import read_erasures
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.event_store.mongo_claims import MongoClaimStore
 from shared.event_store.mongo_snapshots import MongoSnapshotStore

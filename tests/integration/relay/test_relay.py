@@ -13,7 +13,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from command_service.relay import relay as relay_module
 from command_service.relay.publisher import open_publisher
 from shared.clock import new_id, utc_now
-from shared.erasures.topic import ErasureNotice, read_erasures
+from shared.erasures import ErasureNotice, read_erasures
 from shared.event_store.envelope import StreamPosition
 from shared.event_store.mongo import MongoEventStore
 from shared.events.child import ChildErased

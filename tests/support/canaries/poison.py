@@ -13,10 +13,9 @@ from shared.clock import new_id, utc_now
 from shared.event_store.envelope import RecordedEvent, event_id
 from shared.events.child import ChildProfileUpdated
 from shared.kafka import CHILD_EVENTS
-from shared.keyring.cipher import ChildCipher, field_place
 from shared.keyring.key_file import WatchedKeyFile
 from shared.keyring.key_store import MongoKeyStore
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, Keyring, field_place
 from shared.mongo import Mongo
 from shared.serialization.cloud_events import to_record
 from shared.serialization.events import encode

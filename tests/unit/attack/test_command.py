@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.supervisor import LIMITS_OF_ONE
 from shared.command_line import run_command
-from shared.http.limits import Bounds
+from shared.http.settings import Bounds
 from tests.attack.__main__ import attack
 from tests.attack.availability import ALLOWED
 from tests.attack.kinds import KINDS, all_rows

@@ -8,8 +8,8 @@ import pytest
 
 from deploy.local.plans import free_port
 from shared.http.connections import MOST_PIPELINED
-from shared.http.limits import Bounds
 from shared.http.serving import serving
+from shared.http.settings import Bounds
 from tests.support.command_side import MOTHER, CommandSide
 from tests.support.consents import CONSENTS
 from tests.support.greedy_caller import Line, read_answer

@@ -7,16 +7,15 @@ from ipaddress import ip_network
 import pytest
 
 from command_service.api.command_route import RequestKeys
-from command_service.child.field_checks import FieldChecks
-from command_service.child.limits import DETAILS, NAME
+from command_service.child.field_checks import DETAILS, NAME, FieldChecks
 from command_service.child.visible_names import is_seen
 from query_service.queries.cursors import Cursors
 from query_service.queries.query import RequestRefused
 from shared.auth.access import Principal, Role
 from shared.auth.tokens import key_id_of
 from shared.field_wording import JsonRefused, read_json
-from shared.http.client_address import caller_of
 from shared.http.request_checks import refusal_of
+from shared.http.request_context import caller_of
 from shared.keyring.search_index import words_of
 from shared.signing import ConsistencyTokens, SignatureRefused
 from tests.support.growth import (

@@ -14,11 +14,10 @@ from query_service.api.query_route import matches, seconds_to_wait
 from shared.auth.access import Principal, Role, is_subject
 from shared.auth.keys import KeySetRefused, parse_key_set
 from shared.command_line import moment_of
-from shared.erasures.topic import ErasureNotice, MalformedErasure
-from shared.http.client_address import networks_of, site_of
-from shared.http.correlation import accepted_id, accepted_traceparent
+from shared.erasures import ErasureNotice, MalformedErasure
 from shared.http.problems import ProblemRaised
 from shared.http.request_checks import check_ids, refusal_of
+from shared.http.request_context import accepted_id, accepted_traceparent, networks_of, site_of
 from shared.read_models.notices import AlertNotice, ChangeNotice, MalformedNotice
 from tests.support.growth import TEXTS, Work, is_linear, of_characters, quietly
 

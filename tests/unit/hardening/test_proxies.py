@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.http.client_address import networks_of, with_callers_address
+from shared.http.request_context import networks_of, with_callers_address
 
 TRUSTED = networks_of("10.0.0.0/8, 2001:db8::7")
 

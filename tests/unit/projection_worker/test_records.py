@@ -22,7 +22,7 @@ from projection_worker.records import (
 )
 from shared.event_store.envelope import seal_commit
 from shared.events.child import SCHEMA_VERSIONS
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import ChildCipher
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.cloud_events import to_record
 from shared.serialization.events import decode_what_opens, encode

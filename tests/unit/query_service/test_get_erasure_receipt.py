@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.erasures.receipt import OLDER_REMAINS, REMAINS, open_receipt
+from shared.erasures import OLDER_REMAINS, REMAINS, open_receipt
 from shared.event_store.port import OlderContent
 from shared.keyring.erased_list import ErasureStep, StepDone
 from shared.read_models.documents import ChildStatus

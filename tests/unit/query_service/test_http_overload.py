@@ -4,7 +4,7 @@ import asyncio
 
 import httpx2
 
-from shared.http.limits import Bounds
+from shared.http.settings import Bounds
 from tests.support.query_side import QuerySide, parent
 from tests.support.waiting import until
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from query_service.read_store.port import ReadStoreUnavailable
-from shared.keyring.cipher import WrappedKey
+from shared.keyring.key_store import WrappedKey
 from tests.fakes.read_store import MemoryReadModels
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
 

@@ -10,7 +10,7 @@ import pytest
 
 from query_service.api.streams import MOST_OPEN
 from shared.clock import unix_seconds
-from shared.http.limits import Bounds
+from shared.http.settings import Bounds
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from tests.support.query_side import OFFICER, QuerySide, parent
 from tests.support.read_model_builders import alert_document

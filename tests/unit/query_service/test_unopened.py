@@ -10,7 +10,7 @@ from query_service.queries.get_children_by_parent import GetChildrenByParent
 from query_service.queries.search_children import SearchChildren
 from shared.auth.access import Principal
 from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
-from shared.keyring.cipher import SealBroken, UnknownKek
+from shared.keyring.keyring import SealBroken, UnknownKek
 from shared.serialization.events import encode
 from tests.support.event_samples import AT, CHILD, EVENTS
 from tests.support.exports import document_of

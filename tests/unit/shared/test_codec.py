@@ -22,7 +22,7 @@ from shared.events.child import (
     Severity,
 )
 from shared.events.personal import Personal, PersonalDataErased
-from shared.keyring.cipher import ChildCipher, SealBroken
+from shared.keyring.keyring import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
 from shared.serialization.events import decode, encode
 from shared.serialization.schema import (

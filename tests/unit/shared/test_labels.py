@@ -17,7 +17,7 @@ from shared.events.child import (
     SafetyViolationReported,
 )
 from shared.events.personal import LABELS_IN_CLEAR, UNREADABLE, Personal
-from shared.keyring.cipher import ChildCipher, field_place
+from shared.keyring.keyring import ChildCipher, field_place
 from shared.serialization.events import decode, decode_what_opens, encode, in_clear
 from shared.serialization.schema import (
     ALL_LABELS,

@@ -1,6 +1,6 @@
 import pytest
 
-from shared.http.client_address import site_of
+from shared.http.request_context import site_of
 
 
 @pytest.mark.parametrize(

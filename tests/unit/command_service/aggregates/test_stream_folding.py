@@ -19,9 +19,8 @@ from command_service.child.decider import CHANGES_NOTHING, evolve
 from command_service.child.state import Child
 from shared.event_store.envelope import Commit
 from shared.event_store.port import Snapshot, StoreUnavailable
-from shared.keyring.cipher import ChildCipher
 from shared.keyring.key_file import FileKeyProvider
-from shared.keyring.keyring import Keyring
+from shared.keyring.keyring import ChildCipher, Keyring
 from shared.serialization.events import decode
 from tests.fakes.event_store import MemoryEventStore, MemorySnapshotStore
 from tests.fakes.keys import MemoryKeyStore

@@ -10,7 +10,7 @@ from command_service.bus.command_bus import Command
 from command_service.bus.errors import KeyUnavailable
 from command_service.child.errors import ChildNotFound
 from shared.event_store.envelope import EncodedEvent
-from shared.keyring.cipher import WrappedKey
+from shared.keyring.key_store import WrappedKey
 from shared.serialization.schema import ALL_LABELS, SEALED
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.keys import MemoryKeyStore

@@ -1,6 +1,6 @@
 """A bear that starts one conversation after the other and ends none, over HTTP."""
 
-from command_service.child.limits import OPEN_CONVERSATIONS
+from command_service.child.conversations import OPEN_CONVERSATIONS
 from shared.event_store.envelope import verify_chain
 from tests.support.command_side import CommandClient, CommandSide
 from tests.support.consents import BORN

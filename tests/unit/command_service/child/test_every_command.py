@@ -20,9 +20,8 @@ from command_service.child.commands import (
     ResolveSafetyViolation,
     WithdrawConsent,
 )
-from command_service.child.decider import decide, evolve
+from command_service.child.decider import CHECKED_FIELDS, decide, evolve, in_normal_form
 from command_service.child.errors import ConsentRequired
-from command_service.child.normal_form import CHECKED_FIELDS, in_normal_form
 from command_service.child.state import Child
 from shared.events.child import ChildEvent
 from shared.serialization.schema import PERSONAL_FIELDS

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from command_service.child.commands import ChildCommand, StartConversation
+from command_service.child.conversations import ENDED_AT_ONCE, OPEN_CONVERSATIONS
 from command_service.child.decider import evolve
 from command_service.child.errors import (
     CommandRefused,
@@ -18,13 +19,12 @@ from command_service.child.errors import (
     ViolationAlreadyResolved,
     ViolationNotFound,
 )
-from command_service.child.limits import (
-    ENDED_AT_ONCE,
+from command_service.child.state import (
     KNOWN_ENDED_CONVERSATIONS,
     KNOWN_RESOLVED_VIOLATIONS,
-    OPEN_CONVERSATIONS,
+    Child,
+    Newest,
 )
-from command_service.child.state import Child, Newest
 from shared.events.child import ChildEvent, ConversationEnded, ConversationStarted
 from tests.support.child_facts import (
     ACKNOWLEDGE,

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from command_service.child.account import AccountStatus
 from command_service.child.commands import UNCHANGED, ChildCommand
-from command_service.child.decider import evolve
+from command_service.child.decider import evolve, in_normal_form
 from command_service.child.errors import CommandRefused
-from command_service.child.normal_form import in_normal_form
 from command_service.child.state import Child
 from shared.events.child import (
     ChildEvent,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from command_service.child.errors import AlreadyRegistered, FieldError
-from command_service.child.limits import UDID_LIMIT
+from command_service.child.field_checks import UDID_LIMIT
 from shared.auth.access import SUBJECT_LIMIT
 from shared.events.child import ChildEvent, ConsentPurpose
 from shared.events.personal import Personal

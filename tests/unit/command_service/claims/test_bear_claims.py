@@ -214,7 +214,7 @@ async def test_what_two_commands_of_a_child_rely_on_is_given_back_by_neither():
     side = CommandSide()
     claims = older_claims(side.ports, PATIENT).claims
     first, second = (
-        claims.wishes(ADA, 0, command, udid=Personal(REGISTER.udid)) for command in ("one", "two")
+        claims.wanted(ADA, 0, command, udid=Personal(REGISTER.udid)) for command in ("one", "two")
     )
     await claims.reserve(first)
     await claims.reserve(second)
@@ -230,7 +230,7 @@ async def test_what_one_command_took_is_given_back():
     # given
     side = CommandSide()
     claims = older_claims(side.ports, PATIENT).claims
-    wishes = claims.wishes(ADA, 0, "one", udid=Personal(REGISTER.udid))
+    wishes = claims.wanted(ADA, 0, "one", udid=Personal(REGISTER.udid))
     await claims.reserve(wishes)
     # when
     await claims.give_back(wishes)

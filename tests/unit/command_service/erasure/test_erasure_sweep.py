@@ -9,7 +9,7 @@ import pytest
 from command_service.application import Tuning
 from command_service.erasure import ErasureCompletion, ErasureSweep
 from shared.clock import new_id
-from shared.erasures.topic import ErasureNotice
+from shared.erasures import ErasureNotice
 from shared.event_store.envelope import verify_chain
 from shared.keyring.erased_list import ErasureStep
 from tests.fakes.event_store import MemoryClaimStore, MemoryEventStore, MemorySnapshotStore

@@ -3,7 +3,7 @@
 import pytest
 
 from projection_worker.projecting.decoding import KeyPatience
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
+from shared.keyring.keyring import ChildCipher, ClosedCipher, SealBroken, UnknownKek
 from tests.support.rate_limits import Moments
 
 OPEN = ChildCipher("child-1", bytes(32))

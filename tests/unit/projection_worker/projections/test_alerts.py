@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from command_service.child import limits
+from command_service.child.field_checks import ALERT_COUNT
 from projection_worker.projections.safety import MOST_COUNTED
 from shared.events.child import AlertChannel, ChildEvent, Severity
 from shared.read_models.documents import AlertDocument, Model
@@ -168,7 +168,7 @@ def test_a_wider_window_counts_what_lies_in_it() -> None:
 
 
 def test_what_is_counted_is_bounded_and_enough_for_the_highest_count() -> None:
-    highest = limits.ALERT_COUNT.maximum
+    highest = ALERT_COUNT.maximum
     happened: list[ChildEvent] = [
         policy(count=highest),
         *(reported(number) for number in range(1, highest)),

@@ -11,7 +11,7 @@ from projection_worker.replay.documents import documents_of, fold
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ChildErased
 from shared.events.personal import IS_FROM_OPENED, IS_SEALED, fields_marked
-from shared.keyring.cipher import ChildCipher
+from shared.keyring.keyring import ChildCipher
 from shared.read_models import documents
 from tests.support.child_facts import ADA
 from tests.support.event_samples import EVENTS

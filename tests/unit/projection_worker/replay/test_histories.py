@@ -15,8 +15,8 @@ from projection_worker.replay.histories import (
     streams,
     telling_pages,
 )
-from shared.erasures.topic import ERASED
 from shared.event_store.port import pages
+from shared.events.child import ERASED
 from tests.fakes.event_store import MemoryEventStore
 from tests.support.recorded_streams import append_streams
 

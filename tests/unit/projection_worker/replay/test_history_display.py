@@ -4,7 +4,7 @@ import pytest
 from projection_worker.replay.documents import CLOSED, DESTROYED, MASKED, Personals
 from projection_worker.replay.history_display import in_words
 from shared.event_store.envelope import event_id
-from shared.keyring.cipher import ChildCipher, field_place, new_data_key
+from shared.keyring.keyring import ChildCipher, field_place, new_data_key
 
 CHILD = "0c9b7f6e-1111-4a7b-8a55-3f1f0a9d0001"
 

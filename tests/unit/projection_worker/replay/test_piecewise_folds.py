@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from projection_worker.projections.rules import DEFAULT_RULES
 from projection_worker.replay.documents import ChildFold, Folded, fold
-from shared.erasures.topic import ERASED
 from shared.event_store.envelope import RecordedEvent
-from shared.events.child import ChildErased, ChildEvent
-from shared.keyring.cipher import ChildCipher
+from shared.events.child import ERASED, ChildErased, ChildEvent
+from shared.keyring.keyring import ChildCipher
 from shared.serialization.schema import UndecodableEvent
 from tests.support.child_facts import ADA
 from tests.support.recorded_lives import (

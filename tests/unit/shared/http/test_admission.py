@@ -9,10 +9,10 @@ from starlette.responses import StreamingResponse
 
 from shared.auth.access import Principal, Role
 from shared.http.admission import Admission, Requests, admitted, begin_stopping
-from shared.http.edge import NOTHING_SHOWN, install_hardening
-from shared.http.limits import Bounds
+from shared.http.edge import install_hardening
 from shared.http.problems import install_problems
 from shared.http.serving import Readiness, operations_router
+from shared.http.settings import Bounds, Exposure
 from tests.support.waiting import until
 
 LIMIT = 3
@@ -37,7 +37,7 @@ class Service:
         install_problems(self.app, {})
         requests = Requests(bounds, self.registry)
         self.app.add_middleware(Admission, prefix="/v1", requests=requests)
-        install_hardening(self.app, NOTHING_SHOWN, lambda: "fresh-id")
+        install_hardening(self.app, Exposure(), lambda: "fresh-id")
 
     async def _work(self, request: Request) -> str:
         self.entered += 1

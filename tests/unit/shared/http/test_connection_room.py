@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
-from shared.http.client_address import networks_of
 from shared.http.connection_room import ConnectionRoom, Entry
-from shared.http.limits import Bounds
+from shared.http.request_context import networks_of
+from shared.http.settings import Bounds
 from tests.support.waiting import until
 
 A, B, C, PROXY = "10.0.0.1", "10.0.0.2", "10.0.0.3", "172.16.0.9"
@@ -22,10 +22,10 @@ class Line:
     came_in: bool = False
     arrivals: list["Line"] = field(default_factory=list, repr=False)
 
-    def give_way(self) -> None:
+    def evict(self) -> None:
         self.gave_way = True
 
-    def come_in(self) -> None:
+    def admit(self) -> None:
         self.came_in = True
         self.arrivals.append(self)
 
@@ -47,7 +47,7 @@ class Room:
         if self.room.enter(line, address) is not Entry.IN:
             return None
         if speaks:
-            self.room.speaks(line)
+            self.room.begins_request(line)
         return line
 
     def connect_many(self, number: int, address: str, speaks: bool = False) -> list[Line]:
@@ -83,7 +83,7 @@ async def test_of_those_who_are_held_the_newest_comes_in_first() -> None:
     busy, *_ = room.connect_many(SHARE, A, speaks=True)
     older, newer = room.hold(A), room.hold(A)
     # when
-    room.room.is_silent(busy)
+    room.room.becomes_idle(busy)
     # then
     await until(lambda: newer.came_in)
     assert room.arrivals[0] is newer
@@ -122,7 +122,7 @@ async def test_nobody_else_makes_room_for_a_greedy_address() -> None:
     other = room.connect(B)
     held = room.hold(A)
     # when its turn has come
-    room.room.is_silent(busy)
+    room.room.becomes_idle(busy)
     await until(lambda: held.came_in)
     # then
     assert other is not None
@@ -160,8 +160,8 @@ async def test_a_connection_is_silent_again_after_its_answer_and_has_the_newest_
     # given
     room = Room()
     first, second, *_ = room.connect_many(SHARE, A)
-    room.room.speaks(first)
-    room.room.is_silent(first)
+    room.room.begins_request(first)
+    room.room.becomes_idle(first)
     # when
     newest = room.hold(A)
     await until(lambda: newest.came_in)
@@ -186,7 +186,7 @@ async def test_a_connection_that_made_room_leaves_only_once() -> None:
     newest = room.hold(A)
     await until(lambda: newest.came_in)
     # when its end is told, and it turns silent on its way out
-    room.room.is_silent(first)
+    room.room.becomes_idle(first)
     room.room.leave(first)
     # then
     assert room.room.open_connections == SHARE
@@ -205,6 +205,6 @@ async def test_who_has_left_is_forgotten() -> None:
     # then
     assert room.room.open_connections == 0
     assert not room.room._of
-    assert not room.room._silent
+    assert not room.room._idle
     assert not room.room._held
     assert not room.room._lines

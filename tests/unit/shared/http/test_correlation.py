@@ -8,8 +8,9 @@ import pytest
 import structlog
 from fastapi import FastAPI, Request
 
-from shared.http.correlation import correlation_id_of, traceparent_of
-from shared.http.edge import NOTHING_SHOWN, install_hardening
+from shared.http.edge import install_hardening
+from shared.http.request_context import correlation_id_of, traceparent_of
+from shared.http.settings import Exposure
 
 UUID = "7c0ff8a3-5a63-4d0e-9d3c-0f7c8e3f5a11"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -19,7 +20,7 @@ FRESH = "11111111-2222-4333-8444-555555555555"
 
 def _an_app() -> FastAPI:
     app = FastAPI()
-    install_hardening(app, NOTHING_SHOWN, lambda: FRESH)
+    install_hardening(app, Exposure(), lambda: FRESH)
 
     @app.get("/")
     async def seen(request: Request) -> dict[str, Any]:

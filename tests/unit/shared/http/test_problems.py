@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.http.edge import NOTHING_SHOWN, install_hardening
+from shared.http.edge import install_hardening
 from shared.http.problems import (
     FieldProblem,
     Problem,
@@ -13,6 +13,7 @@ from shared.http.problems import (
     install_problems,
     problem_responses,
 )
+from shared.http.settings import Exposure
 
 
 class Taken(Exception):
@@ -40,7 +41,7 @@ FAILURES: dict[str, Exception] = {
 
 def _an_app() -> FastAPI:
     app = FastAPI()
-    install_hardening(app, NOTHING_SHOWN, lambda: "fresh-id")
+    install_hardening(app, Exposure(), lambda: "fresh-id")
 
     @app.post("/children", responses=problem_responses(422))
     async def register(body: Body) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.keyring.cipher import SealBroken, UnknownKek, WrappedKey
 from shared.keyring.key_file import (
     FileKeyProvider,
     KeyFile,
@@ -13,6 +12,8 @@ from shared.keyring.key_file import (
     create_key_file,
     read_key_file,
 )
+from shared.keyring.key_store import WrappedKey
+from shared.keyring.keyring import SealBroken, UnknownKek
 
 DATA_KEY = bytes(range(32))
 

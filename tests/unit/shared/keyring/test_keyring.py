@@ -2,9 +2,9 @@ from collections.abc import Collection
 
 import pytest
 
-from shared.keyring.cipher import SealBroken, UnknownKek, WrappedKey
 from shared.keyring.key_file import FileKeyProvider, KeyFile
-from shared.keyring.keyring import Keyring
+from shared.keyring.key_store import WrappedKey
+from shared.keyring.keyring import Keyring, SealBroken, UnknownKek
 from tests.fakes.keys import MemoryKeyStore
 
 KEYS = KeyFile("kek-1", {"kek-1": bytes(32)}, bytes(32), bytes(32))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shared.event_store.port import StoreUnavailable
-from shared.keyring.cipher import KeyProvider, SealBroken, UnknownKek, WrappedKey
-from shared.keyring.keyring import Keyring
+from shared.keyring.key_store import WrappedKey
+from shared.keyring.keyring import KeyProvider, Keyring, SealBroken, UnknownKek
 from tests.fakes.keys import MemoryKeyStore
 
 PAGE = Path(__file__).parents[4] / "docs" / "keys.md"

@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken
+from shared.keyring.keyring import ChildCipher, ClosedCipher, SealBroken
 
 KEY, OTHER = b"k" * 32, b"x" * 32
 CONTENT = b"PATCH\n/v1/children/child-1/profile\n{}"

@@ -14,9 +14,9 @@ from deploy.proofs.key_rotation import (
     remove_kek,
     rewrap_all,
 )
-from shared.keyring.cipher import UnknownKek, WrappedKey
 from shared.keyring.key_file import FileKeyProvider, WatchedKeyFile, create_key_file, read_key_file
-from shared.keyring.keyring import Keyring
+from shared.keyring.key_store import WrappedKey
+from shared.keyring.keyring import Keyring, UnknownKek
 from tests.fakes.keys import MemoryKeyStore
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from command_service.child import limits
 from command_service.child.errors import InvalidCommand
-from command_service.child.field_checks import FieldChecks
+from command_service.child.field_checks import NAME, FieldChecks
+from shared.auth.access import BearIndex
 from shared.keyring.search_index import SearchIndex
 
 INDEX = SearchIndex(bytes(32))
@@ -140,7 +140,7 @@ def test_what_joins_the_parts_of_a_name_makes_no_difference(query: str, name: st
 def test_whatever_can_be_registered_is_found_by_itself(text: str) -> None:
     # given
     checks = FieldChecks()
-    name = checks.name("name", text, limits.NAME)
+    name = checks.name("name", text, NAME)
     with suppress(InvalidCommand):
         checks.raise_errors()
         # when / then
@@ -184,9 +184,10 @@ def test_tokens_come_once_and_in_an_order_that_hides_the_word() -> None:
 
 
 def test_a_udid_key_is_the_bear_s_alone() -> None:
-    assert INDEX.udid_key("TEDDY-1") == INDEX.udid_key("TEDDY-1")
-    assert INDEX.udid_key("TEDDY-1") != INDEX.udid_key("TEDDY-2")
-    assert INDEX.udid_key("TEDDY-1") != SearchIndex(b"k" * 32).udid_key("TEDDY-1")
+    bears = BearIndex(b"i" * 32)
+    assert bears.udid_key("TEDDY-1") == bears.udid_key("TEDDY-1")
+    assert bears.udid_key("TEDDY-1") != bears.udid_key("TEDDY-2")
+    assert bears.udid_key("TEDDY-1") != BearIndex(b"k" * 32).udid_key("TEDDY-1")
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
-"""Correlation: every request has an id that its events, logs and errors carry.
+"""Where a request comes from: its caller's address, also behind proxies that the operator named,
+and the id that its events, logs and errors carry.
 
-It stands there in clear and stays when a child is erased. So a caller's id counts only in a form
-that holds no words: a UUID (RFC 9562) or a trace id (W3C Trace Context, 32 hexadecimal digits). Any
-other is replaced, never refused: a proxy's odd id must not silence a safety report.
+The id stands there in clear and stays when a child is erased. So a caller's id counts only in a
+form that holds no words: a UUID (RFC 9562) or a trace id (W3C Trace Context, 32 hexadecimal
+digits). Any other is replaced, never refused: a proxy's odd id must not silence a safety report.
 """
 
 import re
 from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 import structlog
@@ -16,7 +18,69 @@ from starlette.types import Scope
 
 from shared.clock import NewId
 
-HEADER = "Correlation-Id"
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+def networks_of(text: str) -> tuple[Network, ...]:
+    """`10.0.0.7, 192.168.0.0/16`. Raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def address_of(text: str) -> Address | None:
+    """None when it is no address."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def is_within(address: Address | None, networks: Sequence[Network]) -> bool:
+    return address is not None and any(address in network for network in networks)
+
+
+IPV6_SITE_BITS = 64
+"""What one customer of a provider has at least (RFC 6177): each of its addresses is free to use."""
+
+
+def site_of(text: str) -> str:
+    """Whom an address counts for: an IPv4 address for itself, IPv6 for its network of 64 bits, an
+    IPv4 address written as IPv6 as what it is; what is no address, as it stands."""
+    address = address_of(text)
+    if not isinstance(address, IPv6Address):
+        return text
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((int(address), IPV6_SITE_BITS), strict=False))
+
+
+FORWARDED_FOR = b"x-forwarded-for"
+MOST_HOPS = 16
+
+
+def with_callers_address(scope: Scope, trusted: Sequence[Network]) -> Scope:
+    """`scope` with the caller's own address as its `client`: what a trusted proxy says, and nobody
+    else. Each proxy appends the address that it was called from, so the list is read from its end,
+    up to the first address that is no trusted proxy; what stands before that, anybody wrote."""
+    peer = scope.get("client")
+    forwarded = [value for name, value in scope["headers"] if name == FORWARDED_FOR]
+    if not peer or not forwarded or not is_within(address_of(peer[0]), trusted):
+        return scope
+    caller = caller_of(b",".join(forwarded).decode("latin-1"), trusted)
+    return {**scope, "client": (caller or peer[0], 0)}
+
+
+def caller_of(forwarded: str, trusted: Sequence[Network]) -> str | None:
+    """The caller by the whole `X-Forwarded-For`; None where a proxy's own entry is no address."""
+    address = None
+    for hop in reversed(forwarded.rsplit(",", MOST_HOPS)[-MOST_HOPS:]):
+        address = address_of(hop.strip())
+        if not is_within(address, trusted):
+            break
+    return None if address is None else str(address)
+
+
+CORRELATION = "Correlation-Id"
 TRACEPARENT = "traceparent"
 _ACCEPTED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}")
 _TRACEPARENT = re.compile(
@@ -31,7 +95,7 @@ _KNOWN_FLAGS = 0b11
 
 PARAMETERS: tuple[dict[str, Any], ...] = (
     {
-        "name": HEADER,
+        "name": CORRELATION,
         "in": "header",
         "description": "Identifies the request: a UUID, or a W3C trace id (32 hexadecimal "
         "digits). Any other value is replaced by a new UUID.",
@@ -57,7 +121,7 @@ def correlate(scope: Scope, new_id: NewId) -> str:
     """The request's id: the caller's `Correlation-Id`, or a new one. From now on the request's
     state and the logs know it, and its state the `traceparent`."""
     headers = Headers(scope=scope)
-    correlation_id = accepted_id(headers.getlist(HEADER)) or new_id()
+    correlation_id = accepted_id(headers.getlist(CORRELATION)) or new_id()
     state = scope.setdefault("state", {})
     state["correlation_id"] = correlation_id
     state["traceparent"] = accepted_traceparent(headers.getlist(TRACEPARENT))
@@ -71,7 +135,7 @@ def describe_correlation(document: dict[str, Any]) -> None:
         for operation in operations.values():
             operation.setdefault("parameters", []).extend(PARAMETERS)
             for response in operation["responses"].values():
-                response["headers"] = {**response.get("headers", {}), HEADER: ANSWERED}
+                response["headers"] = {**response.get("headers", {}), CORRELATION: ANSWERED}
 
 
 def accepted_id(offered: Sequence[str]) -> str | None:

@@ -1,1 +1,0 @@
-"""Erasures on a topic of their own: what is still known after databases were restored."""
