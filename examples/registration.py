@@ -2,7 +2,7 @@
 
 from examples.stage import CONSENTS, Stage
 from examples.story import expect
-from shared.client.calls import CommandAnswer
+from shared.client.answers import CommandAnswer
 from shared.clock import new_id
 
 TITLE = "Registration"

@@ -1,7 +1,9 @@
 """TeddyClient: one asynchronous interface over the command API and the query API."""
 
-from shared.client.calls import Freshness, SeenWrites, freshness_of
-from shared.client.client import LiveUpdate, TeddyClient
+from shared.client.answers import LiveUpdate
+from shared.client.client import TeddyClient
+from shared.client.freshness import Freshness, freshness_of
+from shared.client.seen_writes import SeenWrites
 from shared.client.transport import NotYetAvailable, Observation, TeddyProblem, Unreachable
 
 __all__ = [

@@ -1,35 +1,25 @@
 """The client: every command and every query, with idempotency keys and consistency tokens."""
 
 from collections.abc import AsyncIterator
-from typing import Any, TypedDict
+from typing import Any, cast
 
 import orjson
 
-from shared.client.calls import FreshAnswer, path_of
+from shared.client import answers
+from shared.client.calls import path_of
 from shared.client.commands import Commands
 from shared.client.export import whole
-from shared.client.transport import NotYetAvailable, TeddyProblem, Transport, Unreachable
-
-
-class Health(TypedDict):
-    """`ready` when both APIs are; each API's own report beside it."""
-
-    status: str
-    command: dict[str, Any]
-    query: dict[str, Any]
-
-
-class LiveUpdate(TypedDict):
-    """One server-sent event: `event` is `alert` or `change`."""
-
-    event: str
-    data: dict[str, Any]
+from shared.client.freshness import FreshAnswer
+from shared.client.transport import (
+    NotYetAvailable,
+    TeddyProblem,
+    Transport,
+    Unreachable,
+)
 
 
 class TeddyClient(Commands):
     """Both APIs for one caller. Use it as an asynchronous context manager.
-
-    Queries answer with the JSON of the query API, whose `/openapi.json` names every field.
 
     Every command carries an idempotency key, kept through its retries. After a command about a
     child, queries about it see its effect or raise TeddyProblem `read-model-late`, having waited
@@ -37,10 +27,10 @@ class TeddyClient(Commands):
     along. A query about many children waits for the child that was written last.
     """
 
-    async def get_child_profile(self, child_id: str) -> FreshAnswer:
-        return await self.ask(path_of("children", child_id), child_id)
+    async def get_child_profile(self, child_id: str) -> answers.ChildProfile:
+        return cast(answers.ChildProfile, await self.ask(path_of("children", child_id), child_id))
 
-    async def export_child(self, child_id: str) -> FreshAnswer:
+    async def export_child(self, child_id: str) -> dict[str, Any]:
         """All that is stored about the child: profile, safety, conversations, activity, alerts and
         every event. In memory; for a long history read `export_records`."""
         download = self.download(child_id)
@@ -56,8 +46,8 @@ class TeddyClient(Commands):
         """
         return self.download(child_id).records()
 
-    async def get_children_by_parent(self, parent_id: str) -> FreshAnswer:
-        return await self.ask(path_of("parents", parent_id, "children"))
+    async def get_children_by_parent(self, parent_id: str) -> answers.Family:
+        return cast(answers.Family, await self.ask(path_of("parents", parent_id, "children")))
 
     async def get_child_safety_report(
         self,
@@ -66,54 +56,61 @@ class TeddyClient(Commands):
         until: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
-    ) -> FreshAnswer:
+    ) -> answers.SafetyReport:
         """`since` (included) and `until` (excluded): RFC 3339 instants; or UTC days as 2026-11-01,
         from the beginning of the one to the end of the other. `violations` are one page of at most
         `limit` (200); `next_cursor` leads to the next one. All else is of the whole period."""
         path = path_of("children", child_id, "safety-report")
         params = {"from": since, "to": until, "limit": limit, "cursor": cursor}
-        return await self.ask(path, child_id, params)
+        return cast(answers.SafetyReport, await self.ask(path, child_id, params))
 
     async def get_child_conversations(
         self, child_id: str, limit: int = 50, cursor: str | None = None
-    ) -> FreshAnswer:
+    ) -> answers.Conversations:
         """One page of at most `limit` (200), the newest first."""
-        page = {"limit": limit, "cursor": cursor}
-        return await self.ask(path_of("children", child_id, "conversations"), child_id, page)
+        path = path_of("children", child_id, "conversations")
+        params = {"limit": limit, "cursor": cursor}
+        return cast(answers.Conversations, await self.ask(path, child_id, params))
 
-    async def get_child_analytics(self, child_id: str, period_days: int = 30) -> FreshAnswer:
-        period = {"period_days": period_days}
-        return await self.ask(path_of("children", child_id, "analytics"), child_id, period)
+    async def get_child_analytics(
+        self, child_id: str, period_days: int = 30
+    ) -> answers.ChildAnalytics:
+        path = path_of("children", child_id, "analytics")
+        params = {"period_days": period_days}
+        return cast(answers.ChildAnalytics, await self.ask(path, child_id, params))
 
-    async def get_erasure_receipt(self, child_id: str) -> FreshAnswer:
+    async def get_erasure_receipt(self, child_id: str) -> answers.ErasureReceipt:
         """What was removed of an erased child, signed; TeddyProblem 404 for one that is not."""
-        return await self.ask(path_of("children", child_id, "erasure-receipt"))
+        path = path_of("children", child_id, "erasure-receipt")
+        return cast(answers.ErasureReceipt, await self.ask(path))
 
-    async def search_children(self, **conditions: Any) -> FreshAnswer:
+    async def search_children(self, **conditions: Any) -> answers.FoundChildren:
         """One page. Conditions: name, age_min, age_max, parent_id, safety_status,
         engagement_level, status, limit, cursor."""
-        return await self.ask(path_of("children"), params=conditions)
+        return cast(answers.FoundChildren, await self.ask(path_of("children"), params=conditions))
 
-    async def all_children(self, **conditions: Any) -> AsyncIterator[dict[str, Any]]:
+    async def all_children(self, **conditions: Any) -> AsyncIterator[answers.FoundChild]:
         """Every child that a search finds, page after page."""
         cursor: str | None = None
         while True:
             page = await self.search_children(**conditions, cursor=cursor)
             for child in page["items"]:
                 yield child
-            if (cursor := page["next_cursor"]) is None:
+            cursor = page["next_cursor"]
+            if cursor is None:
                 return
 
-    async def get_system_analytics(self) -> FreshAnswer:
+    async def get_system_analytics(self) -> dict[str, Any]:
         return await self.ask(path_of("system", "analytics"))
 
     async def get_alerts(
         self, parent_id: str, limit: int = 20, cursor: str | None = None
-    ) -> FreshAnswer:
-        page = {"limit": limit, "cursor": cursor}
-        return await self.ask(path_of("parents", parent_id, "alerts"), params=page)
+    ) -> answers.Alerts:
+        path = path_of("parents", parent_id, "alerts")
+        params = {"limit": limit, "cursor": cursor}
+        return cast(answers.Alerts, await self.ask(path, params=params))
 
-    async def live_updates(self, parent_id: str) -> AsyncIterator[LiveUpdate]:
+    async def live_updates(self, parent_id: str) -> AsyncIterator[answers.LiveUpdate]:
         """Alerts and changes of a parent's children as they happen; ends when the server does.
 
         Raises TeddyProblem when refused, Unreachable when the connection is lost.
@@ -125,17 +122,19 @@ class TeddyClient(Commands):
                 if name == "event":
                     event = value
                 elif name == "data":
-                    yield LiveUpdate(event=event, data=orjson.loads(value))
+                    yield answers.LiveUpdate(event=event, data=orjson.loads(value))
 
     # Operations
 
-    async def get_health_status(self) -> Health:
+    async def get_health_status(self) -> answers.Health:
         """Never raises: an API that does not answer is reported as such."""
         command, query = await _health(self._command), await _health(self._query)
         ready = command["status"] == query["status"] == "ready"
-        return Health(status="ready" if ready else "not_ready", command=command, query=query)
+        return answers.Health(
+            status="ready" if ready else "not_ready", command=command, query=query
+        )
 
-    async def get_cache_statistics(self) -> FreshAnswer:
+    async def get_cache_statistics(self) -> dict[str, Any]:
         """Hits, misses, hit rate, size and what left the cache; role admin."""
         return await self.ask(path_of("cache"))
 

@@ -9,7 +9,7 @@ import httpx2
 from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
 from shared.client import TeddyClient, TeddyProblem
-from shared.client.calls import CommandAnswer
+from shared.client.answers import CommandAnswer
 from shared.clock import new_id
 from tests.support.callers import client
 from tests.support.consents import BORN, CONSENTS

@@ -133,7 +133,7 @@ async def assert_gone(folder: StackFolder, parent: TeddyClient, child: str, tmp_
 
     async def is_complete() -> bool:
         try:
-            return bool((await parent.get_erasure_receipt(child))["complete"])
+            return (await parent.get_erasure_receipt(child))["complete"]
         except TeddyProblem:
             return False
 

@@ -17,7 +17,7 @@ from deploy.local.readiness import NotHealthy, service_ready
 from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
 from shared.client import TeddyClient
-from shared.client.calls import FreshAnswer
+from shared.client.answers import ChildProfile
 from shared.clock import new_id
 from tests.support import next_release
 from tests.support.callers import client, token
@@ -181,7 +181,7 @@ async def _is_complete(parent: TeddyClient, child_id: str) -> bool:
     return bool(profile["profile_completeness"] == 100.0 and profile["age"] == 9)
 
 
-async def _is_as_before(parent: TeddyClient, before: FreshAnswer) -> bool:
+async def _is_as_before(parent: TeddyClient, before: ChildProfile) -> bool:
     profile = await parent.get_child_profile(before["child_id"])
     return bool(profile["profile_completeness"] == before["profile_completeness"])
 
