@@ -18,8 +18,7 @@ from bson.errors import BSONError
 from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
-from projection_worker.projections.registry import ChildView
-from projection_worker.projections.rules import change
+from projection_worker.projections.registry import ChildView, change
 from shared.mongo import Document
 from shared.read_models.deliveries import added_once, deliveries_of
 from shared.read_models.documents import ChildDocument, Model

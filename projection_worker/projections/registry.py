@@ -1,7 +1,7 @@
-"""All projections, and how events pass through them. Pure: a `Folding` is changed by its owner
-alone, a `ChildView` by nobody."""
+"""All projections, how events pass through them, and what each child adds to the counters of the
+whole system. Pure: a `Folding` is changed by its owner alone, a `ChildView` by nobody."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -164,3 +164,29 @@ def apply(
 ) -> ChildView:
     """The view after one `event`."""
     return apply_all(view, [(event, version, event_id)], rules)
+
+
+def contribution(document: ChildDocument | None) -> Counter[str]:
+    """What one child counts for. The system's counters are the sum over all children."""
+    if document is None:
+        return Counter()
+    status = document["status"]
+    counts = Counter({f"children_{status}": 1})
+    if status == ChildStatus.ERASED:
+        return counts
+    counts["conversations"] = document["conversation_count"]
+    counts["messages"] = document["total_messages"]
+    counts["violations"] = document["safety_violations_count"]
+    counts["open_violations"] = document["open_violations_count"]
+    counts["flagged"] = document["flagged_content_count"]
+    if status == ChildStatus.ACTIVE:
+        counts[f"safety_{document['safety_status']}"] = 1
+        counts[f"engagement_{document['engagement_level']}"] = 1
+    return counts
+
+
+def change(before: ChildDocument | None, after: ChildDocument) -> Mapping[str, int]:
+    """How the counters move when a child's document goes from `before` to `after`."""
+    moved = contribution(after)
+    moved.subtract(contribution(before))
+    return {name: count for name, count in moved.items() if count}

@@ -10,8 +10,7 @@ from typing import Any, Protocol
 import click
 import orjson
 
-from projection_worker.projections.registry import ChildView
-from projection_worker.projections.rules import contribution
+from projection_worker.projections.registry import ChildView, contribution
 from projection_worker.replay.documents import Personals, documents_of
 from shared.clock import iso
 from shared.command_line import Table

@@ -10,8 +10,7 @@ from typing import Any, cast
 
 import orjson
 
-from projection_worker.projections.registry import Place
-from projection_worker.projections.rules import contribution
+from projection_worker.projections.registry import Place, contribution
 from shared.event_store.envelope import ChainBroken
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ChildDocument, Model
