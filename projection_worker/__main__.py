@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 from pymongo.errors import PyMongoError
 
-from projection_worker.consuming.lag import Stalled
+from projection_worker.consuming.progress import Stalled
 from projection_worker.main import Worker, build_worker
 from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable

@@ -12,16 +12,17 @@ import structlog
 from projection_worker.consuming.faust_app import faust_app, temporary_directory
 from projection_worker.consuming.health import WorkerWatch
 from projection_worker.consuming.kafka_clients import NoticePublisher
-from projection_worker.consuming.lag import StoreWatch, WorkerLag
-from projection_worker.consuming.metrics import Troubles, WorkerMetrics
+from projection_worker.consuming.progress import Troubles, WorkerLag, WorkerMetrics
 from projection_worker.consuming.projector_service import ProjectorService
+from projection_worker.consuming.store_lag import StoreWatch
 from projection_worker.dead_letters.store import DeadLetters, ensure_dead_letter_indexes
 from projection_worker.notifications.service import AlertIntake, register_alerts
 from projection_worker.notifications.wiring import notifications
+from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.decoding import KEY_PATIENCE_SECONDS, EventSource, KeyPatience
 from projection_worker.projecting.generations import KeptGenerations, ProjectorOf
 from projection_worker.projecting.projector import Projector
-from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore
+from projection_worker.projecting.read_model_store import ReadModelStore
 from projection_worker.projecting.removal import ErasedChildren
 from projection_worker.projections import registry
 from projection_worker.projections.rules import Rules

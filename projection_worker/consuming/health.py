@@ -1,9 +1,5 @@
-"""Whether the worker gets on and the topics are as planned: measured for readiness, metrics and the
-worker's own end.
-
-The topics are asked for by a client of its own: that a new client is answered tells a broker that
-is away from a worker whose own clients hang.
-"""
+"""Whether the worker makes progress and the topics are as planned: measured for readiness, metrics
+and the worker's own end."""
 
 import asyncio
 import contextlib
@@ -18,8 +14,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from pymongo.errors import PyMongoError
 
-from projection_worker.consuming.lag import Attempts, Stalled, StoreWatch, WorkerLag
-from projection_worker.consuming.metrics import Troubles, WorkerMetrics
+from projection_worker.consuming.progress import (
+    Attempts,
+    Stalled,
+    Troubles,
+    WorkerLag,
+    WorkerMetrics,
+)
+from projection_worker.consuming.store_lag import StoreWatch
 from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projections import registry
 from projection_worker.settings import WorkerSettings
@@ -36,7 +38,8 @@ ANSWER_SECONDS = 8.0
 class TopicWatch:
     """`findings`: one line for each topic that is not as planned.
 
-    That a new client is answered tells a broker that is away from a worker whose own clients hang.
+    They are asked for by a client of its own: that a new client is answered tells a broker that is
+    away from a worker whose own clients hang.
     """
 
     def __init__(self, servers: Servers) -> None:
@@ -113,11 +116,8 @@ class WorkerWatch:
 
     def details(self) -> dict[str, Any]:
         """For the readiness report."""
-        return {
-            "lag": self.lag.report(),
-            **self.troubles.report(),
-            "topics": list(self.topics.findings),
-        }
+        topics = list(self.topics.findings)
+        return {"lag": self.lag.report(), **self.troubles.report(), "topics": topics}
 
     def fail(self, reason: BaseException) -> None:
         """The process is to end, with one line."""
@@ -132,7 +132,7 @@ class WorkerWatch:
     ) -> None:
         """One look at everything. `begun_at`: where the batch under way began."""
         await self._measure_kafka(consumer, begun_at)
-        # a store that hangs must not keep anybody from seeing that nothing gets on
+        # a store that hangs must not keep anybody from seeing that there is no progress
         with contextlib.suppress(PyMongoError, TimeoutError):
             async with time_limit(MEASURE_SECONDS):
                 await self._generations.beat(self._name)
@@ -157,7 +157,7 @@ class WorkerWatch:
                 self._measurements.failed()
                 log.warning("lag_unknown", error=type(error).__name__)
             else:
-                self._measurements.worked()
+                self._measurements.succeeded()
             if self.topics.answered_lately():
                 self._measurements.check(self._stall_seconds)
                 self.commits.check(self._stall_seconds)

@@ -16,12 +16,7 @@ from projection_worker.records import DeadLettered, RawRecord, deliver
 from shared.clock import Clock
 from shared.mongo import Collection, Database, Document, aggregate
 from shared.read_models.generations import Generation
-from shared.read_models.indexes import (
-    DEAD_LETTERED_COLLECTION,
-    mark_id,
-    marks_of,
-    stale_since,
-)
+from shared.read_models.indexes import DEAD_LETTERED_COLLECTION, mark_id, marks_of
 
 DEAD_LETTERS = "dead_letters"
 PARKED_CHILDREN = DEAD_LETTERED_COLLECTION
@@ -38,15 +33,10 @@ class DeadLetters:
     """Of one generation of the read models: another one may fold what this one cannot."""
 
     def __init__(self, database: Database, clock: Clock, generation: Generation) -> None:
-        self._database = database
         self._letters: Collection = database[DEAD_LETTERS]
         self._children: Collection = database[PARKED_CHILDREN]
         self._clock = clock
         self._generation = generation
-
-    async def dead_lettered_of(self, child_ids: AnyCollection[str]) -> set[str]:
-        """Those of `child_ids` of whom a record is dead-lettered."""
-        return set(await stale_since(self._database, self._generation, child_ids))
 
     async def all_dead_lettered(self) -> dict[str, str]:
         """Every child of whom a record is dead-lettered, and why the first one is."""
@@ -67,9 +57,7 @@ class DeadLetters:
             await self._children.bulk_write(marks, ordered=False)
 
     async def keep(self, dead_lettered: Sequence[DeadLettered]) -> None:
-        """Store them; a record that is dead-lettered already stays as it is."""
-        if not dead_lettered:
-            return
+        """Store them, at least one; a record that is dead-lettered already stays as it is."""
         first = {one.child_id: one.reason for one in reversed(dead_lettered) if one.child_id}
         await self.mark(first)
         letters = [

@@ -13,8 +13,8 @@ from typing import Protocol
 import structlog
 from pymongo.errors import PyMongoError
 
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.channels import Channel, NotDelivered
+from projection_worker.notifications.metrics import NotificationMetrics
 from shared.events.child import AlertChannel
 from shared.fault_points import FaultPoint, reached
 from shared.read_models.deliveries import DeliveryDocument
@@ -48,7 +48,7 @@ PROBE_EVERY_SECONDS = 30.0
 
 class CircuitBreaker:
     """Open after `FAILURES_TO_OPEN` failures in a row; then one attempt each
-    `PROBE_EVERY_SECONDS`, of which the first that works closes it. `monotonic` gives seconds."""
+    `PROBE_EVERY_SECONDS`, of which the first that succeeds closes it. `monotonic` gives seconds."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -75,7 +75,7 @@ class CircuitBreaker:
         if self.is_open:
             self._probe_at = self._monotonic()
 
-    def worked(self) -> None:
+    def succeeded(self) -> None:
         self._failures = 0
 
     def failed(self) -> None:
@@ -209,7 +209,7 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - one delivery's trouble ends no lane
             self._breaker.failed()
             return type(error).__name__
-        self._breaker.worked()
+        self._breaker.succeeded()
         return None
 
     async def _note_persistently(self, delivery: DeliveryDocument, reason: str | None) -> None:

@@ -17,9 +17,9 @@ from mode import Service
 from pymongo.errors import PyMongoError
 
 from projection_worker.consuming.kafka_clients import NoticePublisher
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.lane import Deliveries, Lane, Settled
+from projection_worker.notifications.metrics import NotificationMetrics
 from shared.clock import Clock, utc_now
 from shared.events.child import AlertChannel
 from shared.kafka import CHILD_ALERTS

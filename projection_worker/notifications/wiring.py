@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import httpx2
 
 from projection_worker.consuming.kafka_clients import NoticePublisher
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.channels import Channel, PublishedAgain, ReportsOutOfDate
 from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.lane import ATTEMPT_SECONDS, Lane, Settled
+from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.notifications.service import NotificationService
 from projection_worker.notifications.smtp import (
     AddressBook,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.projector import Projected, Projector
-from projection_worker.projecting.read_model_store import BeforeLive
 from projection_worker.projecting.removal import Erasure
 from projection_worker.projections import registry
 from projection_worker.projections.rules import DEFAULT_RULES, Rules

@@ -21,10 +21,10 @@ from projection_worker.projecting.decoding import (
     EventSource,
     KeyPatience,
 )
-from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
-from projection_worker.projecting.read_model_writes import FoldedChild, UnstorableDocument
+from projection_worker.projecting.read_model_store import FoldedChild, ReadModelStore, StaleBatch
 from projection_worker.projecting.removal import Erasure
 from projection_worker.projecting.sequencing import ChildSequence, sequence
+from projection_worker.projecting.unstorable import UnstorableDocument
 from projection_worker.projections.registry import ChildView, Folding, Place, places_of
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.records import DeadLettered, Delivered, dead_letter
@@ -96,7 +96,8 @@ class Projector:
         for delivered in batch:
             by_child[delivered.child_id].append(delivered)
         projected = await self._project_isolating(by_child)
-        await self._dead_letters.keep(projected.dead_lettered)
+        if projected.dead_lettered:
+            await self._dead_letters.keep(projected.dead_lettered)
         return projected
 
     async def _project_isolating(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
@@ -134,7 +135,7 @@ class Projector:
 
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
         before = await self._read_models.children(by_child)
-        behind = await self._dead_letters.dead_lettered_of(by_child)
+        behind = await self._read_models.dead_lettered(by_child)
         versions = {child_id: child["version"] for child_id, child in before.items()}
         sequences = await asyncio.gather(
             *(
@@ -184,14 +185,16 @@ class Projector:
     ) -> Projected:
         """Notices also for what the checkpoint skipped: a crash before publishing loses none."""
         skipped = [e.event_id for one in sequences for e in one.skipped if e.type == REPORT]
-        again = await self._read_models.waiting_alerts_of(skipped) if skipped else []
+        again = await self._read_models.alerts.not_begun(skipped) if skipped else []
+        raised = [alert for one in folded for alert in one.view.alerts]
+        if raised:
+            raised = await self._read_models.alerts.not_notified(raised)
         stuck = {one.child_id for one in sequences if one.dead_lettered}
         notices = [
             change_notice(child, marked=child["_id"] in stuck)
             for child in (one.view.child for one in folded)
             if child is not None
         ]
-        raised = await self._untold([alert for one in folded for alert in one.view.alerts])
         dead_lettered = [dead_lettered for one in sequences for dead_lettered in one.dead_lettered]
         applied = sum(len(one.fresh) for one in sequences)
         erasures = tuple(
@@ -206,13 +209,6 @@ class Projector:
         return Projected(
             tuple(notices), (*again, *raised), tuple(dead_lettered), applied, erasures, waiting
         )
-
-    async def _untold(self, raised: Sequence[AlertDocument]) -> list[AlertDocument]:
-        """A generation that becomes live again raises alerts of which parents know already."""
-        if not raised:
-            return []
-        told = await self._read_models.told_before([alert["_id"] for alert in raised])
-        return [alert for alert in raised if alert["_id"] not in told]
 
 
 def _fold(

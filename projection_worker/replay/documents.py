@@ -19,6 +19,7 @@ from shared.mongo import Collection, Database, Document, Mongo, Session, aggrega
 from shared.read_models import documents
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
+from shared.read_models.indexes import stale_since
 from shared.serialization.events import decode_what_opens
 from shared.serialization.schema import PERSONAL_FIELDS, SealedField, open_sealed
 
@@ -126,7 +127,13 @@ class StoredChildren:
 
     def __init__(self, mongo: Mongo, database: Database, generation: Generation) -> None:
         self._mongo = mongo
+        self._database = database
+        self._generation = generation
         self._collections = generation.collections(database)
+
+    async def dead_lettered(self, child_ids: Sequence[str]) -> set[str]:
+        """Those of these children of whom a record is dead-lettered."""
+        return set(await stale_since(self._database, self._generation, child_ids))
 
     async def of(self, child_ids: Sequence[str]) -> dict[str, dict[Place, Any]]:
         """Every document of these children, by child and place; children without any are left

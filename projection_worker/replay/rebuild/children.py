@@ -21,9 +21,9 @@ from pymongo.errors import PyMongoError
 
 from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projecting.projector import Projector
-from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
-from projection_worker.projecting.read_model_writes import FoldedChild, UnstorableDocument
+from projection_worker.projecting.read_model_store import FoldedChild, ReadModelStore, StaleBatch
 from projection_worker.projecting.sequencing import ChildSequence, all_that_counts
+from projection_worker.projecting.unstorable import UnstorableDocument
 from projection_worker.projections.registry import ChildView
 from projection_worker.projections.rules import Rules
 from projection_worker.replay.documents import Folded, StoredChildren, documents_of, fold

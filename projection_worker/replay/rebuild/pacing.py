@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 
-from projection_worker.projecting.read_model_writes import in_few_words
+from projection_worker.projecting.unstorable import in_few_words
 
 log = structlog.get_logger(__name__)
 

@@ -17,10 +17,11 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.decoding import EventSource
 from projection_worker.projecting.generations import rules_of
 from projection_worker.projecting.projector import Projector
-from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore, StaleBatch
+from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
 from projection_worker.replay.documents import StoredChildren
 from projection_worker.replay.histories import in_batches, streams
 from projection_worker.replay.rebuild.children import (
@@ -44,6 +45,7 @@ from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint
 from shared.logs import configure_logs
 from shared.read_models.generations import Generation, live_generation
+from shared.read_models.indexes import stale_since
 from shared.settings import load_settings
 
 SETTLE_SECONDS = 30.0
@@ -101,7 +103,6 @@ class ShareOfRebuild:
 
     async def _verify(self, one: Slice, verifier: Verifier) -> None:
         """Children that could not be folded are left out: the rebuild decides about them."""
-        dead_letters = DeadLetters(self._on.database, utc_now, self._plan.generation)
         histories, verified = streams(self._on.store, one.begin, one.end), 0
 
         async def seen(events: int) -> None:
@@ -110,7 +111,8 @@ class ShareOfRebuild:
             await self._ledger.verified(one, verified)
 
         async for batch, _ in in_batches(histories, BATCH_EVENTS):
-            stuck = await dead_letters.dead_lettered_of([stream.child_id for stream in batch])
+            ids = [stream.child_id for stream in batch]
+            stuck = await stale_since(self._on.database, self._plan.generation, ids)
             folded = [stream for stream in batch if stream.child_id not in stuck]
             verification = await verifier.verify_children(folded, SETTLE_SECONDS, seen)
             if verification.found:  # what does not open is told by the rebuild

@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import StaleBatch
-from projection_worker.projecting.read_model_writes import UnstorableDocument
+from projection_worker.projecting.unstorable import UnstorableDocument
 from projection_worker.records import Delivered, deliver, raw_record
 from projection_worker.replay.histories import Stream, in_batches, streams
 from projection_worker.replay.rebuild.children import (

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.decoding import UNREADABLE, EventSource
 from projection_worker.projections.registry import Place
 from projection_worker.projections.rules import Rules
@@ -51,7 +50,6 @@ class LongChildren:
     source: EventSource
     stored: StoredChildren
     database: Database
-    dead_letters: DeadLetters
     models: frozenset[Model]
 
     async def compare(
@@ -73,7 +71,7 @@ class LongChildren:
             await self._go_on(reading, version)
             if version < last:
                 result.behind.add(child_id)
-                result.dead_lettered |= await self.dead_letters.dead_lettered_of([child_id])
+                result.dead_lettered |= await self.stored.dead_lettered([child_id])
                 result.note(behind(child_id, last, version))
                 if reading.is_erased:
                     return result  # what is not forgotten yet cannot be folded any more
@@ -122,7 +120,7 @@ class LongChildren:
 
     async def _wait_until_caught_up(self, child_id: str, last: int, deadline: float) -> None:
         while time.monotonic() < deadline and await self.stored.version(child_id) < last:
-            if await self.dead_letters.dead_lettered_of([child_id]):
+            if await self.stored.dead_lettered([child_id]):
                 return
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -11,7 +11,6 @@ import time
 from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
 
-from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.decoding import UNREADABLE, EventSource
 from projection_worker.projecting.generations import rules_of
 from projection_worker.projections.rules import Rules
@@ -37,7 +36,6 @@ from projection_worker.replay.verify.comparison import (
 )
 from projection_worker.replay.verify.long_children import LOOK_SECONDS, LongChildren, Seen
 from projection_worker.session import Stores
-from shared.clock import utc_now
 from shared.erasures.topic import ERASED
 from shared.event_store.envelope import ChainBroken, verify_chain
 from shared.event_store.port import pages
@@ -73,8 +71,7 @@ class Verifier:
         self._stored = StoredChildren(mongo, database, generation)
         self._models = models
         self._rules = rules
-        self._dead_letters = DeadLetters(database, utc_now, generation)
-        self._long = LongChildren(source, self._stored, database, self._dead_letters, models)
+        self._long = LongChildren(source, self._stored, database, models)
 
     async def events(self) -> int:
         """About how many events there are to compare: those that the documents have seen."""
@@ -134,7 +131,7 @@ class Verifier:
             one = await self._compare_child(stream, documents, cipher, rules, scope)
             compared.append((stream, one))
         late = [child_id for _, one in compared for child_id in one.behind]
-        dead_lettered = await self._dead_letters.dead_lettered_of(late) if late else set()
+        dead_lettered = await self._stored.dead_lettered(late) if late else set()
         for _, one in compared:
             one.dead_lettered = one.behind & dead_lettered
         return compared

@@ -1,18 +1,97 @@
-"""What the worker counts and times: batches, lag, troubles, deliveries of alerts."""
+"""Whether the worker makes progress: its lag, what it retries, and both as metrics."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from projection_worker.consuming.lag import WorkerLag
+from projection_worker.consuming.store_lag import StoreLag
 from projection_worker.projecting.projector import Projected
-from projection_worker.projecting.read_model_writes import in_few_words
+from projection_worker.projecting.unstorable import in_few_words
 from shared.clock import Clock, iso
-from shared.events.child import AlertChannel
-from shared.read_models.deliveries import DeliveryState, OpenDeliveries
+
+
+class Stalled(Exception):
+    """Nothing has succeeded for too long: the process is to be started anew."""
+
+
+@dataclass(slots=True)
+class WorkerLag:
+    """`events`: records not projected yet on this worker's partitions. `seconds`: how old the
+    newest projected record is while others wait. `store`: the live generation against the event
+    store, for a worker that reads nothing from Kafka is not up to date."""
+
+    clock: Clock
+    stall_seconds: float
+    events: int = 0
+    seconds: float = 0.0
+    progressed_at: float = 0.0
+    store: StoreLag = field(default_factory=StoreLag)
+    _reached: int = -1
+    _newest: datetime | None = None
+
+    def projected(self, timestamp_ms: int) -> None:
+        """The newest projected record was written to Kafka at `timestamp_ms`."""
+        self._newest = datetime.fromtimestamp(timestamp_ms / 1_000, UTC)
+
+    def progressed(self, now: float) -> None:
+        """Something was projected, though no record is done with yet. `now`: monotonic."""
+        self.progressed_at = now
+
+    def measure(
+        self, ends: Mapping[object, int], positions: Mapping[object, int], now: float
+    ) -> None:
+        """Compare ends and positions of the partitions; raises Stalled. `now`: monotonic."""
+        reached = sum(positions.values())
+        self.events = max(0, sum(ends.values()) - reached)
+        if self.events == 0 or reached != self._reached:
+            self.progressed_at, self._reached = now, reached
+        waited = now - self.progressed_at
+        age = (self.clock() - self._newest).total_seconds() if self._newest else waited
+        self.seconds = round(max(0.0, age), 3) if self.events else 0.0
+        if waited > self.stall_seconds:
+            raise Stalled(f"{self.events} records wait, none projected for {waited:.0f} s")
+
+    def report(self) -> dict[str, float]:
+        behind = round(self.store.seconds(time.monotonic()), 3)
+        events = max(self.events, self.store.events)
+        return {"events": events, "seconds": max(self.seconds, behind)}
+
+    def findings(self) -> tuple[str, ...]:
+        """Why the read models cannot be called up to date, in one line each."""
+        behind = self.store.seconds(time.monotonic())
+        if behind <= self.stall_seconds:
+            return ()
+        found = f"read models are {behind:.0f} s behind the event store: see the log of the worker"
+        return (found,)
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Something that is tried again and again: for how long in vain."""
+
+    what: str
+    now: Callable[[], float] = time.monotonic
+    _failing_since: float | None = None
+
+    def succeeded(self) -> None:
+        self._failing_since = None
+
+    def failed(self) -> None:
+        if self._failing_since is None:
+            self._failing_since = self.now()
+
+    @property
+    def seconds(self) -> float:
+        return 0.0 if self._failing_since is None else self.now() - self._failing_since
+
+    def check(self, limit_seconds: float) -> None:
+        """Raises Stalled when it has failed for longer."""
+        if self.seconds > limit_seconds:
+            raise Stalled(f"{self.what} for {self.seconds:.0f} s, though the broker answers others")
 
 
 @dataclass(slots=True)
@@ -23,7 +102,7 @@ class Troubles:
 
     clock: Clock
     dead_lettered: int = 0
-    retrying_since: datetime | None = field(default=None)
+    retrying_since: datetime | None = None
     because: str = ""
 
     def failed(self, error: Exception) -> str:
@@ -33,7 +112,7 @@ class Troubles:
         self.because = in_few_words(error)
         return self.because
 
-    def got_on(self) -> None:
+    def succeeded(self) -> None:
         self.retrying_since, self.because = None, ""
 
     @property
@@ -45,10 +124,7 @@ class Troubles:
         retrying = None
         if self.retrying_since is not None:
             retrying = {"since": iso(self.retrying_since), "because": self.because}
-        return {
-            "dead_lettered_children": self.dead_lettered,
-            "retrying": retrying,
-        }
+        return {"dead_lettered_children": self.dead_lettered, "retrying": retrying}
 
 
 GAUGES: Mapping[str, str] = {
@@ -110,49 +186,3 @@ class WorkerMetrics:
     def troubles(self, troubles: Troubles) -> None:
         self._gauges["teddy_dead_lettered_children"].set(troubles.dead_lettered)
         self._gauges["teddy_projection_retrying_seconds"].set(troubles.retrying_seconds)
-
-
-OPEN = (DeliveryState.PENDING, DeliveryState.FAILED)
-
-
-class NotificationMetrics:
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self._open = Gauge(
-            "teddy_deliveries",
-            "Pending and failed deliveries of alerts, of all workers.",
-            ["channel", "state"],
-            registry=registry,
-        )
-        self._waiting = Gauge(
-            "teddy_delivery_waiting_seconds",
-            "Age of the oldest pending delivery, of all workers.",
-            ["channel"],
-            registry=registry,
-        )
-        self._attempts = Counter(
-            "teddy_delivery_attempts_total",
-            "Delivery attempts of this worker by outcome.",
-            ["channel", "outcome"],
-            registry=registry,
-        )
-        self._skipped = Counter(
-            "teddy_alert_notices_skipped_total",
-            "Invalid records on the topic of alerts.",
-            registry=registry,
-        )
-
-    def open(self, found: Mapping[tuple[str, str], OpenDeliveries], now: datetime) -> None:
-        for channel in AlertChannel:
-            for state in OPEN:
-                some = found.get((channel, state))
-                self._open.labels(channel, state).set(some.count if some else 0)
-            waiting = found.get((channel, DeliveryState.PENDING))
-            seconds = (now - waiting.oldest).total_seconds() if waiting else 0.0
-            self._waiting.labels(channel).set(max(0.0, seconds))
-
-    def attempted(self, channel: str, outcome: str) -> None:
-        """`outcome`: delivered, retried or failed."""
-        self._attempts.labels(channel, outcome).inc()
-
-    def skipped(self) -> None:
-        self._skipped.inc()
