@@ -9,10 +9,10 @@ from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 from prometheus_client import CollectorRegistry
 from pymongo.errors import AutoReconnect
 
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications import channels
 from projection_worker.notifications.channels import NotDelivered, PublishedAgain, ReportsOutOfDate
 from projection_worker.notifications.lane import Lane
+from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.projecting.projector import Projected
 from shared.events.child import AlertChannel
 from tests.support.deliveries import ALERT, DeliveryLog, delivery
