@@ -13,7 +13,8 @@ from pydantic import Field
 from query_service.cache.entries import child_tag
 from query_service.cache.query_cache import Loaded, QueryCache
 from query_service.metrics import QueryMetrics
-from query_service.queries.query import Answer, CachedQueryHandler, Query, QueryHandler, Scope
+from query_service.queries.query import Answer, CachedQueryHandler, Query, QueryHandler
+from query_service.queries.visible_children import Scope
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.auth.access import ACCESS, Principal, Relation, Role, Rule, rule_of
 from shared.keyring.keyring import Keyring
@@ -173,7 +174,8 @@ class QueryBus:
             outcome = "hit" if result.cached else "miss"
             return result
         finally:
-            self._metrics.asked(name, outcome, time.perf_counter() - started)
+            self._metrics.queries.labels(name, outcome).inc()
+            self._metrics.seconds.labels(name).observe(time.perf_counter() - started)
 
     @property
     def handlers(self) -> list[HandlerDescription]:

@@ -34,20 +34,17 @@ class _Evictions(Collector):
 class QueryMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self._asked = Counter(
+        self.queries = Counter(
             "teddy_queries", "Queries executed.", ("query", "outcome"), registry=registry
         )
-        self._seconds = Histogram(
+        """`outcome` is hit, miss or failed."""
+
+        self.seconds = Histogram(
             "teddy_query_seconds", "Time to answer.", ("query",), registry=registry, buckets=SECONDS
         )
         self._exports_ended = Counter(
             "teddy_query_exports_ended", "Ended exports by outcome.", ("how",), registry=registry
         )
-
-    def asked(self, query: str, outcome: str, seconds: float) -> None:
-        """`outcome` is hit, miss or failed."""
-        self._asked.labels(query, outcome).inc()
-        self._seconds.labels(query).observe(seconds)
 
     def export_ended(self, how: str) -> None:
         """`how` is whole, limit (its time, its token or the process), erased, broken (something

@@ -33,8 +33,8 @@ from query_service.queries.get_child_safety_report import GetChildSafetyReport, 
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
 from query_service.queries.get_erasure_receipt import ErasureReceipt, GetErasureReceipt
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
-from query_service.queries.query import ParentNotFound, Scope
 from query_service.queries.search_children import FoundChildren
+from query_service.queries.visible_children import ParentNotFound, Scope
 from shared.auth.access import operation_of
 from shared.http.audit_edge import tell_audit
 from shared.http.problems import problem_responses

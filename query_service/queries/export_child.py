@@ -11,8 +11,8 @@ import structlog
 from pydantic import ConfigDict, Field, RootModel
 
 from query_service.queries.answers import AnswerModel, Fields, Instant, StaleSince
-from query_service.queries.query import Answer, Query, Scope
-from query_service.queries.visible_children import OWN_FIELDS, VisibleChildren, opened
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import OWN_FIELDS, Scope, VisibleChildren, opened
 from query_service.read_store.whole_child import Document, Part
 from shared.clock import Clock, iso
 from shared.event_store.envelope import Commit, RecordedEvent

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import Answer, ParentNotFound, Query, Scope
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import ParentNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
 from shared.events.child import AlertChannel, Severity
 from shared.read_models.documents import AlertDocument

@@ -15,8 +15,8 @@ from query_service.queries.answers import (
     StaleSince,
     average,
 )
-from query_service.queries.query import Answer, Query, Scope
-from query_service.queries.visible_children import VisibleChild, VisibleChildren
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import Scope, VisibleChild, VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import ActivityDocument, EngagementLevel

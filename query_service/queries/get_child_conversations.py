@@ -16,8 +16,8 @@ from query_service.queries.answers import (
     StaleSince,
 )
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import Answer, Query, Scope
-from query_service.queries.visible_children import VisibleChildren
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import Scope, VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import ConversationDocument

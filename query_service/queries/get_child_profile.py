@@ -8,8 +8,8 @@ from pydantic import Field
 
 from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import AnswerModel, Instant, Minutes, StaleSince
-from query_service.queries.query import Answer, Query, Scope
-from query_service.queries.visible_children import OWN_FIELDS, VisibleChild, VisibleChildren
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import OWN_FIELDS, Scope, VisibleChild, VisibleChildren
 from shared.events.child import ConsentMethod, ConsentPurpose
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 

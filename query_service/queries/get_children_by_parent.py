@@ -14,8 +14,14 @@ from query_service.queries.answers import (
     StaleSince,
 )
 from query_service.queries.get_child_conversations import as_of, goes_on
-from query_service.queries.query import Answer, ParentNotFound, Query, Scope
-from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import (
+    ParentNotFound,
+    Scope,
+    Unopened,
+    VisibleChild,
+    VisibleChildren,
+)
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import (

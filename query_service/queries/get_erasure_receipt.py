@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from query_service.queries.answers import AnswerModel, Instant
-from query_service.queries.query import Answer, ChildNotFound, Query, Scope
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import ChildNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.erasures.receipt import KIND, receipt_of

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from query_service.cache.entries import EVERYTHING, Tag
 from query_service.queries.answers import AnswerModel, average
-from query_service.queries.query import Answer, Query, Scope
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import Scope
 from query_service.read_store.port import ReadModelDatabase
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 

@@ -9,8 +9,8 @@ from pydantic import Field
 from query_service.cache.entries import Tag, parent_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import Answer, Query, RequestRefused, Scope
-from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
+from query_service.queries.query import Answer, Query, RequestRefused
+from query_service.queries.visible_children import Scope, Unopened, VisibleChild, VisibleChildren
 from query_service.read_store.port import ChildFilter, ReadModelDatabase
 from shared.keyring.search_index import SearchIndex, is_of_no_spaces
 from shared.read_models.documents import (

@@ -1,14 +1,14 @@
-"""Children as their viewer may see them, with sealed values open."""
+"""What a caller may see: how much of the system, and children with their sealed values open."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
 import structlog
 
-from query_service.queries.query import ChildDeadLettered, ChildNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
+from shared.auth.access import ACCESS, Principal, Relation, Role, Rule, refusal_of, rule_of
 from shared.events.personal import IS_SEALED, fields_marked
 from shared.keyring.cipher import ChildCipher, ClosedCipher, SealBroken, UnknownKek
 from shared.keyring.keyring import Keyring
@@ -16,6 +16,67 @@ from shared.read_models.documents import ChildDocument, ChildStatus, SafetyStatu
 from shared.serialization.schema import SealedField, open_sealed
 
 log = structlog.get_logger(__name__)
+
+
+class Forbidden(Exception):
+    """The caller's role may not do this, whoever it concerns."""
+
+
+class ChildNotFound(Exception):
+    """There is no such child, it is erased, or it is not the caller's: never said which."""
+
+
+class ChildDeadLettered(Exception):
+    """The child's first event could not be projected, so that there is nothing to show of it. Said
+    to staff alone: whose child it is, is not known either."""
+
+
+class ParentNotFound(Exception):
+    """The caller may not see this parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a caller may see: part of every cache key, and a condition of every search.
+
+    The view of one person or device. Two people never share one, not even with equal rights:
+    what is cached for one is never served to another."""
+
+    role: Role
+    subject: str
+    relation: Relation
+
+    @staticmethod
+    def of(principal: Principal, operation: str, access: Mapping[str, Rule] = ACCESS) -> "Scope":
+        """Raises Forbidden where the caller's role may not do the operation at all,
+        UnlistedOperation where nobody said who may."""
+        relation = rule_of(operation, access).of(principal.role)
+        if relation is Relation.NONE:
+            raise Forbidden(refusal_of(principal.role, operation))
+        return Scope(principal.role, principal.subject, relation)
+
+    @property
+    def parent_id(self) -> str | None:
+        """Only this parent's children are to be seen; None: no such limit."""
+        return self.subject if self._of_persons() is Relation.OWN_FAMILY else None
+
+    @property
+    def device_id(self) -> str | None:
+        """Only the child that has this bear is to be seen; None: no such limit."""
+        return self.subject if self._of_persons() is Relation.OWN_BEAR else None
+
+    def may_see_parent(self, parent_id: str) -> bool:
+        relation = self._of_persons()
+        return relation is Relation.ALL or (
+            relation is Relation.OWN_FAMILY and self.subject == parent_id
+        )
+
+    def _of_persons(self) -> Relation:
+        """Raises Forbidden for who may see numbers only: no limit is not what that means."""
+        if self.relation in (Relation.NUMBERS, Relation.NONE):
+            raise Forbidden(f"the role {self.role.value} may see numbers only")
+        return self.relation
+
 
 OWN_FIELDS = fields_marked(ChildDocument, IS_SEALED)
 """The sealed fields of a child's document."""
