@@ -9,8 +9,8 @@ from tests.support.query_side import QuerySide, parent
 from tests.support.ways import Way, walked
 
 REGISTRATION_FILES = 44
-QUERY_FILES = 27
-RECORD_FILES = 26
+QUERY_FILES = 24
+RECORD_FILES = 22
 AROUND_A_ROUTE = ["HardenedEdge", "Admission", "AuditEdge"]
 AROUND_A_HANDLER = ["Pipeline"]
 
