@@ -62,6 +62,7 @@ async def _unknown() -> datetime | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
 class ReadStoreOutage:
     """What of the cache may be shown while the read store is away. Until it went away every change
     dropped the answers that it made wrong. Since then no change is projected and none is received,
@@ -70,27 +71,20 @@ class ReadStoreOutage:
 
     `away_seconds`: how long the read store has been away, None while it answers."""
 
-    def __init__(
-        self,
-        away_seconds: Callable[[], float | None],
-        cache: QueryCache[Any],
-        keyring: Keyring,
-        longest_seconds: float,
-    ) -> None:
-        self._away_seconds = away_seconds
-        self._cache = cache
-        self._keyring = keyring
-        self._longest_seconds = longest_seconds
+    away_seconds: Callable[[], float | None]
+    cache: QueryCache[Any]
+    keyring: Keyring
+    longest_seconds: float
 
     def is_bearable(self) -> bool:
         """Whether kept answers may be shown, if the read store is away."""
-        return self._cache.keeping and self._lasts() <= self._longest_seconds
+        return self.cache.keeping and self._lasts() <= self.longest_seconds
 
     async def is_stale(self, children: Sequence[str], scope: Scope) -> bool:
         """Whether an answer from the cache, with data of these children, comes from before an
         outage that lasts. Raises ReadStoreUnavailable when it is not to be shown any more, or
         KeyStoreUnavailable when nobody knows."""
-        if self._away_seconds() is None:
+        if self.away_seconds() is None:
             return False
         if not self.is_bearable():
             raise ReadStoreUnavailable("unavailable for too long, or without the change feed")
@@ -100,15 +94,15 @@ class ReadStoreOutage:
         return True
 
     def _lasts(self) -> float:
-        return self._away_seconds() or 0.0
+        return self.away_seconds() or 0.0
 
     async def _require_keys(self, children: Sequence[str]) -> None:
         """The notice of an erasure may not arrive, but an erased child's key is gone at once."""
         if not children:
             return
-        erased = set(children) - await self._keyring.still_there(children)
+        erased = set(children) - await self.keyring.still_there(children)
         if erased:
-            self._cache.invalidate([child_tag(child_id) for child_id in erased])
+            self.cache.invalidate([child_tag(child_id) for child_id in erased])
             raise ReadStoreUnavailable("the answer shows an erased child")
 
 

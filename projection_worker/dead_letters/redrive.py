@@ -9,7 +9,7 @@ from the event store. A record that is still poison is dead-lettered again.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 
 from aiokafka import AIOKafkaProducer
@@ -51,6 +51,7 @@ class Redriven:
     behind: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class Redrive:
     """`from_store`: publish the event store's own events from the checkpoint on, not the
     dead-lettered bytes.
@@ -61,25 +62,18 @@ class Redrive:
     dead-lettered again.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        dead_lettered: DeadLetteredSequences,
-        store: EventStore,
-        *,
-        from_store: bool,
-    ) -> None:
-        self._database = database
-        self._dead_lettered = dead_lettered
-        self._store = store
-        self._from_store = from_store
+    database: Database
+    dead_lettered: DeadLetteredSequences
+    store: EventStore
+    _: KW_ONLY
+    from_store: bool
 
     async def plan(self, child_id: str) -> Redriven:
-        letters = await self._dead_lettered.letters_of(child_id)
-        checkpoints = await checkpoints_of(self._database, child_id)
-        if self._from_store:
+        letters = await self.dead_lettered.letters_of(child_id)
+        checkpoints = await checkpoints_of(self.database, child_id)
+        if self.from_store:
             checkpoint = min(checkpoints.values())
-            newest = await self._store.last(child_id)
+            newest = await self.store.last(child_id)
             number = 0 if newest is None else max(0, newest.last_version - checkpoint)
             return Redriven(child_id, (), number, 0, tuple(letters), behind=checkpoint)
         wanted = wanted_again(letters, checkpoints)
@@ -87,18 +81,18 @@ class Redrive:
         return Redriven(child_id, wanted, len(wanted), skipped, tuple(letters))
 
     async def carry_out(self, redriven: Redriven, producer: AIOKafkaProducer) -> None:
-        await self._dead_lettered.unmark(redriven.child_id)
-        await tell_unmarked(self._database, redriven.child_id, producer)
+        await self.dead_lettered.unmark(redriven.child_id)
+        await tell_unmarked(self.database, redriven.child_id, producer)
         if redriven.behind is not None:
             await self._publish_stored(redriven.child_id, redriven.behind, producer)
         await publish(producer, redriven.records)
-        await self._dead_lettered.remove(redriven.letters)
+        await self.dead_lettered.remove(redriven.letters)
 
     async def _publish_stored(
         self, child_id: str, checkpoint: int, producer: AIOKafkaProducer
     ) -> None:
         """A page at a time, each acknowledged before the next is read."""
-        async for commits in pages(self._store, child_id, checkpoint):
+        async for commits in pages(self.store, child_id, checkpoint):
             events = (event for commit in commits for event in commit.recorded_events())
             await publish(producer, [to_record(one) for one in events if one.version > checkpoint])
 
@@ -168,21 +162,19 @@ class Judged:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True)
 class Discard:
-    def __init__(
-        self, database: Database, dead_lettered: DeadLetteredSequences, store: EventStore
-    ) -> None:
-        self._database = database
-        self._dead_lettered = dead_lettered
-        self._store = store
+    database: Database
+    dead_lettered: DeadLetteredSequences
+    store: EventStore
 
     async def judge(self, letters: Sequence[DeadLetter]) -> list[Judged]:
         """`letters` are of one child."""
         if not letters:
             return []
         child_id = letters[0].dead_lettered.child_id
-        checkpoints = await checkpoints_of(self._database, child_id)
-        newest = await self._store.last(child_id)
+        checkpoints = await checkpoints_of(self.database, child_id)
+        newest = await self.store.last(child_id)
         last = max(
             checkpoints.values() if newest is None else (newest.last_version, *checkpoints.values())
         )
@@ -193,7 +185,7 @@ class Discard:
 
     async def carry_out(self, letters: Sequence[DeadLetter]) -> None:
         """Remove them, and the marks of children without further dead letters."""
-        await self._dead_lettered.remove(letters)
-        await self._dead_lettered.unmark_emptied(
+        await self.dead_lettered.remove(letters)
+        await self.dead_lettered.unmark_emptied(
             (letter.dead_lettered.child_id, letter.generation) for letter in letters
         )

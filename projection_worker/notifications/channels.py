@@ -2,6 +2,7 @@
 hear of it from the topic."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -72,12 +73,12 @@ class PublishedAgain:
             raise NotDelivered(type(error).__name__) from None
 
 
+@dataclass(frozen=True, slots=True)
 class ReportsOutOfDate:
     """Says that answers about a child were made before a delivery was settled."""
 
-    def __init__(self, database: Database, publisher: NoticePublisher) -> None:
-        self._database = database
-        self._publisher = publisher
+    database: Database
+    publisher: NoticePublisher
 
     async def settled(self, delivery: DeliveryDocument) -> None:
         """Raises nothing: cached answers end by themselves, too."""
@@ -89,9 +90,9 @@ class ReportsOutOfDate:
 
     async def _tell(self, delivery: DeliveryDocument) -> None:
         child_id, parent_id = delivery["child_id"], delivery["parent_id"]
-        live = await live_generation(self._database)
-        children = live.collection(self._database, Model.CHILDREN)
+        live = await live_generation(self.database)
+        children = live.collection(self.database, Model.CHILDREN)
         child = await children.find_one({"_id": child_id}, {"version": 1})
         if child is not None:
             notice = ChangeNotice(child_id, parent_id, child["version"], marked=True)
-            await self._publisher.publish(Projected(notices=(notice,)))
+            await self.publisher.publish(Projected(notices=(notice,)))

@@ -34,25 +34,25 @@ log = structlog.get_logger(__name__)
 NOTICE_SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True)
 class AlertIntake:
     """In the app an alert is delivered with its notice: open apps hear of it from the same topic.
     That waits for no other channel; those begin in lanes of their own."""
 
-    def __init__(self, store: Deliveries, lanes: Mapping[str, Lane], settled: Settled) -> None:
-        self._store = store
-        self._lanes = lanes
-        self._settled = settled
+    store: Deliveries
+    lanes: Mapping[str, Lane]
+    settled: Settled
 
     async def take(self, notice: AlertNotice) -> None:
         """Raises PyMongoError; then the sweep does it."""
-        found = await self._store.of_alert(notice.alert_id)
+        found = await self.store.of_alert(notice.alert_id)
         waiting = [one for one in found if one["state"] == DeliveryState.PENDING]
         for delivery in waiting:
             in_app = delivery["channel"] == AlertChannel.IN_APP
-            if in_app and await self._store.delivered(delivery):
-                await self._settled(delivery)
+            if in_app and await self.store.delivered(delivery):
+                await self.settled(delivery)
         for delivery in waiting:
-            lane = self._lanes.get(delivery["channel"])
+            lane = self.lanes.get(delivery["channel"])
             if lane is not None and delivery["channel"] != AlertChannel.IN_APP:
                 await lane.offer(delivery["_id"])
 

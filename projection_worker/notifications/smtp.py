@@ -4,7 +4,7 @@ import json
 import re
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 from hashlib import sha256
@@ -84,23 +84,16 @@ class SmtpServer:
     tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
 
 
+@dataclass(frozen=True, slots=True)
 class EmailChannel:
     """`details`: severity, kind and time are told; otherwise only that there is an alert."""
 
-    def __init__(
-        self,
-        server: SmtpServer,
-        sender: str,
-        addresses: AddressBook,
-        clock: Clock,
-        *,
-        details: bool = False,
-    ) -> None:
-        self._server = server
-        self._sender = sender
-        self._addresses = addresses
-        self._clock = clock
-        self._details = details
+    server: SmtpServer
+    sender: str
+    addresses: AddressBook
+    clock: Clock
+    _: KW_ONLY
+    details: bool = False
 
     async def deliver(self, delivery: DeliveryDocument) -> None:
         message = self._message(delivery)
@@ -112,7 +105,7 @@ class EmailChannel:
             raise NotDelivered(type(error).__name__) from None
 
     async def _send(self, message: EmailMessage) -> None:
-        server = self._server
+        server = self.server
         await aiosmtplib.send(
             message,
             hostname=server.host,
@@ -126,20 +119,20 @@ class EmailChannel:
 
     def _message(self, delivery: DeliveryDocument) -> EmailMessage:
         message = EmailMessage()
-        message["From"] = self._sender
+        message["From"] = self.sender
         message["To"] = self._address(delivery["parent_id"])
         message["Subject"] = SUBJECT
-        message["Date"] = format_datetime(self._clock())
+        message["Date"] = format_datetime(self.clock())
         # the same for each attempt, so that mail systems may drop a second copy
         digest = sha256(delivery["_id"].encode()).hexdigest()[:32]
-        message["Message-ID"] = f"<{digest}@{self._sender.rpartition('@')[2].rstrip('>')}>"
+        message["Message-ID"] = f"<{digest}@{self.sender.rpartition('@')[2].rstrip('>')}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(PLAIN + (self._told(delivery) if self._details else ""))
+        message.set_content(PLAIN + (self._told(delivery) if self.details else ""))
         return message
 
     def _address(self, parent_id: str) -> str:
         try:
-            address = self._addresses.address_of(parent_id)
+            address = self.addresses.address_of(parent_id)
         except (OSError, ValueError):
             raise NotDelivered("AddressesUnreadable") from None
         if address is None or not ADDRESS.fullmatch(address):

@@ -108,21 +108,21 @@ class ExportChild(Query):
     child_id: str
 
 
+@dataclass(frozen=True, slots=True)
 class ExportChildHandler:
     """Answers the first line. It is not begun where the events, which come last, cannot be read."""
 
-    def __init__(self, children: VisibleChildren, events: EventStore, clock: Clock) -> None:
-        self._children = children
-        self._events = events
-        self._clock = clock
+    children: VisibleChildren
+    events: EventStore
+    clock: Clock
 
     async def handle(self, query: ExportChild, scope: Scope) -> Answer:
         """Raises ChildNotFound, also for an erased child."""
-        child = await self._children.find(query.child_id, scope)
-        await self._events.load(query.child_id, 0, 1)
+        child = await self.children.find(query.child_id, scope)
+        await self.events.load(query.child_id, 0, 1)
         header = ExportHeader(
             child_id=query.child_id,
-            exported_at=self._clock(),
+            exported_at=self.clock(),
             version=child.document["version"],
             stale_since=child.stale_since,
         )

@@ -127,27 +127,18 @@ async def as_long(worked: float) -> None:
     await asyncio.sleep(worked)
 
 
+@dataclass(frozen=True, slots=True)
 class Exporter:
     """Writes exports. Of a child's history one page is held, and nothing is read ahead of who
     takes the lines."""
 
-    def __init__(
-        self,
-        store: WholeChild,
-        events: EventStore,
-        keyring: Keyring,
-        cursors: ExportCursors,
-        page: int = PAGE,
-        between_cursors: int = BETWEEN_CURSORS,
-        rest: Rest = as_long,
-    ) -> None:
-        self._store = store
-        self._events = events
-        self._keyring = keyring
-        self._cursors = cursors
-        self._page = page
-        self._between_cursors = between_cursors
-        self._rest = rest
+    store: WholeChild
+    events: EventStore
+    keyring: Keyring
+    cursors: ExportCursors
+    page: int = PAGE
+    between_cursors: int = BETWEEN_CURSORS
+    rest: Rest = as_long
 
     async def start(self, child_id: str, cursor: str | None) -> Progress:
         """Where an export begins, or goes on: in the generation in which it began, or where that is
@@ -156,11 +147,11 @@ class Exporter:
         Raises RequestRefused, ReadStoreUnavailable.
         """
         if cursor is None:
-            return Progress(await self._store.live())
-        progress = self._cursors.read(cursor, child_id)
-        if await self._store.is_kept(progress.generation):
+            return Progress(await self.store.live())
+        progress = self.cursors.read(cursor, child_id)
+        if await self.store.is_kept(progress.generation):
             return progress
-        return replace(progress, generation=await self._store.live())
+        return replace(progress, generation=await self.store.live())
 
     async def lines(self, child_id: str, start: Progress) -> AsyncGenerator[bytes, None]:
         """The lines after `start`, a page at a time, until the last.
@@ -171,12 +162,12 @@ class Exporter:
         while progress.stage is not Stage.END:
             progress, lines = await self._read(child_id, progress)
             since_cursor += len(lines)
-            if since_cursor >= self._between_cursors:
+            if since_cursor >= self.between_cursors:
                 since_cursor = 0
-                cursor = self._cursors.write(child_id, progress)
+                cursor = self.cursors.write(child_id, progress)
                 lines.append(line_of({"kind": "progress", "cursor": cursor}))
             # asked of the key store, behind all that was read: what is written is no erased child's
-            if not await self._keyring.still_there([child_id]):
+            if not await self.keyring.still_there([child_id]):
                 raise ChildErased
             if lines:
                 yield b"".join(lines)
@@ -186,26 +177,24 @@ class Exporter:
 
     async def _read(self, child_id: str, progress: Progress) -> tuple[Progress, list[bytes]]:
         """The next page as lines, and where it ends."""
-        cipher = (await self._keyring.ciphers([child_id])).get(child_id)
+        cipher = (await self.keyring.ciphers([child_id])).get(child_id)
         if cipher is None:
             raise ChildErased
         if progress.stage is Stage.EVENT:
             return await self._read_events(child_id, progress, cipher)
         part = Part(progress.stage)
-        page = await self._store.page(
-            progress.generation, child_id, part, progress.after, self._page
-        )
+        page = await self.store.page(progress.generation, child_id, part, progress.after, self.page)
         opening = Opening(child_id, cipher)
         lines = await self._written(opening.document(part, one) for one in page)
         progress = progress.wrote(len(lines), opening.unreadable)
-        if part not in SORTED_BY or len(page) < self._page:
+        if part not in SORTED_BY or len(page) < self.page:
             return progress.at_next_stage(), lines
         return replace(progress, after=After.of(part, page[-1])), lines
 
     async def _read_events(
         self, child_id: str, progress: Progress, cipher: ChildCipher
     ) -> tuple[Progress, list[bytes]]:
-        commits = await self._events.load(child_id, progress.version, self._page)
+        commits = await self.events.load(child_id, progress.version, self.page)
         opening = Opening(child_id, cipher)
         lines = await self._written(
             opening.event(commit, recorded)
@@ -216,7 +205,7 @@ class Exporter:
         progress = progress.wrote(len(lines), opening.unreadable)
         if commits:
             progress = replace(progress, version=commits[-1].last_version)
-        return (progress.at_next_stage() if len(commits) < self._page else progress), lines
+        return (progress.at_next_stage() if len(commits) < self.page else progress), lines
 
     async def _written(self, records: Iterator[Record]) -> list[bytes]:
         """Others have their turn between any few of them, and as much time as this took."""
@@ -229,5 +218,5 @@ class Exporter:
                 await asyncio.sleep(0)
                 began = time.perf_counter()
         worked += time.perf_counter() - began
-        await self._rest(worked)
+        await self.rest(worked)
         return lines

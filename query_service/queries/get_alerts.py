@@ -45,19 +45,19 @@ class Alerts(AnswerModel):
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
 class GetAlertsHandler:
     """Never cached: a parent who was notified must find the alert."""
 
-    def __init__(self, store: ReadModelDatabase, cursors: Cursors) -> None:
-        self._store = store
-        self._cursors = cursors
+    store: ReadModelDatabase
+    cursors: Cursors
 
     async def handle(self, query: GetAlerts, scope: Scope) -> Answer:
         if not scope.may_see_parent(query.parent_id):
             raise ParentNotFound
-        after = self._cursors.read(query.cursor, query.parent_id)
-        found = await self._store.alerts_of(query.parent_id, after, query.limit + 1)
-        page, next_cursor = self._cursors.page(found, query.limit, "raised_at", query.parent_id)
+        after = self.cursors.read(query.cursor, query.parent_id)
+        found = await self.store.alerts_of(query.parent_id, after, query.limit + 1)
+        page, next_cursor = self.cursors.page(found, query.limit, "raised_at", query.parent_id)
         content = Alerts(items=[_alert(document) for document in page], next_cursor=next_cursor)
         return Answer(content, tuple(dict.fromkeys(alert.child_id for alert in content.items)))
 

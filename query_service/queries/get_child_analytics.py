@@ -110,14 +110,12 @@ class _Day:
         )
 
 
+@dataclass(frozen=True, slots=True)
 class GetChildAnalyticsHandler:
-    def __init__(
-        self, store: ReadModelDatabase, children: VisibleChildren, clock: Clock, ttl: float
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._clock = clock
-        self.ttl = ttl
+    store: ReadModelDatabase
+    children: VisibleChildren
+    clock: Clock
+    ttl: float
 
     def cache_key(self, query: GetChildAnalytics) -> Hashable:
         # at midnight the period moves on, whatever life the answer has left
@@ -127,12 +125,12 @@ class GetChildAnalyticsHandler:
         return frozenset({child_tag(query.child_id)})
 
     async def handle(self, query: GetChildAnalytics, scope: Scope) -> Answer:
-        child = await self._children.find(query.child_id, scope)
+        child = await self.children.find(query.child_id, scope)
         last = self._today()
         first = last - timedelta(days=query.period_days - 1)
-        activity = await self._store.activity(query.child_id, first.isoformat(), last.isoformat())
-        open_minutes = await self._store.open_minutes(
-            query.child_id, datetime.combine(first, time(), UTC), self._clock()
+        activity = await self.store.activity(query.child_id, first.isoformat(), last.isoformat())
+        open_minutes = await self.store.open_minutes(
+            query.child_id, datetime.combine(first, time(), UTC), self.clock()
         )
         days = _days(first, query.period_days, activity, open_minutes)
         analytics = _analytics(child, days, activity)
@@ -140,7 +138,7 @@ class GetChildAnalyticsHandler:
         return Answer(analytics, (child.id,), analytics.version, ttl=ttl)
 
     def _today(self) -> date:
-        return self._clock().date()
+        return self.clock().date()
 
 
 def _days(

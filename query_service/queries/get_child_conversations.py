@@ -54,20 +54,13 @@ class Conversations(AnswerModel):
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
 class GetChildConversationsHandler:
-    def __init__(
-        self,
-        store: ReadModelDatabase,
-        children: VisibleChildren,
-        cursors: Cursors,
-        clock: Clock,
-        ttl: float,
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._cursors = cursors
-        self._clock = clock
-        self.ttl = ttl
+    store: ReadModelDatabase
+    children: VisibleChildren
+    cursors: Cursors
+    clock: Clock
+    ttl: float
 
     def cache_key(self, query: GetChildConversations) -> Hashable:
         return query
@@ -76,12 +69,12 @@ class GetChildConversationsHandler:
         return frozenset({child_tag(query.child_id)})
 
     async def handle(self, query: GetChildConversations, scope: Scope) -> Answer:
-        after = self._cursors.read(query.cursor, query.child_id)
-        child = await self._children.find(query.child_id, scope)
-        found = await self._store.conversations_page(query.child_id, after, query.limit + 1)
-        limit = await self._store.conversation_limit()
-        now = self._clock()
-        page, next_cursor = self._cursors.page(found, query.limit, "started_at", query.child_id)
+        after = self.cursors.read(query.cursor, query.child_id)
+        child = await self.children.find(query.child_id, scope)
+        found = await self.store.conversations_page(query.child_id, after, query.limit + 1)
+        limit = await self.store.conversation_limit()
+        now = self.clock()
+        page, next_cursor = self.cursors.page(found, query.limit, "started_at", query.child_id)
         shown = [as_of(one, now, limit) for one in page]
         content = Conversations(
             child_id=child.id,

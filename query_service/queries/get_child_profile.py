@@ -64,10 +64,10 @@ class ChildProfile(AnswerModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
 class GetChildProfileHandler:
-    def __init__(self, children: VisibleChildren, ttl: float) -> None:
-        self._children = children
-        self.ttl = ttl
+    children: VisibleChildren
+    ttl: float
 
     def cache_key(self, query: GetChildProfile) -> Hashable:
         return query
@@ -76,7 +76,7 @@ class GetChildProfileHandler:
         return frozenset({child_tag(query.child_id)})
 
     async def handle(self, query: GetChildProfile, scope: Scope) -> Answer:
-        child = await self._children.find(query.child_id, scope)
+        child = await self.children.find(query.child_id, scope)
         return Answer(_profile(child), (child.id,), child.document["version"])
 
 

@@ -94,17 +94,15 @@ class SafetyReport(AnswerModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
 class GetChildSafetyReportHandler:
     """What it reads of a child does not grow with the child: a page, counters that the projections
     keep, and what the database counts."""
 
-    def __init__(
-        self, store: ReadModelDatabase, children: VisibleChildren, cursors: Cursors, ttl: float
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._cursors = cursors
-        self.ttl = ttl
+    store: ReadModelDatabase
+    children: VisibleChildren
+    cursors: Cursors
+    ttl: float
 
     def cache_key(self, query: GetChildSafetyReport) -> Hashable:
         return query
@@ -116,10 +114,10 @@ class GetChildSafetyReportHandler:
         if query.since and query.until and query.since >= query.until:
             raise RequestRefused("to", "must be later than `from`", "> from")
         about = (query.child_id, query.period)
-        after = self._cursors.read(query.cursor, about)
-        child = await self._children.find(query.child_id, scope)
-        found = await find(self._store, child.document, query.period, after, query.limit + 1)
-        page, next_cursor = self._cursors.page(found.page, query.limit, "at", about)
+        after = self.cursors.read(query.cursor, about)
+        child = await self.children.find(query.child_id, scope)
+        found = await find(self.store, child.document, query.period, after, query.limit + 1)
+        page, next_cursor = self.cursors.page(found.page, query.limit, "at", about)
         report = _report(query, child, replace(found, page=page), next_cursor)
         return Answer(report, (child.id,), child.document["version"])
 

@@ -94,14 +94,12 @@ class Family(AnswerModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
 class GetChildrenByParentHandler:
-    def __init__(
-        self, store: ReadModelDatabase, children: VisibleChildren, clock: Clock, ttl: float
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._clock = clock
-        self.ttl = ttl
+    store: ReadModelDatabase
+    children: VisibleChildren
+    clock: Clock
+    ttl: float
 
     def cache_key(self, query: GetChildrenByParent) -> Hashable:
         return query
@@ -112,11 +110,11 @@ class GetChildrenByParentHandler:
     async def handle(self, query: GetChildrenByParent, scope: Scope) -> Answer:
         if not scope.may_see_parent(query.parent_id):
             raise ParentNotFound
-        found = await self._store.children_of(query.parent_id, MOST_CHILDREN + 1)
-        children = await self._children.open_all(found[:MOST_CHILDREN])
+        found = await self.store.children_of(query.parent_id, MOST_CHILDREN + 1)
+        children = await self.children.open_all(found[:MOST_CHILDREN])
         ids = [child.id for child in children]
         recent = await self._recent(ids)
-        unread = await self._store.unread_alerts(ids)
+        unread = await self.store.unread_alerts(ids)
         unopened = Unopened()
         family = Family(
             parent_id=query.parent_id,
@@ -129,9 +127,9 @@ class GetChildrenByParentHandler:
         return Answer(family, tuple(ids), ttl=ttl)
 
     async def _recent(self, ids: Sequence[str]) -> dict[str, list[ConversationDocument]]:
-        found = await self._store.recent_conversations(ids, RECENT_CONVERSATIONS)
-        limit = await self._store.conversation_limit()
-        now = self._clock()
+        found = await self.store.recent_conversations(ids, RECENT_CONVERSATIONS)
+        limit = await self.store.conversation_limit()
+        now = self.clock()
         return {child: [as_of(one, now, limit) for one in talks] for child, talks in found.items()}
 
 

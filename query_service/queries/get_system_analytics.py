@@ -44,10 +44,10 @@ class SystemAnalytics(AnswerModel):
     engagement_distribution: dict[EngagementLevel, int] = Field(description="Of active children.")
 
 
+@dataclass(frozen=True, slots=True)
 class GetSystemAnalyticsHandler:
-    def __init__(self, store: ReadModelDatabase, ttl: float) -> None:
-        self._store = store
-        self.ttl = ttl
+    store: ReadModelDatabase
+    ttl: float
 
     def cache_key(self, query: GetSystemAnalytics) -> Hashable:
         return query
@@ -56,7 +56,7 @@ class GetSystemAnalyticsHandler:
         return frozenset({EVERYTHING})
 
     async def handle(self, _query: GetSystemAnalytics, _scope: Scope) -> Answer:
-        return Answer(_analytics(await self._store.system_counters()), children=())
+        return Answer(_analytics(await self.store.system_counters()), children=())
 
 
 def _analytics(counters: Mapping[str, int]) -> SystemAnalytics:

@@ -67,23 +67,16 @@ class FoundChildren(AnswerModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
 class SearchChildrenHandler:
     """New matches appear when the cached page has lived its TTL or the asker sends a consistency
     token; a child on the page that changes drops the page at once."""
 
-    def __init__(
-        self,
-        store: ReadModelDatabase,
-        children: VisibleChildren,
-        index: SearchIndex,
-        cursors: Cursors,
-        ttl: float,
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._index = index
-        self._cursors = cursors
-        self.ttl = ttl
+    store: ReadModelDatabase
+    children: VisibleChildren
+    index: SearchIndex
+    cursors: Cursors
+    ttl: float
 
     def cache_key(self, query: SearchChildren) -> Hashable:
         return query
@@ -93,10 +86,10 @@ class SearchChildrenHandler:
 
     async def handle(self, query: SearchChildren, scope: Scope) -> Answer:
         wanted = self._filter(query, scope)
-        after = self._cursors.read(query.cursor, wanted)
-        found = await self._store.search(wanted, after, query.limit + 1)
-        page, next_cursor = self._cursors.page(found, query.limit, "created_at", wanted)
-        children = await self._children.open_all(page)
+        after = self.cursors.read(query.cursor, wanted)
+        found = await self.store.search(wanted, after, query.limit + 1)
+        page, next_cursor = self.cursors.page(found, query.limit, "created_at", wanted)
+        children = await self.children.open_all(page)
         unopened = Unopened()
         content = FoundChildren(
             items=[_found(child, unopened) for child in children],
@@ -124,7 +117,7 @@ class SearchChildrenHandler:
     def _name_tokens(self, name: str | None) -> tuple[str, ...]:
         if name is None:
             return ()
-        tokens = self._index.tokens_to_find(name)
+        tokens = self.index.tokens_to_find(name)
         if not tokens or (len(name.strip()) < LEAST_CHARACTERS and not is_of_no_spaces(name)):
             limit = f"{LEAST_CHARACTERS} or more characters"
             raise RequestRefused("name", f"must have {limit}", limit)

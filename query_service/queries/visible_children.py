@@ -153,22 +153,22 @@ class Unopened:
         self.places.append(place)
 
 
+@dataclass(frozen=True, slots=True)
 class VisibleChildren:
-    def __init__(self, store: ReadModelDatabase, keyring: Keyring) -> None:
-        self._store = store
-        self._keyring = keyring
+    store: ReadModelDatabase
+    keyring: Keyring
 
     async def find(self, child_id: str, scope: Scope) -> VisibleChild:
         """Raises ChildNotFound, also when the child's key is destroyed, or ChildDeadLettered. One
         whose key does not open is found: not all that is shown of it is sealed."""
-        document = await self._store.child(child_id, scope.parent_id)
+        document = await self.store.child(child_id, scope.parent_id)
         if document is None:
             raise await self._missing(child_id, scope)
-        cipher = (await self._keyring.ciphers([child_id])).get(child_id)
+        cipher = (await self.keyring.ciphers([child_id])).get(child_id)
         if cipher is None:
             raise ChildNotFound
         # asked behind the document: what was dead-lettered meanwhile is shown
-        stale = await self._store.stale_since([child_id])
+        stale = await self.store.stale_since([child_id])
         child = VisibleChild(document, cipher, stale.get(child_id))
         if scope.device_id is not None and not _has_bear(child, scope.device_id):
             raise ChildNotFound
@@ -178,8 +178,8 @@ class VisibleChildren:
         """In the same order, without those whose key is destroyed; with those whose key does not
         open."""
         by_id = {document["_id"]: document for document in documents}
-        ciphers = await self._keyring.ciphers(list(by_id))
-        stale = await self._store.stale_since(list(by_id)) if by_id else {}
+        ciphers = await self.keyring.ciphers(list(by_id))
+        stale = await self.store.stale_since(list(by_id)) if by_id else {}
         return [
             VisibleChild(document, ciphers[child_id], stale.get(child_id))
             for child_id, document in by_id.items()
@@ -188,9 +188,9 @@ class VisibleChildren:
 
     async def _missing(self, child_id: str, scope: Scope) -> Exception:
         is_staff = scope.parent_id is None and scope.device_id is None
-        if not is_staff or child_id not in await self._store.stale_since([child_id]):
+        if not is_staff or child_id not in await self.store.stale_since([child_id]):
             return ChildNotFound()
-        is_erased = await self._store.parent_of(child_id) is not None
+        is_erased = await self.store.parent_of(child_id) is not None
         return ChildNotFound() if is_erased else ChildDeadLettered()
 
 

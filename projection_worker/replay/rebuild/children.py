@@ -109,6 +109,7 @@ def _missing(
     return ChildSequence(child_id, shard, fresh=[one for one in events if one.version > checkpoint])
 
 
+@dataclass(frozen=True, slots=True)
 class PartsOfChildren:
     """Folds `models` anew and carries the others over.
 
@@ -117,28 +118,18 @@ class PartsOfChildren:
     whole by the worker: what is missing in the new generation it knows only from the event store.
     """
 
-    def __init__(
-        self,
-        live: StoredChildren,
-        read_models: ReadModelStore,
-        keyring: Keyring,
-        index: SearchIndex,
-        models: frozenset[Model],
-        rules: Rules,
-    ) -> None:
-        """`rules`: those of the new generation."""
-        self._live = live
-        self._read_models = read_models
-        self._keyring = keyring
-        self._index = index
-        self._models = models
-        self._rules = rules
+    live: StoredChildren
+    read_models: ReadModelStore
+    keyring: Keyring
+    index: SearchIndex
+    models: frozenset[Model]
+    rules: Rules
 
     async def write(self, batch: Sequence[Stream], shard: str) -> Written:
         child_ids = [stream.child_id for stream in batch]
-        there = await self._read_models.children(child_ids)
-        live = await self._live.of([c for c in child_ids if c not in there])
-        ciphers = await self._keyring.ciphers(list(live))
+        there = await self.read_models.children(child_ids)
+        live = await self.live.of([c for c in child_ids if c not in there])
+        ciphers = await self.keyring.ciphers(list(live))
         folded, written = [], Written()
         for stream in batch:
             child_id = stream.child_id
@@ -154,17 +145,17 @@ class PartsOfChildren:
             view = self._compose(anew.view, live[child_id])
             folded.append(FoldedChild(None, view, shard))
         if folded:
-            await self._read_models.write(folded)
+            await self.read_models.write(folded)
         return written
 
     def _fold(self, stream: Stream, live: Documents, cipher: ChildCipher | None) -> Folded:
         version = live[Model.CHILDREN, stream.child_id]["version"]
         events = (event for event in stream.events if event.version <= version)
-        return fold(events, cipher, self._index, self._rules)
+        return fold(events, cipher, self.index, self.rules)
 
     def _compose(self, anew: ChildView, live: Documents) -> ChildView:
-        chosen = {place: d for place, d in documents_of(anew).items() if place[0] in self._models}
-        carried = {place: d for place, d in live.items() if place[0] not in self._models}
+        chosen = {place: d for place, d in documents_of(anew).items() if place[0] in self.models}
+        carried = {place: d for place, d in live.items() if place[0] not in self.models}
         documents = {**chosen, **carried}
         return ChildView(
             child=documents.pop(next(one for one in documents if one[0] is Model.CHILDREN)),
@@ -174,27 +165,25 @@ class PartsOfChildren:
         )
 
 
+@dataclass(frozen=True, slots=True)
 class LongChildrenBuilder:
     """Every model is folded anew, also where a rebuild carries some over: to copy all documents of
     such a child at once would be one transaction without bound.
     """
 
-    def __init__(
-        self, store: EventStore, children: WholeChildren, ledger: Ledger, pace: Pace
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._ledger = ledger
-        self._pace = pace
+    store: EventStore
+    children: WholeChildren
+    ledger: Ledger
+    pace: Pace
 
     async def build(self, one: Slice, child_id: str, done: int) -> tuple[Written, int]:
         """`done`: events of the slice before this child. What was written of it, and how many
         events it has. Raises StaleBatch, PyMongoError, StoreUnavailable."""
         after = one.inside_version if one.inside == child_id else 0
-        ends = await ends_at(self._store, child_id)
+        ends = await ends_at(self.store, child_id)
         written, version = await self._build(one, child_id, done, after, ends)
         if written.failures and ends == 0:
-            ends = await ends_at(self._store, child_id)
+            ends = await ends_at(self.store, child_id)
             if ends > 0:  # it was erased meanwhile: of what was before nothing has to be readable
                 written, version = await self._build(one, child_id, done, 0, ends)
         return written, version
@@ -203,20 +192,20 @@ class LongChildrenBuilder:
         self, one: Slice, child_id: str, done: int, after: int, ends: int
     ) -> tuple[Written, int]:
         written, version, shard = Written(), after, f"rebuild-{one.number}"
-        async for events in telling_pages(self._store, child_id, after, ends):
+        async for events in telling_pages(self.store, child_id, after, ends):
             written += await self._write(child_id, events, shard)
             if written.failures:
                 break
             version = events[-1].version
-            await self._ledger.advance_inside(
+            await self.ledger.advance_inside(
                 one, child_id, version, done + version, written.unopened
             )
             reached(FaultPoint.REBUILD_INSIDE_CHILD)
-            await self._pace.keep(len(events))
+            await self.pace.keep(len(events))
         return written, version
 
     async def _write(self, child_id: str, events: Sequence[RecordedEvent], shard: str) -> Written:
-        write = partial(self._children.write_page, child_id, events, shard)
+        write = partial(self.children.write_page, child_id, events, shard)
         try:
             return await patiently(write, StaleBatch, PyMongoError)
         except UnstorableDocument as error:

@@ -2,6 +2,7 @@
 each: some whole histories in memory, then each document once; or the worker's way, by records."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -89,43 +90,35 @@ async def slices_of_topic(bootstrap: Servers, generation: Generation) -> list[Sl
 BATCH_EVENTS = 2_000
 
 
+@dataclass(frozen=True, slots=True)
 class ChildSliceBuilder:
     """Workers write the same generation at the same time; the checkpoints decide who was first."""
 
-    def __init__(
-        self,
-        store: EventStore,
-        children: ChildrenWriter,
-        long_children: LongChildrenBuilder,
-        dead_letters: DeadLetters,
-        ledger: Ledger,
-        pace: Pace,
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._long_children = long_children
-        self._dead_letters = dead_letters
-        self._ledger = ledger
-        self._pace = pace
+    store: EventStore
+    children: ChildrenWriter
+    long_children: LongChildrenBuilder
+    dead_letters: DeadLetters
+    ledger: Ledger
+    pace: Pace
 
     async def build(self, one: Slice) -> None:
         """From where the slice stands to its end. Raises StaleBatch, PyMongoError."""
         # those of a child that is under way are counted when it is done
         done, shard = one.events_done - one.inside_version, f"rebuild-{one.number}"
-        histories = streams(self._store, one.reached or one.begin, one.end)
+        histories = streams(self.store, one.reached or one.begin, one.end)
         async for batch, held in in_batches(histories, BATCH_EVENTS):
             if batch[0].is_whole:
                 written, events = await self._write_isolating(batch, shard), held
-                await self._pace.keep(events)
+                await self.pace.keep(events)
             else:
-                written, events = await self._long_children.build(one, batch[0].child_id, done)
+                written, events = await self.long_children.build(one, batch[0].child_id, done)
             for child_id, reason in written.failures.items():
                 log.error("rebuild_cannot_fold", child_id=child_id, reason=reason)
             # a worker dead-letters what follows, as in any other
-            await self._dead_letters.mark(written.failures)
+            await self.dead_letters.mark(written.failures)
             done += events
-            await self._ledger.advance(one, batch[-1].child_id, done, written.unopened)
-        await self._ledger.finish(one, Done.BUILT)
+            await self.ledger.advance(one, batch[-1].child_id, done, written.unopened)
+        await self.ledger.finish(one, Done.BUILT)
         reached(FaultPoint.REBUILD_AFTER_SLICE)
 
     async def _write_isolating(self, batch: Sequence[Stream], shard: str) -> Written:
@@ -134,7 +127,7 @@ class ChildSliceBuilder:
         if len(batch) == 1:
             return await self._write_one(batch[0], shard)
         try:
-            return await patiently(lambda: self._children.write(batch, shard), PyMongoError)
+            return await patiently(lambda: self.children.write(batch, shard), PyMongoError)
         except (StaleBatch, UnstorableDocument) as error:
             log.info("rebuild_batch_halved", children=len(batch), reason=type(error).__name__)
         middle = len(batch) // 2
@@ -144,7 +137,7 @@ class ChildSliceBuilder:
     async def _write_one(self, stream: Stream, shard: str) -> Written:
         try:
             return await patiently(
-                lambda: self._children.write([stream], shard), StaleBatch, PyMongoError
+                lambda: self.children.write([stream], shard), StaleBatch, PyMongoError
             )
         except UnstorableDocument as error:
             return Written({stream.child_id: told(error)})
@@ -154,21 +147,19 @@ BATCH_RECORDS = 2_000
 WAIT_MS = 200
 
 
+@dataclass(frozen=True, slots=True)
 class PartitionSliceBuilder:
     """Gaps are refilled from the event store; children the topic has no record of stay out."""
 
-    def __init__(
-        self, bootstrap: Servers, projector: Projector, ledger: Ledger, pace: Pace
-    ) -> None:
-        self._bootstrap = bootstrap
-        self._projector = projector
-        self._ledger = ledger
-        self._pace = pace
+    bootstrap: Servers
+    projector: Projector
+    ledger: Ledger
+    pace: Pace
 
     async def build(self, one: Slice) -> None:
         """From where the slice stands to its end. Raises KafkaError, PyMongoError, StaleBatch."""
         consumer = AIOKafkaConsumer(
-            **client_options(self._bootstrap),
+            **client_options(self.bootstrap),
             enable_auto_commit=False,
             isolation_level="read_committed",
         )
@@ -177,7 +168,7 @@ class PartitionSliceBuilder:
             await self._build(one, consumer)
         finally:
             await consumer.stop()
-        await self._ledger.finish(one, Done.BUILT)
+        await self.ledger.finish(one, Done.BUILT)
 
     async def _build(self, one: Slice, consumer: AIOKafkaConsumer) -> None:
         place, end = TopicPartition(CHILD_EVENTS.name, one.number), int(one.end)
@@ -191,11 +182,11 @@ class PartitionSliceBuilder:
             batch = [deliver(raw_record(record)) for record in records]
             await self._project(batch)
             reached = await consumer.position(place)
-            await self._ledger.advance(one, str(reached), min(reached, end) - int(one.begin))
-            await self._pace.keep(len(records))
+            await self.ledger.advance(one, str(reached), min(reached, end) - int(one.begin))
+            await self.pace.keep(len(records))
 
     async def _project(self, batch: Sequence[Delivered]) -> None:
         """Again with what has to wait for the rest of a large gap."""
         while batch:
-            project = partial(self._projector.project, batch)
+            project = partial(self.projector.project, batch)
             batch = (await patiently(project, StaleBatch, PyMongoError)).waiting
