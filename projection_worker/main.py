@@ -1,6 +1,7 @@
 """Composition root of the worker: what it connects to, and the services of its Faust app."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,14 +10,13 @@ from functools import partial
 import faust
 import structlog
 
-from projection_worker.consuming.faust_app import faust_app, temporary_directory
+from projection_worker.consuming.faust_app import faust_app
 from projection_worker.consuming.health import WorkerWatch
 from projection_worker.consuming.kafka_clients import NoticePublisher
 from projection_worker.consuming.progress import Troubles, WorkerLag, WorkerMetrics
 from projection_worker.consuming.projector_service import ProjectorService
 from projection_worker.consuming.store_lag import StoreWatch
 from projection_worker.dead_letters.store import DeadLetters, ensure_dead_letter_indexes
-from projection_worker.notifications.service import AlertIntake, register_alerts
 from projection_worker.notifications.wiring import notifications
 from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.decoding import KEY_PATIENCE_SECONDS, EventSource, KeyPatience
@@ -68,22 +68,18 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         projector = ProjectorService(
             generations, NoticePublisher(settings.kafka), _erased_children(on), settings, watch
         )
-        async with (
-            notifications(settings, on.read, on.database) as told,
-            temporary_directory() as scratch,
-        ):
+        with tempfile.TemporaryDirectory(prefix="teddy-worker-") as scratch:
             app = faust_app(settings, scratch)
             app.add_dependency(projector)
-            app.add_dependency(told.service)
-            register_alerts(app, AlertIntake(told.store, told.lanes, told.settled), told.metrics)
-            started = asyncio.Event()
-            readiness = Readiness(
-                _checks(on, watch, started),
-                lambda: {**watch.details(), **told.service.counted.report()},
-                watch.findings,
-                lambda: DISPENSABLE,
-            )
-            yield Worker(app, watch.failure, readiness, started)
+            async with notifications(app, settings, on.read, on.database) as notifying:
+                started = asyncio.Event()
+                readiness = Readiness(
+                    _checks(on, watch, started),
+                    lambda: {**watch.details(), **notifying.counted.report()},
+                    watch.findings,
+                    lambda: DISPENSABLE,
+                )
+                yield Worker(app, watch.failure, readiness, started)
 
 
 def _checks(

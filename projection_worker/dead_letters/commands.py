@@ -13,10 +13,9 @@ from projection_worker.dead_letters.redrive import (
     Discard,
     Judged,
     Redrive,
-    Redriven,
     Verdict,
     open_producer,
-    tell_unmarked,
+    publish_unmarked,
 )
 from projection_worker.dead_letters.store import DeadLetter, DeadLetteredSequences
 from projection_worker.session import Stores, format_option, run
@@ -94,14 +93,15 @@ def redrive(
 
     async def work(on: Stores) -> None:
         children = await _dead_lettered_children(on, child_id, limit)
-        redrive = Redrive(
-            on.database, DeadLetteredSequences(on.database), on.store, from_store=from_store
-        )
+        dead_lettered = DeadLetteredSequences(on.database)
+        redrive = Redrive(on.database, dead_lettered, on.store, from_store=from_store)
         plans = [await redrive.plan(child) for child in children]
         if child_id is not None and not plans[0].letters and not from_store:
             raise click.UsageError(f"no record of {child_id} is dead-lettered: use --from-store")
         if not dry_run:
-            await _carry_out(on, redrive, plans)
+            async with open_producer(on.settings.kafka) as producer:
+                for plan in plans:
+                    await redrive.carry_out(plan, producer)
         display.show_redriven(plans, dry_run=dry_run)
 
     run(work)
@@ -133,7 +133,7 @@ def discard(
             await discard.carry_out([one.letter for one in judged])
             async with open_producer(on.settings.kafka) as producer:
                 for child in {one.letter.dead_lettered.child_id for one in judged}:
-                    await tell_unmarked(on.database, child, producer)
+                    await publish_unmarked(on.database, child, producer)
         display.show_judged(judged, dry_run=dry_run)
 
     run(work)
@@ -157,28 +157,20 @@ def _require_nothing_needed(judged: list[Judged]) -> None:
 async def _letters(on: Stores, identity: str | None, child_id: str | None) -> list[DeadLetter]:
     dead_lettered = DeadLetteredSequences(on.database)
     if identity is not None:
-        letters = await dead_lettered.letters_at(identity)
-        if not letters:
-            raise click.UsageError(f"the record {identity} is not dead-lettered")
+        if letters := await dead_lettered.letters_at(identity):
+            return letters
+        raise click.UsageError(f"the record {identity} is not dead-lettered")
+    if letters := await dead_lettered.letters_of(child_id or ""):
         return letters
-    letters = await dead_lettered.letters_of(child_id or "")
-    if not letters:
-        raise _unknown(child_id or "")
-    return letters
+    raise _unknown(child_id or "")
 
 
 async def _dead_lettered_children(on: Stores, child_id: str | None, limit: int | None) -> list[str]:
-    """Each once; without those that no key tells: no read model could ever show them."""
+    """Each once; without those that no key names: no read model could ever show them."""
     sequences = await DeadLetteredSequences(on.database).find(child_id)
     if child_id is not None and not sequences:
         raise _unknown(child_id)
     return list(dict.fromkeys(one.child_id for one in sequences if one.child_id))[:limit]
-
-
-async def _carry_out(on: Stores, redrive: Redrive, plans: list[Redriven]) -> None:
-    async with open_producer(on.settings.kafka) as producer:
-        for plan in plans:
-            await redrive.carry_out(plan, producer)
 
 
 def _write_raw(letters: list[DeadLetter], file: Path) -> None:

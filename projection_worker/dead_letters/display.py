@@ -1,6 +1,7 @@
 """Dead letters as text for operators."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 
@@ -22,18 +23,7 @@ def show_sequences(sequences: Sequence[DeadLetteredSequence]) -> None:
 
 
 def print_sequences(sequences: Sequence[DeadLetteredSequence]) -> None:
-    rows = [
-        {
-            "child_id": one.child_id,
-            "generation": one.generation,
-            "records": one.records,
-            "since": iso(one.since),
-            "reason": one.reason,
-            "marked": one.marked,
-        }
-        for one in sequences
-    ]
-    print_json(rows)
+    print_json([{**asdict(one), "since": iso(one.since)} for one in sequences])
 
 
 def show_letter(letter: DeadLetter) -> None:
@@ -53,13 +43,11 @@ def show_letter(letter: DeadLetter) -> None:
         click.echo(f"  {line}")
 
 
-def show_redriven(redriven: Iterable[Redriven], *, dry_run: bool) -> None:
+def show_redriven(redriven: Sequence[Redriven], *, dry_run: bool) -> None:
     table = Table("child", "publish", "skip (already in the read models)", "letters removed")
-    rows = list(redriven)
-    for one in rows:
-        numbers = (one.number, one.skipped, len(one.letters))
-        table.add(one.child_id, *numbers)
-    print_table(table, len(rows), "nothing is dead-lettered")
+    for one in redriven:
+        table.add(one.child_id, one.number, one.skipped, len(one.letters))
+    print_table(table, len(redriven), "nothing is dead-lettered")
     if dry_run:
         click.echo("dry run: nothing was changed")
 
@@ -67,10 +55,10 @@ def show_redriven(redriven: Iterable[Redriven], *, dry_run: bool) -> None:
 def show_judged(judged: Sequence[Judged], *, dry_run: bool) -> None:
     table = Table("record", "generation", "child", "version", "status")
     for one in judged:
-        letter = one.letter
+        letter, dead_lettered = one.letter, one.letter.dead_lettered
         version = "unreadable" if letter.version is None else str(letter.version)
-        child = letter.dead_lettered.child_id or NOBODY
-        table.add(letter.dead_lettered.raw.identity, letter.generation, child, version, one.verdict)
+        child = dead_lettered.child_id or NOBODY
+        table.add(dead_lettered.raw.identity, letter.generation, child, version, one.verdict)
     print_table(table, len(judged), "nothing is dead-lettered")
     if dry_run:
         click.echo("dry run: nothing was changed")

@@ -54,13 +54,7 @@ class Redriven:
 @dataclass(frozen=True, slots=True)
 class Redrive:
     """`from_store`: publish the event store's own events from the checkpoint on, not the
-    dead-lettered bytes.
-
-    First the mark goes, then the records are published, and when the broker has them the letters
-    go. A crash in between leaves letters that can be redriven again: what comes twice is skipped by
-    version, and gaps are filled from the event store. A record that is still poison is
-    dead-lettered again.
-    """
+    dead-lettered bytes."""
 
     database: Database
     dead_lettered: DeadLetteredSequences
@@ -82,7 +76,7 @@ class Redrive:
 
     async def carry_out(self, redriven: Redriven, producer: AIOKafkaProducer) -> None:
         await self.dead_lettered.unmark(redriven.child_id)
-        await tell_unmarked(self.database, redriven.child_id, producer)
+        await publish_unmarked(self.database, redriven.child_id, producer)
         if redriven.behind is not None:
             await self._publish_stored(redriven.child_id, redriven.behind, producer)
         await publish(producer, redriven.records)
@@ -107,7 +101,7 @@ def wanted_again(letters: Sequence[DeadLetter], checkpoints: Checkpoints) -> tup
     return tuple(wanted.values())
 
 
-async def tell_unmarked(database: Database, child_id: str, producer: AIOKafkaProducer) -> None:
+async def publish_unmarked(database: Database, child_id: str, producer: AIOKafkaProducer) -> None:
     """Let no cache go on saying that the child is dead-lettered. Raises KafkaError."""
     children = (await live_generation(database)).collection(database, Model.CHILDREN)
     if (child := await children.find_one({"_id": child_id})) is not None:
@@ -175,9 +169,7 @@ class Discard:
         child_id = letters[0].dead_lettered.child_id
         checkpoints = await checkpoints_of(self.database, child_id)
         newest = await self.store.last(child_id)
-        last = max(
-            checkpoints.values() if newest is None else (newest.last_version, *checkpoints.values())
-        )
+        last = max([*checkpoints.values(), newest.last_version if newest else 0])
         return [
             Judged(letter, verdict(letter.version, checkpoints.get(letter.generation), last))
             for letter in letters

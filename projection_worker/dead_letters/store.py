@@ -45,12 +45,9 @@ class DeadLetters:
 
     async def mark(self, reasons: Mapping[str, str]) -> None:
         """Let nothing later of these children be folded; the first reason stays."""
+        since = self._clock()
         marks = [
-            UpdateOne(
-                {"_id": mark_id(self._generation, child_id)},
-                {"$setOnInsert": self._mark(child_id, reason)},
-                upsert=True,
-            )
+            self._added_once(child_id, {"child_id": child_id, "reason": reason, "since": since})
             for child_id, reason in reasons.items()
         ]
         if marks:
@@ -60,27 +57,16 @@ class DeadLetters:
         """Store them, at least one; a record that is dead-lettered already stays as it is."""
         first = {one.child_id: one.reason for one in reversed(dead_lettered) if one.child_id}
         await self.mark(first)
-        letters = [
-            UpdateOne(
-                {"_id": mark_id(self._generation, one.raw.identity)},
-                {"$setOnInsert": self._letter(one)},
-                upsert=True,
-            )
-            for one in dead_lettered
-        ]
+        letters = [self._added_once(one.raw.identity, self._letter(one)) for one in dead_lettered]
         await self._letters.bulk_write(letters, ordered=False)
 
-    def _mark(self, child_id: str, reason: str) -> Document:
-        return {
-            "child_id": child_id,
-            "generation": self._generation.number,
-            "reason": reason,
-            "since": self._clock(),
-        }
+    def _added_once(self, identity: str, document: Document) -> UpdateOne:
+        added = {"generation": self._generation.number, **document}
+        of_identity = {"_id": mark_id(self._generation, identity)}
+        return UpdateOne(of_identity, {"$setOnInsert": added}, upsert=True)
 
     def _letter(self, one: DeadLettered) -> Document:
         return {
-            "generation": self._generation.number,
             "child_id": one.child_id,
             "topic": one.raw.topic,
             "partition": one.raw.partition,
@@ -108,8 +94,8 @@ class DeadLetteredSequence:
     child_id: str
     generation: int
     records: int
-    reason: str
     since: datetime
+    reason: str
     marked: bool
 
 
@@ -196,7 +182,7 @@ def _sequence(
         assert counted is not None
         reason, since = counted["first"]
     records = counted["records"] if counted is not None else 0
-    return DeadLetteredSequence(*place, records, reason, since, marked=mark is not None)
+    return DeadLetteredSequence(*place, records, since, reason, marked=mark is not None)
 
 
 def _letter(document: Document) -> DeadLetter:

@@ -1,9 +1,9 @@
 """The ways to notify a parent; the app is one: the alert stands in the read model, and open apps
-hear of it from the topic."""
+receive it from the topic."""
 
 import asyncio
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -39,23 +39,13 @@ class Channel(Protocol):
 
 
 def alert_of(delivery: DeliveryDocument) -> AlertDocument:
-    """The alert, as it was raised."""
-    return AlertDocument(
-        _id=delivery["alert_id"],
-        child_id=delivery["child_id"],
-        parent_id=delivery["parent_id"],
-        rule=delivery["rule"],
-        event_id=delivery["event_id"],
-        violation_id=delivery["violation_id"],
-        violation_type=delivery["violation_type"],
-        severity=delivery["severity"],
-        channels=delivery["channels"],
-        raised_at=delivery["raised_at"],
-        delivered={},
-    )
+    """The alert, as it was raised; a delivery repeats all that it says."""
+    names = AlertDocument.__annotations__
+    alert = {name: value for name, value in delivery.items() if name in names}
+    return cast(AlertDocument, {**alert, "_id": delivery["alert_id"], "delivered": {}})
 
 
-TELL_SECONDS = 5.0
+PUBLISH_SECONDS = 5.0
 
 
 class PublishedAgain:
@@ -83,12 +73,12 @@ class ReportsOutOfDate:
     async def settled(self, delivery: DeliveryDocument) -> None:
         """Raises nothing: cached answers end by themselves, too."""
         try:
-            async with asyncio.timeout(TELL_SECONDS):
-                await self._tell(delivery)
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._publish(delivery)
         except (KafkaError, PyMongoError, TimeoutError) as error:
             log.warning("settled_delivery_not_recorded", error=type(error).__name__)
 
-    async def _tell(self, delivery: DeliveryDocument) -> None:
+    async def _publish(self, delivery: DeliveryDocument) -> None:
         child_id, parent_id = delivery["child_id"], delivery["parent_id"]
         live = await live_generation(self.database)
         children = live.collection(self.database, Model.CHILDREN)

@@ -8,7 +8,7 @@ do now; how often it comes, and to which group of consumers, changes nothing.
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import faust
@@ -36,7 +36,7 @@ NOTICE_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class AlertIntake:
-    """In the app an alert is delivered with its notice: open apps hear of it from the same topic.
+    """In the app an alert is delivered with its notice: open apps receive it from the same topic.
     That waits for no other channel; those begin in lanes of their own."""
 
     store: Deliveries
@@ -115,13 +115,7 @@ class NotificationReport:
     unconfigured: Mapping[str, int] = field(default_factory=dict)
 
     def report(self) -> dict[str, Any]:
-        told = {
-            "pending": self.pending,
-            "waiting_seconds": self.waiting_seconds,
-            "failed": self.failed,
-            "unconfigured": dict(self.unconfigured),
-        }
-        return {"notifications": told}
+        return {"notifications": asdict(self)}
 
 
 class NotificationService(Service):

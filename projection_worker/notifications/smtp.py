@@ -38,7 +38,7 @@ DROPPED_ADDRESSES = (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPRecipientR
 
 
 class AddressBook(Protocol):
-    """Whose address is what. The domain holds none: it is the operator's to tell."""
+    """Whose address is what. The domain holds none: the operator names them."""
 
     def address_of(self, parent_id: str) -> str | None: ...
 
@@ -86,7 +86,7 @@ class SmtpServer:
 
 @dataclass(frozen=True, slots=True)
 class EmailChannel:
-    """`details`: severity, kind and time are told; otherwise only that there is an alert."""
+    """`details`: severity, kind and time are in it; otherwise only that there is an alert."""
 
     server: SmtpServer
     sender: str
@@ -96,26 +96,22 @@ class EmailChannel:
     details: bool = False
 
     async def deliver(self, delivery: DeliveryDocument) -> None:
-        message = self._message(delivery)
+        message, server = self._message(delivery), self.server
         try:
-            await self._send(message)
+            await aiosmtplib.send(
+                message,
+                hostname=server.host,
+                port=server.port,
+                username=server.user,
+                password=server.password,
+                use_tls=server.security == "tls",
+                start_tls=server.security == "starttls",
+                tls_context=None if server.security == "none" else server.tls(),
+            )
         except DROPPED_ADDRESSES:
             raise NotDelivered("AddressRefused", of_the_receiver=False) from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise NotDelivered(type(error).__name__) from None
-
-    async def _send(self, message: EmailMessage) -> None:
-        server = self.server
-        await aiosmtplib.send(
-            message,
-            hostname=server.host,
-            port=server.port,
-            username=server.user,
-            password=server.password,
-            use_tls=server.security == "tls",
-            start_tls=server.security == "starttls",
-            tls_context=None if server.security == "none" else server.tls(),
-        )
 
     def _message(self, delivery: DeliveryDocument) -> EmailMessage:
         message = EmailMessage()
@@ -127,7 +123,8 @@ class EmailChannel:
         digest = sha256(delivery["_id"].encode()).hexdigest()[:32]
         message["Message-ID"] = f"<{digest}@{self.sender.rpartition('@')[2].rstrip('>')}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(PLAIN + (self._told(delivery) if self.details else ""))
+        details = DETAILS.format_map({**delivery, "raised_at": iso(delivery["raised_at"])})
+        message.set_content(PLAIN + (details if self.details else ""))
         return message
 
     def _address(self, parent_id: str) -> str:
@@ -138,10 +135,3 @@ class EmailChannel:
         if address is None or not ADDRESS.fullmatch(address):
             raise NotDelivered("NoAddress", of_the_receiver=False)
         return address
-
-    def _told(self, delivery: DeliveryDocument) -> str:
-        return DETAILS.format(
-            severity=delivery["severity"],
-            violation_type=delivery["violation_type"],
-            raised_at=iso(delivery["raised_at"]),
-        )

@@ -2,9 +2,7 @@
 
 The body is the alert as JSON and holds nothing personal. It is signed with each secret, so that a
 receiver may know the new one, the old one, or both while a secret is changed. It goes only to
-addresses that the operator meant: a name is resolved here, every address is judged, and the
-connection goes to an address that was judged. What a name leads to a moment later changes nothing.
-"""
+addresses that the operator meant."""
 
 import asyncio
 import socket
@@ -65,10 +63,9 @@ def is_public(address: Address) -> bool:
 
 def _wrapped(address: IPv6Address) -> IPv4Address | None:
     """The IPv4 address in it: mapped, 6to4, Teredo's, or NAT64's."""
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
+    wrapped = address.ipv4_mapped or address.sixtofour
+    if wrapped is not None:
+        return wrapped
     if address.teredo is not None:
         return address.teredo[1]
     if address.packed[:12] == ip_address(NAT64_PREFIX).packed[:12]:

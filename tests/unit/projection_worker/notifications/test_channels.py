@@ -107,7 +107,7 @@ async def test_reports_about_the_child_are_said_to_be_out_of_date() -> None:
 async def test_what_cannot_be_said_undoes_no_delivery(
     monkeypatch: pytest.MonkeyPatch, publisher: Any, database: Any
 ) -> None:
-    monkeypatch.setattr(channels, "TELL_SECONDS", 0.05)
+    monkeypatch.setattr(channels, "PUBLISH_SECONDS", 0.05)
 
     await ReportsOutOfDate(database, publisher).settled(delivery())
 
