@@ -30,7 +30,7 @@ class Crashed(Exception):
 
 
 async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
-    """Run until `stop` is set; raises Stalled when the worker no longer gets on, or Crashed."""
+    """Run until `stop` is set; raises Stalled when the worker makes no progress, or Crashed."""
     async with build_worker(settings) as worker:
         operations = FastAPI(title="Teddy projection worker", openapi_url=None)
         operations.include_router(operations_router(worker.readiness))

@@ -13,9 +13,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
-from projection_worker.projecting.generations import (
-    consumer_group,
-)
+from projection_worker.projecting.generations import consumer_group
 from projection_worker.projecting.projector import Projected
 from projection_worker.records import DeadLettered, WaitingRecords
 from projection_worker.settings import WorkerSettings
@@ -119,9 +117,13 @@ class NoticePublisher:
         await asyncio.gather(*sends, *(self._dead_letter(one) for one in projected.dead_lettered))
 
     async def _dead_letter(self, dead_lettered: DeadLettered) -> None:
-        """Some records leave no room for a reason: then their place is told, where the letter in
-        the read store is whole."""
-        record, reason = dead_lettered.raw, _reason(dead_lettered)
+        """Some records leave no room for a reason: then only their place is published; the letter
+        in the read store is whole."""
+        record = dead_lettered.raw
+        reason = [
+            ("teddy_reason", dead_lettered.reason.encode()),
+            ("teddy_source", record.identity.encode()),
+        ]
         try:
             await self._producer.send_and_wait(
                 DEAD_LETTERS.name,
@@ -134,10 +136,3 @@ class NoticePublisher:
             await self._producer.send_and_wait(
                 DEAD_LETTERS.name, b"", b"", headers=[*reason, left_out]
             )
-
-
-def _reason(dead_lettered: DeadLettered) -> list[tuple[str, bytes]]:
-    return [
-        ("teddy_reason", dead_lettered.reason.encode()),
-        ("teddy_source", dead_lettered.raw.identity.encode()),
-    ]

@@ -41,14 +41,15 @@ class Erasure:
 
 
 STEP_DOCUMENTS = 1_000
-OF_A_CHILD = (Model.CONVERSATIONS, Model.VIOLATIONS, Model.ACTIVITY, Model.ALERTS)
+OF_A_CHILD = (Model.CONVERSATIONS, Model.SAFETY, Model.VIOLATIONS, Model.ACTIVITY, Model.ALERTS)
 
 
 def documents_beside(*child_ids: str) -> dict[Model, Document]:
     """How the documents of these children are found in each model, beside their own in
     `children`."""
     theirs = {"$in": list(child_ids)}
-    return {**{model: {"child_id": theirs} for model in OF_A_CHILD}, Model.SAFETY: {"_id": theirs}}
+    owner = {Model.SAFETY: "_id"}
+    return {model: {owner.get(model, "child_id"): theirs} for model in OF_A_CHILD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Removal:
         for model, wanted in documents_beside(*child_ids).items():
             while await self._step(self.collections[model], wanted, counted=True):
                 reached(FaultPoint.WORKER_MID_ERASURE)
-        told = {"child_id": {"$in": list(child_ids)}}
-        while await self._step(deliveries(self.database), told, counted=False):
+        theirs = {"child_id": {"$in": list(child_ids)}}
+        while await self._step(deliveries(self.database), theirs, counted=False):
             reached(FaultPoint.WORKER_MID_ERASURE)
 
     async def counted(self, child_ids: AnyCollection[str], session: Session) -> dict[str, int]:
@@ -100,7 +101,7 @@ NO_PARTITION = -1
 """Of a record that comes from the event store."""
 
 ReadErasures = Callable[[], Awaitable[AnyCollection[str]]]
-"""The erased children that the topic of erasures tells of."""
+"""The erased children that the topic of erasures names."""
 
 
 @dataclass(frozen=True, slots=True)

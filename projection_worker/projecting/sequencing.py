@@ -13,6 +13,7 @@ class GapInStream(Exception):
     """Events are missing before this one, and the event store does not have them either."""
 
 
+BEHIND = BehindDeadLettered("an earlier record of this child is dead-lettered")
 REFILL_COMMITS = 2_000
 """Most that are read and folded at once of what a child lacks: who has more to catch up does so
 part by part, and nobody else waits for more than one."""
@@ -50,7 +51,7 @@ class ChildSequence:
         given_up = [self.sources[v] for v in sorted(self.sources) if v >= version] + self.waiting
         self.waiting = []
         self.dead_lettered[:0] = [
-            dead_letter(delivered, error if number == 0 else delivered.problem or _behind())
+            dead_letter(delivered, error if number == 0 else delivered.problem or BEHIND)
             for number, delivered in enumerate(given_up)
         ]
 
@@ -68,9 +69,11 @@ async def sequence(
     `behind_dead_lettered`: an earlier record of the child is dead-lettered, so everything fresh is,
     too, but not an erasure: of what came before it nothing has to be folded.
     """
-    erasures = [one.event for one in records if one.event and _erases(one.event, checkpoint)]
+    newer = [one.event for one in records if one.event and one.event.version > checkpoint]
+    erasures = [event for event in newer if event.type == ERASED]
     if erasures:
-        return await _ended(max(erasures, key=_version), records, checkpoint, store)
+        erasure = max(erasures, key=lambda event: event.version)
+        return await _ended(erasure, records, checkpoint, store)
     found = ChildSequence(child_id, records[0].shard)
     fresh: dict[int, RecordedEvent] = {}
     for delivered in records:
@@ -78,7 +81,7 @@ async def sequence(
         if event is not None and event.version <= checkpoint:
             found.skipped.append(event)
         elif event is None or found.dead_lettered or behind_dead_lettered:
-            found.dead_lettered.append(dead_letter(delivered, delivered.problem or _behind()))
+            found.dead_lettered.append(dead_letter(delivered, delivered.problem or BEHIND))
         else:
             fresh[event.version] = event
             found.sources[event.version] = delivered
@@ -100,18 +103,6 @@ def all_that_counts(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
     if not ends:
         return list(events)
     return [event for event in events if event.version == 1 or event.version >= ends[-1]]
-
-
-def _erases(event: RecordedEvent, checkpoint: int) -> bool:
-    return event.type == ERASED and event.version > checkpoint
-
-
-def _behind() -> BehindDeadLettered:
-    return BehindDeadLettered("an earlier record of this child is dead-lettered")
-
-
-def _version(event: RecordedEvent) -> int:
-    return event.version
 
 
 async def _ended(

@@ -4,7 +4,7 @@ is for an operator to fix, and is tried again.
 Codes: https://www.mongodb.com/docs/manual/reference/error-codes/ and, for those without a name
 there, the server's source. Left out on purpose, though they sound like the document's:
 TransactionTooLargeForCache (388), QueryExceededMemoryLimitNoDiskUseAllowed (292) and
-ExceededMemoryLimit (146) tell of the server's memory, Unauthorized (13) of its accounts.
+ExceededMemoryLimit (146) are about the server's memory, Unauthorized (13) about its accounts.
 """
 
 from bson.errors import BSONError
@@ -30,7 +30,7 @@ does not hold."""
 
 
 class UnstorableDocument(Exception):
-    """A document was refused for what it is. Tells why, without its content."""
+    """A document was refused for what it is. Says why, without its content."""
 
 
 def unstorable(error: Exception) -> UnstorableDocument | None:

@@ -36,7 +36,6 @@ TalkEvent = ConversationStarted | MessageRecorded | ConversationEnded | SafetyVi
 
 
 def _conversation_of(event: TalkEvent, _rules: Rules) -> tuple[str, ...]:
-    """The ids of the documents that `event` changes."""
     named = event.conversation_id
     return () if named is None else (_conversation_id(event.child_id, named),)
 
@@ -94,8 +93,7 @@ def _conversation_id(child_id: str, conversation_id: str) -> str:
 
 
 def _days_of(event: TalkEvent, rules: Rules) -> tuple[str, ...]:
-    """The ids of the documents that `event` changes: a conversation that ends has minutes on each
-    day that it covers."""
+    """A conversation that ends has minutes on each day that it covers."""
     if isinstance(event, ConversationEnded):
         return tuple(_day_id(event.child_id, day) for day in _minutes(event, rules))
     return (_day_id(event.child_id, _day(event)),)

@@ -31,7 +31,7 @@ Place = tuple[Model, str]
 PROJECTIONS = (CONVERSATIONS, SAFETY, VIOLATIONS, ACTIVITY)
 
 IGNORED: Mapping[type[ChildEvent], str] = {}
-"""Events of which no read model tells more than that something happened to the child: why not."""
+"""Events of which no read model shows more than that something happened to the child: why not."""
 
 _FOLDING = {
     event: tuple(one for one in PROJECTIONS if event in one.folds) for event in get_args(ChildEvent)
@@ -43,8 +43,8 @@ class ChildView:
     """The documents of one child while events are folded into them.
 
     `documents` holds those that were loaded or made; `changed` says which of them differ from what
-    is stored. `alerts` were raised by them. `acknowledged`: which violations the parent saw,
-    and when first: stored alerts may tell of them. `erased`: every stored document beside the
+    is stored. `alerts` were raised by them. `acknowledged`: which violations the parent has seen,
+    and when first: stored alerts may be about them. `erased`: every stored document beside the
     child's own is to go.
     """
 
@@ -73,7 +73,7 @@ class Folding:
         self._alerts = list(view.alerts)
         self._acknowledged = dict(view.acknowledged)
         self._erased = view.erased
-        # where in `_alerts` those stand that tell of a violation which the parent has not seen
+        # where in `_alerts` those stand that are about a violation which the parent has not seen
         self._unseen: dict[str, list[int]] = defaultdict(list)
         for number, alert in enumerate(self._alerts):
             self._unseen[alert["violation_id"]].append(number)
@@ -101,24 +101,22 @@ class Folding:
         )
 
     def _add_beside(self, child: ChildDocument, event: ChildEvent, event_id: str) -> None:
-        raised = self._raised_by(event) if isinstance(event, SafetyViolationReported) else ()
+        raised: tuple[RaisedAlert, ...] = ()
+        if isinstance(event, SafetyViolationReported):
+            before = self._documents.get((Model.SAFETY, event.child_id))
+            raised = safety.alerts_of(before or safety.empty_safety(event.child_id), event)
         for place, document in self._evolved(event, raised):
             self._documents[place] = document
             self._changed.add(place)
         if isinstance(event, SafetyViolationReported):
             for alert in raised:
                 self._unseen[event.violation_id].append(len(self._alerts))
-                self._alerts.append(
-                    safety.alert_document(alert, event, event_id, child["parent_id"])
-                )
+                parent_id = child["parent_id"]
+                self._alerts.append(safety.alert_document(alert, event, event_id, parent_id))
         elif isinstance(event, SafetyViolationAcknowledged):
             for number in self._unseen.pop(event.violation_id, ()):
                 self._alerts[number] = safety.acknowledged(self._alerts[number], event)
             self._acknowledged.setdefault(event.violation_id, event.at)
-
-    def _raised_by(self, event: SafetyViolationReported) -> tuple[RaisedAlert, ...]:
-        before = self._documents.get((Model.SAFETY, event.child_id))
-        return safety.alerts_of(before or safety.empty_safety(event.child_id), event)
 
     def _evolved(
         self, event: ChildEvent, raised: tuple[RaisedAlert, ...]

@@ -57,7 +57,7 @@ class Projection:
 
 
 MOST_LABELS = 100
-"""How many distinct skills, or categories of violations, a document tells apart."""
+"""How many distinct skills, or categories of violations, a document counts apart."""
 MOST_TOPICS = 50
 """How many distinct topics of a conversation, or of a day."""
 

@@ -1,17 +1,18 @@
 """A child's history and read models as tables or as one JSON document, printed as they are read."""
 
 import heapq
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import click
 import orjson
 
 from projection_worker.projections.registry import ChildView, contribution
-from projection_worker.replay.documents import Personals, documents_of
+from projection_worker.replay.documents import SEARCH_TOKENS, Personals, documents_of
 from shared.clock import iso
 from shared.command_line import Table
 from shared.event_store.envelope import Commit, RecordedEvent
@@ -54,46 +55,53 @@ class Documents:
     more: dict[str, int]
 
 
-class Display(Protocol):
+@dataclass(slots=True)
+class Display(ABC):
     """What a history is written to: its pages in order, then the read models that it adds up to."""
 
+    span: Span
+    personals: Personals
+    most_documents: int
+
+    @abstractmethod
     def begin(self) -> None: ...
+
+    @abstractmethod
     def page(self, page: Page) -> None: ...
+
+    @abstractmethod
     def end(self, view: ChildView) -> None: ...
 
 
-class JsonDisplay:
+@dataclass(slots=True)
+class JsonDisplay(Display):
     """One document: `{child_id, version, from_version, to_version, history: [CloudEvents with
     actor], read_models: {model: [documents]}, more: {model: number}, counts_for: {counter:
     number}}`; `history` with a line for each event."""
 
-    def __init__(self, span: Span, personals: Personals, most_documents: int) -> None:
-        self._span = span
-        self._personals = personals
-        self._most = most_documents
-        self._between = ""
+    between: bytes = b""
 
     def begin(self) -> None:
         about = {
-            "child_id": self._span.child_id,
-            "version": self._span.point,
-            "from_version": self._span.first,
-            "to_version": self._span.last,
+            "child_id": self.span.child_id,
+            "version": self.span.point,
+            "from_version": self.span.first,
+            "to_version": self.span.last,
         }
         click.echo(orjson.dumps(about)[:-1] + b',"history":[', nl=False)
 
     def page(self, page: Page) -> None:
         for commit, event in page:
-            told = {
+            line = {
                 **to_structured(event),
                 "actor": {"subject": commit.actor.subject, "role": commit.actor.role},
-                "data": _content(event, self._personals),
+                "data": _content(event, self.personals),
             }
-            click.echo(self._between.encode() + b"\n" + orjson.dumps(told), nl=False)
-            self._between = ","
+            click.echo(self.between + b"\n" + orjson.dumps(line), nl=False)
+            self.between = b","
 
     def end(self, view: ChildView) -> None:
-        documents = shown_documents(view, self._personals, self._most)
+        documents = shown_documents(view, self.personals, self.most_documents)
         rest = {
             "read_models": documents.by_model,
             "more": documents.more,
@@ -102,12 +110,7 @@ class JsonDisplay:
         click.echo(b"],\n" + orjson.dumps(rest, option=orjson.OPT_INDENT_2)[2:])
 
 
-class TableDisplay:
-    def __init__(self, span: Span, personals: Personals, most_documents: int) -> None:
-        self._span = span
-        self._personals = personals
-        self._most = most_documents
-
+class TableDisplay(Display):
     def begin(self) -> None:
         """Nothing stands before the first table."""
 
@@ -117,7 +120,10 @@ class TableDisplay:
 
     def end(self, view: ChildView) -> None:
         self._print_rest()
-        documents, point = shown_documents(view, self._personals, self._most), self._span.point
+        documents, point = (
+            shown_documents(view, self.personals, self.most_documents),
+            self.span.point,
+        )
         for model, some in documents.by_model.items():
             _print_documents(f"{model} at version {point}", some)
             if model in documents.more:
@@ -133,7 +139,7 @@ class TableDisplay:
             "happened\nrecorded",
             "by\ncorrelation",
             "what",
-            title=f"child {self._span.child_id}, versions {first} to {last}",
+            title=f"child {self.span.child_id}, versions {first} to {last}",
             lines=True,
         )
         for commit, event in page:
@@ -142,12 +148,12 @@ class TableDisplay:
                 f"{event.type}\nv{event.schema_version}",
                 f"{iso(event.occurred_at)}\n{iso(event.recorded_at)}",
                 f"{commit.actor.role} {commit.actor.subject}\n{event.correlation_id}",
-                in_words(_content(event, self._personals)),
+                in_words(_content(event, self.personals)),
             )
         table.print()
 
     def _print_rest(self) -> None:
-        span = self._span
+        span = self.span
         if span.first > 1:
             click.echo(f"versions 1 to {span.first - 1:,} are not shown: see --from-version, --all")
         if span.last < span.point:
@@ -162,20 +168,16 @@ def shown_documents(view: ChildView, personals: Personals, most: int) -> Documen
         by_model[model].append(document)
     shown, more = {}, {}
     for model, documents in sorted(by_model.items()):
-        newest = _newest(model, documents, most)
+        newest = documents
+        if len(documents) > most:
+            newest = heapq.nlargest(most, documents, key=lambda one: one[NEWEST_BY[model]])
         shown[model.value] = [
-            personals.shown({n: v for n, v in one.items() if n != "name_tokens"})
+            personals.shown({n: v for n, v in one.items() if n not in SEARCH_TOKENS})
             for one in sorted(newest, key=lambda one: str(one["_id"]))
         ]
         if len(documents) > len(newest):
             more[model.value] = len(documents) - len(newest)
     return Documents(shown, more)
-
-
-def _newest(model: Model, documents: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-    if len(documents) <= most:
-        return documents
-    return heapq.nlargest(most, documents, key=lambda one: one[NEWEST_BY[model]])
 
 
 def _print_documents(title: str, documents: list[dict[str, Any]]) -> None:

@@ -18,9 +18,9 @@ from shared.clock import Clock, iso
 from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.events.personal import IS_SEALED, Personal, fields_marked
+from shared.events.personal import IS_SEALED, IS_SEARCH_TOKENS, Personal, fields_marked
 from shared.keyring.cipher import ChildCipher, SealBroken, UnknownKek
-from shared.read_models.documents import ViolationDocument
+from shared.read_models.documents import ChildDocument, ViolationDocument
 from shared.serialization.events import decode_what_opens
 from shared.serialization.schema import SealedField, UndecodableEvent
 
@@ -28,8 +28,10 @@ SEALED: Mapping[Part, tuple[str, ...]] = {
     Part.PROFILE: OWN_FIELDS,
     Part.VIOLATION: fields_marked(ViolationDocument, IS_SEALED),
 }
-NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens", "awaits_live", "removed"})
-"""Said once for all, made from the name for the search alone, or a note of the worker's."""
+NOT_OF_THE_CHILD = {"_id", "child_id", "awaits_live", "removed"}.union(
+    fields_marked(ChildDocument, IS_SEARCH_TOKENS)
+)
+"""Said once for all, a note of the worker's, or made from the name for the search alone."""
 
 Record = dict[str, Any]
 
@@ -129,33 +131,30 @@ class ExportChildHandler:
         return Answer(header, (child.id,), header.version)
 
 
+@dataclass(slots=True, repr=False)
 class Opening:
     """Opens what is sealed in the records of one child. `unreadable` counts the records that hold
     what does not open; the first is logged."""
 
-    def __init__(self, child_id: str, cipher: ChildCipher) -> None:
-        self._child_id = child_id
-        self._cipher = cipher
-        self.unreadable = 0
+    child_id: str
+    cipher: ChildCipher
+    unreadable: int = 0
 
     def document(self, part: Part, stored: Document) -> Record:
         """With null for what does not open."""
-        record: Record = {"kind": part.value}
+        shown = {name: value for name, value in stored.items() if name not in NOT_OF_THE_CHILD}
+        record: Record = {"kind": part.value, **shown}
         closed = []
-        for name, value in stored.items():
-            if name in NOT_OF_THE_CHILD:
-                continue
-            if value is None or name not in SEALED.get(part, ()):
-                record[name] = value
-                continue
-            of = stored["id"] if part is Part.VIOLATION else None
+        of = stored["id"] if part is Part.VIOLATION else None
+        for name in (one for one in SEALED.get(part, ()) if shown.get(one) is not None):
+            expected = SealedField(name, of)
             try:
-                record[name] = opened(self._child_id, value, self._cipher, SealedField(name, of))
+                record[name] = opened(self.child_id, shown[name], self.cipher, expected)
             except (SealBroken, UnknownKek) as error:
                 record[name] = None
                 closed.append(name)
                 self._note(part.value, error)
-        return self._told(record, closed)
+        return self._counted(record, closed)
 
     def event(self, commit: Commit, recorded: RecordedEvent) -> Record:
         """`data` is null where this release cannot read the event at all."""
@@ -169,16 +168,16 @@ class Opening:
             "data": None,
         }
         try:
-            event, broken = decode_what_opens(recorded, self._cipher)
+            event, broken = decode_what_opens(recorded, self.cipher)
         except UndecodableEvent as error:
             self._note(f"event {recorded.version}", error)
-            return self._told(record, ["data"])
+            return self._counted(record, ["data"])
         record |= {"type": type(event).__name__, "at": event.at, "data": fields_of(event)}
         if broken is not None:
             self._note(f"event {recorded.version}", broken)
-        return self._told(record, [] if broken is None else ["data"])
+        return self._counted(record, [] if broken is None else ["data"])
 
-    def _told(self, record: Record, closed: list[str]) -> Record:
+    def _counted(self, record: Record, closed: list[str]) -> Record:
         if closed:
             self.unreadable += 1
             record["unreadable"] = closed
@@ -186,9 +185,8 @@ class Opening:
 
     def _note(self, place: str, error: Exception) -> None:
         if not self.unreadable:  # a history of which nothing opens is one defect, not 100,000
-            log.error(
-                "value_not_decrypted", child_id=self._child_id, place=place, reason=str(error)
-            )
+            reason = str(error)
+            log.error("value_not_decrypted", child_id=self.child_id, place=place, reason=reason)
 
 
 def fields_of(event: ChildEvent) -> dict[str, Any]:

@@ -81,8 +81,7 @@ def events(
 
 
 class _Read:
-    """Tells on standard error how the reading gets on, where it takes long: what is chosen may be
-    far between."""
+    """Its progress on standard error, where it takes long: what is chosen may be far between."""
 
     def __init__(self, total: int | None) -> None:
         self._total = total
@@ -174,11 +173,11 @@ def republish(
 async def _publish(on: Stores, selection: Selection, total: int, pace: Pace) -> int:
     published = 0
     async with open_producer(on.settings.kafka) as producer:
-        with progress("events", total) as tell:
+        with progress("events", total) as report:
             async for batch in _batches(on, selection):
                 await publish(producer, batch)
                 published += len(batch)
-                tell(published)
+                report(published)
                 await pace.keep(len(batch))
     return published
 

@@ -129,12 +129,12 @@ async def _shown(rebuild: Rebuild) -> AsyncIterator[None]:
 
 
 async def _show(rebuild: Rebuild) -> None:
-    with shown() as tell:
+    with shown() as report:
         while True:
             if rebuild.plan is not None and rebuild.phase in (Phase.BUILD, Phase.VERIFY):
                 phase = rebuild.phase
                 total, done = await _standing(rebuild, rebuild.plan)
-                tell(phase, done, total)
+                report(phase, done, total)
             await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -12,7 +12,7 @@ from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projecting.generations import rules_of
 from projection_worker.replay.commands.console import counting
 from projection_worker.replay.documents import ChildFold, Folded, Personals
-from projection_worker.replay.histories import ends_at, telling_pages
+from projection_worker.replay.histories import ends_at, relevant_pages
 from projection_worker.replay.history_display import Display, JsonDisplay, Span, TableDisplay
 from projection_worker.session import NotFound, Refused, Stores, format_option, run
 from shared.audit.process import record_look
@@ -67,7 +67,7 @@ async def events_within(
 
 
 async def view_at(on: Stores, span: Span, seen: Callable[[int], Awaitable[None]]) -> Folded:
-    """The read models at the point. `seen` is told how many more events were folded. Raises
+    """The read models at the point. `seen` takes how many more events were folded. Raises
     NotFound."""
     child_id, point = span.child_id, span.point
     cipher = (await on.keyring.ciphers([child_id])).get(child_id)
@@ -76,7 +76,7 @@ async def view_at(on: Stores, span: Span, seen: Callable[[int], Awaitable[None]]
     counting = ends if ends <= point else 0
     fold, done = ChildFold(cipher, on.index, rules, counting), 0
     try:
-        async for events in telling_pages(on.store, child_id, 0, counting):
+        async for events in relevant_pages(on.store, child_id, 0, counting):
             fold.add(event for event in events if event.version <= point)
             await seen(events[-1].version - done)
             done = events[-1].version

@@ -1,16 +1,4 @@
-"""Writes children into a new generation, folded anew behind what workers brought of them.
-
-Where only some models are folded anew, a child goes over at the version that the live generation
-had at one moment: the chosen models are folded up to it, the others copied. A child that something
-happens to meanwhile is folded whole by the worker: what is missing in the new generation it knows
-only from the event store.
-
-One child with a long history is built a page of events in memory, a transaction a page. Where a
-page ends the child's documents are as they were then, and its version says so: a worker that has
-newer events of the child fills up from there, and the rebuild goes on behind it. The ledger is told
-after each page, and a rebuild that was killed goes on within the child. Every model is folded anew:
-to copy all documents of such a child at once would be one transaction without bound.
-"""
+"""Writes children into a new generation, folded anew behind what workers brought of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +15,7 @@ from projection_worker.projecting.unstorable import UnstorableDocument
 from projection_worker.projections.registry import ChildView
 from projection_worker.projections.rules import Rules
 from projection_worker.replay.documents import Folded, StoredChildren, documents_of, fold
-from projection_worker.replay.histories import Stream, ends_at, telling_pages
+from projection_worker.replay.histories import Stream, ends_at, relevant_pages
 from projection_worker.replay.rebuild.ledger import Ledger, Slice
 from projection_worker.replay.rebuild.pacing import Pace, patiently
 from projection_worker.replay.verify.comparison import Documents
@@ -37,7 +25,7 @@ from shared.fault_points import FaultPoint, reached
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
-from shared.read_models.documents import ChildDocument, Model
+from shared.read_models.documents import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,47 +59,36 @@ class WholeChildren:
         self._read_models = read_models
 
     async def write(self, batch: Sequence[Stream], shard: str) -> Written:
-        return await self._write(
-            {stream.child_id: all_that_counts(stream.events) for stream in batch}, shard
-        )
+        events = {stream.child_id: all_that_counts(stream.events) for stream in batch}
+        return await self.write_events(events, shard)
 
-    async def write_page(
-        self, child_id: str, events: Sequence[RecordedEvent], shard: str
+    async def write_events(
+        self, events: Mapping[str, Sequence[RecordedEvent]], shard: str
     ) -> Written:
-        """As `write`, of one child whose earlier events are there. What is beyond them it leaves
-        to whoever writes them."""
-        return await self._write({child_id: events}, shard)
-
-    async def _write(self, counting: Mapping[str, Sequence[RecordedEvent]], shard: str) -> Written:
-        checkpoints = await self._read_models.children(list(counting))
+        """As `write`, of children whose earlier events are there. What is beyond them it leaves to
+        whoever writes them."""
+        there = await self._read_models.children(list(events))
+        checkpoints = {child_id: child["version"] for child_id, child in there.items()}
         sequences = [
-            _missing(child_id, events, checkpoints, shard) for child_id, events in counting.items()
+            ChildSequence(
+                child_id, shard, [e for e in some if e.version > checkpoints.get(child_id, 0)]
+            )
+            for child_id, some in events.items()
         ]
-        await self._projector.apply(sequences, checkpoints)
+        await self._projector.apply(sequences, there)
         return Written(
-            {one.child_id: told(one.failure[1]) for one in sequences if one.failure},
+            {one.child_id: reason_of(one.failure[1]) for one in sequences if one.failure},
             {one.child_id: str(one.unopened) for one in sequences if one.unopened},
         )
 
 
-def told(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _missing(
-    child_id: str,
-    events: Sequence[RecordedEvent],
-    checkpoints: Mapping[str, ChildDocument],
-    shard: str,
-) -> ChildSequence:
-    """What the new generation has not of a child."""
-    checkpoint = checkpoints[child_id]["version"] if child_id in checkpoints else 0
-    return ChildSequence(child_id, shard, fresh=[one for one in events if one.version > checkpoint])
 
 
 @dataclass(frozen=True, slots=True)
 class PartsOfChildren:
-    """Folds `models` anew and carries the others over.
+    """Folds `models` anew, by `rules` of the new generation, and carries the others over.
 
     A child goes over at the version that the live generation had at one moment: the chosen models
     are folded up to it, the others copied. A child that something happens to meanwhile is folded
@@ -138,7 +115,7 @@ class PartsOfChildren:
             try:
                 anew = self._fold(stream, live[child_id], ciphers.get(child_id))
             except UNREADABLE as error:
-                written.failures[child_id] = told(error)
+                written.failures[child_id] = reason_of(error)
                 continue
             if anew.unopened is not None:
                 written.unopened[child_id] = str(anew.unopened)
@@ -167,9 +144,11 @@ class PartsOfChildren:
 
 @dataclass(frozen=True, slots=True)
 class LongChildrenBuilder:
-    """Every model is folded anew, also where a rebuild carries some over: to copy all documents of
-    such a child at once would be one transaction without bound.
-    """
+    """A page of events in memory, a transaction a page. Where a page ends the child's documents are
+    as they were then, and its version says so: a worker that has newer events of the child fills up
+    from there, and the rebuild goes on behind it. Each page is noted in the ledger, and a rebuild
+    that was killed goes on within the child. Every model is folded anew, also where others are
+    carried over: to copy all documents of such a child would be one transaction without bound."""
 
     store: EventStore
     children: WholeChildren
@@ -192,7 +171,7 @@ class LongChildrenBuilder:
         self, one: Slice, child_id: str, done: int, after: int, ends: int
     ) -> tuple[Written, int]:
         written, version, shard = Written(), after, f"rebuild-{one.number}"
-        async for events in telling_pages(self.store, child_id, after, ends):
+        async for events in relevant_pages(self.store, child_id, after, ends):
             written += await self._write(child_id, events, shard)
             if written.failures:
                 break
@@ -205,8 +184,8 @@ class LongChildrenBuilder:
         return written, version
 
     async def _write(self, child_id: str, events: Sequence[RecordedEvent], shard: str) -> Written:
-        write = partial(self.children.write_page, child_id, events, shard)
+        write = partial(self.children.write_events, {child_id: events}, shard)
         try:
             return await patiently(write, StaleBatch, PyMongoError)
         except UnstorableDocument as error:
-            return Written({child_id: told(error)})
+            return Written({child_id: reason_of(error)})

@@ -1,5 +1,5 @@
 """Changes which generations are kept and which of them is live, each time in one step; and carries
-over what no event tells: what became of alerts."""
+over what no event says: what became of alerts."""
 
 import asyncio
 import re

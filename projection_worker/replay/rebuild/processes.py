@@ -36,7 +36,6 @@ from projection_worker.replay.rebuild.slices import (
     ChildSliceBuilder,
     PartitionSliceBuilder,
 )
-from projection_worker.replay.verify.comparison import Verification
 from projection_worker.replay.verify.verifier import Verifier, verifier_of
 from projection_worker.session import Failed, Stores, open_stores
 from projection_worker.settings import WorkerSettings
@@ -115,9 +114,11 @@ class ShareOfRebuild:
             stuck = await stale_since(self._on.database, self._plan.generation, ids)
             folded = [stream for stream in batch if stream.child_id not in stuck]
             verification = await verifier.verify_children(folded, SETTLE_SECONDS, seen)
-            if verification.found:  # what does not open is told by the rebuild
+            if verification.found:  # what does not open is reported by the rebuild
                 await self._ledger.verified(one, 0)
-                raise ReadModelsDiffer(_told(verification))
+                first = verification.differences[:3]
+                named = "; ".join(f"{d.model}/{d.document} {d.field}" for d in first)
+                raise ReadModelsDiffer(f"{verification.found} differences, first {named}")
 
     async def _mine(self, done: Done) -> list[Slice]:
         slices, share = await self._ledger.slices(self._plan.generation), self._share
@@ -147,11 +148,6 @@ class ShareOfRebuild:
         documents = StoredChildren(on.read, on.database, await live_generation(on.database))
         rules = await rules_of(on.database, plan.generation)
         return PartsOfChildren(documents, read_models, on.keyring, on.index, plan.models, rules)
-
-
-def _told(verification: Verification) -> str:
-    first = [f"{d.model}/{d.document} {d.field}" for d in verification.differences[:3]]
-    return f"{verification.found} differences, first {'; '.join(first)}"
 
 
 MODULE = "projection_worker.replay.rebuild.processes"
@@ -204,9 +200,9 @@ async def _start(arguments: Sequence[str]) -> asyncio.subprocess.Process:
 
 async def _succeeds(process: asyncio.subprocess.Process) -> None:
     assert process.stderr is not None
-    told = await process.stderr.read()
+    written = await process.stderr.read()
     if await process.wait() != 0:
-        lines = told.decode(errors="replace").strip().splitlines()
+        lines = written.decode(errors="replace").strip().splitlines()
         last = lines[-1] if lines else "the process was killed"
         raise ProcessFailed(f"a process of the rebuild ended ({process.returncode}): {last}")
 

@@ -19,7 +19,7 @@ from projection_worker.replay.rebuild.children import (
     ChildrenWriter,
     LongChildrenBuilder,
     Written,
-    told,
+    reason_of,
 )
 from projection_worker.replay.rebuild.ledger import Done, Kind, Ledger, Slice
 from projection_worker.replay.rebuild.pacing import Pace, patiently
@@ -140,7 +140,7 @@ class ChildSliceBuilder:
                 lambda: self.children.write([stream], shard), StaleBatch, PyMongoError
             )
         except UnstorableDocument as error:
-            return Written({stream.child_id: told(error)})
+            return Written({stream.child_id: reason_of(error)})
 
 
 BATCH_RECORDS = 2_000

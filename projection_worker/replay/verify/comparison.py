@@ -124,10 +124,10 @@ def digest(documents: Documents) -> int:
 
 def digest_of(place: Place, document: Any) -> int:
     """SHA-256 of the canonical form: JSON of model, id and content with sorted keys. Without what
-    no event tells."""
+    no event says."""
     ignored = _ignored(place[0])
-    told = {name: value for name, value in document.items() if name not in ignored}
-    return int.from_bytes(hashlib.sha256(_canonical([*place, told])).digest())
+    content = {name: value for name, value in document.items() if name not in ignored}
+    return int.from_bytes(hashlib.sha256(_canonical([*place, content])).digest())
 
 
 def compare(child_id: str, expected: Documents, found: Documents) -> Iterator[Difference]:
@@ -148,7 +148,7 @@ def compare_one(child_id: str, place: Place, expected: Any, found: Any) -> Itera
 
 
 def _ignored(model: Model) -> frozenset[str]:
-    """When an alert was delivered happened outside, and so did a rebuild; no event tells it."""
+    """When an alert was delivered happened outside, and so did a rebuild; no event says it."""
     return (
         frozenset({"delivered", "rebuilt", "awaits_live"}) if model is Model.ALERTS else frozenset()
     )
@@ -157,8 +157,8 @@ def _ignored(model: Model) -> frozenset[str]:
 def _fields(
     expected: Any, found: Any, ignored: frozenset[str] = frozenset(), path: str = ""
 ) -> Iterator[tuple[str, object, object]]:
-    """Paths like `violations[2].outcome` where two values differ. Of lists, only documents are told
-    apart one by one."""
+    """Paths like `violations[2].outcome` where two values differ. Of lists, only documents are
+    compared one by one."""
     if _canonical(expected) == _canonical(found):  # as digests see it: 1 is not 1.0
         return
     if isinstance(expected, dict) and isinstance(found, dict):
@@ -173,7 +173,7 @@ def _fields(
 
 
 def _canonical(value: Any) -> bytes:
-    """A type that no read model holds is told by its text, so that it is found, too."""
+    """A type that no read model holds is compared by its text, so that it is found, too."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=repr)
 
 

@@ -20,7 +20,7 @@ from projection_worker.replay.documents import (
     documents_of,
     without_opened,
 )
-from projection_worker.replay.histories import ends_at, events_of, telling_pages
+from projection_worker.replay.histories import ends_at, events_of, relevant_pages
 from projection_worker.replay.verify.comparison import (
     Scope,
     Verification,
@@ -38,7 +38,7 @@ from shared.read_models.generations import read_cutoff
 LOOK_SECONDS = 0.1
 
 Seen = Callable[[int], Awaitable[None]]
-"""Is told how many more events were read."""
+"""Takes how many more events were read."""
 
 Stored = AsyncIterator[tuple[Place, Any]]
 
@@ -112,7 +112,7 @@ class LongChildren:
         """Fold up to `version`, too."""
         if reading.taken >= version:
             return
-        following = telling_pages(self.source.store, reading.child_id, reading.taken, reading.ends)
+        following = relevant_pages(self.source.store, reading.child_id, reading.taken, reading.ends)
         async for events in following:
             reading.take(events, version)
             if reading.taken >= version:

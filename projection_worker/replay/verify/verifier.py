@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from projection_worker.projecting.decoding import UNREADABLE, EventSource
 from projection_worker.projecting.generations import rules_of
+from projection_worker.projecting.removal import OF_A_CHILD
 from projection_worker.projections.rules import Rules
 from projection_worker.replay.documents import (
-    OWNED,
     StoredChildren,
     documents_of,
     fold,
@@ -47,7 +47,7 @@ from shared.read_models.generations import Generation, read_cutoff
 BATCH_EVENTS = 5_000
 
 
-async def unheard(_: int) -> None:
+async def ignore(_: int) -> None:
     """Where nobody wants to know how many events were read."""
 
 
@@ -77,7 +77,7 @@ class Verifier:
         """About how many events there are to compare: those that the documents have seen."""
         return await self._stored.events()
 
-    async def verify(self, patience_seconds: float = 0.0, seen: Seen = unheard) -> Verification:
+    async def verify(self, patience_seconds: float = 0.0, seen: Seen = ignore) -> Verification:
         """All children and the totals. Children that are still behind what the store had when it
         was read, after `patience_seconds`, count as different; dead-lettered ones do so at once."""
         result = Verification()
@@ -93,9 +93,9 @@ class Verifier:
         return result
 
     async def verify_children(
-        self, batch: Sequence[Stream], patience_seconds: float = 0.0, seen: Seen = unheard
+        self, batch: Sequence[Stream], patience_seconds: float = 0.0, seen: Seen = ignore
     ) -> Verification:
-        """These children alone, without totals. `seen` is told of every event that is read."""
+        """These children alone, without totals. `seen` takes every event that is read."""
         deadline = time.monotonic() + patience_seconds
         rules = self._rules or await rules_of(self._database, self._generation)
         result = Verification()
@@ -180,7 +180,7 @@ class Verifier:
 
     async def _verify_nothing_stray(self, known: AnyCollection[str], result: Verification) -> None:
         """Documents of children that the store does not know."""
-        for model in self._models.intersection({Model.CHILDREN, *OWNED}):
+        for model in self._models.intersection({Model.CHILDREN, *OF_A_CHILD}):
             async for child_id in self._stored.owners(model):
                 if child_id not in known and await self._source.store.last(child_id) is None:
                     result.note(
