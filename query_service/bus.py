@@ -78,7 +78,7 @@ class ReadStoreOutage:
 
     def is_bearable(self) -> bool:
         """Whether kept answers may be shown, if the read store is away."""
-        return self.cache.keeping and self._lasts() <= self.longest_seconds
+        return self.cache.keeping and (self.away_seconds() or 0.0) <= self.longest_seconds
 
     async def is_stale(self, children: Sequence[str], scope: Scope) -> bool:
         """Whether an answer from the cache, with data of these children, comes from before an
@@ -92,9 +92,6 @@ class ReadStoreOutage:
             raise ReadStoreUnavailable("the owner of the bear may have changed")
         await self._require_keys(children)
         return True
-
-    def _lasts(self) -> float:
-        return self.away_seconds() or 0.0
 
     async def _require_keys(self, children: Sequence[str]) -> None:
         """The notice of an erasure may not arrive, but an erased child's key is gone at once."""

@@ -78,7 +78,8 @@ class ProjectedVersions:
                 if left <= 0:
                     raise ReadModelLate
                 pause = max(POLL_SECONDS, self._number_waiting / MOST_LOOKS_A_SECOND)
-                await _set_within(changed, min(left, pause))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), min(left, pause))
         finally:
             self._stop_waiting(token.child_id, changed)
 
@@ -96,11 +97,6 @@ class ProjectedVersions:
         waiting.discard(changed)
         if not waiting:
             del self._waiting[child_id]
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
 
 
 class NoRoomToWait(ReadModelLate):

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from pydantic import Field
 
-from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import (
     TTL_WHILE_OPEN,
     AnswerModel,
@@ -15,7 +14,7 @@ from query_service.queries.answers import (
     StaleSince,
     average,
 )
-from query_service.queries.query import Answer, Query
+from query_service.queries.query import AboutOneChild, Answer, Query
 from query_service.queries.visible_children import Scope, VisibleChild, VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
@@ -111,18 +110,15 @@ class _Day:
 
 
 @dataclass(frozen=True, slots=True)
-class GetChildAnalyticsHandler:
+class GetChildAnalyticsHandler(AboutOneChild):
     store: ReadModelDatabase
     children: VisibleChildren
     clock: Clock
     ttl: float
 
-    def cache_key(self, query: GetChildAnalytics) -> Hashable:
+    def cache_key(self, query: Query) -> Hashable:
         # at midnight the period moves on, whatever life the answer has left
         return query, self._today()
-
-    def tags(self, query: GetChildAnalytics) -> frozenset[Tag]:
-        return frozenset({child_tag(query.child_id)})
 
     async def handle(self, query: GetChildAnalytics, scope: Scope) -> Answer:
         child = await self.children.find(query.child_id, scope)

@@ -1,13 +1,12 @@
 """GetChildConversations: a child's conversations, page by page; those that nobody ended, too."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
 from pydantic import Field
 
-from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import (
     TTL_WHILE_OPEN,
     AnswerModel,
@@ -16,7 +15,7 @@ from query_service.queries.answers import (
     StaleSince,
 )
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import Answer, Query
+from query_service.queries.query import AboutOneChild, Answer, Query
 from query_service.queries.visible_children import Scope, VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
@@ -55,18 +54,12 @@ class Conversations(AnswerModel):
 
 
 @dataclass(frozen=True, slots=True)
-class GetChildConversationsHandler:
+class GetChildConversationsHandler(AboutOneChild):
     store: ReadModelDatabase
     children: VisibleChildren
     cursors: Cursors
     clock: Clock
     ttl: float
-
-    def cache_key(self, query: GetChildConversations) -> Hashable:
-        return query
-
-    def tags(self, query: GetChildConversations) -> frozenset[Tag]:
-        return frozenset({child_tag(query.child_id)})
 
     async def handle(self, query: GetChildConversations, scope: Scope) -> Answer:
         after = self.cursors.read(query.cursor, query.child_id)

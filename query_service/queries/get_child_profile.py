@@ -1,14 +1,12 @@
 """GetChildProfile: everything about one child."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
 
-from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import AnswerModel, Instant, Minutes, StaleSince
-from query_service.queries.query import Answer, Query
+from query_service.queries.query import AboutOneChild, Answer, Query
 from query_service.queries.visible_children import OWN_FIELDS, Scope, VisibleChild, VisibleChildren
 from shared.events.child import ConsentMethod, ConsentPurpose
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
@@ -65,15 +63,9 @@ class ChildProfile(AnswerModel):
 
 
 @dataclass(frozen=True, slots=True)
-class GetChildProfileHandler:
+class GetChildProfileHandler(AboutOneChild):
     children: VisibleChildren
     ttl: float
-
-    def cache_key(self, query: GetChildProfile) -> Hashable:
-        return query
-
-    def tags(self, query: GetChildProfile) -> frozenset[Tag]:
-        return frozenset({child_tag(query.child_id)})
 
     async def handle(self, query: GetChildProfile, scope: Scope) -> Answer:
         child = await self.children.find(query.child_id, scope)

@@ -1,15 +1,13 @@
 """GetChildSafetyReport: a child's incidents, what they mean and what to do."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import ConfigDict, Field
 
-from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import Answer, Query, RequestRefused
+from query_service.queries.query import AboutOneChild, Answer, Query, RequestRefused
 from query_service.queries.safety_assessment import (
     Findings,
     Recommendation,
@@ -95,7 +93,7 @@ class SafetyReport(AnswerModel):
 
 
 @dataclass(frozen=True, slots=True)
-class GetChildSafetyReportHandler:
+class GetChildSafetyReportHandler(AboutOneChild):
     """What it reads of a child does not grow with the child: a page, counters that the projections
     keep, and what the database counts."""
 
@@ -103,12 +101,6 @@ class GetChildSafetyReportHandler:
     children: VisibleChildren
     cursors: Cursors
     ttl: float
-
-    def cache_key(self, query: GetChildSafetyReport) -> Hashable:
-        return query
-
-    def tags(self, query: GetChildSafetyReport) -> frozenset[Tag]:
-        return frozenset({child_tag(query.child_id)})
 
     async def handle(self, query: GetChildSafetyReport, scope: Scope) -> Answer:
         if query.since and query.until and query.since >= query.until:

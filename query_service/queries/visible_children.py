@@ -143,13 +143,11 @@ class Unopened:
         try:
             return child.open(sealed, expected)
         except (SealBroken, UnknownKek) as error:
-            self.note(child, place, error)
+            self._note(child.id, place, str(error))
             return None
 
-    def note(self, child: VisibleChild, place: str, error: Exception) -> None:
-        log.error(
-            "value_not_decrypted", child_id=child.document["_id"], place=place, reason=str(error)
-        )
+    def _note(self, child_id: str, place: str, reason: str) -> None:
+        log.error("value_not_decrypted", child_id=child_id, place=place, reason=reason)
         self.places.append(place)
 
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Coroutine
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from projection_worker.replay.verify.verifier import verifier_of
 from projection_worker.session import Stores, run
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import read_catalog
+from shared.tasks import in_background
 
 
 class ModelNames(click.ParamType):
@@ -101,7 +101,7 @@ LOOK_SECONDS = 0.25
 async def following(rebuild: Rebuild, work: Coroutine[Any, Any, None]) -> None:
     """Do `work` of `rebuild` and show its progress meanwhile."""
     started = time.monotonic()
-    async with _shown(rebuild):
+    async with in_background(_show(rebuild)):
         await work
     assert rebuild.plan is not None
     for child, reason in (await rebuild.ledger.unopened(rebuild.plan.generation)).items():
@@ -115,17 +115,6 @@ async def following(rebuild: Rebuild, work: Coroutine[Any, Any, None]) -> None:
         f"{rebuild.conversation_limit_minutes} min; `teddy replay rollback` goes back, "
         "`teddy replay drop-old` deletes the previous generation"
     )
-
-
-@asynccontextmanager
-async def _shown(rebuild: Rebuild) -> AsyncIterator[None]:
-    showing = asyncio.create_task(_show(rebuild))
-    try:
-        yield
-    finally:
-        showing.cancel()
-        with suppress(asyncio.CancelledError):
-            await showing
 
 
 async def _show(rebuild: Rebuild) -> None:

@@ -89,7 +89,10 @@ class Verifier:
             result.add(await self.verify_children(batch, patience_seconds, seen))
         await self._verify_nothing_stray(known, result)
         if Model.SYSTEM in self._models:
-            await self._verify_counters(result)
+            sums = await counters_that_differ(self._mongo, self._database, self._generation)
+            result.counters = sums.names
+            for name, (summed, counted) in sums.differing.items():
+                result.note(Difference("", Model.SYSTEM, "(sum)", name, summed, counted))
         return result
 
     async def verify_children(
@@ -147,13 +150,19 @@ class Verifier:
         child_id, last = stream.child_id, stream.last_version
         version = stored.get((Model.CHILDREN, child_id), {}).get("version", 0)
         erased = cipher is None
-        if version > last or (erased and not _ends_erased(stream)):
+        ends_erased = stream.commits[-1].events[-1].type == ERASED
+        if version > last or (erased and not ends_erased):
             # it moved on since the stream was read
-            stream = await self._read_again(stream)
+            following = pages(self._source.store, child_id, last)
+            later = [commit async for commits in following for commit in commits]
+            stream = Stream([*stream.commits, *later])
         if erased:  # what its read models have not forgotten yet cannot be folded any more
             last = stream.last_version
         result = Verification(children=1, events=version)
-        _verify_chain(stream, result)
+        try:
+            verify_chain(stream.commits)
+        except ChainBroken as broken:
+            result.note(broken_chain(broken))
         if version < last:
             result.behind.add(child_id)
             result.note(behind(child_id, last, version))
@@ -172,12 +181,6 @@ class Verifier:
         _compare_documents(child_id, expected, found, result)
         return result
 
-    async def _read_again(self, stream: Stream) -> Stream:
-        """With what came meanwhile, little as it is."""
-        following = pages(self._source.store, stream.child_id, stream.last_version)
-        later = [commit async for commits in following for commit in commits]
-        return Stream([*stream.commits, *later])
-
     async def _verify_nothing_stray(self, known: AnyCollection[str], result: Verification) -> None:
         """Documents of children that the store does not know."""
         for model in self._models.intersection({Model.CHILDREN, *OF_A_CHILD}):
@@ -186,12 +189,6 @@ class Verifier:
                     result.note(
                         Difference(child_id, model, child_id, "(document)", "absent", "present")
                     )
-
-    async def _verify_counters(self, result: Verification) -> None:
-        sums = await counters_that_differ(self._mongo, self._database, self._generation)
-        result.counters = sums.names
-        for name, (summed, counted) in sums.differing.items():
-            result.note(Difference("", Model.SYSTEM, "(sum)", name, summed, counted))
 
 
 def verifier_of(
@@ -214,14 +211,3 @@ def _compare_documents(
     if result.digest != digest(expected):
         for difference in compare(child_id, expected, stored):
             result.note(difference)
-
-
-def _ends_erased(stream: Stream) -> bool:
-    return stream.commits[-1].events[-1].type == ERASED
-
-
-def _verify_chain(stream: Stream, result: Verification) -> None:
-    try:
-        verify_chain(stream.commits)
-    except ChainBroken as broken:
-        result.note(broken_chain(broken))
