@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -74,23 +74,17 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
             async with notifications(app, settings, on.read, on.database) as notifying:
                 started = asyncio.Event()
                 readiness = Readiness(
-                    _checks(on, watch, started),
+                    {
+                        "read_store": on.read.ping,
+                        "key_store": on.keys.ping,
+                        "kafka": _once(started, watch.check_kafka),
+                        "event_store": on.write.ping,
+                    },
                     lambda: {**watch.details(), **notifying.counted.report()},
                     watch.findings,
                     lambda: DISPENSABLE,
                 )
                 yield Worker(app, watch.failure, readiness, started)
-
-
-def _checks(
-    on: Stores, watch: WorkerWatch, started: asyncio.Event
-) -> Mapping[str, DependencyCheck]:
-    return {
-        "read_store": on.read.ping,
-        "key_store": on.keys.ping,
-        "kafka": _once(started, watch.check_kafka),
-        "event_store": on.write.ping,
-    }
 
 
 def _once(started: asyncio.Event, check: DependencyCheck) -> DependencyCheck:

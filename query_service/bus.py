@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -123,21 +123,14 @@ class UnknownQuery(Exception):
     """No handler is registered for the query."""
 
 
+@dataclass(slots=True, eq=False)
 class QueryBus:
-    def __init__(
-        self,
-        cache: QueryCache[Rendered],
-        metrics: QueryMetrics,
-        access: Mapping[str, Rule] = ACCESS,
-        as_of: AsOf = _unknown,
-        outage: ReadStoreOutage | None = None,
-    ) -> None:
-        self._as_of = as_of
-        self._outage = outage
-        self._cache = cache
-        self._metrics = metrics
-        self._access = access
-        self._registered: dict[type[Query], _Registered] = {}
+    cache: QueryCache[Rendered]
+    metrics: QueryMetrics
+    access: Mapping[str, Rule] = ACCESS
+    as_of: AsOf = _unknown
+    outage: ReadStoreOutage | None = None
+    _registered: dict[type[Query], _Registered] = field(default_factory=dict, init=False)
 
     def register(self, query_type: type[Q], handler: QueryHandler[Q]) -> None:
         """Answer `query_type` anew each time. Raises ValueError when it has a handler already,
@@ -157,7 +150,7 @@ class QueryBus:
         registered = self._registered.get(type(query))
         if registered is None:
             raise UnknownQuery(f"{name} has no handler; register one on the bus")
-        scope = Scope.of(principal, name, self._access)
+        scope = Scope.of(principal, name, self.access)
         started = time.perf_counter()
         outcome = "failed"
         try:
@@ -165,8 +158,8 @@ class QueryBus:
             outcome = "hit" if result.cached else "miss"
             return result
         finally:
-            self._metrics.queries.labels(name, outcome).inc()
-            self._metrics.seconds.labels(name).observe(time.perf_counter() - started)
+            self.metrics.queries.labels(name, outcome).inc()
+            self.metrics.seconds.labels(name).observe(time.perf_counter() - started)
 
     @property
     def handlers(self) -> list[HandlerDescription]:
@@ -181,7 +174,7 @@ class QueryBus:
         ]
 
     def _audience(self, query_type: type[Query]) -> list[str]:
-        rule = rule_of(query_type.__name__, self._access)
+        rule = rule_of(query_type.__name__, self.access)
         return sorted(role.value for role in Role if rule.of(role) is not Relation.NONE)
 
     def health(self) -> dict[str, Any]:
@@ -190,15 +183,15 @@ class QueryBus:
     def _add(self, query_type: type[Query], registered: _Registered) -> None:
         if query_type in self._registered:
             raise ValueError(f"{query_type.__name__} already has a handler")
-        rule_of(query_type.__name__, self._access)
+        rule_of(query_type.__name__, self.access)
         self._registered[query_type] = registered
 
     async def _answer(
         self, registered: _Registered, query: Query, scope: Scope, read_after: float | None
     ) -> QueryResult:
         async def load() -> Loaded[Rendered]:
-            read_at = self._cache.now()
-            as_of = await self._as_of()  # before the answer is read: it shows all of that at least
+            read_at = self.cache.now()
+            as_of = await self.as_of()  # before the answer is read: it shows all of that at least
             answer = await registered.handler.handle(query, scope)
             rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
             shown = frozenset(map(child_tag, rendered.children))
@@ -211,15 +204,15 @@ class QueryBus:
         # who is asking is part of every key, added here so that no handler can forget it
         key = (scope, type(query), cached.cache_key(query))
         tags = cached.tags(query)
-        rendered, hit = await self._cache.get_or_load(key, cached.ttl, tags, load, read_after)
+        rendered, hit = await self.cache.get_or_load(key, cached.ttl, tags, load, read_after)
         detail = self._feed_detail()
-        if hit and self._outage and await self._outage.is_stale(rendered.children, scope):
+        if hit and self.outage and await self.outage.is_stale(rendered.children, scope):
             detail = Detail.READ_STORE_DOWN
-        age = max(0.0, self._cache.now() - rendered.read_at)
+        age = max(0.0, self.cache.now() - rendered.read_at)
         return QueryResult(rendered, hit, age, detail)
 
     def _feed_detail(self) -> Detail | None:
-        return None if self._cache.keeping else Detail.CHANGE_FEED_DOWN
+        return None if self.cache.keeping else Detail.CHANGE_FEED_DOWN
 
 
 def _render(answer: Answer) -> Rendered:

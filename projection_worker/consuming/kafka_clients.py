@@ -1,7 +1,9 @@
 """The worker's own Kafka clients: one consumes the events, one publishes what a batch changed."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -41,6 +43,17 @@ def events_consumer(settings: WorkerSettings) -> AIOKafkaConsumer:
         max_poll_records=settings.worker_batch,
         metadata_max_age_ms=METADATA_MS,
     )
+
+
+@asynccontextmanager
+async def open_consumer(servers: Servers, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """One that commits nothing by itself, for as long as the block. Raises KafkaError."""
+    consumer = AIOKafkaConsumer(**client_options(servers), enable_auto_commit=False, **options)
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 class FinishBatchFirst(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types

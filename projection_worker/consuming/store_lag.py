@@ -8,6 +8,7 @@ write it: two look-ups by indexes, however much is stored.
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.event_store.commit_documents import COLLECTION
@@ -22,16 +23,16 @@ Sample = tuple[str, int]
 """A child and the version of it that a commit led to."""
 
 
+@dataclass(slots=True, eq=False)
 class StoreLag:
     """Samples of the store that the live generation does not show yet. Times are monotonic.
 
     `through`: all that was sampled up to then is projected; None until anything is.
     """
 
-    def __init__(self) -> None:
-        self._pending: dict[Sample, float] = {}
-        self._looks: deque[float] = deque(maxlen=3_600)
-        self.through: float | None = None
+    _pending: dict[Sample, float] = field(default_factory=dict, init=False)
+    _looks: deque[float] = field(default_factory=deque, init=False)
+    through: float | None = field(default=None, init=False)
 
     @property
     def events(self) -> int:

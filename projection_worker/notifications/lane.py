@@ -46,14 +46,14 @@ FAILURES_TO_OPEN = 5
 PROBE_EVERY_SECONDS = 30.0
 
 
+@dataclass(slots=True, eq=False)
 class CircuitBreaker:
     """Open after `FAILURES_TO_OPEN` failures in a row; then one attempt each
     `PROBE_EVERY_SECONDS`, of which the first that succeeds closes it. `monotonic` gives seconds."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._failures = 0
-        self._probe_at = 0.0
+    monotonic: Callable[[], float]
+    _failures: int = field(default=0, init=False)
+    _probe_at: float = field(default=0.0, init=False)
 
     @property
     def is_open(self) -> bool:
@@ -63,24 +63,24 @@ class CircuitBreaker:
         """How many attempts may begin now, at most `most`."""
         if not self.is_open:
             return most
-        return min(most, 1) if self._monotonic() >= self._probe_at else 0
+        return min(most, 1) if self.monotonic() >= self._probe_at else 0
 
     def begin(self) -> None:
         """An attempt begins: while open, the next one has to wait."""
         if self.is_open:
-            self._probe_at = self._monotonic() + PROBE_EVERY_SECONDS
+            self._probe_at = self.monotonic() + PROBE_EVERY_SECONDS
 
     def withdrawn(self) -> None:
         """What was begun was not attempted: the next one need not wait for it."""
         if self.is_open:
-            self._probe_at = self._monotonic()
+            self._probe_at = self.monotonic()
 
     def succeeded(self) -> None:
         self._failures = 0
 
     def failed(self) -> None:
         self._failures += 1
-        self._probe_at = self._monotonic() + PROBE_EVERY_SECONDS
+        self._probe_at = self.monotonic() + PROBE_EVERY_SECONDS
 
 
 AT_A_TIME = 8

@@ -2,26 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
-
-from pymongo.errors import PyMongoError
 
 from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projecting.projector import Projector
-from projection_worker.projecting.read_model_store import FoldedChild, ReadModelStore, StaleBatch
+from projection_worker.projecting.read_model_store import FoldedChild, ReadModelStore
 from projection_worker.projecting.sequencing import ChildSequence, all_that_counts
-from projection_worker.projecting.unstorable import UnstorableDocument
 from projection_worker.projections.registry import ChildView
 from projection_worker.projections.rules import Rules
 from projection_worker.replay.documents import Folded, StoredChildren, documents_of, fold
-from projection_worker.replay.histories import Stream, ends_at, relevant_pages
-from projection_worker.replay.rebuild.ledger import Ledger, Slice
-from projection_worker.replay.rebuild.pacing import Pace, patiently
+from projection_worker.replay.histories import Stream
 from projection_worker.replay.verify.comparison import Documents
 from shared.event_store.envelope import RecordedEvent
-from shared.event_store.port import EventStore
-from shared.fault_points import FaultPoint, reached
 from shared.keyring.cipher import ChildCipher
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
@@ -140,52 +132,3 @@ class PartsOfChildren:
             changed=frozenset(place for place in documents if place[0] is not Model.ALERTS),
             alerts=tuple(d for (model, _), d in documents.items() if model is Model.ALERTS),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class LongChildrenBuilder:
-    """A page of events in memory, a transaction a page. Where a page ends the child's documents are
-    as they were then, and its version says so: a worker that has newer events of the child fills up
-    from there, and the rebuild goes on behind it. Each page is noted in the ledger, and a rebuild
-    that was killed goes on within the child. Every model is folded anew, also where others are
-    carried over: to copy all documents of such a child would be one transaction without bound."""
-
-    store: EventStore
-    children: WholeChildren
-    ledger: Ledger
-    pace: Pace
-
-    async def build(self, one: Slice, child_id: str, done: int) -> tuple[Written, int]:
-        """`done`: events of the slice before this child. What was written of it, and how many
-        events it has. Raises StaleBatch, PyMongoError, StoreUnavailable."""
-        after = one.inside_version if one.inside == child_id else 0
-        ends = await ends_at(self.store, child_id)
-        written, version = await self._build(one, child_id, done, after, ends)
-        if written.failures and ends == 0:
-            ends = await ends_at(self.store, child_id)
-            if ends > 0:  # it was erased meanwhile: of what was before nothing has to be readable
-                written, version = await self._build(one, child_id, done, 0, ends)
-        return written, version
-
-    async def _build(
-        self, one: Slice, child_id: str, done: int, after: int, ends: int
-    ) -> tuple[Written, int]:
-        written, version, shard = Written(), after, f"rebuild-{one.number}"
-        async for events in relevant_pages(self.store, child_id, after, ends):
-            written += await self._write(child_id, events, shard)
-            if written.failures:
-                break
-            version = events[-1].version
-            await self.ledger.advance_inside(
-                one, child_id, version, done + version, written.unopened
-            )
-            reached(FaultPoint.REBUILD_INSIDE_CHILD)
-            await self.pace.keep(len(events))
-        return written, version
-
-    async def _write(self, child_id: str, events: Sequence[RecordedEvent], shard: str) -> Written:
-        write = partial(self.children.write_events, {child_id: events}, shard)
-        try:
-            return await patiently(write, StaleBatch, PyMongoError)
-        except UnstorableDocument as error:
-            return Written({child_id: reason_of(error)})

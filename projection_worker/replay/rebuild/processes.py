@@ -24,11 +24,7 @@ from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
 from projection_worker.replay.documents import StoredChildren
 from projection_worker.replay.histories import in_batches, streams
-from projection_worker.replay.rebuild.children import (
-    LongChildrenBuilder,
-    PartsOfChildren,
-    WholeChildren,
-)
+from projection_worker.replay.rebuild.children import PartsOfChildren, WholeChildren
 from projection_worker.replay.rebuild.ledger import Done, Kind, Ledger, Plan, Slice
 from projection_worker.replay.rebuild.pacing import Pace
 from projection_worker.replay.rebuild.slices import (
@@ -78,11 +74,11 @@ class ShareOfRebuild:
         partitions = PartitionSliceBuilder(
             self._on.settings.kafka, projector, self._ledger, self._pace
         )
-        store, whole = self._on.store, WholeChildren(projector, read_models)
+        whole = WholeChildren(projector, read_models)
         children = ChildSliceBuilder(
-            store,
+            self._on.store,
             whole if self._plan.whole else await self._parts_of_children(read_models),
-            LongChildrenBuilder(store, whole, self._ledger, self._pace),
+            whole,
             dead_letters,
             self._ledger,
             self._pace,

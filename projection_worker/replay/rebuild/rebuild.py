@@ -10,8 +10,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer
-
+from projection_worker.consuming.kafka_clients import open_consumer
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.generations import (
     SEEN_SECONDS,
@@ -33,7 +32,7 @@ from projection_worker.replay.verify.comparison import counters_that_differ
 from projection_worker.session import Failed, Refused, Stores
 from shared.clock import new_id, utc_now
 from shared.fault_points import FaultPoint, reached
-from shared.kafka import CHILD_EVENTS, client_options, partitions_of
+from shared.kafka import CHILD_EVENTS, partitions_of
 from shared.lease import Lease
 from shared.mongo import Database
 from shared.read_models.deliveries import NOTIFIED_WITHIN
@@ -183,9 +182,8 @@ class Rebuild:
             return
         slices = await slices_of_store(self._on.commits, plan.generation)
         if plan.source is Source.KAFKA:
-            bootstrap = self._on.settings.kafka
             slices = [replace(one, done=Done.BUILT) for one in slices]  # only to be verified
-            slices += await slices_of_topic(bootstrap, plan.generation)
+            slices += await slices_of_topic(self._on.settings.kafka, plan.generation)
         await self.ledger.cut(plan.generation, slices)
 
     async def _require_sound(self, plan: Plan, catalog: Catalog) -> None:
@@ -212,15 +210,8 @@ class Rebuild:
     async def _place_new_workers(self) -> None:
         """Workers of a version that has none yet begin at the end of the topic: what came before is
         in the event store, from which the generation is built."""
-        consumer = AIOKafkaConsumer(
-            **client_options(self._on.settings.kafka),
-            group_id=consumer_group(self._on.settings),
-            enable_auto_commit=False,
-        )
-        await consumer.start()
-        try:
+        settings = self._on.settings
+        async with open_consumer(settings.kafka, group_id=consumer_group(settings)) as consumer:
             places = await partitions_of(consumer, CHILD_EVENTS.name)
             consumer.assign(places)
             await consumer.commit(await consumer.end_offsets(places))
-        finally:
-            await consumer.stop()

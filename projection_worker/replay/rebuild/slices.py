@@ -1,7 +1,7 @@
 """Cuts the event store, or the topic, into slices that can be worked on independently, and builds
 each: some whole histories in memory, then each document once; or the worker's way, by records."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,15 +9,16 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo.errors import PyMongoError
 
+from projection_worker.consuming.kafka_clients import open_consumer
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import StaleBatch
 from projection_worker.projecting.unstorable import UnstorableDocument
 from projection_worker.records import Delivered, deliver, raw_record
-from projection_worker.replay.histories import Stream, in_batches, streams
+from projection_worker.replay.histories import Stream, ends_at, in_batches, relevant_pages, streams
 from projection_worker.replay.rebuild.children import (
     ChildrenWriter,
-    LongChildrenBuilder,
+    WholeChildren,
     Written,
     reason_of,
 )
@@ -26,7 +27,7 @@ from projection_worker.replay.rebuild.pacing import Pace, patiently
 from shared.event_store.commit_documents import COLLECTION
 from shared.event_store.port import EventStore
 from shared.fault_points import FaultPoint, reached
-from shared.kafka import CHILD_EVENTS, Servers, client_options, partitions_of
+from shared.kafka import CHILD_EVENTS, Servers, partitions_of
 from shared.mongo import Database, Document, aggregate
 from shared.read_models.generations import Generation
 
@@ -65,14 +66,10 @@ async def slices_of_store(commits: Database, generation: Generation) -> list[Sli
 
 async def slices_of_topic(bootstrap: Servers, generation: Generation) -> list[Slice]:
     """All that the topic holds now, a slice a partition. Raises KafkaError."""
-    consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
-    await consumer.start()
-    try:
+    async with open_consumer(bootstrap) as consumer:
         places = await partitions_of(consumer, CHILD_EVENTS.name)
         begins = await consumer.beginning_offsets(places)
         ends = await consumer.end_offsets(places)
-    finally:
-        await consumer.stop()
     return [
         Slice(
             generation,
@@ -92,11 +89,19 @@ BATCH_EVENTS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class ChildSliceBuilder:
-    """Workers write the same generation at the same time; the checkpoints decide who was first."""
+    """Workers write the same generation at the same time; the checkpoints decide who was first.
+
+    A child with a long history is written by `whole`, a page of events in memory, a transaction a
+    page. Where a page ends the child's documents are as they were then, and its version says so: a
+    worker that has newer events of the child fills up from there, and the rebuild goes on behind
+    it. Each page is noted in the ledger, and a rebuild that was killed goes on within the child.
+    Every model is folded anew, also where others are carried over: to copy all documents of such a
+    child would be one transaction without bound.
+    """
 
     store: EventStore
     children: ChildrenWriter
-    long_children: LongChildrenBuilder
+    whole: WholeChildren
     dead_letters: DeadLetters
     ledger: Ledger
     pace: Pace
@@ -111,7 +116,7 @@ class ChildSliceBuilder:
                 written, events = await self._write_isolating(batch, shard), held
                 await self.pace.keep(events)
             else:
-                written, events = await self.long_children.build(one, batch[0].child_id, done)
+                written, events = await self._build_long(one, batch[0].child_id, done)
             for child_id, reason in written.failures.items():
                 log.error("rebuild_cannot_fold", child_id=child_id, reason=reason)
             # a worker dead-letters what follows, as in any other
@@ -125,7 +130,7 @@ class ChildSliceBuilder:
         """Write together; when a worker was at one of the children, or one cannot be stored, find
         it by halving."""
         if len(batch) == 1:
-            return await self._write_one(batch[0], shard)
+            return await _write_one(batch[0].child_id, partial(self.children.write, batch, shard))
         try:
             return await patiently(lambda: self.children.write(batch, shard), PyMongoError)
         except (StaleBatch, UnstorableDocument) as error:
@@ -134,13 +139,42 @@ class ChildSliceBuilder:
         first = await self._write_isolating(batch[:middle], shard)
         return first + await self._write_isolating(batch[middle:], shard)
 
-    async def _write_one(self, stream: Stream, shard: str) -> Written:
-        try:
-            return await patiently(
-                lambda: self.children.write([stream], shard), StaleBatch, PyMongoError
+    async def _build_long(self, one: Slice, child_id: str, done: int) -> tuple[Written, int]:
+        """`done`: events of the slice before this child. What was written of it, and how many
+        events it has."""
+        after = one.inside_version if one.inside == child_id else 0
+        ends = await ends_at(self.store, child_id)
+        written, version = await self._build_pages(one, child_id, done, after, ends)
+        if written.failures and ends == 0:
+            ends = await ends_at(self.store, child_id)
+            if ends > 0:  # it was erased meanwhile: of what was before nothing has to be readable
+                written, version = await self._build_pages(one, child_id, done, 0, ends)
+        return written, version
+
+    async def _build_pages(
+        self, one: Slice, child_id: str, done: int, after: int, ends: int
+    ) -> tuple[Written, int]:
+        written, version, shard = Written(), after, f"rebuild-{one.number}"
+        async for events in relevant_pages(self.store, child_id, after, ends):
+            write = partial(self.whole.write_events, {child_id: events}, shard)
+            written += await _write_one(child_id, write)
+            if written.failures:
+                break
+            version = events[-1].version
+            await self.ledger.advance_inside(
+                one, child_id, version, done + version, written.unopened
             )
-        except UnstorableDocument as error:
-            return Written({stream.child_id: reason_of(error)})
+            reached(FaultPoint.REBUILD_INSIDE_CHILD)
+            await self.pace.keep(len(events))
+        return written, version
+
+
+async def _write_one(child_id: str, write: Callable[[], Awaitable[Written]]) -> Written:
+    """Again where a worker was at the child. Raises StaleBatch, PyMongoError."""
+    try:
+        return await patiently(write, StaleBatch, PyMongoError)
+    except UnstorableDocument as error:
+        return Written({child_id: reason_of(error)})
 
 
 BATCH_RECORDS = 2_000
@@ -158,16 +192,8 @@ class PartitionSliceBuilder:
 
     async def build(self, one: Slice) -> None:
         """From where the slice stands to its end. Raises KafkaError, PyMongoError, StaleBatch."""
-        consumer = AIOKafkaConsumer(
-            **client_options(self.bootstrap),
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-        )
-        await consumer.start()
-        try:
+        async with open_consumer(self.bootstrap, isolation_level="read_committed") as consumer:
             await self._build(one, consumer)
-        finally:
-            await consumer.stop()
         await self.ledger.finish(one, Done.BUILT)
 
     async def _build(self, one: Slice, consumer: AIOKafkaConsumer) -> None:
