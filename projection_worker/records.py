@@ -63,12 +63,7 @@ def raw_record(record: Any) -> RawRecord:
     not: theirs is empty."""
     headers = tuple((name, value or b"") for name, value in record.headers)
     return RawRecord(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.key,
-        record.value,
-        headers,
+        record.topic, record.partition, record.offset, record.key, record.value, headers
     )
 
 

@@ -118,9 +118,7 @@ class DeliveryStore:
             "claim": new_id(),
         }
         found = await self._deliveries.find_one_and_update(
-            {**_DUE, "_id": wanted_id},
-            [{"$set": claimed}],
-            return_document=ReturnDocument.AFTER,
+            {**_DUE, "_id": wanted_id}, [{"$set": claimed}], return_document=ReturnDocument.AFTER
         )
         return cast(DeliveryDocument | None, found)
 

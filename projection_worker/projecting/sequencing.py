@@ -106,10 +106,7 @@ def all_that_counts(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
 
 
 async def _ended(
-    erasure: RecordedEvent,
-    records: Sequence[Delivered],
-    checkpoint: int,
-    store: EventStore,
+    erasure: RecordedEvent, records: Sequence[Delivered], checkpoint: int, store: EventStore
 ) -> ChildSequence:
     """What can no longer be folded, or never could, keeps nobody from being erased."""
     child_id = erasure.child_id

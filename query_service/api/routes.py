@@ -157,9 +157,7 @@ async def get_alerts(
 
 
 @parents.get(
-    "/stream",
-    response_class=StreamingResponse,
-    responses={200: {"content": {EVENT_STREAM: {}}}},
+    "/stream", response_class=StreamingResponse, responses={200: {"content": {EVENT_STREAM: {}}}}
 )
 async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
     """Server-sent events: `alert` (an alert was raised) and `change` (a child's read models

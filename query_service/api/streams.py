@@ -162,9 +162,6 @@ class Streams:
 
 def _event(notice: ChangeNotice | AlertNotice) -> bytes:
     if isinstance(notice, AlertNotice):
-        return b"event: alert\nid: %b\ndata: %b\n\n" % (
-            notice.alert_id.encode(),
-            notice.to_json(),
-        )
+        return b"event: alert\nid: %b\ndata: %b\n\n" % (notice.alert_id.encode(), notice.to_json())
     content = {"child_id": notice.child_id, "version": notice.version}
     return b"event: change\ndata: %b\n\n" % orjson.dumps(content)

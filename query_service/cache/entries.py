@@ -128,8 +128,7 @@ class CacheStatistics:
     """Counts are since the start of the process."""
 
     size: Annotated[
-        int,
-        Field(description="Cached answers, including expired ones that were not removed yet."),
+        int, Field(description="Cached answers, including expired ones that were not removed yet.")
     ]
     max_size: Annotated[int, Field(description="Maximum number of cached answers.")]
     bytes: Annotated[

@@ -178,11 +178,7 @@ class QueryCache(Generic[V]):
         return entry
 
     def _start(
-        self,
-        key: Key,
-        ttl: float,
-        tags: frozenset[Tag],
-        load: Callable[[], Awaitable[Loaded[V]]],
+        self, key: Key, ttl: float, tags: frozenset[Tag], load: Callable[[], Awaitable[Loaded[V]]]
     ) -> _Flight[V]:
         flight: _Flight[V] = _Flight(key, tags, self._clock())
         self._flights[key] = flight

@@ -36,8 +36,7 @@ NOT_OF_THE_CHILD = {"_id", "child_id", "awaits_live", "removed"}.union(
 Record = dict[str, Any]
 
 UNREADABLE: Any = Field(
-    [],
-    description="Fields that cannot be decrypted and are null. Omitted if there are none.",
+    [], description="Fields that cannot be decrypted and are null. Omitted if there are none."
 )
 
 log = structlog.get_logger(__name__)

@@ -7,13 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from pydantic import Field
 
-from query_service.queries.answers import (
-    TTL_WHILE_OPEN,
-    AnswerModel,
-    Minutes,
-    StaleSince,
-    average,
-)
+from query_service.queries.answers import TTL_WHILE_OPEN, AnswerModel, Minutes, StaleSince, average
 from query_service.queries.query import AboutOneChild, Answer, Query
 from query_service.queries.visible_children import Scope, VisibleChild, VisibleChildren
 from query_service.read_store.port import ReadModelDatabase

@@ -7,13 +7,7 @@ from typing import cast
 
 from pydantic import Field
 
-from query_service.queries.answers import (
-    TTL_WHILE_OPEN,
-    AnswerModel,
-    Instant,
-    Minutes,
-    StaleSince,
-)
+from query_service.queries.answers import TTL_WHILE_OPEN, AnswerModel, Instant, Minutes, StaleSince
 from query_service.queries.cursors import Cursors
 from query_service.queries.query import AboutOneChild, Answer, Query
 from query_service.queries.visible_children import Scope, VisibleChildren

@@ -6,13 +6,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from query_service.cache.entries import Tag, parent_tag
-from query_service.queries.answers import (
-    TTL_WHILE_OPEN,
-    AnswerModel,
-    Instant,
-    Minutes,
-    StaleSince,
-)
+from query_service.queries.answers import TTL_WHILE_OPEN, AnswerModel, Instant, Minutes, StaleSince
 from query_service.queries.get_child_conversations import as_of, goes_on
 from query_service.queries.query import Answer, Query
 from query_service.queries.visible_children import (

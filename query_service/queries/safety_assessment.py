@@ -44,9 +44,7 @@ def safety_trend(recent: float, before: float) -> SafetyTrend:
 
 
 def recommendations(
-    counts: ViolationCounts,
-    flagged_without_report: bool,
-    stale_since: datetime | None = None,
+    counts: ViolationCounts, flagged_without_report: bool, stale_since: datetime | None = None
 ) -> list[Recommendation]:
     """In order of urgency; never empty. `stale_since`: what happened later is not known here."""
     advice = []

@@ -13,11 +13,7 @@ from query_service.queries.query import Answer, Query, RequestRefused
 from query_service.queries.visible_children import Scope, Unopened, VisibleChild, VisibleChildren
 from query_service.read_store.port import ChildFilter, ReadModelDatabase
 from shared.keyring.search_index import SearchIndex, is_of_no_spaces
-from shared.read_models.documents import (
-    ChildStatus,
-    EngagementLevel,
-    SafetyStatus,
-)
+from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 
 LEAST_CHARACTERS = 2
 """Of a name, and so of what is asked for; one where a script writes words without spaces."""

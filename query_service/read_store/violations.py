@@ -7,13 +7,7 @@ from typing import Any, cast
 
 from query_service.read_store.live_generation import reading
 from query_service.read_store.mongo_queries import page_of
-from query_service.read_store.port import (
-    AT_ONCE,
-    SEVERE,
-    PageEnd,
-    Period,
-    ViolationCounts,
-)
+from query_service.read_store.port import AT_ONCE, SEVERE, PageEnd, Period, ViolationCounts
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document, aggregate
 from shared.read_models.documents import OTHER, SafetyDocument, ViolationDocument, ViolationEntry

@@ -114,23 +114,14 @@ class Ledger:
         return [_to_slice(generation, document) for document in found]
 
     async def advance(
-        self,
-        of: Slice,
-        reached: str,
-        events_done: int,
-        unopened: Mapping[str, str] | None = None,
+        self, of: Slice, reached: str, events_done: int, unopened: Mapping[str, str] | None = None
     ) -> None:
         """`unopened`: children of whom something does not open, and why."""
         progress = {"reached": reached, "inside": "", "inside_version": 0}
         await self._note(of, {**progress, "events_done": events_done}, unopened or {})
 
     async def advance_inside(
-        self,
-        of: Slice,
-        child_id: str,
-        version: int,
-        events_done: int,
-        unopened: Mapping[str, str],
+        self, of: Slice, child_id: str, version: int, events_done: int, unopened: Mapping[str, str]
     ) -> None:
         """Within one child with a long history, which is done up to `version`."""
         progress = {"inside": child_id, "inside_version": version, "events_done": events_done}

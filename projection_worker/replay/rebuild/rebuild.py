@@ -51,9 +51,7 @@ class AnotherRebuild(Refused):
 
 
 async def lead(
-    database: Database,
-    work: Callable[[], Coroutine[Any, Any, Result]],
-    wait_seconds: float = 0.0,
+    database: Database, work: Callable[[], Coroutine[Any, Any, Result]], wait_seconds: float = 0.0
 ) -> Result:
     """Do `work` while nobody else leads a rebuild; `wait_seconds`: how long the lease of one that
     was killed may take to run out. Raises AnotherRebuild, LeaseLost or what `work` raises."""

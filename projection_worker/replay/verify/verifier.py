@@ -15,12 +15,7 @@ from projection_worker.projecting.decoding import UNREADABLE, EventSource
 from projection_worker.projecting.generations import rules_of
 from projection_worker.projecting.removal import OF_A_CHILD
 from projection_worker.projections.rules import Rules
-from projection_worker.replay.documents import (
-    StoredChildren,
-    documents_of,
-    fold,
-    without_opened,
-)
+from projection_worker.replay.documents import StoredChildren, documents_of, fold, without_opened
 from projection_worker.replay.histories import Stream, in_batches, streams
 from projection_worker.replay.verify.comparison import (
     Difference,
