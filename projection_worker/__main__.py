@@ -45,8 +45,7 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
 async def _run_app(worker: Worker, stop: asyncio.Event) -> None:
     """Start the app and stop it when `stop` is set, also while it still looks for the broker.
 
-    Raises Crashed: a process whose services have crashed looks alive and does nothing.
-    """
+    Raises Crashed: a process whose services have crashed looks alive and does nothing."""
     app = worker.app
     starting = asyncio.ensure_future(app.start())
     ending = {asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())}

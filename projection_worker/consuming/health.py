@@ -39,8 +39,7 @@ class TopicWatch:
     """`findings`: one line for each topic that is not as planned.
 
     They are asked for by a client of its own: that a new client is answered tells a broker that is
-    away from a worker whose own clients hang.
-    """
+    away from a worker whose own clients hang."""
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers

@@ -2,8 +2,7 @@
 
 A Faust agent costs several times as much an event and acknowledges what its handler refused; see
 docs/decisions/003-projector-as-a-faust-service.md. Offsets are committed only after a batch is in
-the read models and its notices are acknowledged.
-"""
+the read models and its notices are acknowledged."""
 
 import asyncio
 import time

@@ -2,8 +2,7 @@
 
 Lag on Kafka is zero for a worker that reads nothing. So each worker looks once a second at the
 newest commits of the event store and later whether the live generation shows them, whoever is to
-write it: two look-ups by indexes, however much is stored.
-"""
+write it: two look-ups by indexes, however much is stored."""
 
 import time
 from collections import deque
@@ -27,8 +26,7 @@ Sample = tuple[str, int]
 class StoreLag:
     """Samples of the store that the live generation does not show yet. Times are monotonic.
 
-    `through`: all that was sampled up to then is projected; None until anything is.
-    """
+    `through`: all that was sampled up to then is projected; None until anything is."""
 
     _pending: dict[Sample, float] = field(default_factory=dict, init=False)
     _looks: deque[float] = field(default_factory=deque, init=False)

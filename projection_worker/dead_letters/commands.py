@@ -1,8 +1,7 @@
 """The commands `dead-letter ...`: what is dead-lettered, why, and what becomes of it.
 
 Exit code 0 also when nothing is dead-lettered; 2 for invalid arguments, without effect; 1 when a
-server did not answer.
-"""
+server did not answer."""
 
 from pathlib import Path
 
@@ -118,8 +117,7 @@ def discard(
 ) -> None:
     """Delete dead letters: IDENTITY (topic/partition/offset), or all of a child.
 
-    The dead-letter topic keeps its copy.
-    """
+    The dead-letter topic keeps its copy."""
     _require_one(identity, child_id)
     if dry_run == yes:
         raise click.UsageError("discard either with --dry-run or with --yes")

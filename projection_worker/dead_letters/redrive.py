@@ -1,10 +1,9 @@
 """What becomes of dead letters: put back on the topic, or discarded because nobody needs them.
 
-Sequences go back whole and in order, without what is known already. First the mark is removed,
-then the records are published, and when the broker has them the letters go. A crash in between
-leaves letters that can be redriven again: the checkpoint drops what comes twice, and refills gaps
-from the event store. A record that is still poison is dead-lettered again.
-"""
+Sequences go back whole and in order, without what is known already. First the mark is removed, then
+the records are published, and when the broker has them the letters go. A crash in between leaves
+letters that can be redriven again: the checkpoint drops what comes twice, and refills gaps from the
+event store. A record that is still poison is dead-lettered again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -2,8 +2,7 @@
 
 A dead letter is kept byte for byte in `dead_letters` and on `teddy.child.deadletter.v1`, with the
 reason. `parked_children` remembers whose later records must not overtake it. Operators see it by
-child, across all generations of the read models.
-"""
+child, across all generations of the read models."""
 
 from collections.abc import Collection as AnyCollection
 from collections.abc import Iterable, Mapping, Sequence
@@ -88,8 +87,7 @@ class DeadLetteredSequence:
     """One child in one generation. `reason`: why its first record was dead-lettered, at `since`.
 
     `marked`: later records are dead-lettered too. Without records it was marked by a rebuild, which
-    reads the event store; without a mark somebody began to redrive it.
-    """
+    reads the event store; without a mark somebody began to redrive it."""
 
     child_id: str
     generation: int

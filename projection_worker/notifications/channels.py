@@ -23,8 +23,7 @@ log = structlog.get_logger(__name__)
 class NotDelivered(Exception):
     """It did not work this time. `reason` is a class of failure: nothing of what was answered.
 
-    `of_the_receiver`: everybody else's deliveries by this channel would fail as well.
-    """
+    `of_the_receiver`: everybody else's deliveries by this channel would fail as well."""
 
     def __init__(self, reason: str, *, of_the_receiver: bool = True) -> None:
         super().__init__(reason)

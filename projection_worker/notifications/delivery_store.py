@@ -2,8 +2,7 @@
 
 The database's clock decides what is due and how long a claim lasts, so workers' clocks need not
 agree. A claim moves the next attempt behind its end: whoever claimed and died is followed by the
-sweep of any worker. Pauses grow from seconds to hours, over three days.
-"""
+sweep of any worker. Pauses grow from seconds to hours, over three days."""
 
 import random
 from collections.abc import Collection as AnyCollection

@@ -1,8 +1,7 @@
 """One channel's deliveries: a few at a time, each within a time limit, behind a circuit breaker.
 
 Each channel has a lane of its own, so that a receiver which hangs delays nobody but itself. One
-that is known to be away is asked once in a while, not for every alert.
-"""
+that is known to be away is asked once in a while, not for every alert."""
 
 import asyncio
 import time

@@ -3,8 +3,7 @@ whoever was to deliver them and died.
 
 What is to be delivered stands in the read store since the alert was raised, so nothing depends on a
 notice: the sweep finds what the agent never got to. A notice says only that there is something to
-do now; how often it comes, and to which group of consumers, changes nothing.
-"""
+do now; how often it comes, and to which group of consumers, changes nothing."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping

@@ -32,8 +32,7 @@ async def receiver_address(host: str, port: int, *, private: bool) -> Address:
     the public internet and `private` ones are not allowed.
 
     A name is resolved here, every address is judged, and the connection goes to an address that was
-    judged: what a name leads to a moment later changes nothing.
-    """
+    judged: what a name leads to a moment later changes nothing."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -79,8 +78,7 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 class WebhookChannel:
     """Posts to the operator's URL. Redirects are not followed, the answer's body is not read.
 
-    `private`: the URL may lead to an address that is not on the public internet.
-    """
+    `private`: the URL may lead to an address that is not on the public internet."""
 
     def __init__(
         self,

@@ -5,8 +5,7 @@ live generation raised as well, or could have: those are `rebuilt`, the past. Bu
 did not see: of a child that is dead-lettered there, or of events that no worker of its projections
 was there for; nor those that only newer rules raise, of what happened since the generation was
 begun. They are marked `awaits_live`: once their generation is live, a worker makes the deliveries
-that they lack.
-"""
+that they lack."""
 
 from collections.abc import Collection as AnyCollection
 from collections.abc import Mapping, Sequence

@@ -84,8 +84,7 @@ class KeptGenerations:
         """What the live generation came to; the others raise no alerts and send no notices. The
         erasures are those in all of them, and what waits in one of them waits.
 
-        Raises GenerationHeld or NothingToWrite; then, and whenever it raises, do it again.
-        """
+        Raises GenerationHeld or NothingToWrite; then, and whenever it raises, do it again."""
         catalog = await read_catalog(self._database)
         generations = catalog.written_by(registry.VERSION)
         if not generations:

@@ -3,8 +3,7 @@
 For each child, in order: skip what its checkpoint has seen, refill gaps from the event store, fold
 the rest. Everything a batch changes is written in one transaction, conditional on the checkpoints
 it was computed from; children that it erases follow in one of their own. Running a batch again
-changes nothing.
-"""
+changes nothing."""
 
 import asyncio
 from collections import defaultdict
@@ -141,8 +140,7 @@ class Projector:
     ) -> Projected:
         """Fold the fresh events of `sequences` onto the children `before`, and write it.
 
-        Raises StaleBatch when a checkpoint moved meanwhile; then nothing was written.
-        """
+        Raises StaleBatch when a checkpoint moved meanwhile; then nothing was written."""
         events = await self.decoder.decode(sequences)
         # a child's other documents are made together with its own or later
         places = {

@@ -179,8 +179,7 @@ class ReadModelStore:
         are removed in steps before, and not until the others are written.
 
         Raises StaleBatch when a checkpoint moved meanwhile, or UnstorableDocument: one of the
-        children cannot be written, whoever tries it.
-        """
+        children cannot be written, whoever tries it."""
         erased = [one for one in folded if one.view.erased]
         if not erased:
             return await self._write_together(folded)

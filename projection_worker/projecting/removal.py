@@ -4,8 +4,7 @@ However much there is, no transaction holds more than a step of it. An erased ch
 comes last, as a tombstone and by whoever asked for the removal: killed in between, the worker is
 handed the erasure again and goes on with what is left. Until then it has a field `removed`, which
 counts what went. What an older copy of the databases brings back is looked for when a worker
-starts.
-"""
+starts."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -117,8 +116,7 @@ class ErasedChildren:
     async def note(self, erasures: Sequence[Erasure]) -> None:
         """Remove what is dead-lettered of them, and put down what was removed.
 
-        Raises StoreUnavailable or PyMongoError: do it again then.
-        """
+        Raises StoreUnavailable or PyMongoError: do it again then."""
         for erasure in erasures:
             letters = await self._remove_dead_lettered([erasure.child_id])
             for commit in await self.store.load(erasure.child_id, erasure.version - 1, 1):

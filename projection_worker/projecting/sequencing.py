@@ -27,8 +27,7 @@ class ChildSequence:
     checkpoint. `sources`: the records that brought the fresh versions; refilled ones have none.
     `waiting`: the records that are to come again when `fresh` is folded: more is missing before
     them. `failure`: at which version folding stopped, and why. `unopened`: why something sealed
-    that was folded does not open.
-    """
+    that was folded does not open."""
 
     child_id: str
     shard: str
@@ -67,8 +66,7 @@ async def sequence(
     """Sort `records` of one child by what the checkpoint says; refill gaps from `store`.
 
     `behind_dead_lettered`: an earlier record of the child is dead-lettered, so everything fresh is,
-    too, but not an erasure: of what came before it nothing has to be folded.
-    """
+    too, but not an erasure: of what came before it nothing has to be folded."""
     newer = [one.event for one in records if one.event and one.event.version > checkpoint]
     erasures = [event for event in newer if event.type == ERASED]
     if erasures:

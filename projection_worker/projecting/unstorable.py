@@ -4,8 +4,7 @@ is for an operator to fix, and is tried again.
 Codes: https://www.mongodb.com/docs/manual/reference/error-codes/ and, for those without a name
 there, the server's source. Left out on purpose, though they sound like the document's:
 TransactionTooLargeForCache (388), QueryExceededMemoryLimitNoDiskUseAllowed (292) and
-ExceededMemoryLimit (146) are about the server's memory, Unauthorized (13) about its accounts.
-"""
+ExceededMemoryLimit (146) are about the server's memory, Unauthorized (13) about its accounts."""
 
 from bson.errors import BSONError
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError

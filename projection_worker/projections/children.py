@@ -1,8 +1,7 @@
 """Read model `children`: one document a child, with the numbers that parents and staff see of it.
 
 Total, as every fold: it takes any events in any order. What happens before a registration makes a
-document without a name and a parent; what happens after an erasure changes nothing.
-"""
+document without a name and a parent; what happens after an erasure changes nothing."""
 
 from datetime import datetime
 from typing import Any, assert_never, cast

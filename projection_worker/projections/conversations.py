@@ -2,8 +2,7 @@
 a child did on one UTC day.
 
 What names a conversation that was never started makes no document of it: it counts for its child
-alone.
-"""
+alone."""
 
 from collections.abc import Mapping
 from datetime import UTC

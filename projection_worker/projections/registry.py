@@ -45,8 +45,7 @@ class ChildView:
     `documents` holds those that were loaded or made; `changed` says which of them differ from what
     is stored. `alerts` were raised by them. `acknowledged`: which violations the parent has seen,
     and when first: stored alerts may be about them. `erased`: every stored document beside the
-    child's own is to go.
-    """
+    child's own is to go."""
 
     child: ChildDocument | None = None
     documents: Mapping[Place, Any] = field(default_factory=dict)

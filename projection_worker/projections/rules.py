@@ -27,8 +27,7 @@ Event = TypeVar("Event")
 class RaisedAlert:
     """`threshold`: the violation is at least as severe as the policy's threshold. `count`: with it,
     `count` milder violations (medium or above, below the threshold) that no earlier alert of this
-    rule counted were reported within `window_hours`.
-    """
+    rule counted were reported within `window_hours`."""
 
     rule: str
     channels: tuple[str, ...]

@@ -3,8 +3,7 @@ policy, from its first report or policy on), `violations` (one document a violat
 report on) and `alerts`. Pure, so a replay repeats which alerts are raised.
 
 Whatever names a violation that was never reported makes no document, and a second report of it
-leaves the document as it is: both count for their child alone.
-"""
+leaves the document as it is: both count for their child alone."""
 
 from collections.abc import Sequence
 from typing import assert_never, cast, get_args

@@ -48,8 +48,7 @@ class ChildFold:
     """One child folded from its first event on, while its events come some at a time, in order.
 
     `ends`: the version by which the child was erased, 0 for one that is not. Of an erased child
-    nothing but the erasure has to be readable.
-    """
+    nothing but the erasure has to be readable."""
 
     def __init__(
         self, cipher: ChildCipher | None, index: SearchIndex, rules: Rules, ends: int = 0

@@ -53,8 +53,7 @@ class ChangeFeed:
     """Hands `listeners` every notice that is published while it is `connected`.
 
     There is no consumer group and nothing is committed. A process that was away does not catch up:
-    it begins at the end again and its listeners forget what they know.
-    """
+    it begins at the end again and its listeners forget what they know."""
 
     def __init__(self, bootstrap: Servers, listeners: Sequence[FeedListener]) -> None:
         self._bootstrap = bootstrap

@@ -60,8 +60,7 @@ class ProjectedVersions:
     async def wait(self, token: ConsistencyToken, seconds: float) -> float:
         """Returns a moment (of the clock) after which every read sees the token's version.
 
-        Raises ReadModelLate after `seconds`.
-        """
+        Raises ReadModelLate after `seconds`."""
         deadline = self.clock() + seconds
         changed = asyncio.Event()
         self._waiting.setdefault(token.child_id, set()).add(changed)

@@ -60,8 +60,7 @@ class QueryCache(Generic[V]):
     back.
 
     Until `resume` (as at the start) an answer lives `unwatched_seconds` at most: it is kept longer
-    only while invalidations are known to arrive.
-    """
+    only while invalidations are known to arrive."""
 
     def __init__(
         self,

@@ -164,8 +164,7 @@ Fields = Annotated[dict[str, Any], PlainSerializer(_with_instants, when_used="js
 class AnswerModel(BaseModel):
     """A document that does not fit its answer is a defect, logged without its values.
 
-    Fields without a description of their own have that of FIELDS.
-    """
+    Fields without a description of their own have that of FIELDS."""
 
     model_config = ConfigDict(hide_input_in_errors=True, json_schema_extra=describe)
 

@@ -144,8 +144,7 @@ class Exporter:
         """Where an export begins, or goes on: in the generation in which it began, or where that is
         gone in the live one, in which the same documents stand in the same order.
 
-        Raises RequestRefused, ReadStoreUnavailable.
-        """
+        Raises RequestRefused, ReadStoreUnavailable."""
         if cursor is None:
             return Progress(await self.store.live())
         progress = self.cursors.read(cursor, child_id)

@@ -52,8 +52,7 @@ class ReportedViolation(AnswerModel):
 
 class SafetyReport(AnswerModel):
     """Counts, categories and recommendations are of all violations in the period, whatever the page
-    lists of them; score, status, trend, flagged content and notifications are the child's today.
-    """
+    lists of them; score, status, trend, flagged content and notifications are the child's today."""
 
     model_config = ConfigDict(validate_by_name=True)
 

@@ -70,8 +70,7 @@ class ListedViolations:
     """All of them, in any order.
 
     So read models of projections before 7 hold them, all in the child's safety document: as long as
-    such a generation is live, they are read from there.
-    """
+    such a generation is live, they are read from there."""
 
     def __init__(self, violations: Iterable[ViolationDocument]) -> None:
         self._newest_first = sorted(violations, key=_rank_of)

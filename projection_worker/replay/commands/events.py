@@ -147,8 +147,7 @@ def republish(
     """Put events of the store on Kafka again, as the relay did.
 
     Consumers drop by version what they have seen: read models, counters and alerts stay as they
-    are, and a consumer that had lost something has it again.
-    """
+    are, and a consumer that had lost something has it again."""
     require_order(since, until)
     narrowed = child_id is not None or since is not None or until is not None
     if everything == narrowed:

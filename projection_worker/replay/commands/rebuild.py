@@ -72,8 +72,7 @@ def rebuild(
 ) -> None:
     """Build the next generation of the read models beside the live one, verify it, make it live.
 
-    Commands and queries go on meanwhile. What it replaces is kept for `teddy replay rollback`.
-    """
+    Commands and queries go on meanwhile. What it replaces is kept for `teddy replay rollback`."""
     chosen = ALL_MODELS if models is None else models
     read_from = Source(source or Source.STORE)
     if resume and (models is not None or source is not None or dry_run):

@@ -175,8 +175,7 @@ def show(
 ) -> None:
     """Show a child's history, and its read models as they were at a point of it.
 
-    The history is printed as it is read. All of it is folded, also what is not shown.
-    """
+    The history is printed as it is read. All of it is folded, also what is not shown."""
     if everything and (limit is not None or from_version is not None):
         raise click.UsageError("--all shows the whole history: omit --limit, --from-version")
     wanted = Wanted(until, from_version, None if everything else limit or MOST_VERSIONS)

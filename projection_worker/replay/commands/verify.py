@@ -40,8 +40,7 @@ from shared.read_models.generations import live_generation
 def verify(wait: float, sample: int | None, seed: int | None, child_id: str | None) -> None:
     """Compare every read model with a fold of the event store; exit code 1 on a difference.
 
-    Also while the system works: of each child, what its read models have seen is compared.
-    """
+    Also while the system works: of each child, what its read models have seen is compared."""
     if sample is not None and child_id is not None:
         raise click.UsageError("--sample and --child exclude each other")
     if seed is not None and sample is None:

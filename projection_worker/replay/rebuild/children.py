@@ -39,8 +39,7 @@ class ChildrenWriter(Protocol):
         """All of `batch` in one transaction, but for the failures; counters go to `shard`.
 
         Raises StaleBatch when a worker wrote one of the children meanwhile, or UnstorableDocument;
-        then nothing was written.
-        """
+        then nothing was written."""
 
 
 class WholeChildren:

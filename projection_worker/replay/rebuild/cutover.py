@@ -34,8 +34,7 @@ CHILDREN_A_ROUND = 5_000
 async def children_behind(database: Database, ahead: Generation, other: Generation) -> list[str]:
     """Children whose version in `other` is lower than in `ahead`, at most `MOST` of them.
 
-    `other` is looked at after `ahead`, so a child that moves on in both meanwhile is not named.
-    """
+    `other` is looked at after `ahead`, so a child that moves on in both meanwhile is not named."""
     found: list[str] = []
     others = other.collection(database, Model.CHILDREN)
     async for versions in _rounds(ahead.collection(database, Model.CHILDREN)):
@@ -89,8 +88,7 @@ class Cutover:
         """Keep the plan's generation beside the others: the workers of its version write it from
         now on, with this limit.
 
-        Raises CatalogChanged.
-        """
+        Raises CatalogChanged."""
         new = KeptGeneration(
             plan.generation, plan.projections, False, plan.begun_at, conversation_limit_minutes
         )

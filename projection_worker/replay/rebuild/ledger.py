@@ -2,8 +2,7 @@
 
 `read_model_rebuilds` holds one document a rebuild and one a slice. A slice is a range of children
 of the event store or of offsets of one partition; after each batch it says how far it came. A batch
-that was written and not noted is done again: the checkpoints drop it.
-"""
+that was written and not noted is done again: the checkpoints drop it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -53,8 +52,7 @@ class Slice:
     """Children after `begin` up to and with `end` (empty: without bound), or the offsets from
     `begin` to before `end`. `reached`: the last child done, or the next offset; empty: none yet.
     `inside`: a child with a long history that is done up to `inside_version`; empty: none is under
-    way. `events_done` counts those, too.
-    """
+    way. `events_done` counts those, too."""
 
     generation: Generation
     kind: Kind

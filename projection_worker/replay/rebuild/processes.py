@@ -1,8 +1,7 @@
 """The processes of a rebuild: what each does with its share of slices, and how they are started.
 
 `python -m projection_worker.replay.rebuild.processes` is started by the rebuild alone. It ends when
-its standard input does, so it never outlives the process that started it, however that one ends.
-"""
+its standard input does, so it never outlives the process that started it, however that one ends."""
 
 import asyncio
 import os
@@ -156,8 +155,7 @@ class ProcessFailed(Failed):
 async def run_processes(work: str, generation: int, number: int, rate: float | None) -> None:
     """`number` processes share `work` and `rate`; returns when all are done.
 
-    Raises ProcessFailed as soon as one fails; then, and when cancelled, the others are ended.
-    """
+    Raises ProcessFailed as soon as one fails; then, and when cancelled, the others are ended."""
     arguments = [work, "--generation", str(generation), "--of", str(number)]
     if rate is not None:
         arguments += ["--rate", str(rate / number)]

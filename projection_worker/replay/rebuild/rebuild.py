@@ -1,7 +1,6 @@
 """Leads a rebuild: plans it, has it built and verified, moves the queries. At most one at a time.
 
-Every step can be killed and done again. What is done stands in the ledger and in the catalog.
-"""
+Every step can be killed and done again. What is done stands in the ledger and in the catalog."""
 
 import asyncio
 import time

@@ -96,8 +96,7 @@ class ChildSliceBuilder:
     worker that has newer events of the child fills up from there, and the rebuild goes on behind
     it. Each page is noted in the ledger, and a rebuild that was killed goes on within the child.
     Every model is folded anew, also where others are carried over: to copy all documents of such a
-    child would be one transaction without bound.
-    """
+    child would be one transaction without bound."""
 
     store: EventStore
     children: ChildrenWriter

@@ -29,8 +29,7 @@ Documents = Mapping[Place, Any]
 class Difference:
     """One place where a read model is not what the events say. Values are as stored (sealed).
 
-    `child_id` is empty where it concerns no single child.
-    """
+    `child_id` is empty where it concerns no single child."""
 
     child_id: str
     model: str
@@ -44,12 +43,11 @@ class Difference:
 class Verification:
     """What was compared and what differed. `documents` counts by model.
 
-    `digest` is the sum of the documents' digests, so their order does not matter.
-    Only the first `MOST_KEPT` differences are kept; `found` counts them all. `behind` are children
-    whose read models have not seen everything yet: what they have seen was compared. Those of them
-    that are `dead-lettered` will not, before somebody redrives them. `unopened`: children of whom
-    something sealed does not open, and why; all but what is made from it was compared.
-    """
+    `digest` is the sum of the documents' digests, so their order does not matter. Only the first
+    `MOST_KEPT` differences are kept; `found` counts them all. `behind` are children whose read
+    models have not seen everything yet: what they have seen was compared. Those of them that are
+    `dead-lettered` will not, before somebody redrives them. `unopened`: children of whom something
+    sealed does not open, and why; all but what is made from it was compared."""
 
     children: int = 0
     events: int = 0

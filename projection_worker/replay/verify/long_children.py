@@ -1,8 +1,7 @@
 """Compares one child with a long history, of which no more than a page is in memory at a time.
 
 What is in memory is its fold: every document that the events add up to. The stored ones pass by,
-one after the other.
-"""
+one after the other."""
 
 import asyncio
 import time

@@ -3,8 +3,7 @@
 A child's documents are read first, all of one moment, then its events up to the version that they
 have reached: whatever a read model has seen is in the store, so nothing that is only under way is
 taken for a difference. Also checks each child's hash chain and versions, that no document exists
-which no event explains, and that the counters are exactly the sum over all children.
-"""
+which no event explains, and that the counters are exactly the sum over all children."""
 
 import asyncio
 import time
