@@ -127,7 +127,7 @@ class UnknownQuery(Exception):
 class QueryBus:
     cache: QueryCache[Rendered]
     metrics: QueryMetrics
-    access: Mapping[str, Rule] = ACCESS
+    access: Mapping[str, Rule] = field(default_factory=lambda: ACCESS)
     as_of: AsOf = _unknown
     outage: ReadStoreOutage | None = None
     _registered: dict[type[Query], _Registered] = field(default_factory=dict, init=False)

@@ -8,8 +8,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from pydantic import Field
 
 from query_service.queries.answers import TTL_WHILE_OPEN, AnswerModel, Minutes, StaleSince, average
-from query_service.queries.query import AboutOneChild, Answer, Query
-from query_service.queries.visible_children import Scope, VisibleChild, VisibleChildren
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import (
+    AboutOneChild,
+    Scope,
+    VisibleChild,
+    VisibleChildren,
+)
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import ActivityDocument, EngagementLevel
@@ -110,7 +115,7 @@ class GetChildAnalyticsHandler(AboutOneChild):
     clock: Clock
     ttl: float
 
-    def cache_key(self, query: Query) -> Hashable:
+    def cache_key(self, query: Hashable) -> Hashable:
         # at midnight the period moves on, whatever life the answer has left
         return query, self._today()
 

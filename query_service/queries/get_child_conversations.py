@@ -9,8 +9,8 @@ from pydantic import Field
 
 from query_service.queries.answers import TTL_WHILE_OPEN, AnswerModel, Instant, Minutes, StaleSince
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import AboutOneChild, Answer, Query
-from query_service.queries.visible_children import Scope, VisibleChildren
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import AboutOneChild, Scope, VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import ConversationDocument

@@ -6,8 +6,14 @@ from typing import Any
 from pydantic import Field
 
 from query_service.queries.answers import AnswerModel, Instant, Minutes, StaleSince
-from query_service.queries.query import AboutOneChild, Answer, Query
-from query_service.queries.visible_children import OWN_FIELDS, Scope, VisibleChild, VisibleChildren
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import (
+    OWN_FIELDS,
+    AboutOneChild,
+    Scope,
+    VisibleChild,
+    VisibleChildren,
+)
 from shared.events.child import ConsentMethod, ConsentPurpose
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 

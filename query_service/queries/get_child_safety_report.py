@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import AboutOneChild, Answer, Query, RequestRefused
+from query_service.queries.query import Answer, Query, RequestRefused
 from query_service.queries.safety_assessment import (
     Findings,
     Recommendation,
@@ -15,7 +15,13 @@ from query_service.queries.safety_assessment import (
     find,
     recommendations,
 )
-from query_service.queries.visible_children import Scope, Unopened, VisibleChild, VisibleChildren
+from query_service.queries.visible_children import (
+    AboutOneChild,
+    Scope,
+    Unopened,
+    VisibleChild,
+    VisibleChildren,
+)
 from query_service.read_store.port import Period, ReadModelDatabase
 from shared.events.child import Outcome, Severity
 from shared.read_models.documents import SafetyStatus, ViolationDocument

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from query_service.cache.entries import Tag, child_tag
+from query_service.cache.entries import Tag
 from query_service.queries.visible_children import Scope
 
 
@@ -31,11 +31,6 @@ class Answer:
     ttl: float = math.inf
 
 
-class QueryOfChild(Protocol):
-    @property
-    def child_id(self) -> str: ...
-
-
 Q_contra = TypeVar("Q_contra", bound=Query, contravariant=True)
 
 
@@ -57,16 +52,6 @@ class CachedQueryHandler(QueryHandler[Q_contra], Protocol[Q_contra]):
 
     def tags(self, query: Q_contra, /) -> frozenset[Tag]:
         """The children and parents whose changes make the answer stale."""
-
-
-class AboutOneChild:
-    """Of a handler: what it answers is dropped when something happens to the query's child."""
-
-    def cache_key(self, query: Query) -> Hashable:
-        return query
-
-    def tags(self, query: QueryOfChild) -> frozenset[Tag]:
-        return frozenset({child_tag(query.child_id)})
 
 
 class RequestRefused(Exception):

@@ -1,12 +1,13 @@
 """What a caller may see: how much of the system, and children with their sealed values open."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import structlog
 
+from query_service.cache.entries import Tag, child_tag
 from query_service.read_store.port import ReadModelDatabase
 from shared.auth.access import ACCESS, Principal, Relation, Role, Rule, refusal_of, rule_of
 from shared.events.personal import IS_SEALED, fields_marked
@@ -197,3 +198,18 @@ def _has_bear(child: VisibleChild, device_id: str) -> bool:
     may be another family's by now."""
     active = child.document["status"] == ChildStatus.ACTIVE
     return active and child.reveal("device_id") == device_id
+
+
+class OfOneChild(Protocol):
+    @property
+    def child_id(self) -> str: ...
+
+
+class AboutOneChild:
+    """Of a handler: what it answers is dropped when something happens to the query's child."""
+
+    def cache_key(self, query: Hashable) -> Hashable:
+        return query
+
+    def tags(self, query: OfOneChild) -> frozenset[Tag]:
+        return frozenset({child_tag(query.child_id)})
