@@ -136,18 +136,14 @@ def build_app(settings: QuerySettings) -> FastAPI:
 
     readiness = _readiness(stores, audit, (feed, erasures), service, limits)
     exposure = Exposure(settings.api_documentation, settings.behind_tls, settings.proxies)
-    bounds = _bounds(settings)
-    around = Around(audit.trail, readiness, service.registry, bounds, exposure)
-    return create_app(service.edge, around, lifespan)
-
-
-def _bounds(settings: QuerySettings) -> Bounds:
-    return Bounds(
+    bounds = Bounds(
         settings.query_max_in_flight,
         settings.query_max_connections,
         settings.address_share,
         settings.subject_share,
     )
+    around = Around(audit.trail, readiness, service.registry, bounds, exposure)
+    return create_app(service.edge, around, lifespan)
 
 
 def _stores(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered]) -> Stores:

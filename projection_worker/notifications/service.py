@@ -6,7 +6,8 @@ notice: the sweep finds what the agent never got to. A notice says only that the
 do now; how often it comes, and to which group of consumers, changes nothing."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -117,6 +118,15 @@ class NotificationReport:
         return {"notifications": asdict(self)}
 
 
+@contextmanager
+def _warning(event: str, **about: str) -> Iterator[None]:
+    """Of a store that is away."""
+    try:
+        yield
+    except (PyMongoError, TimeoutError) as error:
+        log.warning(event, **about, error=type(error).__name__)
+
+
 class NotificationService(Service):
     """Any number of workers may run it: a delivery is claimed by one of them."""
 
@@ -152,13 +162,9 @@ class NotificationService(Service):
     async def _sweep(self, lane: Lane) -> None:
         while not self.should_stop:
             more = False
-            try:
+            with _warning("notification_sweep_retried", channel=lane.name):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     more = await lane.sweep()
-            except (PyMongoError, TimeoutError) as error:
-                log.warning(
-                    "notification_sweep_retried", channel=lane.name, error=type(error).__name__
-                )
             if more and lane.under_way:
                 await lane.room(SWEEP_SECONDS)
             else:
@@ -168,25 +174,21 @@ class NotificationService(Service):
     async def _adopt(self) -> None:
         """Some at a time: behind a rollback there may be many to look at."""
         while not self.should_stop:
-            try:
+            with _warning("alerts_not_adopted"):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     looked_at = await self._store.adopt()
                 if looked_at:
                     log.info("alerts_of_a_new_generation", alerts=looked_at)
                     continue
-            except (PyMongoError, TimeoutError) as error:
-                log.warning("alerts_not_adopted", error=type(error).__name__)
             await self.sleep(SWEEP_SECONDS)
 
     @Service.task
     async def _look(self) -> None:
         looks = 0
         while not self.should_stop:
-            try:
+            with _warning("deliveries_not_counted"):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self.look(give_up=looks % LOOKS_A_GIVING_UP == 0)
-            except (PyMongoError, TimeoutError) as error:
-                log.warning("deliveries_not_counted", error=type(error).__name__)
             looks += 1
             await self.sleep(LOOK_SECONDS)
 

@@ -61,11 +61,6 @@ MOST_TOPICS = 50
 """How many distinct topics of a conversation, or of a day."""
 
 
-def counted(counts: dict[str, int], name: str) -> dict[str, int]:
-    """`counts` with one more of `name`, of which there are only a few."""
-    return {**counts, name: counts.get(name, 0) + 1}
-
-
 def counted_labels(counts: dict[str, int], names: Iterable[str], most: int) -> dict[str, int]:
     """`counts` with one more of each of `names`; what is new beyond `most` counts as `other`."""
     after = {**counts}

@@ -14,7 +14,6 @@ from projection_worker.projections.rules import (
     Projection,
     RaisedAlert,
     Rules,
-    counted,
     counted_labels,
 )
 from shared.events.child import (
@@ -136,10 +135,11 @@ def _count_report(
     document["counting"] = counting_after(document, event, raised)
     document["parent_notifications_sent"] += len(raised)
     document["total_violations"] += 1
-    severities, categories = document["violations_by_severity"], document["violations_by_category"]
-    document["violations_by_severity"] = counted(severities, event.severity.value)
+    document["violations_by_severity"] = counted_labels(
+        document["violations_by_severity"], [event.severity.value], MOST_LABELS
+    )
     document["violations_by_category"] = counted_labels(
-        categories, [event.violation_type], MOST_LABELS
+        document["violations_by_category"], [event.violation_type], MOST_LABELS
     )
     document["high_severity_violations"] += severe
     document["told_late"] += severe and not at_once

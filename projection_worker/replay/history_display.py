@@ -215,10 +215,4 @@ def _value(value: Any) -> str:
         return iso(value)
     if isinstance(value, list) and any(isinstance(one, dict) for one in value):
         return "\n".join(_value(one) for one in value)
-    return orjson.dumps(value, default=_time, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
-
-
-def _time(value: Any) -> str:
-    if isinstance(value, datetime):
-        return iso(value)
-    raise TypeError(f"{type(value).__name__} has no text")
+    return orjson.dumps(value, default=iso, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Generic
 
 from query_service.cache.entries import CacheStatistics, Entry, KeptAnswers, Key, Tag, V
@@ -156,16 +156,12 @@ class QueryCache(Generic[V]):
             bytes=kept.bytes,
             max_bytes=kept.max_bytes,
             keeping=self._keeping,
-            hits=counts.hits,
-            misses=counts.misses,
             hit_rate=round(counts.hits / asked, 4) if asked else 0.0,
-            shared=counts.shared,
             loading=len(self._loading),
             evictions=kept.evicted_by_number + kept.evicted_by_bytes,
             evictions_by_bytes=kept.evicted_by_bytes,
             too_large=kept.too_large,
-            expirations=counts.expirations,
-            invalidations=counts.invalidations,
+            **asdict(counts),
         )
 
     def _fresh(self, key: Key) -> Entry[V] | None:

@@ -3,7 +3,6 @@ records are written by exporter.py, one a line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -199,10 +198,4 @@ def fields_of(event: ChildEvent) -> dict[str, Any]:
 
 def line_of(record: Record) -> bytes:
     options = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(record, default=_plain, option=options)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return iso(value)
-    raise TypeError(f"{type(value).__name__} has no place in an export")
+    return orjson.dumps(record, default=iso, option=options)

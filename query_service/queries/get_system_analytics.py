@@ -1,6 +1,7 @@
 """GetSystemAnalytics: numbers of the whole system, of no one in particular."""
 
-from collections.abc import Hashable, Mapping
+from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -56,21 +57,18 @@ class GetSystemAnalyticsHandler:
         return frozenset({EVERYTHING})
 
     async def handle(self, _query: GetSystemAnalytics, _scope: Scope) -> Answer:
-        return Answer(_analytics(await self.store.system_counters()), children=())
+        return Answer(_analytics(Counter(await self.store.system_counters())), children=())
 
 
-def _analytics(counters: Mapping[str, int]) -> SystemAnalytics:
-    def count(name: str) -> int:
-        return counters.get(name, 0)
-
-    children = {status: count(f"children_{status}") for status in ChildStatus}
+def _analytics(count: Counter[str]) -> SystemAnalytics:
+    children = {status: count[f"children_{status}"] for status in ChildStatus}
     accounts = children[ChildStatus.ACTIVE] + children[ChildStatus.DEACTIVATED]
     totals = SystemTotals(
-        conversations=count("conversations"),
-        messages=count("messages"),
-        violations=count("violations"),
-        open_violations=count("open_violations"),
-        flagged=count("flagged"),
+        conversations=count["conversations"],
+        messages=count["messages"],
+        violations=count["violations"],
+        open_violations=count["open_violations"],
+        flagged=count["flagged"],
     )
     return SystemAnalytics(
         children=children,
@@ -80,6 +78,6 @@ def _analytics(counters: Mapping[str, int]) -> SystemAnalytics:
             messages_per_conversation=average(totals.messages, totals.conversations),
             violations_per_child=average(totals.violations, accounts),
         ),
-        safety_distribution={status: count(f"safety_{status}") for status in SafetyStatus},
-        engagement_distribution={level: count(f"engagement_{level}") for level in EngagementLevel},
+        safety_distribution={status: count[f"safety_{status}"] for status in SafetyStatus},
+        engagement_distribution={level: count[f"engagement_{level}"] for level in EngagementLevel},
     )

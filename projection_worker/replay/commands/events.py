@@ -70,27 +70,21 @@ def events(
 
     async def work(on: Stores) -> None:
         total = None if child_id is None else await events_of_child(on.store, child_id)
-        rows, read = _Rows(form), _Read(total)
-        async for event in selection.events(on.store, read.more):
+        rows, lines, read = _Rows(form), Lines(), 0
+
+        def report(events: int) -> None:
+            """On standard error, where it takes long: what is chosen may be far between."""
+            nonlocal read
+            read += events
+            lines.say("read", read, total)
+
+        async for event in selection.events(on.store, report):
             rows.add(event)
             if rows.number == limit:
                 break
         rows.close()
 
     run(work)
-
-
-class _Read:
-    """Its progress on standard error, where it takes long: what is chosen may be far between."""
-
-    def __init__(self, total: int | None) -> None:
-        self._total = total
-        self._done = 0
-        self._lines = Lines()
-
-    def more(self, events: int) -> None:
-        self._done += events
-        self._lines.say("read", self._done, self._total)
 
 
 class _Rows:

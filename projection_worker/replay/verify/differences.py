@@ -86,7 +86,7 @@ class Trace:
     def _without_others(self, view: ChildView) -> ChildView:
         """The `safety` document stays as well: alerts are raised by it."""
         documents = view.documents.items()
-        kept = {place: d for place, d in documents if place in self._kept | {_safety(view)}}
+        kept = {p: d for p, d in documents if p in self._kept or p[0] is Model.SAFETY}
         alerts = tuple(one for one in view.alerts if (Model.ALERTS, one["_id"]) in self._kept)
         return replace(view, documents=kept, changed=frozenset(), alerts=alerts, acknowledged={})
 
@@ -141,11 +141,6 @@ async def _trace_values(
     except UNREADABLE:
         for one in others:
             one.since = None
-
-
-def _safety(view: ChildView) -> Place:
-    assert view.child is not None
-    return Model.SAFETY, view.child["_id"]
 
 
 SEALED_FIELDS = PERSONAL_FIELDS | SEARCH_TOKENS

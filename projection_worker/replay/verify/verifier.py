@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from projection_worker.projecting.decoding import UNREADABLE, EventSource
 from projection_worker.projecting.generations import rules_of
@@ -45,45 +46,39 @@ async def ignore(_: int) -> None:
     """Where nobody wants to know how many events were read."""
 
 
+@dataclass(slots=True, eq=False)
 class Verifier:
     """Of one generation; `models` are those that are compared. `rules`: of the fold that they are
     compared with, if not those of the generation."""
 
-    def __init__(
-        self,
-        source: EventSource,
-        mongo: Mongo,
-        database: Database,
-        generation: Generation,
-        models: frozenset[Model] = ALL_MODELS,
-        rules: Rules | None = None,
-    ) -> None:
-        self._source = source
-        self._mongo = mongo
-        self._database = database
-        self._generation = generation
-        self._stored = StoredChildren(mongo, database, generation)
-        self._models = models
-        self._rules = rules
-        self._long = LongChildren(source, self._stored, database, models)
+    source: EventSource
+    mongo: Mongo
+    database: Database
+    generation: Generation
+    models: frozenset[Model] = ALL_MODELS
+    rules: Rules | None = None
+    stored: StoredChildren = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stored = StoredChildren(self.mongo, self.database, self.generation)
 
     async def events(self) -> int:
         """About how many events there are to compare: those that the documents have seen."""
-        return await self._stored.events()
+        return await self.stored.events()
 
     async def verify(self, patience_seconds: float = 0.0, seen: Seen = ignore) -> Verification:
         """All children and the totals. Children that are still behind what the store had when it
         was read, after `patience_seconds`, count as different; dead-lettered ones do so at once."""
         result = Verification()
         known: set[str] = set()
-        async for batch, _ in in_batches(streams(self._source.store), BATCH_EVENTS):
+        async for batch, _ in in_batches(streams(self.source.store), BATCH_EVENTS):
             known.update(stream.child_id for stream in batch)
             if result.behind > result.dead_lettered:  # workers had their time
                 patience_seconds = 0.0
             result.add(await self.verify_children(batch, patience_seconds, seen))
         await self._verify_nothing_stray(known, result)
-        if Model.SYSTEM in self._models:
-            sums = await counters_that_differ(self._mongo, self._database, self._generation)
+        if Model.SYSTEM in self.models:
+            sums = await counters_that_differ(self.mongo, self.database, self.generation)
             result.counters = sums.names
             for name, (summed, counted) in sums.differing.items():
                 result.note(Difference("", Model.SYSTEM, "(sum)", name, summed, counted))
@@ -94,11 +89,12 @@ class Verifier:
     ) -> Verification:
         """These children alone, without totals. `seen` takes every event that is read."""
         deadline = time.monotonic() + patience_seconds
-        rules = self._rules or await rules_of(self._database, self._generation)
+        long = LongChildren(self.source, self.stored, self.database, self.models)
+        rules = self.rules or await rules_of(self.database, self.generation)
         result = Verification()
         for stream in batch:
             if not stream.is_whole:
-                result.add(await self._long.compare(stream.child_id, rules, deadline, seen))
+                result.add(await long.compare(stream.child_id, rules, deadline, seen))
         waiting = [stream for stream in batch if stream.is_whole]
         await seen(sum(stream.last_version for stream in waiting))
         while waiting:
@@ -118,17 +114,17 @@ class Verifier:
         self, batch: Sequence[Stream], rules: Rules
     ) -> list[tuple[Stream, Verification]]:
         child_ids = [stream.child_id for stream in batch]
-        stored = await self._stored.of(child_ids)
+        stored = await self.stored.of(child_ids)
         # read behind the documents: whatever was purged by then lies behind it
-        scope = Scope(self._models, await read_cutoff(self._database))
-        ciphers = await self._source.keyring.ciphers(child_ids)
+        scope = Scope(self.models, await read_cutoff(self.database))
+        ciphers = await self.source.keyring.ciphers(child_ids)
         compared = []
         for child_id, stream in zip(child_ids, batch, strict=True):
             documents, cipher = stored.get(child_id, {}), ciphers.get(child_id)
             one = await self._compare_child(stream, documents, cipher, rules, scope)
             compared.append((stream, one))
         late = [child_id for _, one in compared for child_id in one.behind]
-        dead_lettered = await self._stored.dead_lettered(late) if late else set()
+        dead_lettered = await self.stored.dead_lettered(late) if late else set()
         for _, one in compared:
             one.dead_lettered = one.behind & dead_lettered
         return compared
@@ -147,7 +143,7 @@ class Verifier:
         ends_erased = stream.commits[-1].events[-1].type == ERASED
         if version > last or (erased and not ends_erased):
             # it moved on since the stream was read
-            following = pages(self._source.store, child_id, last)
+            following = pages(self.source.store, child_id, last)
             later = [commit async for commits in following for commit in commits]
             stream = Stream([*stream.commits, *later])
         if erased:  # what its read models have not forgotten yet cannot be folded any more
@@ -164,7 +160,7 @@ class Verifier:
                 return result
         try:
             seen = (event for event in stream.events if event.version <= version)
-            folded = fold(seen, cipher, self._source.index, rules)
+            folded = fold(seen, cipher, self.source.index, rules)
         except UNREADABLE as error:
             result.note(unfolded(child_id, error))
             return result
@@ -177,9 +173,9 @@ class Verifier:
 
     async def _verify_nothing_stray(self, known: AnyCollection[str], result: Verification) -> None:
         """Documents of children that the store does not know."""
-        for model in self._models.intersection({Model.CHILDREN, *OF_A_CHILD}):
-            async for child_id in self._stored.owners(model):
-                if child_id not in known and await self._source.store.last(child_id) is None:
+        for model in self.models.intersection({Model.CHILDREN, *OF_A_CHILD}):
+            async for child_id in self.stored.owners(model):
+                if child_id not in known and await self.source.store.last(child_id) is None:
                     result.note(
                         Difference(child_id, model, child_id, "(document)", "absent", "present")
                     )
