@@ -99,5 +99,4 @@ class PacedTransport(driver.Transport):
 
 
 def pace(app: faust.App) -> None:
-    """Let `app` consume through a paced transport."""
     app.transport = PacedTransport(app.conf.broker_consumer, app)

@@ -38,8 +38,8 @@ ANSWER_SECONDS = 8.0
 class TopicWatch:
     """`findings`: one line for each topic that is not as planned.
 
-    They are asked for by a client of its own: that a new client is answered tells a broker that is
-    away from a worker whose own clients hang."""
+    They are asked for by a client of its own: that a new client is answered distinguishes a
+    broker that is away from a worker whose own clients hang."""
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
@@ -71,6 +71,7 @@ BROKER_SECONDS = 10.0
 """Longest that a question to the broker may take: aiokafka asks for ever for a partition that is
 gone."""
 
+Offsets = Mapping[TopicPartition, int]
 REBUILD = "run `teddy replay rebuild`"
 
 
@@ -100,7 +101,7 @@ class WorkerWatch:
         self._name = settings.worker_instance_id or f"{socket.gethostname()}:{os.getpid()}"
         self._measurements = Attempts("lag could not be measured")
         self._measured_at = 0.0
-        self._ends: Mapping[TopicPartition, int] = {}
+        self._ends: Offsets = {}
 
     async def check_kafka(self) -> None:
         """Raises unless the broker answered lately; for the readiness report."""
@@ -114,7 +115,6 @@ class WorkerWatch:
         return self.lag.findings()
 
     def details(self) -> dict[str, Any]:
-        """For the readiness report."""
         topics = list(self.topics.findings)
         return {"lag": self.lag.report(), **self.troubles.report(), "topics": topics}
 
@@ -126,9 +126,7 @@ class WorkerWatch:
         if not self.failure.done():
             self.failure.set_exception(stalled)
 
-    async def measure(
-        self, consumer: AIOKafkaConsumer, begun_at: Mapping[TopicPartition, int]
-    ) -> None:
+    async def measure(self, consumer: AIOKafkaConsumer, begun_at: Offsets) -> None:
         """One look at everything. `begun_at`: where the batch under way began."""
         await self._measure_kafka(consumer, begun_at)
         # a store that hangs must not keep anybody from seeing that there is no progress
@@ -143,9 +141,7 @@ class WorkerWatch:
         self.metrics.lag(self.lag)
         self.metrics.found(len(self.findings()), len(self.topics.findings))
 
-    async def _measure_kafka(
-        self, consumer: AIOKafkaConsumer, begun_at: Mapping[TopicPartition, int]
-    ) -> None:
+    async def _measure_kafka(self, consumer: AIOKafkaConsumer, begun_at: Offsets) -> None:
         """A worker that fails for long ends itself, unless the broker is away for everybody."""
         try:
             try:
@@ -163,9 +159,7 @@ class WorkerWatch:
         except Stalled as stalled:
             self.fail(stalled)
 
-    async def _begin_again(
-        self, consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
-    ) -> None:
+    async def _begin_again(self, consumer: AIOKafkaConsumer, ends: Offsets) -> None:
         """Of a partition that ends earlier than before, the consumer's place means nothing: it was
         made anew or lost records, and the relay publishes them again."""
         lost = [partition for partition, end in ends.items() if end < self._ends.get(partition, 0)]
@@ -174,9 +168,7 @@ class WorkerWatch:
             log.warning("topic_lost_records", partitions=sorted(p.partition for p in lost))
             await consumer.seek_to_beginning(*lost)
 
-    async def _measure_once(
-        self, consumer: AIOKafkaConsumer, begun_at: Mapping[TopicPartition, int]
-    ) -> None:
+    async def _measure_once(self, consumer: AIOKafkaConsumer, begun_at: Offsets) -> None:
         """Raises Stalled, KafkaError, IllegalStateError."""
         partitions = list(consumer.assignment())
         if not partitions:

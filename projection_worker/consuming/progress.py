@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
@@ -142,23 +143,17 @@ GAUGES: Mapping[str, str] = {
 
 class WorkerMetrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self._applied = Counter(
-            "teddy_events_projected_total", "Events folded into read models.", registry=registry
+        counter = partial(Counter, registry=registry)
+        self._applied = counter("teddy_events_projected_total", "Events folded into read models.")
+        self._dead_lettered = counter(
+            "teddy_records_dead_lettered_total", "Records that were dead-lettered."
         )
-        self._dead_lettered = Counter(
-            "teddy_records_dead_lettered_total",
-            "Records that were dead-lettered.",
-            registry=registry,
+        self._retries = counter(
+            "teddy_projection_retries_total", "Retried batches by error.", ["error"]
         )
         self._seconds = Histogram(
             "teddy_projection_batch_seconds",
             "Seconds from the arrival of a batch to its change notices.",
-            registry=registry,
-        )
-        self._retries = Counter(
-            "teddy_projection_retries_total",
-            "Retried batches by error.",
-            ["error"],
             registry=registry,
         )
         self._gauges = {

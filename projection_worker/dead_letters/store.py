@@ -22,7 +22,6 @@ PARKED_CHILDREN = DEAD_LETTERED_COLLECTION
 
 
 async def ensure_dead_letter_indexes(database: Database) -> None:
-    """What is dead-lettered is asked for by child, in every generation."""
     for name in (DEAD_LETTERS, PARKED_CHILDREN):
         await database[name].create_index([("child_id", 1)])
     await database[PARKED_CHILDREN].create_index([("generation", 1)])

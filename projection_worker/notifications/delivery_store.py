@@ -5,8 +5,7 @@ agree. A claim moves the next attempt behind its end: whoever claimed and died i
 sweep of any worker. Pauses grow from seconds to hours, over three days."""
 
 import random
-from collections.abc import Collection as AnyCollection
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -163,7 +162,7 @@ class DeliveryStore:
         )
         return pause is None
 
-    async def give_up(self, channels: AnyCollection[str]) -> int:
+    async def give_up(self, channels: Collection[str]) -> int:
         """Fail what has waited too long: for a channel that is none of `channels`, which nobody
         configured; or tried in vain, for a receiver that was away all the time."""
         long_ago = {**_PENDING, "created_at": {"$lt": self._clock() - GIVEN_UP_AFTER}}
@@ -190,7 +189,7 @@ class DeliveryStore:
         cursor = self._deliveries.find(wanted).sort([("created_at", 1), ("_id", 1)]).limit(limit)
         return cast(list[DeliveryDocument], await cursor.to_list(None))
 
-    async def redrive(self, wanted_ids: AnyCollection[str]) -> int:
+    async def redrive(self, wanted_ids: Collection[str]) -> int:
         """Let these failed ones be tried again, with three days before them; how many were."""
         again = {
             "state": DeliveryState.PENDING,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 
@@ -13,29 +14,15 @@ OPEN = (DeliveryState.PENDING, DeliveryState.FAILED)
 
 class NotificationMetrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self._open = Gauge(
-            "teddy_deliveries",
-            "Pending and failed deliveries of alerts, of all workers.",
-            ["channel", "state"],
-            registry=registry,
-        )
-        self._waiting = Gauge(
-            "teddy_delivery_waiting_seconds",
-            "Age of the oldest pending delivery, of all workers.",
-            ["channel"],
-            registry=registry,
-        )
-        self._attempts = Counter(
-            "teddy_delivery_attempts_total",
-            "Delivery attempts of this worker by outcome.",
-            ["channel", "outcome"],
-            registry=registry,
-        )
-        self._skipped = Counter(
-            "teddy_alert_notices_skipped_total",
-            "Invalid records on the topic of alerts.",
-            registry=registry,
-        )
+        gauge, counter = partial(Gauge, registry=registry), partial(Counter, registry=registry)
+        open_ones = "Pending and failed deliveries of alerts, of all workers."
+        self._open = gauge("teddy_deliveries", open_ones, ["channel", "state"])
+        oldest = "Age of the oldest pending delivery, of all workers."
+        self._waiting = gauge("teddy_delivery_waiting_seconds", oldest, ["channel"])
+        attempts = "Delivery attempts of this worker by outcome."
+        self._attempts = counter("teddy_delivery_attempts_total", attempts, ["channel", "outcome"])
+        invalid = "Invalid records on the topic of alerts."
+        self._skipped = counter("teddy_alert_notices_skipped_total", invalid)
 
     def open(self, found: Mapping[tuple[str, str], OpenDeliveries], now: datetime) -> None:
         for channel in AlertChannel:

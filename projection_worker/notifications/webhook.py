@@ -104,8 +104,11 @@ class WebhookChannel:
         except httpx2.HTTPError as error:
             raise NotDelivered(type(error).__name__) from None
         await response.aclose()
+        status = response.status_code
+        if 300 <= status < 400:
+            raise NotDelivered(f"RedirectNotFollowed {status}")
         if not response.is_success:
-            raise NotDelivered(_reason(response.status_code))
+            raise NotDelivered(f"Status {status}")
 
     def _headers(self, message_id: str, body: bytes) -> dict[str, str]:
         now = self._clock().astimezone(UTC)
@@ -137,7 +140,3 @@ def webhook_client(seconds: float) -> httpx2.AsyncClient:
     """
     limits = httpx2.Limits(max_keepalive_connections=0)
     return httpx2.AsyncClient(timeout=seconds, trust_env=False, limits=limits)
-
-
-def _reason(status: int) -> str:
-    return f"RedirectNotFollowed {status}" if 300 <= status < 400 else f"Status {status}"

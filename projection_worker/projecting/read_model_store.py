@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection as AnyCollection
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -127,29 +127,26 @@ class StaleBatch(Exception):
     """Another worker wrote one of the batch's children first; nothing of the batch was written."""
 
 
+@dataclass(slots=True, eq=False)
 class ReadModelStore:
-    """One generation of read models."""
+    """One generation of read models. `before_live`: it is not live, and nobody is notified of its
+    alerts; None: it is."""
 
-    def __init__(
-        self,
-        mongo: Mongo,
-        database: Database,
-        generation: Generation,
-        mid_transaction: FaultPoint = FaultPoint.WORKER_MID_TRANSACTION,
-        *,
-        before_live: BeforeLive | None = None,
-        clock: Clock = utc_now,
-    ) -> None:
-        """`before_live`: it is not live, and nobody is notified of its alerts; None: it is."""
-        self._mongo = mongo
-        self._database = database
-        self._mid_transaction = mid_transaction
-        self._before_live = before_live
-        self._clock = clock
-        self._generation = generation
-        self._collections: Mapping[Model, Collection] = generation.collections(database)
-        self.alerts = AlertsToPublish(database, self._collections[Model.ALERTS])
-        self._removal = Removal(mongo, database, self._collections)
+    mongo: Mongo
+    database: Database
+    generation: Generation
+    mid_transaction: FaultPoint = FaultPoint.WORKER_MID_TRANSACTION
+    _: KW_ONLY
+    before_live: BeforeLive | None = None
+    clock: Clock = utc_now
+    alerts: AlertsToPublish = field(init=False)
+    _collections: Mapping[Model, Collection] = field(init=False)
+    _removal: Removal = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._collections = self.generation.collections(self.database)
+        self.alerts = AlertsToPublish(self.database, self._collections[Model.ALERTS])
+        self._removal = Removal(self.mongo, self.database, self._collections)
 
     async def children(self, child_ids: AnyCollection[str]) -> dict[str, ChildDocument]:
         found = await self._find(Model.CHILDREN, {"_id": {"$in": list(child_ids)}})
@@ -157,7 +154,7 @@ class ReadModelStore:
 
     async def dead_lettered(self, child_ids: AnyCollection[str]) -> AnyCollection[str]:
         """Those of `child_ids` of whom a record is dead-lettered."""
-        return await stale_since(self._database, self._generation, child_ids)
+        return await stale_since(self.database, self.generation, child_ids)
 
     async def documents(self, places: Iterable[Place]) -> dict[Place, Any]:
         """The documents that exist at `places`: one round trip a model, all at the same time."""
@@ -190,28 +187,28 @@ class ReadModelStore:
         return await self._write_together(erased)
 
     async def _write_together(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
-        cutoff = await read_cutoff(self._database)
-        writes = writes_of(folded, cutoff, await self._marks(folded), self._clock())
+        cutoff = await read_cutoff(self.database)
+        writes = writes_of(folded, cutoff, await self._marks(folded), self.clock())
         erased = [one.child_id for one in folded if one.view.erased]
         with _overtaken():
-            async with self._mongo.transaction() as session:
+            async with self.mongo.transaction() as session:
                 removed = await self._removal.counted(erased, session) if erased else {}
-                if writes.deliveries and self._before_live is None:
-                    await deliveries(self._database).bulk_write(
+                if writes.deliveries and self.before_live is None:
+                    await deliveries(self.database).bulk_write(
                         writes.deliveries, ordered=False, session=session
                     )
                 for model, operations in writes.by_model.items():
                     matched = await self._write_model(model, operations, session)
-                    reached(self._mid_transaction)
+                    reached(self.mid_transaction)
                     if model is Model.CHILDREN and matched != writes.replaced_children:
                         raise StaleBatch("the child was updated meanwhile")
         return removed
 
     async def _marks(self, folded: Sequence[FoldedChild]) -> Mapping[str, Document]:
         alerts = [alert for one in folded for alert in one.view.alerts]
-        if self._before_live is None or not alerts:
+        if self.before_live is None or not alerts:
             return {}
-        return await self._before_live.marks(self._database, alerts)
+        return await self.before_live.marks(self.database, alerts)
 
     async def _write_model(
         self, model: Model, operations: Sequence[Write], session: Session

@@ -95,7 +95,7 @@ def _days_of(event: TalkEvent, rules: Rules) -> tuple[str, ...]:
     """A conversation that ends has minutes on each day that it covers."""
     if isinstance(event, ConversationEnded):
         return tuple(_day_id(event.child_id, day) for day in _minutes(event, rules))
-    return (_day_id(event.child_id, _day(event)),)
+    return (_day_id(event.child_id, event.at.astimezone(UTC).date().isoformat()),)
 
 
 def _day_after(
@@ -141,10 +141,6 @@ def _empty_day(child_id: str, day: str) -> ActivityDocument:
 
 def _minutes(event: ConversationEnded, rules: Rules) -> Mapping[str, float]:
     return minutes_by_day(event.started_at, event.at, rules.conversation_limit)
-
-
-def _day(event: TalkEvent) -> str:
-    return event.at.astimezone(UTC).date().isoformat()
 
 
 def _day_id(child_id: str, day: str) -> str:

@@ -159,7 +159,6 @@ def apply_all(
 def apply(
     view: ChildView, event: ChildEvent, version: int, event_id: str, rules: Rules = DEFAULT_RULES
 ) -> ChildView:
-    """The view after one `event`."""
     return apply_all(view, [(event, version, event_id)], rules)
 
 

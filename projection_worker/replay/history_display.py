@@ -47,12 +47,8 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Documents:
-    """What is shown of a child's documents, by model, and how many more each model has."""
-
-    by_model: dict[str, list[dict[str, Any]]]
-    more: dict[str, int]
+Shown = dict[str, list[dict[str, Any]]]
+"""Of a child's documents, by model."""
 
 
 @dataclass(slots=True)
@@ -101,10 +97,10 @@ class JsonDisplay(Display):
             self.between = b","
 
     def end(self, view: ChildView) -> None:
-        documents = shown_documents(view, self.personals, self.most_documents)
+        shown, more = shown_documents(view, self.personals, self.most_documents)
         rest = {
-            "read_models": documents.by_model,
-            "more": documents.more,
+            "read_models": shown,
+            "more": more,
             "counts_for": dict(contribution(view.child)),
         }
         click.echo(b"],\n" + orjson.dumps(rest, option=orjson.OPT_INDENT_2)[2:])
@@ -120,14 +116,12 @@ class TableDisplay(Display):
 
     def end(self, view: ChildView) -> None:
         self._print_rest()
-        documents, point = (
-            shown_documents(view, self.personals, self.most_documents),
-            self.span.point,
-        )
-        for model, some in documents.by_model.items():
+        shown, more = shown_documents(view, self.personals, self.most_documents)
+        point = self.span.point
+        for model, some in shown.items():
             _print_documents(f"{model} at version {point}", some)
-            if model in documents.more:
-                click.echo(f"and {documents.more[model]:,} more {model}: see --documents")
+            if model in more:
+                click.echo(f"and {more[model]:,} more {model}: see --documents")
         counted = {name: n for name, n in contribution(view.child).items() if n}
         _print_documents(f"counted in the system at version {point}", [counted])
 
@@ -161,12 +155,15 @@ class TableDisplay(Display):
             click.echo(f"{beyond} are not shown: see --limit, --all")
 
 
-def shown_documents(view: ChildView, personals: Personals, most: int) -> Documents:
-    """Of each model the newest `most`, in the order of their ids."""
+def shown_documents(
+    view: ChildView, personals: Personals, most: int
+) -> tuple[Shown, dict[str, int]]:
+    """Of each model the newest `most`, in the order of their ids; how many more each model has."""
     by_model: dict[Model, list[dict[str, Any]]] = defaultdict(list)
     for (model, _), document in documents_of(view).items():
         by_model[model].append(document)
-    shown, more = {}, {}
+    shown: Shown = {}
+    more: dict[str, int] = {}
     for model, documents in sorted(by_model.items()):
         newest = documents
         if len(documents) > most:
@@ -177,7 +174,7 @@ def shown_documents(view: ChildView, personals: Personals, most: int) -> Documen
         ]
         if len(documents) > len(newest):
             more[model.value] = len(documents) - len(newest)
-    return Documents(shown, more)
+    return shown, more
 
 
 def _print_documents(title: str, documents: list[dict[str, Any]]) -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -25,22 +24,9 @@ CURSOR_LENGTH = 1_024
 REFUSED = "not a cursor of this child's export; send that of a `progress` line unchanged"
 
 
-class Stage(StrEnum):
-    """What is exported, in this order: the read models of Part, then the events."""
-
-    PROFILE = Part.PROFILE.value
-    SAFETY = Part.SAFETY.value
-    VIOLATION = Part.VIOLATION.value
-    CONVERSATION = Part.CONVERSATION.value
-    ACTIVITY = Part.ACTIVITY.value
-    ALERT = Part.ALERT.value
-    EVENT = "event"
-    END = "end"
-
-    @property
-    def next(self) -> "Stage":
-        stages = list(Stage)
-        return stages[stages.index(self) + 1]
+EVENT, END = "event", "end"
+STAGES = (*(part.value for part in Part), EVENT, END)
+"""What is exported, in this order: the read models of Part, then the events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +36,7 @@ class Progress:
     what does not open."""
 
     generation: int
-    stage: Stage = Stage.PROFILE
+    stage: str = STAGES[0]
     after: After | None = None
     version: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -59,11 +45,11 @@ class Progress:
     def wrote(self, records: int, unreadable: int) -> "Progress":
         """So many more records of this stage."""
         count = self.counts.get(self.stage, 0) + records
-        counts = {**self.counts, self.stage.value: count}
+        counts = {**self.counts, self.stage: count}
         return replace(self, counts=counts, unreadable=self.unreadable + unreadable)
 
     def at_next_stage(self) -> "Progress":
-        return replace(self, stage=self.stage.next, after=None)
+        return replace(self, stage=STAGES[STAGES.index(self.stage) + 1], after=None)
 
 
 class ExportCursors:
@@ -76,7 +62,7 @@ class ExportCursors:
     def write(self, child_id: str, progress: Progress) -> str:
         after = progress.after
         key = after and (iso(after.key) if isinstance(after.key, datetime) else after.key)
-        counts = [progress.counts.get(stage, 0) for stage in Stage]
+        counts = [progress.counts.get(stage, 0) for stage in STAGES]
         place = [progress.generation, progress.stage, key, after and after.id, progress.version]
         return self._signer.sign(orjson.dumps([child_id, *place, counts, progress.unreadable]))
 
@@ -91,17 +77,17 @@ class ExportCursors:
             raise RequestRefused("cursor", REFUSED)
         return Progress(
             generation,
-            Stage(stage),
-            None if key is None else After(_key(Stage(stage), key), identity),
+            stage,
+            None if key is None else After(_key(stage, key), identity),
             version,
-            {each.value: count for each, count in zip(Stage, counts, strict=True) if count},
+            {each: count for each, count in zip(STAGES, counts, strict=True) if count},
             unreadable,
         )
 
 
-def _key(stage: Stage, text: str) -> datetime | str:
+def _key(stage: str, text: str) -> datetime | str:
     """A day is kept as a text, all else is sorted by a time."""
-    return text if stage is Stage.ACTIVITY else parse_iso(text)
+    return text if stage == Part.ACTIVITY else parse_iso(text)
 
 
 PAGE = 100
@@ -158,7 +144,7 @@ class Exporter:
         Raises ChildErased, GenerationGone or StoreUnavailable; whoever asks goes on with a cursor.
         """
         progress, since_cursor = start, 0
-        while progress.stage is not Stage.END:
+        while progress.stage != END:
             progress, lines = await self._read(child_id, progress)
             since_cursor += len(lines)
             if since_cursor >= self.between_cursors:
@@ -170,8 +156,7 @@ class Exporter:
                 raise ChildErased
             if lines:
                 yield b"".join(lines)
-        counts = {stage.value: progress.counts.get(stage, 0) for stage in Stage}
-        del counts[Stage.END]
+        counts = {stage: progress.counts.get(stage, 0) for stage in STAGES if stage != END}
         yield line_of({"kind": "end", "counts": counts, "unreadable": progress.unreadable})
 
     async def _read(self, child_id: str, progress: Progress) -> tuple[Progress, list[bytes]]:
@@ -179,7 +164,7 @@ class Exporter:
         cipher = (await self.keyring.ciphers([child_id])).get(child_id)
         if cipher is None:
             raise ChildErased
-        if progress.stage is Stage.EVENT:
+        if progress.stage == EVENT:
             return await self._read_events(child_id, progress, cipher)
         part = Part(progress.stage)
         page = await self.store.page(progress.generation, child_id, part, progress.after, self.page)

@@ -11,7 +11,6 @@ from query_service.queries.query import Answer, Query
 from query_service.queries.visible_children import ParentNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
 from shared.events.child import AlertChannel, Severity
-from shared.read_models.documents import AlertDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,6 @@ class GetAlertsHandler:
         after = self.cursors.read(query.cursor, query.parent_id)
         found = await self.store.alerts_of(query.parent_id, after, query.limit + 1)
         page, next_cursor = self.cursors.page(found, query.limit, "raised_at", query.parent_id)
-        content = Alerts(items=[_alert(document) for document in page], next_cursor=next_cursor)
+        items = [Alert.model_validate({**alert, "alert_id": alert["_id"]}) for alert in page]
+        content = Alerts(items=items, next_cursor=next_cursor)
         return Answer(content, tuple(dict.fromkeys(alert.child_id for alert in content.items)))
-
-
-def _alert(document: AlertDocument) -> Alert:
-    return Alert.model_validate({**document, "alert_id": document["_id"]})

@@ -81,6 +81,7 @@ class GetChildProfileHandler(AboutOneChild):
 def _profile(child: VisibleChild) -> ChildProfile:
     document = child.document
     own = {name: child.reveal(name) for name in OWN_FIELDS}
+    udid = own["udid"]
     return ChildProfile.model_validate(
         {
             **document,
@@ -88,10 +89,6 @@ def _profile(child: VisibleChild) -> ChildProfile:
             "stale_since": child.stale_since,
             "safety_status": child.safety_status,
             **own,
-            "udid": _masked(own["udid"]),
+            "udid": None if udid is None else f"****{udid[-SHOWN_OF_UDID:]}",
         }
     )
-
-
-def _masked(udid: str | None) -> str | None:
-    return None if udid is None else f"****{udid[-SHOWN_OF_UDID:]}"

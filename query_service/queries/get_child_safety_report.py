@@ -24,6 +24,7 @@ from query_service.queries.visible_children import (
 )
 from query_service.read_store.port import Period, ReadModelDatabase
 from shared.events.child import Outcome, Severity
+from shared.read_models.deliveries import DeliveryState
 from shared.read_models.documents import SafetyStatus, ViolationDocument
 from shared.serialization.schema import SealedField
 
@@ -135,9 +136,9 @@ def _report(
         safety_status=child.safety_status,
         safety_trend=found.trend,
         flagged_content_count=flagged,
-        parent_notifications_sent=found.notifications.delivered,
-        parent_notifications_pending=found.notifications.pending,
-        parent_notifications_failed=found.notifications.failed,
+        parent_notifications_sent=found.delivered,
+        parent_notifications_pending=found.deliveries.get(DeliveryState.PENDING, 0),
+        parent_notifications_failed=found.deliveries.get(DeliveryState.FAILED, 0),
         total_violations=counts.total,
         open_violations=counts.still_open,
         high_severity_violations=counts.severe,
@@ -155,15 +156,11 @@ def _reported(
     child: VisibleChild, violation: ViolationDocument, unopened: Unopened
 ) -> ReportedViolation:
     details = SealedField("details", violation["id"])
-    return ReportedViolation(
-        violation_id=violation["id"],
-        type=violation["type"],
-        severity=Severity(violation["severity"]),
-        at=violation["at"],
-        conversation_id=violation["conversation_id"],
-        details=unopened.open(child, violation["details"], details, violation["id"]),
-        resolved=violation["resolved_at"] is not None,
-        resolved_at=violation["resolved_at"],
-        outcome=Outcome(violation["outcome"]) if violation["outcome"] else None,
-        acknowledged_at=violation["acknowledged_at"],
+    return ReportedViolation.model_validate(
+        {
+            **violation,
+            "violation_id": violation["id"],
+            "details": unopened.open(child, violation["details"], details, violation["id"]),
+            "resolved": violation["resolved_at"] is not None,
+        }
     )

@@ -118,8 +118,6 @@ MOST_DOCUMENTS = 20
 
 
 class Until(click.ParamType):
-    """A version, or a time."""
-
     name = "time|version"
 
     def convert(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projecting.projector import Projector
@@ -32,16 +31,6 @@ class Written:
         return Written(self.failures | other.failures, self.unopened | other.unopened)
 
 
-class ChildrenWriter(Protocol):
-    """Brings children into the new generation."""
-
-    async def write(self, batch: Sequence[Stream], shard: str) -> Written:
-        """All of `batch` in one transaction, but for the failures; counters go to `shard`.
-
-        Raises StaleBatch when a worker wrote one of the children meanwhile, or UnstorableDocument;
-        then nothing was written."""
-
-
 class WholeChildren:
     """Every model is folded anew; what workers brought already is skipped."""
 
@@ -50,6 +39,10 @@ class WholeChildren:
         self._read_models = read_models
 
     async def write(self, batch: Sequence[Stream], shard: str) -> Written:
+        """All of `batch` in one transaction, but for the failures; counters go to `shard`.
+
+        Raises StaleBatch when a worker wrote one of the children meanwhile, or UnstorableDocument;
+        then nothing was written."""
         events = {stream.child_id: all_that_counts(stream.events) for stream in batch}
         return await self.write_events(events, shard)
 
@@ -94,6 +87,7 @@ class PartsOfChildren:
     rules: Rules
 
     async def write(self, batch: Sequence[Stream], shard: str) -> Written:
+        """As WholeChildren.write."""
         child_ids = [stream.child_id for stream in batch]
         there = await self.read_models.children(child_ids)
         live = await self.live.of([c for c in child_ids if c not in there])

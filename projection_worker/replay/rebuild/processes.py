@@ -171,25 +171,22 @@ async def _started(
     processes: list[asyncio.subprocess.Process] = []
     try:
         for arguments in parts:
-            processes.append(await _start(arguments))
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                MODULE,
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,  # held open: the process ends with this one
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            processes.append(process)
         yield processes
     finally:
         for process in processes:
             if process.returncode is None:
                 process.kill()
             await process.wait()
-
-
-async def _start(arguments: Sequence[str]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        MODULE,
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,  # held open: the process ends with this one
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
 
 
 async def _succeeds(process: asyncio.subprocess.Process) -> None:

@@ -27,7 +27,7 @@ from projection_worker.replay.rebuild.cutover import (
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Plan, Source
 from projection_worker.replay.rebuild.processes import BUILD, VERIFY, run_processes
 from projection_worker.replay.rebuild.slices import slices_of_store, slices_of_topic
-from projection_worker.replay.verify.comparison import counters_that_differ
+from projection_worker.replay.verify.comparison import compared_counters
 from projection_worker.session import Failed, Refused, Stores
 from shared.clock import new_id, utc_now
 from shared.fault_points import FaultPoint, reached
@@ -186,9 +186,9 @@ class Rebuild:
     async def _require_sound(self, plan: Plan, catalog: Catalog) -> None:
         """What the verification of slices cannot see: totals, dead-lettered children, workers."""
         on, generation = self._on, plan.generation
-        sums = await counters_that_differ(on.read, on.database, generation)
-        if sums.differing:
-            raise RebuildFailed(f"counters differ from the sum over all children: {sums.differing}")
+        counters = await compared_counters(on.read, on.database, generation)
+        if differing := {name: both for name, both in counters.items() if both[0] != both[1]}:
+            raise RebuildFailed(f"counters differ from the sum over all children: {differing}")
         new = await DeadLetters(on.database, utc_now, generation).all_dead_lettered()
         live = await DeadLetters(on.database, utc_now, catalog.live).all_dead_lettered()
         worse = sorted(set(new) - set(live))

@@ -1,9 +1,12 @@
 """Cuts the event store, or the topic, into slices that can be worked on independently, and builds
 each: some whole histories in memory, then each document once; or the worker's way, by records."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,17 +16,17 @@ from projection_worker.consuming.kafka_clients import open_consumer
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import StaleBatch
-from projection_worker.projecting.unstorable import UnstorableDocument
+from projection_worker.projecting.unstorable import UnstorableDocument, in_few_words
 from projection_worker.records import Delivered, deliver, raw_record
 from projection_worker.replay.histories import Stream, ends_at, in_batches, relevant_pages, streams
 from projection_worker.replay.rebuild.children import (
-    ChildrenWriter,
+    PartsOfChildren,
     WholeChildren,
     Written,
     reason_of,
 )
 from projection_worker.replay.rebuild.ledger import Done, Kind, Ledger, Slice
-from projection_worker.replay.rebuild.pacing import Pace, patiently
+from projection_worker.replay.rebuild.pacing import Pace
 from shared.event_store.commit_documents import COLLECTION
 from shared.event_store.port import EventStore
 from shared.fault_points import FaultPoint, reached
@@ -32,6 +35,7 @@ from shared.mongo import Database, Document, aggregate
 from shared.read_models.generations import Generation
 
 log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
 
 MOST_SLICES = 64
 COMMITS_A_SLICE = 4_000
@@ -99,7 +103,7 @@ class ChildSliceBuilder:
     child would be one transaction without bound."""
 
     store: EventStore
-    children: ChildrenWriter
+    children: WholeChildren | PartsOfChildren
     whole: WholeChildren
     dead_letters: DeadLetters
     ledger: Ledger
@@ -215,3 +219,24 @@ class PartitionSliceBuilder:
         while batch:
             project = partial(self.projector.project, batch)
             batch = (await patiently(project, StaleBatch, PyMongoError)).waiting
+
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
+PATIENCE_SECONDS = 90.0
+"""Longer than MongoDB keeps the transaction of a process that was killed (60 s, unless set
+otherwise): its documents cannot be written until then."""
+
+
+async def patiently(work: Callable[[], Awaitable[Result]], *passing: type[Exception]) -> Result:
+    """What `work` gives. Whatever is one of `passing` is tried again with back-off, and raised once
+    `PATIENCE_SECONDS` are over: a rebuild can be resumed."""
+    pause, deadline = FIRST_PAUSE_SECONDS, time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return await work()
+        except passing as error:
+            log.warning("rebuild_retried", because=in_few_words(error))
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

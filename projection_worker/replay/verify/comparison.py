@@ -116,7 +116,6 @@ def broken_chain(broken: ChainBroken) -> Difference:
 
 
 def digest(documents: Documents) -> int:
-    """The sum of the documents' digests."""
     return sum(digest_of(place, one) for place, one in documents.items()) % DIGESTS
 
 
@@ -179,17 +178,10 @@ def _are_documents(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """`names`: how many counters there are. `differing`: by name, what the children sum up to and
-    what the counters say."""
-
-    names: int
-    differing: dict[str, tuple[int, int]]
-
-
-async def counters_that_differ(mongo: Mongo, database: Database, generation: Generation) -> Sums:
-    """Children and counters are read as of one moment."""
+async def compared_counters(
+    mongo: Mongo, database: Database, generation: Generation
+) -> dict[str, tuple[int, int]]:
+    """By name, what the children sum up to and what the counters say, as of one moment."""
     summed: Counter[str] = Counter()
     counted: Counter[str] = Counter()
     collections = generation.collections(database)
@@ -198,6 +190,4 @@ async def counters_that_differ(mongo: Mongo, database: Database, generation: Gen
             summed.update(contribution(cast(ChildDocument, child)))
         async for shard in collections[Model.SYSTEM].find({}, session=session):
             counted.update(shard["counters"])
-    names = sorted({*summed, *counted})
-    differing = {n: (summed[n], counted[n]) for n in names if summed[n] != counted[n]}
-    return Sums(len(names), differing)
+    return {name: (summed[name], counted[name]) for name in sorted({*summed, *counted})}

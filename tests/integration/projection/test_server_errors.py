@@ -16,7 +16,7 @@ from projection_worker.projecting.unstorable import UnstorableDocument
 from projection_worker.records import Delivered
 from projection_worker.replay.histories import streams
 from projection_worker.replay.rebuild.children import WholeChildren, Written
-from projection_worker.replay.rebuild.pacing import patiently
+from projection_worker.replay.rebuild.slices import patiently
 from shared.events.child import ChildEvent, Severity
 from shared.mongo import Driver, Mongo
 from shared.read_models.documents import Model
