@@ -53,7 +53,6 @@ class QueryService:
 
     @property
     def listeners(self) -> tuple[FeedListener, ...]:
-        """Of every notice."""
         return self.invalidation, self.edge.streams
 
 

@@ -71,9 +71,6 @@ class KeptAnswers(Generic[V]):
     def __iter__(self) -> Iterator[Key]:
         return iter(list(self._entries))
 
-    def __contains__(self, key: Key) -> bool:
-        return key in self._entries
-
     def get(self, key: Key) -> Entry[V] | None:
         return self._entries.get(key)
 

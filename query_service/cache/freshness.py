@@ -78,7 +78,11 @@ class ProjectedVersions:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), min(left, pause))
         finally:
-            self._stop_waiting(token.child_id, changed)
+            self._number_waiting -= 1
+            waiting = self._waiting[token.child_id]
+            waiting.discard(changed)
+            if not waiting:
+                del self._waiting[token.child_id]
 
     async def reached_since(self, token: ConsistencyToken) -> float | None:
         """As `wait`, of what is so already; None when it is not."""
@@ -87,13 +91,6 @@ class ProjectedVersions:
             self.reached(token.child_id, await self.read_version(token.child_id))
             known = self._known[token.child_id]
         return known.known_since if known.version >= token.version else None
-
-    def _stop_waiting(self, child_id: str, changed: asyncio.Event) -> None:
-        self._number_waiting -= 1
-        waiting = self._waiting[child_id]
-        waiting.discard(changed)
-        if not waiting:
-            del self._waiting[child_id]
 
 
 class NoRoomToWait(ReadModelLate):

@@ -1,7 +1,7 @@
 """GetChildAnalytics: how a child used the bear over the last days."""
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -127,28 +127,18 @@ class GetChildAnalyticsHandler(AboutOneChild):
         open_minutes = await self.store.open_minutes(
             query.child_id, datetime.combine(first, time(), UTC), self.clock()
         )
-        days = _days(first, query.period_days, activity, open_minutes)
+        by_day = {document["day"]: document for document in activity}
+        period = (first + timedelta(days=after) for after in range(query.period_days))
+        days = [
+            _Day(day, by_day.get(day.isoformat()), open_minutes.get(day.isoformat(), 0.0))
+            for day in period
+        ]
         analytics = _analytics(child, days, activity)
         ttl = TTL_WHILE_OPEN if open_minutes else self.ttl
         return Answer(analytics, (child.id,), analytics.version, ttl=ttl)
 
     def _today(self) -> date:
         return self.clock().date()
-
-
-def _days(
-    first: date,
-    number: int,
-    activity: Sequence[ActivityDocument],
-    open_minutes: Mapping[str, float],
-) -> list[_Day]:
-    """Every day of the period, also the quiet ones."""
-    by_day = {document["day"]: document for document in activity}
-    days = [first + timedelta(days=after) for after in range(number)]
-    return [
-        _Day(day, by_day.get(day.isoformat()), open_minutes.get(day.isoformat(), 0.0))
-        for day in days
-    ]
 
 
 def _analytics(

@@ -107,7 +107,12 @@ class GetChildrenByParentHandler:
         found = await self.store.children_of(query.parent_id, MOST_CHILDREN + 1)
         children = await self.children.open_all(found[:MOST_CHILDREN])
         ids = [child.id for child in children]
-        recent = await self._recent(ids)
+        found_recent = await self.store.recent_conversations(ids, RECENT_CONVERSATIONS)
+        limit, now = await self.store.conversation_limit(), self.clock()
+        recent = {
+            child: [as_of(one, now, limit) for one in talks]
+            for child, talks in found_recent.items()
+        }
         unread = await self.store.unread_alerts(ids)
         unopened = Unopened()
         family = Family(
@@ -119,12 +124,6 @@ class GetChildrenByParentHandler:
         )
         ttl = TTL_WHILE_OPEN if any(map(goes_on, recent.values())) else self.ttl
         return Answer(family, tuple(ids), ttl=ttl)
-
-    async def _recent(self, ids: Sequence[str]) -> dict[str, list[ConversationDocument]]:
-        found = await self.store.recent_conversations(ids, RECENT_CONVERSATIONS)
-        limit = await self.store.conversation_limit()
-        now = self.clock()
-        return {child: [as_of(one, now, limit) for one in talks] for child, talks in found.items()}
 
 
 def _totals(children: Sequence[VisibleChild], unread: Mapping[str, int]) -> FamilyTotals:
