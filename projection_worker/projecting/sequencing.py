@@ -12,6 +12,9 @@ from shared.event_store.port import EventStore
 class GapInStream(Exception):
     """Events are missing before this one, and the event store does not have them either."""
 
+    def __init__(self, missing: int) -> None:
+        super().__init__(f"version {missing} is missing in the event store")
+
 
 BEHIND = BehindDeadLettered("an earlier record of this child is dead-lettered")
 REFILL_COMMITS = 2_000
@@ -124,9 +127,7 @@ async def _ended(
         known = {event.version: event for event in stored} | known
     found.fresh = all_that_counts([known[version] for version in sorted(known)])
     if checkpoint == 0 and found.fresh[0].version != 1:
-        found.dead_letter_from(
-            erasure.version, GapInStream("version 1 is missing in the event store")
-        )
+        found.dead_letter_from(erasure.version, GapInStream(1))
     _dead_letter_behind_a_gap(found, erasure.version)
     return found
 
@@ -136,9 +137,7 @@ def _dead_letter_behind_a_gap(found: ChildSequence, checkpoint: int) -> None:
     above = (event.version for event in found.fresh if event.version > checkpoint)
     for version, there in enumerate(above, checkpoint + 1):
         if there != version:
-            found.dead_letter_from(
-                there, GapInStream(f"version {version} is missing in the event store")
-            )
+            found.dead_letter_from(there, GapInStream(version))
             return
 
 

@@ -26,6 +26,9 @@ class Loaded(Generic[V]):
     ttl: float = math.inf
 
 
+Load = Callable[[], Awaitable[Loaded[V]]]
+
+
 @dataclass(slots=True)
 class _Counts:
     hits: int = 0
@@ -82,7 +85,7 @@ class QueryCache(Generic[V]):
         key: Key,
         ttl: float,
         tags: frozenset[Tag],
-        load: Callable[[], Awaitable[Loaded[V]]],
+        load: Load[V],
         read_after: float | None = None,
     ) -> tuple[V, bool]:
         """The value and whether it was a hit. Concurrent misses share one load; its failure is
@@ -172,9 +175,7 @@ class QueryCache(Generic[V]):
             return None
         return entry
 
-    def _start(
-        self, key: Key, ttl: float, tags: frozenset[Tag], load: Callable[[], Awaitable[Loaded[V]]]
-    ) -> _Flight[V]:
+    def _start(self, key: Key, ttl: float, tags: frozenset[Tag], load: Load[V]) -> _Flight[V]:
         flight: _Flight[V] = _Flight(key, tags, self._clock())
         self._flights[key] = flight
         self._loading.add(flight)
@@ -182,9 +183,7 @@ class QueryCache(Generic[V]):
         flight.task.add_done_callback(_retrieve)
         return flight
 
-    async def _fly(
-        self, flight: _Flight[V], ttl: float, load: Callable[[], Awaitable[Loaded[V]]]
-    ) -> V:
+    async def _fly(self, flight: _Flight[V], ttl: float, load: Load[V]) -> V:
         try:
             loaded = await load()
         finally:

@@ -105,12 +105,12 @@ class ChildErased(Exception):
 
 
 Rest = Callable[[float], Awaitable[None]]
-"""How long an export rests after it has worked for so many seconds."""
+"""How long an export rests after it was busy for so many seconds."""
 
 
-async def as_long(worked: float) -> None:
+async def as_long(busy: float) -> None:
     """So that an export takes half of the event loop at most, whatever else there is to do."""
-    await asyncio.sleep(worked)
+    await asyncio.sleep(busy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +194,13 @@ class Exporter:
     async def _written(self, records: Iterator[Record]) -> list[bytes]:
         """Others have their turn between any few of them, and as much time as this took."""
         lines: list[bytes] = []
-        worked, began = 0.0, time.perf_counter()
+        busy, began = 0.0, time.perf_counter()
         for record in records:
             lines.append(line_of(record))
             if len(lines) % AT_A_TIME == 0:
-                worked += time.perf_counter() - began
+                busy += time.perf_counter() - began
                 await asyncio.sleep(0)
                 began = time.perf_counter()
-        worked += time.perf_counter() - began
-        await self.rest(worked)
+        busy += time.perf_counter() - began
+        await self.rest(busy)
         return lines
