@@ -142,10 +142,7 @@ class Verifier:
         erased = cipher is None
         ends_erased = stream.commits[-1].events[-1].type == ERASED
         if version > last or (erased and not ends_erased):
-            # it moved on since the stream was read
-            following = pages(self.source.store, child_id, last)
-            later = [commit async for commits in following for commit in commits]
-            stream = Stream([*stream.commits, *later])
+            stream = await self._read_again(stream)
         if erased:  # what its read models have not forgotten yet cannot be folded any more
             last = stream.last_version
         result = Verification(children=1, events=version)
@@ -170,6 +167,12 @@ class Verifier:
             expected, found = without_opened(expected), without_opened(found)
         _compare_documents(child_id, expected, found, result)
         return result
+
+    async def _read_again(self, stream: Stream) -> Stream:
+        """With what came since it was read, little as it is."""
+        following = pages(self.source.store, stream.child_id, stream.last_version)
+        later = [commit async for commits in following for commit in commits]
+        return Stream([*stream.commits, *later])
 
     async def _verify_nothing_stray(self, known: Collection[str], result: Verification) -> None:
         """Documents of children that the store does not know."""
