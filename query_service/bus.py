@@ -113,12 +113,6 @@ class HandlerDescription:
     audience: Annotated[list[str], Field(description="Roles that may execute it.")]
 
 
-@dataclass(frozen=True, slots=True)
-class _Registered:
-    handler: QueryHandler[Any]
-    cached: CachedQueryHandler[Any] | None
-
-
 class UnknownQuery(Exception):
     """No handler is registered for the query."""
 
@@ -130,16 +124,21 @@ class QueryBus:
     access: Mapping[str, Rule] = field(default_factory=lambda: ACCESS)
     as_of: AsOf = _unknown
     outage: ReadStoreOutage | None = None
-    _registered: dict[type[Query], _Registered] = field(default_factory=dict, init=False)
+    _handlers: dict[type[Query], QueryHandler[Any]] = field(default_factory=dict, init=False)
+    _cached: dict[type[Query], CachedQueryHandler[Any]] = field(default_factory=dict, init=False)
 
     def register(self, query_type: type[Q], handler: QueryHandler[Q]) -> None:
         """Answer `query_type` anew each time. Raises ValueError when it has a handler already,
         UnlistedOperation when nobody said who may ask."""
-        self._add(query_type, _Registered(handler, None))
+        if query_type in self._handlers:
+            raise ValueError(f"{query_type.__name__} already has a handler")
+        rule_of(query_type.__name__, self.access)
+        self._handlers[query_type] = handler
 
     def register_cached(self, query_type: type[Q], handler: CachedQueryHandler[Q]) -> None:
         """Answer `query_type` through the cache. Raises ValueError as `register` does."""
-        self._add(query_type, _Registered(handler, handler))
+        self.register(query_type, handler)
+        self._cached[query_type] = handler
 
     async def ask(
         self, query: Query, principal: Principal, read_after: float | None = None
@@ -147,14 +146,13 @@ class QueryBus:
         """The answer for who asks; with `read_after` (a moment of the cache's clock) none that was
         read before. Raises UnknownQuery, Forbidden, and what the handler raises."""
         name = type(query).__name__
-        registered = self._registered.get(type(query))
-        if registered is None:
+        if type(query) not in self._handlers:
             raise UnknownQuery(f"{name} has no handler; register one on the bus")
         scope = Scope.of(principal, name, self.access)
         started = time.perf_counter()
         outcome = "failed"
         try:
-            result = await self._answer(registered, query, scope, read_after)
+            result = await self._answer(query, scope, read_after)
             outcome = "hit" if result.cached else "miss"
             return result
         finally:
@@ -166,11 +164,11 @@ class QueryBus:
         return [
             HandlerDescription(
                 query=query_type.__name__,
-                handler=type(registered.handler).__name__,
-                cache_seconds=registered.cached.ttl if registered.cached else None,
+                handler=type(handler).__name__,
+                cache_seconds=cached.ttl if (cached := self._cached.get(query_type)) else None,
                 audience=self._audience(query_type),
             )
-            for query_type, registered in self._registered.items()
+            for query_type, handler in self._handlers.items()
         ]
 
     def _audience(self, query_type: type[Query]) -> list[str]:
@@ -178,27 +176,19 @@ class QueryBus:
         return sorted(role.value for role in Role if rule.of(role) is not Relation.NONE)
 
     def health(self) -> dict[str, Any]:
-        return {"status": "up" if self._registered else "down", "handlers": len(self._registered)}
+        return {"status": "up" if self._handlers else "down", "handlers": len(self._handlers)}
 
-    def _add(self, query_type: type[Query], registered: _Registered) -> None:
-        if query_type in self._registered:
-            raise ValueError(f"{query_type.__name__} already has a handler")
-        rule_of(query_type.__name__, self.access)
-        self._registered[query_type] = registered
-
-    async def _answer(
-        self, registered: _Registered, query: Query, scope: Scope, read_after: float | None
-    ) -> QueryResult:
+    async def _answer(self, query: Query, scope: Scope, read_after: float | None) -> QueryResult:
         async def load() -> Loaded[Rendered]:
             read_at = self.cache.now()
             as_of = await self.as_of()  # before the answer is read: it shows all of that at least
-            answer = await registered.handler.handle(query, scope)
+            answer = await self._handlers[type(query)].handle(query, scope)
             rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
             shown = frozenset(map(child_tag, rendered.children))
             tags = answer.mentions | shown
             return Loaded(rendered, tags, answer.version, len(rendered.body), answer.ttl)
 
-        cached = registered.cached
+        cached = self._cached.get(type(query))
         if cached is None:
             return QueryResult((await load()).value, cached=False, detail=self._feed_detail())
         # who is asking is part of every key, added here so that no handler can forget it

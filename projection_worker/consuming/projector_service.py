@@ -115,18 +115,16 @@ class ProjectorService(Service):
     async def _wait_for_a_generation(self) -> None:
         """A worker of new projections consumes nothing before a rebuild has begun its generation:
         until then the workers of the old ones go on."""
-        while not self.should_stop and not await self._has_a_generation():
+        while not self.should_stop:
+            try:
+                if await self._generations.any():
+                    break
+            except PyMongoError as error:
+                log.warning("generations_unknown", error=type(error).__name__)
             self._watch.waits_for_a_generation = True
             log.warning("worker_needs_rebuild", projections=registry.VERSION)
             await self.sleep(LOOK_SECONDS)
         self._watch.waits_for_a_generation = False
-
-    async def _has_a_generation(self) -> bool:
-        try:
-            return await self._generations.any()
-        except PyMongoError as error:
-            log.warning("generations_unknown", error=type(error).__name__)
-            return False
 
     @Service.task
     async def _measure(self) -> None:

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import aiosmtplib
 
@@ -35,12 +35,6 @@ Type: {violation_type}
 Reported: {raised_at}
 """
 DROPPED_ADDRESSES = (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPRecipientRefused)
-
-
-class AddressBook(Protocol):
-    """Whose address is what. The domain holds none: the operator names them."""
-
-    def address_of(self, parent_id: str) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +66,10 @@ class FileAddresses:
             self._addresses = {str(name): str(address) for name, address in content.items()}
             self._read_at = changed_at
         return self._addresses.get(parent_id)
+
+
+AddressBook = TemplateAddresses | FileAddresses
+"""Whose address is what. The domain holds none: the operator names them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """A child's history and read models as tables or as one JSON document, printed as they are read."""
 
 import heapq
-from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,25 +51,16 @@ Shown = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(slots=True)
-class Display(ABC):
+class _Display:
     """What a history is written to: its pages in order, then the read models that it adds up to."""
 
     span: Span
     personals: Personals
     most_documents: int
 
-    @abstractmethod
-    def begin(self) -> None: ...
-
-    @abstractmethod
-    def page(self, page: Page) -> None: ...
-
-    @abstractmethod
-    def end(self, view: ChildView) -> None: ...
-
 
 @dataclass(slots=True)
-class JsonDisplay(Display):
+class JsonDisplay(_Display):
     """One document: `{child_id, version, from_version, to_version, history: [CloudEvents with
     actor], read_models: {model: [documents]}, more: {model: number}, counts_for: {counter:
     number}}`; `history` with a line for each event."""
@@ -106,7 +96,7 @@ class JsonDisplay(Display):
         click.echo(b"],\n" + orjson.dumps(rest, option=orjson.OPT_INDENT_2)[2:])
 
 
-class TableDisplay(Display):
+class TableDisplay(_Display):
     def begin(self) -> None:
         """Nothing stands before the first table."""
 

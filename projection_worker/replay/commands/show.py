@@ -13,7 +13,7 @@ from projection_worker.projecting.generations import rules_of
 from projection_worker.replay.commands.console import counting
 from projection_worker.replay.documents import ChildFold, Folded, Personals
 from projection_worker.replay.histories import ends_at, relevant_pages
-from projection_worker.replay.history_display import Display, JsonDisplay, Span, TableDisplay
+from projection_worker.replay.history_display import JsonDisplay, Span, TableDisplay
 from projection_worker.session import NotFound, Refused, Stores, format_option, run
 from shared.audit.process import record_look
 from shared.audit.settings import AuditSettings
@@ -192,7 +192,7 @@ def show(
     run(work)
 
 
-async def show_history(on: Stores, span: Span, display: Display) -> None:
+async def show_history(on: Stores, span: Span, display: JsonDisplay | TableDisplay) -> None:
     """As it is read; then the read models that all of it adds up to."""
     display.begin()
     async for page in events_within(on.store, span):
