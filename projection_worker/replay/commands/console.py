@@ -92,15 +92,12 @@ class Lines:
             return
         self._said = now
         speed = (done - self._from) / (now - self._began) if now > self._began else 0.0
-        click.echo(f"{phase:6} {_said(done, total, speed)}{_left(done, total, speed)}", err=True)
+        left = "time left unknown"
+        if total is not None and speed:
+            left = f"{max(0, total - done) / speed:.0f} s left"
+        click.echo(f"{phase:6} {_said(done, total, speed)}, {left}", err=True)
 
 
 def _said(done: int, total: int | None, speed: float) -> str:
     of_all = "" if total is None else f"/{total:,}"
     return f"{done:,}{of_all} events, {speed:,.0f}/s"
-
-
-def _left(done: int, total: int | None, speed: float) -> str:
-    if total is None or not speed:
-        return ", time left unknown"
-    return f", {max(0, total - done) / speed:.0f} s left"
