@@ -32,6 +32,8 @@ def _fields_of_documents(mark: str) -> frozenset[str]:
 
 
 FROM_OPENED = _fields_of_documents(IS_FROM_OPENED)
+"""Made from values which were opened: where one does not open, they cannot be compared."""
+
 SEARCH_TOKENS = _fields_of_documents(IS_SEARCH_TOKENS)
 
 

@@ -127,6 +127,7 @@ class GetChildAnalyticsHandler(AboutOneChild):
         open_minutes = await self.store.open_minutes(
             query.child_id, datetime.combine(first, time(), UTC), self.clock()
         )
+        # every day of the period, also the quiet ones
         by_day = {document["day"]: document for document in activity}
         period = (first + timedelta(days=after) for after in range(query.period_days))
         days = [

@@ -142,7 +142,7 @@ class Verifier:
         erased = cipher is None
         ends_erased = stream.commits[-1].events[-1].type == ERASED
         if version > last or (erased and not ends_erased):
-            stream = await self._read_again(stream)
+            stream = await self._read_again(stream)  # it moved on since it was read
         if erased:  # what its read models have not forgotten yet cannot be folded any more
             last = stream.last_version
         result = Verification(children=1, events=version)
