@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 from pymongo.errors import PyMongoError
 
-from projection_worker.consuming.lag import Stalled
+from projection_worker.consuming.progress import Stalled
 from projection_worker.main import Worker, build_worker
 from projection_worker.settings import WorkerSettings
 from shared.event_store.port import StoreUnavailable
@@ -31,7 +31,7 @@ class Crashed(Exception):
 
 
 async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
-    """Run until `stop` is set; raises Stalled when the worker no longer gets on, or Crashed."""
+    """Run until `stop` is set; raises Stalled when the worker makes no progress, or Crashed."""
     async with build_worker(settings) as worker:
         operations = FastAPI(title="Teddy projection worker", openapi_url=None)
         operations.include_router(operations_router(worker.readiness))
@@ -46,8 +46,7 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
 async def _run_app(worker: Worker, stop: asyncio.Event) -> None:
     """Start the app and stop it when `stop` is set, also while it still looks for the broker.
 
-    Raises Crashed: a process whose services have crashed looks alive and does nothing.
-    """
+    Raises Crashed: a process whose services have crashed looks alive and does nothing."""
     app = worker.app
     starting = asyncio.ensure_future(app.start())
     ending = {asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())}

@@ -1,7 +1,8 @@
 """Composition root of the worker: what it connects to, and the services of its Faust app."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import tempfile
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,19 +10,19 @@ from functools import partial
 import faust
 import structlog
 
-from projection_worker.consuming.faust_app import faust_app, temporary_directory
+from projection_worker.consuming.faust_app import faust_app
 from projection_worker.consuming.health import WorkerWatch
 from projection_worker.consuming.kafka_clients import NoticePublisher
-from projection_worker.consuming.lag import StoreWatch, WorkerLag
-from projection_worker.consuming.metrics import Troubles, WorkerMetrics
+from projection_worker.consuming.progress import Troubles, WorkerLag, WorkerMetrics
 from projection_worker.consuming.projector_service import ProjectorService
+from projection_worker.consuming.store_lag import StoreWatch
 from projection_worker.dead_letters.store import DeadLetters, ensure_dead_letter_indexes
-from projection_worker.notifications.service import AlertIntake, register_alerts
 from projection_worker.notifications.wiring import notifications
+from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.decoding import KEY_PATIENCE_SECONDS, EventSource, KeyPatience
 from projection_worker.projecting.generations import KeptGenerations, ProjectorOf
 from projection_worker.projecting.projector import Projector
-from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore
+from projection_worker.projecting.read_model_store import ReadModelStore
 from projection_worker.projecting.removal import ErasedChildren
 from projection_worker.projections import registry
 from projection_worker.projections.rules import Rules
@@ -67,33 +68,23 @@ async def build_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         projector = ProjectorService(
             generations, NoticePublisher(settings.kafka), _erased_children(on), settings, watch
         )
-        async with (
-            notifications(settings, on.read, on.database) as told,
-            temporary_directory() as scratch,
-        ):
+        with tempfile.TemporaryDirectory(prefix="teddy-worker-") as scratch:
             app = faust_app(settings, scratch)
             app.add_dependency(projector)
-            app.add_dependency(told.service)
-            register_alerts(app, AlertIntake(told.store, told.lanes, told.settled), told.metrics)
-            started = asyncio.Event()
-            readiness = Readiness(
-                _checks(on, watch, started),
-                lambda: {**watch.details(), **told.service.counted.report()},
-                watch.findings,
-                lambda: DISPENSABLE,
-            )
-            yield Worker(app, watch.failure, readiness, started)
-
-
-def _checks(
-    on: Stores, watch: WorkerWatch, started: asyncio.Event
-) -> Mapping[str, DependencyCheck]:
-    return {
-        "read_store": on.read.ping,
-        "key_store": on.keys.ping,
-        "kafka": _once(started, watch.check_kafka),
-        "event_store": on.write.ping,
-    }
+            async with notifications(app, settings, on.read, on.database) as notifying:
+                started = asyncio.Event()
+                readiness = Readiness(
+                    {
+                        "read_store": on.read.ping,
+                        "key_store": on.keys.ping,
+                        "kafka": _once(started, watch.check_kafka),
+                        "event_store": on.write.ping,
+                    },
+                    lambda: {**watch.details(), **notifying.counted.report()},
+                    watch.findings,
+                    lambda: DISPENSABLE,
+                )
+                yield Worker(app, watch.failure, readiness, started)
 
 
 def _once(started: asyncio.Event, check: DependencyCheck) -> DependencyCheck:

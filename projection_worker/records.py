@@ -34,8 +34,7 @@ class Delivered:
     """One record of a batch. `event` is None when it could not be read; `problem` says why.
 
     `shard` names the document that system counters of this record go to: one a partition, so that
-    workers never contend.
-    """
+    workers never contend."""
 
     child_id: str
     shard: str
@@ -63,12 +62,7 @@ def raw_record(record: Any) -> RawRecord:
     not: theirs is empty."""
     headers = tuple((name, value or b"") for name, value in record.headers)
     return RawRecord(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.key,
-        record.value,
-        headers,
+        record.topic, record.partition, record.offset, record.key, record.value, headers
     )
 
 
@@ -79,8 +73,7 @@ class WaitingRecords:
     """A child whose read models lack thousands of events gets them part by part, one with each
     batch. Until then its records come again with every batch, while everybody else goes on. Offsets
     are committed up to the first record that waits: whoever takes the partition over reads it
-    again, and the checkpoints drop what was done.
-    """
+    again, and the checkpoints drop what was done."""
 
     def __init__(self) -> None:
         self.records: tuple[Delivered, ...] = ()

@@ -28,9 +28,8 @@ class WebhookSettings(AlertChannelSettings):
     )
     alert_webhook_secret: SecretStr | None = Field(
         None,
-        description="Secret that signs alerts under the Standard Webhooks specification: "
-        "`whsec_` and base64 of 24 to 64 bytes. Required for the channel "
-        "`webhook`.",
+        description="Secret that signs alerts under the Standard Webhooks specification: `whsec_` "
+        "and base64 of 24 to 64 bytes. Required for the channel `webhook`.",
     )
     alert_webhook_old_secret: SecretStr | None = Field(
         None,

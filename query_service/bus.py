@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -13,7 +13,8 @@ from pydantic import Field
 from query_service.cache.entries import child_tag
 from query_service.cache.query_cache import Loaded, QueryCache
 from query_service.metrics import QueryMetrics
-from query_service.queries.query import Answer, CachedQueryHandler, Query, QueryHandler, Scope
+from query_service.queries.query import Answer, CachedQueryHandler, Query, QueryHandler
+from query_service.queries.visible_children import Scope
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.auth.access import ACCESS, Principal, Relation, Role, Rule, rule_of
 from shared.keyring.keyring import Keyring
@@ -61,6 +62,7 @@ async def _unknown() -> datetime | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
 class ReadStoreOutage:
     """What of the cache may be shown while the read store is away. Until it went away every change
     dropped the answers that it made wrong. Since then no change is projected and none is received,
@@ -69,27 +71,20 @@ class ReadStoreOutage:
 
     `away_seconds`: how long the read store has been away, None while it answers."""
 
-    def __init__(
-        self,
-        away_seconds: Callable[[], float | None],
-        cache: QueryCache[Any],
-        keyring: Keyring,
-        longest_seconds: float,
-    ) -> None:
-        self._away_seconds = away_seconds
-        self._cache = cache
-        self._keyring = keyring
-        self._longest_seconds = longest_seconds
+    away_seconds: Callable[[], float | None]
+    cache: QueryCache[Any]
+    keyring: Keyring
+    longest_seconds: float
 
     def is_bearable(self) -> bool:
         """Whether kept answers may be shown, if the read store is away."""
-        return self._cache.keeping and self._lasts() <= self._longest_seconds
+        return self.cache.keeping and (self.away_seconds() or 0.0) <= self.longest_seconds
 
     async def is_stale(self, children: Sequence[str], scope: Scope) -> bool:
         """Whether an answer from the cache, with data of these children, comes from before an
         outage that lasts. Raises ReadStoreUnavailable when it is not to be shown any more, or
         KeyStoreUnavailable when nobody knows."""
-        if self._away_seconds() is None:
+        if self.away_seconds() is None:
             return False
         if not self.is_bearable():
             raise ReadStoreUnavailable("unavailable for too long, or without the change feed")
@@ -98,16 +93,13 @@ class ReadStoreOutage:
         await self._require_keys(children)
         return True
 
-    def _lasts(self) -> float:
-        return self._away_seconds() or 0.0
-
     async def _require_keys(self, children: Sequence[str]) -> None:
         """The notice of an erasure may not arrive, but an erased child's key is gone at once."""
         if not children:
             return
-        erased = set(children) - await self._keyring.still_there(children)
+        erased = set(children) - await self.keyring.still_there(children)
         if erased:
-            self._cache.invalidate([child_tag(child_id) for child_id in erased])
+            self.cache.invalidate([child_tag(child_id) for child_id in erased])
             raise ReadStoreUnavailable("the answer shows an erased child")
 
 
@@ -121,40 +113,32 @@ class HandlerDescription:
     audience: Annotated[list[str], Field(description="Roles that may execute it.")]
 
 
-@dataclass(frozen=True, slots=True)
-class _Registered:
-    handler: QueryHandler[Any]
-    cached: CachedQueryHandler[Any] | None
-
-
 class UnknownQuery(Exception):
     """No handler is registered for the query."""
 
 
+@dataclass(slots=True, eq=False)
 class QueryBus:
-    def __init__(
-        self,
-        cache: QueryCache[Rendered],
-        metrics: QueryMetrics,
-        access: Mapping[str, Rule] = ACCESS,
-        as_of: AsOf = _unknown,
-        outage: ReadStoreOutage | None = None,
-    ) -> None:
-        self._as_of = as_of
-        self._outage = outage
-        self._cache = cache
-        self._metrics = metrics
-        self._access = access
-        self._registered: dict[type[Query], _Registered] = {}
+    cache: QueryCache[Rendered]
+    metrics: QueryMetrics
+    access: Mapping[str, Rule] = field(default_factory=lambda: ACCESS)
+    as_of: AsOf = _unknown
+    outage: ReadStoreOutage | None = None
+    _handlers: dict[type[Query], QueryHandler[Any]] = field(default_factory=dict, init=False)
+    _cached: dict[type[Query], CachedQueryHandler[Any]] = field(default_factory=dict, init=False)
 
     def register(self, query_type: type[Q], handler: QueryHandler[Q]) -> None:
         """Answer `query_type` anew each time. Raises ValueError when it has a handler already,
         UnlistedOperation when nobody said who may ask."""
-        self._add(query_type, _Registered(handler, None))
+        if query_type in self._handlers:
+            raise ValueError(f"{query_type.__name__} already has a handler")
+        rule_of(query_type.__name__, self.access)
+        self._handlers[query_type] = handler
 
     def register_cached(self, query_type: type[Q], handler: CachedQueryHandler[Q]) -> None:
         """Answer `query_type` through the cache. Raises ValueError as `register` does."""
-        self._add(query_type, _Registered(handler, handler))
+        self.register(query_type, handler)
+        self._cached[query_type] = handler
 
     async def ask(
         self, query: Query, principal: Principal, read_after: float | None = None
@@ -162,71 +146,63 @@ class QueryBus:
         """The answer for who asks; with `read_after` (a moment of the cache's clock) none that was
         read before. Raises UnknownQuery, Forbidden, and what the handler raises."""
         name = type(query).__name__
-        registered = self._registered.get(type(query))
-        if registered is None:
+        if type(query) not in self._handlers:
             raise UnknownQuery(f"{name} has no handler; register one on the bus")
-        scope = Scope.of(principal, name, self._access)
+        scope = Scope.of(principal, name, self.access)
         started = time.perf_counter()
         outcome = "failed"
         try:
-            result = await self._answer(registered, query, scope, read_after)
+            result = await self._answer(query, scope, read_after)
             outcome = "hit" if result.cached else "miss"
             return result
         finally:
-            self._metrics.asked(name, outcome, time.perf_counter() - started)
+            self.metrics.queries.labels(name, outcome).inc()
+            self.metrics.seconds.labels(name).observe(time.perf_counter() - started)
 
     @property
     def handlers(self) -> list[HandlerDescription]:
         return [
             HandlerDescription(
                 query=query_type.__name__,
-                handler=type(registered.handler).__name__,
-                cache_seconds=registered.cached.ttl if registered.cached else None,
+                handler=type(handler).__name__,
+                cache_seconds=cached.ttl if (cached := self._cached.get(query_type)) else None,
                 audience=self._audience(query_type),
             )
-            for query_type, registered in self._registered.items()
+            for query_type, handler in self._handlers.items()
         ]
 
     def _audience(self, query_type: type[Query]) -> list[str]:
-        rule = rule_of(query_type.__name__, self._access)
+        rule = rule_of(query_type.__name__, self.access)
         return sorted(role.value for role in Role if rule.of(role) is not Relation.NONE)
 
     def health(self) -> dict[str, Any]:
-        return {"status": "up" if self._registered else "down", "handlers": len(self._registered)}
+        return {"status": "up" if self._handlers else "down", "handlers": len(self._handlers)}
 
-    def _add(self, query_type: type[Query], registered: _Registered) -> None:
-        if query_type in self._registered:
-            raise ValueError(f"{query_type.__name__} already has a handler")
-        rule_of(query_type.__name__, self._access)
-        self._registered[query_type] = registered
-
-    async def _answer(
-        self, registered: _Registered, query: Query, scope: Scope, read_after: float | None
-    ) -> QueryResult:
+    async def _answer(self, query: Query, scope: Scope, read_after: float | None) -> QueryResult:
         async def load() -> Loaded[Rendered]:
-            read_at = self._cache.now()
-            as_of = await self._as_of()  # before the answer is read: it shows all of that at least
-            answer = await registered.handler.handle(query, scope)
+            read_at = self.cache.now()
+            as_of = await self.as_of()  # before the answer is read: it shows all of that at least
+            answer = await self._handlers[type(query)].handle(query, scope)
             rendered = replace(_render(answer), as_of=as_of, read_at=read_at)
             shown = frozenset(map(child_tag, rendered.children))
             tags = answer.mentions | shown
             return Loaded(rendered, tags, answer.version, len(rendered.body), answer.ttl)
 
-        cached = registered.cached
+        cached = self._cached.get(type(query))
         if cached is None:
             return QueryResult((await load()).value, cached=False, detail=self._feed_detail())
         # who is asking is part of every key, added here so that no handler can forget it
         key = (scope, type(query), cached.cache_key(query))
         tags = cached.tags(query)
-        rendered, hit = await self._cache.get_or_load(key, cached.ttl, tags, load, read_after)
+        rendered, hit = await self.cache.get_or_load(key, cached.ttl, tags, load, read_after)
         detail = self._feed_detail()
-        if hit and self._outage and await self._outage.is_stale(rendered.children, scope):
+        if hit and self.outage and await self.outage.is_stale(rendered.children, scope):
             detail = Detail.READ_STORE_DOWN
-        age = max(0.0, self._cache.now() - rendered.read_at)
+        age = max(0.0, self.cache.now() - rendered.read_at)
         return QueryResult(rendered, hit, age, detail)
 
     def _feed_detail(self) -> Detail | None:
-        return None if self._cache.keeping else Detail.CHANGE_FEED_DOWN
+        return None if self.cache.keeping else Detail.CHANGE_FEED_DOWN
 
 
 def _render(answer: Answer) -> Rendered:

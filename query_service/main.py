@@ -53,7 +53,6 @@ class QueryService:
 
     @property
     def listeners(self) -> tuple[FeedListener, ...]:
-        """Of every notice."""
         return self.invalidation, self.edge.streams
 
 
@@ -66,10 +65,7 @@ def wire(
     metrics = QueryMetrics(registry)
     metrics.watch(cache, ports.store.away_seconds)
     outage = ReadStoreOutage(
-        ports.store.away_seconds,
-        cache,
-        ports.keyring,
-        settings.cache_seconds_without_read_store,
+        ports.store.away_seconds, cache, ports.keyring, settings.cache_seconds_without_read_store
     )
     cursors = ExportCursors(ports.keys.signature_key)
     exporter = Exporter(ports.whole, ports.events, ports.keyring, cursors)

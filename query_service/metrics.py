@@ -1,6 +1,7 @@
 """What operators see of the query service at /metrics."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -34,20 +35,17 @@ class _Evictions(Collector):
 class QueryMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self._asked = Counter(
+        self.queries = Counter(
             "teddy_queries", "Queries executed.", ("query", "outcome"), registry=registry
         )
-        self._seconds = Histogram(
+        """`outcome` is hit, miss or failed."""
+
+        self.seconds = Histogram(
             "teddy_query_seconds", "Time to answer.", ("query",), registry=registry, buckets=SECONDS
         )
         self._exports_ended = Counter(
             "teddy_query_exports_ended", "Ended exports by outcome.", ("how",), registry=registry
         )
-
-    def asked(self, query: str, outcome: str, seconds: float) -> None:
-        """`outcome` is hit, miss or failed."""
-        self._asked.labels(query, outcome).inc()
-        self._seconds.labels(query).observe(seconds)
 
     def export_ended(self, how: str) -> None:
         """`how` is whole, limit (its time, its token or the process), erased, broken (something
@@ -61,23 +59,18 @@ class QueryMetrics:
     def watch(self, cache: QueryCache[Any], away_seconds: Callable[[], float | None]) -> None:
         """Show the cache's statistics, and how long the read store has been away, read when the
         metrics are."""
-        away = Gauge(
+        gauge = partial(Gauge, registry=self._registry)
+        gauge(
             "teddy_query_read_store_unavailable_seconds",
             "Seconds since the read store became unavailable; 0 while it is available.",
-            registry=self._registry,
-        )
-        away.set_function(lambda: away_seconds() or 0.0)
-        size = Gauge("teddy_query_cache_entries", "Answers in the cache.", registry=self._registry)
+        ).set_function(lambda: away_seconds() or 0.0)
+        size = gauge("teddy_query_cache_entries", "Answers in the cache.")
         size.set_function(lambda: cache.statistics().size)
-        size = Gauge(
-            "teddy_query_cache_bytes", "Bytes of the answers in the cache.", registry=self._registry
-        )
+        size = gauge("teddy_query_cache_bytes", "Bytes of the answers in the cache.")
         size.set_function(lambda: cache.statistics().bytes)
         self._registry.register(_Evictions(cache))
-        keeping = Gauge(
+        gauge(
             "teddy_query_change_feed_up",
             "1 while change notices are received and answers are cached for their full time "
             "to live.",
-            registry=self._registry,
-        )
-        keeping.set_function(lambda: cache.statistics().keeping)
+        ).set_function(lambda: cache.statistics().keeping)

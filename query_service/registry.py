@@ -22,10 +22,7 @@ from query_service.queries.get_children_by_parent import (
     GetChildrenByParent,
     GetChildrenByParentHandler,
 )
-from query_service.queries.get_erasure_receipt import (
-    GetErasureReceipt,
-    GetErasureReceiptHandler,
-)
+from query_service.queries.get_erasure_receipt import GetErasureReceipt, GetErasureReceiptHandler
 from query_service.queries.get_system_analytics import GetSystemAnalytics, GetSystemAnalyticsHandler
 from query_service.queries.search_children import SearchChildren, SearchChildrenHandler
 from query_service.queries.visible_children import VisibleChildren

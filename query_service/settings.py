@@ -30,9 +30,8 @@ class QuerySettings(
     query_max_in_flight: int = Field(
         400,
         ge=1,
-        description="Maximum number of queries processed concurrently; further ones are "
-        "refused with 503. Open streams and queries waiting for a consistency "
-        "token do not count.",
+        description="Maximum number of queries processed concurrently; further ones are refused "
+        "with 503. Open streams and queries waiting for a consistency token do not count.",
     )
     query_max_connections: int = Field(
         900,

@@ -6,9 +6,6 @@ second: an idle worker costs most of a core. Here partitions are paused between 
 """
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import aiokafka
@@ -23,14 +20,8 @@ from shared.kafka import KafkaServers
 APP_ID = "teddy-worker"
 
 
-@asynccontextmanager
-async def temporary_directory() -> AsyncIterator[str]:
-    """Faust wants a folder; nothing of this worker's state is kept in it."""
-    with tempfile.TemporaryDirectory(prefix="teddy-worker-") as path:
-        yield path
-
-
 def faust_app(settings: WorkerSettings, scratch: str) -> faust.App:
+    """`scratch`: the folder that Faust wants; nothing of this worker's state is kept in it."""
     app = faust.App(
         APP_ID,
         broker=f"kafka://{settings.kafka_bootstrap.replace(',', ';kafka://')}",
@@ -108,5 +99,4 @@ class PacedTransport(driver.Transport):
 
 
 def pace(app: faust.App) -> None:
-    """Let `app` consume through a paced transport."""
     app.transport = PacedTransport(app.conf.broker_consumer, app)

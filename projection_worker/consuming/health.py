@@ -1,9 +1,5 @@
-"""Whether the worker gets on and the topics are as planned: measured for readiness, metrics and the
-worker's own end.
-
-The topics are asked for by a client of its own: that a new client is answered tells a broker that
-is away from a worker whose own clients hang.
-"""
+"""Whether the worker makes progress and the topics are as planned: measured for readiness, metrics
+and the worker's own end."""
 
 import asyncio
 import contextlib
@@ -18,8 +14,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from pymongo.errors import PyMongoError
 
-from projection_worker.consuming.lag import Attempts, Stalled, StoreWatch, WorkerLag
-from projection_worker.consuming.metrics import Troubles, WorkerMetrics
+from projection_worker.consuming.progress import (
+    Attempts,
+    Stalled,
+    Troubles,
+    WorkerLag,
+    WorkerMetrics,
+)
+from projection_worker.consuming.store_lag import StoreWatch
 from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projections import registry
 from projection_worker.settings import WorkerSettings
@@ -35,8 +37,8 @@ ANSWER_SECONDS = 8.0
 class TopicWatch:
     """`findings`: one line for each topic that is not as planned.
 
-    That a new client is answered tells a broker that is away from a worker whose own clients hang.
-    """
+    They are asked for by a client of its own: that a new client is answered distinguishes a
+    broker that is away from a worker whose own clients hang."""
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
@@ -68,6 +70,7 @@ BROKER_SECONDS = 10.0
 """Longest that a question to the broker may take: aiokafka asks for ever for a partition that is
 gone."""
 
+Offsets = Mapping[TopicPartition, int]
 REBUILD = "run `teddy replay rebuild`"
 
 
@@ -97,7 +100,7 @@ class WorkerWatch:
         self._name = settings.worker_instance_id or f"{socket.gethostname()}:{os.getpid()}"
         self._measurements = Attempts("lag could not be measured")
         self._measured_at = 0.0
-        self._ends: Mapping[TopicPartition, int] = {}
+        self._ends: Offsets = {}
 
     async def check_kafka(self) -> None:
         """Raises unless the broker answered lately; for the readiness report."""
@@ -111,12 +114,8 @@ class WorkerWatch:
         return self.lag.findings()
 
     def details(self) -> dict[str, Any]:
-        """For the readiness report."""
-        return {
-            "lag": self.lag.report(),
-            **self.troubles.report(),
-            "topics": list(self.topics.findings),
-        }
+        topics = list(self.topics.findings)
+        return {"lag": self.lag.report(), **self.troubles.report(), "topics": topics}
 
     def fail(self, reason: BaseException) -> None:
         """The process is to end, with one line."""
@@ -126,12 +125,10 @@ class WorkerWatch:
         if not self.failure.done():
             self.failure.set_exception(stalled)
 
-    async def measure(
-        self, consumer: AIOKafkaConsumer, begun_at: Mapping[TopicPartition, int]
-    ) -> None:
+    async def measure(self, consumer: AIOKafkaConsumer, begun_at: Offsets) -> None:
         """One look at everything. `begun_at`: where the batch under way began."""
         await self._measure_kafka(consumer, begun_at)
-        # a store that hangs must not keep anybody from seeing that nothing gets on
+        # a store that hangs must not keep anybody from seeing that there is no progress
         with contextlib.suppress(PyMongoError, TimeoutError):
             async with time_limit(MEASURE_SECONDS):
                 await self._generations.beat(self._name)
@@ -143,9 +140,7 @@ class WorkerWatch:
         self.metrics.lag(self.lag)
         self.metrics.found(len(self.findings()), len(self.topics.findings))
 
-    async def _measure_kafka(
-        self, consumer: AIOKafkaConsumer, begun_at: Mapping[TopicPartition, int]
-    ) -> None:
+    async def _measure_kafka(self, consumer: AIOKafkaConsumer, begun_at: Offsets) -> None:
         """A worker that fails for long ends itself, unless the broker is away for everybody."""
         try:
             try:
@@ -156,16 +151,14 @@ class WorkerWatch:
                 self._measurements.failed()
                 log.warning("lag_unknown", error=type(error).__name__)
             else:
-                self._measurements.worked()
+                self._measurements.succeeded()
             if self.topics.answered_lately():
                 self._measurements.check(self._stall_seconds)
                 self.commits.check(self._stall_seconds)
         except Stalled as stalled:
             self.fail(stalled)
 
-    async def _begin_again(
-        self, consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
-    ) -> None:
+    async def _begin_again(self, consumer: AIOKafkaConsumer, ends: Offsets) -> None:
         """Of a partition that ends earlier than before, the consumer's place means nothing: it was
         made anew or lost records, and the relay publishes them again."""
         lost = [partition for partition, end in ends.items() if end < self._ends.get(partition, 0)]
@@ -174,9 +167,7 @@ class WorkerWatch:
             log.warning("topic_lost_records", partitions=sorted(p.partition for p in lost))
             await consumer.seek_to_beginning(*lost)
 
-    async def _measure_once(
-        self, consumer: AIOKafkaConsumer, begun_at: Mapping[TopicPartition, int]
-    ) -> None:
+    async def _measure_once(self, consumer: AIOKafkaConsumer, begun_at: Offsets) -> None:
         """Raises Stalled, KafkaError, IllegalStateError."""
         partitions = list(consumer.assignment())
         if not partitions:

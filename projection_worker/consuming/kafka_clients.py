@@ -1,7 +1,9 @@
 """The worker's own Kafka clients: one consumes the events, one publishes what a batch changed."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -13,9 +15,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
-from projection_worker.projecting.generations import (
-    consumer_group,
-)
+from projection_worker.projecting.generations import consumer_group
 from projection_worker.projecting.projector import Projected
 from projection_worker.records import DeadLettered, WaitingRecords
 from projection_worker.settings import WorkerSettings
@@ -43,6 +43,17 @@ def events_consumer(settings: WorkerSettings) -> AIOKafkaConsumer:
         max_poll_records=settings.worker_batch,
         metadata_max_age_ms=METADATA_MS,
     )
+
+
+@asynccontextmanager
+async def open_consumer(servers: Servers, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """One that commits nothing by itself, for as long as the block. Raises KafkaError."""
+    consumer = AIOKafkaConsumer(**client_options(servers), enable_auto_commit=False, **options)
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 class FinishBatchFirst(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
@@ -119,9 +130,13 @@ class NoticePublisher:
         await asyncio.gather(*sends, *(self._dead_letter(one) for one in projected.dead_lettered))
 
     async def _dead_letter(self, dead_lettered: DeadLettered) -> None:
-        """Some records leave no room for a reason: then their place is told, where the letter in
-        the read store is whole."""
-        record, reason = dead_lettered.raw, _reason(dead_lettered)
+        """Some records leave no room for a reason: then only their place is published; the letter
+        in the read store is whole."""
+        record = dead_lettered.raw
+        reason = [
+            ("teddy_reason", dead_lettered.reason.encode()),
+            ("teddy_source", record.identity.encode()),
+        ]
         try:
             await self._producer.send_and_wait(
                 DEAD_LETTERS.name,
@@ -134,10 +149,3 @@ class NoticePublisher:
             await self._producer.send_and_wait(
                 DEAD_LETTERS.name, b"", b"", headers=[*reason, left_out]
             )
-
-
-def _reason(dead_lettered: DeadLettered) -> list[tuple[str, bytes]]:
-    return [
-        ("teddy_reason", dead_lettered.reason.encode()),
-        ("teddy_source", dead_lettered.raw.identity.encode()),
-    ]

@@ -2,8 +2,7 @@
 
 A Faust agent costs several times as much an event and acknowledges what its handler refused; see
 docs/decisions/003-projector-as-a-faust-service.md. Offsets are committed only after a batch is in
-the read models and its notices are acknowledged.
-"""
+the read models and its notices are acknowledged."""
 
 import asyncio
 import time
@@ -27,11 +26,7 @@ from projection_worker.consuming.kafka_clients import (
     NoticePublisher,
     events_consumer,
 )
-from projection_worker.projecting.generations import (
-    GenerationHeld,
-    KeptGenerations,
-    NothingToWrite,
-)
+from projection_worker.projecting.generations import GenerationHeld, KeptGenerations, NothingToWrite
 from projection_worker.projecting.read_model_store import StaleBatch
 from projection_worker.projecting.removal import ErasedChildren
 from projection_worker.projections import registry
@@ -120,18 +115,16 @@ class ProjectorService(Service):
     async def _wait_for_a_generation(self) -> None:
         """A worker of new projections consumes nothing before a rebuild has begun its generation:
         until then the workers of the old ones go on."""
-        while not self.should_stop and not await self._has_a_generation():
+        while not self.should_stop:
+            try:
+                if await self._generations.any():
+                    break
+            except PyMongoError as error:
+                log.warning("generations_unknown", error=type(error).__name__)
             self._watch.waits_for_a_generation = True
             log.warning("worker_needs_rebuild", projections=registry.VERSION)
             await self.sleep(LOOK_SECONDS)
         self._watch.waits_for_a_generation = False
-
-    async def _has_a_generation(self) -> bool:
-        try:
-            return await self._generations.any()
-        except PyMongoError as error:
-            log.warning("generations_unknown", error=type(error).__name__)
-            return False
 
     @Service.task
     async def _measure(self) -> None:
@@ -146,18 +139,18 @@ class ProjectorService(Service):
             await self.sleep(EVERY_SECONDS)
 
     async def carry_out(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Project, tell, commit; together with what waits, of which some may go on waiting."""
+        """Project, publish, commit; together with what waits, of which some may go on waiting."""
         self._waiting.fetched(batch)
         began = {partition: part[0].offset for partition, part in batch.items()}
         self._begun_at = began | self._waiting.begins()
         records = (record for part in batch.values() for record in part)
         deliveries = [*self._waiting.records, *(deliver(raw_record(one)) for one in records)]
-        if await self._persistently(lambda: self._project_and_tell(deliveries)):
+        if await self._persistently(lambda: self._project_and_publish(deliveries)):
             await self._commit(batch)
             self._begun_at = self._waiting.begins()
 
     async def _persistently(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Again and again until it worked, or the service is to stop: False."""
+        """Again and again until it succeeds, or the service is to stop: False."""
         pause = FIRST_PAUSE_SECONDS
         while not self.should_stop:
             try:
@@ -172,7 +165,7 @@ class ProjectorService(Service):
                 await self.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
-                self._watch.troubles.got_on()
+                self._watch.troubles.succeeded()
                 return True
         return False
 
@@ -180,14 +173,14 @@ class ProjectorService(Service):
         """Whoever a copy of the read models from before their erasure brought back."""
         async for batch in self._erased.to_reapply():
             log.warning("erasures_reapplied_to_read_models", children=len(batch))
-            await self._project_and_tell(batch)
+            await self._project_and_publish(batch)
 
-    async def _project_and_tell(self, deliveries: Sequence[Delivered]) -> None:
+    async def _project_and_publish(self, deliveries: Sequence[Delivered]) -> None:
         started = time.perf_counter()
         projected = await self._generations.project(deliveries)
         self._waiting.records = projected.waiting
         if projected.waiting:  # some of what is missing before them is there
-            self._watch.lag.got_on(time.monotonic())
+            self._watch.lag.progressed(time.monotonic())
         await self._erased.note(projected.erasures)
         reached(FaultPoint.WORKER_AFTER_COMMIT)
         await self._publisher.publish(projected)
@@ -204,7 +197,7 @@ class ProjectorService(Service):
         """Again and again as long as it fails: the watch sees when that is for too long."""
         offsets = self._waiting.offsets()
         if batch:
-            self._watch.lag.saw(max(records[-1].timestamp for records in batch.values()))
+            self._watch.lag.projected(max(records[-1].timestamp for records in batch.values()))
         while not self.should_stop:
             try:
                 async with time_limit(BROKER_SECONDS):
@@ -218,5 +211,5 @@ class ProjectorService(Service):
                 log.warning("offsets_not_committed", error=type(error).__name__)
                 await self.sleep(FIRST_PAUSE_SECONDS)
                 continue
-            self._watch.commits.worked()
+            self._watch.commits.succeeded()
             return

@@ -1,15 +1,14 @@
 """What becomes of dead letters: put back on the topic, or discarded because nobody needs them.
 
-Sequences go back whole and in order, without what is known already. First the mark is removed,
-then the records are published, and when the broker has them the letters go. A crash in between
-leaves letters that can be redriven again: the checkpoint drops what comes twice, and refills gaps
-from the event store. A record that is still poison is dead-lettered again.
-"""
+Sequences go back whole and in order, without what is known already. First the mark is removed, then
+the records are published, and when the broker has them the letters go. A crash in between leaves
+letters that can be redriven again: the checkpoint drops what comes twice, and refills gaps from the
+event store. A record that is still poison is dead-lettered again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 
 from aiokafka import AIOKafkaProducer
@@ -51,35 +50,23 @@ class Redriven:
     behind: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class Redrive:
     """`from_store`: publish the event store's own events from the checkpoint on, not the
-    dead-lettered bytes.
+    dead-lettered bytes."""
 
-    First the mark goes, then the records are published, and when the broker has them the letters
-    go. A crash in between leaves letters that can be redriven again: what comes twice is skipped by
-    version, and gaps are filled from the event store. A record that is still poison is
-    dead-lettered again.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        dead_lettered: DeadLetteredSequences,
-        store: EventStore,
-        *,
-        from_store: bool,
-    ) -> None:
-        self._database = database
-        self._dead_lettered = dead_lettered
-        self._store = store
-        self._from_store = from_store
+    database: Database
+    dead_lettered: DeadLetteredSequences
+    store: EventStore
+    _: KW_ONLY
+    from_store: bool
 
     async def plan(self, child_id: str) -> Redriven:
-        letters = await self._dead_lettered.letters_of(child_id)
-        checkpoints = await checkpoints_of(self._database, child_id)
-        if self._from_store:
+        letters = await self.dead_lettered.letters_of(child_id)
+        checkpoints = await checkpoints_of(self.database, child_id)
+        if self.from_store:
             checkpoint = min(checkpoints.values())
-            newest = await self._store.last(child_id)
+            newest = await self.store.last(child_id)
             number = 0 if newest is None else max(0, newest.last_version - checkpoint)
             return Redriven(child_id, (), number, 0, tuple(letters), behind=checkpoint)
         wanted = wanted_again(letters, checkpoints)
@@ -87,18 +74,18 @@ class Redrive:
         return Redriven(child_id, wanted, len(wanted), skipped, tuple(letters))
 
     async def carry_out(self, redriven: Redriven, producer: AIOKafkaProducer) -> None:
-        await self._dead_lettered.unmark(redriven.child_id)
-        await tell_unmarked(self._database, redriven.child_id, producer)
+        await self.dead_lettered.unmark(redriven.child_id)
+        await publish_unmarked(self.database, redriven.child_id, producer)
         if redriven.behind is not None:
             await self._publish_stored(redriven.child_id, redriven.behind, producer)
         await publish(producer, redriven.records)
-        await self._dead_lettered.remove(redriven.letters)
+        await self.dead_lettered.remove(redriven.letters)
 
     async def _publish_stored(
         self, child_id: str, checkpoint: int, producer: AIOKafkaProducer
     ) -> None:
         """A page at a time, each acknowledged before the next is read."""
-        async for commits in pages(self._store, child_id, checkpoint):
+        async for commits in pages(self.store, child_id, checkpoint):
             events = (event for commit in commits for event in commit.recorded_events())
             await publish(producer, [to_record(one) for one in events if one.version > checkpoint])
 
@@ -113,7 +100,7 @@ def wanted_again(letters: Sequence[DeadLetter], checkpoints: Checkpoints) -> tup
     return tuple(wanted.values())
 
 
-async def tell_unmarked(database: Database, child_id: str, producer: AIOKafkaProducer) -> None:
+async def publish_unmarked(database: Database, child_id: str, producer: AIOKafkaProducer) -> None:
     """Let no cache go on saying that the child is dead-lettered. Raises KafkaError."""
     children = (await live_generation(database)).collection(database, Model.CHILDREN)
     if (child := await children.find_one({"_id": child_id})) is not None:
@@ -168,24 +155,20 @@ class Judged:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True)
 class Discard:
-    def __init__(
-        self, database: Database, dead_lettered: DeadLetteredSequences, store: EventStore
-    ) -> None:
-        self._database = database
-        self._dead_lettered = dead_lettered
-        self._store = store
+    database: Database
+    dead_lettered: DeadLetteredSequences
+    store: EventStore
 
     async def judge(self, letters: Sequence[DeadLetter]) -> list[Judged]:
         """`letters` are of one child."""
         if not letters:
             return []
         child_id = letters[0].dead_lettered.child_id
-        checkpoints = await checkpoints_of(self._database, child_id)
-        newest = await self._store.last(child_id)
-        last = max(
-            checkpoints.values() if newest is None else (newest.last_version, *checkpoints.values())
-        )
+        checkpoints = await checkpoints_of(self.database, child_id)
+        newest = await self.store.last(child_id)
+        last = max([*checkpoints.values(), newest.last_version if newest else 0])
         return [
             Judged(letter, verdict(letter.version, checkpoints.get(letter.generation), last))
             for letter in letters
@@ -193,7 +176,7 @@ class Discard:
 
     async def carry_out(self, letters: Sequence[DeadLetter]) -> None:
         """Remove them, and the marks of children without further dead letters."""
-        await self._dead_lettered.remove(letters)
-        await self._dead_lettered.unmark_emptied(
+        await self.dead_lettered.remove(letters)
+        await self.dead_lettered.unmark_emptied(
             (letter.dead_lettered.child_id, letter.generation) for letter in letters
         )

@@ -2,8 +2,7 @@
 
 A dead letter is kept byte for byte in `dead_letters` and on `teddy.child.deadletter.v1`, with the
 reason. `parked_children` remembers whose later records must not overtake it. Operators see it by
-child, across all generations of the read models.
-"""
+child, across all generations of the read models."""
 
 from collections.abc import Collection as AnyCollection
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,19 +15,13 @@ from projection_worker.records import DeadLettered, RawRecord, deliver
 from shared.clock import Clock
 from shared.mongo import Collection, Database, Document, aggregate
 from shared.read_models.generations import Generation
-from shared.read_models.indexes import (
-    DEAD_LETTERED_COLLECTION,
-    mark_id,
-    marks_of,
-    stale_since,
-)
+from shared.read_models.indexes import DEAD_LETTERED_COLLECTION, mark_id, marks_of
 
 DEAD_LETTERS = "dead_letters"
 PARKED_CHILDREN = DEAD_LETTERED_COLLECTION
 
 
 async def ensure_dead_letter_indexes(database: Database) -> None:
-    """What is dead-lettered is asked for by child, in every generation."""
     for name in (DEAD_LETTERS, PARKED_CHILDREN):
         await database[name].create_index([("child_id", 1)])
     await database[PARKED_CHILDREN].create_index([("generation", 1)])
@@ -38,15 +31,10 @@ class DeadLetters:
     """Of one generation of the read models: another one may fold what this one cannot."""
 
     def __init__(self, database: Database, clock: Clock, generation: Generation) -> None:
-        self._database = database
         self._letters: Collection = database[DEAD_LETTERS]
         self._children: Collection = database[PARKED_CHILDREN]
         self._clock = clock
         self._generation = generation
-
-    async def dead_lettered_of(self, child_ids: AnyCollection[str]) -> set[str]:
-        """Those of `child_ids` of whom a record is dead-lettered."""
-        return set(await stale_since(self._database, self._generation, child_ids))
 
     async def all_dead_lettered(self) -> dict[str, str]:
         """Every child of whom a record is dead-lettered, and why the first one is."""
@@ -55,44 +43,28 @@ class DeadLetters:
 
     async def mark(self, reasons: Mapping[str, str]) -> None:
         """Let nothing later of these children be folded; the first reason stays."""
+        since = self._clock()
         marks = [
-            UpdateOne(
-                {"_id": mark_id(self._generation, child_id)},
-                {"$setOnInsert": self._mark(child_id, reason)},
-                upsert=True,
-            )
+            self._added_once(child_id, {"child_id": child_id, "reason": reason, "since": since})
             for child_id, reason in reasons.items()
         ]
         if marks:
             await self._children.bulk_write(marks, ordered=False)
 
     async def keep(self, dead_lettered: Sequence[DeadLettered]) -> None:
-        """Store them; a record that is dead-lettered already stays as it is."""
-        if not dead_lettered:
-            return
+        """Store them, at least one; a record that is dead-lettered already stays as it is."""
         first = {one.child_id: one.reason for one in reversed(dead_lettered) if one.child_id}
         await self.mark(first)
-        letters = [
-            UpdateOne(
-                {"_id": mark_id(self._generation, one.raw.identity)},
-                {"$setOnInsert": self._letter(one)},
-                upsert=True,
-            )
-            for one in dead_lettered
-        ]
+        letters = [self._added_once(one.raw.identity, self._letter(one)) for one in dead_lettered]
         await self._letters.bulk_write(letters, ordered=False)
 
-    def _mark(self, child_id: str, reason: str) -> Document:
-        return {
-            "child_id": child_id,
-            "generation": self._generation.number,
-            "reason": reason,
-            "since": self._clock(),
-        }
+    def _added_once(self, identity: str, document: Document) -> UpdateOne:
+        added = {"generation": self._generation.number, **document}
+        of_identity = {"_id": mark_id(self._generation, identity)}
+        return UpdateOne(of_identity, {"$setOnInsert": added}, upsert=True)
 
     def _letter(self, one: DeadLettered) -> Document:
         return {
-            "generation": self._generation.number,
             "child_id": one.child_id,
             "topic": one.raw.topic,
             "partition": one.raw.partition,
@@ -114,14 +86,13 @@ class DeadLetteredSequence:
     """One child in one generation. `reason`: why its first record was dead-lettered, at `since`.
 
     `marked`: later records are dead-lettered too. Without records it was marked by a rebuild, which
-    reads the event store; without a mark somebody began to redrive it.
-    """
+    reads the event store; without a mark somebody began to redrive it."""
 
     child_id: str
     generation: int
     records: int
-    reason: str
     since: datetime
+    reason: str
     marked: bool
 
 
@@ -208,7 +179,7 @@ def _sequence(
         assert counted is not None
         reason, since = counted["first"]
     records = counted["records"] if counted is not None else 0
-    return DeadLetteredSequence(*place, records, reason, since, marked=mark is not None)
+    return DeadLetteredSequence(*place, records, since, reason, marked=mark is not None)
 
 
 def _letter(document: Document) -> DeadLetter:

@@ -1,1 +1,1 @@
-"""Alerts to parents: each delivery is a document, tried until it worked or three days are over."""
+"""Alerts to parents: each delivery is a document, tried for three days until it succeeds."""

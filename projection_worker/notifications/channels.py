@@ -1,8 +1,9 @@
 """The ways to notify a parent; the app is one: the alert stands in the read model, and open apps
-hear of it from the topic."""
+receive it from the topic."""
 
 import asyncio
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, cast
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -22,8 +23,7 @@ log = structlog.get_logger(__name__)
 class NotDelivered(Exception):
     """It did not work this time. `reason` is a class of failure: nothing of what was answered.
 
-    `of_the_receiver`: everybody else's deliveries by this channel would fail as well.
-    """
+    `of_the_receiver`: everybody else's deliveries by this channel would fail as well."""
 
     def __init__(self, reason: str, *, of_the_receiver: bool = True) -> None:
         super().__init__(reason)
@@ -38,23 +38,13 @@ class Channel(Protocol):
 
 
 def alert_of(delivery: DeliveryDocument) -> AlertDocument:
-    """The alert, as it was raised."""
-    return AlertDocument(
-        _id=delivery["alert_id"],
-        child_id=delivery["child_id"],
-        parent_id=delivery["parent_id"],
-        rule=delivery["rule"],
-        event_id=delivery["event_id"],
-        violation_id=delivery["violation_id"],
-        violation_type=delivery["violation_type"],
-        severity=delivery["severity"],
-        channels=delivery["channels"],
-        raised_at=delivery["raised_at"],
-        delivered={},
-    )
+    """The alert, as it was raised; a delivery repeats all that it says."""
+    names = AlertDocument.__annotations__
+    alert = {name: value for name, value in delivery.items() if name in names}
+    return cast(AlertDocument, {**alert, "_id": delivery["alert_id"], "delivered": {}})
 
 
-TELL_SECONDS = 5.0
+PUBLISH_SECONDS = 5.0
 
 
 class PublishedAgain:
@@ -72,26 +62,26 @@ class PublishedAgain:
             raise NotDelivered(type(error).__name__) from None
 
 
+@dataclass(frozen=True, slots=True)
 class ReportsOutOfDate:
     """Says that answers about a child were made before a delivery was settled."""
 
-    def __init__(self, database: Database, publisher: NoticePublisher) -> None:
-        self._database = database
-        self._publisher = publisher
+    database: Database
+    publisher: NoticePublisher
 
     async def settled(self, delivery: DeliveryDocument) -> None:
         """Raises nothing: cached answers end by themselves, too."""
         try:
-            async with asyncio.timeout(TELL_SECONDS):
-                await self._tell(delivery)
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._publish(delivery)
         except (KafkaError, PyMongoError, TimeoutError) as error:
             log.warning("settled_delivery_not_recorded", error=type(error).__name__)
 
-    async def _tell(self, delivery: DeliveryDocument) -> None:
+    async def _publish(self, delivery: DeliveryDocument) -> None:
         child_id, parent_id = delivery["child_id"], delivery["parent_id"]
-        live = await live_generation(self._database)
-        children = live.collection(self._database, Model.CHILDREN)
+        live = await live_generation(self.database)
+        children = live.collection(self.database, Model.CHILDREN)
         child = await children.find_one({"_id": child_id}, {"version": 1})
         if child is not None:
             notice = ChangeNotice(child_id, parent_id, child["version"], marked=True)
-            await self._publisher.publish(Projected(notices=(notice,)))
+            await self.publisher.publish(Projected(notices=(notice,)))

@@ -1,8 +1,7 @@
 """The commands `notifications ...`: which alerts wait, which were given up, and trying them again.
 
 Exit code 0 also when there is nothing to show; 2 for what cannot be meant; 1 when the store did not
-answer.
-"""
+answer."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

@@ -2,12 +2,10 @@
 
 The database's clock decides what is due and how long a claim lasts, so workers' clocks need not
 agree. A claim moves the next attempt behind its end: whoever claimed and died is followed by the
-sweep of any worker. Pauses grow from seconds to hours, over three days.
-"""
+sweep of any worker. Pauses grow from seconds to hours, over three days."""
 
 import random
-from collections.abc import Collection as AnyCollection
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -74,6 +72,8 @@ def in_seconds(seconds: float) -> Document:
 
 
 class DeliveryStore:
+    """Deliveries of lane.py, and what the sweeps and operators do with many of them."""
+
     def __init__(self, mongo: Mongo, database: Database, clock: Clock) -> None:
         self._mongo = mongo
         self._database = database
@@ -81,9 +81,8 @@ class DeliveryStore:
         self._clock = clock
 
     async def of_alert(self, alert_id: str) -> list[DeliveryDocument]:
-        """All of an alert; none where nobody is to be notified of it."""
         found = await self._deliveries.find({"alert_id": alert_id}).to_list(None)
-        return [cast(DeliveryDocument, one) for one in found]
+        return cast(list[DeliveryDocument], found)
 
     async def adopt(self, most: int = ADOPTED_AT_ONCE) -> int:
         """Make the deliveries that alerts of the live generation lack because it raised them before
@@ -92,9 +91,8 @@ class DeliveryStore:
         alerts = live.collection(self._database, Model.ALERTS)
         found = await alerts.find({"awaits_live": True}).limit(most).to_list(None)
         now = self._clock()
-        await self.insert(
-            [fresh for alert in found for fresh in deliveries_of(cast(AlertDocument, alert), now)]
-        )
+        raised = cast(list[AlertDocument], found)
+        await self.insert([fresh for alert in raised for fresh in deliveries_of(alert, now)])
         adopted = {"_id": {"$in": [alert["_id"] for alert in found]}}
         await alerts.update_many(adopted, {"$unset": {"awaits_live": ""}})
         return len(found)
@@ -106,7 +104,6 @@ class DeliveryStore:
             await self._deliveries.bulk_write(writes, ordered=False)
 
     async def due(self, channel: str, most: int) -> list[str]:
-        """Ids of deliveries that may be tried now, those that wait longest first."""
         wanted = {**_DUE, "channel": channel}
         cursor = self._deliveries.find(wanted, {"_id": 1}).sort("next_attempt_at", 1).limit(most)
         return [one["_id"] for one in await cursor.to_list(None)]
@@ -119,9 +116,7 @@ class DeliveryStore:
             "claim": new_id(),
         }
         found = await self._deliveries.find_one_and_update(
-            {**_DUE, "_id": wanted_id},
-            [{"$set": claimed}],
-            return_document=ReturnDocument.AFTER,
+            {**_DUE, "_id": wanted_id}, [{"$set": claimed}], return_document=ReturnDocument.AFTER
         )
         return cast(DeliveryDocument | None, found)
 
@@ -154,22 +149,20 @@ class DeliveryStore:
         return bool(noted.modified_count)
 
     async def not_delivered(self, delivery: DeliveryDocument, reason: str) -> bool:
-        """Note why and when it is tried again; True when it was tried for the last time. What
-        somebody else claimed meanwhile is theirs."""
         pause = pause_after(delivery["attempts"])
-        too_old = self._clock() - delivery["created_at"] > GIVEN_UP_AFTER
-        last = pause is None or too_old
+        if self._clock() - delivery["created_at"] > GIVEN_UP_AFTER:
+            pause = None
         change: Document = {"last_error": reason}
-        if pause is None or too_old:
+        if pause is None:
             change["state"] = DeliveryState.FAILED
         else:
             change["next_attempt_at"] = in_seconds(pause)
         await self._deliveries.update_one(
             {"_id": delivery["_id"], "claim": delivery["claim"], **_PENDING}, [{"$set": change}]
         )
-        return last
+        return pause is None
 
-    async def give_up(self, channels: AnyCollection[str]) -> int:
+    async def give_up(self, channels: Collection[str]) -> int:
         """Fail what has waited too long: for a channel that is none of `channels`, which nobody
         configured; or tried in vain, for a receiver that was away all the time."""
         long_ago = {**_PENDING, "created_at": {"$lt": self._clock() - GIVEN_UP_AFTER}}
@@ -194,9 +187,9 @@ class DeliveryStore:
         given = {"state": state, "channel": channel, "_id": delivery}
         wanted: Document = {name: value for name, value in given.items() if value is not None}
         cursor = self._deliveries.find(wanted).sort([("created_at", 1), ("_id", 1)]).limit(limit)
-        return [cast(DeliveryDocument, one) for one in await cursor.to_list(None)]
+        return cast(list[DeliveryDocument], await cursor.to_list(None))
 
-    async def redrive(self, wanted_ids: AnyCollection[str]) -> int:
+    async def redrive(self, wanted_ids: Collection[str]) -> int:
         """Let these failed ones be tried again, with three days before them; how many were."""
         again = {
             "state": DeliveryState.PENDING,

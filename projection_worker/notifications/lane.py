@@ -1,20 +1,19 @@
 """One channel's deliveries: a few at a time, each within a time limit, behind a circuit breaker.
 
 Each channel has a lane of its own, so that a receiver which hangs delays nobody but itself. One
-that is known to be away is asked once in a while, not for every alert.
-"""
+that is known to be away is asked once in a while, not for every alert."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 from pymongo.errors import PyMongoError
 
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.channels import Channel, NotDelivered
+from projection_worker.notifications.metrics import NotificationMetrics
 from shared.events.child import AlertChannel
 from shared.fault_points import FaultPoint, reached
 from shared.read_models.deliveries import DeliveryDocument
@@ -46,14 +45,14 @@ FAILURES_TO_OPEN = 5
 PROBE_EVERY_SECONDS = 30.0
 
 
+@dataclass(slots=True, eq=False)
 class CircuitBreaker:
     """Open after `FAILURES_TO_OPEN` failures in a row; then one attempt each
-    `PROBE_EVERY_SECONDS`, of which the first that works closes it. `monotonic` gives seconds."""
+    `PROBE_EVERY_SECONDS`, of which the first that succeeds closes it. `monotonic` gives seconds."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._failures = 0
-        self._probe_at = 0.0
+    monotonic: Callable[[], float]
+    _failures: int = field(default=0, init=False)
+    _probe_at: float = field(default=0.0, init=False)
 
     @property
     def is_open(self) -> bool:
@@ -63,24 +62,24 @@ class CircuitBreaker:
         """How many attempts may begin now, at most `most`."""
         if not self.is_open:
             return most
-        return min(most, 1) if self._monotonic() >= self._probe_at else 0
+        return min(most, 1) if self.monotonic() >= self._probe_at else 0
 
     def begin(self) -> None:
         """An attempt begins: while open, the next one has to wait."""
         if self.is_open:
-            self._probe_at = self._monotonic() + PROBE_EVERY_SECONDS
+            self._probe_at = self.monotonic() + PROBE_EVERY_SECONDS
 
     def withdrawn(self) -> None:
         """What was begun was not attempted: the next one need not wait for it."""
         if self.is_open:
-            self._probe_at = self._monotonic()
+            self._probe_at = self.monotonic()
 
-    def worked(self) -> None:
+    def succeeded(self) -> None:
         self._failures = 0
 
     def failed(self) -> None:
         self._failures += 1
-        self._probe_at = self._monotonic() + PROBE_EVERY_SECONDS
+        self._probe_at = self.monotonic() + PROBE_EVERY_SECONDS
 
 
 AT_A_TIME = 8
@@ -89,7 +88,7 @@ NOTE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds; together less than a claim: a store that is away for a moment costs no second copy."""
 
 Settled = Callable[[DeliveryDocument], Awaitable[None]]
-"""Called with what was delivered or given up: what is told of it elsewhere is out of date."""
+"""Called with what was delivered or given up: what answers say of it is out of date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,34 +102,24 @@ class Patience:
 PATIENCE = Patience()
 
 
+@dataclass(slots=True, eq=False)
 class Lane:
     """Deliveries by one channel."""
 
-    def __init__(
-        self,
-        name: AlertChannel,
-        channel: Channel,
-        store: Deliveries,
-        settled: Settled,
-        metrics: NotificationMetrics,
-        *,
-        patience: Patience = PATIENCE,
-        breaker: CircuitBreaker | None = None,
-    ) -> None:
-        self.name = name
-        self._channel = channel
-        self._store = store
-        self._settled = settled
-        self._metrics = metrics
-        self._breaker = breaker or CircuitBreaker(time.monotonic)
-        self._patience = patience
-        self._beginning = 0
-        self._under_way: set[asyncio.Task[None]] = set()
+    name: AlertChannel
+    channel: Channel
+    store: Deliveries
+    settled: Settled
+    metrics: NotificationMetrics
+    patience: Patience = PATIENCE
+    breaker: CircuitBreaker = field(default_factory=lambda: CircuitBreaker(time.monotonic))
+    _beginning: int = field(default=0, init=False)
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     @property
     def free(self) -> int:
         """How many attempts may begin now."""
-        return self._breaker.allowed(AT_A_TIME - len(self._under_way) - self._beginning)
+        return self.breaker.allowed(AT_A_TIME - len(self._under_way) - self._beginning)
 
     @property
     def under_way(self) -> int:
@@ -139,7 +128,7 @@ class Lane:
     async def sweep(self) -> bool:
         """Begin with what is due, as far as there is room; whether there may be more."""
         free = self.free
-        due = await self._store.due(self.name, free) if free else []
+        due = await self.store.due(self.name, free) if free else []
         for wanted_id in due:
             await self.offer(wanted_id)
         return len(due) == free
@@ -158,15 +147,15 @@ class Lane:
     async def _claimed(self, wanted_id: str) -> DeliveryDocument | None:
         """The place is taken before the claim, so that two offers do not share it, and given back
         where nothing comes of it."""
-        self._breaker.begin()
+        self.breaker.begin()
         self._beginning += 1
         delivery = None
         try:
-            delivery = await self._store.claim(wanted_id)
+            delivery = await self.store.claim(wanted_id)
         finally:
             self._beginning -= 1
             if delivery is None:
-                self._breaker.withdrawn()
+                self.breaker.withdrawn()
         return delivery
 
     async def room(self, seconds: float) -> None:
@@ -200,20 +189,20 @@ class Lane:
         """Why it did not work; None when it did."""
         reached(FaultPoint.NOTIFICATION_BEFORE_SEND)
         try:
-            async with asyncio.timeout(self._patience.attempt_seconds):
-                await self._channel.deliver(delivery)
+            async with asyncio.timeout(self.patience.attempt_seconds):
+                await self.channel.deliver(delivery)
         except NotDelivered as error:
             if error.of_the_receiver:
-                self._breaker.failed()
+                self.breaker.failed()
             return error.reason
         except Exception as error:  # noqa: BLE001 - one delivery's trouble ends no lane
-            self._breaker.failed()
+            self.breaker.failed()
             return type(error).__name__
-        self._breaker.worked()
+        self.breaker.succeeded()
         return None
 
     async def _note_persistently(self, delivery: DeliveryDocument, reason: str | None) -> None:
-        for pause in self._patience.note_pauses:
+        for pause in self.patience.note_pauses:
             try:
                 return await self._note(delivery, reason)
             except PyMongoError as error:
@@ -222,17 +211,21 @@ class Lane:
         return await self._note(delivery, reason)
 
     async def _note(self, delivery: DeliveryDocument, reason: str | None) -> None:
-        told = {"delivery": delivery["_id"], "channel": self.name, "attempts": delivery["attempts"]}
+        logged = {
+            "delivery": delivery["_id"],
+            "channel": self.name,
+            "attempts": delivery["attempts"],
+        }
         if reason is None:
-            if await self._store.delivered(delivery):
-                self._metrics.attempted(self.name, "delivered")
-                log.info("alert_delivered", **told)
-                await self._settled(delivery)
+            if await self.store.delivered(delivery):
+                self.metrics.attempted(self.name, "delivered")
+                log.info("alert_delivered", **logged)
+                await self.settled(delivery)
             return
-        log.warning("alert_not_delivered", error=reason, **told)
-        if await self._store.not_delivered(delivery, reason):
-            self._metrics.attempted(self.name, "failed")
-            log.error("alert_delivery_failed", error=reason, **told)
-            await self._settled(delivery)
+        log.warning("alert_not_delivered", error=reason, **logged)
+        if await self.store.not_delivered(delivery, reason):
+            self.metrics.attempted(self.name, "failed")
+            log.error("alert_delivery_failed", error=reason, **logged)
+            await self.settled(delivery)
         else:
-            self._metrics.attempted(self.name, "retried")
+            self.metrics.attempted(self.name, "retried")

@@ -3,12 +3,12 @@ whoever was to deliver them and died.
 
 What is to be delivered stands in the read store since the alert was raised, so nothing depends on a
 notice: the sweep finds what the agent never got to. A notice says only that there is something to
-do now; how often it comes, and to which group of consumers, changes nothing.
-"""
+do now; how often it comes, and to which group of consumers, changes nothing."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import faust
@@ -17,9 +17,9 @@ from mode import Service
 from pymongo.errors import PyMongoError
 
 from projection_worker.consuming.kafka_clients import NoticePublisher
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.lane import Deliveries, Lane, Settled
+from projection_worker.notifications.metrics import NotificationMetrics
 from shared.clock import Clock, utc_now
 from shared.events.child import AlertChannel
 from shared.kafka import CHILD_ALERTS
@@ -34,25 +34,25 @@ log = structlog.get_logger(__name__)
 NOTICE_SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True)
 class AlertIntake:
-    """In the app an alert is delivered with its notice: open apps hear of it from the same topic.
+    """In the app an alert is delivered with its notice: open apps receive it from the same topic.
     That waits for no other channel; those begin in lanes of their own."""
 
-    def __init__(self, store: Deliveries, lanes: Mapping[str, Lane], settled: Settled) -> None:
-        self._store = store
-        self._lanes = lanes
-        self._settled = settled
+    store: Deliveries
+    lanes: Mapping[str, Lane]
+    settled: Settled
 
     async def take(self, notice: AlertNotice) -> None:
         """Raises PyMongoError; then the sweep does it."""
-        found = await self._store.of_alert(notice.alert_id)
+        found = await self.store.of_alert(notice.alert_id)
         waiting = [one for one in found if one["state"] == DeliveryState.PENDING]
         for delivery in waiting:
             in_app = delivery["channel"] == AlertChannel.IN_APP
-            if in_app and await self._store.delivered(delivery):
-                await self._settled(delivery)
+            if in_app and await self.store.delivered(delivery):
+                await self.settled(delivery)
         for delivery in waiting:
-            lane = self._lanes.get(delivery["channel"])
+            lane = self.lanes.get(delivery["channel"])
             if lane is not None and delivery["channel"] != AlertChannel.IN_APP:
                 await lane.offer(delivery["_id"])
 
@@ -115,13 +115,16 @@ class NotificationReport:
     unconfigured: Mapping[str, int] = field(default_factory=dict)
 
     def report(self) -> dict[str, Any]:
-        told = {
-            "pending": self.pending,
-            "waiting_seconds": self.waiting_seconds,
-            "failed": self.failed,
-            "unconfigured": dict(self.unconfigured),
-        }
-        return {"notifications": told}
+        return {"notifications": asdict(self)}
+
+
+@contextmanager
+def _warning(event: str, **about: str) -> Iterator[None]:
+    """Of a store that is away."""
+    try:
+        yield
+    except (PyMongoError, TimeoutError) as error:
+        log.warning(event, **about, error=type(error).__name__)
 
 
 class NotificationService(Service):
@@ -159,13 +162,9 @@ class NotificationService(Service):
     async def _sweep(self, lane: Lane) -> None:
         while not self.should_stop:
             more = False
-            try:
+            with _warning("notification_sweep_retried", channel=lane.name):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     more = await lane.sweep()
-            except (PyMongoError, TimeoutError) as error:
-                log.warning(
-                    "notification_sweep_retried", channel=lane.name, error=type(error).__name__
-                )
             if more and lane.under_way:
                 await lane.room(SWEEP_SECONDS)
             else:
@@ -175,25 +174,21 @@ class NotificationService(Service):
     async def _adopt(self) -> None:
         """Some at a time: behind a rollback there may be many to look at."""
         while not self.should_stop:
-            try:
+            with _warning("alerts_not_adopted"):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     looked_at = await self._store.adopt()
                 if looked_at:
                     log.info("alerts_of_a_new_generation", alerts=looked_at)
                     continue
-            except (PyMongoError, TimeoutError) as error:
-                log.warning("alerts_not_adopted", error=type(error).__name__)
             await self.sleep(SWEEP_SECONDS)
 
     @Service.task
     async def _look(self) -> None:
         looks = 0
         while not self.should_stop:
-            try:
+            with _warning("deliveries_not_counted"):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self.look(give_up=looks % LOOKS_A_GIVING_UP == 0)
-            except (PyMongoError, TimeoutError) as error:
-                log.warning("deliveries_not_counted", error=type(error).__name__)
             looks += 1
             await self.sleep(LOOK_SECONDS)
 

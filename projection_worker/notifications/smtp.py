@@ -4,12 +4,12 @@ import json
 import re
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import aiosmtplib
 
@@ -35,12 +35,6 @@ Type: {violation_type}
 Reported: {raised_at}
 """
 DROPPED_ADDRESSES = (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPRecipientRefused)
-
-
-class AddressBook(Protocol):
-    """Whose address is what. The domain holds none: it is the operator's to tell."""
-
-    def address_of(self, parent_id: str) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +68,10 @@ class FileAddresses:
         return self._addresses.get(parent_id)
 
 
+AddressBook = TemplateAddresses | FileAddresses
+"""Whose address is what. The domain holds none: the operator names them."""
+
+
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
     host: str
@@ -84,71 +82,54 @@ class SmtpServer:
     tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
 
 
+@dataclass(frozen=True, slots=True)
 class EmailChannel:
-    """`details`: severity, kind and time are told; otherwise only that there is an alert."""
+    """`details`: severity, kind and time are in it; otherwise only that there is an alert."""
 
-    def __init__(
-        self,
-        server: SmtpServer,
-        sender: str,
-        addresses: AddressBook,
-        clock: Clock,
-        *,
-        details: bool = False,
-    ) -> None:
-        self._server = server
-        self._sender = sender
-        self._addresses = addresses
-        self._clock = clock
-        self._details = details
+    server: SmtpServer
+    sender: str
+    addresses: AddressBook
+    clock: Clock
+    _: KW_ONLY
+    details: bool = False
 
     async def deliver(self, delivery: DeliveryDocument) -> None:
-        message = self._message(delivery)
+        message, server = self._message(delivery), self.server
         try:
-            await self._send(message)
+            await aiosmtplib.send(
+                message,
+                hostname=server.host,
+                port=server.port,
+                username=server.user,
+                password=server.password,
+                use_tls=server.security == "tls",
+                start_tls=server.security == "starttls",
+                tls_context=None if server.security == "none" else server.tls(),
+            )
         except DROPPED_ADDRESSES:
             raise NotDelivered("AddressRefused", of_the_receiver=False) from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise NotDelivered(type(error).__name__) from None
 
-    async def _send(self, message: EmailMessage) -> None:
-        server = self._server
-        await aiosmtplib.send(
-            message,
-            hostname=server.host,
-            port=server.port,
-            username=server.user,
-            password=server.password,
-            use_tls=server.security == "tls",
-            start_tls=server.security == "starttls",
-            tls_context=None if server.security == "none" else server.tls(),
-        )
-
     def _message(self, delivery: DeliveryDocument) -> EmailMessage:
         message = EmailMessage()
-        message["From"] = self._sender
+        message["From"] = self.sender
         message["To"] = self._address(delivery["parent_id"])
         message["Subject"] = SUBJECT
-        message["Date"] = format_datetime(self._clock())
+        message["Date"] = format_datetime(self.clock())
         # the same for each attempt, so that mail systems may drop a second copy
         digest = sha256(delivery["_id"].encode()).hexdigest()[:32]
-        message["Message-ID"] = f"<{digest}@{self._sender.rpartition('@')[2].rstrip('>')}>"
+        message["Message-ID"] = f"<{digest}@{self.sender.rpartition('@')[2].rstrip('>')}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(PLAIN + (self._told(delivery) if self._details else ""))
+        details = DETAILS.format_map({**delivery, "raised_at": iso(delivery["raised_at"])})
+        message.set_content(PLAIN + (details if self.details else ""))
         return message
 
     def _address(self, parent_id: str) -> str:
         try:
-            address = self._addresses.address_of(parent_id)
+            address = self.addresses.address_of(parent_id)
         except (OSError, ValueError):
             raise NotDelivered("AddressesUnreadable") from None
         if address is None or not ADDRESS.fullmatch(address):
             raise NotDelivered("NoAddress", of_the_receiver=False)
         return address
-
-    def _told(self, delivery: DeliveryDocument) -> str:
-        return DETAILS.format(
-            severity=delivery["severity"],
-            violation_type=delivery["violation_type"],
-            raised_at=iso(delivery["raised_at"]),
-        )

@@ -2,9 +2,7 @@
 
 The body is the alert as JSON and holds nothing personal. It is signed with each secret, so that a
 receiver may know the new one, the old one, or both while a secret is changed. It goes only to
-addresses that the operator meant: a name is resolved here, every address is judged, and the
-connection goes to an address that was judged. What a name leads to a moment later changes nothing.
-"""
+addresses that the operator meant."""
 
 import asyncio
 import socket
@@ -34,8 +32,7 @@ async def receiver_address(host: str, port: int, *, private: bool) -> Address:
     the public internet and `private` ones are not allowed.
 
     A name is resolved here, every address is judged, and the connection goes to an address that was
-    judged: what a name leads to a moment later changes nothing.
-    """
+    judged: what a name leads to a moment later changes nothing."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -65,10 +62,9 @@ def is_public(address: Address) -> bool:
 
 def _wrapped(address: IPv6Address) -> IPv4Address | None:
     """The IPv4 address in it: mapped, 6to4, Teredo's, or NAT64's."""
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
+    wrapped = address.ipv4_mapped or address.sixtofour
+    if wrapped is not None:
+        return wrapped
     if address.teredo is not None:
         return address.teredo[1]
     if address.packed[:12] == ip_address(NAT64_PREFIX).packed[:12]:
@@ -82,8 +78,7 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 class WebhookChannel:
     """Posts to the operator's URL. Redirects are not followed, the answer's body is not read.
 
-    `private`: the URL may lead to an address that is not on the public internet.
-    """
+    `private`: the URL may lead to an address that is not on the public internet."""
 
     def __init__(
         self,
@@ -109,8 +104,11 @@ class WebhookChannel:
         except httpx2.HTTPError as error:
             raise NotDelivered(type(error).__name__) from None
         await response.aclose()
+        status = response.status_code
+        if 300 <= status < 400:
+            raise NotDelivered(f"RedirectNotFollowed {status}")
         if not response.is_success:
-            raise NotDelivered(_reason(response.status_code))
+            raise NotDelivered(f"Status {status}")
 
     def _headers(self, message_id: str, body: bytes) -> dict[str, str]:
         now = self._clock().astimezone(UTC)
@@ -142,7 +140,3 @@ def webhook_client(seconds: float) -> httpx2.AsyncClient:
     """
     limits = httpx2.Limits(max_keepalive_connections=0)
     return httpx2.AsyncClient(timeout=seconds, trust_env=False, limits=limits)
-
-
-def _reason(status: int) -> str:
-    return f"RedirectNotFollowed {status}" if 300 <= status < 400 else f"Status {status}"

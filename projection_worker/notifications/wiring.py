@@ -1,18 +1,23 @@
 """Puts the channels that the operator configured together: each behind a lane of its own."""
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import partial
 
+import faust
 import httpx2
 
 from projection_worker.consuming.kafka_clients import NoticePublisher
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.channels import Channel, PublishedAgain, ReportsOutOfDate
 from projection_worker.notifications.delivery_store import DeliveryStore
-from projection_worker.notifications.lane import ATTEMPT_SECONDS, Lane, Settled
-from projection_worker.notifications.service import NotificationService
+from projection_worker.notifications.lane import ATTEMPT_SECONDS, Lane
+from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.notifications.service import (
+    AlertIntake,
+    NotificationService,
+    register_alerts,
+)
 from projection_worker.notifications.smtp import (
     AddressBook,
     EmailChannel,
@@ -27,22 +32,12 @@ from shared.events.child import AlertChannel
 from shared.mongo import Database, Mongo
 
 
-@dataclass(frozen=True, slots=True)
-class Notifications:
-    """`lanes` by the name of their channel. `settled` is to be called with what was delivered."""
-
-    store: DeliveryStore
-    lanes: Mapping[str, Lane]
-    settled: Settled
-    service: NotificationService
-    metrics: NotificationMetrics
-
-
 @asynccontextmanager
 async def notifications(
-    settings: WorkerSettings, read: Mongo, database: Database
-) -> AsyncIterator[Notifications]:
-    """Connections to receivers end behind the body."""
+    app: faust.App, settings: WorkerSettings, read: Mongo, database: Database
+) -> AsyncIterator[NotificationService]:
+    """The service that `app` runs beside its agent on alerts. Connections to receivers end behind
+    the body."""
     store = DeliveryStore(read, database, utc_now)
     publisher, metrics = NoticePublisher(settings.kafka), NotificationMetrics()
     settled = ReportsOutOfDate(database, publisher).settled
@@ -56,7 +51,9 @@ async def notifications(
             name: Lane(name, channel, store, settled, metrics) for name, channel in channels.items()
         }
         service = NotificationService(tuple(lanes.values()), store, database, publisher, metrics)
-        yield Notifications(store, lanes, settled, service, metrics)
+        app.add_dependency(service)
+        register_alerts(app, AlertIntake(store, lanes, settled), metrics)
+        yield service
 
 
 def webhook_channel(settings: WorkerSettings, client: httpx2.AsyncClient) -> WebhookChannel:
@@ -80,7 +77,7 @@ def email_channel(settings: WorkerSettings) -> EmailChannel:
         settings.alert_smtp_security,
         settings.alert_smtp_user,
         password.get_secret_value() if password else None,
-        _smtp_tls(settings),
+        partial(ssl.create_default_context, cafile=settings.alert_smtp_ca_file),
     )
     return EmailChannel(
         server,
@@ -89,11 +86,6 @@ def email_channel(settings: WorkerSettings) -> EmailChannel:
         utc_now,
         details=settings.alert_email_details,
     )
-
-
-def _smtp_tls(settings: WorkerSettings) -> Callable[[], ssl.SSLContext]:
-    authority = settings.alert_smtp_ca_file
-    return lambda: ssl.create_default_context(cafile=authority)
 
 
 def _addresses(settings: WorkerSettings) -> AddressBook:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -22,22 +22,22 @@ KEY_PATIENCE_SECONDS = 30.0
 one such child would be late."""
 
 
+@dataclass(frozen=True, slots=True)
 class KeyPatience:
     """For each key that is unknown, from when it was first met on."""
 
-    def __init__(self, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
-        self._monotonic = monotonic
-        self._first_met: dict[str, float] = {}
+    seconds: float
+    monotonic: Callable[[], float] = time.monotonic
+    _first_met: dict[str, float] = field(default_factory=dict, init=False)
 
     def wait_for(self, ciphers: Iterable[ChildCipher]) -> None:
         """Raises UnknownKek while one of `ciphers` may still come."""
-        now = self._monotonic()
+        now = self.monotonic()
         for cipher in ciphers:
             error = cipher.error if isinstance(cipher, ClosedCipher) else None
             if (
                 isinstance(error, UnknownKek)
-                and now - self._first_met.setdefault(str(error), now) < self._seconds
+                and now - self._first_met.setdefault(str(error), now) < self.seconds
             ):
                 raise error
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.projector import Projected, Projector
-from projection_worker.projecting.read_model_store import BeforeLive
 from projection_worker.projecting.removal import Erasure
 from projection_worker.projections import registry
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
@@ -84,8 +84,7 @@ class KeptGenerations:
         """What the live generation came to; the others raise no alerts and send no notices. The
         erasures are those in all of them, and what waits in one of them waits.
 
-        Raises GenerationHeld or NothingToWrite; then, and whenever it raises, do it again.
-        """
+        Raises GenerationHeld or NothingToWrite; then, and whenever it raises, do it again."""
         catalog = await read_catalog(self._database)
         generations = catalog.written_by(registry.VERSION)
         if not generations:

@@ -3,28 +3,22 @@
 For each child, in order: skip what its checkpoint has seen, refill gaps from the event store, fold
 the rest. Everything a batch changes is written in one transaction, conditional on the checkpoints
 it was computed from; children that it erases follow in one of their own. Running a batch again
-changes nothing.
-"""
+changes nothing."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Any
 
 import structlog
 
 from projection_worker.dead_letters.store import DeadLetters
-from projection_worker.projecting.decoding import (
-    Decoded,
-    Decoder,
-    EventSource,
-    KeyPatience,
-)
-from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
-from projection_worker.projecting.read_model_writes import FoldedChild, UnstorableDocument
+from projection_worker.projecting.decoding import Decoded, Decoder, EventSource, KeyPatience
+from projection_worker.projecting.read_model_store import FoldedChild, ReadModelStore, StaleBatch
 from projection_worker.projecting.removal import Erasure
 from projection_worker.projecting.sequencing import ChildSequence, sequence
+from projection_worker.projecting.unstorable import UnstorableDocument
 from projection_worker.projections.registry import ChildView, Folding, Place, places_of
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.records import DeadLettered, Delivered, dead_letter
@@ -63,31 +57,21 @@ class Projected:
         )
 
 
+@dataclass(slots=True, eq=False)
 class Projector:
-    """For each child, in order: skip what its documents have, load missing events from the event
-    store, fold the rest. Everything that a batch changes is written in one transaction, conditional
-    on the versions that it was computed from; children that it erases follow in one of their own.
-    Running a batch again changes nothing.
-    """
+    """`rules`: those of the generation. `takes_sealed`, `patience`: as of Decoder."""
 
-    def __init__(
-        self,
-        read_models: ReadModelStore,
-        source: EventSource,
-        dead_letters: DeadLetters,
-        *,
-        rules: Rules = DEFAULT_RULES,
-        takes_sealed: bool = False,
-        patience: KeyPatience | None = None,
-    ) -> None:
-        """`rules`: those of the generation. `takes_sealed`: events are the event store's own, so
-        what does not open will not come better from anywhere, and stays sealed; else its key is
-        waited for, with `patience` or that of this projector alone."""
-        self._rules = rules
-        self._decoder = Decoder(source, patience, takes_sealed=takes_sealed)
-        self._read_models = read_models
-        self._source = source
-        self._dead_letters = dead_letters
+    read_models: ReadModelStore
+    source: EventSource
+    dead_letters: DeadLetters
+    _: KW_ONLY
+    rules: Rules = DEFAULT_RULES
+    takes_sealed: InitVar[bool] = False
+    patience: InitVar[KeyPatience | None] = None
+    decoder: Decoder = field(init=False)
+
+    def __post_init__(self, takes_sealed: bool, patience: KeyPatience | None) -> None:
+        self.decoder = Decoder(self.source, patience, takes_sealed=takes_sealed)
 
     async def project(self, batch: Sequence[Delivered]) -> Projected:
         """Apply `batch`. What raises is the store's state, not the batch's: try again later."""
@@ -95,7 +79,8 @@ class Projector:
         for delivered in batch:
             by_child[delivered.child_id].append(delivered)
         projected = await self._project_isolating(by_child)
-        await self._dead_letters.keep(projected.dead_lettered)
+        if projected.dead_lettered:
+            await self.dead_letters.keep(projected.dead_lettered)
         return projected
 
     async def _project_isolating(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
@@ -115,7 +100,7 @@ class Projector:
     async def _dead_letter_whole(
         self, by_child: Mapping[str, list[Delivered]], error: Exception
     ) -> Projected:
-        before = await self._read_models.children(by_child)
+        before = await self.read_models.children(by_child)
         return Projected(
             notices=tuple(change_notice(child, marked=True) for child in before.values()),
             dead_lettered=tuple(
@@ -132,8 +117,8 @@ class Projector:
         raise StaleBatch(f"{ATTEMPTS} attempts conflicted with other workers' writes")
 
     async def _attempt(self, by_child: Mapping[str, list[Delivered]]) -> Projected:
-        before = await self._read_models.children(by_child)
-        behind = await self._dead_letters.dead_lettered_of(by_child)
+        before = await self.read_models.children(by_child)
+        behind = await self.read_models.dead_lettered(by_child)
         versions = {child_id: child["version"] for child_id, child in before.items()}
         sequences = await asyncio.gather(
             *(
@@ -141,7 +126,7 @@ class Projector:
                     child_id,
                     records,
                     versions.get(child_id, 0),
-                    self._source.store,
+                    self.source.store,
                     behind_dead_lettered=child_id in behind,
                 )
                 for child_id, records in by_child.items()
@@ -154,25 +139,24 @@ class Projector:
     ) -> Projected:
         """Fold the fresh events of `sequences` onto the children `before`, and write it.
 
-        Raises StaleBatch when a checkpoint moved meanwhile; then nothing was written.
-        """
-        events = await self._decoder.decode(sequences)
+        Raises StaleBatch when a checkpoint moved meanwhile; then nothing was written."""
+        events = await self.decoder.decode(sequences)
         # a child's other documents are made together with its own or later
         places = {
             place
             for recorded, event in events.values()
             if recorded.child_id in before
-            for place in places_of(event, self._rules)
+            for place in places_of(event, self.rules)
         }
-        documents = _by_child(await self._read_models.documents(places))
+        documents = _by_child(await self.read_models.documents(places))
         folded = [
             _fold(
-                one, before.get(one.child_id), documents.get(one.child_id, {}), events, self._rules
+                one, before.get(one.child_id), documents.get(one.child_id, {}), events, self.rules
             )
             for one in sequences
         ]
         changed = [one for one in folded if one.view.child is not one.before]
-        removed = await self._read_models.write(changed) if changed else {}
+        removed = await self.read_models.write(changed) if changed else {}
         return await self._outcome(sequences, folded, removed)
 
     async def _outcome(
@@ -183,14 +167,16 @@ class Projector:
     ) -> Projected:
         """Notices also for what the checkpoint skipped: a crash before publishing loses none."""
         skipped = [e.event_id for one in sequences for e in one.skipped if e.type == REPORT]
-        again = await self._read_models.waiting_alerts_of(skipped) if skipped else []
+        again = await self.read_models.alerts.not_begun(skipped) if skipped else []
+        raised = [alert for one in folded for alert in one.view.alerts]
+        if raised:
+            raised = await self.read_models.alerts.not_notified(raised)
         stuck = {one.child_id for one in sequences if one.dead_lettered}
         notices = [
             change_notice(child, marked=child["_id"] in stuck)
             for child in (one.view.child for one in folded)
             if child is not None
         ]
-        raised = await self._untold([alert for one in folded for alert in one.view.alerts])
         dead_lettered = [dead_lettered for one in sequences for dead_lettered in one.dead_lettered]
         applied = sum(len(one.fresh) for one in sequences)
         erasures = tuple(
@@ -200,18 +186,11 @@ class Projector:
             if event.type == ERASED
         )
         for erasure in erasures:
-            self._source.keyring.forget(erasure.child_id)
+            self.source.keyring.forget(erasure.child_id)
         waiting = tuple(one for each in sequences for one in each.waiting)
         return Projected(
             tuple(notices), (*again, *raised), tuple(dead_lettered), applied, erasures, waiting
         )
-
-    async def _untold(self, raised: Sequence[AlertDocument]) -> list[AlertDocument]:
-        """A generation that becomes live again raises alerts of which parents know already."""
-        if not raised:
-            return []
-        told = await self._read_models.told_before([alert["_id"] for alert in raised])
-        return [alert for alert in raised if alert["_id"] not in told]
 
 
 def _fold(

@@ -4,8 +4,7 @@ However much there is, no transaction holds more than a step of it. An erased ch
 comes last, as a tombstone and by whoever asked for the removal: killed in between, the worker is
 handed the erasure again and goes on with what is left. Until then it has a field `removed`, which
 counts what went. What an older copy of the databases brings back is looked for when a worker
-starts.
-"""
+starts."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -41,40 +40,39 @@ class Erasure:
 
 
 STEP_DOCUMENTS = 1_000
-OF_A_CHILD = (Model.CONVERSATIONS, Model.VIOLATIONS, Model.ACTIVITY, Model.ALERTS)
+OF_A_CHILD = (Model.CONVERSATIONS, Model.SAFETY, Model.VIOLATIONS, Model.ACTIVITY, Model.ALERTS)
 
 
 def documents_beside(*child_ids: str) -> dict[Model, Document]:
     """How the documents of these children are found in each model, beside their own in
     `children`."""
     theirs = {"$in": list(child_ids)}
-    return {**{model: {"child_id": theirs} for model in OF_A_CHILD}, Model.SAFETY: {"_id": theirs}}
+    owner = {Model.SAFETY: "_id"}
+    return {model: {owner.get(model, "child_id"): theirs} for model in OF_A_CHILD}
 
 
+@dataclass(frozen=True, slots=True)
 class Removal:
     """Of one generation, and of the deliveries of alerts, which all generations have in common."""
 
-    def __init__(
-        self, mongo: Mongo, database: Database, collections: Mapping[Model, Collection]
-    ) -> None:
-        self._mongo = mongo
-        self._database = database
-        self._collections = collections
+    mongo: Mongo
+    database: Database
+    collections: Mapping[Model, Collection]
 
     async def of(self, child_ids: AnyCollection[str]) -> None:
         """Returns once nothing is there any more. How many documents of a child went is counted in
         its own, deliveries left out."""
         for model, wanted in documents_beside(*child_ids).items():
-            while await self._step(self._collections[model], wanted, counted=True):
+            while await self._step(self.collections[model], wanted, counted=True):
                 reached(FaultPoint.WORKER_MID_ERASURE)
-        told = {"child_id": {"$in": list(child_ids)}}
-        while await self._step(deliveries(self._database), told, counted=False):
+        theirs = {"child_id": {"$in": list(child_ids)}}
+        while await self._step(deliveries(self.database), theirs, counted=False):
             reached(FaultPoint.WORKER_MID_ERASURE)
 
     async def counted(self, child_ids: AnyCollection[str], session: Session) -> dict[str, int]:
         """How many documents of each child were removed, with its own; 0 without one."""
         theirs = {"_id": {"$in": list(child_ids)}}
-        found = self._collections[Model.CHILDREN].find(theirs, {"removed": 1}, session=session)
+        found = self.collections[Model.CHILDREN].find(theirs, {"removed": 1}, session=session)
         there = {one["_id"]: 1 + one.get("removed", 0) for one in await found.to_list(None)}
         return {child_id: there.get(child_id, 0) for child_id in child_ids}
 
@@ -84,7 +82,7 @@ class Removal:
         found = await some.to_list(None)
         if not found:
             return False
-        async with self._mongo.transaction() as session:
+        async with self.mongo.transaction() as session:
             there = {"_id": {"$in": [one["_id"] for one in found]}}
             await collection.delete_many(there, session=session)
             if counted:
@@ -93,7 +91,7 @@ class Removal:
                     UpdateOne({"_id": child_id}, {"$inc": {"removed": count}})
                     for child_id, count in owners.items()
                 ]
-                await self._collections[Model.CHILDREN].bulk_write(counts, session=session)
+                await self.collections[Model.CHILDREN].bulk_write(counts, session=session)
         return True
 
 
@@ -102,48 +100,40 @@ NO_PARTITION = -1
 """Of a record that comes from the event store."""
 
 ReadErasures = Callable[[], Awaitable[AnyCollection[str]]]
-"""The erased children that the topic of erasures tells of."""
+"""The erased children that the topic of erasures names."""
 
 
+@dataclass(frozen=True, slots=True)
 class ErasedChildren:
     """Also what an older copy of the databases brings back: a worker looks for it at its start."""
 
-    def __init__(
-        self,
-        database: Database,
-        store: EventStore,
-        erased: ErasedList,
-        read_erasures: ReadErasures,
-        clock: Clock,
-    ) -> None:
-        self._database = database
-        self._store = store
-        self._erased = erased
-        self._read_erasures = read_erasures
-        self._clock = clock
+    database: Database
+    store: EventStore
+    erased: ErasedList
+    read_erasures: ReadErasures
+    clock: Clock
 
     async def note(self, erasures: Sequence[Erasure]) -> None:
         """Remove what is dead-lettered of them, and put down what was removed.
 
-        Raises StoreUnavailable or PyMongoError: do it again then.
-        """
+        Raises StoreUnavailable or PyMongoError: do it again then."""
         for erasure in erasures:
             letters = await self._remove_dead_lettered([erasure.child_id])
-            for commit in await self._store.load(erasure.child_id, erasure.version - 1, 1):
+            for commit in await self.store.load(erasure.child_id, erasure.version - 1, 1):
                 # whoever erased may have died before this
-                await self._erased.add(ErasedChild.of(commit))
+                await self.erased.add(ErasedChild.of(commit))
             for step, removed in (
                 (ErasureStep.READ_MODELS, erasure.removed),
                 (ErasureStep.DEAD_LETTERS, letters),
             ):
-                done = StepDone(self._clock(), removed)
-                await self._erased.record(erasure.child_id, step, done)
+                done = StepDone(self.clock(), removed)
+                await self.erased.record(erasure.child_id, step, done)
 
     async def to_reapply(self) -> AsyncIterator[list[Delivered]]:
         """The erasures that some kept generation does not know, to be projected again."""
-        known = set(await self._read_erasures())
+        known = set(await self.read_erasures())
         after = ""
-        while page := await self._erased.page(after, PAGE):
+        while page := await self.erased.page(after, PAGE):
             after = page[-1].child_id
             known.update(child.child_id for child in page)
         everybody = sorted(known)
@@ -156,15 +146,15 @@ class ErasedChildren:
 
     async def _remove_dead_lettered(self, child_ids: AnyCollection[str]) -> int:
         of_them = {"child_id": {"$in": list(child_ids)}}
-        removed = await self._database[DEAD_LETTERS].delete_many(of_them)
-        await self._database[PARKED_CHILDREN].delete_many(of_them)
+        removed = await self.database[DEAD_LETTERS].delete_many(of_them)
+        await self.database[PARKED_CHILDREN].delete_many(of_them)
         return removed.deleted_count
 
     async def _not_tombstones(self, child_ids: Sequence[str]) -> set[str]:
         wanted = {"_id": {"$in": list(child_ids)}, "status": {"$ne": ChildStatus.ERASED.value}}
         found: set[str] = set()
-        for kept in (await read_catalog(self._database)).kept:
-            children = kept.generation.collection(self._database, Model.CHILDREN)
+        for kept in (await read_catalog(self.database)).kept:
+            children = kept.generation.collection(self.database, Model.CHILDREN)
             found.update(
                 one["_id"] for one in await children.find(wanted, {"_id": 1}).to_list(None)
             )
@@ -173,7 +163,7 @@ class ErasedChildren:
     async def _endings(self, child_ids: Sequence[str]) -> list[Delivered]:
         """Without those whose stream has no end: the relay erases them first, and the event comes
         by the topic."""
-        erasures = await self._store.erasures(child_ids)
+        erasures = await self.store.erasures(child_ids)
         return [
             _delivered([event for event in commit.recorded_events() if event.type == ERASED][-1])
             for _, commit in sorted(erasures.items())

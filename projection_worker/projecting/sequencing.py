@@ -12,7 +12,11 @@ from shared.events.child import ERASED
 class GapInStream(Exception):
     """Events are missing before this one, and the event store does not have them either."""
 
+    def __init__(self, missing: int) -> None:
+        super().__init__(f"version {missing} is missing in the event store")
 
+
+BEHIND = BehindDeadLettered("an earlier record of this child is dead-lettered")
 REFILL_COMMITS = 2_000
 """Most that are read and folded at once of what a child lacks: who has more to catch up does so
 part by part, and nobody else waits for more than one."""
@@ -26,8 +30,7 @@ class ChildSequence:
     checkpoint. `sources`: the records that brought the fresh versions; refilled ones have none.
     `waiting`: the records that are to come again when `fresh` is folded: more is missing before
     them. `failure`: at which version folding stopped, and why. `unopened`: why something sealed
-    that was folded does not open.
-    """
+    that was folded does not open."""
 
     child_id: str
     shard: str
@@ -50,7 +53,7 @@ class ChildSequence:
         given_up = [self.sources[v] for v in sorted(self.sources) if v >= version] + self.waiting
         self.waiting = []
         self.dead_lettered[:0] = [
-            dead_letter(delivered, error if number == 0 else delivered.problem or _behind())
+            dead_letter(delivered, error if number == 0 else delivered.problem or BEHIND)
             for number, delivered in enumerate(given_up)
         ]
 
@@ -66,11 +69,12 @@ async def sequence(
     """Sort `records` of one child by what the checkpoint says; refill gaps from `store`.
 
     `behind_dead_lettered`: an earlier record of the child is dead-lettered, so everything fresh is,
-    too, but not an erasure: of what came before it nothing has to be folded.
-    """
-    erasures = [one.event for one in records if one.event and _erases(one.event, checkpoint)]
+    too, but not an erasure: of what came before it nothing has to be folded."""
+    newer = [one.event for one in records if one.event and one.event.version > checkpoint]
+    erasures = [event for event in newer if event.type == ERASED]
     if erasures:
-        return await _ended(max(erasures, key=_version), records, checkpoint, store)
+        erasure = max(erasures, key=lambda event: event.version)
+        return await _ended(erasure, records, checkpoint, store)
     found = ChildSequence(child_id, records[0].shard)
     fresh: dict[int, RecordedEvent] = {}
     for delivered in records:
@@ -78,7 +82,7 @@ async def sequence(
         if event is not None and event.version <= checkpoint:
             found.skipped.append(event)
         elif event is None or found.dead_lettered or behind_dead_lettered:
-            found.dead_lettered.append(dead_letter(delivered, delivered.problem or _behind()))
+            found.dead_lettered.append(dead_letter(delivered, delivered.problem or BEHIND))
         else:
             fresh[event.version] = event
             found.sources[event.version] = delivered
@@ -102,23 +106,8 @@ def all_that_counts(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
     return [event for event in events if event.version == 1 or event.version >= ends[-1]]
 
 
-def _erases(event: RecordedEvent, checkpoint: int) -> bool:
-    return event.type == ERASED and event.version > checkpoint
-
-
-def _behind() -> BehindDeadLettered:
-    return BehindDeadLettered("an earlier record of this child is dead-lettered")
-
-
-def _version(event: RecordedEvent) -> int:
-    return event.version
-
-
 async def _ended(
-    erasure: RecordedEvent,
-    records: Sequence[Delivered],
-    checkpoint: int,
-    store: EventStore,
+    erasure: RecordedEvent, records: Sequence[Delivered], checkpoint: int, store: EventStore
 ) -> ChildSequence:
     """What can no longer be folded, or never could, keeps nobody from being erased."""
     child_id = erasure.child_id
@@ -138,9 +127,7 @@ async def _ended(
         known = {event.version: event for event in stored} | known
     found.fresh = all_that_counts([known[version] for version in sorted(known)])
     if checkpoint == 0 and found.fresh[0].version != 1:
-        found.dead_letter_from(
-            erasure.version, GapInStream("version 1 is missing in the event store")
-        )
+        found.dead_letter_from(erasure.version, GapInStream(1))
     _dead_letter_behind_a_gap(found, erasure.version)
     return found
 
@@ -150,9 +137,7 @@ def _dead_letter_behind_a_gap(found: ChildSequence, checkpoint: int) -> None:
     above = (event.version for event in found.fresh if event.version > checkpoint)
     for version, there in enumerate(above, checkpoint + 1):
         if there != version:
-            found.dead_letter_from(
-                there, GapInStream(f"version {version} is missing in the event store")
-            )
+            found.dead_letter_from(there, GapInStream(version))
             return
 
 

@@ -1,21 +1,12 @@
-"""Read model `children`: one document a child, with everything that is counted about it.
+"""Read model `children`: one document a child, with the numbers that parents and staff see of it.
 
 Total, as every fold: it takes any events in any order. What happens before a registration makes a
-document without a name and a parent; what happens after an erasure changes nothing.
-"""
+document without a name and a parent; what happens after an erasure changes nothing."""
 
-import dataclasses
+from datetime import datetime
 from typing import Any, assert_never, cast
 
-from projection_worker.projections.rules import (
-    MOST_LABELS,
-    Rules,
-    counted_labels,
-    engagement_level,
-    profile_completeness,
-    safety_score,
-    safety_status,
-)
+from projection_worker.projections.rules import MOST_LABELS, Rules, counted_labels
 from shared.events.child import (
     ChildDeactivated,
     ChildErased,
@@ -32,18 +23,25 @@ from shared.events.child import (
     SafetyViolationResolved,
 )
 from shared.events.personal import IS_SEALED, Personal, fields_marked
-from shared.read_models.documents import ChildDocument, ChildStatus, ConsentEntry
+from shared.read_models.documents import (
+    ChildDocument,
+    ChildStatus,
+    ConsentEntry,
+    EngagementLevel,
+    SafetyStatus,
+)
 from shared.read_models.formulas import minutes_between, over_at, penalty
 
 
 def _sealed_fields_of(event: type[ChildEvent]) -> tuple[str, ...]:
-    """The sealed fields of a child's document which an event of this type tells."""
-    told = {field.name for field in dataclasses.fields(event)}
-    return tuple(name for name in fields_marked(ChildDocument, IS_SEALED) if name in told)
+    """The sealed fields of a child's document which an event of this type sets."""
+    sealed = fields_marked(ChildDocument, IS_SEALED)
+    return tuple(name for name in sealed if name in event.__annotations__)
 
 
 REGISTERED_FIELDS = _sealed_fields_of(ChildRegistered)
 UPDATED_FIELDS = _sealed_fields_of(ChildProfileUpdated)
+FULL_SCORE = 100.0
 
 Folds = (
     ChildRegistered
@@ -59,7 +57,7 @@ Folds = (
     | ParentalConsentWithdrawn
     | ChildErased
 )
-"""The events of which a child's document tells more than that something happened, and when."""
+"""The events of which a child's document shows more than that something happened, and when."""
 
 
 def evolve(document: ChildDocument | None, event: ChildEvent, rules: Rules) -> ChildDocument:
@@ -95,10 +93,8 @@ def _folded(after: ChildDocument, event: Folds, rules: Rules) -> ChildDocument:
             after["status"] = ChildStatus.DEACTIVATED.value
         case ChildReactivated():
             after["status"] = ChildStatus.ACTIVE.value
-        case ParentalConsentGiven():
-            after["consents"] = {**after["consents"], event.purpose.value: _consent(event)}
-        case ParentalConsentWithdrawn():
-            _withdraw_consent(after, event)
+        case ParentalConsentGiven() | ParentalConsentWithdrawn():
+            _change_consent(after, event)
         case ChildErased():
             return _tombstone(after, event)
         case _:
@@ -113,18 +109,18 @@ def _register(document: ChildDocument, event: ChildRegistered) -> None:
     document["age"] = event.age
     document["name_tokens"] = list(event.name.search_tokens)
     for name in REGISTERED_FIELDS:
-        cast(dict[str, Any], document)[name] = _sealed(getattr(event, name))
+        given: Personal[Any] | None = getattr(event, name)
+        cast(dict[str, Any], document)[name] = None if given is None else given.sealed
     document["profile_completeness"] = profile_completeness(document)
 
 
 def _update_profile(document: ChildDocument, event: ChildProfileUpdated) -> None:
     fields = cast(dict[str, Any], document)
     for name in UPDATED_FIELDS:
-        if (value := getattr(event, name)) is not None:
-            fields[name] = value.sealed
-    for name in event.cleared:
-        if name in UPDATED_FIELDS:
+        if name in event.cleared:
             fields[name] = None
+        elif (value := getattr(event, name)) is not None:
+            fields[name] = value.sealed
     if event.name is not None:
         document["name_tokens"] = list(event.name.search_tokens)
     if event.age is not None:
@@ -138,58 +134,84 @@ def _report(document: ChildDocument, event: SafetyViolationReported) -> None:
     document["violation_categories"] = counted_labels(
         document["violation_categories"], [event.violation_type], MOST_LABELS
     )
-    document["last_safety_check"] = event.at
-    _add_penalty(document, penalty(event.severity, None))
+    _add_penalty(document, event.at, penalty(event.severity, None))
 
 
 def _resolve(document: ChildDocument, event: SafetyViolationResolved) -> None:
     document["open_violations_count"] = max(0, document["open_violations_count"] - 1)
-    document["last_safety_check"] = event.at
-    _add_penalty(document, penalty(event.severity, event.outcome) - penalty(event.severity, None))
+    more = penalty(event.severity, event.outcome) - penalty(event.severity, None)
+    _add_penalty(document, event.at, more)
 
 
-def _add_penalty(document: ChildDocument, points: float) -> None:
+def _add_penalty(document: ChildDocument, at: datetime, points: float) -> None:
+    document["last_safety_check"] = at
     document["penalty_points"] = max(0.0, document["penalty_points"] + points)
-    document["safety_score"] = safety_score(document["penalty_points"])
-    document["safety_status"] = safety_status(
-        document["safety_score"], document["open_violations_count"]
-    ).value
+    score = document["safety_score"] = max(0.0, FULL_SCORE - document["penalty_points"])
+    document["safety_status"] = safety_status(score, document["open_violations_count"]).value
 
 
 def _record(document: ChildDocument, event: MessageRecorded) -> None:
     document["total_messages"] += 1
     document["flagged_content_count"] += bool(event.flagged_categories)
     document["last_interaction_at"] = event.at
-    if event.learning_skills:
-        document["learning_metrics"] = counted_labels(
-            document["learning_metrics"], event.learning_skills, MOST_LABELS
+    metrics = document["learning_metrics"]
+    document["learning_metrics"] = counted_labels(metrics, event.learning_skills, MOST_LABELS)
+
+
+def _change_consent(
+    document: ChildDocument, event: ParentalConsentGiven | ParentalConsentWithdrawn
+) -> None:
+    consents, purpose = document["consents"], event.purpose.value
+    if isinstance(event, ParentalConsentGiven):
+        entry = ConsentEntry(
+            notice_version=event.notice_version,
+            method=event.method.value,
+            given_at=event.at,
+            withdrawn_at=None,
         )
-
-
-def _consent(event: ParentalConsentGiven) -> ConsentEntry:
-    return ConsentEntry(
-        notice_version=event.notice_version,
-        method=event.method.value,
-        given_at=event.at,
-        withdrawn_at=None,
-    )
-
-
-def _withdraw_consent(document: ChildDocument, event: ParentalConsentWithdrawn) -> None:
-    purpose = event.purpose.value
-    if purpose not in document["consents"]:
+    elif purpose in consents:
+        entry = {**consents[purpose], "withdrawn_at": event.at}
+    else:
         return
-    withdrawn = cast(ConsentEntry, {**document["consents"][purpose], "withdrawn_at": event.at})
-    document["consents"] = {**document["consents"], purpose: withdrawn}
+    document["consents"] = {**consents, purpose: entry}
+
+
+def profile_completeness(document: ChildDocument) -> float:
+    """0.0 to 100.0: 80 for name, age, parent and device, 20 for what the child likes."""
+    basics = (document["name"], document["age"], document["parent_id"], document["device_id"])
+    tastes = (document["preferences"], document["learning_style"], document["interests"])
+    return round(80 * sum(map(bool, basics)) / 4 + 20 * sum(map(bool, tastes)) / 3, 1)
+
+
+def safety_status(score: float, open_violations: int) -> SafetyStatus:
+    """Never excellent while somebody still has to look at a violation."""
+    if score >= 90:
+        return SafetyStatus.GOOD if open_violations else SafetyStatus.EXCELLENT
+    if score >= 75:
+        return SafetyStatus.GOOD
+    if score >= 60:
+        return SafetyStatus.FAIR
+    return SafetyStatus.NEEDS_ATTENTION
+
+
+def engagement_level(conversation_count: int) -> EngagementLevel:
+    if conversation_count == 0:
+        return EngagementLevel.NEW
+    if conversation_count < 5:
+        return EngagementLevel.LEARNING
+    if conversation_count < 20:
+        return EngagementLevel.ENGAGED
+    return EngagementLevel.ACTIVE
 
 
 def _tombstone(document: ChildDocument, event: ChildErased) -> ChildDocument:
     """What stays of an erased child: the checkpoint, so that no replay brings anything back."""
-    tombstone = _empty(event)
-    tombstone["parent_id"] = document["parent_id"]
-    tombstone["created_at"] = document["created_at"]
-    tombstone["status"] = ChildStatus.ERASED.value
-    return tombstone
+    return {
+        **_empty(event),
+        "parent_id": document["parent_id"],
+        "created_at": document["created_at"],
+        "status": ChildStatus.ERASED.value,
+    }
 
 
 def _empty(event: ChildEvent) -> ChildDocument:
@@ -213,19 +235,15 @@ def _empty(event: ChildEvent) -> ChildDocument:
         total_messages=0,
         total_minutes=0.0,
         last_interaction_at=None,
-        engagement_level=engagement_level(0).value,
+        engagement_level=EngagementLevel.NEW.value,
         learning_metrics={},
         flagged_content_count=0,
         safety_violations_count=0,
         open_violations_count=0,
         penalty_points=0.0,
-        safety_score=safety_score(0.0),
-        safety_status=safety_status(safety_score(0.0), 0).value,
+        safety_score=FULL_SCORE,
+        safety_status=SafetyStatus.EXCELLENT.value,
         last_safety_check=None,
         violation_categories={},
         consents={},
     )
-
-
-def _sealed(value: Personal[Any] | None) -> str | None:
-    return None if value is None else value.sealed

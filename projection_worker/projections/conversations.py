@@ -2,8 +2,7 @@
 a child did on one UTC day.
 
 What names a conversation that was never started makes no document of it: it counts for its child
-alone.
-"""
+alone."""
 
 from collections.abc import Mapping
 from datetime import UTC
@@ -36,7 +35,6 @@ TalkEvent = ConversationStarted | MessageRecorded | ConversationEnded | SafetyVi
 
 
 def _conversation_of(event: TalkEvent, _rules: Rules) -> tuple[str, ...]:
-    """The ids of the documents that `event` changes."""
     named = event.conversation_id
     return () if named is None else (_conversation_id(event.child_id, named),)
 
@@ -94,11 +92,10 @@ def _conversation_id(child_id: str, conversation_id: str) -> str:
 
 
 def _days_of(event: TalkEvent, rules: Rules) -> tuple[str, ...]:
-    """The ids of the documents that `event` changes: a conversation that ends has minutes on each
-    day that it covers."""
+    """A conversation that ends has minutes on each day that it covers."""
     if isinstance(event, ConversationEnded):
         return tuple(_day_id(event.child_id, day) for day in _minutes(event, rules))
-    return (_day_id(event.child_id, _day(event)),)
+    return (_day_id(event.child_id, event.at.astimezone(UTC).date().isoformat()),)
 
 
 def _day_after(
@@ -144,10 +141,6 @@ def _empty_day(child_id: str, day: str) -> ActivityDocument:
 
 def _minutes(event: ConversationEnded, rules: Rules) -> Mapping[str, float]:
     return minutes_by_day(event.started_at, event.at, rules.conversation_limit)
-
-
-def _day(event: TalkEvent) -> str:
-    return event.at.astimezone(UTC).date().isoformat()
 
 
 def _day_id(child_id: str, day: str) -> str:

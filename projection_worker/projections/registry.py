@@ -1,7 +1,7 @@
-"""All projections, and how events pass through them. Pure: a `Folding` is changed by its owner
-alone, a `ChildView` by nobody."""
+"""All projections, how events pass through them, and what each child adds to the counters of the
+whole system. Pure: a `Folding` is changed by its owner alone, a `ChildView` by nobody."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +31,7 @@ Place = tuple[Model, str]
 PROJECTIONS = (CONVERSATIONS, SAFETY, VIOLATIONS, ACTIVITY)
 
 IGNORED: Mapping[type[ChildEvent], str] = {}
-"""Events of which no read model tells more than that something happened to the child: why not."""
+"""Events of which no read model shows more than that something happened to the child: why not."""
 
 _FOLDING = {
     event: tuple(one for one in PROJECTIONS if event in one.folds) for event in get_args(ChildEvent)
@@ -43,10 +43,9 @@ class ChildView:
     """The documents of one child while events are folded into them.
 
     `documents` holds those that were loaded or made; `changed` says which of them differ from what
-    is stored. `alerts` were raised by them. `acknowledged`: which violations the parent saw,
-    and when first: stored alerts may tell of them. `erased`: every stored document beside the
-    child's own is to go.
-    """
+    is stored. `alerts` were raised by them. `acknowledged`: which violations the parent has seen,
+    and when first: stored alerts may be about them. `erased`: every stored document beside the
+    child's own is to go."""
 
     child: ChildDocument | None = None
     documents: Mapping[Place, Any] = field(default_factory=dict)
@@ -73,7 +72,7 @@ class Folding:
         self._alerts = list(view.alerts)
         self._acknowledged = dict(view.acknowledged)
         self._erased = view.erased
-        # where in `_alerts` those stand that tell of a violation which the parent has not seen
+        # where in `_alerts` those stand that are about a violation which the parent has not seen
         self._unseen: dict[str, list[int]] = defaultdict(list)
         for number, alert in enumerate(self._alerts):
             self._unseen[alert["violation_id"]].append(number)
@@ -101,24 +100,22 @@ class Folding:
         )
 
     def _add_beside(self, child: ChildDocument, event: ChildEvent, event_id: str) -> None:
-        raised = self._raised_by(event) if isinstance(event, SafetyViolationReported) else ()
+        raised: tuple[RaisedAlert, ...] = ()
+        if isinstance(event, SafetyViolationReported):
+            before = self._documents.get((Model.SAFETY, event.child_id))
+            raised = safety.alerts_of(before or safety.empty_safety(event.child_id), event)
         for place, document in self._evolved(event, raised):
             self._documents[place] = document
             self._changed.add(place)
         if isinstance(event, SafetyViolationReported):
             for alert in raised:
                 self._unseen[event.violation_id].append(len(self._alerts))
-                self._alerts.append(
-                    safety.alert_document(alert, event, event_id, child["parent_id"])
-                )
+                parent_id = child["parent_id"]
+                self._alerts.append(safety.alert_document(alert, event, event_id, parent_id))
         elif isinstance(event, SafetyViolationAcknowledged):
             for number in self._unseen.pop(event.violation_id, ()):
                 self._alerts[number] = safety.acknowledged(self._alerts[number], event)
             self._acknowledged.setdefault(event.violation_id, event.at)
-
-    def _raised_by(self, event: SafetyViolationReported) -> tuple[RaisedAlert, ...]:
-        before = self._documents.get((Model.SAFETY, event.child_id))
-        return safety.alerts_of(before or safety.empty_safety(event.child_id), event)
 
     def _evolved(
         self, event: ChildEvent, raised: tuple[RaisedAlert, ...]
@@ -162,5 +159,30 @@ def apply_all(
 def apply(
     view: ChildView, event: ChildEvent, version: int, event_id: str, rules: Rules = DEFAULT_RULES
 ) -> ChildView:
-    """The view after one `event`."""
     return apply_all(view, [(event, version, event_id)], rules)
+
+
+def contribution(document: ChildDocument | None) -> Counter[str]:
+    """What one child counts for. The system's counters are the sum over all children."""
+    if document is None:
+        return Counter()
+    status = document["status"]
+    counts = Counter({f"children_{status}": 1})
+    if status == ChildStatus.ERASED:
+        return counts
+    counts["conversations"] = document["conversation_count"]
+    counts["messages"] = document["total_messages"]
+    counts["violations"] = document["safety_violations_count"]
+    counts["open_violations"] = document["open_violations_count"]
+    counts["flagged"] = document["flagged_content_count"]
+    if status == ChildStatus.ACTIVE:
+        counts[f"safety_{document['safety_status']}"] = 1
+        counts[f"engagement_{document['engagement_level']}"] = 1
+    return counts
+
+
+def change(before: ChildDocument | None, after: ChildDocument) -> Mapping[str, int]:
+    """How the counters move when a child's document goes from `before` to `after`."""
+    moved = contribution(after)
+    moved.subtract(contribution(before))
+    return {name: count for name, count in moved.items() if count}

@@ -2,13 +2,8 @@
 policy, from its first report or policy on), `violations` (one document a violation, from its first
 report on) and `alerts`. Pure, so a replay repeats which alerts are raised.
 
-An alert by the rule `threshold`: the violation is at least as severe as the policy's threshold. By
-`count`: with it, `count` milder violations (medium or above, below the threshold) that no earlier
-alert of this rule counted were reported within `window_hours`.
-
 Whatever names a violation that was never reported makes no document, and a second report of it
-leaves the document as it is: both count for their child alone.
-"""
+leaves the document as it is: both count for their child alone."""
 
 from collections.abc import Sequence
 from typing import assert_never, cast, get_args
@@ -19,7 +14,6 @@ from projection_worker.projections.rules import (
     Projection,
     RaisedAlert,
     Rules,
-    counted,
     counted_labels,
 )
 from shared.events.child import (
@@ -60,20 +54,20 @@ def alerts_of(before: SafetyDocument, event: SafetyViolationReported) -> tuple[R
     if not _is_mild(event.severity, threshold):
         return ()
     window_seconds = policy["window_hours"] * SECONDS_AN_HOUR
-    earlier = sum(
-        1
+    earlier = [
+        violation
         for violation in before["counting"]
         if (event.at - violation["at"]).total_seconds() < window_seconds
         and _is_mild(Severity(violation["severity"]), threshold)
-    )
-    return (RaisedAlert(COUNT, channels),) if earlier + 1 >= policy["count"] else ()
+    ]
+    return (RaisedAlert(COUNT, channels),) if len(earlier) + 1 >= policy["count"] else ()
 
 
 def counting_after(
     before: SafetyDocument, event: SafetyViolationReported, raised: Sequence[RaisedAlert]
 ) -> list[CountedViolation]:
     """What the count rule counts from now on, given what `event` raised: nothing that an alert of
-    its own, or one of the threshold, has told already."""
+    its own, or one of the threshold, was raised by already."""
     rules = {alert.rule for alert in raised}
     if COUNT in rules:
         return []
@@ -104,7 +98,7 @@ def alert_document(
 
 
 def acknowledged(alert: AlertDocument, event: SafetyViolationAcknowledged) -> AlertDocument:
-    """The alert, read if it told of that violation; the first time counts."""
+    """The alert, read if it is about that violation; the first time counts."""
     if alert["violation_id"] != event.violation_id or alert["acknowledged_at"] is not None:
         return alert
     return {**alert, "acknowledged_at": event.at}
@@ -116,11 +110,6 @@ def _is_mild(severity: Severity, threshold: Severity) -> bool:
 
 SafetyEvent = SafetyViolationReported | AlertPolicyConfigured
 """The events that change a child's `safety` document."""
-
-
-def _child_of(event: SafetyEvent, _rules: Rules) -> tuple[str, ...]:
-    """The ids of the documents that `event` changes."""
-    return (event.child_id,)
 
 
 def _safety_after(
@@ -142,12 +131,12 @@ def _count_report(
     document: SafetyDocument, event: SafetyViolationReported, raised: tuple[RaisedAlert, ...]
 ) -> None:
     severe = event.severity.rank >= Severity.HIGH.rank
-    at_once = any(alert.rule == THRESHOLD for alert in raised)
+    at_once = THRESHOLD in [alert.rule for alert in raised]
     document["counting"] = counting_after(document, event, raised)
     document["parent_notifications_sent"] += len(raised)
     document["total_violations"] += 1
-    document["violations_by_severity"] = counted(
-        document["violations_by_severity"], event.severity.value
+    document["violations_by_severity"] = counted_labels(
+        document["violations_by_severity"], [event.severity.value], MOST_LABELS
     )
     document["violations_by_category"] = counted_labels(
         document["violations_by_category"], [event.violation_type], MOST_LABELS
@@ -187,8 +176,7 @@ ViolationEvent = SafetyViolationReported | SafetyViolationResolved | SafetyViola
 
 
 def _violation_of(event: ViolationEvent, _rules: Rules) -> tuple[str, ...]:
-    """The ids of the documents that `event` changes."""
-    return (_violation_id(event.child_id, event.violation_id),)
+    return (f"{event.child_id}/{event.violation_id}",)
 
 
 def _violation_after(
@@ -231,10 +219,8 @@ def _reported(
     )
 
 
-def _violation_id(child_id: str, violation_id: str) -> str:
-    return f"{child_id}/{violation_id}"
-
-
-SAFETY = Projection(Model.SAFETY, get_args(SafetyEvent), _child_of, _safety_after)
+SAFETY = Projection(
+    Model.SAFETY, get_args(SafetyEvent), lambda event, _rules: (event.child_id,), _safety_after
+)
 VIOLATIONS = Projection(Model.VIOLATIONS, get_args(ViolationEvent), _violation_of, _violation_after)
 ALERT_EVENTS = get_args(AlertEvent)

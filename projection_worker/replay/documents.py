@@ -4,31 +4,37 @@ moment; and the personal values in them, which stay sealed unless an operator as
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, is_typeddict
 
 from projection_worker.projecting.decoding import UNREADABLE
+from projection_worker.projecting.removal import documents_beside
 from projection_worker.projections.registry import ChildView, Folding, Place
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import ERASED
-from shared.events.personal import IS_FROM_OPENED, fields_marked
+from shared.events.personal import IS_FROM_OPENED, IS_SEARCH_TOKENS, fields_marked
 from shared.keyring.keyring import ChildCipher, SealBroken
 from shared.keyring.search_index import SearchIndex
-from shared.mongo import Collection, Database, Document, Mongo, Session, aggregate
+from shared.mongo import Database, Document, Mongo, Session, aggregate
 from shared.read_models import documents
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
+from shared.read_models.indexes import stale_since
 from shared.serialization.events import decode_what_opens
 from shared.serialization.schema import PERSONAL_FIELDS, SealedField, open_sealed
 
-FROM_OPENED = frozenset(
-    name
-    for document in vars(documents).values()
-    if is_typeddict(document)
-    for name in fields_marked(document, IS_FROM_OPENED)
-)
-"""Fields of documents, at any depth, that are made from values which were opened."""
+
+def _fields_of_documents(mark: str) -> frozenset[str]:
+    """At any depth."""
+    types = [one for one in vars(documents).values() if is_typeddict(one)]
+    return frozenset(name for document in types for name in fields_marked(document, mark))
+
+
+FROM_OPENED = _fields_of_documents(IS_FROM_OPENED)
+"""Made from values which were opened: where one does not open, they cannot be compared."""
+
+SEARCH_TOKENS = _fields_of_documents(IS_SEARCH_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,7 @@ class ChildFold:
     """One child folded from its first event on, while its events come some at a time, in order.
 
     `ends`: the version by which the child was erased, 0 for one that is not. Of an erased child
-    nothing but the erasure has to be readable.
-    """
+    nothing but the erasure has to be readable."""
 
     def __init__(
         self, cipher: ChildCipher | None, index: SearchIndex, rules: Rules, ends: int = 0
@@ -61,7 +66,7 @@ class ChildFold:
         return Folded(self._folding.view(), self._unopened)
 
     def add(self, events: Iterable[RecordedEvent]) -> None:
-        """Raises what decoding one may raise (`projector.UNREADABLE`); those before it are in."""
+        """Raises what decoding one may raise (UNREADABLE); those before it are in."""
         for recorded in events:
             if 1 < recorded.version < self._ends:
                 continue
@@ -111,30 +116,28 @@ def _left(value: Any) -> Any:
     return [_left(one) for one in value] if isinstance(value, list) else value
 
 
-OWNED = (
-    Model.CONVERSATIONS,
-    Model.SAFETY,
-    Model.VIOLATIONS,
-    Model.ACTIVITY,
-    Model.ALERTS,
-)
-OWNER_IS_ID = (Model.CHILDREN, Model.SAFETY)
-
-
 class StoredChildren:
     """Of one generation."""
 
     def __init__(self, mongo: Mongo, database: Database, generation: Generation) -> None:
         self._mongo = mongo
+        self._database = database
+        self._generation = generation
         self._collections = generation.collections(database)
+
+    async def dead_lettered(self, child_ids: Sequence[str]) -> set[str]:
+        """Those of these children of whom a record is dead-lettered."""
+        return set(await stale_since(self._database, self._generation, child_ids))
 
     async def of(self, child_ids: Sequence[str]) -> dict[str, dict[Place, Any]]:
         """Every document of these children, by child and place; children without any are left
         out."""
         found: dict[str, dict[Place, Any]] = {}
         async with self._mongo.session(snapshot=True) as session:
-            for model in (Model.CHILDREN, *OWNED):
-                for owner, document in await self._find(model, child_ids, session):
+            for model, condition in _documents_of(*child_ids).items():
+                cursor = self._collections[model].find(condition, session=session)
+                for document in await cursor.to_list(None):
+                    owner: str = document.get("child_id") or document["_id"]
                     found.setdefault(owner, {})[model, document["_id"]] = document
         return found
 
@@ -165,34 +168,22 @@ class StoredChildren:
     async def owners(self, model: Model) -> AsyncIterator[str]:
         """The ids of all children that `model` has a document of."""
         collection = self._collections[model]
-        if model in OWNER_IS_ID:
+        if model in (Model.CHILDREN, Model.SAFETY):
             async for document in collection.find({}, {"_id": 1}):
                 yield document["_id"]
             return
-        async for group in _grouped(collection):
+        async for group in aggregate(collection, [{"$group": {"_id": "$child_id"}}]):
             yield group["_id"]
 
     async def _each(self, child_id: str, session: Session) -> AsyncIterator[tuple[Place, Any]]:
-        for model in (Model.CHILDREN, *OWNED):
-            wanted = {_owner(model): child_id}
-            async for document in self._collections[model].find(wanted, session=session):
+        for model, condition in _documents_of(child_id).items():
+            async for document in self._collections[model].find(condition, session=session):
                 yield (model, document["_id"]), document
 
-    async def _find(
-        self, model: Model, child_ids: Sequence[str], session: Session
-    ) -> list[tuple[str, Any]]:
-        owner = _owner(model)
-        cursor = self._collections[model].find({owner: {"$in": list(child_ids)}}, session=session)
-        return [(document[owner], document) for document in await cursor.to_list(None)]
 
-
-def _owner(model: Model) -> str:
-    """The field with the child's id."""
-    return "_id" if model in OWNER_IS_ID else "child_id"
-
-
-def _grouped(collection: Collection) -> AsyncIterator[dict[str, Any]]:
-    return aggregate(collection, [{"$group": {"_id": "$child_id"}}])
+def _documents_of(*child_ids: str) -> dict[Model, Document]:
+    """How all documents of these children are found in each model."""
+    return {Model.CHILDREN: {"_id": {"$in": list(child_ids)}}, **documents_beside(*child_ids)}
 
 
 MASKED = "(sealed)"
@@ -203,16 +194,17 @@ _SEALED_TEXT = re.compile(r"^\d+\.[a-z_]+\.[A-Za-z0-9+/_=-]{16,}$")
 """`version.field.ciphertext`, as read models hold it."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class Personals:
     """Of one child. `reveal`: open values, where the key still exists."""
 
-    def __init__(self, child_id: str, cipher: ChildCipher | None, *, reveal: bool) -> None:
-        self._child_id = child_id
-        self._cipher = cipher
-        self._reveal = reveal
+    child_id: str
+    cipher: ChildCipher | None
+    _: KW_ONLY
+    reveal: bool
 
     def shown(self, value: Any, name: str = "", of: str | None = None) -> Any:
-        """`value`, which stands as `name` in what is told `of`, with every sealed text in it opened
+        """`value`, which stands as `name` in what is said `of`, with every sealed text in it opened
         or replaced by a word."""
         if isinstance(value, dict):
             return {name: self.shown(one, name, value.get("id")) for name, one in value.items()}
@@ -223,11 +215,11 @@ class Personals:
         return value
 
     def opened(self, sealed: str, expected: SealedField) -> Any:
-        if self._cipher is None:
+        if self.cipher is None:
             return DESTROYED
-        if not self._reveal:
+        if not self.reveal:
             return MASKED
         try:
-            return open_sealed(self._child_id, sealed, self._cipher, expected)
+            return open_sealed(self.child_id, sealed, self.cipher, expected)
         except SealBroken:
             return CLOSED

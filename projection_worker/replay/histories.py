@@ -88,7 +88,7 @@ async def ends_at(store: EventStore, child_id: str) -> int:
     return max(event.version for event in erasure.recorded_events() if event.type == ERASED)
 
 
-async def telling_pages(
+async def relevant_pages(
     store: EventStore, child_id: str, after: int = 0, ends: int = 0
 ) -> AsyncIterator[list[RecordedEvent]]:
     """The child's events behind version `after`, a page at a time; of one that was erased at
@@ -132,8 +132,8 @@ class Selection:
     async def events(
         self, store: EventStore, seen: Callable[[int], None] = lambda _: None
     ) -> AsyncIterator[RecordedEvent]:
-        """By child, then by version; one batch of the store in memory at a time. `seen` is told of
-        all events that were read."""
+        """By child, then by version; one batch of the store in memory at a time. `seen` takes how
+        many were read."""
         async for commit in self._commits(store):
             seen(len(commit.events))
             if self._holds(commit):

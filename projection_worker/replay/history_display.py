@@ -5,14 +5,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import click
 import orjson
 
-from projection_worker.projections.registry import ChildView
-from projection_worker.projections.rules import contribution
-from projection_worker.replay.documents import Personals, documents_of
+from projection_worker.projections.registry import ChildView, contribution
+from projection_worker.replay.documents import SEARCH_TOKENS, Personals, documents_of
 from shared.clock import iso
 from shared.command_line import Table
 from shared.event_store.envelope import Commit, RecordedEvent
@@ -47,68 +46,57 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Documents:
-    """What is shown of a child's documents, by model, and how many more each model has."""
-
-    by_model: dict[str, list[dict[str, Any]]]
-    more: dict[str, int]
+Shown = dict[str, list[dict[str, Any]]]
+"""Of a child's documents, by model."""
 
 
-class Display(Protocol):
+@dataclass(slots=True)
+class _Display:
     """What a history is written to: its pages in order, then the read models that it adds up to."""
 
-    def begin(self) -> None: ...
-    def page(self, page: Page) -> None: ...
-    def end(self, view: ChildView) -> None: ...
+    span: Span
+    personals: Personals
+    most_documents: int
 
 
-class JsonDisplay:
+@dataclass(slots=True)
+class JsonDisplay(_Display):
     """One document: `{child_id, version, from_version, to_version, history: [CloudEvents with
     actor], read_models: {model: [documents]}, more: {model: number}, counts_for: {counter:
     number}}`; `history` with a line for each event."""
 
-    def __init__(self, span: Span, personals: Personals, most_documents: int) -> None:
-        self._span = span
-        self._personals = personals
-        self._most = most_documents
-        self._between = ""
+    between: bytes = b""
 
     def begin(self) -> None:
         about = {
-            "child_id": self._span.child_id,
-            "version": self._span.point,
-            "from_version": self._span.first,
-            "to_version": self._span.last,
+            "child_id": self.span.child_id,
+            "version": self.span.point,
+            "from_version": self.span.first,
+            "to_version": self.span.last,
         }
         click.echo(orjson.dumps(about)[:-1] + b',"history":[', nl=False)
 
     def page(self, page: Page) -> None:
         for commit, event in page:
-            told = {
+            line = {
                 **to_structured(event),
                 "actor": {"subject": commit.actor.subject, "role": commit.actor.role},
-                "data": _content(event, self._personals),
+                "data": _content(event, self.personals),
             }
-            click.echo(self._between.encode() + b"\n" + orjson.dumps(told), nl=False)
-            self._between = ","
+            click.echo(self.between + b"\n" + orjson.dumps(line), nl=False)
+            self.between = b","
 
     def end(self, view: ChildView) -> None:
-        documents = shown_documents(view, self._personals, self._most)
+        shown, more = shown_documents(view, self.personals, self.most_documents)
         rest = {
-            "read_models": documents.by_model,
-            "more": documents.more,
+            "read_models": shown,
+            "more": more,
             "counts_for": dict(contribution(view.child)),
         }
         click.echo(b"],\n" + orjson.dumps(rest, option=orjson.OPT_INDENT_2)[2:])
 
 
-class TableDisplay:
-    def __init__(self, span: Span, personals: Personals, most_documents: int) -> None:
-        self._span = span
-        self._personals = personals
-        self._most = most_documents
-
+class TableDisplay(_Display):
     def begin(self) -> None:
         """Nothing stands before the first table."""
 
@@ -118,11 +106,12 @@ class TableDisplay:
 
     def end(self, view: ChildView) -> None:
         self._print_rest()
-        documents, point = shown_documents(view, self._personals, self._most), self._span.point
-        for model, some in documents.by_model.items():
+        shown, more = shown_documents(view, self.personals, self.most_documents)
+        point = self.span.point
+        for model, some in shown.items():
             _print_documents(f"{model} at version {point}", some)
-            if model in documents.more:
-                click.echo(f"and {documents.more[model]:,} more {model}: see --documents")
+            if model in more:
+                click.echo(f"and {more[model]:,} more {model}: see --documents")
         counted = {name: n for name, n in contribution(view.child).items() if n}
         _print_documents(f"counted in the system at version {point}", [counted])
 
@@ -134,7 +123,7 @@ class TableDisplay:
             "happened\nrecorded",
             "by\ncorrelation",
             "what",
-            title=f"child {self._span.child_id}, versions {first} to {last}",
+            title=f"child {self.span.child_id}, versions {first} to {last}",
             lines=True,
         )
         for commit, event in page:
@@ -143,12 +132,12 @@ class TableDisplay:
                 f"{event.type}\nv{event.schema_version}",
                 f"{iso(event.occurred_at)}\n{iso(event.recorded_at)}",
                 f"{commit.actor.role} {commit.actor.subject}\n{event.correlation_id}",
-                in_words(_content(event, self._personals)),
+                in_words(_content(event, self.personals)),
             )
         table.print()
 
     def _print_rest(self) -> None:
-        span = self._span
+        span = self.span
         if span.first > 1:
             click.echo(f"versions 1 to {span.first - 1:,} are not shown: see --from-version, --all")
         if span.last < span.point:
@@ -156,27 +145,26 @@ class TableDisplay:
             click.echo(f"{beyond} are not shown: see --limit, --all")
 
 
-def shown_documents(view: ChildView, personals: Personals, most: int) -> Documents:
-    """Of each model the newest `most`, in the order of their ids."""
+def shown_documents(
+    view: ChildView, personals: Personals, most: int
+) -> tuple[Shown, dict[str, int]]:
+    """Of each model the newest `most`, in the order of their ids; how many more each model has."""
     by_model: dict[Model, list[dict[str, Any]]] = defaultdict(list)
     for (model, _), document in documents_of(view).items():
         by_model[model].append(document)
-    shown, more = {}, {}
+    shown: Shown = {}
+    more: dict[str, int] = {}
     for model, documents in sorted(by_model.items()):
-        newest = _newest(model, documents, most)
+        newest = documents
+        if len(documents) > most:
+            newest = heapq.nlargest(most, documents, key=lambda one: one[NEWEST_BY[model]])
         shown[model.value] = [
-            personals.shown({n: v for n, v in one.items() if n != "name_tokens"})
+            personals.shown({n: v for n, v in one.items() if n not in SEARCH_TOKENS})
             for one in sorted(newest, key=lambda one: str(one["_id"]))
         ]
         if len(documents) > len(newest):
             more[model.value] = len(documents) - len(newest)
-    return Documents(shown, more)
-
-
-def _newest(model: Model, documents: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-    if len(documents) <= most:
-        return documents
-    return heapq.nlargest(most, documents, key=lambda one: one[NEWEST_BY[model]])
+    return shown, more
 
 
 def _print_documents(title: str, documents: list[dict[str, Any]]) -> None:
@@ -214,10 +202,4 @@ def _value(value: Any) -> str:
         return iso(value)
     if isinstance(value, list) and any(isinstance(one, dict) for one in value):
         return "\n".join(_value(one) for one in value)
-    return orjson.dumps(value, default=_time, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
-
-
-def _time(value: Any) -> str:
-    if isinstance(value, datetime):
-        return iso(value)
-    raise TypeError(f"{type(value).__name__} has no text")
+    return orjson.dumps(value, default=iso, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()

@@ -26,28 +26,27 @@ CHILDREN = "/v1/children"
 CHILD = f"{CHILDREN}/{{child_id}}"
 FAMILY = "/v1/parents/{parent_id}"
 NEXT_PAGE = {"query.cursor": "$response.body#/next_cursor"}
+ITS_ID = "$response.body#/child_id"
+ITS_FAMILY = "$response.body#/parent_id"
 
 
-def _of_child(name: str, path: str, description: str, child_id: str) -> Link:
+def _of_child(name: str, path: str, description: str, child_id: str = ITS_ID) -> Link:
     return Link(name, f"GET {path}", description, {"child_id": child_id})
 
 
 def _first(name: str, path: str, place: str) -> Link:
-    return _of_child(
-        name, path, f"Of the first child in `{place}`.", f"$response.body#/{place}/0/child_id"
-    )
+    first = f"$response.body#/{place}/0/child_id"
+    return _of_child(name, path, f"Of the first child in `{place}`.", first)
 
 
-def _of_family(name: str, path: str, description: str, parent_id: str) -> Link:
-    return Link(name, f"GET {path}", description, {"parent_id": parent_id})
+def _of_family(name: str, path: str, description: str) -> Link:
+    return Link(name, f"GET {path}", description, {"parent_id": ITS_FAMILY})
 
 
 def _next_page_of_child(name: str, path: str, more: str) -> Link:
     places = NEXT_PAGE | {"child_id": "$request.path.child_id"}
     return Link(name, f"GET {path}", f"The next page, if there is one{more}", places)
 
-
-ITS_FAMILY = "$response.body#/parent_id"
 
 LINKS: Links = {
     f"GET {CHILDREN}": (
@@ -60,24 +59,12 @@ LINKS: Links = {
         ),
     ),
     f"GET {CHILD}": (
-        _of_child(
-            "GetChildSafetyReport",
-            f"{CHILD}/safety-report",
-            "Its safety report.",
-            "$response.body#/child_id",
-        ),
-        _of_child(
-            "GetChildConversations",
-            f"{CHILD}/conversations",
-            "Its conversations.",
-            "$response.body#/child_id",
-        ),
-        _of_child(
-            "GetChildAnalytics", f"{CHILD}/analytics", "Its analytics.", "$response.body#/child_id"
-        ),
-        _of_child("ExportChild", f"{CHILD}/export", "Its profile.", "$response.body#/child_id"),
-        _of_family("GetChildrenByParent", f"{FAMILY}/children", "Its family.", ITS_FAMILY),
-        _of_family("GetAlerts", f"{FAMILY}/alerts", "Alerts about its family.", ITS_FAMILY),
+        _of_child("GetChildSafetyReport", f"{CHILD}/safety-report", "Its safety report."),
+        _of_child("GetChildConversations", f"{CHILD}/conversations", "Its conversations."),
+        _of_child("GetChildAnalytics", f"{CHILD}/analytics", "Its analytics."),
+        _of_child("ExportChild", f"{CHILD}/export", "Its profile."),
+        _of_family("GetChildrenByParent", f"{FAMILY}/children", "Its family."),
+        _of_family("GetAlerts", f"{FAMILY}/alerts", "Alerts about its family."),
     ),
     f"GET {CHILD}/safety-report": (
         _next_page_of_child(

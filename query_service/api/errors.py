@@ -3,12 +3,12 @@
 from query_service.api.exports import ExportUnderWay, TooManyExports
 from query_service.api.streams import TooManyStreams
 from query_service.cache.freshness import ReadModelLate
-from query_service.queries.query import (
+from query_service.queries.query import RequestRefused
+from query_service.queries.visible_children import (
     ChildDeadLettered,
     ChildNotFound,
     Forbidden,
     ParentNotFound,
-    RequestRefused,
 )
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.audit.record import AuditUnavailable

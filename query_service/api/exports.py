@@ -4,6 +4,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
+from dataclasses import dataclass, field
 
 import structlog
 from starlette.responses import StreamingResponse
@@ -44,25 +45,20 @@ class ReaderTooSlow(Exception):
     """Nothing was taken for READER_SECONDS."""
 
 
+@dataclass(slots=True, eq=False)
 class Exports:
     """At most `most` at a time in this process; of one caller one of each child, half of all."""
 
-    def __init__(
-        self,
-        exporter: Exporter,
-        most: int,
-        metrics: QueryMetrics,
-        reader_seconds: float = READER_SECONDS,
-        life_seconds: float = EXPORT_SECONDS,
-    ) -> None:
-        self.exporter = exporter
-        self.reader_seconds = reader_seconds
-        self._most = most
-        self._metrics = metrics
-        metrics.watch_exports(lambda: self.under_way)
-        self._life_seconds = life_seconds
-        self._open: set[tuple[Principal, str]] = set()
-        self.closed = False
+    exporter: Exporter
+    most: int
+    metrics: QueryMetrics
+    reader_seconds: float = READER_SECONDS
+    life_seconds: float = EXPORT_SECONDS
+    closed: bool = field(default=False, init=False)
+    _open: set[tuple[Principal, str]] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        self.metrics.watch_exports(lambda: self.under_way)
 
     @property
     def under_way(self) -> int:
@@ -73,9 +69,9 @@ class Exports:
         sent or not. Raises TooManyExports or ExportUnderWay."""
         taken = (reader, child_id)
         of_reader = sum(1 for other, _ in self._open if other == reader)
-        if taken in self._open or of_reader >= max(1, self._most // 2):
+        if taken in self._open or of_reader >= max(1, self.most // 2):
             raise ExportUnderWay
-        if len(self._open) >= self._most:
+        if len(self._open) >= self.most:
             raise TooManyExports
         self._open.add(taken)
         slot = ExitStack()
@@ -89,7 +85,7 @@ class Exports:
         goes on and all can be read. What ends them early is counted; who reads them misses the last
         line."""
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + min(self._life_seconds, grant.seconds_left)
+        ends_at = loop.time() + min(self.life_seconds, grant.seconds_left)
         ended = "reader"
         try:
             if header is not None:
@@ -108,7 +104,7 @@ class Exports:
             reason = f"{type(error).__name__}: {error}"
             log.warning("export_interrupted", child_id=child_id, reason=reason)
         finally:
-            self._metrics.export_ended(ended)
+            self.metrics.export_ended(ended)
 
     def close(self) -> None:
         """Let every export end with the lines that it has: the process stops."""

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -27,10 +27,9 @@ from shared.read_models.documents import EngagementLevel, SafetyStatus
 
 
 @dataclass(frozen=True, slots=True)
-class _Bounds:
-    """`schema_names`: of the two bounds in a JSON schema."""
-
-    schema_names: ClassVar[tuple[str, str]]
+class Within:
+    """Of an integer, or of the number of characters of a text, both included:
+    `Annotated[int, Within(1, 100)]`."""
 
     minimum: int
     maximum: int
@@ -41,37 +40,20 @@ class _Bounds:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, inner: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        lowest, highest = self.schema_names
-        return inner(schema) | {lowest: self.minimum, highest: self.maximum}
+        described = inner(schema)
+        if described["type"] == "string":
+            return described | {"minLength": self.minimum, "maxLength": self.maximum}
+        return described | {"minimum": self.minimum, "maximum": self.maximum}
 
-    def checked(self, value: Any) -> Any:
+    def checked(self, value: int | str) -> int | str:
         """Raises PydanticCustomError."""
-        raise NotImplementedError
-
-
-class Between(_Bounds):
-    """Of an integer: `Annotated[int, Between(1, 100)]`, both included."""
-
-    __slots__ = ()
-    schema_names = ("minimum", "maximum")
-
-    def checked(self, value: int) -> int:
-        if not self.minimum <= value <= self.maximum:
-            limit = f"{self.minimum}..{self.maximum}"
-            raise refused(f"must be between {self.minimum} and {self.maximum}", limit)
-        return value
-
-
-class Characters(_Bounds):
-    """Of a text: `Annotated[str, Characters(1, 128)]`, both included."""
-
-    __slots__ = ()
-    schema_names = ("minLength", "maxLength")
-
-    def checked(self, value: str) -> str:
-        if not self.minimum <= len(value) <= self.maximum:
-            limit = f"{self.minimum}..{self.maximum} characters"
-            raise refused(f"must have {self.minimum} to {self.maximum} characters", limit)
+        lowest, highest = self.minimum, self.maximum
+        if isinstance(value, str):
+            if not lowest <= len(value) <= highest:
+                limit = f"{lowest}..{highest} characters"
+                raise refused(f"must have {lowest} to {highest} characters", limit)
+        elif not lowest <= value <= highest:
+            raise refused(f"must be between {lowest} and {highest}", f"{lowest}..{highest}")
         return value
 
 
@@ -151,22 +133,19 @@ class Parameters(BaseModel):
 
 
 class Page(Parameters):
-    limit: Annotated[int, Between(1, MOST_ITEMS)] = Field(
+    limit: Annotated[int, Within(1, MOST_ITEMS)] = Field(
         20, description="Maximum number of items on the page."
     )
-    cursor: Annotated[str, Characters(0, CURSOR_LENGTH)] | None = Field(
+    cursor: Annotated[str, Within(0, CURSOR_LENGTH)] | None = Field(
         None, description="`next_cursor` of the previous page."
     )
 
 
-class ChildPage(Parameters):
+class ChildPage(Page):
     """Of what there is of one child."""
 
-    limit: Annotated[int, Between(1, MOST_OF_A_CHILD)] = Field(
+    limit: Annotated[int, Within(1, MOST_OF_A_CHILD)] = Field(
         50, description="Maximum number of items on the page."
-    )
-    cursor: Annotated[str, Characters(0, CURSOR_LENGTH)] | None = Field(
-        None, description="`next_cursor` of the previous page."
     )
 
 
@@ -187,7 +166,7 @@ class PeriodPage(ChildPage):
 
 
 class Continued(Parameters):
-    cursor: Annotated[str, Characters(0, EXPORT_CURSOR_LENGTH)] | None = Field(
+    cursor: Annotated[str, Within(0, EXPORT_CURSOR_LENGTH)] | None = Field(
         None,
         description="The cursor of the last received `progress` line; the export "
         "continues after it.",
@@ -195,22 +174,22 @@ class Continued(Parameters):
 
 
 class Days(Parameters):
-    period_days: Annotated[int, Between(1, 365)] = Field(
+    period_days: Annotated[int, Within(1, 365)] = Field(
         30, description="Number of UTC days, ending today."
     )
 
 
 class Search(Page):
-    name: Annotated[str, AfterValidator(_as_names_are), Characters(1, NAME_LENGTH)] | None = Field(
+    name: Annotated[str, AfterValidator(_as_names_are), Within(1, NAME_LENGTH)] | None = Field(
         None,
         description="The name, or prefixes of its words with 2 letters or more, in any "
         "order. Case, accents, apostrophes and hyphens make no difference; a "
         "single letter counts only if there is no longer word.",
         examples=["o'neil"],
     )
-    age_min: Annotated[int, Between(0, 99)] | None = Field(None, description="Years, inclusive.")
-    age_max: Annotated[int, Between(0, 99)] | None = Field(None, description="Years, inclusive.")
-    parent_id: Annotated[str, Characters(1, 128)] | None = Field(
+    age_min: Annotated[int, Within(0, 99)] | None = Field(None, description="Years, inclusive.")
+    age_max: Annotated[int, Within(0, 99)] | None = Field(None, description="Years, inclusive.")
+    parent_id: Annotated[str, Within(1, 128)] | None = Field(
         None, description="Only this parent's children."
     )
     safety_status: SafetyStatus | None = Field(

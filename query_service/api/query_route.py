@@ -59,10 +59,9 @@ FRESHNESS: dict[str, Any] = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "Cache-Status": {
-        "description": "RFC 9211: hit or miss; `detail=change-feed-down` while no change "
-        "notices are received, and answers are cached for a few seconds only; "
-        "`detail=read-store-down` for an answer cached before the read store "
-        "became unavailable.",
+        "description": "RFC 9211: hit or miss; `detail=change-feed-down` while no change notices "
+        "are received, and answers are cached for a few seconds only; `detail=read-store-down` for "
+        "an answer cached before the read store became unavailable.",
         "schema": {"type": "string"},
     },
 }

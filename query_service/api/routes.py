@@ -33,8 +33,8 @@ from query_service.queries.get_child_safety_report import GetChildSafetyReport, 
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
 from query_service.queries.get_erasure_receipt import ErasureReceipt, GetErasureReceipt
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
-from query_service.queries.query import ParentNotFound, Scope
 from query_service.queries.search_children import FoundChildren
+from query_service.queries.visible_children import ParentNotFound, Scope
 from shared.audit.record import audit_as
 from shared.auth.access import operation_of
 from shared.http.problems import problem_responses
@@ -157,9 +157,7 @@ async def get_alerts(
 
 
 @parents.get(
-    "/stream",
-    response_class=StreamingResponse,
-    responses={200: {"content": {EVENT_STREAM: {}}}},
+    "/stream", response_class=StreamingResponse, responses={200: {"content": {EVENT_STREAM: {}}}}
 )
 async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
     """Server-sent events: `alert` (an alert was raised) and `change` (a child's read models

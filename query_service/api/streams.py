@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import orjson
@@ -82,27 +83,22 @@ class EventStream(StreamingResponse):
             self._slot.close()
 
 
+@dataclass(slots=True, eq=False)
 class Streams:
     """Hands every notice to the open streams of its parent, and of no one else."""
 
-    def __init__(
-        self,
-        max_per_reader: int = MOST_OPEN,
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
-        life_seconds: float = STREAM_SECONDS,
-    ) -> None:
-        self._max_per_reader = max_per_reader
-        self._heartbeat_seconds = heartbeat_seconds
-        self._life_seconds = life_seconds
-        self._by_parent: dict[str, set[Stream]] = {}
-        self._open_of: Counter[Principal] = Counter()
-        self._closed = False
+    max_per_reader: int = MOST_OPEN
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
+    life_seconds: float = STREAM_SECONDS
+    _by_parent: dict[str, set[Stream]] = field(default_factory=dict, init=False)
+    _open_of: Counter[Principal] = field(default_factory=Counter, init=False)
+    _closed: bool = field(default=False, init=False)
 
     def slot_for(self, reader: Principal) -> ExitStack:
         """One of the streams that a reader may have open. It is taken before anything is sent, or
         many requests at once would all find room; whoever has it closes it, sent or not. Raises
         TooManyStreams."""
-        if self._open_of[reader] >= self._max_per_reader:
+        if self._open_of[reader] >= self.max_per_reader:
             raise TooManyStreams
         self._open_of[reader] += 1
         slot = ExitStack()
@@ -115,12 +111,12 @@ class Streams:
         stream = Stream()
         self._by_parent.setdefault(parent_id, set()).add(stream)
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + min(self._life_seconds, grant.seconds_left)
+        ends_at = loop.time() + min(self.life_seconds, grant.seconds_left)
         try:
             yield OPENING
             while not self._closed and (left := ends_at - loop.time()) > 0:
                 try:
-                    event = await stream.next_event(min(left, self._heartbeat_seconds))
+                    event = await stream.next_event(min(left, self.heartbeat_seconds))
                 except TimeoutError:
                     event = HEARTBEAT
                 if event is None or not await grant.holds():
@@ -166,9 +162,6 @@ class Streams:
 
 def _event(notice: ChangeNotice | AlertNotice) -> bytes:
     if isinstance(notice, AlertNotice):
-        return b"event: alert\nid: %b\ndata: %b\n\n" % (
-            notice.alert_id.encode(),
-            notice.to_json(),
-        )
+        return b"event: alert\nid: %b\ndata: %b\n\n" % (notice.alert_id.encode(), notice.to_json())
     content = {"child_id": notice.child_id, "version": notice.version}
     return b"event: change\ndata: %b\n\n" % orjson.dumps(content)

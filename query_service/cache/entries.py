@@ -71,9 +71,6 @@ class KeptAnswers(Generic[V]):
     def __iter__(self) -> Iterator[Key]:
         return iter(list(self._entries))
 
-    def __contains__(self, key: Key) -> bool:
-        return key in self._entries
-
     def get(self, key: Key) -> Entry[V] | None:
         return self._entries.get(key)
 
@@ -128,8 +125,7 @@ class CacheStatistics:
     """Counts are since the start of the process."""
 
     size: Annotated[
-        int,
-        Field(description="Cached answers, including expired ones that were not removed yet."),
+        int, Field(description="Cached answers, including expired ones that were not removed yet.")
     ]
     max_size: Annotated[int, Field(description="Maximum number of cached answers.")]
     bytes: Annotated[

@@ -1,7 +1,4 @@
-"""What every query process reads from Kafka: change notices and alerts from now on, all erasures.
-
-For notices there is no consumer group and nothing is committed. A process that was away does not
-catch up: it begins at the end again and its listeners forget what they know."""
+"""What each query process reads from Kafka: change notices and alerts from now on, all erasures."""
 
 import asyncio
 import time
@@ -53,11 +50,10 @@ class FeedListener(Protocol):
 
 
 class ChangeFeed:
-    """Tells `listeners` of every notice that is published while it is `connected`.
+    """Hands `listeners` every notice that is published while it is `connected`.
 
     There is no consumer group and nothing is committed. A process that was away does not catch up:
-    it begins at the end again and its listeners forget what they know.
-    """
+    it begins at the end again and its listeners forget what they know."""
 
     def __init__(self, bootstrap: Servers, listeners: Sequence[FeedListener]) -> None:
         self._bootstrap = bootstrap
@@ -95,12 +91,12 @@ class ChangeFeed:
             self._backoff = FIRST_BACKOFF_SECONDS
             probe_at = time.monotonic() + PROBE_SECONDS
             while True:
-                self._tell(await self._polling.fetch(consumer))
+                self._hand_out(await self._polling.fetch(consumer))
                 if time.monotonic() >= probe_at:
                     ends = await _probe(consumer, ends)
                     probe_at = time.monotonic() + PROBE_SECONDS
 
-    def _tell(self, batches: Mapping[TopicPartition, Iterable[Any]]) -> None:
+    def _hand_out(self, batches: Mapping[TopicPartition, Iterable[Any]]) -> None:
         """What is no notice may be a newer version's: the listeners forget what they know, and the
         feed goes on behind it."""
         malformed = 0
@@ -182,15 +178,13 @@ POLL_SECONDS = 2.0
 """Between two looks for new ones. The change notice of an erasure comes sooner; this is for keys
 that come back."""
 
-log = structlog.get_logger(__name__)
-
 
 class ErasuresUnknown(Exception):
     """The topic has not been read yet: a child could be shown who is erased."""
 
 
 class ErasureFeed:
-    """Tells `refuse` of every child on the topic, from its beginning on."""
+    """Hands `refuse` every child on the topic, from its beginning on."""
 
     def __init__(self, servers: Servers, refuse: Callable[[Iterable[str]], None]) -> None:
         self._servers = servers

@@ -5,7 +5,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -37,23 +37,21 @@ class _Reached:
     known_since: float
 
 
+@dataclass(slots=True, eq=False)
 class ProjectedVersions:
     """`read_version` asks the store for a child's version; `clock` is the cache's."""
 
-    def __init__(
-        self, read_version: Callable[[str], Awaitable[int]], clock: Callable[[], float]
-    ) -> None:
-        self._read_version = read_version
-        self._clock = clock
-        self._known: OrderedDict[str, _Reached] = OrderedDict()
-        self._waiting: dict[str, set[asyncio.Event]] = {}
-        self._number_waiting = 0
+    read_version: Callable[[str], Awaitable[int]]
+    clock: Callable[[], float]
+    _known: OrderedDict[str, _Reached] = field(default_factory=OrderedDict, init=False)
+    _waiting: dict[str, set[asyncio.Event]] = field(default_factory=dict, init=False)
+    _number_waiting: int = field(default=0, init=False)
 
     def reached(self, child_id: str, version: int) -> None:
         """The child's read models are at `version` at least; news of it wakes who waits."""
         known = self._known.get(child_id)
         if known is None or known.version < version:
-            self._known[child_id] = _Reached(version, self._clock())
+            self._known[child_id] = _Reached(version, self.clock())
             if len(self._known) > REMEMBERED_VERSIONS:
                 self._known.popitem(last=False)
             for waiting in self._waiting.get(child_id, ()):
@@ -62,9 +60,8 @@ class ProjectedVersions:
     async def wait(self, token: ConsistencyToken, seconds: float) -> float:
         """Returns a moment (of the clock) after which every read sees the token's version.
 
-        Raises ReadModelLate after `seconds`.
-        """
-        deadline = self._clock() + seconds
+        Raises ReadModelLate after `seconds`."""
+        deadline = self.clock() + seconds
         changed = asyncio.Event()
         self._waiting.setdefault(token.child_id, set()).add(changed)
         self._number_waiting += 1
@@ -74,33 +71,26 @@ class ProjectedVersions:
                 if known_since is not None:
                     return known_since
                 changed.clear()  # what came while we looked was seen: it is no reason to look again
-                left = deadline - self._clock()
+                left = deadline - self.clock()
                 if left <= 0:
                     raise ReadModelLate
                 pause = max(POLL_SECONDS, self._number_waiting / MOST_LOOKS_A_SECOND)
-                await _set_within(changed, min(left, pause))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), min(left, pause))
         finally:
-            self._stop_waiting(token.child_id, changed)
+            self._number_waiting -= 1
+            waiting = self._waiting[token.child_id]
+            waiting.discard(changed)
+            if not waiting:
+                del self._waiting[token.child_id]
 
     async def reached_since(self, token: ConsistencyToken) -> float | None:
         """As `wait`, of what is so already; None when it is not."""
         known = self._known.get(token.child_id)
         if known is None or known.version < token.version:
-            self.reached(token.child_id, await self._read_version(token.child_id))
+            self.reached(token.child_id, await self.read_version(token.child_id))
             known = self._known[token.child_id]
         return known.known_since if known.version >= token.version else None
-
-    def _stop_waiting(self, child_id: str, changed: asyncio.Event) -> None:
-        self._number_waiting -= 1
-        waiting = self._waiting[child_id]
-        waiting.discard(changed)
-        if not waiting:
-            del self._waiting[child_id]
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
 
 
 class NoRoomToWait(ReadModelLate):

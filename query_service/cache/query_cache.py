@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Generic
 
 from query_service.cache.entries import CacheStatistics, Entry, KeptAnswers, Key, Tag, V
@@ -24,6 +24,9 @@ class Loaded(Generic[V]):
     version: int | None = None
     size: int = 0
     ttl: float = math.inf
+
+
+Load = Callable[[], Awaitable[Loaded[V]]]
 
 
 @dataclass(slots=True)
@@ -60,8 +63,7 @@ class QueryCache(Generic[V]):
     back.
 
     Until `resume` (as at the start) an answer lives `unwatched_seconds` at most: it is kept longer
-    only while invalidations are known to arrive.
-    """
+    only while invalidations are known to arrive."""
 
     def __init__(
         self,
@@ -83,7 +85,7 @@ class QueryCache(Generic[V]):
         key: Key,
         ttl: float,
         tags: frozenset[Tag],
-        load: Callable[[], Awaitable[Loaded[V]]],
+        load: Load[V],
         read_after: float | None = None,
     ) -> tuple[V, bool]:
         """The value and whether it was a hit. Concurrent misses share one load; its failure is
@@ -157,16 +159,12 @@ class QueryCache(Generic[V]):
             bytes=kept.bytes,
             max_bytes=kept.max_bytes,
             keeping=self._keeping,
-            hits=counts.hits,
-            misses=counts.misses,
             hit_rate=round(counts.hits / asked, 4) if asked else 0.0,
-            shared=counts.shared,
             loading=len(self._loading),
             evictions=kept.evicted_by_number + kept.evicted_by_bytes,
             evictions_by_bytes=kept.evicted_by_bytes,
             too_large=kept.too_large,
-            expirations=counts.expirations,
-            invalidations=counts.invalidations,
+            **asdict(counts),
         )
 
     def _fresh(self, key: Key) -> Entry[V] | None:
@@ -177,13 +175,7 @@ class QueryCache(Generic[V]):
             return None
         return entry
 
-    def _start(
-        self,
-        key: Key,
-        ttl: float,
-        tags: frozenset[Tag],
-        load: Callable[[], Awaitable[Loaded[V]]],
-    ) -> _Flight[V]:
+    def _start(self, key: Key, ttl: float, tags: frozenset[Tag], load: Load[V]) -> _Flight[V]:
         flight: _Flight[V] = _Flight(key, tags, self._clock())
         self._flights[key] = flight
         self._loading.add(flight)
@@ -191,9 +183,7 @@ class QueryCache(Generic[V]):
         flight.task.add_done_callback(_retrieve)
         return flight
 
-    async def _fly(
-        self, flight: _Flight[V], ttl: float, load: Callable[[], Awaitable[Loaded[V]]]
-    ) -> V:
+    async def _fly(self, flight: _Flight[V], ttl: float, load: Load[V]) -> V:
         try:
             loaded = await load()
         finally:

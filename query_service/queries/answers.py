@@ -3,16 +3,10 @@ stands. A field that says more has a description of its own."""
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from shared.clock import iso
 
@@ -137,14 +131,10 @@ Instant = Annotated[
 """RFC 3339 in UTC with milliseconds."""
 
 
-def _to_one_decimal(value: float) -> float:
-    return round(value, 1)
-
-
 TTL_WHILE_OPEN = 60.0
 """Seconds that an answer is kept at most which counts a conversation until now."""
 
-Minutes = Annotated[float, AfterValidator(_to_one_decimal)]
+Minutes = Annotated[float, AfterValidator(partial(round, ndigits=1))]
 """Documents keep them unrounded."""
 
 StaleSince = Annotated[
@@ -174,8 +164,7 @@ Fields = Annotated[dict[str, Any], PlainSerializer(_with_instants, when_used="js
 class AnswerModel(BaseModel):
     """A document that does not fit its answer is a defect, logged without its values.
 
-    Fields without a description of their own have that of FIELDS.
-    """
+    Fields without a description of their own have that of FIELDS."""
 
     model_config = ConfigDict(hide_input_in_errors=True, json_schema_extra=describe)
 

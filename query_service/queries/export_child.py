@@ -3,7 +3,6 @@ records are written by exporter.py, one a line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -11,16 +10,16 @@ import structlog
 from pydantic import ConfigDict, Field, RootModel
 
 from query_service.queries.answers import AnswerModel, Fields, Instant, StaleSince
-from query_service.queries.query import Answer, Query, Scope
-from query_service.queries.visible_children import OWN_FIELDS, VisibleChildren, opened
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import OWN_FIELDS, Scope, VisibleChildren, opened
 from query_service.read_store.whole_child import Document, Part
 from shared.clock import Clock, iso
 from shared.event_store.envelope import Commit, RecordedEvent
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.events.personal import IS_SEALED, Personal, fields_marked
+from shared.events.personal import IS_SEALED, IS_SEARCH_TOKENS, Personal, fields_marked
 from shared.keyring.keyring import ChildCipher, SealBroken, UnknownKek
-from shared.read_models.documents import ViolationDocument
+from shared.read_models.documents import ChildDocument, ViolationDocument
 from shared.serialization.events import decode_what_opens
 from shared.serialization.schema import SealedField, UndecodableEvent
 
@@ -28,14 +27,15 @@ SEALED: Mapping[Part, tuple[str, ...]] = {
     Part.PROFILE: OWN_FIELDS,
     Part.VIOLATION: fields_marked(ViolationDocument, IS_SEALED),
 }
-NOT_OF_THE_CHILD = frozenset({"_id", "child_id", "name_tokens", "awaits_live", "removed"})
-"""Said once for all, made from the name for the search alone, or a note of the worker's."""
+NOT_OF_THE_CHILD = {"_id", "child_id", "awaits_live", "removed"}.union(
+    fields_marked(ChildDocument, IS_SEARCH_TOKENS)
+)
+"""Said once for all, a note of the worker's, or made from the name for the search alone."""
 
 Record = dict[str, Any]
 
 UNREADABLE: Any = Field(
-    [],
-    description="Fields that cannot be decrypted and are null. Omitted if there are none.",
+    [], description="Fields that cannot be decrypted and are null. Omitted if there are none."
 )
 
 log = structlog.get_logger(__name__)
@@ -108,54 +108,51 @@ class ExportChild(Query):
     child_id: str
 
 
+@dataclass(frozen=True, slots=True)
 class ExportChildHandler:
     """Answers the first line. It is not begun where the events, which come last, cannot be read."""
 
-    def __init__(self, children: VisibleChildren, events: EventStore, clock: Clock) -> None:
-        self._children = children
-        self._events = events
-        self._clock = clock
+    children: VisibleChildren
+    events: EventStore
+    clock: Clock
 
     async def handle(self, query: ExportChild, scope: Scope) -> Answer:
         """Raises ChildNotFound, also for an erased child."""
-        child = await self._children.find(query.child_id, scope)
-        await self._events.load(query.child_id, 0, 1)
+        child = await self.children.find(query.child_id, scope)
+        await self.events.load(query.child_id, 0, 1)
         header = ExportHeader(
             child_id=query.child_id,
-            exported_at=self._clock(),
+            exported_at=self.clock(),
             version=child.document["version"],
             stale_since=child.stale_since,
         )
         return Answer(header, (child.id,), header.version)
 
 
+@dataclass(slots=True, repr=False)
 class Opening:
     """Opens what is sealed in the records of one child. `unreadable` counts the records that hold
     what does not open; the first is logged."""
 
-    def __init__(self, child_id: str, cipher: ChildCipher) -> None:
-        self._child_id = child_id
-        self._cipher = cipher
-        self.unreadable = 0
+    child_id: str
+    cipher: ChildCipher
+    unreadable: int = 0
 
     def document(self, part: Part, stored: Document) -> Record:
         """With null for what does not open."""
-        record: Record = {"kind": part.value}
+        shown = {name: value for name, value in stored.items() if name not in NOT_OF_THE_CHILD}
+        record: Record = {"kind": part.value, **shown}
         closed = []
-        for name, value in stored.items():
-            if name in NOT_OF_THE_CHILD:
-                continue
-            if value is None or name not in SEALED.get(part, ()):
-                record[name] = value
-                continue
-            of = stored["id"] if part is Part.VIOLATION else None
+        of = stored["id"] if part is Part.VIOLATION else None
+        for name in (one for one in SEALED.get(part, ()) if shown.get(one) is not None):
+            expected = SealedField(name, of)
             try:
-                record[name] = opened(self._child_id, value, self._cipher, SealedField(name, of))
+                record[name] = opened(self.child_id, shown[name], self.cipher, expected)
             except (SealBroken, UnknownKek) as error:
                 record[name] = None
                 closed.append(name)
                 self._note(part.value, error)
-        return self._told(record, closed)
+        return self._counted(record, closed)
 
     def event(self, commit: Commit, recorded: RecordedEvent) -> Record:
         """`data` is null where this release cannot read the event at all."""
@@ -169,16 +166,16 @@ class Opening:
             "data": None,
         }
         try:
-            event, broken = decode_what_opens(recorded, self._cipher)
+            event, broken = decode_what_opens(recorded, self.cipher)
         except UndecodableEvent as error:
             self._note(f"event {recorded.version}", error)
-            return self._told(record, ["data"])
+            return self._counted(record, ["data"])
         record |= {"type": type(event).__name__, "at": event.at, "data": fields_of(event)}
         if broken is not None:
             self._note(f"event {recorded.version}", broken)
-        return self._told(record, [] if broken is None else ["data"])
+        return self._counted(record, [] if broken is None else ["data"])
 
-    def _told(self, record: Record, closed: list[str]) -> Record:
+    def _counted(self, record: Record, closed: list[str]) -> Record:
         if closed:
             self.unreadable += 1
             record["unreadable"] = closed
@@ -186,9 +183,8 @@ class Opening:
 
     def _note(self, place: str, error: Exception) -> None:
         if not self.unreadable:  # a history of which nothing opens is one defect, not 100,000
-            log.error(
-                "value_not_decrypted", child_id=self._child_id, place=place, reason=str(error)
-            )
+            reason = str(error)
+            log.error("value_not_decrypted", child_id=self.child_id, place=place, reason=reason)
 
 
 def fields_of(event: ChildEvent) -> dict[str, Any]:
@@ -202,10 +198,4 @@ def fields_of(event: ChildEvent) -> dict[str, Any]:
 
 def line_of(record: Record) -> bytes:
     options = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(record, default=_plain, option=options)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return iso(value)
-    raise TypeError(f"{type(value).__name__} has no place in an export")
+    return orjson.dumps(record, default=iso, option=options)

@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -24,22 +23,9 @@ CURSOR_LENGTH = 1_024
 REFUSED = "not a cursor of this child's export; send that of a `progress` line unchanged"
 
 
-class Stage(StrEnum):
-    """What is exported, in this order: the read models of Part, then the events."""
-
-    PROFILE = Part.PROFILE.value
-    SAFETY = Part.SAFETY.value
-    VIOLATION = Part.VIOLATION.value
-    CONVERSATION = Part.CONVERSATION.value
-    ACTIVITY = Part.ACTIVITY.value
-    ALERT = Part.ALERT.value
-    EVENT = "event"
-    END = "end"
-
-    @property
-    def next(self) -> "Stage":
-        stages = list(Stage)
-        return stages[stages.index(self) + 1]
+EVENT, END = "event", "end"
+STAGES = (*(part.value for part in Part), EVENT, END)
+"""What is exported, in this order: the read models of Part, then the events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +35,7 @@ class Progress:
     what does not open."""
 
     generation: int
-    stage: Stage = Stage.PROFILE
+    stage: str = STAGES[0]
     after: After | None = None
     version: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -58,11 +44,11 @@ class Progress:
     def wrote(self, records: int, unreadable: int) -> "Progress":
         """So many more records of this stage."""
         count = self.counts.get(self.stage, 0) + records
-        counts = {**self.counts, self.stage.value: count}
+        counts = {**self.counts, self.stage: count}
         return replace(self, counts=counts, unreadable=self.unreadable + unreadable)
 
     def at_next_stage(self) -> "Progress":
-        return replace(self, stage=self.stage.next, after=None)
+        return replace(self, stage=STAGES[STAGES.index(self.stage) + 1], after=None)
 
 
 class ExportCursors:
@@ -75,7 +61,7 @@ class ExportCursors:
     def write(self, child_id: str, progress: Progress) -> str:
         after = progress.after
         key = after and (iso(after.key) if isinstance(after.key, datetime) else after.key)
-        counts = [progress.counts.get(stage, 0) for stage in Stage]
+        counts = [progress.counts.get(stage, 0) for stage in STAGES]
         place = [progress.generation, progress.stage, key, after and after.id, progress.version]
         return self._signer.sign(orjson.dumps([child_id, *place, counts, progress.unreadable]))
 
@@ -90,17 +76,17 @@ class ExportCursors:
             raise RequestRefused("cursor", REFUSED)
         return Progress(
             generation,
-            Stage(stage),
-            None if key is None else After(_key(Stage(stage), key), identity),
+            stage,
+            None if key is None else After(_key(stage, key), identity),
             version,
-            {each.value: count for each, count in zip(Stage, counts, strict=True) if count},
+            {each: count for each, count in zip(STAGES, counts, strict=True) if count},
             unreadable,
         )
 
 
-def _key(stage: Stage, text: str) -> datetime | str:
+def _key(stage: str, text: str) -> datetime | str:
     """A day is kept as a text, all else is sorted by a time."""
-    return text if stage is Stage.ACTIVITY else parse_iso(text)
+    return text if stage == Part.ACTIVITY else parse_iso(text)
 
 
 PAGE = 100
@@ -118,48 +104,38 @@ class ChildErased(Exception):
 
 
 Rest = Callable[[float], Awaitable[None]]
-"""How long an export rests after it has worked for so many seconds."""
+"""How long an export rests after it was busy for so many seconds."""
 
 
-async def as_long(worked: float) -> None:
+async def as_long(busy: float) -> None:
     """So that an export takes half of the event loop at most, whatever else there is to do."""
-    await asyncio.sleep(worked)
+    await asyncio.sleep(busy)
 
 
+@dataclass(frozen=True, slots=True)
 class Exporter:
     """Writes exports. Of a child's history one page is held, and nothing is read ahead of who
     takes the lines."""
 
-    def __init__(
-        self,
-        store: WholeChild,
-        events: EventStore,
-        keyring: Keyring,
-        cursors: ExportCursors,
-        page: int = PAGE,
-        between_cursors: int = BETWEEN_CURSORS,
-        rest: Rest = as_long,
-    ) -> None:
-        self._store = store
-        self._events = events
-        self._keyring = keyring
-        self._cursors = cursors
-        self._page = page
-        self._between_cursors = between_cursors
-        self._rest = rest
+    store: WholeChild
+    events: EventStore
+    keyring: Keyring
+    cursors: ExportCursors
+    page: int = PAGE
+    between_cursors: int = BETWEEN_CURSORS
+    rest: Rest = as_long
 
     async def start(self, child_id: str, cursor: str | None) -> Progress:
         """Where an export begins, or goes on: in the generation in which it began, or where that is
         gone in the live one, in which the same documents stand in the same order.
 
-        Raises RequestRefused, ReadStoreUnavailable.
-        """
+        Raises RequestRefused, ReadStoreUnavailable."""
         if cursor is None:
-            return Progress(await self._store.live())
-        progress = self._cursors.read(cursor, child_id)
-        if await self._store.is_kept(progress.generation):
+            return Progress(await self.store.live())
+        progress = self.cursors.read(cursor, child_id)
+        if await self.store.is_kept(progress.generation):
             return progress
-        return replace(progress, generation=await self._store.live())
+        return replace(progress, generation=await self.store.live())
 
     async def lines(self, child_id: str, start: Progress) -> AsyncGenerator[bytes, None]:
         """The lines after `start`, a page at a time, until the last.
@@ -167,44 +143,41 @@ class Exporter:
         Raises ChildErased, GenerationGone or StoreUnavailable; whoever asks goes on with a cursor.
         """
         progress, since_cursor = start, 0
-        while progress.stage is not Stage.END:
+        while progress.stage != END:
             progress, lines = await self._read(child_id, progress)
             since_cursor += len(lines)
-            if since_cursor >= self._between_cursors:
+            if since_cursor >= self.between_cursors:
                 since_cursor = 0
-                cursor = self._cursors.write(child_id, progress)
+                cursor = self.cursors.write(child_id, progress)
                 lines.append(line_of({"kind": "progress", "cursor": cursor}))
             # asked of the key store, behind all that was read: what is written is no erased child's
-            if not await self._keyring.still_there([child_id]):
+            if not await self.keyring.still_there([child_id]):
                 raise ChildErased
             if lines:
                 yield b"".join(lines)
-        counts = {stage.value: progress.counts.get(stage, 0) for stage in Stage}
-        del counts[Stage.END]
+        counts = {stage: progress.counts.get(stage, 0) for stage in STAGES if stage != END}
         yield line_of({"kind": "end", "counts": counts, "unreadable": progress.unreadable})
 
     async def _read(self, child_id: str, progress: Progress) -> tuple[Progress, list[bytes]]:
         """The next page as lines, and where it ends."""
-        cipher = (await self._keyring.ciphers([child_id])).get(child_id)
+        cipher = (await self.keyring.ciphers([child_id])).get(child_id)
         if cipher is None:
             raise ChildErased
-        if progress.stage is Stage.EVENT:
+        if progress.stage == EVENT:
             return await self._read_events(child_id, progress, cipher)
         part = Part(progress.stage)
-        page = await self._store.page(
-            progress.generation, child_id, part, progress.after, self._page
-        )
+        page = await self.store.page(progress.generation, child_id, part, progress.after, self.page)
         opening = Opening(child_id, cipher)
         lines = await self._written(opening.document(part, one) for one in page)
         progress = progress.wrote(len(lines), opening.unreadable)
-        if part not in SORTED_BY or len(page) < self._page:
+        if part not in SORTED_BY or len(page) < self.page:
             return progress.at_next_stage(), lines
         return replace(progress, after=After.of(part, page[-1])), lines
 
     async def _read_events(
         self, child_id: str, progress: Progress, cipher: ChildCipher
     ) -> tuple[Progress, list[bytes]]:
-        commits = await self._events.load(child_id, progress.version, self._page)
+        commits = await self.events.load(child_id, progress.version, self.page)
         opening = Opening(child_id, cipher)
         lines = await self._written(
             opening.event(commit, recorded)
@@ -215,18 +188,18 @@ class Exporter:
         progress = progress.wrote(len(lines), opening.unreadable)
         if commits:
             progress = replace(progress, version=commits[-1].last_version)
-        return (progress.at_next_stage() if len(commits) < self._page else progress), lines
+        return (progress.at_next_stage() if len(commits) < self.page else progress), lines
 
     async def _written(self, records: Iterator[Record]) -> list[bytes]:
         """Others have their turn between any few of them, and as much time as this took."""
         lines: list[bytes] = []
-        worked, began = 0.0, time.perf_counter()
+        busy, began = 0.0, time.perf_counter()
         for record in records:
             lines.append(line_of(record))
             if len(lines) % AT_A_TIME == 0:
-                worked += time.perf_counter() - began
+                busy += time.perf_counter() - began
                 await asyncio.sleep(0)
                 began = time.perf_counter()
-        worked += time.perf_counter() - began
-        await self._rest(worked)
+        busy += time.perf_counter() - began
+        await self.rest(busy)
         return lines

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from query_service.queries.answers import AnswerModel, Instant
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import Answer, ParentNotFound, Query, Scope
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import ParentNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
 from shared.events.child import AlertChannel, Severity
-from shared.read_models.documents import AlertDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +44,19 @@ class Alerts(AnswerModel):
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
 class GetAlertsHandler:
     """Never cached: a parent who was notified must find the alert."""
 
-    def __init__(self, store: ReadModelDatabase, cursors: Cursors) -> None:
-        self._store = store
-        self._cursors = cursors
+    store: ReadModelDatabase
+    cursors: Cursors
 
     async def handle(self, query: GetAlerts, scope: Scope) -> Answer:
         if not scope.may_see_parent(query.parent_id):
             raise ParentNotFound
-        after = self._cursors.read(query.cursor, query.parent_id)
-        found = await self._store.alerts_of(query.parent_id, after, query.limit + 1)
-        page, next_cursor = self._cursors.page(found, query.limit, "raised_at", query.parent_id)
-        content = Alerts(items=[_alert(document) for document in page], next_cursor=next_cursor)
+        after = self.cursors.read(query.cursor, query.parent_id)
+        found = await self.store.alerts_of(query.parent_id, after, query.limit + 1)
+        page, next_cursor = self.cursors.page(found, query.limit, "raised_at", query.parent_id)
+        items = [Alert.model_validate({**alert, "alert_id": alert["_id"]}) for alert in page]
+        content = Alerts(items=items, next_cursor=next_cursor)
         return Answer(content, tuple(dict.fromkeys(alert.child_id for alert in content.items)))
-
-
-def _alert(document: AlertDocument) -> Alert:
-    return Alert.model_validate({**document, "alert_id": document["_id"]})

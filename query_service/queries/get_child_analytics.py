@@ -1,22 +1,20 @@
 """GetChildAnalytics: how a child used the bear over the last days."""
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from pydantic import Field
 
-from query_service.cache.entries import Tag, child_tag
-from query_service.queries.answers import (
-    TTL_WHILE_OPEN,
-    AnswerModel,
-    Minutes,
-    StaleSince,
-    average,
+from query_service.queries.answers import TTL_WHILE_OPEN, AnswerModel, Minutes, StaleSince, average
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import (
+    AboutOneChild,
+    Scope,
+    VisibleChild,
+    VisibleChildren,
 )
-from query_service.queries.query import Answer, Query, Scope
-from query_service.queries.visible_children import VisibleChild, VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import ActivityDocument, EngagementLevel
@@ -110,52 +108,38 @@ class _Day:
         )
 
 
-class GetChildAnalyticsHandler:
-    def __init__(
-        self, store: ReadModelDatabase, children: VisibleChildren, clock: Clock, ttl: float
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._clock = clock
-        self.ttl = ttl
+@dataclass(frozen=True, slots=True)
+class GetChildAnalyticsHandler(AboutOneChild):
+    store: ReadModelDatabase
+    children: VisibleChildren
+    clock: Clock
+    ttl: float
 
-    def cache_key(self, query: GetChildAnalytics) -> Hashable:
+    def cache_key(self, query: Hashable) -> Hashable:
         # at midnight the period moves on, whatever life the answer has left
         return query, self._today()
 
-    def tags(self, query: GetChildAnalytics) -> frozenset[Tag]:
-        return frozenset({child_tag(query.child_id)})
-
     async def handle(self, query: GetChildAnalytics, scope: Scope) -> Answer:
-        child = await self._children.find(query.child_id, scope)
+        child = await self.children.find(query.child_id, scope)
         last = self._today()
         first = last - timedelta(days=query.period_days - 1)
-        activity = await self._store.activity(query.child_id, first.isoformat(), last.isoformat())
-        open_minutes = await self._store.open_minutes(
-            query.child_id, datetime.combine(first, time(), UTC), self._clock()
+        activity = await self.store.activity(query.child_id, first.isoformat(), last.isoformat())
+        open_minutes = await self.store.open_minutes(
+            query.child_id, datetime.combine(first, time(), UTC), self.clock()
         )
-        days = _days(first, query.period_days, activity, open_minutes)
+        # every day of the period, also the quiet ones
+        by_day = {document["day"]: document for document in activity}
+        period = (first + timedelta(days=after) for after in range(query.period_days))
+        days = [
+            _Day(day, by_day.get(day.isoformat()), open_minutes.get(day.isoformat(), 0.0))
+            for day in period
+        ]
         analytics = _analytics(child, days, activity)
         ttl = TTL_WHILE_OPEN if open_minutes else self.ttl
         return Answer(analytics, (child.id,), analytics.version, ttl=ttl)
 
     def _today(self) -> date:
-        return self._clock().date()
-
-
-def _days(
-    first: date,
-    number: int,
-    activity: Sequence[ActivityDocument],
-    open_minutes: Mapping[str, float],
-) -> list[_Day]:
-    """Every day of the period, also the quiet ones."""
-    by_day = {document["day"]: document for document in activity}
-    days = [first + timedelta(days=after) for after in range(number)]
-    return [
-        _Day(day, by_day.get(day.isoformat()), open_minutes.get(day.isoformat(), 0.0))
-        for day in days
-    ]
+        return self.clock().date()
 
 
 def _analytics(

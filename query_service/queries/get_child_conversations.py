@@ -1,23 +1,16 @@
 """GetChildConversations: a child's conversations, page by page; those that nobody ended, too."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
 from pydantic import Field
 
-from query_service.cache.entries import Tag, child_tag
-from query_service.queries.answers import (
-    TTL_WHILE_OPEN,
-    AnswerModel,
-    Instant,
-    Minutes,
-    StaleSince,
-)
+from query_service.queries.answers import TTL_WHILE_OPEN, AnswerModel, Instant, Minutes, StaleSince
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import Answer, Query, Scope
-from query_service.queries.visible_children import VisibleChildren
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import AboutOneChild, Scope, VisibleChildren
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import ConversationDocument
@@ -54,34 +47,21 @@ class Conversations(AnswerModel):
     next_cursor: str | None
 
 
-class GetChildConversationsHandler:
-    def __init__(
-        self,
-        store: ReadModelDatabase,
-        children: VisibleChildren,
-        cursors: Cursors,
-        clock: Clock,
-        ttl: float,
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._cursors = cursors
-        self._clock = clock
-        self.ttl = ttl
-
-    def cache_key(self, query: GetChildConversations) -> Hashable:
-        return query
-
-    def tags(self, query: GetChildConversations) -> frozenset[Tag]:
-        return frozenset({child_tag(query.child_id)})
+@dataclass(frozen=True, slots=True)
+class GetChildConversationsHandler(AboutOneChild):
+    store: ReadModelDatabase
+    children: VisibleChildren
+    cursors: Cursors
+    clock: Clock
+    ttl: float
 
     async def handle(self, query: GetChildConversations, scope: Scope) -> Answer:
-        after = self._cursors.read(query.cursor, query.child_id)
-        child = await self._children.find(query.child_id, scope)
-        found = await self._store.conversations_page(query.child_id, after, query.limit + 1)
-        limit = await self._store.conversation_limit()
-        now = self._clock()
-        page, next_cursor = self._cursors.page(found, query.limit, "started_at", query.child_id)
+        after = self.cursors.read(query.cursor, query.child_id)
+        child = await self.children.find(query.child_id, scope)
+        found = await self.store.conversations_page(query.child_id, after, query.limit + 1)
+        limit = await self.store.conversation_limit()
+        now = self.clock()
+        page, next_cursor = self.cursors.page(found, query.limit, "started_at", query.child_id)
         shown = [as_of(one, now, limit) for one in page]
         content = Conversations(
             child_id=child.id,

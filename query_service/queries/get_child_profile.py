@@ -1,15 +1,19 @@
 """GetChildProfile: everything about one child."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
 
-from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import AnswerModel, Instant, Minutes, StaleSince
-from query_service.queries.query import Answer, Query, Scope
-from query_service.queries.visible_children import OWN_FIELDS, VisibleChild, VisibleChildren
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import (
+    OWN_FIELDS,
+    AboutOneChild,
+    Scope,
+    VisibleChild,
+    VisibleChildren,
+)
 from shared.events.child import ConsentMethod, ConsentPurpose
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 
@@ -64,25 +68,20 @@ class ChildProfile(AnswerModel):
     )
 
 
-class GetChildProfileHandler:
-    def __init__(self, children: VisibleChildren, ttl: float) -> None:
-        self._children = children
-        self.ttl = ttl
-
-    def cache_key(self, query: GetChildProfile) -> Hashable:
-        return query
-
-    def tags(self, query: GetChildProfile) -> frozenset[Tag]:
-        return frozenset({child_tag(query.child_id)})
+@dataclass(frozen=True, slots=True)
+class GetChildProfileHandler(AboutOneChild):
+    children: VisibleChildren
+    ttl: float
 
     async def handle(self, query: GetChildProfile, scope: Scope) -> Answer:
-        child = await self._children.find(query.child_id, scope)
+        child = await self.children.find(query.child_id, scope)
         return Answer(_profile(child), (child.id,), child.document["version"])
 
 
 def _profile(child: VisibleChild) -> ChildProfile:
     document = child.document
     own = {name: child.reveal(name) for name in OWN_FIELDS}
+    udid = own["udid"]
     return ChildProfile.model_validate(
         {
             **document,
@@ -90,10 +89,6 @@ def _profile(child: VisibleChild) -> ChildProfile:
             "stale_since": child.stale_since,
             "safety_status": child.safety_status,
             **own,
-            "udid": _masked(own["udid"]),
+            "udid": None if udid is None else f"****{udid[-SHOWN_OF_UDID:]}",
         }
     )
-
-
-def _masked(udid: str | None) -> str | None:
-    return None if udid is None else f"****{udid[-SHOWN_OF_UDID:]}"

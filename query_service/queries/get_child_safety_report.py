@@ -1,15 +1,13 @@
 """GetChildSafetyReport: a child's incidents, what they mean and what to do."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import ConfigDict, Field
 
-from query_service.cache.entries import Tag, child_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import Answer, Query, RequestRefused, Scope
+from query_service.queries.query import Answer, Query, RequestRefused
 from query_service.queries.safety_assessment import (
     Findings,
     Recommendation,
@@ -17,9 +15,16 @@ from query_service.queries.safety_assessment import (
     find,
     recommendations,
 )
-from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
+from query_service.queries.visible_children import (
+    AboutOneChild,
+    Scope,
+    Unopened,
+    VisibleChild,
+    VisibleChildren,
+)
 from query_service.read_store.port import Period, ReadModelDatabase
 from shared.events.child import Outcome, Severity
+from shared.read_models.deliveries import DeliveryState
 from shared.read_models.documents import SafetyStatus, ViolationDocument
 from shared.serialization.schema import SealedField
 
@@ -54,8 +59,7 @@ class ReportedViolation(AnswerModel):
 
 class SafetyReport(AnswerModel):
     """Counts, categories and recommendations are of all violations in the period, whatever the page
-    lists of them; score, status, trend, flagged content and notifications are the child's today.
-    """
+    lists of them; score, status, trend, flagged content and notifications are the child's today."""
 
     model_config = ConfigDict(validate_by_name=True)
 
@@ -94,32 +98,24 @@ class SafetyReport(AnswerModel):
     )
 
 
-class GetChildSafetyReportHandler:
+@dataclass(frozen=True, slots=True)
+class GetChildSafetyReportHandler(AboutOneChild):
     """What it reads of a child does not grow with the child: a page, counters that the projections
     keep, and what the database counts."""
 
-    def __init__(
-        self, store: ReadModelDatabase, children: VisibleChildren, cursors: Cursors, ttl: float
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._cursors = cursors
-        self.ttl = ttl
-
-    def cache_key(self, query: GetChildSafetyReport) -> Hashable:
-        return query
-
-    def tags(self, query: GetChildSafetyReport) -> frozenset[Tag]:
-        return frozenset({child_tag(query.child_id)})
+    store: ReadModelDatabase
+    children: VisibleChildren
+    cursors: Cursors
+    ttl: float
 
     async def handle(self, query: GetChildSafetyReport, scope: Scope) -> Answer:
         if query.since and query.until and query.since >= query.until:
             raise RequestRefused("to", "must be later than `from`", "> from")
         about = (query.child_id, query.period)
-        after = self._cursors.read(query.cursor, about)
-        child = await self._children.find(query.child_id, scope)
-        found = await find(self._store, child.document, query.period, after, query.limit + 1)
-        page, next_cursor = self._cursors.page(found.page, query.limit, "at", about)
+        after = self.cursors.read(query.cursor, about)
+        child = await self.children.find(query.child_id, scope)
+        found = await find(self.store, child.document, query.period, after, query.limit + 1)
+        page, next_cursor = self.cursors.page(found.page, query.limit, "at", about)
         report = _report(query, child, replace(found, page=page), next_cursor)
         return Answer(report, (child.id,), child.document["version"])
 
@@ -140,9 +136,9 @@ def _report(
         safety_status=child.safety_status,
         safety_trend=found.trend,
         flagged_content_count=flagged,
-        parent_notifications_sent=found.notifications.delivered,
-        parent_notifications_pending=found.notifications.pending,
-        parent_notifications_failed=found.notifications.failed,
+        parent_notifications_sent=found.delivered,
+        parent_notifications_pending=found.deliveries.get(DeliveryState.PENDING, 0),
+        parent_notifications_failed=found.deliveries.get(DeliveryState.FAILED, 0),
         total_violations=counts.total,
         open_violations=counts.still_open,
         high_severity_violations=counts.severe,
@@ -160,15 +156,11 @@ def _reported(
     child: VisibleChild, violation: ViolationDocument, unopened: Unopened
 ) -> ReportedViolation:
     details = SealedField("details", violation["id"])
-    return ReportedViolation(
-        violation_id=violation["id"],
-        type=violation["type"],
-        severity=Severity(violation["severity"]),
-        at=violation["at"],
-        conversation_id=violation["conversation_id"],
-        details=unopened.open(child, violation["details"], details, violation["id"]),
-        resolved=violation["resolved_at"] is not None,
-        resolved_at=violation["resolved_at"],
-        outcome=Outcome(violation["outcome"]) if violation["outcome"] else None,
-        acknowledged_at=violation["acknowledged_at"],
+    return ReportedViolation.model_validate(
+        {
+            **violation,
+            "violation_id": violation["id"],
+            "details": unopened.open(child, violation["details"], details, violation["id"]),
+            "resolved": violation["resolved_at"] is not None,
+        }
     )

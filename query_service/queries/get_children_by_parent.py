@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from query_service.cache.entries import Tag, parent_tag
-from query_service.queries.answers import (
-    TTL_WHILE_OPEN,
-    AnswerModel,
-    Instant,
-    Minutes,
-    StaleSince,
-)
+from query_service.queries.answers import TTL_WHILE_OPEN, AnswerModel, Instant, Minutes, StaleSince
 from query_service.queries.get_child_conversations import as_of, goes_on
-from query_service.queries.query import Answer, ParentNotFound, Query, Scope
-from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import (
+    ParentNotFound,
+    Scope,
+    Unopened,
+    VisibleChild,
+    VisibleChildren,
+)
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.read_models.documents import (
@@ -88,14 +88,12 @@ class Family(AnswerModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
 class GetChildrenByParentHandler:
-    def __init__(
-        self, store: ReadModelDatabase, children: VisibleChildren, clock: Clock, ttl: float
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._clock = clock
-        self.ttl = ttl
+    store: ReadModelDatabase
+    children: VisibleChildren
+    clock: Clock
+    ttl: float
 
     def cache_key(self, query: GetChildrenByParent) -> Hashable:
         return query
@@ -106,11 +104,16 @@ class GetChildrenByParentHandler:
     async def handle(self, query: GetChildrenByParent, scope: Scope) -> Answer:
         if not scope.may_see_parent(query.parent_id):
             raise ParentNotFound
-        found = await self._store.children_of(query.parent_id, MOST_CHILDREN + 1)
-        children = await self._children.open_all(found[:MOST_CHILDREN])
+        found = await self.store.children_of(query.parent_id, MOST_CHILDREN + 1)
+        children = await self.children.open_all(found[:MOST_CHILDREN])
         ids = [child.id for child in children]
-        recent = await self._recent(ids)
-        unread = await self._store.unread_alerts(ids)
+        found_recent = await self.store.recent_conversations(ids, RECENT_CONVERSATIONS)
+        limit, now = await self.store.conversation_limit(), self.clock()
+        recent = {
+            child: [as_of(one, now, limit) for one in talks]
+            for child, talks in found_recent.items()
+        }
+        unread = await self.store.unread_alerts(ids)
         unopened = Unopened()
         family = Family(
             parent_id=query.parent_id,
@@ -121,12 +124,6 @@ class GetChildrenByParentHandler:
         )
         ttl = TTL_WHILE_OPEN if any(map(goes_on, recent.values())) else self.ttl
         return Answer(family, tuple(ids), ttl=ttl)
-
-    async def _recent(self, ids: Sequence[str]) -> dict[str, list[ConversationDocument]]:
-        found = await self._store.recent_conversations(ids, RECENT_CONVERSATIONS)
-        limit = await self._store.conversation_limit()
-        now = self._clock()
-        return {child: [as_of(one, now, limit) for one in talks] for child, talks in found.items()}
 
 
 def _totals(children: Sequence[VisibleChild], unread: Mapping[str, int]) -> FamilyTotals:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from query_service.queries.answers import AnswerModel, Instant
-from query_service.queries.query import Answer, ChildNotFound, Query, Scope
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import ChildNotFound, Scope
 from query_service.read_store.port import ReadModelDatabase
 from shared.clock import Clock
 from shared.erasures import KIND, receipt_of
@@ -46,26 +47,24 @@ class ErasureReceipt(AnswerModel):
     receipt: str = Field(description="Compact JWS (RFC 7515); `teddy erase verify` checks it.")
 
 
+@dataclass(frozen=True, slots=True)
 class GetErasureReceiptHandler:
     """Never cached: steps are still being added."""
 
-    def __init__(
-        self, store: ReadModelDatabase, erased: ErasedList, signer: StatementSigner, clock: Clock
-    ) -> None:
-        self._store = store
-        self._erased = erased
-        self._signer = signer
-        self._clock = clock
+    store: ReadModelDatabase
+    erased: ErasedList
+    signer: StatementSigner
+    clock: Clock
 
     async def handle(self, query: GetErasureReceipt, scope: Scope) -> Answer:
         """Raises ChildNotFound, also for a child that is not erased."""
         if scope.parent_id is not None:
-            owner = await self._store.parent_of(query.child_id)
+            owner = await self.store.parent_of(query.child_id)
             if owner != scope.parent_id:
                 raise ChildNotFound
-        for child in await self._erased.find([query.child_id]):
-            statement = receipt_of(child, self._clock())
-            signed = self._signer.sign(KIND, statement)
+        for child in await self.erased.find([query.child_id]):
+            statement = receipt_of(child, self.clock())
+            signed = self.signer.sign(KIND, statement)
             content = ErasureReceipt.model_validate({**statement, "receipt": signed})
             return Answer(content, (child.child_id,))
         raise ChildNotFound

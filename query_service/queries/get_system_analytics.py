@@ -1,13 +1,15 @@
 """GetSystemAnalytics: numbers of the whole system, of no one in particular."""
 
-from collections.abc import Hashable, Mapping
+from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from pydantic import Field
 
 from query_service.cache.entries import EVERYTHING, Tag
 from query_service.queries.answers import AnswerModel, average
-from query_service.queries.query import Answer, Query, Scope
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import Scope
 from query_service.read_store.port import ReadModelDatabase
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 
@@ -43,10 +45,10 @@ class SystemAnalytics(AnswerModel):
     engagement_distribution: dict[EngagementLevel, int] = Field(description="Of active children.")
 
 
+@dataclass(frozen=True, slots=True)
 class GetSystemAnalyticsHandler:
-    def __init__(self, store: ReadModelDatabase, ttl: float) -> None:
-        self._store = store
-        self.ttl = ttl
+    store: ReadModelDatabase
+    ttl: float
 
     def cache_key(self, query: GetSystemAnalytics) -> Hashable:
         return query
@@ -55,21 +57,18 @@ class GetSystemAnalyticsHandler:
         return frozenset({EVERYTHING})
 
     async def handle(self, _query: GetSystemAnalytics, _scope: Scope) -> Answer:
-        return Answer(_analytics(await self._store.system_counters()), children=())
+        return Answer(_analytics(Counter(await self.store.system_counters())), children=())
 
 
-def _analytics(counters: Mapping[str, int]) -> SystemAnalytics:
-    def count(name: str) -> int:
-        return counters.get(name, 0)
-
-    children = {status: count(f"children_{status}") for status in ChildStatus}
+def _analytics(count: Counter[str]) -> SystemAnalytics:
+    children = {status: count[f"children_{status}"] for status in ChildStatus}
     accounts = children[ChildStatus.ACTIVE] + children[ChildStatus.DEACTIVATED]
     totals = SystemTotals(
-        conversations=count("conversations"),
-        messages=count("messages"),
-        violations=count("violations"),
-        open_violations=count("open_violations"),
-        flagged=count("flagged"),
+        conversations=count["conversations"],
+        messages=count["messages"],
+        violations=count["violations"],
+        open_violations=count["open_violations"],
+        flagged=count["flagged"],
     )
     return SystemAnalytics(
         children=children,
@@ -79,6 +78,6 @@ def _analytics(counters: Mapping[str, int]) -> SystemAnalytics:
             messages_per_conversation=average(totals.messages, totals.conversations),
             violations_per_child=average(totals.violations, accounts),
         ),
-        safety_distribution={status: count(f"safety_{status}") for status in SafetyStatus},
-        engagement_distribution={level: count(f"engagement_{level}") for level in EngagementLevel},
+        safety_distribution={status: count[f"safety_{status}"] for status in SafetyStatus},
+        engagement_distribution={level: count[f"engagement_{level}"] for level in EngagementLevel},
     )

@@ -1,6 +1,6 @@
 """What a child's safety violations mean: findings, the trend, and what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,7 +16,6 @@ from query_service.read_store.port import (
     Violations,
 )
 from shared.clock import iso
-from shared.read_models.deliveries import DeliveryState
 from shared.read_models.documents import OTHER, ChildDocument, SafetyDocument, ViolationDocument
 
 TREND_PERIOD = timedelta(days=30)
@@ -44,9 +43,7 @@ def safety_trend(recent: float, before: float) -> SafetyTrend:
 
 
 def recommendations(
-    counts: ViolationCounts,
-    flagged_without_report: bool,
-    stale_since: datetime | None = None,
+    counts: ViolationCounts, flagged_without_report: bool, stale_since: datetime | None = None
 ) -> list[Recommendation]:
     """In order of urgency; never empty. `stale_since`: what happened later is not known here."""
     advice = []
@@ -59,7 +56,11 @@ def recommendations(
     if counts.told_late:
         text = "Enable immediate notifications: a severe violation raised no immediate alert."
         advice.append(Recommendation(code="enable-immediate-notifications", text=text))
-    advice += [_repeated(category, count) for category, count in _repeated_categories(counts)]
+    # without OTHER, which nobody can look into
+    by_name = [one for one in counts.by_category.items() if one[1] >= REPEATED and one[0] != OTHER]
+    for name, count in sorted(by_name, key=lambda item: (-item[1], item[0])):
+        text = f"Review {name}: it was reported {count} times."
+        advice.append(Recommendation(code="repeated-category", text=text, category=name))
     if flagged_without_report:
         text = "Review the flagged content: none of it was reported as a violation."
         advice.append(Recommendation(code="review-flagged-content", text=text))
@@ -72,38 +73,20 @@ def recommendations(
     return advice
 
 
-def _repeated_categories(counts: ViolationCounts) -> list[tuple[str, int]]:
-    """Without OTHER, which nobody can look into."""
-    by_name = counts.by_category.items()
-    repeated = [(name, count) for name, count in by_name if count >= REPEATED and name != OTHER]
-    return sorted(repeated, key=lambda item: (-item[1], item[0]))
-
-
-def _repeated(category: str, count: int) -> Recommendation:
-    text = f"Review {category}: it was reported {count} times."
-    return Recommendation(code="repeated-category", text=text, category=category)
-
-
-@dataclass(frozen=True, slots=True)
-class Notifications:
-    """How many alerts, times channels, were delivered, wait, and were given up."""
-
-    delivered: int
-    pending: int
-    failed: int
-
-
 @dataclass(frozen=True, slots=True)
 class Findings:
     """`page`: a page of the violations. `newest`: begins with the newest of the period, if there is
-    one. `has_reports`: whether there ever was one, in the period or not."""
+    one. `has_reports`: whether there ever was one, in the period or not. `delivered`: how many
+    alerts, times channels, were; it stands in the alerts, also those from before deliveries were
+    kept. `deliveries`: how many are in which state."""
 
     page: Sequence[ViolationDocument]
     newest: Sequence[ViolationDocument]
     counts: ViolationCounts
     trend: SafetyTrend
     has_reports: bool
-    notifications: Notifications
+    delivered: int
+    deliveries: Mapping[str, int]
 
 
 async def find(
@@ -124,7 +107,8 @@ async def find(
         counts=await _counts(period, violations, safety, child),
         trend=await _trend(violations, child["updated_at"]),
         has_reports=safety is not None and safety["total_violations"] > 0,
-        notifications=await _notifications(store, child["_id"]),
+        delivered=await store.delivered_about(child["_id"]),
+        deliveries=await store.deliveries_about(child["_id"]),
     )
 
 
@@ -150,13 +134,3 @@ async def _trend(violations: Violations, newest_event_at: datetime) -> SafetyTre
     middle = newest_event_at - TREND_PERIOD
     recent = await violations.cost(middle, newest_event_at)
     return safety_trend(recent, await violations.cost(middle - TREND_PERIOD, middle))
-
-
-async def _notifications(store: ReadModelDatabase, child_id: str) -> Notifications:
-    """Delivered ones stand in the alerts, also those from before deliveries were kept."""
-    states = await store.deliveries_about(child_id)
-    return Notifications(
-        await store.delivered_about(child_id),
-        states.get(DeliveryState.PENDING, 0),
-        states.get(DeliveryState.FAILED, 0),
-    )

@@ -9,15 +9,11 @@ from pydantic import Field
 from query_service.cache.entries import Tag, parent_tag
 from query_service.queries.answers import AnswerModel, Instant, StaleSince
 from query_service.queries.cursors import Cursors
-from query_service.queries.query import Answer, Query, RequestRefused, Scope
-from query_service.queries.visible_children import Unopened, VisibleChild, VisibleChildren
+from query_service.queries.query import Answer, Query, RequestRefused
+from query_service.queries.visible_children import Scope, Unopened, VisibleChild, VisibleChildren
 from query_service.read_store.port import ChildFilter, ReadModelDatabase
 from shared.keyring.search_index import SearchIndex, is_of_no_spaces
-from shared.read_models.documents import (
-    ChildStatus,
-    EngagementLevel,
-    SafetyStatus,
-)
+from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 
 LEAST_CHARACTERS = 2
 """Of a name, and so of what is asked for; one where a script writes words without spaces."""
@@ -67,23 +63,16 @@ class FoundChildren(AnswerModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
 class SearchChildrenHandler:
     """New matches appear when the cached page has lived its TTL or the asker sends a consistency
     token; a child on the page that changes drops the page at once."""
 
-    def __init__(
-        self,
-        store: ReadModelDatabase,
-        children: VisibleChildren,
-        index: SearchIndex,
-        cursors: Cursors,
-        ttl: float,
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._index = index
-        self._cursors = cursors
-        self.ttl = ttl
+    store: ReadModelDatabase
+    children: VisibleChildren
+    index: SearchIndex
+    cursors: Cursors
+    ttl: float
 
     def cache_key(self, query: SearchChildren) -> Hashable:
         return query
@@ -93,10 +82,10 @@ class SearchChildrenHandler:
 
     async def handle(self, query: SearchChildren, scope: Scope) -> Answer:
         wanted = self._filter(query, scope)
-        after = self._cursors.read(query.cursor, wanted)
-        found = await self._store.search(wanted, after, query.limit + 1)
-        page, next_cursor = self._cursors.page(found, query.limit, "created_at", wanted)
-        children = await self._children.open_all(page)
+        after = self.cursors.read(query.cursor, wanted)
+        found = await self.store.search(wanted, after, query.limit + 1)
+        page, next_cursor = self.cursors.page(found, query.limit, "created_at", wanted)
+        children = await self.children.open_all(page)
         unopened = Unopened()
         content = FoundChildren(
             items=[_found(child, unopened) for child in children],
@@ -124,7 +113,7 @@ class SearchChildrenHandler:
     def _name_tokens(self, name: str | None) -> tuple[str, ...]:
         if name is None:
             return ()
-        tokens = self._index.tokens_to_find(name)
+        tokens = self.index.tokens_to_find(name)
         if not tokens or (len(name.strip()) < LEAST_CHARACTERS and not is_of_no_spaces(name)):
             limit = f"{LEAST_CHARACTERS} or more characters"
             raise RequestRefused("name", f"must have {limit}", limit)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -31,21 +32,19 @@ def reading() -> AbstractAsyncContextManager[None]:
     return within(READ_SECONDS, ReadStoreUnavailable)
 
 
+@dataclass(slots=True, eq=False)
 class LiveGeneration:
     """The generation that queries read. `flipped` is called once after each change of it."""
 
-    def __init__(
-        self, database: Database, clock: Callable[[], float], flipped: Callable[[], object]
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._flipped = flipped
-        self._known: KeptGeneration | None = None
-        self._through: datetime | None = None
-        self._read_at = 0.0
-        self._answered_at = float("-inf")
-        self._answers = True
-        self._following = False
+    database: Database
+    clock: Callable[[], float]
+    flipped: Callable[[], object]
+    _known: KeptGeneration | None = field(default=None, init=False)
+    _through: datetime | None = field(default=None, init=False)
+    _read_at: float = field(default=0.0, init=False)
+    _answered_at: float = field(default=float("-inf"), init=False)
+    _answers: bool = field(default=True, init=False)
+    _following: bool = field(default=False, init=False)
 
     async def current(self) -> Generation:
         """As `kept`, without how it was made."""
@@ -61,30 +60,30 @@ class LiveGeneration:
 
     async def _current(self) -> KeptGeneration:
         known = self._known
-        if known is not None and self._clock() - self._read_at < POINTER_SECONDS:
+        if known is not None and self.clock() - self._read_at < POINTER_SECONDS:
             return known
-        asked_at = self._clock()
+        asked_at = self.clock()
         self._through, live = await self._look(asked_at)
         before, self._known, self._read_at = self._known, live, asked_at
         if before is not None and before.generation != live.generation:
             log.info("live_generation_changed", generation=live.generation.number)
-            self._flipped()
+            self.flipped()
         return live
 
     async def _look(self, asked_at: float) -> tuple[datetime | None, KeptGeneration]:
         try:
             async with reading():
-                through = await projected_through(self._database)
-                catalog = await read_catalog(self._database)
+                through = await projected_through(self.database)
+                catalog = await read_catalog(self.database)
         except ReadStoreUnavailable:
             self._answers = self._answered_at > asked_at  # another look was answered meanwhile
             raise
-        self._answered_at, self._answers = self._clock(), True
+        self._answered_at, self._answers = self.clock(), True
         return through, catalog.of(catalog.live)
 
     def away_seconds(self) -> float | None:
         """Since the last answer, without end before the first; None while looks are answered."""
-        return None if self._answers else self._clock() - self._answered_at
+        return None if self._answers else self.clock() - self._answered_at
 
     async def projected_through(self) -> datetime | None:
         """As of at most `POINTER_SECONDS` ago, so rather too early than too late."""

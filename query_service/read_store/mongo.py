@@ -16,12 +16,7 @@ from query_service.read_store.mongo_queries import (
     page_of,
     recent_conversations,
 )
-from query_service.read_store.port import (
-    VIOLATIONS_APART,
-    ChildFilter,
-    PageEnd,
-    Violations,
-)
+from query_service.read_store.port import VIOLATIONS_APART, ChildFilter, PageEnd, Violations
 from query_service.read_store.violations import ListedViolations, ViolationsInMongo, listed_in
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Database, Document, aggregate

@@ -87,10 +87,7 @@ def recent_conversations(
                 "from": conversations,
                 "localField": "_id",
                 "foreignField": "child_id",
-                "pipeline": [
-                    {"$sort": {"started_at": -1, "_id": 1}},
-                    {"$limit": per_child},
-                ],
+                "pipeline": [{"$sort": {"started_at": -1, "_id": 1}}, {"$limit": per_child}],
                 "as": "recent",
             }
         },

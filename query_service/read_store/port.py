@@ -1,8 +1,7 @@
 """The read models as queries see them; mongo.py reads them, tests/fakes/read_store.py in memory.
 
 Whoever may see only part of them passes `parent_id`: it is a condition of the search itself, so
-what is not theirs is never read. Erased children are never found.
-"""
+what is not theirs is never read. Erased children are never found."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,4 @@
-"""A child's violations: a document each in MongoDB, or a list in the child's safety document.
-
-So read models of projections before 7 hold them: as long as such a generation is live, they are
-read from there."""
+"""A child's violations: a document each in MongoDB, or a list in the child's safety document."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -10,13 +7,7 @@ from typing import Any, cast
 
 from query_service.read_store.live_generation import reading
 from query_service.read_store.mongo_queries import page_of
-from query_service.read_store.port import (
-    AT_ONCE,
-    SEVERE,
-    PageEnd,
-    Period,
-    ViolationCounts,
-)
+from query_service.read_store.port import AT_ONCE, SEVERE, PageEnd, Period, ViolationCounts
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document, aggregate
 from shared.read_models.documents import OTHER, SafetyDocument, ViolationDocument, ViolationEntry
@@ -68,8 +59,7 @@ class ViolationsInMongo:
         ]
         async with reading():
             rows = [row async for row in aggregate(self._collection, pipeline)]
-        costs = (penalty(row["_id"]["s"], row["_id"]["o"]) * int(row["count"]) for row in rows)
-        return sum(costs)
+        return sum(penalty(row["_id"]["s"], row["_id"]["o"]) * int(row["count"]) for row in rows)
 
     def _within(self, bounds: dict[str, Any]) -> Document:
         at = {operator: moment for operator, moment in bounds.items() if moment is not None}
@@ -80,8 +70,7 @@ class ListedViolations:
     """All of them, in any order.
 
     So read models of projections before 7 hold them, all in the child's safety document: as long as
-    such a generation is live, they are read from there.
-    """
+    such a generation is live, they are read from there."""
 
     def __init__(self, violations: Iterable[ViolationDocument]) -> None:
         self._newest_first = sorted(violations, key=_rank_of)
@@ -124,20 +113,9 @@ def listed_in(safety: SafetyDocument | None) -> list[ViolationDocument]:
 
 def _document(child_id: str, entry: ViolationEntry) -> ViolationDocument:
     """What the oldest ones do not know was alerted at once and not acknowledged."""
-    return ViolationDocument(
-        _id=f"{child_id}/{entry['id']}",
-        child_id=child_id,
-        id=entry["id"],
-        type=entry["type"],
-        severity=entry["severity"],
-        at=entry["at"],
-        conversation_id=entry["conversation_id"],
-        details=entry["details"],
-        resolved_at=entry["resolved_at"],
-        outcome=entry["outcome"],
-        alerted=entry.get("alerted", AT_ONCE),
-        acknowledged_at=entry.get("acknowledged_at"),
-    )
+    oldest = {"alerted": AT_ONCE, "acknowledged_at": None}
+    own = {"_id": f"{child_id}/{entry['id']}", "child_id": child_id}
+    return cast(ViolationDocument, {**oldest, **entry, **own})
 
 
 def _rank_of(violation: ViolationDocument) -> tuple[float, str]:

@@ -112,8 +112,7 @@ class MongoWholeChild:
         return found
 
     async def _are_apart(self, generation: int) -> bool:
-        projections = await self._projections(generation)
-        return projections is not None and projections >= VIOLATIONS_APART
+        return (await self._projections(generation) or 0) >= VIOLATIONS_APART
 
     async def _projections(self, generation: int) -> int | None:
         """The version of the projections that fold it; None: it is not kept."""

@@ -49,6 +49,10 @@ FromOpened = Annotated[T, IS_FROM_OPENED]
 """A field of a read model, in clear, that is made from what events hold sealed: labels, or the
 words of a name. Where a value did not open, it cannot be compared with what the events say."""
 
+IS_SEARCH_TOKENS = "keyed hashes of a sealed value"
+SearchTokens = Annotated[list[str], IS_FROM_OPENED, IS_SEARCH_TOKENS]
+"""A field of a read model by which a search finds a sealed value; nobody is shown it."""
+
 
 class PersonalDataErased(Exception):
     """The value's key was destroyed: the ciphertext can never be read again."""

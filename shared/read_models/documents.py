@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NotRequired, TypedDict
 
-from shared.events.personal import FromOpened, Sealed
+from shared.events.personal import FromOpened, Sealed, SearchTokens
 
 
 class Model(StrEnum):
@@ -62,7 +62,7 @@ class ChildDocument(TypedDict):
     _id: str
     parent_id: str
     name: Sealed
-    name_tokens: FromOpened[list[str]]
+    name_tokens: SearchTokens
     age: FromOpened[int]
     udid: Sealed
     device_id: Sealed

@@ -9,8 +9,8 @@ from tests.support.query_side import QuerySide, parent
 from tests.support.ways import Way, walked
 
 REGISTRATION_FILES = 35
-QUERY_FILES = 24
-RECORD_FILES = 25
+QUERY_FILES = 21
+RECORD_FILES = 21
 AROUND_A_ROUTE = ["HardenedEdge", "Admission", "AuditEdge"]
 AROUND_A_HANDLER = ["Pipeline"]
 

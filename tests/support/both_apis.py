@@ -10,8 +10,7 @@ from fastapi import FastAPI
 from starlette.routing import compile_path
 from starlette.types import Message, Receive, Scope, Send
 
-from projection_worker.projections.registry import VERSION, ChildView, Place, apply
-from projection_worker.projections.rules import change
+from projection_worker.projections.registry import VERSION, ChildView, Place, apply, change
 from shared.auth.access import Principal
 from shared.event_store.envelope import Commit, NewCommit
 from shared.http.openapi import OPENAPI_PATH

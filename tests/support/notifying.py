@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
 
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.lane import Lane, Patience
+from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.notifications.webhook import WebhookChannel, webhook_client
 from shared.clock import utc_now
 from shared.events.child import AlertChannel

@@ -10,8 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from projection_worker.consuming import kafka_clients
 from projection_worker.consuming.health import WorkerWatch
-from projection_worker.consuming.lag import WorkerLag
-from projection_worker.consuming.metrics import Troubles, WorkerMetrics
+from projection_worker.consuming.progress import Troubles, WorkerLag, WorkerMetrics
 from projection_worker.consuming.projector_service import ProjectorService
 from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projections import registry

@@ -6,9 +6,10 @@ from typing import Any
 
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.decoding import EventSource
 from projection_worker.projecting.projector import Projected, Projector
-from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore
+from projection_worker.projecting.read_model_store import ReadModelStore
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.records import Delivered, RawRecord, deliver
 from projection_worker.replay.verify.comparison import Verification

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from projection_worker.consuming.metrics import NotificationMetrics, WorkerMetrics
+from projection_worker.consuming.progress import WorkerMetrics
+from projection_worker.notifications.metrics import NotificationMetrics
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from shared.clock import utc_now

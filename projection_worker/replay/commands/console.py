@@ -1,4 +1,4 @@
-"""What several commands take and show: amounts, and how work on many events gets on."""
+"""What several commands take and show: amounts, and the progress of work on many events."""
 
 import math
 import time
@@ -31,12 +31,12 @@ rate_option = click.option(
 LINE_SECONDS = 5.0
 """Between two lines where no terminal shows a bar."""
 
-Tell = Callable[[str, int, int | None], None]
+Report = Callable[[str, int, int | None], None]
 """Takes the name of the phase, how many events are done, and of how many (None: not known yet)."""
 
 
 @contextmanager
-def shown() -> Iterator[Tell]:
+def shown() -> Iterator[Report]:
     """A bar on a terminal; elsewhere lines on standard error, for what takes long."""
     on = console()
     if not on.is_terminal:
@@ -51,28 +51,28 @@ def shown() -> Iterator[Tell]:
     with Progress(*columns, console=on, transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
-        def tell(phase: str, done: int, total: int | None) -> None:
+        def report(phase: str, done: int, total: int | None) -> None:
             if phase not in tasks:
                 tasks[phase] = progress.add_task(phase, total=total, completed=done, said="")
             task = tasks[phase]
             speed = progress.tasks[task].speed or 0.0
             progress.update(task, total=total, completed=done, said=_said(done, total, speed))
 
-        yield tell
+        yield report
 
 
 @contextmanager
 def counting(phase: str, total: int | None) -> Iterator[Callable[[int], Awaitable[None]]]:
-    """As `shown`, of one phase; gives what is to be told how many more events are done."""
+    """As `shown`, of one phase; gives what takes how many more events are done."""
     done = 0
-    with shown() as tell:
+    with shown() as report:
 
         async def more(events: int) -> None:
             nonlocal done
             done += events
-            tell(phase, done, total)
+            report(phase, done, total)
 
-        tell(phase, done, total)
+        report(phase, done, total)
         yield more
 
 
@@ -92,15 +92,12 @@ class Lines:
             return
         self._said = now
         speed = (done - self._from) / (now - self._began) if now > self._began else 0.0
-        click.echo(f"{phase:6} {_said(done, total, speed)}{_left(done, total, speed)}", err=True)
+        left = "time left unknown"
+        if total is not None and speed:
+            left = f"{max(0, total - done) / speed:.0f} s left"
+        click.echo(f"{phase:6} {_said(done, total, speed)}, {left}", err=True)
 
 
 def _said(done: int, total: int | None, speed: float) -> str:
     of_all = "" if total is None else f"/{total:,}"
     return f"{done:,}{of_all} events, {speed:,.0f}/s"
-
-
-def _left(done: int, total: int | None, speed: float) -> str:
-    if total is None or not speed:
-        return ", time left unknown"
-    return f", {max(0, total - done) / speed:.0f} s left"

@@ -70,28 +70,21 @@ def events(
 
     async def work(on: Stores) -> None:
         total = None if child_id is None else await events_of_child(on.store, child_id)
-        rows, read = _Rows(form), _Read(total)
-        async for event in selection.events(on.store, read.more):
+        rows, lines, read = _Rows(form), Lines(), 0
+
+        def report(events: int) -> None:
+            """On standard error, where it takes long: what is chosen may be far between."""
+            nonlocal read
+            read += events
+            lines.say("read", read, total)
+
+        async for event in selection.events(on.store, report):
             rows.add(event)
             if rows.number == limit:
                 break
         rows.close()
 
     run(work)
-
-
-class _Read:
-    """Tells on standard error how the reading gets on, where it takes long: what is chosen may be
-    far between."""
-
-    def __init__(self, total: int | None) -> None:
-        self._total = total
-        self._done = 0
-        self._lines = Lines()
-
-    def more(self, events: int) -> None:
-        self._done += events
-        self._lines.say("read", self._done, self._total)
 
 
 class _Rows:
@@ -148,8 +141,7 @@ def republish(
     """Put events of the store on Kafka again, as the relay did.
 
     Consumers drop by version what they have seen: read models, counters and alerts stay as they
-    are, and a consumer that had lost something has it again.
-    """
+    are, and a consumer that had lost something has it again."""
     require_order(since, until)
     narrowed = child_id is not None or since is not None or until is not None
     if everything == narrowed:
@@ -174,11 +166,11 @@ def republish(
 async def _publish(on: Stores, selection: Selection, total: int, pace: Pace) -> int:
     published = 0
     async with open_producer(on.settings.kafka) as producer:
-        with progress("events", total) as tell:
+        with progress("events", total) as report:
             async for batch in _batches(on, selection):
                 await publish(producer, batch)
                 published += len(batch)
-                tell(published)
+                report(published)
                 await pace.keep(len(batch))
     return published
 

@@ -21,11 +21,7 @@ from shared.read_models.generations import Catalog, KeptGeneration, begin_catalo
 )
 def rollback(number: int | None) -> None:
     """Let queries read a generation again that was live before. It has been kept current."""
-
-    async def work(on: Stores) -> None:
-        await lead(on.database, partial(_roll_back, on, number))
-
-    run(work)
+    run(lambda on: lead(on.database, partial(_roll_back, on, number)))
 
 
 @click.command()
@@ -42,11 +38,7 @@ def status() -> None:
 )
 def drop_old(*, unfinished: bool) -> None:
     """Remove the generations that were live before; there is no rollback to them any more."""
-
-    async def work(on: Stores) -> None:
-        await lead(on.database, partial(_drop, on, unfinished=unfinished))
-
-    run(work)
+    run(lambda on: lead(on.database, partial(_drop, on, unfinished=unfinished)))
 
 
 async def _catalog(on: Stores) -> Catalog:

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Coroutine
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from projection_worker.replay.verify.verifier import verifier_of
 from projection_worker.session import Stores, run
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import read_catalog
+from shared.tasks import in_background
 
 
 class ModelNames(click.ParamType):
@@ -72,8 +72,7 @@ def rebuild(
 ) -> None:
     """Build the next generation of the read models beside the live one, verify it, make it live.
 
-    Commands and queries go on meanwhile. What it replaces is kept for `teddy replay rollback`.
-    """
+    Commands and queries go on meanwhile. What it replaces is kept for `teddy replay rollback`."""
     chosen = ALL_MODELS if models is None else models
     read_from = Source(source or Source.STORE)
     if resume and (models is not None or source is not None or dry_run):
@@ -101,7 +100,7 @@ LOOK_SECONDS = 0.25
 async def following(rebuild: Rebuild, work: Coroutine[Any, Any, None]) -> None:
     """Do `work` of `rebuild` and show its progress meanwhile."""
     started = time.monotonic()
-    async with _shown(rebuild):
+    async with in_background(_show(rebuild)):
         await work
     assert rebuild.plan is not None
     for child, reason in (await rebuild.ledger.unopened(rebuild.plan.generation)).items():
@@ -117,24 +116,13 @@ async def following(rebuild: Rebuild, work: Coroutine[Any, Any, None]) -> None:
     )
 
 
-@asynccontextmanager
-async def _shown(rebuild: Rebuild) -> AsyncIterator[None]:
-    showing = asyncio.create_task(_show(rebuild))
-    try:
-        yield
-    finally:
-        showing.cancel()
-        with suppress(asyncio.CancelledError):
-            await showing
-
-
 async def _show(rebuild: Rebuild) -> None:
-    with shown() as tell:
+    with shown() as report:
         while True:
             if rebuild.plan is not None and rebuild.phase in (Phase.BUILD, Phase.VERIFY):
                 phase = rebuild.phase
                 total, done = await _standing(rebuild, rebuild.plan)
-                tell(phase, done, total)
+                report(phase, done, total)
             await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -12,8 +12,8 @@ from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projecting.generations import rules_of
 from projection_worker.replay.commands.console import counting
 from projection_worker.replay.documents import ChildFold, Folded, Personals
-from projection_worker.replay.histories import ends_at, telling_pages
-from projection_worker.replay.history_display import Display, JsonDisplay, Span, TableDisplay
+from projection_worker.replay.histories import ends_at, relevant_pages
+from projection_worker.replay.history_display import JsonDisplay, Span, TableDisplay
 from projection_worker.session import Failed, NotFound, Refused, Stores, format_option, run
 from shared.audit.process import record_look
 from shared.audit.settings import AuditSettings
@@ -67,7 +67,7 @@ async def events_within(
 
 
 async def view_at(on: Stores, span: Span, seen: Callable[[int], Awaitable[None]]) -> Folded:
-    """The read models at the point. `seen` is given how many more events were folded. Raises
+    """The read models at the point. `seen` takes how many more events were folded. Raises
     Failed."""
     child_id, point = span.child_id, span.point
     cipher = (await on.keyring.ciphers([child_id])).get(child_id)
@@ -76,7 +76,7 @@ async def view_at(on: Stores, span: Span, seen: Callable[[int], Awaitable[None]]
     counting = ends if ends <= point else 0
     fold, done = ChildFold(cipher, on.index, rules, counting), 0
     try:
-        async for events in telling_pages(on.store, child_id, 0, counting):
+        async for events in relevant_pages(on.store, child_id, 0, counting):
             fold.add(event for event in events if event.version <= point)
             await seen(events[-1].version - done)
             done = events[-1].version
@@ -118,8 +118,6 @@ MOST_DOCUMENTS = 20
 
 
 class Until(click.ParamType):
-    """A version, or a time."""
-
     name = "time|version"
 
     def convert(
@@ -175,8 +173,7 @@ def show(
 ) -> None:
     """Show a child's history, and its read models as they were at a point of it.
 
-    The history is printed as it is read. All of it is folded, also what is not shown.
-    """
+    The history is printed as it is read. All of it is folded, also what is not shown."""
     if everything and (limit is not None or from_version is not None):
         raise click.UsageError("--all shows the whole history: omit --limit, --from-version")
     wanted = Wanted(until, from_version, None if everything else limit or MOST_VERSIONS)
@@ -195,7 +192,7 @@ def show(
     run(work)
 
 
-async def show_history(on: Stores, span: Span, display: Display) -> None:
+async def show_history(on: Stores, span: Span, display: JsonDisplay | TableDisplay) -> None:
     """As it is read; then the read models that all of it adds up to."""
     display.begin()
     async for page in events_within(on.store, span):

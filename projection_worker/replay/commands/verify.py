@@ -40,8 +40,7 @@ from shared.read_models.generations import live_generation
 def verify(wait: float, sample: int | None, seed: int | None, child_id: str | None) -> None:
     """Compare every read model with a fold of the event store; exit code 1 on a difference.
 
-    Also while the system works: of each child, what its read models have seen is compared.
-    """
+    Also while the system works: of each child, what its read models have seen is compared."""
     if sample is not None and child_id is not None:
         raise click.UsageError("--sample and --child exclude each other")
     if seed is not None and sample is None:
@@ -59,8 +58,8 @@ def verify(wait: float, sample: int | None, seed: int | None, child_id: str | No
                 found = await _verify_some(on.store, verifier, chosen, wait, seen)
         return found, await in_words(on, live, found)
 
-    found, told = run(work)
-    _show(found, told)
+    found, differences = run(work)
+    _show(found, differences)
     sys.exit(0 if found.clean else 1)
 
 
@@ -98,7 +97,7 @@ async def _chosen(
     return chosen, None
 
 
-def _show(found: Verification, told: list[str]) -> None:
+def _show(found: Verification, differences: list[str]) -> None:
     table = Table("compared", "number")
     table.add("children", f"{found.children:,}")
     table.add("events", f"{found.events:,}")
@@ -108,7 +107,7 @@ def _show(found: Verification, told: list[str]) -> None:
         table.add("system counters", f"{found.counters:,}")
     table.add("digest of all children", f"{found.digest:064x}")
     table.print()
-    for line in told:
+    for line in differences:
         click.echo(line)
     for child, reason in sorted(found.unopened.items()):
         click.echo(f"child {child} cannot be decrypted: {reason}")
@@ -126,4 +125,4 @@ def _show(found: Verification, told: list[str]) -> None:
             if found.unopened
             else ""
         )
-        click.secho(f"differences: {found.found:,}, shown: {len(told)}{unopened}", fg="red")
+        click.secho(f"differences: {found.found:,}, shown: {len(differences)}{unopened}", fg="red")

@@ -1,42 +1,21 @@
-"""Writes children into a new generation, folded anew behind what workers brought of them.
-
-Where only some models are folded anew, a child goes over at the version that the live generation
-had at one moment: the chosen models are folded up to it, the others copied. A child that something
-happens to meanwhile is folded whole by the worker: what is missing in the new generation it knows
-only from the event store.
-
-One child with a long history is built a page of events in memory, a transaction a page. Where a
-page ends the child's documents are as they were then, and its version says so: a worker that has
-newer events of the child fills up from there, and the rebuild goes on behind it. The ledger is told
-after each page, and a rebuild that was killed goes on within the child. Every model is folded anew:
-to copy all documents of such a child at once would be one transaction without bound.
-"""
+"""Writes children into a new generation, folded anew behind what workers brought of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
-
-from pymongo.errors import PyMongoError
 
 from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projecting.projector import Projector
-from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
-from projection_worker.projecting.read_model_writes import FoldedChild, UnstorableDocument
+from projection_worker.projecting.read_model_store import FoldedChild, ReadModelStore
 from projection_worker.projecting.sequencing import ChildSequence, all_that_counts
 from projection_worker.projections.registry import ChildView
 from projection_worker.projections.rules import Rules
 from projection_worker.replay.documents import Folded, StoredChildren, documents_of, fold
-from projection_worker.replay.histories import Stream, ends_at, telling_pages
-from projection_worker.replay.rebuild.ledger import Ledger, Slice
-from projection_worker.replay.rebuild.pacing import Pace, patiently
+from projection_worker.replay.histories import Stream
 from projection_worker.replay.verify.comparison import Documents
 from shared.event_store.envelope import RecordedEvent
-from shared.event_store.port import EventStore
-from shared.fault_points import FaultPoint, reached
 from shared.keyring.keyring import ChildCipher, Keyring
 from shared.keyring.search_index import SearchIndex
-from shared.read_models.documents import ChildDocument, Model
+from shared.read_models.documents import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +30,6 @@ class Written:
         return Written(self.failures | other.failures, self.unopened | other.unopened)
 
 
-class ChildrenWriter(Protocol):
-    """Brings children into the new generation."""
-
-    async def write(self, batch: Sequence[Stream], shard: str) -> Written:
-        """All of `batch` in one transaction, but for the failures; counters go to `shard`.
-
-        Raises StaleBatch when a worker wrote one of the children meanwhile, or UnstorableDocument;
-        then nothing was written.
-        """
-
-
 class WholeChildren:
     """Every model is folded anew; what workers brought already is skipped."""
 
@@ -70,74 +38,59 @@ class WholeChildren:
         self._read_models = read_models
 
     async def write(self, batch: Sequence[Stream], shard: str) -> Written:
-        return await self._write(
-            {stream.child_id: all_that_counts(stream.events) for stream in batch}, shard
-        )
+        """All of `batch` in one transaction, but for the failures; counters go to `shard`.
 
-    async def write_page(
-        self, child_id: str, events: Sequence[RecordedEvent], shard: str
+        Raises StaleBatch when a worker wrote one of the children meanwhile, or UnstorableDocument;
+        then nothing was written."""
+        events = {stream.child_id: all_that_counts(stream.events) for stream in batch}
+        return await self.write_events(events, shard)
+
+    async def write_events(
+        self, events: Mapping[str, Sequence[RecordedEvent]], shard: str
     ) -> Written:
-        """As `write`, of one child whose earlier events are there. What is beyond them it leaves
-        to whoever writes them."""
-        return await self._write({child_id: events}, shard)
-
-    async def _write(self, counting: Mapping[str, Sequence[RecordedEvent]], shard: str) -> Written:
-        checkpoints = await self._read_models.children(list(counting))
+        """As `write`, of children whose earlier events are there. What is beyond them it leaves to
+        whoever writes them."""
+        there = await self._read_models.children(list(events))
+        checkpoints = {child_id: child["version"] for child_id, child in there.items()}
         sequences = [
-            _missing(child_id, events, checkpoints, shard) for child_id, events in counting.items()
+            ChildSequence(
+                child_id, shard, [e for e in some if e.version > checkpoints.get(child_id, 0)]
+            )
+            for child_id, some in events.items()
         ]
-        await self._projector.apply(sequences, checkpoints)
+        await self._projector.apply(sequences, there)
         return Written(
-            {one.child_id: told(one.failure[1]) for one in sequences if one.failure},
+            {one.child_id: reason_of(one.failure[1]) for one in sequences if one.failure},
             {one.child_id: str(one.unopened) for one in sequences if one.unopened},
         )
 
 
-def told(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _missing(
-    child_id: str,
-    events: Sequence[RecordedEvent],
-    checkpoints: Mapping[str, ChildDocument],
-    shard: str,
-) -> ChildSequence:
-    """What the new generation has not of a child."""
-    checkpoint = checkpoints[child_id]["version"] if child_id in checkpoints else 0
-    return ChildSequence(child_id, shard, fresh=[one for one in events if one.version > checkpoint])
-
-
+@dataclass(frozen=True, slots=True)
 class PartsOfChildren:
-    """Folds `models` anew and carries the others over.
+    """Folds `models` anew, by `rules` of the new generation, and carries the others over.
 
     A child goes over at the version that the live generation had at one moment: the chosen models
     are folded up to it, the others copied. A child that something happens to meanwhile is folded
     whole by the worker: what is missing in the new generation it knows only from the event store.
     """
 
-    def __init__(
-        self,
-        live: StoredChildren,
-        read_models: ReadModelStore,
-        keyring: Keyring,
-        index: SearchIndex,
-        models: frozenset[Model],
-        rules: Rules,
-    ) -> None:
-        """`rules`: those of the new generation."""
-        self._live = live
-        self._read_models = read_models
-        self._keyring = keyring
-        self._index = index
-        self._models = models
-        self._rules = rules
+    live: StoredChildren
+    read_models: ReadModelStore
+    keyring: Keyring
+    index: SearchIndex
+    models: frozenset[Model]
+    rules: Rules
 
     async def write(self, batch: Sequence[Stream], shard: str) -> Written:
+        """As WholeChildren.write."""
         child_ids = [stream.child_id for stream in batch]
-        there = await self._read_models.children(child_ids)
-        live = await self._live.of([c for c in child_ids if c not in there])
-        ciphers = await self._keyring.ciphers(list(live))
+        there = await self.read_models.children(child_ids)
+        live = await self.live.of([c for c in child_ids if c not in there])
+        ciphers = await self.keyring.ciphers(list(live))
         folded, written = [], Written()
         for stream in batch:
             child_id = stream.child_id
@@ -146,24 +99,24 @@ class PartsOfChildren:
             try:
                 anew = self._fold(stream, live[child_id], ciphers.get(child_id))
             except UNREADABLE as error:
-                written.failures[child_id] = told(error)
+                written.failures[child_id] = reason_of(error)
                 continue
             if anew.unopened is not None:
                 written.unopened[child_id] = str(anew.unopened)
             view = self._compose(anew.view, live[child_id])
             folded.append(FoldedChild(None, view, shard))
         if folded:
-            await self._read_models.write(folded)
+            await self.read_models.write(folded)
         return written
 
     def _fold(self, stream: Stream, live: Documents, cipher: ChildCipher | None) -> Folded:
         version = live[Model.CHILDREN, stream.child_id]["version"]
         events = (event for event in stream.events if event.version <= version)
-        return fold(events, cipher, self._index, self._rules)
+        return fold(events, cipher, self.index, self.rules)
 
     def _compose(self, anew: ChildView, live: Documents) -> ChildView:
-        chosen = {place: d for place, d in documents_of(anew).items() if place[0] in self._models}
-        carried = {place: d for place, d in live.items() if place[0] not in self._models}
+        chosen = {place: d for place, d in documents_of(anew).items() if place[0] in self.models}
+        carried = {place: d for place, d in live.items() if place[0] not in self.models}
         documents = {**chosen, **carried}
         return ChildView(
             child=documents.pop(next(one for one in documents if one[0] is Model.CHILDREN)),
@@ -171,52 +124,3 @@ class PartsOfChildren:
             changed=frozenset(place for place in documents if place[0] is not Model.ALERTS),
             alerts=tuple(d for (model, _), d in documents.items() if model is Model.ALERTS),
         )
-
-
-class LongChildrenBuilder:
-    """Every model is folded anew, also where a rebuild carries some over: to copy all documents of
-    such a child at once would be one transaction without bound.
-    """
-
-    def __init__(
-        self, store: EventStore, children: WholeChildren, ledger: Ledger, pace: Pace
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._ledger = ledger
-        self._pace = pace
-
-    async def build(self, one: Slice, child_id: str, done: int) -> tuple[Written, int]:
-        """`done`: events of the slice before this child. What was written of it, and how many
-        events it has. Raises StaleBatch, PyMongoError, StoreUnavailable."""
-        after = one.inside_version if one.inside == child_id else 0
-        ends = await ends_at(self._store, child_id)
-        written, version = await self._build(one, child_id, done, after, ends)
-        if written.failures and ends == 0:
-            ends = await ends_at(self._store, child_id)
-            if ends > 0:  # it was erased meanwhile: of what was before nothing has to be readable
-                written, version = await self._build(one, child_id, done, 0, ends)
-        return written, version
-
-    async def _build(
-        self, one: Slice, child_id: str, done: int, after: int, ends: int
-    ) -> tuple[Written, int]:
-        written, version, shard = Written(), after, f"rebuild-{one.number}"
-        async for events in telling_pages(self._store, child_id, after, ends):
-            written += await self._write(child_id, events, shard)
-            if written.failures:
-                break
-            version = events[-1].version
-            await self._ledger.advance_inside(
-                one, child_id, version, done + version, written.unopened
-            )
-            reached(FaultPoint.REBUILD_INSIDE_CHILD)
-            await self._pace.keep(len(events))
-        return written, version
-
-    async def _write(self, child_id: str, events: Sequence[RecordedEvent], shard: str) -> Written:
-        write = partial(self._children.write_page, child_id, events, shard)
-        try:
-            return await patiently(write, StaleBatch, PyMongoError)
-        except UnstorableDocument as error:
-            return Written({child_id: told(error)})

@@ -1,5 +1,5 @@
 """Changes which generations are kept and which of them is live, each time in one step; and carries
-over what no event tells: what became of alerts."""
+over what no event says: what became of alerts."""
 
 import asyncio
 import re
@@ -34,8 +34,7 @@ CHILDREN_A_ROUND = 5_000
 async def children_behind(database: Database, ahead: Generation, other: Generation) -> list[str]:
     """Children whose version in `other` is lower than in `ahead`, at most `MOST` of them.
 
-    `other` is looked at after `ahead`, so a child that moves on in both meanwhile is not named.
-    """
+    `other` is looked at after `ahead`, so a child that moves on in both meanwhile is not named."""
     found: list[str] = []
     others = other.collection(database, Model.CHILDREN)
     async for versions in _rounds(ahead.collection(database, Model.CHILDREN)):
@@ -89,8 +88,7 @@ class Cutover:
         """Keep the plan's generation beside the others: the workers of its version write it from
         now on, with this limit.
 
-        Raises CatalogChanged.
-        """
+        Raises CatalogChanged."""
         new = KeptGeneration(
             plan.generation, plan.projections, False, plan.begun_at, conversation_limit_minutes
         )
@@ -171,19 +169,8 @@ async def carry_deliveries(database: Database, live: Generation, to: Generation)
     """
     both = {"$mergeObjects": ["$$new.delivered", "$delivered"]}
     as_live = {"delivered": both, "rebuilt": {"$ifNull": ["$$new.rebuilt", "$$REMOVE"]}}
-    pipeline: list[Document] = [
-        {"$project": {"delivered": 1, "rebuilt": 1}},
-        {
-            "$merge": {
-                "into": to.collection_name(Model.ALERTS),
-                "on": "_id",
-                "whenMatched": [{"$set": as_live}],
-                "whenNotMatched": "discard",
-            }
-        },
-    ]
-    async for _ in aggregate(live.collection(database, Model.ALERTS), pipeline):
-        raise AssertionError("$merge yields no documents")
+    noted: Document = {"$project": {"delivered": 1, "rebuilt": 1}}
+    await _merge_alerts(database, live, to, [noted], [{"$set": as_live}])
 
 
 async def carry_undelivered(
@@ -192,19 +179,28 @@ async def carry_undelivered(
     """Mark in `to` the alerts raised in `live` since then that have no deliveries, as a release
     before deliveries left them: a worker makes those once `to` is live."""
     theirs = {"from": DELIVERIES_COLLECTION, "localField": "_id", "foreignField": "alert_id"}
-    pipeline: list[Document] = [
+    undelivered: list[Document] = [
         {"$match": {"raised_at": {"$gt": since}, "rebuilt": {"$ne": True}}},
         {"$lookup": {**theirs, "as": "deliveries"}},
         {"$match": {"deliveries": []}},
         {"$project": {"awaits_live": {"$literal": True}}},
-        {
-            "$merge": {
-                "into": to.collection_name(Model.ALERTS),
-                "on": "_id",
-                "whenMatched": "merge",
-                "whenNotMatched": "discard",
-            }
-        },
     ]
-    async for _ in aggregate(live.collection(database, Model.ALERTS), pipeline):
+    await _merge_alerts(database, live, to, undelivered, "merge")
+
+
+async def _merge_alerts(
+    database: Database,
+    live: Generation,
+    to: Generation,
+    chosen: list[Document],
+    when_matched: str | list[Document],
+) -> None:
+    """Those of `to` alone stay as they are."""
+    merge = {
+        "into": to.collection_name(Model.ALERTS),
+        "on": "_id",
+        "whenMatched": when_matched,
+        "whenNotMatched": "discard",
+    }
+    async for _ in aggregate(live.collection(database, Model.ALERTS), [*chosen, {"$merge": merge}]):
         raise AssertionError("$merge yields no documents")

@@ -2,11 +2,10 @@
 
 `read_model_rebuilds` holds one document a rebuild and one a slice. A slice is a range of children
 of the event store or of offsets of one partition; after each batch it says how far it came. A batch
-that was written and not noted is done again: the checkpoints drop it.
-"""
+that was written and not noted is done again: the checkpoints drop it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -53,8 +52,7 @@ class Slice:
     """Children after `begin` up to and with `end` (empty: without bound), or the offsets from
     `begin` to before `end`. `reached`: the last child done, or the next offset; empty: none yet.
     `inside`: a child with a long history that is done up to `inside_version`; empty: none is under
-    way. `events_done` counts those, too.
-    """
+    way. `events_done` counts those, too."""
 
     generation: Generation
     kind: Kind
@@ -88,13 +86,15 @@ class Ledger:
         self._rebuilds = database[COLLECTION]
 
     async def begin(self, plan: Plan) -> None:
+        document = {name: getattr(plan, name) for name in ("projections", "source", "begun_at")}
+        document["models"] = sorted(plan.models)
         key = {"_id": _plan_id(plan.generation)}
-        await self._rebuilds.replace_one(key, _from_plan(plan), upsert=True)
+        await self._rebuilds.replace_one(key, document, upsert=True)
 
     async def cut(self, generation: Generation, slices: Sequence[Slice]) -> None:
         """Note all slices of a plan, and then that these are all."""
         await self._rebuilds.delete_many({"generation": generation.number})
-        await self._rebuilds.insert_many([{"_id": one.id, **_from_slice(one)} for one in slices])
+        await self._rebuilds.insert_many([_from_slice(one) for one in slices])
         key = {"_id": _plan_id(generation)}
         await self._rebuilds.update_one(key, {"$set": {"is_cut": True}})
 
@@ -112,23 +112,14 @@ class Ledger:
         return [_to_slice(generation, document) for document in found]
 
     async def advance(
-        self,
-        of: Slice,
-        reached: str,
-        events_done: int,
-        unopened: Mapping[str, str] | None = None,
+        self, of: Slice, reached: str, events_done: int, unopened: Mapping[str, str] | None = None
     ) -> None:
         """`unopened`: children of whom something does not open, and why."""
         progress = {"reached": reached, "inside": "", "inside_version": 0}
         await self._note(of, {**progress, "events_done": events_done}, unopened or {})
 
     async def advance_inside(
-        self,
-        of: Slice,
-        child_id: str,
-        version: int,
-        events_done: int,
-        unopened: Mapping[str, str],
+        self, of: Slice, child_id: str, version: int, events_done: int, unopened: Mapping[str, str]
     ) -> None:
         """Within one child with a long history, which is done up to `version`."""
         progress = {"inside": child_id, "inside_version": version, "events_done": events_done}
@@ -156,8 +147,8 @@ class Ledger:
         )
 
     async def _note(self, of: Slice, progress: Document, unopened: Mapping[str, str]) -> None:
-        told = [{"child_id": child, "reason": reason} for child, reason in unopened.items()]
-        adding = {"$addToSet": {"unopened": {"$each": told}}} if told else {}
+        more = [{"child_id": child, "reason": reason} for child, reason in unopened.items()]
+        adding = {"$addToSet": {"unopened": {"$each": more}}} if more else {}
         await self._rebuilds.update_one({"_id": of.id}, {"$set": progress, **adding})
 
     async def forget(self, generation: Generation) -> None:
@@ -167,15 +158,6 @@ class Ledger:
 
 def _plan_id(generation: Generation) -> str:
     return f"g{generation.number}"
-
-
-def _from_plan(plan: Plan) -> Document:
-    return {
-        "projections": plan.projections,
-        "source": plan.source,
-        "models": sorted(plan.models),
-        "begun_at": plan.begun_at,
-    }
 
 
 def _to_plan(generation: Generation, document: Document) -> Plan:
@@ -189,34 +171,11 @@ def _to_plan(generation: Generation, document: Document) -> Plan:
 
 
 def _from_slice(one: Slice) -> Document:
-    return {
-        "generation": one.generation.number,
-        "kind": one.kind,
-        "number": one.number,
-        "begin": one.begin,
-        "end": one.end,
-        "events": one.events,
-        "reached": one.reached,
-        "events_done": one.events_done,
-        "done": one.done,
-        "inside": one.inside,
-        "inside_version": one.inside_version,
-        "events_verified": one.events_verified,
-    }
+    values = {field.name: getattr(one, field.name) for field in fields(one)}
+    return {"_id": one.id, **values, "generation": one.generation.number}
 
 
 def _to_slice(generation: Generation, document: Document) -> Slice:
-    return Slice(
-        generation,
-        Kind(document["kind"]),
-        document["number"],
-        document["begin"],
-        document["end"],
-        document["events"],
-        document["reached"],
-        document["events_done"],
-        Done(document["done"]),
-        document["inside"],
-        document["inside_version"],
-        document["events_verified"],
-    )
+    values = {field.name: document[field.name] for field in fields(Slice)}
+    kind, done = Kind(document["kind"]), Done(document["done"])
+    return Slice(**{**values, "generation": generation, "kind": kind, "done": done})

@@ -1,8 +1,7 @@
 """The processes of a rebuild: what each does with its share of slices, and how they are started.
 
 `python -m projection_worker.replay.rebuild.processes` is started by the rebuild alone. It ends when
-its standard input does, so it never outlives the process that started it, however that one ends.
-"""
+its standard input does, so it never outlives the process that started it, however that one ends."""
 
 import asyncio
 import os
@@ -17,17 +16,14 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from projection_worker.dead_letters.store import DeadLetters
+from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.decoding import EventSource
 from projection_worker.projecting.generations import rules_of
 from projection_worker.projecting.projector import Projector
-from projection_worker.projecting.read_model_store import BeforeLive, ReadModelStore, StaleBatch
+from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
 from projection_worker.replay.documents import StoredChildren
 from projection_worker.replay.histories import in_batches, streams
-from projection_worker.replay.rebuild.children import (
-    LongChildrenBuilder,
-    PartsOfChildren,
-    WholeChildren,
-)
+from projection_worker.replay.rebuild.children import PartsOfChildren, WholeChildren
 from projection_worker.replay.rebuild.ledger import Done, Kind, Ledger, Plan, Slice
 from projection_worker.replay.rebuild.pacing import Pace
 from projection_worker.replay.rebuild.slices import (
@@ -35,7 +31,6 @@ from projection_worker.replay.rebuild.slices import (
     ChildSliceBuilder,
     PartitionSliceBuilder,
 )
-from projection_worker.replay.verify.comparison import Verification
 from projection_worker.replay.verify.verifier import Verifier, verifier_of
 from projection_worker.session import Failed, Stores, open_stores
 from projection_worker.settings import WorkerSettings
@@ -44,6 +39,7 @@ from shared.event_store.port import StoreUnavailable
 from shared.fault_points import FaultPoint
 from shared.logs import configure_logs
 from shared.read_models.generations import Generation, live_generation
+from shared.read_models.indexes import stale_since
 from shared.settings import load_settings
 
 SETTLE_SECONDS = 30.0
@@ -77,11 +73,11 @@ class ShareOfRebuild:
         partitions = PartitionSliceBuilder(
             self._on.settings.kafka, projector, self._ledger, self._pace
         )
-        store, whole = self._on.store, WholeChildren(projector, read_models)
+        whole = WholeChildren(projector, read_models)
         children = ChildSliceBuilder(
-            store,
+            self._on.store,
             whole if self._plan.whole else await self._parts_of_children(read_models),
-            LongChildrenBuilder(store, whole, self._ledger, self._pace),
+            whole,
             dead_letters,
             self._ledger,
             self._pace,
@@ -101,7 +97,6 @@ class ShareOfRebuild:
 
     async def _verify(self, one: Slice, verifier: Verifier) -> None:
         """Children that could not be folded are left out: the rebuild decides about them."""
-        dead_letters = DeadLetters(self._on.database, utc_now, self._plan.generation)
         histories, verified = streams(self._on.store, one.begin, one.end), 0
 
         async def seen(events: int) -> None:
@@ -110,12 +105,15 @@ class ShareOfRebuild:
             await self._ledger.verified(one, verified)
 
         async for batch, _ in in_batches(histories, BATCH_EVENTS):
-            stuck = await dead_letters.dead_lettered_of([stream.child_id for stream in batch])
+            ids = [stream.child_id for stream in batch]
+            stuck = await stale_since(self._on.database, self._plan.generation, ids)
             folded = [stream for stream in batch if stream.child_id not in stuck]
             verification = await verifier.verify_children(folded, SETTLE_SECONDS, seen)
-            if verification.found:  # what does not open is told by the rebuild
+            if verification.found:  # what does not open is reported by the rebuild
                 await self._ledger.verified(one, 0)
-                raise ReadModelsDiffer(_told(verification))
+                first = verification.differences[:3]
+                named = "; ".join(f"{d.model}/{d.document} {d.field}" for d in first)
+                raise ReadModelsDiffer(f"{verification.found} differences, first {named}")
 
     async def _mine(self, done: Done) -> list[Slice]:
         slices, share = await self._ledger.slices(self._plan.generation), self._share
@@ -147,11 +145,6 @@ class ShareOfRebuild:
         return PartsOfChildren(documents, read_models, on.keyring, on.index, plan.models, rules)
 
 
-def _told(verification: Verification) -> str:
-    first = [f"{d.model}/{d.document} {d.field}" for d in verification.differences[:3]]
-    return f"{verification.found} differences, first {'; '.join(first)}"
-
-
 MODULE = "projection_worker.replay.rebuild.processes"
 
 
@@ -162,8 +155,7 @@ class ProcessFailed(Failed):
 async def run_processes(work: str, generation: int, number: int, rate: float | None) -> None:
     """`number` processes share `work` and `rate`; returns when all are done.
 
-    Raises ProcessFailed as soon as one fails; then, and when cancelled, the others are ended.
-    """
+    Raises ProcessFailed as soon as one fails; then, and when cancelled, the others are ended."""
     arguments = [work, "--generation", str(generation), "--of", str(number)]
     if rate is not None:
         arguments += ["--rate", str(rate / number)]
@@ -179,7 +171,16 @@ async def _started(
     processes: list[asyncio.subprocess.Process] = []
     try:
         for arguments in parts:
-            processes.append(await _start(arguments))
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                MODULE,
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,  # held open: the process ends with this one
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            processes.append(process)
         yield processes
     finally:
         for process in processes:
@@ -188,23 +189,11 @@ async def _started(
             await process.wait()
 
 
-async def _start(arguments: Sequence[str]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        MODULE,
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,  # held open: the process ends with this one
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
 async def _succeeds(process: asyncio.subprocess.Process) -> None:
     assert process.stderr is not None
-    told = await process.stderr.read()
+    written = await process.stderr.read()
     if await process.wait() != 0:
-        lines = told.decode(errors="replace").strip().splitlines()
+        lines = written.decode(errors="replace").strip().splitlines()
         last = lines[-1] if lines else "the process was killed"
         raise ProcessFailed(f"a process of the rebuild ended ({process.returncode}): {last}")
 

@@ -1,7 +1,6 @@
 """Leads a rebuild: plans it, has it built and verified, moves the queries. At most one at a time.
 
-Every step can be killed and done again. What is done stands in the ledger and in the catalog.
-"""
+Every step can be killed and done again. What is done stands in the ledger and in the catalog."""
 
 import asyncio
 import time
@@ -10,8 +9,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer
-
+from projection_worker.consuming.kafka_clients import open_consumer
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.generations import (
     SEEN_SECONDS,
@@ -29,11 +27,11 @@ from projection_worker.replay.rebuild.cutover import (
 from projection_worker.replay.rebuild.ledger import Done, Ledger, Plan, Source
 from projection_worker.replay.rebuild.processes import BUILD, VERIFY, run_processes
 from projection_worker.replay.rebuild.slices import slices_of_store, slices_of_topic
-from projection_worker.replay.verify.comparison import counters_that_differ
+from projection_worker.replay.verify.comparison import compared_counters
 from projection_worker.session import Failed, Refused, Stores
 from shared.clock import new_id, utc_now
 from shared.fault_points import FaultPoint, reached
-from shared.kafka import CHILD_EVENTS, client_options, partitions_of
+from shared.kafka import CHILD_EVENTS, partitions_of
 from shared.lease import Lease
 from shared.mongo import Database
 from shared.read_models.deliveries import NOTIFIED_WITHIN
@@ -52,9 +50,7 @@ class AnotherRebuild(Refused):
 
 
 async def lead(
-    database: Database,
-    work: Callable[[], Coroutine[Any, Any, Result]],
-    wait_seconds: float = 0.0,
+    database: Database, work: Callable[[], Coroutine[Any, Any, Result]], wait_seconds: float = 0.0
 ) -> Result:
     """Do `work` while nobody else leads a rebuild; `wait_seconds`: how long the lease of one that
     was killed may take to run out. Raises AnotherRebuild, LeaseLost or what `work` raises."""
@@ -183,17 +179,16 @@ class Rebuild:
             return
         slices = await slices_of_store(self._on.commits, plan.generation)
         if plan.source is Source.KAFKA:
-            bootstrap = self._on.settings.kafka
             slices = [replace(one, done=Done.BUILT) for one in slices]  # only to be verified
-            slices += await slices_of_topic(bootstrap, plan.generation)
+            slices += await slices_of_topic(self._on.settings.kafka, plan.generation)
         await self.ledger.cut(plan.generation, slices)
 
     async def _require_sound(self, plan: Plan, catalog: Catalog) -> None:
         """What the verification of slices cannot see: totals, dead-lettered children, workers."""
         on, generation = self._on, plan.generation
-        sums = await counters_that_differ(on.read, on.database, generation)
-        if sums.differing:
-            raise RebuildFailed(f"counters differ from the sum over all children: {sums.differing}")
+        counters = await compared_counters(on.read, on.database, generation)
+        if differing := {name: both for name, both in counters.items() if both[0] != both[1]}:
+            raise RebuildFailed(f"counters differ from the sum over all children: {differing}")
         new = await DeadLetters(on.database, utc_now, generation).all_dead_lettered()
         live = await DeadLetters(on.database, utc_now, catalog.live).all_dead_lettered()
         worse = sorted(set(new) - set(live))
@@ -212,15 +207,8 @@ class Rebuild:
     async def _place_new_workers(self) -> None:
         """Workers of a version that has none yet begin at the end of the topic: what came before is
         in the event store, from which the generation is built."""
-        consumer = AIOKafkaConsumer(
-            **client_options(self._on.settings.kafka),
-            group_id=consumer_group(self._on.settings),
-            enable_auto_commit=False,
-        )
-        await consumer.start()
-        try:
+        settings = self._on.settings
+        async with open_consumer(settings.kafka, group_id=consumer_group(settings)) as consumer:
             places = await partitions_of(consumer, CHILD_EVENTS.name)
             consumer.assign(places)
             await consumer.commit(await consumer.end_offsets(places))
-        finally:
-            await consumer.stop()

@@ -1,35 +1,41 @@
 """Cuts the event store, or the topic, into slices that can be worked on independently, and builds
 each: some whole histories in memory, then each document once; or the worker's way, by records."""
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo.errors import PyMongoError
 
+from projection_worker.consuming.kafka_clients import open_consumer
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import StaleBatch
-from projection_worker.projecting.read_model_writes import UnstorableDocument
+from projection_worker.projecting.unstorable import UnstorableDocument, in_few_words
 from projection_worker.records import Delivered, deliver, raw_record
-from projection_worker.replay.histories import Stream, in_batches, streams
+from projection_worker.replay.histories import Stream, ends_at, in_batches, relevant_pages, streams
 from projection_worker.replay.rebuild.children import (
-    ChildrenWriter,
-    LongChildrenBuilder,
+    PartsOfChildren,
+    WholeChildren,
     Written,
-    told,
+    reason_of,
 )
 from projection_worker.replay.rebuild.ledger import Done, Kind, Ledger, Slice
-from projection_worker.replay.rebuild.pacing import Pace, patiently
+from projection_worker.replay.rebuild.pacing import Pace
 from shared.event_store.commit_documents import COLLECTION
 from shared.event_store.port import EventStore
 from shared.fault_points import FaultPoint, reached
-from shared.kafka import CHILD_EVENTS, Servers, client_options, partitions_of
+from shared.kafka import CHILD_EVENTS, Servers, partitions_of
 from shared.mongo import Database, Document, aggregate
 from shared.read_models.generations import Generation
 
 log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
 
 MOST_SLICES = 64
 COMMITS_A_SLICE = 4_000
@@ -64,14 +70,10 @@ async def slices_of_store(commits: Database, generation: Generation) -> list[Sli
 
 async def slices_of_topic(bootstrap: Servers, generation: Generation) -> list[Slice]:
     """All that the topic holds now, a slice a partition. Raises KafkaError."""
-    consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
-    await consumer.start()
-    try:
+    async with open_consumer(bootstrap) as consumer:
         places = await partitions_of(consumer, CHILD_EVENTS.name)
         begins = await consumer.beginning_offsets(places)
         ends = await consumer.end_offsets(places)
-    finally:
-        await consumer.stop()
     return [
         Slice(
             generation,
@@ -89,95 +91,113 @@ async def slices_of_topic(bootstrap: Servers, generation: Generation) -> list[Sl
 BATCH_EVENTS = 2_000
 
 
+@dataclass(frozen=True, slots=True)
 class ChildSliceBuilder:
-    """Workers write the same generation at the same time; the checkpoints decide who was first."""
+    """Workers write the same generation at the same time; the checkpoints decide who was first.
 
-    def __init__(
-        self,
-        store: EventStore,
-        children: ChildrenWriter,
-        long_children: LongChildrenBuilder,
-        dead_letters: DeadLetters,
-        ledger: Ledger,
-        pace: Pace,
-    ) -> None:
-        self._store = store
-        self._children = children
-        self._long_children = long_children
-        self._dead_letters = dead_letters
-        self._ledger = ledger
-        self._pace = pace
+    A child with a long history is written by `whole`, a page of events in memory, a transaction a
+    page. Where a page ends the child's documents are as they were then, and its version says so: a
+    worker that has newer events of the child fills up from there, and the rebuild goes on behind
+    it. Each page is noted in the ledger, and a rebuild that was killed goes on within the child.
+    Every model is folded anew, also where others are carried over: to copy all documents of such a
+    child would be one transaction without bound."""
+
+    store: EventStore
+    children: WholeChildren | PartsOfChildren
+    whole: WholeChildren
+    dead_letters: DeadLetters
+    ledger: Ledger
+    pace: Pace
 
     async def build(self, one: Slice) -> None:
         """From where the slice stands to its end. Raises StaleBatch, PyMongoError."""
         # those of a child that is under way are counted when it is done
         done, shard = one.events_done - one.inside_version, f"rebuild-{one.number}"
-        histories = streams(self._store, one.reached or one.begin, one.end)
+        histories = streams(self.store, one.reached or one.begin, one.end)
         async for batch, held in in_batches(histories, BATCH_EVENTS):
             if batch[0].is_whole:
                 written, events = await self._write_isolating(batch, shard), held
-                await self._pace.keep(events)
+                await self.pace.keep(events)
             else:
-                written, events = await self._long_children.build(one, batch[0].child_id, done)
+                written, events = await self._build_long(one, batch[0].child_id, done)
             for child_id, reason in written.failures.items():
                 log.error("rebuild_cannot_fold", child_id=child_id, reason=reason)
             # a worker dead-letters what follows, as in any other
-            await self._dead_letters.mark(written.failures)
+            await self.dead_letters.mark(written.failures)
             done += events
-            await self._ledger.advance(one, batch[-1].child_id, done, written.unopened)
-        await self._ledger.finish(one, Done.BUILT)
+            await self.ledger.advance(one, batch[-1].child_id, done, written.unopened)
+        await self.ledger.finish(one, Done.BUILT)
         reached(FaultPoint.REBUILD_AFTER_SLICE)
 
     async def _write_isolating(self, batch: Sequence[Stream], shard: str) -> Written:
         """Write together; when a worker was at one of the children, or one cannot be stored, find
         it by halving."""
         if len(batch) == 1:
-            return await self._write_one(batch[0], shard)
+            return await _write_one(batch[0].child_id, partial(self.children.write, batch, shard))
         try:
-            return await patiently(lambda: self._children.write(batch, shard), PyMongoError)
+            return await patiently(lambda: self.children.write(batch, shard), PyMongoError)
         except (StaleBatch, UnstorableDocument) as error:
             log.info("rebuild_batch_halved", children=len(batch), reason=type(error).__name__)
         middle = len(batch) // 2
         first = await self._write_isolating(batch[:middle], shard)
         return first + await self._write_isolating(batch[middle:], shard)
 
-    async def _write_one(self, stream: Stream, shard: str) -> Written:
-        try:
-            return await patiently(
-                lambda: self._children.write([stream], shard), StaleBatch, PyMongoError
+    async def _build_long(self, one: Slice, child_id: str, done: int) -> tuple[Written, int]:
+        """`done`: events of the slice before this child. What was written of it, and how many
+        events it has."""
+        after = one.inside_version if one.inside == child_id else 0
+        ends = await ends_at(self.store, child_id)
+        written, version = await self._build_pages(one, child_id, done, after, ends)
+        if written.failures and ends == 0:
+            ends = await ends_at(self.store, child_id)
+            if ends > 0:  # it was erased meanwhile: of what was before nothing has to be readable
+                written, version = await self._build_pages(one, child_id, done, 0, ends)
+        return written, version
+
+    async def _build_pages(
+        self, one: Slice, child_id: str, done: int, after: int, ends: int
+    ) -> tuple[Written, int]:
+        written, version, shard = Written(), after, f"rebuild-{one.number}"
+        async for events in relevant_pages(self.store, child_id, after, ends):
+            write = partial(self.whole.write_events, {child_id: events}, shard)
+            written += await _write_one(child_id, write)
+            if written.failures:
+                break
+            version = events[-1].version
+            await self.ledger.advance_inside(
+                one, child_id, version, done + version, written.unopened
             )
-        except UnstorableDocument as error:
-            return Written({stream.child_id: told(error)})
+            reached(FaultPoint.REBUILD_INSIDE_CHILD)
+            await self.pace.keep(len(events))
+        return written, version
+
+
+async def _write_one(child_id: str, write: Callable[[], Awaitable[Written]]) -> Written:
+    """Again where a worker was at the child. Raises StaleBatch, PyMongoError."""
+    try:
+        return await patiently(write, StaleBatch, PyMongoError)
+    except UnstorableDocument as error:
+        return Written({child_id: reason_of(error)})
 
 
 BATCH_RECORDS = 2_000
 WAIT_MS = 200
 
 
+@dataclass(frozen=True, slots=True)
 class PartitionSliceBuilder:
     """Gaps are refilled from the event store; children the topic has no record of stay out."""
 
-    def __init__(
-        self, bootstrap: Servers, projector: Projector, ledger: Ledger, pace: Pace
-    ) -> None:
-        self._bootstrap = bootstrap
-        self._projector = projector
-        self._ledger = ledger
-        self._pace = pace
+    bootstrap: Servers
+    projector: Projector
+    ledger: Ledger
+    pace: Pace
 
     async def build(self, one: Slice) -> None:
         """From where the slice stands to its end. Raises KafkaError, PyMongoError, StaleBatch."""
-        consumer = AIOKafkaConsumer(
-            **client_options(self._bootstrap),
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-        )
-        await consumer.start()
-        try:
+        async with open_consumer(self.bootstrap, isolation_level="read_committed") as consumer:
             await self._build(one, consumer)
-        finally:
-            await consumer.stop()
-        await self._ledger.finish(one, Done.BUILT)
+        await self.ledger.finish(one, Done.BUILT)
 
     async def _build(self, one: Slice, consumer: AIOKafkaConsumer) -> None:
         place, end = TopicPartition(CHILD_EVENTS.name, one.number), int(one.end)
@@ -191,11 +211,32 @@ class PartitionSliceBuilder:
             batch = [deliver(raw_record(record)) for record in records]
             await self._project(batch)
             reached = await consumer.position(place)
-            await self._ledger.advance(one, str(reached), min(reached, end) - int(one.begin))
-            await self._pace.keep(len(records))
+            await self.ledger.advance(one, str(reached), min(reached, end) - int(one.begin))
+            await self.pace.keep(len(records))
 
     async def _project(self, batch: Sequence[Delivered]) -> None:
         """Again with what has to wait for the rest of a large gap."""
         while batch:
-            project = partial(self._projector.project, batch)
+            project = partial(self.projector.project, batch)
             batch = (await patiently(project, StaleBatch, PyMongoError)).waiting
+
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
+PATIENCE_SECONDS = 90.0
+"""Longer than MongoDB keeps the transaction of a process that was killed (60 s, unless set
+otherwise): its documents cannot be written until then."""
+
+
+async def patiently(work: Callable[[], Awaitable[Result]], *passing: type[Exception]) -> Result:
+    """What `work` gives. Whatever is one of `passing` is tried again with back-off, and raised once
+    `PATIENCE_SECONDS` are over: a rebuild can be resumed."""
+    pause, deadline = FIRST_PAUSE_SECONDS, time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return await work()
+        except passing as error:
+            log.warning("rebuild_retried", because=in_few_words(error))
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -10,8 +10,7 @@ from typing import Any, cast
 
 import orjson
 
-from projection_worker.projections.registry import Place
-from projection_worker.projections.rules import contribution
+from projection_worker.projections.registry import Place, contribution
 from shared.event_store.envelope import ChainBroken
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ChildDocument, Model
@@ -30,8 +29,7 @@ Documents = Mapping[Place, Any]
 class Difference:
     """One place where a read model is not what the events say. Values are as stored (sealed).
 
-    `child_id` is empty where it concerns no single child.
-    """
+    `child_id` is empty where it concerns no single child."""
 
     child_id: str
     model: str
@@ -45,12 +43,11 @@ class Difference:
 class Verification:
     """What was compared and what differed. `documents` counts by model.
 
-    `digest` is the sum of the documents' digests, so their order does not matter.
-    Only the first `MOST_KEPT` differences are kept; `found` counts them all. `behind` are children
-    whose read models have not seen everything yet: what they have seen was compared. Those of them
-    that are `dead-lettered` will not, before somebody redrives them. `unopened`: children of whom
-    something sealed does not open, and why; all but what is made from it was compared.
-    """
+    `digest` is the sum of the documents' digests, so their order does not matter. Only the first
+    `MOST_KEPT` differences are kept; `found` counts them all. `behind` are children whose read
+    models have not seen everything yet: what they have seen was compared. Those of them that are
+    `dead-lettered` will not, before somebody redrives them. `unopened`: children of whom something
+    sealed does not open, and why; all but what is made from it was compared."""
 
     children: int = 0
     events: int = 0
@@ -119,16 +116,15 @@ def broken_chain(broken: ChainBroken) -> Difference:
 
 
 def digest(documents: Documents) -> int:
-    """The sum of the documents' digests."""
     return sum(digest_of(place, one) for place, one in documents.items()) % DIGESTS
 
 
 def digest_of(place: Place, document: Any) -> int:
     """SHA-256 of the canonical form: JSON of model, id and content with sorted keys. Without what
-    no event tells."""
+    no event says."""
     ignored = _ignored(place[0])
-    told = {name: value for name, value in document.items() if name not in ignored}
-    return int.from_bytes(hashlib.sha256(_canonical([*place, told])).digest())
+    content = {name: value for name, value in document.items() if name not in ignored}
+    return int.from_bytes(hashlib.sha256(_canonical([*place, content])).digest())
 
 
 def compare(child_id: str, expected: Documents, found: Documents) -> Iterator[Difference]:
@@ -149,7 +145,7 @@ def compare_one(child_id: str, place: Place, expected: Any, found: Any) -> Itera
 
 
 def _ignored(model: Model) -> frozenset[str]:
-    """When an alert was delivered happened outside, and so did a rebuild; no event tells it."""
+    """When an alert was delivered happened outside, and so did a rebuild; no event says it."""
     return (
         frozenset({"delivered", "rebuilt", "awaits_live"}) if model is Model.ALERTS else frozenset()
     )
@@ -158,8 +154,8 @@ def _ignored(model: Model) -> frozenset[str]:
 def _fields(
     expected: Any, found: Any, ignored: frozenset[str] = frozenset(), path: str = ""
 ) -> Iterator[tuple[str, object, object]]:
-    """Paths like `violations[2].outcome` where two values differ. Of lists, only documents are told
-    apart one by one."""
+    """Paths like `violations[2].outcome` where two values differ. Of lists, only documents are
+    compared one by one."""
     if _canonical(expected) == _canonical(found):  # as digests see it: 1 is not 1.0
         return
     if isinstance(expected, dict) and isinstance(found, dict):
@@ -174,7 +170,7 @@ def _fields(
 
 
 def _canonical(value: Any) -> bytes:
-    """A type that no read model holds is told by its text, so that it is found, too."""
+    """A type that no read model holds is compared by its text, so that it is found, too."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=repr)
 
 
@@ -182,17 +178,10 @@ def _are_documents(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """`names`: how many counters there are. `differing`: by name, what the children sum up to and
-    what the counters say."""
-
-    names: int
-    differing: dict[str, tuple[int, int]]
-
-
-async def counters_that_differ(mongo: Mongo, database: Database, generation: Generation) -> Sums:
-    """Children and counters are read as of one moment."""
+async def compared_counters(
+    mongo: Mongo, database: Database, generation: Generation
+) -> dict[str, tuple[int, int]]:
+    """By name, what the children sum up to and what the counters say, as of one moment."""
     summed: Counter[str] = Counter()
     counted: Counter[str] = Counter()
     collections = generation.collections(database)
@@ -201,6 +190,4 @@ async def counters_that_differ(mongo: Mongo, database: Database, generation: Gen
             summed.update(contribution(cast(ChildDocument, child)))
         async for shard in collections[Model.SYSTEM].find({}, session=session):
             counted.update(shard["counters"])
-    names = sorted({*summed, *counted})
-    differing = {n: (summed[n], counted[n]) for n in names if summed[n] != counted[n]}
-    return Sums(len(names), differing)
+    return {name: (summed[name], counted[name]) for name in sorted({*summed, *counted})}

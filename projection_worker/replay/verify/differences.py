@@ -11,8 +11,8 @@ from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projecting.generations import rules_of
 from projection_worker.projections.registry import ChildView, Place, apply
 from projection_worker.projections.rules import Rules
-from projection_worker.replay.documents import MASKED, StoredChildren, documents_of
-from projection_worker.replay.histories import events_of, telling_pages
+from projection_worker.replay.documents import MASKED, SEARCH_TOKENS, StoredChildren, documents_of
+from projection_worker.replay.histories import events_of, relevant_pages
 from projection_worker.replay.verify.comparison import ABSENT, COMMITS, Difference, Verification
 from projection_worker.session import Stores
 from shared.clock import utc_now
@@ -30,7 +30,7 @@ async def changes_behind(
     differences: Sequence[Difference],
     rules: Rules | None = None,
 ) -> list[RecordedEvent | None]:
-    """For each of them the event by which the value should have come; None where no event tells.
+    """For each of them the event by which the value should have come; None where there is none.
     `rules`: by which the events were folded, if not by those of the generation."""
     folded_by = rules or await rules_of(on.database, generation)
     traced: dict[str, list[Traced]] = defaultdict(list)
@@ -86,7 +86,7 @@ class Trace:
     def _without_others(self, view: ChildView) -> ChildView:
         """The `safety` document stays as well: alerts are raised by it."""
         documents = view.documents.items()
-        kept = {place: d for place, d in documents if place in self._kept | {_safety(view)}}
+        kept = {p: d for p, d in documents if p in self._kept or p[0] is Model.SAFETY}
         alerts = tuple(one for one in view.alerts if (Model.ALERTS, one["_id"]) in self._kept)
         return replace(view, documents=kept, changed=frozenset(), alerts=alerts, acknowledged={})
 
@@ -132,7 +132,7 @@ async def _trace_values(
     trace = Trace(others, rules)
     cipher = (await on.keyring.ciphers([child_id])).get(child_id)
     try:
-        async for events in telling_pages(on.store, child_id):
+        async for events in relevant_pages(on.store, child_id):
             for recorded in events:
                 if recorded.version > checkpoint:
                     return
@@ -143,12 +143,7 @@ async def _trace_values(
             one.since = None
 
 
-def _safety(view: ChildView) -> Place:
-    assert view.child is not None
-    return Model.SAFETY, view.child["_id"]
-
-
-SEALED_FIELDS = PERSONAL_FIELDS | {"name_tokens"}
+SEALED_FIELDS = PERSONAL_FIELDS | SEARCH_TOKENS
 
 
 async def in_words(
@@ -160,12 +155,12 @@ async def in_words(
     reasons = await dead_letters.all_dead_lettered() if found.dead_lettered else {}
     since = await changes_behind(on, generation, found.differences, rules)
     return [
-        told(one, event, reasons.get(one.child_id))
+        in_a_line(one, event, reasons.get(one.child_id))
         for one, event in zip(found.differences, since, strict=True)
     ]
 
 
-def told(
+def in_a_line(
     one: Difference, since: RecordedEvent | None = None, dead_lettered: str | None = None
 ) -> str:
     """`since`: the event by which the value should have come; `dead-lettered`: why the child is."""

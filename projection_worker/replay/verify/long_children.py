@@ -1,8 +1,7 @@
 """Compares one child with a long history, of which no more than a page is in memory at a time.
 
 What is in memory is its fold: every document that the events add up to. The stored ones pass by,
-one after the other.
-"""
+one after the other."""
 
 import asyncio
 import time
@@ -10,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.decoding import UNREADABLE, EventSource
 from projection_worker.projections.registry import Place
 from projection_worker.projections.rules import Rules
@@ -21,7 +19,7 @@ from projection_worker.replay.documents import (
     documents_of,
     without_opened,
 )
-from projection_worker.replay.histories import ends_at, events_of, telling_pages
+from projection_worker.replay.histories import ends_at, events_of, relevant_pages
 from projection_worker.replay.verify.comparison import (
     Scope,
     Verification,
@@ -39,7 +37,7 @@ from shared.read_models.generations import read_cutoff
 LOOK_SECONDS = 0.1
 
 Seen = Callable[[int], Awaitable[None]]
-"""Is told how many more events were read."""
+"""Takes how many more events were read."""
 
 Stored = AsyncIterator[tuple[Place, Any]]
 
@@ -51,7 +49,6 @@ class LongChildren:
     source: EventSource
     stored: StoredChildren
     database: Database
-    dead_letters: DeadLetters
     models: frozenset[Model]
 
     async def compare(
@@ -73,7 +70,7 @@ class LongChildren:
             await self._go_on(reading, version)
             if version < last:
                 result.behind.add(child_id)
-                result.dead_lettered |= await self.dead_letters.dead_lettered_of([child_id])
+                result.dead_lettered |= await self.stored.dead_lettered([child_id])
                 result.note(behind(child_id, last, version))
                 if reading.is_erased:
                     return result  # what is not forgotten yet cannot be folded any more
@@ -114,7 +111,7 @@ class LongChildren:
         """Fold up to `version`, too."""
         if reading.taken >= version:
             return
-        following = telling_pages(self.source.store, reading.child_id, reading.taken, reading.ends)
+        following = relevant_pages(self.source.store, reading.child_id, reading.taken, reading.ends)
         async for events in following:
             reading.take(events, version)
             if reading.taken >= version:
@@ -122,7 +119,7 @@ class LongChildren:
 
     async def _wait_until_caught_up(self, child_id: str, last: int, deadline: float) -> None:
         while time.monotonic() < deadline and await self.stored.version(child_id) < last:
-            if await self.dead_letters.dead_lettered_of([child_id]):
+            if await self.stored.dead_lettered([child_id]):
                 return
             await asyncio.sleep(LOOK_SECONDS)
 

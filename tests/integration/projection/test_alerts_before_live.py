@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.generations import KeptGenerations
-from projection_worker.projecting.read_model_store import BeforeLive
 from projection_worker.projections import registry
 from projection_worker.replay.rebuild.cutover import Cutover, carry_undelivered
 from shared.events.child import Severity

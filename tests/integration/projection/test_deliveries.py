@@ -6,12 +6,12 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.notifications.lane import Lane
+from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.notifications.service import NotificationService, policies_naming
+from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.generations import KeptGenerations
-from projection_worker.projecting.read_model_store import BeforeLive
 from projection_worker.projecting.removal import purge
 from projection_worker.projections import registry
 from shared.events.child import AlertChannel, Severity

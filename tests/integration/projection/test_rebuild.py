@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from projection_worker.consuming.lag import StoreLag, StoreWatch
+from projection_worker.consuming.store_lag import StoreLag, StoreWatch
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting import generations
 from projection_worker.projecting.generations import Heartbeats, KeptGenerations

@@ -12,11 +12,11 @@ import pytest_asyncio
 from projection_worker.consuming.projector_service import PASSING
 from projection_worker.projecting.projector import Projected
 from projection_worker.projecting.read_model_store import ReadModelStore
-from projection_worker.projecting.read_model_writes import UnstorableDocument
+from projection_worker.projecting.unstorable import UnstorableDocument
 from projection_worker.records import Delivered
 from projection_worker.replay.histories import streams
 from projection_worker.replay.rebuild.children import WholeChildren, Written
-from projection_worker.replay.rebuild.pacing import patiently
+from projection_worker.replay.rebuild.slices import patiently
 from shared.events.child import ChildEvent, Severity
 from shared.mongo import Driver, Mongo
 from shared.read_models.documents import Model

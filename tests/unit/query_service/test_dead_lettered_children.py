@@ -10,8 +10,9 @@ from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_profile import GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_children_by_parent import GetChildrenByParent
-from query_service.queries.query import ChildDeadLettered, ChildNotFound, Query
+from query_service.queries.query import Query
 from query_service.queries.search_children import SearchChildren
+from query_service.queries.visible_children import ChildDeadLettered, ChildNotFound
 from shared.auth.access import Principal
 from shared.read_models.notices import ChangeNotice
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, device, parent

@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 
 from query_service.queries.get_alerts import GetAlerts
-from query_service.queries.query import ParentNotFound, RequestRefused
+from query_service.queries.query import RequestRefused
 from query_service.queries.search_children import SearchChildren
+from query_service.queries.visible_children import ParentNotFound
 from tests.support.query_side import OFFICER, QuerySide, parent
 from tests.support.read_model_builders import NOON, alert_document
 

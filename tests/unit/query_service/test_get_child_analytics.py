@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from query_service.queries.get_child_analytics import GetChildAnalytics
-from query_service.queries.query import ChildNotFound
+from query_service.queries.visible_children import ChildNotFound
 from tests.support.query_side import QuerySide, parent
 from tests.support.read_model_builders import activity_document
 

@@ -12,8 +12,7 @@ from query_service.queries.get_children_by_parent import (
     GetChildrenByParent,
     GetChildrenByParentHandler,
 )
-from query_service.queries.query import ChildNotFound, Forbidden, Scope
-from query_service.queries.visible_children import VisibleChildren
+from query_service.queries.visible_children import ChildNotFound, Forbidden, Scope, VisibleChildren
 from shared.read_models.documents import ConversationDocument, Model
 from tests.support.projection_facts import (
     MIA,

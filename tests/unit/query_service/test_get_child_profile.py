@@ -5,7 +5,7 @@ import pytest
 
 from query_service.queries.get_child_analytics import GetChildAnalytics
 from query_service.queries.get_child_profile import GetChildProfile
-from query_service.queries.query import ChildNotFound
+from query_service.queries.visible_children import ChildNotFound
 from shared.keyring.keyring import SealBroken
 from shared.read_models.documents import ChildStatus
 from tests.support.query_side import ADMIN, QuerySide, device, parent

@@ -5,8 +5,9 @@ import pytest
 
 from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
-from query_service.queries.query import ChildNotFound, Forbidden, RequestRefused
+from query_service.queries.query import RequestRefused
 from query_service.queries.safety_assessment import SafetyTrend, recommendations
+from query_service.queries.visible_children import ChildNotFound, Forbidden
 from query_service.read_store.port import ViolationCounts
 from query_service.read_store.violations import counts_of, listed_in
 from shared.read_models.deliveries import DeliveryState, delivery_of

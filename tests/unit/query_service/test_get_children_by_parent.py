@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from query_service.queries.get_children_by_parent import MOST_CHILDREN, GetChildrenByParent
-from query_service.queries.query import ParentNotFound
+from query_service.queries.visible_children import ParentNotFound
 from tests.support.query_side import OFFICER, QuerySide, parent
 from tests.support.read_model_builders import NOON, alert_document, conversation_document
 

@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
-from query_service.queries.query import Scope
-from query_service.queries.visible_children import VisibleChildren
+from query_service.queries.visible_children import Scope, VisibleChildren
 from tests.support.query_side import ADMIN, QuerySide
 from tests.support.read_model_builders import NOON, activity_document, conversation_document
 

@@ -9,7 +9,8 @@ from query_service.bus import QueryBus, Rendered, UnknownQuery
 from query_service.cache.entries import Tag, child_tag
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
-from query_service.queries.query import Answer, Forbidden, Query, Scope
+from query_service.queries.query import Answer, Query
+from query_service.queries.visible_children import Forbidden, Scope
 from shared.auth.access import Principal, RateClass, Relation, Role, Rule, UnlistedOperation
 
 ALICE = Principal("alice", Role.PARENT)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from projection_worker.consuming.lag import WorkerLag
+from projection_worker.consuming.progress import WorkerLag
 from projection_worker.projecting.projector import Projected
 from projection_worker.records import Delivered
 from tests.support.waiting import until
@@ -98,7 +98,7 @@ async def test_each_part_of_one_child_counts_as_getting_on(
     broker, generations = Broker(["lena"]), SlowForOne(rounds=10**9)
     projector, watch = a_projector(monkeypatch, broker, generations)
     noted: list[float] = []
-    monkeypatch.setattr(WorkerLag, "got_on", lambda _, now: noted.append(now))
+    monkeypatch.setattr(WorkerLag, "progressed", lambda _, now: noted.append(now))
     # when
     await projector.start()
     await until(lambda: len(noted) > 3)

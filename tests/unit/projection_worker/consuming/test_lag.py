@@ -6,8 +6,8 @@ from math import inf
 import pytest
 from prometheus_client import CollectorRegistry
 
-from projection_worker.consuming.lag import MOST_PENDING, Attempts, Stalled, StoreLag, WorkerLag
-from projection_worker.consuming.metrics import WorkerMetrics
+from projection_worker.consuming.progress import Attempts, Stalled, WorkerLag, WorkerMetrics
+from projection_worker.consuming.store_lag import MOST_PENDING, StoreLag
 from projection_worker.projecting.projector import Projected
 from tests.support.projection_facts import NOON
 
@@ -99,7 +99,7 @@ def test_attempts_in_vain_count_from_the_first_to_the_next_that_works() -> None:
     with pytest.raises(Stalled, match="offsets could not be committed for 61 s"):
         attempts.check(limit_seconds=60)
     # when
-    attempts.worked()
+    attempts.succeeded()
     # then
     attempts.check(limit_seconds=60)
 
@@ -119,7 +119,7 @@ def test_lag_is_what_waits_on_all_partitions(lag: WorkerLag) -> None:
 
 
 def test_its_seconds_are_the_age_of_the_newest_projected_record(lag: WorkerLag) -> None:
-    lag.saw(int((NOON - timedelta(seconds=4)).timestamp() * 1_000))
+    lag.projected(int((NOON - timedelta(seconds=4)).timestamp() * 1_000))
 
     lag.measure(ends={0: 10}, positions={0: 7}, now=0)
 
@@ -127,7 +127,7 @@ def test_its_seconds_are_the_age_of_the_newest_projected_record(lag: WorkerLag) 
 
 
 def test_without_anything_waiting_there_is_no_lag(lag: WorkerLag) -> None:
-    lag.saw(int((NOON - timedelta(hours=4)).timestamp() * 1_000))
+    lag.projected(int((NOON - timedelta(hours=4)).timestamp() * 1_000))
 
     lag.measure(ends={0: 7}, positions={0: 7}, now=1_000)
 
@@ -152,7 +152,7 @@ def test_records_that_wait_without_progress_are_a_stall(lag: WorkerLag) -> None:
 def test_what_gets_on_within_one_record_is_no_stall(lag: WorkerLag) -> None:
     lag.measure(ends={0: 9}, positions={0: 7}, now=0)
 
-    lag.got_on(now=STALL_SECONDS)
+    lag.progressed(now=STALL_SECONDS)
     lag.measure(ends={0: 9}, positions={0: 7}, now=2 * STALL_SECONDS)
 
     with pytest.raises(Stalled, match="2 records wait"):

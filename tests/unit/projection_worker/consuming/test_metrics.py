@@ -6,8 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure
 
-from projection_worker.consuming.metrics import Troubles, WorkerMetrics
-from projection_worker.projecting.read_model_writes import in_few_words
+from projection_worker.consuming.progress import Troubles, WorkerMetrics
+from projection_worker.projecting.unstorable import in_few_words
 from tests.support.projection_facts import NOON
 
 
@@ -57,7 +57,7 @@ def test_a_retry_is_told_from_its_first_failure_until_it_worked() -> None:
     }
     assert troubles.retrying_seconds == 90.0
     # when
-    troubles.got_on()
+    troubles.succeeded()
     # then
     assert (troubles.report()["retrying"], troubles.retrying_seconds) == (None, 0.0)
 

@@ -12,8 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from projection_worker.consuming import health, kafka_clients, projector_service
 from projection_worker.consuming.health import WorkerWatch
-from projection_worker.consuming.lag import Stalled, WorkerLag
-from projection_worker.consuming.metrics import Troubles, WorkerMetrics
+from projection_worker.consuming.progress import Stalled, Troubles, WorkerLag, WorkerMetrics
 from projection_worker.consuming.projector_service import ProjectorService
 from projection_worker.projecting.projector import Projected
 from shared.clock import utc_now

@@ -9,10 +9,10 @@ from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 from prometheus_client import CollectorRegistry
 from pymongo.errors import AutoReconnect
 
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications import channels
 from projection_worker.notifications.channels import NotDelivered, PublishedAgain, ReportsOutOfDate
 from projection_worker.notifications.lane import Lane
+from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.projecting.projector import Projected
 from shared.events.child import AlertChannel
 from tests.support.deliveries import ALERT, DeliveryLog, delivery
@@ -107,7 +107,7 @@ async def test_reports_about_the_child_are_said_to_be_out_of_date() -> None:
 async def test_what_cannot_be_said_undoes_no_delivery(
     monkeypatch: pytest.MonkeyPatch, publisher: Any, database: Any
 ) -> None:
-    monkeypatch.setattr(channels, "TELL_SECONDS", 0.05)
+    monkeypatch.setattr(channels, "PUBLISH_SECONDS", 0.05)
 
     await ReportsOutOfDate(database, publisher).settled(delivery())
 

@@ -46,7 +46,7 @@ def test_a_receiver_that_fails_again_and_again_is_asked_once_in_a_while() -> Non
     breaker.begin()
     assert breaker.allowed(8) == 0
     # when it worked
-    breaker.worked()
+    breaker.succeeded()
     assert breaker.allowed(8) == 8
 
 
@@ -54,6 +54,6 @@ def test_failures_that_are_not_in_a_row_open_nothing() -> None:
     breaker = CircuitBreaker(lambda: 0.0)
     for _ in range(FAILURES_TO_OPEN):
         breaker.failed()
-        breaker.worked()
+        breaker.succeeded()
 
     assert not breaker.is_open

@@ -7,7 +7,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pymongo.errors import AutoReconnect
 
-from projection_worker.consuming.metrics import NotificationMetrics
 from projection_worker.notifications.channels import NotDelivered
 from projection_worker.notifications.delivery_store import PAUSES
 from projection_worker.notifications.lane import (
@@ -18,6 +17,7 @@ from projection_worker.notifications.lane import (
     Lane,
     Patience,
 )
+from projection_worker.notifications.metrics import NotificationMetrics
 from shared.events.child import AlertChannel
 from shared.read_models.deliveries import DeliveryDocument
 from tests.support.deliveries import DeliveryLog, delivery

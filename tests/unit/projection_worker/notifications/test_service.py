@@ -5,7 +5,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pymongo.errors import AutoReconnect
 
-from projection_worker.consuming.metrics import NotificationMetrics
+from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.notifications.service import AlertIntake, take_record
 from shared.read_models.deliveries import DeliveryDocument
 from shared.read_models.notices import AlertNotice

@@ -4,7 +4,7 @@ import pytest
 from bson.errors import InvalidDocument
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, OperationFailure
 
-from projection_worker.projecting.read_model_writes import CODES, unstorable
+from projection_worker.projecting.unstorable import CODES, unstorable
 
 
 def refused(*codes: int) -> BulkWriteError:

@@ -3,8 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projection_worker.projections.registry import ChildView, apply
-from projection_worker.projections.rules import change, contribution
+from projection_worker.projections.registry import ChildView, apply, change, contribution
 from shared.events.child import ChildEvent, Severity
 from tests.support.projection_facts import (
     MIA,

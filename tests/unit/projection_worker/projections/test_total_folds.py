@@ -15,8 +15,7 @@ from command_service.child.account import AccountStatus
 from command_service.child.commands import ChildCommand
 from command_service.child.decider import evolve
 from command_service.child.state import Child
-from projection_worker.projections.registry import ChildView, apply
-from projection_worker.projections.rules import contribution
+from projection_worker.projections.registry import ChildView, apply, contribution
 from projection_worker.replay.documents import documents_of, fold, without_opened
 from projection_worker.replay.verify.comparison import digest
 from shared.event_store.envelope import event_id

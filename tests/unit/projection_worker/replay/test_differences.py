@@ -15,7 +15,13 @@ from projection_worker.projections.registry import ChildView, apply
 from projection_worker.projections.rules import DEFAULT_RULES
 from projection_worker.replay.documents import documents_of
 from projection_worker.replay.verify.comparison import ABSENT, COMMITS, Difference
-from projection_worker.replay.verify.differences import SEALED_FIELDS, Trace, Traced, told, value_at
+from projection_worker.replay.verify.differences import (
+    SEALED_FIELDS,
+    Trace,
+    Traced,
+    in_a_line,
+    value_at,
+)
 from shared.event_store.envelope import RecordedEvent
 from shared.events.child import SCHEMA_VERSIONS, ChildEvent, Severity
 from shared.events.personal import Personal
@@ -142,7 +148,7 @@ def event(version: int, event_type: str = "ChildProfileUpdated") -> RecordedEven
 def test_a_difference_names_place_both_values_and_the_event_it_came_by() -> None:
     difference = Difference("mia", "children", "mia", "safety_score", 85.0, 95.0)
 
-    assert told(difference, event(7, "SafetyViolationReported")) == (
+    assert in_a_line(difference, event(7, "SafetyViolationReported")) == (
         "children/mia safety_score: events say 85.0, read model has 95.0 "
         "(since version 7: SafetyViolationReported)"
     )
@@ -151,7 +157,7 @@ def test_a_difference_names_place_both_values_and_the_event_it_came_by() -> None
 def test_a_dead_lettered_child_is_named_as_dead_lettered() -> None:
     difference = Difference("mia", "children", "mia", "version", 6, 5)
 
-    said = told(difference, event(6), "UndecodableEvent: not JSON")
+    said = in_a_line(difference, event(6), "UndecodableEvent: not JSON")
 
     assert said.endswith(
         "(since version 6: ChildProfileUpdated); dead-lettered: UndecodableEvent: not JSON"
@@ -160,7 +166,7 @@ def test_a_dead_lettered_child_is_named_as_dead_lettered() -> None:
 
 @pytest.mark.parametrize("field", ["name", "udid", "name_tokens", "violations[2].details"])
 def test_of_a_personal_value_only_that_it_differs_is_said(field: str) -> None:
-    said = told(Difference("mia", "children", "mia", field, "Mia", "Emma"))
+    said = in_a_line(Difference("mia", "children", "mia", field, "Mia", "Emma"))
 
     assert said == f"children/mia {field}: the encrypted value differs from the events"
 
@@ -168,7 +174,7 @@ def test_of_a_personal_value_only_that_it_differs_is_said(field: str) -> None:
 def test_personal_values_inside_a_lost_document_are_not_said() -> None:
     entry = {"id": "violation-1", "details": "she said her name is Mia"}
 
-    said = told(Difference("mia", "safety", "mia", "violations[0]", entry, ABSENT))
+    said = in_a_line(Difference("mia", "safety", "mia", "violations[0]", entry, ABSENT))
 
     assert "Mia" not in said
     assert "'violation-1'" in said
@@ -190,5 +196,5 @@ def test_a_broken_chain_and_wrong_counters_are_said_as_what_they_are() -> None:
     broken = Difference("mia", COMMITS, "mia", "hash", "predecessor differs", 3)
     counters = Difference("", Model.SYSTEM, "(sum)", "messages", 1, 2)
 
-    assert told(broken) == "commits/mia hash: predecessor differs: version 3"
-    assert told(counters) == ("system/(sum) messages: sum over the children 1, counter 2")
+    assert in_a_line(broken) == "commits/mia hash: predecessor differs: version 3"
+    assert in_a_line(counters) == ("system/(sum) messages: sum over the children 1, counter 2")

@@ -11,9 +11,9 @@ from projection_worker.replay.histories import (
     Stream,
     ends_at,
     in_batches,
+    relevant_pages,
     stream_of,
     streams,
-    telling_pages,
 )
 from shared.event_store.port import pages
 from shared.events.child import ERASED
@@ -84,8 +84,8 @@ async def test_of_an_erased_child_only_its_beginning_and_its_end_are_reported(
 ) -> None:
     assert (await ends_at(store, "e"), await ends_at(store, "b")) == (9, 0)
 
-    told = [event async for page in telling_pages(store, "e", ends=9) for event in page]
-    behind = [event async for page in telling_pages(store, "e", 1, 9) for event in page]
+    told = [event async for page in relevant_pages(store, "e", ends=9) for event in page]
+    behind = [event async for page in relevant_pages(store, "e", 1, 9) for event in page]
 
     assert [event.version for event in told] == [1, 9, 10]
     assert [event.version for event in behind] == [9, 10]
