@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,13 +10,13 @@ from contextlib import asynccontextmanager
 from aiokafka.errors import KafkaError
 
 from deploy.local.plans import free_port
-from deploy.local.process import end_with_parent
 from deploy.local.state import StackFolder, StackState
 from tests.apache_kafka.cluster import KafkaCluster
 from tests.apache_kafka.conftest import Measured
 from tests.apache_kafka.group import ALL_PARTITIONS, partitions_by_worker
 from tests.apache_kafka.load import load_on
 from tests.apache_kafka.proof import nothing_is_lost
+from tests.support.processes import process_of
 from tests.support.waiting import eventually, until
 
 FIRST, SECOND = "local", "second"
@@ -65,18 +64,9 @@ async def _another_worker(state: StackState) -> AsyncIterator[asyncio.subprocess
         "TEDDY_WORKER_PORT": str(free_port(None)),
         "TEDDY_WORKER_INSTANCE_ID": f"{SECOND}-worker",
     }
-    worker = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "projection_worker"),
-        env={**os.environ, **state.environment, **own},
-        stderr=asyncio.subprocess.DEVNULL,
-        preexec_fn=end_with_parent,
-    )
-    try:
+    environment = {**state.environment, **own}
+    async with process_of("projection_worker", environment, asyncio.subprocess.DEVNULL) as worker:
         yield worker
-    finally:
-        if worker.returncode is None:
-            worker.kill()
-        await worker.wait()
 
 
 async def _until_shares_are(cluster: KafkaCluster, shares: Mapping[str, int]) -> None:

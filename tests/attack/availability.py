@@ -11,7 +11,7 @@ import psutil
 
 from query_service.api.streams import MOST_OPEN
 from shared.http.connections import MOST_PIPELINED
-from tests.attack.loads import PLACES, asked_beside, is_ready, loads_of, running
+from tests.attack.loads import PLACES, are_ready, asked_beside, loads_of, running
 from tests.attack.row import PROMISED_SECONDS, Broken, Deed, Row, Seen
 from tests.attack.stream import following
 from tests.attack.wire import request, send
@@ -68,7 +68,7 @@ class Greedy:
                 for source in PLACES.values()
             )
             tallies = await asyncio.gather(*asked)
-        await eventually(lambda: is_ready(world), STARTED)
+        await eventually(lambda: are_ready(world), STARTED)
         told = [f"{tally} from {at}" for at, tally in zip(PLACES, tallies, strict=True)]
         least = [PROMISED_SHARES[at] if is_judged else 0.0 for at in PLACES]
         held = [

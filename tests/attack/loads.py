@@ -33,6 +33,7 @@ from tests.support.greedy_caller import (
     silent,
     slow_body,
 )
+from tests.support.processes import is_ready
 from tests.support.waiting import STARTED, eventually, until
 
 HERE = Path(__file__).parents[2]
@@ -175,15 +176,9 @@ async def asked_beside(
     return tally
 
 
-async def is_ready(target: Target) -> bool:
+async def are_ready(target: Target) -> bool:
     """Whether both APIs are, as after a load they are again."""
-    try:
-        async with httpx2.AsyncClient() as http:
-            urls = (_url(target, api) for api in ("command", "query"))
-            answers = [await http.get(f"{url}/health/ready") for url in urls]
-            return all(answer.is_success for answer in answers)
-    except httpx2.TransportError:
-        return False
+    return all([await is_ready(_url(target, api)) for api in ("command", "query")])
 
 
 def _kept(bearer: str) -> list[str]:

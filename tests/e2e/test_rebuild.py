@@ -24,6 +24,7 @@ from tests.support.callers import client, token
 from tests.support.consents import CONSENTS
 from tests.support.own_stack import own_stack
 from tests.support.ports import free_port
+from tests.support.processes import process_of
 from tests.support.readers import reading
 from tests.support.waiting import eventually
 
@@ -144,22 +145,14 @@ async def _newest_versions_are_read(parent: TeddyClient, children: list[str]) ->
 async def _worker_of_the_next_release(state: StackState) -> AsyncIterator[str]:
     """Its address."""
     port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "projection_worker",
-        stderr=asyncio.subprocess.DEVNULL,
-        env={
-            **os.environ,
-            **state.environment,
-            "PYTHONPATH": NEXT_RELEASE,
-            "TEDDY_WORKER_PORT": str(port),
-            "TEDDY_WORKER_INSTANCE_ID": "next-release",
-        },
-    )
-    try:
+    environment = {
+        **state.environment,
+        "PYTHONPATH": NEXT_RELEASE,
+        "TEDDY_WORKER_PORT": str(port),
+        "TEDDY_WORKER_INSTANCE_ID": "next-release",
+    }
+    async with process_of("projection_worker", environment, asyncio.subprocess.DEVNULL) as process:
         yield f"127.0.0.1:{port}"
-    finally:
         process.terminate()
         await process.wait()
 

@@ -2,13 +2,11 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy.topics import apply_topics
@@ -25,6 +23,7 @@ from shared.read_models.generations import Generation
 from tests.support.happenings import Happenings
 from tests.support.kafka import REPLICATION, told_partitions
 from tests.support.ports import free_port
+from tests.support.processes import is_ready, process_of
 from tests.support.waiting import STARTED, eventually
 
 READY_SECONDS = STARTED
@@ -45,30 +44,10 @@ class World:
         self, log: Path = Path(os.devnull), *, ready: bool = True
     ) -> AsyncIterator[asyncio.subprocess.Process]:
         """A worker, that is ready if it is to be; killed at the end if it still runs."""
-        with log.open("wb") as stderr:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "projection_worker",
-                env={**os.environ, **self.environment},
-                stderr=stderr,
-            )
-        try:
+        async with process_of("projection_worker", self.environment, log) as process:
             if ready:
-                await self.until(self.is_ready)
+                await self.until(lambda: is_ready(f"http://127.0.0.1:{self.port}"))
             yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-    async def is_ready(self) -> bool:
-        try:
-            async with httpx2.AsyncClient() as client:
-                answer = await client.get(f"http://127.0.0.1:{self.port}/health/ready")
-        except httpx2.TransportError:
-            return False
-        return answer.status_code == 200
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         await eventually(condition, READY_SECONDS)

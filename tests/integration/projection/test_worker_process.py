@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from shared.clock import utc_now
 from shared.kafka import CHILD_EVENTS
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
+from tests.support.commands import started
 from tests.support.kafka import read_all_records
 from tests.support.own_kafka import own_kafka
 from tests.support.own_mongod import own_mongod
@@ -118,18 +118,12 @@ async def test_a_worker_whose_broker_is_gone_still_ends_on_sigterm(
 
 async def test_a_worker_that_finds_no_broker_says_so_in_its_last_line(world: World) -> None:
     world.environment["TEDDY_KAFKA_BOOTSTRAP"] = f"127.0.0.1:{free_port()}"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "projection_worker",
-        env={**os.environ, **world.environment},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, errors = await process.communicate()
 
-    assert process.returncode == 1
-    assert errors.decode().splitlines()[-1].startswith("worker: KafkaConnectionError")
-    assert "Traceback" not in errors.decode()
+    said = await started("projection_worker", [], {**os.environ, **world.environment})
+
+    assert said.code == 1
+    assert said.err.splitlines()[-1].startswith("worker: KafkaConnectionError")
+    assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize(
@@ -142,18 +136,13 @@ async def test_a_worker_that_finds_no_broker_says_so_in_its_last_line(world: Wor
 async def test_a_worker_that_cannot_start_says_why_in_one_line(
     world: World, variable: str, value: str, said: str
 ) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "projection_worker",
-        env={**os.environ, **world.environment, variable: value},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, errors = await process.communicate()
+    environment = {**os.environ, **world.environment, variable: value}
 
-    assert process.returncode == 2
-    assert said in errors.decode()
-    assert len(errors.decode().splitlines()) == 1
+    refused = await started("projection_worker", [], environment)
+
+    assert refused.code == 2
+    assert said in refused.err
+    assert len(refused.err.splitlines()) == 1
 
 
 async def _at_least(world: World, child_id: str, version: int) -> bool:

@@ -30,7 +30,7 @@ async def test_many_more_callers_than_places_are_refused_and_who_is_accepted_is_
     few = {"TEDDY_QUERY_MAX_IN_FLIGHT": str(PLACES), "TEDDY_ADDRESS_SHARE": "1"}
     environment = world.environment(**few)
     async with query_process(environment) as running, world.client(WEISS) as client:
-        await eventually(lambda: is_ready(client), STARTED)
+        await eventually(world.is_ready, STARTED)
         async with client.stream("GET", "/v1/parents/weiss/stream") as dashboard:
             # when
             waits = CoreWaits(running.process.pid)
@@ -57,10 +57,3 @@ async def test_many_more_callers_than_places_are_refused_and_who_is_accepted_is_
 
 async def _ask(client: httpx2.AsyncClient, child_id: str) -> list[httpx2.Response]:
     return [await client.get(f"/v1/children/{child_id}") for _ in range(REQUESTS_EACH)]
-
-
-async def is_ready(client: httpx2.AsyncClient) -> bool:
-    try:
-        return (await client.get("/health/ready")).status_code == httpx2.codes.OK
-    except httpx2.TransportError:
-        return False

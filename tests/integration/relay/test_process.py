@@ -4,8 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,8 +15,11 @@ import pytest_asyncio
 from deploy.topics import apply_topics
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.mongo import Mongo
+from tests.support.commands import started
 from tests.support.commits import an_offer
 from tests.support.kafka import REPLICATION
+from tests.support.ports import free_port
+from tests.support.processes import process_of
 from tests.support.waiting import STARTED
 
 CLOSED_PORT = 1
@@ -71,8 +72,8 @@ async def store(mongo_url: str, fresh_database: str) -> AsyncIterator[MongoEvent
 
 @asynccontextmanager
 async def _a_relay(mongo_url: str, database: str, bootstrap: str) -> AsyncIterator[RelayProcess]:
-    port = _free_port()
-    environment = os.environ | {
+    port = free_port()
+    environment = {
         "TEDDY_WRITE_MONGO_URL": mongo_url,
         "TEDDY_WRITE_DATABASE": database,
         "TEDDY_KEYS_MONGO_URL": mongo_url,
@@ -80,23 +81,11 @@ async def _a_relay(mongo_url: str, database: str, bootstrap: str) -> AsyncIterat
         "TEDDY_KAFKA_BOOTSTRAP": bootstrap,
         "TEDDY_RELAY_PORT": str(port),
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "command_service.relay", env=environment
-    )
-    try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            yield RelayProcess(process, client)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    async with (
+        process_of("command_service.relay", environment) as process,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        yield RelayProcess(process, client)
 
 
 async def test_a_relay_tells_its_lag_and_hands_over_when_stopped(
@@ -140,16 +129,8 @@ async def test_a_relay_without_broker_says_so_and_still_stops(
 async def test_a_missing_setting_ends_the_relay_with_one_line(mongo_url: str) -> None:
     # given no bootstrap servers
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TEDDY_")}
+    environment |= dict.fromkeys(("TEDDY_WRITE_MONGO_URL", "TEDDY_KEYS_MONGO_URL"), mongo_url)
     # when
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "command_service.relay",
-        env=environment
-        | dict.fromkeys(("TEDDY_WRITE_MONGO_URL", "TEDDY_KEYS_MONGO_URL"), mongo_url),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, stderr = await process.communicate()
+    said = await started("command_service.relay", [], environment)
     # then
-    assert process.returncode == 2
-    assert stderr.decode().splitlines() == ["settings: TEDDY_KAFKA_BOOTSTRAP: required"]
+    assert (said.code, said.err) == (2, "settings: TEDDY_KAFKA_BOOTSTRAP: required\n")
