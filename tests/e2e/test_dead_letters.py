@@ -114,9 +114,6 @@ async def _says_dead_lettered(folder: StackFolder) -> bool:
 
 
 async def _publish(stack: StackState, child_id: str, value: bytes) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=stack.environment["TEDDY_KAFKA_BOOTSTRAP"])
-    await producer.start()
-    try:
+    bootstrap = stack.environment["TEDDY_KAFKA_BOOTSTRAP"]
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
         await producer.send_and_wait(CHILD_EVENTS.name, value, child_id.encode())
-    finally:
-        await producer.stop()

@@ -10,10 +10,10 @@ from deploy.local.state import StackState
 from shared.auth.access import Role
 from shared.clock import new_id
 from shared.keyring.key_file import KeyFile
-from tests.faults.texts import texts_of_topics
 from tests.support.callers import client
 from tests.support.consents import CONSENTS
 from tests.support.guesses import Loot, Sent, confirmed, values_of
+from tests.support.kafka import texts_of_topics
 from tests.support.waiting import eventually
 
 SOON = 60.0

@@ -105,13 +105,9 @@ async def new_group(bootstrap: str) -> str:
 
 async def _begin_at_the_end(bootstrap: str, group: str) -> None:
     """Let the workers of `group` read what happens from now on: all tests share the topic."""
-    consumer = AIOKafkaConsumer(
+    async with AIOKafkaConsumer(
         bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False
-    )
-    await consumer.start()
-    try:
+    ) as consumer:
         places = await told_partitions(consumer, CHILD_EVENTS.name)
         consumer.assign(places)
         await consumer.commit(await consumer.end_offsets(places))
-    finally:
-        await consumer.stop()

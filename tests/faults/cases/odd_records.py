@@ -192,22 +192,14 @@ def _wrong_fields(value: bytes) -> Iterator[bytes]:
 async def _send(
     world: World, topic: Topic, records: Sequence[Record], partition: int | None = None
 ) -> None:
-    async with _producer(world) as producer:
+    async with AIOKafkaProducer(
+        bootstrap_servers=world.bootstrap, max_request_size=1_048_576
+    ) as producer:
         sent = [
             await producer.send(topic.name, value, key, partition, headers=[*headers, MARK])
             for key, value, headers in records
         ]
         await asyncio.gather(*sent)
-
-
-@asynccontextmanager
-async def _producer(world: World) -> AsyncIterator[AIOKafkaProducer]:
-    producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap, max_request_size=1_048_576)
-    await producer.start()
-    try:
-        yield producer
-    finally:
-        await producer.stop()
 
 
 async def _are_dead_lettered(world: World, records: Sequence[Record]) -> bool:

@@ -9,8 +9,8 @@ from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation
 from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild
-from tests.faults.texts import records_of
 from tests.faults.world import World
+from tests.support.kafka import read_all_records
 
 UNKNOWN = b"teddy.child.ChildTeleported.v1"
 NOTHING_KNOWN = b'{"to":"the moon"}'
@@ -23,12 +23,10 @@ async def _unknown_type(world: World) -> int:
     template = await _record_of(world, sick.child_id)
     following = b"%d" % (sick.version + 1)
     headers = dict(template.headers) | {"ce_type": UNKNOWN, "ce_sequence": following}
-    producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap)
-    await producer.start()
-    await producer.send_and_wait(
-        CHILD_EVENTS.name, NOTHING_KNOWN, sick.child_id.encode(), headers=list(headers.items())
-    )
-    await producer.stop()
+    async with AIOKafkaProducer(bootstrap_servers=world.bootstrap) as producer:
+        await producer.send_and_wait(
+            CHILD_EVENTS.name, NOTHING_KNOWN, sick.child_id.encode(), headers=list(headers.items())
+        )
     await sick.is_dead_lettered(NOTHING_KNOWN)
     await well.changes()
     await sick.changes()
@@ -56,7 +54,7 @@ async def _unwritable(world: World) -> int:
 
 
 async def _record_of(world: World, child_id: str) -> Any:
-    records = await records_of(world.bootstrap, CHILD_EVENTS.name)
+    records = await read_all_records(world.bootstrap, CHILD_EVENTS.name)
     return next(record for record in records if record.key == child_id.encode())
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.decoding import EventSource
@@ -12,12 +12,13 @@ from projection_worker.records import deliver, raw_record
 from projection_worker.replay.histories import stream_of
 from projection_worker.replay.verify.verifier import Verifier
 from shared.clock import new_id, utc_now
-from shared.kafka import CHILD_EVENTS, partitions_of
+from shared.kafka import CHILD_EVENTS
 from shared.read_models.generations import Generation
 from shared.read_models.indexes import ensure_read_model_indexes
 from tests.faults.cases.case import Case
 from tests.faults.cases.odd_records import MARK
 from tests.faults.world import World
+from tests.support.kafka import read_all_records
 from tests.support.waiting import eventually
 
 DROPPED = 0.01
@@ -33,13 +34,10 @@ async def _again_in_disorder(world: World) -> int:
     """All records of the topic are published once more, children in any order, events too."""
     records = await _all_records(world)
     world.chance.shuffle(records)
-    producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap)
-    await producer.start()
-    for record in records:
-        await producer.send(
-            CHILD_EVENTS.name, record.value, record.key, headers=list(record.headers)
-        )
-    await producer.stop()
+    async with AIOKafkaProducer(bootstrap_servers=world.bootstrap) as producer:
+        for record in records:
+            headers = list(record.headers)
+            await producer.send(CHILD_EVENTS.name, record.value, record.key, headers=headers)
     return len(records)
 
 
@@ -87,10 +85,8 @@ async def _require_equal(
 async def _poison(world: World) -> int:
     """Garbage under a child's key dead-letters that child alone; a redrive fixes it."""
     child_id = world.chance.choice(list(world.parents))
-    producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap)
-    await producer.start()
-    await producer.send_and_wait(CHILD_EVENTS.name, GARBAGE, child_id.encode())
-    await producer.stop()
+    async with AIOKafkaProducer(bootstrap_servers=world.bootstrap) as producer:
+        await producer.send_and_wait(CHILD_EVENTS.name, GARBAGE, child_id.encode())
     letters = world.on.database["dead_letters"]
 
     async def dead_lettered() -> bool:
@@ -103,20 +99,8 @@ async def _poison(world: World) -> int:
 
 
 async def _all_records(world: World) -> list[Any]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=world.bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        places = await partitions_of(consumer, CHILD_EVENTS.name)
-        consumer.assign(places)
-        await consumer.seek_to_beginning()
-        ends = await consumer.end_offsets(places)
-        records: list[Any] = []
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            fetched = await consumer.getmany(timeout_ms=200, max_records=5_000)
-            records += [r for part in fetched.values() for r in part if not _is_odd(r)]
-        return records
-    finally:
-        await consumer.stop()
+    records = await read_all_records(world.bootstrap, CHILD_EVENTS.name)
+    return [one for one in records if not _is_odd(one)]
 
 
 def _is_odd(record: Any) -> bool:

@@ -1,6 +1,7 @@
 """The command process while its store is away: quick answers, nothing by halves, back by itself."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from shared.clock import new_id
 from shared.mongo import Mongo
 from tests.support.command_process import command_environment, command_process
 from tests.support.command_side import CommandClient
+from tests.support.commands import started
 from tests.support.consents import CONSENTS
 from tests.support.core_waits import CoreWaits
 from tests.support.own_mongod import OwnMongod, own_mongod
@@ -26,6 +28,7 @@ PROMISED_SECONDS = 2.0
 AT_ONCE_SECONDS = 0.5
 BACK_SECONDS = 30.0
 BURST = 40
+UVICORN_COULD_NOT_START = 3
 
 
 @dataclass
@@ -149,6 +152,16 @@ async def test_connections_that_went_silent_are_given_up(mongod: OwnMongod, tmp_
             assert {each.response.status_code for each in asked} <= {201, 503}
             again = new_id()
             await eventually(lambda: is_registered(mother, again), BACK_SECONDS)
+
+
+async def test_a_process_without_its_store_gives_up(tmp_path: Path) -> None:
+    nobody = "mongodb://127.0.0.1:1/?directConnection=true"
+    environment = {**os.environ, **command_environment(tmp_path, nobody)}
+
+    said = await asyncio.wait_for(started("command_service", [], environment), 30)
+
+    assert said.code == UVICORN_COULD_NOT_START
+    assert "StoreUnavailable" in said.err
 
 
 async def test_readiness_follows_the_store(mongod: OwnMongod, tmp_path: Path):

@@ -82,9 +82,5 @@ async def _is_projected(world: World, child_id: str) -> bool:
 
 
 async def _publish(bootstrap: str) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
-    await producer.start()
-    try:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
         await producer.send_and_wait(CHILD_EVENTS.name, b"{}", new_id().encode())
-    finally:
-        await producer.stop()

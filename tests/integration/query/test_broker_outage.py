@@ -102,9 +102,5 @@ async def _is_heard(client: httpx2.AsyncClient, state: str) -> bool:
 
 
 async def _publish(broker: OwnServer, notice: ChangeNotice) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=broker.address)
-    await producer.start()
-    try:
+    async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
         await producer.send_and_wait(READ_MODEL_CHANGES.name, notice.to_json(), key=b"lena")
-    finally:
-        await producer.stop()

@@ -13,7 +13,7 @@ from bson.raw_bson import RawBSONDocument
 
 from deploy.local import plans
 from deploy.local.state import StackFolder, StackState
-from tests.faults.texts import texts_of_topics
+from tests.support.kafka import texts_of_topics
 
 
 def texts_of_databases(state: StackState) -> dict[str, bytes]:
