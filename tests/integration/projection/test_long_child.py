@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from projection_worker.projecting.projector import Projected
 from projection_worker.projecting.sequencing import REFILL_COMMITS
-from projection_worker.records import Delivered, RawRecord, deliver
+from projection_worker.records import Delivered
 from projection_worker.replay.rebuild.ledger import Kind, Ledger, Slice, Source
 from projection_worker.replay.rebuild.processes import ProcessFailed, Share, ShareOfRebuild
 from projection_worker.replay.rebuild.rebuild import RebuildFailed
@@ -19,15 +19,14 @@ from shared.event_store.envelope import Commit
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.port import PAGE, EventStore
 from shared.fault_points import VARIABLE, FaultPoint, arm
-from shared.kafka import CHILD_EVENTS
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import live_generation
 from shared.read_models.indexes import stale_since
-from shared.serialization.cloud_events import to_record
 from tests.integration.projection.test_rebuild import FIRST, SECOND, World, another, world
 from tests.support.histories import history
 from tests.support.inserted_history import insert_history
 from tests.support.projection_facts import MIA, NOON, erased, started
+from tests.support.projection_side import delivered_of
 
 __all__ = ["world"]
 
@@ -49,12 +48,7 @@ class LongWorld(World):
         """The record of one event of Mia."""
         (commit,) = await self.on.store.load(MIA, version - 1, 1)
         (event,) = commit.recorded_events()
-        record = to_record(event)
-        return deliver(
-            RawRecord(
-                CHILD_EVENTS.name, 0, version, record.key, record.value, tuple(record.headers)
-            )
-        )
+        return delivered_of(event, version)
 
     async def caught_up(self, *batch: Delivered) -> list[Projected]:
         """What workers came to, until nothing of `batch` waits any more."""

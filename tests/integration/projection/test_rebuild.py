@@ -85,6 +85,19 @@ class World:
         await collection.update_one({"_id": {"$regex": MIA}}, {"$set": fields})
 
 
+def world_settings(
+    folder: Path, mongo_url: str, database: str, kafka_bootstrap: str
+) -> dict[str, str]:
+    """All stores are one database here; the key files lie in `folder`."""
+    stores = ("WRITE", "READ", "KEYS", "AUDIT")
+    return {
+        **create_key_files(folder),
+        **dict.fromkeys((f"TEDDY_{store}_MONGO_URL" for store in stores), mongo_url),
+        **dict.fromkeys((f"TEDDY_{store}_DATABASE" for store in stores), database),
+        "TEDDY_KAFKA_BOOTSTRAP": kafka_bootstrap,
+    }
+
+
 @pytest_asyncio.fixture
 async def world(
     mongo_url: str,
@@ -93,12 +106,9 @@ async def world(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[World]:
-    for name, file in create_key_files(tmp_path).items():
-        monkeypatch.setenv(name, file)
-    for store in ("WRITE", "READ", "KEYS", "AUDIT"):
-        monkeypatch.setenv(f"TEDDY_{store}_MONGO_URL", mongo_url)
-        monkeypatch.setenv(f"TEDDY_{store}_DATABASE", fresh_database)
-    monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", kafka_bootstrap)
+    settings = world_settings(tmp_path, mongo_url, fresh_database, kafka_bootstrap)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
     async with open_stores(WorkerSettings()) as on:
         await begin_catalog(on.database, registry.VERSION)
         yield World(on)
