@@ -1,8 +1,10 @@
-"""Commits for tests of stores and relay: small, valid, without personal data."""
+"""Commits to be offered to a store: small ones without personal data, and those of events."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from shared.clock import utc_now
 from shared.event_store.envelope import (
     Actor,
     Causality,
@@ -11,6 +13,9 @@ from shared.event_store.envelope import (
     NewCommit,
     StreamPosition,
 )
+from shared.events.child import ChildEvent
+from shared.keyring.cipher import ChildCipher
+from shared.serialization.events import encode
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 
@@ -34,6 +39,26 @@ def an_offer(
         causality=Causality(f"correlation-{next(_offers)}", "cause-1", None),
         idempotency=Idempotency(key, "fingerprint") if key else None,
         result={"conversation_id": "conversation-1"},
+    )
+
+
+def offer_of(
+    events: Sequence[ChildEvent],
+    position: StreamPosition,
+    cipher: ChildCipher,
+    at: datetime | None = None,
+    parent: str = "parent-1",
+    correlation_id: str = "correlation-1",
+) -> NewCommit:
+    """One commit of these events of a child, whose stream ends at `position`; recorded `at`, else
+    now."""
+    return NewCommit(
+        child_id=events[0].child_id,
+        expected=position,
+        events=tuple(encode(one, n, cipher) for n, one in enumerate(events, position.version + 1)),
+        recorded_at=at or utc_now(),
+        actor=Actor(parent, "parent"),
+        causality=Causality(correlation_id),
     )
 
 

@@ -7,13 +7,13 @@ from typing import Any, TypeVar, cast
 
 from query_service.queries.exporter import ExportCursors, Exporter
 from query_service.read_store.whole_child import After, Document, Part, WholeChild
-from shared.event_store.envelope import Actor, Causality, Commit, NewCommit, StreamPosition
+from shared.event_store.envelope import Commit, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
 from shared.read_models.documents import ViolationDocument
-from shared.serialization.events import encode
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.read_store import MemoryReadModels
+from tests.support.commits import offer_of
 from tests.support.event_samples import AT
 from tests.support.histories import history
 from tests.support.query_side import QuerySide
@@ -81,17 +81,8 @@ async def write_events(side: QuerySide, events: Sequence[ChildEvent], several: i
     cipher, position = await side.keyring.create(LENA), StreamPosition()
     for first in range(0, len(events), several):
         some = events[first : first + several]
-        commit = await side.events.append(
-            NewCommit(
-                child_id=LENA,
-                expected=position,
-                events=tuple(encode(e, first + n, cipher) for n, e in enumerate(some, 1)),
-                recorded_at=AT,
-                actor=Actor(WEISS, "parent"),
-                causality=Causality("correlation-1"),
-            )
-        )
-        position = commit.position
+        offer = offer_of(some, position, cipher, AT, WEISS)
+        position = (await side.events.append(offer)).position
 
 
 def exporter_of(

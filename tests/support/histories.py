@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from shared.clock import new_id, utc_now
-from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.event_store.envelope import StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import (
     ChildEvent,
@@ -19,7 +19,7 @@ from shared.events.child import (
 )
 from shared.events.personal import Personal
 from shared.keyring.keyring import Keyring
-from shared.serialization.events import encode
+from tests.support.commits import offer_of
 
 PARENT = "parent-history"
 AT_THE_SAME_TIME = 500
@@ -90,13 +90,6 @@ async def write_histories(
 async def _write(store: EventStore, keyring: Keyring, child_id: str, events: int) -> None:
     cipher = await keyring.create(child_id)
     position, begin = StreamPosition(), utc_now() - timedelta(minutes=events)
-    for version, event in enumerate(history(child_id, events, begin), 1):
-        offer = NewCommit(
-            child_id=child_id,
-            expected=position,
-            events=(encode(event, version, cipher),),
-            recorded_at=utc_now(),
-            actor=Actor(PARENT, "parent"),
-            causality=Causality(new_id()),
-        )
+    for event in history(child_id, events, begin):
+        offer = offer_of([event], position, cipher, parent=PARENT, correlation_id=new_id())
         position = (await store.append(offer)).position

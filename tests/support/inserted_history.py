@@ -5,13 +5,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from shared.clock import utc_now
 from shared.event_store.commit_documents import COLLECTION, to_document
-from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition, seal_commit
+from shared.event_store.envelope import StreamPosition, seal_commit
 from shared.events.child import ChildEvent
 from shared.keyring.keyring import Keyring
 from shared.mongo import Database
-from shared.serialization.events import encode
+from tests.support.commits import offer_of
 
 AT_ONCE = 1_000
 
@@ -29,20 +28,11 @@ async def insert_history(
     run between two events."""
     position, documents = after or StreamPosition(), list[dict[str, Any]]()
     cipher = await keyring.create(child_id)
-    for version, event in enumerate(happened, position.version + 1):
-        encoded = encode(event, version, cipher)
-        if version == unreadable:
-            encoded = replace(encoded, type="NobodyKnowsThis")
-        commit = seal_commit(
-            NewCommit(
-                child_id=child_id,
-                expected=position,
-                events=(encoded,),
-                recorded_at=utc_now(),
-                actor=Actor("parent-1", "parent"),
-                causality=Causality("correlation-1"),
-            )
-        )
+    for event in happened:
+        offer = offer_of([event], position, cipher)
+        if position.version + 1 == unreadable:
+            offer = replace(offer, events=(replace(offer.events[0], type="NobodyKnowsThis"),))
+        commit = seal_commit(offer)
         position = commit.position
         documents.append(to_document(commit))
         await asyncio.sleep(0)

@@ -15,7 +15,7 @@ from projection_worker.records import Delivered, RawRecord, deliver
 from projection_worker.replay.verify.comparison import Verification
 from projection_worker.replay.verify.verifier import Verifier
 from shared.clock import utc_now
-from shared.event_store.envelope import Actor, Causality, NewCommit, RecordedEvent, StreamPosition
+from shared.event_store.envelope import RecordedEvent, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import ChildErased, ChildEvent
 from shared.kafka import CHILD_EVENTS
@@ -34,9 +34,9 @@ from shared.read_models.generations import (
     to_document,
 )
 from shared.serialization.cloud_events import to_record
-from shared.serialization.events import encode
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.keys import MemoryKeyStore
+from tests.support.commits import offer_of
 
 GENERATION = Generation(1)
 KEYS = KeyFile("kek", {"kek": b"k" * 32}, b"i" * 32, b"s" * 32)
@@ -156,16 +156,7 @@ class ProjectionSide:
     async def _append(self, event: ChildEvent) -> RecordedEvent:
         position = self._positions.get(event.child_id, StreamPosition())
         cipher = await self._cipher(event.child_id)
-        commit = await self.store.append(
-            NewCommit(
-                child_id=event.child_id,
-                expected=position,
-                events=(encode(event, position.version + 1, cipher),),
-                recorded_at=RECORDED,
-                actor=Actor("parent-1", "parent"),
-                causality=Causality("correlation-1"),
-            )
-        )
+        commit = await self.store.append(offer_of([event], position, cipher, RECORDED))
         self._positions[event.child_id] = commit.position
         (recorded,) = commit.recorded_events()
         return recorded

@@ -11,8 +11,20 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy.topics import apply_topics
 from projection_worker.projections import registry
-from shared.clock import new_id
+from shared.clock import new_id, utc_now
+from shared.event_store.envelope import StreamPosition
 from shared.event_store.mongo import MongoEventStore
+from shared.event_store.port import EventStore
+from shared.events.child import (
+    AlertChannel,
+    AlertPolicy,
+    AlertPolicyConfigured,
+    ChildEvent,
+    ChildRegistered,
+    SafetyViolationReported,
+    Severity,
+)
+from shared.events.personal import Personal
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.key_file import FileKeyProvider, create_key_file, read_key_file
 from shared.keyring.key_store import MongoKeyStore
@@ -20,13 +32,75 @@ from shared.keyring.keyring import Keyring
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from tests.support.happenings import Happenings
+from shared.serialization.cloud_events import to_record
+from tests.support.commits import offer_of
 from tests.support.kafka import REPLICATION, told_partitions
 from tests.support.ports import free_port
 from tests.support.processes import is_ready, process_of
 from tests.support.waiting import STARTED, eventually
 
 READY_SECONDS = STARTED
+
+
+class Happenings:
+    """Facts as the command side and the relay make them: in the event store and on Kafka."""
+
+    def __init__(self, store: EventStore, keyring: Keyring, producer: AIOKafkaProducer) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._producer = producer
+        self._positions: dict[str, StreamPosition] = {}
+
+    def sent_by(self, producer: AIOKafkaProducer) -> "Happenings":
+        """These children go on, through another producer."""
+        others = Happenings(self._store, self._keyring, producer)
+        others._positions = self._positions
+        return others
+
+    async def a_registered_child(self, name: str = "Mia") -> str:
+        child_id = new_id()
+        await self._happened(
+            ChildRegistered(
+                child_id=child_id,
+                at=utc_now(),
+                parent_id="parent-1",
+                name=Personal(name),
+                age=6,
+                udid=Personal(f"udid-{child_id}"),
+            )
+        )
+        return child_id
+
+    async def a_severe_violation(self, child_id: str) -> None:
+        await self._happened(
+            SafetyViolationReported(
+                child_id=child_id,
+                at=utc_now(),
+                violation_id=new_id(),
+                violation_type="rude_words",
+                severity=Severity.CRITICAL,
+            )
+        )
+
+    async def garbage(self, child_id: str) -> None:
+        """A record under the child's key that nobody can read."""
+        await self._producer.send_and_wait(CHILD_EVENTS.name, b"?", child_id.encode())
+
+    async def alerts_by_webhook_too(self, child_id: str) -> None:
+        policy = AlertPolicy(channels=(AlertChannel.IN_APP, AlertChannel.WEBHOOK))
+        await self._happened(AlertPolicyConfigured(child_id=child_id, at=utc_now(), policy=policy))
+
+    async def _happened(self, event: ChildEvent) -> None:
+        position = self._positions.get(event.child_id, StreamPosition())
+        cipher = await self._keyring.create(event.child_id)
+        offer = offer_of([event], position, cipher, correlation_id=new_id())
+        commit = await self._store.append(offer)
+        self._positions[event.child_id] = commit.position
+        for recorded in commit.recorded_events():
+            record = to_record(recorded)
+            await self._producer.send_and_wait(
+                CHILD_EVENTS.name, record.value, record.key, headers=record.headers
+            )
 
 
 @dataclass
