@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 import time
 from functools import partial
 
@@ -13,6 +12,7 @@ from deploy.local.state import StackState
 from shared.kafka import CHILD_EVENTS
 from tests.apache_kafka.ledger import account
 from tests.apache_kafka.load import Load
+from tests.support.commands import started
 from tests.support.kafka import read_all_records
 from tests.support.waiting import eventually
 
@@ -30,8 +30,11 @@ async def nothing_is_lost(state: StackState, load: Load, since: float) -> str:
             await eventually(partial(_is_ready, state, name), DRAIN_SECONDS)
         for name in WITH_LAG:
             await eventually(partial(_has_no_lag, state, name), DRAIN_SECONDS)
-        verified = await _teddy(state, "verify", "--wait", str(DRAIN_SECONDS))
-    assert "clean" in verified
+        environment = {**os.environ, **state.environment}
+        wait = ["verify", "--wait", str(DRAIN_SECONDS)]
+        verified = await started("deploy.cli", wait, environment)
+    assert verified.code == 0, verified
+    assert "clean" in verified.out
     seconds = time.monotonic() - since
     ledger = await account(state, load.acknowledged)
     assert ledger.clean, ledger
@@ -70,16 +73,3 @@ async def _has_no_lag(state: StackState, name: str) -> bool:
         return await lag_of(state, name) == 0
     except httpx2.TransportError:
         return False  # it is being restarted
-
-
-async def _teddy(state: StackState, *arguments: str) -> str:
-    """What the command printed; raises AssertionError when it failed."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "deploy.cli", *arguments),
-        env={**os.environ, **state.environment, "COLUMNS": "200"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()

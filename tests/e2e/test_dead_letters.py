@@ -1,19 +1,17 @@
 """A poisoned record in the running system: one child stops, others go on, an operator fixes it."""
 
-import os
 from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from deploy import cli
 from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
 from shared.client import SeenWrites, TeddyClient
 from shared.clock import new_id
 from shared.kafka import CHILD_EVENTS
 from tests.support.callers import client
-from tests.support.commands import Said, called
+from tests.support.commands import teddy
 from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
@@ -22,18 +20,9 @@ HEARD = 30.0
 """Seconds until who has written nothing sees a change: less than an answer lives in the cache."""
 
 
-async def dead_letter(folder: StackFolder, *arguments: str) -> Said:
-    words = ["--dir", str(folder.path), "dead-letter", *arguments]
-    return await called(cli.main, words, os.environ)
-
-
-async def status(folder: StackFolder) -> Said:
-    return await called(cli.main, ["--dir", str(folder.path), "status"], os.environ)
-
-
 async def dead_lettered(folder: StackFolder, child_id: str) -> int:
     """How many records of the child are dead-lettered."""
-    listed = await dead_letter(folder, "list", "--format", "json")
+    listed = await teddy(folder, "dead-letter", "list", "--format", "json")
     assert listed.code == 0, listed.err
     rows: list[Any] = orjson.loads(listed.out)
     return sum(row["records"] for row in rows if row["child_id"] == child_id)
@@ -65,12 +54,12 @@ async def test_a_poisoned_child_is_dead_lettered_and_fixed_while_others_go_on(
         assert (await parent.get_child_profile(other))["stale_since"] is None
         # then the child is shown as it is, and the stack is not well
         await eventually(lambda: _says_dead_lettered(services), SOON)
-        assert (await status(services)).code == 1
+        assert (await teddy(services, "status")).code == 1
         await eventually(lambda: _is_shown(visitor, child, stale=True), HEARD)
         report = await visitor.get_child_safety_report(child)
         assert [one["code"] for one in report["recommendations"]] == ["picture-is-incomplete"]
         # when
-        fixed = await dead_letter(services, "redrive", "--child", child, "--from-store")
+        fixed = await teddy(services, "dead-letter", "redrive", "--child", child, "--from-store")
         # then
         assert fixed.code == 0, fixed.err
         assert (await parent.get_child_profile(child))["age"] == 7
@@ -106,11 +95,11 @@ async def _is_shown(visitor: TeddyClient, child_id: str, *, stale: bool) -> bool
 
 
 async def _is_well(folder: StackFolder) -> bool:
-    return (await status(folder)).code == 0
+    return (await teddy(folder, "status")).code == 0
 
 
 async def _says_dead_lettered(folder: StackFolder) -> bool:
-    return "1 child is dead-lettered" in (await status(folder)).out
+    return "1 child is dead-lettered" in (await teddy(folder, "status")).out
 
 
 async def _publish(stack: StackState, child_id: str, value: bytes) -> None:

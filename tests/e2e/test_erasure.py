@@ -11,7 +11,6 @@ from typing import Any
 import pymongo
 import pytest
 
-from deploy import cli
 from deploy.local import plans
 from deploy.local.state import ProcessState, StackFolder, StackState
 from shared.auth.access import Role
@@ -19,7 +18,7 @@ from shared.client import TeddyClient
 from shared.client.transport import TeddyProblem, Unreachable
 from shared.clock import new_id
 from tests.support.callers import client
-from tests.support.commands import Said, called
+from tests.support.commands import teddy
 from tests.support.consents import CONSENTS
 from tests.support.own_stack import own_stack
 from tests.support.waiting import eventually
@@ -152,10 +151,6 @@ async def profiles_shown(parent: TeddyClient, child: str) -> list[Any]:
         return [await parent.get_child_profile(child)]
     except (TeddyProblem, Unreachable):
         return []
-
-
-async def teddy(folder: StackFolder, *arguments: str) -> Said:
-    return await called(cli.main, ["--dir", str(folder.path), *arguments], os.environ)
 
 
 def process(state: StackState, name: str) -> ProcessState:

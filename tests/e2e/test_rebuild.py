@@ -1,9 +1,6 @@
 """Rebuilds of a whole running system, as its operators and its users see them."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +18,7 @@ from shared.client.answers import ChildProfile
 from shared.clock import new_id
 from tests.support import next_release
 from tests.support.callers import client, token
+from tests.support.commands import teddy_process
 from tests.support.consents import CONSENTS
 from tests.support.own_stack import own_stack
 from tests.support.ports import free_port
@@ -47,19 +45,19 @@ async def test_the_system_serves_while_its_read_models_are_rebuilt(
         children = [await _a_busy_child(parent) for _ in range(5)]
         async with reading(*_reader(state), children, pause=0.01) as read:
             writing = asyncio.create_task(_go_on(parent, children))
-            rebuilt = await asyncio.to_thread(
-                _teddy, folder, "replay", "rebuild", "--source", source, "--workers", "2"
+            rebuilt = await teddy_process(
+                folder, "replay", "rebuild", "--source", source, "--workers", "2"
             )
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             await _newest_versions_are_read(parent, children)
 
-    assert rebuilt.returncode == 0, rebuilt.stderr
-    assert "is live after" in rebuilt.stdout
+    assert rebuilt.code == 0, rebuilt.err
+    assert "is live after" in rebuilt.out
     assert (read.failed, read.backwards) == ([], [])
     assert read.answered > 0
-    verified = _teddy(folder, "verify", "--wait", "20")
-    assert verified.returncode == 0, verified.stdout
+    verified = await teddy_process(folder, "verify", "--wait", "20")
+    assert verified.code == 0, verified.out
 
 
 async def test_a_changed_projection_reaches_users_without_a_pause(
@@ -76,10 +74,8 @@ async def test_a_changed_projection_reaches_users_without_a_pause(
             async with _worker_of_the_next_release(state) as waiting:
                 # then it says that it projects nothing, and which command helps
                 await eventually(lambda: _waits_for_a_rebuild(waiting), SOON)
-                rebuilt = await asyncio.to_thread(
-                    _teddy, folder, "replay", "rebuild", PYTHONPATH=NEXT_RELEASE
-                )
-                assert rebuilt.returncode == 0, rebuilt.stderr
+                rebuilt = await teddy_process(folder, "replay", "rebuild", PYTHONPATH=NEXT_RELEASE)
+                assert rebuilt.code == 0, rebuilt.err
                 await parent.update_child_profile(child_id, age=9)
 
                 # then users see the new formula, and the document has the new field
@@ -87,25 +83,11 @@ async def test_a_changed_projection_reaches_users_without_a_pause(
                 assert _live_document(state, child_id)["newest_event"] == "ChildProfileUpdated"
 
                 # and the way back is open: the last release kept its generation current
-                back = await asyncio.to_thread(
-                    _teddy, folder, "replay", "rollback", PYTHONPATH=NEXT_RELEASE
-                )
-                assert back.returncode == 0, back.stderr
+                back = await teddy_process(folder, "replay", "rollback", PYTHONPATH=NEXT_RELEASE)
+                assert back.code == 0, back.err
             await eventually(lambda: _is_as_before(parent, before), SOON)
 
     assert (read.failed, read.backwards) == ([], [])
-
-
-def _teddy(
-    folder: StackFolder, *arguments: str, **variables: str
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "40", **variables},
-    )
 
 
 @asynccontextmanager

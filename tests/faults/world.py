@@ -198,15 +198,8 @@ class World:
                 await eventually(leads, STRIKE_SECONDS)
             await self.is_well("relay")
 
-    async def teddy(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """The `teddy` command against this stack; its tables have room for every column."""
-        command = [sys.executable, "-m", "deploy.cli", "--dir", str(self.folder.path), *arguments]
-        wide = {**os.environ, "COLUMNS": "500"}
-        run = partial(subprocess.run, capture_output=True, text=True, check=False, env=wide)
-        return await asyncio.to_thread(run, command)
-
     def starts_teddy(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """The same, in the background; its output goes to a log of the stack."""
+        """The `teddy` command in the background; its output goes to a log of the stack."""
         command = [sys.executable, "-m", "deploy.cli", "--dir", str(self.folder.path), *arguments]
         with (self.folder.logs / "teddy.log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log)

@@ -16,6 +16,7 @@ from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation
 from tests.faults.world import World
 from tests.support.callers import token
+from tests.support.commands import teddy_process
 from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
@@ -121,14 +122,15 @@ class OwnChild:
             return await letters.find_one({"child_id": self.child_id, **known}) is not None
 
         await eventually(dead_lettered, PROJECTED_SECONDS)
-        listed = await self.world.teddy("dead-letter", "list")
-        if self.child_id not in listed.stdout:
-            raise NotIsolated(f"{self.child_id} is not listed: {listed.stdout}{listed.stderr}")
+        listed = await teddy_process(self.world.folder, "dead-letter", "list")
+        if self.child_id not in listed.out:
+            raise NotIsolated(f"{self.child_id} is not listed: {listed}")
 
     async def is_redriven(self, *options: str) -> None:
-        done = await self.world.teddy("dead-letter", "redrive", "--child", self.child_id, *options)
-        if done.returncode != 0:
-            raise NotIsolated(f"not redriven: {done.stderr}")
+        redrive = ("dead-letter", "redrive", "--child", self.child_id, *options)
+        done = await teddy_process(self.world.folder, *redrive)
+        if done.code != 0:
+            raise NotIsolated(f"not redriven: {done.err}")
         await self.is_projected()
 
 

@@ -8,6 +8,7 @@ from shared.fault_points import FaultPoint, arm
 from shared.read_models.generations import read_catalog
 from tests.faults.cases.case import Case
 from tests.faults.world import World
+from tests.support.commands import teddy_process
 from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
@@ -25,9 +26,9 @@ async def _killed_and_resumed(point: FaultPoint, world: World) -> int:
     if code == 0 or (world.fault_folder / point).exists():
         raise NotRebuilt(f"no fault occurred at {point}: exit code {code}")
     if point is not FaultPoint.REBUILD_AFTER_FLIP:  # then there is nothing left to do
-        resumed = await world.teddy("replay", "rebuild", "--resume")
-        if resumed.returncode != 0:
-            raise NotRebuilt(resumed.stderr)
+        resumed = await teddy_process(world.folder, "replay", "rebuild", "--resume")
+        if resumed.code != 0:
+            raise NotRebuilt(resumed.err)
     await _drop_old(world)
     return 1
 
@@ -57,11 +58,11 @@ async def _begun(world: World) -> bool:
 async def _drop_old(world: World) -> None:
     """So that the next case begins with one generation; its lease may still run."""
     for _ in range(30):
-        done = await world.teddy("replay", "drop-old")
-        if done.returncode == 0:
+        done = await teddy_process(world.folder, "replay", "drop-old")
+        if done.code == 0:
             return
         await asyncio.sleep(0.5)
-    raise NotRebuilt(done.stderr)
+    raise NotRebuilt(done.err)
 
 
 def _case(point: FaultPoint, where: str) -> Case:

@@ -18,6 +18,7 @@ from shared.read_models.indexes import ensure_read_model_indexes
 from tests.faults.cases.case import Case
 from tests.faults.cases.odd_records import MARK
 from tests.faults.world import World
+from tests.support.commands import teddy_process
 from tests.support.kafka import read_all_records
 from tests.support.waiting import eventually
 
@@ -93,8 +94,9 @@ async def _poison(world: World) -> int:
         return await letters.find_one({"child_id": child_id, "value": GARBAGE}) is not None
 
     await eventually(dead_lettered, 30.0)
-    done = await world.teddy("dead-letter", "redrive", "--child", child_id, "--from-store")
-    assert done.returncode == 0, done.stderr
+    redrive = ("dead-letter", "redrive", "--child", child_id, "--from-store")
+    done = await teddy_process(world.folder, *redrive)
+    assert done.code == 0, done.err
     return 1
 
 

@@ -1,6 +1,5 @@
 """The command API as it is composed for production, on a real MongoDB."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -137,18 +136,6 @@ async def the_chain_verifies(settings: CommandSettings, child_id: str, version: 
     await mongo.close()
 
 
-async def test_fifty_at_once_with_one_key_are_one_child(settings: CommandSettings):
-    async with running(settings) as mother:
-        # when
-        responses = await asyncio.gather(
-            *(mother.send("POST", "/children", GOOD, key="register-ada-1") for _ in range(50))
-        )
-    # then
-    assert {response.status_code for response in responses} == {201}
-    assert len({response.json()["child_id"] for response in responses}) == 1
-    assert sum("Idempotency-Replayed" not in each.headers for each in responses) == 1
-
-
 async def test_a_key_of_what_changed_nothing_outlives_its_process(settings: CommandSettings):
     # given
     async with running(settings) as mother:
@@ -168,17 +155,6 @@ async def test_a_key_of_what_changed_nothing_outlives_its_process(settings: Comm
     assert all(each.headers["Idempotency-Replayed"] == "true" for each in again)
     assert_problem(other, 422, "idempotency-key-reused")
     await the_chain_verifies(settings, child_id, BORN + 1)
-
-
-async def test_fifty_at_once_for_one_bear_are_one_child(settings: CommandSettings):
-    async with running(settings) as first, running(settings) as second:
-        # when
-        responses = await asyncio.gather(
-            *(each.send("POST", "/children", GOOD) for each in (first, second) for _ in range(25))
-        )
-    # then
-    statuses = [response.status_code for response in responses]
-    assert (statuses.count(201), statuses.count(409)) == (1, 49)
 
 
 async def test_a_process_is_ready_while_its_stores_answer(settings: CommandSettings):
