@@ -21,10 +21,7 @@ from shared.clock import utc_now
 from shared.signing import read_signing_key
 from tests.support.consents import CONSENTS
 from tests.support.key_files import create_key_files
-from tests.support.own_kafka import own_kafka
-from tests.support.own_mongod import own_mongod
-from tests.support.own_server import OwnServer
-from tests.support.own_valkey import own_valkey
+from tests.support.own_servers import OwnServer, own_kafka, own_mongod, own_valkey
 from tests.support.waiting import STARTED, eventually
 
 MOTHER = Principal("weiss", Role.PARENT)

@@ -26,7 +26,7 @@ from tests.support.canaries.places import (
 from tests.support.canaries.poison import POISONS, VERSION, poison
 from tests.support.canaries.refused import no_http, refused
 from tests.support.canaries.values import LABEL_MARK, MARK, canary, found_in, spellings
-from tests.support.own_stack import own_stack
+from tests.support.own_servers import own_stack
 from tests.support.waiting import eventually
 
 SOON = 60.0

@@ -20,7 +20,7 @@ from shared.clock import new_id
 from tests.support.callers import client
 from tests.support.commands import teddy
 from tests.support.consents import CONSENTS
-from tests.support.own_stack import own_stack
+from tests.support.own_servers import own_stack
 from tests.support.waiting import eventually
 
 SOON = 90.0

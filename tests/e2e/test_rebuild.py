@@ -20,7 +20,7 @@ from tests.support import next_release
 from tests.support.callers import client, token
 from tests.support.commands import teddy_process
 from tests.support.consents import CONSENTS
-from tests.support.own_stack import own_stack
+from tests.support.own_servers import own_stack
 from tests.support.ports import free_port
 from tests.support.processes import process_of
 from tests.support.readers import reading

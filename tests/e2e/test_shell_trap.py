@@ -20,7 +20,7 @@ from shared.settings import KeyringSettings, WriteStoreSettings
 from tests.support.callers import client
 from tests.support.commands import Said, called, started
 from tests.support.consents import CONSENTS
-from tests.support.own_stack import own_stack, state_of
+from tests.support.own_servers import own_stack, state_of
 from tests.support.teddy_commands import arguments, commands
 
 HEALTHY = {

@@ -18,7 +18,7 @@ from shared.clock import new_id
 from tests.support.callers import client, first_alert, token
 from tests.support.commands import teddy
 from tests.support.consents import BORN, CONSENTS
-from tests.support.own_stack import state_of
+from tests.support.own_servers import state_of
 from tests.support.waiting import until
 
 SOON = 30.0

@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy.checks.compose.project import APIS, CADDYFILE, PROCESSES
 from deploy.local.plans import LOOPBACK, free_port
 from tests.support.compose_stack import COMMAND_SECONDS, ComposeStack, running, secured_mongod
-from tests.support.own_kafka import own_kafka
+from tests.support.own_servers import own_kafka
 from tests.support.waiting import eventually
 
 READY_SECONDS = 60.0

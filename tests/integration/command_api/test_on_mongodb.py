@@ -28,12 +28,11 @@ from tests.support.waiting import eventually
 GOOD = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "consents": CONSENTS}
 
 
-@pytest.fixture(params=["motor", "pymongo"])
+@pytest.fixture
 def settings(
-    request: pytest.FixtureRequest, mongo_url: str, fresh_database: str, tmp_path: Path
+    driver: Driver, mongo_url: str, fresh_database: str, tmp_path: Path
 ) -> CommandSettings:
     create_key_files(tmp_path)
-    driver: Driver = request.param
     return CommandSettings(
         mongo_driver=driver,
         write_mongo_url=mongo_url,

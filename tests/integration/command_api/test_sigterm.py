@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx2
 import orjson
-import pytest
 
 from shared.clock import new_id
 from shared.event_store.mongo import MongoEventStore
@@ -15,7 +14,7 @@ from shared.mongo import Mongo
 from tests.support.command_process import CommandProcess, command_environment, command_process
 from tests.support.command_side import CommandClient
 from tests.support.consents import CONSENTS
-from tests.support.own_mongod import own_mongod
+from tests.support.own_servers import own_mongod
 from tests.support.ports import listens
 from tests.support.waiting import until
 
@@ -84,7 +83,6 @@ async def stored_children(mongo_url: str, database: str) -> set[str]:
     return children
 
 
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
 async def test_a_process_whose_store_hangs_ends_within_its_grace(tmp_path: Path, driver: str):
     async with own_mongod(tmp_path / "mongod") as mongod:
         environment = command_environment(tmp_path, mongod.url, TEDDY_MONGO_DRIVER=driver)

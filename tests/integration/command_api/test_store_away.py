@@ -3,14 +3,13 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from shared.clock import new_id
 from shared.mongo import Mongo
@@ -19,7 +18,7 @@ from tests.support.command_side import CommandClient
 from tests.support.commands import started
 from tests.support.consents import CONSENTS
 from tests.support.core_waits import CoreWaits
-from tests.support.own_mongod import OwnMongod, own_mongod
+from tests.support.own_servers import OwnMongod
 from tests.support.problem_documents import assert_problem
 from tests.support.tcp_proxy import tcp_proxy
 from tests.support.waiting import eventually
@@ -57,12 +56,6 @@ async def is_registered(mother: CommandClient, key: str) -> bool:
     return (await register(mother, key)).response.status_code == 201
 
 
-@pytest_asyncio.fixture
-async def mongod(tmp_path: Path) -> AsyncIterator[OwnMongod]:
-    async with own_mongod(tmp_path / "mongod") as mongod:
-        yield mongod
-
-
 async def frozen(mongod: OwnMongod) -> None:
     mongod.freeze()
 
@@ -79,7 +72,6 @@ Happens = Callable[[OwnMongod], Awaitable[None]]
     [(frozen, thawed), (OwnMongod.kill, OwnMongod.start)],
     ids=["hung", "gone"],
 )
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
 async def test_a_store_that_is_away_is_reported_in_time_and_leaves_nothing_half_done(
     mongod: OwnMongod, tmp_path: Path, goes: Happens, comes_back: Happens, driver: str
 ):

@@ -23,7 +23,7 @@ from shared.settings import KeyringSettings
 from tests.support.callers import client
 from tests.support.commands import teddy
 from tests.support.consents import CONSENTS
-from tests.support.own_stack import own_stack
+from tests.support.own_servers import own_stack
 from tests.support.waiting import until
 
 MORE_THAN_TWO_BATCHES = 2 * BATCH + 10

@@ -16,7 +16,7 @@ from shared.read_models.deliveries import (
     ensure_delivery_indexes,
 )
 from tests.support.notifying import webhook_lane
-from tests.support.own_mongod import own_mongod
+from tests.support.own_servers import own_mongod
 from tests.support.read_model_builders import alert_document
 from tests.support.waiting import until
 from tests.support.webhook_receiver import (

@@ -15,7 +15,7 @@ from projection_worker.projections import registry
 from query_service.read_store.live_generation import LiveGeneration
 from shared.kafka import CHILD_EVENTS
 from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID
-from tests.support.own_kafka import own_kafka
+from tests.support.own_servers import own_kafka
 from tests.support.waiting import STARTED, eventually
 from tests.support.worker_process import World, worker_world
 

@@ -16,8 +16,7 @@ from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
 from tests.support.commands import started
 from tests.support.kafka import read_all_records
-from tests.support.own_kafka import own_kafka
-from tests.support.own_mongod import own_mongod
+from tests.support.own_servers import own_kafka, own_mongod
 from tests.support.ports import free_port
 from tests.support.worker_process import World, worker_world
 

@@ -11,18 +11,12 @@ from aiokafka import AIOKafkaProducer
 from shared.clock import new_id
 from shared.kafka import CHILD_EVENTS
 from tests import support
-from tests.support.own_mongod import OwnMongod, own_mongod
+from tests.support.own_servers import OwnMongod
 from tests.support.worker_process import World, worker_world
 
 STALL_SECONDS = 3
 DEFECT = Path(support.__file__).parent / "defect"
 ENDED_SECONDS = 60.0
-
-
-@pytest_asyncio.fixture
-async def mongod(tmp_path: Path) -> AsyncIterator[OwnMongod]:
-    async with own_mongod(tmp_path / "mongod") as mongod:
-        yield mongod
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from shared.keyring.key_file import read_key_file
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from shared.signing import ConsistencyTokens
 from tests.integration.query.conftest import QueryWorld, query_process
-from tests.support.own_kafka import own_kafka
-from tests.support.own_server import OwnServer
+from tests.support.own_servers import OwnServer, own_kafka
 from tests.support.waiting import STARTED, eventually
 
 WEISS = Principal("weiss", Role.PARENT)

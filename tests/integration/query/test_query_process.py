@@ -66,7 +66,6 @@ async def test_an_answer_is_cached_until_the_notice_of_a_change_arrives(world: Q
     assert renewed.json()["age"] == 8
 
 
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
 async def test_a_dashboard_is_notified_of_an_alert_and_sigterm_ends_its_stream(
     world: QueryWorld, driver: str
 ) -> None:

@@ -17,7 +17,7 @@ from shared.mongo import Document, Driver
 from tests.integration.relay.conftest import Surroundings, has_published, surroundings
 from tests.support.commits import an_offer
 from tests.support.kafka import read_all_records
-from tests.support.replica_pair import ReplicaPair, replica_pair
+from tests.support.own_servers import ReplicaPair, replica_pair
 from tests.support.waiting import eventually, until
 
 
