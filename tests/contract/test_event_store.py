@@ -217,16 +217,6 @@ async def test_a_scan_longer_than_one_batch_misses_nothing(
     assert children == [f"child-{number}" for number in range(9)]
 
 
-async def test_the_newest_commit_of_a_stream_is_found(stores: Stores) -> None:
-    await append_streams(stores.events, {"child-1": [1, 3, 2], "child-10": [1]})
-
-    last = await stores.events.last("child-1")
-
-    assert last is not None
-    assert (last.child_id, last.first_version, last.last_version) == ("child-1", 5, 6)
-    assert await stores.events.last("child-2") is None
-
-
 async def test_a_child_of_whom_only_a_key_is_kept_has_no_newest_commit(stores: Stores) -> None:
     await stores.events.append(an_offer("child-1", events=0, key="key-1"))
 
