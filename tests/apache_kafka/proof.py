@@ -6,15 +6,43 @@ import time
 from functools import partial
 
 import httpx2
+import orjson
 
+from command_service.relay.progress import Checkpoints
 from deploy.local import plans
-from deploy.local.state import StackState
+from deploy.local.state import StackFolder, StackState
 from shared.kafka import CHILD_EVENTS
-from tests.apache_kafka.ledger import account
+from shared.mongo import Mongo
+from tests.apache_kafka.ledger import WRITE_DATABASE, account
 from tests.apache_kafka.load import Load
 from tests.support.commands import started
 from tests.support.kafka import read_all_records
 from tests.support.waiting import eventually
+
+
+async def published_events(state: StackState) -> int:
+    """How many events the relay says are on the topic, from its saved checkpoint."""
+    mongo = Mongo(state.environment[plans.MONGO_URLS[0]])
+    try:
+        return (await Checkpoints(mongo.database(WRITE_DATABASE)).read()).events
+    finally:
+        await mongo.close()
+
+
+class RelayLog:
+    """The relay's log from now on."""
+
+    def __init__(self, services: StackFolder) -> None:
+        self._path = plans.log_of(services, "relay")
+        self._begin = self._path.stat().st_size
+
+    def mentions(self, text: str) -> bool:
+        return any(text in message for message in self._messages())
+
+    def _messages(self) -> list[str]:
+        lines = self._path.read_bytes()[self._begin :].splitlines()
+        return [orjson.loads(line)["message"] for line in lines if line.startswith(b"{")]
+
 
 DRAIN_SECONDS = 120.0
 WITH_LAG = ("relay", "worker")

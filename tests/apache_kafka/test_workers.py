@@ -7,17 +7,43 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
 from deploy.local.plans import free_port
 from deploy.local.state import StackFolder, StackState
+from projection_worker.projections import registry
+from projection_worker.settings import WorkerSettings
+from shared.kafka import CHILD_EVENTS
 from tests.apache_kafka.cluster import KafkaCluster
 from tests.apache_kafka.conftest import Measured
-from tests.apache_kafka.group import ALL_PARTITIONS, partitions_by_worker
 from tests.apache_kafka.load import load_on
 from tests.apache_kafka.proof import nothing_is_lost
 from tests.support.processes import process_of
 from tests.support.waiting import eventually, until
+
+GROUP = f"{WorkerSettings.model_fields['worker_group'].default}-p{registry.VERSION}"
+ALL_PARTITIONS = CHILD_EVENTS.partitions
+
+
+async def partitions_by_worker(bootstrap: str) -> dict[str, int]:
+    """How many partitions each member has, by its lasting name. Raises KafkaError."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_consumer_groups([GROUP])
+    finally:
+        await admin.close()
+    ((_, _, _, _, _, members, *_),) = answer.groups
+    return {member_id.rpartition("-worker")[0]: _count(told) for member_id, *_, told in members}
+
+
+def _count(assignment: bytes) -> int:
+    if not assignment:  # it has joined, and waits for its share
+        return 0
+    return len(ConsumerProtocolMemberAssignment.decode(assignment).partitions())
+
 
 FIRST, SECOND = "local", "second"
 HANDED_OVER_SECONDS = 60.0

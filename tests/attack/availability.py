@@ -13,9 +13,8 @@ from query_service.api.streams import MOST_OPEN
 from shared.http.connections import MOST_PIPELINED
 from tests.attack.loads import PLACES, are_ready, asked_beside, loads_of, running
 from tests.attack.row import PROMISED_SECONDS, Broken, Deed, Row, Seen
-from tests.attack.stream import following
 from tests.attack.wire import request, send
-from tests.attack.world import NEWCOMER, World
+from tests.attack.world import NEWCOMER, World, following
 from tests.support.consents import CONSENTS
 from tests.support.waiting import STARTED, eventually
 

@@ -7,8 +7,7 @@ from shared.auth.access import Role
 from shared.clock import new_id
 from tests.attack.operations import CHILD, operations
 from tests.attack.row import Answered, Broken, Deed, Refused, Request, Row
-from tests.attack.stream import following
-from tests.attack.world import World
+from tests.attack.world import World, following
 from tests.support.consents import CONSENTS
 from tests.support.refusals import same_refusal
 from tests.support.waiting import STARTED, eventually

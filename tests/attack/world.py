@@ -1,5 +1,6 @@
 """The stack that is attacked, a family with a child, and everybody else who has a token."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
 from shared.clock import new_id
 from shared.signing import read_signing_key
+from tests.attack.wire import request
 from tests.support.callers import token
 from tests.support.commands import Said, called
 from tests.support.consents import CONSENTS
@@ -175,3 +177,44 @@ async def _live(world: World, run: str) -> None:
         "talk": talk.json()["conversation_id"],
         "token": reported.headers["Consistency-Token"],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """`status` 200 is one that was opened."""
+
+    status: int
+    reader: asyncio.StreamReader
+
+    async def ends(self, seconds: float) -> bytes:
+        """All that it said until it ended; raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            return await self.reader.read()
+
+    async def hears(self, word: str, seconds: float) -> bytes:
+        """What it says up to `word`; raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            return await self.reader.readuntil(word.encode())
+
+    async def says(self, seconds: float) -> bytes:
+        """All that it says in `seconds`, or until it ends."""
+        said = bytearray()
+        try:
+            async with asyncio.timeout(seconds):
+                while more := await self.reader.read(65_536):
+                    said += more
+        except TimeoutError:
+            pass
+        return bytes(said)
+
+
+@asynccontextmanager
+async def following(world: World, bearer: str, parent_id: str) -> AsyncIterator[Stream]:
+    reader, writer = await asyncio.open_connection(*world.address("query"))
+    path = f"/v1/parents/{parent_id}/stream"
+    try:
+        writer.write(request("GET", path, [f"Authorization: Bearer {bearer}"]))
+        head = await reader.readuntil(b"\r\n\r\n")
+        yield Stream(int(head[9:12]), reader)
+    finally:
+        writer.close()

@@ -1,12 +1,14 @@
-"""Real MongoDB and a real broker, killed and started again under a real supervisor."""
+"""Real MongoDB and a real broker under a real supervisor: killed, started again, gone with it."""
 
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -135,3 +137,26 @@ async def test_the_next_start_finds_ports_and_data_again(folder: StackFolder) ->
     assert after.ports == before.ports
     assert await mongo.database("toys").get_collection("toys").count_documents({}) == 1
     await mongo.close()
+
+
+def test_after_a_hard_kill_no_process_of_the_stack_stays(tmp_path: Path) -> None:
+    folder = StackFolder(tmp_path / "stack")
+    state = control.up(folder, servers_only=True)
+    pids = [process.pid for process in state.processes]
+    assert all(psutil.pid_exists(pid) for pid in pids)
+
+    os.kill(state.supervisor_pid, signal.SIGKILL)
+    control.down(folder)
+
+    deadline = time.monotonic() + 20
+    while any(_runs(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_runs(pid) for pid in pids)
+    assert not folder.is_held()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
