@@ -9,7 +9,7 @@ from tests.attack.operations import CHILD, operations
 from tests.attack.row import Answered, Broken, Deed, Refused, Request, Row
 from tests.attack.world import World, following
 from tests.support.consents import CONSENTS
-from tests.support.refusals import same_refusal
+from tests.support.problem_documents import same_refusal
 from tests.support.waiting import STARTED, eventually
 
 STREAM_SECONDS = 3.0

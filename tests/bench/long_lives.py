@@ -36,8 +36,7 @@ from tests.bench.long_lives_page import LongLife, printed, written_page
 from tests.support.callers import client, token
 from tests.support.commands import teddy_process
 from tests.support.consents import CONSENTS
-from tests.support.histories import history
-from tests.support.inserted_history import insert_history
+from tests.support.histories import history, insert_history
 
 LENGTHS = (1_000, 10_000, 100_000, 300_000)
 ASKED = 20

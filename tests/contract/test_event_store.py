@@ -6,8 +6,7 @@ import pytest
 from shared.event_store.envelope import ChainBroken, Commit, NewCommit, StreamPosition, verify_chain
 from shared.event_store.port import AlreadyCommitted, VersionConflict
 from tests.contract.conftest import Stores
-from tests.support.commits import an_offer
-from tests.support.recorded_streams import append_streams
+from tests.support.commits import an_offer, append_streams
 
 
 async def _a_stream(stores: Stores, child_id: str, *events_a_commit: int) -> list[Commit]:

@@ -1,10 +1,12 @@
-"""Commits to be offered to a store: small ones without personal data, and those of events."""
+"""Commits to be offered to a store: small ones without personal data, those of events, streams."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from shared.clock import utc_now
+from shared.erasures.topic import ERASED
 from shared.event_store.envelope import (
     Actor,
     Causality,
@@ -13,6 +15,7 @@ from shared.event_store.envelope import (
     NewCommit,
     StreamPosition,
 )
+from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
 from shared.keyring.cipher import ChildCipher
 from shared.serialization.events import encode
@@ -66,3 +69,17 @@ def _an_event(child_id: str, number: int) -> EncodedEvent:
     at = NOON + timedelta(milliseconds=number)
     data = f'{{"child_id":"{child_id}","at":"2026-11-23T12:00:00.{123 + number}Z"}}'
     return EncodedEvent("ChildReactivated", 1, at, data)
+
+
+async def append_streams(
+    store: EventStore, streams: Mapping[str, Sequence[int]], erased_at: int = 0
+) -> None:
+    """The commit that holds the version `erased_at` erases its child."""
+    for child_id, sizes in streams.items():
+        position = StreamPosition()
+        for size in sizes:
+            offer = an_offer(child_id, position, size)
+            if position.version < erased_at <= position.version + size:
+                ends = tuple(replace(event, type=ERASED) for event in offer.events)
+                offer = replace(offer, events=ends)
+            position = (await store.append(offer)).position

@@ -11,8 +11,7 @@ from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild
 from tests.faults.history import PASSING
 from tests.faults.world import World
-from tests.support.histories import history
-from tests.support.inserted_history import insert_history
+from tests.support.histories import history, insert_history
 from tests.support.waiting import eventually
 
 EVENTS = 30_000

@@ -23,8 +23,7 @@ from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import live_generation
 from shared.read_models.indexes import stale_since
 from tests.integration.projection.test_rebuild import FIRST, SECOND, World, another, world
-from tests.support.histories import history
-from tests.support.inserted_history import insert_history
+from tests.support.histories import history, insert_history
 from tests.support.projection_facts import MIA, NOON, erased, started
 from tests.support.projection_side import delivered_of
 
