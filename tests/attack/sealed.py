@@ -84,10 +84,7 @@ def moved(source: str, target: str) -> Attack:
 
 async def moved_to_another_child(world: World) -> str:
     child, other = world.words["child"], world.words["other"]
-    async with (
-        _written(world, other) as (documents, before),
-        _written(world, child) as (_, own),
-    ):
+    async with _written(world, other) as (documents, before), _written(world, child) as (_, own):
         await documents.update_one({"_id": before["_id"]}, {"$set": {"name": own["name"]}})
         await _forget_answers(world)
         answers = [

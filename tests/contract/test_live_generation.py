@@ -23,9 +23,7 @@ from shared.read_models.generations import (
     Generation,
     KeptGeneration,
 )
-from tests.support.read_model_builders import (
-    child_document,
-)
+from tests.support.read_model_builders import child_document
 from tests.support.waiting import until
 
 
@@ -170,12 +168,7 @@ async def test_how_the_live_generation_was_made_is_known(
     database = mongo.database(fresh_database)
     kept = [
         {"generation": 1, "projections": 6, "was_live": True},
-        {
-            "generation": 2,
-            "projections": 7,
-            "was_live": True,
-            "conversation_limit_minutes": 30,
-        },
+        {"generation": 2, "projections": 7, "was_live": True, "conversation_limit_minutes": 30},
     ]
     pointer = database[POINTER_COLLECTION]
     await pointer.insert_one({"_id": POINTER_ID, "generation": 1, "kept": kept})

@@ -12,12 +12,7 @@ from projection_worker.notifications.delivery_store import (
     pause_after,
 )
 from shared.clock import Clock, new_id, utc_now
-from shared.read_models.deliveries import (
-    AT_ONCE,
-    DeliveryDocument,
-    DeliveryState,
-    delivery_of,
-)
+from shared.read_models.deliveries import AT_ONCE, DeliveryDocument, DeliveryState, delivery_of
 from tests.support.read_model_builders import NOON, alert_document
 
 ALERT = alert_document("mia@2:threshold", child_id="mia", channels=["in_app", "webhook", "email"])

@@ -49,10 +49,7 @@ def history(
             yield ConversationStarted(child_id=child_id, at=at, conversation_id=talk, topic="space")
         elif place == 9:
             yield ConversationEnded(
-                child_id=child_id,
-                at=at,
-                conversation_id=talk,
-                started_at=at - timedelta(minutes=9),
+                child_id=child_id, at=at, conversation_id=talk, started_at=at - timedelta(minutes=9)
             )
         elif place == 5 and number % 30 < 10:
             yield SafetyViolationReported(
@@ -64,11 +61,7 @@ def history(
             )
         else:
             yield MessageRecorded(
-                child_id=child_id,
-                at=at,
-                conversation_id=talk,
-                speaker=Speaker.CHILD,
-                word_count=7,
+                child_id=child_id, at=at, conversation_id=talk, speaker=Speaker.CHILD, word_count=7
             )
 
 

@@ -64,9 +64,7 @@ def reported(
 
 
 def resolved(
-    number: int = 1,
-    severity: Severity = Severity.MEDIUM,
-    outcome: Outcome = Outcome.CONFIRMED,
+    number: int = 1, severity: Severity = Severity.MEDIUM, outcome: Outcome = Outcome.CONFIRMED
 ) -> SafetyViolationResolved:
     return SafetyViolationResolved(
         child_id=MIA,

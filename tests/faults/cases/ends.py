@@ -45,11 +45,7 @@ CASES = (
     _case(FaultPoint.WORKER_AFTER_COMMIT, "written, nobody notified"),
     _case(FaultPoint.WORKER_BEFORE_OFFSETS, "written and notified, offsets not committed"),
     *(
-        Case(
-            f"{name}-terminated",
-            f"SIGTERM of the {name} under load",
-            partial(_terminated, name),
-        )
+        Case(f"{name}-terminated", f"SIGTERM of the {name} under load", partial(_terminated, name))
         for name in ("command", "relay", "worker", "query")
     ),
     Case("query-killed", "SIGKILL of the query API", partial(_killed, "query")),

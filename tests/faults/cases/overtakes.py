@@ -62,10 +62,5 @@ CASES = (
         commands=750,
     ),
     Case("clock-an-hour-ahead", "a relay and a worker an hour ahead take over", _ahead, 1_500),
-    Case(
-        "clock-an-hour-behind",
-        "a relay and a worker an hour behind take over",
-        _behind,
-        1_500,
-    ),
+    Case("clock-an-hour-behind", "a relay and a worker an hour behind take over", _behind, 1_500),
 )

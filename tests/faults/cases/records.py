@@ -160,11 +160,7 @@ async def _record_of(world: World, child_id: str) -> Any:
 
 
 CASES = (
-    Case(
-        "records-again-in-disorder",
-        "every record published again, shuffled",
-        _again_in_disorder,
-    ),
+    Case("records-again-in-disorder", "every record published again, shuffled", _again_in_disorder),
     Case(
         "records-twice-shuffled-dropped",
         "a projector gets every record twice, shuffled, 1 % not at all",

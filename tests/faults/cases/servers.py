@@ -79,11 +79,7 @@ async def _full(world: World) -> int:
 
 
 CASES = (
-    Case(
-        "broker-killed",
-        "SIGKILL of the broker",
-        _broker_killed,
-    ),
+    Case("broker-killed", "SIGKILL of the broker", _broker_killed),
     Case(
         "broker-hung",
         "the broker does not answer for 20 s (60 s with --long); commands go on",

@@ -30,10 +30,7 @@ def _reorder_commits(commits: Collection) -> None:
             lambda commits: commits.update_one(SECOND, {"$set": {"actor.subject": "somebody"}}),
             f"version {BORN + 1}: content differs from hash",
         ),
-        (
-            lambda commits: commits.delete_one(SECOND),
-            f"deleted: versions {BORN + 1} to {BORN + 1}",
-        ),
+        (lambda commits: commits.delete_one(SECOND), f"deleted: versions {BORN + 1} to {BORN + 1}"),
         (
             lambda commits: commits.delete_one(LAST),
             f"truncated: versions {BORN + 3} to {BORN + 3} are missing",
@@ -77,18 +74,12 @@ def _with_lines(first: int, change: Callable[[list[str]], list[str]]) -> Tamper:
             "record 5: edited: its hash does not match its digests",
         ),
         (lambda blocks: blocks.delete_one({"first": 5}), "record 5: deleted"),
-        (
-            _with_lines(7, lambda lines: [lines[0], *lines[2:]]),
-            "record 8: deleted or edited",
-        ),
+        (_with_lines(7, lambda lines: [lines[0], *lines[2:]]), "record 8: deleted or edited"),
         (
             _with_lines(7, lambda lines: lines[::-1]),
             "records 7 to 9: reordered: its records stand as [9, 8, 7]",
         ),
-        (
-            lambda blocks: blocks.delete_one({"first": 7}),
-            "truncated: records 7 to 9 are missing",
-        ),
+        (lambda blocks: blocks.delete_one({"first": 7}), "truncated: records 7 to 9 are missing"),
         (lambda blocks: blocks.delete_many({}), "truncated: records 1 to 9 are missing"),
     ],
     ids=["edited", "digest", "deleted", "one deleted", "reordered", "truncated", "all deleted"],

@@ -80,9 +80,7 @@ async def test_a_process_that_has_nothing_to_record_signs_for_one_that_was_kille
     assert signed == 1  # once for all: nothing has moved since
 
 
-async def test_a_segment_whose_end_could_not_be_signed_stays_open_for_others(
-    world: World,
-) -> None:
+async def test_a_segment_whose_end_could_not_be_signed_stays_open_for_others(world: World) -> None:
     # given a file of heads that cannot be written
     no_file = world.settings.model_copy(update={"audit_heads_file": world.folder / "no" / "file"})
     # when

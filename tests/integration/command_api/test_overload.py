@@ -119,9 +119,7 @@ async def _assert_each_is_stored_once(
     await mongo.close()
 
 
-async def test_for_one_connection_too_many_the_longest_silent_is_closed(
-    process: CommandProcess,
-):
+async def test_for_one_connection_too_many_the_longest_silent_is_closed(process: CommandProcess):
     # given
     silent = [await connect(process.host_and_port) for _ in range(CONNECTIONS)]
     # when

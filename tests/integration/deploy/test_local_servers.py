@@ -51,9 +51,7 @@ async def killed_and_back(folder: StackFolder, name: str) -> None:
     await until(lambda: f"{name} is ready again" in told.read_text(), RESTART_SECONDS)
 
 
-async def test_two_who_start_the_same_stack_at_once_get_the_same_stack(
-    folder: StackFolder,
-) -> None:
+async def test_two_who_start_the_same_stack_at_once_get_the_same_stack(folder: StackFolder) -> None:
     # when two start it at once, and one later
     first, second = await asyncio.gather(up(folder), up(folder))
     third = await up(folder)
@@ -79,9 +77,7 @@ async def test_what_a_stack_writes_is_nobody_elses_to_read(folder: StackFolder) 
     assert [path for path, mode in modes.items() if mode & 0o077] == []
 
 
-async def test_a_killed_mongod_comes_back_with_its_data_and_is_counted(
-    folder: StackFolder,
-) -> None:
+async def test_a_killed_mongod_comes_back_with_its_data_and_is_counted(folder: StackFolder) -> None:
     # given a document
     state = await up(folder)
     mongo = Mongo(state.environment[plans.MONGO_URLS[0]])

@@ -75,10 +75,7 @@ async def test_a_key_is_replaced_and_retired_once_nothing_is_under_it(operator: 
     first = operator.active
     rotated = await operator.keys("rotate")
     second = operator.active
-    assert rotated[:2] == (
-        0,
-        f"{second} is the active key\n3 data keys rewrapped under {second}\n",
-    )
+    assert rotated[:2] == (0, f"{second} is the active key\n3 data keys rewrapped under {second}\n")
     code, shown, _ = await operator.keys("status")
     words = [line.replace("│", " ").split() for line in shown.splitlines() if "kek-" in line]
     assert (code, words) == (0, [[first, "replaced", "0"], [second, "active", "3"]])

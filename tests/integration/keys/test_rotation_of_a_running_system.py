@@ -126,11 +126,7 @@ def _killed_midway(folder: StackFolder, state: StackState) -> None:
     """A rotation whose second batch meets a document in another's hands: there it is killed. The
     server may still finish that batch; the third is left."""
     in_the_second = f"{LAST}-{BATCH:05}"
-    with (
-        _client(state) as mongo,
-        mongo.start_session() as session,
-        session.start_transaction(),
-    ):
+    with _client(state) as mongo, mongo.start_session() as session, session.start_transaction():
         _collection(mongo).update_one(
             {"_id": in_the_second}, {"$set": {"held": True}}, session=session
         )

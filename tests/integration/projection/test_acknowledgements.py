@@ -4,12 +4,7 @@ import pytest
 
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.documents import Model
-from tests.support.projection_facts import (
-    MIA,
-    acknowledged,
-    registered,
-    reported,
-)
+from tests.support.projection_facts import MIA, acknowledged, registered, reported
 from tests.support.projection_side import GENERATION, ProjectionSide
 
 ALERT = f"{MIA}@2:threshold"

@@ -12,11 +12,7 @@ from projection_worker.replay.rebuild.cutover import Cutover, carry_undelivered
 from shared.events.child import Severity
 from shared.read_models.deliveries import NOTIFIED_WITHIN, deliveries
 from shared.read_models.documents import Model
-from shared.read_models.generations import (
-    Generation,
-    KeptGeneration,
-    read_catalog,
-)
+from shared.read_models.generations import Generation, KeptGeneration, read_catalog
 from tests.support.projection_facts import MIA, NOON, registered, reported
 from tests.support.projection_side import ProjectionSide
 

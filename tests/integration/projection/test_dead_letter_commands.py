@@ -115,8 +115,7 @@ async def test_the_bytes_can_be_had_as_they_came(desk: Desk, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "command",
-    [("redrive",), ("redrive", "--from-store"), ("discard",), ("discard", "--force")],
+    "command", [("redrive",), ("redrive", "--from-store"), ("discard",), ("discard", "--force")]
 )
 async def test_a_dry_run_changes_nothing(desk: Desk, command: tuple[str, ...]):
     before = await desk.kept()

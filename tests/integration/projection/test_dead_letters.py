@@ -23,10 +23,7 @@ from projection_worker.records import Delivered, RawRecord, deliver, raw_record
 from shared.clock import new_id
 from shared.events.child import ChildEvent, SafetyViolationReported, Severity
 from shared.kafka import CHILD_EVENTS, READ_MODEL_CHANGES
-from shared.read_models.generations import (
-    Generation,
-    KeptGeneration,
-)
+from shared.read_models.generations import Generation, KeptGeneration
 from shared.read_models.indexes import count_dead_lettered, stale_since
 from shared.read_models.notices import ChangeNotice
 from shared.serialization.events import decode_what_opens

@@ -22,11 +22,7 @@ from shared.read_models.deliveries import (
     deliveries,
 )
 from shared.read_models.documents import Model
-from shared.read_models.generations import (
-    Generation,
-    KeptGeneration,
-    RetentionCutoff,
-)
+from shared.read_models.generations import Generation, KeptGeneration, RetentionCutoff
 from tests.support.projection_facts import MIA, NOON, policy, registered, reported
 from tests.support.projection_side import GENERATION, ProjectionSide
 

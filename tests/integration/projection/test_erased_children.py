@@ -17,10 +17,7 @@ from shared.clock import utc_now
 from shared.events.child import Severity
 from shared.keyring.erased_list import ErasureStep
 from shared.read_models.documents import Model
-from shared.read_models.generations import (
-    Generation,
-    KeptGeneration,
-)
+from shared.read_models.generations import Generation, KeptGeneration
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.serialization.events import decode_what_opens
 from shared.serialization.schema import UndecodableEvent

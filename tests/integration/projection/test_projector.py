@@ -263,9 +263,7 @@ async def test_an_alert_keeps_when_it_was_delivered(side: ProjectionSide) -> Non
     assert list(told) == ["in_app"]
 
 
-async def test_names_are_found_by_tokens_and_never_stand_in_plaintext(
-    side: ProjectionSide,
-) -> None:
+async def test_names_are_found_by_tokens_and_never_stand_in_plaintext(side: ProjectionSide) -> None:
     await side.project(await side.happened(registered()))
 
     child = await side.child(MIA)

@@ -38,14 +38,7 @@ from shared.read_models.generations import Generation, begin_catalog, live_gener
 from shared.read_models.indexes import stale_since
 from tests.support.commits import an_offer
 from tests.support.key_files import create_key_files
-from tests.support.projection_facts import (
-    MIA,
-    erased,
-    message,
-    registered,
-    reported,
-    started,
-)
+from tests.support.projection_facts import MIA, erased, message, registered, reported, started
 from tests.support.projection_side import ProjectionSide
 from tests.support.waiting import eventually
 

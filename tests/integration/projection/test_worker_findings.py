@@ -23,9 +23,7 @@ EARLIER = {"generation": 1, "projections": registry.VERSION - 1, "was_live": Tru
 STALL_SECONDS = 3
 
 
-async def test_a_worker_of_raised_projections_is_not_healthy_before_a_rebuild(
-    world: World,
-) -> None:
+async def test_a_worker_of_raised_projections_is_not_healthy_before_a_rebuild(world: World) -> None:
     # given read models that an earlier release wrote, and events that nobody projects
     pointer = {"_id": POINTER_ID, "generation": 1, "kept": [EARLIER]}
     await world.database[POINTER_COLLECTION].insert_one(pointer)

@@ -21,9 +21,7 @@ from tests.support.ports import free_port
 from tests.support.worker_process import World, worker_world
 
 
-async def test_records_become_documents_and_sigterm_ends_the_worker_in_order(
-    world: World,
-) -> None:
+async def test_records_become_documents_and_sigterm_ends_the_worker_in_order(world: World) -> None:
     child_id = await world.happenings.a_registered_child()
     async with world.worker() as process:
         await world.happenings.a_severe_violation(child_id)
