@@ -15,7 +15,6 @@ from projection_worker.projecting.removal import purge
 from projection_worker.projections import registry
 from shared.events.child import AlertChannel, Severity
 from shared.read_models.deliveries import (
-    AT_ONCE,
     NOTIFIED_WITHIN,
     DeliveryDocument,
     count_deliveries_of,
@@ -139,10 +138,6 @@ async def _claimed(store: DeliveryStore) -> DeliveryDocument:
     mine = await store.claim(WEBHOOK)
     assert mine is not None
     return mine
-
-
-async def _due_now(side: ProjectionSide) -> None:
-    await _set(side, next_attempt_at=AT_ONCE)
 
 
 async def _set(side: ProjectionSide, **fields: object) -> None:
