@@ -58,7 +58,7 @@ async def _nobody_or_not_yours(world: World) -> str:
 
 
 async def _second_hand_bear(world: World) -> str:
-    """The way of tests/e2e/test_second_hand_bear.py, by requests alone."""
+    """It reads and reports nothing of the family before, while it is nobody's and afterwards."""
     device, udid = f"bear-{new_id()}", f"TEDDY-{new_id()}"
     bear = {"udid": udid, "device_id": device}
     former = await world.register("family", **bear)
@@ -76,21 +76,27 @@ async def _second_hand_bear(world: World) -> str:
         return bool(shown["status"] == "deactivated")
 
     await eventually(is_over, STARTED)
-    await world.register("stranger", **bear)
     bearer = {"Authorization": f"Bearer {world.new_bearer(Role.DEVICE, device)}"}
-    at = f"/v1/children/{former}"
-    report = {"type": "content", "severity": "high"}
+    command, query = (world.state.environment[f"TEDDY_{a}_URL"] for a in ("COMMAND", "QUERY"))
     async with httpx2.AsyncClient(headers=bearer, timeout=30) as http:
-        command, query = (world.state.environment[f"TEDDY_{a}_URL"] for a in ("COMMAND", "QUERY"))
-        answers = [
-            await http.get(f"{query}{at}"),
-            await http.get(f"{query}{at}/analytics"),
-            await http.post(f"{command}{at}/safety-violations", json=report),
-            await http.post(f"{command}{at}/conversations", json={}),
-        ]
-    told = [answer.status_code for answer in answers]
-    if told != [httpx2.codes.NOT_FOUND] * len(told):
-        raise Broken(f"{told}")
+
+        async def told_about(child_id: str) -> list[int]:
+            at, report = f"/v1/children/{child_id}", {"type": "content", "severity": "high"}
+            answers = [
+                await http.get(f"{query}{at}"),
+                await http.get(f"{query}{at}/analytics"),
+                await http.post(f"{command}{at}/safety-violations", json=report),
+                await http.post(f"{command}{at}/conversations", json={}),
+            ]
+            return [answer.status_code for answer in answers]
+
+        told = await told_about(former)
+        now = await world.register("stranger", **bear)
+        told += await told_about(former)
+        if told != [httpx2.codes.NOT_FOUND] * len(told):
+            raise Broken(f"{told}")
+        if (told := await told_about(now)) != [200, 200, 201, 201]:
+            raise Broken(f"of its own child: {told}")
     return "409 while it was the family's, then 404"
 
 

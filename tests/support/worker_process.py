@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx2
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy.topics import apply_topics
@@ -123,6 +125,15 @@ class World:
                 await self.until(lambda: is_ready(f"http://127.0.0.1:{self.port}"))
             yield process
 
+    async def report(self) -> dict[str, Any]:
+        """What the worker says of itself at /health/ready."""
+        report: dict[str, Any] = (await self.get("/health/ready")).json()
+        return report
+
+    async def get(self, path: str) -> httpx2.Response:
+        async with httpx2.AsyncClient() as client:
+            return await client.get(f"http://127.0.0.1:{self.port}{path}")
+
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         await eventually(condition, READY_SECONDS)
 
@@ -130,6 +141,10 @@ class World:
         children = Generation(1).collection(self.database, Model.CHILDREN)
         document = await children.find_one({"_id": child_id})
         return 0 if document is None else int(document["version"])
+
+    async def is_at(self, child_id: str, version: int) -> bool:
+        """Whether the read models have as much of the child."""
+        return await self.version_of(child_id) >= version
 
 
 @asynccontextmanager

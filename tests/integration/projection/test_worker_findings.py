@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 from aiokafka import AIOKafkaProducer
@@ -31,7 +30,7 @@ async def test_a_worker_of_raised_projections_is_not_healthy_before_a_rebuild(wo
     async with world.worker(ready=False):
         # when
         await world.until(lambda: _lags(world))
-        report = await _report(world)
+        report = await world.report()
     # then
     assert report["status"] == "not_ready"
     (finding,) = report["findings"]
@@ -46,7 +45,7 @@ async def test_a_worker_notes_up_to_when_all_is_projected(world: World) -> None:
         # when
         child_id = await world.happenings.a_registered_child()
         # then
-        await world.until(lambda: _is_at(world, child_id, 1))
+        await world.until(lambda: world.is_at(child_id, 1))
         await world.until(lambda: _has_no_lag(world))
         await world.until(lambda: _is_noted(world))
 
@@ -64,7 +63,7 @@ async def test_a_topic_that_is_not_as_planned_is_reported(
         async with world.worker():
             await world.until(lambda: _tells_of_a_topic(world))
             # then
-            (finding,) = (await _report(world))["topics"]
+            (finding,) = (await world.report())["topics"]
     assert finding.startswith(f"topic {CHILD_EVENTS.name} has 1 partitions, expected 12; ")
     assert "retention.ms is 604800000, expected -1" in finding
 
@@ -127,23 +126,16 @@ async def _is_gone(admin: AIOKafkaAdminClient) -> bool:
     return CHILD_EVENTS.name not in await admin.list_topics()
 
 
-async def _report(world: World) -> dict[str, Any]:
-    async with httpx2.AsyncClient() as client:
-        answer = await client.get(f"http://127.0.0.1:{world.port}/health/ready")
-    report: dict[str, Any] = answer.json()
-    return report
-
-
 async def _lags(world: World) -> bool:
     try:
-        report = await _report(world)
+        report = await world.report()
     except httpx2.TransportError:
         return False
     return bool(report["lag"]["events"] == 1 and report.get("findings"))
 
 
 async def _has_no_lag(world: World) -> bool:
-    return bool((await _report(world))["lag"]["events"] == 0)
+    return bool((await world.report())["lag"]["events"] == 0)
 
 
 async def _is_noted(world: World) -> bool:
@@ -152,12 +144,8 @@ async def _is_noted(world: World) -> bool:
 
 
 async def _tells_of_a_topic(world: World) -> bool:
-    return bool((await _report(world))["topics"])
-
-
-async def _is_at(world: World, child_id: str, version: int) -> bool:
-    return await world.version_of(child_id) >= version
+    return bool((await world.report())["topics"])
 
 
 async def _are_at(world: World, children: Sequence[str], version: int) -> bool:
-    return all([await _is_at(world, child_id, version) for child_id in children])
+    return all([await world.is_at(child_id, version) for child_id in children])

@@ -41,7 +41,7 @@ async def test_lag_without_progress_ends_the_worker_with_one_line(
     log = tmp_path / "worker.log"
     async with world.worker(log) as worker:
         # given a worker that got on until its read models answered no more
-        await world.until(lambda: _is_projected(world, child_id))
+        await world.until(lambda: world.is_at(child_id, 1))
         with mongod.frozen():
             await _publish(world.bootstrap)
             # when
@@ -69,10 +69,6 @@ async def test_a_worker_in_which_something_crashed_ends_with_one_line(
     assert code == 1
     last_line = log.read_text().splitlines()[-1]
     assert last_line == "worker: ended by an unexpected error, ZeroDivisionError; see its log"
-
-
-async def _is_projected(world: World, child_id: str) -> bool:
-    return await world.version_of(child_id) == 1
 
 
 async def _publish(bootstrap: str) -> None:
