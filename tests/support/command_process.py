@@ -18,18 +18,19 @@ from shared.signing import read_signing_key
 from tests.support.command_side import MOTHER, CommandClient
 from tests.support.consents import CONSENTS
 from tests.support.key_files import create_key_files
-from tests.support.processes import is_ready, process_of
+from tests.support.processes import is_ready, process_of, store_settings
 from tests.support.waiting import STARTED, eventually
 
 ANSWER_SECONDS = 30.0
+DATABASE = "teddy"
 
 
-def command_environment(folder: Path, mongo_url: str, **more: str) -> dict[str, str]:
+def command_environment(
+    folder: Path, mongo_url: str, database: str = DATABASE, **more: str
+) -> dict[str, str]:
     """Settings of a command process whose key files lie in `folder`."""
     return {
-        "TEDDY_WRITE_MONGO_URL": mongo_url,
-        "TEDDY_KEYS_MONGO_URL": mongo_url,
-        "TEDDY_AUDIT_MONGO_URL": mongo_url,
+        **store_settings(mongo_url, database, "WRITE", "KEYS", "AUDIT"),
         **create_key_files(folder),
         "TEDDY_COMMAND_PORT": str(free_port(None)),
         # one mother sends everything, from one address

@@ -139,3 +139,13 @@ class DeliveryLog(MemoryDeliveries):
     def _be_in_trouble(self) -> None:
         if self.troubles:
             raise self.troubles.pop(0)
+
+
+class Settled:
+    """What is told of deliveries that were settled."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def __call__(self, delivery: DeliveryDocument) -> None:
+        self.told.append(delivery["_id"])

@@ -1,4 +1,4 @@
-"""The services as processes of a test's own."""
+"""The services as processes of a test's own, and where these find their stores."""
 
 import asyncio
 import os
@@ -36,3 +36,10 @@ async def is_ready(url: str) -> bool:
             return (await http.get(f"{url}/health/ready")).is_success
     except httpx2.TransportError:
         return False
+
+
+def store_settings(mongo_url: str, database: str, *stores: str) -> dict[str, str]:
+    """Those that tell where these are (WRITE, READ, KEYS, AUDIT; all of them by default)."""
+    names = [f"TEDDY_{store}" for store in stores or ("WRITE", "READ", "KEYS", "AUDIT")]
+    urls = dict.fromkeys((f"{name}_MONGO_URL" for name in names), mongo_url)
+    return urls | dict.fromkeys((f"{name}_DATABASE" for name in names), database)

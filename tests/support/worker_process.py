@@ -38,7 +38,7 @@ from shared.serialization.cloud_events import to_record
 from tests.support.commits import offer_of
 from tests.support.kafka import REPLICATION, told_partitions
 from tests.support.ports import free_port
-from tests.support.processes import is_ready, process_of
+from tests.support.processes import is_ready, process_of, store_settings
 from tests.support.waiting import STARTED, eventually
 
 READY_SECONDS = STARTED
@@ -164,12 +164,7 @@ async def worker_world(
     port = free_port()
     group = await new_group(bootstrap)
     environment = {
-        **dict.fromkeys(
-            ("TEDDY_WRITE_MONGO_URL", "TEDDY_READ_MONGO_URL", "TEDDY_KEYS_MONGO_URL"), mongo_url
-        ),
-        **dict.fromkeys(
-            ("TEDDY_WRITE_DATABASE", "TEDDY_READ_DATABASE", "TEDDY_KEYS_DATABASE"), database_name
-        ),
+        **store_settings(mongo_url, database_name, "WRITE", "READ", "KEYS"),
         "TEDDY_KAFKA_BOOTSTRAP": bootstrap,
         "TEDDY_KEY_FILE": str(key_file),
         "TEDDY_WORKER_PORT": str(port),

@@ -23,6 +23,7 @@ from tests.support.child_facts import ADA, REGISTER, REPORT, VIOLATION, update
 from tests.support.command_side import BEAR, MOTHER, OFFICER, CommandSide, Database
 from tests.support.commands import Said, called, started
 from tests.support.key_files import create_key_files
+from tests.support.processes import store_settings
 
 THIRTY_DAYS = {"TEDDY_RETENTION_AUDIT_DAYS": "30"}
 
@@ -40,11 +41,7 @@ class World:
             "TEDDY_PROOF_KEY_FILE": str(self.folder / "proof.pem"),
             "TEDDY_PROOF_KEYS_FILE": str(self.folder / "proof-keys.json"),
         }
-        stores = {
-            f"TEDDY_{name}_{what}": value
-            for name in ("WRITE", "READ", "AUDIT")
-            for what, value in (("MONGO_URL", self.url), ("DATABASE", self.database))
-        }
+        stores = store_settings(self.url, self.database, "WRITE", "READ", "AUDIT")
         return {**keys, **stores, "TEDDY_AUDIT_HEADS_FILE": str(self.folder / "heads.jws")}
 
     @property

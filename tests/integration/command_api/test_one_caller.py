@@ -39,8 +39,7 @@ async def process(
     environment = command_environment(
         tmp_path,
         mongo_url,
-        TEDDY_WRITE_DATABASE=fresh_database,
-        TEDDY_KEYS_DATABASE=fresh_database,
+        fresh_database,
         TEDDY_COMMAND_MAX_IN_FLIGHT=str(PLACES),
         TEDDY_COMMAND_MAX_CONNECTIONS=str(CONNECTIONS),
         TEDDY_ADDRESS_SHARE=str(OF_ONE_ADDRESS / CONNECTIONS),

@@ -13,7 +13,7 @@ import pytest
 
 from shared.clock import new_id
 from shared.mongo import Mongo
-from tests.support.command_process import command_environment, command_process
+from tests.support.command_process import DATABASE, command_environment, command_process
 from tests.support.command_side import CommandClient
 from tests.support.commands import started
 from tests.support.consents import CONSENTS
@@ -115,10 +115,10 @@ async def assert_each_key_made_one_child(
     """With its key and its bear; every claim belongs to a child that came to be. `devices`: how
     many of the children have one."""
     mongo = Mongo(mongod.url)
-    written, keyring = mongo.database("teddy_write"), mongo.database("teddy_keys")
-    commits: list[dict[str, Any]] = await written["commits"].find({}).to_list(None)
-    claims = await written["claims"].find({}).to_list(None)
-    keys_stored = await keyring["child_keys"].count_documents({})
+    stored = mongo.database(DATABASE)
+    commits: list[dict[str, Any]] = await stored["commits"].find({}).to_list(None)
+    claims = await stored["claims"].find({}).to_list(None)
+    keys_stored = await stored["child_keys"].count_documents({})
     await mongo.close()
     children = [commit["child_id"] for commit in commits]
     assert len(children) == len(set(children))

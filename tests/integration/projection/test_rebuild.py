@@ -38,6 +38,7 @@ from shared.read_models.generations import Generation, begin_catalog, live_gener
 from shared.read_models.indexes import stale_since
 from tests.support.commits import an_offer
 from tests.support.key_files import create_key_files
+from tests.support.processes import store_settings
 from tests.support.projection_facts import MIA, erased, message, registered, reported, started
 from tests.support.projection_side import ProjectionSide
 from tests.support.waiting import eventually
@@ -82,13 +83,8 @@ def world_settings(
     folder: Path, mongo_url: str, database: str, kafka_bootstrap: str
 ) -> dict[str, str]:
     """All stores are one database here; the key files lie in `folder`."""
-    stores = ("WRITE", "READ", "KEYS", "AUDIT")
-    return {
-        **create_key_files(folder),
-        **dict.fromkeys((f"TEDDY_{store}_MONGO_URL" for store in stores), mongo_url),
-        **dict.fromkeys((f"TEDDY_{store}_DATABASE" for store in stores), database),
-        "TEDDY_KAFKA_BOOTSTRAP": kafka_bootstrap,
-    }
+    settings = {**create_key_files(folder), **store_settings(mongo_url, database)}
+    return {**settings, "TEDDY_KAFKA_BOOTSTRAP": kafka_bootstrap}
 
 
 @pytest_asyncio.fixture

@@ -27,7 +27,7 @@ from shared.signing import read_signing_key
 from tests.support.kafka import REPLICATION
 from tests.support.key_files import create_key_files
 from tests.support.ports import free_port
-from tests.support.processes import is_ready, process_of
+from tests.support.processes import is_ready, process_of, store_settings
 from tests.support.read_model_builders import child_document, sealed
 
 STOP_SECONDS = 5.0
@@ -47,14 +47,8 @@ class QueryWorld:
 
     def environment(self, **more: str) -> dict[str, str]:
         return {
-            "TEDDY_READ_MONGO_URL": self.mongo_url,
-            "TEDDY_WRITE_MONGO_URL": self.mongo_url,
-            "TEDDY_READ_DATABASE": self.database_name,
-            "TEDDY_KEYS_MONGO_URL": self.mongo_url,
-            "TEDDY_KEYS_DATABASE": self.database_name,
+            **store_settings(self.mongo_url, self.database_name),
             "TEDDY_KAFKA_BOOTSTRAP": self.bootstrap,
-            "TEDDY_AUDIT_MONGO_URL": self.mongo_url,
-            "TEDDY_AUDIT_DATABASE": self.database_name,
             **create_key_files(self.directory),
             "TEDDY_QUERY_PORT": str(self.port),
             "TEDDY_SUBJECT_SHARE": "1",  # one parent sends everything

@@ -19,7 +19,7 @@ from tests.support.commands import started
 from tests.support.commits import an_offer
 from tests.support.kafka import REPLICATION
 from tests.support.ports import free_port
-from tests.support.processes import process_of
+from tests.support.processes import process_of, store_settings
 from tests.support.waiting import STARTED
 
 CLOSED_PORT = 1
@@ -74,10 +74,7 @@ async def store(mongo_url: str, fresh_database: str) -> AsyncIterator[MongoEvent
 async def _a_relay(mongo_url: str, database: str, bootstrap: str) -> AsyncIterator[RelayProcess]:
     port = free_port()
     environment = {
-        "TEDDY_WRITE_MONGO_URL": mongo_url,
-        "TEDDY_WRITE_DATABASE": database,
-        "TEDDY_KEYS_MONGO_URL": mongo_url,
-        "TEDDY_KEYS_DATABASE": database,
+        **store_settings(mongo_url, database, "WRITE", "KEYS"),
         "TEDDY_KAFKA_BOOTSTRAP": bootstrap,
         "TEDDY_RELAY_PORT": str(port),
     }
