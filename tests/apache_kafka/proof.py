@@ -45,6 +45,9 @@ class RelayLog:
 
 
 DRAIN_SECONDS = 120.0
+AWAY = (httpx2.TransportError,)
+"""It is being restarted."""
+
 WITH_LAG = ("relay", "worker")
 
 
@@ -55,9 +58,11 @@ async def nothing_is_lost(state: StackState, load: Load, since: float) -> str:
     """
     async with asyncio.timeout(DRAIN_SECONDS):
         for name in plans.SERVICES:
-            await eventually(partial(_is_ready, state, name), DRAIN_SECONDS)
+            health = partial(_health, state, name)
+            await eventually(health, DRAIN_SECONDS, lambda answer: answer.is_success, AWAY)
         for name in WITH_LAG:
-            await eventually(partial(_has_no_lag, state, name), DRAIN_SECONDS)
+            lag = partial(lag_of, state, name)
+            await eventually(lag, DRAIN_SECONDS, lambda events: events == 0, AWAY)
         environment = {**os.environ, **state.environment}
         wait = ["verify", "--wait", str(DRAIN_SECONDS)]
         verified = await started("deploy.cli", wait, environment)
@@ -87,17 +92,3 @@ async def lag_of(state: StackState, name: str) -> int:
 async def _health(state: StackState, name: str) -> httpx2.Response:
     async with httpx2.AsyncClient() as client:
         return await client.get(f"http://{plans.LOOPBACK}:{state.ports[name]}/health/ready")
-
-
-async def _is_ready(state: StackState, name: str) -> bool:
-    try:
-        return (await _health(state, name)).is_success
-    except httpx2.TransportError:
-        return False
-
-
-async def _has_no_lag(state: StackState, name: str) -> bool:
-    try:
-        return await lag_of(state, name) == 0
-    except httpx2.TransportError:
-        return False  # it is being restarted

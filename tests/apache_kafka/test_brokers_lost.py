@@ -62,7 +62,7 @@ async def test_with_two_of_three_brokers_down_commands_go_on_and_nothing_is_publ
         await load.goes_on(400)
         # then what is acknowledged waits in the event store, and the relay says how much
         assert await published_events(running) == published
-        await eventually(lambda: _lags(running, 400), 10)
+        await eventually(lambda: lag_of(running, "relay"), 10, lambda lag: lag >= 400)
         # when
         await cluster.start(*others)
         back = time.monotonic()
@@ -110,10 +110,6 @@ async def test_what_was_acknowledged_survives_the_sudden_end_of_all_brokers_at_o
     assert before.items() <= after.items()
     assert not relay_log.mentions("relay_resume_impossible")
     measured(f"{counted}; {len(before):,} records are where they were")
-
-
-async def _lags(state: StackState, events: int) -> bool:
-    return await lag_of(state, "relay") >= events
 
 
 async def test_a_rolling_restart_of_all_brokers_under_load_loses_nothing(

@@ -96,13 +96,12 @@ async def _another_worker(state: StackState) -> AsyncIterator[asyncio.subprocess
 
 
 async def _until_shares_are(cluster: KafkaCluster, shares: Mapping[str, int]) -> None:
-    async def they_are() -> bool:
-        try:
-            return await partitions_by_worker(cluster.bootstrap) == shares
-        except KafkaError:
-            return False  # the group's coordinator is being found
-
-    await eventually(they_are, HANDED_OVER_SECONDS)
+    await eventually(
+        lambda: partitions_by_worker(cluster.bootstrap),
+        HANDED_OVER_SECONDS,
+        lambda found: found == shares,
+        passing=(KafkaError,),  # the group's coordinator is being found
+    )
 
 
 def _restarts_of_worker(services: StackFolder) -> int:

@@ -70,12 +70,11 @@ async def _second_hand_bear(world: World) -> str:
             raise Broken(f"one bear for two: {early.status_code}")
     family = world.callers["family"]
     await family.commands.post(f"/v1/children/{former}/deactivation", json={"reason": "sold"})
-
-    async def is_over() -> bool:
-        shown = (await family.queries.get(f"/v1/children/{former}")).json()
-        return bool(shown["status"] == "deactivated")
-
-    await eventually(is_over, STARTED)
+    await eventually(
+        lambda: family.queries.get(f"/v1/children/{former}"),
+        STARTED,
+        lambda shown: shown.json()["status"] == "deactivated",
+    )
     bearer = {"Authorization": f"Bearer {world.new_bearer(Role.DEVICE, device)}"}
     command, query = (world.state.environment[f"TEDDY_{a}_URL"] for a in ("COMMAND", "QUERY"))
     async with httpx2.AsyncClient(headers=bearer, timeout=30) as http:
@@ -160,10 +159,9 @@ async def _child_named_in_preferences(world: World) -> str:
         said = await world.teddy("audit", "show", *about)
         return [orjson.loads(line)["operation"] for line in said.out.splitlines()]
 
-    async def is_written() -> bool:
-        return "GetChildProfile" in await on_record(named)
-
-    await eventually(is_written, STARTED)
+    await eventually(
+        lambda: on_record(named), STARTED, lambda operations: "GetChildProfile" in operations
+    )
     if operations := await on_record(innocent):
         raise Broken(f"on record with {operations}")
     return "only the child that was looked at"

@@ -250,11 +250,11 @@ async def _markup_for_a_subject(world: World) -> str:
     new = request("POST", "/v1/children", [line], orjson.dumps(child))
     registered = await send(world.address("command"), new)
     own = request("GET", f"/v1/parents/{quote(subject)}/children", [line])
-
-    async def is_shown() -> bool:
-        return (await send(world.address("query"), own)).status == httpx2.codes.OK
-
-    await eventually(is_shown, STARTED)
+    await eventually(
+        lambda: send(world.address("query"), own),
+        STARTED,
+        lambda shown: shown.status == httpx2.codes.OK,
+    )
     if subject not in await _on_record(world, subject):
         raise Broken(f"{registered}, and the table shows another subject")
     return "its dashboard is shown, and its subject letter by letter"

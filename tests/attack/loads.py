@@ -196,23 +196,16 @@ async def _registered(target: Target, parent: str) -> str:
     bearer = {"Authorization": f"Bearer {target.parent_s_bearer(parent)}"}
     child = {"name": "Mia", "age": 7, "udid": f"TEDDY-{new_id()}", "consents": CONSENTS}
     async with httpx2.AsyncClient(headers=bearer, timeout=30) as http:
-        children: list[str] = []
-
-        async def is_registered() -> bool:
-            """Not while the requests of an earlier load still take all places."""
-            answer = await http.post(f"{_url(target, 'command')}/v1/children", json=child)
-            if answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
-                return False
-            children.append(answer.raise_for_status().json()["child_id"])
-            return True
-
-        async def is_shown() -> bool:
-            answer = await http.get(f"{_url(target, 'query')}/v1/children/{children[0]}")
-            return answer.is_success
-
-        await eventually(is_registered, STARTED)
-        await eventually(is_shown, STARTED)
-    return children[0]
+        # the requests of an earlier load may still take all places
+        answer = await eventually(
+            lambda: http.post(f"{_url(target, 'command')}/v1/children", json=child),
+            STARTED,
+            lambda answer: answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE,
+        )
+        child_id: str = answer.raise_for_status().json()["child_id"]
+        shown = f"{_url(target, 'query')}/v1/children/{child_id}"
+        await eventually(lambda: http.get(shown), STARTED, lambda answer: answer.is_success)
+    return child_id
 
 
 def _url(target: Target, api: str) -> str:

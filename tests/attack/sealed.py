@@ -103,11 +103,7 @@ async def unseen_child(world: World, name: str) -> str:
     answer.raise_for_status()
     child: str = answer.json()["child_id"]
     async with _profiles(world) as documents:
-
-        async def is_there() -> bool:
-            return await documents.find_one({"_id": child}) is not None
-
-        await eventually(is_there, STARTED)
+        await eventually(lambda: documents.find_one({"_id": child}), STARTED)
     return child
 
 

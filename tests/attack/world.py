@@ -98,11 +98,8 @@ class World:
         answer = await by.commands.post("/v1/children", json=child | more)
         answer.raise_for_status()
         child_id: str = answer.json()["child_id"]
-
-        async def is_shown() -> bool:
-            return (await by.queries.get(f"/v1/children/{child_id}")).is_success
-
-        await eventually(is_shown, STARTED)
+        shown = f"/v1/children/{child_id}"
+        await eventually(lambda: by.queries.get(shown), STARTED, lambda answer: answer.is_success)
         return child_id
 
 
@@ -159,11 +156,7 @@ async def _live(world: World, run: str) -> None:
     for answer in (reported, talk, gone):
         answer.raise_for_status()
     receipt = f"/v1/children/{erased}/erasure-receipt"
-
-    async def is_erased() -> bool:
-        return (await family.queries.get(receipt)).is_success
-
-    await eventually(is_erased, STARTED)
+    await eventually(lambda: family.queries.get(receipt), STARTED, lambda given: given.is_success)
     world.words |= {
         "child": child,
         "other": other,

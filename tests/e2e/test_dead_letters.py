@@ -28,10 +28,6 @@ async def dead_lettered(folder: StackFolder, child_id: str) -> int:
     return sum(row["records"] for row in rows if row["child_id"] == child_id)
 
 
-async def are_dead_lettered(folder: StackFolder, child_id: str, records: int) -> bool:
-    return await dead_lettered(folder, child_id) == records
-
-
 async def test_a_poisoned_child_is_dead_lettered_and_fixed_while_others_go_on(
     services: StackFolder, running: StackState
 ) -> None:
@@ -45,16 +41,20 @@ async def test_a_poisoned_child_is_dead_lettered_and_fixed_while_others_go_on(
         await parent.get_child_profile(child)
         # when
         await _publish(running, child, b"not json at all")
-        await eventually(lambda: are_dead_lettered(services, child, 1), SOON)
+        await eventually(lambda: dead_lettered(services, child), SOON, lambda records: records == 1)
         await parent.update_child_profile(child, age=7)
         await parent.update_child_profile(other, age=8)
         # then
-        await eventually(lambda: are_dead_lettered(services, child, 2), SOON)
+        await eventually(lambda: dead_lettered(services, child), SOON, lambda records: records == 2)
         assert (await parent.get_child_profile(other))["age"] == 8
         assert (await parent.get_child_profile(other))["stale_since"] is None
         # then the child is shown as it is, and the stack is not well
-        await eventually(lambda: _says_dead_lettered(services), SOON)
-        assert (await teddy(services, "status")).code == 1
+        said = await eventually(
+            lambda: teddy(services, "status"),
+            SOON,
+            lambda said: "1 child is dead-lettered" in said.out,
+        )
+        assert said.code == 1
         await eventually(lambda: _is_shown(visitor, child, stale=True), HEARD)
         report = await visitor.get_child_safety_report(child)
         assert [one["code"] for one in report["recommendations"]] == ["picture-is-incomplete"]
@@ -66,7 +66,7 @@ async def test_a_poisoned_child_is_dead_lettered_and_fixed_while_others_go_on(
         assert await dead_lettered(services, child) == 0
         await eventually(lambda: _is_shown(visitor, child, stale=False), HEARD)
         assert (await visitor.get_child_safety_report(child))["stale_since"] is None
-        await eventually(lambda: _is_well(services), SOON)
+        await eventually(lambda: teddy(services, "status"), SOON, lambda said: said.code == 0)
 
 
 async def test_a_report_that_names_an_unknown_conversation_silences_nothing(
@@ -92,14 +92,6 @@ async def test_a_report_that_names_an_unknown_conversation_silences_nothing(
 async def _is_shown(visitor: TeddyClient, child_id: str, *, stale: bool) -> bool:
     profile = await visitor.get_child_profile(child_id)
     return (profile["stale_since"] is not None) is stale
-
-
-async def _is_well(folder: StackFolder) -> bool:
-    return (await teddy(folder, "status")).code == 0
-
-
-async def _says_dead_lettered(folder: StackFolder) -> bool:
-    return "1 child is dead-lettered" in (await teddy(folder, "status")).out
 
 
 async def _publish(stack: StackState, child_id: str, value: bytes) -> None:

@@ -129,16 +129,14 @@ async def a_child(parent: TeddyClient) -> str:
 
 async def assert_gone(folder: StackFolder, parent: TeddyClient, child: str, tmp_path: Path) -> Path:
     """The receipt, in a file, once it is complete and proved."""
-
-    async def is_complete() -> bool:
-        try:
-            return (await parent.get_erasure_receipt(child))["complete"]
-        except TeddyProblem:
-            return False
-
-    await eventually(is_complete, SOON)
+    proof = await eventually(
+        lambda: parent.get_erasure_receipt(child),
+        SOON,
+        lambda proof: proof["complete"],
+        passing=(TeddyProblem,),
+    )
     receipt = tmp_path / "receipt.jws"
-    receipt.write_text((await parent.get_erasure_receipt(child))["receipt"])
+    receipt.write_text(proof["receipt"])
     proved = await teddy(folder, "erase", "verify", str(receipt))
     assert (proved.code, proved.err) == (0, ""), proved.out
     assert await profiles_shown(parent, child) == []

@@ -17,7 +17,6 @@ from deploy.local.readiness import NotHealthy, service_ready
 from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
 from shared.client import TeddyClient
-from shared.client.answers import ChildProfile
 from shared.clock import new_id
 from tests.support import next_release
 from tests.support.callers import client, token
@@ -81,13 +80,21 @@ async def test_a_changed_projection_reaches_users_without_a_pause(
                 await parent.update_child_profile(child_id, age=9)
 
                 # then users see the new formula, and the document has the new field
-                await eventually(lambda: _is_complete(parent, child_id), SOON)
+                await eventually(
+                    lambda: parent.get_child_profile(child_id),
+                    SOON,
+                    lambda now: (now["profile_completeness"], now["age"]) == (100.0, 9),
+                )
                 assert _live_document(state, child_id)["newest_event"] == "ChildProfileUpdated"
 
                 # and the way back is open: the last release kept its generation current
                 back = await teddy_process(folder, "replay", "rollback", PYTHONPATH=NEXT_RELEASE)
                 assert back.code == 0, back.err
-            await eventually(lambda: _is_as_before(parent, before), SOON)
+            await eventually(
+                lambda: parent.get_child_profile(child_id),
+                SOON,
+                lambda now: now["profile_completeness"] == before["profile_completeness"],
+            )
 
     assert (read.failed, read.backwards) == ([], [])
 
@@ -207,16 +214,6 @@ async def _waits_for_a_rebuild(worker: str) -> bool:
         waits = warning.startswith("waits for a rebuild to projections ")
         return waits and warning.endswith(": run `teddy replay rebuild`") and not more
     return False
-
-
-async def _is_complete(parent: TeddyClient, child_id: str) -> bool:
-    profile = await parent.get_child_profile(child_id)
-    return bool(profile["profile_completeness"] == 100.0 and profile["age"] == 9)
-
-
-async def _is_as_before(parent: TeddyClient, before: ChildProfile) -> bool:
-    profile = await parent.get_child_profile(before["child_id"])
-    return bool(profile["profile_completeness"] == before["profile_completeness"])
 
 
 def _live_document(state: StackState, child_id: str) -> dict[str, Any]:

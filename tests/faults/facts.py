@@ -97,12 +97,10 @@ async def _unchanged(store: Database) -> list[Commit]:
 
 async def _untold(database: Database, generation: Generation, seconds: float) -> list[str]:
     """The deliveries that are not delivered after at most `seconds`, and alerts that have none."""
-
-    async def all_told() -> bool:
-        return not await _not_delivered(database, generation)
-
     with suppress(TimeoutError):
-        await eventually(all_told, seconds)
+        await eventually(
+            lambda: _not_delivered(database, generation), seconds, lambda untold: not untold
+        )
     return await _not_delivered(database, generation)
 
 

@@ -37,11 +37,9 @@ async def told_of_an_erased_child(state: StackState, keys: KeyFile) -> set[str]:
         "topic": f"the street of {unique}",
     }
     requests = await _live(state, guesses)
-
-    async def is_told() -> bool:
-        return await _told(state, keys, guesses) >= TOLD_WHILE_THERE
-
-    await eventually(is_told, SOON)
+    await eventually(
+        lambda: _told(state, keys, guesses), SOON, lambda told: told >= TOLD_WHILE_THERE
+    )
     await _erase(state, requests)
     return await _told(state, keys, guesses, requests)
 
@@ -87,11 +85,9 @@ async def _erase(state: StackState, requests: list[Sent]) -> None:
     child = requests[1].path.split("/")[3]
     async with client(state, Role.PARENT, requests[0].subject) as parent:
         await parent.erase_child(child)
-
-        async def is_complete() -> bool:
-            return bool((await parent.get_erasure_receipt(child))["complete"])
-
-        await eventually(is_complete, SOON)
+        await eventually(
+            lambda: parent.get_erasure_receipt(child), SOON, lambda receipt: receipt["complete"]
+        )
 
 
 def _documents(state: StackState) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -42,6 +42,7 @@ from tests.support.processes import is_ready, process_of, store_settings
 from tests.support.waiting import STARTED, eventually
 
 READY_SECONDS = STARTED
+T = TypeVar("T")
 
 
 class Happenings:
@@ -134,8 +135,10 @@ class World:
         async with httpx2.AsyncClient() as client:
             return await client.get(f"http://127.0.0.1:{self.port}{path}")
 
-    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        await eventually(condition, READY_SECONDS)
+    async def until(
+        self, ask: Callable[[], Awaitable[T]], wanted: Callable[[T], object] = bool
+    ) -> T:
+        return await eventually(ask, READY_SECONDS, wanted, passing=(httpx2.TransportError,))
 
     async def version_of(self, child_id: str) -> int:
         children = Generation(1).collection(self.database, Model.CHILDREN)

@@ -41,7 +41,8 @@ async def _erased_meanwhile(world: World) -> int:
         # slow enough to be met on its way, also when the cases before left many events
         rate = max(400, await world.on.commits["commits"].estimated_document_count() // 20)
         rebuild = world.starts_teddy("replay", "rebuild", "--rate", str(rate))
-        await eventually(partial(_begun, world), RUN_SECONDS)
+        catalog = partial(read_catalog, world.on.database)
+        await eventually(catalog, RUN_SECONDS, lambda now: now.unfinished is not None)
         path = f"/v1/children/{child['child_id']}/personal-data"
         (await http.delete(path)).raise_for_status()
     code = await asyncio.wait_for(asyncio.to_thread(rebuild.wait), RUN_SECONDS)
@@ -49,10 +50,6 @@ async def _erased_meanwhile(world: World) -> int:
         raise NotRebuilt(f"exit code {code}; see teddy.log")
     await _drop_old(world)
     return 1
-
-
-async def _begun(world: World) -> bool:
-    return (await read_catalog(world.on.database)).unfinished is not None
 
 
 async def _drop_old(world: World) -> None:

@@ -92,11 +92,7 @@ async def _poison(world: World) -> int:
     async with AIOKafkaProducer(bootstrap_servers=world.bootstrap) as producer:
         await producer.send_and_wait(CHILD_EVENTS.name, GARBAGE, child_id.encode())
     letters = world.on.database["dead_letters"]
-
-    async def dead_lettered() -> bool:
-        return await letters.find_one({"child_id": child_id, "value": GARBAGE}) is not None
-
-    await eventually(dead_lettered, 30.0)
+    await eventually(lambda: letters.find_one({"child_id": child_id, "value": GARBAGE}), 30.0)
     redrive = ("dead-letter", "redrive", "--child", child_id, "--from-store")
     done = await teddy_process(world.folder, *redrive)
     assert done.code == 0, done.err

@@ -68,7 +68,10 @@ async def _stored(world: World) -> int:
         world.chance.shuffle(happened)
         await _append(child, happened)
     await child.is_projected()
-    await eventually(lambda: _is_read(child), 30.0)
+    # officers and parents see a report, whatever was stored
+    await eventually(
+        lambda: child.reads("/safety-report"), 30.0, lambda report: report.status_code == 200
+    )
     for _ in range(2):
         await child.is_told(await child.raises_an_alert())
     return ROUNDS * len(happened)
@@ -94,12 +97,6 @@ def _of(child: OwnChild, event: ChildEvent) -> ChildEvent:
             return replace(mine, policy=replace(mine.policy, channels=(AlertChannel.IN_APP,)))
         case _:
             return mine
-
-
-async def _is_read(child: OwnChild) -> bool:
-    """Officers and parents see a report, whatever was stored."""
-    report = await child.reads("/safety-report")
-    return report.status_code == httpx2.codes.OK
 
 
 async def _conversation_of(child: OwnChild) -> str:

@@ -68,13 +68,9 @@ async def test_a_process_that_has_nothing_to_record_signs_for_one_that_was_kille
     # given
     await _killed(world, timedelta(minutes=3))
     often = world.settings.model_copy(update={"audit_head_seconds": 0.05})
-
-    async def is_signed() -> bool:
-        return (await world.teddy("audit", "verify")).code == 0
-
     # when / then
     async with AuditProcess(often, "idle").running():
-        await eventually(is_signed)
+        await eventually(lambda: world.teddy("audit", "verify"), wanted=lambda said: said.code == 0)
         with world.collection("audit_heads") as heads:
             signed = heads.count_documents({"segment": {"$regex": "^idle-"}})
     assert signed == 1  # once for all: nothing has moved since

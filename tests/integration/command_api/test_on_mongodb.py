@@ -69,6 +69,12 @@ async def running(settings: CommandSettings) -> AsyncIterator[CommandClient]:
         yield CommandClient(http, f"Bearer {token}")
 
 
+async def until_ready(mother: CommandClient) -> httpx2.Response:
+    return await eventually(
+        lambda: mother.http.get("/health/ready"), wanted=lambda answer: answer.is_success
+    )
+
+
 async def test_a_child_lives_through_restarts(settings: CommandSettings):
     # given
     async with running(settings) as mother:
@@ -101,11 +107,7 @@ async def test_a_bear_of_before_is_reserved_when_the_process_is_ready(settings: 
     await _as_reserved_before(settings, "Teddy-0000-0042")
     # when
     async with running(settings) as mother:
-
-        async def is_ready() -> bool:
-            return (await mother.http.get("/health/ready")).status_code == 200
-
-        await eventually(is_ready, 30)
+        await until_ready(mother)
         bear = {"udid": "TEDDY-0000-0044", "device_id": "BEAR-42"}
         device = await mother.send("POST", "/children", {**GOOD, **bear})
         udid = await mother.send("POST", "/children", {**GOOD, "udid": "teddy-0000-0042"})
@@ -158,12 +160,7 @@ async def test_a_key_of_what_changed_nothing_outlives_its_process(settings: Comm
 
 async def test_a_process_is_ready_while_its_stores_answer(settings: CommandSettings):
     async with running(settings) as mother:
-
-        async def answers() -> bool:
-            return (await mother.http.get("/health/ready")).status_code == 200
-
-        await eventually(answers)  # once it looked for reservations of older releases
-        ready = await mother.http.get("/health/ready")
+        ready = await until_ready(mother)  # once it looked for reservations of older releases
     assert ready.json() == {
         "status": "ready",
         "dependencies": {"event_store": "up", "key_store": "up", "audit_trail": "up"},

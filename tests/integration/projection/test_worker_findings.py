@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx2
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -29,8 +28,9 @@ async def test_a_worker_of_raised_projections_is_not_healthy_before_a_rebuild(wo
     await world.happenings.a_registered_child()
     async with world.worker(ready=False):
         # when
-        await world.until(lambda: _lags(world))
-        report = await world.report()
+        report = await world.until(
+            world.report, lambda report: report["lag"]["events"] == 1 and report.get("findings")
+        )
     # then
     assert report["status"] == "not_ready"
     (finding,) = report["findings"]
@@ -46,8 +46,10 @@ async def test_a_worker_notes_up_to_when_all_is_projected(world: World) -> None:
         child_id = await world.happenings.a_registered_child()
         # then
         await world.until(lambda: world.is_at(child_id, 1))
-        await world.until(lambda: _has_no_lag(world))
-        await world.until(lambda: _is_noted(world))
+        await world.until(world.report, lambda report: report["lag"]["events"] == 0)
+        await world.until(
+            lambda: LiveGeneration(world.database, lambda: 0.0, lambda: None).projected_through()
+        )
 
 
 async def test_a_topic_that_is_not_as_planned_is_reported(
@@ -61,9 +63,9 @@ async def test_a_topic_that_is_not_as_planned_is_reported(
         await _make_anew(broker.address, partitions=1)
         # when
         async with world.worker():
-            await world.until(lambda: _tells_of_a_topic(world))
+            report = await world.until(world.report, lambda report: report["topics"])
             # then
-            (finding,) = (await world.report())["topics"]
+            (finding,) = report["topics"]
     assert finding.startswith(f"topic {CHILD_EVENTS.name} has 1 partitions, expected 12; ")
     assert "retention.ms is 604800000, expected -1" in finding
 
@@ -116,35 +118,10 @@ async def _make_anew(bootstrap: str, partitions: int) -> None:
     await admin.start()
     try:
         await admin.delete_topics([CHILD_EVENTS.name])
-        await eventually(lambda: _is_gone(admin), STARTED)
+        await eventually(admin.list_topics, STARTED, lambda names: CHILD_EVENTS.name not in names)
         await admin.create_topics([NewTopic(CHILD_EVENTS.name, partitions, 1)])
     finally:
         await admin.close()
-
-
-async def _is_gone(admin: AIOKafkaAdminClient) -> bool:
-    return CHILD_EVENTS.name not in await admin.list_topics()
-
-
-async def _lags(world: World) -> bool:
-    try:
-        report = await world.report()
-    except httpx2.TransportError:
-        return False
-    return bool(report["lag"]["events"] == 1 and report.get("findings"))
-
-
-async def _has_no_lag(world: World) -> bool:
-    return bool((await world.report())["lag"]["events"] == 0)
-
-
-async def _is_noted(world: World) -> bool:
-    live = LiveGeneration(world.database, lambda: 0.0, lambda: None)
-    return await live.projected_through() is not None
-
-
-async def _tells_of_a_topic(world: World) -> bool:
-    return bool((await world.report())["topics"])
 
 
 async def _are_at(world: World, children: Sequence[str], version: int) -> bool:

@@ -53,7 +53,7 @@ async def test_a_dead_lettered_child_is_counted_where_operators_look(world: Worl
         # when
         await world.happenings.garbage(child_id)
         # then
-        await world.until(lambda: _counts_a_dead_lettered_child(world))
+        await world.until(world.report, lambda report: report["dead_lettered_children"] == 1)
         metrics = await world.get("/metrics")
         assert "teddy_dead_lettered_children 1.0" in metrics.text
         assert (await world.report())["retrying"] is None
@@ -72,9 +72,8 @@ async def test_a_server_that_refuses_look_ups_is_told_while_it_lasts_and_dead_le
         await _fail_look_ups(world, "alwaysOn", namespace)
         child_id = await world.happenings.a_registered_child()
         # when / then
-        await world.until(lambda: _is_retrying(world))
-        retrying = (await world.report())["retrying"]
-        assert retrying["because"] == "ExecutionTimeout 50"
+        report = await world.until(world.report, lambda report: report["retrying"])
+        assert report["retrying"]["because"] == "ExecutionTimeout 50"
         # when it has time again
         await _fail_look_ups(world, "off", namespace)
         # then
@@ -134,15 +133,7 @@ async def _delivered(world: World, child_id: str) -> bool:
     return alert is not None and alert["delivered"].get("in_app", utc_now()) <= utc_now()
 
 
-async def _counts_a_dead_lettered_child(world: World) -> bool:
-    return bool((await world.report())["dead_lettered_children"] == 1)
-
-
 async def _fail_look_ups(world: World, mode: str, namespace: str) -> None:
     data = {"failCommands": ["find"], "errorCode": 50, "namespace": namespace}
     command = {"configureFailPoint": "failCommand", "mode": mode, "data": data}
     await world.database.client["admin"].command(command)
-
-
-async def _is_retrying(world: World) -> bool:
-    return (await world.report())["retrying"] is not None

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -29,6 +30,7 @@ from tests.support.key_files import create_key_files
 from tests.support.ports import free_port
 from tests.support.processes import is_ready, process_of, store_settings
 from tests.support.read_model_builders import child_document, sealed
+from tests.support.waiting import STARTED, eventually
 
 STOP_SECONDS = 5.0
 
@@ -65,6 +67,18 @@ class QueryWorld:
 
     async def is_ready(self) -> bool:
         return await is_ready(self.url)
+
+    async def until_ready(self, **wanted: str) -> dict[str, Any]:
+        """The readiness report once these dependencies are in these states."""
+        async with httpx2.AsyncClient(base_url=self.url) as client:
+            answer = await eventually(
+                lambda: client.get("/health/ready"),
+                STARTED,
+                lambda answer: wanted.items() <= answer.json()["dependencies"].items(),
+                passing=(httpx2.TransportError,),
+            )
+        report: dict[str, Any] = answer.json()
+        return report
 
     def client(self, principal: Principal) -> httpx2.AsyncClient:
         headers = {"Authorization": self.bearer(principal)}
