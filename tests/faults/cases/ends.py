@@ -29,7 +29,7 @@ async def _terminated(name: str, world: World) -> int:
     return 1
 
 
-async def _killed(name: str, world: World) -> int:
+async def killed(name: str, world: World) -> int:
     await world.kill(name)
     return 1
 
@@ -48,5 +48,5 @@ CASES = (
         Case(f"{name}-terminated", f"SIGTERM of the {name} under load", partial(_terminated, name))
         for name in ("command", "relay", "worker", "query")
     ),
-    Case("query-killed", "SIGKILL of the query API", partial(_killed, "query")),
+    Case("query-killed", "SIGKILL of the query API", partial(killed, "query")),
 )

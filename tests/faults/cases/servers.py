@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import signal
+from functools import partial
 
 import psutil
 
@@ -12,15 +13,11 @@ from shared.clock import new_id
 from shared.fault_points import FaultPoint
 from shared.mongo import Mongo
 from tests.faults.cases.case import Case
+from tests.faults.cases.ends import killed
 from tests.faults.world import World
 from tests.support.consents import CONSENTS
 
 HUNG_SECONDS = 4.0
-
-
-async def _broker_killed(world: World) -> int:
-    await world.kill("kafka")
-    return 1
 
 
 async def _broker_hung(world: World) -> int:
@@ -79,7 +76,7 @@ async def _full(world: World) -> int:
 
 
 CASES = (
-    Case("broker-killed", "SIGKILL of the broker", _broker_killed),
+    Case("broker-killed", "SIGKILL of the broker", partial(killed, "kafka")),
     Case(
         "broker-hung",
         "the broker does not answer for 20 s (60 s with --long); commands go on",

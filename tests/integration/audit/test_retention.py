@@ -50,7 +50,9 @@ async def test_records_of_a_running_process_go_up_to_the_newest_old_one(world: W
     async with process.running() as trail:
         await trail.record(look("officer-1", utc_now() - timedelta(days=40)))
         await trail.record(look("officer-2"))
-        await _signed_by_another(world)
+        # a head of another process says how far the running ones have come
+        async with AuditProcess(world.settings, "other").running() as other:
+            await other.record(look("officer-4"))
         await world.retention("apply")
         await trail.record(look("officer-3"))
 
@@ -93,12 +95,6 @@ async def test_a_statement_that_is_in_the_file_alone_is_made_good(aged: World) -
         assert purges.count_documents({}) == 1
         assert not list(blocks.find({"_id": {"$in": [one["_id"] for one in stored]}}))
     assert (await aged.teddy("audit", "verify")).code == 0
-
-
-async def _signed_by_another(world: World) -> None:
-    """A head of another process says how far the running ones have come."""
-    async with AuditProcess(world.settings, "other").running() as other:
-        await other.record(look("officer-4"))
 
 
 async def test_whoever_deletes_more_than_was_signed_away_is_found(aged: World) -> None:

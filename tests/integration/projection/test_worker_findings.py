@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -19,6 +20,16 @@ from tests.support.worker_process import World, worker_world
 
 EARLIER = {"generation": 1, "projections": registry.VERSION - 1, "was_live": True}
 STALL_SECONDS = 3
+
+
+@pytest_asyncio.fixture
+async def apart(mongo_url: str, fresh_database: str, tmp_path: Path) -> AsyncIterator[World]:
+    """On a broker of the test's own."""
+    async with (
+        own_kafka(tmp_path / "broker") as broker,
+        worker_world(mongo_url, broker.address, fresh_database, tmp_path) as world,
+    ):
+        yield world
 
 
 async def test_a_worker_of_raised_projections_is_not_healthy_before_a_rebuild(world: World) -> None:
@@ -52,46 +63,36 @@ async def test_a_worker_notes_up_to_when_all_is_projected(world: World) -> None:
         )
 
 
-async def test_a_topic_that_is_not_as_planned_is_reported(
-    mongo_url: str, fresh_database: str, tmp_path: Path
-) -> None:
-    async with (
-        own_kafka(tmp_path / "broker") as broker,
-        worker_world(mongo_url, broker.address, fresh_database, tmp_path) as world,
-    ):
-        # given
-        await _make_anew(broker.address, partitions=1)
-        # when
-        async with world.worker():
-            report = await world.until(world.report, lambda report: report["topics"])
-            # then
-            (finding,) = report["topics"]
+async def test_a_topic_that_is_not_as_planned_is_reported(apart: World) -> None:
+    # given
+    await _make_anew(apart.bootstrap, partitions=1)
+    # when
+    async with apart.worker():
+        report = await apart.until(apart.report, lambda report: report["topics"])
+    # then
+    (finding,) = report["topics"]
     assert finding.startswith(f"topic {CHILD_EVENTS.name} has 1 partitions, expected 12; ")
     assert "retention.ms is 604800000, expected -1" in finding
 
 
 async def test_a_topic_deleted_and_made_anew_with_one_partition_leaves_nobody_late(
-    mongo_url: str, fresh_database: str, tmp_path: Path
+    apart: World, tmp_path: Path
 ) -> None:
-    async with (
-        own_kafka(tmp_path / "broker") as broker,
-        worker_world(mongo_url, broker.address, fresh_database, tmp_path) as world,
-    ):
-        world.environment["TEDDY_WORKER_STALL_SECONDS"] = str(STALL_SECONDS)
-        children = [await world.happenings.a_registered_child() for _ in range(12)]
-        # given a worker under load, supervised
-        async with _supervised(world, tmp_path / "worker.log"):
-            await world.until(lambda: _are_at(world, children, 1))
-            # when
-            await _make_anew(broker.address, partitions=1)
-            async with AIOKafkaProducer(
-                bootstrap_servers=broker.address, enable_idempotence=True
-            ) as producer:
-                happenings = world.happenings.sent_by(producer)  # the other knows 12 partitions
-                for child_id in children:
-                    await happenings.a_severe_violation(child_id)
-            # then
-            await world.until(lambda: _are_at(world, children, 2))
+    apart.environment["TEDDY_WORKER_STALL_SECONDS"] = str(STALL_SECONDS)
+    children = [await apart.happenings.a_registered_child() for _ in range(12)]
+    # given a worker under load, supervised
+    async with _supervised(apart, tmp_path / "worker.log"):
+        await apart.until(lambda: _are_at(apart, children, 1))
+        # when
+        await _make_anew(apart.bootstrap, partitions=1)
+        async with AIOKafkaProducer(
+            bootstrap_servers=apart.bootstrap, enable_idempotence=True
+        ) as producer:
+            happenings = apart.happenings.sent_by(producer)  # the other knows 12 partitions
+            for child_id in children:
+                await happenings.a_severe_violation(child_id)
+        # then
+        await apart.until(lambda: _are_at(apart, children, 2))
 
 
 @asynccontextmanager

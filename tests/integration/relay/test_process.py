@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,9 +17,10 @@ from shared.mongo import Mongo
 from tests.support.commands import started
 from tests.support.commits import an_offer
 from tests.support.kafka import REPLICATION
+from tests.support.metrics import sample
 from tests.support.ports import free_port
 from tests.support.processes import process_of, store_settings
-from tests.support.waiting import STARTED
+from tests.support.waiting import STARTED, eventually
 
 CLOSED_PORT = 1
 STOP_SECONDS = 20.0
@@ -33,26 +33,22 @@ class RelayProcess:
 
     async def health(self, **expected: Any) -> tuple[int, dict[str, Any]]:
         """Status and body of /health/ready, as soon as the body holds `expected`."""
-        async with asyncio.timeout(STARTED):
-            while True:
-                try:
-                    answer = await self.client.get("/health/ready")
-                    body: dict[str, Any] = answer.json()
-                    if expected.items() <= body.items():
-                        return answer.status_code, body
-                except httpx2.TransportError:
-                    assert self.process.returncode is None
-                await asyncio.sleep(0.05)
+        answer = await eventually(
+            lambda: self.client.get("/health/ready"),
+            STARTED,
+            lambda answer: expected.items() <= answer.json().items(),
+            passing=(httpx2.TransportError,),
+        )
+        return answer.status_code, answer.json()
 
     async def has_published(self, events: int) -> None:
         """Returns as soon as /metrics tells of `events` or more: some may be published again."""
-        async with asyncio.timeout(STARTED):
-            while True:
-                metrics = (await self.client.get("/metrics")).text
-                told = re.search(r"^teddy_relay_events (\S+)$", metrics, re.MULTILINE)
-                if told and float(told[1]) >= events:
-                    return
-                await asyncio.sleep(0.05)
+        url = str(self.client.base_url)
+        await eventually(
+            lambda: sample(url, "teddy_relay_events"),
+            STARTED,
+            lambda told: told is not None and told >= events,
+        )
 
     async def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
