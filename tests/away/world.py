@@ -1,7 +1,7 @@
 """All four services, and a server of its own for each thing that may be away."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -51,9 +51,7 @@ class AwayWorld:
     kept: str = ""
     reported: str = ""
     never_asked: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._numbers = count(1)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def url(self, service: str, path: str) -> str:
         return f"http://{self.services[service].address}{path}"
@@ -71,9 +69,6 @@ class AwayWorld:
 
     async def profile(self, child_id: str) -> httpx2.Response:
         return await self.http.get(self.url("query", f"/v1/children/{child_id}"))
-
-    def one_never_asked(self) -> str:
-        return self.never_asked.pop()
 
     async def is_well(self) -> bool:
         """Every service is ready, with everything that it may use, and does its work."""
@@ -100,10 +95,8 @@ class AwayWorld:
         ids = [answer.json()["child_id"] for answer in answers]
         self.kept, self.reported, *self.never_asked = ids
         await eventually(self.is_well, STARTED)
-        await eventually(lambda: self._is_projected(self.never_asked[-1]), STARTED)
-
-    async def _is_projected(self, child_id: str) -> bool:
-        return (await self.profile(child_id)).is_success
+        newest = self.never_asked[-1]
+        await eventually(lambda: self.profile(newest), STARTED, lambda answer: answer.is_success)
 
 
 @asynccontextmanager

@@ -53,6 +53,7 @@ async def load_facts(
         if d.child_id not in dead_lettered
     ]
     late = verification.behind - set(dead_lettered)
+    texts = {f"the log {path.name}": path.read_bytes() for path in logs.glob("*.log")}
     bootstrap = on.settings.kafka_bootstrap
     async with asyncio.timeout(SETTLE_SECONDS):
         published = await _published(bootstrap) if topic_is_whole else None
@@ -64,15 +65,11 @@ async def load_facts(
         dead_lettered=frozenset(dead_lettered),
         untold=untold,
         published=published,
-        texts=_texts_of_logs(logs) | topics | await _texts_of_databases(on),
+        texts=texts | topics | await _texts_of_databases(on),
         canaries=canaries,
         request_keys=RequestKeys(read_key_file(on.settings.key_file).index_key),
         lag=f"{len(late)} children behind after {settle_seconds:.0f} s" if late else "",
     )
-
-
-def _texts_of_logs(folder: Path) -> dict[str, bytes]:
-    return {f"the log {path.name}": path.read_bytes() for path in folder.glob("*.log")}
 
 
 async def _texts_of_databases(on: Stores) -> dict[str, bytes]:

@@ -29,11 +29,6 @@ def canaries_of(history: Sequence[Entry]) -> list[str]:
     return sorted(udids | {canary_of(parent) for parent in parents})
 
 
-def canaries_in(text: str) -> set[str]:
-    """The parents whose children's names are in `text`."""
-    return set(_CANARY.findall(text))
-
-
 _WORD = re.compile(r"[\w-]+")
 
 
@@ -67,7 +62,7 @@ def _strangers(entry: Entry, family: Mapping[str, str]) -> Iterator[str]:
         words -= set(_WORD.findall(entry.path))  # what was asked for is no news
     yield from (word for word in words if family.get(word, entry.subject) != entry.subject)
     yield from (c for c in _children(entry.answer) if c not in family)
-    yield from (f"a child of {p}" for p in canaries_in(text) if p != entry.subject)
+    yield from (f"a child of {p}" for p in set(_CANARY.findall(text)) if p != entry.subject)
 
 
 def _children(answer: Any) -> Iterator[str]:

@@ -125,10 +125,6 @@ class DockerEngine:
         self.removed.append(container)
 
 
-def _tell_version(engine: DockerEngine, *_: object) -> Answer:
-    return HTTPStatus.OK, engine.version
-
-
 def _look_at_image(engine: DockerEngine, image: str, *_: object) -> Answer:
     if image in engine.pulled:
         return HTTPStatus.OK, {"Id": "sha256:1", "RepoTags": [image]}
@@ -162,10 +158,6 @@ def _create(engine: DockerEngine, _: str, __: Mapping[str, str], body: bytes) ->
     return HTTPStatus.CREATED, {"Id": container.id, "Warnings": []}
 
 
-def _inspect(engine: DockerEngine, container_id: str, *_: object) -> Answer:
-    return HTTPStatus.OK, engine.of(container_id).inspected()
-
-
 def _put(engine: DockerEngine, container_id: str, _: Mapping[str, str], body: bytes) -> Answer:
     with tarfile.open(fileobj=io.BytesIO(body)) as archive:
         for member in archive:
@@ -194,19 +186,15 @@ def _remove(engine: DockerEngine, container_id: str, *_: object) -> Answer:
     return HTTPStatus.NO_CONTENT, b""
 
 
-def _networks(*_: object) -> Answer:
-    return HTTPStatus.OK, []
-
-
 _CONTAINER = re.compile(r"\w+ /containers/([0-9a-f]{64}).*")
 _ROUTES: Mapping[str, Callable[[DockerEngine, str, Mapping[str, str], bytes], Answer]] = {
-    r"GET /version": _tell_version,
-    r"GET /networks": _networks,
+    r"GET /version": lambda engine, *_: (HTTPStatus.OK, engine.version),
+    r"GET /networks": lambda *_: (HTTPStatus.OK, []),
     r"GET /images/(.+)/json": _look_at_image,
     r"POST /images/create": _pull,
     r"GET /containers/json": _list,
     r"POST /containers/create": _create,
-    r"GET /containers/(\w+)/json": _inspect,
+    r"GET /containers/(\w+)/json": lambda e, one, *_: (HTTPStatus.OK, e.of(one).inspected()),
     r"PUT /containers/(\w+)/archive": _put,
     r"POST /containers/(\w+)/start": _start,
     r"GET /containers/(\w+)/logs": _log,

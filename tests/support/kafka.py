@@ -1,7 +1,7 @@
 """An independent look at a Kafka topic, and topics of a test's own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -101,13 +101,8 @@ async def texts_of_topics(bootstrap: str) -> dict[str, bytes]:
 
 
 def _written(record: Any) -> bytes:
-    return b"\n".join(_parts(record))
-
-
-def _parts(record: Any) -> Iterator[bytes]:
-    yield record.key or b""
-    yield record.value or b""
-    yield from (value or b"" for _, value in record.headers)
+    parts = (record.key, record.value, *(value for _, value in record.headers))
+    return b"\n".join(part or b"" for part in parts)
 
 
 async def told_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

@@ -50,14 +50,8 @@ def _nothing(hint: Any) -> Any:
 
 def child_document(child_id: str, **fields: Any) -> ChildDocument:
     """Personal fields are given sealed."""
-    usual: dict[str, Any] = {
-        "_id": child_id,
-        "parent_id": "parent-1",
-        "age": 7,
-        "status": "active",
-        "version": 1,
-    }
-    usual |= {"profile_completeness": 60.0, "engagement_level": "new"}
+    usual: dict[str, Any] = {"_id": child_id, "parent_id": "parent-1", "age": 7, "version": 1}
+    usual |= {"status": "active", "profile_completeness": 60.0, "engagement_level": "new"}
     usual |= {"safety_score": 100.0, "safety_status": "excellent"}
     return cast(ChildDocument, _document(ChildDocument, usual | fields))
 
@@ -115,13 +109,8 @@ def activity_document(child_id: str, day: str, **fields: Any) -> ActivityDocumen
 
 
 def alert_document(alert_id: str, **fields: Any) -> AlertDocument:
-    usual: dict[str, Any] = {
-        "_id": alert_id,
-        "child_id": "child-1",
-        "parent_id": "parent-1",
-        "rule": "threshold",
-    }
-    usual |= {"event_id": "child-1@2", "violation_id": "violation-1"}
+    usual: dict[str, Any] = {"_id": alert_id, "child_id": "child-1", "parent_id": "parent-1"}
+    usual |= {"event_id": "child-1@2", "violation_id": "violation-1", "rule": "threshold"}
     usual |= {"violation_type": "bullying", "severity": "high", "channels": ["in_app"]}
     usual |= {"acknowledged_at": None, "rebuilt": False}
     return cast(AlertDocument, _document(AlertDocument, usual | fields))

@@ -5,7 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -84,7 +84,7 @@ def choose(
     mongo_url = environment.get(plans.MONGO_URLS[0])
     bootstrap = environment.get(plans.KAFKA_BOOTSTRAP)
     if mongo_url and bootstrap:
-        return lambda: _given(Servers(mongo_url, bootstrap, "environment"))
+        return lambda: nullcontext(Servers(mongo_url, bootstrap, "environment"))
     return containers if docker_answers() else embedded
 
 
@@ -104,8 +104,3 @@ def embedded_servers() -> Iterator[Servers]:
             )
         finally:
             control.down(folder)
-
-
-@contextmanager
-def _given(servers: Servers) -> Iterator[Servers]:
-    yield servers

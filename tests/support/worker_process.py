@@ -184,17 +184,14 @@ async def worker_world(
 
 
 async def new_group(bootstrap: str) -> str:
-    """For TEDDY_WORKER_GROUP: its workers read what happens from now on."""
+    """For TEDDY_WORKER_GROUP: its workers read what happens from now on, for all tests share the
+    topic."""
     group = f"projector-{new_id()}"
-    await _begin_at_the_end(bootstrap, f"{group}-p{registry.VERSION}")
-    return group
-
-
-async def _begin_at_the_end(bootstrap: str, group: str) -> None:
-    """Let the workers of `group` read what happens from now on: all tests share the topic."""
+    of_workers = f"{group}-p{registry.VERSION}"
     async with AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False
+        bootstrap_servers=bootstrap, group_id=of_workers, enable_auto_commit=False
     ) as consumer:
         places = await told_partitions(consumer, CHILD_EVENTS.name)
         consumer.assign(places)
         await consumer.commit(await consumer.end_offsets(places))
+    return group

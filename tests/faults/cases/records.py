@@ -100,13 +100,9 @@ async def _poison(world: World) -> int:
 
 
 async def _all_records(world: World) -> list[Any]:
+    """But those that a case made up."""
     records = await read_all_records(world.bootstrap, CHILD_EVENTS.name)
-    return [one for one in records if not _is_odd(one)]
-
-
-def _is_odd(record: Any) -> bool:
-    """Whether a case made it up."""
-    return record.value == GARBAGE or MARK in record.headers
+    return [one for one in records if one.value != GARBAGE and MARK not in one.headers]
 
 
 UNKNOWN = b"teddy.child.ChildTeleported.v1"

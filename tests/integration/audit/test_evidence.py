@@ -52,10 +52,6 @@ def _edit_view(bundle: Bundle) -> None:
     lines[0] = lines[0].replace("officer-2", "officer-3")
 
 
-def _remove_head(bundle: Bundle) -> None:
-    bundle["audit"][0]["head"] = bundle["signature"]
-
-
 @pytest.mark.parametrize(
     ("alter", "named"),
     [
@@ -64,7 +60,10 @@ def _remove_head(bundle: Bundle) -> None:
         (_edit_view, "record 7: edited"),
         (view_removed, "file: altered after it was signed"),
         (of_another_violation, "violation another: no event of the file is about it"),
-        (_remove_head, "signed head: not a statement of the kind teddy-audit-head"),
+        (
+            lambda bundle: bundle["audit"][0].update(head=bundle["signature"]),
+            "signed head: not a statement of the kind teddy-audit-head",
+        ),
     ],
 )
 async def test_altered_evidence_says_what_differs(

@@ -11,7 +11,7 @@ import pytest_asyncio
 from projection_worker.projecting.projector import Projected
 from projection_worker.projecting.sequencing import REFILL_COMMITS
 from projection_worker.records import Delivered
-from projection_worker.replay.rebuild.ledger import Kind, Ledger, Slice, Source
+from projection_worker.replay.rebuild.ledger import Kind, Ledger, Source
 from projection_worker.replay.rebuild.processes import ProcessFailed, Share, ShareOfRebuild
 from projection_worker.replay.rebuild.rebuild import RebuildFailed
 from shared.clock import new_id
@@ -59,9 +59,6 @@ class LongWorld(World):
     async def goes_on(self) -> None:
         """One more conversation begins, and workers have seen it."""
         await self.caught_up(*await self.side.happened(started(new_id())))
-
-    async def first_slice(self) -> Slice:
-        return (await Ledger(self.on.database).slices(SECOND))[0]
 
     async def spoil_commit(self, version: int, change: dict[str, Any]) -> None:
         commits = self.on.commits["commits"]
@@ -157,7 +154,7 @@ async def test_a_rebuild_that_is_killed_inside_it_goes_on_there(
     arm(folder, FaultPoint.REBUILD_INSIDE_CHILD)
     with pytest.raises(ProcessFailed):
         await long.rebuilt()
-    stands = await long.first_slice()
+    stands, *_ = await Ledger(long.on.database).slices(SECOND)
     assert (stands.inside, stands.inside_version, stands.events_done) == (MIA, PAGE, PAGE)
     # when another process goes on
     plan = await Ledger(long.on.database).plan(SECOND)
