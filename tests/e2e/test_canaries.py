@@ -76,11 +76,6 @@ async def test_no_personal_value_is_written_anywhere(
         gather("then", await texts_of_tools(folder, child, violation))
         with accepted() as ok:
             ok(await on.parent.commands.delete(f"/v1/children/{child}/personal-data"))
-        await eventually(
-            lambda: on.parent.queries.get(f"/v1/children/{child}"),
-            SOON,
-            lambda answer: answer.status_code == httpx2.codes.NOT_FOUND,
-        )
         answers += await _after_the_erasure(on, child)
         gather("after the erasure", await texts_of_a_running(state))
     control.down(folder)  # what the servers still hold in memory is written now
@@ -143,6 +138,8 @@ async def _is_handled(state: StackState, admin: Api, child: str) -> bool:
 async def _after_the_erasure(on: Callers, child: str) -> list[bytes]:
     """What everybody is told who comes too late."""
     at, late = f"/v1/children/{child}", {"type": "content", "severity": "high"}
+    gone = httpx2.codes.NOT_FOUND
+    await eventually(lambda: on.parent.queries.get(at), SOON, lambda it: it.status_code == gone)
     answers = [
         await on.parent.commands.patch(f"{at}/profile", json=profile(3)),
         await on.bear.commands.post(
