@@ -14,7 +14,7 @@ from deploy.local.state import StackFolder, StackState
 from shared.clock import new_id
 from tests.support import stack
 from tests.support.guardian import MARK, guarded
-from tests.support.own_stack import own_stack, state_of
+from tests.support.own_servers import own_stack, state_of
 
 SELDOM = (20_000, 20, 50)
 

@@ -20,8 +20,7 @@ from deploy.local.control import StackFailed
 from deploy.local.operator_settings import set_aside
 from deploy.local.process import end_with_parent
 from deploy.local.settings import LocalStackSettings
-from tests.apache_kafka.broker import BrokerFailed
-from tests.apache_kafka.cluster import kafka_cluster
+from tests.apache_kafka.cluster import BrokerFailed, kafka_cluster
 from tests.apache_kafka.stack import REPLICATED, stack_on
 
 INTEGRATION = ("tests/integration", "-p", "tests.apache_kafka.only_kafka")

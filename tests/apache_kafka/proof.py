@@ -2,21 +2,52 @@
 
 import asyncio
 import os
-import sys
 import time
 from functools import partial
 
 import httpx2
+import orjson
 
+from command_service.relay.progress import Checkpoints
 from deploy.local import plans
-from deploy.local.state import StackState
+from deploy.local.state import StackFolder, StackState
 from shared.kafka import CHILD_EVENTS
-from tests.apache_kafka.ledger import account
+from shared.mongo import Mongo
+from tests.apache_kafka.ledger import WRITE_DATABASE, account
 from tests.apache_kafka.load import Load
+from tests.support.commands import started
 from tests.support.kafka import read_all_records
 from tests.support.waiting import eventually
 
+
+async def published_events(state: StackState) -> int:
+    """How many events the relay says are on the topic, from its saved checkpoint."""
+    mongo = Mongo(state.environment[plans.MONGO_URLS[0]])
+    try:
+        return (await Checkpoints(mongo.database(WRITE_DATABASE)).read()).events
+    finally:
+        await mongo.close()
+
+
+class RelayLog:
+    """The relay's log from now on."""
+
+    def __init__(self, services: StackFolder) -> None:
+        self._path = plans.log_of(services, "relay")
+        self._begin = self._path.stat().st_size
+
+    def mentions(self, text: str) -> bool:
+        return any(text in message for message in self._messages())
+
+    def _messages(self) -> list[str]:
+        lines = self._path.read_bytes()[self._begin :].splitlines()
+        return [orjson.loads(line)["message"] for line in lines if line.startswith(b"{")]
+
+
 DRAIN_SECONDS = 120.0
+AWAY = (httpx2.TransportError,)
+"""It is being restarted."""
+
 WITH_LAG = ("relay", "worker")
 
 
@@ -27,11 +58,16 @@ async def nothing_is_lost(state: StackState, load: Load, since: float) -> str:
     """
     async with asyncio.timeout(DRAIN_SECONDS):
         for name in plans.SERVICES:
-            await eventually(partial(_is_ready, state, name), DRAIN_SECONDS)
+            health = partial(_health, state, name)
+            await eventually(health, DRAIN_SECONDS, lambda answer: answer.is_success, AWAY)
         for name in WITH_LAG:
-            await eventually(partial(_has_no_lag, state, name), DRAIN_SECONDS)
-        verified = await _teddy(state, "verify", "--wait", str(DRAIN_SECONDS))
-    assert "clean" in verified
+            lag = partial(lag_of, state, name)
+            await eventually(lag, DRAIN_SECONDS, lambda events: events == 0, AWAY)
+        environment = {**os.environ, **state.environment}
+        wait = ["verify", "--wait", str(DRAIN_SECONDS)]
+        verified = await started("deploy.cli", wait, environment)
+    assert verified.code == 0, verified
+    assert "clean" in verified.out
     seconds = time.monotonic() - since
     ledger = await account(state, load.acknowledged)
     assert ledger.clean, ledger
@@ -56,30 +92,3 @@ async def lag_of(state: StackState, name: str) -> int:
 async def _health(state: StackState, name: str) -> httpx2.Response:
     async with httpx2.AsyncClient() as client:
         return await client.get(f"http://{plans.LOOPBACK}:{state.ports[name]}/health/ready")
-
-
-async def _is_ready(state: StackState, name: str) -> bool:
-    try:
-        return (await _health(state, name)).is_success
-    except httpx2.TransportError:
-        return False
-
-
-async def _has_no_lag(state: StackState, name: str) -> bool:
-    try:
-        return await lag_of(state, name) == 0
-    except httpx2.TransportError:
-        return False  # it is being restarted
-
-
-async def _teddy(state: StackState, *arguments: str) -> str:
-    """What the command printed; raises AssertionError when it failed."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "deploy.cli", *arguments),
-        env={**os.environ, **state.environment, "COLUMNS": "200"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()

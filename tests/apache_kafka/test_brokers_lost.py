@@ -1,4 +1,4 @@
-"""Brokers that die under load: acknowledged commands stay, and everything arrives."""
+"""Brokers that die or restart under load: acknowledged commands stay, and everything arrives."""
 
 import time
 
@@ -7,8 +7,13 @@ from shared.kafka import ALL_TOPICS, CHILD_EVENTS
 from tests.apache_kafka.cluster import KafkaCluster
 from tests.apache_kafka.conftest import Measured
 from tests.apache_kafka.load import load_on
-from tests.apache_kafka.proof import lag_of, nothing_is_lost, records_by_place
-from tests.apache_kafka.relay_watch import RelayLog, published_events
+from tests.apache_kafka.proof import (
+    RelayLog,
+    lag_of,
+    nothing_is_lost,
+    published_events,
+    records_by_place,
+)
 from tests.support.waiting import eventually, until
 
 EVENTS = CHILD_EVENTS.name
@@ -57,7 +62,7 @@ async def test_with_two_of_three_brokers_down_commands_go_on_and_nothing_is_publ
         await load.goes_on(400)
         # then what is acknowledged waits in the event store, and the relay says how much
         assert await published_events(running) == published
-        await eventually(lambda: _lags(running, 400), 10)
+        await eventually(lambda: lag_of(running, "relay"), 10, lambda lag: lag >= 400)
         # when
         await cluster.start(*others)
         back = time.monotonic()
@@ -107,5 +112,18 @@ async def test_what_was_acknowledged_survives_the_sudden_end_of_all_brokers_at_o
     measured(f"{counted}; {len(before):,} records are where they were")
 
 
-async def _lags(state: StackState, events: int) -> bool:
-    return await lag_of(state, "relay") >= events
+async def test_a_rolling_restart_of_all_brokers_under_load_loses_nothing(
+    cluster: KafkaCluster, running: StackState, measured: Measured
+) -> None:
+    began = time.monotonic()
+    async with load_on(running) as load:
+        # when
+        for number in sorted(cluster.numbers):
+            await cluster.stop(number)
+            await load.goes_on()
+            await cluster.start(number)
+        back = time.monotonic()
+        await load.goes_on()
+    # then
+    counted = await nothing_is_lost(running, load, back)
+    measured(f"{counted}; the restarts took {back - began:.0f} s")

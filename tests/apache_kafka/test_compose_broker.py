@@ -21,8 +21,7 @@ from deploy.local.settings import LocalStackSettings
 from deploy.topics import apply_topics
 from shared.clock import utc_now
 from shared.kafka import KafkaServers
-from tests.apache_kafka.broker import start_java
-from tests.apache_kafka.cluster import READY_SECONDS
+from tests.apache_kafka.cluster import READY_SECONDS, start_java
 from tests.support.waiting import eventually
 
 ALONE = 1

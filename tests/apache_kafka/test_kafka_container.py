@@ -17,8 +17,7 @@ from deploy.topics import apply_topics
 from shared.kafka import CHILD_EVENTS
 from tests.support import container_servers as servers
 from tests.support.container_servers import KAFKA_ADDRESS, KafkaContainer, image_of
-from tests.support.docker_engine import Container, Program
-from tests.support.docker_server import docker_engine
+from tests.support.docker_engine import Container, Program, docker_engine
 from tests.support.kafka import read_records
 from tests.support.tcp_proxy import tcp_proxy
 

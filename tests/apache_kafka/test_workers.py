@@ -3,22 +3,47 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
 from deploy.local.plans import free_port
-from deploy.local.process import end_with_parent
 from deploy.local.state import StackFolder, StackState
+from projection_worker.projections import registry
+from projection_worker.settings import WorkerSettings
+from shared.kafka import CHILD_EVENTS
 from tests.apache_kafka.cluster import KafkaCluster
 from tests.apache_kafka.conftest import Measured
-from tests.apache_kafka.group import ALL_PARTITIONS, partitions_by_worker
 from tests.apache_kafka.load import load_on
 from tests.apache_kafka.proof import nothing_is_lost
+from tests.support.processes import process_of
 from tests.support.waiting import eventually, until
+
+GROUP = f"{WorkerSettings.model_fields['worker_group'].default}-p{registry.VERSION}"
+ALL_PARTITIONS = CHILD_EVENTS.partitions
+
+
+async def partitions_by_worker(bootstrap: str) -> dict[str, int]:
+    """How many partitions each member has, by its lasting name. Raises KafkaError."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_consumer_groups([GROUP])
+    finally:
+        await admin.close()
+    ((_, _, _, _, _, members, *_),) = answer.groups
+    return {member_id.rpartition("-worker")[0]: _count(told) for member_id, *_, told in members}
+
+
+def _count(assignment: bytes) -> int:
+    if not assignment:  # it has joined, and waits for its share
+        return 0
+    return len(ConsumerProtocolMemberAssignment.decode(assignment).partitions())
+
 
 FIRST, SECOND = "local", "second"
 HANDED_OVER_SECONDS = 60.0
@@ -65,28 +90,18 @@ async def _another_worker(state: StackState) -> AsyncIterator[asyncio.subprocess
         "TEDDY_WORKER_PORT": str(free_port(None)),
         "TEDDY_WORKER_INSTANCE_ID": f"{SECOND}-worker",
     }
-    worker = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "projection_worker"),
-        env={**os.environ, **state.environment, **own},
-        stderr=asyncio.subprocess.DEVNULL,
-        preexec_fn=end_with_parent,
-    )
-    try:
+    environment = {**state.environment, **own}
+    async with process_of("projection_worker", environment, asyncio.subprocess.DEVNULL) as worker:
         yield worker
-    finally:
-        if worker.returncode is None:
-            worker.kill()
-        await worker.wait()
 
 
 async def _until_shares_are(cluster: KafkaCluster, shares: Mapping[str, int]) -> None:
-    async def they_are() -> bool:
-        try:
-            return await partitions_by_worker(cluster.bootstrap) == shares
-        except KafkaError:
-            return False  # the group's coordinator is being found
-
-    await eventually(they_are, HANDED_OVER_SECONDS)
+    await eventually(
+        lambda: partitions_by_worker(cluster.bootstrap),
+        HANDED_OVER_SECONDS,
+        lambda found: found == shares,
+        passing=(KafkaError,),  # the group's coordinator is being found
+    )
 
 
 def _restarts_of_worker(services: StackFolder) -> int:

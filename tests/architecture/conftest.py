@@ -1,5 +1,5 @@
 """No test here needs a server."""
 
-from tests.support.serverless import serverless, servers, services
+from tests.support.no_servers import serverless, servers, services
 
 __all__ = ["serverless", "servers", "services"]

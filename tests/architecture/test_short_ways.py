@@ -4,9 +4,8 @@ import pytest
 
 from tests.support.command_side import CommandSide
 from tests.support.consents import CONSENTS
-from tests.support.projecting_worker import ProjectingWorker
 from tests.support.query_side import QuerySide, parent
-from tests.support.ways import Way, walked
+from tests.support.short_ways import ProjectingWorker, Way, walked
 
 REGISTRATION_FILES = 35
 QUERY_FILES = 21

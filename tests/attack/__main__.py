@@ -14,8 +14,7 @@ import click
 from deploy.local.control import StackFailed
 from deploy.local.operator_settings import set_aside
 from shared.command_line import run_command
-from tests.attack.kinds import KINDS, Named, all_rows
-from tests.attack.run import run_all, show
+from tests.attack.run import KINDS, Named, all_rows, run_all, show
 from tests.attack.stack import stack_for_attacks
 
 

@@ -11,12 +11,11 @@ import psutil
 
 from query_service.api.streams import MOST_OPEN
 from shared.http.connections import MOST_PIPELINED
+from tests.attack.loads import PLACES, are_ready, asked_beside, loads_of, running
 from tests.attack.row import PROMISED_SECONDS, Broken, Deed, Row, Seen
-from tests.attack.stream import following
 from tests.attack.wire import request, send
-from tests.attack.world import NEWCOMER, World
+from tests.attack.world import NEWCOMER, World, following
 from tests.support.consents import CONSENTS
-from tests.support.greedy_loads import PLACES, asked_beside, is_ready, loads_of, running
 from tests.support.waiting import STARTED, eventually
 
 STREAMS = 50
@@ -44,7 +43,7 @@ LOADS = (
 
 @dataclass(frozen=True, slots=True)
 class Greedy:
-    """One of the loads of tests/bench/one_caller.py, by a caller whose rates are the usual ones."""
+    """One of the four loads, by a caller whose rates are the usual ones."""
 
     name: str
     ci: bool = True
@@ -68,7 +67,7 @@ class Greedy:
                 for source in PLACES.values()
             )
             tallies = await asyncio.gather(*asked)
-        await eventually(lambda: is_ready(world), STARTED)
+        await eventually(lambda: are_ready(world), STARTED)
         told = [f"{tally} from {at}" for at, tally in zip(PLACES, tallies, strict=True)]
         least = [PROMISED_SHARES[at] if is_judged else 0.0 for at in PLACES]
         held = [

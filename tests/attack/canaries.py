@@ -81,12 +81,11 @@ async def _written(world: World) -> Mapping[str, bytes]:
     """A child's life and who looks at it, and then all that was written anywhere."""
     async with calling(world.state) as on:
         child, violation = await live(on)
-
-        async def is_shown() -> bool:
-            answer = await on.parent.queries.get(f"/v1/children/{child}")
-            return answer.is_success and canary("name", 2) in answer.text
-
-        await eventually(is_shown, STARTED)
+        await eventually(
+            lambda: on.parent.queries.get(f"/v1/children/{child}"),
+            STARTED,
+            lambda answer: answer.is_success and canary("name", 2) in answer.text,
+        )
         numbers = await look(on, child)
         refusals = await refused(on, child)
         refusals += [await no_http(api.base_url) for api in (on.parent.commands, on.parent.queries)]

@@ -7,10 +7,9 @@ from shared.auth.access import Role
 from shared.clock import new_id
 from tests.attack.operations import CHILD, operations
 from tests.attack.row import Answered, Broken, Deed, Refused, Request, Row
-from tests.attack.stream import following
-from tests.attack.world import World
+from tests.attack.world import World, following
 from tests.support.consents import CONSENTS
-from tests.support.refusals import same_refusal
+from tests.support.problem_documents import same_refusal
 from tests.support.waiting import STARTED, eventually
 
 STREAM_SECONDS = 3.0
@@ -59,7 +58,7 @@ async def _nobody_or_not_yours(world: World) -> str:
 
 
 async def _second_hand_bear(world: World) -> str:
-    """The way of tests/e2e/test_second_hand_bear.py, by requests alone."""
+    """It reads and reports nothing of the family before, while it is nobody's and afterwards."""
     device, udid = f"bear-{new_id()}", f"TEDDY-{new_id()}"
     bear = {"udid": udid, "device_id": device}
     former = await world.register("family", **bear)
@@ -71,27 +70,32 @@ async def _second_hand_bear(world: World) -> str:
             raise Broken(f"one bear for two: {early.status_code}")
     family = world.callers["family"]
     await family.commands.post(f"/v1/children/{former}/deactivation", json={"reason": "sold"})
-
-    async def is_over() -> bool:
-        shown = (await family.queries.get(f"/v1/children/{former}")).json()
-        return bool(shown["status"] == "deactivated")
-
-    await eventually(is_over, STARTED)
-    await world.register("stranger", **bear)
+    await eventually(
+        lambda: family.queries.get(f"/v1/children/{former}"),
+        STARTED,
+        lambda shown: shown.json()["status"] == "deactivated",
+    )
     bearer = {"Authorization": f"Bearer {world.new_bearer(Role.DEVICE, device)}"}
-    at = f"/v1/children/{former}"
-    report = {"type": "content", "severity": "high"}
+    command, query = (world.state.environment[f"TEDDY_{a}_URL"] for a in ("COMMAND", "QUERY"))
     async with httpx2.AsyncClient(headers=bearer, timeout=30) as http:
-        command, query = (world.state.environment[f"TEDDY_{a}_URL"] for a in ("COMMAND", "QUERY"))
-        answers = [
-            await http.get(f"{query}{at}"),
-            await http.get(f"{query}{at}/analytics"),
-            await http.post(f"{command}{at}/safety-violations", json=report),
-            await http.post(f"{command}{at}/conversations", json={}),
-        ]
-    told = [answer.status_code for answer in answers]
-    if told != [httpx2.codes.NOT_FOUND] * len(told):
-        raise Broken(f"{told}")
+
+        async def told_about(child_id: str) -> list[int]:
+            at, report = f"/v1/children/{child_id}", {"type": "content", "severity": "high"}
+            answers = [
+                await http.get(f"{query}{at}"),
+                await http.get(f"{query}{at}/analytics"),
+                await http.post(f"{command}{at}/safety-violations", json=report),
+                await http.post(f"{command}{at}/conversations", json={}),
+            ]
+            return [answer.status_code for answer in answers]
+
+        told = await told_about(former)
+        now = await world.register("stranger", **bear)
+        told += await told_about(former)
+        if told != [httpx2.codes.NOT_FOUND] * len(told):
+            raise Broken(f"{told}")
+        if (told := await told_about(now)) != [200, 200, 201, 201]:
+            raise Broken(f"of its own child: {told}")
     return "409 while it was the family's, then 404"
 
 
@@ -155,10 +159,9 @@ async def _child_named_in_preferences(world: World) -> str:
         said = await world.teddy("audit", "show", *about)
         return [orjson.loads(line)["operation"] for line in said.out.splitlines()]
 
-    async def is_written() -> bool:
-        return "GetChildProfile" in await on_record(named)
-
-    await eventually(is_written, STARTED)
+    await eventually(
+        lambda: on_record(named), STARTED, lambda operations: "GetChildProfile" in operations
+    )
     if operations := await on_record(innocent):
         raise Broken(f"on record with {operations}")
     return "only the child that was looked at"

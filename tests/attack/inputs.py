@@ -1,4 +1,5 @@
-"""Inputs that have two meanings, more than asked for, or cost more than they weigh."""
+"""Inputs that have two meanings, more than asked for, or cost more than they weigh; and bytes with
+two readings of where a request ends, or where it goes."""
 
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
@@ -8,13 +9,64 @@ import orjson
 
 from shared.auth.access import Role
 from shared.clock import new_id
-from tests.attack.row import Answered, Broken, Deed, Refused, Request, Row
-from tests.attack.smuggling import SMUGGLED
+from tests.attack.row import Answered, Broken, Deed, NotDone, Refused, Request, Row, Wire
 from tests.attack.wire import request, send
 from tests.attack.world import NEWCOMER, World
 from tests.support.consents import CONSENTS
 from tests.support.refused_requests import BAD_REQUESTS
 from tests.support.waiting import STARTED, eventually
+
+HEAD = (
+    b"POST /v1/children HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer $bearer\r\n"
+    b"Content-Type: application/json\r\n"
+)
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+END = b"\r\n0\r\n\r\n"
+HIDDEN = b"GET /v1/commands HTTP/1.1\r\nHost: a\r\n\r\n"
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: a\r\n"
+
+BYTES = (
+    ("two lengths", HEAD + b"Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}" + HIDDEN),
+    ("a length and chunks", HEAD + b"Content-Length: 5\r\n" + CHUNKED + END + HIDDEN),
+    ("a length with a sign", HEAD + b"Content-Length: +2\r\n\r\n{}"),
+    ("a length that is two", HEAD + b"Content-Length: 2, 2\r\n\r\n{}"),
+    ("a coding of nobody's", HEAD + b"Transfer-Encoding: xchunked\r\n" + END),
+    ("chunks by two names", HEAD + b"Transfer-Encoding: chunked, identity\r\n" + END),
+    ("a space before a colon", HEAD + b"Content-Length : 2\r\n\r\n{}"),
+    ("a folded header", HEAD + b"X-A: b\r\n Content-Length: 2\r\nContent-Length: 0\r\n\r\n"),
+    ("a NUL in a header", HEAD + b"X-A: a\x00b\r\nContent-Length: 2\r\n\r\n{}"),
+    ("a chunk of a negative size", HEAD + CHUNKED + b"\r\n-1\r\n{}" + END),
+    ("two hosts", LIVE + b"Host: b\r\nConnection: close\r\n\r\n"),
+    ("no HTTP", b"hello\r\n\r\n"),
+    ("a proxy's CONNECT", b"CONNECT evil.example:80 HTTP/1.1\r\nHost: evil.example:80\r\n\r\n"),
+    ("40,000 bytes of a header", LIVE + b"X: " + b"a" * 40_000),
+    ("2,000 headers", LIVE + b"Connection: close\r\n" + b"X: a\r\n" * 2_000 + b"\r\n"),
+)
+SMUGGLED: tuple[Row, ...] = (
+    *(
+        Wire(name, content, NotDone(), caller=NEWCOMER, ci=name.startswith("two"))
+        for name, content in BYTES
+    ),
+    *(
+        Request(
+            f"{method} with a slash too many, for another host",
+            f"{method} /v1/children/",
+            NotDone(),
+            NEWCOMER,
+            "{}",
+            headers=("Host: evil.example",),
+            ci=True,
+        )
+        for method in ("POST", "GET")
+    ),
+    Request(
+        "a page of another site",
+        "OPTIONS /v1/children",
+        NotDone(),
+        headers=("Origin: https://evil.example", "Access-Control-Request-Method: GET"),
+    ),
+)
+
 
 INVALID_JSON = Refused(400, "invalid-json")
 INVALID = Refused(422, "invalid-request")
@@ -198,11 +250,11 @@ async def _markup_for_a_subject(world: World) -> str:
     new = request("POST", "/v1/children", [line], orjson.dumps(child))
     registered = await send(world.address("command"), new)
     own = request("GET", f"/v1/parents/{quote(subject)}/children", [line])
-
-    async def is_shown() -> bool:
-        return (await send(world.address("query"), own)).status == httpx2.codes.OK
-
-    await eventually(is_shown, STARTED)
+    await eventually(
+        lambda: send(world.address("query"), own),
+        STARTED,
+        lambda shown: shown.status == httpx2.codes.OK,
+    )
     if subject not in await _on_record(world, subject):
         raise Broken(f"{registered}, and the table shows another subject")
     return "its dashboard is shown, and its subject letter by letter"

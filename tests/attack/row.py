@@ -66,10 +66,7 @@ class Refused:
         if (answer.status, answer.content_type) != (self.status, PROBLEM):
             return False
         problem = orjson.loads(answer.body)
-        named = (problem["code"], problem["type"]) == (
-            self.code,
-            f"urn:teddy:problem:{self.code}",
-        )
+        named = (problem["code"], problem["type"]) == (self.code, f"urn:teddy:problem:{self.code}")
         return named and not _tells(answer, words)
 
 

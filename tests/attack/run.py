@@ -1,17 +1,46 @@
-"""Runs rows one after the other, each with a limit of time, and shows the table."""
+"""Runs rows one after the other, each with a limit of time, and shows the table. What fills the
+audit trail with records comes after what reads all of it."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import click
 
 from deploy.local.state import StackFolder
 from shared.command_line import Table
-from tests.attack.kinds import Named
-from tests.attack.row import Broken, Seen
+from tests.attack import availability, canaries, erasure, evidence, families, inputs, keys, tokens
+from tests.attack.row import Broken, Row, Seen, slug
 from tests.attack.world import World, world_of
+
+KINDS: Mapping[str, Sequence[Row]] = {
+    "tokens": tokens.ROWS,
+    "families": families.ROWS,
+    "inputs": inputs.ROWS,
+    "keys": keys.ROWS,
+    "canaries": canaries.ROWS,
+    "erasure": erasure.ROWS,
+    "evidence": evidence.ROWS,
+    "availability": availability.ROWS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A row of a kind; its name is what `--case` takes."""
+
+    kind: str
+    row: Row
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}/{slug(self.row.name)}"
+
+
+def all_rows() -> list[Named]:
+    return [Named(kind, row) for kind, rows in KINDS.items() for row in rows]
+
 
 MOST_SECONDS = 330.0
 """Of all rows; the six minutes of a run hold the start and the end of a stack, too."""

@@ -84,10 +84,7 @@ def moved(source: str, target: str) -> Attack:
 
 async def moved_to_another_child(world: World) -> str:
     child, other = world.words["child"], world.words["other"]
-    async with (
-        _written(world, other) as (documents, before),
-        _written(world, child) as (_, own),
-    ):
+    async with _written(world, other) as (documents, before), _written(world, child) as (_, own):
         await documents.update_one({"_id": before["_id"]}, {"$set": {"name": own["name"]}})
         await _forget_answers(world)
         answers = [
@@ -106,11 +103,7 @@ async def unseen_child(world: World, name: str) -> str:
     answer.raise_for_status()
     child: str = answer.json()["child_id"]
     async with _profiles(world) as documents:
-
-        async def is_there() -> bool:
-            return await documents.find_one({"_id": child}) is not None
-
-        await eventually(is_there, STARTED)
+        await eventually(lambda: documents.find_one({"_id": child}), STARTED)
     return child
 
 

@@ -11,9 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from query_service.api.streams import HEARTBEAT_SECONDS
 from shared.signing import public_jwks
 from tests.attack.row import Broken, Deed, Refused, Row, Seen
-from tests.attack.stream import following
 from tests.attack.wire import request, send
-from tests.attack.world import AUDIENCE, ISSUER, World
+from tests.attack.world import AUDIENCE, ISSUER, World, following
 from tests.support.tokens import Forger, attacks
 from tests.support.waiting import eventually
 

@@ -1,5 +1,6 @@
 """The stack that is attacked, a family with a child, and everybody else who has a token."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
 from shared.clock import new_id
 from shared.signing import read_signing_key
+from tests.attack.wire import request
 from tests.support.callers import token
 from tests.support.commands import Said, called
 from tests.support.consents import CONSENTS
@@ -96,11 +98,8 @@ class World:
         answer = await by.commands.post("/v1/children", json=child | more)
         answer.raise_for_status()
         child_id: str = answer.json()["child_id"]
-
-        async def is_shown() -> bool:
-            return (await by.queries.get(f"/v1/children/{child_id}")).is_success
-
-        await eventually(is_shown, STARTED)
+        shown = f"/v1/children/{child_id}"
+        await eventually(lambda: by.queries.get(shown), STARTED, lambda answer: answer.is_success)
         return child_id
 
 
@@ -157,11 +156,7 @@ async def _live(world: World, run: str) -> None:
     for answer in (reported, talk, gone):
         answer.raise_for_status()
     receipt = f"/v1/children/{erased}/erasure-receipt"
-
-    async def is_erased() -> bool:
-        return (await family.queries.get(receipt)).is_success
-
-    await eventually(is_erased, STARTED)
+    await eventually(lambda: family.queries.get(receipt), STARTED, lambda given: given.is_success)
     world.words |= {
         "child": child,
         "other": other,
@@ -175,3 +170,44 @@ async def _live(world: World, run: str) -> None:
         "talk": talk.json()["conversation_id"],
         "token": reported.headers["Consistency-Token"],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """`status` 200 is one that was opened."""
+
+    status: int
+    reader: asyncio.StreamReader
+
+    async def ends(self, seconds: float) -> bytes:
+        """All that it said until it ended; raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            return await self.reader.read()
+
+    async def hears(self, word: str, seconds: float) -> bytes:
+        """What it says up to `word`; raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            return await self.reader.readuntil(word.encode())
+
+    async def says(self, seconds: float) -> bytes:
+        """All that it says in `seconds`, or until it ends."""
+        said = bytearray()
+        try:
+            async with asyncio.timeout(seconds):
+                while more := await self.reader.read(65_536):
+                    said += more
+        except TimeoutError:
+            pass
+        return bytes(said)
+
+
+@asynccontextmanager
+async def following(world: World, bearer: str, parent_id: str) -> AsyncIterator[Stream]:
+    reader, writer = await asyncio.open_connection(*world.address("query"))
+    path = f"/v1/parents/{parent_id}/stream"
+    try:
+        writer.write(request("GET", path, [f"Authorization: Bearer {bearer}"]))
+        head = await reader.readuntil(b"\r\n\r\n")
+        yield Stream(int(head[9:12]), reader)
+    finally:
+        writer.close()

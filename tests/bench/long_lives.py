@@ -10,8 +10,6 @@ other: first alone, then during the child's first command and its export.
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -36,9 +34,9 @@ from shared.clock import new_id, utc_now
 from shared.mongo import Mongo
 from tests.bench.long_lives_page import LongLife, printed, written_page
 from tests.support.callers import client, token
+from tests.support.commands import teddy_process
 from tests.support.consents import CONSENTS
-from tests.support.histories import history
-from tests.support.inserted_history import insert_history
+from tests.support.histories import history, insert_history
 
 LENGTHS = (1_000, 10_000, 100_000, 300_000)
 ASKED = 20
@@ -238,12 +236,9 @@ async def _seconds(work: Callable[[], Awaitable[object]]) -> float:
 
 
 async def _teddy(folder: StackFolder, *arguments: str) -> None:
-    command = [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments]
-    done = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise click.ClickException(f"teddy {' '.join(arguments)}: {done.stdout}{done.stderr}")
+    done = await teddy_process(folder, *arguments)
+    if done.code != 0:
+        raise click.ClickException(f"teddy {' '.join(arguments)}: {done.out}{done.err}")
 
 
 def _p99(waited: list[float]) -> float:

@@ -73,15 +73,9 @@ async def stores(place: Place | None) -> AsyncIterator[Stores]:
     erased = MongoErasedList(database)
 
     async def insert_older(claim: Claim) -> None:
-        await database[CLAIMS].insert_one(
-            {
-                "_id": claim.key,
-                "child_id": claim.child_id,
-                "version": claim.version,
-                "claimed_at": claim.claimed_at,
-                "released": claim.released,
-            }
-        )
+        names = ("child_id", "version", "claimed_at", "released")
+        fields = {name: getattr(claim, name) for name in names}
+        await database[CLAIMS].insert_one({"_id": claim.key, **fields})
 
     yield Stores(events, claims, MongoSnapshotStore(database), keys, erased, insert_older)
     for store in (events, claims, keys):

@@ -70,13 +70,10 @@ async def test_a_contest_begins_with_the_first_who_asks(stores: Stores) -> None:
     await stores.claims.take(held)
     # when
     first = await stores.claims.contested_for(held)
-
-    async def time_passes() -> bool:
-        return timedelta() < await stores.claims.contested_for(held) < timedelta(minutes=1)
-
     # then
     assert first == timedelta()
-    await eventually(time_passes)
+    contested_for = await eventually(lambda: stores.claims.contested_for(held))
+    assert contested_for < timedelta(minutes=1)
     assert await stores.claims.take(_a_claim("child-2")) == replace(held, contested=True)
 
 

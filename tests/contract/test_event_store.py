@@ -6,8 +6,7 @@ import pytest
 from shared.event_store.envelope import ChainBroken, Commit, NewCommit, StreamPosition, verify_chain
 from shared.event_store.port import AlreadyCommitted, VersionConflict
 from tests.contract.conftest import Stores
-from tests.support.commits import an_offer
-from tests.support.recorded_streams import append_streams
+from tests.support.commits import an_offer, append_streams
 
 
 async def _a_stream(stores: Stores, child_id: str, *events_a_commit: int) -> list[Commit]:
@@ -215,16 +214,6 @@ async def test_a_scan_longer_than_one_batch_misses_nothing(
     children = [commit.child_id async for commit in stores.events.scan()]
     # then
     assert children == [f"child-{number}" for number in range(9)]
-
-
-async def test_the_newest_commit_of_a_stream_is_found(stores: Stores) -> None:
-    await append_streams(stores.events, {"child-1": [1, 3, 2], "child-10": [1]})
-
-    last = await stores.events.last("child-1")
-
-    assert last is not None
-    assert (last.child_id, last.first_version, last.last_version) == ("child-1", 5, 6)
-    assert await stores.events.last("child-2") is None
 
 
 async def test_a_child_of_whom_only_a_key_is_kept_has_no_newest_commit(stores: Stores) -> None:

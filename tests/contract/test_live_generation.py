@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
@@ -21,10 +23,32 @@ from shared.read_models.generations import (
     Generation,
     KeptGeneration,
 )
-from tests.support.read_model_builders import (
-    child_document,
-)
+from tests.support.read_model_builders import child_document
 from tests.support.waiting import until
+
+
+@asynccontextmanager
+async def following(live: LiveGeneration) -> AsyncIterator[None]:
+    task = asyncio.create_task(live.follow())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> "asyncio.Queue[None]":
+    """Who looks for the pointer, every few milliseconds, finds no server; each look is noted."""
+    looks = asyncio.Queue[None]()
+
+    async def unavailable(_: object) -> Generation:
+        looks.put_nowait(None)
+        raise ServerSelectionTimeoutError
+
+    monkeypatch.setattr(live_generation, "POINTER_SECONDS", 0.01)
+    monkeypatch.setattr(live_generation, "projected_through", unavailable)
+    return looks
 
 
 async def test_queries_read_the_live_generation_soon_after_a_flip(
@@ -61,34 +85,20 @@ async def test_a_flip_is_seen_also_while_nobody_asks(
     database = mongo.database(fresh_database)
     live = LiveGeneration(database, time.monotonic, flipped.set)
     assert await live.current() == Generation(1)
-    following = asyncio.create_task(live.follow())
-    # when
-    await database[POINTER_COLLECTION].insert_one({"_id": POINTER_ID, "generation": 2})
-    # then
-    await asyncio.wait_for(flipped.wait(), 5)
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
+    async with following(live):
+        # when
+        await database[POINTER_COLLECTION].insert_one({"_id": POINTER_ID, "generation": 2})
+        # then
+        await asyncio.wait_for(flipped.wait(), 5)
     await mongo.close()
 
 
-async def test_following_goes_on_while_the_server_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    # given
-    looks = asyncio.Queue[None]()
-
-    async def unavailable(_: object) -> Generation:
-        looks.put_nowait(None)
-        raise ServerSelectionTimeoutError
-
-    monkeypatch.setattr(live_generation, "POINTER_SECONDS", 0.01)
-    monkeypatch.setattr(live_generation, "projected_through", unavailable)
+async def test_following_goes_on_while_the_server_is_gone(looks: "asyncio.Queue[None]") -> None:
     live = LiveGeneration(cast(Any, None), time.monotonic, lambda: None)
-    # when
-    following = asyncio.create_task(live.follow())
-    # then
-    for _ in range(2):
-        await asyncio.wait_for(looks.get(), 5)
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
+
+    async with following(live):
+        for _ in range(2):
+            await asyncio.wait_for(looks.get(), 5)
 
 
 async def test_how_long_a_server_has_been_away_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,13 +129,8 @@ async def test_how_long_a_server_has_been_away_is_known(monkeypatch: pytest.Monk
     assert live.away_seconds() is None
 
 
-async def test_a_server_that_never_answered_is_away_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def unavailable(_: object) -> Generation:
-        raise ServerSelectionTimeoutError
-
-    monkeypatch.setattr(live_generation, "projected_through", unavailable)
+@pytest.mark.usefixtures("looks")
+async def test_a_server_that_never_answered_is_away_for_ever() -> None:
     live = LiveGeneration(cast(Any, None), lambda: 100.0, lambda: None)
 
     with pytest.raises(ReadStoreUnavailable):
@@ -133,22 +138,15 @@ async def test_a_server_that_never_answered_is_away_for_ever(
     assert live.away_seconds() == float("inf")
 
 
-async def test_whoever_follows_knows_at_once_that_the_server_is_away(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.usefixtures("looks")
+async def test_whoever_follows_knows_at_once_that_the_server_is_away() -> None:
     # given
-    async def unavailable(_: object) -> Generation:
-        raise ServerSelectionTimeoutError
-
-    monkeypatch.setattr(live_generation, "projected_through", unavailable)
     live = LiveGeneration(cast(Any, None), time.monotonic, lambda: None)
-    following = asyncio.create_task(live.follow())
-    await until(lambda: live.away_seconds() is not None)
-    # when / then
-    with pytest.raises(ReadStoreUnavailable, match="known to be unavailable"):
-        await live.current()
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
+    async with following(live):
+        await until(lambda: live.away_seconds() is not None)
+        # when / then
+        with pytest.raises(ReadStoreUnavailable, match="known to be unavailable"):
+            await live.current()
 
 
 async def test_a_server_that_is_gone_makes_the_store_unavailable() -> None:
@@ -170,12 +168,7 @@ async def test_how_the_live_generation_was_made_is_known(
     database = mongo.database(fresh_database)
     kept = [
         {"generation": 1, "projections": 6, "was_live": True},
-        {
-            "generation": 2,
-            "projections": 7,
-            "was_live": True,
-            "conversation_limit_minutes": 30,
-        },
+        {"generation": 2, "projections": 7, "was_live": True, "conversation_limit_minutes": 30},
     ]
     pointer = database[POINTER_COLLECTION]
     await pointer.insert_one({"_id": POINTER_ID, "generation": 1, "kept": kept})

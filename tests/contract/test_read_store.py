@@ -16,11 +16,7 @@ from query_service.read_store.port import ChildFilter, PageEnd, ReadModelDatabas
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.read_models.documents import ChildStatus, EngagementLevel, Model, SafetyStatus
-from shared.read_models.generations import (
-    Generation,
-    note_projected,
-    projected_through,
-)
+from shared.read_models.generations import Generation, note_projected, projected_through
 from tests.contract.conftest import Place
 from tests.fakes.read_store import MemoryReadModels
 from tests.support.read_model_builders import (
@@ -241,11 +237,7 @@ async def test_a_search_finds_what_meets_every_condition(
 ) -> None:
     # given
     lena = child_document(
-        "lena",
-        parent_id="weiss",
-        age=5,
-        name_tokens=["t1", "t2"],
-        engagement_level="active",
+        "lena", parent_id="weiss", age=5, name_tokens=["t1", "t2"], engagement_level="active"
     )
     tom = child_document(
         "tom",
@@ -292,9 +284,7 @@ async def test_alerts_are_a_parents_and_come_in_pages(models: ReadModels) -> Non
     assert seen == ["a4", "a2", "a3", "a0", "a1"]
 
 
-async def test_conversations_of_a_child_come_in_pages_the_newest_first(
-    models: ReadModels,
-) -> None:
+async def test_conversations_of_a_child_come_in_pages_the_newest_first(models: ReadModels) -> None:
     # given
     for number in range(5):
         started_at = NOON + number // 2 * HOUR
@@ -311,9 +301,7 @@ async def test_conversations_of_a_child_come_in_pages_the_newest_first(
     assert seen == ["lena/c4", "lena/c2", "lena/c3", "lena/c0", "lena/c1"]
 
 
-async def test_minutes_of_open_conversations_are_spread_over_their_days(
-    models: ReadModels,
-) -> None:
+async def test_minutes_of_open_conversations_are_spread_over_their_days(models: ReadModels) -> None:
     # given one that began before the period, some at each hour of four days, and others
     starts = {f"c{hours}": NOON - hours * HOUR for hours in range(1, 96)}
     for name, at in starts.items():

@@ -16,12 +16,7 @@ from shared.read_models.documents import Model, ViolationDocument
 from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID, Generation
 from shared.read_models.indexes import ensure_read_model_indexes
 from tests.contract.conftest import Place
-from tests.support.read_model_builders import (
-    NOON,
-    safety_document,
-    violation,
-    violation_document,
-)
+from tests.support.read_model_builders import NOON, safety_document, violation, violation_document
 
 HOUR = timedelta(hours=1)
 LENA = "lena"

@@ -7,9 +7,8 @@ import time
 from deploy.local import plans
 from deploy.local.state import StackFolder, StackState
 from tests.apache_kafka.load import load_on
-from tests.apache_kafka.proof import nothing_is_lost, records_by_place
-from tests.apache_kafka.relay_watch import RelayLog
-from tests.support.own_stack import state_of
+from tests.apache_kafka.proof import RelayLog, nothing_is_lost, records_by_place
+from tests.support.own_servers import state_of
 from tests.support.waiting import until
 
 BACK_SECONDS = 60.0

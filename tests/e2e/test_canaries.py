@@ -26,7 +26,7 @@ from tests.support.canaries.places import (
 from tests.support.canaries.poison import POISONS, VERSION, poison
 from tests.support.canaries.refused import no_http, refused
 from tests.support.canaries.values import LABEL_MARK, MARK, canary, found_in, spellings
-from tests.support.own_stack import own_stack
+from tests.support.own_servers import own_stack
 from tests.support.waiting import eventually
 
 SOON = 60.0
@@ -76,7 +76,6 @@ async def test_no_personal_value_is_written_anywhere(
         gather("then", await texts_of_tools(folder, child, violation))
         with accepted() as ok:
             ok(await on.parent.commands.delete(f"/v1/children/{child}/personal-data"))
-        await eventually(lambda: _is_gone(on.parent, child), SOON)
         answers += await _after_the_erasure(on, child)
         gather("after the erasure", await texts_of_a_running(state))
     control.down(folder)  # what the servers still hold in memory is written now
@@ -136,14 +135,11 @@ async def _is_handled(state: StackState, admin: Api, child: str) -> bool:
     return not answer.is_success or answer.json()["version"] >= VERSION
 
 
-async def _is_gone(by: Api, child: str) -> bool:
-    answer = await by.queries.get(f"/v1/children/{child}")
-    return answer.status_code == httpx2.codes.NOT_FOUND
-
-
 async def _after_the_erasure(on: Callers, child: str) -> list[bytes]:
     """What everybody is told who comes too late."""
     at, late = f"/v1/children/{child}", {"type": "content", "severity": "high"}
+    gone = httpx2.codes.NOT_FOUND
+    await eventually(lambda: on.parent.queries.get(at), SOON, lambda it: it.status_code == gone)
     answers = [
         await on.parent.commands.patch(f"{at}/profile", json=profile(3)),
         await on.bear.commands.post(

@@ -1,19 +1,17 @@
 """A poisoned record in the running system: one child stops, others go on, an operator fixes it."""
 
-import os
 from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from deploy import cli
 from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
 from shared.client import SeenWrites, TeddyClient
 from shared.clock import new_id
 from shared.kafka import CHILD_EVENTS
 from tests.support.callers import client
-from tests.support.commands import Said, called
+from tests.support.commands import teddy
 from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
@@ -22,25 +20,12 @@ HEARD = 30.0
 """Seconds until who has written nothing sees a change: less than an answer lives in the cache."""
 
 
-async def dead_letter(folder: StackFolder, *arguments: str) -> Said:
-    words = ["--dir", str(folder.path), "dead-letter", *arguments]
-    return await called(cli.main, words, os.environ)
-
-
-async def status(folder: StackFolder) -> Said:
-    return await called(cli.main, ["--dir", str(folder.path), "status"], os.environ)
-
-
 async def dead_lettered(folder: StackFolder, child_id: str) -> int:
     """How many records of the child are dead-lettered."""
-    listed = await dead_letter(folder, "list", "--format", "json")
+    listed = await teddy(folder, "dead-letter", "list", "--format", "json")
     assert listed.code == 0, listed.err
     rows: list[Any] = orjson.loads(listed.out)
     return sum(row["records"] for row in rows if row["child_id"] == child_id)
-
-
-async def are_dead_lettered(folder: StackFolder, child_id: str, records: int) -> bool:
-    return await dead_lettered(folder, child_id) == records
 
 
 async def test_a_poisoned_child_is_dead_lettered_and_fixed_while_others_go_on(
@@ -56,28 +41,32 @@ async def test_a_poisoned_child_is_dead_lettered_and_fixed_while_others_go_on(
         await parent.get_child_profile(child)
         # when
         await _publish(running, child, b"not json at all")
-        await eventually(lambda: are_dead_lettered(services, child, 1), SOON)
+        await eventually(lambda: dead_lettered(services, child), SOON, lambda records: records == 1)
         await parent.update_child_profile(child, age=7)
         await parent.update_child_profile(other, age=8)
         # then
-        await eventually(lambda: are_dead_lettered(services, child, 2), SOON)
+        await eventually(lambda: dead_lettered(services, child), SOON, lambda records: records == 2)
         assert (await parent.get_child_profile(other))["age"] == 8
         assert (await parent.get_child_profile(other))["stale_since"] is None
         # then the child is shown as it is, and the stack is not well
-        await eventually(lambda: _says_dead_lettered(services), SOON)
-        assert (await status(services)).code == 1
+        said = await eventually(
+            lambda: teddy(services, "status"),
+            SOON,
+            lambda said: "1 child is dead-lettered" in said.out,
+        )
+        assert said.code == 1
         await eventually(lambda: _is_shown(visitor, child, stale=True), HEARD)
         report = await visitor.get_child_safety_report(child)
         assert [one["code"] for one in report["recommendations"]] == ["picture-is-incomplete"]
         # when
-        fixed = await dead_letter(services, "redrive", "--child", child, "--from-store")
+        fixed = await teddy(services, "dead-letter", "redrive", "--child", child, "--from-store")
         # then
         assert fixed.code == 0, fixed.err
         assert (await parent.get_child_profile(child))["age"] == 7
         assert await dead_lettered(services, child) == 0
         await eventually(lambda: _is_shown(visitor, child, stale=False), HEARD)
         assert (await visitor.get_child_safety_report(child))["stale_since"] is None
-        await eventually(lambda: _is_well(services), SOON)
+        await eventually(lambda: teddy(services, "status"), SOON, lambda said: said.code == 0)
 
 
 async def test_a_report_that_names_an_unknown_conversation_silences_nothing(
@@ -105,18 +94,7 @@ async def _is_shown(visitor: TeddyClient, child_id: str, *, stale: bool) -> bool
     return (profile["stale_since"] is not None) is stale
 
 
-async def _is_well(folder: StackFolder) -> bool:
-    return (await status(folder)).code == 0
-
-
-async def _says_dead_lettered(folder: StackFolder) -> bool:
-    return "1 child is dead-lettered" in (await status(folder)).out
-
-
 async def _publish(stack: StackState, child_id: str, value: bytes) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=stack.environment["TEDDY_KAFKA_BOOTSTRAP"])
-    await producer.start()
-    try:
+    bootstrap = stack.environment["TEDDY_KAFKA_BOOTSTRAP"]
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
         await producer.send_and_wait(CHILD_EVENTS.name, value, child_id.encode())
-    finally:
-        await producer.stop()

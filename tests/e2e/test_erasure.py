@@ -11,7 +11,6 @@ from typing import Any
 import pymongo
 import pytest
 
-from deploy import cli
 from deploy.local import plans
 from deploy.local.state import ProcessState, StackFolder, StackState
 from shared.auth.access import Role
@@ -19,9 +18,9 @@ from shared.client import TeddyClient
 from shared.client.transport import TeddyProblem, Unreachable
 from shared.clock import new_id
 from tests.support.callers import client
-from tests.support.commands import Said, called
+from tests.support.commands import teddy
 from tests.support.consents import CONSENTS
-from tests.support.own_stack import own_stack
+from tests.support.own_servers import own_stack
 from tests.support.waiting import eventually
 
 SOON = 90.0
@@ -130,16 +129,14 @@ async def a_child(parent: TeddyClient) -> str:
 
 async def assert_gone(folder: StackFolder, parent: TeddyClient, child: str, tmp_path: Path) -> Path:
     """The receipt, in a file, once it is complete and proved."""
-
-    async def is_complete() -> bool:
-        try:
-            return (await parent.get_erasure_receipt(child))["complete"]
-        except TeddyProblem:
-            return False
-
-    await eventually(is_complete, SOON)
+    proof = await eventually(
+        lambda: parent.get_erasure_receipt(child),
+        SOON,
+        lambda proof: proof["complete"],
+        passing=(TeddyProblem,),
+    )
     receipt = tmp_path / "receipt.jws"
-    receipt.write_text((await parent.get_erasure_receipt(child))["receipt"])
+    receipt.write_text(proof["receipt"])
     proved = await teddy(folder, "erase", "verify", str(receipt))
     assert (proved.code, proved.err) == (0, ""), proved.out
     assert await profiles_shown(parent, child) == []
@@ -152,10 +149,6 @@ async def profiles_shown(parent: TeddyClient, child: str) -> list[Any]:
         return [await parent.get_child_profile(child)]
     except (TeddyProblem, Unreachable):
         return []
-
-
-async def teddy(folder: StackFolder, *arguments: str) -> Said:
-    return await called(cli.main, ["--dir", str(folder.path), *arguments], os.environ)
 
 
 def process(state: StackState, name: str) -> ProcessState:

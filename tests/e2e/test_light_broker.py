@@ -13,7 +13,7 @@ from shared.auth.access import Role
 from shared.clock import new_id
 from tests.support.callers import client, first_alert
 from tests.support.consents import BORN, CONSENTS
-from tests.support.own_stack import state_of
+from tests.support.own_servers import state_of
 
 HEARD_SECONDS = 60.0
 

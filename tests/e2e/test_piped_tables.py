@@ -1,17 +1,15 @@
 """Every command that shows a table, piped where a terminal would have 40 columns: `grep` finds what
 it looks for, whole, and nothing but text comes through."""
 
-import os
 import re
 
 import pytest
 
-from deploy import cli
 from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
 from shared.clock import new_id
 from tests.support.callers import client
-from tests.support.commands import NARROW, Said, called
+from tests.support.commands import NARROW, teddy
 from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
@@ -47,13 +45,9 @@ class Family:
             await parent.report_safety_violation(self.child, "violence", "critical")
             await parent.get_child_profile(self.child)
 
-    async def teddy(self, command: str) -> Said:
-        asked = command.format_map(vars(self)).split()
-        return await called(cli.main, ["--dir", str(self.folder.path), *asked], os.environ)
-
     async def is_shown(self, command: str, line: str) -> bool:
         """Whether it is, with nothing else than text."""
-        said = await self.teddy(command)
+        said = await teddy(self.folder, *command.format_map(vars(self)).split())
         assert said.code == 0, said
         assert "\x1b" not in said.out
         return any(re.search(line, each) for each in said.out.splitlines())

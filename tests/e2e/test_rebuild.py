@@ -1,15 +1,15 @@
 """Rebuilds of a whole running system, as its operators and its users see them."""
 
 import asyncio
-import os
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import orjson
 import pymongo
 import pytest
 
@@ -17,14 +17,14 @@ from deploy.local.readiness import NotHealthy, service_ready
 from deploy.local.state import StackFolder, StackState
 from shared.auth.access import Role
 from shared.client import TeddyClient
-from shared.client.answers import ChildProfile
 from shared.clock import new_id
 from tests.support import next_release
 from tests.support.callers import client, token
+from tests.support.commands import teddy_process
 from tests.support.consents import CONSENTS
-from tests.support.own_stack import own_stack
+from tests.support.own_servers import own_stack
 from tests.support.ports import free_port
-from tests.support.readers import reading
+from tests.support.processes import process_of
 from tests.support.waiting import eventually
 
 SOON = 60.0
@@ -46,19 +46,19 @@ async def test_the_system_serves_while_its_read_models_are_rebuilt(
         children = [await _a_busy_child(parent) for _ in range(5)]
         async with reading(*_reader(state), children, pause=0.01) as read:
             writing = asyncio.create_task(_go_on(parent, children))
-            rebuilt = await asyncio.to_thread(
-                _teddy, folder, "replay", "rebuild", "--source", source, "--workers", "2"
+            rebuilt = await teddy_process(
+                folder, "replay", "rebuild", "--source", source, "--workers", "2"
             )
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             await _newest_versions_are_read(parent, children)
 
-    assert rebuilt.returncode == 0, rebuilt.stderr
-    assert "is live after" in rebuilt.stdout
+    assert rebuilt.code == 0, rebuilt.err
+    assert "is live after" in rebuilt.out
     assert (read.failed, read.backwards) == ([], [])
     assert read.answered > 0
-    verified = _teddy(folder, "verify", "--wait", "20")
-    assert verified.returncode == 0, verified.stdout
+    verified = await teddy_process(folder, "verify", "--wait", "20")
+    assert verified.code == 0, verified.out
 
 
 async def test_a_changed_projection_reaches_users_without_a_pause(
@@ -75,36 +75,84 @@ async def test_a_changed_projection_reaches_users_without_a_pause(
             async with _worker_of_the_next_release(state) as waiting:
                 # then it says that it projects nothing, and which command helps
                 await eventually(lambda: _waits_for_a_rebuild(waiting), SOON)
-                rebuilt = await asyncio.to_thread(
-                    _teddy, folder, "replay", "rebuild", PYTHONPATH=NEXT_RELEASE
-                )
-                assert rebuilt.returncode == 0, rebuilt.stderr
+                rebuilt = await teddy_process(folder, "replay", "rebuild", PYTHONPATH=NEXT_RELEASE)
+                assert rebuilt.code == 0, rebuilt.err
                 await parent.update_child_profile(child_id, age=9)
 
                 # then users see the new formula, and the document has the new field
-                await eventually(lambda: _is_complete(parent, child_id), SOON)
+                await eventually(
+                    lambda: parent.get_child_profile(child_id),
+                    SOON,
+                    lambda now: (now["profile_completeness"], now["age"]) == (100.0, 9),
+                )
                 assert _live_document(state, child_id)["newest_event"] == "ChildProfileUpdated"
 
                 # and the way back is open: the last release kept its generation current
-                back = await asyncio.to_thread(
-                    _teddy, folder, "replay", "rollback", PYTHONPATH=NEXT_RELEASE
-                )
-                assert back.returncode == 0, back.stderr
-            await eventually(lambda: _is_as_before(parent, before), SOON)
+                back = await teddy_process(folder, "replay", "rollback", PYTHONPATH=NEXT_RELEASE)
+                assert back.code == 0, back.err
+            await eventually(
+                lambda: parent.get_child_profile(child_id),
+                SOON,
+                lambda now: now["profile_completeness"] == before["profile_completeness"],
+            )
 
     assert (read.failed, read.backwards) == ([], [])
 
 
-def _teddy(
-    folder: StackFolder, *arguments: str, **variables: str
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "40", **variables},
-    )
+@dataclass(slots=True)
+class Read:
+    """What readers saw: answers, those that were none, and children that went back in time."""
+
+    answered: int = 0
+    failed: list[str] = field(default_factory=list)
+    backwards: list[str] = field(default_factory=list)
+    versions: dict[str, int] = field(default_factory=dict)
+
+    def saw(self, child_id: str, version: int) -> None:
+        self.answered += 1
+        before = self.versions.get(child_id, 0)
+        if version < before:
+            self.backwards.append(f"{child_id}: version {before}, then {version}")
+        self.versions[child_id] = max(before, version)
+
+
+@asynccontextmanager
+async def reading(
+    url: str, token: str, child_ids: Sequence[str], readers: int = 4, pause: float = 0.0
+) -> AsyncIterator[Read]:
+    """`readers` ask for profiles of `child_ids`, each its own ones, as long as the block."""
+    read = Read()
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=30.0) as http:
+        readers = min(readers, len(child_ids))
+        shares = [child_ids[number::readers] for number in range(readers)]
+        tasks = [asyncio.create_task(_read(http, share, read, pause)) for share in shares]
+        try:
+            yield read
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            lost = [e for e in ended if isinstance(e, Exception)]
+            read.failed += [f"reader ended: {error!r}" for error in lost]
+
+
+async def _read(
+    http: httpx2.AsyncClient, child_ids: Sequence[str], read: Read, pause: float
+) -> None:
+    chance = random.Random(7)
+    while True:
+        child_id = chance.choice(child_ids)
+        try:
+            response = await http.get(f"/v1/children/{child_id}")
+        except httpx2.TransportError as error:
+            read.failed.append(f"{child_id}: {type(error).__name__}")
+            continue
+        if response.status_code == 200:
+            read.saw(child_id, orjson.loads(response.content)["version"])
+        else:
+            read.failed.append(f"{child_id}: {response.status_code} {response.text[:100]}")
+        await asyncio.sleep(pause)
 
 
 @asynccontextmanager
@@ -144,22 +192,14 @@ async def _newest_versions_are_read(parent: TeddyClient, children: list[str]) ->
 async def _worker_of_the_next_release(state: StackState) -> AsyncIterator[str]:
     """Its address."""
     port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "projection_worker",
-        stderr=asyncio.subprocess.DEVNULL,
-        env={
-            **os.environ,
-            **state.environment,
-            "PYTHONPATH": NEXT_RELEASE,
-            "TEDDY_WORKER_PORT": str(port),
-            "TEDDY_WORKER_INSTANCE_ID": "next-release",
-        },
-    )
-    try:
+    environment = {
+        **state.environment,
+        "PYTHONPATH": NEXT_RELEASE,
+        "TEDDY_WORKER_PORT": str(port),
+        "TEDDY_WORKER_INSTANCE_ID": "next-release",
+    }
+    async with process_of("projection_worker", environment, asyncio.subprocess.DEVNULL) as process:
         yield f"127.0.0.1:{port}"
-    finally:
         process.terminate()
         await process.wait()
 
@@ -174,16 +214,6 @@ async def _waits_for_a_rebuild(worker: str) -> bool:
         waits = warning.startswith("waits for a rebuild to projections ")
         return waits and warning.endswith(": run `teddy replay rebuild`") and not more
     return False
-
-
-async def _is_complete(parent: TeddyClient, child_id: str) -> bool:
-    profile = await parent.get_child_profile(child_id)
-    return bool(profile["profile_completeness"] == 100.0 and profile["age"] == 9)
-
-
-async def _is_as_before(parent: TeddyClient, before: ChildProfile) -> bool:
-    profile = await parent.get_child_profile(before["child_id"])
-    return bool(profile["profile_completeness"] == before["profile_completeness"])
 
 
 def _live_document(state: StackState, child_id: str) -> dict[str, Any]:

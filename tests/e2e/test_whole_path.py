@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,21 +16,13 @@ from shared.auth.access import Role
 from shared.client import TeddyProblem
 from shared.clock import new_id
 from tests.support.callers import client, first_alert, token
+from tests.support.commands import teddy
 from tests.support.consents import BORN, CONSENTS
-from tests.support.own_stack import state_of
+from tests.support.own_servers import state_of
+from tests.support.waiting import until
 
 SOON = 30.0
 T = TypeVar("T")
-
-
-def teddy(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "40"},
-    )
 
 
 async def test_a_write_is_visible_to_the_next_query(running: StackState) -> None:
@@ -130,7 +120,7 @@ async def test_a_killed_service_is_restarted_and_nothing_is_lost(
         before = _process(services, process)
 
         os.kill(before.pid, signal.SIGKILL)
-        await _until(lambda: _process(services, process).restarts > before.restarts)
+        await until(lambda: _process(services, process).restarts > before.restarts)
         updated = await _retried(lambda: parent.update_child_profile(child["child_id"], age=9))
         profile = await _retried(lambda: parent.get_child_profile(child["child_id"]))
 
@@ -138,32 +128,34 @@ async def test_a_killed_service_is_restarted_and_nothing_is_lost(
     assert profile["version"] == updated["version"]
 
 
-def test_a_seeded_load_leaves_read_models_equal_to_a_fold_of_the_store(
+async def test_a_seeded_load_leaves_read_models_equal_to_a_fold_of_the_store(
     services: StackFolder, tmp_path: Path
 ) -> None:
     history = tmp_path / "history.jsonl"
     numbers = ("--registrations", "60", "--commands", "600", "--concurrency", "16")
 
-    loaded = teddy(services, "load", "--seed", "7", *numbers, "--history", str(history))
-    verified = teddy(services, "verify", "--wait", "60")
+    loaded = await teddy(services, "load", "--seed", "7", *numbers, "--history", str(history))
+    verified = await teddy(services, "verify", "--wait", "60")
 
-    assert loaded.returncode == 0, loaded.stdout + loaded.stderr
-    assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "clean" in verified.stdout
+    assert loaded.code == 0, loaded
+    assert verified.code == 0, verified
+    assert "clean" in verified.out
     acknowledged = _versions(history)
     assert len(acknowledged) == 60
     for child_id, versions in acknowledged.items():
         assert versions == list(range(1, len(versions) + 1)), f"a gap in {child_id}"
 
 
-def test_status_shows_every_process_its_lag_and_which_broker_it_is(services: StackFolder) -> None:
-    shown = teddy(services, "status")
+async def test_status_shows_every_process_its_lag_and_which_broker_it_is(
+    services: StackFolder,
+) -> None:
+    shown = await teddy(services, "status")
 
-    assert shown.returncode == 0, shown.stdout
+    assert shown.code == 0, shown
     for name in ("mongod", "kafka", "command", "relay", "worker", "query"):
-        assert name in shown.stdout
-    assert shown.stdout.count("events") == 2
-    assert f"kafka is {state_of(services).broker}" in shown.stdout.splitlines()
+        assert name in shown.out
+    assert shown.out.count("events") == 2
+    assert f"kafka is {state_of(services).broker}" in shown.out.splitlines()
 
 
 def _versions(history: Path) -> dict[str, list[int]]:
@@ -179,14 +171,6 @@ def _versions(history: Path) -> dict[str, list[int]]:
 def _process(folder: StackFolder, name: str) -> ProcessState:
     (found,) = [p for p in state_of(folder).processes if p.name == name]
     return found
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.05)
 
 
 async def _retried(call: Callable[[], Awaitable[T]]) -> T:

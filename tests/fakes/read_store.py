@@ -20,6 +20,7 @@ from shared.read_models.documents import (
     AlertDocument,
     ChildDocument,
     ConversationDocument,
+    Model,
     SafetyDocument,
     SystemDocument,
     ViolationDocument,
@@ -50,6 +51,19 @@ class MemoryReadModels:
         self.stale: dict[str, datetime] = {}
         self.through: datetime | None = None
         self.away_for: float | None = None
+
+    @property
+    def models(self) -> dict[Model, dict[str, Any]]:
+        """Those that are of one child each."""
+        of_children: Any = {
+            Model.CHILDREN: self.children,
+            Model.CONVERSATIONS: self.conversations,
+            Model.SAFETY: self.safety_documents,
+            Model.VIOLATIONS: self.violations,
+            Model.ACTIVITY: self.activity_days,
+            Model.ALERTS: self.alerts,
+        }
+        return dict(of_children)
 
     async def ping(self) -> None:
         """Memory always answers."""
@@ -228,17 +242,14 @@ def _all_of(models: MemoryReadModels, child_id: str, part: Part) -> Iterable[Doc
         case Part.PROFILE:
             return [models.children[child_id]] if child_id in models.children else []
         case Part.SAFETY:
-            return [] if safety is None else [_without_list(safety)]
+            without_list = {k: v for k, v in (safety or {}).items() if k != "violations"}
+            return [without_list] if safety is not None else []
         case Part.VIOLATION if safety is not None and "violations" in safety:
             return [{**one, "_id": f"{child_id}/{one['id']}"} for one in safety["violations"]]
         case Part.VIOLATION:
             return [one for one in models.violations.values() if one["child_id"] == child_id]
         case _:
             return [one for one in documents[part].values() if one["child_id"] == child_id]
-
-
-def _without_list(safety: Mapping[str, Any]) -> Document:
-    return {name: value for name, value in safety.items() if name != "violations"}
 
 
 def _is_beyond(part: Part, document: Document, after: After) -> bool:

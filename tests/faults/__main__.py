@@ -17,9 +17,8 @@ from projection_worker.session import open_stores
 from projection_worker.settings import WorkerSettings
 from shared.command_line import Table, run_command
 from tests.faults.cases import CASES, Case
-from tests.faults.judge import judged_again, tell
 from tests.faults.report import PAGE, measured_seconds, renew
-from tests.faults.run import Outcome, run_case
+from tests.faults.run import Outcome, judged_again, run_case, tell
 from tests.faults.slices import commit_of, slices_of, turn_of
 from tests.faults.stack import environment_of, stack_for_faults
 

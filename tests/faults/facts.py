@@ -7,6 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+
 from command_service.api.command_route import RequestKeys
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.replay.verify.verifier import verifier_of
@@ -16,15 +19,16 @@ from shared.event_store.commit_documents import COLLECTION, from_document
 from shared.event_store.envelope import Commit
 from shared.kafka import CHILD_EVENTS
 from shared.keyring.key_file import read_key_file
-from shared.mongo import Database
+from shared.mongo import Database, Mongo
 from shared.read_models.deliveries import DeliveryState, deliveries
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation, live_generation
 from tests.faults.checker import Facts
-from tests.faults.texts import records_of, texts_of_databases, texts_of_logs, texts_of_topics
+from tests.support.kafka import read_all_records, texts_of_topics
 from tests.support.waiting import eventually
 
 SETTLE_SECONDS = 60.0
+RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 
 
 async def load_facts(
@@ -49,6 +53,7 @@ async def load_facts(
         if d.child_id not in dead_lettered
     ]
     late = verification.behind - set(dead_lettered)
+    texts = {f"the log {path.name}": path.read_bytes() for path in logs.glob("*.log")}
     bootstrap = on.settings.kafka_bootstrap
     async with asyncio.timeout(SETTLE_SECONDS):
         published = await _published(bootstrap) if topic_is_whole else None
@@ -60,11 +65,27 @@ async def load_facts(
         dead_lettered=frozenset(dead_lettered),
         untold=untold,
         published=published,
-        texts=texts_of_logs(logs) | topics | await texts_of_databases(on),
+        texts=texts | topics | await _texts_of_databases(on),
         canaries=canaries,
         request_keys=RequestKeys(read_key_file(on.settings.key_file).index_key),
         lag=f"{len(late)} children behind after {settle_seconds:.0f} s" if late else "",
     )
+
+
+async def _texts_of_databases(on: Stores) -> dict[str, bytes]:
+    """Every collection of the event store, the keys and the read models, as it is on the wire."""
+    settings = on.settings
+    names = {settings.write_database, settings.read_database, settings.keys_database}
+    mongo = Mongo(settings.write_mongo_url, "pymongo")  # one server holds all three here
+    texts: dict[str, bytes] = {}
+    for database in map(mongo.database, sorted(names)):
+        for name in await database.list_collection_names():
+            found = database.get_collection(name, codec_options=RAW).find({})
+            texts[f"the collection {database.name}.{name}"] = b"".join(
+                [document.raw async for document in found]  # type: ignore[attr-defined] # raw BSON
+            )
+    await mongo.close()
+    return texts
 
 
 async def _unchanged(store: Database) -> list[Commit]:
@@ -73,12 +94,10 @@ async def _unchanged(store: Database) -> list[Commit]:
 
 async def _untold(database: Database, generation: Generation, seconds: float) -> list[str]:
     """The deliveries that are not delivered after at most `seconds`, and alerts that have none."""
-
-    async def all_told() -> bool:
-        return not await _not_delivered(database, generation)
-
     with suppress(TimeoutError):
-        await eventually(all_told, seconds)
+        await eventually(
+            lambda: _not_delivered(database, generation), seconds, lambda untold: not untold
+        )
     return await _not_delivered(database, generation)
 
 
@@ -102,7 +121,7 @@ async def _not_delivered(database: Database, generation: Generation) -> list[str
 
 async def _published(bootstrap: str) -> list[tuple[str, int]]:
     """(child, version) of all records, partition by partition."""
-    records = await records_of(bootstrap, CHILD_EVENTS.name)
+    records = await read_all_records(bootstrap, CHILD_EVENTS.name)
     return [place for place in map(_place, records) if place is not None]
 
 

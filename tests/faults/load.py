@@ -17,8 +17,8 @@ from shared.auth.access import Principal, Role
 from shared.auth.tokens import TokenIssuer
 from shared.clock import utc_now
 from shared.signing import read_signing_key
-from tests.faults.canaries import canary_of
 from tests.faults.history import claims_of
+from tests.faults.leaks import canary_of
 from tests.faults.world import World
 
 CHILDREN = 30

@@ -1,4 +1,5 @@
-"""Runs a case: start the load, inject the faults, wait until the system is idle, check."""
+"""Runs a case: start the load, inject the faults, wait until the system is idle, judge what is
+left: its history, the servers, the logs. That can be judged again, long after it ran."""
 
 import asyncio
 import random
@@ -8,16 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
+
 from deploy.load.model import Tally
 from deploy.local.state import StackFolder
-from projection_worker.session import Stores
+from projection_worker.session import Stores, open_stores
+from projection_worker.settings import WorkerSettings
 from shared.clock import new_id
 from tests.faults import cases
-from tests.faults.cases import Case
-from tests.faults.checker import Violation, acknowledged
-from tests.faults.history import History, read_history
-from tests.faults.judge import judge
+from tests.faults.cases import CASES, Case
+from tests.faults.checker import Violation, acknowledged, check
+from tests.faults.facts import load_facts
+from tests.faults.history import Entry, History, read_history
+from tests.faults.leaks import canaries_of
 from tests.faults.load import under_load
+from tests.faults.stack import environment_of, servers_of
 from tests.faults.world import World
 from tests.support.waiting import until
 
@@ -83,3 +89,39 @@ def _where(error: Exception) -> str:
     ours = [one for one in frames if Path(one.filename).parent == CASES_FOLDER]
     last = (ours or frames)[-1]
     return f"{Path(last.filename).name}:{last.lineno} {last.line}"
+
+
+MOST_TOLD = 10
+
+
+async def judge(
+    case: Case, history: Sequence[Entry], folder: StackFolder, on: Stores
+) -> list[Violation]:
+    """What of the promises does not hold, by the history and the servers alone."""
+    facts = await load_facts(on, folder.logs, canaries_of(history), topic_is_whole=case.keeps_topic)
+    return check(history, facts)
+
+
+def judged_again(path: Path) -> int:
+    """How much is broken in what an earlier run kept in the folder `path`."""
+    with servers_of(path) as folder, environment_of(folder):
+        return asyncio.run(_judge_all(folder))
+
+
+def tell(what: str, violations: Sequence[Violation]) -> None:
+    """One line, and one for each of the first violations."""
+    click.echo(f"{what}  {f'{len(violations)} BROKEN' if violations else 'holds'}")
+    for violation in violations[:MOST_TOLD]:
+        click.echo(f"    {violation.kind}: {violation.detail}")
+
+
+async def _judge_all(folder: StackFolder) -> int:
+    broken = 0
+    async with open_stores(WorkerSettings()) as on:
+        for file in sorted(folder.path.glob("*.jsonl")):
+            history = list(read_history(file))
+            case = CASES[file.stem.rpartition("-")[0]]
+            violations = await judge(case, history, folder, on)
+            tell(f"{file.stem:40} {len(history):6,} requests", violations)
+            broken += len(violations)
+    return broken

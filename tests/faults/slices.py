@@ -62,10 +62,7 @@ def _git(repository: Path, *arguments: str) -> str | None:
     """What git says; None where it is not installed or there is no repository."""
     try:
         asked = subprocess.run(
-            ["git", "-C", str(repository), *arguments],
-            capture_output=True,
-            check=False,
-            text=True,
+            ["git", "-C", str(repository), *arguments], capture_output=True, check=False, text=True
         )
     except FileNotFoundError:
         return None

@@ -165,14 +165,11 @@ class World:
         """The address of the one of both that leads, as soon as one says so."""
         urls = (f"http://{self.process('relay').address}", beside.url)
 
-        async def leads(url: str) -> bool:
-            return await _shows(url, r"teddy_relay_leader 1")
-
         async def one_leads() -> bool:
-            return any([await leads(url) for url in urls])
+            return any([await _leads(url) for url in urls])
 
         await eventually(one_leads, STRIKE_SECONDS)
-        return urls[0] if await leads(urls[0]) else urls[1]
+        return urls[0] if await _leads(urls[0]) else urls[1]
 
     async def fencing(self) -> int:
         """The number of the lease that the leading relay holds, or held last."""
@@ -181,32 +178,17 @@ class World:
 
     async def led_anew(self, fencing: int) -> None:
         """Until a relay leads with a newer lease than `fencing`."""
-
-        async def is_led() -> bool:
-            return await self.fencing() > fencing
-
-        await eventually(is_led, STRIKE_SECONDS)
+        await eventually(self.fencing, STRIKE_SECONDS, lambda now: now > fencing)
 
     async def hand_over_the_lead(self, beside: Beside) -> None:
         """From the stack's relay to the one beside it."""
-
-        async def leads() -> bool:
-            return await _shows(beside.url, r"teddy_relay_leader 1")
-
         while await self.leading_relay(beside) != beside.url:
             with self.frozen("relay"):
-                await eventually(leads, STRIKE_SECONDS)
+                await eventually(lambda: _leads(beside.url), STRIKE_SECONDS)
             await self.is_well("relay")
 
-    async def teddy(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """The `teddy` command against this stack; its tables have room for every column."""
-        command = [sys.executable, "-m", "deploy.cli", "--dir", str(self.folder.path), *arguments]
-        wide = {**os.environ, "COLUMNS": "500"}
-        run = partial(subprocess.run, capture_output=True, text=True, check=False, env=wide)
-        return await asyncio.to_thread(run, command)
-
     def starts_teddy(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """The same, in the background; its output goes to a log of the stack."""
+        """The `teddy` command in the background; its output goes to a log of the stack."""
         command = [sys.executable, "-m", "deploy.cli", "--dir", str(self.folder.path), *arguments]
         with (self.folder.logs / "teddy.log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log)
@@ -219,6 +201,10 @@ async def _well(world: World, name: str) -> bool:
     except Exception:  # noqa: BLE001 - whatever it raises, it is not well yet
         return False
     return True
+
+
+async def _leads(url: str) -> bool:
+    return await _shows(url, r"teddy_relay_leader 1")
 
 
 async def _shows(url: str, metric: str) -> bool:

@@ -11,12 +11,9 @@ BEGIN, END = "<!-- outage: begin -->\n", "<!-- outage: end -->\n"
 
 
 def row_on_page(server: str, page: Path = PAGE) -> str:
-    """Raises KeyError where there is none."""
+    """Raises StopIteration where there is none."""
     table = page.read_text().partition(BEGIN)[2].partition(END)[0]
-    for line in table.splitlines():
-        if line.startswith(f"| {server} |"):
-            return line
-    raise KeyError(server)
+    return next(line for line in table.splitlines() if line.startswith(f"| {server} |"))
 
 
 def write(rows: Mapping[str, str], page: Path = PAGE) -> None:

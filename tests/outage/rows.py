@@ -88,7 +88,7 @@ async def _look(world: OutageWorld) -> Seen:
             world.register(),
             world.report(),
             world.profile(world.kept),
-            world.profile(world.one_never_asked()),
+            world.profile(world.never_asked.pop()),
         ),
         asyncio.gather(*(_health(world, service) for service in SERVICES)),
         asyncio.sleep(1.0),  # no more than one look a second

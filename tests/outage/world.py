@@ -1,7 +1,7 @@
 """All four services, and a server of its own for each dependency that may be unavailable."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,10 +21,7 @@ from shared.clock import utc_now
 from shared.signing import read_signing_key
 from tests.support.consents import CONSENTS
 from tests.support.key_files import create_key_files
-from tests.support.own_kafka import own_kafka
-from tests.support.own_mongod import own_mongod
-from tests.support.own_server import OwnServer
-from tests.support.own_valkey import own_valkey
+from tests.support.own_servers import OwnServer, own_kafka, own_mongod, own_valkey
 from tests.support.waiting import STARTED, eventually
 
 MOTHER = Principal("weiss", Role.PARENT)
@@ -54,9 +51,7 @@ class OutageWorld:
     kept: str = ""
     reported: str = ""
     never_asked: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._numbers = count(1)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def url(self, service: str, path: str) -> str:
         return f"http://{self.services[service].address}{path}"
@@ -74,9 +69,6 @@ class OutageWorld:
 
     async def profile(self, child_id: str) -> httpx2.Response:
         return await self.http.get(self.url("query", f"/v1/children/{child_id}"))
-
-    def one_never_asked(self) -> str:
-        return self.never_asked.pop()
 
     async def is_well(self) -> bool:
         """Every service is ready, with everything that it may use, and does its work."""
@@ -103,10 +95,8 @@ class OutageWorld:
         ids = [answer.json()["child_id"] for answer in answers]
         self.kept, self.reported, *self.never_asked = ids
         await eventually(self.is_well, STARTED)
-        await eventually(lambda: self._is_projected(self.never_asked[-1]), STARTED)
-
-    async def _is_projected(self, child_id: str) -> bool:
-        return (await self.profile(child_id)).is_success
+        newest = self.never_asked[-1]
+        await eventually(lambda: self.profile(newest), STARTED, lambda answer: answer.is_success)
 
 
 @asynccontextmanager

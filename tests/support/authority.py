@@ -63,9 +63,7 @@ def create_authority(folder: Path, name: str = "test-ca") -> Authority:
     authority = Authority(folder / f"{name}.pem", folder / f"{name}-server.pem")
     authority.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     key = server_key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     authority.server_file.write_bytes(key + server.public_bytes(serialization.Encoding.PEM))
     return authority

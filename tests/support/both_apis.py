@@ -2,7 +2,7 @@
 when its answer is sent. The OpenAPI document is that of both, with the links between them."""
 
 import re
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, cast
 
 import orjson
@@ -81,7 +81,7 @@ class BothApis:
     def forget_the_children(self) -> None:
         """No list and no search finds those that were registered before."""
         store = self.queries.store
-        for documents in (*self._beside.values(), store.children, store.system):
+        for documents in (*store.models.values(), store.system):
             documents.clear()
         self.queries.cache.clear()
 
@@ -114,34 +114,21 @@ class BothApis:
             self.queries.service.invalidation.erased([child_id])
         self.queries.notify(child_id)
 
-    @property
-    def _beside(self) -> Mapping[Model, dict[str, Any]]:
-        store = self.queries.store
-        return cast(
-            Mapping[Model, dict[str, Any]],
-            {
-                Model.CONVERSATIONS: store.conversations,
-                Model.SAFETY: store.safety_documents,
-                Model.VIOLATIONS: store.violations,
-                Model.ACTIVITY: store.activity_days,
-                Model.ALERTS: store.alerts,
-            },
-        )
-
     def _documents_of(self, child_id: str) -> dict[Place, Any]:
         return {
             (model, key): document
-            for model, documents in self._beside.items()
+            for model, documents in self.queries.store.models.items()
             for key, document in documents.items()
-            if child_id in (document["_id"], document.get("child_id"))
+            if model != Model.CHILDREN and child_id in (key, document.get("child_id"))
         }
 
     def _keep(self, child_id: str, view: ChildView) -> None:
+        models = self.queries.store.models
         if view.erased:
             for model, key in self._documents_of(child_id):
-                del self._beside[model][key]
+                del models[model][key]
         for model, key in view.changed:
-            self._beside[model][key] = view.documents[model, key]
+            models[model][key] = view.documents[model, key]
         alerts = self.queries.store.alerts
         alerts.update({alert["_id"]: alert for alert in view.alerts})
         for alert in alerts.values():

@@ -1,6 +1,5 @@
 """A child called Ada: commands about her and events that happened to her."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -137,7 +136,3 @@ def withdraw(purpose: ConsentPurpose) -> WithdrawConsent:
 
 def update(**changes: Any) -> UpdateChildProfile:
     return UpdateChildProfile(**_NOW, **changes)
-
-
-def registered_at(moment: datetime) -> ChildRegistered:
-    return replace(REGISTERED, at=moment)

@@ -1,8 +1,6 @@
 """`python -m command_service` as a process of a test's own, and a mother who talks to it."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,17 +18,19 @@ from shared.signing import read_signing_key
 from tests.support.command_side import MOTHER, CommandClient
 from tests.support.consents import CONSENTS
 from tests.support.key_files import create_key_files
+from tests.support.processes import is_ready, process_of, store_settings
 from tests.support.waiting import STARTED, eventually
 
 ANSWER_SECONDS = 30.0
+DATABASE = "teddy"
 
 
-def command_environment(folder: Path, mongo_url: str, **more: str) -> dict[str, str]:
+def command_environment(
+    folder: Path, mongo_url: str, database: str = DATABASE, **more: str
+) -> dict[str, str]:
     """Settings of a command process whose key files lie in `folder`."""
     return {
-        "TEDDY_WRITE_MONGO_URL": mongo_url,
-        "TEDDY_KEYS_MONGO_URL": mongo_url,
-        "TEDDY_AUDIT_MONGO_URL": mongo_url,
+        **store_settings(mongo_url, database, "WRITE", "KEYS", "AUDIT"),
         **create_key_files(folder),
         "TEDDY_COMMAND_PORT": str(free_port(None)),
         # one mother sends everything, from one address
@@ -79,11 +79,7 @@ class CommandProcess:
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     async def is_ready(self) -> bool:
-        try:
-            async with httpx2.AsyncClient() as http:
-                return (await http.get(f"{self.url}/health/ready")).status_code == httpx2.codes.OK
-        except httpx2.TransportError:
-            return False
+        return await is_ready(self.url)
 
     @asynccontextmanager
     async def client(self, connections: int = 100) -> AsyncIterator[CommandClient]:
@@ -105,18 +101,7 @@ async def command_process(
     """Ready on entry, killed at the end if it still runs. Its log is `folder`/command.log."""
     address = f"127.0.0.1:{environment['TEDDY_COMMAND_PORT']}"
     issuer = TokenIssuer(read_signing_key(folder / "signing.pem"), "teddy-local", "teddy")
-    with (folder / "command.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "command_service"),
-            env={**os.environ, **environment},
-            stderr=log,
-        )
-    started = CommandProcess(process, address, _bearer(issuer, principal), issuer)
-    try:
+    async with process_of("command_service", environment, folder / "command.log") as process:
+        started = CommandProcess(process, address, _bearer(issuer, principal), issuer)
         await eventually(started.is_ready, STARTED)
         yield started
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()

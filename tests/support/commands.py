@@ -12,7 +12,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from unittest import mock
+
+from deploy import cli
+from deploy.local.state import StackFolder
 
 NARROW = {"COLUMNS": "40"}
 """Narrower than most tables: what is piped, as here, is wrapped nowhere."""
@@ -32,16 +36,35 @@ async def called(
     return await asyncio.to_thread(call, main, arguments, environment)
 
 
-async def started(module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Said:
-    """`python -m module` as a process."""
+async def started(
+    module: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+) -> Said:
+    """`python -m module` as a process, in `folder`."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
+        cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**environment, **NARROW},
     )
     out, err = await process.communicate()
     return Said(process.returncode or 0, out.decode(), err.decode())
+
+
+async def teddy(folder: StackFolder, *words: str, **settings: str) -> Said:
+    """`teddy`, about the stack in `folder`."""
+    return await called(cli.main, _about(folder, words), {**os.environ, **settings})
+
+
+async def teddy_process(folder: StackFolder, *words: str, **settings: str) -> Said:
+    return await started("deploy.cli", _about(folder, words), {**os.environ, **settings})
+
+
+def _about(folder: StackFolder, words: Sequence[str]) -> list[str]:
+    return ["--dir", str(folder.path), *words]
 
 
 def call(

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from deploy.checks.compose.project import APIS, CADDYFILE
 from deploy.local.plans import LOOPBACK, SERVICES, free_port
-from tests.support.compose_stack import COMMAND_SECONDS, ComposeStack, running, secured_mongod
-from tests.support.own_kafka import own_kafka
+from tests.support.compose_stack import ComposeStack, running, secured_mongod
+from tests.support.own_servers import own_kafka
 from tests.support.waiting import eventually
 
 READY_SECONDS = 60.0
@@ -52,19 +52,7 @@ class StartedStack:
         return code == 0
 
     async def run(self, service: str, *command: str) -> tuple[int, str]:
-        """A command inside a container of `service`. Exit code and output."""
-        environment = self.stack.process_environment(service, self.more)
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=self.stack.app,
-            env={**environment, "COLUMNS": "200"},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        async with asyncio.timeout(COMMAND_SECONDS):
-            output, _ = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, output.decode()
+        return await self.stack.run(service, *command, more=self.more)
 
     async def teddy(self, *arguments: str) -> tuple[int, str]:
         """`docker compose run --rm tools ...`."""

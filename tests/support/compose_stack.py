@@ -124,13 +124,12 @@ class ComposeStack:
             bare["PYTHONPATH"] = str(self.app)
         return {**bare, **self.environment(service), **more}
 
-    async def run(self, service: str, *arguments: str, more: Mapping[str, str]) -> tuple[int, str]:
-        """`python -m` with arguments, with the settings of a service. Exit code and output."""
+    async def run(self, service: str, *command: str, more: Mapping[str, str]) -> tuple[int, str]:
+        """A command inside a container of `service`. Exit code and output."""
         process = await asyncio.create_subprocess_exec(
-            self.python,
-            *("-m", *arguments),
+            *command,
             cwd=self.app or self.project.root,
-            env=self.process_environment(service, more),
+            env={**self.process_environment(service, more), "COLUMNS": "200"},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

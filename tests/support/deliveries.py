@@ -12,12 +12,7 @@ from projection_worker.notifications.delivery_store import (
     pause_after,
 )
 from shared.clock import Clock, new_id, utc_now
-from shared.read_models.deliveries import (
-    AT_ONCE,
-    DeliveryDocument,
-    DeliveryState,
-    delivery_of,
-)
+from shared.read_models.deliveries import AT_ONCE, DeliveryDocument, DeliveryState, delivery_of
 from tests.support.read_model_builders import NOON, alert_document
 
 ALERT = alert_document("mia@2:threshold", child_id="mia", channels=["in_app", "webhook", "email"])
@@ -144,3 +139,13 @@ class DeliveryLog(MemoryDeliveries):
     def _be_in_trouble(self) -> None:
         if self.troubles:
             raise self.troubles.pop(0)
+
+
+class Settled:
+    """What is told of deliveries that were settled."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def __call__(self, delivery: DeliveryDocument) -> None:
+        self.told.append(delivery["_id"])

@@ -1,4 +1,5 @@
-"""An engine that speaks as much of Docker's HTTP API as Docker's client needs to run a container.
+"""An engine that speaks as much of Docker's HTTP API as Docker's client needs to run a container,
+on a socket or a port of this machine.
 
 Images and containers are made up; what a container does is up to its image's `Program`.
 """
@@ -6,11 +7,18 @@ Images and containers are made up; what a container does is up to its image's `P
 import io
 import json
 import re
+import socketserver
 import struct
 import tarfile
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socket import AF_INET, AF_UNIX
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -117,10 +125,6 @@ class DockerEngine:
         self.removed.append(container)
 
 
-def _tell_version(engine: DockerEngine, *_: object) -> Answer:
-    return HTTPStatus.OK, engine.version
-
-
 def _look_at_image(engine: DockerEngine, image: str, *_: object) -> Answer:
     if image in engine.pulled:
         return HTTPStatus.OK, {"Id": "sha256:1", "RepoTags": [image]}
@@ -154,10 +158,6 @@ def _create(engine: DockerEngine, _: str, __: Mapping[str, str], body: bytes) ->
     return HTTPStatus.CREATED, {"Id": container.id, "Warnings": []}
 
 
-def _inspect(engine: DockerEngine, container_id: str, *_: object) -> Answer:
-    return HTTPStatus.OK, engine.of(container_id).inspected()
-
-
 def _put(engine: DockerEngine, container_id: str, _: Mapping[str, str], body: bytes) -> Answer:
     with tarfile.open(fileobj=io.BytesIO(body)) as archive:
         for member in archive:
@@ -186,19 +186,15 @@ def _remove(engine: DockerEngine, container_id: str, *_: object) -> Answer:
     return HTTPStatus.NO_CONTENT, b""
 
 
-def _networks(*_: object) -> Answer:
-    return HTTPStatus.OK, []
-
-
 _CONTAINER = re.compile(r"\w+ /containers/([0-9a-f]{64}).*")
 _ROUTES: Mapping[str, Callable[[DockerEngine, str, Mapping[str, str], bytes], Answer]] = {
-    r"GET /version": _tell_version,
-    r"GET /networks": _networks,
+    r"GET /version": lambda engine, *_: (HTTPStatus.OK, engine.version),
+    r"GET /networks": lambda *_: (HTTPStatus.OK, []),
     r"GET /images/(.+)/json": _look_at_image,
     r"POST /images/create": _pull,
     r"GET /containers/json": _list,
     r"POST /containers/create": _create,
-    r"GET /containers/(\w+)/json": _inspect,
+    r"GET /containers/(\w+)/json": lambda e, one, *_: (HTTPStatus.OK, e.of(one).inspected()),
     r"PUT /containers/(\w+)/archive": _put,
     r"POST /containers/(\w+)/start": _start,
     r"GET /containers/(\w+)/logs": _log,
@@ -208,3 +204,62 @@ _ROUTES: Mapping[str, Callable[[DockerEngine, str, Mapping[str, str], bytes], An
 
 def _error(status: HTTPStatus, message: str) -> Answer:
     return status, {"message": message}
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+
+    def __init__(self, engine: DockerEngine, socket: Path | None) -> None:
+        self.engine = engine
+        self.address_family = AF_INET if socket is None else AF_UNIX
+        address: Any = ("127.0.0.1", 0) if socket is None else str(socket)
+        super().__init__(address, _Handler)
+        engine.url = f"unix://{socket}" if socket else f"tcp://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        status, content = self.server.engine.answer(self.command, self.path, body)
+        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+        with suppress(ConnectionError):  # the client did not wait for it
+            self._send(status, raw)
+
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  the names that the base class calls
+
+    def _send(self, status: HTTPStatus, raw: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def address_string(self) -> str:
+        return "client"  # on a unix socket there is no address
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
+@contextmanager
+def docker_engine(
+    programs: Mapping[str, Program], *, on_a_socket: bool = False
+) -> Iterator[DockerEngine]:
+    """On a socket, or on a port of the loopback interface. What it runs ends with it."""
+    engine = DockerEngine(dict(programs))
+    with (
+        TemporaryDirectory(prefix="docker-") as folder,
+        _Server(engine, Path(folder) / "socket" if on_a_socket else None) as server,
+    ):
+        thread = threading.Thread(target=server.serve_forever, args=[0.02])
+        thread.start()
+        try:
+            yield engine
+        finally:
+            server.shutdown()
+            thread.join()
+            for container_id in list(engine.containers):
+                engine.remove(container_id)

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from query_service.queries.exporter import ExportCursors, Exporter
 from query_service.read_store.whole_child import After, Document, Part, WholeChild
-from shared.event_store.envelope import Actor, Causality, Commit, NewCommit, StreamPosition
+from shared.event_store.envelope import Commit, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import ChildEvent
-from shared.read_models.documents import ViolationDocument
-from shared.serialization.events import encode
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.read_store import MemoryReadModels
+from tests.support.commits import offer_of
 from tests.support.event_samples import AT
 from tests.support.histories import history
 from tests.support.query_side import QuerySide
@@ -24,7 +23,7 @@ from tests.support.read_model_builders import (
     conversation_document,
     safety_document,
     sealed,
-    violation,
+    violation_document,
 )
 
 Page = TypeVar("Page", bound=Sequence[Any])
@@ -57,9 +56,8 @@ async def live(side: QuerySide, life: Life) -> None:
     for number in range(life.violations):
         identity, moment = f"v-{number}", NOON + timedelta(minutes=number // 2)
         details = sealed(cipher, LENA, "details", f"said {number}", of=identity)
-        one = {"_id": f"{LENA}/{identity}", "child_id": LENA}
-        entry: Any = one | {**violation(identity, details=details, at=moment)}
-        side.store.violations[entry["_id"]] = cast(ViolationDocument, entry)
+        document = violation_document(LENA, identity, details=details, at=moment)
+        side.store.violations[document["_id"]] = document
     for number in range(life.conversations):
         moment = NOON + timedelta(minutes=number // 3)
         talk = conversation_document(LENA, f"t-{number}", started_at=moment)
@@ -81,17 +79,8 @@ async def write_events(side: QuerySide, events: Sequence[ChildEvent], several: i
     cipher, position = await side.keyring.create(LENA), StreamPosition()
     for first in range(0, len(events), several):
         some = events[first : first + several]
-        commit = await side.events.append(
-            NewCommit(
-                child_id=LENA,
-                expected=position,
-                events=tuple(encode(e, first + n, cipher) for n, e in enumerate(some, 1)),
-                recorded_at=AT,
-                actor=Actor(WEISS, "parent"),
-                causality=Causality("correlation-1"),
-            )
-        )
-        position = commit.position
+        offer = offer_of(some, position, cipher, AT, WEISS)
+        position = (await side.events.append(offer)).position
 
 
 def exporter_of(
@@ -158,11 +147,7 @@ class CountedEvents(MemoryEventStore):
 
 def another_generation(side: QuerySide) -> MemoryReadModels:
     """The same documents, as a rebuild makes them."""
-    copy, before = MemoryReadModels(), side.store
-    copy.children.update(before.children)
-    copy.conversations.update(before.conversations)
-    copy.safety_documents.update(before.safety_documents)
-    copy.violations.update(before.violations)
-    copy.activity_days.update(before.activity_days)
-    copy.alerts.update(before.alerts)
+    copy = MemoryReadModels()
+    for model, documents in side.store.models.items():
+        copy.models[model].update(documents)
     return copy

@@ -2,7 +2,6 @@
 requests under the index key: recorded from that release over HTTP."""
 
 import base64
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +48,8 @@ async def send(client: CommandClient, sent: dict[str, Any], **changes: Any) -> A
 
 
 def _with_times(document: dict[str, Any]) -> dict[str, Any]:
-    times = ("recorded_at", "occurred_at")
-    return {
-        name: parse_iso(value)
-        if name in times and not isinstance(value, datetime)
-        else [_with_times(each) for each in value]
-        if name == "events"
-        else value
-        for name, value in document.items()
-    }
+    events = [{**one, "occurred_at": parse_iso(one["occurred_at"])} for one in document["events"]]
+    return {**document, "events": events, "recorded_at": parse_iso(document["recorded_at"])}
 
 
 def as_offered(commit: Commit) -> NewCommit:

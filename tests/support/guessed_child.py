@@ -10,10 +10,10 @@ from deploy.local.state import StackState
 from shared.auth.access import Role
 from shared.clock import new_id
 from shared.keyring.key_file import KeyFile
-from tests.faults.texts import texts_of_topics
 from tests.support.callers import client
 from tests.support.consents import CONSENTS
 from tests.support.guesses import Loot, Sent, confirmed, values_of
+from tests.support.kafka import texts_of_topics
 from tests.support.waiting import eventually
 
 SOON = 60.0
@@ -37,11 +37,9 @@ async def told_of_an_erased_child(state: StackState, keys: KeyFile) -> set[str]:
         "topic": f"the street of {unique}",
     }
     requests = await _live(state, guesses)
-
-    async def is_told() -> bool:
-        return await _told(state, keys, guesses) >= TOLD_WHILE_THERE
-
-    await eventually(is_told, SOON)
+    await eventually(
+        lambda: _told(state, keys, guesses), SOON, lambda told: told >= TOLD_WHILE_THERE
+    )
     await _erase(state, requests)
     return await _told(state, keys, guesses, requests)
 
@@ -87,11 +85,9 @@ async def _erase(state: StackState, requests: list[Sent]) -> None:
     child = requests[1].path.split("/")[3]
     async with client(state, Role.PARENT, requests[0].subject) as parent:
         await parent.erase_child(child)
-
-        async def is_complete() -> bool:
-            return bool((await parent.get_erasure_receipt(child))["complete"])
-
-        await eventually(is_complete, SOON)
+        await eventually(
+            lambda: parent.get_erasure_receipt(child), SOON, lambda receipt: receipt["complete"]
+        )
 
 
 def _documents(state: StackState) -> Iterator[bytes]:

@@ -1,11 +1,15 @@
-"""Many children with a past: written straight into an event store, each event a commit."""
+"""Children with a past: written through an event store, each event a commit, or straight into
+MongoDB, past its appends: 100,000 events in seconds."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared.clock import new_id, utc_now
-from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
+from shared.event_store.commit_documents import COLLECTION, to_document
+from shared.event_store.envelope import StreamPosition, seal_commit
 from shared.event_store.port import EventStore
 from shared.events.child import (
     ChildEvent,
@@ -19,7 +23,8 @@ from shared.events.child import (
 )
 from shared.events.personal import Personal
 from shared.keyring.keyring import Keyring
-from shared.serialization.events import encode
+from shared.mongo import Database
+from tests.support.commits import offer_of
 
 PARENT = "parent-history"
 AT_THE_SAME_TIME = 500
@@ -44,10 +49,7 @@ def history(
             yield ConversationStarted(child_id=child_id, at=at, conversation_id=talk, topic="space")
         elif place == 9:
             yield ConversationEnded(
-                child_id=child_id,
-                at=at,
-                conversation_id=talk,
-                started_at=at - timedelta(minutes=9),
+                child_id=child_id, at=at, conversation_id=talk, started_at=at - timedelta(minutes=9)
             )
         elif place == 5 and number % 30 < 10:
             yield SafetyViolationReported(
@@ -59,11 +61,7 @@ def history(
             )
         else:
             yield MessageRecorded(
-                child_id=child_id,
-                at=at,
-                conversation_id=talk,
-                speaker=Speaker.CHILD,
-                word_count=7,
+                child_id=child_id, at=at, conversation_id=talk, speaker=Speaker.CHILD, word_count=7
             )
 
 
@@ -90,13 +88,38 @@ async def write_histories(
 async def _write(store: EventStore, keyring: Keyring, child_id: str, events: int) -> None:
     cipher = await keyring.create(child_id)
     position, begin = StreamPosition(), utc_now() - timedelta(minutes=events)
-    for version, event in enumerate(history(child_id, events, begin), 1):
-        offer = NewCommit(
-            child_id=child_id,
-            expected=position,
-            events=(encode(event, version, cipher),),
-            recorded_at=utc_now(),
-            actor=Actor(PARENT, "parent"),
-            causality=Causality(new_id()),
-        )
+    for event in history(child_id, events, begin):
+        offer = offer_of([event], position, cipher, parent=PARENT, correlation_id=new_id())
         position = (await store.append(offer)).position
+
+
+AT_ONCE = 1_000
+
+
+async def insert_history(
+    database: Database,
+    keyring: Keyring,
+    child_id: str,
+    happened: Iterable[ChildEvent],
+    unreadable: int = 0,
+    after: StreamPosition | None = None,
+) -> StreamPosition:
+    """`happened` to a new child, or to one whose stream ends `after`, each event a commit; where
+    the stream ends. The event at the version `unreadable` is of a type that nobody knows. Others
+    run between two events."""
+    position, documents = after or StreamPosition(), list[dict[str, Any]]()
+    cipher = await keyring.create(child_id)
+    for event in happened:
+        offer = offer_of([event], position, cipher)
+        if position.version + 1 == unreadable:
+            offer = replace(offer, events=(replace(offer.events[0], type="NobodyKnowsThis"),))
+        commit = seal_commit(offer)
+        position = commit.position
+        documents.append(to_document(commit))
+        await asyncio.sleep(0)
+        if len(documents) == AT_ONCE:
+            await database[COLLECTION].insert_many(documents)
+            documents = []
+    if documents:
+        await database[COLLECTION].insert_many(documents)
+    return position

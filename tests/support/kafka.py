@@ -12,7 +12,7 @@ from aiokafka.conn import create_conn
 from aiokafka.protocol.metadata import MetadataRequest
 
 from deploy.topics import apply_topics
-from shared.kafka import Topic, partitions_of
+from shared.kafka import ALL_TOPICS, Topic, partitions_of
 from shared.settings import TopicSettings
 from tests.support.waiting import eventually
 
@@ -89,6 +89,20 @@ async def _at_the_beginning(bootstrap: str, topic: str) -> AsyncIterator[AIOKafk
         yield consumer
     finally:
         await consumer.stop()
+
+
+async def texts_of_topics(bootstrap: str) -> dict[str, bytes]:
+    return {
+        f"the topic {topic.name}": b"\n".join(
+            map(_written, await read_all_records(bootstrap, topic.name))
+        )
+        for topic in ALL_TOPICS
+    }
+
+
+def _written(record: Any) -> bytes:
+    parts = (record.key, record.value, *(value for _, value in record.headers))
+    return b"\n".join(part or b"" for part in parts)
 
 
 async def told_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

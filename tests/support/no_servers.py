@@ -1,4 +1,5 @@
-"""Refuses servers to tests that promise to need none: a process, or a connection to one."""
+"""Refuses servers to tests that promise to need none: a process, or a connection to one. Its
+fixtures are those of these tiers: `make test-unit` takes seconds, and runs anywhere."""
 
 import os
 import socket
@@ -84,3 +85,19 @@ def _listens(address: Any) -> bool:
         except OSError:
             return True
     return False
+
+
+@pytest.fixture(autouse=True)
+def serverless() -> Iterator[None]:
+    with no_servers():
+        yield
+
+
+@pytest.fixture(scope="session")
+def servers() -> None:
+    pytest.fail("a test that needs servers belongs to tests/integration")
+
+
+@pytest.fixture(scope="session")
+def services() -> None:
+    pytest.fail("a test that needs a whole stack belongs to tests/e2e")

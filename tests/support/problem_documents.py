@@ -1,4 +1,4 @@
-"""What every refusal over HTTP looks like."""
+"""What every refusal over HTTP looks like, and how two of them look to a stranger."""
 
 from typing import Any
 
@@ -30,3 +30,24 @@ def assert_problem(
         if limit is not None:
             assert limit in named[field]["limit"]
     return problem
+
+
+OF_THE_REQUEST = ("instance", "correlation_id")
+
+
+def same_refusal(one: httpx2.Response, another: httpx2.Response) -> bool:
+    """Alike but for what the request itself said, its path and its correlation id, and when it was
+    answered."""
+    return _seen(one) == _seen(another)
+
+
+def _seen(response: httpx2.Response) -> tuple[Any, ...]:
+    problem = response.json()
+    for name in OF_THE_REQUEST:
+        del problem[name]
+    headers = {
+        name: value
+        for name, value in response.headers.items()
+        if name not in ("correlation-id", "content-length", "ratelimit", "date")
+    }
+    return response.status_code, problem, headers

@@ -1,7 +1,7 @@
 """Events about a child called Mia, as the projections see them: opened, with their ciphertext."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from projection_worker.projections.registry import ChildView, apply
 from shared.events.child import (
@@ -25,6 +25,7 @@ from shared.events.child import (
 )
 from shared.events.personal import Personal
 
+Happened = TypeVar("Happened", bound=ChildEvent)
 MIA = "0c9b7f6e-1111-4a7b-8a55-3f1f0a9d0001"
 TALK = "talk-1"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -34,33 +35,24 @@ def sealed(name: str, value: Any = "secret", version: int = 1) -> Personal[Any]:
     return Personal(value, f"{version}.{name}.ciphertext", (f"token-of-{name}",))
 
 
+def _about_mia(kind: type[Happened], minutes: float, **fields: Any) -> Happened:
+    return kind(child_id=MIA, at=later(minutes), **fields)
+
+
 def registered(**more: Any) -> ChildRegistered:
-    return ChildRegistered(
-        child_id=MIA,
-        at=NOON,
-        parent_id="parent-1",
-        name=sealed("name"),
-        age=6,
-        udid=sealed("udid"),
-        **more,
-    )
+    mia: dict[str, Any] = {"parent_id": "parent-1", "name": sealed("name"), "age": 6}
+    return _about_mia(ChildRegistered, 0, **mia, udid=sealed("udid"), **more)
 
 
 def updated(**changes: Any) -> ChildProfileUpdated:
-    return ChildProfileUpdated(child_id=MIA, at=later(1), **changes)
+    return _about_mia(ChildProfileUpdated, 1, **changes)
 
 
 def reported(
     number: int = 1, severity: Severity = Severity.MEDIUM, minutes: float = 1, **more: Any
 ) -> SafetyViolationReported:
-    return SafetyViolationReported(
-        child_id=MIA,
-        at=later(minutes),
-        violation_id=f"violation-{number}",
-        violation_type="rude_words",
-        severity=severity,
-        **more,
-    )
+    violation = {"violation_id": f"violation-{number}", "violation_type": "rude_words"}
+    return _about_mia(SafetyViolationReported, minutes, severity=severity, **violation, **more)
 
 
 def resolved(
@@ -68,57 +60,42 @@ def resolved(
     severity: Severity = Severity.MEDIUM,
     outcome: Outcome = Outcome.CONFIRMED,
 ) -> SafetyViolationResolved:
-    return SafetyViolationResolved(
-        child_id=MIA,
-        at=later(5),
-        violation_id=f"violation-{number}",
-        violation_type="rude_words",
-        severity=severity,
-        outcome=outcome,
-    )
+    violation: dict[str, Any] = {"violation_id": f"violation-{number}", "severity": severity}
+    violation |= {"violation_type": "rude_words", "outcome": outcome}
+    return _about_mia(SafetyViolationResolved, 5, **violation)
 
 
 def acknowledged(number: int = 1, minutes: float = 6) -> SafetyViolationAcknowledged:
-    return SafetyViolationAcknowledged(
-        child_id=MIA, at=later(minutes), violation_id=f"violation-{number}"
-    )
+    return _about_mia(SafetyViolationAcknowledged, minutes, violation_id=f"violation-{number}")
 
 
 def policy(**settings: Any) -> AlertPolicyConfigured:
-    return AlertPolicyConfigured(child_id=MIA, at=later(0), policy=AlertPolicy(**settings))
+    return _about_mia(AlertPolicyConfigured, 0, policy=AlertPolicy(**settings))
 
 
 def started(talk: str = TALK, topic: str | None = "space", minutes: float = 1) -> ChildEvent:
-    return ConversationStarted(child_id=MIA, at=later(minutes), conversation_id=talk, topic=topic)
+    return _about_mia(ConversationStarted, minutes, conversation_id=talk, topic=topic)
 
 
 def message(talk: str = TALK, minutes: float = 2, **more: Any) -> ChildEvent:
-    return MessageRecorded(
-        child_id=MIA,
-        at=later(minutes),
-        conversation_id=talk,
-        speaker=Speaker.CHILD,
-        word_count=5,
-        **more,
-    )
+    said: dict[str, Any] = {"speaker": Speaker.CHILD, "word_count": 5, **more}
+    return _about_mia(MessageRecorded, minutes, conversation_id=talk, **said)
 
 
 def ended(talk: str = TALK, start: float = 1, end: float = 13.5) -> ChildEvent:
-    return ConversationEnded(
-        child_id=MIA, at=later(end), conversation_id=talk, started_at=later(start)
-    )
+    return _about_mia(ConversationEnded, end, conversation_id=talk, started_at=later(start))
 
 
 def deactivated() -> ChildEvent:
-    return ChildDeactivated(child_id=MIA, at=later(20), reason=sealed("reason"))
+    return _about_mia(ChildDeactivated, 20, reason=sealed("reason"))
 
 
 def reactivated() -> ChildEvent:
-    return ChildReactivated(child_id=MIA, at=later(21))
+    return _about_mia(ChildReactivated, 21)
 
 
 def erased() -> ChildEvent:
-    return ChildErased(child_id=MIA, at=later(30))
+    return _about_mia(ChildErased, 30)
 
 
 def later(minutes: float) -> datetime:

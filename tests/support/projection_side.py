@@ -8,6 +8,7 @@ from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.notifications.delivery_store import DeliveryStore
 from projection_worker.projecting.alerts import BeforeLive
 from projection_worker.projecting.decoding import EventSource
+from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projecting.projector import Projected, Projector
 from projection_worker.projecting.read_model_store import ReadModelStore
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
@@ -15,7 +16,7 @@ from projection_worker.records import Delivered, RawRecord, deliver
 from projection_worker.replay.verify.comparison import Verification
 from projection_worker.replay.verify.verifier import Verifier
 from shared.clock import utc_now
-from shared.event_store.envelope import Actor, Causality, NewCommit, RecordedEvent, StreamPosition
+from shared.event_store.envelope import RecordedEvent, StreamPosition
 from shared.event_store.port import EventStore
 from shared.events.child import ChildErased, ChildEvent
 from shared.kafka import CHILD_EVENTS
@@ -25,15 +26,28 @@ from shared.keyring.keyring import ChildCipher, Keyring, new_data_key
 from shared.keyring.search_index import SearchIndex
 from shared.mongo import Database, Mongo
 from shared.read_models.documents import ALL_MODELS, Model
-from shared.read_models.generations import Generation
+from shared.read_models.generations import (
+    POINTER_COLLECTION,
+    POINTER_ID,
+    Generation,
+    KeptGeneration,
+    to_document,
+)
 from shared.serialization.cloud_events import to_record
-from shared.serialization.events import encode
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.keys import MemoryKeyStore
+from tests.support.commits import offer_of
 
 GENERATION = Generation(1)
 KEYS = KeyFile("kek", {"kek": b"k" * 32}, b"i" * 32, b"s" * 32)
 RECORDED = datetime(2026, 11, 23, 13, tzinfo=UTC)
+
+
+def delivered_of(recorded: RecordedEvent, offset: int) -> Delivered:
+    """The event as Kafka brings it."""
+    record = to_record(recorded)
+    headers = tuple(record.headers)
+    return deliver(RawRecord(CHILD_EVENTS.name, 0, offset, record.key, record.value, headers))
 
 
 class ProjectionSide:
@@ -85,6 +99,17 @@ class ProjectionSide:
             rules=rules,
         )
 
+    async def keep(self, *kept: KeptGeneration, live: int = 1) -> None:
+        """The catalog has these generations, and the one of this number is live."""
+        catalog = {"generation": live, "kept": [to_document(one) for one in kept]}
+        pointer = self.database[POINTER_COLLECTION]
+        await pointer.update_one({"_id": POINTER_ID}, {"$set": catalog}, upsert=True)
+
+    @property
+    def workers(self) -> KeptGenerations:
+        """Of every generation that is kept."""
+        return KeptGenerations(self.database, self.another_projector)
+
     @property
     def source(self) -> EventSource:
         return EventSource(self.store, self.keyring, self.index)
@@ -94,13 +119,8 @@ class ProjectionSide:
         delivered = []
         for event in events:
             recorded = await self._append(event)
-            record = to_record(recorded)
-            offset = len(self.records)
-            raw = RawRecord(
-                CHILD_EVENTS.name, 0, offset, record.key, record.value, tuple(record.headers)
-            )
-            self.records.append(raw)
-            delivered.append(deliver(raw))
+            delivered.append(delivered_of(recorded, len(self.records)))
+            self.records.append(delivered[-1].raw)
             if isinstance(event, ChildErased):
                 await self.keys.destroy(event.child_id)
                 self.keyring.forget(event.child_id)
@@ -136,16 +156,7 @@ class ProjectionSide:
     async def _append(self, event: ChildEvent) -> RecordedEvent:
         position = self._positions.get(event.child_id, StreamPosition())
         cipher = await self._cipher(event.child_id)
-        commit = await self.store.append(
-            NewCommit(
-                child_id=event.child_id,
-                expected=position,
-                events=(encode(event, position.version + 1, cipher),),
-                recorded_at=RECORDED,
-                actor=Actor("parent-1", "parent"),
-                causality=Causality("correlation-1"),
-            )
-        )
+        commit = await self.store.append(offer_of([event], position, cipher, RECORDED))
         self._positions[event.child_id] = commit.position
         (recorded,) = commit.recorded_events()
         return recorded

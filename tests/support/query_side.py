@@ -36,7 +36,7 @@ from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import WrappedKey
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
-from shared.read_models.documents import ChildDocument, ViolationEntry
+from shared.read_models.documents import ChildDocument, ViolationDocument, ViolationEntry
 from shared.read_models.notices import ChangeNotice
 from shared.signing import (
     PROOF_KEY_ID,
@@ -56,7 +56,6 @@ from tests.support.read_model_builders import (
     child_document,
     safety_counters,
     sealed,
-    violation_document,
 )
 from tests.support.tokens import Forger, verifier_of
 
@@ -117,7 +116,7 @@ class QuerySide:
         keys: KeyFile | None = None,
         cache_bytes: int = DEFAULT_BYTES,
     ) -> None:
-        keys = keys or _new_keys()
+        keys = keys or KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
         database = database or Database()
         signing_key, proof_key = (Ed25519PrivateKey.generate() for _ in range(2))
         self.forger = Forger(signing_key, "tests", "teddy")
@@ -133,10 +132,11 @@ class QuerySide:
         self.tokens = ConsistencyTokens(keys.signature_key)
         self.now = NOON
         self.audit = MemoryAuditTrail()
-        self.cache = _cache(unwatched_seconds, cache_bytes)
+        self.cache = QueryCache[Rendered](1_000, time.monotonic, unwatched_seconds, cache_bytes)
         ports = self._ports(keys, proof_key)
         self.settings = _settings(max_waiting, bounds.subject_share)
-        caller = _caller(signing_key, limits or limits_of())
+        verifier = verifier_of(signing_key, "tests", "teddy")
+        caller = Caller(verifier, limits or limits_of(), Pseudonyms())
         self.service = wire(self.settings, ports, self.cache, caller)
         self._bounds = bounds
         self.connect()
@@ -184,8 +184,8 @@ class QuerySide:
     def report(self, child_id: str, *violations: ViolationEntry, **fields: Any) -> None:
         """Put all violations of a child into the read models; `fields` of its safety document."""
         for one in violations:
-            document = violation_document(child_id, **_as_arguments(one))
-            self.store.violations[document["_id"]] = document
+            ids = {"_id": f"{child_id}/{one['id']}", "child_id": child_id}
+            self.store.violations[ids["_id"]] = cast(ViolationDocument, {**ids, **one})
         self.store.safety_documents[child_id] = safety_counters(child_id, *violations, **fields)
         still_open = sum(1 for one in violations if one["resolved_at"] is None)
         self.store.children[child_id]["open_violations_count"] = still_open
@@ -251,22 +251,6 @@ class QuerySide:
 def followed(streams: Streams) -> int:
     """How many live updates somebody follows."""
     return sum(map(len, streams._by_parent.values()))
-
-
-def _caller(signing_key: Ed25519PrivateKey, limits: RateLimits) -> Caller:
-    return Caller(verifier_of(signing_key, "tests", "teddy"), limits, Pseudonyms())
-
-
-def _new_keys() -> KeyFile:
-    return KeyFile("kek-1", {"kek-1": os.urandom(32)}, os.urandom(32), os.urandom(32))
-
-
-def _cache(unwatched_seconds: float, max_bytes: int) -> QueryCache[Rendered]:
-    return QueryCache(1_000, time.monotonic, unwatched_seconds, max_bytes)
-
-
-def _as_arguments(entry: ViolationEntry) -> dict[str, Any]:
-    return {"violation_id" if name == "id" else name: value for name, value in entry.items()}
 
 
 def _settings(max_waiting: int, subject_share: float) -> QuerySettings:

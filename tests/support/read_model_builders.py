@@ -2,12 +2,11 @@
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import orjson
 
 from shared.event_store.envelope import event_id
-from shared.events.personal import IS_SEALED, fields_marked
 from shared.keyring.keyring import ChildCipher, field_place
 from shared.read_models.documents import (
     ActivityDocument,
@@ -36,72 +35,39 @@ def sealed(
     return f"{version}.{field}.{cipher.seal(orjson.dumps(value), place)}"
 
 
+def _document(kind: type[Any], fields: dict[str, Any]) -> Any:
+    """One of this kind with `fields`; of what else it must have zeros, nothing, or NOON."""
+    hints = get_type_hints(kind)
+    others = kind.__required_keys__ - fields.keys()
+    return {name: _nothing(hints[name]) for name in hints if name in others} | fields
+
+
+def _nothing(hint: Any) -> Any:
+    if type(None) in get_args(hint):
+        return None
+    return NOON if hint is datetime else (get_origin(hint) or hint)()
+
+
 def child_document(child_id: str, **fields: Any) -> ChildDocument:
     """Personal fields are given sealed."""
-    document: dict[str, Any] = {
-        "_id": child_id,
-        "parent_id": "parent-1",
-        **dict.fromkeys(fields_marked(ChildDocument, IS_SEALED)),
-        "name_tokens": [],
-        "age": 7,
-        "status": "active",
-        "created_at": NOON,
-        "updated_at": NOON,
-        "version": 1,
-        "profile_completeness": 60.0,
-        "conversation_count": 0,
-        "total_messages": 0,
-        "total_minutes": 0.0,
-        "last_interaction_at": None,
-        "engagement_level": "new",
-        "learning_metrics": {},
-        "flagged_content_count": 0,
-        "safety_violations_count": 0,
-        "open_violations_count": 0,
-        "penalty_points": 0.0,
-        "safety_score": 100.0,
-        "safety_status": "excellent",
-        "last_safety_check": None,
-        "violation_categories": {},
-        "consents": {},
-    }
-    return cast(ChildDocument, document | fields)
+    usual: dict[str, Any] = {"_id": child_id, "parent_id": "parent-1", "age": 7, "version": 1}
+    usual |= {"status": "active", "profile_completeness": 60.0, "engagement_level": "new"}
+    usual |= {"safety_score": 100.0, "safety_status": "excellent"}
+    return cast(ChildDocument, _document(ChildDocument, usual | fields))
 
 
 def conversation_document(
     child_id: str, conversation_id: str, **fields: Any
 ) -> ConversationDocument:
-    document: dict[str, Any] = {
-        "_id": f"{child_id}/{conversation_id}",
-        "child_id": child_id,
-        "conversation_id": conversation_id,
-        "started_at": NOON,
-        "ended_at": None,
-        "duration_minutes": 0.0,
-        "message_count": 0,
-        "topic": None,
-        "topics": [],
-        "engagement_score": 0.0,
-        "flagged": 0,
-        "safety_violations": 0,
-    }
-    return cast(ConversationDocument, document | fields)
+    ids = {"_id": f"{child_id}/{conversation_id}", "child_id": child_id}
+    ids["conversation_id"] = conversation_id
+    return cast(ConversationDocument, _document(ConversationDocument, ids | fields))
 
 
 def violation(violation_id: str, **fields: Any) -> ViolationEntry:
-    entry: dict[str, Any] = {
-        "id": violation_id,
-        "type": "bullying",
-        "severity": "low",
-        "at": NOON,
-        "conversation_id": None,
-        "details": None,
-        "resolved_at": None,
-        "outcome": None,
-        "alerted": None,
-        "acknowledged_at": None,
-    }
-    return cast(ViolationEntry, entry | fields)
+    usual: dict[str, Any] = {"id": violation_id, "type": "bullying", "severity": "low"}
+    usual |= dict.fromkeys(("alerted", "acknowledged_at"))
+    return cast(ViolationEntry, _document(ViolationEntry, usual | fields))
 
 
 def violation_document(child_id: str, violation_id: str, **fields: Any) -> ViolationDocument:
@@ -126,58 +92,28 @@ def safety_counters(child_id: str, *violations: ViolationEntry, **fields: Any) -
 
 def safety_document(child_id: str, *violations: ViolationEntry, **fields: Any) -> SafetyDocument:
     """As projections before 7 made it, with a list of all violations."""
-    document: dict[str, Any] = {
+    policy = {"threshold": "high", "count": 3, "window_hours": 24, "channels": ["in_app"]}
+    usual: dict[str, Any] = {
         "_id": child_id,
-        "alert_policy": {
-            "threshold": "high",
-            "count": 3,
-            "window_hours": 24,
-            "channels": ["in_app"],
-        },
+        "alert_policy": policy,
         "total_violations": len(violations),
-        "violations_by_severity": {},
-        "violations_by_category": {},
-        "high_severity_violations": 0,
         "last_violation_at": violations[-1]["at"] if violations else None,
         "violations": list(violations),
-        "counting": [],
-        "parent_notifications_sent": 0,
     }
-    return cast(SafetyDocument, document | fields)
+    return cast(SafetyDocument, _document(SafetyDocument, usual | fields))
 
 
 def activity_document(child_id: str, day: str, **fields: Any) -> ActivityDocument:
-    document: dict[str, Any] = {
-        "_id": f"{child_id}@{day}",
-        "child_id": child_id,
-        "day": day,
-        "conversations": 0,
-        "messages": 0,
-        "minutes": 0.0,
-        "topics": {},
-        "flagged": 0,
-        "violations": 0,
-    }
-    return cast(ActivityDocument, document | fields)
+    ids = {"_id": f"{child_id}@{day}", "child_id": child_id, "day": day}
+    return cast(ActivityDocument, _document(ActivityDocument, ids | fields))
 
 
 def alert_document(alert_id: str, **fields: Any) -> AlertDocument:
-    document: dict[str, Any] = {
-        "_id": alert_id,
-        "child_id": "child-1",
-        "parent_id": "parent-1",
-        "rule": "threshold",
-        "event_id": "child-1@2",
-        "violation_id": "violation-1",
-        "violation_type": "bullying",
-        "severity": "high",
-        "channels": ["in_app"],
-        "raised_at": NOON,
-        "acknowledged_at": None,
-        "delivered": {},
-        "rebuilt": False,
-    }
-    return cast(AlertDocument, document | fields)
+    usual: dict[str, Any] = {"_id": alert_id, "child_id": "child-1", "parent_id": "parent-1"}
+    usual |= {"event_id": "child-1@2", "violation_id": "violation-1", "rule": "threshold"}
+    usual |= {"violation_type": "bullying", "severity": "high", "channels": ["in_app"]}
+    usual |= {"acknowledged_at": None, "rebuilt": False}
+    return cast(AlertDocument, _document(AlertDocument, usual | fields))
 
 
 def system_document(shard: str, **counters: int) -> SystemDocument:

@@ -14,11 +14,7 @@ from shared.event_store.port import Snapshot
 from shared.events.child import ChildEvent
 from shared.keyring.keyring import ChildCipher
 from tests.fakes.event_store import MemoryEventStore, MemorySnapshotStore
-from tests.support.child_facts import (
-    ADA,
-    ALLOWED,
-    REPORTED,
-)
+from tests.support.child_facts import ADA, ALLOWED, REPORTED
 
 CIPHER = ChildCipher(ADA, bytes(range(32)))
 """Under whose key the golden snapshots are sealed."""

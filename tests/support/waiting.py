@@ -5,8 +5,11 @@ machine needs.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
+T = TypeVar("T")
 SOON = 30.0
 STARTED = 120.0
 """Of processes that have to start first."""
@@ -21,10 +24,18 @@ async def until(condition: Callable[[], bool], seconds: float = SOON) -> None:
             await asyncio.sleep(0.01)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = SOON) -> None:
-    """As `until`, for a condition that has to ask somebody."""
+async def eventually(
+    ask: Callable[[], Awaitable[T]],
+    seconds: float = SOON,
+    wanted: Callable[[T], object] = bool,
+    passing: Sequence[type[Exception]] = (),
+) -> T:
+    """As `until`, for what has to be asked for: the first answer that is as wanted. Errors that are
+    `passing` are no answer yet."""
     async with asyncio.timeout(seconds):
         while True:
-            if await condition():
-                return
+            with suppress(*passing):
+                answer = await ask()
+                if wanted(answer):
+                    return answer
             await asyncio.sleep(0.02)

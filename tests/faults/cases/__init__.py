@@ -1,22 +1,18 @@
 """The named cases, by where they inject faults."""
 
 from tests.faults.cases import (
-    claims,
-    disks,
-    kill_points,
+    ends,
     links,
     long_lives,
     notifications,
     odd_records,
     overtakes,
     pauses,
-    poison,
     races,
     rebuilds,
     records,
     server_errors,
     servers,
-    stops,
     wrong_references,
 )
 from tests.faults.cases.case import Case
@@ -24,21 +20,17 @@ from tests.faults.cases.case import Case
 CASES: dict[str, Case] = {
     case.name: case
     for module in (
-        kill_points,
-        stops,
+        ends,
         pauses,
         overtakes,
         servers,
         server_errors,
-        disks,
         links,
         records,
-        poison,
         wrong_references,
         odd_records,
         notifications,
         races,
-        claims,
         rebuilds,
         long_lives,
     )

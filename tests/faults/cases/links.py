@@ -11,6 +11,7 @@ from tests.faults.cases.case import Case
 from tests.faults.load import more_load
 from tests.faults.world import World
 from tests.support.consents import CONSENTS
+from tests.support.processes import is_ready
 from tests.support.waiting import eventually
 
 PROMISED_SECONDS = 2.0
@@ -37,8 +38,8 @@ async def _cut(world: World) -> int:
         await _says_so_in_time(world, api.url)
         await asyncio.sleep(DISTURBED_SECONDS)
         await proxy.start()
-        await eventually(lambda: _is_ready(api.url), 30.0)
-        await eventually(lambda: _is_ready(worker.url), 30.0)
+        await eventually(lambda: is_ready(api.url), 30.0)
+        await eventually(lambda: is_ready(worker.url), 30.0)
         if (api.process.returncode, worker.process.returncode) != (None, None):
             raise NotAsPromised("a process that lost the store has ended")
     return ended
@@ -101,11 +102,6 @@ async def _says_so_in_time(world: World, url: str) -> None:
                 raise NotAsPromised(f"{answer.status_code} {answer.text} instead of 503")
             if seconds > PROMISED_SECONDS:
                 raise NotAsPromised(f"503 after {seconds:.1f} s")
-
-
-async def _is_ready(url: str) -> bool:
-    async with httpx2.AsyncClient() as http:
-        return (await http.get(f"{url}/health/ready")).status_code == 200
 
 
 CASES = (

@@ -11,8 +11,7 @@ from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild
 from tests.faults.history import PASSING
 from tests.faults.world import World
-from tests.support.histories import history
-from tests.support.inserted_history import insert_history
+from tests.support.histories import history, insert_history
 from tests.support.waiting import eventually
 
 EVENTS = 30_000
@@ -37,7 +36,7 @@ async def _killed_while_reading(world: World) -> int:
         await world.kill("worker")
     await _is_done(long, "PATCH", "/profile", {"preferences": {"note": new_id()}})
     await _is_done(long, "PATCH", "/profile", {"preferences": {"note": new_id()}})
-    await eventually(partial(_is_projected, long), PROJECTED_SECONDS)
+    await long.is_projected(PROJECTED_SECONDS)
     return 4
 
 
@@ -49,7 +48,7 @@ async def _erased(world: World) -> int:
     await world.kill("worker")
     await _is_done(long, "DELETE", "/personal-data", None, key)
     await _is_served(neighbour)
-    await eventually(partial(_is_projected, long), PROJECTED_SECONDS)
+    await long.is_projected(PROJECTED_SECONDS)
     return 2
 
 
@@ -104,10 +103,6 @@ async def _is_served(neighbour: OwnChild) -> None:
     note: dict[str, object] = {"preferences": {"note": new_id()}}
     if not await _asks(neighbour, "PATCH", "/profile", note, new_id()):
         raise HeldUp(f"{neighbour.child_id} was not served at once")
-
-
-async def _is_projected(child: OwnChild) -> bool:
-    return await child.projected_version() >= child.version
 
 
 CASES = (

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx2
 import orjson
 from aiokafka import AIOKafkaProducer
 
@@ -70,7 +69,10 @@ async def _events(world: World) -> int:
         await well.changes()
         await well.is_projected()
         await well.is_told(await well.raises_an_alert())
-        await eventually(lambda: _are_dead_lettered(world, records), SEEN_SECONDS)
+        letters = world.on.database["dead_letters"]
+        await eventually(
+            lambda: letters.count_documents({}), SEEN_SECONDS, lambda count: count >= len(records)
+        )
     await sick.is_redriven("--from-store")
     await _discard(world, {(key or b"").decode("utf-8", "replace") for key, _, _ in records})
     return len(records)
@@ -110,10 +112,7 @@ async def _erasures(world: World) -> int:
     async with world.as_parent(well.parent) as http:
         (await http.delete(f"/v1/children/{well.child_id}/personal-data")).raise_for_status()
 
-    async def is_gone() -> bool:
-        return (await well.reads()).status_code in (httpx2.codes.NOT_FOUND, httpx2.codes.GONE)
-
-    await eventually(is_gone, SEEN_SECONDS)
+    await eventually(well.reads, SEEN_SECONDS, lambda shown: shown.status_code in (404, 410))
     return sent
 
 
@@ -125,13 +124,13 @@ async def _notices(world: World, topic: Topic, odd: Sequence[bytes | None], well
         for partition in range(topic.partitions):
             await _send(world, topic, records, partition)
         await well.is_told(await well.raises_an_alert())
-        await eventually(lambda: _is_read(well), SEEN_SECONDS)
+        # at the version that the API answered, though nobody asks for it
+        await eventually(
+            well.reads,
+            SEEN_SECONDS,
+            lambda shown: shown.raise_for_status().json()["version"] >= well.version,
+        )
     return len(records) * topic.partitions
-
-
-async def _is_read(child: OwnChild) -> bool:
-    """At the version that the API answered, though nobody asks for it."""
-    return bool((await child.reads()).raise_for_status().json()["version"] >= child.version)
 
 
 @asynccontextmanager
@@ -192,27 +191,14 @@ def _wrong_fields(value: bytes) -> Iterator[bytes]:
 async def _send(
     world: World, topic: Topic, records: Sequence[Record], partition: int | None = None
 ) -> None:
-    async with _producer(world) as producer:
+    async with AIOKafkaProducer(
+        bootstrap_servers=world.bootstrap, max_request_size=1_048_576
+    ) as producer:
         sent = [
             await producer.send(topic.name, value, key, partition, headers=[*headers, MARK])
             for key, value, headers in records
         ]
         await asyncio.gather(*sent)
-
-
-@asynccontextmanager
-async def _producer(world: World) -> AsyncIterator[AIOKafkaProducer]:
-    producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap, max_request_size=1_048_576)
-    await producer.start()
-    try:
-        yield producer
-    finally:
-        await producer.stop()
-
-
-async def _are_dead_lettered(world: World, records: Sequence[Record]) -> bool:
-    letters = world.on.database["dead_letters"]
-    return await letters.count_documents({}) >= len(records)
 
 
 async def _discard(world: World, keys: set[str]) -> None:

@@ -1,6 +1,7 @@
 """More processes than needed: they share, take over and never do anything twice."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from tests.faults.cases.case import Case
@@ -32,17 +33,9 @@ async def _rebalance_storm(world: World) -> int:
     return REBALANCES
 
 
-async def _ahead(world: World) -> int:
-    return await _clocks_off(world, "3600")
-
-
-async def _behind(world: World) -> int:
-    return await _clocks_off(world, "-3600")
-
-
-async def _clocks_off(world: World, seconds: str) -> int:
+async def _clocks_off(seconds: int, world: World) -> int:
     """A relay and a worker whose clocks are wrong take over from those whose clocks are right."""
-    variables = {"PYTHONPATH": str(CLOCK_OFF), "TEDDY_TEST_CLOCK_OFF_SECONDS": seconds}
+    variables = {"PYTHONPATH": str(CLOCK_OFF), "TEDDY_TEST_CLOCK_OFF_SECONDS": str(seconds)}
     async with (
         world.another("relay", **variables) as relay,
         world.another("worker", **variables) as worker,
@@ -61,11 +54,13 @@ CASES = (
         _rebalance_storm,
         commands=750,
     ),
-    Case("clock-an-hour-ahead", "a relay and a worker an hour ahead take over", _ahead, 1_500),
-    Case(
-        "clock-an-hour-behind",
-        "a relay and a worker an hour behind take over",
-        _behind,
-        1_500,
+    *(
+        Case(
+            f"clock-an-hour-{where}",
+            f"a relay and a worker an hour {where} take over",
+            partial(_clocks_off, seconds),
+            commands=1_500,
+        )
+        for where, seconds in (("ahead", 3_600), ("behind", -3_600))
     ),
 )

@@ -16,6 +16,7 @@ from shared.read_models.documents import Model
 from shared.read_models.generations import live_generation
 from tests.faults.world import World
 from tests.support.callers import token
+from tests.support.commands import teddy_process
 from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
@@ -71,13 +72,9 @@ class OwnChild:
         self.version = answer["version"]
         return answer
 
-    async def is_projected(self) -> None:
+    async def is_projected(self, seconds: float = PROJECTED_SECONDS) -> None:
         """Until the read models have all that the API answered."""
-
-        async def reached() -> bool:
-            return await self.projected_version() >= self.version
-
-        await eventually(reached, PROJECTED_SECONDS)
+        await eventually(self.projected_version, seconds, lambda version: version >= self.version)
 
     async def projected_version(self) -> int:
         """How far the live read models are; 0: they do not have it."""
@@ -98,13 +95,8 @@ class OwnChild:
     ) -> None:
         """Until the alert of this violation is delivered on `channel`."""
         wanted = {"violation_id": violation_id, "channel": channel}
-        store = deliveries(self.world.on.database)
-
-        async def told() -> bool:
-            delivery = await store.find_one(wanted)
-            return delivery is not None and delivery["state"] == DeliveryState.DELIVERED
-
-        await eventually(told, seconds)
+        wanted["state"] = DeliveryState.DELIVERED
+        await eventually(lambda: deliveries(self.world.on.database).find_one(wanted), seconds)
 
     async def reads(self, rest: str = "") -> httpx2.Response:
         """What the query API answers its parent."""
@@ -116,19 +108,17 @@ class OwnChild:
         """With the bytes that were sent, where they are known; `teddy` lists it."""
         known = {} if value is None else {"value": value}
         letters = self.world.on.database["dead_letters"]
-
-        async def dead_lettered() -> bool:
-            return await letters.find_one({"child_id": self.child_id, **known}) is not None
-
-        await eventually(dead_lettered, PROJECTED_SECONDS)
-        listed = await self.world.teddy("dead-letter", "list")
-        if self.child_id not in listed.stdout:
-            raise NotIsolated(f"{self.child_id} is not listed: {listed.stdout}{listed.stderr}")
+        wanted = {"child_id": self.child_id, **known}
+        await eventually(lambda: letters.find_one(wanted), PROJECTED_SECONDS)
+        listed = await teddy_process(self.world.folder, "dead-letter", "list")
+        if self.child_id not in listed.out:
+            raise NotIsolated(f"{self.child_id} is not listed: {listed}")
 
     async def is_redriven(self, *options: str) -> None:
-        done = await self.world.teddy("dead-letter", "redrive", "--child", self.child_id, *options)
-        if done.returncode != 0:
-            raise NotIsolated(f"not redriven: {done.stderr}")
+        redrive = ("dead-letter", "redrive", "--child", self.child_id, *options)
+        done = await teddy_process(self.world.folder, *redrive)
+        if done.code != 0:
+            raise NotIsolated(f"not redriven: {done.err}")
         await self.is_projected()
 
 

@@ -8,6 +8,7 @@ from shared.fault_points import FaultPoint, arm
 from shared.read_models.generations import read_catalog
 from tests.faults.cases.case import Case
 from tests.faults.world import World
+from tests.support.commands import teddy_process
 from tests.support.consents import CONSENTS
 from tests.support.waiting import eventually
 
@@ -25,9 +26,9 @@ async def _killed_and_resumed(point: FaultPoint, world: World) -> int:
     if code == 0 or (world.fault_folder / point).exists():
         raise NotRebuilt(f"no fault occurred at {point}: exit code {code}")
     if point is not FaultPoint.REBUILD_AFTER_FLIP:  # then there is nothing left to do
-        resumed = await world.teddy("replay", "rebuild", "--resume")
-        if resumed.returncode != 0:
-            raise NotRebuilt(resumed.stderr)
+        resumed = await teddy_process(world.folder, "replay", "rebuild", "--resume")
+        if resumed.code != 0:
+            raise NotRebuilt(resumed.err)
     await _drop_old(world)
     return 1
 
@@ -40,7 +41,8 @@ async def _erased_meanwhile(world: World) -> int:
         # slow enough to be met on its way, also when the cases before left many events
         rate = max(400, await world.on.commits["commits"].estimated_document_count() // 20)
         rebuild = world.starts_teddy("replay", "rebuild", "--rate", str(rate))
-        await eventually(partial(_begun, world), RUN_SECONDS)
+        catalog = partial(read_catalog, world.on.database)
+        await eventually(catalog, RUN_SECONDS, lambda now: now.unfinished is not None)
         path = f"/v1/children/{child['child_id']}/personal-data"
         (await http.delete(path)).raise_for_status()
     code = await asyncio.wait_for(asyncio.to_thread(rebuild.wait), RUN_SECONDS)
@@ -50,18 +52,14 @@ async def _erased_meanwhile(world: World) -> int:
     return 1
 
 
-async def _begun(world: World) -> bool:
-    return (await read_catalog(world.on.database)).unfinished is not None
-
-
 async def _drop_old(world: World) -> None:
     """So that the next case begins with one generation; its lease may still run."""
     for _ in range(30):
-        done = await world.teddy("replay", "drop-old")
-        if done.returncode == 0:
+        done = await teddy_process(world.folder, "replay", "drop-old")
+        if done.code == 0:
             return
         await asyncio.sleep(0.5)
-    raise NotRebuilt(done.stderr)
+    raise NotRebuilt(done.err)
 
 
 def _case(point: FaultPoint, where: str) -> Case:

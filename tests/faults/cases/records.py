@@ -1,8 +1,9 @@
-"""Records that are not what they should be: twice, in disorder, missing, poison."""
+"""Records that are not what they should be: twice, in disorder, missing, poison. What one child's
+records or documents can spoil is that child alone, until it is redriven."""
 
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.decoding import EventSource
@@ -12,12 +13,16 @@ from projection_worker.records import deliver, raw_record
 from projection_worker.replay.histories import stream_of
 from projection_worker.replay.verify.verifier import Verifier
 from shared.clock import new_id, utc_now
-from shared.kafka import CHILD_EVENTS, partitions_of
-from shared.read_models.generations import Generation
+from shared.kafka import CHILD_EVENTS
+from shared.read_models.documents import Model
+from shared.read_models.generations import Generation, live_generation
 from shared.read_models.indexes import ensure_read_model_indexes
 from tests.faults.cases.case import Case
 from tests.faults.cases.odd_records import MARK
+from tests.faults.cases.own_child import OwnChild
 from tests.faults.world import World
+from tests.support.commands import teddy_process
+from tests.support.kafka import read_all_records
 from tests.support.waiting import eventually
 
 DROPPED = 0.01
@@ -33,13 +38,10 @@ async def _again_in_disorder(world: World) -> int:
     """All records of the topic are published once more, children in any order, events too."""
     records = await _all_records(world)
     world.chance.shuffle(records)
-    producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap)
-    await producer.start()
-    for record in records:
-        await producer.send(
-            CHILD_EVENTS.name, record.value, record.key, headers=list(record.headers)
-        )
-    await producer.stop()
+    async with AIOKafkaProducer(bootstrap_servers=world.bootstrap) as producer:
+        for record in records:
+            headers = list(record.headers)
+            await producer.send(CHILD_EVENTS.name, record.value, record.key, headers=headers)
     return len(records)
 
 
@@ -87,53 +89,80 @@ async def _require_equal(
 async def _poison(world: World) -> int:
     """Garbage under a child's key dead-letters that child alone; a redrive fixes it."""
     child_id = world.chance.choice(list(world.parents))
-    producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap)
-    await producer.start()
-    await producer.send_and_wait(CHILD_EVENTS.name, GARBAGE, child_id.encode())
-    await producer.stop()
+    async with AIOKafkaProducer(bootstrap_servers=world.bootstrap) as producer:
+        await producer.send_and_wait(CHILD_EVENTS.name, GARBAGE, child_id.encode())
     letters = world.on.database["dead_letters"]
-
-    async def dead_lettered() -> bool:
-        return await letters.find_one({"child_id": child_id, "value": GARBAGE}) is not None
-
-    await eventually(dead_lettered, 30.0)
-    done = await world.teddy("dead-letter", "redrive", "--child", child_id, "--from-store")
-    assert done.returncode == 0, done.stderr
+    await eventually(lambda: letters.find_one({"child_id": child_id, "value": GARBAGE}), 30.0)
+    redrive = ("dead-letter", "redrive", "--child", child_id, "--from-store")
+    done = await teddy_process(world.folder, *redrive)
+    assert done.code == 0, done.err
     return 1
 
 
 async def _all_records(world: World) -> list[Any]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=world.bootstrap, enable_auto_commit=False)
-    await consumer.start()
+    """But those that a case made up."""
+    records = await read_all_records(world.bootstrap, CHILD_EVENTS.name)
+    return [one for one in records if one.value != GARBAGE and MARK not in one.headers]
+
+
+UNKNOWN = b"teddy.child.ChildTeleported.v1"
+NOTHING_KNOWN = b'{"to":"the moon"}'
+
+
+async def _unknown_type(world: World) -> int:
+    """An event of a type that nobody knows, in a valid envelope, where the child's next one is
+    expected."""
+    sick, well = await OwnChild.registered(world), await OwnChild.registered(world)
+    template = await _record_of(world, sick.child_id)
+    following = b"%d" % (sick.version + 1)
+    headers = dict(template.headers) | {"ce_type": UNKNOWN, "ce_sequence": following}
+    async with AIOKafkaProducer(bootstrap_servers=world.bootstrap) as producer:
+        await producer.send_and_wait(
+            CHILD_EVENTS.name, NOTHING_KNOWN, sick.child_id.encode(), headers=list(headers.items())
+        )
+    await sick.is_dead_lettered(NOTHING_KNOWN)
+    await well.changes()
+    await sick.changes()
+    await well.is_projected()
+    await sick.is_redriven("--from-store")
+    return 1
+
+
+async def _unwritable(world: World) -> int:
+    """MongoDB refuses one child's document, in the midst of batches with others."""
+    sick, well = await OwnChild.registered(world), await OwnChild.registered(world)
+    generation = await live_generation(world.on.database)
+    children = generation.collection(world.on.database, Model.CHILDREN).name
+    refuse = {"_id": {"$ne": sick.child_id}}
+    await world.on.database.command({"collMod": children, "validator": refuse})
     try:
-        places = await partitions_of(consumer, CHILD_EVENTS.name)
-        consumer.assign(places)
-        await consumer.seek_to_beginning()
-        ends = await consumer.end_offsets(places)
-        records: list[Any] = []
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            fetched = await consumer.getmany(timeout_ms=200, max_records=5_000)
-            records += [r for part in fetched.values() for r in part if not _is_odd(r)]
-        return records
+        await sick.changes()
+        await well.changes()
+        await sick.is_dead_lettered()
+        await well.is_projected()
     finally:
-        await consumer.stop()
+        await world.on.database.command({"collMod": children, "validator": {}})
+    await sick.is_redriven()
+    return 1
 
 
-def _is_odd(record: Any) -> bool:
-    """Whether a case made it up."""
-    return record.value == GARBAGE or MARK in record.headers
+async def _record_of(world: World, child_id: str) -> Any:
+    records = await read_all_records(world.bootstrap, CHILD_EVENTS.name)
+    return next(record for record in records if record.key == child_id.encode())
 
 
 CASES = (
-    Case(
-        "records-again-in-disorder",
-        "every record published again, shuffled",
-        _again_in_disorder,
-    ),
+    Case("records-again-in-disorder", "every record published again, shuffled", _again_in_disorder),
     Case(
         "records-twice-shuffled-dropped",
         "a projector gets every record twice, shuffled, 1 % not at all",
         _mangled,
     ),
     Case("records-poison", "unreadable bytes under a child's key; the child is redriven", _poison),
+    Case("record-unknown", "an unknown event type; the child is redriven", _unknown_type),
+    Case(
+        "document-unwritable",
+        "MongoDB refuses one child's document; the child is redriven",
+        _unwritable,
+    ),
 )

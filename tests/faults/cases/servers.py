@@ -1,23 +1,23 @@
-"""The servers underneath: killed, hung, and a broker that forgot everything."""
+"""The servers underneath: killed, hung, without room to write; a broker that forgot everything."""
 
 import asyncio
 import os
+import resource
 import shutil
 import signal
+from functools import partial
+
+import psutil
 
 from shared.clock import new_id
 from shared.fault_points import FaultPoint
 from shared.mongo import Mongo
 from tests.faults.cases.case import Case
+from tests.faults.cases.ends import killed
 from tests.faults.world import World
 from tests.support.consents import CONSENTS
 
 HUNG_SECONDS = 4.0
-
-
-async def _broker_killed(world: World) -> int:
-    await world.kill("kafka")
-    return 1
 
 
 async def _broker_hung(world: World) -> int:
@@ -66,12 +66,17 @@ async def _store_steps_down(world: World) -> int:
     return 1
 
 
+async def _full(world: World) -> int:
+    """No file of MongoDB may grow by a byte: it stops, as on a full disk, and goes on from its
+    journal once there is room."""
+    before = world.process("mongod")
+    psutil.Process(before.pid).rlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    await world.is_back(before)
+    return 1
+
+
 CASES = (
-    Case(
-        "broker-killed",
-        "SIGKILL of the broker",
-        _broker_killed,
-    ),
+    Case("broker-killed", "SIGKILL of the broker", partial(killed, "kafka")),
     Case(
         "broker-hung",
         "the broker does not answer for 20 s (60 s with --long); commands go on",
@@ -91,4 +96,5 @@ CASES = (
     ),
     Case("store-hung", f"MongoDB does not answer for {HUNG_SECONDS:.0f} s", _store_hung),
     Case("store-steps-down", "the primary steps down", _store_steps_down),
+    Case("disk-full", "MongoDB can no longer write to files", _full),
 )

@@ -8,7 +8,6 @@ import httpx2
 
 from shared.auth.access import Role
 from shared.clock import new_id, utc_now
-from shared.event_store.envelope import Actor, Causality, NewCommit
 from shared.events.child import (
     AlertChannel,
     AlertPolicyConfigured,
@@ -16,11 +15,11 @@ from shared.events.child import (
     ChildEvent,
     ChildRegistered,
 )
-from shared.serialization.events import encode
 from tests.faults.cases.case import Case
 from tests.faults.cases.own_child import OwnChild
 from tests.faults.world import World
 from tests.support.callers import token
+from tests.support.commits import offer_of
 from tests.support.event_samples import EVENTS
 from tests.support.waiting import eventually
 
@@ -69,7 +68,10 @@ async def _stored(world: World) -> int:
         world.chance.shuffle(happened)
         await _append(child, happened)
     await child.is_projected()
-    await eventually(lambda: _is_read(child), 30.0)
+    # officers and parents see a report, whatever was stored
+    await eventually(
+        lambda: child.reads("/safety-report"), 30.0, lambda report: report.status_code == 200
+    )
     for _ in range(2):
         await child.is_told(await child.raises_an_alert())
     return ROUNDS * len(happened)
@@ -79,21 +81,9 @@ async def _append(child: OwnChild, happened: Sequence[ChildEvent]) -> None:
     on = child.world.on
     cipher = await on.keyring.create(child.child_id)
     position = (await on.store.load(child.child_id))[-1].position
-    events = [
-        encode(_of(child, one), version, cipher)
-        for version, one in enumerate(happened, position.version + 1)
-    ]
-    commit = await on.store.append(
-        NewCommit(
-            child_id=child.child_id,
-            expected=position,
-            events=tuple(events),
-            recorded_at=utc_now(),
-            actor=Actor(child.parent, "parent"),
-            causality=Causality(new_id()),
-        )
-    )
-    child.version = commit.last_version
+    events = [_of(child, one) for one in happened]
+    offer = offer_of(events, position, cipher, parent=child.parent, correlation_id=new_id())
+    child.version = (await on.store.append(offer)).last_version
 
 
 def _of(child: OwnChild, event: ChildEvent) -> ChildEvent:
@@ -107,12 +97,6 @@ def _of(child: OwnChild, event: ChildEvent) -> ChildEvent:
             return replace(mine, policy=replace(mine.policy, channels=(AlertChannel.IN_APP,)))
         case _:
             return mine
-
-
-async def _is_read(child: OwnChild) -> bool:
-    """Officers and parents see a report, whatever was stored."""
-    report = await child.reads("/safety-report")
-    return report.status_code == httpx2.codes.OK
 
 
 async def _conversation_of(child: OwnChild) -> str:

@@ -23,6 +23,9 @@ from tests.support.child_facts import ADA, REGISTER, REPORT, VIOLATION, update
 from tests.support.command_side import BEAR, MOTHER, OFFICER, CommandSide, Database
 from tests.support.commands import Said, called, started
 from tests.support.key_files import create_key_files
+from tests.support.processes import store_settings
+
+THIRTY_DAYS = {"TEDDY_RETENTION_AUDIT_DAYS": "30"}
 
 
 @dataclass
@@ -38,11 +41,7 @@ class World:
             "TEDDY_PROOF_KEY_FILE": str(self.folder / "proof.pem"),
             "TEDDY_PROOF_KEYS_FILE": str(self.folder / "proof-keys.json"),
         }
-        stores = {
-            f"TEDDY_{name}_{what}": value
-            for name in ("WRITE", "READ", "AUDIT")
-            for what, value in (("MONGO_URL", self.url), ("DATABASE", self.database))
-        }
+        stores = store_settings(self.url, self.database, "WRITE", "READ", "AUDIT")
         return {**keys, **stores, "TEDDY_AUDIT_HEADS_FILE": str(self.folder / "heads.jws")}
 
     @property
@@ -74,6 +73,19 @@ class World:
         own = {} if offline else self.environment
         folder = str(self.folder / "no-stack")
         return ["--dir", folder, *arguments], {**os.environ, **own, **(settings or {})}
+
+    async def retention(self, command: str, **more: str) -> Said:
+        """Thirty days, unless `more` says otherwise."""
+        return await self.teddy("retention", command, settings={**THIRTY_DAYS, **more})
+
+    async def export_evidence(self, out: Path, violation: str = VIOLATION) -> Said:
+        about = ("--child", ADA, "--violation", violation)
+        return await self.teddy("evidence", "export", *about, "--out", str(out))
+
+    async def verify_file(self, *what: str) -> Said:
+        """By somebody elsewhere, who has the public keys."""
+        keys = str(self.folder / "proof-keys.json")
+        return await self.teddy(*what, "--keys", keys, offline=True)
 
     def collection(self, name: str) -> "Tampering":
         return Tampering(self.url, self.database, name)
@@ -155,8 +167,6 @@ def look(subject: str, at: datetime | None = None, role: str = "parent") -> Audi
 async def evidence(world: World) -> AsyncIterator[Path]:
     """An exported file about Ada's violation."""
     file = world.folder / "evidence.json"
-    said = await world.teddy(
-        "evidence", "export", "--child", ADA, "--violation", VIOLATION, "--out", str(file)
-    )
+    said = await world.export_evidence(file)
     assert said.code == 0, said.err
     yield file

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.attack.proofs import edited_actor, edited_event, of_another_violation, view_removed
 from tests.integration.audit.conftest import World
-from tests.support.child_facts import ADA, VIOLATION
 from tests.support.consents import BORN
 
 Bundle = dict[str, Any]
@@ -47,41 +47,23 @@ async def test_evidence_holds_nothing_personal_in_plain_text(evidence: Path):
     assert "ChildProfileUpdated" not in text  # nor what else happened to the child
 
 
-def _edit_event(bundle: Bundle) -> None:
-    event = bundle["commits"][0]["body"]["events"][0]
-    event[3] = event[3].replace("high", "low")
-
-
-def _edit_actor(bundle: Bundle) -> None:
-    bundle["commits"][0]["body"]["actor"][0] = "officer-9"
-
-
 def _edit_view(bundle: Bundle) -> None:
     lines = bundle["audit"][0]["blocks"][-1]["lines"]
     lines[0] = lines[0].replace("officer-2", "officer-3")
 
 
-def _remove_view(bundle: Bundle) -> None:
-    bundle["audit"][0]["blocks"][-1]["lines"].pop()
-
-
-def _swap_child(bundle: Bundle) -> None:
-    bundle["violation_id"] = "another"
-
-
-def _remove_head(bundle: Bundle) -> None:
-    bundle["audit"][0]["head"] = bundle["signature"]
-
-
 @pytest.mark.parametrize(
     ("alter", "named"),
     [
-        (_edit_event, f"commit at version {BORN + 2}: edited"),
-        (_edit_actor, f"commit at version {BORN + 2}: edited"),
+        (edited_event, f"commit at version {BORN + 2}: edited"),
+        (edited_actor, f"commit at version {BORN + 2}: edited"),
         (_edit_view, "record 7: edited"),
-        (_remove_view, "file: altered after it was signed"),
-        (_swap_child, "violation another: no event of the file is about it"),
-        (_remove_head, "signed head: not a statement of the kind teddy-audit-head"),
+        (view_removed, "file: altered after it was signed"),
+        (of_another_violation, "violation another: no event of the file is about it"),
+        (
+            lambda bundle: bundle["audit"][0].update(head=bundle["signature"]),
+            "signed head: not a statement of the kind teddy-audit-head",
+        ),
     ],
 )
 async def test_altered_evidence_says_what_differs(
@@ -111,16 +93,12 @@ async def test_a_file_that_is_no_evidence_is_one_line_and_exit_2(
 
 async def test_evidence_of_a_violation_that_is_not_there_is_refused(world: World, tmp_path: Path):
     out = tmp_path / "none.json"
-    said = await world.teddy(
-        "evidence", "export", "--child", ADA, "--violation", "other", "--out", str(out)
-    )
+    said = await world.export_evidence(out, "other")
     assert (said.code, out.exists()) == (2, False)
     assert "no violation other" in said.err
 
 
 async def test_an_existing_file_is_never_overwritten(world: World, evidence: Path):
-    said = await world.teddy(
-        "evidence", "export", "--child", ADA, "--violation", VIOLATION, "--out", str(evidence)
-    )
+    said = await world.export_evidence(evidence)
     assert said.code == 2
     assert "exists already" in said.err

@@ -18,23 +18,17 @@ from shared.clock import iso, utc_now
 from shared.mongo import Mongo
 from shared.signing import StatementSigner, read_signing_key
 from tests.integration.audit.conftest import World, look
-from tests.support.child_facts import ADA, VIOLATION
-from tests.support.commands import Said
+from tests.support.child_facts import ADA
 
 Collection = Any
 Tamper = Callable[[Collection], None]
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 GOLDEN = Path(__file__).parents[2] / "golden" / "audit" / "block.v1.json"
-THIRTY_DAYS = {"TEDDY_RETENTION_AUDIT_DAYS": "30"}
 EVER = ("--from", "2000-01-01", "--to", "2100-01-01")
 
 
 def _age(blocks: Collection) -> None:
     blocks.update_many({}, {"$set": {"since": LONG_AGO, "until": LONG_AGO}})
-
-
-def _age_one_by_one(blocks: Collection) -> None:
-    blocks.update_many({}, {"$set": {"until": LONG_AGO}})
 
 
 def _rewrite_as_old(blocks: Collection) -> None:
@@ -65,7 +59,10 @@ def _store(
     ("tamper", "named"),
     [
         (_age, "edited beside its records: since, until not as these say"),
-        (_age_one_by_one, "edited beside its records: until not as these say"),
+        (
+            lambda blocks: blocks.update_many({}, {"$set": {"until": LONG_AGO}}),
+            "edited beside its records: until not as these say",
+        ),
         (_rewrite_as_old, "rewritten: a signed head has a different hash"),
     ],
 )
@@ -76,7 +73,7 @@ async def test_the_purge_deletes_nothing_that_was_made_to_look_old(
     with world.collection("audit_blocks") as blocks:
         tamper(blocks)
         # when
-        planned, applied = await _retention(world, "plan"), await _retention(world, "apply")
+        planned, applied = await world.retention("plan"), await world.retention("apply")
         # then
         assert sum(len(block["lines"]) for block in blocks.find({})) == 9
     for said in (planned, applied):
@@ -94,11 +91,11 @@ async def test_the_purge_deletes_nothing_that_was_made_to_seem_signed_away(world
     async with process.running() as trail:
         await trail.record(look("officer-1", utc_now() - timedelta(days=40)))
         await trail.record(look("officer-2"))
-    assert "1 audit records deleted" in (await _retention(world, "apply")).out
+    assert "1 audit records deleted" in (await world.retention("apply")).out
     with world.collection("audit_blocks") as blocks:
         blocks.update_many({"segment": trail.segment}, {"$set": {"last": 1}})
         # when
-        applied = await _retention(world, "apply")
+        applied = await world.retention("apply")
         # then
         assert applied.code == 1
         assert blocks.count_documents({"segment": trail.segment}) == 1
@@ -110,7 +107,7 @@ async def test_a_head_that_was_taken_away_stops_the_purge(aged: World) -> None:
     with aged.collection("audit_heads") as heads:
         heads.delete_many({})
 
-    applied = await _retention(aged, "apply")
+    applied = await aged.retention("apply")
 
     assert applied.code == 1
     assert "head 1: deleted from the database" in applied.err
@@ -140,7 +137,7 @@ async def test_every_field_beside_the_records_is_held_against_them(
         blocks.update_one({"_id": {"$regex": "@0*5$"}}, {change: {field: FIELDS[field]}})
     # when
     verified = await world.teddy("audit", "verify")
-    evidence = await _evidence(world, "evidence.json")
+    evidence = await world.export_evidence(world.folder / "evidence.json")
     exported = await world.teddy("audit", "export", *EVER, str(world.folder / "audit.jsonl"))
     # then
     named = f"record 5: edited beside its records: {field} not as these say"
@@ -162,10 +159,8 @@ async def test_what_is_hidden_from_the_index_is_in_the_evidence_which_says_so(
     with world.collection("audit_blocks") as blocks:
         tamper(blocks)
     # when
-    exported = await _evidence(world, "evidence.json")
-    keys = ("--keys", str(world.folder / "proof-keys.json"))
-    file = str(world.folder / "evidence.json")
-    verified = await world.teddy("evidence", "verify", file, *keys, offline=True)
+    exported = await world.export_evidence(world.folder / "evidence.json")
+    verified = await world.verify_file("evidence", "verify", str(world.folder / "evidence.json"))
     # then
     assert (exported.code, verified.code) == (1, 1)
     assert "edited beside its records" in exported.err
@@ -230,9 +225,9 @@ async def test_a_span_that_was_left_out_of_an_export_is_missed(world: World) -> 
     title, first, _, end = file.read_bytes().splitlines(keepends=True)
     # when
     file.write_bytes(title + first + end)
-    left_out = await _verify_export(world, file)
+    left_out = await world.verify_file("audit", "verify-export", str(file))
     file.write_bytes(title + first)
-    cut = await _verify_export(world, file)
+    cut = await world.verify_file("audit", "verify-export", str(file))
     # then
     assert (left_out.code, cut.code) == (1, 1)
     assert "file: altered after it was signed" in left_out.out
@@ -251,7 +246,7 @@ async def test_a_record_that_was_put_into_an_export_in_place_of_another_is_found
     block["digests"] = [hashlib.sha256(line.encode()).hexdigest() for line in block["lines"]]
     file.write_bytes(b"\n".join(map(orjson.dumps, (title, span, end))))
     # when
-    said = await _verify_export(world, file)
+    said = await world.verify_file("audit", "verify-export", str(file))
     # then
     assert said.code == 1
     assert "their hash differs from the signed head" in said.out
@@ -265,7 +260,7 @@ async def test_files_of_an_earlier_release_verify_and_say_what_they_do_not_show(
     title, span, _ = map(orjson.loads, export.read_bytes().splitlines())
     old_title = title | {"format": "teddy-audit-export/1", "spans": 1}
     export.write_bytes(orjson.dumps(old_title) + b"\n" + orjson.dumps(span) + b"\n")
-    await _evidence(world, "evidence.json")
+    await world.export_evidence(world.folder / "evidence.json")
     evidence = world.folder / "evidence.json"
     bundle = orjson.loads(evidence.read_bytes())
     del bundle["trail"], bundle["signature"]
@@ -274,7 +269,7 @@ async def test_files_of_an_earlier_release_verify_and_say_what_they_do_not_show(
     signature = signer.sign("teddy-evidence", {"digest": digest})
     evidence.write_bytes(orjson.dumps(bundle | {"signature": signature}))
     # when
-    exported = await _verify_export(world, export)
+    exported = await world.verify_file("audit", "verify-export", str(export))
     proved = await world.teddy("evidence", "verify", str(evidence), offline=True)
     # then
     assert (exported.code, proved.code) == (0, 0), exported.out + proved.out
@@ -316,7 +311,7 @@ async def test_read_models_are_not_purged_by_a_cutoff_that_somebody_moved(
         with world.collection("read_model_horizon") as cutoffs:
             cutoffs.insert_one({"_id": "horizon", **cutoff})
         # when
-        planned, applied = await _retention(world, "plan"), await _retention(world, "apply")
+        planned, applied = await world.retention("plan"), await world.retention("apply")
         # then
         assert (alerts.count_documents({}), days.count_documents({})) == (1, 1)
     for said in (planned, applied):
@@ -324,23 +319,8 @@ async def test_read_models_are_not_purged_by_a_cutoff_that_somebody_moved(
         assert "read_model_horizon is later than any setting allows" in said.err
 
 
-async def _retention(world: World, command: str) -> Said:
-    return await world.teddy("retention", command, settings=THIRTY_DAYS)
-
-
-async def _evidence(world: World, name: str) -> Said:
-    out = str(world.folder / name)
-    about = ("--child", ADA, "--violation", VIOLATION)
-    return await world.teddy("evidence", "export", *about, "--out", out)
-
-
 async def _exported(world: World) -> Path:
     file = world.folder / "audit.jsonl"
     said = await world.teddy("audit", "export", *EVER, str(file))
     assert said.code == 0, said.err
     return file
-
-
-async def _verify_export(world: World, file: Path) -> Said:
-    keys = ("--keys", str(world.folder / "proof-keys.json"))
-    return await world.teddy("audit", "verify-export", str(file), *keys, offline=True)

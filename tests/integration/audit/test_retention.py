@@ -6,19 +6,16 @@ from deploy.proofs.spans import KIND
 from shared.audit.process import AuditProcess
 from shared.clock import utc_now
 from shared.signing import kind_of
-from tests.integration.audit.conftest import World, look
+from tests.integration.audit.conftest import THIRTY_DAYS, World, look
 from tests.support.child_facts import ADA
-from tests.support.commands import Said
 from tests.support.consents import BORN
-
-THIRTY_DAYS = {"TEDDY_RETENTION_AUDIT_DAYS": "30"}
 
 
 async def test_old_records_go_and_the_trail_still_verifies(aged: World) -> None:
-    planned = await _retention(aged, "plan")
-    applied = await _retention(aged, "apply")
+    planned = await aged.retention("plan")
+    applied = await aged.retention("apply")
     verified = await aged.teddy("audit", "verify")
-    again = await _retention(aged, "apply")
+    again = await aged.retention("apply")
 
     assert (planned.code, applied.code, again.code) == (0, 0, 0), applied.err
     assert "audit records" in planned.out
@@ -33,11 +30,11 @@ async def test_a_plan_changes_nothing(aged: World) -> None:
         before = list(blocks.find({}))
         said = await aged.teddy_process("retention", "plan", settings=THIRTY_DAYS)
         assert list(blocks.find({})) == before
-    assert said == await _retention(aged, "plan")
+    assert said == await aged.retention("plan")
 
 
 async def test_what_the_deleted_records_vouched_for_is_still_found(aged: World) -> None:
-    await _retention(aged, "apply")
+    await aged.retention("apply")
 
     with aged.collection("commits") as commits:
         commits.delete_one({"first_version": BORN + 3})
@@ -53,8 +50,10 @@ async def test_records_of_a_running_process_go_up_to_the_newest_old_one(world: W
     async with process.running() as trail:
         await trail.record(look("officer-1", utc_now() - timedelta(days=40)))
         await trail.record(look("officer-2"))
-        await _signed_by_another(world)
-        await _retention(world, "apply")
+        # a head of another process says how far the running ones have come
+        async with AuditProcess(world.settings, "other").running() as other:
+            await other.record(look("officer-4"))
+        await world.retention("apply")
         await trail.record(look("officer-3"))
 
     verified = await world.teddy("audit", "verify")
@@ -71,8 +70,8 @@ async def test_old_records_that_no_head_signs_stay_and_are_reported(aged: World)
     await killed.trail.record(look("officer-1", utc_now() - timedelta(days=40)))
     await killed.mongo.close()
 
-    planned = await _retention(aged, "plan")
-    applied = await _retention(aged, "apply")
+    planned = await aged.retention("plan")
+    applied = await aged.retention("apply")
 
     for said in (planned, applied):
         assert (said.code, said.err.count("\n")) == (0, 1)
@@ -86,11 +85,11 @@ async def test_a_statement_that_is_in_the_file_alone_is_made_good(aged: World) -
     # given a purge that was killed between the file and the database
     with aged.collection("audit_blocks") as blocks, aged.collection("audit_purges") as purges:
         stored = list(blocks.find({}))
-        await _retention(aged, "apply")
+        await aged.retention("apply")
         purges.delete_many({})
         blocks.insert_many(stored)
 
-        applied = await _retention(aged, "apply")
+        applied = await aged.retention("apply")
 
         assert (applied.code, applied.err) == (0, "")
         assert purges.count_documents({}) == 1
@@ -98,16 +97,10 @@ async def test_a_statement_that_is_in_the_file_alone_is_made_good(aged: World) -
     assert (await aged.teddy("audit", "verify")).code == 0
 
 
-async def _signed_by_another(world: World) -> None:
-    """A head of another process says how far the running ones have come."""
-    async with AuditProcess(world.settings, "other").running() as other:
-        await other.record(look("officer-4"))
-
-
 async def test_whoever_deletes_more_than_was_signed_away_is_found(aged: World) -> None:
     async with AuditProcess(aged.settings, "query").running() as trail:
         await trail.record(look("officer-1"))
-    await _retention(aged, "apply")
+    await aged.retention("apply")
 
     with aged.collection("audit_blocks") as blocks:
         blocks.delete_many({"segment": {"$regex": "^query-"}})
@@ -118,7 +111,7 @@ async def test_whoever_deletes_more_than_was_signed_away_is_found(aged: World) -
 
 
 async def test_a_deletion_without_its_statement_is_found(aged: World) -> None:
-    await _retention(aged, "apply")
+    await aged.retention("apply")
 
     with aged.collection("audit_purges") as purges:
         purges.delete_many({})
@@ -134,7 +127,7 @@ async def test_a_deletion_without_its_statement_is_found(aged: World) -> None:
 
 
 async def test_a_forged_statement_is_refused(aged: World) -> None:
-    await _retention(aged, "apply")
+    await aged.retention("apply")
 
     with aged.collection("audit_purges") as purges:
         purge = purges.find_one({})
@@ -151,7 +144,7 @@ async def test_what_was_tampered_with_is_not_deleted(aged: World) -> None:
     with aged.collection("audit_blocks") as blocks:
         blocks.update_one({"first": 1}, {"$set": {"lines.0": "{}"}})
         before = blocks.count_documents({})
-        applied = await _retention(aged, "apply")
+        applied = await aged.retention("apply")
         assert blocks.count_documents({}) == before
 
     assert applied.code == 1
@@ -163,13 +156,13 @@ async def test_killed_behind_its_statement_it_goes_on(aged: World) -> None:
     # given blocks that are back, as if they had not been deleted yet
     with aged.collection("audit_blocks") as blocks, aged.collection("audit_heads") as heads:
         stored, signed = list(blocks.find({})), list(heads.find({}))
-        await _retention(aged, "apply")
+        await aged.retention("apply")
         blocks.insert_many(stored)
         for head in signed:
             heads.replace_one({"_id": head["_id"]}, head, upsert=True)
 
         verified = await aged.teddy("audit", "verify")
-        applied = await _retention(aged, "apply")
+        applied = await aged.retention("apply")
 
         assert verified.code == 0, verified.out
         assert applied.code == 0
@@ -177,19 +170,14 @@ async def test_killed_behind_its_statement_it_goes_on(aged: World) -> None:
 
 
 async def test_days_that_cannot_be_meant_are_one_line_and_exit_2(world: World) -> None:
-    said = await _retention(world, "apply", TEDDY_RETENTION_AUDIT_DAYS="29")
+    said = await world.retention("apply", TEDDY_RETENTION_AUDIT_DAYS="29")
 
     assert said.code == 2
     assert said.err == "settings: TEDDY_RETENTION_AUDIT_DAYS: must be 0 or between 30 and 36500\n"
 
 
 async def test_a_trail_that_is_kept_for_ever_is_not_touched(aged: World) -> None:
-    said = await _retention(aged, "apply", TEDDY_RETENTION_AUDIT_DAYS="0")
+    said = await aged.retention("apply", TEDDY_RETENTION_AUDIT_DAYS="0")
 
     assert said.code == 0
     assert "audit records" not in said.out
-
-
-async def _retention(world: World, command: str, **more: str) -> Said:
-    """Thirty days, unless `more` says otherwise."""
-    return await world.teddy("retention", command, settings={**THIRTY_DAYS, **more})

@@ -14,25 +14,11 @@ Collection = Any
 Tamper = Callable[[Collection], None]
 
 
-def _edit_commit(commits: Collection) -> None:
-    commits.update_one({"first_version": BORN + 1}, {"$set": {"actor.subject": "somebody-else"}})
-
-
-def _delete_commit(commits: Collection) -> None:
-    commits.delete_one({"first_version": BORN + 1})
-
-
-def _truncate_commits(commits: Collection) -> None:
-    commits.delete_one({"first_version": BORN + 3})
-
-
-def _delete_child(commits: Collection) -> None:
-    commits.delete_many({"child_id": ADA})
+SECOND, LAST = {"first_version": BORN + 1}, {"first_version": BORN + 3}
 
 
 def _reorder_commits(commits: Collection) -> None:
-    places = (BORN + 1, BORN + 2)
-    second, third = (commits.find_one({"first_version": version}) for version in places)
+    second, third = (commits.find_one({"first_version": BORN + number}) for number in (1, 2))
     for one, place in ((second, third), (third, second)):
         commits.update_one({"_id": place["_id"]}, {"$set": {"events": one["events"]}})
 
@@ -40,12 +26,22 @@ def _reorder_commits(commits: Collection) -> None:
 @pytest.mark.parametrize(
     ("tamper", "named"),
     [
-        (_edit_commit, f"version {BORN + 1}: content differs from hash"),
-        (_delete_commit, f"deleted: versions {BORN + 1} to {BORN + 1}"),
-        (_truncate_commits, f"truncated: versions {BORN + 3} to {BORN + 3} are missing"),
-        (_delete_child, f"deleted: all commits up to version {BORN + 3} are missing"),
+        (
+            lambda commits: commits.update_one(SECOND, {"$set": {"actor.subject": "somebody"}}),
+            f"version {BORN + 1}: content differs from hash",
+        ),
+        (lambda commits: commits.delete_one(SECOND), f"deleted: versions {BORN + 1} to {BORN + 1}"),
+        (
+            lambda commits: commits.delete_one(LAST),
+            f"truncated: versions {BORN + 3} to {BORN + 3} are missing",
+        ),
+        (
+            lambda commits: commits.delete_many({"child_id": ADA}),
+            f"deleted: all commits up to version {BORN + 3} are missing",
+        ),
         (_reorder_commits, f"version {BORN + 1}: content differs from hash"),
     ],
+    ids=["edited", "deleted", "truncated", "all deleted", "reordered"],
 )
 async def test_tampering_with_commits_is_named(world: World, tamper: Tamper, named: str):
     with world.collection("commits") as commits:
@@ -56,51 +52,37 @@ async def test_tampering_with_commits_is_named(world: World, tamper: Tamper, nam
     assert named in said.out
 
 
-def _edit_record(blocks: Collection) -> None:
-    block = blocks.find_one({"first": 5})
-    line = block["lines"][0].replace("parent-ada", "nobody-ada")
-    blocks.update_one({"_id": block["_id"]}, {"$set": {"lines": [line]}})
+def _with_lines(first: int, change: Callable[[list[str]], list[str]]) -> Tamper:
+    """Of the block whose first record has this number."""
 
+    def tamper(blocks: Collection) -> None:
+        block = blocks.find_one({"first": first})
+        blocks.update_one({"_id": block["_id"]}, {"$set": {"lines": change(block["lines"])}})
 
-def _edit_record_and_its_digest(blocks: Collection) -> None:
-    block = blocks.find_one({"first": 5})
-    blocks.update_one({"_id": block["_id"]}, {"$set": {"digests": ["0" * 64]}})
-
-
-def _delete_block(blocks: Collection) -> None:
-    blocks.delete_one({"first": 5})
-
-
-def _delete_record_in_block(blocks: Collection) -> None:
-    block = blocks.find_one({"first": 7})
-    del block["lines"][1]
-    blocks.update_one({"_id": block["_id"]}, {"$set": {"lines": block["lines"]}})
-
-
-def _reorder_records(blocks: Collection) -> None:
-    block = blocks.find_one({"first": 7})
-    blocks.update_one({"_id": block["_id"]}, {"$set": {"lines": block["lines"][::-1]}})
-
-
-def _truncate_records(blocks: Collection) -> None:
-    blocks.delete_one({"first": 7})
-
-
-def _delete_segment(blocks: Collection) -> None:
-    blocks.delete_many({})
+    return tamper
 
 
 @pytest.mark.parametrize(
     ("tamper", "named"),
     [
-        (_edit_record, "record 5: edited"),
-        (_edit_record_and_its_digest, "record 5: edited: its hash does not match its digests"),
-        (_delete_block, "record 5: deleted"),
-        (_delete_record_in_block, "record 8: deleted or edited"),
-        (_reorder_records, "records 7 to 9: reordered: its records stand as [9, 8, 7]"),
-        (_truncate_records, "truncated: records 7 to 9 are missing"),
-        (_delete_segment, "truncated: records 1 to 9 are missing"),
+        (
+            _with_lines(5, lambda lines: [lines[0].replace("parent-ada", "nobody-ada")]),
+            "record 5: edited",
+        ),
+        (
+            lambda blocks: blocks.update_one({"first": 5}, {"$set": {"digests": ["0" * 64]}}),
+            "record 5: edited: its hash does not match its digests",
+        ),
+        (lambda blocks: blocks.delete_one({"first": 5}), "record 5: deleted"),
+        (_with_lines(7, lambda lines: [lines[0], *lines[2:]]), "record 8: deleted or edited"),
+        (
+            _with_lines(7, lambda lines: lines[::-1]),
+            "records 7 to 9: reordered: its records stand as [9, 8, 7]",
+        ),
+        (lambda blocks: blocks.delete_one({"first": 7}), "truncated: records 7 to 9 are missing"),
+        (lambda blocks: blocks.delete_many({}), "truncated: records 1 to 9 are missing"),
     ],
+    ids=["edited", "digest", "deleted", "one deleted", "reordered", "truncated", "all deleted"],
 )
 async def test_tampering_with_audit_records_is_named(world: World, tamper: Tamper, named: str):
     with world.collection("audit_blocks") as blocks:

@@ -68,21 +68,15 @@ async def test_a_process_that_has_nothing_to_record_signs_for_one_that_was_kille
     # given
     await _killed(world, timedelta(minutes=3))
     often = world.settings.model_copy(update={"audit_head_seconds": 0.05})
-
-    async def is_signed() -> bool:
-        return (await world.teddy("audit", "verify")).code == 0
-
     # when / then
     async with AuditProcess(often, "idle").running():
-        await eventually(is_signed)
+        await eventually(lambda: world.teddy("audit", "verify"), wanted=lambda said: said.code == 0)
         with world.collection("audit_heads") as heads:
             signed = heads.count_documents({"segment": {"$regex": "^idle-"}})
     assert signed == 1  # once for all: nothing has moved since
 
 
-async def test_a_segment_whose_end_could_not_be_signed_stays_open_for_others(
-    world: World,
-) -> None:
+async def test_a_segment_whose_end_could_not_be_signed_stays_open_for_others(world: World) -> None:
     # given a file of heads that cannot be written
     no_file = world.settings.model_copy(update={"audit_heads_file": world.folder / "no" / "file"})
     # when

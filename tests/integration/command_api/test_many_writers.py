@@ -24,14 +24,7 @@ PATIENT = {"TEDDY_COMMAND_TIMEOUT_SECONDS": "25", "TEDDY_COMMAND_WAIT_SECONDS": 
 
 @pytest.fixture
 def environment(mongo_url: str, fresh_database: str, tmp_path: Path) -> dict[str, str]:
-    return command_environment(
-        tmp_path,
-        mongo_url,
-        TEDDY_WRITE_DATABASE=fresh_database,
-        TEDDY_KEYS_DATABASE=fresh_database,
-        TEDDY_AUDIT_DATABASE=fresh_database,
-        **PATIENT,
-    )
+    return command_environment(tmp_path, mongo_url, fresh_database, **PATIENT)
 
 
 async def _a_talk(client: CommandClient, udid: str) -> tuple[str, str]:

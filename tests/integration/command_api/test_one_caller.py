@@ -39,8 +39,7 @@ async def process(
     environment = command_environment(
         tmp_path,
         mongo_url,
-        TEDDY_WRITE_DATABASE=fresh_database,
-        TEDDY_KEYS_DATABASE=fresh_database,
+        fresh_database,
         TEDDY_COMMAND_MAX_IN_FLIGHT=str(PLACES),
         TEDDY_COMMAND_MAX_CONNECTIONS=str(CONNECTIONS),
         TEDDY_ADDRESS_SHARE=str(OF_ONE_ADDRESS / CONNECTIONS),
@@ -116,11 +115,10 @@ async def test_the_body_of_a_refused_request_is_not_asked_for(process: CommandPr
     slow = [await connect(process.host_and_port) for _ in range(OF_ONE_SUBJECT)]
     for _, writer in slow:
         writer.write(process.head_of_a_registration(50))
-
-    async def are_read() -> bool:
-        return await sample(process.url, "teddy_requests_waiting") == OF_ONE_SUBJECT
-
-    await eventually(are_read)
+    await eventually(
+        lambda: sample(process.url, "teddy_requests_waiting"),
+        wanted=lambda waiting: waiting == OF_ONE_SUBJECT,
+    )
     # when
     reader, writer = await connect(process.host_and_port)
     writer.write(process.head_of_a_registration(60_000, "Expect: 100-continue"))

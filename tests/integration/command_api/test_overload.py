@@ -1,7 +1,6 @@
 """The command process with more callers than it has places: it refuses, and never queues."""
 
 import asyncio
-import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -20,6 +19,7 @@ from tests.support.command_side import CommandClient
 from tests.support.consents import CONSENTS
 from tests.support.core_waits import CoreWaits
 from tests.support.greedy_caller import ask, connect
+from tests.support.metrics import sample
 from tests.support.problem_documents import assert_problem
 from tests.support.waiting import eventually
 
@@ -40,8 +40,7 @@ async def process(
     environment = command_environment(
         tmp_path,
         mongo_url,
-        TEDDY_WRITE_DATABASE=fresh_database,
-        TEDDY_KEYS_DATABASE=fresh_database,
+        fresh_database,
         TEDDY_COMMAND_MAX_IN_FLIGHT=str(PLACES),
         TEDDY_COMMAND_MAX_CONNECTIONS=str(CONNECTIONS),
     )
@@ -79,7 +78,8 @@ async def test_many_more_callers_than_places_are_refused_and_what_is_accepted_is
         assert seconds < in_time
     assert memory().rss - before < 50 * MEGABYTE
     await _assert_each_is_stored_once(accepted, mongo_url, fresh_database)
-    assert await _metric(process, 'teddy_requests_refused_total{reason="places"}') == len(refused)
+    told = await sample(process.url, "teddy_requests_refused_total", reason="places")
+    assert told == len(refused)
 
 
 async def _call(mother: CommandClient) -> Outcomes:
@@ -98,14 +98,7 @@ async def _watch(process: CommandProcess, in_flight: list[float]) -> None:
     taken, nobody tells."""
     while True:
         with suppress(httpx2.TransportError):
-            in_flight.append(await _metric(process, "teddy_requests_in_flight"))
-
-
-async def _metric(process: CommandProcess, name: str) -> float:
-    async with httpx2.AsyncClient() as http:
-        text = (await http.get(f"{process.url}/metrics")).text
-    found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
-    return float(found.group(1)) if found else 0.0
+            in_flight.append(await sample(process.url, "teddy_requests_in_flight") or 0.0)
 
 
 async def _assert_each_is_stored_once(
@@ -119,9 +112,7 @@ async def _assert_each_is_stored_once(
     await mongo.close()
 
 
-async def test_for_one_connection_too_many_the_longest_silent_is_closed(
-    process: CommandProcess,
-):
+async def test_for_one_connection_too_many_the_longest_silent_is_closed(process: CommandProcess):
     # given
     silent = [await connect(process.host_and_port) for _ in range(CONNECTIONS)]
     # when

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import httpx2
 import orjson
-import pytest
 
 from shared.clock import new_id
 from shared.event_store.mongo import MongoEventStore
 from shared.mongo import Mongo
-from tests.support.command_process import CommandProcess, command_environment, command_process
+from tests.support.command_process import (
+    DATABASE,
+    CommandProcess,
+    command_environment,
+    command_process,
+)
 from tests.support.command_side import CommandClient
 from tests.support.consents import CONSENTS
-from tests.support.own_mongod import own_mongod
+from tests.support.own_servers import own_mongod
 from tests.support.ports import listens
 from tests.support.waiting import until
 
@@ -58,8 +62,7 @@ async def ended(process: CommandProcess) -> tuple[int, float]:
 async def test_what_was_accepted_under_load_is_done_and_stored(
     mongo_url: str, fresh_database: str, tmp_path: Path
 ):
-    databases = dict.fromkeys(("TEDDY_WRITE_DATABASE", "TEDDY_KEYS_DATABASE"), fresh_database)
-    environment = command_environment(tmp_path, mongo_url, **databases)
+    environment = command_environment(tmp_path, mongo_url, fresh_database)
     async with command_process(tmp_path, environment) as process, process.client() as mother:
         callers = Callers(mother)
         calling = [asyncio.create_task(callers.call()) for _ in range(CALLERS)]
@@ -84,7 +87,6 @@ async def stored_children(mongo_url: str, database: str) -> set[str]:
     return children
 
 
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
 async def test_a_process_whose_store_hangs_ends_within_its_grace(tmp_path: Path, driver: str):
     async with own_mongod(tmp_path / "mongod") as mongod:
         environment = command_environment(tmp_path, mongod.url, TEDDY_MONGO_DRIVER=driver)
@@ -101,14 +103,13 @@ async def test_a_process_whose_store_hangs_ends_within_its_grace(tmp_path: Path,
         assert seconds < GRACE_SECONDS
         assert set(callers.statuses) <= {201, 503}
         mongod.thaw()
-        assert set(callers.registered) <= await stored_children(mongod.url, "teddy_write")
+        assert set(callers.registered) <= await stored_children(mongod.url, DATABASE)
 
 
 async def test_from_sigterm_on_nobody_is_let_in(
     mongo_url: str, fresh_database: str, tmp_path: Path
 ):
-    databases = dict.fromkeys(("TEDDY_WRITE_DATABASE", "TEDDY_KEYS_DATABASE"), fresh_database)
-    environment = command_environment(tmp_path, mongo_url, **databases)
+    environment = command_environment(tmp_path, mongo_url, fresh_database)
     async with command_process(tmp_path, environment) as process:
         # given a request whose body is on its way: it keeps the process from ending
         host, _, port = process.address.partition(":")

@@ -1,23 +1,24 @@
 """The command process while its store is away: quick answers, nothing by halves, back by itself."""
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from shared.clock import new_id
 from shared.mongo import Mongo
-from tests.support.command_process import command_environment, command_process
+from tests.support.command_process import DATABASE, command_environment, command_process
 from tests.support.command_side import CommandClient
+from tests.support.commands import started
 from tests.support.consents import CONSENTS
 from tests.support.core_waits import CoreWaits
-from tests.support.own_mongod import OwnMongod, own_mongod
+from tests.support.own_servers import OwnMongod
 from tests.support.problem_documents import assert_problem
 from tests.support.tcp_proxy import tcp_proxy
 from tests.support.waiting import eventually
@@ -26,6 +27,7 @@ PROMISED_SECONDS = 2.0
 AT_ONCE_SECONDS = 0.5
 BACK_SECONDS = 30.0
 BURST = 40
+UVICORN_COULD_NOT_START = 3
 
 
 @dataclass
@@ -54,12 +56,6 @@ async def is_registered(mother: CommandClient, key: str) -> bool:
     return (await register(mother, key)).response.status_code == 201
 
 
-@pytest_asyncio.fixture
-async def mongod(tmp_path: Path) -> AsyncIterator[OwnMongod]:
-    async with own_mongod(tmp_path / "mongod") as mongod:
-        yield mongod
-
-
 async def frozen(mongod: OwnMongod) -> None:
     mongod.freeze()
 
@@ -76,7 +72,6 @@ Happens = Callable[[OwnMongod], Awaitable[None]]
     [(frozen, thawed), (OwnMongod.kill, OwnMongod.start)],
     ids=["hung", "gone"],
 )
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
 async def test_a_store_that_is_away_is_reported_in_time_and_leaves_nothing_half_done(
     mongod: OwnMongod, tmp_path: Path, goes: Happens, comes_back: Happens, driver: str
 ):
@@ -120,10 +115,10 @@ async def assert_each_key_made_one_child(
     """With its key and its bear; every claim belongs to a child that came to be. `devices`: how
     many of the children have one."""
     mongo = Mongo(mongod.url)
-    written, keyring = mongo.database("teddy_write"), mongo.database("teddy_keys")
-    commits: list[dict[str, Any]] = await written["commits"].find({}).to_list(None)
-    claims = await written["claims"].find({}).to_list(None)
-    keys_stored = await keyring["child_keys"].count_documents({})
+    stored = mongo.database(DATABASE)
+    commits: list[dict[str, Any]] = await stored["commits"].find({}).to_list(None)
+    claims = await stored["claims"].find({}).to_list(None)
+    keys_stored = await stored["child_keys"].count_documents({})
     await mongo.close()
     children = [commit["child_id"] for commit in commits]
     assert len(children) == len(set(children))
@@ -149,6 +144,16 @@ async def test_connections_that_went_silent_are_given_up(mongod: OwnMongod, tmp_
             assert {each.response.status_code for each in asked} <= {201, 503}
             again = new_id()
             await eventually(lambda: is_registered(mother, again), BACK_SECONDS)
+
+
+async def test_a_process_without_its_store_gives_up(tmp_path: Path) -> None:
+    nobody = "mongodb://127.0.0.1:1/?directConnection=true"
+    environment = {**os.environ, **command_environment(tmp_path, nobody)}
+
+    said = await asyncio.wait_for(started("command_service", [], environment), 30)
+
+    assert said.code == UVICORN_COULD_NOT_START
+    assert "StoreUnavailable" in said.err
 
 
 async def test_readiness_follows_the_store(mongod: OwnMongod, tmp_path: Path):

@@ -22,10 +22,14 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Compo
 
 
 async def _set_up(stack: ComposeStack) -> tuple[int, str]:
-    module, _ = stack.project.services["mongo-setup"]["command"]
     folder = str(stack.secrets / "mongo-setup")
-    address = ("--address", stack.mongo_address)
-    return await stack.run("mongo-setup", module, folder, *address, more={})
+    return await _run_the_job(stack, folder, "--address", stack.mongo_address)
+
+
+async def _run_the_job(stack: ComposeStack, *arguments: str) -> tuple[int, str]:
+    module, _ = stack.project.services["mongo-setup"]["command"]
+    command = (str(stack.python), "-m", module, *arguments)
+    return await stack.run("mongo-setup", *command, more={})
 
 
 def _mongo(stack: ComposeStack, process: str, store: str) -> Mongo:
@@ -89,9 +93,7 @@ async def test_an_account_cannot_write_where_it_has_no_business(
 
 
 async def test_a_wrong_folder_is_refused_in_one_line(stack: ComposeStack, tmp_path: Path) -> None:
-    module, _ = stack.project.services["mongo-setup"]["command"]
-
-    code, output = await stack.run("mongo-setup", module, str(tmp_path), more={})
+    code, output = await _run_the_job(stack, str(tmp_path))
 
     assert code == 1
     assert len(output.splitlines()) == 1

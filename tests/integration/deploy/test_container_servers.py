@@ -20,8 +20,7 @@ from tests.support.container_servers import (
     container_servers,
     image_of,
 )
-from tests.support.docker_engine import Container, DockerEngine, Program
-from tests.support.docker_server import docker_engine
+from tests.support.docker_engine import Container, DockerEngine, Program, docker_engine
 from tests.support.ports import free_port
 from tests.support.tcp_proxy import tcp_proxy
 

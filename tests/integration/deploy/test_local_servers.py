@@ -1,12 +1,14 @@
-"""Real MongoDB and a real broker, killed and started again under a real supervisor."""
+"""Real MongoDB and a real broker under a real supervisor: killed, started again, gone with it."""
 
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -49,9 +51,7 @@ async def killed_and_back(folder: StackFolder, name: str) -> None:
     await until(lambda: f"{name} is ready again" in told.read_text(), RESTART_SECONDS)
 
 
-async def test_two_who_start_the_same_stack_at_once_get_the_same_stack(
-    folder: StackFolder,
-) -> None:
+async def test_two_who_start_the_same_stack_at_once_get_the_same_stack(folder: StackFolder) -> None:
     # when two start it at once, and one later
     first, second = await asyncio.gather(up(folder), up(folder))
     third = await up(folder)
@@ -77,9 +77,7 @@ async def test_what_a_stack_writes_is_nobody_elses_to_read(folder: StackFolder) 
     assert [path for path, mode in modes.items() if mode & 0o077] == []
 
 
-async def test_a_killed_mongod_comes_back_with_its_data_and_is_counted(
-    folder: StackFolder,
-) -> None:
+async def test_a_killed_mongod_comes_back_with_its_data_and_is_counted(folder: StackFolder) -> None:
     # given a document
     state = await up(folder)
     mongo = Mongo(state.environment[plans.MONGO_URLS[0]])
@@ -135,3 +133,26 @@ async def test_the_next_start_finds_ports_and_data_again(folder: StackFolder) ->
     assert after.ports == before.ports
     assert await mongo.database("toys").get_collection("toys").count_documents({}) == 1
     await mongo.close()
+
+
+def test_after_a_hard_kill_no_process_of_the_stack_stays(tmp_path: Path) -> None:
+    folder = StackFolder(tmp_path / "stack")
+    state = control.up(folder, servers_only=True)
+    pids = [process.pid for process in state.processes]
+    assert all(psutil.pid_exists(pid) for pid in pids)
+
+    os.kill(state.supervisor_pid, signal.SIGKILL)
+    control.down(folder)
+
+    deadline = time.monotonic() + 20
+    while any(_runs(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_runs(pid) for pid in pids)
+    assert not folder.is_held()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -99,12 +99,7 @@ def test_pip_alone_refuses_a_lock_without_the_extra_on_the_day_after(project: Ti
     ]
 
     done = subprocess.run(
-        pip,
-        cwd=project.root,
-        env=project.environment,
-        capture_output=True,
-        text=True,
-        check=False,
+        pip, cwd=project.root, env=project.environment, capture_output=True, text=True, check=False
     )
 
     bundled = tuple(int(part) for part in ensurepip.version().split(".")[:2])

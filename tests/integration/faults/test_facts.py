@@ -10,18 +10,16 @@ from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.decoding import EventSource
 from projection_worker.projecting.projector import Projector
 from projection_worker.projecting.read_model_store import ReadModelStore
-from projection_worker.records import RawRecord, deliver
 from projection_worker.session import Stores, open_stores
 from projection_worker.settings import WorkerSettings
 from shared.clock import utc_now
-from shared.kafka import CHILD_EVENTS
 from shared.read_models.deliveries import DeliveryState, deliveries
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from shared.serialization.cloud_events import to_record
 from tests.faults.checker import Facts, check
 from tests.faults.facts import load_facts
 from tests.support.commits import an_offer
+from tests.support.projection_side import delivered_of
 from tests.support.worker_process import World, worker_world
 
 CANARY = "kanari load-parent-0123abcd"
@@ -54,16 +52,9 @@ async def child_id(world: World, on: Stores, tmp_path: Path) -> str:
         EventSource(on.store, on.keyring, on.index),
         DeadLetters(on.database, utc_now, GENERATION),
     )
-    records = [
-        to_record(event)
-        for commit in await on.store.load(child_id)
-        for event in commit.recorded_events()
-    ]
-    raw = [
-        RawRecord(CHILD_EVENTS.name, 0, offset, one.key, one.value, tuple(one.headers))
-        for offset, one in enumerate(records)
-    ]
-    await projector.project([deliver(one) for one in raw])
+    commits = await on.store.load(child_id)
+    events = [event for commit in commits for event in commit.recorded_events()]
+    await projector.project([delivered_of(one, at) for at, one in enumerate(events)])
     await deliveries(on.database).update_many({}, {"$set": {"state": DeliveryState.DELIVERED}})
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "worker.log").write_text(f"projected {child_id}")

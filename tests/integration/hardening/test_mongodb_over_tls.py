@@ -75,12 +75,6 @@ def sockets_collected_here() -> Iterator[None]:
     gc.collect()
 
 
-@pytest.fixture(params=["motor", "pymongo"])
-def driver(request: pytest.FixtureRequest) -> Driver:
-    chosen: Driver = request.param
-    return chosen
-
-
 async def test_the_right_settings_come_in(server: Guarded, driver: Driver) -> None:
     mongo = Mongo(server.url(), driver)
 

@@ -55,6 +55,11 @@ class Operator:
         content = orjson.loads(self.path.read_bytes())
         self.path.write_bytes(orjson.dumps(content | changes))
 
+    def add_active(self, kek_id: str) -> None:
+        """A key under which nothing is wrapped yet."""
+        content = orjson.loads(self.path.read_bytes())
+        self.change(active=kek_id, keks=content["keks"] | {kek_id: content["index_key"]})
+
 
 @pytest_asyncio.fixture
 async def operator(tmp_path: Path, mongo_url: str, fresh_database: str) -> AsyncIterator[Operator]:
@@ -75,10 +80,7 @@ async def test_a_key_is_replaced_and_retired_once_nothing_is_under_it(operator: 
     first = operator.active
     rotated = await operator.keys("rotate")
     second = operator.active
-    assert rotated[:2] == (
-        0,
-        f"{second} is the active key\n3 data keys rewrapped under {second}\n",
-    )
+    assert rotated[:2] == (0, f"{second} is the active key\n3 data keys rewrapped under {second}\n")
     code, shown, _ = await operator.keys("status")
     words = [line.replace("│", " ").split() for line in shown.splitlines() if "kek-" in line]
     assert (code, words) == (0, [[first, "replaced", "0"], [second, "active", "3"]])
@@ -100,9 +102,7 @@ async def test_an_unfinished_rotation_keeps_the_replaced_key_until_it_is_resumed
 ) -> None:
     # given a new active key under which nothing is wrapped yet
     first = operator.active
-    content = orjson.loads(operator.path.read_bytes())
-    keks = content["keks"] | {"kek-2": content["index_key"]}
-    operator.change(active="kek-2", keks=keks)
+    operator.add_active("kek-2")
     # when
     kept = await operator.keys("retire", first)
     resumed = await operator.keys("rotate", "--resume")
@@ -118,9 +118,7 @@ async def test_a_key_is_not_retired_because_somebody_changed_what_stands_beside_
 ) -> None:
     # given a data key whose `kek_id` was changed in the database to the new active key
     first = operator.active
-    content = orjson.loads(operator.path.read_bytes())
-    keks = content["keks"] | {"kek-2": content["index_key"]}
-    operator.change(active="kek-2", keks=keks)
+    operator.add_active("kek-2")
     relabelled = [replace(key, kek_id="kek-2") for key in await operator.store.find(CHILDREN)]
     await operator.store.replace(
         list(zip(await operator.store.find(CHILDREN), relabelled, strict=True))

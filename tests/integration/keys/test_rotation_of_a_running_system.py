@@ -21,8 +21,9 @@ from shared.clock import new_id
 from shared.keyring.key_file import FileKeyProvider, read_key_file
 from shared.settings import KeyringSettings
 from tests.support.callers import client
+from tests.support.commands import teddy
 from tests.support.consents import CONSENTS
-from tests.support.own_stack import own_stack
+from tests.support.own_servers import own_stack
 from tests.support.waiting import until
 
 MORE_THAN_TWO_BATCHES = 2 * BATCH + 10
@@ -56,14 +57,14 @@ async def test_registrations_during_a_rotation_are_readable_after_the_old_key_is
             assert counts[second] >= BATCH
             # and registrations go on, and it is gone on with
             await _more(registered, 5)
-            resumed = await asyncio.to_thread(_teddy, folder, "keys", "rotate", "--resume")
-            assert resumed.returncode == 0, resumed.stderr
-            assert resumed.stdout.startswith(f"{second} is the active key\n")
+            resumed = await teddy(folder, "keys", "rotate", "--resume")
+            assert resumed.code == 0, resumed.err
+            assert resumed.out.startswith(f"{second} is the active key\n")
             await _more(registered, 5)
         # and the old key is retired, a while later
         _a_while_later(path, first)
-        retired = _teddy(folder, "keys", "retire", first)
-        assert retired.returncode == 0, retired.stderr
+        retired = await teddy(folder, "keys", "retire", first)
+        assert retired.code == 0, retired.err
         assert list(read_key_file(path).keks) == [second]
         # then what was written is read, by processes that never stopped
         after = await _register(parent, -1)
@@ -74,8 +75,8 @@ async def test_registrations_during_a_rotation_are_readable_after_the_old_key_is
     assert now is not None
     assert [(one.name, one.pid) for one in now.processes] == processes
     # then by one that has never seen the old key
-    verified = _teddy(folder, "verify", "--wait", "20")
-    assert verified.returncode == 0, verified.stdout + verified.stderr
+    verified = await teddy(folder, "verify", "--wait", "20")
+    assert verified.code == 0, verified
 
 
 @asynccontextmanager
@@ -125,17 +126,12 @@ def _killed_midway(folder: StackFolder, state: StackState) -> None:
     """A rotation whose second batch meets a document in another's hands: there it is killed. The
     server may still finish that batch; the third is left."""
     in_the_second = f"{LAST}-{BATCH:05}"
-    with (
-        _client(state) as mongo,
-        mongo.start_session() as session,
-        session.start_transaction(),
-    ):
+    with _client(state) as mongo, mongo.start_session() as session, session.start_transaction():
         _collection(mongo).update_one(
             {"_id": in_the_second}, {"$set": {"held": True}}, session=session
         )
-        with subprocess.Popen(
-            _command(folder, "keys", "rotate"), stdout=subprocess.PIPE
-        ) as rotation:
+        command = [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), "keys", "rotate"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as rotation:
             assert rotation.stdout is not None
             line = rotation.stdout.readline().decode()
             active = line.removesuffix(" is the active key\n")
@@ -169,11 +165,3 @@ def _collection(
 ) -> "pymongo.collection.Collection[dict[str, Any]]":
     database = KeyringSettings.model_fields["keys_database"].default
     return mongo[database]["child_keys"]
-
-
-def _command(folder: StackFolder, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments]
-
-
-def _teddy(folder: StackFolder, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(_command(folder, *arguments), capture_output=True, text=True, check=False)

@@ -3,15 +3,17 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from shared.mongo import Mongo
+from shared.mongo import Driver, Mongo
 from shared.read_models.indexes import ensure_read_model_indexes
 from tests.support.projection_side import GENERATION, ProjectionSide
 from tests.support.worker_process import World, worker_world
 
 
-@pytest_asyncio.fixture(params=["motor", "pymongo"])
-async def side(request, mongo_url: str, fresh_database: str) -> AsyncIterator[ProjectionSide]:
-    mongo = Mongo(mongo_url, request.param)
+@pytest_asyncio.fixture
+async def side(
+    driver: Driver, mongo_url: str, fresh_database: str
+) -> AsyncIterator[ProjectionSide]:
+    mongo = Mongo(mongo_url, driver)
     database = mongo.database(fresh_database)
     await ensure_read_model_indexes(database, GENERATION)
     yield ProjectionSide(mongo, database)

@@ -4,13 +4,7 @@ import pytest
 
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.documents import Model
-from tests.support.projection_facts import (
-    MIA,
-    acknowledged,
-    erased,
-    registered,
-    reported,
-)
+from tests.support.projection_facts import MIA, acknowledged, registered, reported
 from tests.support.projection_side import GENERATION, ProjectionSide
 
 ALERT = f"{MIA}@2:threshold"
@@ -61,12 +55,3 @@ async def test_an_alert_that_lost_its_acknowledgement_is_found(side: ProjectionS
     (difference,) = (await side.verify()).differences
 
     assert (difference.document, difference.field) == (ALERT, "acknowledged_at")
-
-
-async def test_nothing_of_it_is_left_of_an_erased_child(side: ProjectionSide) -> None:
-    await side.project(await side.happened(*LIFE))
-
-    await side.project(await side.happened(erased()))
-
-    assert await side.documents(Model.ALERTS) == {}
-    assert await side.documents(Model.SAFETY) == {}

@@ -7,20 +7,12 @@ from typing import Any
 import pytest
 
 from projection_worker.projecting.alerts import BeforeLive
-from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projections import registry
 from projection_worker.replay.rebuild.cutover import Cutover, carry_undelivered
 from shared.events.child import Severity
 from shared.read_models.deliveries import NOTIFIED_WITHIN, deliveries
 from shared.read_models.documents import Model
-from shared.read_models.generations import (
-    POINTER_COLLECTION,
-    POINTER_ID,
-    Generation,
-    KeptGeneration,
-    read_catalog,
-    to_document,
-)
+from shared.read_models.generations import Generation, KeptGeneration, read_catalog
 from tests.support.projection_facts import MIA, NOON, registered, reported
 from tests.support.projection_side import ProjectionSide
 
@@ -37,7 +29,7 @@ async def test_an_alert_that_the_live_generation_raised_too_is_notified_once(
 ) -> None:
     # given a generation that is being filled beside the live one
     await keep(side, live=1, begun_at=BEFORE)
-    await workers(side).project(await side.happened(*SEVERE))
+    await side.workers.project(await side.happened(*SEVERE))
     await side.delivered(ALERT)
     before = await stored(side)
     # when
@@ -111,7 +103,7 @@ async def test_a_worker_that_dies_between_two_generations_loses_no_alert(
     await side.another_projector(SECOND, before_live=BeforeLive(FIRST, BEFORE)).project(batch)
     await flip(side)
     # when the batch comes again
-    await workers(side).project(batch)
+    await side.workers.project(batch)
     await side.deliveries.adopt()
     # then
     assert list(await stored(side)) == [f"{ALERT}:in_app"]
@@ -144,7 +136,7 @@ async def test_alerts_of_a_release_before_deliveries_get_those_that_they_lack(
 ) -> None:
     # given an alert without deliveries in both generations
     await keep(side, live=1, begun_at=BEFORE)
-    await workers(side).project(await side.happened(*SEVERE))
+    await side.workers.project(await side.happened(*SEVERE))
     await deliveries(side.database).delete_many({})
     for generation in (FIRST, SECOND):
         alerts = generation.collection(side.database, Model.ALERTS)
@@ -176,11 +168,7 @@ async def only_the_second_alerts(side: ProjectionSide) -> None:
     await side.project(batch)
     await FIRST.collection(side.database, Model.ALERTS).delete_many({})
     await deliveries(side.database).delete_many({})
-    await workers(side).project(batch)
-
-
-def workers(side: ProjectionSide) -> KeptGenerations:
-    return KeptGenerations(side.database, side.another_projector)
+    await side.workers.project(batch)
 
 
 async def flip(side: ProjectionSide) -> None:
@@ -193,10 +181,5 @@ async def stored(side: ProjectionSide) -> dict[str, Any]:
 
 
 async def keep(side: ProjectionSide, live: int, begun_at: Any) -> None:
-    kept = [
-        KeptGeneration(FIRST, registry.VERSION),
-        KeptGeneration(SECOND, registry.VERSION, live == SECOND.number, begun_at),
-    ]
-    catalog = {"generation": live, "kept": [to_document(one) for one in kept]}
-    pointer = side.database[POINTER_COLLECTION]
-    await pointer.update_one({"_id": POINTER_ID}, {"$set": catalog}, upsert=True)
+    second = KeptGeneration(SECOND, registry.VERSION, live == SECOND.number, begun_at)
+    await side.keep(KeptGeneration(FIRST, registry.VERSION), second, live=live)

@@ -7,15 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from projection_worker.main import prepare_read_models
-from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projections import registry
 from projection_worker.replay.commands.rebuild import rehearse
 from projection_worker.replay.rebuild.ledger import Source
 from projection_worker.replay.verify.verifier import verifier_of
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import (
-    POINTER_COLLECTION,
-    POINTER_ID,
     Generation,
     KeptGeneration,
     begin_catalog,
@@ -45,14 +42,9 @@ async def test_a_generation_keeps_the_limit_that_it_was_begun_with(side: Project
 async def test_each_generation_is_folded_with_its_own_limit(side: ProjectionSide) -> None:
     """As between a rebuild with a changed setting and the drop of what was live before."""
     # given
-    both = [to_document(one) for one in (LIVE, replace(FILLING, conversation_limit_minutes=60))]
-    pointer = {"generation": 1, "kept": both}
-    await side.database[POINTER_COLLECTION].update_one(
-        {"_id": POINTER_ID}, {"$set": pointer}, upsert=True
-    )
-    workers = KeptGenerations(side.database, side.another_projector)
+    await side.keep(LIVE, replace(FILLING, conversation_limit_minutes=60))
     # when
-    await workers.project(await side.happened(registered(), started(), ended(end=300)))
+    await side.workers.project(await side.happened(registered(), started(), ended(end=300)))
     # then
     minutes = []
     for generation in (FIRST, SECOND):

@@ -21,6 +21,7 @@ from shared.keyring.key_file import create_key_file
 from shared.mongo import Mongo
 from shared.read_models.indexes import ensure_read_model_indexes
 from tests.support.kafka import REPLICATION
+from tests.support.processes import store_settings
 from tests.support.projection_facts import registered, updated
 from tests.support.projection_side import GENERATION, ProjectionSide
 
@@ -71,11 +72,8 @@ async def desk(
     first, second, third = await side.happened(*life)
     poisoned = deliver(replace(second.raw, value=POISON))
     await side.project([first, poisoned, third])
-    urls = ("TEDDY_WRITE_MONGO_URL", "TEDDY_READ_MONGO_URL", "TEDDY_KEYS_MONGO_URL")
-    databases = ("TEDDY_WRITE_DATABASE", "TEDDY_READ_DATABASE", "TEDDY_KEYS_DATABASE")
     environment = {
-        **dict.fromkeys(urls, mongo_url),
-        **dict.fromkeys(databases, fresh_database),
+        **store_settings(mongo_url, fresh_database, "WRITE", "READ", "KEYS"),
         "TEDDY_KAFKA_BOOTSTRAP": kafka_bootstrap,
         "TEDDY_KEY_FILE": str(tmp_path / "keys.json"),
     }
@@ -115,8 +113,7 @@ async def test_the_bytes_can_be_had_as_they_came(desk: Desk, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "command",
-    [("redrive",), ("redrive", "--from-store"), ("discard",), ("discard", "--force")],
+    "command", [("redrive",), ("redrive", "--from-store"), ("discard",), ("discard", "--force")]
 )
 async def test_a_dry_run_changes_nothing(desk: Desk, command: tuple[str, ...]):
     before = await desk.kept()

@@ -23,13 +23,7 @@ from projection_worker.records import Delivered, RawRecord, deliver, raw_record
 from shared.clock import new_id
 from shared.events.child import ChildEvent, SafetyViolationReported, Severity
 from shared.kafka import CHILD_EVENTS, READ_MODEL_CHANGES
-from shared.read_models.generations import (
-    POINTER_COLLECTION,
-    Generation,
-    KeptGeneration,
-    begin_catalog,
-    to_document,
-)
+from shared.read_models.generations import Generation, KeptGeneration
 from shared.read_models.indexes import count_dead_lettered, stale_since
 from shared.read_models.notices import ChangeNotice
 from shared.serialization.events import decode_what_opens
@@ -268,9 +262,7 @@ async def test_a_child_that_one_of_two_generations_cannot_fold_is_whole_in_both_
 ) -> None:
     # given
     side, newer = operator.side, Generation(2)
-    await begin_catalog(side.database, registry.VERSION)
-    both = [to_document(KeptGeneration(one, registry.VERSION)) for one in (GENERATION, newer)]
-    await side.database[POINTER_COLLECTION].update_one({}, {"$set": {"kept": both}})
+    await side.keep(*(KeptGeneration(one, registry.VERSION) for one in (GENERATION, newer)))
     beside = side.another_projector(newer)
     first, second = await operator.happened(registered(), updated(age=8))
     await side.project([first, second])

@@ -11,29 +11,21 @@ from projection_worker.notifications.lane import Lane
 from projection_worker.notifications.metrics import NotificationMetrics
 from projection_worker.notifications.service import NotificationService, policies_naming
 from projection_worker.projecting.alerts import BeforeLive
-from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projecting.removal import purge
 from projection_worker.projections import registry
 from shared.events.child import AlertChannel, Severity
 from shared.read_models.deliveries import (
-    AT_ONCE,
     NOTIFIED_WITHIN,
     DeliveryDocument,
     count_deliveries_of,
     deliveries,
 )
 from shared.read_models.documents import Model
-from shared.read_models.generations import (
-    POINTER_COLLECTION,
-    POINTER_ID,
-    Generation,
-    KeptGeneration,
-    RetentionCutoff,
-    to_document,
-)
-from tests.support.projection_facts import MIA, NOON, erased, policy, registered, reported
+from shared.read_models.generations import Generation, KeptGeneration, RetentionCutoff
+from tests.support.projection_facts import MIA, NOON, policy, registered, reported
 from tests.support.projection_side import GENERATION, ProjectionSide
 
+FIRST, OTHER = (KeptGeneration(Generation(one), registry.VERSION) for one in (1, 2))
 BOTH = (AlertChannel.IN_APP, AlertChannel.WEBHOOK)
 WEBHOOK = f"{MIA}@3:threshold:webhook"
 SEVERE = (registered(), policy(channels=BOTH), reported(1, Severity.CRITICAL))
@@ -72,8 +64,7 @@ async def test_facts_that_come_again_add_no_delivery_and_undo_none(side: Project
 
 async def test_only_the_live_generation_makes_deliveries(side: ProjectionSide) -> None:
     # given a generation that reads everything for itself and is not live
-    second = Generation(2)
-    beside = side.another_projector(second, before_live=BeforeLive(GENERATION))
+    beside = side.another_projector(OTHER.generation, before_live=BeforeLive(GENERATION))
     await beside.project(await side.happened(*SEVERE))
 
     assert await stored(side) == {}
@@ -82,14 +73,13 @@ async def test_only_the_live_generation_makes_deliveries(side: ProjectionSide) -
 async def test_after_a_rollback_nobody_is_notified_again(side: ProjectionSide) -> None:
     # given an alert that was told while the second generation was live
     batch = await side.happened(*SEVERE)
-    await _keep(side, live=2, kept=(2,))
-    workers = KeptGenerations(side.database, side.another_projector)
-    await workers.project(batch)
+    await side.keep(OTHER, live=2)
+    await side.workers.project(batch)
     await side.delivered(f"{MIA}@3:threshold")
     before = await stored(side)
     # when the first one, which lacks it, is live again
-    await _keep(side, live=1, kept=(1, 2))
-    projected = await workers.project(batch)
+    await side.keep(FIRST, OTHER)
+    projected = await side.workers.project(batch)
     # then
     assert projected.alerts == ()
     assert await stored(side) == before
@@ -117,17 +107,9 @@ async def test_both_channels_may_be_noted_at_the_same_moment(side: ProjectionSid
     assert sorted(alert["delivered"]) == ["in_app", "webhook"]
 
 
-async def test_nothing_of_an_erased_child_is_left(side: ProjectionSide) -> None:
-    await alerted(side)
-
-    await side.project(await side.happened(erased()))
-
-    assert await stored(side) == {}
-
-
 async def test_what_became_of_an_alert_goes_with_it(side: ProjectionSide) -> None:
     await alerted(side)
-    await _keep(side, live=1, kept=(1,))
+    await side.keep(FIRST)
 
     await purge(side.database, RetentionCutoff(alerts=NOON + timedelta(days=1)))
 
@@ -158,19 +140,8 @@ async def _claimed(store: DeliveryStore) -> DeliveryDocument:
     return mine
 
 
-async def _due_now(side: ProjectionSide) -> None:
-    await _set(side, next_attempt_at=AT_ONCE)
-
-
 async def _set(side: ProjectionSide, **fields: object) -> None:
     await deliveries(side.database).update_one({"_id": WEBHOOK}, {"$set": fields})
-
-
-async def _keep(side: ProjectionSide, live: int, kept: tuple[int, ...]) -> None:
-    generations = [KeptGeneration(Generation(one), registry.VERSION) for one in kept]
-    catalog = {"generation": live, "kept": [to_document(one) for one in generations]}
-    pointer = side.database[POINTER_COLLECTION]
-    await pointer.update_one({"_id": POINTER_ID}, {"$set": catalog}, upsert=True)
 
 
 async def test_what_waits_and_what_failed_is_distinguished_with_its_age(

@@ -8,7 +8,6 @@ import pytest_asyncio
 
 from projection_worker.dead_letters.store import DEAD_LETTERS, PARKED_CHILDREN
 from projection_worker.projecting import decoding
-from projection_worker.projecting.generations import KeptGenerations
 from projection_worker.projecting.projector import Projected
 from projection_worker.projecting.removal import ErasedChildren
 from projection_worker.projections import registry
@@ -18,13 +17,7 @@ from shared.clock import utc_now
 from shared.events.child import Severity
 from shared.keyring.erased_list import ErasureStep
 from shared.read_models.documents import Model
-from shared.read_models.generations import (
-    POINTER_COLLECTION,
-    POINTER_ID,
-    Generation,
-    KeptGeneration,
-    to_document,
-)
+from shared.read_models.generations import Generation, KeptGeneration
 from shared.read_models.indexes import ensure_read_model_indexes
 from shared.serialization.events import decode_what_opens
 from shared.serialization.schema import UndecodableEvent
@@ -61,8 +54,7 @@ class Worker:
         return ErasedChildren(self.side.database, self.side.store, self.erased, read, utc_now)
 
     async def project(self, batch: Sequence[Delivered]) -> Projected:
-        generations = KeptGenerations(self.side.database, self.side.another_projector)
-        projected = await generations.project(batch)
+        projected = await self.side.workers.project(batch)
         await self.children.note(projected.erasures)
         return projected
 
@@ -78,9 +70,8 @@ class Worker:
             for model, collection in generation.collections(self.side.database).items():
                 found = await collection.find({}).to_list(None)
                 if model is Model.CHILDREN:
-                    assert [(c["_id"], c["status"], c["name"]) for c in found] == [
-                        (MIA, "erased", None)
-                    ]
+                    left = [(c["_id"], c["status"], c["name"], c["name_tokens"]) for c in found]
+                    assert left == [(MIA, "erased", None, [])]
                 elif model is not Model.SYSTEM:
                     assert found == [], (generation, model)
         for name in (DEAD_LETTERS, PARKED_CHILDREN):
@@ -89,11 +80,7 @@ class Worker:
 
 @pytest_asyncio.fixture
 async def worker(side: ProjectionSide) -> Worker:
-    kept = [KeptGeneration(one, registry.VERSION) for one in BOTH]
-    pointer = {"generation": 1, "kept": [to_document(one) for one in kept]}
-    await side.database[POINTER_COLLECTION].update_one(
-        {"_id": POINTER_ID}, {"$set": pointer}, upsert=True
-    )
+    await side.keep(*(KeptGeneration(one, registry.VERSION) for one in BOTH))
     await ensure_read_model_indexes(side.database, BOTH[1])
     return Worker(side, MemoryErasedList(), set())
 

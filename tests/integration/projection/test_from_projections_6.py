@@ -1,36 +1,40 @@
 """What the release of projections 6 left behind, carried over by a rebuild."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import pytest_asyncio
+from bson import json_util
 
 from projection_worker.projecting import generations
 from projection_worker.projecting.generations import Heartbeats
 from projection_worker.projections import registry
-from projection_worker.records import Delivered, RawRecord, deliver
+from projection_worker.records import Delivered
 from projection_worker.replay.rebuild.ledger import Source
 from projection_worker.replay.rebuild.rebuild import RebuildRefused
 from projection_worker.replay.verify.verifier import verifier_of
 from projection_worker.session import open_stores
 from projection_worker.settings import WorkerSettings
-from shared.kafka import CHILD_EVENTS
 from shared.read_models.deliveries import deliveries
 from shared.read_models.documents import Model
 from shared.read_models.generations import read_catalog
-from shared.serialization.cloud_events import to_record
-from tests.integration.projection.test_rebuild import FIRST, SECOND, World
-from tests.support.former_read_models import (
-    FORMER_PROJECTIONS,
-    former,
-    put_former,
-    put_former_keys,
-)
-from tests.support.key_files import create_key_files
+from tests.integration.projection.test_rebuild import FIRST, SECOND, World, world_settings
 from tests.support.projection_facts import MIA
+from tests.support.projection_side import delivered_of
 
+RECORDED = Path(__file__).parents[2] / "golden/read_models/projections_6.json"
+FORMER: dict[str, Any] = json_util.loads(
+    RECORDED.read_text(encoding="utf-8"),
+    json_options=json_util.CANONICAL_JSON_OPTIONS.with_options(tz_aware=True, tzinfo=UTC),
+)
+"""All databases as that release left them: children with conversations, violations, alerts that
+somebody was and was not told of, and one who was erased; and the keys under which it is sealed."""
+
+FORMER_PROJECTIONS = 6
 ROUNDED = 0.05
 """How far the minutes of a conversation were from what they were, at most."""
 
@@ -43,15 +47,13 @@ async def left_behind(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[World]:
-    for name, file in create_key_files(tmp_path).items():
-        monkeypatch.setenv(name, file)
-    put_former_keys(tmp_path / "keys.json")
-    for store in ("WRITE", "READ", "KEYS", "AUDIT"):
-        monkeypatch.setenv(f"TEDDY_{store}_MONGO_URL", mongo_url)
-        monkeypatch.setenv(f"TEDDY_{store}_DATABASE", fresh_database)
-    monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", kafka_bootstrap)
+    settings = world_settings(tmp_path, mongo_url, fresh_database, kafka_bootstrap)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "keys.json").write_bytes(orjson.dumps(FORMER["key_file"]))
     async with open_stores(WorkerSettings()) as on:
-        await put_former(on.database)
+        for name, documents in FORMER["database"].items():
+            await on.database[name].insert_many(documents)
         # who answers once, while workers answer every second
         monkeypatch.setattr(generations, "SEEN_SECONDS", 600)
         await Heartbeats(on.database).beat("a-worker-of-this-release", registry.VERSION)
@@ -158,6 +160,11 @@ async def test_models_of_other_projections_cannot_be_carried_over(left_behind: W
     assert (await read_catalog(left_behind.on.database)).unfinished is None
 
 
+def former(model: str) -> dict[str, Any]:
+    """The documents of the live generation, by id."""
+    return {one["_id"]: one for one in FORMER["database"][f"{model}__g1"]}
+
+
 async def _assert_same(world: World, model: Model, rounded: tuple[str, ...] = ()) -> None:
     before, now = former(model), {one["_id"]: one for one in await world.of_live(model)}
     assert before.keys() == now.keys()
@@ -171,12 +178,6 @@ async def _assert_same(world: World, model: Model, rounded: tuple[str, ...] = ()
 
 async def _everything(world: World) -> list[Delivered]:
     """All events, as the topic holds them."""
-    batch: list[Delivered] = []
-    async for commit in world.on.store.scan(None):
-        for event in commit.recorded_events():
-            record = to_record(event)
-            raw = RawRecord(
-                CHILD_EVENTS.name, 0, len(batch), record.key, record.value, tuple(record.headers)
-            )
-            batch.append(deliver(raw))
-    return batch
+    commits = [commit async for commit in world.on.store.scan(None)]
+    events = [event for commit in commits for event in commit.recorded_events()]
+    return [delivered_of(event, offset) for offset, event in enumerate(events)]

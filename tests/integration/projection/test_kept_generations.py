@@ -18,7 +18,6 @@ from shared.read_models.generations import (
     KeptGeneration,
     begin_catalog,
     read_catalog,
-    to_document,
 )
 from tests.support.projection_facts import MIA, message, registered, reported, started
 from tests.support.projection_side import ProjectionSide
@@ -49,10 +48,9 @@ async def test_a_pointer_that_names_only_a_generation_keeps_just_that(side: Proj
 
 async def test_a_batch_reaches_every_generation_of_this_version(side: ProjectionSide) -> None:
     # given a generation that is being filled, and one of other projections
-    await _keep(side, LIVE, FILLING, OF_NEWER_PROJECTIONS)
-    both = _kept(side)
+    await side.keep(LIVE, FILLING, OF_NEWER_PROJECTIONS)
 
-    await both.project(await side.happened(registered(), started()))
+    await side.workers.project(await side.happened(registered(), started()))
 
     versions = [await _version(side, Generation(number)) for number in (1, 2, 3)]
     assert versions == [2, 2, 0]
@@ -62,9 +60,9 @@ async def test_a_child_that_a_generation_has_not_seen_is_refilled_from_the_store
     side: ProjectionSide,
 ) -> None:
     await side.project(await side.happened(registered(), started()))
-    await _keep(side, LIVE, FILLING)
+    await side.keep(LIVE, FILLING)
 
-    await _kept(side).project(await side.happened(message()))
+    await side.workers.project(await side.happened(message()))
 
     assert await _version(side, SECOND) == 3
 
@@ -72,10 +70,10 @@ async def test_a_child_that_a_generation_has_not_seen_is_refilled_from_the_store
 async def test_only_the_live_generation_tells_of_changes_and_raises_alerts(
     side: ProjectionSide,
 ) -> None:
-    await _keep(side, LIVE, FILLING)
+    await side.keep(LIVE, FILLING)
     batch = await side.happened(registered(), reported(1, Severity.CRITICAL))
 
-    projected = await _kept(side).project(batch)
+    projected = await side.workers.project(batch)
 
     assert [notice.version for notice in projected.notices] == [2]
     assert len(projected.alerts) == 1
@@ -86,7 +84,7 @@ async def test_the_live_generation_is_never_ahead_of_another(
     side: ProjectionSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a worker that dies between two generations
-    await _keep(side, LIVE, FILLING)
+    await side.keep(LIVE, FILLING)
     order: list[int] = []
     both = KeptGenerations(
         side.database, lambda generation, *, before_live, rules: _noting(order, generation)
@@ -98,22 +96,22 @@ async def test_the_live_generation_is_never_ahead_of_another(
 
 
 async def test_while_the_live_generation_is_held_a_batch_waits(side: ProjectionSide) -> None:
-    await _keep(side, LIVE, FILLING)
+    await side.keep(LIVE, FILLING)
     await _set(side, hold_until=utc_now() + timedelta(seconds=60))
     batch = await side.happened(registered())
 
     with pytest.raises(GenerationHeld):
-        await _kept(side).project(batch)
+        await side.workers.project(batch)
     await _set(side, hold_until=utc_now() - timedelta(seconds=1))
 
-    assert (await _kept(side).project(batch)).applied == 1
+    assert (await side.workers.project(batch)).applied == 1
 
 
 async def test_without_a_generation_of_its_version_a_worker_has_nothing_to_write(
     side: ProjectionSide,
 ) -> None:
-    await _keep(side, KeptGeneration(FIRST, registry.VERSION + 1))
-    kept = _kept(side)
+    await side.keep(KeptGeneration(FIRST, registry.VERSION + 1))
+    kept = side.workers
 
     assert not await kept.any()
     with pytest.raises(NothingToWrite):
@@ -121,9 +119,10 @@ async def test_without_a_generation_of_its_version_a_worker_has_nothing_to_write
 
 
 async def test_what_was_delivered_is_noted_in_every_generation(side: ProjectionSide) -> None:
-    await _keep(side, LIVE, FILLING)
-    both = _kept(side)
-    projected = await both.project(await side.happened(registered(), reported(1, Severity.HIGH)))
+    await side.keep(LIVE, FILLING)
+    projected = await side.workers.project(
+        await side.happened(registered(), reported(1, Severity.HIGH))
+    )
     (alert,) = projected.alerts
 
     await side.delivered(alert["_id"])
@@ -134,10 +133,6 @@ async def test_what_was_delivered_is_noted_in_every_generation(side: ProjectionS
         assert list(found["delivered"]) == ["in_app"]
 
 
-def _kept(side: ProjectionSide) -> KeptGenerations:
-    return KeptGenerations(side.database, side.another_projector)
-
-
 def _noting(order: list[int], generation: Generation) -> Any:
     class Noting:
         async def project(self, _: object) -> Projected:
@@ -145,10 +140,6 @@ def _noting(order: list[int], generation: Generation) -> Any:
             return Projected()
 
     return Noting()
-
-
-async def _keep(side: ProjectionSide, *kept: KeptGeneration) -> None:
-    await _set(side, generation=FIRST.number, kept=[to_document(one) for one in kept])
 
 
 async def _set(side: ProjectionSide, **fields: Any) -> None:

@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from projection_worker.projecting.projector import Projected
 from projection_worker.projecting.sequencing import REFILL_COMMITS
-from projection_worker.records import Delivered, RawRecord, deliver
-from projection_worker.replay.rebuild.ledger import Kind, Ledger, Slice, Source
+from projection_worker.records import Delivered
+from projection_worker.replay.rebuild.ledger import Kind, Ledger, Source
 from projection_worker.replay.rebuild.processes import ProcessFailed, Share, ShareOfRebuild
 from projection_worker.replay.rebuild.rebuild import RebuildFailed
 from shared.clock import new_id
@@ -19,15 +19,13 @@ from shared.event_store.envelope import Commit
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.port import PAGE, EventStore
 from shared.fault_points import VARIABLE, FaultPoint, arm
-from shared.kafka import CHILD_EVENTS
 from shared.read_models.documents import ALL_MODELS, Model
 from shared.read_models.generations import live_generation
 from shared.read_models.indexes import stale_since
-from shared.serialization.cloud_events import to_record
 from tests.integration.projection.test_rebuild import FIRST, SECOND, World, another, world
-from tests.support.histories import history
-from tests.support.inserted_history import insert_history
+from tests.support.histories import history, insert_history
 from tests.support.projection_facts import MIA, NOON, erased, started
+from tests.support.projection_side import delivered_of
 
 __all__ = ["world"]
 
@@ -49,12 +47,7 @@ class LongWorld(World):
         """The record of one event of Mia."""
         (commit,) = await self.on.store.load(MIA, version - 1, 1)
         (event,) = commit.recorded_events()
-        record = to_record(event)
-        return deliver(
-            RawRecord(
-                CHILD_EVENTS.name, 0, version, record.key, record.value, tuple(record.headers)
-            )
-        )
+        return delivered_of(event, version)
 
     async def caught_up(self, *batch: Delivered) -> list[Projected]:
         """What workers came to, until nothing of `batch` waits any more."""
@@ -66,9 +59,6 @@ class LongWorld(World):
     async def goes_on(self) -> None:
         """One more conversation begins, and workers have seen it."""
         await self.caught_up(*await self.side.happened(started(new_id())))
-
-    async def first_slice(self) -> Slice:
-        return (await Ledger(self.on.database).slices(SECOND))[0]
 
     async def spoil_commit(self, version: int, change: dict[str, Any]) -> None:
         commits = self.on.commits["commits"]
@@ -164,7 +154,7 @@ async def test_a_rebuild_that_is_killed_inside_it_goes_on_there(
     arm(folder, FaultPoint.REBUILD_INSIDE_CHILD)
     with pytest.raises(ProcessFailed):
         await long.rebuilt()
-    stands = await long.first_slice()
+    stands, *_ = await Ledger(long.on.database).slices(SECOND)
     assert (stands.inside, stands.inside_version, stands.events_done) == (MIA, PAGE, PAGE)
     # when another process goes on
     plan = await Ledger(long.on.database).plan(SECOND)

@@ -1,3 +1,4 @@
+import asyncio
 import random
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import pytest
 from projection_worker.projecting.read_model_store import FoldedChild, ReadModelStore, StaleBatch
 from projection_worker.records import RawRecord, deliver
 from shared.events.child import ChildEvent, Severity
-from shared.read_models.documents import ALL_MODELS, Model
+from shared.read_models.documents import Model
 from shared.serialization.cloud_events import from_record, to_record
 from shared.serialization.schema import SEALED
 from tests.support.projection_facts import (
@@ -225,26 +226,12 @@ async def test_a_zombies_late_write_is_discarded(side: ProjectionSide) -> None:
 
 
 async def test_two_workers_on_the_same_records_apply_each_event_once(side: ProjectionSide) -> None:
-    import asyncio
-
     batch = await side.happened(*A_LIFE, *map(of_other, A_LIFE))
     other = side.another_projector()
 
     one, two = await asyncio.gather(side.project(batch), other.project(batch))
 
     assert one.applied + two.applied == 2 * len(A_LIFE)
-    assert (await side.verify()).clean
-
-
-async def test_an_erased_child_leaves_only_a_tombstone(side: ProjectionSide) -> None:
-    batch = await side.happened(*A_LIFE, erased())
-
-    await side.project(batch)
-
-    child = await side.child(MIA)
-    assert (child["status"], child["name"], child["name_tokens"]) == ("erased", None, [])
-    for model in ALL_MODELS - {Model.CHILDREN, Model.SYSTEM}:
-        assert await side.documents(model) == {}, model
     assert (await side.verify()).clean
 
 
@@ -275,9 +262,7 @@ async def test_an_alert_keeps_when_it_was_delivered(side: ProjectionSide) -> Non
     assert list(told) == ["in_app"]
 
 
-async def test_names_are_found_by_tokens_and_never_stand_in_plaintext(
-    side: ProjectionSide,
-) -> None:
+async def test_names_are_found_by_tokens_and_never_stand_in_plaintext(side: ProjectionSide) -> None:
     await side.project(await side.happened(registered()))
 
     child = await side.child(MIA)

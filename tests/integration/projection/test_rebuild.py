@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import pytest_asyncio
@@ -38,14 +39,8 @@ from shared.read_models.generations import Generation, begin_catalog, live_gener
 from shared.read_models.indexes import stale_since
 from tests.support.commits import an_offer
 from tests.support.key_files import create_key_files
-from tests.support.projection_facts import (
-    MIA,
-    erased,
-    message,
-    registered,
-    reported,
-    started,
-)
+from tests.support.processes import store_settings
+from tests.support.projection_facts import MIA, erased, message, registered, reported, started
 from tests.support.projection_side import ProjectionSide
 from tests.support.waiting import eventually
 
@@ -85,6 +80,14 @@ class World:
         await collection.update_one({"_id": {"$regex": MIA}}, {"$set": fields})
 
 
+def world_settings(
+    folder: Path, mongo_url: str, database: str, kafka_bootstrap: str
+) -> dict[str, str]:
+    """All stores are one database here; the key files lie in `folder`."""
+    settings = {**create_key_files(folder), **store_settings(mongo_url, database)}
+    return {**settings, "TEDDY_KAFKA_BOOTSTRAP": kafka_bootstrap}
+
+
 @pytest_asyncio.fixture
 async def world(
     mongo_url: str,
@@ -93,12 +96,9 @@ async def world(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[World]:
-    for name, file in create_key_files(tmp_path).items():
-        monkeypatch.setenv(name, file)
-    for store in ("WRITE", "READ", "KEYS", "AUDIT"):
-        monkeypatch.setenv(f"TEDDY_{store}_MONGO_URL", mongo_url)
-        monkeypatch.setenv(f"TEDDY_{store}_DATABASE", fresh_database)
-    monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", kafka_bootstrap)
+    settings = world_settings(tmp_path, mongo_url, fresh_database, kafka_bootstrap)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
     async with open_stores(WorkerSettings()) as on:
         await begin_catalog(on.database, registry.VERSION)
         yield World(on)
@@ -213,7 +213,9 @@ async def test_workers_and_a_rebuild_fill_a_generation_together(world: World) ->
     for number in range(30):
         await world.happened(another(f"child-{number:02}"))
     building = asyncio.create_task(world.rebuild(rate=60).begin(ALL_MODELS, Source.STORE))
-    await eventually(lambda: _begun(world))
+    await eventually(
+        lambda: read_catalog(world.on.database), wanted=lambda now: now.unfinished is not None
+    )
 
     for number in range(0, 30, 3):
         await world.happened(replace(started(), child_id=f"child-{number:02}"))
@@ -228,7 +230,8 @@ async def test_a_rebuild_that_ended_goes_on_where_it_was(world: World) -> None:
     for number in range(12):
         await world.happened(another(f"child-{number:02}"))
     slow = asyncio.create_task(world.rebuild(rate=1).begin(ALL_MODELS, Source.STORE))
-    await eventually(lambda: _built_something(world), 20)
+    ledger = Ledger(world.on.database)
+    await eventually(lambda: ledger.tally(SECOND, Kind.CHILDREN), 20, lambda tally: tally.built > 0)
     slow.cancel()
     with suppress(asyncio.CancelledError):
         await slow
@@ -260,7 +263,7 @@ async def test_of_two_rebuilds_the_second_refuses(world: World) -> None:
     end.set()
     await first
 
-    await lead(world.on.database, _nothing)
+    await lead(world.on.database, AsyncMock())
 
 
 async def test_a_generation_that_is_not_what_the_events_say_is_found(
@@ -372,19 +375,6 @@ async def test_a_generation_of_other_projections_goes_live_only_with_workers_tha
     assert catalog.live == SECOND
     assert [kept.projections for kept in catalog.kept] == [older, newer]
     assert not catalog.held
-
-
-async def _nothing() -> None:
-    return None
-
-
-async def _begun(world: World) -> bool:
-    return (await read_catalog(world.on.database)).unfinished is not None
-
-
-async def _built_something(world: World) -> bool:
-    tally = await Ledger(world.on.database).tally(SECOND, Kind.CHILDREN)
-    return tally.built > 0
 
 
 def another(child_id: str) -> ChildEvent:

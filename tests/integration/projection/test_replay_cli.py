@@ -18,17 +18,8 @@ from shared.mongo import Mongo
 from shared.read_models.documents import Model
 from tests.integration.projection.test_rebuild import FIRST, World, world
 from tests.support.commands import Said, called, started
-from tests.support.projection_facts import (
-    MIA,
-    erased,
-    message,
-    registered,
-    reported,
-    updated,
-)
-from tests.support.projection_facts import (
-    started as talk_started,
-)
+from tests.support.projection_facts import MIA, erased, message, registered, reported, updated
+from tests.support.projection_facts import started as talk_started
 
 __all__ = ["world"]
 

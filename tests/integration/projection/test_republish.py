@@ -25,7 +25,7 @@ async def test_what_is_republished_changes_no_read_model_counter_or_alert(world:
         await world.happenings.a_severe_violation(tom)
         await world.happenings.a_severe_violation(mia)
         await world.until(lambda: _delivered(world, tom))
-        await world.until(lambda: _at_version(world, mia, 3))
+        await world.until(lambda: world.is_at(mia, 3))
 
     # then only that fact is new
     assert said.strip().splitlines()[-1] == "3 events published to teddy.child.events.v1"
@@ -97,10 +97,6 @@ async def _counted(world: World, counter: str) -> int:
         one for (model, _), one in (await _read_models(world)).items() if model is Model.SYSTEM
     ]
     return sum(shard["counters"].get(counter, 0) for shard in shards)
-
-
-async def _at_version(world: World, child_id: str, version: int) -> bool:
-    return await world.version_of(child_id) >= version
 
 
 async def _delivered(

@@ -22,7 +22,7 @@ from shared.mongo import Driver, Mongo
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
 from shared.read_models.indexes import count_dead_lettered, ensure_read_model_indexes
-from tests.support.own_mongod import OwnMongod, own_mongod
+from tests.support.own_servers import OwnMongod, own_mongod
 from tests.support.projection_facts import MIA, registered, reported, started, updated
 from tests.support.projection_side import GENERATION, ProjectionSide
 
@@ -89,7 +89,6 @@ async def test_what_passes_dead_letters_nobody(mongod: OwnMongod, code: int, com
         assert (await side.verify()).clean
 
 
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
 @pytest.mark.parametrize("command", ["find", "update"])
 async def test_a_rebuild_outlives_what_passes(
     mongod: OwnMongod, driver: Driver, command: str
@@ -110,7 +109,6 @@ async def test_a_rebuild_outlives_what_passes(
         assert (await side.on_generation(second).verify()).clean
 
 
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
 async def test_a_child_whose_document_the_server_refuses_is_dead_lettered_alone(
     mongod: OwnMongod, driver: Driver
 ) -> None:
@@ -140,7 +138,6 @@ async def test_a_child_whose_document_the_server_refuses_is_dead_lettered_alone(
         assert await count_dead_lettered(side.database, GENERATION) == 1
 
 
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
 async def test_a_child_that_outgrew_the_document_limit_is_dead_lettered_and_others_go_on(
     mongod: OwnMongod, driver: Driver
 ) -> None:

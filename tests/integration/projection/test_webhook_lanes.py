@@ -2,11 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from projection_worker.notifications.delivery_store import DeliveryStore
+from projection_worker.notifications.lane import Lane, Patience
+from projection_worker.notifications.metrics import NotificationMetrics
+from projection_worker.notifications.webhook import WebhookChannel, webhook_client
 from shared.clock import utc_now
+from shared.events.child import AlertChannel
 from shared.mongo import Mongo
 from shared.read_models.deliveries import (
     AT_ONCE,
@@ -15,11 +22,12 @@ from shared.read_models.deliveries import (
     deliveries_of,
     ensure_delivery_indexes,
 )
-from tests.support.notifying import webhook_lane
-from tests.support.own_mongod import own_mongod
+from tests.support.deliveries import Settled
+from tests.support.own_servers import own_mongod
 from tests.support.read_model_builders import alert_document
 from tests.support.waiting import until
 from tests.support.webhook_receiver import (
+    SECRET,
     WebhookReceiver,
     answer,
     dripping_receiver,
@@ -27,6 +35,19 @@ from tests.support.webhook_receiver import (
 )
 
 MANY = 40
+
+
+@asynccontextmanager
+async def webhook_lane(
+    mongo: Mongo, database: str, url: str, attempt_seconds: float = 10.0
+) -> AsyncIterator[Lane]:
+    """As each worker has one of its own."""
+    async with webhook_client(attempt_seconds) as client:
+        channel = WebhookChannel(client, url, [SECRET], utc_now, private=True)
+        store = DeliveryStore(mongo, mongo.database(database), utc_now)
+        metrics = NotificationMetrics(CollectorRegistry())
+        patience = Patience(attempt_seconds=attempt_seconds)
+        yield Lane(AlertChannel.WEBHOOK, channel, store, Settled(), metrics, patience=patience)
 
 
 @pytest.fixture

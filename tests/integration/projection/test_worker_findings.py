@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx2
+import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -15,7 +14,7 @@ from projection_worker.projections import registry
 from query_service.read_store.live_generation import LiveGeneration
 from shared.kafka import CHILD_EVENTS
 from shared.read_models.generations import POINTER_COLLECTION, POINTER_ID
-from tests.support.own_kafka import own_kafka
+from tests.support.own_servers import own_kafka
 from tests.support.waiting import STARTED, eventually
 from tests.support.worker_process import World, worker_world
 
@@ -23,17 +22,26 @@ EARLIER = {"generation": 1, "projections": registry.VERSION - 1, "was_live": Tru
 STALL_SECONDS = 3
 
 
-async def test_a_worker_of_raised_projections_is_not_healthy_before_a_rebuild(
-    world: World,
-) -> None:
+@pytest_asyncio.fixture
+async def apart(mongo_url: str, fresh_database: str, tmp_path: Path) -> AsyncIterator[World]:
+    """On a broker of the test's own."""
+    async with (
+        own_kafka(tmp_path / "broker") as broker,
+        worker_world(mongo_url, broker.address, fresh_database, tmp_path) as world,
+    ):
+        yield world
+
+
+async def test_a_worker_of_raised_projections_is_not_healthy_before_a_rebuild(world: World) -> None:
     # given read models that an earlier release wrote, and events that nobody projects
     pointer = {"_id": POINTER_ID, "generation": 1, "kept": [EARLIER]}
     await world.database[POINTER_COLLECTION].insert_one(pointer)
     await world.happenings.a_registered_child()
     async with world.worker(ready=False):
         # when
-        await world.until(lambda: _lags(world))
-        report = await _report(world)
+        report = await world.until(
+            world.report, lambda report: report["lag"]["events"] == 1 and report.get("findings")
+        )
     # then
     assert report["status"] == "not_ready"
     (finding,) = report["findings"]
@@ -48,51 +56,43 @@ async def test_a_worker_notes_up_to_when_all_is_projected(world: World) -> None:
         # when
         child_id = await world.happenings.a_registered_child()
         # then
-        await world.until(lambda: _is_at(world, child_id, 1))
-        await world.until(lambda: _has_no_lag(world))
-        await world.until(lambda: _is_noted(world))
+        await world.until(lambda: world.is_at(child_id, 1))
+        await world.until(world.report, lambda report: report["lag"]["events"] == 0)
+        await world.until(
+            lambda: LiveGeneration(world.database, lambda: 0.0, lambda: None).projected_through()
+        )
 
 
-async def test_a_topic_that_is_not_as_planned_is_reported(
-    mongo_url: str, fresh_database: str, tmp_path: Path
-) -> None:
-    async with (
-        own_kafka(tmp_path / "broker") as broker,
-        worker_world(mongo_url, broker.address, fresh_database, tmp_path) as world,
-    ):
-        # given
-        await _make_anew(broker.address, partitions=1)
-        # when
-        async with world.worker():
-            await world.until(lambda: _tells_of_a_topic(world))
-            # then
-            (finding,) = (await _report(world))["topics"]
+async def test_a_topic_that_is_not_as_planned_is_reported(apart: World) -> None:
+    # given
+    await _make_anew(apart.bootstrap, partitions=1)
+    # when
+    async with apart.worker():
+        report = await apart.until(apart.report, lambda report: report["topics"])
+    # then
+    (finding,) = report["topics"]
     assert finding.startswith(f"topic {CHILD_EVENTS.name} has 1 partitions, expected 12; ")
     assert "retention.ms is 604800000, expected -1" in finding
 
 
 async def test_a_topic_deleted_and_made_anew_with_one_partition_leaves_nobody_late(
-    mongo_url: str, fresh_database: str, tmp_path: Path
+    apart: World, tmp_path: Path
 ) -> None:
-    async with (
-        own_kafka(tmp_path / "broker") as broker,
-        worker_world(mongo_url, broker.address, fresh_database, tmp_path) as world,
-    ):
-        world.environment["TEDDY_WORKER_STALL_SECONDS"] = str(STALL_SECONDS)
-        children = [await world.happenings.a_registered_child() for _ in range(12)]
-        # given a worker under load, supervised
-        async with _supervised(world, tmp_path / "worker.log"):
-            await world.until(lambda: _are_at(world, children, 1))
-            # when
-            await _make_anew(broker.address, partitions=1)
-            async with AIOKafkaProducer(
-                bootstrap_servers=broker.address, enable_idempotence=True
-            ) as producer:
-                happenings = world.happenings.sent_by(producer)  # the other knows 12 partitions
-                for child_id in children:
-                    await happenings.a_severe_violation(child_id)
-            # then
-            await world.until(lambda: _are_at(world, children, 2))
+    apart.environment["TEDDY_WORKER_STALL_SECONDS"] = str(STALL_SECONDS)
+    children = [await apart.happenings.a_registered_child() for _ in range(12)]
+    # given a worker under load, supervised
+    async with _supervised(apart, tmp_path / "worker.log"):
+        await apart.until(lambda: _are_at(apart, children, 1))
+        # when
+        await _make_anew(apart.bootstrap, partitions=1)
+        async with AIOKafkaProducer(
+            bootstrap_servers=apart.bootstrap, enable_idempotence=True
+        ) as producer:
+            happenings = apart.happenings.sent_by(producer)  # the other knows 12 partitions
+            for child_id in children:
+                await happenings.a_severe_violation(child_id)
+        # then
+        await apart.until(lambda: _are_at(apart, children, 2))
 
 
 @asynccontextmanager
@@ -119,47 +119,11 @@ async def _make_anew(bootstrap: str, partitions: int) -> None:
     await admin.start()
     try:
         await admin.delete_topics([CHILD_EVENTS.name])
-        await eventually(lambda: _is_gone(admin), STARTED)
+        await eventually(admin.list_topics, STARTED, lambda names: CHILD_EVENTS.name not in names)
         await admin.create_topics([NewTopic(CHILD_EVENTS.name, partitions, 1)])
     finally:
         await admin.close()
 
 
-async def _is_gone(admin: AIOKafkaAdminClient) -> bool:
-    return CHILD_EVENTS.name not in await admin.list_topics()
-
-
-async def _report(world: World) -> dict[str, Any]:
-    async with httpx2.AsyncClient() as client:
-        answer = await client.get(f"http://127.0.0.1:{world.port}/health/ready")
-    report: dict[str, Any] = answer.json()
-    return report
-
-
-async def _lags(world: World) -> bool:
-    try:
-        report = await _report(world)
-    except httpx2.TransportError:
-        return False
-    return bool(report["lag"]["events"] == 1 and report.get("findings"))
-
-
-async def _has_no_lag(world: World) -> bool:
-    return bool((await _report(world))["lag"]["events"] == 0)
-
-
-async def _is_noted(world: World) -> bool:
-    live = LiveGeneration(world.database, lambda: 0.0, lambda: None)
-    return await live.projected_through() is not None
-
-
-async def _tells_of_a_topic(world: World) -> bool:
-    return bool((await _report(world))["topics"])
-
-
-async def _is_at(world: World, child_id: str, version: int) -> bool:
-    return await world.version_of(child_id) >= version
-
-
 async def _are_at(world: World, children: Sequence[str], version: int) -> bool:
-    return all([await _is_at(world, child_id, version) for child_id in children])
+    return all([await world.is_at(child_id, version) for child_id in children])

@@ -3,32 +3,25 @@
 import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 
 from deploy.topics import apply_topics
 from shared.clock import utc_now
-from shared.kafka import CHILD_EVENTS
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
-from tests.support.kafka import read_all_records
-from tests.support.own_kafka import own_kafka
-from tests.support.own_mongod import own_mongod
+from tests.support.commands import started
+from tests.support.own_servers import own_kafka, own_mongod
 from tests.support.ports import free_port
 from tests.support.worker_process import World, worker_world
 
 
-async def test_records_become_documents_and_sigterm_ends_the_worker_in_order(
-    world: World,
-) -> None:
+async def test_records_become_documents_and_sigterm_ends_the_worker_in_order(world: World) -> None:
     child_id = await world.happenings.a_registered_child()
     async with world.worker() as process:
         await world.happenings.a_severe_violation(child_id)
-        await world.until(lambda: _at_least(world, child_id, 2))
+        await world.until(lambda: world.is_at(child_id, 2))
         await world.until(lambda: _delivered(world, child_id))
         process.send_signal(signal.SIGTERM)
         code = await asyncio.wait_for(process.wait(), 10)
@@ -39,13 +32,13 @@ async def test_records_become_documents_and_sigterm_ends_the_worker_in_order(
 async def test_a_killed_worker_leaves_nothing_undone_for_the_next(world: World) -> None:
     child_id = await world.happenings.a_registered_child()
     async with world.worker() as process:
-        await world.until(lambda: _at_least(world, child_id, 1))
+        await world.until(lambda: world.is_at(child_id, 1))
         process.kill()
     for _ in range(5):
         await world.happenings.a_severe_violation(child_id)
 
     async with world.worker():
-        await world.until(lambda: _at_least(world, child_id, 6))
+        await world.until(lambda: world.is_at(child_id, 6))
 
     alerts = Generation(1).collection(world.database, Model.ALERTS)
     assert await alerts.count_documents({"child_id": child_id}) == 5
@@ -55,15 +48,15 @@ async def test_a_dead_lettered_child_is_counted_where_operators_look(world: Worl
     # given
     child_id = await world.happenings.a_registered_child()
     async with world.worker():
-        await world.until(lambda: _at_least(world, child_id, 1))
-        assert (await _readiness(world))["dead_lettered_children"] == 0
+        await world.until(lambda: world.is_at(child_id, 1))
+        assert (await world.report())["dead_lettered_children"] == 0
         # when
         await world.happenings.garbage(child_id)
         # then
-        await world.until(lambda: _counts_a_dead_lettered_child(world))
-        metrics = await _get(world, "/metrics")
+        await world.until(world.report, lambda report: report["dead_lettered_children"] == 1)
+        metrics = await world.get("/metrics")
         assert "teddy_dead_lettered_children 1.0" in metrics.text
-        assert (await _readiness(world))["retrying"] is None
+        assert (await world.report())["retrying"] is None
 
 
 async def test_a_server_that_refuses_look_ups_is_told_while_it_lasts_and_dead_letters_nobody(
@@ -79,27 +72,16 @@ async def test_a_server_that_refuses_look_ups_is_told_while_it_lasts_and_dead_le
         await _fail_look_ups(world, "alwaysOn", namespace)
         child_id = await world.happenings.a_registered_child()
         # when / then
-        await world.until(lambda: _is_retrying(world))
-        retrying = (await _readiness(world))["retrying"]
-        assert retrying["because"] == "ExecutionTimeout 50"
+        report = await world.until(world.report, lambda report: report["retrying"])
+        assert report["retrying"]["because"] == "ExecutionTimeout 50"
         # when it has time again
         await _fail_look_ups(world, "off", namespace)
         # then
-        await world.until(lambda: _at_least(world, child_id, 1))
-        report = await _readiness(world)
+        await world.until(lambda: world.is_at(child_id, 1))
+        report = await world.report()
         assert (report["retrying"], report["dead_lettered_children"]) == (None, 0)
-        metrics = (await _get(world, "/metrics")).text
+        metrics = (await world.get("/metrics")).text
         assert 'teddy_projection_retries_total{error="ExecutionTimeout 50"}' in metrics
-
-
-async def test_the_worker_reads_what_an_independent_reader_reads(world: World) -> None:
-    child_id = await world.happenings.a_registered_child()
-
-    records = await read_all_records(world.bootstrap, CHILD_EVENTS.name)
-
-    mine = [dict(record.headers) for record in records if record.key == child_id.encode()]
-    assert [headers["ce_sequence"] for headers in mine] == [b"1"]
-    assert [headers["ce_specversion"] for headers in mine] == [b"1.0"]
 
 
 async def test_a_worker_whose_broker_is_gone_still_ends_on_sigterm(
@@ -118,18 +100,12 @@ async def test_a_worker_whose_broker_is_gone_still_ends_on_sigterm(
 
 async def test_a_worker_that_finds_no_broker_says_so_in_its_last_line(world: World) -> None:
     world.environment["TEDDY_KAFKA_BOOTSTRAP"] = f"127.0.0.1:{free_port()}"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "projection_worker",
-        env={**os.environ, **world.environment},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, errors = await process.communicate()
 
-    assert process.returncode == 1
-    assert errors.decode().splitlines()[-1].startswith("worker: KafkaConnectionError")
-    assert "Traceback" not in errors.decode()
+    said = await started("projection_worker", [], {**os.environ, **world.environment})
+
+    assert said.code == 1
+    assert said.err.splitlines()[-1].startswith("worker: KafkaConnectionError")
+    assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize(
@@ -142,22 +118,13 @@ async def test_a_worker_that_finds_no_broker_says_so_in_its_last_line(world: Wor
 async def test_a_worker_that_cannot_start_says_why_in_one_line(
     world: World, variable: str, value: str, said: str
 ) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "projection_worker",
-        env={**os.environ, **world.environment, variable: value},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, errors = await process.communicate()
+    environment = {**os.environ, **world.environment, variable: value}
 
-    assert process.returncode == 2
-    assert said in errors.decode()
-    assert len(errors.decode().splitlines()) == 1
+    refused = await started("projection_worker", [], environment)
 
-
-async def _at_least(world: World, child_id: str, version: int) -> bool:
-    return await world.version_of(child_id) >= version
+    assert refused.code == 2
+    assert said in refused.err
+    assert len(refused.err.splitlines()) == 1
 
 
 async def _delivered(world: World, child_id: str) -> bool:
@@ -166,25 +133,7 @@ async def _delivered(world: World, child_id: str) -> bool:
     return alert is not None and alert["delivered"].get("in_app", utc_now()) <= utc_now()
 
 
-async def _get(world: World, path: str) -> httpx2.Response:
-    async with httpx2.AsyncClient() as client:
-        return await client.get(f"http://127.0.0.1:{world.port}{path}")
-
-
-async def _readiness(world: World) -> dict[str, Any]:
-    answer: dict[str, Any] = (await _get(world, "/health/ready")).json()
-    return answer
-
-
-async def _counts_a_dead_lettered_child(world: World) -> bool:
-    return bool((await _readiness(world))["dead_lettered_children"] == 1)
-
-
 async def _fail_look_ups(world: World, mode: str, namespace: str) -> None:
     data = {"failCommands": ["find"], "errorCode": 50, "namespace": namespace}
     command = {"configureFailPoint": "failCommand", "mode": mode, "data": data}
     await world.database.client["admin"].command(command)
-
-
-async def _is_retrying(world: World) -> bool:
-    return (await _readiness(world))["retrying"] is not None

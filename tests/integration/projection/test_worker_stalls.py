@@ -11,18 +11,12 @@ from aiokafka import AIOKafkaProducer
 from shared.clock import new_id
 from shared.kafka import CHILD_EVENTS
 from tests import support
-from tests.support.own_mongod import OwnMongod, own_mongod
+from tests.support.own_servers import OwnMongod
 from tests.support.worker_process import World, worker_world
 
 STALL_SECONDS = 3
 DEFECT = Path(support.__file__).parent / "defect"
 ENDED_SECONDS = 60.0
-
-
-@pytest_asyncio.fixture
-async def mongod(tmp_path: Path) -> AsyncIterator[OwnMongod]:
-    async with own_mongod(tmp_path / "mongod") as mongod:
-        yield mongod
 
 
 @pytest.fixture
@@ -47,7 +41,7 @@ async def test_lag_without_progress_ends_the_worker_with_one_line(
     log = tmp_path / "worker.log"
     async with world.worker(log) as worker:
         # given a worker that got on until its read models answered no more
-        await world.until(lambda: _is_projected(world, child_id))
+        await world.until(lambda: world.is_at(child_id, 1))
         with mongod.frozen():
             await _publish(world.bootstrap)
             # when
@@ -77,14 +71,6 @@ async def test_a_worker_in_which_something_crashed_ends_with_one_line(
     assert last_line == "worker: ended by an unexpected error, ZeroDivisionError; see its log"
 
 
-async def _is_projected(world: World, child_id: str) -> bool:
-    return await world.version_of(child_id) == 1
-
-
 async def _publish(bootstrap: str) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
-    await producer.start()
-    try:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
         await producer.send_and_wait(CHILD_EVENTS.name, b"{}", new_id().encode())
-    finally:
-        await producer.stop()

@@ -1,14 +1,13 @@
 """A query process over real servers, its keys in a temporary directory."""
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -29,7 +28,9 @@ from shared.signing import read_signing_key
 from tests.support.kafka import REPLICATION
 from tests.support.key_files import create_key_files
 from tests.support.ports import free_port
+from tests.support.processes import is_ready, process_of, store_settings
 from tests.support.read_model_builders import child_document, sealed
+from tests.support.waiting import STARTED, eventually
 
 STOP_SECONDS = 5.0
 
@@ -48,14 +49,8 @@ class QueryWorld:
 
     def environment(self, **more: str) -> dict[str, str]:
         return {
-            "TEDDY_READ_MONGO_URL": self.mongo_url,
-            "TEDDY_WRITE_MONGO_URL": self.mongo_url,
-            "TEDDY_READ_DATABASE": self.database_name,
-            "TEDDY_KEYS_MONGO_URL": self.mongo_url,
-            "TEDDY_KEYS_DATABASE": self.database_name,
+            **store_settings(self.mongo_url, self.database_name),
             "TEDDY_KAFKA_BOOTSTRAP": self.bootstrap,
-            "TEDDY_AUDIT_MONGO_URL": self.mongo_url,
-            "TEDDY_AUDIT_DATABASE": self.database_name,
             **create_key_files(self.directory),
             "TEDDY_QUERY_PORT": str(self.port),
             "TEDDY_SUBJECT_SHARE": "1",  # one parent sends everything
@@ -66,11 +61,28 @@ class QueryWorld:
         issuer = TokenIssuer(key, "teddy-local", "teddy")
         return "Bearer " + issuer.issue(principal, utc_now(), timedelta(hours=1))
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def is_ready(self) -> bool:
+        return await is_ready(self.url)
+
+    async def until_ready(self, **wanted: str) -> dict[str, Any]:
+        """The readiness report once these dependencies are in these states."""
+        async with httpx2.AsyncClient(base_url=self.url) as client:
+            answer = await eventually(
+                lambda: client.get("/health/ready"),
+                STARTED,
+                lambda answer: wanted.items() <= answer.json()["dependencies"].items(),
+                passing=(httpx2.TransportError,),
+            )
+        report: dict[str, Any] = answer.json()
+        return report
+
     def client(self, principal: Principal) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.port}",
-            headers={"Authorization": self.bearer(principal)},
-        )
+        headers = {"Authorization": self.bearer(principal)}
+        return httpx2.AsyncClient(base_url=self.url, headers=headers)
 
     async def put_child(self, child_id: str, name: str, **fields: object) -> None:
         cipher = await self.keyring.create(child_id)
@@ -80,12 +92,8 @@ class QueryWorld:
         await children.replace_one({"_id": child_id}, document, upsert=True)
 
     async def publish(self, topic: Topic, key: str, value: bytes) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all")
-        await producer.start()
-        try:
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all") as producer:
             await producer.send_and_wait(topic.name, value, key=key.encode())
-        finally:
-            await producer.stop()
 
 
 @pytest.fixture
@@ -108,7 +116,6 @@ async def world(
 @dataclass
 class QueryProcess:
     process: asyncio.subprocess.Process
-    exit_code: int | None = None
 
     async def stop(self) -> int:
         """The exit code after SIGTERM; raises TimeoutError when it takes too long."""
@@ -119,16 +126,5 @@ class QueryProcess:
 
 @asynccontextmanager
 async def query_process(environment: Mapping[str, str]) -> AsyncIterator[QueryProcess]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "query_service",
-        env={**os.environ, **environment},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
+    async with process_of("query_service", environment, asyncio.subprocess.PIPE) as process:
         yield QueryProcess(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()

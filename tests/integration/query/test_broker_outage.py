@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from aiokafka import AIOKafkaProducer
 
@@ -17,9 +16,7 @@ from shared.keyring.key_file import read_key_file
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from shared.signing import ConsistencyTokens
 from tests.integration.query.conftest import QueryWorld, query_process
-from tests.support.own_kafka import own_kafka
-from tests.support.own_server import OwnServer
-from tests.support.waiting import STARTED, eventually
+from tests.support.own_servers import OwnServer, own_kafka
 
 WEISS = Principal("weiss", Role.PARENT)
 CHANGE = ChangeNotice("lena", "weiss", 3)
@@ -75,10 +72,10 @@ async def test_without_a_broker_a_query_process_stays_ready_and_keeps_tokens(
     environment = world.environment(TEDDY_KAFKA_BOOTSTRAP=broker.address)
     tokens = ConsistencyTokens(read_key_file(world.directory / "keys.json").signature_key)
     async with query_process(environment), world.client(WEISS) as client:
-        await eventually(lambda: _is_heard(client, "up"), STARTED)
+        await world.until_ready(kafka="up", erasures="up")
         # when
         await broker.stop()
-        await eventually(lambda: _is_heard(client, "down"), STARTED)
+        await world.until_ready(kafka="down", erasures="up")
         ready = await client.get("/health/ready")
         first, second = [await client.get("/v1/children/lena") for _ in range(2)]
         await world.put_child("lena", "Lena", parent_id="weiss", age=8, version=2)
@@ -92,19 +89,6 @@ async def test_without_a_broker_a_query_process_stays_ready_and_keeps_tokens(
     assert newest.json()["age"] == 8
 
 
-async def _is_heard(client: httpx2.AsyncClient, state: str) -> bool:
-    try:
-        report = (await client.get("/health/ready")).json()
-    except httpx2.TransportError:
-        return False
-    dependencies = report["dependencies"]
-    return bool(dependencies["kafka"] == state and dependencies["erasures"] == "up")
-
-
 async def _publish(broker: OwnServer, notice: ChangeNotice) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=broker.address)
-    await producer.start()
-    try:
+    async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
         await producer.send_and_wait(READ_MODEL_CHANGES.name, notice.to_json(), key=b"lena")
-    finally:
-        await producer.stop()

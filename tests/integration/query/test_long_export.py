@@ -24,8 +24,7 @@ from tests.support.command_side import KEYS
 from tests.support.event_samples import AT
 from tests.support.exported_child import CountedEvents, CountedPages
 from tests.support.exports import cursors_of, records_of
-from tests.support.histories import history
-from tests.support.inserted_history import insert_history
+from tests.support.histories import history, insert_history
 from tests.support.read_model_builders import (
     NOON,
     child_document,

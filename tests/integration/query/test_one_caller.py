@@ -7,7 +7,6 @@ from shared.clock import new_id
 from shared.keyring.key_file import read_key_file
 from shared.signing import ConsistencyTokens
 from tests.integration.query.conftest import QueryWorld, query_process
-from tests.integration.query.test_overload import is_ready
 from tests.support.greedy_caller import LOOPBACK, ask, attack, flood
 from tests.support.metrics import sample
 from tests.support.waiting import STARTED, eventually
@@ -34,21 +33,20 @@ async def test_queries_of_one_subject_that_wait_leave_the_others_their_places(
     late = f"Consistency-Token: {tokens.issue(lena, 4)}\r\nPrefer: wait=10\r\n"
     waits = [_profile(world, WEISS, lena, late)]
     address = (LOOPBACK, world.port)
-    url = f"http://{LOOPBACK}:{world.port}"
 
-    async def have_their_share() -> bool:
-        return await sample(url, "teddy_query_waits_refused_total", reason="subject") is not None
-
-    async with query_process(world.environment(**FEW)), world.client(BRAUN) as client:
-        await eventually(lambda: is_ready(client), STARTED)
+    async with query_process(world.environment(**FEW)):
+        await eventually(world.is_ready, STARTED)
         async with attack(address, GREEDY, flood(waits)):
-            await eventually(have_their_share)
+            # given those who wait have their share
+            await eventually(
+                lambda: sample(world.url, "teddy_query_waits_refused_total", reason="subject")
+            )
             # when
             statuses: Counter[int] = Counter()
             for _ in range(ASKED):
                 statuses[await ask(address, _profile(world, BRAUN, mia))] += 1
-            waiting = await sample(url, "teddy_queries_waiting")
-            in_flight = await sample(url, "teddy_requests_in_flight")
+            waiting = await sample(world.url, "teddy_queries_waiting")
+            in_flight = await sample(world.url, "teddy_requests_in_flight")
     # then
     assert statuses == {200: ASKED}
     assert waiting is not None

@@ -1,7 +1,6 @@
 """The query API as a process, over a real MongoDB and a real broker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -14,42 +13,17 @@ from shared.kafka import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.read_model_builders import alert_document
-from tests.support.waiting import STARTED
+from tests.support.waiting import STARTED, eventually
 
 WEISS = Principal("weiss", Role.PARENT)
 NOWHERE = "127.0.0.1:9"
-
-
-async def answered(
-    ask: Callable[[], Awaitable[httpx2.Response]], wanted: Callable[[httpx2.Response], bool]
-) -> httpx2.Response:
-    """The first answer that is as wanted; the process may still be starting."""
-    async with asyncio.timeout(STARTED):
-        while True:
-            try:
-                answer = await ask()
-                if wanted(answer):
-                    return answer
-            except httpx2.TransportError:
-                pass
-            await asyncio.sleep(0.05)
-
-
-async def readiness(client: httpx2.AsyncClient, **wanted: str) -> dict[str, Any]:
-    """The readiness report once these dependencies are in these states."""
-    answer = await answered(
-        lambda: client.get("/health/ready"),
-        lambda answer: wanted.items() <= answer.json()["dependencies"].items(),
-    )
-    report: dict[str, Any] = answer.json()
-    return report
 
 
 async def test_an_answer_is_cached_until_the_notice_of_a_change_arrives(world: QueryWorld) -> None:
     # given a running process
     await world.put_child("lena", "Lena", parent_id="weiss", age=7)
     async with query_process(world.environment()), world.client(WEISS) as client:
-        report = await readiness(client, read_store="up", key_store="up", kafka="up")
+        report = await world.until_ready(read_store="up", key_store="up", kafka="up")
         assert report["invalidation"] == {"connected": True}
         first = await client.get("/v1/children/lena")
         second = await client.get("/v1/children/lena")
@@ -58,22 +32,23 @@ async def test_an_answer_is_cached_until_the_notice_of_a_change_arrives(world: Q
         notice = ChangeNotice("lena", "weiss", 2)
         await world.publish(READ_MODEL_CHANGES, "lena", notice.to_json())
         # then
-        renewed = await answered(
-            lambda: client.get("/v1/children/lena"), lambda answer: answer.json()["version"] == 2
+        renewed = await eventually(
+            lambda: client.get("/v1/children/lena"),
+            STARTED,
+            lambda answer: answer.json()["version"] == 2,
         )
     assert first.json()["name"] == "Lena"
     assert [first.headers["X-Cache"], second.headers["X-Cache"]] == ["miss", "hit"]
     assert renewed.json()["age"] == 8
 
 
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
 async def test_a_dashboard_is_notified_of_an_alert_and_sigterm_ends_its_stream(
     world: QueryWorld, driver: str
 ) -> None:
     # given an open dashboard
     environment = world.environment(TEDDY_MONGO_DRIVER=driver)
     async with query_process(environment) as running, world.client(WEISS) as client:
-        await readiness(client, read_store="up", key_store="up", kafka="up")
+        await world.until_ready(read_store="up", key_store="up", kafka="up")
         async with client.stream("GET", "/v1/parents/weiss/stream") as response:
             lines = response.aiter_lines()
             assert await anext(lines) == "retry: 1000"
@@ -100,7 +75,7 @@ async def test_without_kafka_answers_are_right_and_say_that_no_changes_are_heard
     await world.put_child("lena", "Lena", parent_id="weiss")
     environment = world.environment(TEDDY_KAFKA_BOOTSTRAP=NOWHERE)
     async with query_process(environment) as running, world.client(WEISS) as client:
-        report = await readiness(client, read_store="up", key_store="up", kafka="down")
+        report = await world.until_ready(read_store="up", key_store="up", kafka="down")
         # when
         answers = [await client.get("/v1/children/lena") for _ in range(2)]
         # then
@@ -119,7 +94,12 @@ async def test_without_mongodb_the_answer_is_a_problem_within_moments(world: Que
     environment = world.environment(TEDDY_READ_MONGO_URL=nowhere)
     async with query_process(environment), world.client(WEISS) as client:
         # when
-        answer = await answered(lambda: client.get("/v1/children/lena"), lambda _: True)
+        answer = await eventually(
+            lambda: client.get("/v1/children/lena"),
+            STARTED,
+            lambda answer: answer.status_code,
+            passing=(httpx2.TransportError,),
+        )
     # then
     assert answer.status_code == 503
     assert answer.json()["code"] == "read-store-unavailable"
@@ -156,7 +136,7 @@ async def test_a_child_on_the_topic_of_erasures_is_not_shown_from_the_start(
     await world.publish(CHILD_ERASURES, gone, ErasureNotice(gone, utc_now()).to_json())
     async with query_process(world.environment()), world.client(WEISS) as client:
         # when
-        await readiness(client, erasures="up")
+        await world.until_ready(erasures="up")
         shown = (await client.get("/v1/children")).json()["items"]
         # then
         assert {child["child_id"] for child in shown} == {later, stays}
@@ -164,6 +144,8 @@ async def test_a_child_on_the_topic_of_erasures_is_not_shown_from_the_start(
         # when one is erased while the process runs, and its key comes back with a copy
         await world.publish(CHILD_ERASURES, later, ErasureNotice(later, utc_now()).to_json())
         # then
-        await answered(
-            lambda: client.get(f"/v1/children/{later}"), lambda answer: answer.status_code == 404
+        await eventually(
+            lambda: client.get(f"/v1/children/{later}"),
+            STARTED,
+            lambda answer: answer.status_code == 404,
         )

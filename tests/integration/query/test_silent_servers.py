@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from shared.mongo import Mongo
-from tests.support.own_mongod import own_mongod
+from tests.support.own_servers import own_mongod
 
 SILENCE_MS = 10_000
 WAITING = 20

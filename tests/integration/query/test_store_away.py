@@ -1,28 +1,19 @@
 """The query process while its read store hangs: quick answers, and back by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from shared.auth.access import Principal, Role
 from tests.integration.query.conftest import QueryWorld, query_process
 from tests.support.core_waits import CoreWaits
-from tests.support.own_mongod import OwnMongod, own_mongod
+from tests.support.own_servers import OwnMongod
 from tests.support.waiting import STARTED, eventually
 
 WEISS = Principal("weiss", Role.PARENT)
 PROMISED_SECONDS = 2.0
 GRACE_SECONDS = 10.0
-
-
-@pytest_asyncio.fixture
-async def mongod(tmp_path: Path) -> AsyncIterator[OwnMongod]:
-    async with own_mongod(tmp_path / "mongod") as mongod:
-        yield mongod
 
 
 @pytest.fixture
@@ -38,7 +29,6 @@ async def shows_lena(client: httpx2.AsyncClient) -> bool:
         return False
 
 
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
 async def test_a_read_store_that_hangs_is_reported_in_time(
     world: QueryWorld, mongod: OwnMongod, driver: str
 ) -> None:

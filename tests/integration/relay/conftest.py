@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-import pytest
 import pytest_asyncio
 
 from command_service.erasure import ErasureCompletion, ErasureSweep
@@ -78,12 +77,6 @@ class Surroundings:
         finally:
             relay.stop()
             await asyncio.gather(task, return_exceptions=True)
-
-
-@pytest.fixture(params=["motor", "pymongo"])
-def driver(request: pytest.FixtureRequest) -> Driver:
-    chosen: Driver = request.param
-    return chosen
 
 
 @asynccontextmanager

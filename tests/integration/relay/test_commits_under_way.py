@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from shared.mongo import Document, Driver
 from tests.integration.relay.conftest import Surroundings, has_published, surroundings
 from tests.support.commits import an_offer
 from tests.support.kafka import read_all_records
-from tests.support.replica_pair import ReplicaPair, replica_pair
+from tests.support.own_servers import ReplicaPair, replica_pair
 from tests.support.waiting import eventually, until
 
 
@@ -50,7 +49,8 @@ async def test_a_commit_that_waits_for_its_majority_while_the_relay_begins_is_pu
         if after is None:
             pair.secondary.freeze()
             under_way.append(asyncio.create_task(around.store.append(an_offer("child-2"))))
-            await eventually(partial(_primary_has, around, 2))
+            local = around.database[COLLECTION].with_options(read_concern=ReadConcern("local"))
+            await eventually(lambda: local.count_documents({}), wanted=lambda count: count == 2)
         async with open_feed(feed, after) as opened:
             yield opened
 
@@ -68,8 +68,3 @@ async def test_a_commit_that_waits_for_its_majority_while_the_relay_begins_is_pu
     # then
     records = await read_all_records(around.bootstrap, around.topic)
     assert {record.key for record in records} == {b"child-1", b"child-2"}
-
-
-async def _primary_has(around: Surroundings, commits: int) -> bool:
-    collection = around.database[COLLECTION].with_options(read_concern=ReadConcern("local"))
-    return await collection.count_documents({}) == commits

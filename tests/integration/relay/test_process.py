@@ -2,10 +2,7 @@
 
 import asyncio
 import os
-import re
 import signal
-import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,9 +14,13 @@ import pytest_asyncio
 from deploy.topics import apply_topics
 from shared.event_store.mongo import MongoEventStore, ensure_indexes
 from shared.mongo import Mongo
+from tests.support.commands import started
 from tests.support.commits import an_offer
 from tests.support.kafka import REPLICATION
-from tests.support.waiting import STARTED
+from tests.support.metrics import sample
+from tests.support.ports import free_port
+from tests.support.processes import process_of, store_settings
+from tests.support.waiting import STARTED, eventually
 
 CLOSED_PORT = 1
 STOP_SECONDS = 20.0
@@ -32,26 +33,22 @@ class RelayProcess:
 
     async def health(self, **expected: Any) -> tuple[int, dict[str, Any]]:
         """Status and body of /health/ready, as soon as the body holds `expected`."""
-        async with asyncio.timeout(STARTED):
-            while True:
-                try:
-                    answer = await self.client.get("/health/ready")
-                    body: dict[str, Any] = answer.json()
-                    if expected.items() <= body.items():
-                        return answer.status_code, body
-                except httpx2.TransportError:
-                    assert self.process.returncode is None
-                await asyncio.sleep(0.05)
+        answer = await eventually(
+            lambda: self.client.get("/health/ready"),
+            STARTED,
+            lambda answer: expected.items() <= answer.json().items(),
+            passing=(httpx2.TransportError,),
+        )
+        return answer.status_code, answer.json()
 
     async def has_published(self, events: int) -> None:
         """Returns as soon as /metrics tells of `events` or more: some may be published again."""
-        async with asyncio.timeout(STARTED):
-            while True:
-                metrics = (await self.client.get("/metrics")).text
-                told = re.search(r"^teddy_relay_events (\S+)$", metrics, re.MULTILINE)
-                if told and float(told[1]) >= events:
-                    return
-                await asyncio.sleep(0.05)
+        url = str(self.client.base_url)
+        await eventually(
+            lambda: sample(url, "teddy_relay_events"),
+            STARTED,
+            lambda told: told is not None and told >= events,
+        )
 
     async def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -71,32 +68,17 @@ async def store(mongo_url: str, fresh_database: str) -> AsyncIterator[MongoEvent
 
 @asynccontextmanager
 async def _a_relay(mongo_url: str, database: str, bootstrap: str) -> AsyncIterator[RelayProcess]:
-    port = _free_port()
-    environment = os.environ | {
-        "TEDDY_WRITE_MONGO_URL": mongo_url,
-        "TEDDY_WRITE_DATABASE": database,
-        "TEDDY_KEYS_MONGO_URL": mongo_url,
-        "TEDDY_KEYS_DATABASE": database,
+    port = free_port()
+    environment = {
+        **store_settings(mongo_url, database, "WRITE", "KEYS"),
         "TEDDY_KAFKA_BOOTSTRAP": bootstrap,
         "TEDDY_RELAY_PORT": str(port),
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "command_service.relay", env=environment
-    )
-    try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            yield RelayProcess(process, client)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    async with (
+        process_of("command_service.relay", environment) as process,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        yield RelayProcess(process, client)
 
 
 async def test_a_relay_tells_its_lag_and_hands_over_when_stopped(
@@ -140,16 +122,8 @@ async def test_a_relay_without_broker_says_so_and_still_stops(
 async def test_a_missing_setting_ends_the_relay_with_one_line(mongo_url: str) -> None:
     # given no bootstrap servers
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TEDDY_")}
+    environment |= dict.fromkeys(("TEDDY_WRITE_MONGO_URL", "TEDDY_KEYS_MONGO_URL"), mongo_url)
     # when
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "command_service.relay",
-        env=environment
-        | dict.fromkeys(("TEDDY_WRITE_MONGO_URL", "TEDDY_KEYS_MONGO_URL"), mongo_url),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, stderr = await process.communicate()
+    said = await started("command_service.relay", [], environment)
     # then
-    assert process.returncode == 2
-    assert stderr.decode().splitlines() == ["settings: TEDDY_KAFKA_BOOTSTRAP: required"]
+    assert (said.code, said.err) == (2, "settings: TEDDY_KAFKA_BOOTSTRAP: required\n")

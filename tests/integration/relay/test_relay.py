@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import dropwhile
 from typing import Any
+from unittest.mock import AsyncMock
 
 import orjson
 import pytest
@@ -167,7 +168,7 @@ async def test_another_relay_takes_over_when_the_leader_dies(
         before = await _append(around.store, children=5, commits=4)
         await until(has_published(leader, before))
         with monkeypatch.context() as dying:
-            dying.setattr(Lease, "release", _no_release)
+            dying.setattr(Lease, "release", AsyncMock())
             leader.task.cancel()
             await asyncio.wait({leader.task})
     await _append(around.store, children=5, commits=4)
@@ -180,10 +181,6 @@ async def test_another_relay_takes_over_when_the_leader_dies(
     # when, then
     async with around.running_relay():
         await eventually(all_is_published, STARTED)
-
-
-async def _no_release(_lease: Lease) -> None:
-    return None
 
 
 @pytest.mark.parametrize("running_when_lost", [True, False])

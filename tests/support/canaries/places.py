@@ -1,8 +1,5 @@
 """Every byte that a stack wrote: databases, topics, files, what its processes and tools say."""
 
-import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,8 @@ from bson.raw_bson import RawBSONDocument
 
 from deploy.local import plans
 from deploy.local.state import StackFolder, StackState
-from tests.faults.texts import texts_of_topics
+from tests.support.commands import teddy_process
+from tests.support.kafka import texts_of_topics
 
 
 def texts_of_databases(state: StackState) -> dict[str, bytes]:
@@ -69,19 +67,12 @@ def tools(folder: StackFolder, child: str, violation: str) -> list[tuple[str, ..
 
 async def texts_of_tools(folder: StackFolder, child: str, violation: str) -> dict[str, bytes]:
     """What each of them says, as a process."""
-    return {
-        f"what `teddy {' '.join(command[:2])}` says": await asyncio.to_thread(
-            said, folder, *command
-        )
-        for command in tools(folder, child, violation)
-    }
-
-
-def said(folder: StackFolder, *arguments: str) -> bytes:
-    command = [sys.executable, "-m", "deploy.cli", "--dir", str(folder.path), *arguments]
-    told = subprocess.run(command, capture_output=True, check=False)
-    assert told.returncode == 0, (arguments, told.stderr)
-    return told.stdout + told.stderr
+    texts = {}
+    for command in tools(folder, child, violation):
+        said = await teddy_process(folder, *command)
+        assert said.code == 0, (command, said.err)
+        texts[f"what `teddy {' '.join(command[:2])}` says"] = f"{said.out}{said.err}".encode()
+    return texts
 
 
 def looked_at(texts: Mapping[str, bytes], *places: str) -> list[str]:

@@ -51,15 +51,14 @@ DATABASE = KeyringSettings.model_fields["keys_database"].default
 async def poison(state: StackState, children: Sequence[str]) -> None:
     """One poison a child, and a record that is no event at all."""
     ciphers = await _ciphers(state, children)
-    producer = AIOKafkaProducer(bootstrap_servers=state.environment["TEDDY_KAFKA_BOOTSTRAP"])
-    await producer.start()
-    for child, one in zip(children, POISONS, strict=True):
-        record = to_record(_event(child, one, ciphers[child]))
-        await producer.send_and_wait(
-            CHILD_EVENTS.name, record.value, record.key, headers=record.headers
-        )
-    await producer.send_and_wait(CHILD_EVENTS.name, NO_EVENT, new_id().encode())
-    await producer.stop()
+    bootstrap = state.environment["TEDDY_KAFKA_BOOTSTRAP"]
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        for child, one in zip(children, POISONS, strict=True):
+            record = to_record(_event(child, one, ciphers[child]))
+            await producer.send_and_wait(
+                CHILD_EVENTS.name, record.value, record.key, headers=record.headers
+            )
+        await producer.send_and_wait(CHILD_EVENTS.name, NO_EVENT, new_id().encode())
 
 
 def _event(child: str, poison: Poison, cipher: ChildCipher) -> RecordedEvent:

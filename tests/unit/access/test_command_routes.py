@@ -7,7 +7,7 @@ import pytest
 
 from shared.auth.access import ACCESS, Principal, Relation, Role
 from tests.support.command_side import ADMIN, ANALYST, BEAR, MOTHER, OFFICER, CommandSide
-from tests.support.refusals import same_refusal
+from tests.support.problem_documents import same_refusal
 from tests.support.routes import Route, guarded
 
 CALLERS = {

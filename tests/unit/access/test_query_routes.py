@@ -4,8 +4,8 @@ import httpx2
 import pytest
 
 from shared.auth.access import ACCESS, Principal, Relation, Role
+from tests.support.problem_documents import same_refusal
 from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
-from tests.support.refusals import same_refusal
 from tests.support.routes import Route, guarded
 
 CALLERS = {

@@ -6,8 +6,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.auth.keys import KeySet, KeysUnavailable
 from tests.support.command_side import CommandSide
+from tests.support.problem_documents import same_refusal
 from tests.support.query_side import QuerySide
-from tests.support.refusals import same_refusal
 from tests.support.tokens import FixedKeys, Forger, attacks
 
 NAMES = list(attacks(Forger(Ed25519PrivateKey.generate(), "issuer", "audience")))

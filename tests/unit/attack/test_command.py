@@ -10,9 +10,8 @@ from shared.command_line import run_command
 from shared.http.settings import Bounds
 from tests.attack.__main__ import attack
 from tests.attack.availability import ALLOWED
-from tests.attack.kinds import KINDS, all_rows
 from tests.attack.row import Seen
-from tests.attack.run import Outcome, show
+from tests.attack.run import KINDS, Outcome, all_rows, show
 from tests.attack.stack import own_servers_only, usual_limits
 from tests.support.commands import called, started
 

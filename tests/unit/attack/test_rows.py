@@ -8,7 +8,6 @@ import pytest
 
 from deploy.local.state import StackFolder, StackState
 from shared.clock import new_id
-from tests.attack.kinds import KINDS, Named, all_rows
 from tests.attack.row import (
     Answered,
     Broken,
@@ -21,7 +20,7 @@ from tests.attack.row import (
     Seen,
     Wire,
 )
-from tests.attack.run import attempted
+from tests.attack.run import KINDS, Named, all_rows, attempted
 from tests.attack.wire import Answer, parsed
 from tests.attack.world import World
 from tests.support.answering import answering

@@ -24,8 +24,7 @@ from tests.support.container_servers import (
     container_servers,
     remove_orphans,
 )
-from tests.support.docker_engine import GATEWAY, Container, DockerEngine, Program
-from tests.support.docker_server import docker_engine
+from tests.support.docker_engine import GATEWAY, Container, DockerEngine, Program, docker_engine
 
 MONGO, KAFKA = (servers.image_of(service) for service in ("mongo", "kafka"))
 PROGRAMS = {

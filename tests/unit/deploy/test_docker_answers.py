@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support import docker_answers as probe
-from tests.support.docker_answers import docker_answers
-from tests.support.docker_server import docker_engine
+from tests.support import stack as probe
+from tests.support.docker_engine import docker_engine
 from tests.support.ports import free_port
+from tests.support.stack import docker_answers
 
 
 @pytest.mark.parametrize("on_a_socket", [True, False])

@@ -7,7 +7,7 @@ import pytest
 from deploy.proofs.erasure import wrong_with
 from shared.event_store.envelope import Commit
 from tests.fakes.event_store import MemoryEventStore
-from tests.support.recorded_streams import append_streams
+from tests.support.commits import append_streams
 
 CHILD = "mia"
 

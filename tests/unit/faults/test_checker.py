@@ -18,9 +18,9 @@ from shared.event_store.envelope import (
     seal_commit,
 )
 from shared.event_store.envelope import StreamPosition as Position
-from tests.faults.canaries import canary_of
 from tests.faults.checker import NO_INDEX_KEY, Facts, check, stored_key
 from tests.faults.history import UNANSWERED, Entry
+from tests.faults.leaks import canary_of
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MIA, EMMA = "child-mia", "child-emma"

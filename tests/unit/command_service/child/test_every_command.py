@@ -26,7 +26,7 @@ from command_service.child.state import Child
 from shared.events.child import ChildEvent
 from shared.serialization.schema import PERSONAL_FIELDS
 from tests.support.child_facts import DEACTIVATED, REGISTERED, REPORTED, STARTED
-from tests.support.samples import sample_of
+from tests.support.event_samples import sample_of
 
 COMMANDS = get_args(ChildCommand)
 EACH = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)

@@ -42,7 +42,7 @@ from tests.support.child_facts import (
     withdraw,
 )
 from tests.support.decider_spec import given, wrong_length
-from tests.support.samples import sample_of
+from tests.support.event_samples import sample_of
 
 _WRITTEN_OUT = [
     update(age=8), REPORT, RESOLVE, ACKNOWLEDGE, CONFIGURE, START, MESSAGE, END, DEACTIVATE,

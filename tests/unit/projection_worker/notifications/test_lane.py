@@ -20,8 +20,7 @@ from projection_worker.notifications.lane import (
 from projection_worker.notifications.metrics import NotificationMetrics
 from shared.events.child import AlertChannel
 from shared.read_models.deliveries import DeliveryDocument
-from tests.support.deliveries import DeliveryLog, delivery
-from tests.support.notifying import Settled
+from tests.support.deliveries import DeliveryLog, Settled, delivery
 
 Clock = Callable[[], float]
 

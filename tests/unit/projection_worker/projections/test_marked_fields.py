@@ -15,7 +15,7 @@ from shared.keyring.keyring import ChildCipher
 from shared.read_models import documents
 from tests.support.child_facts import ADA
 from tests.support.event_samples import EVENTS
-from tests.support.recorded_lives import CIPHER, INDEX, OTHER_CIPHER, as_recorded
+from tests.support.generated_lives import CIPHER, INDEX, OTHER_CIPHER, as_recorded
 
 SEALED_TEXT = re.compile(r"\d+\.[a-z_]+\.[A-Za-z0-9+/_=-]{16,}")
 

@@ -23,7 +23,16 @@ from shared.events.child import ChildErased, ChildEvent
 from shared.read_models.documents import Model
 from shared.serialization.events import decode
 from tests.support.child_facts import ADA
-from tests.support.generated_lives import LIVES, valid_past
+from tests.support.generated_lives import (
+    CIPHER,
+    INDEX,
+    LIVES,
+    OTHER_CIPHER,
+    RECORDED,
+    STORED,
+    as_recorded,
+    valid_past,
+)
 from tests.support.projection_facts import (
     MIA,
     TALK,
@@ -40,14 +49,6 @@ from tests.support.projection_facts import (
     started,
     updated,
     view_of,
-)
-from tests.support.recorded_lives import (
-    CIPHER,
-    INDEX,
-    OTHER_CIPHER,
-    RECORDED,
-    STORED,
-    as_recorded,
 )
 from tests.support.snapshot_side import from_lines
 

@@ -28,6 +28,7 @@ from shared.events.personal import Personal
 from shared.read_models.documents import Model
 from shared.serialization.events import decode
 from tests.support.child_facts import ADA
+from tests.support.generated_lives import CIPHER, INDEX, READABLE, as_recorded
 from tests.support.projection_facts import (
     MIA,
     acknowledged,
@@ -37,7 +38,6 @@ from tests.support.projection_facts import (
     updated,
     view_of,
 )
-from tests.support.recorded_lives import CIPHER, INDEX, READABLE, as_recorded
 
 
 def at(field: str, model: str = "children", document: str = MIA) -> Difference:

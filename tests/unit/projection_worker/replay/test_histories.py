@@ -18,7 +18,7 @@ from projection_worker.replay.histories import (
 from shared.event_store.port import pages
 from shared.events.child import ERASED
 from tests.fakes.event_store import MemoryEventStore
-from tests.support.recorded_streams import append_streams
+from tests.support.commits import append_streams
 
 LONGEST = 5
 

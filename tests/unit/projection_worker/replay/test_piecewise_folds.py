@@ -14,7 +14,7 @@ from shared.events.child import ERASED, ChildErased, ChildEvent
 from shared.keyring.keyring import ChildCipher
 from shared.serialization.schema import UndecodableEvent
 from tests.support.child_facts import ADA
-from tests.support.recorded_lives import (
+from tests.support.generated_lives import (
     CIPHER,
     INDEX,
     OTHER_CIPHER,

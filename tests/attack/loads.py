@@ -1,30 +1,45 @@
-"""Four loads of one caller who takes all it can, each by a process of its own, and others beside
-it who ask one request after the other."""
+"""Four loads of one caller who takes all it can, and others beside it who ask one request after the
+other. `python -m tests.attack.loads` is one load as a process, so that what it costs a client is no
+time of those who are measured: it reads a Load as JSON, says `ready`, and ends when it is told or
+after two minutes."""
 
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import httpx2
 import orjson
+import uvloop
 
 from deploy.local.state import StackState
 from shared.clock import new_id
 from shared.keyring.key_file import read_key_file
 from shared.signing import ConsistencyTokens
+from tests.attack.wire import request
 from tests.support.consents import CONSENTS
-from tests.support.greedy_caller import LOOPBACK, OTHER, Address, ask
-from tests.support.greedy_process import Load
-from tests.support.raw_http import request
-from tests.support.waiting import STARTED, eventually
+from tests.support.greedy_caller import (
+    LOOPBACK,
+    OTHER,
+    Address,
+    Behaviour,
+    ask,
+    attack,
+    flood,
+    silent,
+    slow_body,
+)
+from tests.support.processes import is_ready
+from tests.support.waiting import STARTED, eventually, until
 
 HERE = Path(__file__).parents[2]
 PAUSE_SECONDS = 0.02
+MOST_SECONDS = 120.0
+GET_GOING_SECONDS = 10.0
 FLOODS = 4_000
 PLACES = {"another address": OTHER, "the same address": LOOPBACK}
 """Where the others ask from."""
@@ -39,6 +54,31 @@ class Target(Protocol):
     def address(self, api: str) -> Address: ...
 
     def parent_s_bearer(self, parent: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Load:
+    """`requests`: heads, or whole requests of a flood."""
+
+    host: str
+    port: int
+    kind: Literal["silent", "slow bodies", "flood"]
+    connections: int
+    requests: tuple[str, ...] = ()
+
+    def to_json(self) -> bytes:
+        return orjson.dumps(asdict(self))
+
+    @property
+    def behaviour(self) -> Behaviour:
+        sent = [one.encode() for one in self.requests]
+        match self.kind:
+            case "silent":
+                return silent
+            case "slow bodies":
+                return slow_body(sent[0])
+            case "flood":
+                return flood(sent)
 
 
 @dataclass(frozen=True)
@@ -63,27 +103,26 @@ class Tally:
 
 
 async def loads_of(target: Target) -> list[Greed]:
-    """None at all, and the four. Whoever is in them has used up no rate before."""
+    """Whoever is in them has used up no rate before."""
     greedy_one, family_one = (f"{who}-{new_id()}" for who in ("greedy", "family"))
     host, command = target.address("command")
     query = target.address("query")[1]
-    greedy = target.parent_s_bearer(greedy_one)
+    greedy = _kept(target.parent_s_bearer(greedy_one))
     floods = tuple(_registration(greedy).decode() for _ in range(FLOODS))
-    slow = request("POST", "/v1/children", greedy, b"").decode()
-    slow = slow.replace("Content-Length: 0", "Content-Length: 60000")
+    endless = [*greedy, "Content-Length: 60000"]
+    slow = request("POST", "/v1/children", endless, b"").decode()
     lena, mia = await _registered(target, greedy_one), await _registered(target, family_one)
-    family = target.parent_s_bearer(family_one)
-    late = request("GET", f"/v1/children/{lena}", greedy).decode().removesuffix("\r\n")
-    late += f"Consistency-Token: {_future(target, lena)}\r\nPrefer: wait=10\r\n\r\n"
+    family = _kept(target.parent_s_bearer(family_one))
+    waits = [f"Consistency-Token: {_future(target, lena)}", "Prefer: wait=10"]
+    late = request("GET", f"/v1/children/{lena}", [*greedy, *waits]).decode()
 
     def register() -> bytes:
-        return _registration(target.parent_s_bearer(f"parent-{new_id()}"))
+        return _registration(_kept(target.parent_s_bearer(f"parent-{new_id()}")))
 
     def look() -> bytes:
         return request("GET", f"/v1/children/{mia}", family)
 
     return [
-        Greed("none", Load(host, command, "silent", 0), register),
         Greed("1,000 silent connections", Load(host, command, "silent", 1_000), register),
         Greed("420 slow bodies", Load(host, command, "slow bodies", 420, (slow,)), register),
         Greed("600 flooding connections", Load(host, command, "flood", 600, floods), register),
@@ -95,7 +134,7 @@ async def loads_of(target: Target) -> list[Greed]:
 async def running(load: Load) -> AsyncIterator[None]:
     """Raises RuntimeError when the load ends before it began."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.greedy_process"),
+        *(sys.executable, "-m", "tests.attack.loads"),
         cwd=HERE,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -137,20 +176,19 @@ async def asked_beside(
     return tally
 
 
-async def is_ready(target: Target) -> bool:
+async def are_ready(target: Target) -> bool:
     """Whether both APIs are, as after a load they are again."""
-    try:
-        async with httpx2.AsyncClient() as http:
-            urls = (_url(target, api) for api in ("command", "query"))
-            answers = [await http.get(f"{url}/health/ready") for url in urls]
-            return all(answer.is_success for answer in answers)
-    except httpx2.TransportError:
-        return False
+    return all([await is_ready(_url(target, api)) for api in ("command", "query")])
 
 
-def _registration(bearer: str) -> bytes:
+def _kept(bearer: str) -> list[str]:
+    """Header lines of a caller whose connection stays open."""
+    return ["Connection: keep-alive", f"Authorization: Bearer {bearer}"]
+
+
+def _registration(lines: Sequence[str]) -> bytes:
     child = {"name": "Mia", "age": 7, "udid": f"TEDDY-{new_id()}", "consents": CONSENTS}
-    return request("POST", "/v1/children", bearer, orjson.dumps(child))
+    return request("POST", "/v1/children", lines, orjson.dumps(child))
 
 
 async def _registered(target: Target, parent: str) -> str:
@@ -158,23 +196,16 @@ async def _registered(target: Target, parent: str) -> str:
     bearer = {"Authorization": f"Bearer {target.parent_s_bearer(parent)}"}
     child = {"name": "Mia", "age": 7, "udid": f"TEDDY-{new_id()}", "consents": CONSENTS}
     async with httpx2.AsyncClient(headers=bearer, timeout=30) as http:
-        children: list[str] = []
-
-        async def is_registered() -> bool:
-            """Not while the requests of an earlier load still take all places."""
-            answer = await http.post(f"{_url(target, 'command')}/v1/children", json=child)
-            if answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
-                return False
-            children.append(answer.raise_for_status().json()["child_id"])
-            return True
-
-        async def is_shown() -> bool:
-            answer = await http.get(f"{_url(target, 'query')}/v1/children/{children[0]}")
-            return answer.is_success
-
-        await eventually(is_registered, STARTED)
-        await eventually(is_shown, STARTED)
-    return children[0]
+        # the requests of an earlier load may still take all places
+        answer = await eventually(
+            lambda: http.post(f"{_url(target, 'command')}/v1/children", json=child),
+            STARTED,
+            lambda answer: answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE,
+        )
+        child_id: str = answer.raise_for_status().json()["child_id"]
+        shown = f"{_url(target, 'query')}/v1/children/{child_id}"
+        await eventually(lambda: http.get(shown), STARTED, lambda answer: answer.is_success)
+    return child_id
 
 
 def _url(target: Target, api: str) -> str:
@@ -186,3 +217,15 @@ def _future(target: Target, child_id: str) -> str:
     """A token of a write that the child does not have yet."""
     keys = read_key_file(Path(target.state.environment["TEDDY_KEY_FILE"]))
     return ConsistencyTokens(keys.signature_key).issue(child_id, 1_000)
+
+
+async def _run(load: Load) -> None:
+    async with attack((load.host, load.port), load.connections, load.behaviour) as greedy:
+        with suppress(TimeoutError):
+            await until(lambda: greedy.connected >= load.connections, GET_GOING_SECONDS)
+        print("ready", flush=True)
+        await asyncio.sleep(MOST_SECONDS)
+
+
+if __name__ == "__main__":
+    uvloop.run(_run(Load(**orjson.loads(sys.stdin.buffer.read()))))

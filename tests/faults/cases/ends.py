@@ -1,4 +1,4 @@
-"""SIGKILL at each step of a fact's way."""
+"""Processes that end: killed at each step of a fact's way or anywhere, or asked to with SIGTERM."""
 
 from functools import partial
 
@@ -24,6 +24,16 @@ def _case(point: FaultPoint, where: str) -> Case:
     return Case(f"{process}-killed-{step}", injects, partial(_killed_there, point))
 
 
+async def _terminated(name: str, world: World) -> int:
+    await world.end(name)
+    return 1
+
+
+async def killed(name: str, world: World) -> int:
+    await world.kill(name)
+    return 1
+
+
 CASES = (
     _case(FaultPoint.COMMAND_BEFORE_APPEND, "decided, not yet in the store"),
     _case(FaultPoint.COMMAND_AFTER_APPEND, "durable, not yet acknowledged"),
@@ -34,4 +44,9 @@ CASES = (
     _case(FaultPoint.WORKER_MID_TRANSACTION, "some of a batch's documents written"),
     _case(FaultPoint.WORKER_AFTER_COMMIT, "written, nobody notified"),
     _case(FaultPoint.WORKER_BEFORE_OFFSETS, "written and notified, offsets not committed"),
+    *(
+        Case(f"{name}-terminated", f"SIGTERM of the {name} under load", partial(_terminated, name))
+        for name in ("command", "relay", "worker", "query")
+    ),
+    Case("query-killed", "SIGKILL of the query API", partial(killed, "query")),
 )

@@ -1,7 +1,12 @@
-"""The worker between Kafka and MongoDB, with neither: records go in, writes are counted."""
+"""Which files and functions of this project one piece of work passes through; and a worker between
+Kafka and MongoDB, with neither: records go in, writes are counted."""
 
-from dataclasses import replace
-from types import SimpleNamespace
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -17,6 +22,7 @@ from projection_worker.projections import registry
 from shared.clock import utc_now
 from shared.events.personal import Personal
 from shared.kafka import CHILD_EVENTS
+from shared.mongo import Document
 from shared.read_models.generations import (
     FIRST_GENERATION,
     POINTER_COLLECTION,
@@ -24,9 +30,82 @@ from shared.read_models.generations import (
     KeptGeneration,
     to_document,
 )
-from tests.fakes.empty_mongo import EmptyMongo
 from tests.support.projection_facts import registered
 from tests.support.projection_side import ProjectionSide
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("command_service/", "projection_worker/", "query_service/", "shared/")
+
+
+@dataclass
+class Way:
+    """Paths below the project, and functions as path and qualified name; without tests."""
+
+    functions: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def files(self) -> set[str]:
+        return {file for file, _ in self.functions}
+
+    def __str__(self) -> str:
+        return f"{len(self.files)} files, {len(self.functions)} functions"
+
+    def note(self, frame: FrameType, event: str, _: object) -> None:
+        """A profile function of `sys.setprofile`."""
+        if event != "call":
+            return
+        code = frame.f_code
+        file = code.co_filename.removeprefix(f"{ROOT}/")
+        if file.startswith(SERVICES):
+            self.functions.add((file, code.co_qualname))
+
+
+@contextmanager
+def walked() -> Iterator[Way]:
+    """What is called in this thread as long as the block."""
+    way = Way()
+    sys.setprofile(way.note)
+    try:
+        yield way
+    finally:
+        sys.setprofile(None)
+
+
+class EmptyMongo:
+    """Client and database at once. `documents`: by collection, the only one in it. `writes`: how
+    many operations were asked for, by collection."""
+
+    def __init__(self, documents: Mapping[str, Document]) -> None:
+        self._documents = documents
+        self.writes: dict[str, int] = {}
+
+    def __getitem__(self, name: str) -> "_Collection":
+        return _Collection(name, self._documents.get(name), self.writes)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        yield
+
+
+class _Collection:
+    def __init__(self, name: str, document: Document | None, writes: dict[str, int]) -> None:
+        self._name = name
+        self._document = document
+        self._writes = writes
+
+    async def find_one(self, *_: object, **__: object) -> Document | None:
+        return self._document
+
+    def find(self, *_: object, **__: object) -> "_Collection":
+        return self
+
+    async def to_list(self, _length: int | None) -> list[Document]:
+        return [] if self._document is None else [self._document]
+
+    async def bulk_write(self, operations: Sequence[Any], **_: object) -> SimpleNamespace:
+        self._writes[self._name] = self._writes.get(self._name, 0) + len(operations)
+        return SimpleNamespace(matched_count=0)
+
 
 PLACE = TopicPartition(CHILD_EVENTS.name, 0)
 KEPT = KeptGeneration(Generation(FIRST_GENERATION), registry.VERSION)
