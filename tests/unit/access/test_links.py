@@ -91,10 +91,8 @@ async def family() -> AsyncIterator[Family]:
 async def test_what_a_link_says_resolves_on_a_real_answer_and_leads_there(
     family: Family, source: str, link: Link
 ):
-    # when
     exchange = await family.ask(source)
     given = {name: exchange.resolve(what) for name, what in link.parameters.items()}
-    # then
     followed = await family.ask(link.target, **given)
     assert followed.answer.is_success
 
@@ -118,22 +116,16 @@ def test_the_target_exists_takes_these_parameters_and_is_named_as_its_operation(
 
 
 def test_the_document_of_the_command_api_says_where_the_query_api_is():
-    # given
     (success,) = (s for s in _responses(COMMANDS, "/v1/children", "post") if s.startswith("2"))
-    # when
     links = _responses(COMMANDS, "/v1/children", "post")[success]["links"]
-    # then
     profile = reference("GET /v1/children/{child_id}", QUERY_URL)
     assert links["GetChildProfile"]["operationRef"] == profile
     assert profile == f"{QUERY_URL}/openapi.json#/paths/~1v1~1children~1{{child_id}}/get"
 
 
 def test_where_nobody_said_where_the_query_api_is_no_link_leads_there():
-    # given
     app = CommandSide(query_url=None).app
-    # when
     links = _responses(app, "/v1/children", "post")["201"]["links"]
-    # then
     assert "GetChildProfile" not in links
     assert links["StartConversation"]["operationRef"].startswith("#/paths/")
 

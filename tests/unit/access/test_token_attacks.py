@@ -34,11 +34,8 @@ def target(request: pytest.FixtureRequest) -> Target:
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_forged_token_is_refused_as_none_at_all(target: Target, name: str):
-    # given
     without = await target.ask([])
-    # when
     answer = await target.ask(target.attacks[name])
-    # then
     assert answer.status_code == 401, name
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert same_refusal(answer, without)

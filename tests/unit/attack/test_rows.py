@@ -164,9 +164,7 @@ async def test_a_row_without_an_end_is_broken(world: World) -> None:
     async with answering(None) as server:
         world.state.ports["query"] = server.port
         row: Row = Request("silence", "GET /x", NOT_FOUND)
-        # when
         seen = await attempted(world, Named("inputs", row), 0.05)
-    # then
     assert seen == Seen(False, "no outcome in 0 s")
 
 

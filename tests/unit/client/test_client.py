@@ -35,9 +35,7 @@ class Api:
         return answer
 
     def client(
-        self,
-        observe: Callable[[Observation], None] | None = None,
-        seen: SeenWrites | None = None,
+        self, observe: Callable[[Observation], None] | None = None, seen: SeenWrites | None = None
     ) -> TeddyClient:
         return TeddyClient(
             "http://command",
@@ -103,13 +101,10 @@ async def test_a_conflict_that_says_when_to_come_again_is_sent_again_then() -> N
 
 
 async def test_a_conflict_that_stays_is_a_problem_at_once() -> None:
-    # given
     api = Api(httpx2.Response(409, json={"status": 409, "code": "already-deactivated"}))
-    # when
     async with api.client() as client:
         with pytest.raises(TeddyProblem) as refused:
             await client.update_child_profile("mia", age=5)
-    # then
     assert refused.value.code == "already-deactivated"
     assert len(api.requests) == 1
 
@@ -356,12 +351,9 @@ def test_what_no_query_returned_has_no_age() -> None:
 
 
 async def test_clients_that_share_what_they_saw_see_each_other_s_writes() -> None:
-    # given
     shared = SeenWrites()
     api = Api(accepted("token-of-mia"), httpx2.Response(200, json={}))
-    # when
     async with api.client(seen=shared) as parent, api.client(seen=shared) as bear:
         await parent.update_child_profile("mia", age=5)
         await bear.get_child_profile("mia")
-    # then
     assert api.requests[1].headers["Consistency-Token"] == "token-of-mia"

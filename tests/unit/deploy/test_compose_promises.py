@@ -216,11 +216,8 @@ def test_a_promise_that_is_broken_is_seen(promise: Promise, project: Project) ->
 def test_the_table_says_what_holds_and_what_does_not(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # given
     broken = _service("mongo", ports=["27017:27017"])(project)
-    # when
     code = main(broken)
-    # then
     assert code == 1
     assert (
         "Only the two APIs are published, on loopback: mongo publishes" in capsys.readouterr().out

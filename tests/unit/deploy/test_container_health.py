@@ -51,9 +51,7 @@ def test_a_process_that_is_not_ready_is_not_healthy(
 
 
 def test_what_a_process_waits_for_is_in_the_containers_health(
-    environment: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     finding = b'{"findings": ["waits for a rebuild to projections 3: run `teddy replay rebuild`"]}'
     monkeypatch.setattr(Answering, "status", 503)

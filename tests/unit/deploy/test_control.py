@@ -60,8 +60,6 @@ def test_processes_of_a_crashed_supervisor_are_ended(folder: StackFolder, bystan
     # given a process that its supervisor left behind
     left = ProcessState("worker", "127.0.0.1:1", bystander, created_at(bystander))
     folder.save(StackState(status=READY, processes=[left]))
-
-    # when / then
     assert control.down(folder) is True
     assert not runs(bystander, left.created)
     assert control.down(folder) is False
@@ -99,11 +97,7 @@ async def test_a_process_that_does_not_answer_is_not_healthy(bystander: int) -> 
     # given processes that live and listen nowhere
     names = ("mongod", "kafka", "relay")
     deaf = [ProcessState(name, "127.0.0.1:1", bystander, created_at(bystander)) for name in names]
-
-    # when
     reports = await control.report(StackState(processes=deaf))
-
-    # then
     assert [(one.name, one.healthy) for one in reports] == [(name, False) for name in names]
 
 

@@ -22,13 +22,7 @@ def test_an_engine_that_answers_counts(monkeypatch: pytest.MonkeyPatch, on_a_soc
 
 
 @pytest.mark.parametrize(
-    "version",
-    [
-        {"ApiVersion": "1.23"},
-        {"ApiVersion": "soon"},
-        {"Version": "29.0.0"},
-        ["1.51"],
-    ],
+    "version", [{"ApiVersion": "1.23"}, {"ApiVersion": "soon"}, {"Version": "29.0.0"}, ["1.51"]]
 )
 def test_an_engine_whose_api_the_client_does_not_speak_does_not_count(
     monkeypatch: pytest.MonkeyPatch, version: object

@@ -26,14 +26,11 @@ def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_lost_before_its_reader_had_it_is_written_again(tmp_path: Path) -> None:
-    # given
     write_secrets(tmp_path, Site(), utc_now())
     first = _contents(tmp_path)
     (tmp_path / "relay" / "teddy_write_mongo_url").unlink()
     (tmp_path / "kafka" / "server.properties").write_text("half a fi")
-    # when
     write_secrets(tmp_path, Site(), utc_now())
-    # then
     assert _contents(tmp_path) == first
 
 
@@ -63,12 +60,9 @@ def test_each_process_has_a_password_of_its_own_and_no_other(tmp_path: Path) -> 
 
 
 def test_new_certificates_leave_passwords_as_they_are(tmp_path: Path) -> None:
-    # given
     write_secrets(tmp_path, Site(), utc_now())
     first = _contents(tmp_path)
-    # when
     write_secrets(tmp_path, Site(), utc_now(), renew=True)
-    # then
     changed = {name for name, content in _contents(tmp_path).items() if first[name] != content}
     assert {Path(name).name for name in changed} == {"ca.pem", "server.pem", "certificates.json"}
     ssl.create_default_context(cafile=tmp_path / "command" / "ca.pem")
@@ -83,12 +77,7 @@ def test_the_key_of_the_authority_is_kept_nowhere(tmp_path: Path) -> None:
         if b"PRIVATE KEY" in content and name != "state/certificates.json"
     }
     state = (tmp_path / "state" / "certificates.json").read_text()
-    assert keys == {
-        "mongo/server.pem",
-        "kafka/server.pem",
-        "issuer/signing.pem",
-        "keys/proof.pem",
-    }
+    assert keys == {"mongo/server.pem", "kafka/server.pem", "issuer/signing.pem", "keys/proof.pem"}
     assert state.count("BEGIN PRIVATE KEY") == 2
 
 
@@ -105,10 +94,7 @@ def test_the_broker_has_no_listener_without_tls_and_users_but_its_own(tmp_path: 
     ("name", "roles"),
     [
         ("relay", {("readWrite", "teddy_write"), ("readWrite", "teddy_keys")}),
-        (
-            "query",
-            {("read", "teddy_read"), ("read", "teddy_keys"), ("readWrite", "teddy_audit")},
-        ),
+        ("query", {("read", "teddy_read"), ("read", "teddy_keys"), ("readWrite", "teddy_audit")}),
     ],
 )
 def test_an_account_may_do_what_its_settings_ask_for(

@@ -73,9 +73,7 @@ def supervisor(folder: StackFolder) -> Iterator["subprocess.Popen[bytes]"]:
     with (
         log.open("ab") as output,
         subprocess.Popen(
-            [sys.executable, "-c", SUPERVISED, str(folder.path)],
-            stdout=output,
-            stderr=output,
+            [sys.executable, "-c", SUPERVISED, str(folder.path)], stdout=output, stderr=output
         ) as running,
     ):
         yield running

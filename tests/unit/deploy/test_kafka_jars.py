@@ -118,21 +118,15 @@ def test_missing_jars_are_downloaded_to_their_places(remote: str, local: Path) -
 
 
 def test_jars_that_are_there_are_not_downloaded_again(remote: str, local: Path) -> None:
-    # given
     put(local / KAFKA, KAFKA.name)
-    # when
     download(local, LOCKED, remote)
-    # then
     assert {path for path in Repository.asked if path.endswith(".jar")} == {f"/{LOGGING}"}
 
 
 def test_a_jar_that_was_half_written_is_replaced(remote: str, local: Path) -> None:
-    # given
     put(local / KAFKA, KAFKA.name[:5])
     assert jars_in_repository(local, LOCKED) is None
-    # when
     download(local, LOCKED, remote)
-    # then
     assert jars_in_repository(local, LOCKED) is not None
 
 
@@ -141,7 +135,6 @@ def test_a_jar_that_is_not_what_was_chosen_is_refused_and_not_kept(
 ) -> None:
     # given a repository with another jar under the same name
     put(remote_files / KAFKA, "something else")
-    # when / then
     with pytest.raises(WrongJar, match=r"kafka_2\.13-9\.9\.jar does not match jars\.sha256"):
         download(local, LOCKED, remote)
     assert not (local / KAFKA).exists()
@@ -150,9 +143,7 @@ def test_a_jar_that_is_not_what_was_chosen_is_refused_and_not_kept(
 def test_a_jar_that_the_repository_lacks_is_named(
     remote: str, remote_files: Path, local: Path
 ) -> None:
-    # given
     (remote_files / LOGGING).unlink()
-    # when / then
     with pytest.raises(JarsMissing, match=r"^slf4j-simple-1\.0\.jar: .* not found") as missing:
         download(local, LOCKED, remote)
     assert "\n" not in str(missing.value)
@@ -169,23 +160,18 @@ def test_a_repository_that_does_not_answer_is_reported_in_one_line(
 def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     # given a file where the repository is to be
     (tmp_path / "file").write_text("")
-    # when / then
     with pytest.raises(JarsMissing, match="NotADirectoryError"):
         download(tmp_path / "file" / "m2", LOCKED)
 
 
 def test_jars_of_a_distribution_are_used_and_others_beside_them_left_alone(tmp_path: Path) -> None:
-    # given
     for name in (KAFKA.name, LOGGING.name, "kafka-clients-0.1.jar"):
         put(tmp_path / name, name)
-    # when / then
     assert jars_in_folder(tmp_path, LOCKED) == [tmp_path / KAFKA.name, tmp_path / LOGGING.name]
 
 
 def test_a_distribution_with_another_jar_is_refused(tmp_path: Path) -> None:
-    # given
     put(tmp_path / KAFKA.name, "another release")
-    # when / then
     with pytest.raises(WrongJar, match=r"kafka_2\.13-9\.9\.jar is missing or does not match"):
         jars_in_folder(tmp_path, LOCKED)
 

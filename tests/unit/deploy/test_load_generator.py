@@ -70,13 +70,10 @@ def test_over_many_children_every_kind_of_wish_comes_up() -> None:
 
 
 def test_every_command_is_wished_for_or_left_out_on_purpose() -> None:
-    # given
     wishes = [wish for number in range(60) for wish in life_of(7, number)]
     routes = guarded(CommandSide().app)
-    # when
     wished = {operation_at(routes, wish.method, wish.path) for wish in wishes}
     forgotten = {command.__name__ for command in get_args(ChildCommand)} - wished
-    # then
     assert forgotten == LEFT_OUT, "wish for it in deploy/load/generator.py, or name it in LEFT_OUT"
 
 

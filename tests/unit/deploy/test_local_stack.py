@@ -11,13 +11,7 @@ import pytest
 
 from deploy.local import binaries, control, plans
 from deploy.local.process import NotReady, ProcessPlan, SupervisedProcess, created_at
-from deploy.local.state import (
-    READY,
-    AlreadyRunning,
-    ProcessState,
-    StackFolder,
-    StackState,
-)
+from deploy.local.state import READY, AlreadyRunning, ProcessState, StackFolder, StackState
 from shared.fault_points import VARIABLE as FAULT_POINTS
 
 FOREVER = "import time\nwhile True: time.sleep(60)"
@@ -131,13 +125,10 @@ def test_a_folder_is_held_by_one_supervisor(tmp_path: Path) -> None:
 def test_a_folder_that_was_there_keeps_its_mode_and_what_is_made_in_it_is_private(
     tmp_path: Path,
 ) -> None:
-    # given
     folder = StackFolder(tmp_path / "stack")
     folder.path.mkdir(mode=0o755)
     (folder.path / "data").mkdir(mode=0o755)
-    # when
     folder.create()
-    # then
     modes = [path.stat().st_mode & 0o777 for path in (folder.path, folder.data, folder.keys)]
     assert modes == [0o755, 0o700, 0o700]
 

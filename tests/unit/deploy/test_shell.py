@@ -20,10 +20,7 @@ from deploy.local.process import created_at
 from deploy.local.state import READY, StackFolder, StackState
 from deploy.local.supervisor import Supervisor
 
-URLS = {
-    "TEDDY_COMMAND_URL": "http://127.0.0.1:20001",
-    "TEDDY_QUERY_URL": "http://127.0.0.1:20002",
-}
+URLS = {"TEDDY_COMMAND_URL": "http://127.0.0.1:20001", "TEDDY_QUERY_URL": "http://127.0.0.1:20002"}
 SERVERS = {
     **dict.fromkeys(plans.MONGO_URLS, "mongodb://127.0.0.1:20003/?directConnection=true"),
     plans.KAFKA_BOOTSTRAP: "127.0.0.1:20004",
@@ -129,15 +126,10 @@ def test_settings_of_the_users_own_are_used_as_they_are() -> None:
 def test_a_setting_that_the_user_made_does_not_become_the_stacks(
     stack: StackFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given
     own = {plans.KAFKA_BOOTSTRAP: "elsewhere:9092"}
     enter(monkeypatch, own)
-
-    # when
     variables = shell(teddy(stack, "env", "--all").output, before=own)
     set_aside(variables)
-
-    # then
     assert variables == own
 
 
@@ -147,11 +139,7 @@ def test_a_shell_that_asks_for_less_has_no_more_of_what_it_had(
     # given a shell that once took over everything
     everything = shell(teddy(stack, "env", "--all").output)
     enter(monkeypatch, everything)
-
-    # when
     variables = shell(teddy(stack, "env").output, before=everything)
-
-    # then
     assert variables.keys() == {*URLS, STACK, SETTINGS}
 
 
@@ -216,29 +204,17 @@ def test_a_command_asks_the_stack_of_its_folder_whatever_the_shell_has_of_anothe
     # given two stacks, and everything of the one in the shell
     enter(monkeypatch, shell(teddy(stack, "env", "--all").output))
     theirs = {name: value.replace(":2000", ":2100") for name, value in URLS.items()}
-
-    # when
     with running(StackFolder(tmp_path / "two"), theirs) as other:
         variables = shell(teddy(other, "env").output)
-
-    # then
     assert {name: variables[name] for name in URLS} == theirs
 
 
 @pytest.mark.parametrize("command", [("keys", "rotate"), ("topics", "apply"), ("env",)])
 def test_a_command_for_a_folder_without_a_stack_does_not_touch_that_of_the_shell(
-    stack: StackFolder,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    command: tuple[str, ...],
+    stack: StackFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    # given
     enter(monkeypatch, shell(teddy(stack, "env", "--all").output))
-
-    # when
     said = teddy(StackFolder(tmp_path / "two"), *command)
-
-    # then
     assert said.exit_code == 2
     assert f"no stack runs in {tmp_path / 'two'}" in said.stderr
     assert NOT_USED.format(stack.path) in said.stderr

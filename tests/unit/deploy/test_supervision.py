@@ -176,8 +176,6 @@ def test_ports_of_one_stack_differ_and_are_not_those_of_outgoing_connections() -
     taken: list[int] = []
     for _ in range(200):
         taken.append(plans.free_port(None, taken=taken))
-
-    # then
     assert len(set(taken)) == 200
     assert all(port in plans.PORTS for port in taken)
 

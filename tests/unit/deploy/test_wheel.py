@@ -13,14 +13,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = (
-    "command_service",
-    "deploy",
-    "examples",
-    "projection_worker",
-    "query_service",
-    "shared",
-)
+PACKAGES = ("command_service", "deploy", "examples", "projection_worker", "query_service", "shared")
 ONLY_IN_THE_REPOSITORY = (
     "deploy/checks/",
     "deploy/setup/",

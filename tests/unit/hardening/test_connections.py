@@ -117,9 +117,7 @@ async def test_one_connection_serves_request_after_request(port: int) -> None:
 async def test_of_requests_sent_ahead_of_their_answers_only_so_many_are_kept(port: int) -> None:
     # given as many as one read may bring
     request = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
-    # when
     first_line, body = await _answer_to(port, request * 1_000)
-    # then
     assert first_line.startswith(b"HTTP/1.1 400 ")
     detail = orjson.loads(body)["detail"]
     assert detail == "Too many pipelined requests; wait for answers before sending more."

@@ -103,11 +103,9 @@ def test_parameters_of_queries(path: str, name: str, value: object) -> None:
 
 @pytest.mark.parametrize("value", ["l%C3%A9na", "a.b", "a" * 65])
 def test_ids_in_paths_are_refused_in_the_same_words_by_both_apis(value: str) -> None:
-    # when
     asked = QUERY_API.get(f"/v1/children/{value}", headers=QUERIES.bearer(query_side.ADMIN))
     headers = {"Authorization": COMMANDS.bearer(command_side.ADMIN)}
     told = COMMAND_API.post(f"/v1/children/{value}/reactivation", headers=headers)
-    # then
     assert (asked.status_code, told.status_code) == (422, 422)
     assert asked.json()["errors"] == told.json()["errors"]
 

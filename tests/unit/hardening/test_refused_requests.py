@@ -91,13 +91,10 @@ async def test_no_other_site_is_let_in(app: FastAPI) -> None:
     ],
 )
 async def test_operators_and_odd_ids_are_named_and_not_asked_for(path: str, field: str) -> None:
-    # given
     side = QuerySide()
     await side.child("lena")
     async with side.client(ASKER) as client:
-        # when
         answer = await client.get(path)
-    # then
     assert_problem(answer, 422, "invalid-request", field)
     assert side.store.reads == 0
 
@@ -163,13 +160,10 @@ async def test_a_body_with_two_meanings_or_more_than_asked_for_is_refused(
 
 @pytest.mark.parametrize("field", ["version", "parent_id", "child_id", "status", "udid", "_id"])
 async def test_an_update_assigns_only_what_is_meant_to_be_changed(field: str) -> None:
-    # given
     side = CommandSide()
     async with side.client() as mother:
         child_id = await mother.register()
-        # when
         answer = await mother.send("PATCH", f"/children/{child_id}/profile", {field: "x"})
-    # then
     assert_problem(answer, 422, "invalid-request", field)
     assert await side.stored_events() == [*REGISTRATION]
 

@@ -66,12 +66,9 @@ async def test_a_refused_read_is_recorded_with_the_child_that_was_asked_for(side
 
 
 async def test_a_live_stream_is_recorded_when_it_opens(side: QuerySide):
-    # given
     side.service.edge.streams.close()
-    # when
     async with side.client(MOTHER) as client:
         await client.get("/v1/parents/p-1/stream")
-    # then
     ((subject, operation, outcome, children),) = told(side)
     assert (subject, operation, outcome) == ("p-1", "FollowFamily", "answered")
     assert set(children) == {MIA, LEO}
@@ -99,11 +96,8 @@ async def test_nothing_is_shown_while_the_trail_is_away(side: QuerySide, path: s
 async def test_the_trail_keeps_the_callers_address_as_a_trusted_proxy_tells_it(
     side: QuerySide, peer: str, address: str
 ):
-    # given
     transport = httpx2.ASGITransport(side.app, client=(peer, 1))
     headers = {**side.bearer(MOTHER), "X-Forwarded-For": "192.0.2.9"}
     async with httpx2.AsyncClient(transport=transport, base_url="http://api") as client:
-        # when
         await client.get(f"/v1/children/{MIA}", headers=headers)
-    # then
     assert side.audit.entries[-1].address == address

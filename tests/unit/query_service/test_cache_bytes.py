@@ -50,18 +50,14 @@ async def test_the_least_recently_used_make_room_once_bytes_are_full(
 
 
 async def test_an_answer_that_is_too_large_is_given_and_not_kept(cache: QueryCache[str]) -> None:
-    # given
     await keep(cache, "small", 100)
-    # when
     given = await keep(cache, "large", MEBIBYTE // 100)
-    # then
     assert given == ("value", False)
     statistics = cache.statistics()
     assert (statistics.size, statistics.too_large, statistics.evictions) == (1, 1, 0)
 
 
 async def test_what_grew_too_large_leaves_nothing_older_behind(cache: QueryCache[str]) -> None:
-    # given
     await keep(cache, "key", 100)
 
     # when it is read again, larger
@@ -69,20 +65,16 @@ async def test_what_grew_too_large_leaves_nothing_older_behind(cache: QueryCache
         return Loaded("new", size=MEBIBYTE)
 
     await cache.get_or_load("key", 1_000, NO_TAGS, load, read_after=time.monotonic())
-    # then
     assert cache.statistics().size == 0
     assert cache.statistics().bytes == 0
 
 
 async def test_bytes_are_given_back_however_an_answer_leaves(cache: QueryCache[str]) -> None:
-    # given
     for number in range(3):
         await keep(cache, number, 500, frozenset({child_tag(str(number))}))
-    # when
     cache.invalidate({child_tag("0")})
     cache.suspend()
     cache.clear()
-    # then
     assert cache.statistics().bytes == 0
 
 
@@ -99,9 +91,7 @@ async def test_a_load_that_misses_very_many_changes_is_not_kept(cache: QueryCach
             cache.invalidate({child_tag(f"other-{number}")})
         return Loaded("value")
 
-    # when
     await cache.get_or_load("key", 1_000, frozenset({child_tag("lena")}), load)
-    # then
     assert cache.statistics().size == 0
 
 

@@ -70,7 +70,6 @@ async def test_the_record_names_whose_data_the_answer_holds_and_nobody_else(
     # when: asked twice, the second answer may come from the cache
     async with side.client(ADMIN) as client:
         statuses = [(await client.get(path)).status_code for _ in range(2)]
-    # then
     assert statuses == [200, 200]
     assert [set(entry.children) for entry in side.audit.entries] == [children, children]
     assert all(len(entry.children) == len(children) for entry in side.audit.entries)

@@ -14,12 +14,7 @@ from query_service.queries.query import RequestRefused
 from query_service.queries.search_children import SearchChildren
 from query_service.read_store.port import PageEnd, Period
 from tests.support.query_side import ADMIN, QuerySide, parent
-from tests.support.read_model_builders import (
-    NOON,
-    alert_document,
-    conversation_document,
-    violation,
-)
+from tests.support.read_model_builders import NOON, alert_document, conversation_document, violation
 
 OfAList = GetAlerts | GetChildConversations | GetChildSafetyReport | SearchChildren
 DAY = timedelta(days=1)
@@ -62,10 +57,8 @@ async def families(side: QuerySide) -> QuerySide:
 async def test_a_cursor_of_what_another_was_asked_is_refused(
     families: QuerySide, of: OfAList, of_another: dict[str, Any]
 ) -> None:
-    # given
     cursor = (await families.ask(of))["next_cursor"]
     assert cursor is not None
-    # when / then
     with pytest.raises(RequestRefused, match="not a cursor of this list") as refused:
         await families.ask(replace(of, cursor=cursor, **of_another))
     assert refused.value.field == "cursor"
@@ -73,20 +66,16 @@ async def test_a_cursor_of_what_another_was_asked_is_refused(
 
 
 async def test_what_one_family_found_is_no_list_of_another(families: QuerySide) -> None:
-    # given
     query = SearchChildren(limit=1)
     cursor = (await families.ask(query, parent("weiss")))["next_cursor"]
-    # when / then
     for other in (parent("braun"), ADMIN):
         with pytest.raises(RequestRefused, match="not a cursor of this list"):
             await families.ask(replace(query, cursor=cursor), other)
 
 
 def test_one_period_is_one_in_whatever_zone_it_was_told() -> None:
-    # given
     cursors = Cursors(bytes(32), "violations")
     place = PageEnd(NOON, "lena/v 1")
     cursor = cursors.write(place, Period(NOON))
-    # when / then
     told_in_delhi = NOON.astimezone(timezone(timedelta(hours=5.5)))
     assert cursors.read(cursor, Period(told_in_delhi)) == place

@@ -51,7 +51,6 @@ async def test_an_answer_about_a_child_says_at_once_that_it_is_stale_and_when_it
     # given an answer that is cached
     await side.child("lena", version=4)
     assert (await side.ask(query))["stale_since"] is None
-    # when
     mark(side, "lena", stale=True)
     # then, though the version is the same
     assert (await side.ask(query))["stale_since"] == SINCE
@@ -78,12 +77,9 @@ async def test_of_many_children_the_stale_one_is_reported(
 async def test_a_safety_report_of_a_stale_child_never_says_that_all_is_well(
     side: QuerySide,
 ) -> None:
-    # given
     await side.child("lena")
     side.store.stale["lena"] = NOON
-    # when
     report = await side.ask(GetChildSafetyReport("lena"))
-    # then
     (advice,) = report["recommendations"]
     assert advice["code"] == "picture-is-incomplete"
     assert SINCE in advice["text"]
@@ -122,18 +118,14 @@ async def test_staff_is_told_of_a_child_whose_very_first_event_is_dead_lettered(
 async def test_nobody_else_gets_whether_there_is_such_a_child(
     side: QuerySide, asks: Principal
 ) -> None:
-    # given
     side.store.stale["lena"] = NOON
-    # when / then
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildProfile("lena"), asks)
 
 
 async def test_an_erased_child_is_not_found_whatever_is_marked(side: QuerySide) -> None:
-    # given
     await side.child("lena", status="erased")
     side.store.stale["lena"] = NOON
-    # when / then
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildProfile("lena"))
 

@@ -129,9 +129,7 @@ async def test_a_page_is_held_and_no_more_is_read_than_is_taken(side: QuerySide)
     assert pages.pages >= (20 + 30 + 50) / 5
 
 
-async def test_between_cursors_there_are_as_many_records_as_were_asked_for(
-    side: QuerySide,
-) -> None:
+async def test_between_cursors_there_are_as_many_records_as_were_asked_for(side: QuerySide) -> None:
     await live(side, Life(events=100))
 
     body = await written(exporter_of(side, 10, between_cursors=25))
@@ -145,9 +143,7 @@ async def test_a_child_that_is_erased_meanwhile_is_written_no_further(side: Quer
     # given an export of which some was written
     await live(side, SOME_OF_ALL)
     _, rest = await begun(exporter_of(side, 2), 3)
-    # when
     await side.key_store.destroy(LENA)
-    # then
     with pytest.raises(ChildErased):
         await anext(rest)
 

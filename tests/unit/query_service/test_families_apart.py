@@ -92,21 +92,16 @@ async def test_a_page_cursor_of_an_officer_opens_no_door(families: QuerySide) ->
     # given a cursor from a search over all families
     async with families.client(OFFICER) as client:
         cursor = (await client.get("/v1/children?limit=1")).json()["next_cursor"]
-    # when
     async with families.client(BRAUN) as client:
         answer = await client.get("/v1/children", params={"cursor": cursor})
-    # then
     assert answer.status_code == 422
     assert "lena-w" not in answer.text
 
 
 async def test_a_token_of_the_other_family_opens_no_door(families: QuerySide) -> None:
-    # given
     headers = {"Consistency-Token": families.tokens.issue("lena-b", 1)}
     async with families.client(WEISS) as client:
-        # when
         answer = await client.get("/v1/children/lena-b", headers=headers)
-    # then
     assert answer.status_code == 404
 
 

@@ -47,9 +47,7 @@ async def test_an_alert_is_unread_until_it_is_acknowledged(side: QuerySide) -> N
     keep(side, "a1")
     keep(side, "a0", raised_at=NOON - timedelta(days=1))
     del side.store.alerts["a0"]["acknowledged_at"]
-    # when
     answer = await side.ask(GetAlerts("weiss"), WEISS)
-    # then
     assert [item["acknowledged_at"] for item in answer["items"]] == [None, None]
 
 
@@ -67,11 +65,8 @@ async def test_alerts_come_in_pages_the_newest_first(side: QuerySide) -> None:
 
 
 async def test_alerts_are_never_cached(side: QuerySide) -> None:
-    # given
     await side.ask(GetAlerts("weiss"), WEISS)
-    # when
     keep(side, "a1")
-    # then
     assert len((await side.ask(GetAlerts("weiss"), WEISS))["items"]) == 1
 
 
@@ -86,6 +81,5 @@ async def test_a_cursor_of_another_list_is_refused(side: QuerySide) -> None:
     await side.child("lena")
     await side.child("leo")
     page = await side.ask(SearchChildren(limit=1))
-    # when / then
     with pytest.raises(RequestRefused):
         await side.ask(GetAlerts("weiss", cursor=page["next_cursor"]), WEISS)

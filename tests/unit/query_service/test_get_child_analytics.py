@@ -45,10 +45,7 @@ async def test_the_days_of_the_period_are_summed_up(side: QuerySide) -> None:
         "conversations_per_day": 1.0,
         "minutes_per_active_day": 5.25,
     }
-    assert analytics["topics"] == [
-        {"topic": "stars", "count": 3},
-        {"topic": "bears", "count": 1},
-    ]
+    assert analytics["topics"] == [{"topic": "stars", "count": 3}, {"topic": "bears", "count": 1}]
     assert analytics["engagement_level"] == "engaged"
     assert analytics["learning_metrics"] == {"counting": 4}
     assert (analytics["first_day"], analytics["last_day"]) == ("2026-11-21", "2026-11-23")
@@ -70,53 +67,37 @@ async def test_a_quiet_day_is_a_zero_in_the_series(side: QuerySide) -> None:
 
 
 async def test_a_day_on_which_only_a_violation_was_reported_is_not_active(side: QuerySide) -> None:
-    # given
     await side.child("lena")
     keep(side, "2026-11-23", violations=1)
-    # when
     analytics = await side.ask(GetChildAnalytics("lena"))
-    # then
     assert analytics["totals"]["active_days"] == 0
     assert analytics["totals"]["violations"] == 1
 
 
 async def test_a_child_that_never_talked_has_zeros_everywhere(side: QuerySide) -> None:
-    # given
     await side.child("lena")
-    # when
     analytics = await side.ask(GetChildAnalytics("lena"))
-    # then
     assert len(analytics["days"]) == 30
     assert set(analytics["averages"].values()) == {0.0}
     assert analytics["topics"] == []
 
 
 async def test_only_the_ten_most_frequent_topics_are_reported(side: QuerySide) -> None:
-    # given
     await side.child("lena")
     keep(side, "2026-11-23", topics={f"topic-{number:02}": number for number in range(1, 13)})
-    # when
     analytics = await side.ask(GetChildAnalytics("lena"))
-    # then
     assert len(analytics["topics"]) == 10
     assert analytics["topics"][0] == {"topic": "topic-12", "count": 12}
 
 
-async def test_at_midnight_the_period_moves_on_though_the_answer_is_cached(
-    side: QuerySide,
-) -> None:
-    # given
+async def test_at_midnight_the_period_moves_on_though_the_answer_is_cached(side: QuerySide) -> None:
     await side.child("lena")
     await side.ask(GetChildAnalytics("lena"))
-    # when
     side.now += timedelta(hours=12)
-    # then
     assert (await side.ask(GetChildAnalytics("lena")))["last_day"] == "2026-11-24"
 
 
 async def test_another_parents_child_has_no_analytics(side: QuerySide) -> None:
-    # given
     await side.child("lena", parent_id="weiss")
-    # when / then
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildAnalytics("lena"), parent("braun"))

@@ -149,14 +149,11 @@ async def test_a_page_with_one_that_goes_on_is_soon_read_again(
 
 
 async def test_a_change_of_the_child_drops_every_page(side: QuerySide) -> None:
-    # given
     await side.child("lena")
     keep(side, "c1")
     assert len((await side.ask(GetChildConversations("lena")))["items"]) == 1
-    # when
     keep(side, "c2")
     side.change("lena")
-    # then
     assert len((await side.ask(GetChildConversations("lena")))["items"]) == 2
 
 

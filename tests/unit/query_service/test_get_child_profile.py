@@ -45,67 +45,49 @@ async def test_a_profile_shows_the_child_with_its_personal_values_open(side: Que
 
 
 async def test_of_the_udid_only_the_end_is_shown(side: QuerySide) -> None:
-    # given
     await side.child("lena", udid="teddy-000042")
-    # when
     profile = await side.ask(GetChildProfile("lena"))
-    # then
     assert profile["udid"] == "****0042"
 
 
 async def test_internal_fields_are_not_shown(side: QuerySide) -> None:
-    # given
     await side.child("lena")
-    # when
     profile = await side.ask(GetChildProfile("lena"))
-    # then
     assert not {"_id", "name_tokens", "penalty_points"} & profile.keys()
 
 
 async def test_what_was_never_given_is_null(side: QuerySide) -> None:
-    # given
     await side.child("lena")
-    # when
     profile = await side.ask(GetChildProfile("lena"))
-    # then
     assert profile["device_id"] is None
     assert profile["preferences"] is None
 
 
 async def test_a_deactivated_child_is_still_shown(side: QuerySide) -> None:
-    # given
     await side.child("lena", status="deactivated")
-    # when
     profile = await side.ask(GetChildProfile("lena"))
-    # then
     assert profile["status"] == "deactivated"
 
 
 async def test_an_erased_child_is_not_found(side: QuerySide) -> None:
-    # given
     await side.child("lena", status="erased", name=None, udid=None)
-    # when / then
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildProfile("lena"))
 
 
 async def test_a_child_whose_key_is_destroyed_is_not_found(side: QuerySide) -> None:
-    # given
     await side.child("lena")
     await side.key_store.destroy("lena")
     # when the change notice of the erasure arrives
     side.notify("lena")
-    # then
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildProfile("lena"))
 
 
 async def test_a_value_moved_from_another_child_is_not_opened(side: QuerySide) -> None:
-    # given
     other = await side.child("mia", name="Mia")
     lena = await side.child("lena")
     lena["name"] = other["name"]
-    # when / then
     with pytest.raises(SealBroken):
         await side.ask(GetChildProfile("lena"))
 
@@ -131,7 +113,6 @@ async def test_a_bear_given_away_no_longer_sees_the_child(side: QuerySide) -> No
     # when the child gets another bear
     await side.child("lena", device_id="bear-9", version=before["version"] + 1)
     side.notify("lena")
-    # then
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildProfile("lena"), device("bear-7"))
 
@@ -154,21 +135,16 @@ async def test_a_bear_no_longer_sees_the_child_once_it_is(
 
 
 async def test_a_parent_sees_only_their_own_child(side: QuerySide) -> None:
-    # given
     await side.child("lena", parent_id="weiss")
-    # when / then
     assert (await side.ask(GetChildProfile("lena"), parent("weiss")))["child_id"] == "lena"
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildProfile("lena"), parent("braun"))
 
 
 async def test_a_change_is_seen_at_once_when_its_notice_arrives(side: QuerySide) -> None:
-    # given
     await side.child("lena", age=7)
     await side.ask(GetChildProfile("lena"))
-    # when
     side.change("lena", age=8, updated_at=NOON + timedelta(days=1))
-    # then
     assert (await side.ask(GetChildProfile("lena")))["age"] == 8
 
 

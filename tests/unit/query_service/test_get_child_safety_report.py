@@ -95,21 +95,16 @@ async def test_a_report_lists_the_incidents_with_their_details_open(side: QueryS
 
 
 async def test_a_period_includes_its_beginning_and_excludes_its_end(side: QuerySide) -> None:
-    # given
     await side.child("lena")
     side.report("lena", *(violation(f"v{day}", at=NOON + day * DAY) for day in range(4)))
-    # when
     report = await side.ask(GetChildSafetyReport("lena", NOON + DAY, NOON + 3 * DAY))
-    # then
     assert [entry["violation_id"] for entry in report["violations"]] == ["v2", "v1"]
     assert report["total_violations"] == 2
     assert report["from"] == "2026-11-24T12:00:00.000Z"
 
 
 async def test_a_period_that_ends_before_it_begins_is_refused(side: QuerySide) -> None:
-    # given
     await side.child("lena")
-    # when / then
     with pytest.raises(RequestRefused) as refused:
         await side.ask(GetChildSafetyReport("lena", NOON, NOON))
     assert refused.value.field == "to"
@@ -189,9 +184,7 @@ async def test_categories_beyond_those_told_apart_count_as_other_also_in_a_perio
 
 
 async def test_only_who_may_see_the_child_sees_its_report(side: QuerySide) -> None:
-    # given
     await side.child("lena", parent_id="weiss", device_id="bear-7")
-    # when / then
     assert await side.ask(GetChildSafetyReport("lena"), parent("weiss"))
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildSafetyReport("lena"), parent("braun"))
@@ -226,7 +219,6 @@ async def test_in_the_trend_a_confirmed_violation_counts_half_and_a_false_one_no
     confirmed = violation("v1", severity="high", outcome="confirmed")
     false = violation("v2", severity="critical", outcome="false_positive")
     before = violation("v3", severity="medium", at=NOON - 40 * DAY)
-    # when / then
     assert await trend_of(side, confirmed, false, before) == SafetyTrend.STABLE
 
 
@@ -257,16 +249,12 @@ def test_a_violation_of_which_it_is_not_known_asks_for_nothing() -> None:
     # given what older projections wrote
     (entry,) = some(1, severity="critical", resolved_at=NOON)
     del entry["alerted"]
-    # when / then
     assert codes([entry]) == ["all-is-well"]
 
 
 def test_a_category_that_repeats_itself_is_named() -> None:
-    # given
     violations = some(3, type="bullying") + some(2, type="secrets")
-    # when
     (advice,) = recommendations(counted(violations), flagged_without_report=False)
-    # then
     assert advice.code == "repeated-category"
     assert advice.category == "bullying"
     assert "3 times" in advice.text

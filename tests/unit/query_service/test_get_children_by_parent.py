@@ -77,9 +77,7 @@ async def test_alerts_that_nobody_acknowledged_are_counted_for_each_child(side: 
 
 
 async def test_a_parent_without_children_has_an_empty_family(side: QuerySide) -> None:
-    # when
     family = await side.ask(GetChildrenByParent("weiss"), WEISS)
-    # then
     assert family["children"] == []
     assert family["totals"]["children"] == 0
 
@@ -89,46 +87,33 @@ async def test_an_erased_child_is_gone_from_the_family(side: QuerySide) -> None:
     await side.child("lena", parent_id="weiss", status="erased", name=None)
     await side.child("tom", parent_id="weiss")
     await side.destroy_key("tom")
-    # when
     family = await side.ask(GetChildrenByParent("weiss"), WEISS)
-    # then
     assert family["children"] == []
 
 
 async def test_another_parents_family_is_not_found(side: QuerySide) -> None:
-    # given
     await side.child("lena", parent_id="weiss")
-    # when / then
     with pytest.raises(ParentNotFound):
         await side.ask(GetChildrenByParent("weiss"), parent("braun"))
 
 
 async def test_a_safety_officer_sees_every_family(side: QuerySide) -> None:
-    # given
     await side.child("lena", parent_id="weiss")
-    # when
     family = await side.ask(GetChildrenByParent("weiss"), OFFICER)
-    # then
     assert family["totals"]["children"] == 1
 
 
 async def test_a_change_of_any_child_renews_the_family(side: QuerySide) -> None:
-    # given
     await side.child("lena", parent_id="weiss")
     await side.ask(GetChildrenByParent("weiss"), WEISS)
-    # when
     side.change("lena", conversation_count=1)
-    # then
     family = await side.ask(GetChildrenByParent("weiss"), WEISS)
     assert family["totals"]["conversations"] == 1
 
 
 async def test_a_family_beyond_measure_is_cut_and_says_so(side: QuerySide) -> None:
-    # given
     for number in range(MOST_CHILDREN + 1):
         await side.child(f"child-{number}", parent_id="home")
-    # when
     family = await side.ask(GetChildrenByParent("home"), OFFICER)
-    # then
     assert len(family["children"]) == MOST_CHILDREN
     assert family["truncated"]

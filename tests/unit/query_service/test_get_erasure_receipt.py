@@ -39,12 +39,9 @@ async def test_the_family_gets_a_signed_receipt_of_what_was_removed(side: QueryS
 
 
 async def test_what_is_not_yet_done_is_named(side: QuerySide) -> None:
-    # given
     await erased_lena(side, ErasureStep.KEY, ErasureStep.CLAIMS)
-    # when
     async with side.client(ADMIN) as client:
         answer = (await client.get(RECEIPT)).json()
-    # then
     assert answer["complete"] is False
     assert answer["outstanding"] == ["snapshots", "read_models", "dead_letters"]
 
@@ -69,11 +66,9 @@ async def test_another_family_and_a_child_that_is_not_erased_have_no_receipt(
 
 
 async def test_an_altered_receipt_is_refused(side: QuerySide) -> None:
-    # given
     await erased_lena(side)
     async with side.client(ADMIN) as client:
         header, payload, signature = (await client.get(RECEIPT)).json()["receipt"].split(".")
-    # when / then
     with pytest.raises(StatementRefused):
         open_receipt(side.proof_keys, f"{header}.{payload[:-4]}AAAA.{signature}")
 
@@ -102,14 +97,11 @@ PRINTS, LABELS = "prints of earlier releases", "labels of earlier releases"
 async def test_what_remains_of_earlier_releases_is_told_of_children_who_have_it_or_may_have(
     side: QuerySide, older: frozenset[OlderContent] | None, beside: list[str]
 ) -> None:
-    # given
     await erased_lena(side, *ErasureStep)
     (listed,) = await side.erased.find(["lena"])
     await side.erased.add(replace(listed, older=None if older is None else frozenset(older)))
-    # when
     async with side.client(ADMIN) as client:
         answer = (await client.get(RECEIPT)).json()
-    # then
     assert [one["what"] for one in answer["remains"]] == EVERY_CHILD + beside
 
 

@@ -58,16 +58,12 @@ async def test_a_registration_or_an_erasure_shows_with_its_notice(side: QuerySid
     side.store.system["0"] = system_document("0", children_active=3)
     assert (await side.ask(GetSystemAnalytics(), ANALYST))["children"]["active"] == 3
     await side.child("lena", parent_id="weiss")
-    # when
     side.store.system["0"] = system_document("0", children_active=4)
     side.notify("lena")
-    # then
     assert (await side.ask(GetSystemAnalytics(), ANALYST))["children"]["active"] == 4
 
 
 async def test_an_empty_system_has_zeros(side: QuerySide) -> None:
-    # when
     analytics = await side.ask(GetSystemAnalytics(), ANALYST)
-    # then
     assert set(analytics["children"].values()) == {0}
     assert set(analytics["averages"].values()) == {0.0}

@@ -148,13 +148,10 @@ async def test_every_query_has_its_address(side: QuerySide) -> None:
 async def test_a_token_of_what_is_visible_does_not_wait_and_may_use_the_cache(
     side: QuerySide,
 ) -> None:
-    # given
     await side.child("lena", parent_id="weiss", version=3)
     headers = {"Consistency-Token": side.tokens.issue("lena", 3)}
     async with side.client(WEISS) as client:
-        # when
         answers = [await client.get("/v1/children/lena", headers=headers) for _ in range(2)]
-    # then
     assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "hit"]
 
 
@@ -215,12 +212,9 @@ async def test_nobody_waits_longer_than_the_settings_allow(side: QuerySide) -> N
 
 
 async def test_a_token_that_was_not_given_out_is_refused(side: QuerySide) -> None:
-    # given
     async with side.client(WEISS) as client:
-        # when
         headers = {"Consistency-Token": "forged"}
         answer = await client.get("/v1/children/lena", headers=headers)
-    # then
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "Consistency-Token"
 

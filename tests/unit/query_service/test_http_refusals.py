@@ -100,12 +100,9 @@ async def test_without_a_good_token_there_is_no_answer(
 async def test_a_role_may_ask_only_what_is_its_business(
     side: QuerySide, principal: Any, path: str
 ) -> None:
-    # given
     await side.child("lena", parent_id="weiss", device_id="bear-7")
     async with side.client(principal) as client:
-        # when
         answer = await client.get(path)
-    # then
     assert answer.status_code == 403
     assert answer.json()["code"] == "forbidden"
 

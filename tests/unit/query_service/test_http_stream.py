@@ -59,19 +59,14 @@ async def test_a_dashboard_gets_its_own_alerts_and_changes_live(
 async def test_open_streams_do_not_keep_the_process_from_stopping(
     side: QuerySide, server: RunningServer
 ) -> None:
-    # given
     async with reading(await server.url(), side.bearer(OFFICER)) as lines:
-        # when
         await server.stop()
-        # then
         assert [line async for line in lines] == []
 
 
 async def test_a_reader_that_hangs_up_is_forgotten(side: QuerySide, server: RunningServer) -> None:
-    # given
     async with reading(await server.url(), side.bearer(parent("weiss"))):
         assert side.open_streams == 1
-    # when / then
     await until(lambda: side.open_streams == 0)
 
 
@@ -115,6 +110,5 @@ async def test_a_live_stream_ends_with_its_token(side: QuerySide, server: Runnin
     expires = int(unix_seconds()) + 2
     bearer = {"Authorization": f"Bearer {side.forger.token(exp=expires)}"}
     async with reading(await server.url(), bearer) as lines:
-        # when / then
         assert [line async for line in lines if line != ": heartbeat"] == []
     assert unix_seconds() >= expires

@@ -67,12 +67,9 @@ def test_every_sealed_field_of_a_child_is_moved_here() -> None:
 async def test_a_value_that_was_moved_to_another_field_is_shown_nowhere(
     side: QuerySide, source: str, target: str
 ) -> None:
-    # given
     document = cast(dict[str, Any], side.store.children[MIA])
     document[target], document[source] = document[source], None
-    # when
     shown = await answers(side)
-    # then
     assert told_of(PLAIN[source]) not in shown
 
 
@@ -80,10 +77,8 @@ async def test_a_bear_is_known_by_its_own_id_only(side: QuerySide) -> None:
     # given the udid, which is printed on the bear, stands as the device's id
     document = side.store.children[MIA]
     document["device_id"] = document["udid"]
-    # when
     async with client_of(side, device(PLAIN["udid"])) as client:
         answer = await client.get(f"/v1/children/{MIA}")
-    # then
     assert answer.status_code != 200
     assert "Mia" not in answer.text
 
@@ -110,10 +105,8 @@ async def test_details_of_one_violation_are_not_shown_as_another_s(side: QuerySi
 
 
 async def test_details_are_not_shown_as_the_child_s_name(side: QuerySide) -> None:
-    # given
     cipher = await side.keyring.create(MIA)
     side.store.children[MIA]["name"] = sealed(cipher, MIA, "details", "was hit", 4, of="v-1")
-    # when / then
     assert "was hit" not in await answers(side)
 
 

@@ -38,9 +38,7 @@ def test_what_the_oldest_projections_did_not_keep_asks_for_nothing() -> None:
     entry = violation("v1", severity="critical")
     del entry["alerted"]
     del entry["acknowledged_at"]
-    # when
     (document,) = listed_in(safety_document("lena", entry))
-    # then
     assert (document["alerted"], document["acknowledged_at"]) == ("threshold", None)
     assert document["_id"] == "lena/v1"
 

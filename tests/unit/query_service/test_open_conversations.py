@@ -43,7 +43,6 @@ async def test_one_that_was_left_open_counts_for_as_long_as_one_may_last(side: Q
     side.store.limit = timedelta(minutes=90)
     begin(side, "c1", NOON - 24 * HOUR)
     begin(side, "c2", NOON - 2 * HOUR, ended_at=NOON - HOUR)
-    # when / then
     assert (await minutes_of(side))[0] == {"2026-11-22": 90.0}
 
 
@@ -51,7 +50,6 @@ async def test_it_is_spread_over_the_days_that_it_covers(side: QuerySide) -> Non
     # given one that began at half past eleven at night
     await side.child("lena")
     begin(side, "c1", NOON - 12.5 * HOUR)
-    # when
     by_day, totals = await minutes_of(side)
     # then both days count as active
     assert by_day == {"2026-11-22": 30.0, "2026-11-23": 210.0}
@@ -59,21 +57,16 @@ async def test_it_is_spread_over_the_days_that_it_covers(side: QuerySide) -> Non
 
 
 async def test_what_of_it_lies_before_the_period_does_not_count(side: QuerySide) -> None:
-    # given
     await side.child("lena")
     begin(side, "c1", NOON - 12.5 * HOUR)
-    # when
     by_day, totals = await minutes_of(side, days=1)
-    # then
     assert by_day == {"2026-11-23": 210.0}
     assert totals["minutes"] == 210.0
 
 
 async def test_one_that_begins_later_than_this_clock_says_counts_nothing(side: QuerySide) -> None:
-    # given
     await side.child("lena")
     begin(side, "c1", NOON + HOUR)
-    # when / then
     assert (await minutes_of(side))[0] == {}
 
 
@@ -98,5 +91,4 @@ async def test_short_ones_add_up(side: QuerySide) -> None:
     await side.child("lena")
     for number in range(1_000):
         begin(side, f"c{number}", NOON - timedelta(seconds=2.9))
-    # when / then
     assert (await minutes_of(side))[1]["minutes"] == 48.3

@@ -35,23 +35,17 @@ def versions(stored: StoredVersions) -> ProjectedVersions:
 async def test_a_version_that_the_store_has_is_not_waited_for(
     versions: ProjectedVersions, stored: StoredVersions
 ) -> None:
-    # given
     stored.versions["lena"] = 3
     before = time.monotonic()
-    # when
     moment = await versions.wait(ConsistencyToken("lena", 3), seconds=0)
-    # then
     assert before <= moment <= time.monotonic()
 
 
 async def test_what_is_known_is_not_asked_again(
     versions: ProjectedVersions, stored: StoredVersions
 ) -> None:
-    # given
     versions.reached("lena", 3)
-    # when
     moment = await versions.wait(ConsistencyToken("lena", 2), seconds=0)
-    # then
     assert moment == await versions.wait(ConsistencyToken("lena", 3), seconds=0)
     assert stored.looks == 0
 
@@ -59,25 +53,20 @@ async def test_what_is_known_is_not_asked_again(
 async def test_a_notice_wakes_who_waits(
     versions: ProjectedVersions, stored: StoredVersions
 ) -> None:
-    # given
     waiting = asyncio.create_task(versions.wait(ConsistencyToken("lena", 3), seconds=SOON))
     await stored.looked.wait()
     # when an older version arrives and then the right one
     versions.reached("lena", 2)
     versions.reached("lena", 3)
-    # then
     assert await asyncio.wait_for(waiting, SOON) <= time.monotonic()
 
 
 async def test_without_notices_the_store_is_looked_at_again(
     versions: ProjectedVersions, stored: StoredVersions
 ) -> None:
-    # given
     waiting = asyncio.create_task(versions.wait(ConsistencyToken("lena", 3), seconds=SOON))
     await stored.looked.wait()
-    # when
     stored.versions["lena"] = 4
-    # then
     await asyncio.wait_for(waiting, SOON)
     assert stored.looks >= 2
 
@@ -85,9 +74,7 @@ async def test_without_notices_the_store_is_looked_at_again(
 async def test_who_waits_in_vain_is_told_so(
     versions: ProjectedVersions, stored: StoredVersions
 ) -> None:
-    # given
     stored.versions["lena"] = 2
-    # when
     with pytest.raises(ReadModelLate):
         await versions.wait(ConsistencyToken("lena", 3), seconds=0.02)
     # then nobody is left waiting
@@ -99,9 +86,7 @@ async def test_who_waits_looks_at_the_store_ten_times_a_second_and_lets_others_r
 ) -> None:
     # given two who wait for the same child
     waiting = [versions.wait(ConsistencyToken("lena", 3), seconds=0.3) for _ in range(2)]
-    # when
     told = await asyncio.gather(*waiting, return_exceptions=True)
-    # then
     assert [type(each) for each in told] == [ReadModelLate, ReadModelLate]
     assert stored.looks <= 2 * 5
 

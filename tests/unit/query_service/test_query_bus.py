@@ -79,12 +79,9 @@ async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(
 
 
 async def test_what_is_cached_for_one_is_never_served_to_another(bus: QueryBus) -> None:
-    # given
     bus.register_cached(GetGreeting, GetGreetingHandler())
     await bus.ask(GetGreeting("lena"), ALICE)
-    # when
     result = await bus.ask(GetGreeting("lena"), BOB)
-    # then
     assert result.rendered.body == b'{"text":"bob greets lena"}'
     assert not result.cached
 
@@ -92,12 +89,9 @@ async def test_what_is_cached_for_one_is_never_served_to_another(bus: QueryBus) 
 async def test_a_change_of_what_the_answer_is_about_drops_it(
     bus: QueryBus, cache: QueryCache[Rendered]
 ) -> None:
-    # given
     bus.register_cached(GetGreeting, GetGreetingHandler())
     await bus.ask(GetGreeting("lena"), ALICE)
-    # when
     cache.invalidate((child_tag("lena"),))
-    # then
     assert not (await bus.ask(GetGreeting("lena"), ALICE)).cached
 
 
@@ -136,12 +130,9 @@ async def test_an_answer_lives_as_long_as_it_says_and_its_handler_allows(
 async def test_an_answer_of_a_handler_without_cache_is_never_kept(
     bus: QueryBus, cache: QueryCache[Rendered]
 ) -> None:
-    # given
     handler = GetGreetingHandler()
     bus.register(GetGreeting, handler)
-    # when
     results = [await bus.ask(GetGreeting("lena"), ALICE) for _ in range(2)]
-    # then
     assert [result.cached for result in results] == [False, False]
     assert handler.handled == 2
     assert cache.statistics().size == 0
@@ -150,13 +141,10 @@ async def test_an_answer_of_a_handler_without_cache_is_never_kept(
 async def test_a_role_outside_the_audience_is_refused_before_anything_is_read(
     bus: QueryBus,
 ) -> None:
-    # given
     handler = GetGreetingHandler()
     bus.register_cached(GetGreeting, handler)
-    # when
     with pytest.raises(Forbidden):
         await bus.ask(GetGreeting("lena"), BEAR)
-    # then
     assert handler.handled == 0
 
 
@@ -166,9 +154,7 @@ async def test_a_query_without_a_handler_is_a_clear_error(bus: QueryBus) -> None
 
 
 def test_a_query_has_one_handler(bus: QueryBus) -> None:
-    # given
     bus.register_cached(GetGreeting, GetGreetingHandler())
-    # when / then
     with pytest.raises(ValueError, match="GetGreeting already has a handler"):
         bus.register(GetGreeting, GetGreetingHandler())
 

@@ -26,10 +26,7 @@ class SlowLoad:
     """A load that gives its value when it is told to."""
 
     def __init__(
-        self,
-        value: str = "value",
-        mentions: frozenset[str] = NO_TAGS,
-        version: int | None = None,
+        self, value: str = "value", mentions: frozenset[str] = NO_TAGS, version: int | None = None
     ) -> None:
         self._loaded = Loaded(value, mentions, version)
         self.started = asyncio.Event()
@@ -71,23 +68,17 @@ def cache(seconds: Seconds) -> QueryCache[str]:
 
 
 async def test_the_second_time_the_answer_comes_from_the_cache(cache: QueryCache[str]) -> None:
-    # given
     assert await cache.get_or_load("key", 10, NO_TAGS, gives("value")) == ("value", False)
-    # when
     again = await cache.get_or_load("key", 10, NO_TAGS, refuses)
-    # then
     assert again == ("value", True)
 
 
 async def test_an_answer_is_read_again_once_its_life_is_over(
     cache: QueryCache[str], seconds: Seconds
 ) -> None:
-    # given
     await cache.get_or_load("key", 10, NO_TAGS, gives("old"))
-    # when
     seconds.now += 10
     again = await cache.get_or_load("key", 10, NO_TAGS, gives("new"))
-    # then
     assert again == ("new", False)
     assert cache.statistics().expirations == 1
 
@@ -123,9 +114,7 @@ async def test_all_who_ask_at_once_share_one_load(cache: QueryCache[str]) -> Non
 async def test_a_failure_is_everyones_who_waited_and_is_not_kept(cache: QueryCache[str]) -> None:
     # given two who ask for what fails
     asking = [cache.get_or_load("key", 10, NO_TAGS, fails) for _ in range(2)]
-    # when
     outcomes = await asyncio.gather(*asking, return_exceptions=True)
-    # then
     assert [type(outcome) for outcome in outcomes] == [LookupError, LookupError]
     assert await cache.get_or_load("key", 10, NO_TAGS, gives("value")) == ("value", False)
 
@@ -238,11 +227,9 @@ async def test_who_asks_after_a_change_does_not_join_a_load_from_before(
 async def test_an_answer_that_shows_the_announced_version_already_stays(
     cache: QueryCache[str], shown: int | None, reached: int, stays: bool
 ) -> None:
-    # given
     await cache.get_or_load("profile", 10, LENA, gives("profile", version=shown))
     # when the notice comes after the answer
     dropped = cache.invalidate(LENA, reached)
-    # then
     assert dropped == (0 if stays else 1)
     assert cache.statistics().size == (1 if stays else 0)
 
@@ -280,11 +267,8 @@ async def test_clearing_drops_everything_also_what_is_being_loaded(cache: QueryC
 
 
 async def test_nothing_is_kept_while_invalidations_may_be_missed(cache: QueryCache[str]) -> None:
-    # given
     await cache.get_or_load("key", 10, NO_TAGS, gives("old"))
-    # when
     cache.suspend()
-    # then
     assert await cache.get_or_load("key", 10, NO_TAGS, gives("new")) == ("new", False)
     assert cache.statistics().size == 0
     assert not cache.statistics().keeping
@@ -312,14 +296,11 @@ async def test_while_invalidations_may_be_missed_answers_live_a_short_life(
 
 
 async def test_a_short_life_is_not_prolonged_by_a_feed_that_goes_away(seconds: Seconds) -> None:
-    # given
     cache: QueryCache[str] = QueryCache(3, seconds, unwatched_seconds=5)
     cache.resume()
     await cache.get_or_load("key", 2, NO_TAGS, gives("old"))
-    # when
     cache.suspend()
     seconds.now += 3
-    # then
     assert await cache.get_or_load("key", 2, NO_TAGS, gives("new")) == ("new", False)
 
 

@@ -55,10 +55,8 @@ async def test_nothing_is_shown_that_cannot_be_recorded(side: QuerySide) -> None
     await side.child("lena", parent_id="weiss")
     async with side.client(WEISS) as client:
         await _kept(side, client, LENA)
-        # when
         side.audit.away = True
         answer = await client.get(LENA)
-    # then
     assert _code(answer) == (503, "audit-unavailable")
 
 
@@ -86,10 +84,8 @@ async def test_without_the_change_feed_nothing_kept_is_shown(side: QuerySide) ->
     await side.child("lena", parent_id="weiss")
     async with side.client(WEISS) as client:
         await _kept(side, client, LENA)
-        # when
         side.connect(False)
         answer = await client.get(LENA)
-    # then
     assert _code(answer) == (503, "read-store-unavailable")
 
 
@@ -125,10 +121,8 @@ async def test_a_child_on_the_topic_of_erasures_is_not_shown_though_its_key_came
     await side.child("lena", parent_id="weiss")
     async with side.client(WEISS) as client:
         await _kept(side, client, LENA)
-        # when
         side.keyring.refuse(["lena"])
         answer = await client.get(LENA)
-    # then
     assert _code(answer) == (503, "read-store-unavailable")
 
 
@@ -158,9 +152,7 @@ async def test_a_bear_is_shown_nothing_kept_for_it_may_be_another_childs_by_now(
     await side.child("lena", parent_id="weiss", device_id="bear-7")
     async with side.client(device("bear-7")) as client:
         await _kept(side, client, LENA)
-        # when
         answer = await client.get(LENA)
-    # then
     assert _code(answer) == (503, "read-store-unavailable")
 
 

@@ -58,18 +58,12 @@ def test_all_pages_together_are_the_report_of_one_list(
     # given what today's projections keep, or those before 7
     entries = listed_in(safety_document("lena", *violations))
     expected = former_report(entries, period, NOON, flagged)
-    # when
     report = asyncio.run(_all_pages(projections, violations, period, limit, flagged))
-    # then
     assert {name: report[name] for name in expected} == expected
 
 
 async def _all_pages(
-    projections: int,
-    violations: Sequence[ViolationEntry],
-    period: Period,
-    limit: int,
-    flagged: int,
+    projections: int, violations: Sequence[ViolationEntry], period: Period, limit: int, flagged: int
 ) -> dict[str, Any]:
     side = QuerySide()
     await side.child("lena", updated_at=NOON, flagged_content_count=flagged)

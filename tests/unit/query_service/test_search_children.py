@@ -18,10 +18,8 @@ async def found(side: QuerySide, principal: Principal = ADMIN, **conditions: Any
 
 
 async def test_a_child_is_found_by_the_beginnings_of_its_names(side: QuerySide) -> None:
-    # given
     await side.child("lena", name="Lena-Marie Weiß")
     await side.child("leo", name="Leo Braun")
-    # when / then
     assert await found(side, name="le") == ["lena", "leo"]
     assert await found(side, name="LEN") == ["lena"]
     assert await found(side, name="weiss ma") == ["lena"]
@@ -29,9 +27,7 @@ async def test_a_child_is_found_by_the_beginnings_of_its_names(side: QuerySide) 
 
 
 async def test_accents_do_not_matter(side: QuerySide) -> None:
-    # given
     await side.child("rene", name="René")
-    # when / then
     assert await found(side, name="rene") == ["rene"]
 
 
@@ -63,13 +59,10 @@ async def test_names_are_found_as_they_were_registered(side: QuerySide) -> None:
 async def test_a_name_that_is_longer_before_it_is_composed_may_be_asked_for(
     side: QuerySide,
 ) -> None:
-    # given
     registered = "Ze\u0301" * 33
     await side.child("lena", name=unicodedata.normalize("NFKC", registered))
-    # when
     async with side.client(ADMIN) as client:
         answer = await client.get("/v1/children", params={"name": f" {registered} "})
-    # then
     assert [child["child_id"] for child in answer.json()["items"]] == ["lena"]
 
 
@@ -95,10 +88,8 @@ async def test_an_age_range_that_is_empty_is_refused(side: QuerySide) -> None:
 
 
 async def test_a_parent_finds_only_own_children_whatever_they_ask_for(side: QuerySide) -> None:
-    # given
     await side.child("lena", parent_id="weiss")
     await side.child("leo", parent_id="braun")
-    # when / then
     assert await found(side, parent("weiss")) == ["lena"]
     assert await found(side, parent("weiss"), parent_id="weiss") == ["lena"]
     assert await found(side, parent("weiss"), parent_id="braun") == []
@@ -121,12 +112,9 @@ async def test_pages_follow_each_other_without_gap_or_repetition(side: QuerySide
 
 
 async def test_a_full_last_page_has_no_next(side: QuerySide) -> None:
-    # given
     await side.child("lena")
     await side.child("leo")
-    # when
     page = await side.ask(SearchChildren(limit=2))
-    # then
     assert page["next_cursor"] is None
 
 
@@ -138,32 +126,22 @@ async def test_a_cursor_that_was_not_given_out_is_refused(side: QuerySide, curso
 
 
 async def test_erased_children_are_not_found(side: QuerySide) -> None:
-    # given
     await side.child("lena", status="erased")
     await side.child("leo")
     await side.destroy_key("leo")
-    # when / then
     assert await found(side) == []
 
 
 async def test_a_page_is_renewed_when_a_child_on_it_changes(side: QuerySide) -> None:
-    # given
     await side.child("lena")
     await found(side, name="lena")
-    # when
     side.change("lena", status="erased")
-    # then
     assert await found(side, name="lena") == []
 
 
-async def test_a_parents_page_is_renewed_when_they_register_another_child(
-    side: QuerySide,
-) -> None:
-    # given
+async def test_a_parents_page_is_renewed_when_they_register_another_child(side: QuerySide) -> None:
     await side.child("lena", parent_id="weiss")
     await found(side, parent("weiss"))
-    # when
     await side.child("tom", parent_id="weiss")
     side.notify("tom")
-    # then
     assert await found(side, parent("weiss")) == ["lena", "tom"]

@@ -51,32 +51,24 @@ async def test_a_reader_gets_the_changes_and_alerts_of_its_family(streams: Strea
 
 
 async def test_a_reader_gets_nothing_of_another_family(streams: Streams) -> None:
-    # given
     events = await opened(streams, "braun")
-    # when
     streams.received(CHANGE)
     streams.received(ALERT)
     streams.received(ChangeNotice("leo", "braun", 1))
-    # then
     assert await anext(events) == b'event: change\ndata: {"child_id":"leo","version":1}\n\n'
 
 
 async def test_every_reader_of_a_family_gets_everything(streams: Streams) -> None:
-    # given
     readers = [await opened(streams, "weiss") for _ in range(3)]
-    # when
     streams.received(CHANGE)
-    # then
     assert {await anext(reader) for reader in readers} == {
         b'event: change\ndata: {"child_id":"lena","version":3}\n\n'
     }
 
 
 async def test_a_quiet_stream_has_a_heartbeat() -> None:
-    # given
     streams = Streams(heartbeat_seconds=0.01)
     events = await opened(streams, "weiss")
-    # when / then
     assert await anext(events) == HEARTBEAT
 
 
@@ -86,18 +78,15 @@ async def test_a_reader_that_is_too_slow_is_disconnected(streams: Streams) -> No
     # when more happens than may wait
     for version in range(MOST_WAITING + 1):
         streams.received(ChangeNotice("lena", "weiss", version))
-    # then
     assert [event async for event in events] == []
     assert followed(streams) == 0
 
 
 async def test_streams_end_when_notices_may_have_been_missed(streams: Streams) -> None:
-    # given
     events = await opened(streams, "weiss")
     # when the feed breaks and comes back
     streams.connection_changed(False)
     streams.connection_changed(True)
-    # then
     assert [event async for event in events] == []
 
 
@@ -115,12 +104,9 @@ async def test_streams_end_when_the_process_stops(streams: Streams) -> None:
 
 
 async def test_a_stream_ends_after_its_life() -> None:
-    # given
     streams = Streams(heartbeat_seconds=10, life_seconds=0.01)
     events = await opened(streams, "weiss")
-    # when
     rest = [event async for event in events]
-    # then
     assert rest == [HEARTBEAT]
 
 
@@ -153,12 +139,9 @@ async def test_one_reader_has_only_so_many_streams_open() -> None:
 
 
 async def test_a_stream_ends_when_its_token_expires() -> None:
-    # given
     streams = Streams(heartbeat_seconds=10)
     events = streams.follow("weiss", Token(seconds_left=0.01))
-    # when
     sent = [event async for event in events]
-    # then
     assert sent == [OPENING, HEARTBEAT]
 
 

@@ -39,15 +39,10 @@ def names(answer: Any, listed: str) -> dict[str, Any]:
 async def test_a_list_has_the_other_children_whole_and_names_the_one(
     side: QuerySide, query: Any, listed: str, asker: Principal, kek_id: str | None
 ) -> None:
-    # given
     await side.child("lena", name="Lena", parent_id=FAMILY.subject)
     await side.child("mia", name="Mia", parent_id=FAMILY.subject)
     await side.close_key("lena", kek_id)
-
-    # when
     answer = await side.ask(query, asker)
-
-    # then
     assert names(answer, listed) == {"lena": None, "mia": "Mia"}
     assert answer["unreadable"] == ["lena"]
 
@@ -62,11 +57,7 @@ async def test_a_name_that_was_altered_is_left_out_of_a_list_alone(side: QuerySi
     # given a child whose name is the ciphertext of another's
     mia = await side.child("mia", name="Mia")
     (await side.child("lena", name="Lena"))["name"] = mia["name"]
-
-    # when
     answer = await side.ask(SearchChildren(), OFFICER)
-
-    # then
     assert names(answer, "items") == {"lena": None, "mia": "Mia"}
     assert answer["unreadable"] == ["lena"]
 

@@ -7,10 +7,8 @@ from shared.tasks import only_own_cancellation
 
 
 async def test_a_cancellation_of_something_awaited_is_an_error_of_the_broker() -> None:
-    # given
     inside: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     inside.cancel()
-    # when / then
     with pytest.raises(KafkaConnectionError), only_own_cancellation():
         await inside
 

@@ -29,11 +29,8 @@ def _an_event(**changes: Any) -> RecordedEvent:
     ids=str,
 )
 def test_an_event_survives_the_way_through_a_record(changes: dict[str, Any]) -> None:
-    # given
     event = _an_event(**changes)
-    # when
     record = to_record(event)
-    # then
     assert from_record(record.value, record.headers) == event
 
 
@@ -70,10 +67,8 @@ def test_the_trace_context_keeps_its_own_header() -> None:
     ["ce_type", "ce_subject", "ce_sequence", "ce_time", "ce_recordedtime", "ce_correlationid"],
 )
 def test_a_record_without_a_needed_header_is_undecodable(missing: str) -> None:
-    # given
     record = to_record(_an_event())
     headers = [(name, value) for name, value in record.headers if name != missing]
-    # when / then
     with pytest.raises(UndecodableEvent, match=f"{missing} is missing"):
         from_record(record.value, headers)
 
@@ -89,9 +84,7 @@ def test_a_record_without_a_needed_header_is_undecodable(missing: str) -> None:
     ],
 )
 def test_a_record_with_a_malformed_header_is_undecodable(name: str, value: bytes) -> None:
-    # given
     record = to_record(_an_event())
-    # when / then
     with pytest.raises(UndecodableEvent, match="malformed"):
         from_record(record.value, [*record.headers, (name, value)])
 

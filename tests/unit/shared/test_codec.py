@@ -94,9 +94,7 @@ def _record(event: ChildEvent, version: int = 3, **changes: Any) -> RecordedEven
 def test_what_is_decoded_is_what_was_encoded(
     event_class: type[ChildEvent], data: st.DataObject
 ) -> None:
-    # given
     event = data.draw(_instances(event_class))
-    # when / then
     assert decode(_record(event), CIPHER) == event
 
 
@@ -151,21 +149,17 @@ def test_an_event_that_does_not_fit_its_schema_is_undecodable(changes: dict[str,
 
 
 def test_a_sealed_value_in_a_field_that_is_not_to_be_sealed_is_undecodable() -> None:
-    # given
     record = _record(REGISTERED)
     sealed = {SEALED: CIPHER.seal(b'"parent-1"', f"{record.event_id}\0parent_id")}
-    # when / then
     with pytest.raises(UndecodableEvent):
         decode(_record(REGISTERED, parent_id=sealed), CIPHER)
 
 
 def test_a_missing_field_is_undecodable() -> None:
-    # given
     record = _record(REGISTERED)
     content = orjson.loads(record.data)
     del content["parent_id"]
     shortened = dataclasses.replace(record, data=orjson.dumps(content).decode())
-    # when / then
     with pytest.raises(UndecodableEvent):
         decode(shortened, CIPHER)
 
@@ -185,25 +179,19 @@ def test_an_unknown_type_or_schema_version_is_undecodable(changes: dict[str, Any
 
 
 def test_the_reason_never_repeats_a_value() -> None:
-    # when
     with pytest.raises(UndecodableEvent) as refused:
         decode(_record(REGISTERED, name="Zoë Lovelace"), CIPHER)
-    # then
     assert "Zoë" not in str(refused.value)
 
 
 def test_a_ciphertext_moved_to_another_field_does_not_open() -> None:
-    # given
     content = orjson.loads(_record(REGISTERED).data)
-    # when / then
     with pytest.raises(SealBroken):
         decode(_record(REGISTERED, name=content["udid"]), CIPHER)
 
 
 def test_a_ciphertext_moved_to_another_event_does_not_open() -> None:
-    # given
     elsewhere = orjson.loads(_record(REGISTERED, version=4).data)
-    # when / then
     with pytest.raises(SealBroken):
         decode(_record(REGISTERED, version=3, name=elsewhere["name"]), CIPHER)
 
@@ -212,7 +200,6 @@ def test_a_ciphertext_moved_to_another_child_does_not_open() -> None:
     # given another child whose data key is, by some accident, the same
     other = ChildCipher("child-2", bytes(32))
     stolen = {SEALED: other.seal(b'"Max"', f"{_record(REGISTERED).event_id}\0name")}
-    # when / then
     with pytest.raises(SealBroken):
         decode(_record(REGISTERED, name=stolen), CIPHER)
 
@@ -240,10 +227,8 @@ def test_without_the_key_personal_fields_keep_only_their_ciphertext() -> None:
 
 
 def test_a_sealed_text_of_a_read_model_opens_with_the_child_s_cipher_only() -> None:
-    # given
     event = decode(_record(REGISTERED), CIPHER)
     assert isinstance(event, ChildRegistered)
-    # when / then
     name = SealedField("name", None)
     assert open_sealed(CHILD, event.name.sealed, CIPHER, name) == "Zoë 小熊"
     with pytest.raises(SealBroken):
@@ -252,10 +237,8 @@ def test_a_sealed_text_of_a_read_model_opens_with_the_child_s_cipher_only() -> N
 
 @pytest.mark.parametrize("field", sorted(PERSONAL_FIELDS - {"udid"}))
 def test_a_sealed_text_opens_in_no_field_but_its_own(field: str) -> None:
-    # given
     event = decode(_record(REGISTERED), CIPHER)
     assert isinstance(event, ChildRegistered)
-    # when / then
     with pytest.raises(SealBroken):
         open_sealed(CHILD, event.udid.sealed, CIPHER, SealedField(field, None))
 
@@ -301,10 +284,8 @@ def test_what_was_sealed_before_violations_were_bound_opens_still() -> None:
 def test_a_field_that_was_renamed_opens_under_its_former_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # given
     sealed = f"3.why.{CIPHER.seal(b'1', f'{CHILD}@3{chr(0)}why')}"
     monkeypatch.setattr("shared.serialization.schema.FORMER_NAMES", {"reason": ("why",)})
-    # when / then
     assert open_sealed(CHILD, sealed, CIPHER, SealedField("reason", None)) == 1
     with pytest.raises(SealBroken):
         open_sealed(CHILD, sealed, CIPHER, SealedField("name", None))
@@ -358,7 +339,6 @@ def test_an_upcaster_that_meets_what_its_schema_does_not_say_makes_no_event() ->
     # given an old event whose age is no text
     recorded = dataclasses.replace(_record(REGISTERED, age=5), schema_version=1)
     upcasters = {("ChildRegistered", 1): lambda content: ("Named", content["age"].upper())}
-    # when / then
     with pytest.raises(UndecodableEvent, match="does not fit its schema"):
         decode(recorded, CIPHER, upcasters=upcasters)
 

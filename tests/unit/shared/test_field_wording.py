@@ -11,12 +11,9 @@ FOREIGN = ("Input", "String", "should", "valid dictionary", "Extra", "permitted"
 
 @pytest.mark.parametrize("kind", sorted(ALL))
 def test_every_error_that_pydantic_knows_is_worded_here(kind: str) -> None:
-    # given
     known = ALL[kind]
     error = {"type": kind, "ctx": known["example_context"], "msg": known["message_template_python"]}
-    # when
     wording = wording_of(error)
-    # then
     assert wording.message
     assert wording.message != error["msg"]
     assert not any(word in wording.message for word in FOREIGN)

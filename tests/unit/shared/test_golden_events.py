@@ -38,21 +38,15 @@ def _read(name: str) -> tuple[RecordedEvent, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_published_event_is_read_as_it_was_meant(name: str) -> None:
-    # given
     recorded, _ = _read(name)
-    # when
     event = decode(recorded, CIPHER)
-    # then
     assert event == EXPECTED[name]
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_events_are_still_written_with_the_published_fields(event: ChildEvent) -> None:
-    # given
     _, published = _read(f"{type(event).__name__}.v{SCHEMA_VERSIONS[type(event)]}")
-    # when
     written = orjson.loads(encode(event, VERSION, CIPHER).data)
-    # then
     assert _without_ciphertext(written) == _without_ciphertext(published)
 
 

@@ -19,12 +19,7 @@ from shared.events.child import (
 from shared.events.personal import LABELS_IN_CLEAR, UNREADABLE, Personal
 from shared.keyring.cipher import ChildCipher, field_place
 from shared.serialization.events import decode, decode_what_opens, encode, in_clear
-from shared.serialization.schema import (
-    ALL_LABELS,
-    LABELS,
-    SEALED,
-    UndecodableEvent,
-)
+from shared.serialization.schema import ALL_LABELS, LABELS, SEALED, UndecodableEvent
 from tests.support.commits import NOON
 from tests.support.event_samples import CHILD, EVENTS
 

@@ -66,9 +66,7 @@ def test_a_folder_of_settings_that_is_not_there_is_named(
 
 
 def test_missing_settings_are_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    # when
     line = _refusal(capsys)
-    # then
     assert line.startswith("settings: ")
     assert "TEDDY_WRITE_MONGO_URL: required" in line
     assert "TEDDY_KAFKA_BOOTSTRAP: required" in line
@@ -102,12 +100,10 @@ def test_a_malformed_setting_is_named_without_its_value(
 def test_a_setting_out_of_range_is_named(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # given
     monkeypatch.setenv("TEDDY_WRITE_MONGO_URL", "mongodb://localhost")
     monkeypatch.setenv("TEDDY_KEYS_MONGO_URL", "mongodb://localhost")
     monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", "localhost:9092")
     monkeypatch.setenv(name, value)
-    # when / then
     assert name in _refusal(capsys)
 
 
@@ -142,9 +138,7 @@ def test_an_address_that_leads_to_no_api_is_refused(url: str) -> None:
 def test_a_rate_limit_that_cannot_be_meant_is_named(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given
     monkeypatch.setenv(name, value)
-    # when / then
     with pytest.raises(ValidationError) as refused:
         RateLimitSettings()
     (error,) = refused.value.errors()

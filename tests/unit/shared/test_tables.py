@@ -81,13 +81,10 @@ def test_a_wide_terminal_wraps_between_words(
 def test_a_cell_neither_styles_nor_steers_the_terminal(
     columns: str, terminal: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # given
     terminal.setenv("COLUMNS", columns)
     table = Table("topic")
     table.add("[red]x[/]:bear:\x1b[2J")
-    # when
     table.print()
-    # then
     assert "[red]x[/]:bear:\\x1b[2J" in capsys.readouterr().out
 
 

@@ -16,18 +16,12 @@ def test_an_event_without_upcaster_stays_as_it_is() -> None:
 
 
 def test_upcasters_are_applied_one_after_the_other() -> None:
-    # given
     upcasters = {("Named", 1): _with_full_name, ("Renamed", 2): _with_language}
-    # when
     upcasted = upcast("Named", 1, {"name": "x"}, upcasters)
-    # then
     assert upcasted == ("Renamed", 3, {"full_name": "x", "language": "en"})
 
 
 def test_upcasting_begins_at_the_version_of_the_event() -> None:
-    # given
     upcasters = {("Renamed", 1): _with_full_name, ("Renamed", 2): _with_language}
-    # when
     upcasted = upcast("Renamed", 2, {"full_name": "x"}, upcasters)
-    # then
     assert upcasted == ("Renamed", 3, {"full_name": "x", "language": "en"})

@@ -40,14 +40,11 @@ async def _run(then: str) -> tuple[asyncio.subprocess.Process, str]:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_a_run_that_is_ended_leaves_no_process(number: signal.Signals) -> None:
-    # given
     run, run_id = await _run("time.sleep(600)")
     # its environment can be read a moment after a process was started
     await until(lambda: len(_servers(run_id)) == 2, 30)
-    # when
     run.send_signal(number)
     await run.wait()
-    # then
     await until(lambda: marked(run_id) == [], 30)
 
 

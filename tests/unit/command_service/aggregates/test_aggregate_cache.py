@@ -43,12 +43,9 @@ def test_the_least_recently_used_goes_first():
 
 
 def test_an_older_state_does_not_replace_a_newer_one():
-    # given
     cache = AggregateCache(max_entries=2, max_bytes=ROOM)
     cache.put("a", loaded(3))
-    # when
     cache.put("a", loaded(2))
-    # then
     assert cache.get("a") == loaded(3)
 
 
@@ -67,24 +64,18 @@ def test_what_is_evicted_is_gone():
 
 
 def test_a_heavy_child_takes_the_place_of_many():
-    # given
     cache = AggregateCache(max_entries=100, max_bytes=4 * size_of(Child()))
     for name in "abc":
         cache.put(name, loaded(1))
-    # when
     cache.put("heavy", loaded(1, with_violations(40)))
-    # then
     assert [name for name in ("a", "b", "c", "heavy") if cache.get(name)] == ["heavy"]
     assert cache.bytes == size_of(with_violations(40))
 
 
 def test_the_newest_stays_whatever_it_weighs():
-    # given
     cache = AggregateCache(max_entries=100, max_bytes=1)
-    # when
     cache.put("a", loaded(1, with_violations(3)))
     cache.put("b", loaded(1))
-    # then
     assert cache.get("a") is None
     assert cache.get("b") is not None
 
@@ -111,12 +102,9 @@ def test_what_a_parent_wrote_weighs_too():
 
 
 def test_a_changed_profile_is_weighed_anew():
-    # given
     cache = AggregateCache(max_entries=2, max_bytes=ROOM)
     registered = evolve(Child(), REGISTERED)
     cache.put("a", loaded(1))
-    # when
     cache.put("a", loaded(2, registered))
     cache.put("a", loaded(3, registered))
-    # then
     assert cache.bytes == size_of(registered)

@@ -10,12 +10,7 @@ from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.keyring import Keyring
 from shared.serialization.events import encode
 from tests.fakes.keys import MemoryKeyStore
-from tests.support.child_facts import (
-    ADA,
-    ALLOWED,
-    ERASED,
-    NOON,
-)
+from tests.support.child_facts import ADA, ALLOWED, ERASED, NOON
 from tests.support.command_side import KEYS
 from tests.support.snapshot_side import POSITION, Side, folded, with_open_violations
 from tests.support.waiting import eventually

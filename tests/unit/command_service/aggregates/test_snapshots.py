@@ -48,11 +48,9 @@ class CountingEventStore(MemoryEventStore):
 
 
 def test_a_child_survives_its_snapshot():
-    # given
     child = Child()
     for event in (*ALLOWED, STARTED, REPORTED, RESOLVED, DEACTIVATED):
         child = evolve(child, event)
-    # when, then
     assert from_lines(to_lines(child)) == child
     assert from_lines(to_lines(Child())) == Child()
 
@@ -99,12 +97,9 @@ async def test_no_snapshot_hides_an_event_from_the_release_that_knows_it():
 
 
 async def test_a_snapshot_is_sealed():
-    # given
     side = CommandSide(tuning=EVERY_TWO)
-    # when
     await side.do(REGISTER)
     await side.do(START)
-    # then
     snapshot = await side.database.snapshots.latest(ADA)
     assert "Ada" not in str(snapshot)
     assert "TEDDY" not in str(snapshot)
@@ -180,10 +175,7 @@ async def test_a_snapshot_of_rubbish_is_ignored(rubbish: bytes):
 
 
 async def test_a_snapshot_that_cannot_be_saved_fails_no_command():
-    # given
     side = CommandSide(Database(snapshots=UnreachableSnapshotStore()), tuning=EVERY_TWO)
-    # when
     await side.do(REGISTER)
     result = await side.do(update(age=8))
-    # then
     assert result.version == BORN + 1

@@ -80,12 +80,9 @@ class Side:
 
 @pytest.mark.parametrize("events", [1, CHUNK, CHUNK + 1, PAGE - 1, PAGE, PAGE + 1, LONG])
 async def test_a_stream_of_any_length_is_folded_as_if_at_once(events: int) -> None:
-    # given
     side = Side()
     child_id, cipher = await side.child(events)
-    # when
     loaded = await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
-    # then
     assert loaded.child == await side.folded_at_once(child_id, cipher)
     assert loaded.position.version == events
 
@@ -145,25 +142,19 @@ async def test_what_was_folded_before_the_store_went_away_is_kept() -> None:
 
 
 async def test_what_was_folded_is_a_snapshot_for_other_processes() -> None:
-    # given
     side = Side()
     child_id, cipher = await side.child()
-    # when
     await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
-    # then
     snapshot = await side.snapshots.latest(child_id)
     assert snapshot is not None
     assert snapshot.version == LONG
 
 
 async def test_of_what_is_known_only_the_rest_is_read() -> None:
-    # given
     side = Side()
     child_id, cipher = await side.child()
     known = await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
-    # when
     again = await side.folding.catch_up(child_id, known, cipher)
-    # then
     assert again == known
     assert side.store.read_after[-1] == LONG
 

@@ -32,12 +32,9 @@ def on(child_id: str) -> list[tuple[str, str, Any]]:
 
 
 async def test_a_profile_changes_and_null_clears(mother: CommandClient):
-    # given
     child_id = await mother.register()
-    # when
     body = {"name": "Grace", "device_id": None, "interests": ["music"]}
     response = await mother.send("PATCH", f"/children/{child_id}/profile", body)
-    # then
     assert response.status_code == 200
     assert response.json()["events"] == ["ChildProfileUpdated"]
     assert "Location" not in response.headers
@@ -51,11 +48,8 @@ async def test_an_update_without_a_field_is_refused(mother: CommandClient):
 
 
 async def test_todays_values_leave_the_version_unchanged(side: CommandSide, mother: CommandClient):
-    # given
     child_id = await mother.register()
-    # when
     response = await mother.send("PATCH", f"/children/{child_id}/profile", {"name": "Ada"})
-    # then
     assert response.status_code == 200
     assert response.json() == {"child_id": child_id, "version": BORN, "events": []}
     assert side.tokens.read(response.headers["Consistency-Token"]).version == BORN
@@ -175,13 +169,10 @@ async def test_a_deactivation_has_a_reason(mother: CommandClient, reason: str, l
 async def test_a_bear_is_free_after_deactivation_and_may_be_taken_on_return(
     mother: CommandClient, stranger: CommandClient
 ):
-    # given
     child_id = await mother.register("TEDDY-0000-0042")
     gone = await mother.send("POST", f"/children/{child_id}/deactivation", {"reason": "moved on"})
     assert gone.json()["events"] == ["ChildDeactivated"]
-    # when
     await stranger.register("TEDDY-0000-0042")
-    # then
     back = await mother.send("POST", f"/children/{child_id}/reactivation")
     assert_problem(back, 409, "udid-taken", "udid")
 

@@ -90,12 +90,9 @@ async def test_a_late_repetition_of_what_changed_nothing_undoes_nothing(
 async def test_the_same_key_for_another_request_is_refused(
     side: CommandSide, mother: CommandClient
 ):
-    # given
     await mother.send("POST", "/children", GOOD, key=KEY)
-    # when
     for changes in ({"age": 8}, {"udid": "TEDDY-0000-0043"}):
         response = await mother.send("POST", "/children", {**GOOD, **changes}, key=KEY)
-        # then
         assert_problem(response, 422, "idempotency-key-reused", "Idempotency-Key")
     assert await side.stored_events() == [*REGISTRATION]
     await mother.register("TEDDY-0000-0043")

@@ -8,12 +8,7 @@ from command_service.bus.errors import (
     Forbidden,
     KeyUnavailable,
 )
-from command_service.child.errors import (
-    CommandRefused,
-    ConsentRequired,
-    FieldError,
-    InvalidCommand,
-)
+from command_service.child.errors import CommandRefused, ConsentRequired, FieldError, InvalidCommand
 from shared.events.child import ConsentPurpose
 
 ARGUMENTS = {

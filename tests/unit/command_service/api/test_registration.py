@@ -27,11 +27,7 @@ async def test_a_registration_answers_where_the_child_is(side: CommandSide, moth
     # then
     assert response.status_code == 201
     answer = response.json()
-    assert answer == {
-        "child_id": answer["child_id"],
-        "version": BORN,
-        "events": [*REGISTRATION],
-    }
+    assert answer == {"child_id": answer["child_id"], "version": BORN, "events": [*REGISTRATION]}
     assert response.headers["Location"] == f"{QUERY_URL}/v1/children/{answer['child_id']}"
     token = side.tokens.read(response.headers["Consistency-Token"])
     assert (token.child_id, token.version) == (answer["child_id"], BORN)
@@ -111,15 +107,9 @@ async def test_an_admin_names_the_parent(side: CommandSide, admin: CommandClient
     ],
 )
 async def test_what_breaks_a_rule_is_refused_and_leaves_no_trace(
-    side: CommandSide,
-    mother: CommandClient,
-    changes: dict[str, Any],
-    field: str,
-    limit: str | None,
+    side: CommandSide, mother: CommandClient, changes: dict[str, Any], field: str, limit: str | None
 ):
-    # when
     response = await mother.send("POST", "/children", {**GOOD, **changes})
-    # then
     assert_problem(response, 422, "invalid-request", field, limit)
     assert await side.stored_events() == []
     again = await mother.send("POST", "/children", GOOD)
@@ -193,11 +183,8 @@ async def test_a_refusal_never_repeats_what_was_given(mother: CommandClient):
 async def test_a_bear_is_registered_once(
     side: CommandSide, mother: CommandClient, stranger: CommandClient
 ):
-    # given
     await mother.register("TEDDY-0000-0042")
-    # when
     response = await stranger.send("POST", "/children", {**GOOD, "udid": "teddy-0000-0042"})
-    # then
     assert_problem(response, 409, "udid-taken", "udid")
     assert await side.stored_events() == [*REGISTRATION]
 

@@ -203,10 +203,7 @@ async def test_another_conversation_under_a_key_is_refused_and_leaves_the_first_
 
 
 async def test_a_key_of_one_child_is_refused_for_another(mother: CommandClient):
-    # given
     one, other = await mother.register(), await mother.register("TEDDY-0000-0002")
     await mother.send("PATCH", f"/children/{one}/profile", {"age": 8}, key=KEY)
-    # when
     refused = await mother.send("PATCH", f"/children/{other}/profile", {"age": 8}, key=KEY)
-    # then
     assert_problem(refused, 422, "idempotency-key-reused", "Idempotency-Key")

@@ -54,11 +54,8 @@ async def test_a_repeated_erasure_stays_one(side: CommandSide, mother: CommandCl
 async def test_an_erasure_under_the_key_of_another_request_is_refused(
     side: CommandSide, mother: CommandClient
 ):
-    # given
     child_id = await mother.register()
     await mother.send("PATCH", f"/children/{child_id}/profile", {"age": 8}, key=KEY)
-    # when
     refused = await mother.send("DELETE", f"/children/{child_id}/personal-data", key=KEY)
-    # then
     assert_problem(refused, 422, "idempotency-key-reused", "Idempotency-Key")
     assert "ChildErased" not in await side.stored_events()

@@ -69,25 +69,19 @@ async def test_each_role_sends_its_own_commands_only(principal: Principal, allow
 
 
 async def test_a_parent_registers_own_children_only():
-    # given
     side = CommandSide()
-    # when
     with pytest.raises(ParentNotFound):
         await side.do(REGISTER, STRANGER)
     await side.do(REGISTER, MOTHER)
-    # then
     assert await side.stored_events() == [*REGISTRATION]
 
 
 @pytest.mark.parametrize("command", [update(age=8), REPORT, DEACTIVATE, ERASE])
 async def test_a_child_of_others_looks_like_none(command: Command):
-    # given
     side = CommandSide()
     await side.do(REGISTER)
-    # when
     with pytest.raises(ChildNotFound):
         await side.do(command, STRANGER)
-    # then
     assert await side.stored_events() == [*REGISTRATION]
 
 
@@ -105,10 +99,8 @@ async def test_a_bear_speaks_for_its_own_child_only():
 
 
 async def test_a_child_without_device_is_no_bears():
-    # given
     side = CommandSide()
     await side.do(replace(REGISTER, device_id=None))
-    # when, then
     with pytest.raises(ChildNotFound):
         await side.do(START, BEAR)
 
@@ -143,14 +135,11 @@ async def test_a_bear_that_was_exchanged_does_nothing_more():
 
 
 async def test_officers_and_admins_act_on_all_children():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
-    # when
     await side.do(REPORT, OFFICER)
     await side.do(RESOLVE, OFFICER)
     await side.do(START, ADMIN)
-    # then
     assert len(await side.stored_events()) == BORN + 3
 
 

@@ -45,21 +45,16 @@ async def test_the_audit_trail_tells_who_did_what_and_what_became_of_it():
 
 
 async def test_an_accepted_command_anchors_its_commit_in_the_trail():
-    # given
     side = CommandSide()
-    # when
     await side.do(REGISTER, MOTHER)
     await side.do(DEACTIVATE, MOTHER)
-    # then
     commits = await side.database.events.load(ADA)
     assert [entry.anchor for entry in side.audit.entries] == [c.position for c in commits]
 
 
 async def test_a_command_is_refused_while_the_trail_takes_no_record():
-    # given
     side = CommandSide()
     side.audit.away = True
-    # when, then
     with pytest.raises(AuditUnavailable):
         await side.do(REGISTER, MOTHER)
     assert await side.stored_events() == []
@@ -102,12 +97,9 @@ async def test_a_log_line_has_names_and_milliseconds_but_no_values(
 
 
 async def test_a_failure_is_logged_as_an_error():
-    # given
     side = CommandSide(Database(events=FlakyEventStore(failing_appends=99)))
-    # when
     with capture_logs() as lines, pytest.raises(StoreUnavailable):
         await side.do(REGISTER)
-    # then
     (line,) = [line for line in lines if line["event"] == "command"]
     assert (line["log_level"], line["outcome"]) == ("error", "store-unavailable")
 

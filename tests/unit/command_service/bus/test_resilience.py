@@ -128,12 +128,10 @@ async def test_a_store_that_is_known_to_be_away_is_not_asked(store: Store):
 
 
 async def test_one_command_at_times_finds_out_whether_it_is_back(store: Store):
-    # when
     store.now += PROBE_EVERY_SECONDS
     await store.fail(10)
     store.now += PROBE_EVERY_SECONDS
     await store.fail(10)
-    # then
     assert store.asked == FAILURES_TO_OPEN + 2
 
 
@@ -159,12 +157,9 @@ async def test_only_one_finds_out_at_a_time(store: Store):
 
 
 async def test_a_store_that_is_back_serves_everybody(store: Store):
-    # given
     store.now += PROBE_EVERY_SECONDS
     store.outcome = store.is_back
-    # when
     results = [await store.send() for _ in range(10)]
-    # then
     assert results == [DONE] * 10
 
 

@@ -122,10 +122,7 @@ def test_erasing_twice_is_erasing_once():
 
 
 def test_after_erasure_nothing_personal_is_left_in_the_state():
-    # given
     child = given(*ALLOWED, STARTED, REPORTED).child
-    # when
     erased = evolve(child, ERASED)
-    # then
     assert erased == Child(status=AccountStatus.ERASED, parent_id=REGISTERED.parent_id)
     assert erased.profile == Profile()

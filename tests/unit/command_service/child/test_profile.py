@@ -90,8 +90,7 @@ def test_an_update_without_any_field_is_refused():
 
 def test_updates_have_the_limits_of_a_registration():
     given(*ALLOWED).when(update(name="x", age=13)).then_invalid(
-        wrong_length("name", 2, 100),
-        out_of_range("age", 3, 12),
+        wrong_length("name", 2, 100), out_of_range("age", 3, 12)
     )
 
 

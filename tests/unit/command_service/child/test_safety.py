@@ -45,10 +45,7 @@ def test_a_report_says_what_was_found_where():
     command = replace(REPORT, details="  asked\nfor the address ", conversation_id=TALK.upper())
     given(REGISTERED, STARTED).when(command).then(
         replace(
-            REPORTED,
-            at=LATER,
-            details=Personal("asked\nfor the address"),
-            conversation_id=TALK,
+            REPORTED, at=LATER, details=Personal("asked\nfor the address"), conversation_id=TALK
         )
     )
 

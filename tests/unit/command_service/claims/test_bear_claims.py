@@ -32,13 +32,10 @@ def claim_of(side: CommandSide, child_id: str, version: int = 0) -> Claim:
 
 
 async def test_a_bear_cannot_belong_to_two_children():
-    # given
     side = CommandSide()
     await side.do(of(ADA))
-    # when
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
-    # then
     assert await side.stored_events() == [*REGISTRATION]
     assert await side.keyring.cipher(BOB) is None
 
@@ -58,52 +55,41 @@ async def test_of_fifty_registrations_at_once_one_gets_the_bear(seed: int):
 
 
 async def test_deactivation_sets_the_bear_free():
-    # given
     side = CommandSide()
     await side.do(of(ADA))
     await side.do(DEACTIVATE)
-    # when, then
     assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_erasure_sets_the_bear_free():
-    # given
     side = CommandSide()
     await side.do(of(ADA))
     await side.do(ERASE)
-    # when, then
     assert (await side.do(of(BOB))).version == BORN
 
 
 @pytest.mark.parametrize("end", [DEACTIVATE, ERASE], ids=["deactivated", "erased"])
 async def test_a_release_lost_in_a_crash_is_made_up_for(end: Command):
-    # given
     side = CommandSide(Database(claims=UnreachableClaimStore()))
     await side.do(of(ADA))
     assert (await side.do(end)).version == BORN + 1
-    # when, then
     assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_a_child_returns_with_its_bear():
-    # given
     side = CommandSide()
     await side.do(of(ADA))
     await side.do(DEACTIVATE)
-    # when
     await side.do(REACTIVATE)
-    # then
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
 
 
 async def test_a_child_cannot_return_when_its_bear_moved_on():
-    # given
     side = CommandSide()
     await side.do(of(ADA))
     await side.do(DEACTIVATE)
     await side.do(of(BOB))
-    # when, then
     with pytest.raises(UdidTaken):
         await side.do(REACTIVATE)
 
@@ -200,12 +186,10 @@ async def test_a_reservation_of_ones_own_is_renewed_when_somebody_else_wants_the
 
 
 async def test_a_reservation_of_ones_own_that_nobody_else_wants_is_good_enough():
-    # given
     clock = StoppedClock()
     side = CommandSide(Database(claims=RestlessClaimStore()), clock)
     await side.database.claims.take(claim_of(side, ADA))
     clock.pass_by(minutes=5)
-    # when, then
     assert (await side.do(of(ADA))).version == BORN
 
 
@@ -227,23 +211,18 @@ async def test_what_two_commands_of_a_child_rely_on_is_given_back_by_neither():
 
 
 async def test_what_one_command_took_is_given_back():
-    # given
     side = CommandSide()
     claims = older_claims(side.ports, PATIENT).claims
     wishes = claims.wishes(ADA, 0, "one", udid=Personal(REGISTER.udid))
     await claims.reserve(wishes)
-    # when
     await claims.give_back(wishes)
-    # then
     assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_registering_a_child_that_returned_is_a_conflict():
-    # given
     side = CommandSide()
     for command in (of(ADA), DEACTIVATE, REACTIVATE):
         await side.do(command)
-    # when, then
     with pytest.raises(ConcurrentUpdate):
         await side.do(of(ADA))
 

@@ -51,24 +51,19 @@ async def is_heard(side: CommandSide, child_id: str, device_id: str) -> bool:
 
 @pytest.mark.parametrize("device_id", [BEAR.subject, "BEAR-device-1"])
 async def test_one_device_cannot_speak_for_two_children(device_id: str):
-    # given
     side = CommandSide()
     await side.do(REGISTER)
-    # when
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB, device_id=device_id))
-    # then
     assert await side.stored_events() == [*REGISTRATION]
     assert await side.keyring.cipher(BOB) is None
 
 
 async def test_a_registration_that_is_refused_for_its_device_keeps_no_bear():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB))
-    # when, then
     assert (await side.do(of(CLEO, device_id="bear-device-3"))).version == BORN
 
 
@@ -79,13 +74,10 @@ async def test_children_without_a_device_are_as_many_as_there_are_bears():
 
 
 async def test_a_second_hand_bear_is_the_new_family_s_alone():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
     await side.do(DEACTIVATE)
-    # when
     await side.do(of(BOB, REGISTER.udid))
-    # then
     assert await is_heard(side, BOB, BEAR.subject)
     assert not await is_heard(side, ADA, BEAR.subject)
 
@@ -139,12 +131,9 @@ async def test_a_change_of_the_device_takes_one_and_gives_the_other_free():
 
 
 async def test_a_device_that_is_cleared_is_free():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
-    # when
     await side.do(update(device_id=None))
-    # then
     assert not await is_heard(side, ADA, BEAR.subject)
     assert (await side.do(of(BOB))).version == BORN
 
@@ -197,11 +186,9 @@ async def test_the_device_of_another_family_cannot_be_taken_by_a_change():
     ids=["deactivated", "erased", "exchanged", "cleared"],
 )
 async def test_a_release_lost_in_a_crash_is_made_up_for(end: Command):
-    # given
     side = CommandSide(Database(claims=UnreachableClaimStore()))
     await side.do(REGISTER)
     await side.do(end)
-    # when, then
     assert (await side.do(of(BOB))).version == BORN
 
 
@@ -221,21 +208,17 @@ async def test_a_change_that_never_landed_holds_the_device_for_a_minute_only():
 
 
 async def test_a_reservation_marked_as_released_does_not_take_the_device_from_who_has_it():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
     await side.database.claims.release(side.index.device_key("BEAR-DEVICE-1"), ADA, 99)
-    # when, then
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB))
 
 
 async def test_a_child_returns_with_its_device():
-    # given
     side = CommandSide()
     for command in (REGISTER, DEACTIVATE, REACTIVATE):
         await side.do(command)
-    # when, then
     assert await is_heard(side, ADA, BEAR.subject)
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB))
@@ -299,7 +282,6 @@ async def test_a_reservation_of_what_cannot_be_read_is_not_taken():
     side = CommandSide()
     await side.do(REGISTER)
     other = CommandSide(Database(events=side.database.events, claims=side.database.claims))
-    # when, then
     with pytest.raises(DeviceIdTaken):
         await other.do(of(BOB))
 

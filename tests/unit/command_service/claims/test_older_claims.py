@@ -43,10 +43,8 @@ def settler(side: CommandSide) -> OlderClaims:
 
 
 async def test_a_udid_reserved_as_it_was_written_is_found_before_anything_is_settled():
-    # given
     side = CommandSide()
     await registered_before(side, of(ADA, MIXED))
-    # when, then
     with pytest.raises(UdidTaken):
         await side.do(of(BOB, MIXED, None))
 
@@ -120,25 +118,20 @@ async def test_two_children_that_share_a_device_since_long_both_keep_it():
 
 
 async def test_a_registration_under_way_is_left_alone():
-    # given
     side = CommandSide()
     key = side.index.udid_key(REGISTER.udid)
     side.database.claims.put_older(Claim(key, ADA, 0, side.clock()))
-    # when
     assert await settler(side).settle() == 0
-    # then
     with pytest.raises(UdidTaken):
         await side.do(of(BOB, REGISTER.udid))
 
 
 async def test_more_than_a_page_is_settled_to_the_end(monkeypatch: pytest.MonkeyPatch):
-    # given
     monkeypatch.setattr(settling, "PAGE", 2)
     side = CommandSide()
     children = [f"00000000-0000-4000-8000-{number:012}" for number in range(5)]
     for number, child_id in enumerate(children):
         await registered_before(side, of(child_id, f"Teddy-0000-000{number}", f"bear-{number}"))
-    # when, then
     assert await settler(side).settle() == 5
 
 

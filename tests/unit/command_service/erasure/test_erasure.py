@@ -41,13 +41,10 @@ async def test_key_and_snapshot_are_gone_and_the_history_still_verifies():
 
 
 async def test_an_erased_child_still_loads_without_its_key():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
     await side.do(ERASE)
-    # when
     result = await CommandSide(side.database).do(ERASE, MOTHER)
-    # then
     assert (result.version, result.events) == (BORN + 1, ())
 
 
@@ -75,23 +72,18 @@ async def test_the_key_outlives_nothing_but_an_absent_key_store():
 
 
 async def test_a_short_absence_of_the_key_store_is_made_up_for():
-    # given
     keys = FlakyKeyStore()
     side = CommandSide(Database(keys=keys))
     await side.do(REGISTER)
-    # when
     keys.failing_deletes = 2
     await side.do(ERASE)
-    # then
     assert await side.keyring.cipher(ADA) is None
 
 
 async def test_a_stranger_erases_nothing():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
     await side.do(ERASE)
-    # when, then
     with pytest.raises(ChildNotFound):
         await side.do(ERASE, STRANGER)
 
@@ -146,13 +138,10 @@ async def test_a_crash_at_any_step_is_made_up_for_by_asking_again(
 
 
 async def test_a_child_whose_key_was_lost_can_still_be_erased():
-    # given
     database = Database()
     await CommandSide(database).do(REGISTER)
     await database.keys.destroy(ADA)
-    # when
     result = await CommandSide(database).do(ERASE, MOTHER)
-    # then
     assert result.events == ("ChildErased",)
 
 
@@ -207,11 +196,8 @@ async def test_a_process_that_does_not_know_yet_reserves_nothing_for_an_erased_c
 
 
 async def test_the_bear_of_an_erased_child_is_free():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
     await side.do(ERASE)
-    # when
     result = await side.do(replace(REGISTER, child_id=new_id()))
-    # then
     assert result.events == REGISTRATION

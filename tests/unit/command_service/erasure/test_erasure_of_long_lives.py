@@ -61,11 +61,8 @@ async def is_looked_through(side: CommandSide) -> bool:
 
 
 async def test_an_erasure_reads_no_more_of_a_life_than_its_ends():
-    # given
     _, side = await a_long_life()
-    # when
     result = await side.do(ERASE, MOTHER)
-    # then
     assert (result.version, result.events) == (BORN + 5, ("ChildErased",))
     assert await is_destroyed(side)
     again = await CommandSide(side.database).do(ERASE, MOTHER)
@@ -73,20 +70,16 @@ async def test_an_erasure_reads_no_more_of_a_life_than_its_ends():
 
 
 async def test_by_the_ends_a_stranger_is_a_stranger():
-    # given
     _, side = await a_long_life()
-    # when, then
     with pytest.raises(ChildNotFound):
         await side.do(ERASE, STRANGER)
     assert not await is_destroyed(side)
 
 
 async def test_after_the_erasure_the_child_is_known_as_erased():
-    # given
     store, side = await a_long_life()
     await side.do(ERASE, MOTHER)
     store.only_ends = False
-    # when, then
     with pytest.raises(ChildErasedError):
         await side.do(update(name="Eve"), MOTHER)
 
@@ -129,11 +122,8 @@ async def test_what_was_not_looked_through_is_found_by_the_sweep():
 
 
 async def test_the_sweep_ends_a_long_life_by_its_last_commit():
-    # given
     _, side = await a_long_life()
     topic = Topic({ADA: side.clock()})
-    # when
     await sweep_of(side, topic).run(topic)
-    # then
     last = await side.database.events.last(ADA)
     assert [event.type for event in last.events] == ["ChildErased"]

@@ -91,13 +91,10 @@ async def test_after_a_restore_of_one_store_the_others_know(restored: str) -> No
 
 
 async def test_a_child_that_is_wholly_erased_is_left_alone() -> None:
-    # given
     side, topic = CommandSide(), Topic()
     await side.do(REGISTER)
     await side.do(ERASE)
-    # when
     again = await sweep_of(side, topic).run(topic)
-    # then
     assert (again, list(topic.told)) == (0, [ADA])
     assert await side.stored_events() == [*REGISTRATION, "ChildErased"]
 

@@ -53,11 +53,8 @@ async def two_processes_that_know_the_child() -> tuple[CommandSide, CommandSide]
 
 
 async def test_a_stale_process_decides_again_on_what_happened():
-    # given
     here, _ = await two_processes_that_know_the_child()
-    # when
     result = await here.do(REPORT)
-    # then
     assert result.version == BORN + 2
     verify_chain(await here.database.events.load(ADA))
 
@@ -65,9 +62,7 @@ async def test_a_stale_process_decides_again_on_what_happened():
 async def test_a_stale_process_does_not_refuse_what_others_made_possible():
     # given: here the conversation is not known
     here, _ = await two_processes_that_know_the_child()
-    # when
     result = await here.do(MESSAGE)
-    # then
     assert result.version == BORN + 2
 
 
@@ -75,40 +70,31 @@ async def test_a_stale_process_does_not_call_a_change_needless():
     # given: here the child is still seven
     here, there = await two_processes_that_know_the_child()
     await there.do(update(age=8))
-    # when
     result = await here.do(update(age=7))
-    # then
     assert result.events == ("ChildProfileUpdated",)
 
 
 async def test_a_stale_process_does_not_do_what_was_done():
-    # given
     here, there = await two_processes_that_know_the_child()
     await there.do(DEACTIVATE)
-    # when, then
     with pytest.raises(AlreadyDeactivated):
         await here.do(DEACTIVATE)
 
 
 async def test_a_process_that_missed_an_erasure_finds_out():
-    # given
     here, there = await two_processes_that_know_the_child()
     await there.do(ERASE)
     here.keyring.forget(ADA)
-    # when, then
     with pytest.raises(ChildErasedError):
         await here.do(update(age=8))
 
 
 async def test_a_few_conflicts_are_overcome():
-    # given
     store = RacingEventStore()
     side = CommandSide(Database(events=store))
     await side.do(REGISTER)
-    # when
     store.races = 3
     result = await side.do(update(age=8))
-    # then
     assert result.version == BORN + 1
 
 
@@ -129,7 +115,6 @@ async def test_a_registration_that_meets_a_stream_is_a_conflict():
     # given: an id that the other process gave out at random, too
     side = CommandSide()
     await side.do(REGISTER)
-    # when, then
     with pytest.raises(ConcurrentUpdate):
         await side.do(replace(REGISTER, udid="TEDDY-0000-0002"))
 
@@ -169,14 +154,11 @@ async def test_a_refusal_is_the_stores_own_word():
 
 
 async def test_a_store_that_comes_back_is_not_noticed():
-    # given
     store = FlakyEventStore()
     database = Database(events=store)
     await CommandSide(database).do(REGISTER)
-    # when
     store.failing_loads, store.failing_appends = 2, 2
     result = await CommandSide(database).do(update(age=8))
-    # then
     assert result.version == BORN + 1
 
 
@@ -228,13 +210,10 @@ async def test_a_lost_data_key_is_an_error_and_not_an_erasure():
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_hundred_messages_of_one_child_at_once_are_all_recorded(seed: int):
-    # given
     side = CommandSide(Database().interleaved(seed))
     await side.do(REGISTER)
     await side.do(START)
-    # when
     results = await asyncio.gather(*(side.do(MESSAGE) for _ in range(100)))
-    # then
     assert [each.version for each in results] == list(range(BORN + 2, BORN + 102))
     assert verify_chain(await side.database.events.load(ADA)).version == BORN + 101
 

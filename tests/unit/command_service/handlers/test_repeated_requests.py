@@ -90,13 +90,11 @@ async def test_what_could_not_be_done_twice_answers_its_first_result(
 
 
 async def test_ids_made_by_the_first_request_are_answered_again():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
     await side.do(REPORT, key="key-1")
     # when: the repetition made up another id
     again = await side.do(replace(REPORT, violation_id=ADA), key="key-1")
-    # then
     assert again.violation_id == VIOLATION
 
 
@@ -127,14 +125,11 @@ async def test_a_registration_repeated_after_the_bear_moved_on_answers_its_first
 
 
 async def test_a_registration_repeated_after_erasure_makes_no_new_key():
-    # given
     side = CommandSide()
     await side.do(REGISTER, key="key-1")
     await side.do(ERASE)
-    # when
     with pytest.raises(ChildErasedError):
         await side.do(REGISTER, key="key-1")
-    # then
     assert await side.keyring.cipher(ADA) is None
 
 
@@ -157,14 +152,11 @@ async def send(side: CommandSide, command: Command, key: str, request: str) -> C
 
 
 async def test_another_request_under_the_same_key_is_refused():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
     await send(side, update(age=8), "key-1", "eight")
-    # when
     with pytest.raises(IdempotencyKeyReused):
         await send(side, update(age=9), "key-1", "nine")
-    # then
     assert len(await side.stored_events()) == BORN + 1
 
 

@@ -114,12 +114,10 @@ async def test_another_request_under_its_key_is_refused(other: Command):
 
 
 async def test_another_request_that_would_be_refused_anyhow_learns_of_the_key():
-    # given
     side = CommandSide()
     await side.do(REGISTER)
     await side.do(DEACTIVATE)
     await send(side, give(TALKS), "talks")
-    # when, then
     with pytest.raises(IdempotencyKeyReused):
         await send(side, DEACTIVATE, "again")
 

@@ -80,20 +80,12 @@ async def test_others_are_projected_while_one_waits_and_offsets_stay_before_it(
     await until(lambda: 4 in broker.committed)
     await projector.stop()
     # then
-    assert generations.projected == [
-        ["emma"],
-        ["lena"],
-        ["lena", "tom"],
-        ["lena", "mia"],
-        ["lena"],
-    ]
+    assert generations.projected == [["emma"], ["lena"], ["lena", "tom"], ["lena", "mia"], ["lena"]]
     assert broker.committed == [1, 1, 1, 1, 4]
     assert not watch.failure.done()
 
 
-async def test_each_part_of_one_child_counts_as_getting_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_each_part_of_one_child_counts_as_getting_on(monkeypatch: pytest.MonkeyPatch) -> None:
     # given a child that may take longer than a stall may last
     broker, generations = Broker(["lena"]), SlowForOne(rounds=10**9)
     projector, watch = a_projector(monkeypatch, broker, generations)

@@ -14,29 +14,23 @@ from tests.support.projection_facts import NOON
 
 def test_what_is_stored_and_not_shown_waits_since_it_was_seen() -> None:
     lag = StoreLag()
-    # when
     lag.stored({"lena": 3, "mia": 1}, at=10)
     lag.projected({"lena": 3})
     lag.stored({"mia": 2}, at=20)
-    # then
     assert (lag.events, lag.children, lag.seconds(now=25)) == (2, {"mia"}, 15)
 
 
 def test_a_later_version_shows_an_earlier_one() -> None:
     lag = StoreLag()
     lag.stored({"lena": 3}, at=10)
-    # when
     lag.projected({"lena": 7})
-    # then
     assert (lag.events, lag.seconds(now=25)) == (0, 0.0)
 
 
 def test_nothing_more_is_awaited_of_a_dead_lettered_child() -> None:
     lag = StoreLag()
     lag.stored({"lena": 3}, at=10)
-    # when
     lag.projected({"lena": inf})
-    # then
     assert lag.events == 0
 
 
@@ -60,9 +54,7 @@ def test_of_a_store_that_runs_away_no_more_is_remembered_and_nothing_taken_as_pr
     lag = StoreLag()
     for number in range(2 * MOST_PENDING):
         lag.stored({f"child-{number}": 1}, at=number)
-    # when
     lag.projected({})
-    # then
     assert (lag.events, lag.through) == (MOST_PENDING, None)
 
 

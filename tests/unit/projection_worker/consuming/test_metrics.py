@@ -42,10 +42,7 @@ def test_a_retry_is_told_from_its_first_failure_until_it_worked() -> None:
     # given
     clock = Clock()
     troubles = Troubles(clock)
-    assert troubles.report() == {
-        "dead_lettered_children": 0,
-        "retrying": None,
-    }
+    assert troubles.report() == {"dead_lettered_children": 0, "retrying": None}
     # when
     troubles.failed(OperationFailure("", 50))
     clock.now += timedelta(seconds=90)

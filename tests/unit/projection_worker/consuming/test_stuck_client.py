@@ -175,24 +175,17 @@ async def ends_saying(said: str, projector: ProjectorService, watch: WorkerWatch
 
 @pytest.mark.parametrize(
     ("hangs", "said"),
-    [
-        ("commit", "offsets could not be committed"),
-        ("end_offsets", "lag could not be measured"),
-    ],
+    [("commit", "offsets could not be committed"), ("end_offsets", "lag could not be measured")],
 )
 async def test_a_worker_whose_client_hangs_for_long_ends_with_a_reason(
     hangs: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given
     consumer = FakeConsumer({hangs})
     projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
-    # when / then
     await ends_saying(said, projector, watch)
 
 
-async def test_a_commit_that_works_in_the_end_is_no_stall(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_commit_that_works_in_the_end_is_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
     # given
     consumer = FakeConsumer({"commit"})
     projector, watch = a_projector(
@@ -255,23 +248,19 @@ async def test_a_worker_without_a_generation_names_the_command_that_helps(
 async def test_a_cancellation_inside_the_client_ends_no_task_without_a_word(
     cancels: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given
     consumer = FakeConsumer(set(), {cancels})
     projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
-    # when / then
     await ends_saying(said, projector, watch)
 
 
 async def test_an_error_that_nobody_foresaw_ends_the_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # given
     class Broken(FakeGenerations):
         async def project(self, _batch: Any) -> Projected:
             raise AssertionError("nobody foresaw it")
 
     projector, watch = a_projector(monkeypatch, FakeConsumer(set()), Broken())
-    # when / then
     await ends_saying("ended by AssertionError", projector, watch)
 
 

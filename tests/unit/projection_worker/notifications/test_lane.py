@@ -57,13 +57,7 @@ def lane(
     name = AlertChannel.WEBHOOK
     told = settled or Settled()
     return Lane(
-        name,
-        receiver,
-        store,
-        told,
-        metrics,
-        patience=patience,
-        breaker=CircuitBreaker(monotonic),
+        name, receiver, store, told, metrics, patience=patience, breaker=CircuitBreaker(monotonic)
     )
 
 

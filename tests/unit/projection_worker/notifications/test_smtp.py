@@ -207,10 +207,7 @@ async def test_a_server_that_nobody_vouches_for_gets_nothing(
     mailbox = Mailbox()
     key = "ssl_context" if security == "tls" else "tls_context"
 
-    with (
-        smtp_server(mailbox, **{key: server_tls(authority)}) as port,
-        pytest.raises(NotDelivered),
-    ):
+    with smtp_server(mailbox, **{key: server_tls(authority)}) as port, pytest.raises(NotDelivered):
         await channel(port, security=security).deliver(delivery("email"))
 
     assert mailbox.received == []

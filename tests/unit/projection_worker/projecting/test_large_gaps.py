@@ -79,9 +79,7 @@ async def test_records_within_the_part_are_not_taken_from_the_store(
     assert (found.sources, found.waiting) == ({4: near}, [far])
 
 
-async def test_what_cannot_be_read_waits_for_what_comes_before_it(
-    store: MemoryEventStore,
-) -> None:
+async def test_what_cannot_be_read_waits_for_what_comes_before_it(store: MemoryEventStore) -> None:
     # given a record of which nobody knows the version, behind a large gap
     far, unknown = await of_version(store, EVENTS), garbage(99)
 

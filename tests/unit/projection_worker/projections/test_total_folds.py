@@ -42,14 +42,7 @@ from tests.support.projection_facts import (
     updated,
     view_of,
 )
-from tests.support.recorded_lives import (
-    CIPHER,
-    INDEX,
-    OTHER_CIPHER,
-    RECORDED,
-    STORED,
-    as_recorded,
-)
+from tests.support.recorded_lives import CIPHER, INDEX, OTHER_CIPHER, RECORDED, STORED, as_recorded
 from tests.support.snapshot_side import from_lines
 
 

@@ -44,10 +44,7 @@ from shared.command_line import run_command
     ],
 )
 def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
-    arguments: str,
-    said: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    arguments: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["replay", *arguments.split()])
 

@@ -34,9 +34,7 @@ async def test_a_child_is_chosen(store: MemoryEventStore) -> None:
     assert await chosen(store, Selection(child_id="nobody")) == []
 
 
-async def test_a_time_is_chosen_with_its_begin_and_without_its_end(
-    store: MemoryEventStore,
-) -> None:
+async def test_a_time_is_chosen_with_its_begin_and_without_its_end(store: MemoryEventStore) -> None:
     within = Selection(since=NOON + HOUR, until=NOON + 2 * HOUR)
 
     assert await chosen(store, within) == ["mia@2", "mia@3"]

@@ -50,12 +50,9 @@ async def test_commits_and_audit_records_name_a_bear_by_one_pseudonym():
 
 
 async def test_whose_child_it_is_is_still_told_by_the_bears_own_id():
-    # given
     side = CommandSide()
     await side.do(REGISTER, ADMIN)
     other = Principal(older_alias(KEYS.index_key, REGISTER.device_id or ""), Role.DEVICE)
-    # when
     async with side.client(other) as stranger:
         answer = await stranger.send("POST", f"/children/{REGISTER.child_id}/conversations", {})
-    # then
     assert answer.status_code == 404

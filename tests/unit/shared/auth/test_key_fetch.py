@@ -78,10 +78,8 @@ def served(answer: httpx2.Response | Exception) -> CachedKeys:
 
 
 async def test_an_address_serves_the_keys(jwks: Path):
-    # given
     keys = served(httpx2.Response(200, content=jwks.read_bytes()))
     verifier = TokenVerifier(keys, Expected("teddy-local", "teddy"))
-    # when / then
     assert (await verifier.verify(forger(jwks).token())).principal.subject == "admin-1"
 
 

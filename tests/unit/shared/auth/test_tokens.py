@@ -57,20 +57,15 @@ async def test_a_token_of_the_local_issuer_is_good(signatures: Signatures):
 
 
 async def test_the_signature_of_a_token_is_checked_once(signatures: Signatures):
-    # given
     token = FORGER.token()
-    # when
     verified = [await signatures.verifier.verify(token) for _ in range(3)]
-    # then
     assert [one.principal for one in verified] == [ADMIN, ADMIN, ADMIN]
     assert signatures.checked == 1
 
 
 async def test_a_remembered_token_is_good_only_until_it_expires(signatures: Signatures):
-    # given
     token = FORGER.token()
     await signatures.verifier.verify(token)
-    # when
     signatures.ahead = 3_601
     await signatures.verifier.verify(token)
     # then it is checked again, which is where an expired one is refused
@@ -78,12 +73,9 @@ async def test_a_remembered_token_is_good_only_until_it_expires(signatures: Sign
 
 
 async def test_a_remembered_token_is_forgotten_when_its_key_leaves_the_set(signatures: Signatures):
-    # given
     token = FORGER.token()
     await signatures.verifier.verify(token)
-    # when
     signatures.keys.serve()
-    # then
     with pytest.raises(TokenRefused):
         await signatures.verifier.verify(token)
 
@@ -91,12 +83,10 @@ async def test_a_remembered_token_is_forgotten_when_its_key_leaves_the_set(signa
 async def test_a_remembered_token_is_forgotten_when_another_key_has_its_name(
     signatures: Signatures,
 ):
-    # given
     token = FORGER.token()
     await signatures.verifier.verify(token)
     # when the issuer was broken into and replaced its key
     signatures.keys.serve(NEXT_KEY)
-    # then
     with pytest.raises(TokenRefused):
         await signatures.verifier.verify(token)
 
@@ -115,11 +105,9 @@ async def test_after_a_rotation_the_tokens_of_both_keys_are_good(signatures: Sig
 
 
 async def test_a_token_that_differs_in_one_character_is_not_remembered(signatures: Signatures):
-    # given
     token = FORGER.token()
     await signatures.verifier.verify(token)
     other = "A" if token[-5] != "A" else "B"
-    # when / then
     with pytest.raises(TokenRefused):
         await signatures.verifier.verify(token[:-5] + other + token[-4:])
 
@@ -140,7 +128,6 @@ async def test_only_so_many_tokens_are_remembered(
     # given room for two
     monkeypatch.setattr(tokens_module, "REMEMBERED_TOKENS", 2)
     several = [FORGER.token(sub=f"p{n}") for n in range(3)]
-    # when
     for token in (*several, several[2], several[0]):
         await signatures.verifier.verify(token)
     # then only the oldest had to be checked again
@@ -148,14 +135,11 @@ async def test_only_so_many_tokens_are_remembered(
 
 
 async def test_a_token_is_looked_for_anew_only_when_its_key_is_unknown(signatures: Signatures):
-    # given
     with pytest.raises(TokenRefused):
         await signatures.verifier.verify(FORGER.token(aud="another"))
     assert signatures.keys.looks == 0
-    # when
     with pytest.raises(TokenRefused):
         await signatures.verifier.verify(FORGER.token({"kid": "unknown"}))
-    # then
     assert signatures.keys.looks == 1
 
 
@@ -199,10 +183,8 @@ async def test_what_a_token_opens_lasts_no_longer_than_it_and_its_key(signatures
 
 
 async def test_an_operator_says_how_long_tokens_may_live():
-    # given
     verifier = TokenVerifier(FixedKeys(KEY), Expected("issuer", "teddy", most_life_seconds=3_610))
     now = int(unix_seconds())
-    # when / then
     assert await verifier.verify(FORGER.token(nbf=now - 10, exp=now + 3_600))
     with pytest.raises(TokenRefused):
         await verifier.verify(FORGER.token(nbf=now - 10, exp=now + 3_601))

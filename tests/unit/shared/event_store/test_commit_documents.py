@@ -20,19 +20,15 @@ OFFERS = [
 
 @pytest.mark.parametrize("offer", OFFERS)
 def test_a_commit_survives_the_way_through_its_document(offer: NewCommit) -> None:
-    # given
     commit = seal_commit(offer)
-    # when / then
     assert from_document(to_document(commit)) == commit
 
 
 @pytest.mark.parametrize("offer", OFFERS)
 def test_the_relay_s_short_way_gives_the_same_events(offer: NewCommit) -> None:
-    # given
     commit = seal_commit(offer)
     document = to_document(commit)
     projected = {name: document[name] for name in PUBLISHED_FIELDS}
-    # when / then
     assert list(recorded_events(projected)) == list(commit.recorded_events())
 
 

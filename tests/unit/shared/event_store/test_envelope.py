@@ -9,9 +9,7 @@ from tests.support.commits import an_offer
 
 
 def test_commit_ids_sort_by_child_and_then_by_version() -> None:
-    # given
     places = [(child, version) for child in ("child-a", "child-b") for version in (1, 9, 10, 1_000)]
-    # when / then
     assert sorted(places, key=lambda place: commit_id(*place)) == places
 
 
@@ -21,11 +19,8 @@ def test_the_end_of_a_child_sorts_between_its_commits_and_the_next_child() -> No
 
 
 def test_the_events_of_a_commit_continue_the_versions_of_the_stream() -> None:
-    # given
     commit = seal_commit(an_offer("child-1", StreamPosition(4, "hash"), events=3))
-    # when
     events = list(commit.recorded_events())
-    # then
     assert [event.version for event in events] == [5, 6, 7]
     assert [event.event_id for event in events] == [event_id("child-1", v) for v in (5, 6, 7)]
     assert commit.position == StreamPosition(7, commit.hash)

@@ -59,12 +59,9 @@ async def test_each_caller_gets_the_outcome_of_its_own_item() -> None:
 
 
 async def test_a_group_is_never_larger_than_allowed() -> None:
-    # given
     write = RecordingWrite()
     group_commit = GroupCommit(write, batchers=1, max_group=3)
-    # when
     await asyncio.gather(*(group_commit.submit(item) for item in range(0, 20, 2)))
-    # then
     assert [len(group) for group in write.groups] == [3, 3, 3, 1]
 
 
@@ -106,24 +103,19 @@ async def test_a_caller_that_gave_up_takes_its_item_back_and_harms_no_other() ->
 
 
 async def test_a_write_that_fails_fails_its_own_callers_and_the_next_group_is_written() -> None:
-    # given
     group_commit = GroupCommit(RecordingWrite(), batchers=1, max_group=2)
-    # when
     outcomes = await asyncio.gather(
         *(group_commit.submit(item) for item in (12, 13, 14, 16)), return_exceptions=True
     )
-    # then
     assert [type(outcome) for outcome in outcomes[:2]] == [ConnectionError, ConnectionError]
     assert outcomes[2:] == ["wrote 14", "wrote 16"]
 
 
 async def test_a_write_that_forgets_an_item_fails_its_callers() -> None:
-    # given
     async def forgetful(items: Sequence[int]) -> list[str | Exception]:
         return ["wrote"] * (len(items) - 1)
 
     group_commit = GroupCommit(forgetful)
-    # when / then
     with pytest.raises(ValueError, match="shorter"):
         await group_commit.submit(2)
 
@@ -132,9 +124,7 @@ async def test_a_full_queue_makes_callers_wait_and_loses_nothing() -> None:
     # given room for two
     write = RecordingWrite()
     group_commit = GroupCommit(write, batchers=1, max_group=2, max_waiting=2)
-    # when
     outcomes = await asyncio.gather(*(group_commit.submit(item) for item in range(0, 100, 2)))
-    # then
     assert outcomes == [f"wrote {item}" for item in range(0, 100, 2)]
 
 
@@ -146,7 +136,6 @@ async def test_an_item_offered_in_the_moment_a_batcher_ends_is_written() -> None
         for item in range(first, first + 200, 2):
             assert await group_commit.submit(item) == f"wrote {item}"
 
-    # when / then
     async with asyncio.timeout(10):
         await asyncio.gather(*(caller(first) for first in range(0, 10, 2)))
 

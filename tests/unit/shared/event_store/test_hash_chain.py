@@ -27,9 +27,7 @@ def _a_history(commits: int = 3) -> list[Commit]:
 
 
 def test_an_untouched_history_verifies_to_its_end() -> None:
-    # given
     history = _a_history()
-    # when / then
     assert verify_chain(history) == StreamPosition(6, history[-1].hash)
 
 
@@ -38,9 +36,7 @@ def test_an_empty_history_ends_where_it_starts() -> None:
 
 
 def test_a_history_verifies_from_a_snapshot_on() -> None:
-    # given
     first, *rest = _a_history()
-    # when / then
     assert verify_chain(rest, first.position) == rest[-1].position
 
 
@@ -64,27 +60,20 @@ def test_a_history_verifies_from_a_snapshot_on() -> None:
     ids=",".join,
 )
 def test_no_part_of_a_commit_can_be_changed_unseen(forged: dict[str, Any]) -> None:
-    # given
     first, second, third = _a_history()
-    # when
     with pytest.raises(ChainBroken) as broken:
         verify_chain([first, replace(second, **forged), third])
-    # then
     assert (broken.value.child_id, broken.value.version) == ("child-1", 3)
 
 
 def test_a_missing_commit_is_found() -> None:
-    # given
     first, _, third = _a_history()
-    # when / then
     with pytest.raises(ChainBroken, match="expected version 3"):
         verify_chain([first, third])
 
 
 def test_commits_out_of_order_are_found() -> None:
-    # given
     first, second, third = _a_history()
-    # when / then
     with pytest.raises(ChainBroken, match="expected version 3"):
         verify_chain([first, third, second])
 
@@ -93,15 +82,12 @@ def test_a_history_rewritten_from_the_middle_does_not_fit_its_beginning() -> Non
     # given another history of the same child
     first, *_ = _a_history()
     _, second, third = _a_history()
-    # when / then
     with pytest.raises(ChainBroken, match="predecessor differs"):
         verify_chain([first, second, third])
 
 
 def test_the_order_of_result_names_does_not_change_the_hash() -> None:
-    # given
     offer = an_offer("child-1")
     one = replace(offer, result={"a": "1", "b": "2"})
     other = replace(offer, result={"b": "2", "a": "1"})
-    # when / then
     assert seal_commit(one).hash == seal_commit(other).hash

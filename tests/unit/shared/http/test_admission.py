@@ -133,11 +133,8 @@ async def test_the_body_of_a_refused_request_is_not_read(
 async def test_a_place_is_free_again_when_a_request_fails(
     service: Service, client: httpx2.AsyncClient
 ) -> None:
-    # given
     service.done.set()
-    # when
     failed = await client.post("/v1/work", headers={"fail": "yes"})
-    # then
     assert failed.status_code == 500
     assert service.sample("teddy_requests_in_flight") == 0
 
@@ -145,10 +142,8 @@ async def test_a_place_is_free_again_when_a_request_fails(
 async def test_operators_are_heard_also_when_it_is_full(
     service: Service, client: httpx2.AsyncClient
 ) -> None:
-    # given
     accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
     await until(lambda: service.entered == LIMIT)
-    # then
     assert (await client.get("/health/live")).status_code == 200
     assert "teddy_requests_in_flight 3.0" in (await client.get("/metrics")).text
     service.done.set()
@@ -172,12 +167,9 @@ async def test_an_open_stream_has_no_place(service: Service, client: httpx2.Asyn
 async def test_a_stream_that_would_open_is_refused_like_all_others(
     service: Service, client: httpx2.AsyncClient
 ) -> None:
-    # given
     accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
     await until(lambda: service.entered == LIMIT)
-    # when
     refused = await client.get("/v1/stream")
-    # then
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
     service.done.set()
     await asyncio.gather(*accepted)

@@ -91,13 +91,10 @@ async def test_of_those_who_are_held_the_newest_comes_in_first() -> None:
 
 
 async def test_who_is_held_comes_in_when_another_of_its_address_leaves() -> None:
-    # given
     room = Room()
     busy, *_ = room.connect_many(SHARE, A, speaks=True)
     held = room.hold(A)
-    # when
     room.room.leave(busy)
-    # then
     await until(lambda: held.came_in)
     assert not held.gave_way
 
@@ -145,13 +142,10 @@ def test_in_the_total_the_address_that_has_most_makes_room() -> None:
 
 
 def test_when_all_are_busy_the_new_one_is_refused() -> None:
-    # given
     room = Room()
     room.connect_many(SHARE, A, speaks=True)
     room.connect_many(SHARE, B, speaks=True)
-    # when
     refused = room.connect(C)
-    # then
     assert refused is None
     assert room.counted("refused", "total") == 1
 
@@ -171,11 +165,8 @@ async def test_a_connection_is_silent_again_after_its_answer_and_has_the_newest_
 
 
 def test_a_trusted_proxy_has_no_share_since_everybody_comes_through_it() -> None:
-    # given
     room = Room()
-    # when
     through = room.connect_many(TOTAL, PROXY, speaks=True)
-    # then
     assert len(through) == TOTAL
 
 

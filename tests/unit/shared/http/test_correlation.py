@@ -33,9 +33,7 @@ def _an_app() -> FastAPI:
     return app
 
 
-async def _ask(
-    headers: Mapping[str, str] | list[tuple[str, str]],
-) -> tuple[dict[str, Any], str]:
+async def _ask(headers: Mapping[str, str] | list[tuple[str, str]]) -> tuple[dict[str, Any], str]:
     transport = httpx2.ASGITransport(app=_an_app())
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         answer = await client.get("/", headers=headers)
@@ -44,9 +42,7 @@ async def _ask(
 
 @pytest.mark.parametrize("given", [UUID, UUID.upper(), TRACE_ID])
 async def test_a_request_keeps_the_caller_s_correlation_id_everywhere(given: str) -> None:
-    # when
     seen, answered = await _ask({"Correlation-Id": given})
-    # then
     assert seen["correlation_id"] == seen["logged"] == answered == given.lower()
 
 
@@ -71,9 +67,7 @@ async def test_a_request_keeps_the_caller_s_correlation_id_everywhere(given: str
     ids=repr,
 )
 async def test_an_id_that_could_hold_words_or_names_nothing_is_replaced(offered: str) -> None:
-    # when
     seen, answered = await _ask({"Correlation-Id": offered})
-    # then
     assert seen["correlation_id"] == seen["logged"] == answered == FRESH
 
 
@@ -101,9 +95,7 @@ async def test_without_one_id_a_request_gets_a_new_one() -> None:
 async def test_only_a_valid_trace_context_is_kept_and_nothing_that_follows_it(
     offered: str, kept: str | None
 ) -> None:
-    # when
     seen, _ = await _ask({"traceparent": offered})
-    # then
     assert seen["traceparent"] == kept
 
 
@@ -113,21 +105,15 @@ async def test_of_two_trace_contexts_none_is_kept() -> None:
 
 
 def test_the_document_tells_of_the_id_with_every_operation_and_answer() -> None:
-    # given
     app = _an_app()
-    # when
     app.openapi()
     operation = app.openapi()["paths"]["/"]["get"]
-    # then
     assert [one["name"] for one in operation["parameters"]] == ["Correlation-Id", "traceparent"]
     pattern = operation["responses"]["200"]["headers"]["Correlation-Id"]["schema"]["pattern"]
     assert [bool(re.search(pattern, one)) for one in (UUID, TRACE_ID, "x" + UUID)] == [1, 1, 0]
 
 
 async def test_requests_at_the_same_time_do_not_share_an_id() -> None:
-    # given
     names = [f"{number:032x}" for number in range(1, 21)]
-    # when
     answers = await asyncio.gather(*(_ask({"Correlation-Id": name}) for name in names))
-    # then
     assert [seen["logged"] for seen, _ in answers] == names

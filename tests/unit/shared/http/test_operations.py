@@ -50,11 +50,8 @@ async def test_a_process_is_ready_when_all_it_needs_answers() -> None:
 async def test_a_dependency_that_fails_or_hangs_is_down(
     check: DependencyCheck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given
     monkeypatch.setattr(serving, "CHECK_SECONDS", 0.05)
-    # when
     answer = await _ask("/health/ready", {"store": _up, "kafka": check})
-    # then
     assert answer.status_code == 503
     assert answer.json()["dependencies"] == {"store": "up", "kafka": "down"}
 

@@ -96,9 +96,7 @@ async def test_every_error_is_a_problem_document(path: str, status: int, code: s
 
 
 async def test_a_problem_carries_its_fields_and_headers() -> None:
-    # when
     answer = await _ask("GET", "/failures/taken")
-    # then
     assert answer.headers["Retry-After"] == "1"
     assert answer.json()["errors"] == [
         {"field": "udid", "message": "already used", "limit": "one bear, one child"}
@@ -114,35 +112,16 @@ async def test_an_internal_error_tells_nothing() -> None:
     [
         ({}, {"field": "age", "message": "required"}),
         ({"age": 7, "name": "Zoë"}, {"field": "name", "message": "unknown field"}),
-        (
-            {"age": "7"},
-            {"field": "age", "message": "must be an integer", "limit": "integer"},
-        ),
-        (
-            {"age": 2},
-            {
-                "field": "age",
-                "message": "must be at least 3",
-                "limit": "at least 3",
-            },
-        ),
-        (
-            {"age": 13},
-            {
-                "field": "age",
-                "message": "must be at most 12",
-                "limit": "at most 12",
-            },
-        ),
+        ({"age": "7"}, {"field": "age", "message": "must be an integer", "limit": "integer"}),
+        ({"age": 2}, {"field": "age", "message": "must be at least 3", "limit": "at least 3"}),
+        ({"age": 13}, {"field": "age", "message": "must be at most 12", "limit": "at most 12"}),
     ],
     ids=str,
 )
 async def test_a_refused_field_is_named_with_its_limit_and_not_its_value(
     body: dict[str, Any], error: dict[str, str]
 ) -> None:
-    # when
     answer = await _ask("POST", "/children", json=body)
-    # then
     assert answer.status_code == 422
     assert answer.json()["code"] == "invalid-request"
     assert answer.json()["errors"] == [error]
@@ -150,19 +129,15 @@ async def test_a_refused_field_is_named_with_its_limit_and_not_its_value(
 
 
 async def test_a_body_that_is_not_json_says_where() -> None:
-    # when
     answer = await _ask(
         "POST", "/children", content=b'{"age": 7', headers={"Content-Type": "application/json"}
     )
-    # then
     assert answer.status_code == 400
     assert answer.json()["code"] == "invalid-json"
     assert answer.json()["errors"] == [{"field": "body", "message": "not valid JSON at byte 9"}]
 
 
 async def test_problems_are_documented() -> None:
-    # when
     described = (await _ask("GET", "/openapi.json")).json()
-    # then
     responses = described["paths"]["/children"]["post"]["responses"]
     assert "application/problem+json" in responses["422"]["content"]

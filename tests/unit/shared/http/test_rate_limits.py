@@ -34,18 +34,14 @@ async def test_every_key_has_its_own_count(counters: Counters):
 
 
 async def test_in_memory_a_count_ends_with_its_life():
-    # given
     moments = Moments()
     counters = MemoryCounters(moments)
     await counters.incr("a", 60)
-    # when
     moments.now = 60
-    # then
     assert await counters.incr("a", 60) == 1
 
 
 async def test_in_memory_only_so_many_are_kept():
-    # given
     counters = MemoryCounters(Moments(), most=2)
     for key in ("a", "b", "a", "c"):
         await counters.incr(key, 60)
@@ -87,11 +83,9 @@ async def test_while_the_shared_storage_is_away_each_process_counts_for_itself()
 
 
 async def test_a_redis_that_is_not_there_is_no_error():
-    # given
     moments = Moments()
     nobody = redis_counters(f"redis://127.0.0.1:{free_port()}/0")
     counters = CountersWithFallback(nobody, MemoryCounters(moments), moments)
-    # when / then
     assert [await counters.incr("a", 60) for _ in range(2)] == [1, 2]
 
 

@@ -18,9 +18,7 @@ def hard_limit() -> Iterator[int]:
 
 
 def test_a_process_opens_as_many_files_as_the_system_lets_it(hard_limit: int) -> None:
-    # when
     open_more_files()
-    # then
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard == hard_limit
     assert soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536))

@@ -9,12 +9,9 @@ def test_a_caller_has_its_part_of_the_total_and_not_one_more() -> None:
 
 
 def test_what_is_given_back_may_be_taken_again() -> None:
-    # given
     shares = Shares[str](total=4, share=0.25)
     shares.take("weiss")
-    # when
     shares.give_back("weiss")
-    # then
     assert shares.take("weiss")
 
 

@@ -33,28 +33,20 @@ def test_a_new_key_file_is_for_its_owner_only(path: Path) -> None:
 
 
 def test_an_existing_key_file_is_left_as_it_is(path: Path) -> None:
-    # given
     before = path.read_bytes()
-    # when
     create_key_file(path)
-    # then
     assert path.read_bytes() == before
 
 
 def test_a_created_key_file_can_be_read(path: Path) -> None:
-    # when
     keys = read_key_file(path)
-    # then
     assert keys.active in keys.keks
     assert len({*keys.keks.values(), keys.index_key, keys.signature_key}) == 3
 
 
 def test_no_two_files_have_a_key_id_in_common(path: Path) -> None:
-    # given
     other = path.with_name("other.json")
-    # when
     create_key_file(other)
-    # then
     assert read_key_file(path).keks.keys().isdisjoint(read_key_file(other).keks)
 
 
@@ -65,9 +57,7 @@ def test_keys_are_not_printed(path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
 def test_a_key_file_that_others_may_read_is_refused(path: Path, mode: int) -> None:
-    # given
     path.chmod(mode)
-    # when / then
     with pytest.raises(KeyFileRefused, match=f"mode is 0{mode:o}; set it to 0600"):
         read_key_file(path)
 
@@ -90,54 +80,41 @@ def test_a_missing_key_file_says_how_to_create_it(tmp_path: Path) -> None:
     ids=str,
 )
 def test_a_malformed_key_file_is_refused(path: Path, changes: dict[str, Any]) -> None:
-    # given
     _write(path, orjson.loads(path.read_bytes()) | changes)
-    # when / then
     with pytest.raises(KeyFileRefused, match="not a key file"):
         read_key_file(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"null", b"\xff"])
 def test_what_is_no_key_file_is_refused(path: Path, content: bytes) -> None:
-    # given
     _write(path, content)
-    # when / then
     with pytest.raises(KeyFileRefused, match="not a key file"):
         read_key_file(path)
 
 
 def test_an_active_key_that_is_not_there_is_refused(path: Path) -> None:
-    # given
     _write(path, orjson.loads(path.read_bytes()) | {"active": "kek-9"})
-    # when / then
     with pytest.raises(KeyFileRefused, match="active key 'kek-9'"):
         read_key_file(path)
 
 
 async def test_a_wrapped_key_unwraps_also_after_the_active_key_changed() -> None:
-    # given
     keks = {"kek-1": bytes(32), "kek-2": b"k" * 32}
     before = FileKeyProvider(KeyFile("kek-1", {"kek-1": keks["kek-1"]}, b"", b""))
     wrapped = await before.wrap("child-1", DATA_KEY)
-    # when
     provider = FileKeyProvider(KeyFile("kek-2", keks, b"", b""))
-    # then
     assert await provider.unwrap(wrapped) == DATA_KEY
     assert (await provider.wrap("child-1", DATA_KEY)).kek_id == "kek-2"
 
 
 async def test_a_wrapped_key_of_another_child_does_not_open(path: Path) -> None:
-    # given
     provider = FileKeyProvider(read_key_file(path))
     wrapped = await provider.wrap("child-1", DATA_KEY)
-    # when / then
     with pytest.raises(SealBroken):
         await provider.unwrap(WrappedKey("child-2", wrapped.kek_id, wrapped.wrapped))
 
 
 async def test_a_key_wrapped_under_an_unknown_key_says_so(path: Path) -> None:
-    # given
     provider = FileKeyProvider(read_key_file(path))
-    # when / then
     with pytest.raises(UnknownKek, match="kek-9"):
         await provider.unwrap(WrappedKey("child-1", "kek-9", b""))

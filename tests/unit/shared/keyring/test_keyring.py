@@ -56,23 +56,17 @@ async def test_the_least_recently_used_cipher_is_forgotten_first() -> None:
 
 
 async def test_creating_a_key_twice_gives_the_same_cipher() -> None:
-    # given
     keyring = _a_keyring(MemoryKeyStore())
-    # when
     first, second = await keyring.create("child-1"), await keyring.create("child-1")
-    # then
     assert second.open(first.seal(b"secret", "place"), "place") == b"secret"
 
 
 async def test_a_key_destroyed_elsewhere_is_gone_once_it_is_forgotten() -> None:
-    # given
     store = MemoryKeyStore()
     ours = _a_keyring(store)
     await ours.create("child-1")
     await store.destroy("child-1")
-    # when
     ours.forget("child-1")
-    # then
     assert await ours.cipher("child-1") is None
 
 

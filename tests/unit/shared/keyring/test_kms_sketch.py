@@ -63,12 +63,9 @@ def provider(kms: MemoryKms) -> KeyProvider:
 
 
 async def test_what_one_process_seals_another_one_opens():
-    # given
     kms, store = MemoryKms("key-1"), MemoryKeyStore()
     sealed = (await Keyring(provider(kms), store).create("ada")).seal(b"Ada", "place")
-    # when
     cipher = await Keyring(provider(kms), store).cipher("ada")
-    # then
     assert cipher is not None
     assert cipher.open(sealed, "place") == b"Ada"
 

@@ -7,13 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.proofs.key_rotation import (
-    SETTLING,
-    RotationRefused,
-    add_kek,
-    remove_kek,
-    rewrap_all,
-)
+from deploy.proofs.key_rotation import SETTLING, RotationRefused, add_kek, remove_kek, rewrap_all
 from shared.keyring.cipher import UnknownKek, WrappedKey
 from shared.keyring.key_file import FileKeyProvider, WatchedKeyFile, create_key_file, read_key_file
 from shared.keyring.keyring import Keyring
@@ -127,31 +121,24 @@ async def test_a_running_process_wraps_under_the_new_key_and_opens_both(path: Pa
 
 
 async def test_a_process_that_wraps_nothing_meets_the_new_key_and_opens_it(path: Path):
-    # given
     reader = WatchedKeyFile(path)
     add_kek(path, NOW)
     wrapped = await WatchedKeyFile(path).wrap("child-1", bytes(32))
-    # when / then
     assert await reader.unwrap(wrapped) == bytes(32)
 
 
 async def test_a_key_file_that_got_unusable_leaves_the_keys_that_were_known(path: Path, first: str):
-    # given
     provider = WatchedKeyFile(path)
     wrapped = await provider.wrap("child-1", bytes(32))
-    # when
     path.write_text("{}")
-    # then
     assert await provider.unwrap(wrapped) == bytes(32)
     assert (await provider.wrap("child-2", bytes(32))).kek_id == first
 
 
 async def test_a_key_that_is_in_no_file_is_reported(path: Path):
-    # given
     elsewhere = path.with_name("other.json")
     create_key_file(elsewhere)
     wrapped = await WatchedKeyFile(elsewhere).wrap("child-1", bytes(32))
-    # when / then
     with pytest.raises(UnknownKek, match=read_key_file(elsewhere).active):
         await WatchedKeyFile(path).unwrap(wrapped)
 
@@ -168,20 +155,16 @@ async def test_a_key_that_is_in_no_file_is_reported(path: Path):
 def test_a_key_that_may_still_be_needed_stays(
     path: Path, first: str, kek_id: str, wrapped: int, later: timedelta, reason: str
 ):
-    # given
     ids = {"the first": first, "the new one": add_kek(path, NOW)}
     before = path.read_bytes()
-    # when / then
     with pytest.raises(RotationRefused, match=reason):
         remove_kek(path, ids.get(kek_id, kek_id), wrapped, NOW + later)
     assert path.read_bytes() == before
 
 
 def test_of_two_rotations_at_once_the_second_is_refused(path: Path):
-    # given
     before = path.read_bytes()
     path.with_name("keys.json.new").touch()
-    # when / then
     with pytest.raises(RotationRefused, match="another rotation is running"):
         add_kek(path, NOW)
     assert path.read_bytes() == before

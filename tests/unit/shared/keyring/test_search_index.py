@@ -65,10 +65,7 @@ def test_anything_else_does_not(query: str, name: str) -> None:
         ("\u03bd\u03af\u03ba\u03bf\u03c3", "\u039d\u03af\u03ba\u03bf\u03c2"),  # sigma at the end
         ("\u03bd\u03b9\u03ba\u03bf", "\u039d\u03af\u03ba\u03bf\u03c2"),  # without the accent
         ("\u0435\u043b\u043a\u0430", "\u0401\u043b\u043a\u0430"),  # Cyrillic yo
-        (
-            "\u0645\u062d\u0645\u062f",
-            "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f",
-        ),  # vowels
+        ("\u0645\u062d\u0645\u062f", "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f"),  # vowels
         ("\u0627\u062d\u0645\u062f", "\u0623\u062d\u0645\u062f"),  # alef with hamza
         ("\u05e9\u05e8\u05d4", "\u05e9\u05b8\u05c1\u05e8\u05b8\u05d4"),  # Hebrew points
         ("\u0926\u0947\u0935\u0940", "\u0926\u0947\u0935\u0940"),  # Devanagari

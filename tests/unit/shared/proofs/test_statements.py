@@ -29,11 +29,9 @@ def test_a_statement_of_one_kind_does_not_pass_for_another():
 
 
 def test_an_altered_statement_is_refused():
-    # given
     header, payload, signature = SIGNER.sign(KIND, {"removed": 3}).split(".")
     other = SIGNER.sign(KIND, {"removed": 0}).split(".")[1]
     assert payload != other
-    # when / then
     with pytest.raises(StatementRefused, match="altered"):
         VERIFIER.open(KIND, f"{header}.{other}.{signature}")
 
