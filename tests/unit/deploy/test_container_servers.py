@@ -1,17 +1,21 @@
-"""Containers on a made-up engine, through Docker's client and testcontainers as they are."""
+"""Where the tests get their servers from, and containers on a made-up engine."""
 
 import os
 import platform
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 from testcontainers.core.config import ConnectionMode, testcontainers_config
 
 from tests.support import container_servers as servers
+from tests.support import docker_answers as probe
 from tests.support.container_servers import (
     KAFKA_ADDRESS,
     KAFKA_COMMAND,
@@ -24,8 +28,11 @@ from tests.support.container_servers import (
     container_servers,
     remove_orphans,
 )
+from tests.support.docker_answers import docker_answers
 from tests.support.docker_engine import GATEWAY, Container, DockerEngine, Program
 from tests.support.docker_server import docker_engine
+from tests.support.ports import free_port
+from tests.support.stack import Servers, choose
 
 MONGO, KAFKA = (servers.image_of(service) for service in ("mongo", "kafka"))
 PROGRAMS = {
@@ -236,3 +243,111 @@ def _failure() -> str:
     assert "\n" not in message
     assert message.endswith("TEDDY_WRITE_MONGO_URL and TEDDY_KAFKA_BOOTSTRAP.")
     return message
+
+
+@pytest.mark.parametrize("on_a_socket", [True, False])
+def test_an_engine_that_answers_counts(monkeypatch: pytest.MonkeyPatch, on_a_socket: bool) -> None:
+    with docker_engine({}, on_a_socket=on_a_socket) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.url)
+
+        assert docker_answers() is True
+
+
+@pytest.mark.parametrize(
+    "version", [{"ApiVersion": "1.23"}, {"ApiVersion": "soon"}, {"Version": "29.0.0"}, ["1.51"]]
+)
+def test_an_engine_whose_api_the_client_does_not_speak_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, version: object
+) -> None:
+    with docker_engine({}) as engine:
+        engine.version = version
+        monkeypatch.setenv("DOCKER_HOST", engine.url)
+
+        assert docker_answers() is False
+
+
+def test_an_engine_that_refuses_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    with docker_engine({}) as engine:
+        engine.refusals["GET /version"] = "permission denied"
+        monkeypatch.setenv("DOCKER_HOST", engine.url)
+
+        assert docker_answers() is False
+
+
+def test_an_engine_that_answers_too_late_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(probe, "ANSWER_SECONDS", 0.1)
+    with docker_engine({}) as engine:
+        engine.before = lambda _: answered.wait()
+        monkeypatch.setenv("DOCKER_HOST", engine.url)
+
+        assert docker_answers() is False
+
+        answered.set()
+
+
+def test_what_does_not_speak_http_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _listener(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+
+        assert docker_answers() is False
+
+
+@pytest.mark.parametrize(
+    "host", ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:{free}", "nonsense://", "tcp://:-1"]
+)
+def test_an_address_nobody_listens_on_is_no_engine(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host.format(free=free_port()))
+
+    assert docker_answers() is False
+
+
+@contextmanager
+def _listener(greeting: bytes) -> Iterator[int]:
+    """Greets the first who connects, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(greeting)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
+CONTAINERS = Servers("mongodb://container/", "container:9092", "containers")
+EMBEDDED = Servers("mongodb://embedded/", "embedded:9092", "embedded")
+URLS = {"TEDDY_WRITE_MONGO_URL": "mongodb://given/", "TEDDY_KAFKA_BOOTSTRAP": "given:9092"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "docker", "source"),
+    [
+        (URLS, True, "environment"),
+        (URLS, False, "environment"),
+        ({}, True, "containers"),
+        ({}, False, "embedded"),
+        ({"TEDDY_KAFKA_BOOTSTRAP": "given:9092"}, False, "embedded"),
+    ],
+)
+def test_the_environment_comes_first_then_docker_then_embedded(
+    environment: dict[str, str], docker: bool, source: str
+) -> None:
+    chosen = choose(
+        environment, lambda: docker, lambda: nullcontext(CONTAINERS), lambda: nullcontext(EMBEDDED)
+    )
+
+    with chosen() as servers:
+        assert servers.source == source
+
+
+def test_docker_is_not_asked_when_the_environment_has_servers() -> None:
+    def asked() -> bool:
+        raise AssertionError("Docker was asked")
+
+    choose(URLS, asked, lambda: nullcontext(CONTAINERS), lambda: nullcontext(EMBEDDED))

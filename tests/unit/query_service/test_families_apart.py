@@ -1,8 +1,13 @@
-"""No family ever sees another: over HTTP, with and without a cached answer in between."""
+"""No family sees another's child, cached or not; what the query API refuses over HTTP."""
+
+from typing import Any
 
 import pytest
 
-from tests.support.query_side import OFFICER, QuerySide, parent
+from query_service.read_store.port import ReadStoreUnavailable
+from shared.keyring.cipher import WrappedKey
+from tests.fakes.read_store import MemoryReadModels
+from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
 from tests.support.read_model_builders import (
     activity_document,
     alert_document,
@@ -113,3 +118,157 @@ async def test_each_family_sees_all_that_is_its_own(families: QuerySide) -> None
             assert answer.status_code == 200
             assert "secret of weiss" in answer.text
             assert "braun" not in answer.text
+
+
+INSTANT = "2026-11-23T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "limit"),
+    [
+        ("/v1/children/lena/analytics?period_days=0", "period_days", "1..365"),
+        ("/v1/children/lena/analytics?period_days=366", "period_days", "1..365"),
+        ("/v1/children/lena/analytics?period_days=many", "period_days", None),
+        ("/v1/children/lena/analytics?days=7", "days", None),
+        ("/v1/children/lena/safety-report?from=yesterday", "from", None),
+        ("/v1/children/lena/safety-report?to=2026-11-23T12:00:00", "to", None),
+        (f"/v1/children/lena/safety-report?from={INSTANT}&to={INSTANT}", "to", "> from"),
+        (
+            "/v1/children/lena/safety-report?from=0001-01-01T00:00:00%2B14:00",
+            "from",
+            "2000-01-01..2200-01-01",
+        ),
+        ("/v1/children?limit=0", "limit", "1..100"),
+        ("/v1/children?limit=101", "limit", "1..100"),
+        ("/v1/children?name=l", "name", "2 or more characters"),
+        ("/v1/children?age_min=9&age_max=8", "age_max", ">= age_min"),
+        ("/v1/children?age_min=-1", "age_min", "0..99"),
+        ("/v1/children?safety_status=superb", "safety_status", "excellent, "),
+        ("/v1/children?engagement_level=none", "engagement_level", None),
+        ("/v1/children?status=erased", "status", "active, deactivated"),
+        ("/v1/children?cursor=forged", "cursor", None),
+        ("/v1/children?colour=blue", "colour", None),
+        ("/v1/parents/weiss/alerts?limit=1000", "limit", "1..100"),
+        ("/v1/parents/weiss/alerts?cursor=forged", "cursor", None),
+    ],
+)
+async def test_a_bad_parameter_is_named_with_its_limit(
+    side: QuerySide, path: str, field: str, limit: str | None
+) -> None:
+    # given
+    await side.child("lena")
+    async with side.client(ADMIN) as client:
+        # when
+        answer = await client.get(path)
+    # then
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["code"] == "invalid-request"
+    (error,) = problem["errors"]
+    assert error["field"] == field
+    assert (error.get("limit") or "").startswith(limit or "")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Basic cGFyZW50OnBhcmVudA=="},
+        {"Authorization": "Bearer not.a.token"},
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["/v1/children/lena", "/v1/parents/weiss/stream", "/v1/cache", "/v1/queries"]
+)
+async def test_without_a_good_token_there_is_no_answer(
+    side: QuerySide, path: str, headers: dict[str, str]
+) -> None:
+    async with side.client() as client:
+        answer = await client.get(path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "unauthenticated"
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("principal", "path"),
+    [
+        (ANALYST, "/v1/children/lena"),
+        (ANALYST, "/v1/children/lena/safety-report"),
+        (ANALYST, "/v1/children/lena/analytics"),
+        (ANALYST, "/v1/children"),
+        (ANALYST, "/v1/parents/weiss/children"),
+        (ANALYST, "/v1/parents/weiss/alerts"),
+        (ANALYST, "/v1/parents/weiss/stream"),
+        (device("bear-7"), "/v1/children"),
+        (device("bear-7"), "/v1/parents/weiss/children"),
+        (device("bear-7"), "/v1/parents/weiss/alerts"),
+        (device("bear-7"), "/v1/parents/weiss/stream"),
+        (device("bear-7"), "/v1/system/analytics"),
+        (parent("weiss"), "/v1/system/analytics"),
+    ],
+)
+async def test_a_role_may_ask_only_what_is_its_business(
+    side: QuerySide, principal: Any, path: str
+) -> None:
+    await side.child("lena", parent_id="weiss", device_id="bear-7")
+    async with side.client(principal) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "forbidden"
+
+
+@pytest.mark.parametrize("principal", [ANALYST, OFFICER, ADMIN])
+async def test_system_analytics_are_for_analysts_and_staff(side: QuerySide, principal: Any) -> None:
+    async with side.client(principal) as client:
+        assert (await client.get("/v1/system/analytics")).status_code == 200
+
+
+async def test_an_unknown_child_and_someone_elses_look_the_same(side: QuerySide) -> None:
+    # given
+    await side.child("mia", parent_id="braun")
+    async with side.client(parent("weiss")) as client:
+        # when
+        problems = [
+            (await client.get(f"/v1/children/{child_id}")).json() for child_id in ("mia", "nobody")
+        ]
+    # then
+    for problem in problems:
+        del problem["instance"], problem["correlation_id"]
+    assert problems[0] == problems[1]
+    assert problems[0]["code"] == "child-not-found"
+
+
+async def test_a_store_that_does_not_answer_is_reported_as_such(
+    side: QuerySide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    async def unavailable(*_: object) -> None:
+        raise ReadStoreUnavailable("MongoDB: ServerSelectionTimeoutError")
+
+    monkeypatch.setattr(MemoryReadModels, "child", unavailable)
+    async with side.client(ADMIN) as client:
+        # when
+        answer = await client.get("/v1/children/lena")
+    # then
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "read-store-unavailable"
+    assert answer.headers["Retry-After"] == "1"
+
+
+async def test_a_child_whose_key_this_process_cannot_unwrap_yet_is_not_lost(
+    side: QuerySide,
+) -> None:
+    # given a rotation whose file is still on its way to this machine
+    await side.child("lena", parent_id="weiss")
+    (known,) = await side.key_store.find(["lena"])
+    await side.key_store.replace([(known, WrappedKey("lena", "kek-2", bytes(60)))])
+    side.keyring.forget("lena")
+    # when
+    async with side.client(parent("weiss")) as client:
+        answer = await client.get("/v1/children/lena")
+    # then
+    assert (answer.status_code, answer.json()["code"]) == (503, "key-unavailable")
+    assert answer.headers["Retry-After"] == "1"

@@ -1,13 +1,14 @@
-"""What is shown can be copied whole and found with grep, wherever it is shown."""
+"""What commands are told and show: times, and tables that can be copied whole."""
 
 import ast
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from rich.text import Text
 
 import shared
-from shared.command_line import Table, progress
+from shared.command_line import Table, moment_of, progress
 
 IDS = [f"0c9b7f6e-1111-4a7b-8a55-3f1f0a9d000{number}" for number in range(3)]
 ROOT = Path(shared.__file__).parents[1]
@@ -125,3 +126,33 @@ def test_there_is_one_way_to_show_a_table() -> None:
     ]
     # then
     assert others == []
+
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-23T12:00:00Z", "2026-11-23T12:00Z", "2026-11-23T14:00:00.000+02:00"]
+)
+def test_a_time_with_its_zone_is_a_moment(text: str) -> None:
+    assert moment_of(text) == NOON
+
+
+def test_a_date_is_its_beginning_in_utc() -> None:
+    assert moment_of("2026-11-23") == datetime(2026, 11, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tomorrow",
+        "",
+        "12:00",
+        "2026-11-23T12:00:00",
+        "2026-13-01",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+    ],
+)
+def test_what_is_no_moment_is_none(text: str) -> None:
+    assert moment_of(text) is None

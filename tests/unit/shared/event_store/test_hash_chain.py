@@ -4,13 +4,23 @@ from typing import Any
 
 import pytest
 
+from shared.event_store.commit_documents import (
+    PUBLISHED_FIELDS,
+    from_document,
+    recorded_events,
+    to_document,
+)
 from shared.event_store.envelope import (
     Actor,
     Causality,
     ChainBroken,
     Commit,
     Idempotency,
+    NewCommit,
     StreamPosition,
+    after_all_commits,
+    commit_id,
+    event_id,
     seal_commit,
     verify_chain,
 )
@@ -91,3 +101,46 @@ def test_the_order_of_result_names_does_not_change_the_hash() -> None:
     one = replace(offer, result={"a": "1", "b": "2"})
     other = replace(offer, result={"b": "2", "a": "1"})
     assert seal_commit(one).hash == seal_commit(other).hash
+
+
+OFFERS = [
+    an_offer("child-1"),
+    an_offer("child-1", StreamPosition(4, "hash"), events=3, key="key-1"),
+    replace(an_offer("child-1"), causality=Causality("c-1", None, "00-aa-bb-01"), result={}),
+]
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_a_commit_survives_the_way_through_its_document(offer: NewCommit) -> None:
+    commit = seal_commit(offer)
+    assert from_document(to_document(commit)) == commit
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_the_relay_s_short_way_gives_the_same_events(offer: NewCommit) -> None:
+    commit = seal_commit(offer)
+    document = to_document(commit)
+    projected = {name: document[name] for name in PUBLISHED_FIELDS}
+    assert list(recorded_events(projected)) == list(commit.recorded_events())
+
+
+def test_a_commit_without_idempotency_key_has_no_place_in_its_index() -> None:
+    assert "idempotency" not in to_document(seal_commit(an_offer("child-1")))
+
+
+def test_commit_ids_sort_by_child_and_then_by_version() -> None:
+    places = [(child, version) for child in ("child-a", "child-b") for version in (1, 9, 10, 1_000)]
+    assert sorted(places, key=lambda place: commit_id(*place)) == places
+
+
+def test_the_end_of_a_child_sorts_between_its_commits_and_the_next_child() -> None:
+    assert commit_id("child-a", 9_999_999_999) < after_all_commits("child-a")
+    assert after_all_commits("child-a") < commit_id("child-b", 1)
+
+
+def test_the_events_of_a_commit_continue_the_versions_of_the_stream() -> None:
+    commit = seal_commit(an_offer("child-1", StreamPosition(4, "hash"), events=3))
+    events = list(commit.recorded_events())
+    assert [event.version for event in events] == [5, 6, 7]
+    assert [event.event_id for event in events] == [event_id("child-1", v) for v in (5, 6, 7)]
+    assert commit.position == StreamPosition(7, commit.hash)
