@@ -29,8 +29,8 @@ def life_of(seed: int, number: int, length: int = 80) -> list[Wish]:
     child, chance = generator.child(number)
     wishes = [generator.registration(child, chance)]
     answer(child, wishes[0], tally)
-    for number in range(length):
-        wish = generator.next(child, chance, number)
+    for turn in range(length):
+        wish = generator.next(child, chance, turn)
         answer(child, wish, tally)
         wishes.append(wish)
     assert tally.surprises == []

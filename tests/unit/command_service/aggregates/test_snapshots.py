@@ -95,21 +95,13 @@ def _of_a_later_release(event: EncodedEvent) -> EncodedEvent:
 async def test_no_snapshot_hides_an_event_from_the_release_that_knows_it():
     # given a child with an event of a later release
     database = Database(events=LaterEventStore())
-    side = CommandSide(database, tuning=Tuning(snapshot_every=100))
-    for command in (REGISTER, START):
-        await side.do(command)
-    # when
-    older = CommandSide(database, tuning=EVERY_TWO)
-    for later in (REPORT, CONFIGURE, DEACTIVATE):
-        await older.do(later)
-    # then
+    await CommandSide(database, tuning=Tuning(snapshot_every=100)).given(REGISTER, START)
+    await CommandSide(database, tuning=EVERY_TWO).given(REPORT, CONFIGURE, DEACTIVATE)
     assert await database.snapshots.latest(ADA) is None
 
 
 async def test_a_snapshot_is_sealed():
-    side = CommandSide(tuning=EVERY_TWO)
-    await side.do(REGISTER)
-    await side.do(START)
+    side = await CommandSide(tuning=EVERY_TWO).given(REGISTER, START)
     snapshot = await side.database.snapshots.latest(ADA)
     assert "Ada" not in str(snapshot)
     assert "TEDDY" not in str(snapshot)
@@ -119,9 +111,7 @@ async def test_another_process_reads_only_what_came_after_the_snapshot():
     # given
     store = CountingEventStore()
     database = Database(events=store)
-    first = CommandSide(database, tuning=EVERY_TWO)
-    for command in (REGISTER, START, REPORT):
-        await first.do(command)
+    await CommandSide(database, tuning=EVERY_TWO).given(REGISTER, START, REPORT)
     store.loaded_after.clear()
     # when
     result = await CommandSide(database, tuning=EVERY_TWO).do(END)
@@ -144,9 +134,7 @@ async def test_another_process_reads_only_what_came_after_the_snapshot():
 async def test_a_snapshot_that_does_not_open_is_ignored_and_made_again(damage: dict[str, Any]):
     # given
     database = Database()
-    first = CommandSide(database, tuning=EVERY_TWO)
-    for command in (REGISTER, START, REPORT):
-        await first.do(command)
+    await CommandSide(database, tuning=EVERY_TWO).given(REGISTER, START, REPORT)
     whole = await database.snapshots.latest(ADA)
     assert isinstance(whole, Snapshot)
     await database.snapshots.delete(ADA)
@@ -173,9 +161,7 @@ async def test_a_snapshot_that_does_not_open_is_ignored_and_made_again(damage: d
 async def test_a_snapshot_of_rubbish_is_ignored(rubbish: bytes):
     # given
     database = Database()
-    first = CommandSide(database, tuning=EVERY_TWO)
-    await first.do(REGISTER)
-    await first.do(START)
+    first = await CommandSide(database, tuning=EVERY_TWO).given(REGISTER, START)
     cipher = await first.keyring.cipher(ADA)
     assert cipher is not None
     sealed = cipher.seal(rubbish, "snapshot@9\0\0000.")
@@ -185,8 +171,9 @@ async def test_a_snapshot_of_rubbish_is_ignored(rubbish: bytes):
 
 
 async def test_a_snapshot_that_cannot_be_saved_fails_no_command():
-    side = CommandSide(Database(snapshots=UnreachableSnapshotStore()), tuning=EVERY_TWO)
-    await side.do(REGISTER)
+    side = await CommandSide(
+        Database(snapshots=UnreachableSnapshotStore()), tuning=EVERY_TWO
+    ).given(REGISTER)
     result = await side.do(update(age=8))
     assert result.version == BORN + 1
 

@@ -41,8 +41,7 @@ class AlteredKeys(MemoryKeyStore):
 async def _altered_child(**fields: Any) -> CommandSide:
     """In a process that has nothing of the child in memory."""
     store = AlteredStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
+    side = await CommandSide(Database(events=store)).given(REGISTER)
     store.alter(**fields)
     return CommandSide(side.database)
 
@@ -70,8 +69,7 @@ async def test_a_key_that_does_not_open_is_said_and_hinders_no_erasure(
 ) -> None:
     # given
     keys = AlteredKeys()
-    side = CommandSide(Database(keys=keys))
-    await side.do(REGISTER)
+    side = await CommandSide(Database(keys=keys)).given(REGISTER)
     keys.alter(**fields)
     assert isinstance(next(iter(keys._keys.values())), WrappedKey)
     side = CommandSide(side.database)

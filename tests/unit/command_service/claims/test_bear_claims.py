@@ -32,8 +32,7 @@ def claim_of(side: CommandSide, child_id: str, version: int = 0) -> Claim:
 
 
 async def test_a_bear_cannot_belong_to_two_children():
-    side = CommandSide()
-    await side.do(of(ADA))
+    side = await CommandSide().given(of(ADA))
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
     assert await side.stored_events() == [*REGISTRATION]
@@ -55,55 +54,39 @@ async def test_of_fifty_registrations_at_once_one_gets_the_bear(seed: int):
 
 
 async def test_deactivation_sets_the_bear_free():
-    side = CommandSide()
-    await side.do(of(ADA))
-    await side.do(DEACTIVATE)
+    side = await CommandSide().given(of(ADA), DEACTIVATE)
     assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_erasure_sets_the_bear_free():
-    side = CommandSide()
-    await side.do(of(ADA))
-    await side.do(ERASE)
+    side = await CommandSide().given(of(ADA), ERASE)
     assert (await side.do(of(BOB))).version == BORN
 
 
 @pytest.mark.parametrize("end", [DEACTIVATE, ERASE], ids=["deactivated", "erased"])
 async def test_a_release_lost_in_a_crash_is_made_up_for(end: Command):
-    side = CommandSide(Database(claims=UnreachableClaimStore()))
-    await side.do(of(ADA))
+    side = await CommandSide(Database(claims=UnreachableClaimStore())).given(of(ADA))
     assert (await side.do(end)).version == BORN + 1
     assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_a_child_returns_with_its_bear():
-    side = CommandSide()
-    await side.do(of(ADA))
-    await side.do(DEACTIVATE)
-    await side.do(REACTIVATE)
+    side = await CommandSide().given(of(ADA), DEACTIVATE, REACTIVATE)
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
 
 
 async def test_a_child_cannot_return_when_its_bear_moved_on():
-    side = CommandSide()
-    await side.do(of(ADA))
-    await side.do(DEACTIVATE)
-    await side.do(of(BOB))
+    side = await CommandSide().given(of(ADA), DEACTIVATE, of(BOB))
     with pytest.raises(UdidTaken):
         await side.do(REACTIVATE)
 
 
 async def test_a_late_release_does_not_take_the_bear_from_a_child_that_returned():
-    # given
-    side = CommandSide()
-    await side.do(of(ADA))
-    await side.do(DEACTIVATE)
-    await side.do(REACTIVATE)
+    side = await CommandSide().given(of(ADA), DEACTIVATE, REACTIVATE)
     # when: the deactivation at version 2 releases only now
     key = side.index.udid_key(REGISTER.udid)
     await side.database.claims.release(key, ADA, before_version=BORN + 1)
-    # then
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
 
@@ -157,9 +140,7 @@ async def test_a_clock_that_is_wrong_takes_no_bear_from_a_registration_under_way
 async def test_a_return_that_never_landed_keeps_the_bear_for_a_minute():
     # given
     clock = StoppedClock()
-    side = CommandSide(Database(claims=MemoryClaimStore(clock)))
-    await side.do(of(ADA))
-    await side.do(DEACTIVATE)
+    side = await CommandSide(Database(claims=MemoryClaimStore(clock))).given(of(ADA), DEACTIVATE)
     held = await side.database.claims.find(side.index.udid_key(REGISTER.udid))
     assert await side.database.claims.take_over(held, claim_of(side, ADA, version=BORN + 1))
     # when
@@ -220,9 +201,7 @@ async def test_what_one_command_took_is_given_back():
 
 
 async def test_registering_a_child_that_returned_is_a_conflict():
-    side = CommandSide()
-    for command in (of(ADA), DEACTIVATE, REACTIVATE):
-        await side.do(command)
+    side = await CommandSide().given(of(ADA), DEACTIVATE, REACTIVATE)
     with pytest.raises(ConcurrentUpdate):
         await side.do(of(ADA))
 

@@ -33,9 +33,9 @@ from tests.unit.command_service.erasure.test_erasure_sweep import Topic, sweep_o
 
 async def test_key_and_snapshot_are_gone_and_the_history_still_verifies():
     # given
-    side = CommandSide(tuning=Tuning(snapshot_every=1))
-    for command in (REGISTER, START, REPORT, update(age=8)):
-        await side.do(command)
+    side = await CommandSide(tuning=Tuning(snapshot_every=1)).given(
+        REGISTER, START, REPORT, update(age=8)
+    )
     # when
     result = await side.do(ERASE, MOTHER)
     # then
@@ -46,25 +46,20 @@ async def test_key_and_snapshot_are_gone_and_the_history_still_verifies():
 
 
 async def test_an_erased_child_still_loads_without_its_key():
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(ERASE)
+    side = await CommandSide().given(REGISTER, ERASE)
     result = await CommandSide(side.database).do(ERASE, MOTHER)
     assert (result.version, result.events) == (BORN + 1, ())
 
 
 async def test_a_deactivated_child_can_be_erased():
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(DEACTIVATE)
+    side = await CommandSide().given(REGISTER, DEACTIVATE)
     assert (await side.do(ERASE)).version == BORN + 2
 
 
 async def test_the_key_outlives_nothing_but_an_absent_key_store():
     # given
     keys = FlakyKeyStore()
-    side = CommandSide(Database(keys=keys))
-    await side.do(REGISTER)
+    side = await CommandSide(Database(keys=keys)).given(REGISTER)
     keys.failing_deletes = 99
     with pytest.raises(StoreUnavailable):
         await side.do(ERASE, key="key-1")
@@ -78,28 +73,21 @@ async def test_the_key_outlives_nothing_but_an_absent_key_store():
 
 async def test_a_short_absence_of_the_key_store_is_made_up_for():
     keys = FlakyKeyStore()
-    side = CommandSide(Database(keys=keys))
-    await side.do(REGISTER)
+    side = await CommandSide(Database(keys=keys)).given(REGISTER)
     keys.failing_deletes = 2
     await side.do(ERASE)
     assert await side.keyring.cipher(ADA) is None
 
 
 async def test_a_stranger_erases_nothing():
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(ERASE)
+    side = await CommandSide().given(REGISTER, ERASE)
     with pytest.raises(ChildNotFound):
         await side.do(ERASE, STRANGER)
 
 
 async def test_what_was_removed_is_on_the_list():
-    # given
-    side = CommandSide(tuning=Tuning(snapshot_every=1))
-    await side.do(REGISTER)
-    # when
+    side = await CommandSide(tuning=Tuning(snapshot_every=1)).given(REGISTER)
     result = await side.do(ERASE, MOTHER)
-    # then
     (erased,) = await side.database.erased.find([ADA])
     assert (erased.version, erased.hash, erased.by_role) == (BORN + 1, result.hash, "parent")
     removed = {step: done.removed for step, done in erased.steps.items()}
@@ -121,8 +109,7 @@ async def test_a_crash_at_any_step_is_made_up_for_by_asking_again(
 ):
     # given
     database = Database()
-    side = CommandSide(database, tuning=Tuning(snapshot_every=1))
-    await side.do(REGISTER)
+    side = await CommandSide(database, tuning=Tuning(snapshot_every=1)).given(REGISTER)
     with monkeypatch.context() as crash:
 
         async def dies(*_: object) -> None:
@@ -201,9 +188,7 @@ async def test_a_process_that_does_not_know_yet_reserves_nothing_for_an_erased_c
 
 
 async def test_the_bear_of_an_erased_child_is_free():
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(ERASE)
+    side = await CommandSide().given(REGISTER, ERASE)
     result = await side.do(replace(REGISTER, child_id=new_id()))
     assert result.events == REGISTRATION
 
@@ -236,8 +221,7 @@ class LongStreams(MemoryEventStore):
 async def a_long_life() -> tuple[LongStreams, CommandSide]:
     """A child that this process has never folded."""
     store = LongStreams()
-    writer = CommandSide(Database(events=store))
-    await writer.do(REGISTER)
+    writer = await CommandSide(Database(events=store)).given(REGISTER)
     for age in range(8, 12):
         await writer.do(update(age=age))
     store.only_ends = True

@@ -75,11 +75,8 @@ async def test_after_a_restore_of_everything_the_topic_still_knows() -> None:
 async def test_after_a_restore_of_one_store_the_others_know(restored: str) -> None:
     # given
     database, topic = Database(), Topic()
-    side = CommandSide(database, tuning=Tuning(snapshot_every=1))
-    await side.do(REGISTER)
-    await side.do(ERASE)
-    older = CommandSide(tuning=Tuning(snapshot_every=1))
-    await older.do(REGISTER)
+    side = await CommandSide(database, tuning=Tuning(snapshot_every=1)).given(REGISTER, ERASE)
+    older = await CommandSide(tuning=Tuning(snapshot_every=1)).given(REGISTER)
     setattr(database, restored, getattr(older.database, restored))
     # when
     again = await sweep_of(side, topic).run(topic)

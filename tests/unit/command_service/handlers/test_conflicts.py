@@ -91,30 +91,24 @@ async def test_a_process_that_missed_an_erasure_finds_out():
 
 async def test_a_few_conflicts_are_overcome():
     store = RacingEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
+    side = await CommandSide(Database(events=store)).given(REGISTER)
     store.races = 3
     result = await side.do(update(age=8))
     assert result.version == BORN + 1
 
 
 async def test_many_conflicts_are_reported():
-    # given
     store = RacingEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
-    # when
+    side = await CommandSide(Database(events=store)).given(REGISTER)
     store.races = 99
     with pytest.raises(ConcurrentUpdate):
         await side.do(update(age=8))
-    # then
     assert await side.stored_events() == [*REGISTRATION]
 
 
 async def test_a_registration_that_meets_a_stream_is_a_conflict():
     # given: an id that the other process gave out at random, too
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     with pytest.raises(ConcurrentUpdate):
         await side.do(replace(REGISTER, udid="TEDDY-0000-0002"))
 
@@ -147,8 +141,7 @@ async def test_unknown_children_and_ids_that_are_none_are_not_found():
 
 
 async def test_a_refusal_is_the_stores_own_word():
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     with pytest.raises(ConversationNotFound):
         await side.do(END)
 
@@ -165,9 +158,7 @@ async def test_a_store_that_comes_back_is_not_noticed():
 async def test_an_append_whose_answer_was_lost_is_one_fact():
     # given: no idempotency key says that this is the same message
     store = FlakyEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
-    await side.do(START)
+    side = await CommandSide(Database(events=store)).given(REGISTER, START)
     store.offers.clear()
     # when
     store.lost_answers = 2
@@ -183,9 +174,7 @@ async def test_an_append_whose_answer_was_lost_is_one_fact():
 async def test_an_append_never_confirmed_is_not_decided_anew():
     # given
     store = FlakyEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
-    await side.do(START)
+    side = await CommandSide(Database(events=store)).given(REGISTER, START)
     store.offers.clear()
     # when
     store.lost_answers, store.failing_appends = 1, 99
@@ -196,13 +185,9 @@ async def test_an_append_never_confirmed_is_not_decided_anew():
 
 
 async def test_a_lost_data_key_is_an_error_and_not_an_erasure():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(DEACTIVATE)
+    side = await CommandSide().given(REGISTER, DEACTIVATE)
     await side.database.keys.destroy(ADA)
     side.keyring.forget(ADA)
-    # when, then
     for process in (side, CommandSide(side.database)):
         with pytest.raises(KeyUnavailable):
             await process.do(REACTIVATE)
@@ -210,9 +195,7 @@ async def test_a_lost_data_key_is_an_error_and_not_an_erasure():
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_hundred_messages_of_one_child_at_once_are_all_recorded(seed: int):
-    side = CommandSide(Database().interleaved(seed))
-    await side.do(REGISTER)
-    await side.do(START)
+    side = await CommandSide(Database().interleaved(seed)).given(REGISTER, START)
     results = await asyncio.gather(*(side.do(MESSAGE) for _ in range(100)))
     assert [each.version for each in results] == list(range(BORN + 2, BORN + 102))
     assert verify_chain(await side.database.events.load(ADA)).version == BORN + 101
@@ -220,8 +203,7 @@ async def test_a_hundred_messages_of_one_child_at_once_are_all_recorded(seed: in
 
 async def test_an_erasure_waits_for_what_came_before_it_and_ends_what_comes_after():
     # given
-    side = CommandSide(Database().interleaved(seed=1))
-    await side.do(REGISTER)
+    side = await CommandSide(Database().interleaved(seed=1)).given(REGISTER)
     # when
     before, erasure, after = await asyncio.gather(
         side.do(update(age=8)), side.do(ERASE), side.do(update(age=9)), return_exceptions=True

@@ -76,9 +76,7 @@ async def test_what_could_not_be_done_twice_answers_its_first_result(
     past: list[Command], command: Command
 ):
     # given
-    side = CommandSide()
-    for earlier in past:
-        await side.do(earlier)
+    side = await CommandSide().given(*past)
     before = len(await side.stored_events())
     first = await side.do(command, key="key-1")
     # when
@@ -90,8 +88,7 @@ async def test_what_could_not_be_done_twice_answers_its_first_result(
 
 
 async def test_ids_made_by_the_first_request_are_answered_again():
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     await side.do(REPORT, key="key-1")
     # when: the repetition made up another id
     again = await side.do(replace(REPORT, violation_id=ADA), key="key-1")
@@ -152,8 +149,7 @@ async def send(side: CommandSide, command: Command, key: str, request: str) -> C
 
 
 async def test_another_request_under_the_same_key_is_refused():
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     await send(side, update(age=8), "key-1", "eight")
     with pytest.raises(IdempotencyKeyReused):
         await send(side, update(age=9), "key-1", "nine")
@@ -174,13 +170,9 @@ async def test_a_refused_registration_under_a_used_key_leaves_the_bear_free():
 
 
 async def test_a_refusal_is_not_remembered():
-    # given
-    side = CommandSide()
-    await side.do(replace(REGISTER, child_id=VIOLATION))
+    side = await CommandSide().given(replace(REGISTER, child_id=VIOLATION))
     with pytest.raises(UdidTaken):
         await side.do(REGISTER, key="key-1")
-    # when
     await side.do(replace(DEACTIVATE, child_id=VIOLATION))
     result = await side.do(REGISTER, key="key-1")
-    # then
     assert not result.replayed
