@@ -234,7 +234,7 @@ async def test_what_is_left_alone_is_not_saved():
     await side.snapshots.abandon(ADA)  # nothing is being taken any more
 
 
-async def test_of_a_child_who_was_erased_meanwhile_no_snapshot_stays():
+async def test_of_an_erased_child_no_snapshot_is_taken_or_stays():
     # given an erasure by another process, after this one has folded the child
     side = Side()
     await side.events.append(
@@ -247,14 +247,9 @@ async def test_of_a_child_who_was_erased_meanwhile_no_snapshot_stays():
             causality=Causality("correlation-1"),
         )
     )
-    # when
     await side.take(with_open_violations(1))
-    # then
     assert side.store.saved
     assert not await side.store.kept_of([ADA])
-
-
-async def test_no_snapshot_is_taken_of_an_erased_child():
     side = Side()
     await side.take(folded(*ALLOWED, ERASED))
     assert not side.store.saved

@@ -268,20 +268,14 @@ def test_the_least_recently_used_goes_first():
     assert cache.get("b") is None
 
 
-def test_an_older_state_does_not_replace_a_newer_one():
+def test_what_is_older_evicted_or_has_no_room_is_not_kept():
     cache = AggregateCache(max_entries=2, max_bytes=ROOM)
     cache.put("a", loaded(3))
     cache.put("a", loaded(2))
     assert cache.get("a") == loaded(3)
-
-
-def test_a_cache_of_no_entries_keeps_nothing():
     cache = AggregateCache(max_entries=0, max_bytes=ROOM)
     cache.put("a", loaded(1))
     assert cache.get("a") is None
-
-
-def test_what_is_evicted_is_gone():
     cache = AggregateCache(max_entries=2, max_bytes=ROOM)
     cache.put("a", loaded(1))
     cache.evict("a")
@@ -323,11 +317,8 @@ def test_what_grows_weighs_more_and_what_is_gone_nothing():
     assert cache.bytes == 0
 
 
-def test_what_a_parent_wrote_weighs_too():
+def test_what_a_parent_wrote_weighs_too_and_is_weighed_anew():
     assert size_of(evolve(Child(), REGISTERED)) > size_of(Child())
-
-
-def test_a_changed_profile_is_weighed_anew():
     cache = AggregateCache(max_entries=2, max_bytes=ROOM)
     registered = evolve(Child(), REGISTERED)
     cache.put("a", loaded(1))

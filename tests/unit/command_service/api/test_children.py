@@ -37,19 +37,17 @@ def on(child_id: str) -> list[tuple[str, str, Any]]:
     ]
 
 
-async def test_a_profile_changes_and_null_clears(mother: CommandClient):
-    child_id = await mother.register()
+async def test_a_profile_changes_and_null_clears(mother: CommandClient, child: str):
     body = {"name": "Grace", "device_id": None, "interests": ["music"]}
-    response = await mother.send("PATCH", f"/children/{child_id}/profile", body)
+    response = await mother.send("PATCH", f"{child}/profile", body)
     assert response.status_code == 200
     assert response.json()["events"] == ["ChildProfileUpdated"]
     assert "Location" not in response.headers
 
 
-async def test_an_update_without_a_field_is_refused(mother: CommandClient):
-    child_id = await mother.register()
+async def test_an_update_without_a_field_is_refused(mother: CommandClient, child: str):
     for raw in (b"{}", b""):
-        response = await mother.send("PATCH", f"/children/{child_id}/profile", raw=raw)
+        response = await mother.send("PATCH", f"{child}/profile", raw=raw)
         assert_problem(response, 422, "no-change-given")
 
 
@@ -73,10 +71,9 @@ async def test_todays_values_leave_the_version_unchanged(side: CommandSide, moth
     ],
 )
 async def test_updates_are_as_strict_as_registrations(
-    side: CommandSide, mother: CommandClient, body: Any, field: str, limit: str | None
+    side: CommandSide, mother: CommandClient, body: Any, field: str, limit: str | None, child: str
 ):
-    child_id = await mother.register()
-    response = await mother.send("PATCH", f"/children/{child_id}/profile", body)
+    response = await mother.send("PATCH", f"{child}/profile", body)
     assert_problem(response, 422, "invalid-request", field, limit)
     assert await side.stored_events() == [*REGISTRATION]
 
@@ -94,12 +91,10 @@ async def test_what_is_no_id_is_refused_before_anything_is_asked(admin: CommandC
 
 
 async def test_a_child_of_others_looks_unknown(
-    side: CommandSide, mother: CommandClient, stranger: CommandClient
+    side: CommandSide, stranger: CommandClient, child: str
 ):
-    # given
-    child_id = await mother.register()
     # when, then
-    mine = await stranger.send("DELETE", f"/children/{child_id}/personal-data")
+    mine = await stranger.send("DELETE", f"{child}/personal-data")
     none = await stranger.send("DELETE", f"/children/{UNKNOWN}/personal-data")
     told, told_of_none = (
         assert_problem(response, 404, "child-not-found") for response in (mine, none)
@@ -135,14 +130,12 @@ async def test_on_a_deactivated_child_only_reports_returns_and_erasure_are_done(
 
 
 async def test_a_violation_of_a_deactivated_child_is_resolved(
-    mother: CommandClient, officer: CommandClient
+    mother: CommandClient, officer: CommandClient, child: str
 ):
-    # given
-    child_id = await mother.register()
-    path = f"/children/{child_id}/safety-violations"
+    path = f"{child}/safety-violations"
     report = {"type": "bullying", "severity": "high"}
     violation_id = (await officer.send("POST", path, report)).json()["violation_id"]
-    await mother.send("POST", f"/children/{child_id}/deactivation", {"reason": "moved on"})
+    await mother.send("POST", f"{child}/deactivation", {"reason": "moved on"})
     # when
     resolution = f"{path}/{violation_id}/resolution"
     resolved = await officer.send("POST", resolution, {"outcome": "confirmed"})
@@ -166,9 +159,10 @@ async def test_nothing_happens_to_an_erased_child(mother: CommandClient, admin: 
 
 
 @pytest.mark.parametrize(("reason", "limit"), [("", "1..500"), ("x" * 501, "1..500")])
-async def test_a_deactivation_has_a_reason(mother: CommandClient, reason: str, limit: str):
-    child_id = await mother.register()
-    response = await mother.send("POST", f"/children/{child_id}/deactivation", {"reason": reason})
+async def test_a_deactivation_has_a_reason(
+    mother: CommandClient, reason: str, limit: str, child: str
+):
+    response = await mother.send("POST", f"{child}/deactivation", {"reason": reason})
     assert_problem(response, 422, "invalid-request", "reason", limit)
 
 
@@ -183,9 +177,8 @@ async def test_a_bear_is_free_after_deactivation_and_may_be_taken_on_return(
     assert_problem(back, 409, "udid-taken", "udid")
 
 
-async def test_an_active_child_cannot_return(mother: CommandClient):
-    child_id = await mother.register()
-    response = await mother.send("POST", f"/children/{child_id}/reactivation")
+async def test_an_active_child_cannot_return(mother: CommandClient, child: str):
+    response = await mother.send("POST", f"{child}/reactivation")
     assert_problem(response, 409, "not-deactivated")
 
 

@@ -37,13 +37,13 @@ async def test_fifty_at_once_are_one_child(seed: int):
     assert await side.stored_events() == [*REGISTRATION]
 
 
-async def test_a_repetition_answers_the_first_result(side: CommandSide, mother: CommandClient):
-    # given
-    child_id = await mother.register()
-    path = f"/children/{child_id}/safety-violations"
+async def test_a_repetition_answers_the_first_result(
+    side: CommandSide, mother: CommandClient, child: str
+):
+    path = f"{child}/safety-violations"
     report = {"type": "bullying", "severity": "low"}
     first = await mother.send("POST", path, report, key=KEY)
-    await mother.send("PATCH", f"/children/{child_id}/profile", {"age": 8})
+    await mother.send("PATCH", f"{child}/profile", {"age": 8})
     # when: the same JSON, written differently
     raw = b'{ "severity": "low", "type": "bullying" }'
     again = await mother.send("POST", path, raw=raw, key=KEY)
@@ -54,10 +54,8 @@ async def test_a_repetition_answers_the_first_result(side: CommandSide, mother: 
     assert len(await side.stored_events()) == BORN + 2
 
 
-async def test_a_repeated_deactivation_is_no_refusal(mother: CommandClient):
-    # given
-    child_id = await mother.register()
-    path, body = f"/children/{child_id}/deactivation", {"reason": "moved on"}
+async def test_a_repeated_deactivation_is_no_refusal(mother: CommandClient, child: str):
+    path, body = f"{child}/deactivation", {"reason": "moved on"}
     await mother.send("POST", path, body, key=KEY)
     # when
     again = await mother.send("POST", path, body, key=KEY)
@@ -68,11 +66,9 @@ async def test_a_repeated_deactivation_is_no_refusal(mother: CommandClient):
 
 
 async def test_a_late_repetition_of_what_changed_nothing_undoes_nothing(
-    side: CommandSide, mother: CommandClient
+    side: CommandSide, mother: CommandClient, child: str
 ):
-    # given
-    child_id = await mother.register()
-    path = f"/children/{child_id}/profile"
+    path = f"{child}/profile"
     first = await mother.send("PATCH", path, {"age": 7}, key=KEY)
     await mother.send("PATCH", path, {"age": 8})
     # when

@@ -132,10 +132,14 @@ ARGUMENTS = {
 }
 
 
-def test_every_refusal_is_in_the_table_with_a_code_of_its_own():
+def test_every_refusal_is_in_the_table_with_a_code_of_its_own_and_becomes_such_a_problem():
     refusals = CommandRefused.__subclasses__()
     assert set(refusals) == set(REFUSALS)
     assert len({refusal.code for refusal in refusals}) == len(refusals)
+    for kind, (status, title) in REFUSALS.items():
+        problem = problem_of(kind(*ARGUMENTS.get(kind, ())))
+        assert (problem.status, problem.code, problem.title) == (status, kind.code, title)
+        assert problem.detail.endswith(".")
 
 
 def test_only_what_the_same_request_may_get_past_says_when_to_come_again():
@@ -145,13 +149,6 @@ def test_only_what_the_same_request_may_get_past_says_when_to_come_again():
         if "Retry-After" in problem_of(kind(*ARGUMENTS.get(kind, ()))).headers
     }
     assert says == {ConcurrentUpdate, ChildBusy, ChildLoading, KeyUnavailable}
-
-
-def test_every_refusal_becomes_a_problem_that_says_what_is_the_matter():
-    for kind, (status, title) in REFUSALS.items():
-        problem = problem_of(kind(*ARGUMENTS.get(kind, ())))
-        assert (problem.status, problem.code, problem.title) == (status, kind.code, title)
-        assert problem.detail.endswith(".")
 
 
 def told(side: CommandSide) -> list[tuple[str, str, str, tuple[str, ...]]]:

@@ -34,10 +34,8 @@ async def test_after_the_erasure_a_registration_is_refused_wherever_the_bear_is(
     assert await side.database.keys.find([child_id]) == []
 
 
-async def test_a_repeated_erasure_stays_one(side: CommandSide, mother: CommandClient):
-    # given
-    child_id = await mother.register()
-    path = f"/children/{child_id}/personal-data"
+async def test_a_repeated_erasure_stays_one(side: CommandSide, mother: CommandClient, child: str):
+    path = f"{child}/personal-data"
     first = await mother.send("DELETE", path, key=KEY)
     # when
     again = await mother.send("DELETE", path, key=KEY)
@@ -52,10 +50,9 @@ async def test_a_repeated_erasure_stays_one(side: CommandSide, mother: CommandCl
 
 
 async def test_an_erasure_under_the_key_of_another_request_is_refused(
-    side: CommandSide, mother: CommandClient
+    side: CommandSide, mother: CommandClient, child: str
 ):
-    child_id = await mother.register()
-    await mother.send("PATCH", f"/children/{child_id}/profile", {"age": 8}, key=KEY)
-    refused = await mother.send("DELETE", f"/children/{child_id}/personal-data", key=KEY)
+    await mother.send("PATCH", f"{child}/profile", {"age": 8}, key=KEY)
+    refused = await mother.send("DELETE", f"{child}/personal-data", key=KEY)
     assert_problem(refused, 422, "idempotency-key-reused", "Idempotency-Key")
     assert "ChildErased" not in await side.stored_events()

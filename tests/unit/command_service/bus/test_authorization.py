@@ -91,9 +91,6 @@ async def test_a_bear_speaks_for_its_own_child_only():
         await side.do(START, other_bear)
     await side.do(START, BEAR)
     assert await side.stored_events() == [*REGISTRATION, "ConversationStarted"]
-
-
-async def test_a_child_without_device_is_no_bears():
     side = await CommandSide().given(replace(REGISTER, device_id=None))
     with pytest.raises(ChildNotFound):
         await side.do(START, BEAR)

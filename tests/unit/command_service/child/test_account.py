@@ -123,8 +123,10 @@ def test_what_protects_or_ends_something_needs_no_consent(command: ChildCommand)
     assert given(*past).when(command).events()
 
 
-def test_a_child_returns_only_with_consent_to_the_account():
+def test_only_a_deactivated_child_returns_and_only_with_consent_to_the_account():
     given(REGISTERED, DEACTIVATED).when(REACTIVATE).then_refused(ConsentRequired)
+    given(*ALLOWED, DEACTIVATED).when(REACTIVATE).then(replace(REACTIVATED, at=LATER))
+    given(*ALLOWED).when(REACTIVATE).then_refused(NotDeactivated)
 
 
 @pytest.mark.parametrize("past", [(REGISTERED,), (REGISTERED, DEACTIVATED)])
@@ -132,10 +134,13 @@ def test_consent_may_be_given_later_also_to_a_deactivated_child(past: tuple[Chil
     given(*past).when(give(ACCOUNT)).then(consented(ACCOUNT, LATER))
 
 
-def test_consent_to_the_other_purposes_rests_on_the_account():
+def test_consent_to_the_other_purposes_rests_on_the_account_and_ends_with_it():
     given(REGISTERED).when(give(CONVERSATIONS)).then_refused(ConsentRequired)
     given(REGISTERED, consented(ACCOUNT)).when(give(CONVERSATIONS)).then(
         consented(CONVERSATIONS, LATER)
+    )
+    given(*ALLOWED).when(withdraw(ACCOUNT)).then(
+        *(withdrawn(purpose, LATER) for purpose in ConsentPurpose)
     )
 
 
@@ -146,18 +151,9 @@ def test_the_same_consent_again_changes_nothing_and_a_newer_notice_is_recorded()
     )
 
 
-def test_withdrawing_consent_to_the_account_withdraws_all_that_rests_on_it():
-    given(*ALLOWED).when(withdraw(ACCOUNT)).then(
-        *(withdrawn(purpose, LATER) for purpose in ConsentPurpose)
-    )
-
-
-def test_one_purpose_is_withdrawn_by_itself_and_once():
+def test_one_purpose_is_withdrawn_by_itself_and_once_also_from_a_deactivated_child():
     given(*ALLOWED).when(withdraw(CONVERSATIONS)).then(withdrawn(CONVERSATIONS, LATER))
     given(*ALLOWED, withdrawn(CONVERSATIONS)).when(withdraw(CONVERSATIONS)).then_nothing_happens()
-
-
-def test_consent_may_be_withdrawn_from_a_deactivated_child():
     given(*ALLOWED, DEACTIVATED).when(withdraw(CONVERSATIONS)).then(withdrawn(CONVERSATIONS, LATER))
 
 
@@ -199,8 +195,9 @@ def test_nothing_can_happen_to_an_erased_child(command: ChildCommand):
     given(*ALLOWED, STARTED, REPORTED, ERASED).when(command).then_refused(ChildErasedError)
 
 
-def test_a_child_is_deactivated_with_a_reason():
+def test_a_child_is_deactivated_once_and_with_a_reason():
     given(*ALLOWED).when(DEACTIVATE).then(replace(DEACTIVATED, at=LATER))
+    given(*ALLOWED, DEACTIVATED).when(DEACTIVATE).then_refused(AlreadyDeactivated)
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
@@ -209,38 +206,19 @@ def test_a_reason_has_one_to_five_hundred_characters(reason: str):
     given(*ALLOWED).when(replace(DEACTIVATE, reason=reason)).then_invalid(error)
 
 
-def test_a_child_is_deactivated_once():
-    given(*ALLOWED, DEACTIVATED).when(DEACTIVATE).then_refused(AlreadyDeactivated)
-
-
-def test_a_deactivated_child_can_return():
-    given(*ALLOWED, DEACTIVATED).when(REACTIVATE).then(replace(REACTIVATED, at=LATER))
-
-
 def test_a_child_whose_device_id_is_another_s_by_now_returns_without_it():
-    cleared = ChildProfileUpdated(child_id=ADA, at=LATER, cleared=("device_id",))
-    given(*ALLOWED, DEACTIVATED).when(replace(REACTIVATE, without_device=True)).then(
-        replace(REACTIVATED, at=LATER), cleared
+    returned, cleared = (
+        replace(REACTIVATED, at=LATER),
+        ChildProfileUpdated(child_id=ADA, at=LATER, cleared=("device_id",)),
     )
+    command = replace(REACTIVATE, without_device=True)
+    given(*ALLOWED, DEACTIVATED).when(command).then(returned, cleared)
+    given(*ALLOWED, cleared, DEACTIVATED).when(command).then(returned)
 
 
-def test_a_child_without_a_device_id_returns_as_it_was():
-    bare = ChildProfileUpdated(child_id=ADA, at=LATER, cleared=("device_id",))
-    given(*ALLOWED, bare, DEACTIVATED).when(replace(REACTIVATE, without_device=True)).then(
-        replace(REACTIVATED, at=LATER)
-    )
-
-
-def test_an_active_child_cannot_return():
-    given(*ALLOWED).when(REACTIVATE).then_refused(NotDeactivated)
-
-
-def test_active_and_deactivated_children_can_be_erased():
+def test_active_and_deactivated_children_can_be_erased_and_twice_is_once():
     given(*ALLOWED).when(ERASE).then(replace(ERASED, at=LATER))
     given(*ALLOWED, DEACTIVATED).when(ERASE).then(replace(ERASED, at=LATER))
-
-
-def test_erasing_twice_is_erasing_once():
     given(*ALLOWED, ERASED).when(ERASE).then_nothing_happens()
 
 

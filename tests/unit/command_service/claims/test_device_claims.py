@@ -118,9 +118,6 @@ async def test_a_change_of_the_device_takes_one_and_gives_the_other_free():
         await side.do(of(BOB, device_id="bear-device-2"))
     assert (await side.do(of(BOB))).version == BORN
     assert not await is_heard(side, ADA, BEAR.subject)
-
-
-async def test_a_device_that_is_cleared_is_free():
     side = await CommandSide().given(REGISTER, update(device_id=None))
     assert not await is_heard(side, ADA, BEAR.subject)
     assert (await side.do(of(BOB))).version == BORN
