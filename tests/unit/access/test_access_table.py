@@ -20,6 +20,7 @@ from shared.auth.access import (
 )
 from shared.auth.keys import KeySet, KeysUnavailable
 from tests.support.command_side import CommandSide
+from tests.support.problem_documents import assert_problem
 from tests.support.query_side import QuerySide
 from tests.support.refusals import same_refusal
 from tests.support.routes import DOCUMENTATION, OPERATORS, guarded, routes_of
@@ -171,14 +172,10 @@ async def test_a_token_is_good_for_its_own_role_only(target: Target):
 async def test_while_no_key_can_be_had_tokens_are_not_refused_but_unjudged(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ):
-    # given
     async def unavailable(_: FixedKeys) -> KeySet:
         raise KeysUnavailable
 
     monkeypatch.setattr(FixedKeys, "current", unavailable)
-    # when
     answer = await target.ask([f"Bearer {target.forger.token()}"])
-    # then
-    assert answer.status_code == 503
-    assert answer.json()["code"] == "token-keys-unavailable"
+    assert_problem(answer, 503, "token-keys-unavailable")
     assert answer.headers["Retry-After"] == "5"

@@ -52,6 +52,7 @@ async def test_each_role_may_what_the_table_says(families: QuerySide, route: Rou
     # then
     if relation is Relation.NONE:
         assert {r.status_code for r in (own, other, unknown)} == {403}
+        assert own.json()["code"] == "forbidden"
         assert own.json()["detail"] == f"The role {role.value} may not execute {route.operation}."
         return
     assert own.is_success, own.text

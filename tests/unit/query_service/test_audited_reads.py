@@ -3,6 +3,7 @@
 import httpx2
 import pytest
 
+from tests.support.problem_documents import assert_problem
 from tests.support.query_side import ADMIN, QuerySide, parent
 
 MIA = "00000000-0000-4000-8000-000000000001"
@@ -84,8 +85,7 @@ async def test_nothing_is_shown_while_the_trail_is_away(side: QuerySide, path: s
     async with side.client(ADMIN) as client:
         answer = await client.get(path)
     # then
-    assert answer.status_code == 503
-    assert answer.json()["code"] == "audit-unavailable"
+    assert_problem(answer, 503, "audit-unavailable")
     assert "Lena" not in answer.text
     assert "ETag" not in answer.headers
 

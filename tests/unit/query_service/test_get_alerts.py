@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 
 from query_service.queries.get_alerts import GetAlerts
-from query_service.queries.query import ParentNotFound, RequestRefused
+from query_service.queries.query import RequestRefused
 from query_service.queries.search_children import SearchChildren
-from tests.support.query_side import OFFICER, QuerySide, parent
+from tests.support.query_side import QuerySide, parent
 from tests.support.read_model_builders import NOON, alert_document
 
 WEISS = parent("weiss")
@@ -68,12 +68,6 @@ async def test_alerts_are_never_cached(side: QuerySide) -> None:
     await side.ask(GetAlerts("weiss"), WEISS)
     keep(side, "a1")
     assert len((await side.ask(GetAlerts("weiss"), WEISS))["items"]) == 1
-
-
-async def test_another_parents_alerts_are_not_found(side: QuerySide) -> None:
-    with pytest.raises(ParentNotFound):
-        await side.ask(GetAlerts("weiss"), parent("braun"))
-    assert (await side.ask(GetAlerts("weiss"), OFFICER))["items"] == []
 
 
 async def test_a_cursor_of_another_list_is_refused(side: QuerySide) -> None:

@@ -12,7 +12,7 @@ from query_service.queries.get_children_by_parent import (
     GetChildrenByParent,
     GetChildrenByParentHandler,
 )
-from query_service.queries.query import ChildNotFound, Forbidden, Scope
+from query_service.queries.query import Scope
 from query_service.queries.visible_children import VisibleChildren
 from shared.read_models.documents import ConversationDocument, Model
 from tests.support.projection_facts import (
@@ -25,7 +25,7 @@ from tests.support.projection_facts import (
     started,
     view_of,
 )
-from tests.support.query_side import ADMIN, OFFICER, QuerySide, device, parent
+from tests.support.query_side import ADMIN, QuerySide
 from tests.support.read_model_builders import NOON, conversation_document
 
 HOUR = timedelta(hours=1)
@@ -155,16 +155,3 @@ async def test_a_change_of_the_child_drops_every_page(side: QuerySide) -> None:
     keep(side, "c2")
     side.change("lena")
     assert len((await side.ask(GetChildConversations("lena")))["items"]) == 2
-
-
-async def test_only_the_family_and_staff_see_conversations(side: QuerySide) -> None:
-    # given
-    await side.child("lena", parent_id="weiss", device_id="bear-7")
-    # when / then
-    for principal in (parent("weiss"), OFFICER):
-        assert await side.ask(GetChildConversations("lena"), principal)
-    with pytest.raises(ChildNotFound):
-        await side.ask(GetChildConversations("lena"), parent("braun"))
-    # they tell of reports, which are nothing for the bear
-    with pytest.raises(Forbidden):
-        await side.ask(GetChildConversations("lena"), device("bear-7"))

@@ -12,7 +12,7 @@ from query_service.queries.get_alerts import GetAlerts
 from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_children_by_parent import MOST_CHILDREN, GetChildrenByParent
-from query_service.queries.query import ParentNotFound, RequestRefused
+from query_service.queries.query import RequestRefused
 from query_service.queries.search_children import SearchChildren
 from query_service.read_store.port import PageEnd, Period
 from shared.auth.access import Principal
@@ -169,18 +169,6 @@ async def test_an_erased_child_is_gone_from_the_family(side: QuerySide) -> None:
     assert family["children"] == []
 
 
-async def test_another_parents_family_is_not_found(side: QuerySide) -> None:
-    await side.child("lena", parent_id="weiss")
-    with pytest.raises(ParentNotFound):
-        await side.ask(GetChildrenByParent("weiss"), parent("braun"))
-
-
-async def test_a_safety_officer_sees_every_family(side: QuerySide) -> None:
-    await side.child("lena", parent_id="weiss")
-    family = await side.ask(GetChildrenByParent("weiss"), OFFICER)
-    assert family["totals"]["children"] == 1
-
-
 async def test_a_change_of_any_child_renews_the_family(side: QuerySide) -> None:
     await side.child("lena", parent_id="weiss")
     await side.ask(GetChildrenByParent("weiss"), WEISS)
@@ -202,16 +190,15 @@ async def found(side: QuerySide, principal: Principal = ADMIN, **conditions: Any
     return [item["child_id"] for item in answer["items"]]
 
 
-async def test_a_child_is_found_by_the_beginnings_of_its_names(side: QuerySide) -> None:
+async def test_a_child_is_found_by_the_beginnings_of_its_names_without_accents(
+    side: QuerySide,
+) -> None:
     await side.child("lena", name="Lena-Marie Weiß")
     await side.child("leo", name="Leo Braun")
     assert await found(side, name="le") == ["lena", "leo"]
     assert await found(side, name="LEN") == ["lena"]
     assert await found(side, name="weiss ma") == ["lena"]
     assert await found(side, name="lena braun") == []
-
-
-async def test_accents_do_not_matter(side: QuerySide) -> None:
     await side.child("rene", name="René")
     assert await found(side, name="rene") == ["rene"]
 
@@ -264,12 +251,6 @@ async def test_every_condition_must_hold(side: QuerySide) -> None:
     assert await found(side, status=ChildStatus.DEACTIVATED) == ["leo"]
     assert await found(side, parent_id="braun") == ["leo"]
     assert await found(side, parent_id="braun", age_max=5) == []
-
-
-async def test_an_age_range_that_is_empty_is_refused(side: QuerySide) -> None:
-    with pytest.raises(RequestRefused) as refused:
-        await found(side, age_min=8, age_max=7)
-    assert refused.value.field == "age_max"
 
 
 async def test_a_parent_finds_only_own_children_whatever_they_ask_for(side: QuerySide) -> None:

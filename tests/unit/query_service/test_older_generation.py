@@ -33,7 +33,7 @@ async def test_they_are_read_from_the_list_with_their_details_open(side: QuerySi
     assert codes == ["enable-immediate-notifications"]
 
 
-def test_what_the_oldest_projections_did_not_keep_asks_for_nothing() -> None:
+def test_what_the_oldest_projections_did_not_keep_or_write_asks_for_nothing() -> None:
     # given an entry of projections before 4
     entry = violation("v1", severity="critical")
     del entry["alerted"]
@@ -41,7 +41,4 @@ def test_what_the_oldest_projections_did_not_keep_asks_for_nothing() -> None:
     (document,) = listed_in(safety_document("lena", entry))
     assert (document["alerted"], document["acknowledged_at"]) == ("threshold", None)
     assert document["_id"] == "lena/v1"
-
-
-def test_a_child_without_a_safety_document_has_none() -> None:
     assert listed_in(None) == []

@@ -148,12 +148,9 @@ async def test_a_role_outside_the_audience_is_refused_before_anything_is_read(
     assert handler.handled == 0
 
 
-async def test_a_query_without_a_handler_is_a_clear_error(bus: QueryBus) -> None:
+async def test_a_query_has_exactly_one_handler(bus: QueryBus) -> None:
     with pytest.raises(UnknownQuery, match="GetGreeting has no handler"):
         await bus.ask(GetGreeting("lena"), ALICE)
-
-
-def test_a_query_has_one_handler(bus: QueryBus) -> None:
     bus.register_cached(GetGreeting, GetGreetingHandler())
     with pytest.raises(ValueError, match="GetGreeting already has a handler"):
         bus.register(GetGreeting, GetGreetingHandler())

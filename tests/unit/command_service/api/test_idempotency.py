@@ -57,9 +57,7 @@ async def test_a_repetition_answers_the_first_result(
 async def test_a_repeated_deactivation_is_no_refusal(mother: CommandClient, child: str):
     path, body = f"{child}/deactivation", {"reason": "moved on"}
     await mother.send("POST", path, body, key=KEY)
-    # when
     again = await mother.send("POST", path, body, key=KEY)
-    # then
     assert again.status_code == 200
     assert again.headers["Idempotency-Replayed"] == "true"
     assert_problem(await mother.send("POST", path, body), 409, "already-deactivated")

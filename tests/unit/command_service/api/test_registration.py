@@ -194,13 +194,6 @@ async def test_without_a_token_nothing_is_done(side: CommandSide, header: str | 
     assert await side.stored_events() == []
 
 
-async def test_bears_officers_and_analysts_register_nobody(
-    bear: CommandClient, officer: CommandClient
-):
-    for client in (bear, officer):
-        assert_problem(await client.send("POST", "/children", GOOD), 403, "forbidden")
-
-
 async def test_a_registration_without_a_key_gets_a_random_id(mother: CommandClient):
     first = await mother.register("TEDDY-0000-0001")
     second = await mother.register("TEDDY-0000-0002")

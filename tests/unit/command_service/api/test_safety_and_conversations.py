@@ -51,10 +51,8 @@ async def test_what_is_not_the_childs_cannot_be_acknowledged(
 ):
     path = f"{child}/safety-violations"
     violation_id = (await mother.send("POST", path, REPORT)).json()["violation_id"]
-    # when
     unknown = await mother.send("POST", f"{path}/{UNKNOWN}/acknowledgement")
     of_others = await stranger.send("POST", f"{path}/{violation_id}/acknowledgement")
-    # then
     assert_problem(unknown, 404, "violation-not-found")
     assert_problem(of_others, 404, "child-not-found")
 
@@ -79,10 +77,8 @@ async def test_a_report_of_a_conversation_that_was_started_is_linked(
 ):
     started = await bear.send("POST", f"{child}/conversations", {})
     conversation_id = started.json()["conversation_id"]
-    # when
     body = {**REPORT, "conversation_id": conversation_id}
     reported = await mother.send("POST", f"{child}/safety-violations", body)
-    # then
     assert reported.status_code == 201
     assert "ignored" not in reported.json()
 

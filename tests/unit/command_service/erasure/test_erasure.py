@@ -139,6 +139,7 @@ async def test_a_registration_repeated_after_the_erasure_makes_no_key_and_takes_
     with pytest.raises(ChildErasedError):
         await side.do(REGISTER, key="key-1")
     # then
+    assert await side.keyring.cipher(ADA) is None
     assert await side.database.keys.find([ADA]) == []
     assert await side.database.claims.held_by([ADA]) == set()
 

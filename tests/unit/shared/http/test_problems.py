@@ -25,6 +25,7 @@ from shared.http.problems import (
     problem_responses,
 )
 from tests.support.ports import free_port
+from tests.support.problem_documents import assert_problem
 from tests.support.rate_limits import Moments
 
 
@@ -135,8 +136,7 @@ async def test_a_refused_field_is_named_with_its_limit_and_not_its_value(
     body: dict[str, Any], error: dict[str, str]
 ) -> None:
     answer = await _ask("POST", "/children", json=body)
-    assert answer.status_code == 422
-    assert answer.json()["code"] == "invalid-request"
+    assert_problem(answer, 422, "invalid-request")
     assert answer.json()["errors"] == [error]
     assert "Zoë" not in answer.text
 
@@ -145,8 +145,7 @@ async def test_a_body_that_is_not_json_says_where() -> None:
     answer = await _ask(
         "POST", "/children", content=b'{"age": 7', headers={"Content-Type": "application/json"}
     )
-    assert answer.status_code == 400
-    assert answer.json()["code"] == "invalid-json"
+    assert_problem(answer, 400, "invalid-json")
     assert answer.json()["errors"] == [{"field": "body", "message": "not valid JSON at byte 9"}]
 
 
