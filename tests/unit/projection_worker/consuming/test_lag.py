@@ -22,14 +22,13 @@ def test_what_is_stored_and_not_shown_waits_since_it_was_seen() -> None:
     assert (lag.events, lag.children, lag.seconds(now=25)) == (2, {"mia"}, 15)
 
 
-def test_a_later_version_shows_an_earlier_one() -> None:
+def test_a_later_version_shows_an_earlier_one_and_of_a_dead_lettered_child_nothing_is_awaited() -> (
+    None
+):
     lag = StoreLag()
     lag.stored({"lena": 3}, at=10)
     lag.projected({"lena": 7})
     assert (lag.events, lag.seconds(now=25)) == (0, 0.0)
-
-
-def test_nothing_more_is_awaited_of_a_dead_lettered_child() -> None:
     lag = StoreLag()
     lag.stored({"lena": 3}, at=10)
     lag.projected({"lena": inf})
@@ -106,13 +105,12 @@ def lag() -> WorkerLag:
     return WorkerLag(lambda: NOON, STALL_SECONDS)
 
 
-def test_lag_is_what_waits_on_all_partitions(lag: WorkerLag) -> None:
+def test_lag_is_what_waits_on_all_partitions_and_the_age_of_the_newest_projected_record(
+    lag: WorkerLag,
+) -> None:
     lag.measure(ends={0: 10, 1: 5}, positions={0: 7, 1: 5}, now=0)
 
     assert lag.report()["events"] == 3
-
-
-def test_its_seconds_are_the_age_of_the_newest_projected_record(lag: WorkerLag) -> None:
     lag.saw(int((NOON - timedelta(seconds=4)).timestamp() * 1_000))
 
     lag.measure(ends={0: 10}, positions={0: 7}, now=0)

@@ -264,17 +264,14 @@ def test_each_pause_is_the_schedules_with_some_jitter(attempts: int) -> None:
     assert all(p is not None and abs(p - planned) <= JITTER * planned for p in pauses)
 
 
-def test_pauses_grow_from_seconds_to_hours_over_three_days() -> None:
+def test_pauses_grow_from_seconds_to_hours_over_three_days_and_end() -> None:
     assert list(PAUSES) == sorted(PAUSES)
     assert PAUSES[0] == 5
     assert 0.95 < sum(PAUSES) / GIVEN_UP_AFTER.total_seconds() < 1
-
-
-def test_behind_the_last_pause_there_is_no_attempt() -> None:
     assert pause_after(len(PAUSES) + 1) is None
 
 
-def test_a_receiver_that_fails_again_and_again_is_asked_once_in_a_while() -> None:
+def test_a_receiver_that_fails_again_and_again_in_a_row_is_asked_once_in_a_while() -> None:
     now = [0.0]
     breaker = CircuitBreaker(lambda: now[0])
     for _ in range(FAILURES_TO_OPEN):
@@ -290,9 +287,6 @@ def test_a_receiver_that_fails_again_and_again_is_asked_once_in_a_while() -> Non
     # when it worked
     breaker.worked()
     assert breaker.allowed(8) == 8
-
-
-def test_failures_that_are_not_in_a_row_open_nothing() -> None:
     breaker = CircuitBreaker(lambda: 0.0)
     for _ in range(FAILURES_TO_OPEN):
         breaker.failed()

@@ -136,13 +136,12 @@ async def test_who_has_no_address_is_their_own_trouble(tmp_path: Path, address: 
     assert (said.reason, said.of_the_receiver) == ("NoAddress", False)
 
 
-async def test_addresses_that_cannot_be_read_are_everybodys_trouble(tmp_path: Path) -> None:
+async def test_addresses_that_cannot_be_read_are_everybodys_trouble_and_a_refused_one_its_owners(
+    tmp_path: Path,
+) -> None:
     said = await refused(Mailbox(), FileAddresses(tmp_path / "none.json"))
 
     assert (said.reason, said.of_the_receiver) == ("AddressesUnreadable", True)
-
-
-async def test_an_address_that_the_server_refuses_is_its_owners_trouble() -> None:
     said = await refused(Mailbox(recipients="550 no such user ada@parents.example"))
 
     assert (said.reason, said.of_the_receiver) == ("AddressRefused", False)

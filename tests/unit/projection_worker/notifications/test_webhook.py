@@ -82,13 +82,10 @@ async def test_an_endless_answer_is_not_read(receiver: WebhookReceiver) -> None:
     assert len(receiver.received) == 1
 
 
-async def test_a_receiver_that_hangs_is_left(receiver: WebhookReceiver) -> None:
+async def test_a_receiver_that_hangs_or_does_not_listen_is_left(receiver: WebhookReceiver) -> None:
     receiver.answering.clear()
 
     assert await refused(receiver.url, seconds=2.0) == "ReadTimeout"
-
-
-async def test_nobody_listening_is_a_failure(receiver: WebhookReceiver) -> None:
     assert await refused(f"http://127.0.0.1:{free_port()}/") == "ConnectError"
 
 
@@ -144,37 +141,16 @@ async def test_the_connection_goes_to_the_address_that_was_judged(
     assert receiver.headers[0]["host"].startswith("receiver.invalid:")
 
 
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("93.184.215.14", True),
-        ("2606:2800:21f::1", True),
-        ("127.0.0.1", False),
-        ("10.1.2.3", False),
-        ("172.16.0.1", False),
-        ("192.168.1.1", False),
-        ("169.254.169.254", False),
-        ("100.64.0.1", False),
-        ("0.0.0.0", False),
-        ("224.0.0.1", False),
-        ("255.255.255.255", False),
-        ("::1", False),
-        ("fe80::1", False),
-        ("fd00::1", False),
-        ("::ffff:10.0.0.1", False),
-        ("2002:0a00:0001::1", False),
-        ("64:ff9b::a00:1", False),
-        ("64:ff9b:1::a00:1", False),
-        ("64:ff9b::5db8:d70e", True),
-        ("fec0::1", False),
-        ("::127.0.0.1", False),
-        ("2001:0:4136:e378:8000:63bf:f5ff:fffe", False),
-        ("3fff::1", False),
-        ("4000::1", False),
-        ("192.88.99.1", False),
-        ("198.18.0.1", False),
-        ("ff0e::1", False),
-    ],
-)
-def test_only_addresses_of_the_public_internet_are_public(address: str, public: bool) -> None:
-    assert is_public(ip_address(address)) == public
+PUBLIC = ("93.184.215.14", "2606:2800:21f::1", "64:ff9b::5db8:d70e")
+NOT_PUBLIC = (
+    "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+    "0.0.0.0", "224.0.0.1", "255.255.255.255", "192.88.99.1", "198.18.0.1",
+    "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "2002:0a00:0001::1", "64:ff9b::a00:1",
+    "64:ff9b:1::a00:1", "fec0::1", "::127.0.0.1", "2001:0:4136:e378:8000:63bf:f5ff:fffe",
+    "3fff::1", "4000::1", "ff0e::1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", [*PUBLIC, *NOT_PUBLIC])
+def test_only_addresses_of_the_public_internet_are_public(address: str) -> None:
+    assert is_public(ip_address(address)) == (address in PUBLIC)

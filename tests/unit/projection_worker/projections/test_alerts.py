@@ -50,7 +50,7 @@ def test_an_alert_names_parent_event_and_channels() -> None:
     assert alert["delivered"] == {}
 
 
-def test_an_alert_is_read_once_its_violation_is_acknowledged() -> None:
+def test_an_alert_is_read_once_its_violation_is_acknowledged_after_it_was_reported() -> None:
     alerts = alerts_after(
         reported(1, Severity.HIGH),
         reported(2, Severity.HIGH),
@@ -59,49 +59,37 @@ def test_an_alert_is_read_once_its_violation_is_acknowledged() -> None:
     )
 
     assert [alert["acknowledged_at"] for alert in alerts] == [None, acknowledged(2).at]
-
-
-def test_what_is_acknowledged_before_it_was_reported_stays_unread() -> None:
     (alert,) = alerts_after(acknowledged(1), reported(1, Severity.HIGH))
 
     assert alert["acknowledged_at"] is None
 
 
-def test_three_medium_ones_within_a_day_are_alerted_together() -> None:
+def test_three_medium_ones_within_a_day_are_alerted_together_and_the_next_three_again() -> None:
     alerts = alerts_after(*(reported(number, minutes=number * HOUR) for number in range(1, 4)))
 
     assert [(alert["rule"], alert["violation_id"]) for alert in alerts] == [
         ("count", "violation-3")
     ]
-
-
-def test_the_next_group_of_three_is_alerted_again() -> None:
     alerts = alerts_after(*(reported(number, minutes=number) for number in range(1, 8)))
 
     assert [alert["violation_id"] for alert in alerts] == ["violation-3", "violation-6"]
 
 
-def test_medium_ones_outside_the_window_do_not_count() -> None:
+def test_low_ones_and_those_outside_the_window_do_not_count() -> None:
     alerts = alerts_after(*(reported(number, minutes=number * 13 * HOUR) for number in range(4)))
 
     assert alerts == ()
-
-
-def test_low_ones_never_add_up() -> None:
     alerts = alerts_after(*(reported(number, Severity.LOW) for number in range(1, 10)))
 
     assert alerts == ()
 
 
-def test_the_childs_own_policy_decides() -> None:
+def test_the_childs_own_policy_decides_and_above_a_higher_threshold_high_ones_add_up() -> None:
     strict = policy(threshold=Severity.MEDIUM, channels=(AlertChannel.WEBHOOK,))
 
     (alert,) = alerts_after(strict, reported(1, Severity.MEDIUM))
 
     assert (alert["rule"], alert["channels"]) == ("threshold", ["webhook"])
-
-
-def test_with_a_higher_threshold_high_ones_add_up() -> None:
     relaxed = policy(threshold=Severity.CRITICAL, count=2)
 
     alerts = alerts_after(
@@ -151,19 +139,13 @@ def test_an_alert_of_the_threshold_does_not_begin_the_count_anew() -> None:
     ]
 
 
-def test_a_policy_that_is_set_again_does_not_begin_the_count_anew() -> None:
+def test_a_policy_that_is_set_again_counts_what_was_counted_before() -> None:
     alerts = alerts_after(reported(1), policy(), reported(2), policy(), reported(3))
 
     assert [alert["violation_id"] for alert in alerts] == ["violation-3"]
-
-
-def test_a_lower_count_is_reached_by_what_was_counted_before() -> None:
     alerts = alerts_after(policy(count=5), reported(1), reported(2), policy(count=2), reported(3))
 
     assert [alert["violation_id"] for alert in alerts] == ["violation-3"]
-
-
-def test_a_wider_window_counts_what_lies_in_it() -> None:
     day = 24 * HOUR
 
     alerts = alerts_after(
@@ -235,7 +217,7 @@ def test_a_violation_has_what_was_reported() -> None:
     }
 
 
-def test_a_resolution_marks_its_violation_and_no_other() -> None:
+def test_a_resolution_and_the_first_acknowledgement_mark_their_violation_and_no_other() -> None:
     view = view_of(
         registered(), reported(1), reported(2), resolved(2, outcome=Outcome.FALSE_POSITIVE)
     )
@@ -243,9 +225,6 @@ def test_a_resolution_marks_its_violation_and_no_other() -> None:
     first, second = violation(view, 1), violation(view, 2)
     assert (first["outcome"], first["resolved_at"]) == (None, None)
     assert (second["outcome"], second["resolved_at"]) == ("false_positive", later(5))
-
-
-def test_an_acknowledgement_marks_its_violation_and_the_first_one_counts() -> None:
     view = view_of(
         registered(), reported(1), reported(2), acknowledged(2), acknowledged(2, minutes=9)
     )

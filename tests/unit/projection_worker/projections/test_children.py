@@ -72,15 +72,12 @@ def test_completeness_counts_basics_and_tastes() -> None:
     assert child_of(full)["profile_completeness"] == 100.0
 
 
-def test_an_update_changes_only_what_it_names() -> None:
+def test_an_update_changes_only_what_it_names_and_a_new_name_brings_new_search_tokens() -> None:
     child = child_of(registered(interests=sealed("interests")), updated(age=9))
 
     assert child["age"] == 9
     assert child["interests"] == "1.interests.ciphertext"
     assert child["updated_at"] == later(1)
-
-
-def test_a_new_name_brings_new_search_tokens() -> None:
     child = child_of(registered(), updated(name=sealed("name", version=2)))
 
     assert child["name"] == "2.name.ciphertext"
@@ -211,28 +208,19 @@ def test_the_document_before_is_left_as_it_was() -> None:
     assert before == copy
 
 
-def test_an_active_child_counts_for_status_safety_and_engagement() -> None:
+def test_a_child_counts_by_its_status_for_distributions_and_totals() -> None:
     counts = contribution(view_of(registered(), started(), message()).child)
 
     assert counts["children_active"] == 1
     assert counts["safety_excellent"] == 1
     assert counts["engagement_learning"] == 1
     assert (counts["conversations"], counts["messages"]) == (1, 1)
-
-
-def test_a_deactivated_child_leaves_the_distributions_but_not_the_totals() -> None:
     counts = contribution(view_of(registered(), started(), deactivated()).child)
 
     assert counts["children_deactivated"] == 1
     assert counts["conversations"] == 1
     assert not any(name.startswith(("safety_", "engagement_")) for name in +counts)
-
-
-def test_an_erased_child_is_only_counted_as_erased() -> None:
     assert +contribution(view_of(registered(), started(), erased()).child) == {"children_erased": 1}
-
-
-def test_no_child_counts_for_nothing() -> None:
     assert contribution(None) == {}
 
 

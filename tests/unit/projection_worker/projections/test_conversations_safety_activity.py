@@ -50,12 +50,9 @@ def test_a_conversation_has_what_it_was_about_and_how_long_it_took() -> None:
     assert talk["topics"] == ["space", "moon"]
 
 
-def test_its_engagement_is_five_a_message_and_two_a_minute() -> None:
+def test_its_engagement_is_five_a_message_and_two_a_minute_and_a_hundred_at_most() -> None:
     assert talk_of(registered(), started(), message(), message())["engagement_score"] == 10.0
     assert talk_of(registered(), started(), message(), ended())["engagement_score"] == 30.0
-
-
-def test_its_engagement_is_a_hundred_at_most() -> None:
     talk = talk_of(registered(), started(), *(message() for _ in range(30)))
 
     assert talk["engagement_score"] == 100.0
@@ -218,14 +215,11 @@ def test_a_thousand_conversations_of_three_seconds_count_as_their_minutes() -> N
     assert (day, round(minutes, 1)) == ("2026-11-23", 48.3)
 
 
-def test_a_conversation_over_midnight_has_minutes_on_both_days() -> None:
+def test_a_conversation_over_midnight_has_minutes_on_both_days_and_counts_on_the_first() -> None:
     view = view_of(registered(), started(), ended(start=MIDNIGHT - 10, end=MIDNIGHT + 25))
 
     assert minutes_of_days(view) == {"2026-11-23": 10.0, "2026-11-24": 25.0}
     assert talk(view)["duration_minutes"] == total(view) == 35.0
-
-
-def test_it_counts_as_a_conversation_on_the_day_on_which_it_started() -> None:
     view = view_of(
         registered(), started(minutes=MIDNIGHT - 10), ended(start=MIDNIGHT - 10, end=MIDNIGHT + 5)
     )
@@ -243,15 +237,12 @@ def test_one_that_ends_at_midnight_touches_no_other_day() -> None:
     ]
 
 
-def test_a_conversation_is_over_at_the_limit() -> None:
+def test_a_conversation_is_over_at_the_limit_and_without_a_setting_after_four_hours() -> None:
     view = folded(ONE_HOUR, registered(), started(), ended(start=1, end=1 + 3 * 24 * 60))
 
     assert talk(view)["duration_minutes"] == total(view) == 60.0
     assert talk(view)["ended_at"] == later(61)
     assert minutes_of_days(view) == {"2026-11-23": 60.0}
-
-
-def test_without_another_setting_the_limit_is_four_hours() -> None:
     view = view_of(registered(), started(), ended(start=MIDNIGHT - 60, end=3 * MIDNIGHT))
 
     assert minutes_of_days(view) == {"2026-11-23": 60.0, "2026-11-24": 180.0}

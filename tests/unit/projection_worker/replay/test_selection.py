@@ -25,22 +25,15 @@ async def chosen(store: MemoryEventStore, selection: Selection) -> list[str]:
     return [event.event_id async for event in selection.events(store)]
 
 
-async def test_everything_is_chosen_by_child_and_version(store: MemoryEventStore) -> None:
+async def test_events_are_chosen_by_child_time_and_type_and_filters_combine(
+    store: MemoryEventStore,
+) -> None:
     assert await chosen(store, Selection()) == ["mia@1", "mia@2", "mia@3", "tom@1"]
-
-
-async def test_a_child_is_chosen(store: MemoryEventStore) -> None:
     assert await chosen(store, Selection(child_id="tom")) == ["tom@1"]
     assert await chosen(store, Selection(child_id="nobody")) == []
-
-
-async def test_a_time_is_chosen_with_its_begin_and_without_its_end(store: MemoryEventStore) -> None:
     within = Selection(since=NOON + HOUR, until=NOON + 2 * HOUR)
 
     assert await chosen(store, within) == ["mia@2", "mia@3"]
-
-
-async def test_types_are_chosen_and_filters_combine(store: MemoryEventStore) -> None:
     types = frozenset({"ChildRegistered", "MessageRecorded"})
 
     assert await chosen(store, Selection(types=types)) == ["mia@1", "mia@3", "tom@1"]
