@@ -80,17 +80,11 @@ def _with_language(content: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "Renamed", {**content, "language": "en"}
 
 
-def test_an_event_without_upcaster_stays_as_it_is() -> None:
+def test_upcasters_are_applied_one_after_the_other_from_the_version_of_the_event_on() -> None:
     assert upcast("Named", 1, {"name": "x"}, {}) == ("Named", 1, {"name": "x"})
-
-
-def test_upcasters_are_applied_one_after_the_other() -> None:
     upcasters = {("Named", 1): _with_full_name, ("Renamed", 2): _with_language}
     upcasted = upcast("Named", 1, {"name": "x"}, upcasters)
     assert upcasted == ("Renamed", 3, {"full_name": "x", "language": "en"})
-
-
-def test_upcasting_begins_at_the_version_of_the_event() -> None:
     upcasters = {("Renamed", 1): _with_full_name, ("Renamed", 2): _with_language}
     upcasted = upcast("Renamed", 2, {"full_name": "x"}, upcasters)
     assert upcasted == ("Renamed", 3, {"full_name": "x", "language": "en"})
@@ -140,11 +134,8 @@ def test_a_record_is_a_cloud_event_in_binary_mode() -> None:
     assert cloud_event.get_data() == orjson.loads(event.data)
 
 
-def test_the_record_s_key_is_the_child() -> None:
+def test_the_record_s_key_is_the_child_and_the_trace_context_has_its_own_header() -> None:
     assert to_record(_an_event()).key == b"child-1"
-
-
-def test_the_trace_context_keeps_its_own_header() -> None:
     assert dict(to_record(_an_event(traceparent=TRACE)).headers)["traceparent"] == TRACE.encode()
 
 

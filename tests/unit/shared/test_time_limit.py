@@ -27,10 +27,13 @@ async def swallowing(times: int) -> None:
     await asyncio.sleep(FAR)
 
 
-async def test_what_ends_in_time_is_left_alone():
+async def test_what_ends_in_time_is_left_alone_and_an_error_stays_that_error():
     async with time_limit(FAR):
         answer = await asyncio.sleep(0, "done")
     assert answer == "done"
+    with pytest.raises(LookupError):
+        async with time_limit(FAR):
+            raise LookupError
 
 
 @pytest.mark.parametrize("swallowed", [0, 1, 3])
@@ -51,12 +54,6 @@ async def test_who_was_not_cancelled_by_others_goes_on_afterwards():
     # when / then
     assert task.cancelling() == 0
     assert await asyncio.sleep(0, "goes on") == "goes on"
-
-
-async def test_an_error_of_the_block_stays_that_error():
-    with pytest.raises(LookupError):
-        async with time_limit(FAR):
-            raise LookupError
 
 
 async def test_a_cancellation_from_outside_stays_one():

@@ -15,14 +15,11 @@ def test_a_bear_has_one_pseudonym_in_a_process_and_another_in_every_other():
     assert len({_name(here, "bear-1"), _name(here, "bear-2"), _name(there, "bear-1")}) == 3
 
 
-def test_nobody_else_is_renamed():
+def test_nobody_else_is_renamed_and_a_bear_without_a_name_is_not_told_by_its_id():
     for role in Role:
         caller = Pseudonyms().given(Principal("subject-1", role))
         assert caller.subject == "subject-1"
         assert (caller.on_record == "subject-1") is (role is not Role.DEVICE)
-
-
-def test_a_bear_that_nobody_gave_a_name_is_not_told_by_its_id():
     assert Principal("device-1", Role.DEVICE).on_record == "bear"
 
 

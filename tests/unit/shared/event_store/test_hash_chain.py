@@ -36,16 +36,10 @@ def _a_history(commits: int = 3) -> list[Commit]:
     return history
 
 
-def test_an_untouched_history_verifies_to_its_end() -> None:
+def test_an_untouched_history_verifies_to_its_end_also_from_a_snapshot_on() -> None:
     history = _a_history()
     assert verify_chain(history) == StreamPosition(6, history[-1].hash)
-
-
-def test_an_empty_history_ends_where_it_starts() -> None:
     assert verify_chain([]) == StreamPosition()
-
-
-def test_a_history_verifies_from_a_snapshot_on() -> None:
     first, *rest = _a_history()
     assert verify_chain(rest, first.position) == rest[-1].position
 
@@ -76,19 +70,13 @@ def test_no_part_of_a_commit_can_be_changed_unseen(forged: dict[str, Any]) -> No
     assert (broken.value.child_id, broken.value.version) == ("child-1", 3)
 
 
-def test_a_missing_commit_is_found() -> None:
+def test_a_missing_commit_one_out_of_order_and_a_rewritten_end_are_found() -> None:
     first, _, third = _a_history()
     with pytest.raises(ChainBroken, match="expected version 3"):
         verify_chain([first, third])
-
-
-def test_commits_out_of_order_are_found() -> None:
     first, second, third = _a_history()
     with pytest.raises(ChainBroken, match="expected version 3"):
         verify_chain([first, third, second])
-
-
-def test_a_history_rewritten_from_the_middle_does_not_fit_its_beginning() -> None:
     # given another history of the same child
     first, *_ = _a_history()
     _, second, third = _a_history()
@@ -111,14 +99,11 @@ OFFERS = [
 
 
 @pytest.mark.parametrize("offer", OFFERS)
-def test_a_commit_survives_the_way_through_its_document(offer: NewCommit) -> None:
+def test_a_commit_survives_the_way_through_its_document_and_its_events_the_relay_s_short_way(
+    offer: NewCommit,
+) -> None:
     commit = seal_commit(offer)
     assert from_document(to_document(commit)) == commit
-
-
-@pytest.mark.parametrize("offer", OFFERS)
-def test_the_relay_s_short_way_gives_the_same_events(offer: NewCommit) -> None:
-    commit = seal_commit(offer)
     document = to_document(commit)
     projected = {name: document[name] for name in PUBLISHED_FIELDS}
     assert list(recorded_events(projected)) == list(commit.recorded_events())
@@ -128,12 +113,9 @@ def test_a_commit_without_idempotency_key_has_no_place_in_its_index() -> None:
     assert "idempotency" not in to_document(seal_commit(an_offer("child-1")))
 
 
-def test_commit_ids_sort_by_child_and_then_by_version() -> None:
+def test_commit_ids_sort_by_child_and_version_and_the_end_of_a_child_behind_them() -> None:
     places = [(child, version) for child in ("child-a", "child-b") for version in (1, 9, 10, 1_000)]
     assert sorted(places, key=lambda place: commit_id(*place)) == places
-
-
-def test_the_end_of_a_child_sorts_between_its_commits_and_the_next_child() -> None:
     assert commit_id("child-a", 9_999_999_999) < after_all_commits("child-a")
     assert after_all_commits("child-a") < commit_id("child-b", 1)
 

@@ -139,13 +139,15 @@ async def test_a_place_is_free_again_when_a_request_fails(
     assert service.sample("teddy_requests_in_flight") == 0
 
 
-async def test_operators_are_heard_also_when_it_is_full(
+async def test_when_it_is_full_operators_are_heard_and_a_stream_is_refused_like_all_others(
     service: Service, client: httpx2.AsyncClient
 ) -> None:
     accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
     await until(lambda: service.entered == LIMIT)
     assert (await client.get("/health/live")).status_code == 200
     assert "teddy_requests_in_flight 3.0" in (await client.get("/metrics")).text
+    refused = await client.get("/v1/stream")
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
     service.done.set()
     await asyncio.gather(*accepted)
 
@@ -162,17 +164,6 @@ async def test_an_open_stream_has_no_place(service: Service, client: httpx2.Asyn
     service.done.set()
     assert {(await each).status_code for each in (*streams, one_more)} == {200}
     assert service.sample("teddy_requests_in_flight") == 0
-
-
-async def test_a_stream_that_would_open_is_refused_like_all_others(
-    service: Service, client: httpx2.AsyncClient
-) -> None:
-    accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
-    await until(lambda: service.entered == LIMIT)
-    refused = await client.get("/v1/stream")
-    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
-    service.done.set()
-    await asyncio.gather(*accepted)
 
 
 async def test_a_stopping_application_finishes_what_it_has_and_takes_no_more(

@@ -208,18 +208,12 @@ def test_a_caller_has_its_part_of_the_total_and_not_one_more() -> None:
     assert shares.take("braun")
 
 
-def test_what_is_given_back_may_be_taken_again() -> None:
+def test_a_share_is_one_at_least_may_be_given_back_and_all_is_no_bound() -> None:
     shares = Shares[str](total=4, share=0.25)
     shares.take("weiss")
     shares.give_back("weiss")
     assert shares.take("weiss")
-
-
-def test_a_share_is_one_at_least() -> None:
     assert Shares[str](total=2, share=0.125).take("weiss")
-
-
-def test_all_of_it_is_no_bound() -> None:
     shares = Shares[str](total=2, share=1)
 
     assert all(shares.take("weiss") for _ in range(3))

@@ -56,7 +56,9 @@ async def test_a_dependency_that_fails_or_hangs_is_down(
     assert answer.json()["dependencies"] == {"store": "up", "kafka": "down"}
 
 
-async def test_without_what_it_can_do_without_a_process_is_ready_and_says_so() -> None:
+async def test_without_what_it_can_do_without_a_process_is_ready_and_says_so_but_not_without_more() -> (
+    None
+):
     readiness = Readiness({"store": _up, "kafka": _down}, dispensable=lambda: frozenset({"kafka"}))
 
     assert await readiness.report() == {
@@ -64,9 +66,6 @@ async def test_without_what_it_can_do_without_a_process_is_ready_and_says_so() -
         "dependencies": {"store": "up", "kafka": "down"},
         "degraded": ["kafka"],
     }
-
-
-async def test_what_can_be_done_without_does_not_stand_for_what_cannot() -> None:
     checks = {"store": _down, "kafka": _down}
 
     report = await Readiness(checks, dispensable=lambda: frozenset({"kafka"})).report()

@@ -147,24 +147,14 @@ def path(tmp_path: Path) -> Path:
     return created
 
 
-def _write(path: Path, content: Any) -> None:
-    path.write_bytes(content if isinstance(content, bytes) else orjson.dumps(content))
-
-
-def test_a_new_key_file_is_for_its_owner_only(path: Path) -> None:
+def test_a_new_key_file_is_for_its_owner_only_can_be_read_and_is_never_replaced(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_an_existing_key_file_is_left_as_it_is(path: Path) -> None:
-    before = path.read_bytes()
-    create_key_file(path)
-    assert path.read_bytes() == before
-
-
-def test_a_created_key_file_can_be_read(path: Path) -> None:
     keys = read_key_file(path)
     assert keys.active in keys.keks
     assert len({*keys.keks.values(), keys.index_key, keys.signature_key}) == 3
+    before = path.read_bytes()
+    create_key_file(path)
+    assert path.read_bytes() == before
 
 
 def test_no_two_files_have_a_key_id_in_common(path: Path) -> None:
@@ -199,24 +189,19 @@ def test_a_missing_key_file_says_how_to_create_it(tmp_path: Path) -> None:
         {"keks": None},
         {"index_key": 7},
         {"signature_key": None},
+        *(b"", b"{", b"[]", b"{}", b"null", b"\xff"),
     ],
     ids=str,
 )
-def test_a_malformed_key_file_is_refused(path: Path, changes: dict[str, Any]) -> None:
-    _write(path, orjson.loads(path.read_bytes()) | changes)
-    with pytest.raises(KeyFileRefused, match="not a key file"):
-        read_key_file(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"null", b"\xff"])
-def test_what_is_no_key_file_is_refused(path: Path, content: bytes) -> None:
-    _write(path, content)
+def test_what_is_no_key_file_is_refused(path: Path, changes: dict[str, Any] | bytes) -> None:
+    known = orjson.loads(path.read_bytes())
+    path.write_bytes(changes if isinstance(changes, bytes) else orjson.dumps(known | changes))
     with pytest.raises(KeyFileRefused, match="not a key file"):
         read_key_file(path)
 
 
 def test_an_active_key_that_is_not_there_is_refused(path: Path) -> None:
-    _write(path, orjson.loads(path.read_bytes()) | {"active": "kek-9"})
+    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"active": "kek-9"}))
     with pytest.raises(KeyFileRefused, match="active key 'kek-9'"):
         read_key_file(path)
 
@@ -230,15 +215,13 @@ async def test_a_wrapped_key_unwraps_also_after_the_active_key_changed() -> None
     assert (await provider.wrap("child-1", DATA_KEY)).kek_id == "kek-2"
 
 
-async def test_a_wrapped_key_of_another_child_does_not_open(path: Path) -> None:
+async def test_a_wrapped_key_of_another_child_or_under_an_unknown_key_does_not_open(
+    path: Path,
+) -> None:
     provider = FileKeyProvider(read_key_file(path))
     wrapped = await provider.wrap("child-1", DATA_KEY)
     with pytest.raises(SealBroken):
         await provider.unwrap(WrappedKey("child-2", wrapped.kek_id, wrapped.wrapped))
-
-
-async def test_a_key_wrapped_under_an_unknown_key_says_so(path: Path) -> None:
-    provider = FileKeyProvider(read_key_file(path))
     with pytest.raises(UnknownKek, match="kek-9"):
         await provider.unwrap(WrappedKey("child-1", "kek-9", b""))
 

@@ -28,20 +28,14 @@ def test_a_statement_of_one_kind_does_not_pass_for_another():
         VERIFIER.open("teddy-head", SIGNER.sign(KIND, {}))
 
 
-def test_an_altered_statement_is_refused():
+def test_a_statement_that_was_altered_or_signed_by_another_key_is_refused():
     header, payload, signature = SIGNER.sign(KIND, {"removed": 3}).split(".")
     other = SIGNER.sign(KIND, {"removed": 0}).split(".")[1]
     assert payload != other
     with pytest.raises(StatementRefused, match="altered"):
         VERIFIER.open(KIND, f"{header}.{other}.{signature}")
-
-
-def test_a_statement_of_an_unknown_key_is_refused():
     with pytest.raises(StatementRefused, match="not in the key set"):
         VERIFIER.open(KIND, StatementSigner(OTHER, "proof-2").sign(KIND, {}))
-
-
-def test_a_statement_signed_by_another_key_of_the_same_name_is_refused():
     with pytest.raises(StatementRefused, match="altered"):
         VERIFIER.open(KIND, StatementSigner(OTHER).sign(KIND, {}))
 
@@ -52,13 +46,10 @@ def test_what_is_no_statement_is_refused(text: str):
         VERIFIER.open(KIND, text)
 
 
-def test_an_unsigned_statement_is_refused():
+def test_an_unsigned_statement_and_a_signed_text_that_is_no_object_are_refused():
     unsigned = jwt.PyJWS().encode(b"{}", "", "none", {"kid": PROOF_KEY_ID, "typ": KIND})
     with pytest.raises(StatementRefused):
         VERIFIER.open(KIND, unsigned)
-
-
-def test_a_signed_text_that_is_no_object_is_refused():
     text = jwt.PyJWS().encode(b"[]", KEY, "EdDSA", {"kid": PROOF_KEY_ID, "typ": KIND})
     with pytest.raises(StatementRefused, match="not a signed statement"):
         VERIFIER.open(KIND, text)
