@@ -163,22 +163,16 @@ def test_a_container_that_ends_is_removed_and_its_last_words_are_reported(
     assert engine.containers == {}
 
 
-def test_a_container_that_does_not_become_ready_is_given_up(
-    engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(servers, "START_SECONDS", 0.1)
-    engine.programs[MONGO] = Program("starting\n")
-
-    assert f"{MONGO} is running and did not become ready" in _failure()
-    assert engine.containers == {}
-
-
-def test_a_mongodb_that_nobody_reaches_is_given_up(
+def test_a_container_that_does_not_become_ready_or_that_nobody_reaches_is_given_up(
     engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(servers, "START_SECONDS", 0.1)
 
     assert "Connection refused" in _failure()
+    assert engine.containers == {}
+    engine.programs[MONGO] = Program("starting\n")
+
+    assert f"{MONGO} is running and did not become ready" in _failure()
     assert engine.containers == {}
 
 

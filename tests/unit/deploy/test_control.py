@@ -34,13 +34,6 @@ def bystander() -> Iterator[int]:
         process.kill()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> StackFolder:
-    folder = StackFolder(tmp_path / "stack")
-    folder.create()
-    return folder
-
-
 def test_a_stale_supervisor_pid_is_never_signalled(
     folder: StackFolder, bystander: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,13 +94,11 @@ async def test_a_process_that_does_not_answer_is_not_healthy(bystander: int) -> 
     assert [(one.name, one.healthy) for one in reports] == [(name, False) for name in names]
 
 
+@pytest.mark.usefixtures("no_settings")
 def test_the_printed_settings_survive_a_shell(
     folder: StackFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # given a stack in a folder with an awkward name
-    for name in list(os.environ):
-        if name.startswith("TEDDY_"):
-            monkeypatch.delenv(name)
     awkward = "/it's a folder; $HOME/keys.json"
     monkeypatch.setenv("TEDDY_KEY_FILE", awkward)
     monkeypatch.setattr("sys.argv", ["teddy", "--dir", str(folder.path), "env", "--all"])
@@ -120,6 +111,7 @@ def test_the_printed_settings_survive_a_shell(
     assert words[-2:] == ["export", f"TEDDY_KEY_FILE={awkward}"]
 
 
+@pytest.mark.usefixtures("no_settings")
 @pytest.mark.parametrize(
     "arguments", [("token", "--role", "parent", "--subject", "p-1"), ("topics", "apply")]
 )
@@ -130,9 +122,6 @@ def test_a_setting_that_is_missing_among_others_is_named(
     arguments: tuple[str, ...],
 ) -> None:
     # given one setting, but not the one that is needed
-    for name in list(os.environ):
-        if name.startswith("TEDDY_"):
-            monkeypatch.delenv(name)
     monkeypatch.setenv("TEDDY_MONGOD", "/opt/mongod")
     monkeypatch.setattr("sys.argv", ["teddy", "--dir", str(folder.path), *arguments])
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -57,13 +56,6 @@ class OfStandIns(Supervisor):
 
     async def _apply_topics(self) -> None:
         """There is no Kafka."""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> StackFolder:
-    folder = StackFolder(tmp_path / "stack")
-    folder.create()
-    return folder
 
 
 @pytest.fixture

@@ -50,16 +50,13 @@ def answer(child: ModelChild, wish: Wish, tally: Tally) -> None:
     settle(child, wish, wish.expected, refused if wish.code else body, tally)
 
 
-def test_the_same_seed_wishes_the_same() -> None:
+def test_the_same_seed_wishes_the_same_and_another_seed_or_child_something_else() -> None:
     assert life_of(7, 3) == life_of(7, 3)
-
-
-def test_another_seed_or_child_wishes_something_else() -> None:
     assert life_of(7, 3) != life_of(8, 3)
     assert life_of(7, 3) != life_of(7, 4)
 
 
-def test_over_many_children_every_kind_of_wish_comes_up() -> None:
+def test_over_many_children_every_command_is_wished_for_and_what_does_not_exist_is_named() -> None:
     wishes = [wish for number in range(60) for wish in life_of(7, number)]
 
     endings = {wish.path.rpartition("/")[2] for wish in wishes}
@@ -78,19 +75,10 @@ def test_over_many_children_every_kind_of_wish_comes_up() -> None:
     }
     assert {wish.expected for wish in wishes} == {200, 201, 404, 410, 422}
     assert len({wish.key for wish in wishes}) < len(wishes), "some keys are repeated"
-
-
-def test_every_command_is_wished_for_or_left_out_on_purpose() -> None:
-    wishes = [wish for number in range(60) for wish in life_of(7, number)]
     routes = guarded(CommandSide().app)
     wished = {operation_at(routes, wish.method, wish.path) for wish in wishes}
     forgotten = {command.__name__ for command in get_args(ChildCommand)} - wished
     assert forgotten == LEFT_OUT, "wish for it in deploy/load/generator.py, or name it in LEFT_OUT"
-
-
-def test_what_does_not_exist_is_named_and_the_answer_known() -> None:
-    wishes = [wish for number in range(60) for wish in life_of(7, number)]
-
     codes = {wish.code for wish in wishes}
     assert {"conversation-not-found", "violation-not-found"} <= codes
     unlinked = [wish for wish in wishes if wish.ignored]

@@ -110,9 +110,7 @@ async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(tmp_path
     assert not psutil.pid_exists(process.state.pid)
 
 
-def test_a_folder_is_held_by_one_supervisor(tmp_path: Path) -> None:
-    folder = StackFolder(tmp_path / "stack")
-    folder.create()
+def test_a_folder_is_held_by_one_supervisor(folder: StackFolder) -> None:
 
     with folder.hold():
         assert folder.is_held()
@@ -155,11 +153,10 @@ def test_a_state_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> No
     assert folder.load() is None
 
 
-def test_nothing_to_stop_is_said_not_raised(tmp_path: Path) -> None:
+def test_nothing_to_stop_is_said_and_a_pid_that_another_process_got_is_left_alone(
+    tmp_path: Path,
+) -> None:
     assert control.down(StackFolder(tmp_path)) is False
-
-
-def test_a_pid_that_was_given_to_another_process_is_left_alone(tmp_path: Path) -> None:
     folder = StackFolder(tmp_path)
     mine = ProcessState("mongod", "127.0.0.1:1", os.getpid(), created=1.0)
     folder.save(StackState(processes=[mine]))

@@ -30,10 +30,7 @@ AT_IMPORT = dict(os.environ)
 NOT_USED = "ignoring the settings in this shell that belong to the local stack in {}"
 
 
-@pytest.fixture(autouse=True)
-def plain_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("TEDDY_")]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ async def test_a_binary_that_is_gone_at_a_restart_is_looked_for_again(
 
 
 async def test_when_one_process_cannot_start_the_others_are_ended_and_it_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, folder: StackFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a server that never answers and one that ends at once
     for name in (*plans.MONGO_URLS, plans.KAFKA_BOOTSTRAP):
@@ -153,8 +153,6 @@ async def test_when_one_process_cannot_start_the_others_are_ended_and_it_is_told
         return StandInBroker(broken)
 
     monkeypatch.setattr(supervisor, "choose_broker", choose_broker)
-    folder = StackFolder(tmp_path / "stack")
-    folder.create()
     stack = Supervisor(folder)
     before = psutil.Process().children()
 

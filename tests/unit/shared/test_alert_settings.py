@@ -20,11 +20,7 @@ EMAIL = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the machine's environment says, only the test's own settings count."""
-    for field in AlertSettings.model_fields:
-        monkeypatch.delenv(f"TEDDY_{field.upper()}", raising=False)
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 def settings(**given: Any) -> AlertSettings:

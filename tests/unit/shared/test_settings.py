@@ -10,13 +10,7 @@ from shared.auth.access import RateClass
 from shared.http.settings import HttpSettings, RateLimitSettings, TokenSettings
 from shared.settings import load_settings
 
-
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the machine's environment says, only the test's own settings count."""
-    monkeypatch.delenv("TEDDY_SECRETS_DIR", raising=False)
-    for field in {*CommandSettings.model_fields, *RelaySettings.model_fields}:
-        monkeypatch.delenv(f"TEDDY_{field.upper()}", raising=False)
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 def _refusal(capsys: pytest.CaptureFixture[str]) -> str:

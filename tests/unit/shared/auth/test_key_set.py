@@ -1,6 +1,5 @@
 """Keys from a file and from an address, and which of them tokens may be signed with."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +136,7 @@ def test_the_same_key_has_the_same_fingerprint_and_no_other_has():
 URL = "https://issuer.example/jwks.json"
 
 
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("TEDDY_"):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 @pytest.fixture

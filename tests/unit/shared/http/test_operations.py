@@ -56,7 +56,7 @@ async def test_a_dependency_that_fails_or_hangs_is_down(
     assert answer.json()["dependencies"] == {"store": "up", "kafka": "down"}
 
 
-async def test_without_what_it_can_do_without_a_process_is_ready_and_says_so_but_not_without_more() -> (
+async def test_without_what_is_dispensable_a_process_is_ready_and_says_so_but_not_without_more() -> (
     None
 ):
     readiness = Readiness({"store": _up, "kafka": _down}, dispensable=lambda: frozenset({"kafka"}))
