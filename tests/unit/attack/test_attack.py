@@ -257,19 +257,16 @@ async def test_rows_that_the_time_was_over_for_are_not_taken_for_good(world: Wor
     assert not (await attempted(world, Named("keys", row), 0.0)).holds
 
 
-def test_each_row_has_a_name_of_its_own_that_can_be_asked_for() -> None:
+def test_each_row_has_a_name_of_its_own_and_says_what_is_tried_and_expected() -> None:
     names = Counter(one.name for one in all_rows())
 
     assert [name for name, times in names.items() if times > 1] == []
     assert all(name.isascii() and " " not in name for name in names)
+    silent = [one.name for one in all_rows() if not (one.row.tried and str(one.row.expected))]
+
+    assert silent == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_short_selection_has_rows_of_each_kind(kind: str) -> None:
     assert any(row.ci for row in KINDS[kind])
-
-
-def test_each_row_says_what_is_tried_and_what_is_expected() -> None:
-    silent = [one.name for one in all_rows() if not (one.row.tried and str(one.row.expected))]
-
-    assert silent == []

@@ -137,7 +137,7 @@ async def test_an_api_that_never_answers_is_unreachable() -> None:
     assert len(pauses) == 3
 
 
-async def test_a_query_about_a_child_brings_the_token_of_its_last_command() -> None:
+async def test_a_query_about_a_child_brings_the_token_of_its_own_last_command() -> None:
     api = Api(accepted("old"), accepted("new"), httpx2.Response(200, json={}))
     async with api.client() as client:
         await client.update_child_profile("mia", age=5)
@@ -147,6 +147,12 @@ async def test_a_query_about_a_child_brings_the_token_of_its_last_command() -> N
     asked = api.requests[-1].headers
     assert asked["Consistency-Token"] == "new"
     assert asked["Prefer"] == "wait=10"
+    api = Api(accepted(), httpx2.Response(200, json={}))
+    async with api.client() as client:
+        await client.update_child_profile("mia", age=5)
+        await client.get_child_profile("noah")
+
+    assert "Consistency-Token" not in api.requests[-1].headers
 
 
 async def test_the_answer_to_a_repeated_key_does_not_replace_a_newer_token() -> None:
@@ -182,15 +188,6 @@ async def test_a_conversation_may_have_an_id_that_the_caller_chose() -> None:
     assert bodies == [{"topic": "space", "conversation_id": "chosen"}, {}]
 
 
-async def test_a_query_about_a_child_never_written_brings_none() -> None:
-    api = Api(accepted(), httpx2.Response(200, json={}))
-    async with api.client() as client:
-        await client.update_child_profile("mia", age=5)
-        await client.get_child_profile("noah")
-
-    assert "Consistency-Token" not in api.requests[-1].headers
-
-
 async def test_a_query_about_many_brings_the_newest_token() -> None:
     api = Api(accepted(), httpx2.Response(200, json={"items": [], "next_cursor": None}))
     async with api.client() as client:
@@ -201,7 +198,7 @@ async def test_a_query_about_many_brings_the_newest_token() -> None:
     assert dict(api.requests[-1].url.params) == {"name": "mi"}
 
 
-async def test_a_problem_names_the_fields() -> None:
+async def test_a_problem_names_the_fields_and_a_refusal_without_a_document_is_one_too() -> None:
     body = {
         "code": "invalid-request",
         "detail": "See errors.",
@@ -213,9 +210,6 @@ async def test_a_problem_names_the_fields() -> None:
             await client.register_child("Mia", 2, "udid-0000001")
 
     assert refused.value.errors[0]["limit"] == "3..12"
-
-
-async def test_a_refusal_without_a_problem_document_is_a_problem_too() -> None:
     api = Api(httpx2.Response(502, text="bad gateway"))
     async with api.client() as client:
         with pytest.raises(TeddyProblem, match="bad gateway"):
@@ -331,7 +325,7 @@ async def test_every_command_goes_where_the_api_has_it() -> None:
     ]
 
 
-async def test_an_answer_knows_how_old_it_is() -> None:
+async def test_an_answer_knows_how_old_it_is_and_what_no_query_returned_does_not() -> None:
     headers = {
         "X-As-Of": "2026-11-23T12:00:00.000Z",
         "Age": "3",
@@ -343,9 +337,6 @@ async def test_an_answer_knows_how_old_it_is() -> None:
 
     assert dict(profile) == {"child_id": "mia"}
     assert freshness_of(profile) == Freshness("2026-11-23T12:00:00.000Z", 3, True, False)
-
-
-def test_what_no_query_returned_has_no_age() -> None:
     with pytest.raises(TypeError, match="only answers of TeddyClient queries"):
         freshness_of({"child_id": "mia"})
 

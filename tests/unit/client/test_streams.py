@@ -42,21 +42,25 @@ class Lines(httpx2.AsyncByteStream):
             raise httpx2.ReadError("gone")
 
 
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the client would have waited before each further try."""
+    paused: list[float] = []
+
+    async def pause(_: Transport, seconds: float, longest: float = 5.0) -> None:
+        paused.append(min(seconds, longest))
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(Transport, "pause", pause)
+    return paused
+
+
 class Api:
     """Answers from a list, and remembers what it was asked."""
 
-    def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, *answers: httpx2.Response | Exception
-    ) -> None:
+    def __init__(self, *answers: httpx2.Response | Exception) -> None:
         self._answers: Iterator[httpx2.Response | Exception] = iter(answers)
         self.cursors: list[str | None] = []
-        self.pauses: list[float] = []
-
-        async def pause(_: Transport, seconds: float, longest: float = 5.0) -> None:
-            self.pauses.append(min(seconds, longest))
-            await asyncio.sleep(0)
-
-        monkeypatch.setattr(Transport, "pause", pause)
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         assert request.url.path == "/v1/children/mia/export"
@@ -84,20 +88,15 @@ def progress(cursor: str) -> dict[str, str]:
     return {"kind": "progress", "cursor": cursor}
 
 
-async def test_every_record_comes_once_and_no_progress_lines(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    api = Api(monkeypatch, lines(*ALL[:3], progress("one"), *ALL[3:]))
+async def test_every_record_comes_once_and_no_progress_lines() -> None:
+    api = Api(lines(*ALL[:3], progress("one"), *ALL[3:]))
 
     assert await api.records() == ALL
 
 
-async def test_what_came_behind_the_last_cursor_comes_again_and_is_reported_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_what_came_behind_the_last_cursor_comes_again_and_is_reported_once() -> None:
     # given an answer that breaks off, one that ends too early, one that breaks within a line
     api = Api(
-        monkeypatch,
         lines(*ALL[:2], progress("one"), *ALL[2:4], breaks=True),
         lines(*ALL[2:4], progress("two"), ALL[4]),
         lines(*ALL[4:7], cut=5),
@@ -108,32 +107,27 @@ async def test_what_came_behind_the_last_cursor_comes_again_and_is_reported_once
     assert api.cursors == [None, "one", "two", "two"]
 
 
-async def test_an_export_that_breaks_before_its_first_cursor_begins_anew(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    api = Api(monkeypatch, lines(*ALL[:4], breaks=True), httpx2.ConnectError("gone"), lines(*ALL))
+async def test_an_export_that_breaks_before_its_first_cursor_begins_anew() -> None:
+    api = Api(lines(*ALL[:4], breaks=True), httpx2.ConnectError("gone"), lines(*ALL))
 
     assert await api.records() == ALL
     assert api.cursors == [None, None, None]
 
 
-async def test_the_api_says_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_api_says_when_to_come_again(pauses: list[float]) -> None:
     api = Api(
-        monkeypatch,
         httpx2.Response(503, json={"code": "overloaded"}, headers={"Retry-After": "10"}),
         httpx2.Response(429, json={"code": "too-many-requests"}, headers={"Retry-After": "3600"}),
         lines(*ALL),
     )
 
     assert await api.records() == ALL
-    assert api.pauses == [10, 30]
+    assert pauses == [10, 30]
 
 
-async def test_a_child_that_was_erased_meanwhile_is_not_asked_for_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_child_that_was_erased_meanwhile_is_not_asked_for_again() -> None:
     gone = httpx2.Response(404, json={"code": "child-not-found"})
-    api = Api(monkeypatch, lines(*ALL[:4], progress("one"), breaks=True), gone)
+    api = Api(lines(*ALL[:4], progress("one"), breaks=True), gone)
 
     with pytest.raises(TeddyProblem) as problem:
         await api.records()
@@ -142,8 +136,8 @@ async def test_a_child_that_was_erased_meanwhile_is_not_asked_for_again(
     assert len(api.cursors) == 2
 
 
-async def test_who_gets_no_further_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    api = Api(monkeypatch, *(lines(*ALL[:4], breaks=number % 2 == 0) for number in range(9)))
+async def test_who_gets_no_further_gives_up() -> None:
+    api = Api(*(lines(*ALL[:4], breaks=number % 2 == 0) for number in range(9)))
 
     with pytest.raises(Unreachable, match="no end"):
         await api.records()
@@ -151,21 +145,19 @@ async def test_who_gets_no_further_gives_up(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(api.cursors) == 4
 
 
-async def test_each_cursor_gives_new_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_cursor_gives_new_tries() -> None:
     answers = [lines(PROFILE, progress(str(number)), breaks=True) for number in range(9)]
-    api = Api(monkeypatch, *answers, lines(END))
+    api = Api(*answers, lines(END))
 
     assert await api.records() == [PROFILE] * 9 + [END]
 
 
-async def test_one_document_is_what_it_was_before_exports_were_lines(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_one_document_is_what_it_was_before_exports_were_lines() -> None:
     talk = {"kind": "conversation", "conversation_id": "t-1"}
     answer = lines(*ALL[:5], talk, progress("one"), *ALL[5:])
     answer.headers["X-As-Of"] = "2026-11-23T12:00:00.000Z"
 
-    async with Api(monkeypatch, answer).client() as client:
+    async with Api(answer).client() as client:
         export = await client.export_child("mia")
 
     assert export == {
@@ -189,19 +181,19 @@ async def test_one_document_is_what_it_was_before_exports_were_lines(
     assert freshness_of(export).as_of == "2026-11-23T12:00:00.000Z"
 
 
-async def test_a_child_without_incidents_has_no_safety(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Api(monkeypatch, lines(HEADER, PROFILE, END)).client() as client:
+async def test_a_child_without_incidents_has_no_safety() -> None:
+    async with Api(lines(HEADER, PROFILE, END)).client() as client:
         export = await client.export_child("mia")
 
     assert (export["safety"], export["events"]) == (None, [])
 
 
-async def test_lines_may_come_compressed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lines_may_come_compressed() -> None:
     body = b"".join(orjson.dumps(record) + b"\n" for record in ALL)
     headers = {"Content-Encoding": "gzip"}
     answer = httpx2.Response(200, content=gzip.compress(body), headers=headers)
 
-    assert await Api(monkeypatch, answer).records() == ALL
+    assert await Api(answer).records() == ALL
 
 
 CHANGE = b'event: change\ndata: {"child_id":"mia","version":4}\n\n'

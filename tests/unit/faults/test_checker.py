@@ -92,13 +92,16 @@ def test_a_run_without_fault_is_clean() -> None:
     assert check([*HISTORY, own, foreign], FACTS) == []
 
 
-def test_an_acknowledged_command_that_is_not_stored_is_a_loss() -> None:
+def test_an_acknowledged_command_that_is_not_stored_where_it_was_answered_is_a_loss() -> None:
     facts = replace(FACTS, commits={MIA: COMMITS[:2]}, published=PUBLISHED[:2])
 
     (lost,) = check(HISTORY, facts)
 
     assert lost.kind == "lost"
     assert "key-child-mia-0003" in lost.detail
+    history = [*HISTORY[:2], replace(HISTORY[2], answer={**HISTORY[2].answer, "version": 4})]
+
+    assert kinds(history, FACTS) == {"lost"}
 
 
 def test_a_command_that_changed_nothing_is_kept_by_its_key() -> None:
@@ -113,46 +116,34 @@ def test_a_command_that_changed_nothing_is_kept_by_its_key() -> None:
     assert "duplicate" in kinds(HISTORY, changed_too)
 
 
-def test_a_command_that_is_stored_elsewhere_than_answered_is_a_loss() -> None:
-    history = [*HISTORY[:2], replace(HISTORY[2], answer={**HISTORY[2].answer, "version": 4})]
-
-    assert kinds(history, FACTS) == {"lost"}
-
-
-def test_one_command_in_two_commits_is_a_duplicate() -> None:
+def test_a_duplicate_a_second_answer_and_a_commit_that_nobody_asked_for_are_found() -> None:
     twice = stream([*HISTORY, HISTORY[2]])
     facts = Facts({MIA: twice}, published=[*PUBLISHED, (MIA, 4)])
 
     assert "duplicate" in kinds(HISTORY, facts)
-
-
-def test_one_key_with_two_answers_is_found() -> None:
     other = replace(HISTORY[2], answer={**HISTORY[2].answer, "events": ["ChildErased"]})
 
     assert "answer" in kinds([*HISTORY, other], FACTS)
-
-
-def test_a_commit_that_nobody_asked_for_is_found() -> None:
     assert kinds(HISTORY[:2], FACTS) == {"unasked"}
 
 
-def test_a_missing_version_is_a_gap() -> None:
+def test_a_missing_version_and_an_altered_commit_are_found() -> None:
     facts = Facts({MIA: [COMMITS[0], COMMITS[2]]})
 
     assert "gap" in kinds([HISTORY[0], HISTORY[2]], facts)
-
-
-def test_an_altered_commit_is_found() -> None:
     altered = replace(COMMITS[1], actor=Actor("somebody", "admin"))
     facts = Facts({MIA: [COMMITS[0], altered, COMMITS[2]]})
 
     assert "gap" in kinds(HISTORY, facts)
 
 
-def test_what_the_verification_of_the_read_models_found_is_reported() -> None:
+def test_read_models_that_differ_or_stay_behind_and_alerts_untold_are_reported() -> None:
     facts = replace(FACTS, read_model_differences=["children/child-mia version: 3, 2 found"])
 
     assert kinds(HISTORY, facts) == {"read-model"}
+    assert kinds(HISTORY, replace(FACTS, lag="1 children behind after 60 s")) == {"lag"}
+    assert kinds(HISTORY, replace(FACTS, dead_lettered=frozenset({MIA}))) == {"dead-lettered"}
+    assert kinds(HISTORY, replace(FACTS, untold=["alert-1 on in_app: pending"])) == {"untold"}
 
 
 def test_a_refused_command_that_is_stored_left_a_trace() -> None:
@@ -234,30 +225,14 @@ def test_a_reader_who_sees_an_older_version_went_backwards() -> None:
     assert check([*HISTORY, newer, replace(older, reader="2")], FACTS) == []
 
 
-def test_an_event_that_never_reached_the_topic_is_found() -> None:
+def test_events_that_missed_the_topic_or_came_in_disorder_are_found_and_repetitions_are_right() -> (
+    None
+):
     assert kinds(HISTORY, replace(FACTS, published=PUBLISHED[:2])) == {"unpublished"}
-
-
-def test_events_that_reached_the_topic_in_disorder_are_found() -> None:
     published = [(MIA, 1), (MIA, 3), (MIA, 2)]
 
     assert "order" in kinds(HISTORY, replace(FACTS, published=published))
-
-
-def test_events_that_reached_the_topic_again_are_as_they_should_be() -> None:
     assert check(HISTORY, replace(FACTS, published=[*PUBLISHED, *PUBLISHED])) == []
-
-
-def test_read_models_that_stay_behind_are_reported() -> None:
-    assert kinds(HISTORY, replace(FACTS, lag="1 children behind after 60 s")) == {"lag"}
-
-
-def test_a_child_that_is_still_dead_lettered_is_reported() -> None:
-    assert kinds(HISTORY, replace(FACTS, dead_lettered=frozenset({MIA}))) == {"dead-lettered"}
-
-
-def test_an_alert_that_nobody_was_told_of_is_found() -> None:
-    assert kinds(HISTORY, replace(FACTS, untold=["alert-1 on in_app: pending"])) == {"untold"}
 
 
 def test_an_answer_that_explains_nothing_is_found() -> None:

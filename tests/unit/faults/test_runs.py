@@ -83,14 +83,11 @@ def test_a_row_of_as_many_commits_as_there_are_slices_runs_every_case_once(
     assert run == Counter(list(CASES))
 
 
-def test_no_slice_is_longer_than_what_ci_has_time_for() -> None:
+def test_no_slice_is_longer_than_ci_has_time_for_and_no_case_without_one() -> None:
     assert SECONDS
 
     for cases in SLICES:
         assert sum(SECONDS.get(one.name, 0.0) for one in cases) <= LONGEST_SLICE_SECONDS
-
-
-def test_a_case_that_nobody_measured_has_its_slice_too() -> None:
     cases = list(CASES.values())
 
     assert sum(map(len, slices_of(cases, {}))) == len(cases)
@@ -118,16 +115,11 @@ def test_a_clone_without_history_goes_by_the_day_of_its_commit(
     assert turn.because.startswith("the day of commit ")
 
 
-def test_outside_a_repository_it_goes_by_the_day(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_outside_a_repository_and_without_git_it_goes_by_the_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
 ) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert turn_of(tmp_path).because == "today"
-
-
-def test_without_git_it_goes_by_the_day(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     commit(repository)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert turn_of(repository).because == "today"

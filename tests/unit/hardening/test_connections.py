@@ -73,13 +73,12 @@ async def test_a_silent_connection_is_not_kept(port: int) -> None:
     assert orjson.loads(body)["code"] == "head-too-slow"
 
 
-async def test_headers_that_do_not_end_in_time_are_not_waited_for(port: int) -> None:
+async def test_headers_that_do_not_end_in_time_and_empty_lines_are_not_waited_for(
+    port: int,
+) -> None:
     first_line, _ = await _answer_to(port, b"GET /health/live HTTP/1.1\r\n", b"X-A: b\r\n")
 
     assert first_line.startswith(b"HTTP/1.1 408 ")
-
-
-async def test_empty_lines_do_not_keep_a_connection(port: int) -> None:
     first_line, _ = await _answer_to(port, b"\r\n", b"\r\n")
 
     assert first_line.startswith(b"HTTP/1.1 408 ")

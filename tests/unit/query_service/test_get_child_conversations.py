@@ -1,19 +1,25 @@
+"""A child's conversations, alerts, and violations of a generation before 7."""
+
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
 from query_service.queries.cursors import Cursors
+from query_service.queries.get_alerts import GetAlerts
 from query_service.queries.get_child_conversations import (
     GetChildConversations,
     GetChildConversationsHandler,
 )
+from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_children_by_parent import (
     GetChildrenByParent,
     GetChildrenByParentHandler,
 )
-from query_service.queries.query import Scope
+from query_service.queries.query import RequestRefused, Scope
+from query_service.queries.search_children import SearchChildren
 from query_service.queries.visible_children import VisibleChildren
+from query_service.read_store.violations import listed_in
 from shared.read_models.documents import ConversationDocument, Model
 from tests.support.projection_facts import (
     MIA,
@@ -25,8 +31,15 @@ from tests.support.projection_facts import (
     started,
     view_of,
 )
-from tests.support.query_side import ADMIN, QuerySide
-from tests.support.read_model_builders import NOON, conversation_document
+from tests.support.query_side import ADMIN, QuerySide, parent
+from tests.support.read_model_builders import (
+    NOON,
+    alert_document,
+    conversation_document,
+    safety_document,
+    sealed,
+    violation,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -155,3 +168,111 @@ async def test_a_change_of_the_child_drops_every_page(side: QuerySide) -> None:
     keep(side, "c2")
     side.change("lena")
     assert len((await side.ask(GetChildConversations("lena")))["items"]) == 2
+
+
+WEISS = parent("weiss")
+
+
+def keep_alert(side: QuerySide, alert_id: str, **fields: object) -> None:
+    side.store.alerts[alert_id] = alert_document(alert_id, **{"parent_id": "weiss"} | fields)
+
+
+async def test_a_parent_reads_what_they_were_alerted_to(side: QuerySide) -> None:
+    # given
+    read = {"delivered": {"in_app": NOON}, "acknowledged_at": NOON + timedelta(minutes=2)}
+    keep_alert(side, "a1", rule="count", severity="medium", **read)
+    keep_alert(side, "b1", parent_id="braun")
+    # when
+    answer = await side.ask(GetAlerts("weiss"), WEISS)
+    # then
+    assert answer == {
+        "items": [
+            {
+                "alert_id": "a1",
+                "child_id": "child-1",
+                "rule": "count",
+                "violation_id": "violation-1",
+                "violation_type": "bullying",
+                "severity": "medium",
+                "channels": ["in_app"],
+                "raised_at": "2026-11-23T12:00:00.000Z",
+                "acknowledged_at": "2026-11-23T12:02:00.000Z",
+                "delivered": {"in_app": "2026-11-23T12:00:00.000Z"},
+            }
+        ],
+        "next_cursor": None,
+    }
+
+
+async def test_an_alert_is_unread_until_it_is_acknowledged(side: QuerySide) -> None:
+    # given one of today, and one of read models before there were acknowledgements
+    keep_alert(side, "a1")
+    keep_alert(side, "a0", raised_at=NOON - timedelta(days=1))
+    del side.store.alerts["a0"]["acknowledged_at"]
+    answer = await side.ask(GetAlerts("weiss"), WEISS)
+    assert [item["acknowledged_at"] for item in answer["items"]] == [None, None]
+
+
+async def test_alerts_come_in_pages_the_newest_first(side: QuerySide) -> None:
+    # given
+    for number in range(5):
+        keep_alert(side, f"a{number}", raised_at=NOON + timedelta(hours=number // 2))
+    # when
+    first = await side.ask(GetAlerts("weiss", limit=3), WEISS)
+    second = await side.ask(GetAlerts("weiss", limit=3, cursor=first["next_cursor"]), WEISS)
+    # then
+    assert [item["alert_id"] for item in first["items"]] == ["a4", "a2", "a3"]
+    assert [item["alert_id"] for item in second["items"]] == ["a0", "a1"]
+    assert second["next_cursor"] is None
+
+
+async def test_alerts_are_never_cached(side: QuerySide) -> None:
+    await side.ask(GetAlerts("weiss"), WEISS)
+    keep_alert(side, "a1")
+    assert len((await side.ask(GetAlerts("weiss"), WEISS))["items"]) == 1
+
+
+async def test_a_cursor_of_another_list_is_refused(side: QuerySide) -> None:
+    # given a cursor of the search
+    await side.child("lena")
+    await side.child("leo")
+    page = await side.ask(SearchChildren(limit=1))
+    with pytest.raises(RequestRefused):
+        await side.ask(GetAlerts("weiss", cursor=page["next_cursor"]), WEISS)
+
+
+DAY = timedelta(days=1)
+
+
+async def test_they_are_read_from_the_list_with_their_details_open(side: QuerySide) -> None:
+    # given a generation of which today's projections wrote nothing
+    await side.child("lena")
+    side.store.projections = 6
+    details = sealed(await side.keyring.create("lena"), "lena", "details", "rude", 2, of="v1")
+    side.store.safety_documents["lena"] = safety_document(
+        "lena",
+        violation("v1", details=details, severity="high", alerted=None),
+        violation("v2", at=NOON + DAY),
+        violations_by_category={"bullying": 2},
+    )
+    # when
+    report = await side.ask(GetChildSafetyReport("lena", limit=1))
+    rest = await side.ask(GetChildSafetyReport("lena", limit=1, cursor=report["next_cursor"]))
+    # then
+    assert [one["violation_id"] for one in report["violations"]] == ["v2"]
+    assert [one["details"] for one in rest["violations"]] == ["rude"]
+    assert rest["next_cursor"] is None
+    assert report["total_violations"] == 2
+    codes = [advice["code"] for advice in report["recommendations"]]
+    assert codes == ["enable-immediate-notifications"]
+
+
+def test_what_the_oldest_projections_did_not_keep_or_write_asks_for_nothing() -> None:
+    # given an entry of projections before 4
+    entry = violation("v1", severity="critical")
+    del entry["alerted"]
+    del entry["acknowledged_at"]
+    (document,) = listed_in(safety_document("lena", entry))
+    assert (document["alerted"], document["acknowledged_at"]) == ("threshold", None)
+    assert document["_id"] == "lena/v1"
+    assert listed_in(None) == []

@@ -61,8 +61,8 @@ STACK = "the common stack"
         ("tests/integration/relay/test_relay.py", None),
         ("tests/contract/test_claim_store.py", None),
         (
-            "tests/unit/command_service/child/test_profile.py",
-            "tests/unit/command_service/child/test_profile.py",
+            "tests/unit/command_service/child/test_registration.py",
+            "tests/unit/command_service/child/test_registration.py",
         ),
     ],
 )

@@ -1,6 +1,7 @@
-"""The event store child by child: of a long stream only its beginning is held."""
+"""The event store child by child, of a long stream only its beginning; which events are chosen."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projection_worker.replay.histories import (
+    Selection,
     Stream,
     ends_at,
     in_batches,
@@ -16,6 +18,7 @@ from projection_worker.replay.histories import (
     telling_pages,
 )
 from shared.erasures.topic import ERASED
+from shared.event_store.envelope import Actor, Causality, EncodedEvent, NewCommit, StreamPosition
 from shared.event_store.port import pages
 from tests.fakes.event_store import MemoryEventStore
 from tests.support.recorded_streams import append_streams
@@ -104,3 +107,52 @@ async def test_pages_hold_every_commit_behind_a_version_once_and_in_order(
     assert [one for page in found for one in page] == await store.load("mia", after)
     assert all(len(page) == size for page in found[:-1])
     assert all(0 < len(page) <= size for page in found)
+
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def events() -> MemoryEventStore:
+    """Mia registers at noon and speaks twice at one; Tom registers at two."""
+    events = MemoryEventStore()
+    mia = await events.append(_commit("mia", NOON, "ChildRegistered"))
+    talk = ("ConversationStarted", "MessageRecorded")
+    await events.append(_commit("mia", NOON + HOUR, *talk, expected=mia.position))
+    await events.append(_commit("tom", NOON + 2 * HOUR, "ChildRegistered"))
+    return events
+
+
+async def chosen(events: MemoryEventStore, selection: Selection) -> list[str]:
+    return [event.event_id async for event in selection.events(events)]
+
+
+async def test_events_are_chosen_by_child_time_and_type_and_filters_combine(
+    events: MemoryEventStore,
+) -> None:
+    assert await chosen(events, Selection()) == ["mia@1", "mia@2", "mia@3", "tom@1"]
+    assert await chosen(events, Selection(child_id="tom")) == ["tom@1"]
+    assert await chosen(events, Selection(child_id="nobody")) == []
+    within = Selection(since=NOON + HOUR, until=NOON + 2 * HOUR)
+
+    assert await chosen(events, within) == ["mia@2", "mia@3"]
+    types = frozenset({"ChildRegistered", "MessageRecorded"})
+
+    assert await chosen(events, Selection(types=types)) == ["mia@1", "mia@3", "tom@1"]
+    assert await chosen(events, Selection(child_id="mia", since=NOON + HOUR, types=types)) == [
+        "mia@3"
+    ]
+
+
+def _commit(
+    child_id: str, recorded_at: datetime, *types: str, expected: StreamPosition | None = None
+) -> NewCommit:
+    return NewCommit(
+        child_id=child_id,
+        expected=expected or StreamPosition(),
+        events=tuple(EncodedEvent(name, 1, recorded_at, "{}") for name in types),
+        recorded_at=recorded_at,
+        actor=Actor("parent-1", "parent"),
+        causality=Causality("correlation-1"),
+    )
