@@ -35,7 +35,7 @@ from shared.keyring.erased_list import ErasedChild
 from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
-from shared.read_models.documents import ChildDocument, ViolationEntry
+from shared.read_models.documents import AlertDocument, ChildDocument, ViolationEntry
 from shared.read_models.notices import ChangeNotice
 from shared.signing import (
     PROOF_KEY_ID,
@@ -52,7 +52,10 @@ from tests.support.command_side import Database
 from tests.support.rate_limits import limits_of
 from tests.support.read_model_builders import (
     NOON,
+    activity_document,
+    alert_document,
     child_document,
+    conversation_document,
     safety_counters,
     sealed,
     violation_document,
@@ -188,6 +191,18 @@ class QuerySide:
         self.store.safety_documents[child_id] = safety_counters(child_id, *violations, **fields)
         still_open = sum(1 for one in violations if one["resolved_at"] is None)
         self.store.children[child_id]["open_violations_count"] = still_open
+
+    def conversation(self, child_id: str, conversation_id: str, **fields: Any) -> None:
+        document = conversation_document(child_id, conversation_id, **fields)
+        self.store.conversations[document["_id"]] = document
+
+    def activity(self, child_id: str, day: str, **fields: Any) -> None:
+        document = activity_document(child_id, day, **fields)
+        self.store.activity_days[document["_id"]] = document
+
+    def alert(self, alert_id: str, **fields: Any) -> AlertDocument:
+        self.store.alerts[alert_id] = alert_document(alert_id, **fields)
+        return self.store.alerts[alert_id]
 
     async def close_key(self, child_id: str, kek_id: str | None = None) -> None:
         """The child's data key opens no more: it was wrapped under a key of the same id, but of

@@ -24,7 +24,7 @@ FINDINGS = ("waits for a rebuild", "read models are", "topic ", "degraded")
 PAGE = Path(__file__).parents[2] / "docs" / "monitoring.md"
 
 
-def test_every_metric_on_the_page_is_one_of_the_worker_or_the_query_api() -> None:
+def test_every_metric_on_the_page_is_one_of_the_worker_or_the_query_api():
     # given
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)
@@ -41,13 +41,13 @@ def test_every_metric_on_the_page_is_one_of_the_worker_or_the_query_api() -> Non
     assert named <= there
 
 
-def test_every_number_that_tells_of_something_stale_has_an_alert() -> None:
+def test_every_number_that_tells_of_something_stale_has_an_alert():
     text = PAGE.read_text()
     for metric in STALE:
         assert re.search(rf"^\| [^|]+ \| `[^|]*\b{metric}\b", text, re.MULTILINE), metric
 
 
-def test_every_finding_and_degraded_dependency_is_explained() -> None:
+def test_every_finding_and_degraded_dependency_is_explained():
     text = PAGE.read_text()
     for told in FINDINGS:
         assert f"`{told}" in text, told

@@ -86,13 +86,13 @@ SUBJECTS = [f"p{c}1" for c in CHARACTERS] + [
 ]
 
 
-def test_visible_characters_but_slashes_may_stand_in_a_subject() -> None:
+def test_visible_characters_but_slashes_may_stand_in_a_subject():
     assert set(CHARACTERS) == set(string.digits + string.ascii_letters + string.punctuation) - set(
         "/\\"
     )
 
 
-async def test_a_parent_of_any_subject_reads_its_own_family() -> None:
+async def test_a_parent_of_any_subject_reads_its_own_family():
     # given
     side = QuerySide()
     for number, subject in enumerate(SUBJECTS):
@@ -106,7 +106,7 @@ async def test_a_parent_of_any_subject_reads_its_own_family() -> None:
             assert [one["child_id"] for one in family.json()["children"]] == [f"child-{number}"]
 
 
-async def test_a_parent_of_any_subject_registers_a_child_and_changes_it() -> None:
+async def test_a_parent_of_any_subject_registers_a_child_and_changes_it():
     # given
     side = CommandSide()
     for number, subject in enumerate(SUBJECTS):

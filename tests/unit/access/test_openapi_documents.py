@@ -38,14 +38,14 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 
 @EACH
-def test_every_field_of_every_model_is_described(document: dict[str, Any]) -> None:
+def test_every_field_of_every_model_is_described(document: dict[str, Any]):
     undescribed = [f"{model}.{name}" for model, name, f in _fields(document) if not _says(f)]
     assert undescribed == []
     assert len(list(_fields(document))) > 40
 
 
 @EACH
-def test_every_operation_and_every_parameter_is_described(document: dict[str, Any]) -> None:
+def test_every_operation_and_every_parameter_is_described(document: dict[str, Any]):
     undescribed = [
         f"{name} {part.get('name', '')}"
         for name, operation in _operations(document)
@@ -55,7 +55,7 @@ def test_every_operation_and_every_parameter_is_described(document: dict[str, An
     assert undescribed == []
 
 
-def test_nothing_in_the_glossary_is_said_for_nobody() -> None:
+def test_nothing_in_the_glossary_is_said_for_nobody():
     said = {
         name for _, name, f in _fields(DOCUMENTS["query"]) if f["description"] == FIELDS.get(name)
     }
@@ -63,12 +63,12 @@ def test_nothing_in_the_glossary_is_said_for_nobody() -> None:
 
 
 @pytest.mark.parametrize("model", ["Registration", "ProfileChanges", "ChildProfile"])
-def test_device_id_is_the_subject_of_the_bear_s_token(model: str) -> None:
+def test_device_id_is_the_subject_of_the_bear_s_token(model: str):
     told = [f for d in DOCUMENTS.values() for m, name, f in _fields(d) if (m, name) == (model, ID)]
     assert [field["description"].startswith(SUBJECT) for field in told] == [True]
 
 
-def test_what_a_registration_needs_is_required_of_it() -> None:
+def test_what_a_registration_needs_is_required_of_it():
     registration = DOCUMENTS["command"]["components"]["schemas"]["Registration"]
     assert set(registration["required"]) == {"name", "age", "udid", "consents"}
 

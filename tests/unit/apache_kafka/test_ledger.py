@@ -23,16 +23,14 @@ def without(child_id: str, version: int) -> dict[str, dict[int, str]]:
     return {**STREAMS, child_id: kept}
 
 
-def test_when_everything_is_there_the_ledger_is_clean() -> None:
+def test_when_everything_is_there_the_ledger_is_clean():
     found = ledger()
 
     assert found.clean
     assert (found.commands, found.events, found.lost, found.repeated) == (4, 4, 0, 0)
 
 
-def test_events_that_the_store_lost_or_has_otherwise_and_those_nobody_was_told_of_are_named() -> (
-    None
-):
+def test_events_that_the_store_lost_or_has_otherwise_and_those_nobody_was_told_of_are_named():
     found = ledger(stored=without("mia", 3))
 
     assert (found.clean, found.lost, found.missing_in_store) == (False, 1, ["mia@3"])
@@ -44,7 +42,7 @@ def test_events_that_the_store_lost_or_has_otherwise_and_those_nobody_was_told_o
     assert (found.clean, found.lost, found.unexplained_in_store) == (False, 0, ["noah@2"])
 
 
-def test_events_that_miss_the_topic_or_come_in_disorder_are_found_and_repetitions_counted() -> None:
+def test_events_that_miss_the_topic_or_come_in_disorder_are_found_and_repetitions_counted():
     found = ledger(published=[("mia", 1), ("noah", 1), ("mia", 3)])
 
     assert (found.clean, found.lost, found.missing_on_topic) == (False, 1, ["mia@2"])

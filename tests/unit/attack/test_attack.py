@@ -43,9 +43,7 @@ from tests.support.commands import called, started
         (["--selection", "some"], "'some' is not one of"),
     ],
 )
-async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
-    arguments: list[str], said: str
-) -> None:
+async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(arguments: list[str], said: str):
     refused = await called(partial(run_command, attack, "attack"), arguments, os.environ)
 
     assert refused.code == 2
@@ -53,7 +51,7 @@ async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
     assert len(refused.err.splitlines()) == 1
 
 
-async def test_every_row_can_be_listed() -> None:
+async def test_every_row_can_be_listed():
     listed = await started("tests.attack", ["--list"], os.environ)
 
     assert listed.code == 0
@@ -62,7 +60,7 @@ async def test_every_row_can_be_listed() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_kind_can_be_chosen(kind: str) -> None:
+async def test_a_kind_can_be_chosen(kind: str):
     listed = await called(
         partial(run_command, attack, "attack"), ["--list", "--case", kind], os.environ
     )
@@ -71,7 +69,7 @@ async def test_a_kind_can_be_chosen(kind: str) -> None:
     assert len(listed.out.splitlines()) == len(KINDS[kind])
 
 
-def test_servers_that_the_environment_names_are_left_alone() -> None:
+def test_servers_that_the_environment_names_are_left_alone():
     # given
     environment = {
         "TEDDY_WRITE_MONGO_URL": "mongodb://of-somebody/",
@@ -85,7 +83,7 @@ def test_servers_that_the_environment_names_are_left_alone() -> None:
     assert environment == {"TEDDY_LOG_LEVEL": "INFO"}
 
 
-def test_what_is_attacked_has_the_limits_that_operators_get() -> None:
+def test_what_is_attacked_has_the_limits_that_operators_get():
     # not those of a local stack, to which few subjects send everything
     limits = usual_limits()
 
@@ -94,7 +92,7 @@ def test_what_is_attacked_has_the_limits_that_operators_get() -> None:
     assert limits["TEDDY_SUBJECT_SHARE"] == str(Bounds().subject_share)
 
 
-def test_the_table_tells_what_held_and_what_did_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_tells_what_held_and_what_did_not(capsys: pytest.CaptureFixture[str]):
     # given
     held = Outcome("keys/a", "tries", "expects", Seen(True, "was refused"), 0.1)
     broken = Outcome("keys/b", "tries", "expects", Seen(False, "[bold]opened[/]"), 0.2)
@@ -148,11 +146,11 @@ NOT_FOUND = Refused(404, "child-not-found")
 )
 def test_an_answer_is_as_expected_or_the_attack_is_reported_as_broken(
     expected: Expectation, received: bytes, holds: bool
-) -> None:
+):
     assert expected.holds(parsed(received), WORDS) is holds
 
 
-def test_what_came_back_is_counted_and_told() -> None:
+def test_what_came_back_is_counted_and_told():
     both = parsed(PROBLEM + NOTHING)
 
     assert (both.status, both.code, both.status_lines) == (404, "child-not-found", 2)
@@ -170,7 +168,7 @@ def world(tmp_path: Path) -> World:
 @pytest.mark.parametrize(("answer", "holds"), [(PROBLEM, True), (FOUND, False)])
 async def test_a_row_sends_its_request_and_judges_the_answer(
     world: World, answer: bytes, holds: bool
-) -> None:
+):
     # given
     world.bearers["stranger"] = "token"
     row = Request("a look", "GET /v1/children/$child", NOT_FOUND, "stranger")
@@ -184,7 +182,7 @@ async def test_a_row_sends_its_request_and_judges_the_answer(
     assert b"\r\nAuthorization: Bearer token\r\n" in server.received[0]
 
 
-async def test_bytes_are_sent_as_they_are(world: World) -> None:
+async def test_bytes_are_sent_as_they_are(world: World):
     # given
     world.bearers["stranger"] = "token"
     row = Wire(
@@ -201,7 +199,7 @@ async def test_bytes_are_sent_as_they_are(world: World) -> None:
 
 async def test_a_promise_of_time_is_broken_by_answers_that_are_all_late(
     world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     # given
     monkeypatch.setattr("tests.attack.row.PROMISED_SECONDS", 0.0)
     row = Request("brackets", "GET /x", NOT_FOUND, promised=True)
@@ -236,13 +234,13 @@ async def _fails(_: World) -> str:
 )
 async def test_a_deed_holds_only_when_it_says_what_was_seen(
     world: World, does: Callable[[World], Awaitable[str]], seen: Seen
-) -> None:
+):
     row = Deed("a deed", "", "", does)
 
     assert await attempted(world, Named("keys", row), 10.0) == seen
 
 
-async def test_a_row_without_an_end_is_broken(world: World) -> None:
+async def test_a_row_without_an_end_is_broken(world: World):
     # given one that is never answered
     async with answering(None) as server:
         world.state.ports["query"] = server.port
@@ -251,13 +249,13 @@ async def test_a_row_without_an_end_is_broken(world: World) -> None:
     assert seen == Seen(False, "no outcome in 0 s")
 
 
-async def test_rows_that_the_time_was_over_for_are_not_taken_for_good(world: World) -> None:
+async def test_rows_that_the_time_was_over_for_are_not_taken_for_good(world: World):
     row = Deed("late", "", "", _refuses)
 
     assert not (await attempted(world, Named("keys", row), 0.0)).holds
 
 
-def test_each_row_has_a_name_of_its_own_and_says_what_is_tried_and_expected() -> None:
+def test_each_row_has_a_name_of_its_own_and_says_what_is_tried_and_expected():
     names = Counter(one.name for one in all_rows())
 
     assert [name for name, times in names.items() if times > 1] == []
@@ -268,5 +266,5 @@ def test_each_row_has_a_name_of_its_own_and_says_what_is_tried_and_expected() ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_short_selection_has_rows_of_each_kind(kind: str) -> None:
+def test_the_short_selection_has_rows_of_each_kind(kind: str):
     assert any(row.ci for row in KINDS[kind])

@@ -88,13 +88,13 @@ def progress(cursor: str) -> dict[str, str]:
     return {"kind": "progress", "cursor": cursor}
 
 
-async def test_every_record_comes_once_and_no_progress_lines() -> None:
+async def test_every_record_comes_once_and_no_progress_lines():
     api = Api(lines(*ALL[:3], progress("one"), *ALL[3:]))
 
     assert await api.records() == ALL
 
 
-async def test_what_came_behind_the_last_cursor_comes_again_and_is_reported_once() -> None:
+async def test_what_came_behind_the_last_cursor_comes_again_and_is_reported_once():
     # given an answer that breaks off, one that ends too early, one that breaks within a line
     api = Api(
         lines(*ALL[:2], progress("one"), *ALL[2:4], breaks=True),
@@ -107,14 +107,14 @@ async def test_what_came_behind_the_last_cursor_comes_again_and_is_reported_once
     assert api.cursors == [None, "one", "two", "two"]
 
 
-async def test_an_export_that_breaks_before_its_first_cursor_begins_anew() -> None:
+async def test_an_export_that_breaks_before_its_first_cursor_begins_anew():
     api = Api(lines(*ALL[:4], breaks=True), httpx2.ConnectError("gone"), lines(*ALL))
 
     assert await api.records() == ALL
     assert api.cursors == [None, None, None]
 
 
-async def test_the_api_says_when_to_come_again(pauses: list[float]) -> None:
+async def test_the_api_says_when_to_come_again(pauses: list[float]):
     api = Api(
         httpx2.Response(503, json={"code": "overloaded"}, headers={"Retry-After": "10"}),
         httpx2.Response(429, json={"code": "too-many-requests"}, headers={"Retry-After": "3600"}),
@@ -125,7 +125,7 @@ async def test_the_api_says_when_to_come_again(pauses: list[float]) -> None:
     assert pauses == [10, 30]
 
 
-async def test_a_child_that_was_erased_meanwhile_is_not_asked_for_again() -> None:
+async def test_a_child_that_was_erased_meanwhile_is_not_asked_for_again():
     gone = httpx2.Response(404, json={"code": "child-not-found"})
     api = Api(lines(*ALL[:4], progress("one"), breaks=True), gone)
 
@@ -136,7 +136,7 @@ async def test_a_child_that_was_erased_meanwhile_is_not_asked_for_again() -> Non
     assert len(api.cursors) == 2
 
 
-async def test_who_gets_no_further_gives_up() -> None:
+async def test_who_gets_no_further_gives_up():
     api = Api(*(lines(*ALL[:4], breaks=number % 2 == 0) for number in range(9)))
 
     with pytest.raises(Unreachable, match="no end"):
@@ -145,14 +145,14 @@ async def test_who_gets_no_further_gives_up() -> None:
     assert len(api.cursors) == 4
 
 
-async def test_each_cursor_gives_new_tries() -> None:
+async def test_each_cursor_gives_new_tries():
     answers = [lines(PROFILE, progress(str(number)), breaks=True) for number in range(9)]
     api = Api(*answers, lines(END))
 
     assert await api.records() == [PROFILE] * 9 + [END]
 
 
-async def test_one_document_is_what_it_was_before_exports_were_lines() -> None:
+async def test_one_document_is_what_it_was_before_exports_were_lines():
     talk = {"kind": "conversation", "conversation_id": "t-1"}
     answer = lines(*ALL[:5], talk, progress("one"), *ALL[5:])
     answer.headers["X-As-Of"] = "2026-11-23T12:00:00.000Z"
@@ -181,14 +181,14 @@ async def test_one_document_is_what_it_was_before_exports_were_lines() -> None:
     assert freshness_of(export).as_of == "2026-11-23T12:00:00.000Z"
 
 
-async def test_a_child_without_incidents_has_no_safety() -> None:
+async def test_a_child_without_incidents_has_no_safety():
     async with Api(lines(HEADER, PROFILE, END)).client() as client:
         export = await client.export_child("mia")
 
     assert (export["safety"], export["events"]) == (None, [])
 
 
-async def test_lines_may_come_compressed() -> None:
+async def test_lines_may_come_compressed():
     body = b"".join(orjson.dumps(record) + b"\n" for record in ALL)
     headers = {"Content-Encoding": "gzip"}
     answer = httpx2.Response(200, content=gzip.compress(body), headers=headers)
@@ -232,7 +232,7 @@ async def heard(teddy: TeddyClient, into: list[LiveUpdate]) -> None:
             into.append(update)
 
 
-async def test_events_are_heard_in_order_and_heartbeats_are_not() -> None:
+async def test_events_are_heard_in_order_and_heartbeats_are_not():
     body = Line(b"retry: 1000\n\n", CHANGE, b": heartbeat\n\n", ALERT[:20], ALERT[20:])
     updates: list[LiveUpdate] = []
 
@@ -244,7 +244,7 @@ async def test_events_are_heard_in_order_and_heartbeats_are_not() -> None:
     ]
 
 
-async def test_a_stream_that_is_refused_is_a_problem() -> None:
+async def test_a_stream_that_is_refused_is_a_problem():
     refused = httpx2.Response(404, json={"code": "parent-not-found"})
 
     with pytest.raises(TeddyProblem) as problem:
@@ -253,7 +253,7 @@ async def test_a_stream_that_is_refused_is_a_problem() -> None:
     assert (problem.value.status, problem.value.code) == (404, "parent-not-found")
 
 
-async def test_a_stream_that_breaks_off_is_unreachable_and_what_came_before_was_heard() -> None:
+async def test_a_stream_that_breaks_off_is_unreachable_and_what_came_before_was_heard():
     updates: list[LiveUpdate] = []
     body = Line(CHANGE, breaks=True)
 
@@ -263,6 +263,6 @@ async def test_a_stream_that_breaks_off_is_unreachable_and_what_came_before_was_
     assert [update["event"] for update in updates] == ["change"]
 
 
-async def test_an_api_that_is_not_there_is_unreachable() -> None:
+async def test_an_api_that_is_not_there_is_unreachable():
     with pytest.raises(Unreachable, match="ConnectError"):
         await heard(client(httpx2.ConnectError("gone")), [])

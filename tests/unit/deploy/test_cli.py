@@ -51,7 +51,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     arguments: tuple[str, ...],
-) -> None:
+):
     code = run(monkeypatch, "--dir", str(tmp_path), *arguments)
 
     errors = capsys.readouterr().err
@@ -82,7 +82,7 @@ def test_a_setting_that_stops_a_service_is_refused_before_anything_starts(
     name: str,
     value: str,
     said: str,
-) -> None:
+):
     monkeypatch.setenv(name, value)
     code = run(monkeypatch, "--dir", str(tmp_path / "stack"), command)
     (line,) = capsys.readouterr().err.splitlines()
@@ -91,7 +91,7 @@ def test_a_setting_that_stops_a_service_is_refused_before_anything_starts(
     assert not (tmp_path / "stack").exists()
 
 
-def test_settings_that_are_good_let_a_stack_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_are_good_let_a_stack_start(monkeypatch: pytest.MonkeyPatch):
     """With what the stack itself makes: servers and keys."""
     monkeypatch.setenv("TEDDY_CONVERSATION_LIMIT_MINUTES", "60")
 
@@ -105,7 +105,7 @@ def with_signing_key(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def test_a_token_is_good_for_whom_it_names(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+):
     with_signing_key(monkeypatch, tmp_path)
 
     run(monkeypatch, "--dir", str(tmp_path), "token", "--role", "parent", "--subject", "p-1")
@@ -117,9 +117,7 @@ def test_a_token_is_good_for_whom_it_names(
 
 
 @pytest.mark.parametrize("life", ["", "1", "h", "0h", "1w", "-1h", "²h", "8d", "9" * 30 + "d"])
-def test_a_life_that_is_none_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, life: str
-) -> None:
+def test_a_life_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, life: str):
     with_signing_key(monkeypatch, tmp_path)
     wish = ("token", "--role", "parent", "--subject", "p", "--life", life)
 
@@ -134,7 +132,7 @@ def test_a_subject_that_no_token_may_have_is_refused(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     subject: str,
-) -> None:
+):
     with_signing_key(monkeypatch, tmp_path)
     wish = ("token", "--role", "parent", "--subject", subject)
 
@@ -147,7 +145,7 @@ def test_a_subject_that_no_token_may_have_is_refused(
 
 def test_keys_are_made_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+):
     path = tmp_path / "keys.json"
     run(monkeypatch, "keys", "init", str(path))
     first = path.read_bytes()
@@ -162,7 +160,7 @@ def test_keys_are_made_once(
     ]
 
 
-def test_the_help_names_every_command() -> None:
+def test_the_help_names_every_command():
     shown = CliRunner().invoke(cli.teddy, ["--help"]).output
 
     for name in ("up", "down", "status", "logs", "load", "verify", "demo", "token", "topics"):
@@ -175,7 +173,7 @@ def test_the_status_of_a_stack_names_each_port_on_the_narrowest_terminal(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     columns: str,
-) -> None:
+):
     # given
     reports = [
         ProcessReport(name, 123_456, f"127.0.0.1:2{place}001", True, 0, Told(lag="0 events, 0 s"))

@@ -200,12 +200,12 @@ def project() -> Project:
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.text)
-def test_a_promise_holds(promise: Promise, project: Project) -> None:
+def test_a_promise_holds(promise: Promise, project: Project):
     assert list(promise.problems(project)) == []
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.text)
-def test_a_promise_that_is_broken_is_seen(promise: Promise, project: Project) -> None:
+def test_a_promise_that_is_broken_is_seen(promise: Promise, project: Project):
     tamperings = TAMPERINGS[promise.problems.__name__]
 
     for tamper, seen in tamperings:
@@ -215,7 +215,7 @@ def test_a_promise_that_is_broken_is_seen(promise: Promise, project: Project) ->
 
 def test_the_table_says_what_holds_and_what_does_not(
     project: Project, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     broken = _service("mongo", ports=["27017:27017"])(project)
     code = main(broken)
     assert code == 1
@@ -224,5 +224,5 @@ def test_the_table_says_what_holds_and_what_does_not(
     )
 
 
-def test_durations_are_read_as_compose_reads_them() -> None:
+def test_durations_are_read_as_compose_reads_them():
     assert [seconds(text) for text in ("20s", "1m", "1m30s")] == [20, 60, 90]

@@ -19,7 +19,7 @@ class Second(BaseSettings):
     limit: float | None = Field(None, description="How much.")
 
 
-def test_a_row_says_who_reads_a_setting_and_what_happens_without_it() -> None:
+def test_a_row_says_who_reads_a_setting_and_what_happens_without_it():
     rows = table({"first": First, "second": Second}).splitlines()[2:]
 
     assert rows == [
@@ -29,7 +29,7 @@ def test_a_row_says_who_reads_a_setting_and_what_happens_without_it() -> None:
     ]
 
 
-def test_a_page_that_differs_is_found_and_fixed(tmp_path: Path) -> None:
+def test_a_page_that_differs_is_found_and_fixed(tmp_path: Path):
     page = tmp_path / "configuration.md"
     page.write_text(f"# Settings\n{BEGIN}\n| `TEDDY_OLD` |\n{END}\nmore\n")
 
@@ -41,6 +41,6 @@ def test_a_page_that_differs_is_found_and_fixed(tmp_path: Path) -> None:
     assert "TEDDY_OLD" not in page.read_text()
 
 
-def test_a_page_without_marks_is_refused() -> None:
+def test_a_page_without_marks_is_refused():
     with pytest.raises(ValueError, match="settings: begin"):
         page_with("# Settings", table())

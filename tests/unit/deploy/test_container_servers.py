@@ -64,7 +64,7 @@ def _host(engine: DockerEngine) -> str:
     return "localhost" if engine.url.startswith("unix:") else "127.0.0.1"
 
 
-def test_kafka_is_told_the_address_at_which_its_clients_reach_it(engine: DockerEngine) -> None:
+def test_kafka_is_told_the_address_at_which_its_clients_reach_it(engine: DockerEngine):
     # when it starts, which it does not before it is told
     with KafkaContainer() as kafka:
         # then
@@ -76,7 +76,7 @@ def test_kafka_is_told_the_address_at_which_its_clients_reach_it(engine: DockerE
     assert engine.containers == {}
 
 
-def test_kafka_s_container_waits_for_the_address_and_advertises_it(tmp_path: Path) -> None:
+def test_kafka_s_container_waits_for_the_address_and_advertises_it(tmp_path: Path):
     # given the container's command, but for where the file lies and what it starts at last
     address = tmp_path / "address"
     command = KAFKA_COMMAND.replace(KAFKA_ADDRESS, str(address)).replace(KAFKA_RUN, "env")
@@ -92,7 +92,7 @@ def test_kafka_s_container_waits_for_the_address_and_advertises_it(tmp_path: Pat
 @pytest.mark.parametrize("mode", list(ConnectionMode))
 def test_tests_that_run_in_a_container_themselves_have_an_address_that_leads_out_of_it(
     engine: DockerEngine, monkeypatch: pytest.MonkeyPatch, mode: ConnectionMode
-) -> None:
+):
     monkeypatch.setattr(testcontainers_config, "connection_mode_override", mode)
 
     with KafkaContainer() as kafka:
@@ -106,9 +106,7 @@ def test_tests_that_run_in_a_container_themselves_have_an_address_that_leads_out
         assert kafka.address == container.files[KAFKA_ADDRESS].decode() == expected[mode]
 
 
-def test_mongodb_is_reached_without_a_look_at_its_replica_set_s_members(
-    engine: DockerEngine,
-) -> None:
+def test_mongodb_is_reached_without_a_look_at_its_replica_set_s_members(engine: DockerEngine):
     with MongoContainer() as mongo:
         (container,) = engine.containers.values()
         (outside,) = container.ports.values()
@@ -116,7 +114,7 @@ def test_mongodb_is_reached_without_a_look_at_its_replica_set_s_members(
         assert container.config["Cmd"][:3] == ["mongod", "--replSet", "rs0"]
 
 
-def test_an_image_that_is_there_is_not_brought_again(engine: DockerEngine) -> None:
+def test_an_image_that_is_there_is_not_brought_again(engine: DockerEngine):
     for _ in range(2):
         with MongoContainer():
             pass
@@ -138,7 +136,7 @@ def test_an_image_that_is_there_is_not_brought_again(engine: DockerEngine) -> No
 )
 def test_a_start_that_fails_half_way_leaves_nothing_and_is_reported_in_one_line(
     engine: DockerEngine, request_: str, made: int
-) -> None:
+):
     engine.refusals[request_] = "no space left on device"
 
     message = _failure()
@@ -147,15 +145,13 @@ def test_a_start_that_fails_half_way_leaves_nothing_and_is_reported_in_one_line(
     assert (len(engine.removed), engine.containers) == (made, {})
 
 
-def test_an_image_that_cannot_be_had_is_named(engine: DockerEngine) -> None:
+def test_an_image_that_cannot_be_had_is_named(engine: DockerEngine):
     del engine.programs[MONGO]
 
     assert f"manifest for {MONGO} not found" in _failure()
 
 
-def test_a_container_that_ends_is_removed_and_its_last_words_are_reported(
-    engine: DockerEngine,
-) -> None:
+def test_a_container_that_ends_is_removed_and_its_last_words_are_reported(engine: DockerEngine):
     engine.programs[MONGO] = Ends("reading options\n\nno such option: --replSet\n")
 
     assert f"{MONGO} is exited and did not become ready" in (message := _failure())
@@ -165,7 +161,7 @@ def test_a_container_that_ends_is_removed_and_its_last_words_are_reported(
 
 def test_a_container_that_does_not_become_ready_or_that_nobody_reaches_is_given_up(
     engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     monkeypatch.setattr(servers, "START_SECONDS", 0.1)
 
     assert "Connection refused" in _failure()
@@ -176,7 +172,7 @@ def test_a_container_that_does_not_become_ready_or_that_nobody_reaches_is_given_
     assert engine.containers == {}
 
 
-def test_what_fails_in_a_test_is_reported_as_it_is(engine: DockerEngine) -> None:
+def test_what_fails_in_a_test_is_reported_as_it_is(engine: DockerEngine):
     with pytest.raises(OSError, match=r"^of the test$"), MongoContainer():
         raise OSError("of the test")
 
@@ -184,9 +180,7 @@ def test_what_fails_in_a_test_is_reported_as_it_is(engine: DockerEngine) -> None
 
 
 @pytest.mark.parametrize("engine", ["on a socket"], indirect=True)
-def test_containers_of_a_test_run_that_was_killed_are_removed_by_the_next(
-    engine: DockerEngine,
-) -> None:
+def test_containers_of_a_test_run_that_was_killed_are_removed_by_the_next(engine: DockerEngine):
     # given one whose process was killed, one of a process that runs, one of another machine
     killed = subprocess.run(
         [sys.executable, "-c", DIES_WITH_A_CONTAINER], env=os.environ, check=False
@@ -204,7 +198,7 @@ def test_containers_of_a_test_run_that_was_killed_are_removed_by_the_next(
         assert engine.removed == [orphan]
 
 
-def test_an_orphan_that_another_run_removed_first_is_no_failure(engine: DockerEngine) -> None:
+def test_an_orphan_that_another_run_removed_first_is_no_failure(engine: DockerEngine):
     with MongoContainer() as mongo:
         container = engine.of(mongo.get_container_id())
         container.config["Labels"][OWNER] = f"{platform.node()}/{os.getpid()}/0.0"
@@ -240,7 +234,7 @@ def _failure() -> str:
 
 
 @pytest.mark.parametrize("on_a_socket", [True, False])
-def test_an_engine_that_answers_counts(monkeypatch: pytest.MonkeyPatch, on_a_socket: bool) -> None:
+def test_an_engine_that_answers_counts(monkeypatch: pytest.MonkeyPatch, on_a_socket: bool):
     with docker_engine({}, on_a_socket=on_a_socket) as engine:
         monkeypatch.setenv("DOCKER_HOST", engine.url)
 
@@ -252,7 +246,7 @@ def test_an_engine_that_answers_counts(monkeypatch: pytest.MonkeyPatch, on_a_soc
 )
 def test_an_engine_whose_api_the_client_does_not_speak_does_not_count(
     monkeypatch: pytest.MonkeyPatch, version: object
-) -> None:
+):
     with docker_engine({}) as engine:
         engine.version = version
         monkeypatch.setenv("DOCKER_HOST", engine.url)
@@ -260,7 +254,7 @@ def test_an_engine_whose_api_the_client_does_not_speak_does_not_count(
         assert docker_answers() is False
 
 
-def test_an_engine_that_refuses_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_refuses_does_not_count(monkeypatch: pytest.MonkeyPatch):
     with docker_engine({}) as engine:
         engine.refusals["GET /version"] = "permission denied"
         monkeypatch.setenv("DOCKER_HOST", engine.url)
@@ -268,7 +262,7 @@ def test_an_engine_that_refuses_does_not_count(monkeypatch: pytest.MonkeyPatch) 
         assert docker_answers() is False
 
 
-def test_an_engine_that_answers_too_late_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_answers_too_late_does_not_count(monkeypatch: pytest.MonkeyPatch):
     answered = threading.Event()
     monkeypatch.setattr(probe, "ANSWER_SECONDS", 0.1)
     with docker_engine({}) as engine:
@@ -280,7 +274,7 @@ def test_an_engine_that_answers_too_late_does_not_count(monkeypatch: pytest.Monk
         answered.set()
 
 
-def test_what_does_not_speak_http_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_speak_http_does_not_count(monkeypatch: pytest.MonkeyPatch):
     with _listener(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
 
@@ -290,9 +284,7 @@ def test_what_does_not_speak_http_does_not_count(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     "host", ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:{free}", "nonsense://", "tcp://:-1"]
 )
-def test_an_address_nobody_listens_on_is_no_engine(
-    monkeypatch: pytest.MonkeyPatch, host: str
-) -> None:
+def test_an_address_nobody_listens_on_is_no_engine(monkeypatch: pytest.MonkeyPatch, host: str):
     monkeypatch.setenv("DOCKER_HOST", host.format(free=free_port()))
 
     assert docker_answers() is False
@@ -331,7 +323,7 @@ URLS = {"TEDDY_WRITE_MONGO_URL": "mongodb://given/", "TEDDY_KAFKA_BOOTSTRAP": "g
 )
 def test_the_environment_comes_first_then_docker_then_embedded(
     environment: dict[str, str], docker: bool, source: str
-) -> None:
+):
     chosen = choose(
         environment, lambda: docker, lambda: nullcontext(CONTAINERS), lambda: nullcontext(EMBEDDED)
     )
@@ -340,7 +332,7 @@ def test_the_environment_comes_first_then_docker_then_embedded(
         assert servers.source == source
 
 
-def test_docker_is_not_asked_when_the_environment_has_servers() -> None:
+def test_docker_is_not_asked_when_the_environment_has_servers():
     def asked() -> bool:
         raise AssertionError("Docker was asked")
 

@@ -29,20 +29,20 @@ def test_a_group_below_the_floor_is_a_failure(
     capsys: pytest.CaptureFixture[str],
     changed: Mapping[str, Lines],
     code: int,
-) -> None:
+):
     monkeypatch.setattr(coverage_floors, "counted", lambda: {**WHOLE, **changed})
 
     assert main() == code
     assert ("below 95.0 %" in capsys.readouterr().out) == (code == 1)
 
 
-def test_a_group_that_was_not_measured_is_below_the_floor() -> None:
+def test_a_group_that_was_not_measured_is_below_the_floor():
     assert shares({"command_service/child/a.py": (10, 10)})["stores"] == 0.0
 
 
 def test_without_a_measurement_there_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     def nothing() -> Mapping[str, Lines]:
         raise NoDataError("none")
 
@@ -53,5 +53,5 @@ def test_without_a_measurement_there_is_one_line(
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_every_place_is_there(place: str) -> None:
+def test_every_place_is_there(place: str):
     assert (ROOT / place).exists()

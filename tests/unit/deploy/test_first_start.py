@@ -17,7 +17,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_a_second_start_changes_nothing_and_writes_again_what_was_lost(tmp_path: Path) -> None:
+def test_a_second_start_changes_nothing_and_writes_again_what_was_lost(tmp_path: Path):
     write_secrets(tmp_path, Site(), utc_now())
     first = _contents(tmp_path)
     write_secrets(tmp_path, Site(), utc_now())
@@ -31,7 +31,7 @@ def test_a_second_start_changes_nothing_and_writes_again_what_was_lost(tmp_path:
 
 def test_only_the_owner_may_read_a_file_with_a_secret_and_none_has_the_authority_s_key(
     tmp_path: Path,
-) -> None:
+):
     write_secrets(tmp_path, Site(), utc_now())
 
     public = {"jwks.json", "proof-keys.json"}
@@ -52,7 +52,7 @@ def test_only_the_owner_may_read_a_file_with_a_secret_and_none_has_the_authority
     assert state.count("BEGIN PRIVATE KEY") == 2
 
 
-def test_each_process_has_a_password_of_its_own_and_no_other(tmp_path: Path) -> None:
+def test_each_process_has_a_password_of_its_own_and_no_other(tmp_path: Path):
     write_secrets(tmp_path, Site(), utc_now())
 
     names = [account.name for account in ACCOUNTS]
@@ -64,7 +64,7 @@ def test_each_process_has_a_password_of_its_own_and_no_other(tmp_path: Path) -> 
         assert seen == {reader}
 
 
-def test_new_certificates_leave_passwords_as_they_are(tmp_path: Path) -> None:
+def test_new_certificates_leave_passwords_as_they_are(tmp_path: Path):
     write_secrets(tmp_path, Site(), utc_now())
     first = _contents(tmp_path)
     write_secrets(tmp_path, Site(), utc_now(), renew=True)
@@ -73,7 +73,7 @@ def test_new_certificates_leave_passwords_as_they_are(tmp_path: Path) -> None:
     ssl.create_default_context(cafile=tmp_path / "command" / "ca.pem")
 
 
-def test_the_broker_has_no_listener_without_tls_and_users_but_its_own(tmp_path: Path) -> None:
+def test_the_broker_has_no_listener_without_tls_and_users_but_its_own(tmp_path: Path):
     write_secrets(tmp_path, Site(), utc_now())
 
     lines = (tmp_path / "kafka" / "server.properties").read_text().splitlines()
@@ -89,15 +89,13 @@ def test_the_broker_has_no_listener_without_tls_and_users_but_its_own(tmp_path: 
         ("query", {("read", "teddy_read"), ("read", "teddy_keys"), ("readWrite", "teddy_audit")}),
     ],
 )
-def test_an_account_may_do_what_its_settings_ask_for(
-    name: str, roles: set[tuple[str, str]]
-) -> None:
+def test_an_account_may_do_what_its_settings_ask_for(name: str, roles: set[tuple[str, str]]):
     (account,) = (one for one in ACCOUNTS if one.name == name)
 
     assert {(role["role"], role["db"]) for role in account.roles()} >= roles
 
 
-def test_only_the_tools_own_databases() -> None:
+def test_only_the_tools_own_databases():
     owners = {a.name for a in ACCOUNTS if any(r["role"] == "dbOwner" for r in a.roles())}
 
     assert owners == {TOOLS}

@@ -50,13 +50,13 @@ def answer(child: ModelChild, wish: Wish, tally: Tally) -> None:
     settle(child, wish, wish.expected, refused if wish.code else body, tally)
 
 
-def test_the_same_seed_wishes_the_same_and_another_seed_or_child_something_else() -> None:
+def test_the_same_seed_wishes_the_same_and_another_seed_or_child_something_else():
     assert life_of(7, 3) == life_of(7, 3)
     assert life_of(7, 3) != life_of(8, 3)
     assert life_of(7, 3) != life_of(7, 4)
 
 
-def test_over_many_children_every_command_is_wished_for_and_what_does_not_exist_is_named() -> None:
+def test_over_many_children_every_command_is_wished_for_and_what_does_not_exist_is_named():
     wishes = [wish for number in range(60) for wish in life_of(7, number)]
 
     endings = {wish.path.rpartition("/")[2] for wish in wishes}
@@ -85,7 +85,7 @@ def test_over_many_children_every_command_is_wished_for_and_what_does_not_exist_
     assert {(wish.expected, wish.ignored) for wish in unlinked} == {(201, ("conversation_id",))}
 
 
-def test_a_link_that_is_left_out_without_a_word_is_a_surprise() -> None:
+def test_a_link_that_is_left_out_without_a_word_is_a_surprise():
     generator, tally = Generator(7, "run"), Tally()
     child, chance = generator.child(0)
     wish = replace(generator.registration(child, chance), ignored=("conversation_id",))
@@ -95,7 +95,7 @@ def test_a_link_that_is_left_out_without_a_word_is_a_surprise() -> None:
     assert tally.unexpected == 1
 
 
-def test_an_answer_that_was_not_expected_is_kept() -> None:
+def test_an_answer_that_was_not_expected_is_kept():
     generator, tally = Generator(7, "run"), Tally()
     child, chance = generator.child(0)
 
@@ -106,14 +106,14 @@ def test_an_answer_that_was_not_expected_is_kept() -> None:
     assert child.status == "new"
 
 
-def test_commands_are_shared_out_to_the_last() -> None:
+def test_commands_are_shared_out_to_the_last():
     shares = list(share_out(7, 100))
 
     assert sum(commands for _, commands in shares) == 100
     assert max(shares, key=lambda s: s[1])[1] - min(shares, key=lambda s: s[1])[1] == 1
 
 
-def test_a_repeated_key_must_get_its_first_answer_again() -> None:
+def test_a_repeated_key_must_get_its_first_answer_again():
     generator, tally = Generator(7, "run"), Tally()
     child, chance = generator.child(0)
     wish = generator.registration(child, chance)
@@ -126,7 +126,7 @@ def test_a_repeated_key_must_get_its_first_answer_again() -> None:
     assert (tally.accepted, tally.repeated, tally.unexpected) == (1, 1, 1)
 
 
-def test_surprises_are_all_counted_though_only_the_first_are_kept() -> None:
+def test_surprises_are_all_counted_though_only_the_first_are_kept():
     tally = Tally()
 
     for number in range(50):
@@ -170,14 +170,14 @@ async def sent(
     return sender.tally, history
 
 
-async def test_every_acknowledged_command_is_noted() -> None:
+async def test_every_acknowledged_command_is_noted():
     tally, history = await sent(Accepting(), children=5, concurrency=3)
 
     assert tally.accepted == 5
     assert sorted(answer["child_id"] for answer in history) == [f"child-{n}" for n in range(1, 6)]
 
 
-async def test_a_busy_api_is_asked_again_with_the_same_key() -> None:
+async def test_a_busy_api_is_asked_again_with_the_same_key():
     api = Accepting()
     busy = iter([503, 429])
 
@@ -194,7 +194,7 @@ async def test_a_busy_api_is_asked_again_with_the_same_key() -> None:
     assert len(history) == 1
 
 
-async def test_a_refusal_nobody_expected_is_a_surprise_and_not_acknowledged() -> None:
+async def test_a_refusal_nobody_expected_is_a_surprise_and_not_acknowledged():
     tally, history = await sent(lambda _: httpx2.Response(502, text="bad gateway"), children=3)
 
     assert tally.unexpected == 3
@@ -202,7 +202,7 @@ async def test_a_refusal_nobody_expected_is_a_surprise_and_not_acknowledged() ->
     assert history == []
 
 
-async def test_a_load_on_an_api_that_is_gone_ends_with_one_surprise() -> None:
+async def test_a_load_on_an_api_that_is_gone_ends_with_one_surprise():
     asked = []
 
     def gone(request: httpx2.Request) -> httpx2.Response:
@@ -215,7 +215,7 @@ async def test_a_load_on_an_api_that_is_gone_ends_with_one_surprise() -> None:
     assert len(asked) == RETRIES
 
 
-async def test_a_pace_spreads_turns_evenly_and_does_not_catch_up() -> None:
+async def test_a_pace_spreads_turns_evenly_and_does_not_catch_up():
     now, pauses = 10.0, []
 
     async def sleep(seconds: float) -> None:
@@ -231,7 +231,7 @@ async def test_a_pace_spreads_turns_evenly_and_does_not_catch_up() -> None:
     assert pauses == pytest.approx([0.0, 0.25, 0.5, 0.0, 0.25])
 
 
-async def test_the_body_goes_out_as_the_generator_wished_it() -> None:
+async def test_the_body_goes_out_as_the_generator_wished_it():
     seen: list[bytes] = []
     api = Accepting()
 

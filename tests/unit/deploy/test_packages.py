@@ -64,7 +64,7 @@ def of_the_packages() -> Iterator[str]:
             yield name
 
 
-def test_the_wheel_has_every_file_of_the_packages_and_no_other(unpacked: Path) -> None:
+def test_the_wheel_has_every_file_of_the_packages_and_no_other(unpacked: Path):
     installed = {
         str(path.relative_to(unpacked))
         for path in unpacked.rglob("*")
@@ -75,13 +75,13 @@ def test_the_wheel_has_every_file_of_the_packages_and_no_other(unpacked: Path) -
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_package_tells_type_checkers_that_it_is_typed(unpacked: Path, package: str) -> None:
+def test_every_package_tells_type_checkers_that_it_is_typed(unpacked: Path, package: str):
     assert (unpacked / package / "py.typed").exists()
 
 
 def test_the_metadata_names_python_the_dependencies_and_the_servers_as_an_extra(
     metadata: "Message[str, str]",
-) -> None:
+):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = metadata.get_all("Requires-Dist") or []
 
@@ -95,7 +95,7 @@ def test_the_metadata_names_python_the_dependencies_and_the_servers_as_an_extra(
 @pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"]])
 def test_the_entry_point_answers_from_the_wheel_alone(
     unpacked: Path, tmp_path: Path, arguments: list[str]
-) -> None:
+):
     (entry_points,) = unpacked.glob("*.dist-info/entry_points.txt")
     assert "teddy = deploy.cli:main" in entry_points.read_text()
     code = (
@@ -142,7 +142,7 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
         ("", "installing failed: no output"),
     ],
 )
-def test_one_line_says_what_to_do(output: str, said: str) -> None:
+def test_one_line_says_what_to_do(output: str, said: str):
     line = explained("installing", output, FOLDER)
 
     assert said in line
@@ -157,13 +157,13 @@ def test_one_line_says_what_to_do(output: str, said: str) -> None:
         (errno.ENOENT, "/srv/teddy/.setup.log: gone"),
     ],
 )
-def test_what_the_system_refuses_is_said_in_one_line(number: int, said: str) -> None:
+def test_what_the_system_refuses_is_said_in_one_line(number: int, said: str):
     error = OSError(number, "gone", "/srv/teddy/.setup.log")
 
     assert said in explained_os_error(error, FOLDER)
 
 
-def test_an_old_python_can_read_far_enough_to_say_that_it_is_too_old() -> None:
+def test_an_old_python_can_read_far_enough_to_say_that_it_is_too_old():
     source = Path(setup.__path__[0], "__main__.py").read_text()
 
     tree = ast.parse(source, feature_version=(3, 4))
@@ -185,7 +185,7 @@ def made(root: Path) -> tuple[Path, Path, Path]:
     return root, environment, stamp
 
 
-def test_an_environment_stays_while_only_other_settings_change(tmp_path: Path) -> None:
+def test_an_environment_stays_while_only_other_settings_change(tmp_path: Path):
     place = made(tmp_path)
     (tmp_path / "pyproject.toml").write_text(
         '[tool.ruff]\nline-length = 88\n[project]\nname="tiny"'
@@ -197,16 +197,14 @@ def test_an_environment_stays_while_only_other_settings_change(tmp_path: Path) -
 @pytest.mark.parametrize(
     "changed", ["requirements-build.txt", "requirements-dev.txt", "pyproject.toml"]
 )
-def test_an_environment_is_out_of_date_with_its_locks_and_metadata(
-    tmp_path: Path, changed: str
-) -> None:
+def test_an_environment_is_out_of_date_with_its_locks_and_metadata(tmp_path: Path, changed: str):
     place = made(tmp_path)
     (tmp_path / changed).write_text('[project]\nname = "other"\n')
 
     assert not is_up_to_date(*place)
 
 
-def test_an_environment_is_out_of_date_where_its_python_is_another_or_gone(tmp_path: Path) -> None:
+def test_an_environment_is_out_of_date_where_its_python_is_another_or_gone(tmp_path: Path):
     root, environment, stamp = made(tmp_path)
     python = environment / "bin/python"
     python.unlink()
@@ -217,7 +215,7 @@ def test_an_environment_is_out_of_date_where_its_python_is_another_or_gone(tmp_p
     assert not is_up_to_date(root, environment, stamp)
 
 
-def test_an_environment_that_was_moved_or_has_no_stamp_is_out_of_date(tmp_path: Path) -> None:
+def test_an_environment_that_was_moved_or_has_no_stamp_is_out_of_date(tmp_path: Path):
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     root, environment, stamp = made(here)
@@ -237,9 +235,7 @@ def fake_python(path: Path, answer: str) -> Path:
     return path
 
 
-def test_pythons_of_the_path_come_before_those_of_pyenv_and_newer_ones_first(
-    tmp_path: Path,
-) -> None:
+def test_pythons_of_the_path_come_before_those_of_pyenv_and_newer_ones_first(tmp_path: Path):
     on_path = fake_python(tmp_path / "bin/python3.13", "echo 3.13")
     older, newer = (
         fake_python(tmp_path / f"pyenv/versions/{version}/bin/python", "echo 3.12")
@@ -255,11 +251,11 @@ def test_pythons_of_the_path_come_before_those_of_pyenv_and_newer_ones_first(
 @pytest.mark.parametrize("answer", ["echo 3.10", "exit 1", "echo 3.13; exit 1"])
 def test_what_is_not_supported_or_cannot_make_environments_is_not_taken(
     tmp_path: Path, answer: str
-) -> None:
+):
     assert found([str(fake_python(tmp_path / "python", answer))]) == {}
 
 
-def test_this_python_is_found() -> None:
+def test_this_python_is_found():
     assert found([sys.executable]) == {THIS: sys.executable}
 
 
@@ -270,7 +266,7 @@ def test_each_python_is_reported(
     passed: bool,
     code: int,
     said: str,
-) -> None:
+):
     monkeypatch.setattr(pythons, "SUPPORTED", (THIS, "3.98", "3.99"))
     monkeypatch.setattr(pythons, "found", lambda _: {THIS: "here", "3.98": "there"})
     monkeypatch.setattr(pythons, "tested", lambda _version, _interpreter: passed)

@@ -86,13 +86,13 @@ def kinds(history: Sequence[Entry], facts: Facts) -> set[str]:
     return {violation.kind for violation in check(history, facts)}
 
 
-def test_a_run_without_fault_is_clean() -> None:
+def test_a_run_without_fault_is_clean():
     own, foreign = query(MOTHER, child_id=MIA, version=2), query(MOTHER, child_id=MIA, version=3)
 
     assert check([*HISTORY, own, foreign], FACTS) == []
 
 
-def test_an_acknowledged_command_that_is_not_stored_where_it_was_answered_is_a_loss() -> None:
+def test_an_acknowledged_command_that_is_not_stored_where_it_was_answered_is_a_loss():
     facts = replace(FACTS, commits={MIA: COMMITS[:2]}, published=PUBLISHED[:2])
 
     (lost,) = check(HISTORY, facts)
@@ -104,7 +104,7 @@ def test_an_acknowledged_command_that_is_not_stored_where_it_was_answered_is_a_l
     assert kinds(history, FACTS) == {"lost"}
 
 
-def test_a_command_that_changed_nothing_is_kept_by_its_key() -> None:
+def test_a_command_that_changed_nothing_is_kept_by_its_key():
     nothing = replace(command(4), answer={"child_id": MIA, "version": 3, "events": []})
     facts = replace(FACTS, unchanged=[kept(nothing, COMMITS[-1].position)])
 
@@ -116,7 +116,7 @@ def test_a_command_that_changed_nothing_is_kept_by_its_key() -> None:
     assert "duplicate" in kinds(HISTORY, changed_too)
 
 
-def test_a_duplicate_a_second_answer_and_a_commit_that_nobody_asked_for_are_found() -> None:
+def test_a_duplicate_a_second_answer_and_a_commit_that_nobody_asked_for_are_found():
     twice = stream([*HISTORY, HISTORY[2]])
     facts = Facts({MIA: twice}, published=[*PUBLISHED, (MIA, 4)])
 
@@ -127,7 +127,7 @@ def test_a_duplicate_a_second_answer_and_a_commit_that_nobody_asked_for_are_foun
     assert kinds(HISTORY[:2], FACTS) == {"unasked"}
 
 
-def test_a_missing_version_and_an_altered_commit_are_found() -> None:
+def test_a_missing_version_and_an_altered_commit_are_found():
     facts = Facts({MIA: [COMMITS[0], COMMITS[2]]})
 
     assert "gap" in kinds([HISTORY[0], HISTORY[2]], facts)
@@ -137,7 +137,7 @@ def test_a_missing_version_and_an_altered_commit_are_found() -> None:
     assert "gap" in kinds(HISTORY, facts)
 
 
-def test_read_models_that_differ_or_stay_behind_and_alerts_untold_are_reported() -> None:
+def test_read_models_that_differ_or_stay_behind_and_alerts_untold_are_reported():
     facts = replace(FACTS, read_model_differences=["children/child-mia version: 3, 2 found"])
 
     assert kinds(HISTORY, facts) == {"read-model"}
@@ -146,14 +146,14 @@ def test_read_models_that_differ_or_stay_behind_and_alerts_untold_are_reported()
     assert kinds(HISTORY, replace(FACTS, untold=["alert-1 on in_app: pending"])) == {"untold"}
 
 
-def test_a_refused_command_that_is_stored_left_a_trace() -> None:
+def test_a_refused_command_that_is_stored_left_a_trace():
     refused = [*HISTORY[:2], command(3, status=409)]
 
     assert kinds(refused, FACTS) == {"trace"}
 
 
 @pytest.mark.parametrize("status", [503, UNANSWERED])
-def test_a_command_whose_end_nobody_heard_may_be_stored_or_not(status: int) -> None:
+def test_a_command_whose_end_nobody_heard_may_be_stored_or_not(status: int):
     unheard = [*HISTORY[:2], command(3, status=status)]
 
     assert check(unheard, FACTS) == []
@@ -171,14 +171,14 @@ def test_a_command_whose_end_nobody_heard_may_be_stored_or_not(status: int) -> N
         {"child_id": "child-of-nobody-known"},
     ],
 )
-def test_an_answer_with_another_familys_child_is_a_leak(answer: dict[str, Any]) -> None:
+def test_an_answer_with_another_familys_child_is_a_leak(answer: dict[str, Any]):
     history = [*HISTORY, command(1, child_id=EMMA), query(MOTHER, **answer)]
     facts = Facts({MIA: COMMITS, EMMA: stream([command(1, child_id=EMMA)])})
 
     assert kinds(history, facts) == {"leak"}
 
 
-def test_a_child_whose_registration_nobody_heard_of_is_its_own_familys() -> None:
+def test_a_child_whose_registration_nobody_heard_of_is_its_own_familys():
     registered = command(1, child_id=EMMA)
     unheard = replace(registered, status=503, answer={"code": "store-unavailable"})
     facts = Facts({MIA: COMMITS, EMMA: stream([registered])})
@@ -192,7 +192,7 @@ def test_a_child_whose_registration_nobody_heard_of_is_its_own_familys() -> None
     assert kinds([*HISTORY, unheard, nobodys], facts) == {"leak"}
 
 
-def test_a_refusal_may_repeat_what_was_asked_for_and_nothing_else() -> None:
+def test_a_refusal_may_repeat_what_was_asked_for_and_nothing_else():
     history = [*HISTORY, command(1, child_id=EMMA)]
     facts = Facts({MIA: COMMITS, EMMA: stream([command(1, child_id=EMMA)])})
     refused = replace(query(MOTHER, child_id=EMMA), status=404, answer={"instance": f"/v1/{EMMA}"})
@@ -202,7 +202,7 @@ def test_a_refusal_may_repeat_what_was_asked_for_and_nothing_else() -> None:
     assert kinds([*history, telling], facts) == {"leak"}
 
 
-def test_a_personal_value_in_a_log_is_a_leak() -> None:
+def test_a_personal_value_in_a_log_is_a_leak():
     texts = {"the log worker.log": b"folded udid-7", "the topic events": b"sealed"}
 
     (leak,) = check(HISTORY, replace(FACTS, texts=texts, canaries=["udid-7"]))
@@ -211,23 +211,21 @@ def test_a_personal_value_in_a_log_is_a_leak() -> None:
     assert "worker.log" in leak.detail
 
 
-def test_a_command_whose_end_nobody_heard_is_not_stored_twice() -> None:
+def test_a_command_whose_end_nobody_heard_is_not_stored_twice():
     unheard = [*HISTORY[:2], command(3, status=UNANSWERED)]
     twice = Facts({MIA: stream([*HISTORY, HISTORY[2]])}, published=[*PUBLISHED, (MIA, 4)])
 
     assert kinds(unheard, twice) == {"duplicate"}
 
 
-def test_a_reader_who_sees_an_older_version_went_backwards() -> None:
+def test_a_reader_who_sees_an_older_version_went_backwards():
     newer, older = query(MOTHER, child_id=MIA, version=3), query(MOTHER, child_id=MIA, version=2)
 
     assert kinds([*HISTORY, newer, older], FACTS) == {"backwards"}
     assert check([*HISTORY, newer, replace(older, reader="2")], FACTS) == []
 
 
-def test_events_that_missed_the_topic_or_came_in_disorder_are_found_and_repetitions_are_right() -> (
-    None
-):
+def test_events_that_missed_the_topic_or_came_in_disorder_are_found_and_repetitions_are_right():
     assert kinds(HISTORY, replace(FACTS, published=PUBLISHED[:2])) == {"unpublished"}
     published = [(MIA, 1), (MIA, 3), (MIA, 2)]
 
@@ -235,12 +233,12 @@ def test_events_that_missed_the_topic_or_came_in_disorder_are_found_and_repetiti
     assert check(HISTORY, replace(FACTS, published=[*PUBLISHED, *PUBLISHED])) == []
 
 
-def test_an_answer_that_explains_nothing_is_found() -> None:
+def test_an_answer_that_explains_nothing_is_found():
     assert kinds([*HISTORY, replace(query(MOTHER), status=500)], FACTS) == {"answer"}
     assert check([*HISTORY, replace(query(MOTHER), status=503)], FACTS) == []
 
 
-def test_what_a_bear_was_acknowledged_is_found_under_the_key_of_its_child() -> None:
+def test_what_a_bear_was_acknowledged_is_found_under_the_key_of_its_child():
     report = replace(
         command(2),
         subject="bear-of-mia",
@@ -255,7 +253,7 @@ def test_what_a_bear_was_acknowledged_is_found_under_the_key_of_its_child() -> N
     assert lost.kind == "lost"
 
 
-def test_commits_whose_keys_another_index_key_made_are_nobodys() -> None:
+def test_commits_whose_keys_another_index_key_made_are_nobodys():
     assert kinds(HISTORY, replace(FACTS, request_keys=RequestKeys(b"another"))) == {
         "lost",
         "unasked",

@@ -35,9 +35,7 @@ from tests.support.commands import called, started
         (["--selection", "some"], "'some' is not one of"),
     ],
 )
-async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
-    arguments: list[str], said: str
-) -> None:
+async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(arguments: list[str], said: str):
     refused = await called(partial(run_command, faults, "faults"), arguments, os.environ)
 
     assert refused.code == 2
@@ -45,7 +43,7 @@ async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
     assert len(refused.err.splitlines()) == 1
 
 
-async def test_every_case_can_be_listed() -> None:
+async def test_every_case_can_be_listed():
     listed = await started("tests.faults", ["--list"], os.environ)
 
     assert listed.code == 0
@@ -71,9 +69,7 @@ def commit(repository: Path) -> None:
     git(["git", "-C", str(repository), *author, "commit", "--quiet", "--allow-empty", "-m", "one"])
 
 
-def test_a_row_of_as_many_commits_as_there_are_slices_runs_every_case_once(
-    repository: Path,
-) -> None:
+def test_a_row_of_as_many_commits_as_there_are_slices_runs_every_case_once(repository: Path):
     run: Counter[str] = Counter()
     for _ in SLICES:
         commit(repository)
@@ -83,7 +79,7 @@ def test_a_row_of_as_many_commits_as_there_are_slices_runs_every_case_once(
     assert run == Counter(list(CASES))
 
 
-def test_no_slice_is_longer_than_ci_has_time_for_and_no_case_without_one() -> None:
+def test_no_slice_is_longer_than_ci_has_time_for_and_no_case_without_one():
     assert SECONDS
 
     for cases in SLICES:
@@ -93,15 +89,13 @@ def test_no_slice_is_longer_than_ci_has_time_for_and_no_case_without_one() -> No
     assert sum(map(len, slices_of(cases, {}))) == len(cases)
 
 
-def test_one_commit_always_has_the_same_turn(repository: Path) -> None:
+def test_one_commit_always_has_the_same_turn(repository: Path):
     commit(repository)
     assert turn_of(repository) == turn_of(repository)
     assert turn_of(repository).because.startswith("commit ")
 
 
-def test_a_clone_without_history_goes_by_the_day_of_its_commit(
-    repository: Path, tmp_path: Path
-) -> None:
+def test_a_clone_without_history_goes_by_the_day_of_its_commit(repository: Path, tmp_path: Path):
     # given
     commit(repository)
     commit(repository)
@@ -117,7 +111,7 @@ def test_a_clone_without_history_goes_by_the_day_of_its_commit(
 
 def test_outside_a_repository_and_without_git_it_goes_by_the_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
-) -> None:
+):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert turn_of(tmp_path).because == "today"
     commit(repository)
@@ -125,7 +119,7 @@ def test_outside_a_repository_and_without_git_it_goes_by_the_day(
     assert turn_of(repository).because == "today"
 
 
-async def test_the_short_selection_says_which_slice_it_is_and_how_to_repeat_it() -> None:
+async def test_the_short_selection_says_which_slice_it_is_and_how_to_repeat_it():
     said = await _faults("--selection", "ci", "--list")
 
     first, *cases = said.splitlines()
@@ -135,7 +129,7 @@ async def test_the_short_selection_says_which_slice_it_is_and_how_to_repeat_it()
     assert (await _faults("--slice", number, "--list")).splitlines() == cases
 
 
-async def test_a_slice_that_is_not_there_is_one_line_and_exit_code_2() -> None:
+async def test_a_slice_that_is_not_there_is_one_line_and_exit_code_2():
     main = partial(run_command, faults, "faults")
     refused = await called(main, ["--slice", "99"], os.environ)
 
@@ -176,7 +170,7 @@ async def server(answer: bytes | None) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
 
 
-async def test_an_answered_request_is_noted_with_its_answer(tmp_path: Path) -> None:
+async def test_an_answered_request_is_noted_with_its_answer(tmp_path: Path):
     history = History(tmp_path / "history.jsonl")
     async with server(ANSWER) as url, history.client(base_url=url, headers=headers()) as http:
         response = await http.post("/v1/children", json={"name": "Mia"})
@@ -194,7 +188,7 @@ async def test_an_answered_request_is_noted_with_its_answer(tmp_path: Path) -> N
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{"])
 async def test_a_request_whose_answer_broke_off_is_noted_as_unanswered(
     tmp_path: Path, answer: bytes
-) -> None:
+):
     history = History(tmp_path / "history.jsonl")
     async with server(answer) as url, history.client(base_url=url, headers=headers()) as http:
         with pytest.raises(httpx2.TransportError):
@@ -207,7 +201,7 @@ async def test_a_request_whose_answer_broke_off_is_noted_as_unanswered(
     assert not entry.refused
 
 
-async def test_a_request_that_is_given_up_is_noted_as_unanswered(tmp_path: Path) -> None:
+async def test_a_request_that_is_given_up_is_noted_as_unanswered(tmp_path: Path):
     history = History(tmp_path / "history.jsonl")
     async with server(None) as url, history.client(base_url=url, headers=headers()) as http:
         with pytest.raises(TimeoutError):

@@ -59,23 +59,21 @@ async def _answer_to(port: int, *parts: bytes) -> tuple[bytes, bytes]:
         b"CONNECT evil.example:80 HTTP/1.1\r\n\r\n",
     ],
 )
-async def test_what_is_no_http_is_refused_with_a_problem(port: int, sent: bytes) -> None:
+async def test_what_is_no_http_is_refused_with_a_problem(port: int, sent: bytes):
     first_line, body = await _answer_to(port, sent)
 
     assert first_line.startswith(b"HTTP/1.1 400 ")
     assert orjson.loads(body)["code"] == "malformed-request"
 
 
-async def test_a_silent_connection_is_not_kept(port: int) -> None:
+async def test_a_silent_connection_is_not_kept(port: int):
     first_line, body = await _answer_to(port)
 
     assert first_line.startswith(b"HTTP/1.1 408 ")
     assert orjson.loads(body)["code"] == "head-too-slow"
 
 
-async def test_headers_that_do_not_end_in_time_and_empty_lines_are_not_waited_for(
-    port: int,
-) -> None:
+async def test_headers_that_do_not_end_in_time_and_empty_lines_are_not_waited_for(port: int):
     first_line, _ = await _answer_to(port, b"GET /health/live HTTP/1.1\r\n", b"X-A: b\r\n")
 
     assert first_line.startswith(b"HTTP/1.1 408 ")
@@ -84,14 +82,14 @@ async def test_headers_that_do_not_end_in_time_and_empty_lines_are_not_waited_fo
     assert first_line.startswith(b"HTTP/1.1 408 ")
 
 
-async def test_headers_without_end_are_cut_off(port: int) -> None:
+async def test_headers_without_end_are_cut_off(port: int):
     first_line, body = await _answer_to(port, b"GET / HTTP/1.1\r\nX: ", b"a" * 40_000)
 
     assert first_line.startswith(b"HTTP/1.1 431 ")
     assert orjson.loads(body)["code"] == "headers-too-large"
 
 
-async def test_an_upgrade_is_not_taken(port: int) -> None:
+async def test_an_upgrade_is_not_taken(port: int):
     lines = (
         b"GET /health/live HTTP/1.1",
         b"Host: a",
@@ -106,7 +104,7 @@ async def test_an_upgrade_is_not_taken(port: int) -> None:
     assert not first_line.startswith(b"HTTP/1.1 101 ")
 
 
-async def test_one_connection_serves_request_after_request(port: int) -> None:
+async def test_one_connection_serves_request_after_request(port: int):
     reader, writer = await asyncio.open_connection(HOST, port)
     for _ in range(3):
         writer.write(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -116,7 +114,7 @@ async def test_one_connection_serves_request_after_request(port: int) -> None:
     writer.close()
 
 
-async def test_of_requests_sent_ahead_of_their_answers_only_so_many_are_kept(port: int) -> None:
+async def test_of_requests_sent_ahead_of_their_answers_only_so_many_are_kept(port: int):
     # given as many as one read may bring
     request = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
     first_line, body = await _answer_to(port, request * 1_000)
@@ -125,7 +123,7 @@ async def test_of_requests_sent_ahead_of_their_answers_only_so_many_are_kept(por
     assert detail == "Too many pipelined requests; wait for answers before sending more."
 
 
-async def test_a_few_requests_sent_ahead_are_answered_in_turn(port: int) -> None:
+async def test_a_few_requests_sent_ahead_are_answered_in_turn(port: int):
     # given
     request = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
     reader, writer = await asyncio.open_connection(HOST, port)
@@ -149,7 +147,7 @@ async def narrow_port() -> AsyncIterator[int]:
         yield port
 
 
-async def test_a_connection_that_sent_nothing_makes_room_and_is_told_so(narrow_port: int) -> None:
+async def test_a_connection_that_sent_nothing_makes_room_and_is_told_so(narrow_port: int):
     # given
     silent, busy = [await asyncio.open_connection(HOST, narrow_port) for _ in range(2)]
     # when
@@ -165,7 +163,7 @@ async def test_a_connection_that_sent_nothing_makes_room_and_is_told_so(narrow_p
 
 async def test_a_kept_connection_makes_room_without_an_answer_that_nobody_asked_for(
     narrow_port: int,
-) -> None:
+):
     # given one that was answered, then one that is silent from the start
     reader, kept = await asyncio.open_connection(HOST, narrow_port)
     kept.write(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -182,7 +180,7 @@ async def test_a_kept_connection_makes_room_without_an_answer_that_nobody_asked_
 
 async def test_who_comes_too_many_is_answered_at_once_and_heard_later(
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
+):
     # given a subject that has used up its rate, and a server that never hears on
     monkeypatch.setattr("shared.http.connections.SLOWED_SECONDS", 3_600.0)
     side = CommandSide(limits=limits_of(registration="1/hour"))
@@ -266,5 +264,5 @@ async def seen(peer: str, *forwarded: str) -> str:
 )
 async def test_the_address_is_the_last_that_no_proxy_of_ours_has(
     peer: str, forwarded: tuple[str, ...], address: str
-) -> None:
+):
     assert await seen(peer, *forwarded) == address

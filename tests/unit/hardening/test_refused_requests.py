@@ -35,7 +35,7 @@ def app(request: pytest.FixtureRequest) -> FastAPI:
 @pytest.mark.parametrize(("target", "headers", "status", "code"), BAD_REQUESTS)
 async def test_what_can_be_read_in_two_ways_is_refused(
     app: FastAPI, target: str, headers: list[Header], status: int, code: str
-) -> None:
+):
     for method in METHODS:
         # when
         answer = await asked(app, method, target, headers)
@@ -48,7 +48,7 @@ async def test_what_can_be_read_in_two_ways_is_refused(
         assert problem["errors"]
 
 
-async def test_every_answer_carries_the_secure_headers_and_names_no_server(app: FastAPI) -> None:
+async def test_every_answer_carries_the_secure_headers_and_names_no_server(app: FastAPI):
     for method, path in (
         ("GET", "/health/live"),
         ("GET", "/nowhere"),
@@ -66,7 +66,7 @@ async def test_every_answer_carries_the_secure_headers_and_names_no_server(app: 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("path", ["/v1/children/", "/health/live/", "/v1/parents/weiss/children/"])
-async def test_nobody_is_sent_elsewhere(app: FastAPI, method: str, path: str) -> None:
+async def test_nobody_is_sent_elsewhere(app: FastAPI, method: str, path: str):
     # a redirect would go to whatever `Host` says, and a client would take its body there
     status, sent, _ = await asked(app, method, path, [(b"host", b"evil.example")])
 
@@ -74,7 +74,7 @@ async def test_nobody_is_sent_elsewhere(app: FastAPI, method: str, path: str) ->
     assert "location" not in sent
 
 
-async def test_no_other_site_is_let_in(app: FastAPI) -> None:
+async def test_no_other_site_is_let_in(app: FastAPI):
     origin = [(b"origin", b"https://evil.example"), (b"access-control-request-method", b"GET")]
 
     status, sent, _ = await asked(app, "OPTIONS", "/v1/children", origin)
@@ -100,7 +100,7 @@ async def test_no_other_site_is_let_in(app: FastAPI) -> None:
         ("/v1/parents/w%C3%A4iss/children", "parent_id"),
     ],
 )
-async def test_operators_and_odd_ids_are_named_and_not_asked_for(path: str, field: str) -> None:
+async def test_operators_and_odd_ids_are_named_and_not_asked_for(path: str, field: str):
     side = QuerySide()
     await side.child("lena")
     async with side.client(ASKER) as client:
@@ -110,7 +110,7 @@ async def test_operators_and_odd_ids_are_named_and_not_asked_for(path: str, fiel
 
 
 @pytest.mark.parametrize("pattern", [".*", "^L", "Le.*", "(L|M)ena", "L\\w+", "%", "{$gt: 1}"])
-async def test_a_search_takes_letters_and_no_patterns(pattern: str) -> None:
+async def test_a_search_takes_letters_and_no_patterns(pattern: str):
     # given
     side = QuerySide()
     await side.child("lena", name="Lena Weiss", parent_id="weiss")
@@ -155,7 +155,7 @@ BODIES: list[tuple[bytes, int, str]] = [
 @pytest.mark.parametrize(("raw", "status", "field"), BODIES)
 async def test_a_body_with_two_meanings_or_more_than_asked_for_is_refused(
     raw: bytes, status: int, field: str
-) -> None:
+):
     # given
     side = CommandSide()
     async with side.client(ADMIN) as client:
@@ -169,7 +169,7 @@ async def test_a_body_with_two_meanings_or_more_than_asked_for_is_refused(
 
 
 @pytest.mark.parametrize("field", ["version", "parent_id", "child_id", "status", "udid", "_id"])
-async def test_an_update_assigns_only_what_is_meant_to_be_changed(field: str) -> None:
+async def test_an_update_assigns_only_what_is_meant_to_be_changed(field: str):
     side = CommandSide()
     async with side.client() as mother:
         child_id = await mother.register()
@@ -179,7 +179,7 @@ async def test_an_update_assigns_only_what_is_meant_to_be_changed(field: str) ->
 
 
 @pytest.mark.parametrize("name", ["محمد علي", "שָׁרָה לוי", "Zoë", "小熊", "देवी", "O\u2019Neill"])
-async def test_names_of_all_scripts_are_welcome(name: str) -> None:
+async def test_names_of_all_scripts_are_welcome(name: str):
     side = CommandSide()
     async with side.client() as mother:
         body: dict[str, Any] = {
@@ -192,7 +192,7 @@ async def test_names_of_all_scripts_are_welcome(name: str) -> None:
         assert (await mother.send("POST", "/children", body)).status_code == 201
 
 
-async def test_a_composed_and_a_decomposed_name_are_the_same() -> None:
+async def test_a_composed_and_a_decomposed_name_are_the_same():
     side = CommandSide()
     async with side.client() as mother:
         child_id = await mother.register(name="Zoe\u0308")
@@ -259,7 +259,7 @@ def _assert_worded_here(answer: Any) -> None:
 @pytest.mark.parametrize("route", WITH_BODY, ids=str)
 @SOME
 @given(data=st.data())
-def test_fields_of_commands(route: Route, data: st.DataObject) -> None:
+def test_fields_of_commands(route: Route, data: st.DataObject):
     # given a good body of which one field is anything, or gone
     assert route.body is not None
     name = data.draw(st.sampled_from([*route.body, "unheard_of"]))
@@ -278,7 +278,7 @@ def test_fields_of_commands(route: Route, data: st.DataObject) -> None:
 @pytest.mark.parametrize("path", QUERY_PATHS)
 @SOME
 @given(name=st.sampled_from([*NAMES, "unheard_of"]), value=st.text(max_size=140) | st.integers())
-def test_parameters_of_queries(path: str, name: str, value: object) -> None:
+def test_parameters_of_queries(path: str, name: str, value: object):
     query = f"{name}={quote(str(value).encode('utf-8', 'replace'), safe='')}"
 
     answer = QUERY_API.get(f"{path}?{query}", headers=QUERIES.bearer(query_side.ADMIN))
@@ -287,7 +287,7 @@ def test_parameters_of_queries(path: str, name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("value", ["l%C3%A9na", "a.b", "a" * 65])
-def test_ids_in_paths_are_refused_in_the_same_words_by_both_apis(value: str) -> None:
+def test_ids_in_paths_are_refused_in_the_same_words_by_both_apis(value: str):
     asked = QUERY_API.get(f"/v1/children/{value}", headers=QUERIES.bearer(query_side.ADMIN))
     headers = {"Authorization": COMMANDS.bearer(command_side.ADMIN)}
     told = COMMAND_API.post(f"/v1/children/{value}/reactivation", headers=headers)
@@ -295,5 +295,5 @@ def test_ids_in_paths_are_refused_in_the_same_words_by_both_apis(value: str) -> 
     assert asked.json()["errors"] == told.json()["errors"]
 
 
-def test_every_model_of_parameters_is_asked_for() -> None:
+def test_every_model_of_parameters_is_asked_for():
     assert {"from", "to", "period_days", "limit", "cursor", "name", "status"} <= set(NAMES)

@@ -1,6 +1,6 @@
 """Analytics of a child, also with conversations that nobody ended, and of the system."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from query_service.queries.get_child_analytics import GetChildAnalytics, GetChildAnalyticsHandler
@@ -10,23 +10,16 @@ from query_service.queries.visible_children import VisibleChildren
 from tests.support.query_side import ADMIN, ANALYST, QuerySide
 from tests.support.read_model_builders import (
     NOON,
-    activity_document,
-    conversation_document,
     system_document,
 )
 
 
-def keep(side: QuerySide, day: str, **fields: object) -> None:
-    document = activity_document("lena", day, **fields)
-    side.store.activity_days[document["_id"]] = document
-
-
-async def test_the_days_of_the_period_are_summed_up(side: QuerySide) -> None:
+async def test_the_days_of_the_period_are_summed_up(side: QuerySide):
     # given a period of three days, and a day before it
     await side.child("lena", engagement_level="engaged", learning_metrics={"counting": 4})
-    keep(side, "2026-11-20", conversations=9, messages=9)
-    keep(
-        side,
+    side.activity("lena", "2026-11-20", conversations=9, messages=9)
+    side.activity(
+        "lena",
         "2026-11-21",
         conversations=1,
         messages=10,
@@ -35,7 +28,9 @@ async def test_the_days_of_the_period_are_summed_up(side: QuerySide) -> None:
         flagged=1,
         violations=1,
     )
-    keep(side, "2026-11-23", conversations=2, messages=20, minutes=6.0, topics={"stars": 1})
+    side.activity(
+        "lena", "2026-11-23", conversations=2, messages=20, minutes=6.0, topics={"stars": 1}
+    )
     # when
     analytics = await side.ask(GetChildAnalytics("lena", period_days=3))
     # then
@@ -59,11 +54,11 @@ async def test_the_days_of_the_period_are_summed_up(side: QuerySide) -> None:
     assert (analytics["first_day"], analytics["last_day"]) == ("2026-11-21", "2026-11-23")
 
 
-async def test_a_quiet_day_is_a_zero_in_the_series(side: QuerySide) -> None:
+async def test_a_quiet_day_is_a_zero_in_the_series(side: QuerySide):
     # given
     await side.child("lena")
-    keep(side, "2026-11-21", conversations=1, messages=10)
-    keep(side, "2026-11-23", conversations=2, messages=20)
+    side.activity("lena", "2026-11-21", conversations=1, messages=10)
+    side.activity("lena", "2026-11-23", conversations=2, messages=20)
     # when
     analytics = await side.ask(GetChildAnalytics("lena", period_days=3))
     # then
@@ -74,15 +69,15 @@ async def test_a_quiet_day_is_a_zero_in_the_series(side: QuerySide) -> None:
     ]
 
 
-async def test_a_day_on_which_only_a_violation_was_reported_is_not_active(side: QuerySide) -> None:
+async def test_a_day_on_which_only_a_violation_was_reported_is_not_active(side: QuerySide):
     await side.child("lena")
-    keep(side, "2026-11-23", violations=1)
+    side.activity("lena", "2026-11-23", violations=1)
     analytics = await side.ask(GetChildAnalytics("lena"))
     assert analytics["totals"]["active_days"] == 0
     assert analytics["totals"]["violations"] == 1
 
 
-async def test_a_child_that_never_talked_has_zeros_everywhere(side: QuerySide) -> None:
+async def test_a_child_that_never_talked_has_zeros_everywhere(side: QuerySide):
     await side.child("lena")
     analytics = await side.ask(GetChildAnalytics("lena"))
     assert len(analytics["days"]) == 30
@@ -90,15 +85,17 @@ async def test_a_child_that_never_talked_has_zeros_everywhere(side: QuerySide) -
     assert analytics["topics"] == []
 
 
-async def test_only_the_ten_most_frequent_topics_are_reported(side: QuerySide) -> None:
+async def test_only_the_ten_most_frequent_topics_are_reported(side: QuerySide):
     await side.child("lena")
-    keep(side, "2026-11-23", topics={f"topic-{number:02}": number for number in range(1, 13)})
+    side.activity(
+        "lena", "2026-11-23", topics={f"topic-{number:02}": number for number in range(1, 13)}
+    )
     analytics = await side.ask(GetChildAnalytics("lena"))
     assert len(analytics["topics"]) == 10
     assert analytics["topics"][0] == {"topic": "topic-12", "count": 12}
 
 
-async def test_at_midnight_the_period_moves_on_though_the_answer_is_cached(side: QuerySide) -> None:
+async def test_at_midnight_the_period_moves_on_though_the_answer_is_cached(side: QuerySide):
     await side.child("lena")
     await side.ask(GetChildAnalytics("lena"))
     side.now += timedelta(hours=12)
@@ -108,11 +105,6 @@ async def test_at_midnight_the_period_moves_on_though_the_answer_is_cached(side:
 HOUR = timedelta(hours=1)
 
 
-def begin(side: QuerySide, conversation_id: str, at: datetime, **fields: Any) -> None:
-    document = conversation_document("lena", conversation_id, started_at=at, **fields)
-    side.store.conversations[document["_id"]] = document
-
-
 async def minutes_of(side: QuerySide, days: int = 3) -> tuple[dict[str, float], dict[str, Any]]:
     """By day, of those that have any; and the totals."""
     analytics = await side.ask(GetChildAnalytics("lena", period_days=days))
@@ -120,12 +112,11 @@ async def minutes_of(side: QuerySide, days: int = 3) -> tuple[dict[str, float], 
     return by_day, analytics["totals"]
 
 
-async def test_one_that_goes_on_counts_until_now_beside_those_that_ended(side: QuerySide) -> None:
+async def test_one_that_goes_on_counts_until_now_beside_those_that_ended(side: QuerySide):
     # given
     await side.child("lena")
-    day = activity_document("lena", "2026-11-23", conversations=2, minutes=10.25)
-    side.store.activity_days[day["_id"]] = day
-    begin(side, "c1", NOON - HOUR / 2)
+    side.activity("lena", "2026-11-23", conversations=2, minutes=10.25)
+    side.conversation("lena", "c1", started_at=NOON - HOUR / 2)
     # when
     by_day, totals = await minutes_of(side)
     # then
@@ -133,21 +124,21 @@ async def test_one_that_goes_on_counts_until_now_beside_those_that_ended(side: Q
     assert totals["minutes"] == 40.2
 
 
-async def test_one_that_was_left_open_counts_for_as_long_as_one_may_last(side: QuerySide) -> None:
+async def test_one_that_was_left_open_counts_for_as_long_as_one_may_last(side: QuerySide):
     # given one of the day before, another that ended and is counted where it did, and a limit
     await side.child("lena")
     side.store.limit = timedelta(minutes=90)
-    begin(side, "c1", NOON - 24 * HOUR)
-    begin(side, "c2", NOON - 2 * HOUR, ended_at=NOON - HOUR)
+    side.conversation("lena", "c1", started_at=NOON - 24 * HOUR)
+    side.conversation("lena", "c2", started_at=NOON - 2 * HOUR, ended_at=NOON - HOUR)
     assert (await minutes_of(side))[0] == {"2026-11-22": 90.0}
 
 
 async def test_it_is_spread_over_the_days_that_it_covers_of_which_those_of_the_period_count(
     side: QuerySide,
-) -> None:
+):
     # given one that began at half past eleven at night
     await side.child("lena")
-    begin(side, "c1", NOON - 12.5 * HOUR)
+    side.conversation("lena", "c1", started_at=NOON - 12.5 * HOUR)
     by_day, totals = await minutes_of(side)
     # then both days count as active
     assert by_day == {"2026-11-22": 30.0, "2026-11-23": 210.0}
@@ -157,17 +148,17 @@ async def test_it_is_spread_over_the_days_that_it_covers_of_which_those_of_the_p
     assert totals["minutes"] == 210.0
 
 
-async def test_one_that_begins_later_than_this_clock_says_counts_nothing(side: QuerySide) -> None:
+async def test_one_that_begins_later_than_this_clock_says_counts_nothing(side: QuerySide):
     await side.child("lena")
-    begin(side, "c1", NOON + HOUR)
+    side.conversation("lena", "c1", started_at=NOON + HOUR)
     assert (await minutes_of(side))[0] == {}
 
 
-async def test_an_answer_that_counts_one_until_now_is_soon_read_again(side: QuerySide) -> None:
+async def test_an_answer_that_counts_one_until_now_is_soon_read_again(side: QuerySide):
     # given a child that talks, and one that did
     await side.child("lena")
     await side.child("leo")
-    begin(side, "c1", NOON - HOUR)
+    side.conversation("lena", "c1", started_at=NOON - HOUR)
     children = VisibleChildren(side.store, side.keyring)
     handler = GetChildAnalyticsHandler(side.store, children, lambda: NOON, 7_200)
     scope = Scope.of(ADMIN, "GetChildAnalytics")
@@ -179,11 +170,11 @@ async def test_an_answer_that_counts_one_until_now_is_soon_read_again(side: Quer
     assert (talks.ttl, talked.ttl) == (60, 7_200)
 
 
-async def test_short_ones_add_up(side: QuerySide) -> None:
+async def test_short_ones_add_up(side: QuerySide):
     # given a thousand of 2.9 s
     await side.child("lena")
     for number in range(1_000):
-        begin(side, f"c{number}", NOON - timedelta(seconds=2.9))
+        side.conversation("lena", f"c{number}", started_at=NOON - timedelta(seconds=2.9))
     assert (await minutes_of(side))[1]["minutes"] == 48.3
 
 
@@ -204,7 +195,7 @@ SHARD_1 = system_document(
 )
 
 
-async def test_the_shards_are_summed_up(side: QuerySide) -> None:
+async def test_the_shards_are_summed_up(side: QuerySide):
     # given
     side.store.system["0"] = SHARD_0
     side.store.system["1"] = SHARD_1
@@ -238,7 +229,7 @@ async def test_the_shards_are_summed_up(side: QuerySide) -> None:
     }
 
 
-async def test_a_registration_or_an_erasure_shows_with_its_notice(side: QuerySide) -> None:
+async def test_a_registration_or_an_erasure_shows_with_its_notice(side: QuerySide):
     # given an answer that is kept
     side.store.system["0"] = system_document("0", children_active=3)
     assert (await side.ask(GetSystemAnalytics(), ANALYST))["children"]["active"] == 3
@@ -248,7 +239,7 @@ async def test_a_registration_or_an_erasure_shows_with_its_notice(side: QuerySid
     assert (await side.ask(GetSystemAnalytics(), ANALYST))["children"]["active"] == 4
 
 
-async def test_an_empty_system_has_zeros(side: QuerySide) -> None:
+async def test_an_empty_system_has_zeros(side: QuerySide):
     analytics = await side.ask(GetSystemAnalytics(), ANALYST)
     assert set(analytics["children"].values()) == {0}
     assert set(analytics["averages"].values()) == {0.0}

@@ -37,9 +37,7 @@ async def keep(cache: QueryCache[str], key: object, size: int, tags: frozenset[s
     return await cache.get_or_load(key, 1_000, tags, load)
 
 
-async def test_the_least_recently_used_make_room_once_bytes_are_full(
-    cache: QueryCache[str],
-) -> None:
+async def test_the_least_recently_used_make_room_once_bytes_are_full(cache: QueryCache[str]):
     # given
     weight = 5_000 + ENTRY_BYTES
     fitting = MEBIBYTE // weight
@@ -54,7 +52,7 @@ async def test_the_least_recently_used_make_room_once_bytes_are_full(
     assert (await keep(cache, 0, 5_000))[1] is False
 
 
-async def test_an_answer_that_is_too_large_is_given_and_not_kept(cache: QueryCache[str]) -> None:
+async def test_an_answer_that_is_too_large_is_given_and_not_kept(cache: QueryCache[str]):
     await keep(cache, "small", 100)
     given = await keep(cache, "large", MEBIBYTE // 100)
     assert given == ("value", False)
@@ -62,7 +60,7 @@ async def test_an_answer_that_is_too_large_is_given_and_not_kept(cache: QueryCac
     assert (statistics.size, statistics.too_large, statistics.evictions) == (1, 1, 0)
 
 
-async def test_what_grew_too_large_leaves_nothing_older_behind(cache: QueryCache[str]) -> None:
+async def test_what_grew_too_large_leaves_nothing_older_behind(cache: QueryCache[str]):
     await keep(cache, "key", 100)
 
     # when it is read again, larger
@@ -74,7 +72,7 @@ async def test_what_grew_too_large_leaves_nothing_older_behind(cache: QueryCache
     assert cache.statistics().bytes == 0
 
 
-async def test_bytes_are_given_back_however_an_answer_leaves(cache: QueryCache[str]) -> None:
+async def test_bytes_are_given_back_however_an_answer_leaves(cache: QueryCache[str]):
     for number in range(3):
         await keep(cache, number, 500, frozenset({child_tag(str(number))}))
     cache.invalidate({child_tag("0")})
@@ -83,13 +81,13 @@ async def test_bytes_are_given_back_however_an_answer_leaves(cache: QueryCache[s
     assert cache.statistics().bytes == 0
 
 
-async def test_tags_weigh_too(cache: QueryCache[str]) -> None:
+async def test_tags_weigh_too(cache: QueryCache[str]):
     tags = frozenset(child_tag(str(number)) for number in range(10))
     await keep(cache, "key", 100, tags)
     assert cache.statistics().bytes == 100 + ENTRY_BYTES + 10 * TAG_BYTES
 
 
-async def test_a_load_that_misses_very_many_changes_is_not_kept(cache: QueryCache[str]) -> None:
+async def test_a_load_that_misses_very_many_changes_is_not_kept(cache: QueryCache[str]):
     # given a load during which more changes come than are remembered
     async def load() -> Loaded[str]:
         for number in range(2_000):
@@ -100,7 +98,7 @@ async def test_a_load_that_misses_very_many_changes_is_not_kept(cache: QueryCach
     assert cache.statistics().size == 0
 
 
-async def test_many_periods_of_a_child_of_many_violations_stay_within_the_bytes() -> None:
+async def test_many_periods_of_a_child_of_many_violations_stay_within_the_bytes():
     # given 250 violations with long details, and a cache of 4 MiB
     side = QuerySide(cache_bytes=4 * MEBIBYTE)
     await side.child("lena")
@@ -126,7 +124,7 @@ async def test_many_periods_of_a_child_of_many_violations_stay_within_the_bytes(
     assert statistics.size > 50
 
 
-async def test_what_an_answer_takes_beside_its_body_is_not_more_than_it_is_counted_for() -> None:
+async def test_what_an_answer_takes_beside_its_body_is_not_more_than_it_is_counted_for():
     # given
     side = QuerySide(cache_bytes=64 * MEBIBYTE)
     await side.child("lena")
@@ -144,7 +142,7 @@ async def test_what_an_answer_takes_beside_its_body_is_not_more_than_it_is_count
     assert taken <= side.cache.statistics().bytes - bodies_before
 
 
-async def test_an_admin_and_the_metrics_tell_bytes_and_evictions(side: QuerySide) -> None:
+async def test_an_admin_and_the_metrics_tell_bytes_and_evictions(side: QuerySide):
     # given
     await side.child("lena")
     async with side.client(OFFICER) as client:
@@ -224,7 +222,7 @@ steps = st.lists(
 @given(steps)
 def test_whatever_happens_the_cache_answers_as_the_naive_one(
     steps: list[Ask | Invalidate | Wait | Clear],
-) -> None:
+):
     asyncio.run(_compare(steps))
 
 

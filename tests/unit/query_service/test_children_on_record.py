@@ -7,9 +7,6 @@ import pytest
 from tests.support.query_side import ADMIN, QuerySide
 from tests.support.read_model_builders import (
     NOON,
-    activity_document,
-    alert_document,
-    conversation_document,
     violation,
 )
 from tests.support.routes import guarded
@@ -47,18 +44,16 @@ async def side() -> QuerySide:
     await side.child(LEO, parent_id="p-1", name=f'Leo "child_id":"{STRANGER}"')
     naming = f'"child_id":"{STRANGER}"'
     side.report(MIA, violation("v-1", type=naming))
-    side.store.conversations[f"{MIA}/c-1"] = conversation_document(MIA, "c-1", topic=naming)
-    side.store.activity_days[f"{MIA}@{NOON.date()}"] = activity_document(
-        MIA, NOON.date().isoformat(), topics={naming: 1}
-    )
-    side.store.alerts["a-1"] = alert_document("a-1", parent_id="p-1", child_id=LEO)
-    side.store.alerts["a-2"] = alert_document("a-2", parent_id="p-1", child_id=LEO)
+    side.conversation(MIA, "c-1", topic=naming)
+    side.activity(MIA, NOON.date().isoformat(), topics={naming: 1})
+    side.alert("a-1", parent_id="p-1", child_id=LEO)
+    side.alert("a-2", parent_id="p-1", child_id=LEO)
     await side.list_as_erased(ERASED)
     side.service.edge.streams.close()  # an open stream would never end its answer
     return side
 
 
-def test_every_route_that_reads_is_asked_here(side: QuerySide) -> None:
+def test_every_route_that_reads_is_asked_here(side: QuerySide):
     read = {route.path for route in guarded(side.app) if route.method == "GET"}
     assert read == set(ON_RECORD)
 
@@ -66,7 +61,7 @@ def test_every_route_that_reads_is_asked_here(side: QuerySide) -> None:
 @pytest.mark.parametrize(("path", "children"), ON_RECORD.values(), ids=list(ON_RECORD))
 async def test_the_record_names_whose_data_the_answer_holds_and_nobody_else(
     side: QuerySide, path: str, children: set[str]
-) -> None:
+):
     # when: asked twice, the second answer may come from the cache
     async with side.client(ADMIN) as client:
         statuses = [(await client.get(path)).status_code for _ in range(2)]

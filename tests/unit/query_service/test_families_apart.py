@@ -8,9 +8,6 @@ from tests.fakes.read_store import MemoryReadModels
 from tests.support.problem_documents import assert_problem
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, parent
 from tests.support.read_model_builders import (
-    activity_document,
-    alert_document,
-    conversation_document,
     violation,
 )
 
@@ -22,19 +19,16 @@ async def families(side: QuerySide) -> QuerySide:
     """Lena Weiss and Lena Braun, each with everything a child can have."""
     for child_id, parent_id in (("lena-w", "weiss"), ("lena-b", "braun")):
         await side.child(child_id, parent_id=parent_id, name="Lena", flagged_content_count=1)
-        talk = conversation_document(child_id, "c1", topic=f"secret of {parent_id}")
-        side.store.conversations[talk["_id"]] = talk
+        side.conversation(child_id, "c1", topic=f"secret of {parent_id}")
         entry = violation("v1", type=f"secret of {parent_id}", severity="high")
         side.report(child_id, entry)
-        day = activity_document(child_id, "2026-11-23", topics={f"secret of {parent_id}": 1})
-        side.store.activity_days[day["_id"]] = day
-        alert = alert_document(
+        side.activity(child_id, "2026-11-23", topics={f"secret of {parent_id}": 1})
+        side.alert(
             f"alert-{parent_id}",
             child_id=child_id,
             parent_id=parent_id,
             violation_type=f"secret of {parent_id}",
         )
-        side.store.alerts[alert["_id"]] = alert
     return side
 
 
@@ -50,9 +44,7 @@ OF_THE_OTHER_FAMILY = [
 
 
 @pytest.mark.parametrize(("path", "code"), OF_THE_OTHER_FAMILY)
-async def test_what_is_the_other_familys_is_not_found(
-    families: QuerySide, path: str, code: str
-) -> None:
+async def test_what_is_the_other_familys_is_not_found(families: QuerySide, path: str, code: str):
     async with families.client(WEISS) as client:
         answer = await client.get(path)
     assert answer.status_code == 404
@@ -63,7 +55,7 @@ async def test_what_is_the_other_familys_is_not_found(
 @pytest.mark.parametrize(("path", "code"), OF_THE_OTHER_FAMILY[:-1])
 async def test_an_answer_cached_for_the_other_family_or_an_officer_is_not_served(
     families: QuerySide, path: str, code: str
-) -> None:
+):
     # given the answer is in the cache of those who may see it
     for principal in (BRAUN, OFFICER):
         async with families.client(principal) as client:
@@ -79,7 +71,7 @@ async def test_an_answer_cached_for_the_other_family_or_an_officer_is_not_served
 @pytest.mark.parametrize(
     "search", ["/v1/children", "/v1/children?name=lena", "/v1/children?parent_id=braun"]
 )
-async def test_a_search_finds_nothing_of_the_other_family(families: QuerySide, search: str) -> None:
+async def test_a_search_finds_nothing_of_the_other_family(families: QuerySide, search: str):
     # given the same search is in the cache for others
     for principal in (OFFICER, BRAUN):
         async with families.client(principal) as client:
@@ -92,7 +84,7 @@ async def test_a_search_finds_nothing_of_the_other_family(families: QuerySide, s
     assert "lena-b" not in answer.text
 
 
-async def test_a_page_cursor_of_an_officer_opens_no_door(families: QuerySide) -> None:
+async def test_a_page_cursor_of_an_officer_opens_no_door(families: QuerySide):
     # given a cursor from a search over all families
     async with families.client(OFFICER) as client:
         cursor = (await client.get("/v1/children?limit=1")).json()["next_cursor"]
@@ -102,14 +94,14 @@ async def test_a_page_cursor_of_an_officer_opens_no_door(families: QuerySide) ->
     assert "lena-w" not in answer.text
 
 
-async def test_a_token_of_the_other_family_opens_no_door(families: QuerySide) -> None:
+async def test_a_token_of_the_other_family_opens_no_door(families: QuerySide):
     headers = {"Consistency-Token": families.tokens.issue("lena-b", 1)}
     async with families.client(WEISS) as client:
         answer = await client.get("/v1/children/lena-b", headers=headers)
     assert answer.status_code == 404
 
 
-async def test_each_family_sees_all_that_is_its_own(families: QuerySide) -> None:
+async def test_each_family_sees_all_that_is_its_own(families: QuerySide):
     async with families.client(WEISS) as client:
         for path, _ in OF_THE_OTHER_FAMILY[1:-1]:
             own = path.replace("lena-b", "lena-w").replace("braun", "weiss")
@@ -153,7 +145,7 @@ INSTANT = "2026-11-23T12:00:00Z"
 )
 async def test_a_bad_parameter_is_named_with_its_limit(
     side: QuerySide, path: str, field: str, limit: str | None
-) -> None:
+):
     # given
     await side.child("lena")
     async with side.client(ADMIN) as client:
@@ -183,14 +175,14 @@ async def test_a_bad_parameter_is_named_with_its_limit(
 )
 async def test_without_a_good_token_there_is_no_answer(
     side: QuerySide, path: str, headers: dict[str, str]
-) -> None:
+):
     async with side.client() as client:
         answer = await client.get(path, headers=headers)
     assert_problem(answer, 401, "unauthenticated")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_an_unknown_child_and_someone_elses_look_the_same(side: QuerySide) -> None:
+async def test_an_unknown_child_and_someone_elses_look_the_same(side: QuerySide):
     # given
     await side.child("mia", parent_id="braun")
     async with side.client(parent("weiss")) as client:
@@ -207,7 +199,7 @@ async def test_an_unknown_child_and_someone_elses_look_the_same(side: QuerySide)
 
 async def test_a_store_that_does_not_answer_is_reported_as_such(
     side: QuerySide, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     # given
     async def unavailable(*_: object) -> None:
         raise ReadStoreUnavailable("MongoDB: ServerSelectionTimeoutError")
@@ -221,9 +213,7 @@ async def test_a_store_that_does_not_answer_is_reported_as_such(
     assert answer.headers["Retry-After"] == "1"
 
 
-async def test_a_child_whose_key_this_process_cannot_unwrap_yet_is_not_lost(
-    side: QuerySide,
-) -> None:
+async def test_a_child_whose_key_this_process_cannot_unwrap_yet_is_not_lost(side: QuerySide):
     # given a rotation whose file is still on its way to this machine
     await side.child("lena", parent_id="weiss")
     (known,) = await side.key_store.find(["lena"])

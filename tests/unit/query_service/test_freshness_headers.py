@@ -23,7 +23,7 @@ FRESHNESS = {"X-As-Of", "Age", "Cache-Status"}
 
 
 @pytest.mark.parametrize("route", QUERIES, ids=str)
-async def test_an_answer_says_how_old_it_is(side: QuerySide, route: object) -> None:
+async def test_an_answer_says_how_old_it_is(side: QuerySide, route: object):
     # given a child, one that was erased, and read models that a worker told of
     await side.child("lena", parent_id="weiss")
     await side.child("mia", parent_id="weiss", status="erased")
@@ -42,7 +42,7 @@ async def test_an_answer_says_how_old_it_is(side: QuerySide, route: object) -> N
     assert answer.headers["Cache-Status"] == "teddy-query; fwd=miss"
 
 
-async def test_the_documentation_names_it_for_every_query(side: QuerySide) -> None:
+async def test_the_documentation_names_it_for_every_query(side: QuerySide):
     async with side.client() as client:
         paths = (await client.get("/openapi.json")).json()["paths"]
 

@@ -1,7 +1,7 @@
 """A child's conversations, alerts, and violations of a generation before 7."""
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -34,8 +34,6 @@ from tests.support.projection_facts import (
 from tests.support.query_side import ADMIN, QuerySide, parent
 from tests.support.read_model_builders import (
     NOON,
-    alert_document,
-    conversation_document,
     safety_document,
     sealed,
     violation,
@@ -44,16 +42,11 @@ from tests.support.read_model_builders import (
 HOUR = timedelta(hours=1)
 
 
-def keep(side: QuerySide, conversation_id: str, child_id: str = "lena", **fields: Any) -> None:
-    document = conversation_document(child_id, conversation_id, **fields)
-    side.store.conversations[document["_id"]] = document
-
-
-async def test_a_conversation_is_reported_with_its_topics_and_minutes(side: QuerySide) -> None:
+async def test_a_conversation_is_reported_with_its_topics_and_minutes(side: QuerySide):
     # given
     await side.child("lena", version=9)
-    keep(
-        side,
+    side.conversation(
+        "lena",
         "c1",
         ended_at=NOON + HOUR,
         duration_minutes=60.0489,
@@ -89,12 +82,12 @@ async def test_a_conversation_is_reported_with_its_topics_and_minutes(side: Quer
     }
 
 
-async def test_conversations_come_in_pages_the_newest_first(side: QuerySide) -> None:
+async def test_conversations_come_in_pages_the_newest_first(side: QuerySide):
     # given five, of which two began at the same moment
     await side.child("lena")
     for number in range(5):
-        keep(side, f"c{number}", started_at=NOON + number // 2 * HOUR)
-    keep(side, "other", child_id="tom")
+        side.conversation("lena", f"c{number}", started_at=NOON + number // 2 * HOUR)
+    side.conversation("tom", "other")
     # when
     seen: list[str] = []
     cursor = None
@@ -108,11 +101,11 @@ async def test_conversations_come_in_pages_the_newest_first(side: QuerySide) -> 
     assert seen == ["c4", "c2", "c3", "c0", "c1"]
 
 
-async def test_one_that_goes_on_has_no_end_and_the_minutes_until_now(side: QuerySide) -> None:
+async def test_one_that_goes_on_has_no_end_and_the_minutes_until_now(side: QuerySide):
     # given a conversation of half an hour, and one that begins later than this clock says
     await side.child("lena")
-    keep(side, "c1", started_at=NOON - HOUR / 2, message_count=3)
-    keep(side, "c2", started_at=NOON + HOUR)
+    side.conversation("lena", "c1", started_at=NOON - HOUR / 2, message_count=3)
+    side.conversation("lena", "c2", started_at=NOON + HOUR)
     # when
     early, talk = (await side.ask(GetChildConversations("lena")))["items"]
     # then
@@ -121,7 +114,7 @@ async def test_one_that_goes_on_has_no_end_and_the_minutes_until_now(side: Query
     assert (early["ended_at"], early["duration_minutes"]) == (None, 0.0)
 
 
-async def test_one_that_nobody_ended_is_over_when_one_may_last_no_longer(side: QuerySide) -> None:
+async def test_one_that_nobody_ended_is_over_when_one_may_last_no_longer(side: QuerySide):
     # given one, and what the fold makes of the same when it is ended too late
     await side.child("lena")
     side.now = later(24 * 60)
@@ -141,11 +134,11 @@ async def test_one_that_nobody_ended_is_over_when_one_may_last_no_longer(side: Q
 @pytest.mark.parametrize(("since", "kept"), [(timedelta(), 60), (3 * HOUR, 60), (4 * HOUR, 900)])
 async def test_a_page_with_one_that_goes_on_is_soon_read_again(
     side: QuerySide, since: timedelta, kept: float
-) -> None:
+):
     # given
     await side.child("lena", parent_id="weiss")
-    keep(side, "c1", started_at=NOON - since)
-    keep(side, "c0", started_at=NOON - 9 * HOUR, ended_at=NOON - 8 * HOUR)
+    side.conversation("lena", "c1", started_at=NOON - since)
+    side.conversation("lena", "c0", started_at=NOON - 9 * HOUR, ended_at=NOON - 8 * HOUR)
     children = VisibleChildren(side.store, side.keyring)
     cursors = Cursors(bytes(32), "conversations")
     of_child = GetChildConversationsHandler(side.store, children, cursors, lambda: NOON, 900)
@@ -161,11 +154,11 @@ async def test_a_page_with_one_that_goes_on_is_soon_read_again(
     assert (page.ttl, family.ttl) == (kept, kept)
 
 
-async def test_a_change_of_the_child_drops_every_page(side: QuerySide) -> None:
+async def test_a_change_of_the_child_drops_every_page(side: QuerySide):
     await side.child("lena")
-    keep(side, "c1")
+    side.conversation("lena", "c1")
     assert len((await side.ask(GetChildConversations("lena")))["items"]) == 1
-    keep(side, "c2")
+    side.conversation("lena", "c2")
     side.change("lena")
     assert len((await side.ask(GetChildConversations("lena")))["items"]) == 2
 
@@ -173,15 +166,11 @@ async def test_a_change_of_the_child_drops_every_page(side: QuerySide) -> None:
 WEISS = parent("weiss")
 
 
-def keep_alert(side: QuerySide, alert_id: str, **fields: object) -> None:
-    side.store.alerts[alert_id] = alert_document(alert_id, **{"parent_id": "weiss"} | fields)
-
-
-async def test_a_parent_reads_what_they_were_alerted_to(side: QuerySide) -> None:
+async def test_a_parent_reads_what_they_were_alerted_to(side: QuerySide):
     # given
     read = {"delivered": {"in_app": NOON}, "acknowledged_at": NOON + timedelta(minutes=2)}
-    keep_alert(side, "a1", rule="count", severity="medium", **read)
-    keep_alert(side, "b1", parent_id="braun")
+    side.alert("a1", rule="count", severity="medium", **read, parent_id="weiss")
+    side.alert("b1", parent_id="braun")
     # when
     answer = await side.ask(GetAlerts("weiss"), WEISS)
     # then
@@ -204,19 +193,19 @@ async def test_a_parent_reads_what_they_were_alerted_to(side: QuerySide) -> None
     }
 
 
-async def test_an_alert_is_unread_until_it_is_acknowledged(side: QuerySide) -> None:
+async def test_an_alert_is_unread_until_it_is_acknowledged(side: QuerySide):
     # given one of today, and one of read models before there were acknowledgements
-    keep_alert(side, "a1")
-    keep_alert(side, "a0", raised_at=NOON - timedelta(days=1))
+    side.alert("a1", parent_id="weiss")
+    side.alert("a0", raised_at=NOON - timedelta(days=1), parent_id="weiss")
     del side.store.alerts["a0"]["acknowledged_at"]
     answer = await side.ask(GetAlerts("weiss"), WEISS)
     assert [item["acknowledged_at"] for item in answer["items"]] == [None, None]
 
 
-async def test_alerts_come_in_pages_the_newest_first(side: QuerySide) -> None:
+async def test_alerts_come_in_pages_the_newest_first(side: QuerySide):
     # given
     for number in range(5):
-        keep_alert(side, f"a{number}", raised_at=NOON + timedelta(hours=number // 2))
+        side.alert(f"a{number}", raised_at=NOON + timedelta(hours=number // 2), parent_id="weiss")
     # when
     first = await side.ask(GetAlerts("weiss", limit=3), WEISS)
     second = await side.ask(GetAlerts("weiss", limit=3, cursor=first["next_cursor"]), WEISS)
@@ -226,13 +215,13 @@ async def test_alerts_come_in_pages_the_newest_first(side: QuerySide) -> None:
     assert second["next_cursor"] is None
 
 
-async def test_alerts_are_never_cached(side: QuerySide) -> None:
+async def test_alerts_are_never_cached(side: QuerySide):
     await side.ask(GetAlerts("weiss"), WEISS)
-    keep_alert(side, "a1")
+    side.alert("a1", parent_id="weiss")
     assert len((await side.ask(GetAlerts("weiss"), WEISS))["items"]) == 1
 
 
-async def test_a_cursor_of_another_list_is_refused(side: QuerySide) -> None:
+async def test_a_cursor_of_another_list_is_refused(side: QuerySide):
     # given a cursor of the search
     await side.child("lena")
     await side.child("leo")
@@ -244,7 +233,7 @@ async def test_a_cursor_of_another_list_is_refused(side: QuerySide) -> None:
 DAY = timedelta(days=1)
 
 
-async def test_they_are_read_from_the_list_with_their_details_open(side: QuerySide) -> None:
+async def test_they_are_read_from_the_list_with_their_details_open(side: QuerySide):
     # given a generation of which today's projections wrote nothing
     await side.child("lena")
     side.store.projections = 6
@@ -267,7 +256,7 @@ async def test_they_are_read_from_the_list_with_their_details_open(side: QuerySi
     assert codes == ["enable-immediate-notifications"]
 
 
-def test_what_the_oldest_projections_did_not_keep_or_write_asks_for_nothing() -> None:
+def test_what_the_oldest_projections_did_not_keep_or_write_asks_for_nothing():
     # given an entry of projections before 4
     entry = violation("v1", severity="critical")
     del entry["alerted"]

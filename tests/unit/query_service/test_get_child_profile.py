@@ -12,7 +12,7 @@ from tests.support.query_side import ADMIN, QuerySide, device, parent
 from tests.support.read_model_builders import NOON
 
 
-async def test_a_profile_shows_the_child_with_its_personal_values_open(side: QuerySide) -> None:
+async def test_a_profile_shows_the_child_with_its_personal_values_open(side: QuerySide):
     shown = {
         "name": "Lena Weiss",
         "device_id": "bear-7",
@@ -33,7 +33,7 @@ async def test_a_profile_shows_the_child_with_its_personal_values_open(side: Que
 
 async def test_a_profile_shows_the_end_of_the_udid_nothing_internal_and_null_for_what_is_not_given(
     side: QuerySide,
-) -> None:
+):
     await side.child("lena", udid="teddy-000042")
     profile = await side.ask(GetChildProfile("lena"))
     assert profile["udid"] == "****0042"
@@ -41,19 +41,19 @@ async def test_a_profile_shows_the_end_of_the_udid_nothing_internal_and_null_for
     assert (profile["device_id"], profile["preferences"]) == (None, None)
 
 
-async def test_a_deactivated_child_is_still_shown(side: QuerySide) -> None:
+async def test_a_deactivated_child_is_still_shown(side: QuerySide):
     await side.child("lena", status="deactivated")
     profile = await side.ask(GetChildProfile("lena"))
     assert profile["status"] == "deactivated"
 
 
-async def test_an_erased_child_is_not_found(side: QuerySide) -> None:
+async def test_an_erased_child_is_not_found(side: QuerySide):
     await side.child("lena", status="erased", name=None, udid=None)
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildProfile("lena"))
 
 
-async def test_a_child_whose_key_is_destroyed_is_not_found(side: QuerySide) -> None:
+async def test_a_child_whose_key_is_destroyed_is_not_found(side: QuerySide):
     await side.child("lena")
     await side.key_store.destroy("lena")
     # when the change notice of the erasure arrives
@@ -62,7 +62,7 @@ async def test_a_child_whose_key_is_destroyed_is_not_found(side: QuerySide) -> N
         await side.ask(GetChildProfile("lena"))
 
 
-async def test_a_value_moved_from_another_child_is_not_opened(side: QuerySide) -> None:
+async def test_a_value_moved_from_another_child_is_not_opened(side: QuerySide):
     other = await side.child("mia", name="Mia")
     lena = await side.child("lena")
     lena["name"] = other["name"]
@@ -70,7 +70,7 @@ async def test_a_value_moved_from_another_child_is_not_opened(side: QuerySide) -
         await side.ask(GetChildProfile("lena"))
 
 
-async def test_a_bear_sees_its_own_child_and_no_other(side: QuerySide) -> None:
+async def test_a_bear_sees_its_own_child_and_no_other(side: QuerySide):
     # given
     await side.child("lena", device_id="bear-7")
     await side.child("mia", device_id="bear-8")
@@ -84,7 +84,7 @@ async def test_a_bear_sees_its_own_child_and_no_other(side: QuerySide) -> None:
             await side.ask(GetChildProfile(other), device("bear-7"))
 
 
-async def test_a_bear_given_away_no_longer_sees_the_child(side: QuerySide) -> None:
+async def test_a_bear_given_away_no_longer_sees_the_child(side: QuerySide):
     # given an answer that is cached for the bear
     before = await side.child("lena", device_id="bear-7")
     await side.ask(GetChildProfile("lena"), device("bear-7"))
@@ -96,9 +96,7 @@ async def test_a_bear_given_away_no_longer_sees_the_child(side: QuerySide) -> No
 
 
 @pytest.mark.parametrize("status", [ChildStatus.DEACTIVATED, ChildStatus.ERASED])
-async def test_a_bear_no_longer_sees_the_child_once_it_is(
-    side: QuerySide, status: ChildStatus
-) -> None:
+async def test_a_bear_no_longer_sees_the_child_once_it_is(side: QuerySide, status: ChildStatus):
     # given an answer that is cached for the bear
     before = await side.child("lena", device_id="bear-7")
     for query in (GetChildProfile("lena"), GetChildAnalytics("lena")):
@@ -112,14 +110,14 @@ async def test_a_bear_no_longer_sees_the_child_once_it_is(
             await side.ask(query, device("bear-7"))
 
 
-async def test_a_change_is_seen_at_once_when_its_notice_arrives(side: QuerySide) -> None:
+async def test_a_change_is_seen_at_once_when_its_notice_arrives(side: QuerySide):
     await side.child("lena", age=7)
     await side.ask(GetChildProfile("lena"))
     side.change("lena", age=8, updated_at=NOON + timedelta(days=1))
     assert (await side.ask(GetChildProfile("lena")))["age"] == 8
 
 
-async def test_two_with_the_same_name_but_other_roles_share_no_answer(side: QuerySide) -> None:
+async def test_two_with_the_same_name_but_other_roles_share_no_answer(side: QuerySide):
     # given an answer cached for an admin
     await side.child("lena", parent_id="weiss")
     await side.ask(GetChildProfile("lena"), ADMIN)

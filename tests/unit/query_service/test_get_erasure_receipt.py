@@ -23,7 +23,7 @@ async def erased_lena(side: QuerySide, *steps: ErasureStep) -> None:
         await side.erased.record("lena", step, StepDone(NOON + timedelta(seconds=1), number))
 
 
-async def test_the_family_gets_a_signed_receipt_of_what_was_removed(side: QuerySide) -> None:
+async def test_the_family_gets_a_signed_receipt_of_what_was_removed(side: QuerySide):
     # given
     await erased_lena(side, *ErasureStep)
     # when
@@ -38,7 +38,7 @@ async def test_the_family_gets_a_signed_receipt_of_what_was_removed(side: QueryS
     assert receipt.complete
 
 
-async def test_what_is_not_yet_done_is_named(side: QuerySide) -> None:
+async def test_what_is_not_yet_done_is_named(side: QuerySide):
     await erased_lena(side, ErasureStep.KEY, ErasureStep.CLAIMS)
     async with side.client(ADMIN) as client:
         answer = (await client.get(RECEIPT)).json()
@@ -46,9 +46,7 @@ async def test_what_is_not_yet_done_is_named(side: QuerySide) -> None:
     assert answer["outstanding"] == ["snapshots", "read_models", "dead_letters"]
 
 
-async def test_another_family_and_a_child_that_is_not_erased_have_no_receipt(
-    side: QuerySide,
-) -> None:
+async def test_another_family_and_a_child_that_is_not_erased_have_no_receipt(side: QuerySide):
     # given
     await erased_lena(side)
     await side.child("tom", parent_id="weiss")
@@ -65,7 +63,7 @@ async def test_another_family_and_a_child_that_is_not_erased_have_no_receipt(
     ] * 3
 
 
-async def test_an_altered_receipt_is_refused(side: QuerySide) -> None:
+async def test_an_altered_receipt_is_refused(side: QuerySide):
     await erased_lena(side)
     async with side.client(ADMIN) as client:
         header, payload, signature = (await client.get(RECEIPT)).json()["receipt"].split(".")
@@ -96,7 +94,7 @@ PRINTS, LABELS = "prints of earlier releases", "labels of earlier releases"
 )
 async def test_what_remains_of_earlier_releases_is_told_of_children_who_have_it_or_may_have(
     side: QuerySide, older: frozenset[OlderContent] | None, beside: list[str]
-) -> None:
+):
     await erased_lena(side, *ErasureStep)
     (listed,) = await side.erased.find(["lena"])
     await side.erased.add(replace(listed, older=None if older is None else frozenset(older)))
@@ -105,7 +103,7 @@ async def test_what_remains_of_earlier_releases_is_told_of_children_who_have_it_
     assert [one["what"] for one in answer["remains"]] == EVERY_CHILD + beside
 
 
-def test_docs_and_receipt_name_the_same() -> None:
+def test_docs_and_receipt_name_the_same():
     page = (Path(__file__).parents[3] / "docs/erasure.md").read_text()
     for what in (*REMAINS, *(what for what, _ in OLDER_REMAINS.values())):
         assert f"| {what} |" in page

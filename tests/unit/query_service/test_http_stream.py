@@ -41,7 +41,7 @@ async def reading(url: str, headers: dict[str, str]) -> AsyncIterator[AsyncItera
 
 async def test_a_dashboard_gets_its_own_alerts_and_changes_live(
     side: QuerySide, server: RunningServer
-) -> None:
+):
     # given
     async with reading(await server.url(), side.bearer(parent("weiss"))) as lines:
         # when something happens in two families
@@ -58,19 +58,19 @@ async def test_a_dashboard_gets_its_own_alerts_and_changes_live(
 
 async def test_open_streams_do_not_keep_the_process_from_stopping(
     side: QuerySide, server: RunningServer
-) -> None:
+):
     async with reading(await server.url(), side.bearer(OFFICER)) as lines:
         await server.stop()
         assert [line async for line in lines] == []
 
 
-async def test_a_reader_that_hangs_up_is_forgotten(side: QuerySide, server: RunningServer) -> None:
+async def test_a_reader_that_hangs_up_is_forgotten(side: QuerySide, server: RunningServer):
     async with reading(await server.url(), side.bearer(parent("weiss"))):
         assert side.open_streams == 1
     await until(lambda: side.open_streams == 0)
 
 
-async def test_open_streams_leave_queries_their_places() -> None:
+async def test_open_streams_leave_queries_their_places():
     # given as many dashboards as the process has places
     side = QuerySide(bounds=Bounds(requests=1))
     await side.child("lena", parent_id="weiss")
@@ -86,7 +86,7 @@ async def test_open_streams_leave_queries_their_places() -> None:
 
 async def test_of_many_streams_opened_at_once_only_so_many_open(
     side: QuerySide, server: RunningServer
-) -> None:
+):
     # given
     url, bearer = await server.url(), side.bearer(parent("weiss"))
     limits = httpx2.Limits(max_connections=None)
@@ -105,7 +105,7 @@ async def test_of_many_streams_opened_at_once_only_so_many_open(
         assert side.open_streams == 1
 
 
-async def test_a_live_stream_ends_with_its_token(side: QuerySide, server: RunningServer) -> None:
+async def test_a_live_stream_ends_with_its_token(side: QuerySide, server: RunningServer):
     # given a token that is good for a second yet
     expires = int(unix_seconds()) + 2
     bearer = {"Authorization": f"Bearer {side.forger.token(exp=expires)}"}
@@ -130,7 +130,7 @@ def full_side() -> QuerySide:
     return QuerySide(bounds=Bounds(PLACES, address_share=1, subject_share=1))
 
 
-async def test_one_query_too_many_is_told_to_come_back_and_the_others_are_answered() -> None:
+async def test_one_query_too_many_is_told_to_come_back_and_the_others_are_answered():
     # given queries that the store takes its time for
     side = full_side()
     await side.child("lena", parent_id="weiss", version=3)
@@ -153,7 +153,7 @@ async def test_one_query_too_many_is_told_to_come_back_and_the_others_are_answer
     assert in_flight(side) == 0
 
 
-async def test_a_refused_query_is_not_asked_and_leaves_no_trace_in_the_audit_trail() -> None:
+async def test_a_refused_query_is_not_asked_and_leaves_no_trace_in_the_audit_trail():
     # given
     side = full_side()
     await side.child("lena", parent_id="weiss", version=3)
@@ -170,7 +170,7 @@ async def test_a_refused_query_is_not_asked_and_leaves_no_trace_in_the_audit_tra
         await asyncio.gather(*slow)
 
 
-async def test_queries_that_wait_for_a_write_leave_the_others_their_places() -> None:
+async def test_queries_that_wait_for_a_write_leave_the_others_their_places():
     # given more than there are places
     side = full_side()
     await side.child("lena", parent_id="weiss", version=3, age=7)
@@ -187,7 +187,7 @@ async def test_queries_that_wait_for_a_write_leave_the_others_their_places() -> 
     assert (waiting_queries(side), in_flight(side)) == (0, 0)
 
 
-async def test_one_subject_waits_with_its_share_of_queries_and_gets_at_once_of_one_more() -> None:
+async def test_one_subject_waits_with_its_share_of_queries_and_gets_at_once_of_one_more():
     # given
     bounds = Bounds(requests=16, address_share=1, subject_share=0.25)
     side = QuerySide(bounds=bounds, max_waiting=8)
@@ -211,7 +211,7 @@ async def test_one_subject_waits_with_its_share_of_queries_and_gets_at_once_of_o
         assert {(await each).status_code for each in waiting} == {200}
 
 
-async def test_so_many_queries_wait_and_not_one_more() -> None:
+async def test_so_many_queries_wait_and_not_one_more():
     # given
     side = QuerySide(max_waiting=1)
     await side.child("lena", parent_id="weiss", version=3)
@@ -227,7 +227,7 @@ async def test_so_many_queries_wait_and_not_one_more() -> None:
         assert (await waiting).status_code == httpx2.codes.OK
 
 
-async def test_a_write_that_is_visible_already_needs_no_wait() -> None:
+async def test_a_write_that_is_visible_already_needs_no_wait():
     # given a process in which nobody may wait any more
     side = QuerySide(max_waiting=1)
     await side.child("lena", parent_id="weiss", version=3)

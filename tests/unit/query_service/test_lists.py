@@ -18,7 +18,7 @@ from query_service.read_store.port import PageEnd, Period
 from shared.auth.access import Principal
 from shared.read_models.documents import ChildStatus, EngagementLevel, SafetyStatus
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, parent
-from tests.support.read_model_builders import NOON, alert_document, conversation_document, violation
+from tests.support.read_model_builders import NOON, conversation_document, violation
 
 OfAList = GetAlerts | GetChildConversations | GetChildSafetyReport | SearchChildren
 DAY = timedelta(days=1)
@@ -36,10 +36,8 @@ async def families(side: QuerySide) -> QuerySide:
         await side.child(child_id, parent_id=parent_id)
         side.report(child_id, *(violation(f"v{number}") for number in range(2)))
         for number in range(2):
-            talk = conversation_document(child_id, f"c{number}")
-            side.store.conversations[talk["_id"]] = talk
-            alert = alert_document(f"{child_id}-{number}", child_id=child_id, parent_id=parent_id)
-            side.store.alerts[alert["_id"]] = alert
+            side.conversation(child_id, f"c{number}")
+            side.alert(f"{child_id}-{number}", child_id=child_id, parent_id=parent_id)
     return side
 
 
@@ -60,7 +58,7 @@ async def families(side: QuerySide) -> QuerySide:
 )
 async def test_a_cursor_of_what_another_was_asked_is_refused(
     families: QuerySide, of: OfAList, of_another: dict[str, Any]
-) -> None:
+):
     cursor = (await families.ask(of))["next_cursor"]
     assert cursor is not None
     with pytest.raises(RequestRefused, match="not a cursor of this list") as refused:
@@ -69,7 +67,7 @@ async def test_a_cursor_of_what_another_was_asked_is_refused(
     assert await families.ask(replace(of, cursor=cursor, limit=50))
 
 
-async def test_what_one_family_found_is_no_list_of_another(families: QuerySide) -> None:
+async def test_what_one_family_found_is_no_list_of_another(families: QuerySide):
     query = SearchChildren(limit=1)
     cursor = (await families.ask(query, parent("weiss")))["next_cursor"]
     for other in (parent("braun"), ADMIN):
@@ -77,7 +75,7 @@ async def test_what_one_family_found_is_no_list_of_another(families: QuerySide) 
             await families.ask(replace(query, cursor=cursor), other)
 
 
-def test_one_period_is_one_in_whatever_zone_it_was_told() -> None:
+def test_one_period_is_one_in_whatever_zone_it_was_told():
     cursors = Cursors(bytes(32), "violations")
     place = PageEnd(NOON, "lena/v 1")
     cursor = cursors.write(place, Period(NOON))
@@ -88,7 +86,7 @@ def test_one_period_is_one_in_whatever_zone_it_was_told() -> None:
 WEISS = parent("weiss")
 
 
-async def test_a_family_is_summed_up(side: QuerySide) -> None:
+async def test_a_family_is_summed_up(side: QuerySide):
     # given
     counts = {
         "conversation_count": 4,
@@ -118,7 +116,7 @@ async def test_a_family_is_summed_up(side: QuerySide) -> None:
     assert not family["truncated"]
 
 
-async def test_each_child_comes_with_its_last_three_conversations(side: QuerySide) -> None:
+async def test_each_child_comes_with_its_last_three_conversations(side: QuerySide):
     # given five conversations of Lena, none of Tom
     await side.child("lena", parent_id="weiss", safety_status="fair", last_interaction_at=NOON)
     await side.child("tom", parent_id="weiss", created_at=NOON - timedelta(days=1))
@@ -139,13 +137,12 @@ async def test_each_child_comes_with_its_last_three_conversations(side: QuerySid
     assert tom["recent_conversations"] == []
 
 
-async def test_alerts_that_nobody_acknowledged_are_counted_for_each_child(side: QuerySide) -> None:
+async def test_alerts_that_nobody_acknowledged_are_counted_for_each_child(side: QuerySide):
     # given two unread alerts about Lena, one read
     await side.child("lena", parent_id="weiss")
     await side.child("tom", parent_id="weiss")
     for number, read_at in enumerate((None, None, NOON)):
-        alert = alert_document(f"a{number}", child_id="lena", acknowledged_at=read_at)
-        side.store.alerts[alert["_id"]] = alert
+        side.alert(f"a{number}", child_id="lena", acknowledged_at=read_at)
     # when
     family = await side.ask(GetChildrenByParent("weiss"), WEISS)
     # then
@@ -154,13 +151,13 @@ async def test_alerts_that_nobody_acknowledged_are_counted_for_each_child(side: 
     assert family["totals"]["unread_alerts"] == 2
 
 
-async def test_a_parent_without_children_has_an_empty_family(side: QuerySide) -> None:
+async def test_a_parent_without_children_has_an_empty_family(side: QuerySide):
     family = await side.ask(GetChildrenByParent("weiss"), WEISS)
     assert family["children"] == []
     assert family["totals"]["children"] == 0
 
 
-async def test_an_erased_child_is_gone_from_the_family(side: QuerySide) -> None:
+async def test_an_erased_child_is_gone_from_the_family(side: QuerySide):
     # given one erased child, and one whose key is destroyed already
     await side.child("lena", parent_id="weiss", status="erased", name=None)
     await side.child("tom", parent_id="weiss")
@@ -169,7 +166,7 @@ async def test_an_erased_child_is_gone_from_the_family(side: QuerySide) -> None:
     assert family["children"] == []
 
 
-async def test_a_change_of_any_child_renews_the_family(side: QuerySide) -> None:
+async def test_a_change_of_any_child_renews_the_family(side: QuerySide):
     await side.child("lena", parent_id="weiss")
     await side.ask(GetChildrenByParent("weiss"), WEISS)
     side.change("lena", conversation_count=1)
@@ -177,7 +174,7 @@ async def test_a_change_of_any_child_renews_the_family(side: QuerySide) -> None:
     assert family["totals"]["conversations"] == 1
 
 
-async def test_a_family_beyond_measure_is_cut_and_says_so(side: QuerySide) -> None:
+async def test_a_family_beyond_measure_is_cut_and_says_so(side: QuerySide):
     for number in range(MOST_CHILDREN + 1):
         await side.child(f"child-{number}", parent_id="home")
     family = await side.ask(GetChildrenByParent("home"), OFFICER)
@@ -190,9 +187,7 @@ async def found(side: QuerySide, principal: Principal = ADMIN, **conditions: Any
     return [item["child_id"] for item in answer["items"]]
 
 
-async def test_a_child_is_found_by_the_beginnings_of_its_names_without_accents(
-    side: QuerySide,
-) -> None:
+async def test_a_child_is_found_by_the_beginnings_of_its_names_without_accents(side: QuerySide):
     await side.child("lena", name="Lena-Marie Weiß")
     await side.child("leo", name="Leo Braun")
     assert await found(side, name="le") == ["lena", "leo"]
@@ -204,14 +199,14 @@ async def test_a_child_is_found_by_the_beginnings_of_its_names_without_accents(
 
 
 @pytest.mark.parametrize("name", ["l", " L ", "!", "", "\u00ad\u00ad"])
-async def test_less_than_any_name_has_is_refused(side: QuerySide, name: str) -> None:
+async def test_less_than_any_name_has_is_refused(side: QuerySide, name: str):
     with pytest.raises(RequestRefused) as refused:
         await found(side, name=name)
     assert refused.value.field == "name"
     assert refused.value.limit == "2 or more characters"
 
 
-async def test_names_are_found_as_they_were_registered(side: QuerySide) -> None:
+async def test_names_are_found_as_they_were_registered(side: QuerySide):
     # given
     names = ["O'Neil", "Sam Neil", "Anna L", "J. K.", "小", "L.", "Anna-Lena"]
     for name in names:
@@ -228,9 +223,7 @@ async def test_names_are_found_as_they_were_registered(side: QuerySide) -> None:
     }
 
 
-async def test_a_name_that_is_longer_before_it_is_composed_may_be_asked_for(
-    side: QuerySide,
-) -> None:
+async def test_a_name_that_is_longer_before_it_is_composed_may_be_asked_for(side: QuerySide):
     registered = "Ze\u0301" * 33
     await side.child("lena", name=unicodedata.normalize("NFKC", registered))
     async with side.client(ADMIN) as client:
@@ -238,7 +231,7 @@ async def test_a_name_that_is_longer_before_it_is_composed_may_be_asked_for(
     assert [child["child_id"] for child in answer.json()["items"]] == ["lena"]
 
 
-async def test_every_condition_must_hold(side: QuerySide) -> None:
+async def test_every_condition_must_hold(side: QuerySide):
     # given
     await side.child("lena", age=5, safety_status="good", engagement_level="active")
     await side.child("leo", age=6, safety_status="fair", status="deactivated", parent_id="braun")
@@ -253,7 +246,7 @@ async def test_every_condition_must_hold(side: QuerySide) -> None:
     assert await found(side, parent_id="braun", age_max=5) == []
 
 
-async def test_a_parent_finds_only_own_children_whatever_they_ask_for(side: QuerySide) -> None:
+async def test_a_parent_finds_only_own_children_whatever_they_ask_for(side: QuerySide):
     await side.child("lena", parent_id="weiss")
     await side.child("leo", parent_id="braun")
     assert await found(side, parent("weiss")) == ["lena"]
@@ -261,7 +254,7 @@ async def test_a_parent_finds_only_own_children_whatever_they_ask_for(side: Quer
     assert await found(side, parent("weiss"), parent_id="braun") == []
 
 
-async def test_pages_follow_each_other_without_gap_or_repetition(side: QuerySide) -> None:
+async def test_pages_follow_each_other_without_gap_or_repetition(side: QuerySide):
     # given seven children, some created at the same moment
     for number in range(7):
         await side.child(f"child-{number}", created_at=NOON + timedelta(hours=number // 2))
@@ -277,7 +270,7 @@ async def test_pages_follow_each_other_without_gap_or_repetition(side: QuerySide
     assert seen == [f"child-{number}" for number in (6, 4, 5, 2, 3, 0, 1)]
 
 
-async def test_a_full_last_page_has_no_next(side: QuerySide) -> None:
+async def test_a_full_last_page_has_no_next(side: QuerySide):
     await side.child("lena")
     await side.child("leo")
     page = await side.ask(SearchChildren(limit=2))
@@ -285,27 +278,27 @@ async def test_a_full_last_page_has_no_next(side: QuerySide) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "bm90LXNpZ25lZA", "ü"])
-async def test_a_cursor_that_was_not_given_out_is_refused(side: QuerySide, cursor: str) -> None:
+async def test_a_cursor_that_was_not_given_out_is_refused(side: QuerySide, cursor: str):
     with pytest.raises(RequestRefused) as refused:
         await found(side, cursor=cursor)
     assert refused.value.field == "cursor"
 
 
-async def test_erased_children_are_not_found(side: QuerySide) -> None:
+async def test_erased_children_are_not_found(side: QuerySide):
     await side.child("lena", status="erased")
     await side.child("leo")
     await side.destroy_key("leo")
     assert await found(side) == []
 
 
-async def test_a_page_is_renewed_when_a_child_on_it_changes(side: QuerySide) -> None:
+async def test_a_page_is_renewed_when_a_child_on_it_changes(side: QuerySide):
     await side.child("lena")
     await found(side, name="lena")
     side.change("lena", status="erased")
     assert await found(side, name="lena") == []
 
 
-async def test_a_parents_page_is_renewed_when_they_register_another_child(side: QuerySide) -> None:
+async def test_a_parents_page_is_renewed_when_they_register_another_child(side: QuerySide):
     await side.child("lena", parent_id="weiss")
     await found(side, parent("weiss"))
     await side.child("tom", parent_id="weiss")

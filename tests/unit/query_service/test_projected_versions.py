@@ -34,7 +34,7 @@ def versions(stored: StoredVersions) -> ProjectedVersions:
 
 async def test_a_version_that_the_store_has_is_not_waited_for(
     versions: ProjectedVersions, stored: StoredVersions
-) -> None:
+):
     stored.versions["lena"] = 3
     before = time.monotonic()
     moment = await versions.wait(ConsistencyToken("lena", 3), seconds=0)
@@ -43,16 +43,14 @@ async def test_a_version_that_the_store_has_is_not_waited_for(
 
 async def test_what_is_known_is_not_asked_again(
     versions: ProjectedVersions, stored: StoredVersions
-) -> None:
+):
     versions.reached("lena", 3)
     moment = await versions.wait(ConsistencyToken("lena", 2), seconds=0)
     assert moment == await versions.wait(ConsistencyToken("lena", 3), seconds=0)
     assert stored.looks == 0
 
 
-async def test_a_notice_wakes_who_waits(
-    versions: ProjectedVersions, stored: StoredVersions
-) -> None:
+async def test_a_notice_wakes_who_waits(versions: ProjectedVersions, stored: StoredVersions):
     waiting = asyncio.create_task(versions.wait(ConsistencyToken("lena", 3), seconds=SOON))
     await stored.looked.wait()
     # when an older version arrives and then the right one
@@ -63,7 +61,7 @@ async def test_a_notice_wakes_who_waits(
 
 async def test_without_notices_the_store_is_looked_at_again(
     versions: ProjectedVersions, stored: StoredVersions
-) -> None:
+):
     waiting = asyncio.create_task(versions.wait(ConsistencyToken("lena", 3), seconds=SOON))
     await stored.looked.wait()
     stored.versions["lena"] = 4
@@ -71,9 +69,7 @@ async def test_without_notices_the_store_is_looked_at_again(
     assert stored.looks >= 2
 
 
-async def test_who_waits_in_vain_is_told_so(
-    versions: ProjectedVersions, stored: StoredVersions
-) -> None:
+async def test_who_waits_in_vain_is_told_so(versions: ProjectedVersions, stored: StoredVersions):
     stored.versions["lena"] = 2
     with pytest.raises(ReadModelLate):
         await versions.wait(ConsistencyToken("lena", 3), seconds=0.02)
@@ -83,7 +79,7 @@ async def test_who_waits_in_vain_is_told_so(
 
 async def test_who_waits_looks_at_the_store_ten_times_a_second_and_lets_others_run(
     versions: ProjectedVersions, stored: StoredVersions
-) -> None:
+):
     # given two who wait for the same child
     waiting = [versions.wait(ConsistencyToken("lena", 3), seconds=0.3) for _ in range(2)]
     told = await asyncio.gather(*waiting, return_exceptions=True)
@@ -93,7 +89,7 @@ async def test_who_waits_looks_at_the_store_ten_times_a_second_and_lets_others_r
 
 async def test_only_so_many_versions_are_remembered(
     stored: StoredVersions, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     # given room for two
     monkeypatch.setattr("query_service.cache.freshness.REMEMBERED_VERSIONS", 2)
     versions = ProjectedVersions(stored, time.monotonic)

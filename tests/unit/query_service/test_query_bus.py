@@ -61,9 +61,7 @@ def bus(cache: QueryCache[Rendered], registry: CollectorRegistry) -> QueryBus:
     return QueryBus(cache, QueryMetrics(registry), ACCESS)
 
 
-async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(
-    bus: QueryBus,
-) -> None:
+async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(bus: QueryBus):
     # given
     handler = GetGreetingHandler()
     bus.register_cached(GetGreeting, handler)
@@ -78,7 +76,7 @@ async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(
     assert handler.handled == 1
 
 
-async def test_what_is_cached_for_one_is_never_served_to_another(bus: QueryBus) -> None:
+async def test_what_is_cached_for_one_is_never_served_to_another(bus: QueryBus):
     bus.register_cached(GetGreeting, GetGreetingHandler())
     await bus.ask(GetGreeting("lena"), ALICE)
     result = await bus.ask(GetGreeting("lena"), BOB)
@@ -88,7 +86,7 @@ async def test_what_is_cached_for_one_is_never_served_to_another(bus: QueryBus) 
 
 async def test_a_change_of_what_the_answer_is_about_drops_it(
     bus: QueryBus, cache: QueryCache[Rendered]
-) -> None:
+):
     bus.register_cached(GetGreeting, GetGreetingHandler())
     await bus.ask(GetGreeting("lena"), ALICE)
     cache.invalidate((child_tag("lena"),))
@@ -105,7 +103,7 @@ class GetHastyGreetingHandler(GetGreetingHandler):
 
 async def test_an_answer_lives_as_long_as_it_says_and_its_handler_allows(
     registry: CollectorRegistry,
-) -> None:
+):
     # given
     now = 0.0
     cache: QueryCache[Rendered] = QueryCache(10, lambda: now)
@@ -129,7 +127,7 @@ async def test_an_answer_lives_as_long_as_it_says_and_its_handler_allows(
 
 async def test_an_answer_of_a_handler_without_cache_is_never_kept(
     bus: QueryBus, cache: QueryCache[Rendered]
-) -> None:
+):
     handler = GetGreetingHandler()
     bus.register(GetGreeting, handler)
     results = [await bus.ask(GetGreeting("lena"), ALICE) for _ in range(2)]
@@ -138,9 +136,7 @@ async def test_an_answer_of_a_handler_without_cache_is_never_kept(
     assert cache.statistics().size == 0
 
 
-async def test_a_role_outside_the_audience_is_refused_before_anything_is_read(
-    bus: QueryBus,
-) -> None:
+async def test_a_role_outside_the_audience_is_refused_before_anything_is_read(bus: QueryBus):
     handler = GetGreetingHandler()
     bus.register_cached(GetGreeting, handler)
     with pytest.raises(Forbidden):
@@ -148,7 +144,7 @@ async def test_a_role_outside_the_audience_is_refused_before_anything_is_read(
     assert handler.handled == 0
 
 
-async def test_a_query_has_exactly_one_handler(bus: QueryBus) -> None:
+async def test_a_query_has_exactly_one_handler(bus: QueryBus):
     with pytest.raises(UnknownQuery, match="GetGreeting has no handler"):
         await bus.ask(GetGreeting("lena"), ALICE)
     bus.register_cached(GetGreeting, GetGreetingHandler())
@@ -158,13 +154,13 @@ async def test_a_query_has_exactly_one_handler(bus: QueryBus) -> None:
 
 def test_a_query_of_which_nobody_said_who_may_ask_is_not_registered(
     cache: QueryCache[Rendered], registry: CollectorRegistry
-) -> None:
+):
     bus = QueryBus(cache, QueryMetrics(registry))
     with pytest.raises(UnlistedOperation, match="GetGreeting has no row"):
         bus.register(GetGreeting, GetGreetingHandler())
 
 
-def test_the_bus_tells_what_it_answers(bus: QueryBus) -> None:
+def test_the_bus_tells_what_it_answers(bus: QueryBus):
     # given
     assert bus.health() == {"status": "down", "handlers": 0}
     # when
@@ -178,9 +174,7 @@ def test_the_bus_tells_what_it_answers(bus: QueryBus) -> None:
     assert bus.health() == {"status": "up", "handlers": 1}
 
 
-async def test_every_query_is_counted_by_its_outcome(
-    bus: QueryBus, registry: CollectorRegistry
-) -> None:
+async def test_every_query_is_counted_by_its_outcome(bus: QueryBus, registry: CollectorRegistry):
     # given
     bus.register_cached(GetGreeting, GetGreetingHandler())
     # when

@@ -49,7 +49,7 @@ OCTOBER, FIRST, LAST, NEXT = AT
         ("from=2026-11-02T00:00:00%2B00:30&to=2026-11-02t00:00:00z", {LAST}),
     ],
 )
-async def test_a_day_counts_from_its_beginning_to_its_end(period: str, found: set[str]) -> None:
+async def test_a_day_counts_from_its_beginning_to_its_end(period: str, found: set[str]):
     # given
     side = QuerySide()
     await side.child("lena")
@@ -62,7 +62,7 @@ async def test_a_day_counts_from_its_beginning_to_its_end(period: str, found: se
     assert {each["violation_id"] for each in answer.json()["violations"]} == found
 
 
-async def test_the_answer_says_what_a_day_stood_for() -> None:
+async def test_the_answer_says_what_a_day_stood_for():
     side = QuerySide()
     await side.child("lena")
     async with side.client(ADMIN) as client:
@@ -90,7 +90,7 @@ async def test_the_answer_says_what_a_day_stood_for() -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["from", "to"])
-async def test_what_is_no_moment_gets_which_forms_there_are(name: str, moment: str) -> None:
+async def test_what_is_no_moment_gets_which_forms_there_are(name: str, moment: str):
     side = QuerySide()
     async with side.client(ADMIN) as client:
         answer = await client.get(f"/v1/children/lena/safety-report?{name}={moment}")
@@ -104,7 +104,7 @@ async def test_what_is_no_moment_gets_which_forms_there_are(name: str, moment: s
 @pytest.mark.parametrize(
     "moment", ["1999-12-31", "2200-01-02", "0001-01-01T00:00:00%2B14:00", "9999-12-31"]
 )
-async def test_a_moment_out_of_reach_gets_the_bounds(moment: str) -> None:
+async def test_a_moment_out_of_reach_gets_the_bounds(moment: str):
     side = QuerySide()
     async with side.client(ADMIN) as client:
         answer = await client.get(f"/v1/children/lena/safety-report?to={moment}")
@@ -149,7 +149,7 @@ def some_life(chance: random.Random, reports: int, categories: int) -> Iterator[
 @pytest.mark.parametrize(("reports", "categories"), [(0, 1), (7, 3), (400, 12), (400, 250)])
 def test_a_report_of_all_times_is_that_of_a_period_that_covers_them(
     seed: int, reports: int, categories: int
-) -> None:
+):
     # given violations of more categories than are told apart, or of fewer
     side = QuerySide()
     events = list(some_life(random.Random(seed), reports, categories))
@@ -222,7 +222,7 @@ def some_period(draw: st.DrawFn) -> Period:
 @given(some_violations(), some_period(), st.integers(1, 5), st.integers(0, 1))
 def test_all_pages_together_are_the_report_of_one_list(
     projections: int, violations: list[ViolationEntry], period: Period, limit: int, flagged: int
-) -> None:
+):
     # given what today's projections keep, or those before 7
     entries = listed_in(safety_document("lena", *violations))
     expected = former_report(entries, period, NOON, flagged)

@@ -37,7 +37,7 @@ async def opened(streams: Streams, parent_id: str) -> AsyncIterator[bytes]:
     return events
 
 
-async def test_a_reader_gets_the_changes_and_alerts_of_its_family(streams: Streams) -> None:
+async def test_a_reader_gets_the_changes_and_alerts_of_its_family(streams: Streams):
     # given
     events = await opened(streams, "weiss")
     # when
@@ -50,7 +50,7 @@ async def test_a_reader_gets_the_changes_and_alerts_of_its_family(streams: Strea
     assert b'"raised_at":"2026-11-23T12:00:00.000Z"' in alert
 
 
-async def test_a_reader_gets_nothing_of_another_family(streams: Streams) -> None:
+async def test_a_reader_gets_nothing_of_another_family(streams: Streams):
     events = await opened(streams, "braun")
     streams.received(CHANGE)
     streams.received(ALERT)
@@ -58,7 +58,7 @@ async def test_a_reader_gets_nothing_of_another_family(streams: Streams) -> None
     assert await anext(events) == b'event: change\ndata: {"child_id":"leo","version":1}\n\n'
 
 
-async def test_every_reader_of_a_family_gets_everything(streams: Streams) -> None:
+async def test_every_reader_of_a_family_gets_everything(streams: Streams):
     readers = [await opened(streams, "weiss") for _ in range(3)]
     streams.received(CHANGE)
     assert {await anext(reader) for reader in readers} == {
@@ -66,13 +66,13 @@ async def test_every_reader_of_a_family_gets_everything(streams: Streams) -> Non
     }
 
 
-async def test_a_quiet_stream_has_a_heartbeat() -> None:
+async def test_a_quiet_stream_has_a_heartbeat():
     streams = Streams(heartbeat_seconds=0.01)
     events = await opened(streams, "weiss")
     assert await anext(events) == HEARTBEAT
 
 
-async def test_a_reader_that_is_too_slow_is_disconnected(streams: Streams) -> None:
+async def test_a_reader_that_is_too_slow_is_disconnected(streams: Streams):
     # given a reader that does not read
     events = await opened(streams, "weiss")
     # when more happens than may wait
@@ -82,7 +82,7 @@ async def test_a_reader_that_is_too_slow_is_disconnected(streams: Streams) -> No
     assert followed(streams) == 0
 
 
-async def test_streams_end_when_notices_may_have_been_missed(streams: Streams) -> None:
+async def test_streams_end_when_notices_may_have_been_missed(streams: Streams):
     events = await opened(streams, "weiss")
     # when the feed breaks and comes back
     streams.connection_changed(False)
@@ -90,7 +90,7 @@ async def test_streams_end_when_notices_may_have_been_missed(streams: Streams) -
     assert [event async for event in events] == []
 
 
-async def test_streams_end_when_the_process_stops(streams: Streams) -> None:
+async def test_streams_end_when_the_process_stops(streams: Streams):
     # given
     events = await opened(streams, "weiss")
     reading = asyncio.create_task(anext(events, None))
@@ -103,14 +103,14 @@ async def test_streams_end_when_the_process_stops(streams: Streams) -> None:
     assert await anext(late, None) is None
 
 
-async def test_a_stream_ends_after_its_life() -> None:
+async def test_a_stream_ends_after_its_life():
     streams = Streams(heartbeat_seconds=10, life_seconds=0.01)
     events = await opened(streams, "weiss")
     rest = [event async for event in events]
     assert rest == [HEARTBEAT]
 
 
-async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
+async def test_a_reader_that_goes_away_is_forgotten(streams: Streams):
     # given
     staying = await opened(streams, "weiss")
     leaving = streams.follow("weiss", Token())
@@ -124,7 +124,7 @@ async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
     assert await anext(staying)
 
 
-async def test_one_reader_has_only_so_many_streams_open() -> None:
+async def test_one_reader_has_only_so_many_streams_open():
     # given
     streams = Streams(max_per_reader=2)
     slots = [streams.slot_for(READER) for _ in range(2)]
@@ -138,7 +138,7 @@ async def test_one_reader_has_only_so_many_streams_open() -> None:
     assert streams.slot_for(READER)
 
 
-async def test_a_stream_ends_when_its_token_expires() -> None:
+async def test_a_stream_ends_when_its_token_expires():
     streams = Streams(heartbeat_seconds=10)
     events = streams.follow("weiss", Token(seconds_left=0.01))
     sent = [event async for event in events]
@@ -146,7 +146,7 @@ async def test_a_stream_ends_when_its_token_expires() -> None:
 
 
 @pytest.mark.parametrize("heartbeat_seconds", [0.01, 10])
-async def test_nothing_is_sent_to_whom_a_token_no_longer_lets_in(heartbeat_seconds: float) -> None:
+async def test_nothing_is_sent_to_whom_a_token_no_longer_lets_in(heartbeat_seconds: float):
     # given
     streams, token = Streams(heartbeat_seconds=heartbeat_seconds), Token()
     events = streams.follow("weiss", token)

@@ -43,7 +43,7 @@ def names(answer: Any, listed: str) -> dict[str, Any]:
 @OTHER_FILES
 async def test_a_list_has_the_other_children_whole_and_names_the_one(
     side: QuerySide, query: Any, listed: str, asker: Principal, kek_id: str | None
-) -> None:
+):
     await side.child("lena", name="Lena", parent_id=FAMILY.subject)
     await side.child("mia", name="Mia", parent_id=FAMILY.subject)
     await side.close_key("lena", kek_id)
@@ -52,13 +52,13 @@ async def test_a_list_has_the_other_children_whole_and_names_the_one(
     assert answer["unreadable"] == ["lena"]
 
 
-async def test_a_list_in_which_all_opens_names_nobody(side: QuerySide) -> None:
+async def test_a_list_in_which_all_opens_names_nobody(side: QuerySide):
     await side.child("mia", name="Mia")
 
     assert (await side.ask(SearchChildren(), OFFICER))["unreadable"] == []
 
 
-async def test_a_name_that_was_altered_is_left_out_of_a_list_alone(side: QuerySide) -> None:
+async def test_a_name_that_was_altered_is_left_out_of_a_list_alone(side: QuerySide):
     # given a child whose name is the ciphertext of another's
     mia = await side.child("mia", name="Mia")
     (await side.child("lena", name="Lena"))["name"] = mia["name"]
@@ -70,7 +70,7 @@ async def test_a_name_that_was_altered_is_left_out_of_a_list_alone(side: QuerySi
 @OTHER_FILES
 async def test_a_safety_report_is_whole_but_for_what_does_not_open(
     side: QuerySide, kek_id: str | None
-) -> None:
+):
     # given a child with a critical incident, whose key does not open any more
     await side.child("lena", safety_score=60.0)
     details = sealed(await side.keyring.create("lena"), "lena", "details", "said his address")
@@ -88,7 +88,7 @@ async def test_a_safety_report_is_whole_but_for_what_does_not_open(
     assert (report["high_severity_violations"], report["unreadable"]) == (1, ["v1"])
 
 
-async def test_an_export_tells_all_that_opens_and_where_the_rest_stands(side: QuerySide) -> None:
+async def test_an_export_tells_all_that_opens_and_where_the_rest_stands(side: QuerySide):
     # given facts of which the first was moved here from another child
     await side.child(CHILD, parent_id=FAMILY.subject, name="Zoë")
     first, second = EVENTS[:2]
@@ -124,7 +124,7 @@ async def test_an_export_tells_all_that_opens_and_where_the_rest_stands(side: Qu
 @OTHER_FILES
 async def test_an_export_of_a_child_whose_key_does_not_open_names_every_place(
     side: QuerySide, kek_id: str | None
-) -> None:
+):
     await side.child("lena", parent_id=FAMILY.subject)
     await side.close_key("lena", kek_id)
 
@@ -140,7 +140,7 @@ async def test_an_export_of_a_child_whose_key_does_not_open_names_every_place(
 )
 async def test_a_profile_which_is_of_that_one_child_is_refused(
     side: QuerySide, kek_id: str | None, error: type[Exception]
-) -> None:
+):
     await side.child("lena")
     await side.close_key("lena", kek_id)
 
@@ -148,7 +148,7 @@ async def test_a_profile_which_is_of_that_one_child_is_refused(
         await side.ask(GetChildProfile("lena"), OFFICER)
 
 
-async def test_a_key_that_comes_after_all_opens_without_a_restart(side: QuerySide) -> None:
+async def test_a_key_that_comes_after_all_opens_without_a_restart(side: QuerySide):
     # given
     await side.child("lena", name="Lena")
     (key,) = await side.key_store.find(["lena"])
@@ -194,7 +194,7 @@ def mark(side: QuerySide, child_id: str, *, stale: bool) -> None:
 @pytest.mark.parametrize("query", OF_ONE_CHILD, ids=lambda query: type(query).__name__)
 async def test_an_answer_about_a_child_says_at_once_that_it_is_stale_and_when_it_no_longer_is(
     side: QuerySide, query: Query
-) -> None:
+):
     # given an answer that is cached
     await side.child("lena", version=4)
     assert (await side.ask(query))["stale_since"] is None
@@ -206,9 +206,7 @@ async def test_an_answer_about_a_child_says_at_once_that_it_is_stale_and_when_it
 
 
 @pytest.mark.parametrize(("query", "name"), OF_MANY, ids=["dashboard", "search"])
-async def test_of_many_children_the_stale_one_is_reported(
-    side: QuerySide, query: Query, name: str
-) -> None:
+async def test_of_many_children_the_stale_one_is_reported(side: QuerySide, query: Query, name: str):
     # given
     await side.child("lena")
     await side.child("tom")
@@ -221,9 +219,7 @@ async def test_of_many_children_the_stale_one_is_reported(
     assert _stale(await side.ask(query), name) == {"lena": None, "tom": None}
 
 
-async def test_a_safety_report_of_a_stale_child_never_says_that_all_is_well(
-    side: QuerySide,
-) -> None:
+async def test_a_safety_report_of_a_stale_child_never_says_that_all_is_well(side: QuerySide):
     await side.child("lena")
     side.store.stale["lena"] = NOON
     report = await side.ask(GetChildSafetyReport("lena"))
@@ -232,7 +228,7 @@ async def test_a_safety_report_of_a_stale_child_never_says_that_all_is_well(
     assert SINCE in advice["text"]
 
 
-async def test_wherever_a_stale_child_is_shown_it_needs_attention(side: QuerySide) -> None:
+async def test_wherever_a_stale_child_is_shown_it_needs_attention(side: QuerySide):
     # given one whose documents know of nothing bad
     await side.child("lena")
     profile = GetChildProfile("lena")
@@ -249,7 +245,7 @@ async def test_wherever_a_stale_child_is_shown_it_needs_attention(side: QuerySid
 @pytest.mark.parametrize("asks", [ADMIN, OFFICER], ids=["admin", "officer"])
 async def test_staff_is_told_of_a_child_whose_very_first_event_is_dead_lettered(
     side: QuerySide, asks: Principal
-) -> None:
+):
     # given a child without any document
     side.store.stale["lena"] = NOON
     # when / then
@@ -262,15 +258,13 @@ async def test_staff_is_told_of_a_child_whose_very_first_event_is_dead_lettered(
 
 
 @pytest.mark.parametrize("asks", [parent("weiss"), device("bear-7")], ids=["parent", "bear"])
-async def test_nobody_else_gets_whether_there_is_such_a_child(
-    side: QuerySide, asks: Principal
-) -> None:
+async def test_nobody_else_gets_whether_there_is_such_a_child(side: QuerySide, asks: Principal):
     side.store.stale["lena"] = NOON
     with pytest.raises(ChildNotFound):
         await side.ask(GetChildProfile("lena"), asks)
 
 
-async def test_an_erased_child_is_not_found_whatever_is_marked(side: QuerySide) -> None:
+async def test_an_erased_child_is_not_found_whatever_is_marked(side: QuerySide):
     await side.child("lena", status="erased")
     side.store.stale["lena"] = NOON
     with pytest.raises(ChildNotFound):

@@ -15,5 +15,5 @@ from shared.http.client_address import site_of
         ("testclient", "testclient"),
     ],
 )
-def test_an_address_counts_for_whoever_may_use_its_neighbours_too(address: str, site: str) -> None:
+def test_an_address_counts_for_whoever_may_use_its_neighbours_too(address: str, site: str):
     assert site_of(address) == site

@@ -37,20 +37,20 @@ def _read(name: str) -> tuple[RecordedEvent, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_published_event_is_read_as_it_was_meant(name: str) -> None:
+def test_a_published_event_is_read_as_it_was_meant(name: str):
     recorded, _ = _read(name)
     event = decode(recorded, CIPHER)
     assert event == EXPECTED[name]
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_events_are_still_written_with_the_published_fields(event: ChildEvent) -> None:
+def test_events_are_still_written_with_the_published_fields(event: ChildEvent):
     _, published = _read(f"{type(event).__name__}.v{SCHEMA_VERSIONS[type(event)]}")
     written = orjson.loads(encode(event, VERSION, CIPHER).data)
     assert _without_ciphertext(written) == _without_ciphertext(published)
 
 
-def test_every_schema_version_of_every_event_has_a_golden_file() -> None:
+def test_every_schema_version_of_every_event_has_a_golden_file():
     # given
     published = {
         f"{event_class.__name__}.v{schema_version}"
@@ -80,7 +80,7 @@ def _with_language(content: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "Renamed", {**content, "language": "en"}
 
 
-def test_upcasters_are_applied_one_after_the_other_from_the_version_of_the_event_on() -> None:
+def test_upcasters_are_applied_one_after_the_other_from_the_version_of_the_event_on():
     assert upcast("Named", 1, {"name": "x"}, {}) == ("Named", 1, {"name": "x"})
     upcasters = {("Named", 1): _with_full_name, ("Renamed", 2): _with_language}
     upcasted = upcast("Named", 1, {"name": "x"}, upcasters)
@@ -108,13 +108,13 @@ def _an_event(**changes: Any) -> RecordedEvent:
     ],
     ids=str,
 )
-def test_an_event_survives_the_way_through_a_record(changes: dict[str, Any]) -> None:
+def test_an_event_survives_the_way_through_a_record(changes: dict[str, Any]):
     event = _an_event(**changes)
     record = to_record(event)
     assert from_record(record.value, record.headers) == event
 
 
-def test_a_record_is_a_cloud_event_in_binary_mode() -> None:
+def test_a_record_is_a_cloud_event_in_binary_mode():
     # given
     event = _an_event(traceparent=TRACE)
     record = to_record(event)
@@ -134,7 +134,7 @@ def test_a_record_is_a_cloud_event_in_binary_mode() -> None:
     assert cloud_event.get_data() == orjson.loads(event.data)
 
 
-def test_the_record_s_key_is_the_child_and_the_trace_context_has_its_own_header() -> None:
+def test_the_record_s_key_is_the_child_and_the_trace_context_has_its_own_header():
     assert to_record(_an_event()).key == b"child-1"
     assert dict(to_record(_an_event(traceparent=TRACE)).headers)["traceparent"] == TRACE.encode()
 
@@ -143,7 +143,7 @@ def test_the_record_s_key_is_the_child_and_the_trace_context_has_its_own_header(
     "missing",
     ["ce_type", "ce_subject", "ce_sequence", "ce_time", "ce_recordedtime", "ce_correlationid"],
 )
-def test_a_record_without_a_needed_header_is_undecodable(missing: str) -> None:
+def test_a_record_without_a_needed_header_is_undecodable(missing: str):
     record = to_record(_an_event())
     headers = [(name, value) for name, value in record.headers if name != missing]
     with pytest.raises(UndecodableEvent, match=f"{missing} is missing"):
@@ -160,18 +160,18 @@ def test_a_record_without_a_needed_header_is_undecodable(missing: str) -> None:
         ("ce_subject", b"\xff"),
     ],
 )
-def test_a_record_with_a_malformed_header_is_undecodable(name: str, value: bytes) -> None:
+def test_a_record_with_a_malformed_header_is_undecodable(name: str, value: bytes):
     record = to_record(_an_event())
     with pytest.raises(UndecodableEvent, match="malformed"):
         from_record(record.value, [*record.headers, (name, value)])
 
 
-def test_a_value_that_is_no_text_is_undecodable() -> None:
+def test_a_value_that_is_no_text_is_undecodable():
     with pytest.raises(UndecodableEvent, match="malformed"):
         from_record(b"\xff", to_record(_an_event()).headers)
 
 
-def test_a_record_without_value_carries_no_data() -> None:
+def test_a_record_without_value_carries_no_data():
     # given a tombstone
     event = from_record(None, to_record(_an_event()).headers)
     # then the codec refuses it

@@ -27,7 +27,7 @@ def _refusal(capsys: pytest.CaptureFixture[str]) -> str:
     return line
 
 
-def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch):
     # given
     monkeypatch.setenv("TEDDY_WRITE_MONGO_URL", "mongodb://localhost")
     monkeypatch.setenv("TEDDY_KEYS_MONGO_URL", "mongodb://localhost")
@@ -43,7 +43,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_setting_may_be_a_file_and_the_environment_wins_over_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+):
     # given
     (tmp_path / "teddy_write_mongo_url").write_text("mongodb://from-a-file\n")
     (tmp_path / "teddy_keys_mongo_url").write_text("mongodb://from-a-file\n")
@@ -59,13 +59,13 @@ def test_a_setting_may_be_a_file_and_the_environment_wins_over_it(
 
 def test_a_folder_of_settings_that_is_not_there_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+):
     monkeypatch.setenv("TEDDY_SECRETS_DIR", str(tmp_path / "nowhere"))
 
     assert _refusal(capsys) == "settings: TEDDY_SECRETS_DIR: is not a folder"
 
 
-def test_missing_settings_are_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_settings_are_named_in_one_line(capsys: pytest.CaptureFixture[str]):
     line = _refusal(capsys)
     assert line.startswith("settings: ")
     assert "TEDDY_WRITE_MONGO_URL: required" in line
@@ -74,7 +74,7 @@ def test_missing_settings_are_named_in_one_line(capsys: pytest.CaptureFixture[st
 
 def test_a_malformed_setting_is_named_without_its_value(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     # given
     monkeypatch.setenv("TEDDY_WRITE_MONGO_URL", "mongodb://user:secret@localhost")
     monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", "localhost:9092")
@@ -99,7 +99,7 @@ def test_a_malformed_setting_is_named_without_its_value(
 )
 def test_a_setting_out_of_range_is_named(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     monkeypatch.setenv("TEDDY_WRITE_MONGO_URL", "mongodb://localhost")
     monkeypatch.setenv("TEDDY_KEYS_MONGO_URL", "mongodb://localhost")
     monkeypatch.setenv("TEDDY_KAFKA_BOOTSTRAP", "localhost:9092")
@@ -107,7 +107,7 @@ def test_a_setting_out_of_range_is_named(
     assert name in _refusal(capsys)
 
 
-def test_every_setting_says_what_it_is_for() -> None:
+def test_every_setting_says_what_it_is_for():
     for group in (CommandSettings, RelaySettings):
         assert all(field.description for field in group.model_fields.values())
 
@@ -116,7 +116,7 @@ def test_every_setting_says_what_it_is_for() -> None:
     "url",
     ["query.example", "ftp://query.example", "https://u:p@query.example", "https://q.example/?"],
 )
-def test_an_address_that_leads_to_no_api_is_refused(url: str) -> None:
+def test_an_address_that_leads_to_no_api_is_refused(url: str):
     with pytest.raises(ValidationError, match="must be an http or https URL"):
         CommandSettings(public_query_url=url)
 
@@ -137,7 +137,7 @@ def test_an_address_that_leads_to_no_api_is_refused(url: str) -> None:
 )
 def test_a_rate_limit_that_cannot_be_meant_is_named(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError) as refused:
         RateLimitSettings()
@@ -145,30 +145,26 @@ def test_a_rate_limit_that_cannot_be_meant_is_named(
     assert error["loc"] == (name.removeprefix("TEDDY_").lower(),)
 
 
-def test_every_class_of_operations_has_a_limit_that_limits() -> None:
+def test_every_class_of_operations_has_a_limit_that_limits():
     settings = RateLimitSettings()
     for rate in RateClass:
         limit = parse(getattr(settings, f"rate_limit_{rate.value}"))
         assert limit.amount / limit.get_expiry() <= 20, f"{rate.value}: a second, of one subject"
 
 
-def test_whether_bears_are_registered_is_found_out_slowly() -> None:
+def test_whether_bears_are_registered_is_found_out_slowly():
     limit = parse(RateLimitSettings().rate_limit_registration)
     assert limit.amount / limit.get_expiry() * 86_400 <= 1_000, "tries a day"
 
 
 @pytest.mark.parametrize("proxies", ["proxy", "10.0.0.1/8", "10.0.0.1 10.0.0.2"])
-def test_proxies_that_are_no_addresses_are_named(
-    proxies: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proxies_that_are_no_addresses_are_named(proxies: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TEDDY_TRUSTED_PROXIES", proxies)
     with pytest.raises(ValidationError, match="trusted_proxies"):
         HttpSettings()
 
 
-def test_keys_are_looked_up_more_often_than_they_may_be_missed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_keys_are_looked_up_more_often_than_they_may_be_missed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TEDDY_JWKS_FILE", "keys.json")
     monkeypatch.setenv("TEDDY_JWKS_LIFE_SECONDS", "20")
     with pytest.raises(ValidationError, match="TEDDY_JWKS_COOLDOWN_SECONDS must be at most"):
@@ -178,7 +174,7 @@ def test_keys_are_looked_up_more_often_than_they_may_be_missed(
 @pytest.mark.parametrize(
     "url", ["memory://", "redis://redis:6379", "rediss://user:secret@10.0.0.7:6380/3"]
 )
-def test_counters_may_be_here_or_in_redis(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counters_may_be_here_or_in_redis(url: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TEDDY_RATE_LIMIT_STORAGE", url)
     assert RateLimitSettings().rate_limit_storage == url
 
@@ -187,14 +183,14 @@ def test_counters_may_be_here_or_in_redis(url: str, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("days", ["-1", "29", "40000", "many"])
 def test_days_to_keep_something_that_cannot_be_meant_are_refused(
     monkeypatch: pytest.MonkeyPatch, kind: str, days: str
-) -> None:
+):
     monkeypatch.setenv(f"TEDDY_RETENTION_{kind.upper()}_DAYS", days)
 
     with pytest.raises(ValidationError, match=f"retention_{kind}_days"):
         _retention()
 
 
-def test_activity_is_kept_as_long_as_analytics_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_activity_is_kept_as_long_as_analytics_ask_for_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TEDDY_RETENTION_ACTIVITY_DAYS", "365")
     with pytest.raises(ValidationError, match="between 366"):
         _retention()
@@ -227,12 +223,12 @@ def settings(**given: Any) -> AlertSettings:
     return AlertSettings(**given)
 
 
-def test_the_app_is_always_a_channel() -> None:
+def test_the_app_is_always_a_channel():
     assert settings().configured_channels == {AlertChannel.IN_APP}
     assert settings(**EMAIL).configured_channels == {AlertChannel.IN_APP, AlertChannel.EMAIL}
 
 
-def test_a_webhook_with_all_that_it_needs_is_taken() -> None:
+def test_a_webhook_with_all_that_it_needs_is_taken():
     old = "whsec_" + "b2xkLXNlY3JldC1vZi10aGUtdGVzdHMtMTIzNA=="
     both = settings(**WEBHOOK, alert_webhook_old_secret=old)
 
@@ -264,20 +260,20 @@ def test_a_webhook_with_all_that_it_needs_is_taken() -> None:
         ),
     ],
 )
-def test_what_cannot_work_is_refused_with_what_it_needs(given: dict[str, Any], names: str) -> None:
+def test_what_cannot_work_is_refused_with_what_it_needs(given: dict[str, Any], names: str):
     with pytest.raises(ValidationError) as refused:
         settings(**given)
 
     assert names in str(refused.value.errors()[0]["msg"])
 
 
-def test_http_is_for_receivers_that_may_be_private() -> None:
+def test_http_is_for_receivers_that_may_be_private():
     url = "http://127.0.0.1:9000/"
 
     assert settings(**{**WEBHOOK, "alert_webhook_url": url}, alert_webhook_private=True)
 
 
-def test_settings_do_not_print_the_secrets_of_receivers() -> None:
+def test_settings_do_not_print_the_secrets_of_receivers():
     mail = {**EMAIL, "alert_channels": "webhook,email", "alert_smtp_password": "pass-word"}
 
     printed = repr(settings(**{**WEBHOOK, **mail}, alert_webhook_old_secret=SECRET))

@@ -71,14 +71,14 @@ async def test_a_cancellation_from_outside_stays_one():
         await task
 
 
-async def test_a_cancellation_of_something_awaited_is_an_error_of_the_broker() -> None:
+async def test_a_cancellation_of_something_awaited_is_an_error_of_the_broker():
     inside: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     inside.cancel()
     with pytest.raises(KafkaConnectionError), only_own_cancellation():
         await inside
 
 
-async def test_whoever_is_cancelled_is_cancelled() -> None:
+async def test_whoever_is_cancelled_is_cancelled():
     # given
     async def waits() -> None:
         with only_own_cancellation():

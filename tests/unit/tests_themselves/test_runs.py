@@ -25,9 +25,7 @@ from tests.support.ports import free_port
 from tests.support.waiting import until
 
 
-def test_a_full_disk_is_reported_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=300_000_000))
 
     with pytest.raises(pytest.UsageError) as refused:
@@ -39,7 +37,7 @@ def test_a_full_disk_is_reported_in_one_line(
     assert "\n" not in said
 
 
-def test_with_room_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_room_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=room.NEEDED_BYTES))
 
     room.refuse_without_room(str(tmp_path))
@@ -66,7 +64,7 @@ STACK = "the common stack"
         ),
     ],
 )
-def test_what_shares_a_stack_or_a_fixture_stays_together(file: str, unit: str | None) -> None:
+def test_what_shares_a_stack_or_a_fixture_stays_together(file: str, unit: str | None):
     assert unit_of(file) == unit
 
 
@@ -82,7 +80,7 @@ def test_what_shares_a_stack_or_a_fixture_stays_together(file: str, unit: str | 
 )
 def test_there_are_more_workers_than_cores_for_tests_that_wait(
     monkeypatch: pytest.MonkeyPatch, asked: str, variables: dict[str, str], workers: int
-) -> None:
+):
     for name in ("PYTEST_XDIST_AUTO_NUM_WORKERS", *SERVERS):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -102,7 +100,7 @@ def waited(proc: Path, pid: int, thread: int, seconds: float) -> None:
     file.write_text(f"123456789 {int(seconds * 1e9)} 42\n")
 
 
-def test_waits_of_all_threads_count_from_the_beginning_on(tmp_path: Path) -> None:
+def test_waits_of_all_threads_count_from_the_beginning_on(tmp_path: Path):
     # given threads that have waited before
     waited(tmp_path, SERVER, 1, 5.0)
     waited(tmp_path, os.getpid(), 1, 7.0)
@@ -116,7 +114,7 @@ def test_waits_of_all_threads_count_from_the_beginning_on(tmp_path: Path) -> Non
     assert waits.seconds() == pytest.approx(0.875)
 
 
-def test_others_do_not_count_and_where_nobody_counts_there_is_none(tmp_path: Path) -> None:
+def test_others_do_not_count_and_where_nobody_counts_there_is_none(tmp_path: Path):
     waits = CoreWaits(SERVER, proc=tmp_path)
 
     waited(tmp_path, SERVER + 1, 1, 9.0)
@@ -132,7 +130,7 @@ sys.stdin.read()
 """
 
 
-def test_no_server_can_be_started() -> None:
+def test_no_server_can_be_started():
     with (
         pytest.raises(ServerAskedFor, match="mongod was to be started"),
         no_servers(),
@@ -141,12 +139,12 @@ def test_no_server_can_be_started() -> None:
         subprocess.run(["/usr/bin/mongod", "--dbpath", "folder"], check=False)
 
 
-async def test_no_stack_can_be_started() -> None:
+async def test_no_stack_can_be_started():
     with pytest.raises(ServerAskedFor, match="was to be started"), no_servers():
         await asyncio.create_subprocess_exec(sys.executable, "-m", "deploy.local", "folder")
 
 
-def test_no_other_process_can_be_reached() -> None:
+def test_no_other_process_can_be_reached():
     with subprocess.Popen(
         [sys.executable, "-c", LISTENS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
@@ -161,7 +159,7 @@ def test_no_other_process_can_be_reached() -> None:
         other.communicate()
 
 
-async def test_this_process_and_nobody_at_all_may_be_asked() -> None:
+async def test_this_process_and_nobody_at_all_may_be_asked():
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     with no_servers():
@@ -175,7 +173,7 @@ async def test_this_process_and_nobody_at_all_may_be_asked() -> None:
 
 
 @pytest.mark.parametrize("fixture", ["servers", "mongo_url", "kafka_bootstrap", "services"])
-def test_the_fixtures_of_servers_refuse(request: pytest.FixtureRequest, fixture: str) -> None:
+def test_the_fixtures_of_servers_refuse(request: pytest.FixtureRequest, fixture: str):
     with pytest.raises(pytest.fail.Exception, match="belongs to tests/"):
         request.getfixturevalue(fixture)
 
@@ -194,7 +192,7 @@ async def test_after_it():
 """
 
 
-def test_one_that_hangs_fails_and_names_what_it_waits_for(tmp_path: Path) -> None:
+def test_one_that_hangs_fails_and_names_what_it_waits_for(tmp_path: Path):
     # given
     (tmp_path / "test_hanging.py").write_text(HANGS)
     options = ("--timeout=1", "-p", "tests.support.hung_tests", "-p", "no:cacheprovider")
@@ -240,7 +238,7 @@ async def _run(then: str) -> tuple[asyncio.subprocess.Process, str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_run_that_is_ended_leaves_no_process(number: signal.Signals) -> None:
+async def test_a_run_that_is_ended_leaves_no_process(number: signal.Signals):
     run, run_id = await _run("time.sleep(600)")
     # its environment can be read a moment after a process was started
     await until(lambda: len(_servers(run_id)) == 2, 30)
@@ -249,7 +247,7 @@ async def test_a_run_that_is_ended_leaves_no_process(number: signal.Signals) -> 
     await until(lambda: marked(run_id) == [], 30)
 
 
-async def test_a_run_that_comes_to_its_end_leaves_none_either() -> None:
+async def test_a_run_that_comes_to_its_end_leaves_none_either():
     run, run_id = await _run("pass")
 
     await run.wait()

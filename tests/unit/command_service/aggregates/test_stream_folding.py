@@ -81,7 +81,7 @@ class Side:
 
 
 @pytest.mark.parametrize("events", [1, CHUNK, CHUNK + 1, PAGE - 1, PAGE, PAGE + 1, LONG])
-async def test_a_stream_of_any_length_is_folded_as_if_at_once(events: int) -> None:
+async def test_a_stream_of_any_length_is_folded_as_if_at_once(events: int):
     side = Side()
     child_id, cipher = await side.child(events)
     loaded = await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
@@ -89,7 +89,7 @@ async def test_a_stream_of_any_length_is_folded_as_if_at_once(events: int) -> No
     assert loaded.position.version == events
 
 
-async def test_others_run_between_the_events_of_a_long_stream() -> None:
+async def test_others_run_between_the_events_of_a_long_stream():
     # given
     side = Side()
     child_id, cipher = await side.child()
@@ -110,7 +110,7 @@ async def test_others_run_between_the_events_of_a_long_stream() -> None:
     other.cancel()
 
 
-async def test_who_does_not_want_to_wait_comes_again_and_nothing_is_read_twice() -> None:
+async def test_who_does_not_want_to_wait_comes_again_and_nothing_is_read_twice():
     # given a store that takes its time
     side = Side(patience_seconds=0.0)
     child_id, cipher = await side.child()
@@ -125,7 +125,7 @@ async def test_who_does_not_want_to_wait_comes_again_and_nothing_is_read_twice()
     assert side.store.read_after == SEVERAL_PAGES
 
 
-async def test_what_was_folded_before_the_store_went_away_is_kept() -> None:
+async def test_what_was_folded_before_the_store_went_away_is_kept():
     # given
     side = Side()
     child_id, cipher = await side.child()
@@ -143,7 +143,7 @@ async def test_what_was_folded_before_the_store_went_away_is_kept() -> None:
     assert side.store.read_after == [*until_it_failed, 2 * PAGE, 3 * PAGE, LONG]
 
 
-async def test_what_was_folded_is_a_snapshot_for_other_processes() -> None:
+async def test_what_was_folded_is_a_snapshot_for_other_processes():
     side = Side()
     child_id, cipher = await side.child()
     await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
@@ -152,7 +152,7 @@ async def test_what_was_folded_is_a_snapshot_for_other_processes() -> None:
     assert snapshot.version == LONG
 
 
-async def test_of_what_is_known_only_the_rest_is_read() -> None:
+async def test_of_what_is_known_only_the_rest_is_read():
     side = Side()
     child_id, cipher = await side.child()
     known = await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
@@ -161,7 +161,7 @@ async def test_of_what_is_known_only_the_rest_is_read() -> None:
     assert side.store.read_after[-1] == LONG
 
 
-async def test_a_store_that_is_away_is_no_child_that_is_loading() -> None:
+async def test_a_store_that_is_away_is_no_child_that_is_loading():
     # given
     side = Side(patience_seconds=0.0)
     child_id, cipher = await side.child()
@@ -177,7 +177,7 @@ async def test_a_store_that_is_away_is_no_child_that_is_loading() -> None:
         await folding.catch_up(child_id, None, cipher)
 
 
-async def test_only_so_many_long_streams_wait_at_a_time() -> None:
+async def test_only_so_many_long_streams_wait_at_a_time():
     # given
     side = Side(patience_seconds=0.0)
     children = [await side.child(PAGE) for _ in range(WAITING_AT_MOST + 1)]
@@ -195,7 +195,7 @@ async def test_only_so_many_long_streams_wait_at_a_time() -> None:
     await eventually(lambda: _is_loaded(side, refused, cipher))
 
 
-async def test_a_child_that_is_left_alone_is_loaded_no_further() -> None:
+async def test_a_child_that_is_left_alone_is_loaded_no_further():
     # given
     side = Side(patience_seconds=60.0)
     child_id, cipher = await side.child()
@@ -229,7 +229,7 @@ async def _is_folded(side: Side, child_id: str) -> bool:
     return await _has_reached(side, child_id, LONG)
 
 
-def test_what_is_left_out_changes_nothing() -> None:
+def test_what_is_left_out_changes_nothing():
     child = Child(parent_id="parent-1")
     left_out = [event for event in EVENTS if type(event) in CHANGES_NOTHING]
     assert len(left_out) == len(CHANGES_NOTHING)

@@ -12,7 +12,7 @@ IN_APP_ONLY = frozenset({AlertChannel.IN_APP})
 ONLY_IN_APP = Tuning(timeout_seconds=60.0, alert_channels=IN_APP_ONLY)
 
 
-async def test_only_a_policy_of_channels_that_are_set_up_is_taken() -> None:
+async def test_only_a_policy_of_channels_that_are_set_up_is_taken():
     side = await CommandSide(tuning=ONLY_IN_APP).given(REGISTER)
     with pytest.raises(InvalidCommand) as refused:
         await side.do(CONFIGURE)
@@ -25,7 +25,7 @@ async def test_only_a_policy_of_channels_that_are_set_up_is_taken() -> None:
     assert "AlertPolicyConfigured" in await side.stored_events()
 
 
-async def test_the_repetition_of_what_was_taken_has_the_answer_of_then() -> None:
+async def test_the_repetition_of_what_was_taken_has_the_answer_of_then():
     # given a policy that was taken while the webhook was set up, and another one since
     database = Database()
     before = await CommandSide(database).given(REGISTER)

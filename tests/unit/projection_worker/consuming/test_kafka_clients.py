@@ -99,7 +99,7 @@ async def publisher(*answers: KafkaError | None) -> NoticePublisher:
     return notifying
 
 
-async def test_a_producer_that_the_broker_forgot_is_replaced() -> None:
+async def test_a_producer_that_the_broker_forgot_is_replaced():
     notifying = await publisher(OutOfOrderSequenceNumber(), None)
 
     with pytest.raises(OutOfOrderSequenceNumber):
@@ -111,7 +111,7 @@ async def test_a_producer_that_the_broker_forgot_is_replaced() -> None:
     assert len(fresh.sent) == 1
 
 
-async def test_a_replacement_that_finds_no_broker_is_tried_again() -> None:
+async def test_a_replacement_that_finds_no_broker_is_tried_again():
     notifying = await publisher(OutOfOrderSequenceNumber(), None, None)
     Producer.starts.append(KafkaConnectionError())
 
@@ -124,7 +124,7 @@ async def test_a_replacement_that_finds_no_broker_is_tried_again() -> None:
     assert [one.running for one in Producer.made] == [False, False, True]
 
 
-async def test_a_broker_that_is_only_away_keeps_its_producer() -> None:
+async def test_a_broker_that_is_only_away_keeps_its_producer():
     notifying = await publisher(KafkaConnectionError())
 
     with pytest.raises(KafkaConnectionError):
@@ -134,9 +134,7 @@ async def test_a_broker_that_is_only_away_keeps_its_producer() -> None:
 
 
 @pytest.mark.parametrize("key", [b"child-1", None])
-async def test_a_dead_letter_that_is_too_large_for_its_topic_tells_where_it_is(
-    key: bytes | None,
-) -> None:
+async def test_a_dead_letter_that_is_too_large_for_its_topic_tells_where_it_is(key: bytes | None):
     # given a record that leaves no room for a reason
     Producer.largest = 1_000
     notifying = await publisher(None)
@@ -155,7 +153,7 @@ async def test_a_dead_letter_that_is_too_large_for_its_topic_tells_where_it_is(
     }
 
 
-async def test_a_dead_letter_has_a_key_though_its_record_has_neither_key_nor_value() -> None:
+async def test_a_dead_letter_has_a_key_though_its_record_has_neither_key_nor_value():
     notifying = await publisher(None)
     raw = RawRecord("events", 3, 17, None, None, (("ce_type", b"odd"),))
 

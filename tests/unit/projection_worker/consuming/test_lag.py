@@ -14,7 +14,7 @@ from projection_worker.projecting.read_model_writes import in_few_words
 from tests.support.projection_facts import NOON
 
 
-def test_what_is_stored_and_not_shown_waits_since_it_was_seen() -> None:
+def test_what_is_stored_and_not_shown_waits_since_it_was_seen():
     lag = StoreLag()
     lag.stored({"lena": 3, "mia": 1}, at=10)
     lag.projected({"lena": 3})
@@ -22,9 +22,7 @@ def test_what_is_stored_and_not_shown_waits_since_it_was_seen() -> None:
     assert (lag.events, lag.children, lag.seconds(now=25)) == (2, {"mia"}, 15)
 
 
-def test_a_later_version_shows_an_earlier_one_and_of_a_dead_lettered_child_nothing_is_awaited() -> (
-    None
-):
+def test_a_later_version_shows_an_earlier_one_and_of_a_dead_lettered_child_nothing_is_awaited():
     lag = StoreLag()
     lag.stored({"lena": 3}, at=10)
     lag.projected({"lena": 7})
@@ -35,7 +33,7 @@ def test_a_later_version_shows_an_earlier_one_and_of_a_dead_lettered_child_nothi
     assert lag.events == 0
 
 
-def test_all_is_projected_up_to_the_last_look_before_the_oldest_that_waits() -> None:
+def test_all_is_projected_up_to_the_last_look_before_the_oldest_that_waits():
     lag = StoreLag()
     # given a child that stands still while others move
     for second in range(5):
@@ -51,7 +49,7 @@ def test_all_is_projected_up_to_the_last_look_before_the_oldest_that_waits() -> 
     assert lag.through == 4
 
 
-def test_of_a_store_that_runs_away_no_more_is_remembered_and_nothing_taken_as_projected() -> None:
+def test_of_a_store_that_runs_away_no_more_is_remembered_and_nothing_taken_as_projected():
     lag = StoreLag()
     for number in range(2 * MOST_PENDING):
         lag.stored({f"child-{number}": 1}, at=number)
@@ -59,7 +57,7 @@ def test_of_a_store_that_runs_away_no_more_is_remembered_and_nothing_taken_as_pr
     assert (lag.events, lag.through) == (MOST_PENDING, None)
 
 
-def test_a_worker_that_reads_nothing_is_behind_though_kafka_has_nothing_for_it() -> None:
+def test_a_worker_that_reads_nothing_is_behind_though_kafka_has_nothing_for_it():
     # given
     lag = WorkerLag(lambda: NOON + timedelta(hours=1), stall_seconds=60)
     lag.measure(ends={}, positions={}, now=0)
@@ -72,7 +70,7 @@ def test_a_worker_that_reads_nothing_is_behind_though_kafka_has_nothing_for_it()
     assert "behind the event store" in finding
 
 
-def test_a_store_that_is_shown_is_no_finding() -> None:
+def test_a_store_that_is_shown_is_no_finding():
     lag = WorkerLag(lambda: NOON, stall_seconds=60)
     lag.store.stored({"lena": 1}, at=-1_000_000)
     lag.store.projected({"lena": 1})
@@ -81,7 +79,7 @@ def test_a_store_that_is_shown_is_no_finding() -> None:
     assert lag.report() == {"events": 0, "seconds": 0.0}
 
 
-def test_attempts_in_vain_count_from_the_first_to_the_next_that_works() -> None:
+def test_attempts_in_vain_count_from_the_first_to_the_next_that_works():
     now = 0.0
     attempts = Attempts("offsets could not be committed", lambda: now)
     # given
@@ -107,7 +105,7 @@ def lag() -> WorkerLag:
 
 def test_lag_is_what_waits_on_all_partitions_and_the_age_of_the_newest_projected_record(
     lag: WorkerLag,
-) -> None:
+):
     lag.measure(ends={0: 10, 1: 5}, positions={0: 7, 1: 5}, now=0)
 
     assert lag.report()["events"] == 3
@@ -118,7 +116,7 @@ def test_lag_is_what_waits_on_all_partitions_and_the_age_of_the_newest_projected
     assert lag.report() == {"events": 3, "seconds": 4.0}
 
 
-def test_without_anything_waiting_there_is_no_lag(lag: WorkerLag) -> None:
+def test_without_anything_waiting_there_is_no_lag(lag: WorkerLag):
     lag.saw(int((NOON - timedelta(hours=4)).timestamp() * 1_000))
 
     lag.measure(ends={0: 7}, positions={0: 7}, now=1_000)
@@ -126,14 +124,14 @@ def test_without_anything_waiting_there_is_no_lag(lag: WorkerLag) -> None:
     assert lag.report() == {"events": 0, "seconds": 0.0}
 
 
-def test_a_worker_without_partitions_is_never_stalled(lag: WorkerLag) -> None:
+def test_a_worker_without_partitions_is_never_stalled(lag: WorkerLag):
     lag.measure(ends={}, positions={}, now=0)
     lag.measure(ends={}, positions={}, now=10 * STALL_SECONDS)
 
     assert lag.events == 0
 
 
-def test_records_that_wait_without_progress_are_a_stall(lag: WorkerLag) -> None:
+def test_records_that_wait_without_progress_are_a_stall(lag: WorkerLag):
     lag.measure(ends={0: 9}, positions={0: 7}, now=0)
     lag.measure(ends={0: 9}, positions={0: 7}, now=STALL_SECONDS)
 
@@ -141,7 +139,7 @@ def test_records_that_wait_without_progress_are_a_stall(lag: WorkerLag) -> None:
         lag.measure(ends={0: 9}, positions={0: 7}, now=STALL_SECONDS + 1)
 
 
-def test_what_gets_on_within_one_record_is_no_stall(lag: WorkerLag) -> None:
+def test_what_gets_on_within_one_record_is_no_stall(lag: WorkerLag):
     lag.measure(ends={0: 9}, positions={0: 7}, now=0)
 
     lag.got_on(now=STALL_SECONDS)
@@ -151,14 +149,14 @@ def test_what_gets_on_within_one_record_is_no_stall(lag: WorkerLag) -> None:
         lag.measure(ends={0: 9}, positions={0: 7}, now=2 * STALL_SECONDS + 1)
 
 
-def test_slow_progress_is_progress(lag: WorkerLag) -> None:
+def test_slow_progress_is_progress(lag: WorkerLag):
     for step in range(10):
         lag.measure(ends={0: 100}, positions={0: step}, now=step * STALL_SECONDS)
 
     assert lag.events == 91
 
 
-def test_metrics_tell_what_was_projected_dead_lettered_and_waits(lag: WorkerLag) -> None:
+def test_metrics_tell_what_was_projected_dead_lettered_and_waits(lag: WorkerLag):
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)
     lag.measure(ends={0: 9}, positions={0: 7}, now=0)
@@ -192,13 +190,11 @@ def refused(code: int) -> BulkWriteError:
         (TimeoutError(), "TimeoutError"),
     ],
 )
-def test_a_failure_is_reported_by_its_type_and_code_without_values(
-    error: Exception, said: str
-) -> None:
+def test_a_failure_is_reported_by_its_type_and_code_without_values(error: Exception, said: str):
     assert in_few_words(error) == said
 
 
-def test_a_retry_is_told_from_its_first_failure_until_it_worked() -> None:
+def test_a_retry_is_told_from_its_first_failure_until_it_worked():
     # given
     clock = Clock()
     troubles = Troubles(clock)
@@ -219,7 +215,7 @@ def test_a_retry_is_told_from_its_first_failure_until_it_worked() -> None:
     assert (troubles.report()["retrying"], troubles.retrying_seconds) == (None, 0.0)
 
 
-def test_both_are_metrics() -> None:
+def test_both_are_metrics():
     # given
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)

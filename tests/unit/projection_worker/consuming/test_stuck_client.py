@@ -181,13 +181,13 @@ async def ends_saying(said: str, projector: ProjectorService, watch: WorkerWatch
 )
 async def test_a_worker_whose_client_hangs_for_long_ends_with_a_reason(
     hangs: str, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     consumer = FakeConsumer({hangs})
     projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
     await ends_saying(said, projector, watch)
 
 
-async def test_a_commit_that_works_in_the_end_is_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_commit_that_works_in_the_end_is_no_stall(monkeypatch: pytest.MonkeyPatch):
     # given
     consumer = FakeConsumer({"commit"})
     projector, watch = a_projector(
@@ -204,9 +204,7 @@ async def test_a_commit_that_works_in_the_end_is_no_stall(monkeypatch: pytest.Mo
     await projector.stop()
 
 
-async def test_while_the_broker_answers_nobody_the_worker_waits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_while_the_broker_answers_nobody_the_worker_waits(monkeypatch: pytest.MonkeyPatch):
     # given
     consumer = FakeConsumer({"commit", "end_offsets"})
     projector, watch = a_projector(
@@ -222,7 +220,7 @@ async def test_while_the_broker_answers_nobody_the_worker_waits(
 
 async def test_a_worker_without_a_generation_names_the_command_that_helps(
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
+):
     # given
     generations = FakeGenerations(there=False)
     projector, watch = a_projector(monkeypatch, FakeConsumer(set()), generations)
@@ -249,15 +247,13 @@ async def test_a_worker_without_a_generation_names_the_command_that_helps(
 )
 async def test_a_cancellation_inside_the_client_ends_no_task_without_a_word(
     cancels: str, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     consumer = FakeConsumer(set(), {cancels})
     projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
     await ends_saying(said, projector, watch)
 
 
-async def test_an_error_that_nobody_foresaw_ends_the_worker(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_an_error_that_nobody_foresaw_ends_the_worker(monkeypatch: pytest.MonkeyPatch):
     class Broken(FakeGenerations):
         async def project(self, _batch: Any) -> Projected:
             raise AssertionError("nobody foresaw it")
@@ -268,7 +264,7 @@ async def test_an_error_that_nobody_foresaw_ends_the_worker(
 
 async def test_a_partition_that_ends_earlier_than_before_is_read_from_its_beginning(
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
+):
     # given a worker that measured
     consumer = FakeConsumer(set(), end=7)
     projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
@@ -329,7 +325,7 @@ class SlowForOne(FakeGenerations):
 
 async def test_others_are_projected_while_one_waits_and_offsets_stay_before_it(
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
+):
     # given a child with four parts to catch up, and others behind it in the same partition
     broker, generations = Broker(["emma", "lena", "tom", "mia"]), SlowForOne(rounds=4)
     projector, watch = a_projector(monkeypatch, broker, generations)
@@ -349,9 +345,7 @@ async def test_others_are_projected_while_one_waits_and_offsets_stay_before_it(
     assert not watch.failure.done()
 
 
-async def test_each_part_of_one_child_counts_as_getting_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_each_part_of_one_child_counts_as_getting_on(monkeypatch: pytest.MonkeyPatch):
     # given a child that may take longer than a stall may last
     broker, generations = Broker(["lena"]), SlowForOne(rounds=10**9)
     projector, watch = a_projector(monkeypatch, broker, generations)

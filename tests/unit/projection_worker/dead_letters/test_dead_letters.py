@@ -38,7 +38,7 @@ from tests.support.projection_facts import MIA, NOON
 RECORD = Delivered(MIA, "partition-3", RawRecord("topic", 3, 7, MIA.encode(), b"\xff", ()), None)
 
 
-def test_a_dead_lettered_record_tells_what_went_wrong_and_where() -> None:
+def test_a_dead_lettered_record_tells_what_went_wrong_and_where():
     try:
         int("seven")
     except ValueError as error:
@@ -49,7 +49,7 @@ def test_a_dead_lettered_record_tells_what_went_wrong_and_where() -> None:
     assert "test_a_dead_lettered_record_tells_what_went_wrong_and_where" in dead_lettered.stack
 
 
-def test_however_much_an_error_says_the_letter_stays_small() -> None:
+def test_however_much_an_error_says_the_letter_stays_small():
     dead_lettered = dead_letter(RECORD, ValueError("x" * 20_000_000))
 
     assert dead_lettered.reason == "ValueError: " + "x" * (MOST_REASON - len("ValueError: "))
@@ -136,7 +136,7 @@ def _or_text(content: Any) -> bytes:
 
 
 @given(_odd_records())
-def test_an_odd_record_is_an_event_or_says_why_not(record: Record) -> None:
+def test_an_odd_record_is_an_event_or_says_why_not(record: Record):
     delivered = deliver(raw_record(record))
     if delivered.event is None:
         assert delivered.problem is not None
@@ -149,9 +149,7 @@ def test_an_odd_record_is_an_event_or_says_why_not(record: Record) -> None:
 
 @pytest.mark.parametrize("name", ["ce_time", "ce_recordedtime"])
 @pytest.mark.parametrize("value", [None, OUT_OF_RANGE.encode()])
-def test_a_header_without_value_or_out_of_range_is_undecodable(
-    name: str, value: bytes | None
-) -> None:
+def test_a_header_without_value_or_out_of_range_is_undecodable(name: str, value: bytes | None):
     headers: Headers = [*RECORDS[0].headers, (name, value)]
 
     delivered = deliver(raw_record(Record(RECORDS[0].key, RECORDS[0].value, headers)))
@@ -174,7 +172,7 @@ def record(place: TopicPartition, offset: int) -> Delivered:
     return Delivered("mia", "partition-0", raw, None)
 
 
-def test_a_partition_is_done_up_to_the_first_record_that_waits() -> None:
+def test_a_partition_is_done_up_to_the_first_record_that_waits():
     waiting = WaitingRecords()
     waiting.fetched({FIRST: [Fetched(4), Fetched(9)], OTHER: [Fetched(7)]})
 
@@ -184,7 +182,7 @@ def test_a_partition_is_done_up_to_the_first_record_that_waits() -> None:
     assert waiting.offsets() == {FIRST: 5, OTHER: 8}
 
 
-def test_what_was_read_meanwhile_is_done_with_as_soon_as_nothing_waits() -> None:
+def test_what_was_read_meanwhile_is_done_with_as_soon_as_nothing_waits():
     # given a record that waits, and others that were read behind it
     waiting = WaitingRecords()
     waiting.fetched({FIRST: [Fetched(4)]})
@@ -197,7 +195,7 @@ def test_what_was_read_meanwhile_is_done_with_as_soon_as_nothing_waits() -> None
     assert waiting.offsets() == {FIRST: 7}
 
 
-def test_what_waits_in_a_partition_that_is_given_away_is_the_other_workers() -> None:
+def test_what_waits_in_a_partition_that_is_given_away_is_the_other_workers():
     waiting = WaitingRecords()
     waiting.fetched({FIRST: [Fetched(4)], OTHER: [Fetched(7)]})
     waiting.records = (record(FIRST, 4), record(OTHER, 7))
@@ -208,7 +206,7 @@ def test_what_waits_in_a_partition_that_is_given_away_is_the_other_workers() -> 
     assert waiting.offsets() == {OTHER: 7}
 
 
-def test_a_partition_that_begins_anew_is_never_committed_beyond_what_was_read() -> None:
+def test_a_partition_that_begins_anew_is_never_committed_beyond_what_was_read():
     # given a topic that lost its records while one of them waits
     waiting = WaitingRecords()
     waiting.records = (record(FIRST, 900),)
@@ -232,7 +230,7 @@ def values(records: tuple[RawRecord, ...]) -> list[bytes | None]:
     return [record.value for record in records]
 
 
-def test_only_what_the_read_models_lack_or_nobody_can_read_is_published_again() -> None:
+def test_only_what_the_read_models_lack_or_nobody_can_read_is_published_again():
     wanted = wanted_again(list(letters(2, 3, 4)), {1: 3})
 
     assert values(wanted) == [b"value 2"]
@@ -240,13 +238,13 @@ def test_only_what_the_read_models_lack_or_nobody_can_read_is_published_again() 
     assert wanted_again(list(letters(2, generation=7)), {1: 0}) == ()
 
 
-def test_records_come_back_byte_for_byte() -> None:
+def test_records_come_back_byte_for_byte():
     (again,) = wanted_again(list(letters(2)), {1: 1})
 
     assert (again.key, again.value, again.headers) == (MIA.encode(), b"value 0", HEADERS)
 
 
-def test_a_record_that_two_generations_dead_lettered_comes_back_once() -> None:
+def test_a_record_that_two_generations_dead_lettered_comes_back_once():
     dead_lettered = [*letters(2, 3), *letters(2, 3, generation=2)]
 
     assert values(wanted_again(dead_lettered, {1: 1, 2: 2})) == [b"value 0", b"value 1"]
@@ -269,5 +267,5 @@ def test_a_record_that_two_generations_dead_lettered_comes_back_once() -> None:
 )
 def test_a_record_is_needed_while_the_store_has_it_and_the_read_models_do_not(
     version: int | None, checkpoint: int | None, last: int, expected: Verdict
-) -> None:
+):
     assert verdict(version, checkpoint, last) is expected

@@ -69,19 +69,20 @@ async def taken(deliveries: Deliveries, value: bytes | None = None) -> Collector
     return registry
 
 
-async def test_in_the_app_an_alert_is_delivered_before_anything_else() -> None:
-    deliveries = Deliveries(delivery("webhook"), delivery("in_app"))
-
+@pytest.mark.parametrize(
+    ("other", "offered"),
+    [("webhook", ["offered mia@2:threshold:webhook"]), ("pigeon", [])],
+    ids=["known", "left for the sweep"],
+)
+async def test_in_the_app_an_alert_is_delivered_before_anything_else(
+    other: str, offered: list[str]
+):
+    deliveries = Deliveries(delivery(other), delivery("in_app"))
     await taken(deliveries)
-
-    assert deliveries.done == [
-        "delivered in_app",
-        "told of in_app",
-        "offered mia@2:threshold:webhook",
-    ]
+    assert deliveries.done == ["delivered in_app", "told of in_app", *offered]
 
 
-async def test_what_is_settled_is_left_alone_however_often_its_notice_comes() -> None:
+async def test_what_is_settled_is_left_alone_however_often_its_notice_comes():
     settled = (delivery("in_app", state="delivered"), delivery("webhook", state="failed"))
     deliveries = Deliveries(*settled)
 
@@ -90,7 +91,7 @@ async def test_what_is_settled_is_left_alone_however_often_its_notice_comes() ->
     assert deliveries.done == []
 
 
-async def test_a_notice_of_any_size_asks_only_for_its_alert() -> None:
+async def test_a_notice_of_any_size_asks_only_for_its_alert():
     deliveries = Deliveries(delivery("in_app"))
     huge = {**orjson.loads(NOTICE.to_json()), "alert_id": "x" * 900_000, "channels": ["y"] * 9_000}
 
@@ -100,7 +101,7 @@ async def test_a_notice_of_any_size_asks_only_for_its_alert() -> None:
     assert registry.get_sample_value(SKIPPED) == 0
 
 
-async def test_a_record_without_a_value_is_counted_and_skipped() -> None:
+async def test_a_record_without_a_value_is_counted_and_skipped():
     registry = CollectorRegistry()
     either: Any = Deliveries()
 
@@ -109,15 +110,7 @@ async def test_a_record_without_a_value_is_counted_and_skipped() -> None:
     assert registry.get_sample_value(SKIPPED) == 1
 
 
-async def test_a_channel_that_nobody_knows_is_left_for_the_sweep() -> None:
-    deliveries = Deliveries(delivery("pigeon"), delivery("in_app"))
-
-    await taken(deliveries)
-
-    assert deliveries.done == ["delivered in_app", "told of in_app"]
-
-
-async def test_a_store_that_is_away_ends_no_agent() -> None:
+async def test_a_store_that_is_away_ends_no_agent():
     deliveries = Deliveries(delivery("in_app"))
     deliveries.error = AutoReconnect("gone")
 
@@ -139,7 +132,7 @@ async def test_a_store_that_is_away_ends_no_agent() -> None:
         {"alert_id": 10**18},
     ],
 )
-async def test_a_record_that_is_no_notice_is_counted_and_skipped(changes: dict[str, Any]) -> None:
+async def test_a_record_that_is_no_notice_is_counted_and_skipped(changes: dict[str, Any]):
     deliveries = Deliveries(delivery("in_app"))
     value = orjson.dumps({**orjson.loads(NOTICE.to_json()), **changes})
 
@@ -153,7 +146,7 @@ GARBAGE = [b"", b"?", b"[]", b"7", b"null", b'{"alert_id":', b"\xff\xfe", b"[" *
 
 
 @pytest.mark.parametrize("value", GARBAGE, ids=lambda value: str(value[:12]))
-async def test_garbage_is_counted_and_skipped(value: bytes) -> None:
+async def test_garbage_is_counted_and_skipped(value: bytes):
     registry = await taken(Deliveries(), value)
 
     assert registry.get_sample_value(SKIPPED) == 1
@@ -175,7 +168,7 @@ class Publisher:
         self.published.append(projected)
 
 
-async def test_a_notice_that_got_lost_is_published_as_it_was() -> None:
+async def test_a_notice_that_got_lost_is_published_as_it_was():
     publisher: Any = Publisher()
 
     await PublishedAgain(publisher).deliver(delivery("in_app"))
@@ -184,7 +177,7 @@ async def test_a_notice_that_got_lost_is_published_as_it_was() -> None:
     assert [alert["_id"] for alert in projected.alerts] == [ALERT["_id"]]
 
 
-async def test_what_was_published_again_is_delivered_whoever_reads_it() -> None:
+async def test_what_was_published_again_is_delivered_whoever_reads_it():
     """The agent may stand beyond where the topic ends: it would never note it."""
     publisher: Any = Publisher()
     one = delivery("in_app")
@@ -200,7 +193,7 @@ async def test_what_was_published_again_is_delivered_whoever_reads_it() -> None:
     settled.assert_awaited_once()
 
 
-async def test_without_kafka_the_app_is_tried_again_later() -> None:
+async def test_without_kafka_the_app_is_tried_again_later():
     publisher: Any = Publisher(KafkaConnectionError())
 
     with pytest.raises(NotDelivered) as said:
@@ -225,7 +218,7 @@ class Reading:
         return self._found if wanted["_id"] == "mia" else None
 
 
-async def test_reports_about_the_child_are_said_to_be_out_of_date() -> None:
+async def test_reports_about_the_child_are_said_to_be_out_of_date():
     publisher: Any = Publisher()
     database: Any = Reading({"version": 7})
 
@@ -247,7 +240,7 @@ async def test_reports_about_the_child_are_said_to_be_out_of_date() -> None:
 )
 async def test_what_cannot_be_said_undoes_no_delivery(
     monkeypatch: pytest.MonkeyPatch, publisher: Any, database: Any
-) -> None:
+):
     monkeypatch.setattr(channels, "TELL_SECONDS", 0.05)
 
     await ReportsOutOfDate(database, publisher).settled(delivery())
@@ -256,7 +249,7 @@ async def test_what_cannot_be_said_undoes_no_delivery(
 
 
 @pytest.mark.parametrize("attempts", range(1, len(PAUSES) + 1))
-def test_each_pause_is_the_schedules_with_some_jitter(attempts: int) -> None:
+def test_each_pause_is_the_schedules_with_some_jitter(attempts: int):
     pauses = {pause_after(attempts) for _ in range(20)}
 
     planned = PAUSES[attempts - 1]
@@ -264,14 +257,14 @@ def test_each_pause_is_the_schedules_with_some_jitter(attempts: int) -> None:
     assert all(p is not None and abs(p - planned) <= JITTER * planned for p in pauses)
 
 
-def test_pauses_grow_from_seconds_to_hours_over_three_days_and_end() -> None:
+def test_pauses_grow_from_seconds_to_hours_over_three_days_and_end():
     assert list(PAUSES) == sorted(PAUSES)
     assert PAUSES[0] == 5
     assert 0.95 < sum(PAUSES) / GIVEN_UP_AFTER.total_seconds() < 1
     assert pause_after(len(PAUSES) + 1) is None
 
 
-def test_a_receiver_that_fails_again_and_again_in_a_row_is_asked_once_in_a_while() -> None:
+def test_a_receiver_that_fails_again_and_again_in_a_row_is_asked_once_in_a_while():
     now = [0.0]
     breaker = CircuitBreaker(lambda: now[0])
     for _ in range(FAILURES_TO_OPEN):

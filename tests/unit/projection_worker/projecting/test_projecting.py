@@ -26,7 +26,7 @@ BROKEN = ClosedCipher("child-2", SealBroken("data key of child child-2 cannot be
 UNKNOWN = ClosedCipher("child-3", UnknownKek("no key-encryption key 'kek-2' in the key file"))
 
 
-def test_an_unknown_key_is_waited_for_from_when_it_was_first_met() -> None:
+def test_an_unknown_key_is_waited_for_from_when_it_was_first_met():
     clock = Moments()
     patience = KeyPatience(30.0, clock)
     for clock.now in (0.0, 15.0, 29.9):
@@ -38,7 +38,7 @@ def test_an_unknown_key_is_waited_for_from_when_it_was_first_met() -> None:
     patience.wait_for([OPEN, UNKNOWN])
 
 
-def test_nobody_waits_for_a_key_that_is_there_and_does_not_open() -> None:
+def test_nobody_waits_for_a_key_that_is_there_and_does_not_open():
     KeyPatience(30.0, Moments()).wait_for([OPEN, BROKEN])
 
 
@@ -80,7 +80,7 @@ def versions(found: ChildSequence) -> list[int]:
     return [event.version for event in found.fresh]
 
 
-async def test_a_gap_is_filled_part_by_part(store: MemoryEventStore) -> None:
+async def test_a_gap_is_filled_part_by_part(store: MemoryEventStore):
     last = await of_version(store, EVENTS)
     projected, parts = 0, list[int]()
 
@@ -94,9 +94,7 @@ async def test_a_gap_is_filled_part_by_part(store: MemoryEventStore) -> None:
     assert (projected, parts) == (EVENTS, [PART, PART, EVENTS - 2 * PART])
 
 
-async def test_records_within_the_part_are_not_taken_from_the_store(
-    store: MemoryEventStore,
-) -> None:
+async def test_records_within_the_part_are_not_taken_from_the_store(store: MemoryEventStore):
     near, far = await of_version(store, 4), await of_version(store, EVENTS)
 
     found = await sequence(CHILD, [near, far], 0, store)
@@ -106,7 +104,7 @@ async def test_records_within_the_part_are_not_taken_from_the_store(
     assert (found.sources, found.waiting) == ({4: near}, [far])
 
 
-async def test_what_cannot_be_read_waits_for_what_comes_before_it(store: MemoryEventStore) -> None:
+async def test_what_cannot_be_read_waits_for_what_comes_before_it(store: MemoryEventStore):
     # given a record of which nobody knows the version, behind a large gap
     far, unknown = await of_version(store, EVENTS), garbage(99)
 
@@ -118,7 +116,7 @@ async def test_what_cannot_be_read_waits_for_what_comes_before_it(store: MemoryE
     assert [one.raw for one in rest.dead_lettered] == [unknown.raw]
 
 
-async def test_what_stops_a_part_dead_letters_all_that_waits(store: MemoryEventStore) -> None:
+async def test_what_stops_a_part_dead_letters_all_that_waits(store: MemoryEventStore):
     near, far = await of_version(store, 8), await of_version(store, EVENTS)
     found = await sequence(CHILD, [near, far, garbage(99)], 0, store)
 
@@ -132,7 +130,7 @@ async def test_what_stops_a_part_dead_letters_all_that_waits(store: MemoryEventS
 
 async def test_a_gap_that_the_store_has_as_well_dead_letters_instead_of_waiting_for_ever(
     store: MemoryEventStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     # given a store that lost version 3
     whole = [commit async for page in pages(store, CHILD) for commit in page]
 
@@ -157,7 +155,7 @@ def refused(*codes: int) -> BulkWriteError:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_code_of_the_list_is_the_documents_fault(code: int) -> None:
+def test_a_code_of_the_list_is_the_documents_fault(code: int):
     for error in (OperationFailure("Mia", code), refused(code)):
         fault = unstorable(error)
         assert fault is not None
@@ -173,22 +171,22 @@ def test_a_code_of_the_list_is_the_documents_fault(code: int) -> None:
         UnicodeEncodeError("utf-8", "x", 0, 1, "surrogates not allowed"),
     ],
 )
-def test_what_the_driver_cannot_encode_is_the_documents_fault(error: Exception) -> None:
+def test_what_the_driver_cannot_encode_is_the_documents_fault(error: Exception):
     assert str(unstorable(error)) == type(error).__name__
 
 
 @pytest.mark.parametrize("code", [11601, 50, 262, 292, 13, 8000, 388, 112, 251, 91, 189, 11000])
-def test_every_other_code_passes(code: int) -> None:
+def test_every_other_code_passes(code: int):
     assert unstorable(OperationFailure("", code)) is None
     assert unstorable(refused(code)) is None
 
 
-def test_of_several_refusals_one_that_passes_is_enough_to_try_again() -> None:
+def test_of_several_refusals_one_that_passes_is_enough_to_try_again():
     assert unstorable(refused(10334, 112)) is None
 
 
 @pytest.mark.parametrize(
     "error", [AutoReconnect(""), OperationFailure("without a code"), refused(), TimeoutError()]
 )
-def test_failures_without_a_code_pass(error: Exception) -> None:
+def test_failures_without_a_code_pass(error: Exception):
     assert unstorable(error) is None

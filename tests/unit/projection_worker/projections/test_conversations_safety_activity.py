@@ -39,7 +39,7 @@ def talk_of(*events: ChildEvent) -> Any:
     return document(Model.CONVERSATIONS, f"{MIA}/{TALK}", *events)
 
 
-def test_a_conversation_has_what_it_was_about_and_how_long_it_took() -> None:
+def test_a_conversation_has_what_it_was_about_and_how_long_it_took():
     talk = talk_of(registered(), started(), message(topic="moon"), message(topic="space"), ended())
 
     assert talk["started_at"] == later(1)
@@ -50,7 +50,7 @@ def test_a_conversation_has_what_it_was_about_and_how_long_it_took() -> None:
     assert talk["topics"] == ["space", "moon"]
 
 
-def test_its_engagement_is_five_a_message_and_two_a_minute_and_a_hundred_at_most() -> None:
+def test_its_engagement_is_five_a_message_and_two_a_minute_and_a_hundred_at_most():
     assert talk_of(registered(), started(), message(), message())["engagement_score"] == 10.0
     assert talk_of(registered(), started(), message(), ended())["engagement_score"] == 30.0
     talk = talk_of(registered(), started(), *(message() for _ in range(30)))
@@ -58,13 +58,13 @@ def test_its_engagement_is_five_a_message_and_two_a_minute_and_a_hundred_at_most
     assert talk["engagement_score"] == 100.0
 
 
-def test_without_a_topic_the_first_message_gives_it() -> None:
+def test_without_a_topic_the_first_message_gives_it():
     talk = talk_of(registered(), started(topic=None), message(topic="music"))
 
     assert (talk["topic"], talk["topics"]) == ("music", ["music"])
 
 
-def test_flags_and_violations_of_a_conversation_are_counted() -> None:
+def test_flags_and_violations_of_a_conversation_are_counted():
     talk = talk_of(
         registered(),
         started(),
@@ -79,7 +79,7 @@ def safety_of(*events: ChildEvent) -> Any:
     return document(Model.SAFETY, MIA, registered(), *events)
 
 
-def test_the_safety_document_counts_every_violation_and_holds_none() -> None:
+def test_the_safety_document_counts_every_violation_and_holds_none():
     seen = safety_of(reported(1, Severity.LOW), reported(2, Severity.CRITICAL, minutes=2))
 
     assert seen["total_violations"] == 2
@@ -101,13 +101,13 @@ def test_the_safety_document_counts_every_violation_and_holds_none() -> None:
 )
 def test_it_counts_severe_violations_whose_report_did_not_alert_at_once(
     severity: Severity, threshold: Severity, told_late: int
-) -> None:
+):
     seen = safety_of(policy(threshold=threshold), reported(1, severity))
 
     assert seen["told_late"] == told_late
 
 
-def test_what_only_the_count_rule_told_was_told_late() -> None:
+def test_what_only_the_count_rule_told_was_told_late():
     seen = safety_of(
         policy(threshold=Severity.CRITICAL, count=2), *(reported(n, Severity.HIGH) for n in (1, 2))
     )
@@ -115,7 +115,7 @@ def test_what_only_the_count_rule_told_was_told_late() -> None:
     assert (seen["parent_notifications_sent"], seen["told_late"]) == (1, 2)
 
 
-def test_the_policy_is_kept_beside_the_violations() -> None:
+def test_the_policy_is_kept_beside_the_violations():
     seen = safety_of(policy(threshold=Severity.CRITICAL, count=5, window_hours=48))
 
     assert seen["alert_policy"] == {
@@ -127,7 +127,7 @@ def test_the_policy_is_kept_beside_the_violations() -> None:
     assert seen["total_violations"] == 0
 
 
-def test_a_day_of_activity_adds_up() -> None:
+def test_a_day_of_activity_adds_up():
     day = document(
         Model.ACTIVITY,
         DAY,
@@ -145,7 +145,7 @@ def test_a_day_of_activity_adds_up() -> None:
     assert day["topics"] == {"space": 2, "moon": 1}
 
 
-def test_midnight_utc_parts_two_days() -> None:
+def test_midnight_utc_parts_two_days():
     minutes_to_midnight = 12 * 60
     view = view_of(
         registered(),
@@ -166,11 +166,11 @@ def _two_days() -> tuple[str, str]:
 @pytest.mark.parametrize(
     "event", [registered(), updated(age=4), deactivated(), reactivated(), erased()]
 )
-def test_events_of_the_account_touch_no_other_document(event: ChildEvent) -> None:
+def test_events_of_the_account_touch_no_other_document(event: ChildEvent):
     assert places_of(event) == []
 
 
-def test_every_event_says_which_documents_it_touches() -> None:
+def test_every_event_says_which_documents_it_touches():
     places = {model for model, _ in places_of(reported(conversation_id=TALK))}
 
     assert places == {Model.CONVERSATIONS, Model.SAFETY, Model.VIOLATIONS, Model.ACTIVITY}
@@ -205,7 +205,7 @@ def talk(view: ChildView) -> Any:
     return view.documents[Model.CONVERSATIONS, f"{MIA}/{TALK}"]
 
 
-def test_a_thousand_conversations_of_three_seconds_count_as_their_minutes() -> None:
+def test_a_thousand_conversations_of_three_seconds_count_as_their_minutes():
     short = ended(start=1, end=1 + 2.9 / 60)
 
     view = view_of(registered(), started(), *(short for _ in range(1_000)))
@@ -215,7 +215,7 @@ def test_a_thousand_conversations_of_three_seconds_count_as_their_minutes() -> N
     assert (day, round(minutes, 1)) == ("2026-11-23", 48.3)
 
 
-def test_a_conversation_over_midnight_has_minutes_on_both_days_and_counts_on_the_first() -> None:
+def test_a_conversation_over_midnight_has_minutes_on_both_days_and_counts_on_the_first():
     view = view_of(registered(), started(), ended(start=MIDNIGHT - 10, end=MIDNIGHT + 25))
 
     assert minutes_of_days(view) == {"2026-11-23": 10.0, "2026-11-24": 25.0}
@@ -228,7 +228,7 @@ def test_a_conversation_over_midnight_has_minutes_on_both_days_and_counts_on_the
     assert [day["conversations"] for day in days] == [1, 0]
 
 
-def test_one_that_ends_at_midnight_touches_no_other_day() -> None:
+def test_one_that_ends_at_midnight_touches_no_other_day():
     end = ended(start=MIDNIGHT - 10, end=MIDNIGHT)
 
     assert minutes_of_days(view_of(registered(), end)) == {"2026-11-23": 10.0}
@@ -237,7 +237,7 @@ def test_one_that_ends_at_midnight_touches_no_other_day() -> None:
     ]
 
 
-def test_a_conversation_is_over_at_the_limit_and_without_a_setting_after_four_hours() -> None:
+def test_a_conversation_is_over_at_the_limit_and_without_a_setting_after_four_hours():
     view = folded(ONE_HOUR, registered(), started(), ended(start=1, end=1 + 3 * 24 * 60))
 
     assert talk(view)["duration_minutes"] == total(view) == 60.0
@@ -249,14 +249,14 @@ def test_a_conversation_is_over_at_the_limit_and_without_a_setting_after_four_ho
 
 
 @pytest.mark.parametrize("end", [1.0, 0.5, -9_999.0])
-def test_one_that_ends_before_it_started_counts_nothing(end: float) -> None:
+def test_one_that_ends_before_it_started_counts_nothing(end: float):
     view = view_of(registered(), started(), ended(start=1, end=end))
 
     assert (total(view), talk(view)["duration_minutes"], minutes_of_days(view)) == (0.0, 0.0, {})
     assert talk(view)["ended_at"] == later(end)
 
 
-def test_with_a_long_limit_each_day_between_has_all_of_its_minutes() -> None:
+def test_with_a_long_limit_each_day_between_has_all_of_its_minutes():
     rules = Rules(timedelta(days=10))
 
     view = folded(rules, registered(), ended(start=0, end=2 * 24 * 60))

@@ -43,7 +43,7 @@ BESIDE = {event for projection in PROJECTIONS for event in projection.folds}
 FOLDED = BESIDE | {*get_args(children.Folds), *safety.ALERT_EVENTS}
 
 
-def test_every_event_is_folded_or_ignored_for_a_reason() -> None:
+def test_every_event_is_folded_or_ignored_for_a_reason():
     forgotten = SCHEMA_VERSIONS.keys() - FOLDED - IGNORED.keys()
 
     assert forgotten == set(), "let a projection declare and fold it, or add it to registry.IGNORED"
@@ -52,9 +52,7 @@ def test_every_event_is_folded_or_ignored_for_a_reason() -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_an_event_changes_documents_of_those_that_fold_it_and_of_no_other(
-    event: ChildEvent,
-) -> None:
+def test_an_event_changes_documents_of_those_that_fold_it_and_of_no_other(event: ChildEvent):
     declared = {one.model for one in PROJECTIONS if type(event) in one.folds}
 
     assert {model for model, _ in places_of(event)} == declared
@@ -95,7 +93,7 @@ def leaves(value: Any, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
         yield names, value
 
 
-def test_every_sealed_field_is_marked_so() -> None:
+def test_every_sealed_field_is_marked_so():
     sealed = {
         names[-1]
         for count in range(len(PAST))
@@ -109,7 +107,7 @@ def test_every_sealed_field_is_marked_so() -> None:
     assert sealed == marked(IS_SEALED), "an event of event_samples.py should tell each of them"
 
 
-def test_every_field_that_is_made_from_opened_values_is_marked_so() -> None:
+def test_every_field_that_is_made_from_opened_values_is_marked_so():
     opened, closed = values(PAST, CIPHER), values(PAST, OTHER_CIPHER)
     told = marked(IS_FROM_OPENED)
 
@@ -131,7 +129,7 @@ def skills(view: ChildView) -> dict[str, int]:
     return view.child["learning_metrics"]
 
 
-def test_a_hundred_skills_are_distinguished_and_more_count_as_other() -> None:
+def test_a_hundred_skills_are_distinguished_and_more_count_as_other():
     names = invented(MOST_LABELS + 20)
     taught = [message(learning_skills=tuple(names[n : n + 20])) for n in range(0, len(names), 20)]
 
@@ -141,7 +139,7 @@ def test_a_hundred_skills_are_distinguished_and_more_count_as_other() -> None:
     assert counted == {**dict.fromkeys(names[:MOST_LABELS], 1), OTHER: 20}
 
 
-def test_what_is_known_is_counted_by_its_name_for_ever() -> None:
+def test_what_is_known_is_counted_by_its_name_for_ever():
     names = invented(MOST_LABELS)
     taught = [message(learning_skills=(name,)) for name in names]
     later = [message(learning_skills=("newcomer", names[0], "newcomer"))]
@@ -152,7 +150,7 @@ def test_what_is_known_is_counted_by_its_name_for_ever() -> None:
     assert "newcomer" not in counted
 
 
-def test_a_label_called_other_takes_no_room() -> None:
+def test_a_label_called_other_takes_no_room():
     names = [OTHER, *invented(MOST_LABELS + 1)]
 
     counted = skills(view_of(registered(), *(message(learning_skills=(name,)) for name in names)))
@@ -161,7 +159,7 @@ def test_a_label_called_other_takes_no_room() -> None:
     assert counted[OTHER] == 2
 
 
-def test_categories_of_violations_are_capped_for_the_child_and_its_safety() -> None:
+def test_categories_of_violations_are_capped_for_the_child_and_its_safety():
     names = invented(MOST_LABELS + 5)
     reports = [with_category(number, name) for number, name in enumerate(names)]
 
@@ -181,7 +179,7 @@ def with_category(number: int, name: str) -> ChildEvent:
 
 
 @pytest.mark.parametrize(("more", "others"), [(0, 0), (1, 1), (7, 7)])
-def test_topics_of_a_day_are_capped(more: int, others: int) -> None:
+def test_topics_of_a_day_are_capped(more: int, others: int):
     events = [message(topic=name) for name in invented(MOST_TOPICS + more)]
 
     day = view_of(registered(), *events).documents[Model.ACTIVITY, f"{MIA}@2026-11-23"]
@@ -190,7 +188,7 @@ def test_topics_of_a_day_are_capped(more: int, others: int) -> None:
     assert sum(day["topics"].values()) == MOST_TOPICS + more
 
 
-def test_topics_of_a_conversation_are_capped_and_its_first_one_stays() -> None:
+def test_topics_of_a_conversation_are_capped_and_its_first_one_stays():
     names = invented(MOST_TOPICS + 5)
     events: list[ChildEvent] = [message(topic=name) for name in names]
 
@@ -226,17 +224,13 @@ def after_a_long_life() -> Mapping[Model, int]:
     return largest(20_000)
 
 
-def test_every_document_of_a_very_long_life_stays_small(
-    after_a_long_life: Mapping[Model, int],
-) -> None:
+def test_every_document_of_a_very_long_life_stays_small(after_a_long_life: Mapping[Model, int]):
     assert after_a_long_life.keys() == MOST_BYTES.keys()
     for model, size in after_a_long_life.items():
         assert size <= MOST_BYTES[model], model
 
 
-def test_the_second_half_of_a_life_makes_no_document_larger(
-    after_a_long_life: Mapping[Model, int],
-) -> None:
+def test_the_second_half_of_a_life_makes_no_document_larger(after_a_long_life: Mapping[Model, int]):
     after_half = largest(10_000)
 
     for model, size in after_a_long_life.items():

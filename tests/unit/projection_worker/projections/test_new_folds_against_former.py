@@ -133,13 +133,13 @@ def _over_midnight(event: ChildEvent) -> bool:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(STORED, min_size=1, max_size=25))
-def test_any_events_in_any_order_are_folded_as_before(events: list[ChildEvent]) -> None:
+def test_any_events_in_any_order_are_folded_as_before(events: list[ChildEvent]):
     assert_the_same(events)
 
 
 @settings(max_examples=200, deadline=None)
 @given(LIVES)
-def test_what_is_accepted_is_folded_as_before(commands: list[ChildCommand]) -> None:
+def test_what_is_accepted_is_folded_as_before(commands: list[ChildCommand]):
     _, happened = valid_past(commands)
     assert_the_same([within_the_limit(event) for event in happened])
 
@@ -148,7 +148,7 @@ def test_what_is_accepted_is_folded_as_before(commands: list[ChildCommand]) -> N
 @given(st.lists(EVENTS, min_size=1, max_size=20), st.integers(0, 20))
 def test_however_events_are_parted_into_batches_the_documents_are_the_same(
     events: list[ChildEvent], first: int
-) -> None:
+):
     at_once = apply_all(ChildView(), numbered(events))
     one_by_one = ChildView()
     for event, version, identity in numbered(events):
@@ -163,7 +163,7 @@ def test_however_events_are_parted_into_batches_the_documents_are_the_same(
 @given(st.lists(EVENTS, min_size=1, max_size=10), st.lists(EVENTS, min_size=1, max_size=10))
 def test_a_view_is_not_changed_by_what_is_folded_onto_it(
     before: list[ChildEvent], after: list[ChildEvent]
-) -> None:
+):
     view, same = (apply_all(ChildView(), numbered(before)) for _ in range(2))
 
     apply_all(view, numbered(after))

@@ -54,7 +54,7 @@ from shared.keyring.cipher import ChildCipher, field_place, new_data_key
 )
 def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
     arguments: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     monkeypatch.setattr(sys, "argv", ["replay", *arguments.split()])
 
     with pytest.raises(SystemExit) as ended:
@@ -84,7 +84,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_a_line_says_how_many_how_fast_and_how_long(
     clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     lines = Lines()
     lines.say("build", 1_000, 150_212)
 
@@ -96,7 +96,7 @@ def test_a_line_says_how_many_how_fast_and_how_long(
     assert said.out == ""
 
 
-def test_what_is_quick_has_no_line(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_quick_has_no_line(clock: Clock, capsys: pytest.CaptureFixture[str]):
     lines = Lines()
     lines.say("build", 0, 10)
 
@@ -108,7 +108,7 @@ def test_what_is_quick_has_no_line(clock: Clock, capsys: pytest.CaptureFixture[s
 
 def test_each_phase_is_timed_from_its_own_beginning(
     clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     lines = Lines()
     lines.say("build", 0, 900)
     clock.now += 100
@@ -122,7 +122,7 @@ def test_each_phase_is_timed_from_its_own_beginning(
 
 async def test_where_nobody_knows_how_many_there_are_no_time_is_promised(
     clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     with counting("read", None) as more:
         await more(20)
         clock.now += LINE_SECONDS
@@ -135,19 +135,19 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-1", "much"])
-def test_what_is_no_amount_is_refused(text: str) -> None:
+def test_what_is_no_amount_is_refused(text: str):
     with pytest.raises(click.BadParameter):
         Amount(0).convert(text, None, None)
 
 
-def test_a_type_that_is_nearly_right_is_answered_with_the_right_one_another_with_all() -> None:
+def test_a_type_that_is_nearly_right_is_answered_with_the_right_one_another_with_all():
     with pytest.raises(click.BadParameter, match=r"did you mean ChildRegistered\?"):
         EventType().convert("ChildRegisterd", None, None)
     with pytest.raises(click.BadParameter, match=r"there are AlertPolicyConfigured, .*Resolved"):
         EventType().convert("xyzzy", None, None)
 
 
-def test_a_time_that_lies_behind_another_leaves_nothing_between() -> None:
+def test_a_time_that_lies_behind_another_leaves_nothing_between():
     require_order(NOON, None)
     require_order(None, NOON)
     with pytest.raises(click.UsageError):
@@ -168,7 +168,7 @@ def stored(cipher: ChildCipher, name: str = "name", of: str | None = None) -> st
     return f"1.{name}.{cipher.seal(orjson.dumps('Mia'), place)}"
 
 
-def test_personal_values_stay_sealed_wherever_they_are(cipher: ChildCipher) -> None:
+def test_personal_values_stay_sealed_wherever_they_are(cipher: ChildCipher):
     document = {
         "age": 6,
         "name": stored(cipher),
@@ -180,7 +180,7 @@ def test_personal_values_stay_sealed_wherever_they_are(cipher: ChildCipher) -> N
     assert shown == {"age": 6, "name": MASKED, "entries": [{"details": MASKED}]}
 
 
-def test_personal_values_are_opened_for_who_asks(cipher: ChildCipher) -> None:
+def test_personal_values_are_opened_for_who_asks(cipher: ChildCipher):
     document = {"name": stored(cipher), "violations": [_violation("v-1", cipher)]}
 
     shown = Personals(CHILD, cipher, reveal=True).shown(document)
@@ -188,7 +188,7 @@ def test_personal_values_are_opened_for_who_asks(cipher: ChildCipher) -> None:
     assert shown == {"name": "Mia", "violations": [{"id": "v-1", "details": "Mia"}]}
 
 
-def test_a_value_that_was_moved_or_whose_key_is_gone_does_not_open(cipher: ChildCipher) -> None:
+def test_a_value_that_was_moved_or_whose_key_is_gone_does_not_open(cipher: ChildCipher):
     other = _violation("v-1", cipher)["details"]
     document = {"udid": stored(cipher), "violations": [{"id": "v-2", "details": other}]}
 
@@ -200,7 +200,7 @@ def test_a_value_that_was_moved_or_whose_key_is_gone_does_not_open(cipher: Child
     }
 
 
-def test_text_that_only_looks_like_a_version_is_no_personal_value(cipher: ChildCipher) -> None:
+def test_text_that_only_looks_like_a_version_is_no_personal_value(cipher: ChildCipher):
     ordinary = {"interests": ["1.2.3", "2026-11-23", "1.name.short"], "topic": stored(cipher)}
 
     assert Personals(CHILD, cipher, reveal=False).shown(ordinary) == ordinary
@@ -210,7 +210,7 @@ def _violation(violation_id: str, cipher: ChildCipher) -> dict[str, str]:
     return {"id": violation_id, "details": stored(cipher, "details", of=violation_id)}
 
 
-def test_an_event_is_reported_by_what_it_changed() -> None:
+def test_an_event_is_reported_by_what_it_changed():
     assert in_words({"age": 9, "name": MASKED, "cleared": [], "topics": ["sea"]}) == (
         'age 9, name (sealed), topics ["sea"]'
     )

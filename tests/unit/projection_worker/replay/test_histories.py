@@ -39,7 +39,7 @@ def told(found: Sequence[Stream]) -> list[tuple[str, int, bool]]:
     return [(one.child_id, len(one.commits), one.is_whole) for one in found]
 
 
-async def test_long_streams_are_begun_and_passed_over(store: MemoryEventStore) -> None:
+async def test_long_streams_are_begun_and_passed_over(store: MemoryEventStore):
     found = [stream async for stream in streams(store, longest=LONGEST)]
 
     assert told(found) == [
@@ -57,13 +57,13 @@ async def test_long_streams_are_begun_and_passed_over(store: MemoryEventStore) -
 )
 async def test_a_range_of_children_begins_and_ends_where_it_says(
     store: MemoryEventStore, after: str, through: str, children: str
-) -> None:
+):
     found = [stream async for stream in streams(store, after, through, LONGEST)]
 
     assert "".join(stream.child_id for stream in found) == children
 
 
-async def test_a_long_stream_is_a_batch_of_its_own(store: MemoryEventStore) -> None:
+async def test_a_long_stream_is_a_batch_of_its_own(store: MemoryEventStore):
     batches = [
         ([stream.child_id for stream in batch], events)
         async for batch, events in in_batches(streams(store, longest=LONGEST), 4)
@@ -73,7 +73,7 @@ async def test_a_long_stream_is_a_batch_of_its_own(store: MemoryEventStore) -> N
     assert [events for _, events in batches][:3] == [3, LONGEST + 1, 4]
 
 
-async def test_one_child_is_found_whole_or_begun_or_not_at_all(store: MemoryEventStore) -> None:
+async def test_one_child_is_found_whole_or_begun_or_not_at_all(store: MemoryEventStore):
     whole, begun = await stream_of(store, "a", LONGEST), await stream_of(store, "b", LONGEST)
 
     assert whole is not None
@@ -84,7 +84,7 @@ async def test_one_child_is_found_whole_or_begun_or_not_at_all(store: MemoryEven
 
 async def test_of_an_erased_child_only_its_beginning_and_its_end_are_reported(
     store: MemoryEventStore,
-) -> None:
+):
     assert (await ends_at(store, "e"), await ends_at(store, "b")) == (9, 0)
 
     told = [event async for page in telling_pages(store, "e", ends=9) for event in page]
@@ -98,7 +98,7 @@ async def test_of_an_erased_child_only_its_beginning_and_its_end_are_reported(
 @given(st.lists(st.integers(1, 4), max_size=12), st.integers(0, 50), st.integers(1, 5))
 async def test_pages_hold_every_commit_behind_a_version_once_and_in_order(
     commits: list[int], after: int, size: int
-) -> None:
+):
     store = MemoryEventStore()
     await append_streams(store, {"mia": commits, "tom": [1]})
 
@@ -130,7 +130,7 @@ async def chosen(events: MemoryEventStore, selection: Selection) -> list[str]:
 
 async def test_events_are_chosen_by_child_time_and_type_and_filters_combine(
     events: MemoryEventStore,
-) -> None:
+):
     assert await chosen(events, Selection()) == ["mia@1", "mia@2", "mia@3", "tom@1"]
     assert await chosen(events, Selection(child_id="tom")) == ["tom@1"]
     assert await chosen(events, Selection(child_id="nobody")) == []

@@ -36,7 +36,7 @@ def _a_history(commits: int = 3) -> list[Commit]:
     return history
 
 
-def test_an_untouched_history_verifies_to_its_end_also_from_a_snapshot_on() -> None:
+def test_an_untouched_history_verifies_to_its_end_also_from_a_snapshot_on():
     history = _a_history()
     assert verify_chain(history) == StreamPosition(6, history[-1].hash)
     assert verify_chain([]) == StreamPosition()
@@ -63,14 +63,14 @@ def test_an_untouched_history_verifies_to_its_end_also_from_a_snapshot_on() -> N
     ],
     ids=",".join,
 )
-def test_no_part_of_a_commit_can_be_changed_unseen(forged: dict[str, Any]) -> None:
+def test_no_part_of_a_commit_can_be_changed_unseen(forged: dict[str, Any]):
     first, second, third = _a_history()
     with pytest.raises(ChainBroken) as broken:
         verify_chain([first, replace(second, **forged), third])
     assert (broken.value.child_id, broken.value.version) == ("child-1", 3)
 
 
-def test_a_missing_commit_one_out_of_order_and_a_rewritten_end_are_found() -> None:
+def test_a_missing_commit_one_out_of_order_and_a_rewritten_end_are_found():
     first, _, third = _a_history()
     with pytest.raises(ChainBroken, match="expected version 3"):
         verify_chain([first, third])
@@ -84,7 +84,7 @@ def test_a_missing_commit_one_out_of_order_and_a_rewritten_end_are_found() -> No
         verify_chain([first, second, third])
 
 
-def test_the_order_of_result_names_does_not_change_the_hash() -> None:
+def test_the_order_of_result_names_does_not_change_the_hash():
     offer = an_offer("child-1")
     one = replace(offer, result={"a": "1", "b": "2"})
     other = replace(offer, result={"b": "2", "a": "1"})
@@ -101,7 +101,7 @@ OFFERS = [
 @pytest.mark.parametrize("offer", OFFERS)
 def test_a_commit_survives_the_way_through_its_document_and_its_events_the_relay_s_short_way(
     offer: NewCommit,
-) -> None:
+):
     commit = seal_commit(offer)
     assert from_document(to_document(commit)) == commit
     document = to_document(commit)
@@ -109,18 +109,18 @@ def test_a_commit_survives_the_way_through_its_document_and_its_events_the_relay
     assert list(recorded_events(projected)) == list(commit.recorded_events())
 
 
-def test_a_commit_without_idempotency_key_has_no_place_in_its_index() -> None:
+def test_a_commit_without_idempotency_key_has_no_place_in_its_index():
     assert "idempotency" not in to_document(seal_commit(an_offer("child-1")))
 
 
-def test_commit_ids_sort_by_child_and_version_and_the_end_of_a_child_behind_them() -> None:
+def test_commit_ids_sort_by_child_and_version_and_the_end_of_a_child_behind_them():
     places = [(child, version) for child in ("child-a", "child-b") for version in (1, 9, 10, 1_000)]
     assert sorted(places, key=lambda place: commit_id(*place)) == places
     assert commit_id("child-a", 9_999_999_999) < after_all_commits("child-a")
     assert after_all_commits("child-a") < commit_id("child-b", 1)
 
 
-def test_the_events_of_a_commit_continue_the_versions_of_the_stream() -> None:
+def test_the_events_of_a_commit_continue_the_versions_of_the_stream():
     commit = seal_commit(an_offer("child-1", StreamPosition(4, "hash"), events=3))
     events = list(commit.recorded_events())
     assert [event.version for event in events] == [5, 6, 7]

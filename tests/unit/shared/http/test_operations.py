@@ -39,7 +39,7 @@ async def _ask(path: str, checks: Mapping[str, DependencyCheck]) -> httpx2.Respo
         return await client.get(path)
 
 
-async def test_a_process_is_ready_when_all_it_needs_answers() -> None:
+async def test_a_process_is_ready_when_all_it_needs_answers():
     # when
     answer = await _ask("/health/ready", {"store": _up, "kafka": _up})
     # then
@@ -54,14 +54,14 @@ async def test_a_process_is_ready_when_all_it_needs_answers() -> None:
 @pytest.mark.parametrize("check", [_down, _hangs])
 async def test_a_dependency_that_fails_or_hangs_is_down(
     check: DependencyCheck, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     monkeypatch.setattr(serving, "CHECK_SECONDS", 0.05)
     answer = await _ask("/health/ready", {"store": _up, "kafka": check})
     assert answer.status_code == 503
     assert answer.json()["dependencies"] == {"store": "up", "kafka": "down"}
 
 
-async def test_without_what_is_dispensable_a_process_is_ready_and_only_then() -> None:
+async def test_without_what_is_dispensable_a_process_is_ready_and_only_then():
     readiness = Readiness({"store": _up, "kafka": _down}, dispensable=lambda: frozenset({"kafka"}))
 
     assert await readiness.report() == {
@@ -76,7 +76,7 @@ async def test_without_what_is_dispensable_a_process_is_ready_and_only_then() ->
     assert report["status"] == "not_ready"
 
 
-async def test_a_process_that_does_not_do_its_work_is_not_ready_though_all_answer() -> None:
+async def test_a_process_that_does_not_do_its_work_is_not_ready_though_all_answer():
     readiness = Readiness({"store": _up}, findings=lambda: ["waits for a rebuild"])
 
     assert await readiness.report() == {
@@ -86,11 +86,11 @@ async def test_a_process_that_does_not_do_its_work_is_not_ready_though_all_answe
     }
 
 
-async def test_a_process_lives_also_when_it_is_not_ready() -> None:
+async def test_a_process_lives_also_when_it_is_not_ready():
     assert (await _ask("/health/live", {"store": _down})).json() == {"status": "live"}
 
 
-async def test_metrics_are_those_of_the_registry() -> None:
+async def test_metrics_are_those_of_the_registry():
     assert "bears 3.0" in (await _ask("/metrics", {})).text
 
 
@@ -106,7 +106,7 @@ def hard_limit() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_a_process_opens_as_many_files_as_the_system_lets_it(hard_limit: int) -> None:
+def test_a_process_opens_as_many_files_as_the_system_lets_it(hard_limit: int):
     open_more_files()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard == hard_limit
@@ -143,7 +143,7 @@ async def _seen(headers: Mapping[str, str] | list[tuple[str, str]]) -> tuple[dic
 
 
 @pytest.mark.parametrize("given", [UUID, UUID.upper(), TRACE_ID])
-async def test_a_request_keeps_the_caller_s_correlation_id_everywhere(given: str) -> None:
+async def test_a_request_keeps_the_caller_s_correlation_id_everywhere(given: str):
     seen, answered = await _seen({"Correlation-Id": given})
     assert seen["correlation_id"] == seen["logged"] == answered == given.lower()
 
@@ -168,12 +168,12 @@ async def test_a_request_keeps_the_caller_s_correlation_id_everywhere(given: str
     ],
     ids=repr,
 )
-async def test_an_id_that_could_hold_words_or_names_nothing_is_replaced(offered: str) -> None:
+async def test_an_id_that_could_hold_words_or_names_nothing_is_replaced(offered: str):
     seen, answered = await _seen({"Correlation-Id": offered})
     assert seen["correlation_id"] == seen["logged"] == answered == FRESH
 
 
-async def test_without_one_id_a_request_gets_a_new_one() -> None:
+async def test_without_one_id_a_request_gets_a_new_one():
     assert (await _seen({}))[1] == FRESH
     assert (await _seen([("Correlation-Id", UUID), ("Correlation-Id", TRACE_ID)]))[1] == FRESH
 
@@ -196,17 +196,17 @@ async def test_without_one_id_a_request_gets_a_new_one() -> None:
 )
 async def test_only_a_valid_trace_context_is_kept_and_nothing_that_follows_it(
     offered: str, kept: str | None
-) -> None:
+):
     seen, _ = await _seen({"traceparent": offered})
     assert seen["traceparent"] == kept
 
 
-async def test_of_two_trace_contexts_none_is_kept() -> None:
+async def test_of_two_trace_contexts_none_is_kept():
     seen, _ = await _seen([("traceparent", TRACE), ("traceparent", TRACE)])
     assert seen["traceparent"] is None
 
 
-def test_the_document_tells_of_the_id_with_every_operation_and_answer() -> None:
+def test_the_document_tells_of_the_id_with_every_operation_and_answer():
     app = _an_app()
     app.openapi()
     operation = app.openapi()["paths"]["/"]["get"]
@@ -215,7 +215,7 @@ def test_the_document_tells_of_the_id_with_every_operation_and_answer() -> None:
     assert [bool(re.search(pattern, one)) for one in (UUID, TRACE_ID, "x" + UUID)] == [1, 1, 0]
 
 
-async def test_requests_at_the_same_time_do_not_share_an_id() -> None:
+async def test_requests_at_the_same_time_do_not_share_an_id():
     names = [f"{number:032x}" for number in range(1, 21)]
     answers = await asyncio.gather(*(_seen({"Correlation-Id": name}) for name in names))
     assert [seen["logged"] for seen, _ in answers] == names

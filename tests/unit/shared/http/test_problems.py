@@ -94,13 +94,13 @@ async def _ask(method: str, path: str, **options: Any) -> httpx2.Response:
         ("/children", 405, "method-not-allowed"),
     ],
 )
-async def test_every_error_is_a_problem_document(path: str, status: int, code: str) -> None:
+async def test_every_error_is_a_problem_document(path: str, status: int, code: str):
     # when
     problem = assert_problem(await _ask("GET", path), status, code)
     assert problem["correlation_id"] == "fresh-id"
 
 
-async def test_a_problem_carries_its_fields_and_headers() -> None:
+async def test_a_problem_carries_its_fields_and_headers():
     answer = await _ask("GET", "/failures/taken")
     assert answer.headers["Retry-After"] == "1"
     assert answer.json()["errors"] == [
@@ -108,7 +108,7 @@ async def test_a_problem_carries_its_fields_and_headers() -> None:
     ]
 
 
-async def test_an_internal_error_tells_nothing() -> None:
+async def test_an_internal_error_tells_nothing():
     assert "Zoë" not in (await _ask("GET", "/failures/bug")).text
 
 
@@ -125,14 +125,14 @@ async def test_an_internal_error_tells_nothing() -> None:
 )
 async def test_a_refused_field_is_named_with_its_limit_and_not_its_value(
     body: dict[str, Any], error: dict[str, str]
-) -> None:
+):
     answer = await _ask("POST", "/children", json=body)
     assert_problem(answer, 422, "invalid-request")
     assert answer.json()["errors"] == [error]
     assert "Zoë" not in answer.text
 
 
-async def test_a_body_that_is_not_json_says_where() -> None:
+async def test_a_body_that_is_not_json_says_where():
     answer = await _ask(
         "POST", "/children", content=b'{"age": 7', headers={"Content-Type": "application/json"}
     )
@@ -140,7 +140,7 @@ async def test_a_body_that_is_not_json_says_where() -> None:
     assert answer.json()["errors"] == [{"field": "body", "message": "not valid JSON at byte 9"}]
 
 
-async def test_problems_are_documented() -> None:
+async def test_problems_are_documented():
     described = (await _ask("GET", "/openapi.json")).json()
     responses = described["paths"]["/children"]["post"]["responses"]
     assert "application/problem+json" in responses["422"]["content"]

@@ -44,7 +44,7 @@ def _a_keyring(store: MemoryKeyStore, max_entries: int = 100) -> Keyring:
     return Keyring(FileKeyProvider(KEYS), store, max_entries)
 
 
-async def test_ciphers_of_many_children_cost_one_look_up_and_none_the_second_time() -> None:
+async def test_ciphers_of_many_children_cost_one_look_up_and_none_the_second_time():
     # given
     store = CountingKeyStore()
     for child_id in ("child-1", "child-2"):
@@ -59,7 +59,7 @@ async def test_ciphers_of_many_children_cost_one_look_up_and_none_the_second_tim
     assert store.asked == [["child-1", "child-2", "child-3"]]
 
 
-async def test_the_least_recently_used_cipher_is_forgotten_first() -> None:
+async def test_the_least_recently_used_cipher_is_forgotten_first():
     # given
     store = CountingKeyStore()
     keyring = _a_keyring(store, max_entries=2)
@@ -75,13 +75,13 @@ async def test_the_least_recently_used_cipher_is_forgotten_first() -> None:
     assert store.asked == [["child-2"]]
 
 
-async def test_creating_a_key_twice_gives_the_same_cipher() -> None:
+async def test_creating_a_key_twice_gives_the_same_cipher():
     keyring = _a_keyring(MemoryKeyStore())
     first, second = await keyring.create("child-1"), await keyring.create("child-1")
     assert second.open(first.seal(b"secret", "place"), "place") == b"secret"
 
 
-async def test_a_key_destroyed_elsewhere_is_gone_once_it_is_forgotten() -> None:
+async def test_a_key_destroyed_elsewhere_is_gone_once_it_is_forgotten():
     store = MemoryKeyStore()
     ours = _a_keyring(store)
     await ours.create("child-1")
@@ -90,7 +90,7 @@ async def test_a_key_destroyed_elsewhere_is_gone_once_it_is_forgotten() -> None:
     assert await ours.cipher("child-1") is None
 
 
-async def test_a_refused_child_has_no_cipher_though_its_key_came_back() -> None:
+async def test_a_refused_child_has_no_cipher_though_its_key_came_back():
     # given
     store = MemoryKeyStore()
     ours, theirs = _a_keyring(store), _a_keyring(store)
@@ -103,7 +103,7 @@ async def test_a_refused_child_has_no_cipher_though_its_key_came_back() -> None:
     assert await ours.cipher("child-1") is not None
 
 
-async def test_a_key_that_does_not_open_keeps_no_other_child_from_its_own() -> None:
+async def test_a_key_that_does_not_open_keeps_no_other_child_from_its_own():
     # given keys of this file, of one with the same key id, and of one with another
     store = MemoryKeyStore()
     keyring = _a_keyring(store)
@@ -125,7 +125,7 @@ async def test_a_key_that_does_not_open_keeps_no_other_child_from_its_own() -> N
             ciphers[child_id].seal(b"Mia", "place")
 
 
-async def test_who_asks_for_one_child_gets_why_its_key_does_not_open() -> None:
+async def test_who_asks_for_one_child_gets_why_its_key_does_not_open():
     # given
     store = MemoryKeyStore()
     await store.insert(WrappedKey("child-2", "kek-1", bytes(60)))
@@ -147,7 +147,7 @@ def path(tmp_path: Path) -> Path:
     return created
 
 
-def test_a_new_key_file_is_for_its_owner_only_can_be_read_and_is_never_replaced(path: Path) -> None:
+def test_a_new_key_file_is_for_its_owner_only_can_be_read_and_is_never_replaced(path: Path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     keys = read_key_file(path)
     assert keys.active in keys.keks
@@ -157,25 +157,25 @@ def test_a_new_key_file_is_for_its_owner_only_can_be_read_and_is_never_replaced(
     assert path.read_bytes() == before
 
 
-def test_no_two_files_have_a_key_id_in_common(path: Path) -> None:
+def test_no_two_files_have_a_key_id_in_common(path: Path):
     other = path.with_name("other.json")
     create_key_file(other)
     assert read_key_file(path).keks.keys().isdisjoint(read_key_file(other).keks)
 
 
-def test_keys_are_not_printed(path: Path) -> None:
+def test_keys_are_not_printed(path: Path):
     keys = read_key_file(path)
     assert repr(keys.index_key) not in repr(keys)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
-def test_a_key_file_that_others_may_read_is_refused(path: Path, mode: int) -> None:
+def test_a_key_file_that_others_may_read_is_refused(path: Path, mode: int):
     path.chmod(mode)
     with pytest.raises(KeyFileRefused, match=f"mode is 0{mode:o}; set it to 0600"):
         read_key_file(path)
 
 
-def test_a_missing_key_file_says_how_to_create_it(tmp_path: Path) -> None:
+def test_a_missing_key_file_says_how_to_create_it(tmp_path: Path):
     with pytest.raises(KeyFileRefused, match="create it with `teddy keys init`"):
         read_key_file(tmp_path / "none.json")
 
@@ -193,20 +193,20 @@ def test_a_missing_key_file_says_how_to_create_it(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_key_file_is_refused(path: Path, changes: dict[str, Any] | bytes) -> None:
+def test_what_is_no_key_file_is_refused(path: Path, changes: dict[str, Any] | bytes):
     known = orjson.loads(path.read_bytes())
     path.write_bytes(changes if isinstance(changes, bytes) else orjson.dumps(known | changes))
     with pytest.raises(KeyFileRefused, match="not a key file"):
         read_key_file(path)
 
 
-def test_an_active_key_that_is_not_there_is_refused(path: Path) -> None:
+def test_an_active_key_that_is_not_there_is_refused(path: Path):
     path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"active": "kek-9"}))
     with pytest.raises(KeyFileRefused, match="active key 'kek-9'"):
         read_key_file(path)
 
 
-async def test_a_wrapped_key_unwraps_also_after_the_active_key_changed() -> None:
+async def test_a_wrapped_key_unwraps_also_after_the_active_key_changed():
     keks = {"kek-1": bytes(32), "kek-2": b"k" * 32}
     before = FileKeyProvider(KeyFile("kek-1", {"kek-1": keks["kek-1"]}, b"", b""))
     wrapped = await before.wrap("child-1", DATA_KEY)
@@ -215,9 +215,7 @@ async def test_a_wrapped_key_unwraps_also_after_the_active_key_changed() -> None
     assert (await provider.wrap("child-1", DATA_KEY)).kek_id == "kek-2"
 
 
-async def test_a_wrapped_key_of_another_child_or_under_an_unknown_key_does_not_open(
-    path: Path,
-) -> None:
+async def test_a_wrapped_key_of_another_child_or_under_an_unknown_key_does_not_open(path: Path):
     provider = FileKeyProvider(read_key_file(path))
     wrapped = await provider.wrap("child-1", DATA_KEY)
     with pytest.raises(SealBroken):
@@ -238,7 +236,7 @@ class OftenAwayList(MemoryErasedList):
         return await super().since(moment)
 
 
-async def test_a_process_forgets_whom_another_one_erased(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_forgets_whom_another_one_erased(monkeypatch: pytest.MonkeyPatch):
     # given a process that has the key in memory
     monkeypatch.setattr("shared.keyring.keyring.LOOK_SECONDS", 0.01)
     keyring, erased = Keyring(FileKeyProvider(KEYS), MemoryKeyStore()), OftenAwayList()

@@ -32,7 +32,7 @@ def _finds(query: str, name: str) -> bool:
         ("maximilianalexanderfriedrich", "Maximilianalexanderfriedrich"),
     ],
 )
-def test_a_word_s_beginning_finds_the_name(query: str, name: str) -> None:
+def test_a_word_s_beginning_finds_the_name(query: str, name: str):
     assert _finds(query, name)
 
 
@@ -49,7 +49,7 @@ def test_a_word_s_beginning_finds_the_name(query: str, name: str) -> None:
         ("!", "Zoë"),
     ],
 )
-def test_anything_else_does_not(query: str, name: str) -> None:
+def test_anything_else_does_not(query: str, name: str):
     assert not _finds(query, name)
 
 
@@ -86,7 +86,7 @@ def test_anything_else_does_not(query: str, name: str) -> None:
         ("\u5c0f", "Anna\u5c0f\u718a"),  # two scripts in one
     ],
 )
-def test_ways_to_write_the_same_name_find_it(query: str, name: str) -> None:
+def test_ways_to_write_the_same_name_find_it(query: str, name: str):
     assert _finds(query, name)
 
 
@@ -127,14 +127,14 @@ def test_ways_to_write_the_same_name_find_it(query: str, name: str) -> None:
         ("\U0001f43b \U0001f43b", "\U0001f43b\U0001f43b"),  # two bears
     ],
 )
-def test_what_joins_the_parts_of_a_name_makes_no_difference(query: str, name: str) -> None:
+def test_what_joins_the_parts_of_a_name_makes_no_difference(query: str, name: str):
     assert _finds(query, name)
 
 
 @given(st.text(min_size=2, max_size=120))
 @example("a\u0301 b")
 @example("\u0e33\u0e33")
-def test_whatever_can_be_registered_is_found_by_itself(text: str) -> None:
+def test_whatever_can_be_registered_is_found_by_itself(text: str):
     # given
     checks = FieldChecks()
     name = checks.name("name", text, limits.NAME)
@@ -146,7 +146,7 @@ def test_whatever_can_be_registered_is_found_by_itself(text: str) -> None:
         assert _finds(name.upper(), name)
 
 
-def test_how_many_names_begin_with_a_letter_is_not_to_be_counted() -> None:
+def test_how_many_names_begin_with_a_letter_is_not_to_be_counted():
     (letter,) = INDEX.tokens_of("L.")
     assert letter not in INDEX.tokens_of("Lena") + INDEX.tokens_of("Anna L")
 
@@ -161,25 +161,23 @@ def test_how_many_names_begin_with_a_letter_is_not_to_be_counted() -> None:
         ("\u043e\u043b\u044f", "olya"),  # no letter of another script, however alike
     ],
 )
-def test_other_names_are_not_found(query: str, name: str) -> None:
+def test_other_names_are_not_found(query: str, name: str):
     assert not _finds(query, name)
 
 
-def test_tokens_of_a_long_name_are_bounded() -> None:
+def test_tokens_of_a_long_name_are_bounded():
     assert len(INDEX.tokens_of("\u718a" * 50 + "\u5c0f" * 50)) <= 400
     assert len(INDEX.tokens_of("a" * 100)) == 19
 
 
-def test_tokens_come_once_in_an_order_that_hides_the_word_and_tell_nothing_without_the_key() -> (
-    None
-):
+def test_tokens_come_once_in_an_order_that_hides_the_word_and_tell_nothing_without_the_key():
     assert set(INDEX.tokens_of("Zoë")).isdisjoint(SearchIndex(b"k" * 32).tokens_of("Zoë"))
     tokens = INDEX.tokens_of("Zoë Zoë")
     assert list(tokens) == sorted(set(tokens))
     assert len(tokens) == 2
 
 
-def test_a_udid_key_is_the_bear_s_alone() -> None:
+def test_a_udid_key_is_the_bear_s_alone():
     assert INDEX.udid_key("TEDDY-1") == INDEX.udid_key("TEDDY-1")
     assert INDEX.udid_key("TEDDY-1") != INDEX.udid_key("TEDDY-2")
     assert INDEX.udid_key("TEDDY-1") != SearchIndex(b"k" * 32).udid_key("TEDDY-1")
@@ -195,6 +193,6 @@ def test_a_udid_key_is_the_bear_s_alone() -> None:
     ],
     ids=["Persian", "Sinhala", "Mongolian", "Japanese"],
 )
-def test_joiners_and_selectors_make_no_difference(name: str, without: str) -> None:
+def test_joiners_and_selectors_make_no_difference(name: str, without: str):
     assert INDEX.tokens_of(name) == INDEX.tokens_of(without)
     assert INDEX.tokens_to_find(name) == INDEX.tokens_to_find(without)
