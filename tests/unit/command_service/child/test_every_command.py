@@ -55,7 +55,7 @@ NEEDS_NO_CONSENT = {
     RegisterChild,
 }
 """What protects the child, ends something or says what the parent consents to. A registration
-brings its consents: test_consent.py."""
+brings its consents: test_account.py."""
 
 
 @EACH
