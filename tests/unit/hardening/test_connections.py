@@ -48,45 +48,36 @@ async def _answer_to(port: int, *parts: bytes) -> tuple[bytes, bytes]:
     return head.partition(b"\r\n")[0], body
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"hello\r\n\r\n",
-        b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
-        b"GET /health/live HTTP/1.1\r\nHost : a\r\n\r\n",
-        b"GET /health/live HTTP/1.1\r\nX: a\x00b\r\n\r\n",
-        b"CONNECT evil.example:80 HTTP/1.1\r\n\r\n",
-    ],
+NO_HTTP = (
+    b"hello\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nHost : a\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nX: a\x00b\r\n\r\n",
+    b"CONNECT evil.example:80 HTTP/1.1\r\n\r\n",
 )
-async def test_what_is_no_http_is_refused_with_a_problem(port: int, sent: bytes):
-    first_line, body = await _answer_to(port, sent)
-
-    assert first_line.startswith(b"HTTP/1.1 400 ")
-    assert orjson.loads(body)["code"] == "malformed-request"
-
-
-async def test_a_silent_connection_is_not_kept(port: int):
-    first_line, body = await _answer_to(port)
-
-    assert first_line.startswith(b"HTTP/1.1 408 ")
-    assert orjson.loads(body)["code"] == "head-too-slow"
+UNFINISHED = {
+    "silence": (),
+    "headers that do not end": (b"GET /health/live HTTP/1.1\r\n", b"X-A: b\r\n"),
+    "empty lines": (b"\r\n", b"\r\n"),
+}
 
 
-async def test_headers_that_do_not_end_in_time_and_empty_lines_are_not_waited_for(port: int):
-    first_line, _ = await _answer_to(port, b"GET /health/live HTTP/1.1\r\n", b"X-A: b\r\n")
-
-    assert first_line.startswith(b"HTTP/1.1 408 ")
-    first_line, _ = await _answer_to(port, b"\r\n", b"\r\n")
-
-    assert first_line.startswith(b"HTTP/1.1 408 ")
-
-
-async def test_headers_without_end_are_cut_off(port: int):
-    first_line, body = await _answer_to(port, b"GET / HTTP/1.1\r\nX: ", b"a" * 40_000)
-
-    assert first_line.startswith(b"HTTP/1.1 431 ")
-    assert orjson.loads(body)["code"] == "headers-too-large"
+@pytest.mark.parametrize(
+    ("parts", "status", "code"),
+    [
+        *(((sent,), 400, "malformed-request") for sent in NO_HTTP),
+        *((parts, 408, "head-too-slow") for parts in UNFINISHED.values()),
+        ((b"GET / HTTP/1.1\r\nX: ", b"a" * 40_000), 431, "headers-too-large"),
+    ],
+    ids=[*map(str, NO_HTTP), *UNFINISHED, "headers without end"],
+)
+async def test_what_is_no_http_or_does_not_end_is_refused_with_a_problem(
+    port: int, parts: tuple[bytes, ...], status: int, code: str
+):
+    first_line, body = await _answer_to(port, *parts)
+    assert first_line.startswith(f"HTTP/1.1 {status} ".encode())
+    assert orjson.loads(body)["code"] == code
 
 
 async def test_an_upgrade_is_not_taken(port: int):

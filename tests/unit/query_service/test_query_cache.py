@@ -67,6 +67,15 @@ def cache(seconds: Seconds) -> QueryCache[str]:
     return cache
 
 
+async def under_way(
+    cache: QueryCache[str], load: SlowLoad, key: str, tags: frozenset[str]
+) -> "asyncio.Task[tuple[str, bool]]":
+    """What was asked for, and whose load has begun."""
+    asking = asyncio.create_task(cache.get_or_load(key, 10, tags, load))
+    await load.started.wait()
+    return asking
+
+
 async def test_the_second_time_the_answer_comes_from_the_cache(cache: QueryCache[str]):
     assert await cache.get_or_load("key", 10, NO_TAGS, gives("value")) == ("value", False)
     again = await cache.get_or_load("key", 10, NO_TAGS, refuses)
@@ -176,9 +185,7 @@ async def test_a_change_during_a_load_prevents_that_the_stale_answer_is_kept(
     cache: QueryCache[str],
 ):
     # given
-    load = SlowLoad("stale")
-    asking = asyncio.create_task(cache.get_or_load("profile", 10, LENA, load))
-    await load.started.wait()
+    asking = await under_way(cache, load := SlowLoad("stale"), "profile", LENA)
     # when
     cache.invalidate(LENA)
     load.may_finish.set()
@@ -191,9 +198,7 @@ async def test_a_change_of_what_only_the_answer_reveals_counts_during_the_load_t
     cache: QueryCache[str],
 ):
     # given a search that will turn out to show Lena
-    load = SlowLoad("stale", mentions=LENA)
-    asking = asyncio.create_task(cache.get_or_load("search", 10, NO_TAGS, load))
-    await load.started.wait()
+    asking = await under_way(cache, load := SlowLoad("stale", mentions=LENA), "search", NO_TAGS)
     # when
     cache.invalidate(LENA)
     load.may_finish.set()
@@ -204,9 +209,7 @@ async def test_a_change_of_what_only_the_answer_reveals_counts_during_the_load_t
 
 async def test_who_asks_after_a_change_does_not_join_a_load_from_before(cache: QueryCache[str]):
     # given
-    load = SlowLoad("stale")
-    before = asyncio.create_task(cache.get_or_load("profile", 10, LENA, load))
-    await load.started.wait()
+    before = await under_way(cache, load := SlowLoad("stale"), "profile", LENA)
     # when
     cache.invalidate(LENA)
     after = await cache.get_or_load("profile", 10, LENA, gives("new"))
@@ -235,9 +238,7 @@ async def test_a_load_is_kept_if_it_shows_what_was_announced_meanwhile(
     cache: QueryCache[str], shown: int, kept: int
 ):
     # given
-    load = SlowLoad(version=shown)
-    asking = asyncio.create_task(cache.get_or_load("profile", 10, LENA, load))
-    await load.started.wait()
+    asking = await under_way(cache, load := SlowLoad(version=shown), "profile", LENA)
     # when two notices come, the later one first
     cache.invalidate(LENA, 3)
     cache.invalidate(LENA, 2)
@@ -250,9 +251,7 @@ async def test_a_load_is_kept_if_it_shows_what_was_announced_meanwhile(
 async def test_clearing_drops_everything_also_what_is_being_loaded(cache: QueryCache[str]):
     # given
     await cache.get_or_load("kept", 10, LENA, gives("kept"))
-    load = SlowLoad()
-    asking = asyncio.create_task(cache.get_or_load("loading", 10, NO_TAGS, load))
-    await load.started.wait()
+    asking = await under_way(cache, load := SlowLoad(), "loading", NO_TAGS)
     # when
     removed = cache.clear()
     load.may_finish.set()
@@ -301,9 +300,7 @@ async def test_a_short_life_is_not_prolonged_by_a_feed_that_goes_away(seconds: S
 async def test_what_was_read_before_invalidations_came_again_is_not_kept(cache: QueryCache[str]):
     # given a load that begins while invalidations are missed
     cache.suspend()
-    load = SlowLoad()
-    asking = asyncio.create_task(cache.get_or_load("key", 10, NO_TAGS, load))
-    await load.started.wait()
+    asking = await under_way(cache, load := SlowLoad(), "key", NO_TAGS)
     # when
     cache.resume()
     load.may_finish.set()
