@@ -88,10 +88,15 @@ def progress(cursor: str) -> dict[str, str]:
     return {"kind": "progress", "cursor": cursor}
 
 
-async def test_every_record_comes_once_and_no_progress_lines():
+async def test_every_record_comes_once_also_compressed_and_no_progress_lines():
     api = Api(lines(*ALL[:3], progress("one"), *ALL[3:]))
 
     assert await api.records() == ALL
+    body = b"".join(orjson.dumps(record) + b"\n" for record in ALL)
+    headers = {"Content-Encoding": "gzip"}
+    answer = httpx2.Response(200, content=gzip.compress(body), headers=headers)
+
+    assert await Api(answer).records() == ALL
 
 
 async def test_what_came_behind_the_last_cursor_comes_again_and_is_reported_once():
@@ -186,14 +191,6 @@ async def test_a_child_without_incidents_has_no_safety():
         export = await client.export_child("mia")
 
     assert (export["safety"], export["events"]) == (None, [])
-
-
-async def test_lines_may_come_compressed():
-    body = b"".join(orjson.dumps(record) + b"\n" for record in ALL)
-    headers = {"Content-Encoding": "gzip"}
-    answer = httpx2.Response(200, content=gzip.compress(body), headers=headers)
-
-    assert await Api(answer).records() == ALL
 
 
 CHANGE = b'event: change\ndata: {"child_id":"mia","version":4}\n\n'

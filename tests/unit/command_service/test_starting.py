@@ -11,12 +11,9 @@ from tests.support.command_side import CommandSide
 from tests.support.key_files import create_key_files
 
 
-def test_every_command_has_a_handler():
+def test_every_command_has_a_handler_behind_the_middleware_in_this_order():
     handled = {each.command for each in CommandSide().bus.handlers}
     assert handled == {kind.__name__ for kind in get_args(Command)}
-
-
-def test_the_middleware_stands_in_this_order():
     assert CommandSide().bus.middleware == [
         "Logging", "Metrics", "Audit", "authorization", "validation",
         "ChildQueues", "CircuitBreaker", "Deadline", "Retry",

@@ -36,9 +36,10 @@ def environment() -> Iterator[dict[str, str]]:
     server.server_close()
 
 
-def test_a_ready_process_is_healthy(environment: dict[str, str]):
+def test_a_ready_process_is_healthy_and_nobody_is_not(environment: dict[str, str]):
     assert main(["relay"], environment) == 0
     assert main([], environment) == 0
+    assert main(["query"], environment) == 1
 
 
 def test_a_process_that_is_not_ready_is_not_healthy(
@@ -59,10 +60,6 @@ def test_what_a_process_waits_for_is_in_the_containers_health(
 
     assert main(["relay"], environment) == 1
     assert "run `teddy replay rebuild`" in capsys.readouterr().out
-
-
-def test_nobody_is_not_healthy(environment: dict[str, str]):
-    assert main(["query"], environment) == 1
 
 
 def test_an_unknown_process_is_refused(

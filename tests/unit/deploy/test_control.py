@@ -102,11 +102,7 @@ def test_the_printed_settings_survive_a_shell(
     awkward = "/it's a folder; $HOME/keys.json"
     monkeypatch.setenv("TEDDY_KEY_FILE", awkward)
     monkeypatch.setattr("sys.argv", ["teddy", "--dir", str(folder.path), "env", "--all"])
-
-    # when
     cli.main()
-
-    # then
     words = shlex.split(capsys.readouterr().out)
     assert words[-2:] == ["export", f"TEDDY_KEY_FILE={awkward}"]
 

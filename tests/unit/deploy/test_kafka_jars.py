@@ -162,13 +162,10 @@ def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path):
         download(tmp_path / "file" / "m2", LOCKED)
 
 
-def test_jars_of_a_distribution_are_used_and_others_beside_them_left_alone(tmp_path: Path):
+def test_jars_of_a_distribution_are_used_unless_one_is_another(tmp_path: Path):
     for name in (KAFKA.name, LOGGING.name, "kafka-clients-0.1.jar"):
         put(tmp_path / name, name)
     assert jars_in_folder(tmp_path, LOCKED) == [tmp_path / KAFKA.name, tmp_path / LOGGING.name]
-
-
-def test_a_distribution_with_another_jar_is_refused(tmp_path: Path):
     put(tmp_path / KAFKA.name, "another release")
     with pytest.raises(WrongJar, match=r"kafka_2\.13-9\.9\.jar is missing or does not match"):
         jars_in_folder(tmp_path, LOCKED)

@@ -146,10 +146,14 @@ def test_read_models_that_differ_or_stay_behind_and_alerts_untold_are_reported()
     assert kinds(HISTORY, replace(FACTS, untold=["alert-1 on in_app: pending"])) == {"untold"}
 
 
-def test_a_refused_command_that_is_stored_left_a_trace():
+def test_a_command_refused_or_unheard_is_not_stored_or_stored_once():
     refused = [*HISTORY[:2], command(3, status=409)]
 
     assert kinds(refused, FACTS) == {"trace"}
+    unheard = [*HISTORY[:2], command(3, status=UNANSWERED)]
+    twice = Facts({MIA: stream([*HISTORY, HISTORY[2]])}, published=[*PUBLISHED, (MIA, 4)])
+
+    assert kinds(unheard, twice) == {"duplicate"}
 
 
 @pytest.mark.parametrize("status", [503, UNANSWERED])
@@ -209,13 +213,6 @@ def test_a_personal_value_in_a_log_is_a_leak():
 
     assert leak.kind == "leak"
     assert "worker.log" in leak.detail
-
-
-def test_a_command_whose_end_nobody_heard_is_not_stored_twice():
-    unheard = [*HISTORY[:2], command(3, status=UNANSWERED)]
-    twice = Facts({MIA: stream([*HISTORY, HISTORY[2]])}, published=[*PUBLISHED, (MIA, 4)])
-
-    assert kinds(unheard, twice) == {"duplicate"}
 
 
 def test_a_reader_who_sees_an_older_version_went_backwards():

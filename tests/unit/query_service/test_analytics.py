@@ -113,13 +113,10 @@ async def minutes_of(side: QuerySide, days: int = 3) -> tuple[dict[str, float], 
 
 
 async def test_one_that_goes_on_counts_until_now_beside_those_that_ended(side: QuerySide):
-    # given
     await side.child("lena")
     side.activity("lena", "2026-11-23", conversations=2, minutes=10.25)
     side.conversation("lena", "c1", started_at=NOON - HOUR / 2)
-    # when
     by_day, totals = await minutes_of(side)
-    # then
     assert by_day == {"2026-11-23": 40.2}
     assert totals["minutes"] == 40.2
 

@@ -40,19 +40,16 @@ def invalidation(
     return invalidation
 
 
-async def test_a_change_drops_answers_and_makes_its_version_known(
-    cache: QueryCache[str], versions: ProjectedVersions, invalidation: Invalidation
+async def test_an_alert_drops_nothing_and_a_change_its_answers_and_its_version_is_known(
+    cache: QueryCache[str], invalidation: Invalidation, versions: ProjectedVersions
 ):
+    await cache.get_or_load("key", 10, LENA, profile)
+    invalidation.received(AlertNotice.of(alert_document("a1", child_id="lena")))
+    assert cache.statistics().size == 1
     await cache.get_or_load("key", 10, LENA, profile)
     invalidation.received(ChangeNotice("lena", "weiss", 3))
     assert cache.statistics().size == 0
     await versions.wait(ConsistencyToken("lena", 3), seconds=0)
-
-
-async def test_an_alert_drops_nothing(cache: QueryCache[str], invalidation: Invalidation):
-    await cache.get_or_load("key", 10, LENA, profile)
-    invalidation.received(AlertNotice.of(alert_document("a1", child_id="lena")))
-    assert cache.statistics().size == 1
 
 
 async def test_a_change_may_be_an_erasure_so_the_key_is_asked_for_again(

@@ -184,12 +184,9 @@ async def test_a_change_drops_the_answers_that_carry_its_tag(cache: QueryCache[s
 async def test_a_change_during_a_load_prevents_that_the_stale_answer_is_kept(
     cache: QueryCache[str],
 ):
-    # given
     asking = await under_way(cache, load := SlowLoad("stale"), "profile", LENA)
-    # when
     cache.invalidate(LENA)
     load.may_finish.set()
-    # then
     assert await asking == ("stale", False)
     assert await cache.get_or_load("profile", 10, LENA, gives("new")) == ("new", False)
 
@@ -199,11 +196,9 @@ async def test_a_change_of_what_only_the_answer_reveals_counts_during_the_load_t
 ):
     # given a search that will turn out to show Lena
     asking = await under_way(cache, load := SlowLoad("stale", mentions=LENA), "search", NO_TAGS)
-    # when
     cache.invalidate(LENA)
     load.may_finish.set()
     await asking
-    # then
     assert cache.statistics().size == 0
 
 
@@ -237,14 +232,12 @@ async def test_an_answer_that_shows_the_announced_version_already_stays(
 async def test_a_load_is_kept_if_it_shows_what_was_announced_meanwhile(
     cache: QueryCache[str], shown: int, kept: int
 ):
-    # given
     asking = await under_way(cache, load := SlowLoad(version=shown), "profile", LENA)
     # when two notices come, the later one first
     cache.invalidate(LENA, 3)
     cache.invalidate(LENA, 2)
     load.may_finish.set()
     await asking
-    # then
     assert cache.statistics().size == kept
 
 

@@ -66,10 +66,18 @@ async def test_every_reader_of_a_family_gets_everything(streams: Streams):
     }
 
 
-async def test_a_quiet_stream_has_a_heartbeat():
+async def test_a_quiet_stream_has_a_heartbeat_and_ends_after_its_life_or_with_its_token():
     streams = Streams(heartbeat_seconds=0.01)
     events = await opened(streams, "weiss")
     assert await anext(events) == HEARTBEAT
+    streams = Streams(heartbeat_seconds=10, life_seconds=0.01)
+    events = await opened(streams, "weiss")
+    rest = [event async for event in events]
+    assert rest == [HEARTBEAT]
+    streams = Streams(heartbeat_seconds=10)
+    events = streams.follow("weiss", Token(seconds_left=0.01))
+    sent = [event async for event in events]
+    assert sent == [OPENING, HEARTBEAT]
 
 
 async def test_a_reader_that_is_too_slow_is_disconnected(streams: Streams):
@@ -103,13 +111,6 @@ async def test_streams_end_when_the_process_stops(streams: Streams):
     assert await anext(late, None) is None
 
 
-async def test_a_stream_ends_after_its_life():
-    streams = Streams(heartbeat_seconds=10, life_seconds=0.01)
-    events = await opened(streams, "weiss")
-    rest = [event async for event in events]
-    assert rest == [HEARTBEAT]
-
-
 async def test_a_reader_that_goes_away_is_forgotten(streams: Streams):
     # given
     staying = await opened(streams, "weiss")
@@ -136,13 +137,6 @@ async def test_one_reader_has_only_so_many_streams_open():
     slots.pop().close()
     # then there is room again
     assert streams.slot_for(READER)
-
-
-async def test_a_stream_ends_when_its_token_expires():
-    streams = Streams(heartbeat_seconds=10)
-    events = streams.follow("weiss", Token(seconds_left=0.01))
-    sent = [event async for event in events]
-    assert sent == [OPENING, HEARTBEAT]
 
 
 @pytest.mark.parametrize("heartbeat_seconds", [0.01, 10])

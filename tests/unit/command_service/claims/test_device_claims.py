@@ -65,12 +65,9 @@ async def test_a_registration_that_is_refused_for_its_device_keeps_no_bear():
     assert (await side.do(of(CLEO, device_id="bear-device-3"))).version == BORN
 
 
-async def test_children_without_a_device_are_as_many_as_there_are_bears():
+async def test_children_may_be_without_a_device_and_a_second_hand_bear_is_the_new_family_s_alone():
     side = await CommandSide().given(of(ADA, "TEDDY-0000-0001", None))
     assert (await side.do(of(BOB, device_id=None))).version == BORN
-
-
-async def test_a_second_hand_bear_is_the_new_family_s_alone():
     side = await CommandSide().given(REGISTER, DEACTIVATE, of(BOB, REGISTER.udid))
     assert await is_heard(side, BOB, BEAR.subject)
     assert not await is_heard(side, ADA, BEAR.subject)

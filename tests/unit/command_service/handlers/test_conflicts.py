@@ -61,15 +61,12 @@ async def test_a_stale_process_decides_again_on_what_happened(command: Command):
     verify_chain(await here.database.events.load(ADA))
 
 
-async def test_a_stale_process_does_not_call_a_change_needless():
+async def test_a_stale_process_calls_no_change_needless_and_does_not_do_what_was_done():
     # given: here the child is still seven
     here, there = await two_processes_that_know_the_child()
     await there.do(update(age=8))
     result = await here.do(update(age=7))
     assert result.events == ("ChildProfileUpdated",)
-
-
-async def test_a_stale_process_does_not_do_what_was_done():
     here, there = await two_processes_that_know_the_child()
     await there.do(DEACTIVATE)
     with pytest.raises(AlreadyDeactivated):

@@ -238,13 +238,10 @@ def test_only_what_the_read_models_lack_or_nobody_can_read_is_published_again():
     assert wanted_again(list(letters(2, generation=7)), {1: 0}) == ()
 
 
-def test_records_come_back_byte_for_byte():
+def test_records_come_back_byte_for_byte_and_once_for_two_generations():
     (again,) = wanted_again(list(letters(2)), {1: 1})
 
     assert (again.key, again.value, again.headers) == (MIA.encode(), b"value 0", HEADERS)
-
-
-def test_a_record_that_two_generations_dead_lettered_comes_back_once():
     dead_lettered = [*letters(2, 3), *letters(2, 3, generation=2)]
 
     assert values(wanted_again(dead_lettered, {1: 1, 2: 2})) == [b"value 0", b"value 1"]

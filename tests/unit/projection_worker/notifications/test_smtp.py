@@ -98,14 +98,11 @@ async def test_a_parent_gets_an_e_mail_that_says_nothing_of_the_child():
     assert "open the app" in text
 
 
-async def test_details_are_reported_where_the_operator_wants_it():
+async def test_details_are_told_where_the_operator_wants_it_and_each_attempt_is_the_same_message():
     text = (await sent(Mailbox(), details=True)).as_string()
 
     assert "Severity: high" in text
     assert "Type: bullying" in text
-
-
-async def test_each_attempt_is_the_same_message_to_mail_systems():
     first, second = await sent(Mailbox()), await sent(Mailbox())
 
     assert first["Message-ID"] == second["Message-ID"]

@@ -99,13 +99,10 @@ def test_the_childs_own_policy_decides_and_above_a_higher_threshold_high_ones_ad
     assert [alert["rule"] for alert in alerts] == ["count"]
 
 
-def test_a_deactivated_child_still_raises_alerts():
+def test_a_deactivated_child_still_raises_alerts_and_they_are_counted():
     alerts = alerts_after(deactivated(), reported(1, Severity.CRITICAL))
 
     assert len(alerts) == 1
-
-
-def test_the_safety_document_counts_what_parents_were_reported():
     view = view_of(registered(), reported(1, Severity.HIGH), reported(2, Severity.LOW))
 
     assert view.documents[Model.SAFETY, MIA]["parent_notifications_sent"] == 1

@@ -86,11 +86,8 @@ async def test_a_process_that_does_not_do_its_work_is_not_ready_though_all_answe
     }
 
 
-async def test_a_process_lives_also_when_it_is_not_ready():
+async def test_a_process_lives_also_when_it_is_not_ready_and_tells_its_metrics():
     assert (await _ask("/health/live", {"store": _down})).json() == {"status": "live"}
-
-
-async def test_metrics_are_those_of_the_registry():
     assert "bears 3.0" in (await _ask("/metrics", {})).text
 
 
@@ -173,9 +170,11 @@ async def test_an_id_that_could_hold_words_or_names_nothing_is_replaced(offered:
     assert seen["correlation_id"] == seen["logged"] == answered == FRESH
 
 
-async def test_without_one_id_a_request_gets_a_new_one():
+async def test_of_no_id_or_two_a_request_gets_a_new_one_and_of_two_trace_contexts_none():
     assert (await _seen({}))[1] == FRESH
     assert (await _seen([("Correlation-Id", UUID), ("Correlation-Id", TRACE_ID)]))[1] == FRESH
+    seen, _ = await _seen([("traceparent", TRACE), ("traceparent", TRACE)])
+    assert seen["traceparent"] is None
 
 
 @pytest.mark.parametrize(
@@ -199,11 +198,6 @@ async def test_only_a_valid_trace_context_is_kept_and_nothing_that_follows_it(
 ):
     seen, _ = await _seen({"traceparent": offered})
     assert seen["traceparent"] == kept
-
-
-async def test_of_two_trace_contexts_none_is_kept():
-    seen, _ = await _seen([("traceparent", TRACE), ("traceparent", TRACE)])
-    assert seen["traceparent"] is None
 
 
 def test_the_document_tells_of_the_id_with_every_operation_and_answer():

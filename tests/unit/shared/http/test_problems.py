@@ -95,7 +95,6 @@ async def _ask(method: str, path: str, **options: Any) -> httpx2.Response:
     ],
 )
 async def test_every_error_is_a_problem_document(path: str, status: int, code: str):
-    # when
     problem = assert_problem(await _ask("GET", path), status, code)
     assert problem["correlation_id"] == "fresh-id"
 

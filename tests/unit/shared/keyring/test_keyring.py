@@ -157,13 +157,10 @@ def test_a_new_key_file_is_for_its_owner_only_can_be_read_and_is_never_replaced(
     assert path.read_bytes() == before
 
 
-def test_no_two_files_have_a_key_id_in_common(path: Path):
+def test_no_two_key_files_have_an_id_in_common_and_keys_are_not_printed(path: Path):
     other = path.with_name("other.json")
     create_key_file(other)
     assert read_key_file(path).keks.keys().isdisjoint(read_key_file(other).keks)
-
-
-def test_keys_are_not_printed(path: Path):
     keys = read_key_file(path)
     assert repr(keys.index_key) not in repr(keys)
 
@@ -175,9 +172,14 @@ def test_a_key_file_that_others_may_read_is_refused(path: Path, mode: int):
         read_key_file(path)
 
 
-def test_a_missing_key_file_says_how_to_create_it(tmp_path: Path):
+def test_a_missing_key_file_and_an_active_key_that_is_not_there_are_refused(
+    tmp_path: Path, path: Path
+):
     with pytest.raises(KeyFileRefused, match="create it with `teddy keys init`"):
         read_key_file(tmp_path / "none.json")
+    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"active": "kek-9"}))
+    with pytest.raises(KeyFileRefused, match="active key 'kek-9'"):
+        read_key_file(path)
 
 
 @pytest.mark.parametrize(
@@ -197,12 +199,6 @@ def test_what_is_no_key_file_is_refused(path: Path, changes: dict[str, Any] | by
     known = orjson.loads(path.read_bytes())
     path.write_bytes(changes if isinstance(changes, bytes) else orjson.dumps(known | changes))
     with pytest.raises(KeyFileRefused, match="not a key file"):
-        read_key_file(path)
-
-
-def test_an_active_key_that_is_not_there_is_refused(path: Path):
-    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"active": "kek-9"}))
-    with pytest.raises(KeyFileRefused, match="active key 'kek-9'"):
         read_key_file(path)
 
 
@@ -261,11 +257,14 @@ KEY, OTHER = b"k" * 32, b"x" * 32
 CONTENT = b"PATCH\n/v1/children/child-1/profile\n{}"
 
 
-def test_a_print_is_the_same_for_the_same_request_and_key_only():
+def test_a_print_is_the_same_for_the_same_request_and_key_only_and_none_where_it_does_not_open():
     cipher = ChildCipher("child-1", KEY)
     assert cipher.print_of(CONTENT) == ChildCipher("child-1", KEY).print_of(CONTENT)
     others = {cipher.print_of(CONTENT + b" "), ChildCipher("child-1", OTHER).print_of(CONTENT)}
     assert len(others | {cipher.print_of(CONTENT)}) == 3
+    closed = ClosedCipher("child-1", SealBroken("another file's"))
+    with pytest.raises(SealBroken, match="another file's"):
+        closed.print_of(CONTENT)
 
 
 def test_the_data_key_seals_and_is_used_for_nothing_else():
@@ -274,9 +273,3 @@ def test_the_data_key_seals_and_is_used_for_nothing_else():
     expected = hmac.new(own, CONTENT, hashlib.sha256).hexdigest()
     assert ChildCipher("child-1", KEY).print_of(CONTENT) == expected
     assert hmac.new(KEY, CONTENT, hashlib.sha256).hexdigest() != expected
-
-
-def test_of_a_child_whose_key_does_not_open_there_is_no_print():
-    closed = ClosedCipher("child-1", SealBroken("another file's"))
-    with pytest.raises(SealBroken, match="another file's"):
-        closed.print_of(CONTENT)

@@ -146,9 +146,11 @@ def test_whatever_can_be_registered_is_found_by_itself(text: str):
         assert _finds(name.upper(), name)
 
 
-def test_how_many_names_begin_with_a_letter_is_not_to_be_counted():
+def test_tokens_of_a_long_name_are_bounded_and_names_of_a_letter_not_to_be_counted():
     (letter,) = INDEX.tokens_of("L.")
     assert letter not in INDEX.tokens_of("Lena") + INDEX.tokens_of("Anna L")
+    assert len(INDEX.tokens_of("\u718a" * 50 + "\u5c0f" * 50)) <= 400
+    assert len(INDEX.tokens_of("a" * 100)) == 19
 
 
 @pytest.mark.parametrize(
@@ -163,11 +165,6 @@ def test_how_many_names_begin_with_a_letter_is_not_to_be_counted():
 )
 def test_other_names_are_not_found(query: str, name: str):
     assert not _finds(query, name)
-
-
-def test_tokens_of_a_long_name_are_bounded():
-    assert len(INDEX.tokens_of("\u718a" * 50 + "\u5c0f" * 50)) <= 400
-    assert len(INDEX.tokens_of("a" * 100)) == 19
 
 
 def test_tokens_come_once_in_an_order_that_hides_the_word_and_tell_nothing_without_the_key():
