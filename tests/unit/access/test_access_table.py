@@ -66,6 +66,7 @@ async def test_every_route_but_the_operators_and_the_documentation_asks_for_a_to
             else:
                 assert answer.status_code == 401, route
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
+                assert answer.json()["code"] == "unauthenticated"
 
 
 CHARACTERS = [c for c in string.printable if is_subject(f"p{c}1")]

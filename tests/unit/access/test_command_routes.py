@@ -99,6 +99,7 @@ async def test_each_role_may_what_the_table_says(families: Families, route: Rout
     # then
     if relation is Relation.NONE:
         assert {r.status_code for r in (other, unknown, own)} == {403}
+        assert own.json()["code"] == "forbidden"
         assert own.json()["detail"] == f"The role {role.value} may not execute {route.operation}."
         return
     assert own.is_success, own.text

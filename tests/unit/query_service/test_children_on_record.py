@@ -1,10 +1,12 @@
-"""Each route's record names exactly the children whose data its answer holds."""
+"""Whose data is shown: in the audit trail before it is sent, and each child exactly once."""
 
 from collections.abc import Mapping
 
+import httpx2
 import pytest
 
-from tests.support.query_side import ADMIN, QuerySide
+from tests.support.problem_documents import assert_problem
+from tests.support.query_side import ADMIN, QuerySide, parent
 from tests.support.read_model_builders import (
     NOON,
     violation,
@@ -68,3 +70,100 @@ async def test_the_record_names_whose_data_the_answer_holds_and_nobody_else(
     assert statuses == [200, 200]
     assert [set(entry.children) for entry in side.audit.entries] == [children, children]
     assert all(len(entry.children) == len(children) for entry in side.audit.entries)
+
+
+MOTHER = parent("p-1")
+
+
+@pytest.fixture
+async def family() -> QuerySide:
+    family = QuerySide()
+    await family.child(MIA, parent_id="p-1")
+    await family.child(LEO, parent_id="p-1")
+    return family
+
+
+def told(family: QuerySide) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    return [(e.subject, e.operation, e.outcome, e.children) for e in family.audit.entries]
+
+
+async def test_a_fresh_answer_a_cached_one_and_an_unchanged_one_are_each_recorded(
+    family: QuerySide,
+):
+    # when
+    async with family.client(MOTHER) as client:
+        fresh = await client.get(f"/v1/children/{MIA}")
+        cached = await client.get(f"/v1/children/{MIA}")
+        tag = {"If-None-Match": fresh.headers["ETag"]}
+        unchanged = await client.get(f"/v1/children/{MIA}", headers=tag)
+    # then
+    assert (cached.headers["X-Cache"], unchanged.status_code) == ("hit", 304)
+    assert told(family) == [
+        ("p-1", "GetChildProfile", "answered", (MIA,)),
+        ("p-1", "GetChildProfile", "answered", (MIA,)),
+        ("p-1", "GetChildProfile", "not-modified", (MIA,)),
+    ]
+    assert family.audit.entries[0].correlation_id == fresh.headers["Correlation-Id"]
+
+
+@pytest.mark.parametrize(
+    ("path", "operation", "children"),
+    [
+        (f"/v1/children/{MIA}/safety-report", "GetChildSafetyReport", {MIA}),
+        (f"/v1/children/{MIA}/conversations", "GetChildConversations", {MIA}),
+        (f"/v1/children/{MIA}/analytics", "GetChildAnalytics", {MIA}),
+        ("/v1/children?name=lena", "SearchChildren", {MIA, LEO}),
+        ("/v1/parents/p-1/children", "GetChildrenByParent", {MIA, LEO}),
+        ("/v1/parents/p-1/alerts", "GetAlerts", set()),
+    ],
+)
+async def test_each_read_names_whose_data_it_showed(
+    family: QuerySide, path: str, operation: str, children: set[str]
+):
+    async with family.client(MOTHER) as client:
+        assert (await client.get(path)).status_code == 200
+    ((subject, recorded, outcome, shown),) = told(family)
+    assert (subject, recorded, outcome, set(shown)) == ("p-1", operation, "answered", children)
+
+
+async def test_a_refused_read_is_recorded_with_the_child_that_was_asked_for(family: QuerySide):
+    async with family.client(parent("p-2")) as client:
+        assert (await client.get(f"/v1/children/{MIA}")).status_code == 404
+    assert told(family) == [("p-2", "GetChildProfile", "child-not-found", (MIA,))]
+
+
+async def test_a_live_stream_is_recorded_when_it_opens(family: QuerySide):
+    family.service.edge.streams.close()
+    async with family.client(MOTHER) as client:
+        await client.get("/v1/parents/p-1/stream")
+    ((subject, operation, outcome, children),) = told(family)
+    assert (subject, operation, outcome) == ("p-1", "FollowFamily", "answered")
+    assert set(children) == {MIA, LEO}
+
+
+@pytest.mark.parametrize("path", [f"/v1/children/{MIA}", "/v1/parents/p-1/stream"])
+async def test_nothing_is_shown_while_the_trail_is_away(family: QuerySide, path: str):
+    # given
+    async with family.client(ADMIN) as client:
+        await client.get(f"/v1/children/{MIA}")
+    family.audit.away = True
+    # when
+    async with family.client(ADMIN) as client:
+        answer = await client.get(path)
+    # then
+    assert_problem(answer, 503, "audit-unavailable")
+    assert "Lena" not in answer.text
+    assert "ETag" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"), [("10.0.0.7", "192.0.2.9"), ("192.0.2.66", "192.0.2.66")]
+)
+async def test_the_trail_keeps_the_callers_address_as_a_trusted_proxy_tells_it(
+    family: QuerySide, peer: str, address: str
+):
+    transport = httpx2.ASGITransport(family.app, client=(peer, 1))
+    headers = {**family.bearer(MOTHER), "X-Forwarded-For": "192.0.2.9"}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://api") as client:
+        await client.get(f"/v1/children/{MIA}", headers=headers)
+    assert family.audit.entries[-1].address == address

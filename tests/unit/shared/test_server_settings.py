@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from projection_worker.consuming.faust_app import credentials_of
+from shared.http.client_address import site_of
 from shared.kafka import KafkaServers, client_options
 from shared.mongo import has_password
 from shared.settings import KafkaSettings, ReadStoreSettings, load_settings
@@ -141,3 +142,19 @@ def test_a_ca_file_puts_every_url_over_tls(authority: Authority):
 )
 def test_a_password_in_a_url_is_seen(url: str, expected: bool):
     assert has_password(url) is expected
+
+
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("192.0.2.9", "192.0.2.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
+        ("", ""),
+        ("testclient", "testclient"),
+    ],
+)
+def test_an_address_counts_for_whoever_may_use_its_neighbours_too(address: str, site: str):
+    assert site_of(address) == site

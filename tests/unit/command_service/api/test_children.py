@@ -90,19 +90,6 @@ async def test_what_is_no_id_is_refused_before_anything_is_asked(admin: CommandC
         assert_problem(refused, 422, "invalid-request", "child_id", "A-Z")
 
 
-async def test_a_child_of_others_looks_unknown(
-    side: CommandSide, stranger: CommandClient, child: str
-):
-    # when, then
-    mine = await stranger.send("DELETE", f"{child}/personal-data")
-    none = await stranger.send("DELETE", f"/children/{UNKNOWN}/personal-data")
-    told, told_of_none = (
-        assert_problem(response, 404, "child-not-found") for response in (mine, none)
-    )
-    assert told["detail"] == told_of_none["detail"]
-    assert await side.stored_events() == [*REGISTRATION]
-
-
 async def test_on_a_deactivated_child_only_reports_returns_and_erasure_are_done(
     side: CommandSide, mother: CommandClient, admin: CommandClient
 ):

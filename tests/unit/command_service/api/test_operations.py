@@ -32,14 +32,6 @@ async def test_an_admin_sees_what_the_bus_is_made_of(admin: CommandClient):
     assert answer["health"] == {"status": "up", "handlers": len(get_args(ChildCommand))}
 
 
-async def test_nobody_else_looks_into_the_bus(side: CommandSide, mother: CommandClient):
-    assert_problem(await mother.send("GET", "/commands"), 403, "forbidden")
-    async with side.client(ANALYST) as analyst:
-        assert_problem(await analyst.send("GET", "/commands"), 403, "forbidden")
-    async with side.client(None) as nobody:
-        assert_problem(await nobody.send("GET", "/commands"), 401, "unauthenticated")
-
-
 async def test_a_store_that_is_away_is_reported_with_when_to_come_back():
     # given
     store = FlakyEventStore(failing_appends=99)

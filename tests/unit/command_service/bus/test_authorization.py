@@ -28,7 +28,6 @@ from tests.support.child_facts import (
     withdraw,
 )
 from tests.support.command_side import (
-    ADMIN,
     ANALYST,
     BEAR,
     MOTHER,
@@ -76,14 +75,6 @@ async def test_a_parent_registers_own_children_only():
     assert await side.stored_events() == [*REGISTRATION]
 
 
-@pytest.mark.parametrize("command", [update(age=8), REPORT, DEACTIVATE, ERASE])
-async def test_a_child_of_others_looks_like_none(command: Command):
-    side = await CommandSide().given(REGISTER)
-    with pytest.raises(ChildNotFound):
-        await side.do(command, STRANGER)
-    assert await side.stored_events() == [*REGISTRATION]
-
-
 async def test_a_bear_speaks_for_its_own_child_only():
     side = await CommandSide().given(REGISTER)
     other_bear = replace(BEAR, subject="bear-device-2")
@@ -122,23 +113,6 @@ async def test_a_bear_that_was_exchanged_does_nothing_more():
     with pytest.raises(ChildNotFound):
         await here.do(START, BEAR)
     assert (await here.do(START, replace(BEAR, subject="bear-device-2"))).version == BORN + 2
-
-
-async def test_officers_and_admins_act_on_all_children():
-    side = await CommandSide().given(REGISTER)
-    await side.do(REPORT, OFFICER)
-    await side.do(RESOLVE, OFFICER)
-    await side.do(START, ADMIN)
-    assert len(await side.stored_events()) == BORN + 3
-
-
-@pytest.mark.parametrize("caller", [OFFICER, ADMIN, BEAR], ids=lambda caller: caller.role.value)
-async def test_nobody_acknowledges_in_a_parents_place(caller: Principal):
-    side = await CommandSide().given(REGISTER)
-    await side.do(REPORT, OFFICER)
-    with pytest.raises(Forbidden):
-        await side.do(ACKNOWLEDGE, caller)
-    assert len(await side.stored_events()) == BORN + 1
 
 
 @pytest.mark.parametrize("relation", [Relation.NUMBERS, Relation.NONE])
