@@ -253,6 +253,13 @@ class QuerySide:
         """One that shows no token by itself."""
         return self.client(None)
 
+    async def get(
+        self, path: str, principal: Principal | None = None, **how: Any
+    ) -> httpx2.Response:
+        """What this process answers to one request over HTTP."""
+        async with self.client(principal) as client:
+            return await client.get(path, **how)
+
     def client(self, principal: Principal | None = None) -> httpx2.AsyncClient:
         """An HTTP client of this process that speaks for `principal`."""
         return httpx2.AsyncClient(

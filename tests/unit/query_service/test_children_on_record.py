@@ -120,15 +120,13 @@ async def test_a_fresh_answer_a_cached_one_and_an_unchanged_one_are_each_recorde
 async def test_each_read_names_whose_data_it_showed(
     family: QuerySide, path: str, operation: str, children: set[str]
 ):
-    async with family.client(MOTHER) as client:
-        assert (await client.get(path)).status_code == 200
+    assert (await family.get(path, MOTHER)).status_code == 200
     ((subject, recorded, outcome, shown),) = told(family)
     assert (subject, recorded, outcome, set(shown)) == ("p-1", operation, "answered", children)
 
 
 async def test_a_refused_read_is_recorded_with_the_child_that_was_asked_for(family: QuerySide):
-    async with family.client(parent("p-2")) as client:
-        assert (await client.get(f"/v1/children/{MIA}")).status_code == 404
+    assert (await family.get(f"/v1/children/{MIA}", parent("p-2"))).status_code == 404
     assert told(family) == [("p-2", "GetChildProfile", "child-not-found", (MIA,))]
 
 
@@ -148,8 +146,7 @@ async def test_nothing_is_shown_while_the_trail_is_away(family: QuerySide, path:
         await client.get(f"/v1/children/{MIA}")
     family.audit.away = True
     # when
-    async with family.client(ADMIN) as client:
-        answer = await client.get(path)
+    answer = await family.get(path, ADMIN)
     # then
     assert_problem(answer, 503, "audit-unavailable")
     assert "Lena" not in answer.text

@@ -125,8 +125,7 @@ async def test_a_child_without_incidents_has_no_safety_part(side: QuerySide):
 
 
 async def test_an_export_is_a_file_that_nobody_keeps(lived: QuerySide):
-    async with lived.client(FAMILY) as client:
-        answer = await client.get(EXPORT)
+    answer = await lived.get(EXPORT, FAMILY)
 
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="child-{CHILD}.jsonl"'
@@ -139,8 +138,7 @@ async def test_an_export_is_a_file_that_nobody_keeps(lived: QuerySide):
 async def test_only_the_family_and_admins_get_it(lived: QuerySide):
     answers = {}
     for principal in (parent("stranger"), OFFICER, ADMIN):
-        async with lived.client(principal) as client:
-            answers[principal.subject] = (await client.get(EXPORT)).status_code
+        answers[principal.subject] = (await lived.get(EXPORT, principal)).status_code
 
     assert list(answers.values()) == [404, 403, 200]
 
@@ -148,8 +146,7 @@ async def test_only_the_family_and_admins_get_it(lived: QuerySide):
 async def test_of_an_erased_child_there_is_none(lived: QuerySide):
     await lived.destroy_key(CHILD)
 
-    async with lived.client(FAMILY) as client:
-        assert (await client.get(EXPORT)).status_code == 404
+    assert (await lived.get(EXPORT, FAMILY)).status_code == 404
 
 
 async def test_an_export_is_on_record(lived: QuerySide):

@@ -103,8 +103,7 @@ async def test_the_documents_of_a_child_come_in_order_then_its_events(side: Quer
 
 async def test_every_line_is_one_that_the_api_describes(side: QuerySide):
     await live(side, SOME_OF_ALL)
-    async with side.client(parent(WEISS)) as client:
-        body = (await client.get(f"/v1/children/{LENA}/export")).content
+    body = (await side.get(f"/v1/children/{LENA}/export", parent(WEISS))).content
     body += await written(exporter_of(side, 2))
 
     lines = body.splitlines()
@@ -251,7 +250,6 @@ async def test_a_line_ends_where_a_line_feed_stands_and_nowhere_else(side: Query
     details = replace(reported.details, value=said)
     await write_events(side, [replace(reported, child_id=LENA, details=details)])
     # when
-    async with side.client(parent(WEISS)) as client:
-        export = await document_of(await client.get(f"/v1/children/{LENA}/export"))
+    export = await document_of(await side.get(f"/v1/children/{LENA}/export", parent(WEISS)))
     # then
     assert export["events"][0]["data"]["details"] == said

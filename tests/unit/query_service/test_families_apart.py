@@ -45,8 +45,7 @@ OF_THE_OTHER_FAMILY = [
 
 @pytest.mark.parametrize(("path", "code"), OF_THE_OTHER_FAMILY)
 async def test_what_is_the_other_familys_is_not_found(families: QuerySide, path: str, code: str):
-    async with families.client(WEISS) as client:
-        answer = await client.get(path)
+    answer = await families.get(path, WEISS)
     assert answer.status_code == 404
     assert answer.json()["code"] == code
     assert "secret" not in answer.text
@@ -58,12 +57,8 @@ async def test_an_answer_cached_for_the_other_family_or_an_officer_is_not_served
 ):
     # given the answer is in the cache of those who may see it
     for principal in (BRAUN, OFFICER):
-        async with families.client(principal) as client:
-            assert (await client.get(path)).status_code == 200
-    # when
-    async with families.client(WEISS) as client:
-        answer = await client.get(path)
-    # then
+        assert (await families.get(path, principal)).status_code == 200
+    answer = await families.get(path, WEISS)
     assert answer.status_code == 404
     assert answer.json()["code"] == code
 
@@ -74,30 +69,23 @@ async def test_an_answer_cached_for_the_other_family_or_an_officer_is_not_served
 async def test_a_search_finds_nothing_of_the_other_family(families: QuerySide, search: str):
     # given the same search is in the cache for others
     for principal in (OFFICER, BRAUN):
-        async with families.client(principal) as client:
-            assert "lena-b" in (await client.get(search)).text
-    # when
-    async with families.client(WEISS) as client:
-        answer = await client.get(search)
-    # then
+        assert "lena-b" in (await families.get(search, principal)).text
+    answer = await families.get(search, WEISS)
     assert answer.headers["X-Cache"] == "miss"
     assert "lena-b" not in answer.text
 
 
 async def test_a_page_cursor_of_an_officer_opens_no_door(families: QuerySide):
     # given a cursor from a search over all families
-    async with families.client(OFFICER) as client:
-        cursor = (await client.get("/v1/children?limit=1")).json()["next_cursor"]
-    async with families.client(BRAUN) as client:
-        answer = await client.get("/v1/children", params={"cursor": cursor})
+    cursor = (await families.get("/v1/children?limit=1", OFFICER)).json()["next_cursor"]
+    answer = await families.get("/v1/children", BRAUN, params={"cursor": cursor})
     assert answer.status_code == 422
     assert "lena-w" not in answer.text
 
 
 async def test_a_token_of_the_other_family_opens_no_door(families: QuerySide):
     headers = {"Consistency-Token": families.tokens.issue("lena-b", 1)}
-    async with families.client(WEISS) as client:
-        answer = await client.get("/v1/children/lena-b", headers=headers)
+    answer = await families.get("/v1/children/lena-b", WEISS, headers=headers)
     assert answer.status_code == 404
 
 
@@ -199,8 +187,7 @@ async def test_a_child_whose_key_this_process_cannot_unwrap_yet_is_not_lost(side
     await side.key_store.replace([(known, WrappedKey("lena", "kek-2", bytes(60)))])
     side.keyring.forget("lena")
     # when
-    async with side.client(parent("weiss")) as client:
-        answer = await client.get("/v1/children/lena")
+    answer = await side.get("/v1/children/lena", parent("weiss"))
     # then
     assert (answer.status_code, answer.json()["code"]) == (503, "key-unavailable")
     assert answer.headers["Retry-After"] == "1"

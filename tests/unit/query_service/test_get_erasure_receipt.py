@@ -27,8 +27,7 @@ async def test_the_family_gets_a_signed_receipt_of_what_was_removed(side: QueryS
     # given
     await erased_lena(side, *ErasureStep)
     # when
-    async with side.client(parent("weiss")) as client:
-        answer = (await client.get(RECEIPT)).json()
+    answer = (await side.get(RECEIPT, parent("weiss"))).json()
     # then
     assert (answer["complete"], answer["outstanding"]) == (True, [])
     counts = [(one["step"], one["count"]) for one in answer["removed"]]
@@ -40,8 +39,7 @@ async def test_the_family_gets_a_signed_receipt_of_what_was_removed(side: QueryS
 
 async def test_what_is_not_yet_done_is_named(side: QuerySide):
     await erased_lena(side, ErasureStep.KEY, ErasureStep.CLAIMS)
-    async with side.client(ADMIN) as client:
-        answer = (await client.get(RECEIPT)).json()
+    answer = (await side.get(RECEIPT, ADMIN)).json()
     assert answer["complete"] is False
     assert answer["outstanding"] == ["snapshots", "read_models", "dead_letters"]
 
@@ -65,8 +63,7 @@ async def test_another_family_and_a_child_that_is_not_erased_have_no_receipt(sid
 
 async def test_an_altered_receipt_is_refused(side: QuerySide):
     await erased_lena(side)
-    async with side.client(ADMIN) as client:
-        header, payload, signature = (await client.get(RECEIPT)).json()["receipt"].split(".")
+    header, payload, signature = (await side.get(RECEIPT, ADMIN)).json()["receipt"].split(".")
     with pytest.raises(StatementRefused):
         open_receipt(side.proof_keys, f"{header}.{payload[:-4]}AAAA.{signature}")
 
@@ -98,8 +95,7 @@ async def test_what_remains_of_earlier_releases_is_told_of_children_who_have_it_
     await erased_lena(side, *ErasureStep)
     (listed,) = await side.erased.find(["lena"])
     await side.erased.add(replace(listed, older=None if older is None else frozenset(older)))
-    async with side.client(ADMIN) as client:
-        answer = (await client.get(RECEIPT)).json()
+    answer = (await side.get(RECEIPT, ADMIN)).json()
     assert [one["what"] for one in answer["remains"]] == EVERY_CHILD + beside
 
 

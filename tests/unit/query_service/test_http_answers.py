@@ -54,8 +54,7 @@ async def test_every_answer_says_how_old_it_is(side: QuerySide):
 
 async def test_before_a_worker_has_told_nobody_knows_how_old_the_read_models_are(side: QuerySide):
     await side.child("lena", parent_id="weiss")
-    async with side.client(WEISS) as client:
-        answer = await client.get("/v1/children/lena")
+    answer = await side.get("/v1/children/lena", WEISS)
 
     assert "X-As-Of" not in answer.headers
 
@@ -185,8 +184,7 @@ async def test_a_token_never_gets_an_older_answer_from_the_cache(side: QuerySide
 async def test_a_query_that_waits_in_vain_says_so(side: QuerySide):
     await side.child("lena", parent_id="weiss", version=3)
     headers = {"Consistency-Token": side.tokens.issue("lena", 4), "Prefer": "wait=0.01"}
-    async with side.client(WEISS) as client:
-        answer = await client.get("/v1/children/lena", headers=headers)
+    answer = await side.get("/v1/children/lena", WEISS, headers=headers)
     assert_problem(answer, 503, "read-model-late")
     assert answer.headers["Retry-After"] == "1"
 

@@ -166,8 +166,7 @@ async def test_a_process_writes_so_many_exports_at_a_time(side: QuerySide, serve
     ):
         # when
         told = await fifth.aread()
-        async with side.client(FAMILY) as client:
-            other = await client.get(f"/v1/children/{LENA}")
+        other = await side.get(f"/v1/children/{LENA}", FAMILY)
     # then
     assert (fourth.status_code, fifth.status_code, other.status_code) == (200, 503, 200)
     assert (fifth.headers["Retry-After"], b"Too many concurrent exports" in told) == ("10", True)
@@ -175,8 +174,7 @@ async def test_a_process_writes_so_many_exports_at_a_time(side: QuerySide, serve
 
 async def test_a_cursor_that_is_refused_keeps_no_place(side: QuerySide):
     await live(side, Life(events=3))
-    async with side.client(FAMILY) as client:
-        refused = await client.get(EXPORT, params={"cursor": "made-up"})
+    refused = await side.get(EXPORT, FAMILY, params={"cursor": "made-up"})
 
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor")
     assert side.service.edge.exports.under_way == 0
@@ -225,8 +223,7 @@ async def test_an_erasure_ends_what_is_under_way(side: QuerySide, server: Runnin
         rest = await response.aread()
     # then
     assert b'{"kind":"end"' not in rest
-    async with side.client(FAMILY) as client:
-        assert (await client.get(EXPORT)).status_code == 404
+    assert (await side.get(EXPORT, FAMILY)).status_code == 404
     assert ended(side) == {"erased": 1}
 
 
@@ -243,8 +240,7 @@ async def test_a_store_that_goes_away_ends_what_is_under_way(
 
     monkeypatch.setattr(type(side.events), "load", away)
     # when
-    async with side.client(FAMILY) as client:
-        answer = await client.get(EXPORT)
+    answer = await side.get(EXPORT, FAMILY)
     # then
     assert (answer.status_code, len(records_of(answer.content))) == (200, 1 + 2 + 150)
     assert ended(side) == {"broken": 1}

@@ -226,8 +226,7 @@ async def test_names_are_found_as_they_were_registered(side: QuerySide):
 async def test_a_name_that_is_longer_before_it_is_composed_may_be_asked_for(side: QuerySide):
     registered = "Ze\u0301" * 33
     await side.child("lena", name=unicodedata.normalize("NFKC", registered))
-    async with side.client(ADMIN) as client:
-        answer = await client.get("/v1/children", params={"name": f" {registered} "})
+    answer = await side.get("/v1/children", ADMIN, params={"name": f" {registered} "})
     assert [child["child_id"] for child in answer.json()["items"]] == ["lena"]
 
 

@@ -135,8 +135,7 @@ async def test_an_answer_says_how_old_it_is(side: QuerySide, route: object):
     child = "mia" if "receipt" in path else "lena"
     principal = ADMIN if "system" in path else parent("weiss")
     # when
-    async with side.client(principal) as client:
-        answer = await client.get(path.format(child_id=child, parent_id="weiss"))
+    answer = await side.get(path.format(child_id=child, parent_id="weiss"), principal)
     # then
     assert answer.status_code == 200, answer.text
     assert answer.headers["X-As-Of"] == iso(NOON)
@@ -145,8 +144,7 @@ async def test_an_answer_says_how_old_it_is(side: QuerySide, route: object):
 
 
 async def test_the_documentation_names_it_for_every_query(side: QuerySide):
-    async with side.client() as client:
-        paths = (await client.get("/openapi.json")).json()["paths"]
+    paths = (await side.get("/openapi.json")).json()["paths"]
 
     assert len(QUERIES) == len(side.service.edge.bus.handlers)
     for route in QUERIES:

@@ -176,7 +176,6 @@ async def test_an_event_store_that_is_away_is_named_by_an_export(
 
     monkeypatch.setattr(type(side.events), "load", away)
     await side.child("lena", parent_id="weiss")
-    async with side.client(WEISS) as client:
-        answer = await client.get(f"{LENA}/export")
+    answer = await side.get(f"{LENA}/export", WEISS)
 
     assert _code(answer) == (503, "event-store-unavailable")

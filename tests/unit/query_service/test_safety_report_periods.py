@@ -50,14 +50,10 @@ OCTOBER, FIRST, LAST, NEXT = AT
     ],
 )
 async def test_a_day_counts_from_its_beginning_to_its_end(period: str, found: set[str]):
-    # given
     side = QuerySide()
     await side.child("lena")
     side.report("lena", *(violation(name, at=at) for name, at in AT.items()))
-    # when
-    async with side.client(ADMIN) as client:
-        answer = await client.get(f"/v1/children/lena/safety-report?{period}")
-    # then
+    answer = await side.get(f"/v1/children/lena/safety-report?{period}", ADMIN)
     assert answer.status_code == 200, answer.text
     assert {each["violation_id"] for each in answer.json()["violations"]} == found
 
@@ -65,8 +61,7 @@ async def test_a_day_counts_from_its_beginning_to_its_end(period: str, found: se
 async def test_the_answer_says_what_a_day_stood_for():
     side = QuerySide()
     await side.child("lena")
-    async with side.client(ADMIN) as client:
-        answer = await client.get("/v1/children/lena/safety-report?from=2026-11-01&to=2026-11-30")
+    answer = await side.get("/v1/children/lena/safety-report?from=2026-11-01&to=2026-11-30", ADMIN)
 
     told = answer.json()
     assert (told["from"], told["to"]) == ("2026-11-01T00:00:00.000Z", "2026-12-01T00:00:00.000Z")
@@ -92,8 +87,7 @@ async def test_the_answer_says_what_a_day_stood_for():
 @pytest.mark.parametrize("name", ["from", "to"])
 async def test_what_is_no_moment_gets_which_forms_there_are(name: str, moment: str):
     side = QuerySide()
-    async with side.client(ADMIN) as client:
-        answer = await client.get(f"/v1/children/lena/safety-report?{name}={moment}")
+    answer = await side.get(f"/v1/children/lena/safety-report?{name}={moment}", ADMIN)
 
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["field"]) == (422, name)
@@ -106,8 +100,7 @@ async def test_what_is_no_moment_gets_which_forms_there_are(name: str, moment: s
 )
 async def test_a_moment_out_of_reach_gets_the_bounds(moment: str):
     side = QuerySide()
-    async with side.client(ADMIN) as client:
-        answer = await client.get(f"/v1/children/lena/safety-report?to={moment}")
+    answer = await side.get(f"/v1/children/lena/safety-report?to={moment}", ADMIN)
 
     (error,) = answer.json()["errors"]
     assert error["message"] == "must lie between 2000-01-01 and 2200-01-01"

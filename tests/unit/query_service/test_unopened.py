@@ -108,8 +108,7 @@ async def test_an_export_tells_all_that_opens_and_where_the_rest_stands(side: Qu
         position = commit.position
 
     # when
-    async with side.client(FAMILY) as client:
-        export = await document_of(await client.get(f"/v1/children/{CHILD}/export"))
+    export = await document_of(await side.get(f"/v1/children/{CHILD}/export", FAMILY))
 
     # then
     assert export["unreadable"] == ["events.1"]
@@ -128,8 +127,7 @@ async def test_an_export_of_a_child_whose_key_does_not_open_names_every_place(
     await side.child("lena", parent_id=FAMILY.subject)
     await side.close_key("lena", kek_id)
 
-    async with side.client(FAMILY) as client:
-        export = await document_of(await client.get("/v1/children/lena/export"))
+    export = await document_of(await side.get("/v1/children/lena/export", FAMILY))
 
     assert export["unreadable"] == ["profile.name", "profile.udid"]
     assert export["profile"]["age"] > 0
@@ -248,11 +246,9 @@ async def test_staff_is_told_of_a_child_whose_very_first_event_is_dead_lettered(
 ):
     # given a child without any document
     side.store.stale["lena"] = NOON
-    # when / then
     with pytest.raises(ChildDeadLettered):
         await side.ask(GetChildSafetyReport("lena"), asks)
-    async with side.client(asks) as client:
-        answer = await client.get("/v1/children/lena/safety-report")
+    answer = await side.get("/v1/children/lena/safety-report", asks)
     assert (answer.status_code, answer.json()["code"]) == (503, "child-dead-lettered")
     assert answer.headers["Retry-After"] == "60"
 
