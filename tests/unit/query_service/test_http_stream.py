@@ -90,7 +90,10 @@ async def test_of_many_streams_opened_at_once_only_so_many_open(
     # given
     url, bearer = await server.url(), side.bearer(parent("weiss"))
     limits = httpx2.Limits(max_connections=None)
-    async with httpx2.AsyncClient(base_url=url, headers=bearer, limits=limits) as client:
+    # with time for fifty connections at once, also on a busy machine
+    async with httpx2.AsyncClient(
+        base_url=url, headers=bearer, limits=limits, timeout=30
+    ) as client:
         # when
         asked = [client.build_request("GET", "/v1/parents/weiss/stream") for _ in range(50)]
         answers = await asyncio.gather(*(client.send(one, stream=True) for one in asked))
