@@ -60,7 +60,8 @@ LINKED = {
     for name in response.get("links", ())
     for linked in (name, OPERATIONS[f"{method.upper()} {path}"])
 }
-"""Operations that a link leads to or comes from. tests/unit/access/test_links.py follows each."""
+"""Operations that a link leads to or comes from.
+tests/unit/access/test_openapi_documents.py follows each."""
 
 
 class Flow(MACHINE):  # type: ignore[misc]  # Schemathesis makes the class of the document

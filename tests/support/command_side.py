@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -143,6 +143,12 @@ class CommandSide:
         self.issuer = TokenIssuer(self._signing_key, ISSUER, AUDIENCE)
         self.forger = Forger(self._signing_key, ISSUER, AUDIENCE)
         self._limits = limits or limits_of()
+
+    async def given(self, *commands: Command) -> Self:
+        """The same side, once `commands` are carried out."""
+        for command in commands:
+            await self.do(command)
+        return self
 
     async def do(
         self, command: Command, principal: Principal = ADMIN, key: str | None = None

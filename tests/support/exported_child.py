@@ -18,9 +18,6 @@ from tests.support.histories import history
 from tests.support.query_side import QuerySide
 from tests.support.read_model_builders import (
     NOON,
-    activity_document,
-    alert_document,
-    conversation_document,
     safety_document,
     sealed,
     violation_document,
@@ -60,23 +57,22 @@ async def live(side: QuerySide, life: Life) -> None:
         side.store.violations[document["_id"]] = document
     for number in range(life.conversations):
         moment = NOON + timedelta(minutes=number // 3)
-        talk = conversation_document(LENA, f"t-{number}", started_at=moment)
-        side.store.conversations[talk["_id"]] = talk
+        side.conversation(LENA, f"t-{number}", started_at=moment)
     for number in range(life.days):
         day = (NOON + timedelta(days=number)).date().isoformat()
-        activity = activity_document(LENA, day)
-        side.store.activity_days[activity["_id"]] = activity
+        side.activity(LENA, day)
     for number in range(life.alerts):
         moment = NOON + timedelta(minutes=number // 2)
         event_id = f"{LENA}@{number}"
-        alert = alert_document(f"a-{number}", child_id=LENA, raised_at=moment, event_id=event_id)
-        side.store.alerts[alert["_id"]] = alert
+        side.alert(f"a-{number}", child_id=LENA, raised_at=moment, event_id=event_id)
     await write_events(side, list(history(LENA, life.events, AT))[: life.events], life.several)
 
 
-async def write_events(side: QuerySide, events: Sequence[ChildEvent], several: int = 1) -> None:
+async def write_events(
+    side: QuerySide, events: Sequence[ChildEvent], several: int = 1, child_id: str = LENA
+) -> None:
     """The child's first events."""
-    cipher, position = await side.keyring.create(LENA), StreamPosition()
+    cipher, position = await side.keyring.create(child_id), StreamPosition()
     for first in range(0, len(events), several):
         some = events[first : first + several]
         offer = offer_of(some, position, cipher, AT, WEISS)

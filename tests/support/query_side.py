@@ -36,7 +36,12 @@ from shared.keyring.key_file import FileKeyProvider, KeyFile
 from shared.keyring.key_store import WrappedKey
 from shared.keyring.keyring import Keyring
 from shared.keyring.search_index import SearchIndex
-from shared.read_models.documents import ChildDocument, ViolationDocument, ViolationEntry
+from shared.read_models.documents import (
+    AlertDocument,
+    ChildDocument,
+    ViolationDocument,
+    ViolationEntry,
+)
 from shared.read_models.notices import ChangeNotice
 from shared.signing import (
     PROOF_KEY_ID,
@@ -53,7 +58,10 @@ from tests.support.command_side import Database
 from tests.support.rate_limits import limits_of
 from tests.support.read_model_builders import (
     NOON,
+    activity_document,
+    alert_document,
     child_document,
+    conversation_document,
     safety_counters,
     sealed,
 )
@@ -190,6 +198,18 @@ class QuerySide:
         still_open = sum(1 for one in violations if one["resolved_at"] is None)
         self.store.children[child_id]["open_violations_count"] = still_open
 
+    def conversation(self, child_id: str, conversation_id: str, **fields: Any) -> None:
+        document = conversation_document(child_id, conversation_id, **fields)
+        self.store.conversations[document["_id"]] = document
+
+    def activity(self, child_id: str, day: str, **fields: Any) -> None:
+        document = activity_document(child_id, day, **fields)
+        self.store.activity_days[document["_id"]] = document
+
+    def alert(self, alert_id: str, **fields: Any) -> AlertDocument:
+        self.store.alerts[alert_id] = alert_document(alert_id, **fields)
+        return self.store.alerts[alert_id]
+
     async def close_key(self, child_id: str, kek_id: str | None = None) -> None:
         """The child's data key opens no more: it was wrapped under a key of the same id, but of
         another file; or under `kek_id`, which the key file has not."""
@@ -238,6 +258,13 @@ class QuerySide:
     def bare_client(self) -> httpx2.AsyncClient:
         """One that shows no token by itself."""
         return self.client(None)
+
+    async def get(
+        self, path: str, principal: Principal | None = None, **how: Any
+    ) -> httpx2.Response:
+        """What this process answers to one request over HTTP."""
+        async with self.client(principal) as client:
+            return await client.get(path, **how)
 
     def client(self, principal: Principal | None = None) -> httpx2.AsyncClient:
         """An HTTP client of this process that speaks for `principal`."""

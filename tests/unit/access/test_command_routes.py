@@ -99,6 +99,7 @@ async def test_each_role_may_what_the_table_says(families: Families, route: Rout
     # then
     if relation is Relation.NONE:
         assert {r.status_code for r in (other, unknown, own)} == {403}
+        assert own.json()["code"] == "forbidden"
         assert own.json()["detail"] == f"The role {role.value} may not execute {route.operation}."
         return
     assert own.is_success, own.text
@@ -112,10 +113,7 @@ async def test_each_role_may_what_the_table_says(families: Families, route: Rout
 @pytest.mark.parametrize("role", [Role.PARENT, Role.DEVICE])
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 async def test_a_refused_stranger_changes_nothing(families: Families, route: Route, role: Role):
-    # given
     await families.prepare(route)
     before = await families.side.stored_events()
-    # when
     await families.send(route, Principal("a-stranger", role), "other")
-    # then
     assert await families.side.stored_events() == before

@@ -52,6 +52,7 @@ async def test_each_role_may_what_the_table_says(families: QuerySide, route: Rou
     # then
     if relation is Relation.NONE:
         assert {r.status_code for r in (own, other, unknown)} == {403}
+        assert own.json()["code"] == "forbidden"
         assert own.json()["detail"] == f"The role {role.value} may not execute {route.operation}."
         return
     assert own.is_success, own.text
@@ -68,6 +69,5 @@ async def test_each_role_may_what_the_table_says(families: QuerySide, route: Rou
 
 async def test_a_list_of_all_holds_both_families_and_a_parents_only_its_own(families: QuerySide):
     for caller, found in ((OFFICER, {"lena", "ella"}), (parent("weiss"), {"lena"})):
-        async with families.client(caller) as client:
-            items = (await client.get("/v1/children")).json()["items"]
+        items = (await families.get("/v1/children", caller)).json()["items"]
         assert {item["child_id"] for item in items} == found

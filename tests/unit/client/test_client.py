@@ -35,9 +35,7 @@ class Api:
         return answer
 
     def client(
-        self,
-        observe: Callable[[Observation], None] | None = None,
-        seen: SeenWrites | None = None,
+        self, observe: Callable[[Observation], None] | None = None, seen: SeenWrites | None = None
     ) -> TeddyClient:
         return TeddyClient(
             "http://command",
@@ -62,7 +60,7 @@ def busy() -> httpx2.Response:
     return httpx2.Response(503, json={"code": "store-unavailable"}, headers={"Retry-After": "0"})
 
 
-async def test_every_command_has_an_idempotency_key_of_its_own() -> None:
+async def test_every_command_has_an_idempotency_key_of_its_own():
     api = Api(accepted(), accepted())
     async with api.client() as client:
         await client.update_child_profile("mia", age=5)
@@ -73,7 +71,7 @@ async def test_every_command_has_an_idempotency_key_of_its_own() -> None:
     assert api.requests[0].headers["Authorization"] == "Bearer token-1"
 
 
-async def test_a_retry_keeps_its_key() -> None:
+async def test_a_retry_keeps_its_key():
     api = Api(busy(), httpx2.ConnectError("gone"), accepted())
     async with api.client() as client:
         answer = await client.update_child_profile("mia", age=5)
@@ -83,7 +81,7 @@ async def test_a_retry_keeps_its_key() -> None:
     assert len(api.requests) == 3
 
 
-async def test_a_conflict_that_says_when_to_come_again_is_sent_again_then() -> None:
+async def test_a_conflict_that_says_when_to_come_again_is_sent_again_then():
     # given
     passing = {"status": 409, "code": "concurrent-update"}
     api = Api(httpx2.Response(409, json=passing, headers={"Retry-After": "3"}), accepted())
@@ -102,19 +100,16 @@ async def test_a_conflict_that_says_when_to_come_again_is_sent_again_then() -> N
     assert len(api.requests) == 2
 
 
-async def test_a_conflict_that_stays_is_a_problem_at_once() -> None:
-    # given
+async def test_a_conflict_that_stays_is_a_problem_at_once():
     api = Api(httpx2.Response(409, json={"status": 409, "code": "already-deactivated"}))
-    # when
     async with api.client() as client:
         with pytest.raises(TeddyProblem) as refused:
             await client.update_child_profile("mia", age=5)
-    # then
     assert refused.value.code == "already-deactivated"
     assert len(api.requests) == 1
 
 
-async def test_after_four_attempts_a_busy_api_is_a_problem() -> None:
+async def test_after_four_attempts_a_busy_api_is_a_problem():
     api = Api(*(busy() for _ in range(4)))
     async with api.client() as client:
         with pytest.raises(TeddyProblem) as refused:
@@ -124,7 +119,7 @@ async def test_after_four_attempts_a_busy_api_is_a_problem() -> None:
     assert len(api.requests) == 4
 
 
-async def test_an_api_that_never_answers_is_unreachable() -> None:
+async def test_an_api_that_never_answers_is_unreachable():
     pauses: list[float] = []
 
     async def note(seconds: float) -> None:
@@ -142,7 +137,7 @@ async def test_an_api_that_never_answers_is_unreachable() -> None:
     assert len(pauses) == 3
 
 
-async def test_a_query_about_a_child_brings_the_token_of_its_last_command() -> None:
+async def test_a_query_about_a_child_brings_the_token_of_its_own_last_command():
     api = Api(accepted("old"), accepted("new"), httpx2.Response(200, json={}))
     async with api.client() as client:
         await client.update_child_profile("mia", age=5)
@@ -152,9 +147,15 @@ async def test_a_query_about_a_child_brings_the_token_of_its_last_command() -> N
     asked = api.requests[-1].headers
     assert asked["Consistency-Token"] == "new"
     assert asked["Prefer"] == "wait=10"
+    api = Api(accepted(), httpx2.Response(200, json={}))
+    async with api.client() as client:
+        await client.update_child_profile("mia", age=5)
+        await client.get_child_profile("noah")
+
+    assert "Consistency-Token" not in api.requests[-1].headers
 
 
-async def test_the_answer_to_a_repeated_key_does_not_replace_a_newer_token() -> None:
+async def test_the_answer_to_a_repeated_key_does_not_replace_a_newer_token():
     api = Api(accepted_at(1), accepted_at(2), accepted_at(1), httpx2.Response(200, json={}))
     async with api.client() as client:
         await client.register_child("Mia", 5, "udid-0000001", idempotency_key="once-only")
@@ -165,7 +166,7 @@ async def test_the_answer_to_a_repeated_key_does_not_replace_a_newer_token() -> 
     assert api.requests[-1].headers["Consistency-Token"] == "at-2"
 
 
-async def test_an_id_stays_one_segment_of_the_path() -> None:
+async def test_an_id_stays_one_segment_of_the_path():
     api = Api(accepted(), httpx2.Response(200, json={}))
     async with api.client() as client:
         await client.end_conversation("mia", "a/b?c")
@@ -177,7 +178,7 @@ async def test_an_id_stays_one_segment_of_the_path() -> None:
     ]
 
 
-async def test_a_conversation_may_have_an_id_that_the_caller_chose() -> None:
+async def test_a_conversation_may_have_an_id_that_the_caller_chose():
     api = Api(accepted(), accepted())
     async with api.client() as client:
         await client.start_conversation("mia", "space", conversation_id="chosen")
@@ -187,16 +188,7 @@ async def test_a_conversation_may_have_an_id_that_the_caller_chose() -> None:
     assert bodies == [{"topic": "space", "conversation_id": "chosen"}, {}]
 
 
-async def test_a_query_about_a_child_never_written_brings_none() -> None:
-    api = Api(accepted(), httpx2.Response(200, json={}))
-    async with api.client() as client:
-        await client.update_child_profile("mia", age=5)
-        await client.get_child_profile("noah")
-
-    assert "Consistency-Token" not in api.requests[-1].headers
-
-
-async def test_a_query_about_many_brings_the_newest_token() -> None:
+async def test_a_query_about_many_brings_the_newest_token():
     api = Api(accepted(), httpx2.Response(200, json={"items": [], "next_cursor": None}))
     async with api.client() as client:
         await client.deactivate_child("mia", "holiday")
@@ -206,7 +198,7 @@ async def test_a_query_about_many_brings_the_newest_token() -> None:
     assert dict(api.requests[-1].url.params) == {"name": "mi"}
 
 
-async def test_a_problem_names_the_fields() -> None:
+async def test_a_problem_names_the_fields_and_a_refusal_without_a_document_is_one_too():
     body = {
         "code": "invalid-request",
         "detail": "See errors.",
@@ -218,16 +210,13 @@ async def test_a_problem_names_the_fields() -> None:
             await client.register_child("Mia", 2, "udid-0000001")
 
     assert refused.value.errors[0]["limit"] == "3..12"
-
-
-async def test_a_refusal_without_a_problem_document_is_a_problem_too() -> None:
     api = Api(httpx2.Response(502, text="bad gateway"))
     async with api.client() as client:
         with pytest.raises(TeddyProblem, match="bad gateway"):
             await client.get_system_analytics()
 
 
-async def test_pages_are_followed_to_the_last() -> None:
+async def test_pages_are_followed_to_the_last():
     pages = [
         {"items": [{"child_id": "a"}, {"child_id": "b"}], "next_cursor": "page-2"},
         {"items": [{"child_id": "c"}], "next_cursor": None},
@@ -240,7 +229,7 @@ async def test_pages_are_followed_to_the_last() -> None:
     assert api.requests[1].url.params["cursor"] == "page-2"
 
 
-async def test_what_there_is_of_a_child_comes_in_pages() -> None:
+async def test_what_there_is_of_a_child_comes_in_pages():
     api = Api(*(httpx2.Response(200, json={"next_cursor": None}) for _ in range(2)))
     async with api.client() as client:
         await client.get_child_safety_report("mia", since="2026-11-01", limit=9, cursor="here")
@@ -253,7 +242,7 @@ async def test_what_there_is_of_a_child_comes_in_pages() -> None:
     assert dict(conversations.params) == {"limit": "50", "cursor": "there"}
 
 
-async def test_a_command_without_a_method_of_its_own_is_sent_as_any_other() -> None:
+async def test_a_command_without_a_method_of_its_own_is_sent_as_any_other():
     api = Api(accepted(), httpx2.Response(200, json={"child_id": "mia"}))
     async with api.client() as client:
         await client.send("PUT", "/v1/children/mia/nickname", {"nickname": "Bruno"})
@@ -266,7 +255,7 @@ async def test_a_command_without_a_method_of_its_own_is_sent_as_any_other() -> N
     assert query.headers["Consistency-Token"] == "token-of-mia"
 
 
-async def test_health_never_raises() -> None:
+async def test_health_never_raises():
     api = Api(
         httpx2.Response(200, json={"status": "ready", "dependencies": {}}),
         *(
@@ -281,7 +270,7 @@ async def test_health_never_raises() -> None:
     assert health["command"]["status"] == "ready"
 
 
-async def test_who_watches_is_notified_of_every_exchange() -> None:
+async def test_who_watches_is_notified_of_every_exchange():
     seen: list[Observation] = []
     api = Api(httpx2.Response(200, json={}, headers={"X-Cache": "hit"}))
     async with api.client(seen.append) as client:
@@ -290,7 +279,7 @@ async def test_who_watches_is_notified_of_every_exchange() -> None:
     assert [(one.method, one.status, one.cached) for one in seen] == [("GET", 200, True)]
 
 
-async def test_the_token_may_come_from_a_source() -> None:
+async def test_the_token_may_come_from_a_source():
     async def fresh() -> str:
         return "fresh-token"
 
@@ -302,13 +291,13 @@ async def test_the_token_may_come_from_a_source() -> None:
     assert api.requests[0].headers["Authorization"] == "Bearer fresh-token"
 
 
-async def test_rebuilding_is_not_offered_yet() -> None:
+async def test_rebuilding_is_not_offered_yet():
     async with Api().client() as client:
         with pytest.raises(NotYetAvailable):
             await client.rebuild_read_models()
 
 
-async def test_every_command_goes_where_the_api_has_it() -> None:
+async def test_every_command_goes_where_the_api_has_it():
     api = Api(*(accepted() for _ in range(10)))
     async with api.client() as client:
         await client.report_safety_violation("mia", "violence", "high", details="x")
@@ -336,7 +325,7 @@ async def test_every_command_goes_where_the_api_has_it() -> None:
     ]
 
 
-async def test_an_answer_knows_how_old_it_is() -> None:
+async def test_an_answer_knows_how_old_it_is_and_what_no_query_returned_does_not():
     headers = {
         "X-As-Of": "2026-11-23T12:00:00.000Z",
         "Age": "3",
@@ -348,20 +337,14 @@ async def test_an_answer_knows_how_old_it_is() -> None:
 
     assert dict(profile) == {"child_id": "mia"}
     assert freshness_of(profile) == Freshness("2026-11-23T12:00:00.000Z", 3, True, False)
-
-
-def test_what_no_query_returned_has_no_age() -> None:
     with pytest.raises(TypeError, match="only answers of TeddyClient queries"):
         freshness_of({"child_id": "mia"})
 
 
-async def test_clients_that_share_what_they_saw_see_each_other_s_writes() -> None:
-    # given
+async def test_clients_that_share_what_they_saw_see_each_other_s_writes():
     shared = SeenWrites()
     api = Api(accepted("token-of-mia"), httpx2.Response(200, json={}))
-    # when
     async with api.client(seen=shared) as parent, api.client(seen=shared) as bear:
         await parent.update_child_profile("mia", age=5)
         await bear.get_child_profile("mia")
-    # then
     assert api.requests[1].headers["Consistency-Token"] == "token-of-mia"

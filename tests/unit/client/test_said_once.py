@@ -36,14 +36,14 @@ GOOD: dict[str, Any] = {"name": "Ada", "age": 7, "udid": "TEDDY-0000-0042", "con
     ],
     ids=str,
 )
-async def test_a_refused_command(changes: dict[str, Any], said: str) -> None:
+async def test_a_refused_command(changes: dict[str, Any], said: str):
     async with CommandSide().client() as mother:
         answer = await mother.send("POST", "/children", {**GOOD, **changes})
 
     assert _told(answer) == said
 
 
-async def test_a_bear_that_is_taken() -> None:
+async def test_a_bear_that_is_taken():
     async with CommandSide().client() as mother:
         await mother.send("POST", "/children", GOOD)
         answer = await mother.send("POST", "/children", GOOD)
@@ -65,7 +65,7 @@ async def test_a_bear_that_is_taken() -> None:
         ),
     ],
 )
-async def test_a_refused_query(path: str, said: str) -> None:
+async def test_a_refused_query(path: str, said: str):
     async with QuerySide().client(query_side.ADMIN) as client:
         answer = await client.get(path)
 
@@ -82,7 +82,7 @@ async def test_a_refused_query(path: str, said: str) -> None:
     ],
     ids=str,
 )
-def test_an_answer_of_somebody_else(body: dict[str, Any], said: str) -> None:
+def test_an_answer_of_somebody_else(body: dict[str, Any], said: str):
     assert said in str(TeddyProblem(502, body))
 
 

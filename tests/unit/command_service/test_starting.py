@@ -1,11 +1,24 @@
-"""`python -m command_service` with settings that cannot work."""
+"""What the bus is wired from; `python -m command_service` with settings that cannot work."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from command_service.__main__ import main
+from command_service.bus.command_bus import Command
+from tests.support.command_side import CommandSide
 from tests.support.key_files import create_key_files
+
+
+def test_every_command_has_a_handler_behind_the_middleware_in_this_order():
+    handled = {each.command for each in CommandSide().bus.handlers}
+    assert handled == {kind.__name__ for kind in get_args(Command)}
+    assert CommandSide().bus.middleware == [
+        "Logging", "Metrics", "Audit", "authorization", "validation",
+        "ChildQueues", "CircuitBreaker", "Deadline", "Retry",
+    ]  # fmt: skip
+
 
 MONGO = "mongodb://127.0.0.1:1/?directConnection=true"
 

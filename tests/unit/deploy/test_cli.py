@@ -1,4 +1,5 @@
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return 0
 
 
-@pytest.fixture(autouse=True)
-def no_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    for name in list(os.environ):
-        if name.startswith("TEDDY_"):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +51,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     arguments: tuple[str, ...],
-) -> None:
+):
     code = run(monkeypatch, "--dir", str(tmp_path), *arguments)
 
     errors = capsys.readouterr().err
@@ -65,28 +60,18 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
     assert len(errors.splitlines()) == 1
 
 
-def test_a_replication_that_cannot_be_is_refused_before_anything_starts(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    monkeypatch.setenv("TEDDY_KAFKA_REPLICATION", "9")
-
-    code = run(monkeypatch, "--dir", str(tmp_path / "stack"), "up")
-
-    (line,) = capsys.readouterr().err.splitlines()
-    assert code == 2
-    assert line.startswith("settings: TEDDY_KAFKA_REPLICATION: ")
-    assert not (tmp_path / "stack").exists()
-
-
 @pytest.mark.parametrize("command", ["up", "demo"])
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("TEDDY_QUERY_MAX_EXPORTS", "0", "must be at least 1"),
-        ("TEDDY_CONVERSATION_LIMIT_MINUTES", "0", "must be at least 1"),
-        ("TEDDY_QUERY_CACHE_BYTES", "x", "must be an integer"),
-        ("TEDDY_RATE_LIMIT_SEARCH", "many", "must be a number of at least 1, a slash"),
-        ("TEDDY_READ_MONGO_URL", "nowhere", "is no usable MongoDB URL"),
+        ("TEDDY_KAFKA_REPLICATION", "9", "settings: TEDDY_KAFKA_REPLICATION: "),
+        ("TEDDY_QUERY_MAX_EXPORTS", "0", "settings: {name}: must be at least 1"),
+        ("TEDDY_CONVERSATION_LIMIT_MINUTES", "0", "settings: {name}: must be at least 1"),
+        ("TEDDY_QUERY_CACHE_BYTES", "x", "settings: {name}: must be an integer"),
+        ("TEDDY_RATE_LIMIT_SEARCH", "many", "settings: {name}: must be a number of at least 1, a"),
+        ("TEDDY_READ_MONGO_URL", "nowhere", "settings: {name}: is no usable MongoDB URL"),
+        ("TEDDY_ALERT_CHANNELS", "email", ".*TEDDY_ALERT_SMTP_HOST"),
+        ("TEDDY_JWKS_URL", "https://issuer.example/jwks", ".*set either"),
     ],
 )
 def test_a_setting_that_stops_a_service_is_refused_before_anything_starts(
@@ -97,54 +82,31 @@ def test_a_setting_that_stops_a_service_is_refused_before_anything_starts(
     name: str,
     value: str,
     said: str,
-) -> None:
+):
     monkeypatch.setenv(name, value)
-
     code = run(monkeypatch, "--dir", str(tmp_path / "stack"), command)
-
     (line,) = capsys.readouterr().err.splitlines()
     assert code == 2
-    assert line.startswith(f"settings: {name}: {said}")
+    assert re.match(said.format(name=name), line)
     assert not (tmp_path / "stack").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "lacking"),
-    [
-        ("TEDDY_ALERT_CHANNELS", "email", "TEDDY_ALERT_SMTP_HOST"),
-        ("TEDDY_JWKS_URL", "https://issuer.example/jwks", "set either"),
-    ],
-)
-def test_settings_that_do_not_fit_together_are_refused_before_anything_starts(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    name: str,
-    value: str,
-    lacking: str,
-) -> None:
-    monkeypatch.setenv(name, value)
-
-    code = run(monkeypatch, "--dir", str(tmp_path / "stack"), "up")
-
-    (line,) = capsys.readouterr().err.splitlines()
-    assert code == 2
-    assert lacking in line
-    assert not (tmp_path / "stack").exists()
-
-
-def test_settings_that_are_good_let_a_stack_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_are_good_let_a_stack_start(monkeypatch: pytest.MonkeyPatch):
     """With what the stack itself makes: servers and keys."""
     monkeypatch.setenv("TEDDY_CONVERSATION_LIMIT_MINUTES", "60")
 
     check_settings()
 
 
+def with_signing_key(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    create_signing_key(folder / "signing.pem", folder / "jwks.json", LOCAL_KEY_ID)
+    monkeypatch.setenv("TEDDY_SIGNING_KEY_FILE", str(folder / "signing.pem"))
+
+
 def test_a_token_is_good_for_whom_it_names(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json", LOCAL_KEY_ID)
-    monkeypatch.setenv("TEDDY_SIGNING_KEY_FILE", str(tmp_path / "signing.pem"))
+):
+    with_signing_key(monkeypatch, tmp_path)
 
     run(monkeypatch, "--dir", str(tmp_path), "token", "--role", "parent", "--subject", "p-1")
 
@@ -155,11 +117,8 @@ def test_a_token_is_good_for_whom_it_names(
 
 
 @pytest.mark.parametrize("life", ["", "1", "h", "0h", "1w", "-1h", "²h", "8d", "9" * 30 + "d"])
-def test_a_life_that_is_none_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, life: str
-) -> None:
-    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json", LOCAL_KEY_ID)
-    monkeypatch.setenv("TEDDY_SIGNING_KEY_FILE", str(tmp_path / "signing.pem"))
+def test_a_life_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, life: str):
+    with_signing_key(monkeypatch, tmp_path)
     wish = ("token", "--role", "parent", "--subject", "p", "--life", life)
 
     assert run(monkeypatch, "--dir", str(tmp_path), *wish) == 2
@@ -173,9 +132,8 @@ def test_a_subject_that_no_token_may_have_is_refused(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     subject: str,
-) -> None:
-    create_signing_key(tmp_path / "signing.pem", tmp_path / "jwks.json", LOCAL_KEY_ID)
-    monkeypatch.setenv("TEDDY_SIGNING_KEY_FILE", str(tmp_path / "signing.pem"))
+):
+    with_signing_key(monkeypatch, tmp_path)
     wish = ("token", "--role", "parent", "--subject", subject)
 
     assert run(monkeypatch, "--dir", str(tmp_path), *wish) == 2
@@ -187,7 +145,7 @@ def test_a_subject_that_no_token_may_have_is_refused(
 
 def test_keys_are_made_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+):
     path = tmp_path / "keys.json"
     run(monkeypatch, "keys", "init", str(path))
     first = path.read_bytes()
@@ -202,7 +160,7 @@ def test_keys_are_made_once(
     ]
 
 
-def test_the_help_names_every_command() -> None:
+def test_the_help_names_every_command():
     shown = CliRunner().invoke(cli.teddy, ["--help"]).output
 
     for name in ("up", "down", "status", "logs", "load", "verify", "demo", "token", "topics"):
@@ -211,11 +169,11 @@ def test_the_help_names_every_command() -> None:
 
 @pytest.mark.parametrize("columns", ["60", "40", "20"])
 def test_the_status_of_a_stack_names_each_port_on_the_narrowest_terminal(
-    tmp_path: Path,
+    folder: StackFolder,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     columns: str,
-) -> None:
+):
     # given
     reports = [
         ProcessReport(name, 123_456, f"127.0.0.1:2{place}001", True, 0, SelfReport("0 events, 0 s"))
@@ -228,8 +186,6 @@ def test_the_status_of_a_stack_names_each_port_on_the_narrowest_terminal(
     monkeypatch.setattr(control, "report", report)
     monkeypatch.setenv("FORCE_COLOR", "1")  # as if a terminal listened
     monkeypatch.setenv("COLUMNS", columns)
-    folder = StackFolder(tmp_path / "stack")
-    folder.create()
     folder.save(StackState(status=READY))
     # when
     with folder.hold():

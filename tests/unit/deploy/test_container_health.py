@@ -36,14 +36,15 @@ def environment() -> Iterator[dict[str, str]]:
     server.server_close()
 
 
-def test_a_ready_process_is_healthy(environment: dict[str, str]) -> None:
+def test_a_ready_process_is_healthy_and_nobody_is_not(environment: dict[str, str]):
     assert main(["relay"], environment) == 0
     assert main([], environment) == 0
+    assert main(["query"], environment) == 1
 
 
 def test_a_process_that_is_not_ready_is_not_healthy(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     monkeypatch.setattr(Answering, "status", 503)
 
     assert main(["relay"], environment) == 1
@@ -51,10 +52,8 @@ def test_a_process_that_is_not_ready_is_not_healthy(
 
 
 def test_what_a_process_waits_for_is_in_the_containers_health(
-    environment: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     finding = b'{"findings": ["waits for a rebuild to projections 3: run `teddy replay rebuild`"]}'
     monkeypatch.setattr(Answering, "status", 503)
     monkeypatch.setattr(Answering, "body", finding)
@@ -63,12 +62,8 @@ def test_what_a_process_waits_for_is_in_the_containers_health(
     assert "run `teddy replay rebuild`" in capsys.readouterr().out
 
 
-def test_nobody_is_not_healthy(environment: dict[str, str]) -> None:
-    assert main(["query"], environment) == 1
-
-
 def test_an_unknown_process_is_refused(
     environment: dict[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     assert main(["relais"], environment) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

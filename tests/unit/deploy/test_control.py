@@ -34,16 +34,9 @@ def bystander() -> Iterator[int]:
         process.kill()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> StackFolder:
-    folder = StackFolder(tmp_path / "stack")
-    folder.create()
-    return folder
-
-
 def test_a_stale_supervisor_pid_is_never_signalled(
     folder: StackFolder, bystander: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     # given a held folder whose state still names an earlier supervisor, its pid given to another
     monkeypatch.setattr(control, "KNOWN_SECONDS", 0.2)
     folder.save(StackState(status=READY, supervisor_pid=bystander, supervisor_created=1.0))
@@ -56,18 +49,16 @@ def test_a_stale_supervisor_pid_is_never_signalled(
     assert runs(bystander, created_at(bystander))
 
 
-def test_processes_of_a_crashed_supervisor_are_ended(folder: StackFolder, bystander: int) -> None:
+def test_processes_of_a_crashed_supervisor_are_ended(folder: StackFolder, bystander: int):
     # given a process that its supervisor left behind
     left = ProcessState("worker", "127.0.0.1:1", bystander, created_at(bystander))
     folder.save(StackState(status=READY, processes=[left]))
-
-    # when / then
     assert control.down(folder) is True
     assert not runs(bystander, left.created)
     assert control.down(folder) is False
 
 
-def test_an_ended_process_that_nobody_collected_does_not_run() -> None:
+def test_an_ended_process_that_nobody_collected_does_not_run():
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         created = created_at(process.pid)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -75,7 +66,7 @@ def test_an_ended_process_that_nobody_collected_does_not_run() -> None:
         assert not runs(process.pid, created)
 
 
-def test_asking_whether_a_stack_runs_does_not_keep_one_from_starting(folder: StackFolder) -> None:
+def test_asking_whether_a_stack_runs_does_not_keep_one_from_starting(folder: StackFolder):
     # given somebody who asks, and so has the lock for a moment
     with folder.hold():
         pass
@@ -90,42 +81,33 @@ def test_asking_whether_a_stack_runs_does_not_keep_one_from_starting(folder: Sta
     done.join()
 
 
-def test_asking_about_a_folder_without_a_stack_leaves_no_trace(tmp_path: Path) -> None:
+def test_asking_about_a_folder_without_a_stack_leaves_no_trace(tmp_path: Path):
     assert StackFolder(tmp_path).is_held() is False
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_process_that_does_not_answer_is_not_healthy(bystander: int) -> None:
+async def test_a_process_that_does_not_answer_is_not_healthy(bystander: int):
     # given processes that live and listen nowhere
     names = ("mongod", "kafka", "relay")
     deaf = [ProcessState(name, "127.0.0.1:1", bystander, created_at(bystander)) for name in names]
-
-    # when
     reports = await control.report(StackState(processes=deaf))
-
-    # then
     assert [(one.name, one.healthy) for one in reports] == [(name, False) for name in names]
 
 
+@pytest.mark.usefixtures("no_settings")
 def test_the_printed_settings_survive_a_shell(
     folder: StackFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     # given a stack in a folder with an awkward name
-    for name in list(os.environ):
-        if name.startswith("TEDDY_"):
-            monkeypatch.delenv(name)
     awkward = "/it's a folder; $HOME/keys.json"
     monkeypatch.setenv("TEDDY_KEY_FILE", awkward)
     monkeypatch.setattr("sys.argv", ["teddy", "--dir", str(folder.path), "env", "--all"])
-
-    # when
     cli.main()
-
-    # then
     words = shlex.split(capsys.readouterr().out)
     assert words[-2:] == ["export", f"TEDDY_KEY_FILE={awkward}"]
 
 
+@pytest.mark.usefixtures("no_settings")
 @pytest.mark.parametrize(
     "arguments", [("token", "--role", "parent", "--subject", "p-1"), ("topics", "apply")]
 )
@@ -134,11 +116,8 @@ def test_a_setting_that_is_missing_among_others_is_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],
-) -> None:
+):
     # given one setting, but not the one that is needed
-    for name in list(os.environ):
-        if name.startswith("TEDDY_"):
-            monkeypatch.delenv(name)
     monkeypatch.setenv("TEDDY_MONGOD", "/opt/mongod")
     monkeypatch.setattr("sys.argv", ["teddy", "--dir", str(folder.path), *arguments])
 
@@ -193,7 +172,7 @@ ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
 )
 def test_what_a_ready_service_warns_of_is_reported(
     report: dict[str, Any], warnings: tuple[str, ...]
-) -> None:
+):
     assert self_report(report) == SelfReport("0 events, 0.0 s", warnings)
 
 
@@ -203,7 +182,7 @@ WAITS = "waits for a rebuild to projections 6: run `teddy replay rebuild`"
 @pytest.mark.parametrize(("read_store", "waits"), [("up", True), ("down", False)])
 def test_a_service_waits_for_an_operator_only_when_all_it_depends_on_is_there(
     read_store: str, waits: bool
-) -> None:
+):
     report = {**ANSWER, "dependencies": {"read_store": read_store}, "findings": [WAITS]}
 
     assert self_report(report) == SelfReport("0 events, 0.0 s", (WAITS,), waits=waits)
@@ -211,7 +190,7 @@ def test_a_service_waits_for_an_operator_only_when_all_it_depends_on_is_there(
 
 async def test_a_stack_gets_up_with_a_worker_that_waits_for_a_rebuild_and_status_names_it(
     free_address: tuple[str, int],
-) -> None:
+):
     # given
     host, port = free_address
     app = FastAPI()
@@ -228,9 +207,7 @@ async def test_a_stack_gets_up_with_a_worker_that_waits_for_a_rebuild_and_status
     assert control.warnings_of([report]) == [f"worker: {WAITS}"]
 
 
-async def test_a_service_without_what_it_depends_on_is_not_up(
-    free_address: tuple[str, int],
-) -> None:
+async def test_a_service_without_what_it_depends_on_is_not_up(free_address: tuple[str, int]):
     async def refused() -> None:
         raise ConnectionError
 
@@ -250,7 +227,7 @@ def free_address() -> tuple[str, int]:
 
 def test_status_is_not_well_while_children_are_dead_lettered(
     folder: StackFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     # given a stack whose processes are all healthy
     async def reports(_state: StackState) -> list[ProcessReport]:
         told = self_report({**ANSWER, "dead_lettered_children": 1_200})

@@ -11,7 +11,7 @@ UNSOUND = {"name": "six", "version": "2.0", "vulns": [HOLE]}
 UNKNOWN = {"name": "yarl", "skip_reason": "not found"}
 
 
-def test_findings_name_the_pin_and_what_fixes_it() -> None:
+def test_findings_name_the_pin_and_what_fixes_it():
     findings, unknown = report_of({"dependencies": [SOUND, UNSOUND, UNKNOWN]})
 
     assert findings == ["six 2.0: PYSEC-1, fixed in 2.1"]
@@ -33,7 +33,7 @@ def test_only_a_finding_stops_ci(
     answer: object,
     exit_code: int,
     said: str,
-) -> None:
+):
     monkeypatch.setattr(dependency_audit, "audited", lambda _: answer)
 
     assert main(["requirements.txt"]) == exit_code

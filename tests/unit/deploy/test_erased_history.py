@@ -21,14 +21,14 @@ async def wrong(store: MemoryEventStore) -> list[str]:
     return [what async for what in wrong_with(store, CHILD)]
 
 
-async def test_a_whole_history_that_ends_with_the_erasure_is_right() -> None:
+async def test_a_whole_history_that_ends_with_the_erasure_is_right():
     store = MemoryEventStore()
     await append_streams(store, {CHILD: [1, 2, 1, 1, 1]}, erased_at=6)
 
     assert await wrong(store) == []
 
 
-async def test_one_that_goes_on_or_is_not_there_is_named() -> None:
+async def test_one_that_goes_on_or_is_not_there_is_named():
     store = MemoryEventStore()
     assert await wrong(store) == ["the child's history is missing"]
 
@@ -40,7 +40,7 @@ async def test_one_that_goes_on_or_is_not_there_is_named() -> None:
 @pytest.mark.parametrize("place", [0, 1, 2, 5])
 async def test_a_commit_that_was_altered_is_named_in_whichever_page_it_is(
     place: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     store = MemoryEventStore()
     await append_streams(store, {CHILD: [1] * 6}, erased_at=6)
     stored = await store.load(CHILD)
@@ -54,7 +54,7 @@ async def test_a_commit_that_was_altered_is_named_in_whichever_page_it_is(
     assert await wrong(store) == [f"version {place + 1}: content differs from hash"]
 
 
-async def test_what_nobody_knows_how_to_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_nobody_knows_how_to_read_is_named(monkeypatch: pytest.MonkeyPatch):
     store = MemoryEventStore()
     await append_streams(store, {CHILD: [1] * 4}, erased_at=4)
     monkeypatch.setattr("shared.serialization.events.CLASSES", {})

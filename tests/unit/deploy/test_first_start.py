@@ -17,27 +17,21 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
+def test_a_second_start_changes_nothing_and_writes_again_what_was_lost(tmp_path: Path):
     write_secrets(tmp_path, Site(), utc_now())
     first = _contents(tmp_path)
     write_secrets(tmp_path, Site(), utc_now())
 
     assert _contents(tmp_path) == first
-
-
-def test_what_was_lost_before_its_reader_had_it_is_written_again(tmp_path: Path) -> None:
-    # given
-    write_secrets(tmp_path, Site(), utc_now())
-    first = _contents(tmp_path)
     (tmp_path / "relay" / "teddy_write_mongo_url").unlink()
     (tmp_path / "kafka" / "server.properties").write_text("half a fi")
-    # when
     write_secrets(tmp_path, Site(), utc_now())
-    # then
     assert _contents(tmp_path) == first
 
 
-def test_only_the_owner_may_read_any_file_with_a_secret(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_a_file_with_a_secret_and_none_has_the_authority_s_key(
+    tmp_path: Path,
+):
     write_secrets(tmp_path, Site(), utc_now())
 
     public = {"jwks.json", "proof-keys.json"}
@@ -48,9 +42,17 @@ def test_only_the_owner_may_read_any_file_with_a_secret(tmp_path: Path) -> None:
     }
     assert modes == {0o600}
     read_key_file(tmp_path / "keys" / "keys.json")
+    keys = {
+        name
+        for name, content in _contents(tmp_path).items()
+        if b"PRIVATE KEY" in content and name != "state/certificates.json"
+    }
+    state = (tmp_path / "state" / "certificates.json").read_text()
+    assert keys == {"mongo/server.pem", "kafka/server.pem", "issuer/signing.pem", "keys/proof.pem"}
+    assert state.count("BEGIN PRIVATE KEY") == 2
 
 
-def test_each_process_has_a_password_of_its_own_and_no_other(tmp_path: Path) -> None:
+def test_each_process_has_a_password_of_its_own_and_no_other(tmp_path: Path):
     write_secrets(tmp_path, Site(), utc_now())
 
     names = [account.name for account in ACCOUNTS]
@@ -62,37 +64,16 @@ def test_each_process_has_a_password_of_its_own_and_no_other(tmp_path: Path) -> 
         assert seen == {reader}
 
 
-def test_new_certificates_leave_passwords_as_they_are(tmp_path: Path) -> None:
-    # given
+def test_new_certificates_leave_passwords_as_they_are(tmp_path: Path):
     write_secrets(tmp_path, Site(), utc_now())
     first = _contents(tmp_path)
-    # when
     write_secrets(tmp_path, Site(), utc_now(), renew=True)
-    # then
     changed = {name for name, content in _contents(tmp_path).items() if first[name] != content}
     assert {Path(name).name for name in changed} == {"ca.pem", "server.pem", "certificates.json"}
     ssl.create_default_context(cafile=tmp_path / "command" / "ca.pem")
 
 
-def test_the_key_of_the_authority_is_kept_nowhere(tmp_path: Path) -> None:
-    write_secrets(tmp_path, Site(), utc_now())
-
-    keys = {
-        name
-        for name, content in _contents(tmp_path).items()
-        if b"PRIVATE KEY" in content and name != "state/certificates.json"
-    }
-    state = (tmp_path / "state" / "certificates.json").read_text()
-    assert keys == {
-        "mongo/server.pem",
-        "kafka/server.pem",
-        "issuer/signing.pem",
-        "keys/proof.pem",
-    }
-    assert state.count("BEGIN PRIVATE KEY") == 2
-
-
-def test_the_broker_has_no_listener_without_tls_and_users_but_its_own(tmp_path: Path) -> None:
+def test_the_broker_has_no_listener_without_tls_and_users_but_its_own(tmp_path: Path):
     write_secrets(tmp_path, Site(), utc_now())
 
     lines = (tmp_path / "kafka" / "server.properties").read_text().splitlines()
@@ -105,21 +86,16 @@ def test_the_broker_has_no_listener_without_tls_and_users_but_its_own(tmp_path: 
     ("name", "roles"),
     [
         ("relay", {("readWrite", "teddy_write"), ("readWrite", "teddy_keys")}),
-        (
-            "query",
-            {("read", "teddy_read"), ("read", "teddy_keys"), ("readWrite", "teddy_audit")},
-        ),
+        ("query", {("read", "teddy_read"), ("read", "teddy_keys"), ("readWrite", "teddy_audit")}),
     ],
 )
-def test_an_account_may_do_what_its_settings_ask_for(
-    name: str, roles: set[tuple[str, str]]
-) -> None:
+def test_an_account_may_do_what_its_settings_ask_for(name: str, roles: set[tuple[str, str]]):
     (account,) = (one for one in ACCOUNTS if one.name == name)
 
     assert {(role["role"], role["db"]) for role in account.roles()} >= roles
 
 
-def test_only_the_tools_own_databases() -> None:
+def test_only_the_tools_own_databases():
     owners = {a.name for a in ACCOUNTS if any(r["role"] == "dbOwner" for r in a.roles())}
 
     assert owners == {TOOLS}

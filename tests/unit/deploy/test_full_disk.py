@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -60,22 +59,13 @@ class OfStandIns(Supervisor):
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> StackFolder:
-    folder = StackFolder(tmp_path / "stack")
-    folder.create()
-    return folder
-
-
-@pytest.fixture
 def supervisor(folder: StackFolder) -> Iterator["subprocess.Popen[bytes]"]:
     """As `teddy up` starts it, with its output in the log; no file of it grows over LIMIT bytes."""
     log = folder.logs / "supervisor.log"
     with (
         log.open("ab") as output,
         subprocess.Popen(
-            [sys.executable, "-c", SUPERVISED, str(folder.path)],
-            stdout=output,
-            stderr=output,
+            [sys.executable, "-c", SUPERVISED, str(folder.path)], stdout=output, stderr=output
         ) as running,
     ):
         yield running
@@ -98,7 +88,7 @@ def the_other_one(folder: StackFolder, before: int) -> Callable[[], bool]:
 
 async def test_a_supervisor_whose_log_is_full_restarts_what_dies(
     folder: StackFolder, supervisor: "subprocess.Popen[bytes]"
-) -> None:
+):
     # given a running stack, and no byte more for the supervisor's log
     await until(lambda: mongod(folder) is not None, 30)
     log = folder.logs / "supervisor.log"
@@ -123,7 +113,7 @@ async def test_a_supervisor_whose_log_is_full_restarts_what_dies(
 
 async def test_a_state_that_cannot_be_saved_is_saved_once_it_can_be(
     folder: StackFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     # given a running stack whose state cannot be written any more
     monkeypatch.setattr(process, "FIRST_PAUSE_SECONDS", 0.05)
     said = ""
@@ -155,7 +145,7 @@ async def test_a_state_that_cannot_be_saved_is_saved_once_it_can_be(
 
 async def test_a_watcher_that_dies_ends_the_stack(
     folder: StackFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     # given a watcher that will fail as nothing foresaw
     async def broken(_: process.SupervisedProcess) -> None:
         raise RuntimeError("nobody foresaw it")

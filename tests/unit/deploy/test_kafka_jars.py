@@ -91,7 +91,7 @@ def put(file: Path, content: str) -> None:
     file.with_name(file.name + ".sha1").write_text(hashlib.sha1(content.encode()).hexdigest())
 
 
-def test_the_lock_has_every_jar_once_with_its_place_and_its_digest() -> None:
+def test_the_lock_has_every_jar_once_with_its_place_and_its_digest():
     locked = locked_jars()
 
     assert kafka_version(locked) == "4.1.1"
@@ -101,7 +101,7 @@ def test_the_lock_has_every_jar_once_with_its_place_and_its_digest() -> None:
         assert len(bytes.fromhex(each.digest)) == 32
 
 
-def test_a_place_in_a_repository_tells_group_artifact_and_version() -> None:
+def test_a_place_in_a_repository_tells_group_artifact_and_version():
     assert (LOCKED[0].group, LOCKED[0].artifact, LOCKED[0].version) == (
         "org.apache.kafka",
         "kafka_2.13",
@@ -109,49 +109,38 @@ def test_a_place_in_a_repository_tells_group_artifact_and_version() -> None:
     )
 
 
-def test_missing_jars_are_downloaded_to_their_places(remote: str, local: Path) -> None:
+def test_missing_jars_are_downloaded_to_their_places(remote: str, local: Path):
     download(local, LOCKED, remote)
 
     assert jars_in_repository(local, LOCKED) == [local / KAFKA, local / LOGGING]
     assert [path.name for path in local.iterdir() if path.is_dir()] == ["org"]
 
 
-def test_jars_that_are_there_are_not_downloaded_again(remote: str, local: Path) -> None:
-    # given
+def test_jars_that_are_there_are_not_downloaded_again(remote: str, local: Path):
     put(local / KAFKA, KAFKA.name)
-    # when
     download(local, LOCKED, remote)
-    # then
     assert {path for path in Repository.asked if path.endswith(".jar")} == {f"/{LOGGING}"}
 
 
-def test_a_jar_that_was_half_written_is_replaced(remote: str, local: Path) -> None:
-    # given
+def test_a_jar_that_was_half_written_is_replaced(remote: str, local: Path):
     put(local / KAFKA, KAFKA.name[:5])
     assert jars_in_repository(local, LOCKED) is None
-    # when
     download(local, LOCKED, remote)
-    # then
     assert jars_in_repository(local, LOCKED) is not None
 
 
 def test_a_jar_that_is_not_what_was_chosen_is_refused_and_not_kept(
     remote: str, remote_files: Path, local: Path
-) -> None:
+):
     # given a repository with another jar under the same name
     put(remote_files / KAFKA, "something else")
-    # when / then
     with pytest.raises(WrongJar, match=r"kafka_2\.13-9\.9\.jar does not match jars\.sha256"):
         download(local, LOCKED, remote)
     assert not (local / KAFKA).exists()
 
 
-def test_a_jar_that_the_repository_lacks_is_named(
-    remote: str, remote_files: Path, local: Path
-) -> None:
-    # given
+def test_a_jar_that_the_repository_lacks_is_named(remote: str, remote_files: Path, local: Path):
     (remote_files / LOGGING).unlink()
-    # when / then
     with pytest.raises(JarsMissing, match=r"^slf4j-simple-1\.0\.jar: .* not found") as missing:
         download(local, LOCKED, remote)
     assert "\n" not in str(missing.value)
@@ -159,32 +148,24 @@ def test_a_jar_that_the_repository_lacks_is_named(
 
 def test_a_repository_that_does_not_answer_is_reported_in_one_line(
     local: Path, sockets_left_open: None
-) -> None:
+):
     with pytest.raises(JarsMissing, match="no Maven repository could be reached") as missing:
         download(local, LOCKED, "http://127.0.0.1:1/")
     assert "\n" not in str(missing.value)
 
 
-def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path):
     # given a file where the repository is to be
     (tmp_path / "file").write_text("")
-    # when / then
     with pytest.raises(JarsMissing, match="NotADirectoryError"):
         download(tmp_path / "file" / "m2", LOCKED)
 
 
-def test_jars_of_a_distribution_are_used_and_others_beside_them_left_alone(tmp_path: Path) -> None:
-    # given
+def test_jars_of_a_distribution_are_used_unless_one_is_another(tmp_path: Path):
     for name in (KAFKA.name, LOGGING.name, "kafka-clients-0.1.jar"):
         put(tmp_path / name, name)
-    # when / then
     assert jars_in_folder(tmp_path, LOCKED) == [tmp_path / KAFKA.name, tmp_path / LOGGING.name]
-
-
-def test_a_distribution_with_another_jar_is_refused(tmp_path: Path) -> None:
-    # given
     put(tmp_path / KAFKA.name, "another release")
-    # when / then
     with pytest.raises(WrongJar, match=r"kafka_2\.13-9\.9\.jar is missing or does not match"):
         jars_in_folder(tmp_path, LOCKED)
 
@@ -206,7 +187,7 @@ def test_the_command_ends_with_what_happened(
     content: str | None,
     code: int,
     said: str,
-) -> None:
+):
     # given
     (remote_files / LOGGING).unlink()
     if content is not None:
@@ -219,9 +200,7 @@ def test_the_command_ends_with_what_happened(
     assert said in capsys.readouterr().err
 
 
-def test_maven_s_own_rules_say_where_jars_lie(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_maven_s_own_rules_say_where_jars_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("M2_REPO", raising=False)
     assert jars.maven_repository() == tmp_path / ".m2" / "repository"

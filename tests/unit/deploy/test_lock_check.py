@@ -41,7 +41,7 @@ OWN = [Requirement("pytest-cov>=7")]
 PYTEST_COV = needs(pytest_cov=["coverage[toml]>=7.10"])
 
 
-def test_an_extra_that_a_locked_package_asks_for_is_to_stand_in_the_lock() -> None:
+def test_an_extra_that_a_locked_package_asks_for_is_to_stand_in_the_lock():
     without = lock("pytest-cov==7.1", "coverage==7.12")
     whole = lock("pytest-cov==7.1", "coverage[toml]==7.12")
 
@@ -51,7 +51,7 @@ def test_an_extra_that_a_locked_package_asks_for_is_to_stand_in_the_lock() -> No
     assert list(lacking(whole, OWN, PYTEST_COV)) == []
 
 
-def test_what_a_locked_extra_asks_for_is_to_stand_in_the_lock() -> None:
+def test_what_a_locked_extra_asks_for_is_to_stand_in_the_lock():
     asked = needs(coverage=["tomli>=2; extra == 'toml' and python_version >= '3.14'"])
 
     assert list(lacking(lock("coverage==7.12"), [], asked)) == []
@@ -69,7 +69,7 @@ def test_what_a_locked_extra_asks_for_is_to_stand_in_the_lock() -> None:
         "sys_platform == 'linux' and platform_machine == 'aarch64'",
     ],
 )
-def test_every_supported_python_and_machine_counts(marker: str) -> None:
+def test_every_supported_python_and_machine_counts(marker: str):
     asked = needs(rich=[f"markdown-it-py>=4; {marker}"])
     own = [Requirement("rich")]
 
@@ -80,7 +80,7 @@ def test_every_supported_python_and_machine_counts(marker: str) -> None:
     assert list(lacking(only_there, own, asked)) == []
 
 
-def test_a_dependency_that_is_not_locked_or_locked_too_old_is_found() -> None:
+def test_a_dependency_that_is_not_locked_or_locked_too_old_is_found():
     own = [Requirement("rich>=15"), Requirement("uvloop; sys_platform != 'win32'")]
 
     assert list(lacking(lock("rich==14.2"), own, {})) == [
@@ -89,7 +89,7 @@ def test_a_dependency_that_is_not_locked_or_locked_too_old_is_found() -> None:
     ]
 
 
-def test_what_nobody_asks_for_any_more_is_found() -> None:
+def test_what_nobody_asks_for_any_more_is_found():
     locked = lock("pytest-cov==7.1", "coverage[toml]==7.12", "noida-db==0.2.3")
 
     assert list(unneeded(locked, OWN, PYTEST_COV)) == [
@@ -97,7 +97,7 @@ def test_what_nobody_asks_for_any_more_is_found() -> None:
     ]
 
 
-def test_two_versions_of_a_package_are_found_unless_no_machine_has_both() -> None:
+def test_two_versions_of_a_package_are_found_unless_no_machine_has_both():
     services = lock("rich==15.0", "deprecated==1.3 ; python_full_version < '3.12'")
     same = lock("rich==15.0", "deprecated==3.0 ; python_full_version >= '3.12'", name="dev")
     other = lock("rich==15.1", name="dev")
@@ -122,13 +122,13 @@ def test_two_versions_of_a_package_are_found_unless_no_machine_has_both() -> Non
         (f"--find-links wheels\nrich==15.0 {HASH}\n", "names a package index"),
     ],
 )
-def test_pins_without_hash_and_addresses_are_found(text: str, problem: str) -> None:
+def test_pins_without_hash_and_addresses_are_found(text: str, problem: str):
     (found,) = form_problems(read_lock("requirements.txt", text))
 
     assert problem in found
 
 
-def test_an_extra_that_names_the_project_itself_stands_for_its_lines() -> None:
+def test_an_extra_that_names_the_project_itself_stands_for_its_lines():
     described = {
         "project": {
             "name": "teddy-cqrs",
@@ -167,7 +167,7 @@ def test_the_check_of_this_repository_fails_for_each_change(
     file: str,
     change: Callable[[str], str],
     problem: str,
-) -> None:
+):
     (tmp_path / INSTALLER).parent.mkdir(parents=True)
     for name in (*LOCKS, INSTALLER, "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
@@ -178,5 +178,5 @@ def test_the_check_of_this_repository_fails_for_each_change(
     assert problem in capsys.readouterr().out
 
 
-def test_the_check_of_this_repository_holds() -> None:
+def test_the_check_of_this_repository_holds():
     assert problems_of(ROOT, installed_needs()) == []

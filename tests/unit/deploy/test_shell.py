@@ -20,10 +20,7 @@ from deploy.local.process import created_at
 from deploy.local.state import READY, StackFolder, StackState
 from deploy.local.supervisor import Supervisor
 
-URLS = {
-    "TEDDY_COMMAND_URL": "http://127.0.0.1:20001",
-    "TEDDY_QUERY_URL": "http://127.0.0.1:20002",
-}
+URLS = {"TEDDY_COMMAND_URL": "http://127.0.0.1:20001", "TEDDY_QUERY_URL": "http://127.0.0.1:20002"}
 SERVERS = {
     **dict.fromkeys(plans.MONGO_URLS, "mongodb://127.0.0.1:20003/?directConnection=true"),
     plans.KAFKA_BOOTSTRAP: "127.0.0.1:20004",
@@ -33,10 +30,7 @@ AT_IMPORT = dict(os.environ)
 NOT_USED = "ignoring the settings in this shell that belong to the local stack in {}"
 
 
-@pytest.fixture(autouse=True)
-def plain_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("TEDDY_")]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 @pytest.fixture
@@ -86,9 +80,7 @@ def teddy_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("TEDDY_")}
 
 
-def test_what_is_exported_unless_more_is_asked_for_are_the_urls_of_the_apis(
-    stack: StackFolder,
-) -> None:
+def test_what_is_exported_unless_more_is_asked_for_are_the_urls_of_the_apis(stack: StackFolder):
     variables = shell(teddy(stack, "env").output)
 
     assert variables.pop(STACK) == str(stack.path)
@@ -96,15 +88,13 @@ def test_what_is_exported_unless_more_is_asked_for_are_the_urls_of_the_apis(
     assert variables == URLS
 
 
-def test_all_settings_are_exported_when_they_are_asked_for(stack: StackFolder) -> None:
+def test_all_settings_are_exported_when_they_are_asked_for(stack: StackFolder):
     variables = shell(teddy(stack, "env", "--all").output)
 
     assert {name: variables[name] for name in {**URLS, **SERVERS}} == {**URLS, **SERVERS}
 
 
-def test_what_was_exported_from_a_stack_is_set_aside_whole_and_nothing_else(
-    stack: StackFolder,
-) -> None:
+def test_what_was_exported_from_a_stack_is_set_aside_whole_and_nothing_else(stack: StackFolder):
     # given a shell with all of a stack, settings of its own, and one that was changed since
     own = {"TEDDY_MONGOD": "/opt/mongod", "TEDDY_READ_MONGO_URL": "mongodb://mine/"}
     variables = shell(teddy(stack, "env", "--all").output) | own
@@ -119,7 +109,7 @@ def test_what_was_exported_from_a_stack_is_set_aside_whole_and_nothing_else(
     assert variables == own
 
 
-def test_settings_of_the_users_own_are_used_as_they_are() -> None:
+def test_settings_of_the_users_own_are_used_as_they_are():
     own = {plans.KAFKA_BOOTSTRAP: "elsewhere:9092"}
 
     assert set_aside(own) is None
@@ -128,34 +118,25 @@ def test_settings_of_the_users_own_are_used_as_they_are() -> None:
 
 def test_a_setting_that_the_user_made_does_not_become_the_stacks(
     stack: StackFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # given
+):
     own = {plans.KAFKA_BOOTSTRAP: "elsewhere:9092"}
     enter(monkeypatch, own)
-
-    # when
     variables = shell(teddy(stack, "env", "--all").output, before=own)
     set_aside(variables)
-
-    # then
     assert variables == own
 
 
 def test_a_shell_that_asks_for_less_has_no_more_of_what_it_had(
     stack: StackFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     # given a shell that once took over everything
     everything = shell(teddy(stack, "env", "--all").output)
     enter(monkeypatch, everything)
-
-    # when
     variables = shell(teddy(stack, "env").output, before=everything)
-
-    # then
     assert variables.keys() == {*URLS, STACK, SETTINGS}
 
 
-def test_a_broken_mark_sets_nothing_aside_but_itself() -> None:
+def test_a_broken_mark_sets_nothing_aside_but_itself():
     variables = {STACK: "/somewhere", SETTINGS: ",:,TEDDY_KEY_FILE:,x", "TEDDY_KEY_FILE": "/mine"}
 
     set_aside(variables)
@@ -166,7 +147,7 @@ def test_a_broken_mark_sets_nothing_aside_but_itself() -> None:
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_stack_that_is_started_in_such_a_shell_uses_none_of_it_and_says_so(
     stack: StackFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
-) -> None:
+):
     # given the shell, and what would start
     started: list[dict[str, str]] = []
 
@@ -193,7 +174,7 @@ def test_a_supervisor_that_is_started_by_other_hands_uses_none_of_it_either(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
-) -> None:
+):
     # given
     started: list[dict[str, str]] = []
     enter(monkeypatch, shell(teddy(stack, "env", "--all").output))
@@ -212,44 +193,32 @@ def test_a_supervisor_that_is_started_by_other_hands_uses_none_of_it_either(
 
 def test_a_command_asks_the_stack_of_its_folder_whatever_the_shell_has_of_another(
     stack: StackFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+):
     # given two stacks, and everything of the one in the shell
     enter(monkeypatch, shell(teddy(stack, "env", "--all").output))
     theirs = {name: value.replace(":2000", ":2100") for name, value in URLS.items()}
-
-    # when
     with running(StackFolder(tmp_path / "two"), theirs) as other:
         variables = shell(teddy(other, "env").output)
-
-    # then
     assert {name: variables[name] for name in URLS} == theirs
 
 
 @pytest.mark.parametrize("command", [("keys", "rotate"), ("topics", "apply"), ("env",)])
 def test_a_command_for_a_folder_without_a_stack_does_not_touch_that_of_the_shell(
-    stack: StackFolder,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    command: tuple[str, ...],
-) -> None:
-    # given
+    stack: StackFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: tuple[str, ...]
+):
     enter(monkeypatch, shell(teddy(stack, "env", "--all").output))
-
-    # when
     said = teddy(StackFolder(tmp_path / "two"), *command)
-
-    # then
     assert said.exit_code == 2
     assert f"no stack runs in {tmp_path / 'two'}" in said.stderr
     assert NOT_USED.format(stack.path) in said.stderr
 
 
-def test_what_a_shell_has_of_a_stack_is_gone_before_tests_are_imported() -> None:
+def test_what_a_shell_has_of_a_stack_is_gone_before_tests_are_imported():
     assert not AT_IMPORT.keys() & {STACK, SETTINGS}
     assert not {*AT_IMPORT.values()} & {*SERVERS.values()}
 
 
-def test_tests_use_none_of_it_and_say_so(stack: StackFolder) -> None:
+def test_tests_use_none_of_it_and_say_so(stack: StackFolder):
     # given
     variables = shell(teddy(stack, "env", "--all").output)
     looks = f"{__file__}::test_what_a_shell_has_of_a_stack_is_gone_before_tests_are_imported"
@@ -269,7 +238,7 @@ def test_tests_use_none_of_it_and_say_so(stack: StackFolder) -> None:
     assert NOT_USED.format(stack.path) in ran.stdout
 
 
-def test_a_stack_keeps_what_its_operator_set_for_the_services_and_no_secret() -> None:
+def test_a_stack_keeps_what_its_operator_set_for_the_services_and_no_secret():
     # given
     settings = {"TEDDY_CONVERSATION_LIMIT_MINUTES": "60", "TEDDY_LOG_LEVEL": "DEBUG"}
     secret = {
@@ -291,7 +260,7 @@ def test_a_stack_keeps_what_its_operator_set_for_the_services_and_no_secret() ->
 @pytest.mark.parametrize(("shell_says", "used"), [(None, "60"), ("90", "90")])
 def test_a_command_works_with_the_operators_settings_unless_the_shell_says_otherwise(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell_says: str | None, used: str
-) -> None:
+):
     # given
     limit = "TEDDY_CONVERSATION_LIMIT_MINUTES"
     monkeypatch.setenv(limit, "60")

@@ -68,7 +68,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "LONGEST_PAUSE_SECONDS", 0.1)
 
 
-async def test_what_a_restart_has_to_repair_is_fixed_after_each_restart(tmp_path: Path) -> None:
+async def test_what_a_restart_has_to_repair_is_fixed_after_each_restart(tmp_path: Path):
     # given a process that has to be fixed after a restart
     fixed: list[int] = []
 
@@ -93,7 +93,7 @@ async def test_what_a_restart_has_to_repair_is_fixed_after_each_restart(tmp_path
 
 async def test_a_failing_repair_is_told_and_the_process_goes_on_being_watched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     # given a process whose repair fails
     tried: list[int] = []
 
@@ -116,7 +116,7 @@ async def test_a_failing_repair_is_told_and_the_process_goes_on_being_watched(
 
 async def test_a_binary_that_is_gone_at_a_restart_is_looked_for_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     # given a running process whose binary disappears
     binary, hidden = tmp_path / "server", tmp_path / "server.hidden"
     binary.symlink_to(sys.executable)
@@ -140,8 +140,8 @@ async def test_a_binary_that_is_gone_at_a_restart_is_looked_for_again(
 
 
 async def test_when_one_process_cannot_start_the_others_are_ended_and_it_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tmp_path: Path, folder: StackFolder, monkeypatch: pytest.MonkeyPatch
+):
     # given a server that never answers and one that ends at once
     for name in (*plans.MONGO_URLS, plans.KAFKA_BOOTSTRAP):
         monkeypatch.delenv(name, raising=False)
@@ -154,8 +154,6 @@ async def test_when_one_process_cannot_start_the_others_are_ended_and_it_is_told
         return StandInBroker(broken)
 
     monkeypatch.setattr(supervisor, "choose_broker", choose_broker)
-    folder = StackFolder(tmp_path / "stack")
-    folder.create()
     stack = Supervisor(folder)
     before = psutil.Process().children()
 
@@ -172,18 +170,16 @@ async def test_when_one_process_cannot_start_the_others_are_ended_and_it_is_told
     assert psutil.Process().children() == before
 
 
-def test_ports_of_one_stack_differ_and_are_not_those_of_outgoing_connections() -> None:
+def test_ports_of_one_stack_differ_and_are_not_those_of_outgoing_connections():
     # given as many stacks' ports as there may be
     taken: list[int] = []
     for _ in range(200):
         taken.append(plans.free_port(None, taken=taken))
-
-    # then
     assert len(set(taken)) == 200
     assert all(port in plans.PORTS for port in taken)
 
 
-def test_a_remembered_port_that_another_process_of_the_stack_has_is_not_used() -> None:
+def test_a_remembered_port_that_another_process_of_the_stack_has_is_not_used():
     port = plans.free_port(None)
 
     assert plans.free_port(port, taken=[port]) != port

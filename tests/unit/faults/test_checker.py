@@ -86,22 +86,25 @@ def kinds(history: Sequence[Entry], facts: Facts) -> set[str]:
     return {violation.kind for violation in check(history, facts)}
 
 
-def test_a_run_without_fault_is_clean() -> None:
+def test_a_run_without_fault_is_clean():
     own, foreign = query(MOTHER, child_id=MIA, version=2), query(MOTHER, child_id=MIA, version=3)
 
     assert check([*HISTORY, own, foreign], FACTS) == []
 
 
-def test_an_acknowledged_command_that_is_not_stored_is_a_loss() -> None:
+def test_an_acknowledged_command_that_is_not_stored_where_it_was_answered_is_a_loss():
     facts = replace(FACTS, commits={MIA: COMMITS[:2]}, published=PUBLISHED[:2])
 
     (lost,) = check(HISTORY, facts)
 
     assert lost.kind == "lost"
     assert "key-child-mia-0003" in lost.detail
+    history = [*HISTORY[:2], replace(HISTORY[2], answer={**HISTORY[2].answer, "version": 4})]
+
+    assert kinds(history, FACTS) == {"lost"}
 
 
-def test_a_command_that_changed_nothing_is_kept_by_its_key() -> None:
+def test_a_command_that_changed_nothing_is_kept_by_its_key():
     nothing = replace(command(4), answer={"child_id": MIA, "version": 3, "events": []})
     facts = replace(FACTS, unchanged=[kept(nothing, COMMITS[-1].position)])
 
@@ -113,56 +116,48 @@ def test_a_command_that_changed_nothing_is_kept_by_its_key() -> None:
     assert "duplicate" in kinds(HISTORY, changed_too)
 
 
-def test_a_command_that_is_stored_elsewhere_than_answered_is_a_loss() -> None:
-    history = [*HISTORY[:2], replace(HISTORY[2], answer={**HISTORY[2].answer, "version": 4})]
-
-    assert kinds(history, FACTS) == {"lost"}
-
-
-def test_one_command_in_two_commits_is_a_duplicate() -> None:
+def test_a_duplicate_a_second_answer_and_a_commit_that_nobody_asked_for_are_found():
     twice = stream([*HISTORY, HISTORY[2]])
     facts = Facts({MIA: twice}, published=[*PUBLISHED, (MIA, 4)])
 
     assert "duplicate" in kinds(HISTORY, facts)
-
-
-def test_one_key_with_two_answers_is_found() -> None:
     other = replace(HISTORY[2], answer={**HISTORY[2].answer, "events": ["ChildErased"]})
 
     assert "answer" in kinds([*HISTORY, other], FACTS)
-
-
-def test_a_commit_that_nobody_asked_for_is_found() -> None:
     assert kinds(HISTORY[:2], FACTS) == {"unasked"}
 
 
-def test_a_missing_version_is_a_gap() -> None:
+def test_a_missing_version_and_an_altered_commit_are_found():
     facts = Facts({MIA: [COMMITS[0], COMMITS[2]]})
 
     assert "gap" in kinds([HISTORY[0], HISTORY[2]], facts)
-
-
-def test_an_altered_commit_is_found() -> None:
     altered = replace(COMMITS[1], actor=Actor("somebody", "admin"))
     facts = Facts({MIA: [COMMITS[0], altered, COMMITS[2]]})
 
     assert "gap" in kinds(HISTORY, facts)
 
 
-def test_what_the_verification_of_the_read_models_found_is_reported() -> None:
+def test_read_models_that_differ_or_stay_behind_and_alerts_untold_are_reported():
     facts = replace(FACTS, read_model_differences=["children/child-mia version: 3, 2 found"])
 
     assert kinds(HISTORY, facts) == {"read-model"}
+    assert kinds(HISTORY, replace(FACTS, lag="1 children behind after 60 s")) == {"lag"}
+    assert kinds(HISTORY, replace(FACTS, dead_lettered=frozenset({MIA}))) == {"dead-lettered"}
+    assert kinds(HISTORY, replace(FACTS, untold=["alert-1 on in_app: pending"])) == {"untold"}
 
 
-def test_a_refused_command_that_is_stored_left_a_trace() -> None:
+def test_a_command_refused_or_unheard_is_not_stored_or_stored_once():
     refused = [*HISTORY[:2], command(3, status=409)]
 
     assert kinds(refused, FACTS) == {"trace"}
+    unheard = [*HISTORY[:2], command(3, status=UNANSWERED)]
+    twice = Facts({MIA: stream([*HISTORY, HISTORY[2]])}, published=[*PUBLISHED, (MIA, 4)])
+
+    assert kinds(unheard, twice) == {"duplicate"}
 
 
 @pytest.mark.parametrize("status", [503, UNANSWERED])
-def test_a_command_whose_end_nobody_heard_may_be_stored_or_not(status: int) -> None:
+def test_a_command_whose_end_nobody_heard_may_be_stored_or_not(status: int):
     unheard = [*HISTORY[:2], command(3, status=status)]
 
     assert check(unheard, FACTS) == []
@@ -180,14 +175,14 @@ def test_a_command_whose_end_nobody_heard_may_be_stored_or_not(status: int) -> N
         {"child_id": "child-of-nobody-known"},
     ],
 )
-def test_an_answer_with_another_familys_child_is_a_leak(answer: dict[str, Any]) -> None:
+def test_an_answer_with_another_familys_child_is_a_leak(answer: dict[str, Any]):
     history = [*HISTORY, command(1, child_id=EMMA), query(MOTHER, **answer)]
     facts = Facts({MIA: COMMITS, EMMA: stream([command(1, child_id=EMMA)])})
 
     assert kinds(history, facts) == {"leak"}
 
 
-def test_a_child_whose_registration_nobody_heard_of_is_its_own_familys() -> None:
+def test_a_child_whose_registration_nobody_heard_of_is_its_own_familys():
     registered = command(1, child_id=EMMA)
     unheard = replace(registered, status=503, answer={"code": "store-unavailable"})
     facts = Facts({MIA: COMMITS, EMMA: stream([registered])})
@@ -201,7 +196,7 @@ def test_a_child_whose_registration_nobody_heard_of_is_its_own_familys() -> None
     assert kinds([*HISTORY, unheard, nobodys], facts) == {"leak"}
 
 
-def test_a_refusal_may_repeat_what_was_asked_for_and_nothing_else() -> None:
+def test_a_refusal_may_repeat_what_was_asked_for_and_nothing_else():
     history = [*HISTORY, command(1, child_id=EMMA)]
     facts = Facts({MIA: COMMITS, EMMA: stream([command(1, child_id=EMMA)])})
     refused = replace(query(MOTHER, child_id=EMMA), status=404, answer={"instance": f"/v1/{EMMA}"})
@@ -211,7 +206,7 @@ def test_a_refusal_may_repeat_what_was_asked_for_and_nothing_else() -> None:
     assert kinds([*history, telling], facts) == {"leak"}
 
 
-def test_a_personal_value_in_a_log_is_a_leak() -> None:
+def test_a_personal_value_in_a_log_is_a_leak():
     texts = {"the log worker.log": b"folded udid-7", "the topic events": b"sealed"}
 
     (leak,) = check(HISTORY, replace(FACTS, texts=texts, canaries=["udid-7"]))
@@ -220,52 +215,27 @@ def test_a_personal_value_in_a_log_is_a_leak() -> None:
     assert "worker.log" in leak.detail
 
 
-def test_a_command_whose_end_nobody_heard_is_not_stored_twice() -> None:
-    unheard = [*HISTORY[:2], command(3, status=UNANSWERED)]
-    twice = Facts({MIA: stream([*HISTORY, HISTORY[2]])}, published=[*PUBLISHED, (MIA, 4)])
-
-    assert kinds(unheard, twice) == {"duplicate"}
-
-
-def test_a_reader_who_sees_an_older_version_went_backwards() -> None:
+def test_a_reader_who_sees_an_older_version_went_backwards():
     newer, older = query(MOTHER, child_id=MIA, version=3), query(MOTHER, child_id=MIA, version=2)
 
     assert kinds([*HISTORY, newer, older], FACTS) == {"backwards"}
     assert check([*HISTORY, newer, replace(older, reader="2")], FACTS) == []
 
 
-def test_an_event_that_never_reached_the_topic_is_found() -> None:
+def test_events_that_missed_the_topic_or_came_in_disorder_are_found_and_repetitions_are_right():
     assert kinds(HISTORY, replace(FACTS, published=PUBLISHED[:2])) == {"unpublished"}
-
-
-def test_events_that_reached_the_topic_in_disorder_are_found() -> None:
     published = [(MIA, 1), (MIA, 3), (MIA, 2)]
 
     assert "order" in kinds(HISTORY, replace(FACTS, published=published))
-
-
-def test_events_that_reached_the_topic_again_are_as_they_should_be() -> None:
     assert check(HISTORY, replace(FACTS, published=[*PUBLISHED, *PUBLISHED])) == []
 
 
-def test_read_models_that_stay_behind_are_reported() -> None:
-    assert kinds(HISTORY, replace(FACTS, lag="1 children behind after 60 s")) == {"lag"}
-
-
-def test_a_child_that_is_still_dead_lettered_is_reported() -> None:
-    assert kinds(HISTORY, replace(FACTS, dead_lettered=frozenset({MIA}))) == {"dead-lettered"}
-
-
-def test_an_alert_that_nobody_was_told_of_is_found() -> None:
-    assert kinds(HISTORY, replace(FACTS, untold=["alert-1 on in_app: pending"])) == {"untold"}
-
-
-def test_an_answer_that_explains_nothing_is_found() -> None:
+def test_an_answer_that_explains_nothing_is_found():
     assert kinds([*HISTORY, replace(query(MOTHER), status=500)], FACTS) == {"answer"}
     assert check([*HISTORY, replace(query(MOTHER), status=503)], FACTS) == []
 
 
-def test_what_a_bear_was_acknowledged_is_found_under_the_key_of_its_child() -> None:
+def test_what_a_bear_was_acknowledged_is_found_under_the_key_of_its_child():
     report = replace(
         command(2),
         subject="bear-of-mia",
@@ -280,7 +250,7 @@ def test_what_a_bear_was_acknowledged_is_found_under_the_key_of_its_child() -> N
     assert lost.kind == "lost"
 
 
-def test_commits_whose_keys_another_index_key_made_are_nobodys() -> None:
+def test_commits_whose_keys_another_index_key_made_are_nobodys():
     assert kinds(HISTORY, replace(FACTS, request_keys=RequestKeys(b"another"))) == {
         "lost",
         "unasked",

@@ -138,16 +138,16 @@ CASES = (
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_reading_takes_no_more_than_in_proportion(name: str) -> None:
+def test_reading_takes_no_more_than_in_proportion(name: str):
     work, small = CASES[name]
     assert is_linear(work, small), name
 
 
-def test_search_words_are_cut_before_they_are_read() -> None:
+def test_search_words_are_cut_before_they_are_read():
     # the longest text that reaches it: the name of a search, of at most 100 characters
     assert growth(lambda size: words_of("\u0301\u0323" * (size // 2)), 100 // 16) <= 16
 
 
-def test_what_grows_with_the_square_is_found() -> None:
+def test_what_grows_with_the_square_is_found():
     # or else nothing above could fail
     assert not is_linear(lambda size: [0] * size and sum(1 for _ in range(size * size // 64)), 256)

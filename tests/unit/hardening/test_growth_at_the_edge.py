@@ -120,6 +120,6 @@ CASES: dict[str, tuple[Work, int]] = (
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_reading_takes_no_more_than_in_proportion(name: str) -> None:
+def test_reading_takes_no_more_than_in_proportion(name: str):
     work, small = CASES[name]
     assert is_linear(work, small), name

@@ -40,7 +40,7 @@ def _lasting(headers: Mapping[str, str], path: str) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name not in changing}
 
 
-async def test_every_path_of_the_query_api() -> None:
+async def test_every_path_of_the_query_api():
     side = await _query_side()
     paths = {route.path.format_map(IDS) for route in routes_of(side.app)}
     assert {"/health/ready", "/metrics", "/openapi.json", "/v1/parents/weiss/stream"} <= paths
@@ -49,7 +49,7 @@ async def test_every_path_of_the_query_api() -> None:
             await _same_but_for_the_body(client, path)
 
 
-async def test_every_path_of_the_command_api() -> None:
+async def test_every_path_of_the_command_api():
     side = CommandSide()
     paths = {route.path.format_map(IDS) for route in routes_of(side.app)}
     assert {"/health/live", "/metrics", "/docs", "/v1/commands"} <= paths
@@ -60,7 +60,7 @@ async def test_every_path_of_the_command_api() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/children/lena", "/v1/parents/weiss/stream", "/nowhere"])
-async def test_refusals_too(path: str) -> None:
+async def test_refusals_too(path: str):
     async with (await _query_side()).bare_client() as client:
         await _same_but_for_the_body(client, path)
 
@@ -68,14 +68,14 @@ async def test_refusals_too(path: str) -> None:
 @pytest.mark.parametrize(("target", "headers", "status", "code"), BAD_REQUESTS)
 async def test_what_can_be_read_in_two_ways_is_refused_without_a_body(
     target: str, headers: list[Header], status: int, code: str
-) -> None:
+):
     told, sent, body = await asked(QuerySide().app, "HEAD", target, headers)
 
     assert (told, body) == (status, b""), code
     assert sent["content-type"] == "application/problem+json"
 
 
-async def test_what_the_caller_has_already_is_not_sent_again() -> None:
+async def test_what_the_caller_has_already_is_not_sent_again():
     async with (await _query_side()).client(query_side.ADMIN) as client:
         etag = (await client.head("/v1/children/lena")).headers["ETag"]
 
@@ -84,7 +84,7 @@ async def test_what_the_caller_has_already_is_not_sent_again() -> None:
     assert (again.status_code, again.headers["ETag"]) == (304, etag)
 
 
-async def test_a_live_stream_is_not_opened_by_it() -> None:
+async def test_a_live_stream_is_not_opened_by_it():
     side = QuerySide()
     await side.child("lena", parent_id="weiss")
     async with side.client(parent("weiss")) as client:
@@ -96,7 +96,7 @@ async def test_a_live_stream_is_not_opened_by_it() -> None:
     assert side.open_streams == 0
 
 
-async def test_who_asked_for_the_headers_is_on_record_as_who_asked() -> None:
+async def test_who_asked_for_the_headers_is_on_record_as_who_asked():
     side = QuerySide()
     child_id = new_id()
     await side.child(child_id, parent_id="weiss")
@@ -108,7 +108,7 @@ async def test_who_asked_for_the_headers_is_on_record_as_who_asked() -> None:
     assert (record.operation, record.children) == ("GetChildProfile", (child_id,))
 
 
-async def test_a_path_that_has_no_get_says_what_it_has() -> None:
+async def test_a_path_that_has_no_get_says_what_it_has():
     async with CommandSide().bare_client() as client:
         registering = await client.head("/v1/children")
         listing = await client.post("/v1/commands")
@@ -117,9 +117,7 @@ async def test_a_path_that_has_no_get_says_what_it_has() -> None:
     assert (listing.status_code, listing.headers["Allow"]) == (405, "GET, HEAD")
 
 
-async def test_an_unforeseen_error_says_which_request_it_was(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_an_unforeseen_error_says_which_request_it_was(monkeypatch: pytest.MonkeyPatch):
     # given
     side = await _query_side()
 

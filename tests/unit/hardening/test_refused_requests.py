@@ -1,18 +1,28 @@
-"""Tricks with paths, headers, queries and bodies: both APIs refuse them, and stay as they were."""
+"""Whatever is sent to both APIs, in whichever field: it is refused in the house's words."""
 
+import re
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic_core._pydantic_core import list_all_errors
 
+from query_service.api import parameters
+from query_service.api.parameters import Parameters
 from shared.http.edge import SECURE_HEADERS
+from tests.support import command_side, query_side
 from tests.support.command_side import ADMIN, CommandSide
 from tests.support.consents import CONSENTS, REGISTRATION
 from tests.support.problem_documents import assert_problem
 from tests.support.query_side import ADMIN as ASKER
 from tests.support.query_side import QuerySide, parent
 from tests.support.refused_requests import BAD_REQUESTS, Header, asked
+from tests.support.routes import Route, guarded
 
 METHODS = ("GET", "POST", "DELETE")
 
@@ -25,7 +35,7 @@ def app(request: pytest.FixtureRequest) -> FastAPI:
 @pytest.mark.parametrize(("target", "headers", "status", "code"), BAD_REQUESTS)
 async def test_what_can_be_read_in_two_ways_is_refused(
     app: FastAPI, target: str, headers: list[Header], status: int, code: str
-) -> None:
+):
     for method in METHODS:
         # when
         answer = await asked(app, method, target, headers)
@@ -38,7 +48,7 @@ async def test_what_can_be_read_in_two_ways_is_refused(
         assert problem["errors"]
 
 
-async def test_every_answer_carries_the_secure_headers_and_names_no_server(app: FastAPI) -> None:
+async def test_every_answer_carries_the_secure_headers_and_names_no_server(app: FastAPI):
     for method, path in (
         ("GET", "/health/live"),
         ("GET", "/nowhere"),
@@ -56,7 +66,7 @@ async def test_every_answer_carries_the_secure_headers_and_names_no_server(app: 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("path", ["/v1/children/", "/health/live/", "/v1/parents/weiss/children/"])
-async def test_nobody_is_sent_elsewhere(app: FastAPI, method: str, path: str) -> None:
+async def test_nobody_is_sent_elsewhere(app: FastAPI, method: str, path: str):
     # a redirect would go to whatever `Host` says, and a client would take its body there
     status, sent, _ = await asked(app, method, path, [(b"host", b"evil.example")])
 
@@ -64,7 +74,7 @@ async def test_nobody_is_sent_elsewhere(app: FastAPI, method: str, path: str) ->
     assert "location" not in sent
 
 
-async def test_no_other_site_is_let_in(app: FastAPI) -> None:
+async def test_no_other_site_is_let_in(app: FastAPI):
     origin = [(b"origin", b"https://evil.example"), (b"access-control-request-method", b"GET")]
 
     status, sent, _ = await asked(app, "OPTIONS", "/v1/children", origin)
@@ -90,20 +100,16 @@ async def test_no_other_site_is_let_in(app: FastAPI) -> None:
         ("/v1/parents/w%C3%A4iss/children", "parent_id"),
     ],
 )
-async def test_operators_and_odd_ids_are_named_and_not_asked_for(path: str, field: str) -> None:
-    # given
+async def test_operators_and_odd_ids_are_named_and_not_asked_for(path: str, field: str):
     side = QuerySide()
     await side.child("lena")
-    async with side.client(ASKER) as client:
-        # when
-        answer = await client.get(path)
-    # then
+    answer = await side.get(path, ASKER)
     assert_problem(answer, 422, "invalid-request", field)
     assert side.store.reads == 0
 
 
 @pytest.mark.parametrize("pattern", [".*", "^L", "Le.*", "(L|M)ena", "L\\w+", "%", "{$gt: 1}"])
-async def test_a_search_takes_letters_and_no_patterns(pattern: str) -> None:
+async def test_a_search_takes_letters_and_no_patterns(pattern: str):
     # given
     side = QuerySide()
     await side.child("lena", name="Lena Weiss", parent_id="weiss")
@@ -148,7 +154,7 @@ BODIES: list[tuple[bytes, int, str]] = [
 @pytest.mark.parametrize(("raw", "status", "field"), BODIES)
 async def test_a_body_with_two_meanings_or_more_than_asked_for_is_refused(
     raw: bytes, status: int, field: str
-) -> None:
+):
     # given
     side = CommandSide()
     async with side.client(ADMIN) as client:
@@ -162,20 +168,17 @@ async def test_a_body_with_two_meanings_or_more_than_asked_for_is_refused(
 
 
 @pytest.mark.parametrize("field", ["version", "parent_id", "child_id", "status", "udid", "_id"])
-async def test_an_update_assigns_only_what_is_meant_to_be_changed(field: str) -> None:
-    # given
+async def test_an_update_assigns_only_what_is_meant_to_be_changed(field: str):
     side = CommandSide()
     async with side.client() as mother:
         child_id = await mother.register()
-        # when
         answer = await mother.send("PATCH", f"/children/{child_id}/profile", {field: "x"})
-    # then
     assert_problem(answer, 422, "invalid-request", field)
     assert await side.stored_events() == [*REGISTRATION]
 
 
 @pytest.mark.parametrize("name", ["محمد علي", "שָׁרָה לוי", "Zoë", "小熊", "देवी", "O\u2019Neill"])
-async def test_names_of_all_scripts_are_welcome(name: str) -> None:
+async def test_names_of_all_scripts_are_welcome(name: str):
     side = CommandSide()
     async with side.client() as mother:
         body: dict[str, Any] = {
@@ -188,7 +191,7 @@ async def test_names_of_all_scripts_are_welcome(name: str) -> None:
         assert (await mother.send("POST", "/children", body)).status_code == 201
 
 
-async def test_a_composed_and_a_decomposed_name_are_the_same() -> None:
+async def test_a_composed_and_a_decomposed_name_are_the_same():
     side = CommandSide()
     async with side.client() as mother:
         child_id = await mother.register(name="Zoe\u0308")
@@ -196,3 +199,100 @@ async def test_a_composed_and_a_decomposed_name_are_the_same() -> None:
         again = await mother.send("PATCH", f"/children/{child_id}/profile", {"name": "Zoë"})
 
     assert again.json()["events"] == []
+
+
+HOUSE = re.compile(r"required|unknown (field|parameter)|(must|give|not a) .+")
+FOREIGN = [
+    re.compile(re.sub(r"\\\{\w+\\\}", ".*", re.escape(error["message_template_python"])))
+    for error in list_all_errors()
+    if error["type"] not in ("value_error", "assertion_error")
+]
+COMMANDS, QUERIES = CommandSide(), QuerySide()
+COMMAND_API, QUERY_API = TestClient(COMMANDS.app), TestClient(QUERIES.app)
+ID = "0b8f5a4e-9a57-4c3b-8d55-1f0a3c1d2e4f"
+IDS = dict.fromkeys(("child_id", "parent_id", "conversation_id", "violation_id"), ID)
+IDS["purpose"] = "account"
+
+WITH_BODY = [route for route in guarded(COMMANDS.app) if route.body]
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=70),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=4,
+)
+LENA = "/v1/children/lena"
+QUERY_PATHS = [
+    f"{LENA}/safety-report",
+    f"{LENA}/conversations",
+    f"{LENA}/analytics",
+    "/v1/children",
+]
+NAMES = sorted(
+    {
+        field.alias or name
+        for model in vars(parameters).values()
+        if isinstance(model, type) and issubclass(model, Parameters)
+        for name, field in model.model_fields.items()
+    }
+)
+SOME = settings(
+    max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+
+
+def _assert_worded_here(answer: Any) -> None:
+    assert answer.status_code < 500, answer.text
+    if answer.status_code != 422:
+        return
+    for error in answer.json().get("errors", ()):
+        message = error["message"]
+        assert HOUSE.fullmatch(message), message
+        assert not any(foreign.fullmatch(message) for foreign in FOREIGN), message
+        limit = error.get("limit", "")
+        assert not re.match(r"(ge|gt|le|lt|min_length|max_length|expected|pattern) ", limit), limit
+
+
+@pytest.mark.parametrize("route", WITH_BODY, ids=str)
+@SOME
+@given(data=st.data())
+def test_fields_of_commands(route: Route, data: st.DataObject):
+    # given a good body of which one field is anything, or gone
+    assert route.body is not None
+    name = data.draw(st.sampled_from([*route.body, "unheard_of"]))
+    body = {**route.body, name: data.draw(VALUES)}
+    if data.draw(st.booleans()):
+        del body[name]
+    # when
+    headers = {"Authorization": COMMANDS.bearer(command_side.ADMIN)}
+    answer = COMMAND_API.request(
+        route.method, route.path.format_map(IDS), json=body, headers=headers
+    )
+    # then
+    _assert_worded_here(answer)
+
+
+@pytest.mark.parametrize("path", QUERY_PATHS)
+@SOME
+@given(name=st.sampled_from([*NAMES, "unheard_of"]), value=st.text(max_size=140) | st.integers())
+def test_parameters_of_queries(path: str, name: str, value: object):
+    query = f"{name}={quote(str(value).encode('utf-8', 'replace'), safe='')}"
+
+    answer = QUERY_API.get(f"{path}?{query}", headers=QUERIES.bearer(query_side.ADMIN))
+
+    _assert_worded_here(answer)
+
+
+@pytest.mark.parametrize("value", ["l%C3%A9na", "a.b", "a" * 65])
+def test_ids_in_paths_are_refused_in_the_same_words_by_both_apis(value: str):
+    asked = QUERY_API.get(f"/v1/children/{value}", headers=QUERIES.bearer(query_side.ADMIN))
+    headers = {"Authorization": COMMANDS.bearer(command_side.ADMIN)}
+    told = COMMAND_API.post(f"/v1/children/{value}/reactivation", headers=headers)
+    assert (asked.status_code, told.status_code) == (422, 422)
+    assert asked.json()["errors"] == told.json()["errors"]
+
+
+def test_every_model_of_parameters_is_asked_for():
+    assert {"from", "to", "period_days", "limit", "cursor", "name", "status"} <= set(NAMES)

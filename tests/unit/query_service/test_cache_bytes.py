@@ -1,11 +1,16 @@
-"""The cache is bounded in bytes, whatever callers ask for."""
+"""The cache is bounded in bytes, whatever callers ask for, and does what a naive model does."""
 
+import asyncio
+import math
 import time
 import tracemalloc
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from query_service.cache.entries import ENTRY_BYTES, TAG_BYTES, child_tag
 from query_service.cache.query_cache import Loaded, QueryCache
@@ -32,9 +37,7 @@ async def keep(cache: QueryCache[str], key: object, size: int, tags: frozenset[s
     return await cache.get_or_load(key, 1_000, tags, load)
 
 
-async def test_the_least_recently_used_make_room_once_bytes_are_full(
-    cache: QueryCache[str],
-) -> None:
+async def test_the_least_recently_used_make_room_once_bytes_are_full(cache: QueryCache[str]):
     # given
     weight = 5_000 + ENTRY_BYTES
     fitting = MEBIBYTE // weight
@@ -49,19 +52,15 @@ async def test_the_least_recently_used_make_room_once_bytes_are_full(
     assert (await keep(cache, 0, 5_000))[1] is False
 
 
-async def test_an_answer_that_is_too_large_is_given_and_not_kept(cache: QueryCache[str]) -> None:
-    # given
+async def test_an_answer_that_is_too_large_is_given_and_not_kept(cache: QueryCache[str]):
     await keep(cache, "small", 100)
-    # when
     given = await keep(cache, "large", MEBIBYTE // 100)
-    # then
     assert given == ("value", False)
     statistics = cache.statistics()
     assert (statistics.size, statistics.too_large, statistics.evictions) == (1, 1, 0)
 
 
-async def test_what_grew_too_large_leaves_nothing_older_behind(cache: QueryCache[str]) -> None:
-    # given
+async def test_what_grew_too_large_leaves_nothing_older_behind(cache: QueryCache[str]):
     await keep(cache, "key", 100)
 
     # when it is read again, larger
@@ -69,43 +68,37 @@ async def test_what_grew_too_large_leaves_nothing_older_behind(cache: QueryCache
         return Loaded("new", size=MEBIBYTE)
 
     await cache.get_or_load("key", 1_000, NO_TAGS, load, read_after=time.monotonic())
-    # then
     assert cache.statistics().size == 0
     assert cache.statistics().bytes == 0
 
 
-async def test_bytes_are_given_back_however_an_answer_leaves(cache: QueryCache[str]) -> None:
-    # given
+async def test_bytes_are_given_back_however_an_answer_leaves(cache: QueryCache[str]):
     for number in range(3):
         await keep(cache, number, 500, frozenset({child_tag(str(number))}))
-    # when
     cache.invalidate({child_tag("0")})
     cache.suspend()
     cache.clear()
-    # then
     assert cache.statistics().bytes == 0
 
 
-async def test_tags_weigh_too(cache: QueryCache[str]) -> None:
+async def test_tags_weigh_too(cache: QueryCache[str]):
     tags = frozenset(child_tag(str(number)) for number in range(10))
     await keep(cache, "key", 100, tags)
     assert cache.statistics().bytes == 100 + ENTRY_BYTES + 10 * TAG_BYTES
 
 
-async def test_a_load_that_misses_very_many_changes_is_not_kept(cache: QueryCache[str]) -> None:
+async def test_a_load_that_misses_very_many_changes_is_not_kept(cache: QueryCache[str]):
     # given a load during which more changes come than are remembered
     async def load() -> Loaded[str]:
         for number in range(2_000):
             cache.invalidate({child_tag(f"other-{number}")})
         return Loaded("value")
 
-    # when
     await cache.get_or_load("key", 1_000, frozenset({child_tag("lena")}), load)
-    # then
     assert cache.statistics().size == 0
 
 
-async def test_many_periods_of_a_child_of_many_violations_stay_within_the_bytes() -> None:
+async def test_many_periods_of_a_child_of_many_violations_stay_within_the_bytes():
     # given 250 violations with long details, and a cache of 4 MiB
     side = QuerySide(cache_bytes=4 * MEBIBYTE)
     await side.child("lena")
@@ -131,7 +124,7 @@ async def test_many_periods_of_a_child_of_many_violations_stay_within_the_bytes(
     assert statistics.size > 50
 
 
-async def test_what_an_answer_takes_beside_its_body_is_not_more_than_it_is_counted_for() -> None:
+async def test_what_an_answer_takes_beside_its_body_is_not_more_than_it_is_counted_for():
     # given
     side = QuerySide(cache_bytes=64 * MEBIBYTE)
     await side.child("lena")
@@ -149,7 +142,7 @@ async def test_what_an_answer_takes_beside_its_body_is_not_more_than_it_is_count
     assert taken <= side.cache.statistics().bytes - bodies_before
 
 
-async def test_an_admin_and_the_metrics_tell_bytes_and_evictions(side: QuerySide) -> None:
+async def test_an_admin_and_the_metrics_tell_bytes_and_evictions(side: QuerySide):
     # given
     await side.child("lena")
     async with side.client(OFFICER) as client:
@@ -160,3 +153,103 @@ async def test_an_admin_and_the_metrics_tell_bytes_and_evictions(side: QuerySide
     assert float(told["teddy_query_cache_bytes"]) > len(body)
     for reason in ("entries", "bytes", "too_large"):
         assert told[f'teddy_query_cache_evictions_total{{reason="{reason}"}}'] == "0.0"
+
+
+KEYS = ["a", "b", "c", "d"]
+TAGS = ["child:1", "child:2", "parent:1"]
+SIZE = 2
+
+
+@dataclass
+class Ask:
+    key: str
+    ttl: int
+    tags: frozenset[str]
+    mentions: frozenset[str]
+    version: int | None
+
+
+@dataclass
+class Invalidate:
+    tags: frozenset[str]
+    reached: float
+
+
+@dataclass
+class Wait:
+    seconds: int
+
+
+@dataclass
+class Clear:
+    pass
+
+
+@dataclass
+class Naive:
+    """A list of (key, value, tags, expires_at, version), the least recently used first."""
+
+    entries: list[tuple[str, str, frozenset[str], float, float]] = field(default_factory=list)
+
+    def ask(self, step: Ask, now: float, fresh: str) -> tuple[str, bool]:
+        found = next((e for e in self.entries if e[0] == step.key and now < e[3]), None)
+        self.entries = [e for e in self.entries if e[0] != step.key]
+        version = -math.inf if step.version is None else step.version
+        loaded = (step.key, fresh, step.tags | step.mentions, now + step.ttl, version)
+        self.entries.append(found or loaded)
+        self.entries = self.entries[-SIZE:]
+        return (found[1], True) if found else (fresh, False)
+
+    def drop_tags(self, tags: frozenset[str], reached: float) -> None:
+        self.entries = [e for e in self.entries if e[2].isdisjoint(tags) or e[4] >= reached]
+
+
+some_tags = st.frozensets(st.sampled_from(TAGS))
+some_version = st.one_of(st.none(), st.integers(1, 3))
+steps = st.lists(
+    st.one_of(
+        st.builds(
+            Ask, st.sampled_from(KEYS), st.integers(1, 5), some_tags, some_tags, some_version
+        ),
+        st.builds(Invalidate, some_tags, st.one_of(st.integers(1, 3), st.just(math.inf))),
+        st.builds(Wait, st.integers(1, 3)),
+        st.builds(Clear),
+    ),
+    max_size=40,
+)
+
+
+@given(steps)
+def test_whatever_happens_the_cache_answers_as_the_naive_one(
+    steps: list[Ask | Invalidate | Wait | Clear],
+):
+    asyncio.run(_compare(steps))
+
+
+async def _compare(steps: list[Ask | Invalidate | Wait | Clear]) -> None:
+    now = 0.0
+    cache: QueryCache[str] = QueryCache(SIZE, lambda: now)
+    cache.resume()
+    naive = Naive()
+    for number, step in enumerate(steps):
+        match step:
+            case Ask():
+                loaded = Loaded(f"{step.key}{number}", step.mentions, step.version)
+                expected = naive.ask(step, now, loaded.value)
+                assert await _ask(cache, step, loaded) == expected
+            case Invalidate():
+                cache.invalidate(step.tags, step.reached)
+                naive.drop_tags(step.tags, step.reached)
+            case Wait():
+                now += step.seconds
+            case Clear():
+                cache.clear()
+                naive.entries.clear()
+        assert cache.statistics().size == len(naive.entries)
+
+
+async def _ask(cache: QueryCache[str], step: Ask, loaded: Loaded[str]) -> tuple[str, bool]:
+    async def load() -> Loaded[str]:
+        return loaded
+
+    return await cache.get_or_load(step.key, step.ttl, step.tags, load)

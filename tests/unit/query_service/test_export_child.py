@@ -7,7 +7,6 @@ import orjson
 import pytest
 
 from shared.clock import iso
-from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.events.child import ChildErased, ChildEvent
 from shared.events.personal import Personal
 from shared.read_models.documents import (
@@ -19,14 +18,11 @@ from shared.read_models.documents import (
     ViolationDocument,
     ViolationEntry,
 )
-from shared.serialization.events import encode
-from tests.support.event_samples import AT, CHILD, EVENTS
+from tests.support.event_samples import CHILD, EVENTS
+from tests.support.exported_child import write_events
 from tests.support.exports import document_of
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, parent
 from tests.support.read_model_builders import (
-    activity_document,
-    alert_document,
-    conversation_document,
     safety_document,
     sealed,
     violation,
@@ -42,26 +38,12 @@ async def lived(side: QuerySide) -> QuerySide:
     """A child to whom everything happened that can happen but the end."""
     await side.child(CHILD, parent_id=FAMILY.subject, name="Zoë", learning_style="visual")
     cipher = await side.keyring.create(CHILD)
-    position = StreamPosition()
-    for event in LIVED:
-        commit = await side.events.append(
-            NewCommit(
-                child_id=CHILD,
-                expected=position,
-                events=(encode(event, position.version + 1, cipher),),
-                recorded_at=AT,
-                actor=Actor("parent-1", "parent"),
-                causality=Causality("correlation-1"),
-            )
-        )
-        position = commit.position
+    await write_events(side, LIVED, child_id=CHILD)
     details = sealed(cipher, CHILD, "details", "said his address")
     put_safety(side, violation("v1", details=details))
-    talk = conversation_document(CHILD, "talk-1")
-    side.store.conversations[talk["_id"]] = talk
-    day = activity_document(CHILD, "2026-11-23")
-    side.store.activity_days[day["_id"]] = day
-    side.store.alerts["a1"] = alert_document("a1", child_id=CHILD, parent_id=FAMILY.subject)
+    side.conversation(CHILD, "talk-1")
+    side.activity(CHILD, "2026-11-23")
+    side.alert("a1", child_id=CHILD, parent_id=FAMILY.subject)
     return side
 
 
@@ -82,7 +64,7 @@ async def exported_to(side: QuerySide, path: str = EXPORT) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", range(len(LIVED)), ids=[type(one).__name__ for one in LIVED])
-async def test_every_field_of_every_event_is_in_the_export(lived: QuerySide, number: int) -> None:
+async def test_every_field_of_every_event_is_in_the_export(lived: QuerySide, number: int):
     export = await exported_to(lived)
 
     event, exported = LIVED[number], export["events"][number]
@@ -90,7 +72,7 @@ async def test_every_field_of_every_event_is_in_the_export(lived: QuerySide, num
     assert {"child_id": export["child_id"], **exported["data"]} == _in_clear(event)
 
 
-async def test_what_was_made_of_the_events_is_in_the_export(lived: QuerySide) -> None:
+async def test_what_was_made_of_the_events_is_in_the_export(lived: QuerySide):
     export = await exported_to(lived)
 
     assert export["profile"]["name"] == "Zoë"
@@ -116,7 +98,7 @@ async def test_what_was_made_of_the_events_is_in_the_export(lived: QuerySide) ->
 )
 async def test_every_field_of_every_read_model_is_in_the_export(
     lived: QuerySide, document: type[Any], part: str
-) -> None:
+):
     export = await exported_to(lived)
     exported = {**export, "violations": export["safety"]["violations"]}[part]
     fields = exported[0] if isinstance(exported, list) else exported
@@ -125,7 +107,7 @@ async def test_every_field_of_every_read_model_is_in_the_export(
     assert fields.keys() == document.__annotations__.keys() - not_of_the_child
 
 
-async def test_nothing_sealed_is_in_the_export(lived: QuerySide) -> None:
+async def test_nothing_sealed_is_in_the_export(lived: QuerySide):
     content = orjson.dumps(await exported_to(lived))
 
     for stored in (*lived.store.children.values(), *lived.store.safety_documents.values()):
@@ -134,7 +116,7 @@ async def test_nothing_sealed_is_in_the_export(lived: QuerySide) -> None:
                 assert value.encode() not in content
 
 
-async def test_a_child_without_incidents_has_no_safety_part(side: QuerySide) -> None:
+async def test_a_child_without_incidents_has_no_safety_part(side: QuerySide):
     await side.child("lena", parent_id=FAMILY.subject)
 
     export = await exported_to(side, "/v1/children/lena/export")
@@ -142,9 +124,8 @@ async def test_a_child_without_incidents_has_no_safety_part(side: QuerySide) -> 
     assert (export["safety"], export["events"], export["alerts"]) == (None, [], [])
 
 
-async def test_an_export_is_a_file_that_nobody_keeps(lived: QuerySide) -> None:
-    async with lived.client(FAMILY) as client:
-        answer = await client.get(EXPORT)
+async def test_an_export_is_a_file_that_nobody_keeps(lived: QuerySide):
+    answer = await lived.get(EXPORT, FAMILY)
 
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="child-{CHILD}.jsonl"'
@@ -154,23 +135,21 @@ async def test_an_export_is_a_file_that_nobody_keeps(lived: QuerySide) -> None:
     assert lived.cache.statistics().size == 0
 
 
-async def test_only_the_family_and_admins_get_it(lived: QuerySide) -> None:
+async def test_only_the_family_and_admins_get_it(lived: QuerySide):
     answers = {}
     for principal in (parent("stranger"), OFFICER, ADMIN):
-        async with lived.client(principal) as client:
-            answers[principal.subject] = (await client.get(EXPORT)).status_code
+        answers[principal.subject] = (await lived.get(EXPORT, principal)).status_code
 
     assert list(answers.values()) == [404, 403, 200]
 
 
-async def test_of_an_erased_child_there_is_none(lived: QuerySide) -> None:
+async def test_of_an_erased_child_there_is_none(lived: QuerySide):
     await lived.destroy_key(CHILD)
 
-    async with lived.client(FAMILY) as client:
-        assert (await client.get(EXPORT)).status_code == 404
+    assert (await lived.get(EXPORT, FAMILY)).status_code == 404
 
 
-async def test_an_export_is_on_record(lived: QuerySide) -> None:
+async def test_an_export_is_on_record(lived: QuerySide):
     await exported_to(lived)
 
     (entry,) = lived.audit.entries

@@ -57,7 +57,7 @@ def whole_part(body: bytes) -> bytes:
 
 @given(life=LIVES, page=st.integers(1, 5))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-async def test_from_every_cursor_follows_exactly_what_is_missing(life: Life, page: int) -> None:
+async def test_from_every_cursor_follows_exactly_what_is_missing(life: Life, page: int):
     # given
     side = QuerySide()
     await live(side, life)
@@ -74,7 +74,7 @@ async def test_from_every_cursor_follows_exactly_what_is_missing(life: Life, pag
         assert await written(exporter, cursor) == body[end_of_part:]
 
 
-async def test_the_end_counts_all_records_also_behind_a_cursor(side: QuerySide) -> None:
+async def test_the_end_counts_all_records_also_behind_a_cursor(side: QuerySide):
     # given
     await live(side, SOME_OF_ALL)
     exporter = exporter_of(side, 2)
@@ -88,7 +88,7 @@ async def test_the_end_counts_all_records_also_behind_a_cursor(side: QuerySide) 
     assert all(one == end for one in ends)
 
 
-async def test_the_documents_of_a_child_come_in_order_then_its_events(side: QuerySide) -> None:
+async def test_the_documents_of_a_child_come_in_order_then_its_events(side: QuerySide):
     await live(side, SOME_OF_ALL)
 
     records = records_of(await written(exporter_of(side, 2)))
@@ -101,10 +101,9 @@ async def test_the_documents_of_a_child_come_in_order_then_its_events(side: Quer
     assert versions == list(range(1, 13))
 
 
-async def test_every_line_is_one_that_the_api_describes(side: QuerySide) -> None:
+async def test_every_line_is_one_that_the_api_describes(side: QuerySide):
     await live(side, SOME_OF_ALL)
-    async with side.client(parent(WEISS)) as client:
-        body = (await client.get(f"/v1/children/{LENA}/export")).content
+    body = (await side.get(f"/v1/children/{LENA}/export", parent(WEISS))).content
     body += await written(exporter_of(side, 2))
 
     lines = body.splitlines()
@@ -113,7 +112,7 @@ async def test_every_line_is_one_that_the_api_describes(side: QuerySide) -> None
     assert kinds == {"export", *KINDS, "progress", "end"}
 
 
-async def test_a_page_is_held_and_no_more_is_read_than_is_taken(side: QuerySide) -> None:
+async def test_a_page_is_held_and_no_more_is_read_than_is_taken(side: QuerySide):
     # given
     await live(side, Life(violations=20, conversations=30, events=50))
     pages = CountedPages(side.whole, side.events)
@@ -129,9 +128,7 @@ async def test_a_page_is_held_and_no_more_is_read_than_is_taken(side: QuerySide)
     assert pages.pages >= (20 + 30 + 50) / 5
 
 
-async def test_between_cursors_there_are_as_many_records_as_were_asked_for(
-    side: QuerySide,
-) -> None:
+async def test_between_cursors_there_are_as_many_records_as_were_asked_for(side: QuerySide):
     await live(side, Life(events=100))
 
     body = await written(exporter_of(side, 10, between_cursors=25))
@@ -141,18 +138,16 @@ async def test_between_cursors_there_are_as_many_records_as_were_asked_for(
     assert all(25 <= len(part.splitlines()) <= 36 for part in parts[:-1])
 
 
-async def test_a_child_that_is_erased_meanwhile_is_written_no_further(side: QuerySide) -> None:
+async def test_a_child_that_is_erased_meanwhile_is_written_no_further(side: QuerySide):
     # given an export of which some was written
     await live(side, SOME_OF_ALL)
     _, rest = await begun(exporter_of(side, 2), 3)
-    # when
     await side.key_store.destroy(LENA)
-    # then
     with pytest.raises(ChildErased):
         await anext(rest)
 
 
-async def test_what_was_read_before_an_erasure_is_not_written_after_it(side: QuerySide) -> None:
+async def test_what_was_read_before_an_erasure_is_not_written_after_it(side: QuerySide):
     # given a key that is destroyed while a page is read
     await live(side, SOME_OF_ALL)
     pages = CountedPages(side.whole, side.events)
@@ -173,7 +168,7 @@ async def test_what_was_read_before_an_erasure_is_not_written_after_it(side: Que
     assert kinds == set(KINDS) - {"event"}
 
 
-async def test_a_child_that_is_named_as_erased_is_written_no_further(side: QuerySide) -> None:
+async def test_a_child_that_is_named_as_erased_is_written_no_further(side: QuerySide):
     """Also where its key came back with a restored database."""
     await live(side, SOME_OF_ALL)
     _, rest = await begun(exporter_of(side, 2), 3)
@@ -184,7 +179,7 @@ async def test_a_child_that_is_named_as_erased_is_written_no_further(side: Query
         await anext(rest)
 
 
-async def test_a_flip_is_not_noticed_while_the_generation_is_kept(side: QuerySide) -> None:
+async def test_a_flip_is_not_noticed_while_the_generation_is_kept(side: QuerySide):
     # given
     await live(side, SOME_OF_ALL)
     exporter = exporter_of(side, 2)
@@ -198,9 +193,7 @@ async def test_a_flip_is_not_noticed_while_the_generation_is_kept(side: QuerySid
     assert first + b"".join([some async for some in rest]) == undisturbed
 
 
-async def test_an_export_whose_generation_is_dropped_goes_on_in_the_live_one(
-    side: QuerySide,
-) -> None:
+async def test_an_export_whose_generation_is_dropped_goes_on_in_the_live_one(side: QuerySide):
     # given
     await live(side, SOME_OF_ALL)
     exporter = exporter_of(side, 2)
@@ -217,7 +210,7 @@ async def test_an_export_whose_generation_is_dropped_goes_on_in_the_live_one(
     assert records_of(whole_part(first)) + continued == undisturbed
 
 
-async def test_a_cursor_is_good_for_its_child_and_unchanged_only(side: QuerySide) -> None:
+async def test_a_cursor_is_good_for_its_child_and_unchanged_only(side: QuerySide):
     await live(side, SOME_OF_ALL)
     exporter = exporter_of(side, 2)
     cursor = cursors_of(await written(exporter))[0]
@@ -227,7 +220,7 @@ async def test_a_cursor_is_good_for_its_child_and_unchanged_only(side: QuerySide
             await exporter.start(child_id, altered)
 
 
-async def test_an_event_that_this_release_cannot_read_is_reported_as_such(side: QuerySide) -> None:
+async def test_an_event_that_this_release_cannot_read_is_reported_as_such(side: QuerySide):
     # given the second of three events, as a later release would write it
     await side.child(LENA, parent_id=WEISS)
     events = [replace(event, child_id=LENA) for event in EVENTS[:3]]
@@ -247,7 +240,7 @@ async def test_an_event_that_this_release_cannot_read_is_reported_as_such(side: 
     assert (end["counts"]["event"], end["unreadable"]) == (3, 1)
 
 
-async def test_a_line_ends_where_a_line_feed_stands_and_nowhere_else(side: QuerySide) -> None:
+async def test_a_line_ends_where_a_line_feed_stands_and_nowhere_else(side: QuerySide):
     """JSON leaves characters unescaped that some take for the end of a line."""
     # given
     await side.child(LENA, parent_id=WEISS)
@@ -257,7 +250,6 @@ async def test_a_line_ends_where_a_line_feed_stands_and_nowhere_else(side: Query
     details = replace(reported.details, value=said)
     await write_events(side, [replace(reported, child_id=LENA, details=details)])
     # when
-    async with side.client(parent(WEISS)) as client:
-        export = await document_of(await client.get(f"/v1/children/{LENA}/export"))
+    export = await document_of(await side.get(f"/v1/children/{LENA}/export", parent(WEISS)))
     # then
     assert export["events"][0]["data"]["details"] == said

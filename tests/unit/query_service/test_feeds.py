@@ -122,7 +122,7 @@ async def feed(kafka: PlayedKafka, listener: Listener) -> AsyncIterator[ChangeFe
 
 async def test_the_feed_begins_at_the_end_and_passes_every_notice_on(
     feed: ChangeFeed, kafka: PlayedKafka, listener: Listener
-) -> None:
+):
     # given
     assert await listener.next() is True
     assert kafka.positions == kafka.ends
@@ -135,28 +135,21 @@ async def test_the_feed_begins_at_the_end_and_passes_every_notice_on(
     assert await listener.next() == ALERT
 
 
-async def test_a_broker_that_is_not_there_is_tried_again(
-    kafka: PlayedKafka, listener: Listener
-) -> None:
-    # given
+async def test_a_broker_that_is_not_there_is_tried_again(kafka: PlayedKafka, listener: Listener):
     kafka.refusals = 2
     async with running(listener) as feed:
         with pytest.raises(FeedBroken):
             await feed.check()
-        # when / then
         assert await listener.next() is True
     assert kafka.connections == 3
 
 
-async def test_a_missing_topic_is_waited_for(kafka: PlayedKafka, listener: Listener) -> None:
-    # given
+async def test_a_missing_topic_is_waited_for(kafka: PlayedKafka, listener: Listener):
     partitions = kafka.partitions.pop(ALERTS)
     async with running(listener):
         await until(lambda: kafka.connections >= 2)
         assert listener.heard.empty()
-        # when
         kafka.partitions[ALERTS] = partitions
-        # then
         assert await listener.next() is True
 
 
@@ -178,20 +171,12 @@ def _task_of_aiokafka_cancelled(kafka: PlayedKafka) -> None:
 
 
 @pytest.mark.parametrize(
-    "break_it",
-    [
-        _record_lost,
-        _consumer_stuck,
-        _partition_added,
-        _task_of_aiokafka_cancelled,
-    ],
+    "break_it", [_record_lost, _consumer_stuck, _partition_added, _task_of_aiokafka_cancelled]
 )
 async def test_whenever_notices_may_have_been_missed_the_listeners_are_reported(
     feed: ChangeFeed, kafka: PlayedKafka, listener: Listener, break_it: Any
-) -> None:
-    # given
+):
     assert await listener.next() is True
-    # when
     break_it(kafka)
     # then everything begins anew, at the present end
     assert await listener.next() is False
@@ -212,12 +197,8 @@ async def test_whenever_notices_may_have_been_missed_the_listeners_are_reported(
     ],
 )
 async def test_what_is_no_notice_lets_the_listeners_forget_and_the_feed_goes_on_behind_it(
-    feed: ChangeFeed,
-    kafka: PlayedKafka,
-    listener: Listener,
-    topic: str,
-    value: bytes | None,
-) -> None:
+    feed: ChangeFeed, kafka: PlayedKafka, listener: Listener, topic: str, value: bytes | None
+):
     # given
     assert await listener.next() is True
     # when
@@ -232,13 +213,11 @@ async def test_what_is_no_notice_lets_the_listeners_forget_and_the_feed_goes_on_
 
 async def test_a_notice_that_says_more_is_a_notice(
     feed: ChangeFeed, kafka: PlayedKafka, listener: Listener
-) -> None:
-    # given
+):
     assert await listener.next() is True
     # when a newer version tells more
     kafka.records.put_nowait((ALERTS, _with_more(ALERT.to_json())))
     kafka.records.put_nowait((CHANGES, _with_more(CHANGE.to_json())))
-    # then
     assert await listener.next() == ALERT
     assert await listener.next() == CHANGE
 
@@ -249,8 +228,7 @@ def _with_more(notice: bytes) -> bytes:
 
 async def test_listeners_are_notified_when_the_feed_is_stopped(
     kafka: PlayedKafka, listener: Listener
-) -> None:
-    # given
+):
     async with running(listener) as feed:
         assert await listener.next() is True
     # when it is stopped, then

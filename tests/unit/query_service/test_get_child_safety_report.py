@@ -7,16 +7,13 @@ from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.query import RequestRefused
 from query_service.queries.safety_assessment import SafetyTrend, recommendations
-from query_service.queries.visible_children import ChildNotFound, Forbidden
 from query_service.read_store.port import ViolationCounts
 from query_service.read_store.violations import counts_of, listed_in
 from shared.read_models.deliveries import DeliveryState, delivery_of
 from shared.read_models.documents import ViolationEntry
-from tests.support.query_side import QuerySide, device, parent
+from tests.support.query_side import QuerySide
 from tests.support.read_model_builders import (
     NOON,
-    alert_document,
-    conversation_document,
     safety_document,
     sealed,
     violation,
@@ -46,7 +43,7 @@ def some(count: int, **fields: Any) -> list[ViolationEntry]:
     return [violation(f"v{number}", **{"type": f"t{number}"} | fields) for number in range(count)]
 
 
-async def test_a_child_without_incidents_is_well(side: QuerySide) -> None:
+async def test_a_child_without_incidents_is_well(side: QuerySide):
     # given no safety document
     await side.child("lena", version=5)
     # when
@@ -62,7 +59,7 @@ async def test_a_child_without_incidents_is_well(side: QuerySide) -> None:
     assert (report["from"], report["to"]) == (None, None)
 
 
-async def test_a_report_lists_the_incidents_with_their_details_open(side: QuerySide) -> None:
+async def test_a_report_lists_the_incidents_with_their_details_open(side: QuerySide):
     # given
     await side.child("lena", safety_score=70.0, safety_status="fair", flagged_content_count=2)
     cipher = await side.keyring.create("lena")
@@ -95,30 +92,16 @@ async def test_a_report_lists_the_incidents_with_their_details_open(side: QueryS
     assert report["parent_notifications_sent"] == 0
 
 
-async def test_a_period_includes_its_beginning_and_excludes_its_end(side: QuerySide) -> None:
-    # given
+async def test_a_period_includes_its_beginning_and_excludes_its_end(side: QuerySide):
     await side.child("lena")
     side.report("lena", *(violation(f"v{day}", at=NOON + day * DAY) for day in range(4)))
-    # when
     report = await side.ask(GetChildSafetyReport("lena", NOON + DAY, NOON + 3 * DAY))
-    # then
     assert [entry["violation_id"] for entry in report["violations"]] == ["v2", "v1"]
     assert report["total_violations"] == 2
     assert report["from"] == "2026-11-24T12:00:00.000Z"
 
 
-async def test_a_period_that_ends_before_it_begins_is_refused(side: QuerySide) -> None:
-    # given
-    await side.child("lena")
-    # when / then
-    with pytest.raises(RequestRefused) as refused:
-        await side.ask(GetChildSafetyReport("lena", NOON, NOON))
-    assert refused.value.field == "to"
-
-
-async def test_a_report_comes_in_pages_whose_numbers_are_of_the_whole_period(
-    side: QuerySide,
-) -> None:
+async def test_a_report_comes_in_pages_whose_numbers_are_of_the_whole_period(side: QuerySide):
     # given five, two of them of the same moment
     await side.child("lena")
     side.report("lena", *(violation(f"v{one}", at=NOON + one // 2 * DAY) for one in range(5)))
@@ -140,12 +123,11 @@ async def test_a_report_comes_in_pages_whose_numbers_are_of_the_whole_period(
     assert rest[0]["last_violation_at"] == "2026-11-25T12:00:00.000Z"
 
 
-async def test_a_cursor_of_another_list_is_refused(side: QuerySide) -> None:
+async def test_a_cursor_of_another_list_is_refused(side: QuerySide):
     # given a cursor of conversations
     await side.child("lena")
     for number in range(2):
-        talk = conversation_document("lena", f"c{number}")
-        side.store.conversations[talk["_id"]] = talk
+        side.conversation("lena", f"c{number}")
     cursor = (await side.ask(GetChildConversations("lena", limit=1)))["next_cursor"]
     # when / then
     with pytest.raises(RequestRefused) as refused:
@@ -153,7 +135,7 @@ async def test_a_cursor_of_another_list_is_refused(side: QuerySide) -> None:
     assert refused.value.field == "cursor"
 
 
-async def test_what_is_not_told_apart_is_nothing_to_look_into(side: QuerySide) -> None:
+async def test_what_is_not_told_apart_is_nothing_to_look_into(side: QuerySide):
     # given four that count as `other`, and three that repeat themselves
     await side.child("lena")
     counted = {"secrets": 3, "other": 4}
@@ -171,9 +153,7 @@ async def test_what_is_not_told_apart_is_nothing_to_look_into(side: QuerySide) -
     assert repeated == ["secrets"]
 
 
-async def test_categories_beyond_those_told_apart_count_as_other_also_in_a_period(
-    side: QuerySide,
-) -> None:
+async def test_categories_beyond_those_told_apart_count_as_other_also_in_a_period(side: QuerySide):
     # given a safety document that tells only one category apart
     await side.child("lena")
     side.report(
@@ -187,18 +167,6 @@ async def test_categories_beyond_those_told_apart_count_as_other_also_in_a_perio
     # then
     assert period["violations_by_category"] == {"secrets": 1, "other": 2}
     assert period["violations_by_category"] == ever["violations_by_category"]
-
-
-async def test_only_who_may_see_the_child_sees_its_report(side: QuerySide) -> None:
-    # given
-    await side.child("lena", parent_id="weiss", device_id="bear-7")
-    # when / then
-    assert await side.ask(GetChildSafetyReport("lena"), parent("weiss"))
-    with pytest.raises(ChildNotFound):
-        await side.ask(GetChildSafetyReport("lena"), parent("braun"))
-    # what was reported about a child is nothing for its bear
-    with pytest.raises(Forbidden):
-        await side.ask(GetChildSafetyReport("lena"), device("bear-7"))
 
 
 @pytest.mark.parametrize(
@@ -215,69 +183,55 @@ async def test_only_who_may_see_the_child_sees_its_report(side: QuerySide) -> No
 )
 async def test_the_trend_compares_thirty_days_with_the_thirty_before(
     side: QuerySide, days_ago: list[int], trend: SafetyTrend
-) -> None:
+):
     violations = [violation(f"v{ago}", at=NOON - ago * DAY) for ago in days_ago]
     assert await trend_of(side, *violations) == trend
 
 
 async def test_in_the_trend_a_confirmed_violation_counts_half_and_a_false_one_not_at_all(
     side: QuerySide,
-) -> None:
+):
     # given 20/2 points lately against 10 before
     confirmed = violation("v1", severity="high", outcome="confirmed")
     false = violation("v2", severity="critical", outcome="false_positive")
     before = violation("v3", severity="medium", at=NOON - 40 * DAY)
-    # when / then
     assert await trend_of(side, confirmed, false, before) == SafetyTrend.STABLE
 
 
-def test_more_than_five_violations_ask_for_a_review() -> None:
+def test_more_than_five_violations_an_open_one_and_flagged_content_ask_for_a_look():
     assert codes(some(5, resolved_at=NOON)) == ["all-is-well"]
     assert codes(some(6, resolved_at=NOON)) == ["review-topics-and-filters"]
-
-
-def test_all_is_not_well_while_a_violation_is_open() -> None:
     assert codes(some(1, resolved_at=NOON) + some(1)) == ["resolve-open-violations"]
+    assert codes([], flagged_without_report=True) == ["review-flagged-content"]
 
 
 @pytest.mark.parametrize("severity", ["high", "critical"])
 @pytest.mark.parametrize("alerted", [None, "count"])
 def test_a_severe_violation_that_was_not_told_at_once_asks_for_immediate_notifications(
     severity: str, alerted: str | None
-) -> None:
+):
     violations = some(1, severity=severity, alerted=alerted)
     assert codes(violations) == ["enable-immediate-notifications"]
 
 
-def test_notifications_are_not_asked_for_where_one_was_sent_at_once() -> None:
+def test_notifications_are_not_asked_for_where_one_was_sent_at_once_or_it_is_not_known():
     told = some(2, severity="high", alerted="threshold", resolved_at=NOON)
     assert codes(told) == ["all-is-well"]
-
-
-def test_a_violation_of_which_it_is_not_known_asks_for_nothing() -> None:
     # given what older projections wrote
     (entry,) = some(1, severity="critical", resolved_at=NOON)
     del entry["alerted"]
-    # when / then
     assert codes([entry]) == ["all-is-well"]
 
 
-def test_a_category_that_repeats_itself_is_named() -> None:
-    # given
+def test_a_category_that_repeats_itself_is_named():
     violations = some(3, type="bullying") + some(2, type="secrets")
-    # when
     (advice,) = recommendations(counted(violations), flagged_without_report=False)
-    # then
     assert advice.code == "repeated-category"
     assert advice.category == "bullying"
     assert "3 times" in advice.text
 
 
-def test_flagged_content_without_a_report_is_to_be_reviewed() -> None:
-    assert codes([], flagged_without_report=True) == ["review-flagged-content"]
-
-
-def test_recommendations_come_in_order_of_urgency() -> None:
+def test_recommendations_come_in_order_of_urgency():
     # given
     violations = some(3, type="b", severity="high") + some(4, type="a")
     # when / then
@@ -293,7 +247,7 @@ def test_recommendations_come_in_order_of_urgency() -> None:
     assert named == ["a", "b"]
 
 
-async def test_flagged_content_is_no_news_once_something_was_reported(side: QuerySide) -> None:
+async def test_flagged_content_is_no_news_once_something_was_reported(side: QuerySide):
     # given
     await side.child("lena", flagged_content_count=2)
     unreported = await side.ask(GetChildSafetyReport("lena"))
@@ -306,13 +260,12 @@ async def test_flagged_content_is_no_news_once_something_was_reported(side: Quer
     assert reported["recommendations"][0]["code"] == "all-is-well"
 
 
-async def test_what_was_delivered_waits_or_was_given_up_is_counted_apart(side: QuerySide) -> None:
+async def test_what_was_delivered_waits_or_was_given_up_is_counted_apart(side: QuerySide):
     # given three alerts by two channels, of which an older release told one
     await side.child("lena")
     told = {"in_app": NOON}
     for number, delivered in enumerate((told, {**told, "webhook": NOON}, told)):
-        alert = alert_document(f"a{number}", child_id="lena", delivered=delivered)
-        side.store.alerts[alert["_id"]] = alert
+        alert = side.alert(f"a{number}", child_id="lena", delivered=delivered)
         for channel in ("in_app", "webhook"):
             delivery = delivery_of(alert, channel, NOON)
             side.store.deliveries[delivery["_id"]] = delivery

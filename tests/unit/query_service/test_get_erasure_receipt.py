@@ -23,12 +23,11 @@ async def erased_lena(side: QuerySide, *steps: ErasureStep) -> None:
         await side.erased.record("lena", step, StepDone(NOON + timedelta(seconds=1), number))
 
 
-async def test_the_family_gets_a_signed_receipt_of_what_was_removed(side: QuerySide) -> None:
+async def test_the_family_gets_a_signed_receipt_of_what_was_removed(side: QuerySide):
     # given
     await erased_lena(side, *ErasureStep)
     # when
-    async with side.client(parent("weiss")) as client:
-        answer = (await client.get(RECEIPT)).json()
+    answer = (await side.get(RECEIPT, parent("weiss"))).json()
     # then
     assert (answer["complete"], answer["outstanding"]) == (True, [])
     counts = [(one["step"], one["count"]) for one in answer["removed"]]
@@ -38,20 +37,14 @@ async def test_the_family_gets_a_signed_receipt_of_what_was_removed(side: QueryS
     assert receipt.complete
 
 
-async def test_what_is_not_yet_done_is_named(side: QuerySide) -> None:
-    # given
+async def test_what_is_not_yet_done_is_named(side: QuerySide):
     await erased_lena(side, ErasureStep.KEY, ErasureStep.CLAIMS)
-    # when
-    async with side.client(ADMIN) as client:
-        answer = (await client.get(RECEIPT)).json()
-    # then
+    answer = (await side.get(RECEIPT, ADMIN)).json()
     assert answer["complete"] is False
     assert answer["outstanding"] == ["snapshots", "read_models", "dead_letters"]
 
 
-async def test_another_family_and_a_child_that_is_not_erased_have_no_receipt(
-    side: QuerySide,
-) -> None:
+async def test_another_family_and_a_child_that_is_not_erased_have_no_receipt(side: QuerySide):
     # given
     await erased_lena(side)
     await side.child("tom", parent_id="weiss")
@@ -68,12 +61,9 @@ async def test_another_family_and_a_child_that_is_not_erased_have_no_receipt(
     ] * 3
 
 
-async def test_an_altered_receipt_is_refused(side: QuerySide) -> None:
-    # given
+async def test_an_altered_receipt_is_refused(side: QuerySide):
     await erased_lena(side)
-    async with side.client(ADMIN) as client:
-        header, payload, signature = (await client.get(RECEIPT)).json()["receipt"].split(".")
-    # when / then
+    header, payload, signature = (await side.get(RECEIPT, ADMIN)).json()["receipt"].split(".")
     with pytest.raises(StatementRefused):
         open_receipt(side.proof_keys, f"{header}.{payload[:-4]}AAAA.{signature}")
 
@@ -101,19 +91,15 @@ PRINTS, LABELS = "prints of earlier releases", "labels of earlier releases"
 )
 async def test_what_remains_of_earlier_releases_is_told_of_children_who_have_it_or_may_have(
     side: QuerySide, older: frozenset[OlderContent] | None, beside: list[str]
-) -> None:
-    # given
+):
     await erased_lena(side, *ErasureStep)
     (listed,) = await side.erased.find(["lena"])
     await side.erased.add(replace(listed, older=None if older is None else frozenset(older)))
-    # when
-    async with side.client(ADMIN) as client:
-        answer = (await client.get(RECEIPT)).json()
-    # then
+    answer = (await side.get(RECEIPT, ADMIN)).json()
     assert [one["what"] for one in answer["remains"]] == EVERY_CHILD + beside
 
 
-def test_docs_and_receipt_name_the_same() -> None:
+def test_docs_and_receipt_name_the_same():
     page = (Path(__file__).parents[3] / "docs/erasure.md").read_text()
     for what in (*REMAINS, *(what for what, _ in OLDER_REMAINS.values())):
         assert f"| {what} |" in page

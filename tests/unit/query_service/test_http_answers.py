@@ -5,13 +5,14 @@ import pytest
 
 from shared.clock import iso
 from shared.read_models.notices import ChangeNotice
-from tests.support.query_side import ADMIN, ANALYST, OFFICER, QuerySide, device, parent
+from tests.support.problem_documents import assert_problem
+from tests.support.query_side import ADMIN, OFFICER, QuerySide, parent
 from tests.support.read_model_builders import NOON, violation
 
 WEISS = parent("weiss")
 
 
-async def test_an_answer_says_whether_it_came_from_the_cache(side: QuerySide) -> None:
+async def test_an_answer_says_whether_it_came_from_the_cache(side: QuerySide):
     # given
     await side.child("lena", parent_id="weiss")
     async with side.client(WEISS) as client:
@@ -26,7 +27,7 @@ async def test_an_answer_says_whether_it_came_from_the_cache(side: QuerySide) ->
     assert side.store.reads == 1
 
 
-async def test_every_answer_says_how_old_it_is(side: QuerySide) -> None:
+async def test_every_answer_says_how_old_it_is(side: QuerySide):
     # given
     await side.child("lena", parent_id="weiss")
     side.store.through = NOON
@@ -51,17 +52,14 @@ async def test_every_answer_says_how_old_it_is(side: QuerySide) -> None:
     assert same.status_code == 304
 
 
-async def test_before_a_worker_has_told_nobody_knows_how_old_the_read_models_are(
-    side: QuerySide,
-) -> None:
+async def test_before_a_worker_has_told_nobody_knows_how_old_the_read_models_are(side: QuerySide):
     await side.child("lena", parent_id="weiss")
-    async with side.client(WEISS) as client:
-        answer = await client.get("/v1/children/lena")
+    answer = await side.get("/v1/children/lena", WEISS)
 
     assert "X-As-Of" not in answer.headers
 
 
-async def test_while_no_changes_are_heard_of_answers_come_and_say_so(side: QuerySide) -> None:
+async def test_while_no_changes_are_heard_of_answers_come_and_say_so(side: QuerySide):
     # given
     await side.child("lena", parent_id="weiss", age=7)
     side.connect(False)
@@ -76,7 +74,7 @@ async def test_while_no_changes_are_heard_of_answers_come_and_say_so(side: Query
         ]
 
 
-async def test_while_no_changes_are_heard_of_a_token_is_kept(side: QuerySide) -> None:
+async def test_while_no_changes_are_heard_of_a_token_is_kept(side: QuerySide):
     # given an answer that is kept, and a later version in the read models
     document = await side.child("lena", parent_id="weiss", age=7)
     side.connect(False)
@@ -92,7 +90,7 @@ async def test_while_no_changes_are_heard_of_a_token_is_kept(side: QuerySide) ->
 
 
 @pytest.mark.parametrize("form", ["{etag}", "W/{etag}", '"other", {etag}', "*"])
-async def test_who_has_the_answer_is_told_that_it_still_holds(side: QuerySide, form: str) -> None:
+async def test_who_has_the_answer_is_told_that_it_still_holds(side: QuerySide, form: str):
     # given
     await side.child("lena", parent_id="weiss")
     async with side.client(WEISS) as client:
@@ -106,7 +104,7 @@ async def test_who_has_the_answer_is_told_that_it_still_holds(side: QuerySide, f
     assert again.headers["ETag"] == etag
 
 
-async def test_a_changed_answer_has_another_validator(side: QuerySide) -> None:
+async def test_a_changed_answer_has_another_validator(side: QuerySide):
     # given
     await side.child("lena", parent_id="weiss")
     async with side.client(WEISS) as client:
@@ -119,7 +117,7 @@ async def test_a_changed_answer_has_another_validator(side: QuerySide) -> None:
     assert again.headers["ETag"] != etag
 
 
-async def test_every_query_has_its_address(side: QuerySide) -> None:
+async def test_every_query_has_its_address(side: QuerySide):
     # given
     await side.child("lena", parent_id="weiss")
     side.report("lena", violation("v1"))
@@ -145,20 +143,15 @@ async def test_every_query_has_its_address(side: QuerySide) -> None:
     assert len(answers[3].json()["days"]) == 7
 
 
-async def test_a_token_of_what_is_visible_does_not_wait_and_may_use_the_cache(
-    side: QuerySide,
-) -> None:
-    # given
+async def test_a_token_of_what_is_visible_does_not_wait_and_may_use_the_cache(side: QuerySide):
     await side.child("lena", parent_id="weiss", version=3)
     headers = {"Consistency-Token": side.tokens.issue("lena", 3)}
     async with side.client(WEISS) as client:
-        # when
         answers = [await client.get("/v1/children/lena", headers=headers) for _ in range(2)]
-    # then
     assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "hit"]
 
 
-async def test_a_query_waits_for_the_write_of_its_token(side: QuerySide) -> None:
+async def test_a_query_waits_for_the_write_of_its_token(side: QuerySide):
     # given a command was accepted, its event not yet projected
     await side.child("lena", parent_id="weiss", version=3, age=7)
     headers = {"Consistency-Token": side.tokens.issue("lena", 4), "Prefer": "wait=1"}
@@ -173,7 +166,7 @@ async def test_a_query_waits_for_the_write_of_its_token(side: QuerySide) -> None
     assert answer.json()["age"] == 8
 
 
-async def test_a_token_never_gets_an_older_answer_from_the_cache(side: QuerySide) -> None:
+async def test_a_token_never_gets_an_older_answer_from_the_cache(side: QuerySide):
     # given a cached dashboard and search, and a write whose notice has not arrived
     await side.child("lena", parent_id="weiss", version=3, conversation_count=0)
     paths = ("/v1/parents/weiss/children", "/v1/children?parent_id=weiss", "/v1/system/analytics")
@@ -188,20 +181,15 @@ async def test_a_token_never_gets_an_older_answer_from_the_cache(side: QuerySide
     assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "miss", "miss"]
 
 
-async def test_a_query_that_waits_in_vain_says_so(side: QuerySide) -> None:
-    # given
+async def test_a_query_that_waits_in_vain_says_so(side: QuerySide):
     await side.child("lena", parent_id="weiss", version=3)
     headers = {"Consistency-Token": side.tokens.issue("lena", 4), "Prefer": "wait=0.01"}
-    async with side.client(WEISS) as client:
-        # when
-        answer = await client.get("/v1/children/lena", headers=headers)
-    # then
-    assert answer.status_code == 503
-    assert answer.json()["code"] == "read-model-late"
+    answer = await side.get("/v1/children/lena", WEISS, headers=headers)
+    assert_problem(answer, 503, "read-model-late")
     assert answer.headers["Retry-After"] == "1"
 
 
-async def test_nobody_waits_longer_than_the_settings_allow(side: QuerySide) -> None:
+async def test_nobody_waits_longer_than_the_settings_allow(side: QuerySide):
     # given a limit of 1 s in the settings
     headers = {
         "Consistency-Token": side.tokens.issue("lena", 4),
@@ -214,18 +202,15 @@ async def test_nobody_waits_longer_than_the_settings_allow(side: QuerySide) -> N
     assert answer.json()["code"] == "read-model-late"
 
 
-async def test_a_token_that_was_not_given_out_is_refused(side: QuerySide) -> None:
-    # given
+async def test_a_token_that_was_not_given_out_is_refused(side: QuerySide):
     async with side.client(WEISS) as client:
-        # when
         headers = {"Consistency-Token": "forged"}
         answer = await client.get("/v1/children/lena", headers=headers)
-    # then
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "Consistency-Token"
 
 
-async def test_a_life_of_nothing_without_the_change_feed_keeps_no_answer() -> None:
+async def test_a_life_of_nothing_without_the_change_feed_keeps_no_answer():
     # given an answer from before the feed broke
     side = QuerySide(unwatched_seconds=0)
     await side.child("lena", parent_id="weiss", age=7)
@@ -240,7 +225,7 @@ async def test_a_life_of_nothing_without_the_change_feed_keeps_no_answer() -> No
     assert [answer.headers["X-Cache"] for answer in answers] == ["miss", "miss"]
 
 
-async def test_a_notice_of_another_child_leaves_the_answer_in_the_cache(side: QuerySide) -> None:
+async def test_a_notice_of_another_child_leaves_the_answer_in_the_cache(side: QuerySide):
     # given
     await side.child("lena", parent_id="weiss")
     async with side.client(WEISS) as client:
@@ -253,7 +238,7 @@ async def test_a_notice_of_another_child_leaves_the_answer_in_the_cache(side: Qu
     assert answer.headers["X-Cache"] == "hit"
 
 
-async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: QuerySide) -> None:
+async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: QuerySide):
     # given
     await side.child("lena")
     async with side.client(ADMIN) as client:
@@ -283,18 +268,7 @@ async def test_an_admin_sees_the_queries_and_the_cache_and_clears_it(side: Query
     assert after["size"] == 0
 
 
-@pytest.mark.parametrize("principal", [WEISS, OFFICER, ANALYST, device("bear-7")])
-async def test_only_an_admin_may_look_inside(side: QuerySide, principal: object) -> None:
-    async with side.client(principal) as client:  # type: ignore[arg-type]
-        answers = [
-            await client.get("/v1/queries"),
-            await client.get("/v1/cache"),
-            await client.delete("/v1/cache"),
-        ]
-    assert [answer.status_code for answer in answers] == [403, 403, 403]
-
-
-async def test_operators_need_no_token(side: QuerySide) -> None:
+async def test_operators_need_no_token(side: QuerySide):
     async with side.client() as client:
         live = await client.get("/health/live")
         ready = await client.get("/health/ready")

@@ -19,7 +19,6 @@ from shared.http.connection_room import connection_room_of
 from tests.support.exported_child import LENA, WEISS, Life, live
 from tests.support.exports import records_of
 from tests.support.query_side import ADMIN, QuerySide, parent
-from tests.support.read_model_builders import conversation_document
 from tests.support.running_query_api import RunningServer
 from tests.support.waiting import until
 
@@ -39,8 +38,7 @@ async def server(side: QuerySide) -> AsyncIterator[RunningServer]:
 async def put_more_than_buffers_hold(side: QuerySide, child_id: str = LENA) -> None:
     await side.child(child_id, parent_id=WEISS)
     for number in range(400):
-        talk = conversation_document(child_id, f"t-{number}", topics=[LARGE_TOPIC])
-        side.store.conversations[talk["_id"]] = talk
+        side.conversation(child_id, f"t-{number}", topics=[LARGE_TOPIC])
 
 
 @asynccontextmanager
@@ -62,7 +60,7 @@ def ended(side: QuerySide) -> dict[str, int]:
     return {sample.labels["how"]: int(sample.value) for sample in samples}
 
 
-async def test_who_takes_gzip_gets_the_same_lines_compressed(side: QuerySide) -> None:
+async def test_who_takes_gzip_gets_the_same_lines_compressed(side: QuerySide):
     # given
     await live(side, Life(conversations=20, events=30))
     async with side.client(FAMILY) as client:
@@ -78,7 +76,7 @@ async def test_who_takes_gzip_gets_the_same_lines_compressed(side: QuerySide) ->
     assert packed.content == plain.content
 
 
-async def test_a_compressed_piece_is_whole_when_it_is_sent() -> None:
+async def test_a_compressed_piece_is_whole_when_it_is_sent():
     # given
     pieces = [b"one\n" * 100, b"two\n"]
 
@@ -94,7 +92,7 @@ async def test_a_compressed_piece_is_whole_when_it_is_sent() -> None:
     assert opener.eof
 
 
-async def test_lines_are_closed_with_what_compresses_them() -> None:
+async def test_lines_are_closed_with_what_compresses_them():
     # given
     closed = asyncio.Event()
 
@@ -113,7 +111,7 @@ async def test_lines_are_closed_with_what_compresses_them() -> None:
     assert closed.is_set()
 
 
-async def test_head_says_what_get_would_and_keeps_no_place(side: QuerySide) -> None:
+async def test_head_says_what_get_would_and_keeps_no_place(side: QuerySide):
     await live(side, Life(events=3))
     async with side.client(FAMILY) as client:
         asked = [await client.head(EXPORT) for _ in range(6)]
@@ -129,7 +127,7 @@ async def test_head_says_what_get_would_and_keeps_no_place(side: QuerySide) -> N
 
 async def test_a_caller_takes_one_export_of_a_child_at_a_time_and_two_in_all(
     side: QuerySide, server: RunningServer
-) -> None:
+):
     # given
     await put_more_than_buffers_hold(side)
     await put_more_than_buffers_hold(side, "mia")
@@ -154,9 +152,7 @@ async def test_a_caller_takes_one_export_of_a_child_at_a_time_and_two_in_all(
         assert again.status_code == 200
 
 
-async def test_a_process_writes_so_many_exports_at_a_time(
-    side: QuerySide, server: RunningServer
-) -> None:
+async def test_a_process_writes_so_many_exports_at_a_time(side: QuerySide, server: RunningServer):
     # given
     await put_more_than_buffers_hold(side)
     url = await server.url()
@@ -170,17 +166,15 @@ async def test_a_process_writes_so_many_exports_at_a_time(
     ):
         # when
         told = await fifth.aread()
-        async with side.client(FAMILY) as client:
-            other = await client.get(f"/v1/children/{LENA}")
+        other = await side.get(f"/v1/children/{LENA}", FAMILY)
     # then
     assert (fourth.status_code, fifth.status_code, other.status_code) == (200, 503, 200)
     assert (fifth.headers["Retry-After"], b"Too many concurrent exports" in told) == ("10", True)
 
 
-async def test_a_cursor_that_is_refused_keeps_no_place(side: QuerySide) -> None:
+async def test_a_cursor_that_is_refused_keeps_no_place(side: QuerySide):
     await live(side, Life(events=3))
-    async with side.client(FAMILY) as client:
-        refused = await client.get(EXPORT, params={"cursor": "made-up"})
+    refused = await side.get(EXPORT, FAMILY, params={"cursor": "made-up"})
 
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor")
     assert side.service.edge.exports.under_way == 0
@@ -188,7 +182,7 @@ async def test_a_cursor_that_is_refused_keeps_no_place(side: QuerySide) -> None:
 
 async def test_a_reader_that_takes_nothing_is_hung_up_on_and_counted(
     side: QuerySide, server: RunningServer
-) -> None:
+):
     # given
     side.service.edge.exports.reader_seconds = 0.3
     await put_more_than_buffers_hold(side)
@@ -210,9 +204,7 @@ async def test_a_reader_that_takes_nothing_is_hung_up_on_and_counted(
     writer.close()
 
 
-async def test_a_reader_that_hangs_up_gives_its_place_back(
-    side: QuerySide, server: RunningServer
-) -> None:
+async def test_a_reader_that_hangs_up_gives_its_place_back(side: QuerySide, server: RunningServer):
     await put_more_than_buffers_hold(side)
 
     async with opened(await server.url(), side):
@@ -222,7 +214,7 @@ async def test_a_reader_that_hangs_up_gives_its_place_back(
     assert ended(side) == {"reader": 1}
 
 
-async def test_an_erasure_ends_what_is_under_way(side: QuerySide, server: RunningServer) -> None:
+async def test_an_erasure_ends_what_is_under_way(side: QuerySide, server: RunningServer):
     # given
     await put_more_than_buffers_hold(side)
     async with opened(await server.url(), side) as response:
@@ -231,14 +223,13 @@ async def test_an_erasure_ends_what_is_under_way(side: QuerySide, server: Runnin
         rest = await response.aread()
     # then
     assert b'{"kind":"end"' not in rest
-    async with side.client(FAMILY) as client:
-        assert (await client.get(EXPORT)).status_code == 404
+    assert (await side.get(EXPORT, FAMILY)).status_code == 404
     assert ended(side) == {"erased": 1}
 
 
 async def test_a_store_that_goes_away_ends_what_is_under_way(
     side: QuerySide, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     # given
     await live(side, Life(conversations=150, events=5))
 
@@ -249,14 +240,13 @@ async def test_a_store_that_goes_away_ends_what_is_under_way(
 
     monkeypatch.setattr(type(side.events), "load", away)
     # when
-    async with side.client(FAMILY) as client:
-        answer = await client.get(EXPORT)
+    answer = await side.get(EXPORT, FAMILY)
     # then
     assert (answer.status_code, len(records_of(answer.content))) == (200, 1 + 2 + 150)
     assert ended(side) == {"broken": 1}
 
 
-async def test_an_export_ends_with_its_token(side: QuerySide, server: RunningServer) -> None:
+async def test_an_export_ends_with_its_token(side: QuerySide, server: RunningServer):
     # given a token that is good for a second or two yet
     await put_more_than_buffers_hold(side)
     expires = int(unix_seconds()) + 2
@@ -276,7 +266,7 @@ async def test_an_export_ends_with_its_token(side: QuerySide, server: RunningSer
 
 async def test_a_process_that_stops_lets_its_exports_end_and_be_continued(
     side: QuerySide, server: RunningServer
-) -> None:
+):
     # given
     await put_more_than_buffers_hold(side)
     async with opened(await server.url(), side) as response:

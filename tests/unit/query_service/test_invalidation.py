@@ -40,68 +40,51 @@ def invalidation(
     return invalidation
 
 
-async def test_a_change_drops_answers_and_makes_its_version_known(
-    cache: QueryCache[str], versions: ProjectedVersions, invalidation: Invalidation
-) -> None:
-    # given
+async def test_an_alert_drops_nothing_and_a_change_its_answers_and_its_version_is_known(
+    cache: QueryCache[str], invalidation: Invalidation, versions: ProjectedVersions
+):
     await cache.get_or_load("key", 10, LENA, profile)
-    # when
+    invalidation.received(AlertNotice.of(alert_document("a1", child_id="lena")))
+    assert cache.statistics().size == 1
+    await cache.get_or_load("key", 10, LENA, profile)
     invalidation.received(ChangeNotice("lena", "weiss", 3))
-    # then
     assert cache.statistics().size == 0
     await versions.wait(ConsistencyToken("lena", 3), seconds=0)
 
 
-async def test_an_alert_drops_nothing(cache: QueryCache[str], invalidation: Invalidation) -> None:
-    # given
-    await cache.get_or_load("key", 10, LENA, profile)
-    # when
-    invalidation.received(AlertNotice.of(alert_document("a1", child_id="lena")))
-    # then
-    assert cache.statistics().size == 1
-
-
 async def test_a_change_may_be_an_erasure_so_the_key_is_asked_for_again(
     side: QuerySide, invalidation: Invalidation
-) -> None:
+):
     # given a key that another process destroys
     await side.keyring.create("lena")
     await side.key_store.destroy("lena")
     assert await side.keyring.cipher("lena")
-    # when
     invalidation.received(ChangeNotice("lena", "weiss", 3))
-    # then
     assert await side.keyring.cipher("lena") is None
 
 
 async def test_without_a_connection_nothing_is_kept(
     cache: QueryCache[str], invalidation: Invalidation
-) -> None:
-    # given
+):
     await cache.get_or_load("key", 10, LENA, profile)
-    # when
     invalidation.connection_changed(False)
     await cache.get_or_load("key", 10, LENA, profile)
-    # then
     assert cache.statistics().size == 0
 
 
 async def test_without_a_connection_a_key_that_another_process_destroys_is_missed_at_once(
     side: QuerySide, invalidation: Invalidation
-) -> None:
-    # given
+):
     await side.keyring.create("lena")
     invalidation.connection_changed(False)
     assert await side.keyring.cipher("lena")
-    # when
     await side.key_store.destroy("lena")
-    # then
     assert await side.keyring.cipher("lena") is None
 
 
 async def test_an_erased_child_is_not_shown_though_every_store_still_has_it(
     side: QuerySide, invalidation: Invalidation, cache: QueryCache[str]
-) -> None:
+):
     # given databases from before the erasure
     await side.child("lena", parent_id="weiss")
     await cache.get_or_load("key", 10, LENA, profile)
@@ -114,7 +97,7 @@ async def test_an_erased_child_is_not_shown_though_every_store_still_has_it(
         assert (await client.get("/v1/children")).json()["items"] == []
 
 
-async def test_a_childs_erasure_drops_every_answer_that_shows_the_child(side: QuerySide) -> None:
+async def test_a_childs_erasure_drops_every_answer_that_shows_the_child(side: QuerySide):
     # given a dashboard in the cache, and a key that a restored database brought back
     await side.child("lena", parent_id="weiss")
     async with side.client(parent("weiss")) as client:
@@ -122,5 +105,4 @@ async def test_a_childs_erasure_drops_every_answer_that_shows_the_child(side: Qu
         # when only the topic of erasures tells
         side.service.invalidation.erased(["lena"])
         after = await client.get("/v1/parents/weiss/children")
-    # then
     assert [len(answer.json()["children"]) for answer in (before, after)] == [1, 0]

@@ -59,36 +59,31 @@ def told_of(plain: Any) -> str:
     return next(one for one in TOLD if one in str(plain))
 
 
-def test_every_sealed_field_of_a_child_is_moved_here() -> None:
+def test_every_sealed_field_of_a_child_is_moved_here():
     assert set(PLAIN) == set(OWN_FIELDS)
 
 
 @pytest.mark.parametrize(("source", "target"), MOVES)
 async def test_a_value_that_was_moved_to_another_field_is_shown_nowhere(
     side: QuerySide, source: str, target: str
-) -> None:
-    # given
+):
     document = cast(dict[str, Any], side.store.children[MIA])
     document[target], document[source] = document[source], None
-    # when
     shown = await answers(side)
-    # then
     assert told_of(PLAIN[source]) not in shown
 
 
-async def test_a_bear_is_known_by_its_own_id_only(side: QuerySide) -> None:
+async def test_a_bear_is_known_by_its_own_id_only(side: QuerySide):
     # given the udid, which is printed on the bear, stands as the device's id
     document = side.store.children[MIA]
     document["device_id"] = document["udid"]
-    # when
     async with client_of(side, device(PLAIN["udid"])) as client:
         answer = await client.get(f"/v1/children/{MIA}")
-    # then
     assert answer.status_code != 200
     assert "Mia" not in answer.text
 
 
-async def test_details_of_one_violation_are_not_shown_as_another_s(side: QuerySide) -> None:
+async def test_details_of_one_violation_are_not_shown_as_another_s(side: QuerySide):
     # given
     cipher = await side.keyring.create(MIA)
     details = sealed(cipher, MIA, "details", "was hit", version=4, of="v-1")
@@ -109,22 +104,16 @@ async def test_details_of_one_violation_are_not_shown_as_another_s(side: QuerySi
     assert export["unreadable"] == ["safety.violations.1.details"]
 
 
-async def test_details_are_not_shown_as_the_child_s_name(side: QuerySide) -> None:
-    # given
+async def test_details_are_not_shown_as_the_child_s_name(side: QuerySide):
     cipher = await side.keyring.create(MIA)
     side.store.children[MIA]["name"] = sealed(cipher, MIA, "details", "was hit", 4, of="v-1")
-    # when / then
     assert "was hit" not in await answers(side)
 
 
-async def test_a_value_of_another_child_is_not_shown(side: QuerySide) -> None:
-    # given
+async def test_a_value_of_another_child_is_not_shown(side: QuerySide):
     other = "00000000-0000-4000-8000-000000000002"
     await side.child(other, parent_id="p-2", name="Leo Braun")
     side.store.children[MIA]["name"] = side.store.children[other]["name"]
-    # when
-    async with side.client(parent("p-1")) as client:
-        answer = await client.get("/v1/parents/p-1/children")
-    # then
+    answer = await side.get("/v1/parents/p-1/children", parent("p-1"))
     assert "Leo" not in answer.text
     assert answer.json()["unreadable"] == [MIA]

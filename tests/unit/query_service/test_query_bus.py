@@ -62,9 +62,7 @@ def bus(cache: QueryCache[Rendered], registry: CollectorRegistry) -> QueryBus:
     return QueryBus(cache, QueryMetrics(registry), ACCESS)
 
 
-async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(
-    bus: QueryBus,
-) -> None:
+async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(bus: QueryBus):
     # given
     handler = GetGreetingHandler()
     bus.register_cached(GetGreeting, handler)
@@ -79,26 +77,20 @@ async def test_a_query_reaches_its_handler_once_and_then_comes_from_the_cache(
     assert handler.handled == 1
 
 
-async def test_what_is_cached_for_one_is_never_served_to_another(bus: QueryBus) -> None:
-    # given
+async def test_what_is_cached_for_one_is_never_served_to_another(bus: QueryBus):
     bus.register_cached(GetGreeting, GetGreetingHandler())
     await bus.ask(GetGreeting("lena"), ALICE)
-    # when
     result = await bus.ask(GetGreeting("lena"), BOB)
-    # then
     assert result.rendered.body == b'{"text":"bob greets lena"}'
     assert not result.cached
 
 
 async def test_a_change_of_what_the_answer_is_about_drops_it(
     bus: QueryBus, cache: QueryCache[Rendered]
-) -> None:
-    # given
+):
     bus.register_cached(GetGreeting, GetGreetingHandler())
     await bus.ask(GetGreeting("lena"), ALICE)
-    # when
     cache.invalidate((child_tag("lena"),))
-    # then
     assert not (await bus.ask(GetGreeting("lena"), ALICE)).cached
 
 
@@ -112,7 +104,7 @@ class GetHastyGreetingHandler(GetGreetingHandler):
 
 async def test_an_answer_lives_as_long_as_it_says_and_its_handler_allows(
     registry: CollectorRegistry,
-) -> None:
+):
     # given
     now = 0.0
     cache: QueryCache[Rendered] = QueryCache(10, lambda: now)
@@ -136,53 +128,40 @@ async def test_an_answer_lives_as_long_as_it_says_and_its_handler_allows(
 
 async def test_an_answer_of_a_handler_without_cache_is_never_kept(
     bus: QueryBus, cache: QueryCache[Rendered]
-) -> None:
-    # given
+):
     handler = GetGreetingHandler()
     bus.register(GetGreeting, handler)
-    # when
     results = [await bus.ask(GetGreeting("lena"), ALICE) for _ in range(2)]
-    # then
     assert [result.cached for result in results] == [False, False]
     assert handler.handled == 2
     assert cache.statistics().size == 0
 
 
-async def test_a_role_outside_the_audience_is_refused_before_anything_is_read(
-    bus: QueryBus,
-) -> None:
-    # given
+async def test_a_role_outside_the_audience_is_refused_before_anything_is_read(bus: QueryBus):
     handler = GetGreetingHandler()
     bus.register_cached(GetGreeting, handler)
-    # when
     with pytest.raises(Forbidden):
         await bus.ask(GetGreeting("lena"), BEAR)
-    # then
     assert handler.handled == 0
 
 
-async def test_a_query_without_a_handler_is_a_clear_error(bus: QueryBus) -> None:
+async def test_a_query_has_exactly_one_handler(bus: QueryBus):
     with pytest.raises(UnknownQuery, match="GetGreeting has no handler"):
         await bus.ask(GetGreeting("lena"), ALICE)
-
-
-def test_a_query_has_one_handler(bus: QueryBus) -> None:
-    # given
     bus.register_cached(GetGreeting, GetGreetingHandler())
-    # when / then
     with pytest.raises(ValueError, match="GetGreeting already has a handler"):
         bus.register(GetGreeting, GetGreetingHandler())
 
 
 def test_a_query_of_which_nobody_said_who_may_ask_is_not_registered(
     cache: QueryCache[Rendered], registry: CollectorRegistry
-) -> None:
+):
     bus = QueryBus(cache, QueryMetrics(registry))
     with pytest.raises(UnlistedOperation, match="GetGreeting has no row"):
         bus.register(GetGreeting, GetGreetingHandler())
 
 
-def test_the_bus_tells_what_it_answers(bus: QueryBus) -> None:
+def test_the_bus_tells_what_it_answers(bus: QueryBus):
     # given
     assert bus.health() == {"status": "down", "handlers": 0}
     # when
@@ -196,9 +175,7 @@ def test_the_bus_tells_what_it_answers(bus: QueryBus) -> None:
     assert bus.health() == {"status": "up", "handlers": 1}
 
 
-async def test_every_query_is_counted_by_its_outcome(
-    bus: QueryBus, registry: CollectorRegistry
-) -> None:
+async def test_every_query_is_counted_by_its_outcome(bus: QueryBus, registry: CollectorRegistry):
     # given
     bus.register_cached(GetGreeting, GetGreetingHandler())
     # when

@@ -26,10 +26,7 @@ class SlowLoad:
     """A load that gives its value when it is told to."""
 
     def __init__(
-        self,
-        value: str = "value",
-        mentions: frozenset[str] = NO_TAGS,
-        version: int | None = None,
+        self, value: str = "value", mentions: frozenset[str] = NO_TAGS, version: int | None = None
     ) -> None:
         self._loaded = Loaded(value, mentions, version)
         self.started = asyncio.Event()
@@ -70,29 +67,32 @@ def cache(seconds: Seconds) -> QueryCache[str]:
     return cache
 
 
-async def test_the_second_time_the_answer_comes_from_the_cache(cache: QueryCache[str]) -> None:
-    # given
+async def under_way(
+    cache: QueryCache[str], load: SlowLoad, key: str, tags: frozenset[str]
+) -> "asyncio.Task[tuple[str, bool]]":
+    """What was asked for, and whose load has begun."""
+    asking = asyncio.create_task(cache.get_or_load(key, 10, tags, load))
+    await load.started.wait()
+    return asking
+
+
+async def test_the_second_time_the_answer_comes_from_the_cache(cache: QueryCache[str]):
     assert await cache.get_or_load("key", 10, NO_TAGS, gives("value")) == ("value", False)
-    # when
     again = await cache.get_or_load("key", 10, NO_TAGS, refuses)
-    # then
     assert again == ("value", True)
 
 
 async def test_an_answer_is_read_again_once_its_life_is_over(
     cache: QueryCache[str], seconds: Seconds
-) -> None:
-    # given
+):
     await cache.get_or_load("key", 10, NO_TAGS, gives("old"))
-    # when
     seconds.now += 10
     again = await cache.get_or_load("key", 10, NO_TAGS, gives("new"))
-    # then
     assert again == ("new", False)
     assert cache.statistics().expirations == 1
 
 
-async def test_the_least_recently_used_answer_makes_room(cache: QueryCache[str]) -> None:
+async def test_the_least_recently_used_answer_makes_room(cache: QueryCache[str]):
     # given three answers, the first of them used again
     for key in ("a", "b", "c"):
         await cache.get_or_load(key, 10, NO_TAGS, gives(key))
@@ -106,7 +106,7 @@ async def test_the_least_recently_used_answer_makes_room(cache: QueryCache[str])
     assert cache.statistics().evictions == 2
 
 
-async def test_all_who_ask_at_once_share_one_load(cache: QueryCache[str]) -> None:
+async def test_all_who_ask_at_once_share_one_load(cache: QueryCache[str]):
     # given fifty who ask
     load = SlowLoad()
     asking = [asyncio.create_task(cache.get_or_load("key", 10, NO_TAGS, load)) for _ in range(50)]
@@ -120,19 +120,15 @@ async def test_all_who_ask_at_once_share_one_load(cache: QueryCache[str]) -> Non
     assert cache.statistics().shared == 49
 
 
-async def test_a_failure_is_everyones_who_waited_and_is_not_kept(cache: QueryCache[str]) -> None:
+async def test_a_failure_is_everyones_who_waited_and_is_not_kept(cache: QueryCache[str]):
     # given two who ask for what fails
     asking = [cache.get_or_load("key", 10, NO_TAGS, fails) for _ in range(2)]
-    # when
     outcomes = await asyncio.gather(*asking, return_exceptions=True)
-    # then
     assert [type(outcome) for outcome in outcomes] == [LookupError, LookupError]
     assert await cache.get_or_load("key", 10, NO_TAGS, gives("value")) == ("value", False)
 
 
-async def test_one_who_goes_away_does_not_take_the_load_from_the_others(
-    cache: QueryCache[str],
-) -> None:
+async def test_one_who_goes_away_does_not_take_the_load_from_the_others(cache: QueryCache[str]):
     # given
     load = SlowLoad()
     first = asyncio.create_task(cache.get_or_load("key", 10, NO_TAGS, load))
@@ -145,7 +141,7 @@ async def test_one_who_goes_away_does_not_take_the_load_from_the_others(
     assert await second == ("value", False)
 
 
-async def test_a_load_that_fails_after_everyone_left_warns_nobody(cache: QueryCache[str]) -> None:
+async def test_a_load_that_fails_after_everyone_left_warns_nobody(cache: QueryCache[str]):
     # given
     load, failing = SlowLoad(), asyncio.Event()
     complaints: list[dict[str, Any]] = []
@@ -171,7 +167,7 @@ async def test_a_load_that_fails_after_everyone_left_warns_nobody(cache: QueryCa
     assert cache.statistics().loading == 0
 
 
-async def test_a_change_drops_the_answers_that_carry_its_tag(cache: QueryCache[str]) -> None:
+async def test_a_change_drops_the_answers_that_carry_its_tag(cache: QueryCache[str]):
     # given
     await cache.get_or_load("profile", 10, LENA, gives("profile"))
     await cache.get_or_load("search", 10, NO_TAGS, gives("search", mentions=LENA))
@@ -187,41 +183,28 @@ async def test_a_change_drops_the_answers_that_carry_its_tag(cache: QueryCache[s
 
 async def test_a_change_during_a_load_prevents_that_the_stale_answer_is_kept(
     cache: QueryCache[str],
-) -> None:
-    # given
-    load = SlowLoad("stale")
-    asking = asyncio.create_task(cache.get_or_load("profile", 10, LENA, load))
-    await load.started.wait()
-    # when
+):
+    asking = await under_way(cache, load := SlowLoad("stale"), "profile", LENA)
     cache.invalidate(LENA)
     load.may_finish.set()
-    # then
     assert await asking == ("stale", False)
     assert await cache.get_or_load("profile", 10, LENA, gives("new")) == ("new", False)
 
 
 async def test_a_change_of_what_only_the_answer_reveals_counts_during_the_load_too(
     cache: QueryCache[str],
-) -> None:
+):
     # given a search that will turn out to show Lena
-    load = SlowLoad("stale", mentions=LENA)
-    asking = asyncio.create_task(cache.get_or_load("search", 10, NO_TAGS, load))
-    await load.started.wait()
-    # when
+    asking = await under_way(cache, load := SlowLoad("stale", mentions=LENA), "search", NO_TAGS)
     cache.invalidate(LENA)
     load.may_finish.set()
     await asking
-    # then
     assert cache.statistics().size == 0
 
 
-async def test_who_asks_after_a_change_does_not_join_a_load_from_before(
-    cache: QueryCache[str],
-) -> None:
+async def test_who_asks_after_a_change_does_not_join_a_load_from_before(cache: QueryCache[str]):
     # given
-    load = SlowLoad("stale")
-    before = asyncio.create_task(cache.get_or_load("profile", 10, LENA, load))
-    await load.started.wait()
+    before = await under_way(cache, load := SlowLoad("stale"), "profile", LENA)
     # when
     cache.invalidate(LENA)
     after = await cache.get_or_load("profile", 10, LENA, gives("new"))
@@ -237,12 +220,10 @@ async def test_who_asks_after_a_change_does_not_join_a_load_from_before(
 )
 async def test_an_answer_that_shows_the_announced_version_already_stays(
     cache: QueryCache[str], shown: int | None, reached: int, stays: bool
-) -> None:
-    # given
+):
     await cache.get_or_load("profile", 10, LENA, gives("profile", version=shown))
     # when the notice comes after the answer
     dropped = cache.invalidate(LENA, reached)
-    # then
     assert dropped == (0 if stays else 1)
     assert cache.statistics().size == (1 if stays else 0)
 
@@ -250,26 +231,20 @@ async def test_an_answer_that_shows_the_announced_version_already_stays(
 @pytest.mark.parametrize(("shown", "kept"), [(3, 1), (2, 0)])
 async def test_a_load_is_kept_if_it_shows_what_was_announced_meanwhile(
     cache: QueryCache[str], shown: int, kept: int
-) -> None:
-    # given
-    load = SlowLoad(version=shown)
-    asking = asyncio.create_task(cache.get_or_load("profile", 10, LENA, load))
-    await load.started.wait()
+):
+    asking = await under_way(cache, load := SlowLoad(version=shown), "profile", LENA)
     # when two notices come, the later one first
     cache.invalidate(LENA, 3)
     cache.invalidate(LENA, 2)
     load.may_finish.set()
     await asking
-    # then
     assert cache.statistics().size == kept
 
 
-async def test_clearing_drops_everything_also_what_is_being_loaded(cache: QueryCache[str]) -> None:
+async def test_clearing_drops_everything_also_what_is_being_loaded(cache: QueryCache[str]):
     # given
     await cache.get_or_load("kept", 10, LENA, gives("kept"))
-    load = SlowLoad()
-    asking = asyncio.create_task(cache.get_or_load("loading", 10, NO_TAGS, load))
-    await load.started.wait()
+    asking = await under_way(cache, load := SlowLoad(), "loading", NO_TAGS)
     # when
     removed = cache.clear()
     load.may_finish.set()
@@ -279,20 +254,15 @@ async def test_clearing_drops_everything_also_what_is_being_loaded(cache: QueryC
     assert cache.statistics().size == 0
 
 
-async def test_nothing_is_kept_while_invalidations_may_be_missed(cache: QueryCache[str]) -> None:
-    # given
+async def test_nothing_is_kept_while_invalidations_may_be_missed(cache: QueryCache[str]):
     await cache.get_or_load("key", 10, NO_TAGS, gives("old"))
-    # when
     cache.suspend()
-    # then
     assert await cache.get_or_load("key", 10, NO_TAGS, gives("new")) == ("new", False)
     assert cache.statistics().size == 0
     assert not cache.statistics().keeping
 
 
-async def test_while_invalidations_may_be_missed_answers_live_a_short_life(
-    seconds: Seconds,
-) -> None:
+async def test_while_invalidations_may_be_missed_answers_live_a_short_life(seconds: Seconds):
     # given one from before and one from meanwhile
     cache: QueryCache[str] = QueryCache(3, seconds, unwatched_seconds=5)
     cache.resume()
@@ -311,26 +281,19 @@ async def test_while_invalidations_may_be_missed_answers_live_a_short_life(
         assert await cache.get_or_load(key, 1_000, NO_TAGS, gives("new")) == ("new", False)
 
 
-async def test_a_short_life_is_not_prolonged_by_a_feed_that_goes_away(seconds: Seconds) -> None:
-    # given
+async def test_a_short_life_is_not_prolonged_by_a_feed_that_goes_away(seconds: Seconds):
     cache: QueryCache[str] = QueryCache(3, seconds, unwatched_seconds=5)
     cache.resume()
     await cache.get_or_load("key", 2, NO_TAGS, gives("old"))
-    # when
     cache.suspend()
     seconds.now += 3
-    # then
     assert await cache.get_or_load("key", 2, NO_TAGS, gives("new")) == ("new", False)
 
 
-async def test_what_was_read_before_invalidations_came_again_is_not_kept(
-    cache: QueryCache[str],
-) -> None:
+async def test_what_was_read_before_invalidations_came_again_is_not_kept(cache: QueryCache[str]):
     # given a load that begins while invalidations are missed
     cache.suspend()
-    load = SlowLoad()
-    asking = asyncio.create_task(cache.get_or_load("key", 10, NO_TAGS, load))
-    await load.started.wait()
+    asking = await under_way(cache, load := SlowLoad(), "key", NO_TAGS)
     # when
     cache.resume()
     load.may_finish.set()
@@ -342,7 +305,7 @@ async def test_what_was_read_before_invalidations_came_again_is_not_kept(
 
 async def test_who_must_see_a_moment_gets_nothing_that_was_read_before_it(
     cache: QueryCache[str], seconds: Seconds
-) -> None:
+):
     # given an answer read at 1,000
     await cache.get_or_load("key", 100, NO_TAGS, gives("old"))
     seconds.now += 5
@@ -356,7 +319,7 @@ async def test_who_must_see_a_moment_gets_nothing_that_was_read_before_it(
 
 async def test_who_must_see_a_moment_does_not_join_a_load_from_before_it(
     cache: QueryCache[str], seconds: Seconds
-) -> None:
+):
     # given
     load = SlowLoad("old")
     earlier = asyncio.create_task(cache.get_or_load("key", 100, NO_TAGS, load))
@@ -371,7 +334,7 @@ async def test_who_must_see_a_moment_does_not_join_a_load_from_before_it(
     assert await cache.get_or_load("key", 100, NO_TAGS, refuses) == ("new", True)
 
 
-async def test_statistics_tell_hits_and_misses(cache: QueryCache[str]) -> None:
+async def test_statistics_tell_hits_and_misses(cache: QueryCache[str]):
     # given
     assert cache.statistics().hit_rate == 0.0
     # when

@@ -37,7 +37,7 @@ async def opened(streams: Streams, parent_id: str) -> AsyncIterator[bytes]:
     return events
 
 
-async def test_a_reader_gets_the_changes_and_alerts_of_its_family(streams: Streams) -> None:
+async def test_a_reader_gets_the_changes_and_alerts_of_its_family(streams: Streams):
     # given
     events = await opened(streams, "weiss")
     # when
@@ -50,58 +50,55 @@ async def test_a_reader_gets_the_changes_and_alerts_of_its_family(streams: Strea
     assert b'"raised_at":"2026-11-23T12:00:00.000Z"' in alert
 
 
-async def test_a_reader_gets_nothing_of_another_family(streams: Streams) -> None:
-    # given
+async def test_a_reader_gets_nothing_of_another_family(streams: Streams):
     events = await opened(streams, "braun")
-    # when
     streams.received(CHANGE)
     streams.received(ALERT)
     streams.received(ChangeNotice("leo", "braun", 1))
-    # then
     assert await anext(events) == b'event: change\ndata: {"child_id":"leo","version":1}\n\n'
 
 
-async def test_every_reader_of_a_family_gets_everything(streams: Streams) -> None:
-    # given
+async def test_every_reader_of_a_family_gets_everything(streams: Streams):
     readers = [await opened(streams, "weiss") for _ in range(3)]
-    # when
     streams.received(CHANGE)
-    # then
     assert {await anext(reader) for reader in readers} == {
         b'event: change\ndata: {"child_id":"lena","version":3}\n\n'
     }
 
 
-async def test_a_quiet_stream_has_a_heartbeat() -> None:
-    # given
+async def test_a_quiet_stream_has_a_heartbeat_and_ends_after_its_life_or_with_its_token():
     streams = Streams(heartbeat_seconds=0.01)
     events = await opened(streams, "weiss")
-    # when / then
     assert await anext(events) == HEARTBEAT
+    streams = Streams(heartbeat_seconds=10, life_seconds=0.01)
+    events = await opened(streams, "weiss")
+    rest = [event async for event in events]
+    assert rest == [HEARTBEAT]
+    streams = Streams(heartbeat_seconds=10)
+    events = streams.follow("weiss", Token(seconds_left=0.01))
+    sent = [event async for event in events]
+    assert sent == [OPENING, HEARTBEAT]
 
 
-async def test_a_reader_that_is_too_slow_is_disconnected(streams: Streams) -> None:
+async def test_a_reader_that_is_too_slow_is_disconnected(streams: Streams):
     # given a reader that does not read
     events = await opened(streams, "weiss")
     # when more happens than may wait
     for version in range(MOST_WAITING + 1):
         streams.received(ChangeNotice("lena", "weiss", version))
-    # then
     assert [event async for event in events] == []
     assert followed(streams) == 0
 
 
-async def test_streams_end_when_notices_may_have_been_missed(streams: Streams) -> None:
-    # given
+async def test_streams_end_when_notices_may_have_been_missed(streams: Streams):
     events = await opened(streams, "weiss")
     # when the feed breaks and comes back
     streams.connection_changed(False)
     streams.connection_changed(True)
-    # then
     assert [event async for event in events] == []
 
 
-async def test_streams_end_when_the_process_stops(streams: Streams) -> None:
+async def test_streams_end_when_the_process_stops(streams: Streams):
     # given
     events = await opened(streams, "weiss")
     reading = asyncio.create_task(anext(events, None))
@@ -114,17 +111,7 @@ async def test_streams_end_when_the_process_stops(streams: Streams) -> None:
     assert await anext(late, None) is None
 
 
-async def test_a_stream_ends_after_its_life() -> None:
-    # given
-    streams = Streams(heartbeat_seconds=10, life_seconds=0.01)
-    events = await opened(streams, "weiss")
-    # when
-    rest = [event async for event in events]
-    # then
-    assert rest == [HEARTBEAT]
-
-
-async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
+async def test_a_reader_that_goes_away_is_forgotten(streams: Streams):
     # given
     staying = await opened(streams, "weiss")
     leaving = streams.follow("weiss", Token())
@@ -138,7 +125,7 @@ async def test_a_reader_that_goes_away_is_forgotten(streams: Streams) -> None:
     assert await anext(staying)
 
 
-async def test_one_reader_has_only_so_many_streams_open() -> None:
+async def test_one_reader_has_only_so_many_streams_open():
     # given
     streams = Streams(max_per_reader=2)
     slots = [streams.slot_for(READER) for _ in range(2)]
@@ -152,18 +139,8 @@ async def test_one_reader_has_only_so_many_streams_open() -> None:
     assert streams.slot_for(READER)
 
 
-async def test_a_stream_ends_when_its_token_expires() -> None:
-    # given
-    streams = Streams(heartbeat_seconds=10)
-    events = streams.follow("weiss", Token(seconds_left=0.01))
-    # when
-    sent = [event async for event in events]
-    # then
-    assert sent == [OPENING, HEARTBEAT]
-
-
 @pytest.mark.parametrize("heartbeat_seconds", [0.01, 10])
-async def test_nothing_is_sent_to_whom_a_token_no_longer_lets_in(heartbeat_seconds: float) -> None:
+async def test_nothing_is_sent_to_whom_a_token_no_longer_lets_in(heartbeat_seconds: float):
     # given
     streams, token = Streams(heartbeat_seconds=heartbeat_seconds), Token()
     events = streams.follow("weiss", token)

@@ -1,21 +1,27 @@
-"""One record that does not open takes nothing from the answers about all others."""
+"""A child whose records do not open or stand still is shown as such, and spoils no other answer."""
 
 from typing import Any
 
 import pytest
 
+from query_service.queries.export_child import ExportChild
+from query_service.queries.get_child_analytics import GetChildAnalytics
+from query_service.queries.get_child_conversations import GetChildConversations
 from query_service.queries.get_child_profile import GetChildProfile
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from query_service.queries.get_children_by_parent import GetChildrenByParent
+from query_service.queries.query import Query
 from query_service.queries.search_children import SearchChildren
+from query_service.queries.visible_children import ChildDeadLettered, ChildNotFound
 from shared.auth.access import Principal
 from shared.event_store.envelope import Actor, Causality, NewCommit, StreamPosition
 from shared.keyring.keyring import SealBroken, UnknownKek
+from shared.read_models.notices import ChangeNotice
 from shared.serialization.events import encode
 from tests.support.event_samples import AT, CHILD, EVENTS
 from tests.support.exports import document_of
-from tests.support.query_side import OFFICER, QuerySide, parent
-from tests.support.read_model_builders import sealed, violation
+from tests.support.query_side import ADMIN, OFFICER, QuerySide, device, parent
+from tests.support.read_model_builders import NOON, sealed, violation
 
 FAMILY = parent("weiss")
 OTHER_FILES = pytest.mark.parametrize(
@@ -38,35 +44,26 @@ def names(answer: Any, listed: str) -> dict[str, Any]:
 @OTHER_FILES
 async def test_a_list_has_the_other_children_whole_and_names_the_one(
     side: QuerySide, query: Any, listed: str, asker: Principal, kek_id: str | None
-) -> None:
-    # given
+):
     await side.child("lena", name="Lena", parent_id=FAMILY.subject)
     await side.child("mia", name="Mia", parent_id=FAMILY.subject)
     await side.close_key("lena", kek_id)
-
-    # when
     answer = await side.ask(query, asker)
-
-    # then
     assert names(answer, listed) == {"lena": None, "mia": "Mia"}
     assert answer["unreadable"] == ["lena"]
 
 
-async def test_a_list_in_which_all_opens_names_nobody(side: QuerySide) -> None:
+async def test_a_list_in_which_all_opens_names_nobody(side: QuerySide):
     await side.child("mia", name="Mia")
 
     assert (await side.ask(SearchChildren(), OFFICER))["unreadable"] == []
 
 
-async def test_a_name_that_was_altered_is_left_out_of_a_list_alone(side: QuerySide) -> None:
+async def test_a_name_that_was_altered_is_left_out_of_a_list_alone(side: QuerySide):
     # given a child whose name is the ciphertext of another's
     mia = await side.child("mia", name="Mia")
     (await side.child("lena", name="Lena"))["name"] = mia["name"]
-
-    # when
     answer = await side.ask(SearchChildren(), OFFICER)
-
-    # then
     assert names(answer, "items") == {"lena": None, "mia": "Mia"}
     assert answer["unreadable"] == ["lena"]
 
@@ -74,7 +71,7 @@ async def test_a_name_that_was_altered_is_left_out_of_a_list_alone(side: QuerySi
 @OTHER_FILES
 async def test_a_safety_report_is_whole_but_for_what_does_not_open(
     side: QuerySide, kek_id: str | None
-) -> None:
+):
     # given a child with a critical incident, whose key does not open any more
     await side.child("lena", safety_score=60.0)
     details = sealed(await side.keyring.create("lena"), "lena", "details", "said his address")
@@ -92,7 +89,7 @@ async def test_a_safety_report_is_whole_but_for_what_does_not_open(
     assert (report["high_severity_violations"], report["unreadable"]) == (1, ["v1"])
 
 
-async def test_an_export_tells_all_that_opens_and_where_the_rest_stands(side: QuerySide) -> None:
+async def test_an_export_tells_all_that_opens_and_where_the_rest_stands(side: QuerySide):
     # given facts of which the first was moved here from another child
     await side.child(CHILD, parent_id=FAMILY.subject, name="Zoë")
     first, second = EVENTS[:2]
@@ -112,8 +109,7 @@ async def test_an_export_tells_all_that_opens_and_where_the_rest_stands(side: Qu
         position = commit.position
 
     # when
-    async with side.client(FAMILY) as client:
-        export = await document_of(await client.get(f"/v1/children/{CHILD}/export"))
+    export = await document_of(await side.get(f"/v1/children/{CHILD}/export", FAMILY))
 
     # then
     assert export["unreadable"] == ["events.1"]
@@ -128,12 +124,11 @@ async def test_an_export_tells_all_that_opens_and_where_the_rest_stands(side: Qu
 @OTHER_FILES
 async def test_an_export_of_a_child_whose_key_does_not_open_names_every_place(
     side: QuerySide, kek_id: str | None
-) -> None:
+):
     await side.child("lena", parent_id=FAMILY.subject)
     await side.close_key("lena", kek_id)
 
-    async with side.client(FAMILY) as client:
-        export = await document_of(await client.get("/v1/children/lena/export"))
+    export = await document_of(await side.get("/v1/children/lena/export", FAMILY))
 
     assert export["unreadable"] == ["profile.name", "profile.udid"]
     assert export["profile"]["age"] > 0
@@ -144,7 +139,7 @@ async def test_an_export_of_a_child_whose_key_does_not_open_names_every_place(
 )
 async def test_a_profile_which_is_of_that_one_child_is_refused(
     side: QuerySide, kek_id: str | None, error: type[Exception]
-) -> None:
+):
     await side.child("lena")
     await side.close_key("lena", kek_id)
 
@@ -152,7 +147,7 @@ async def test_a_profile_which_is_of_that_one_child_is_refused(
         await side.ask(GetChildProfile("lena"), OFFICER)
 
 
-async def test_a_key_that_comes_after_all_opens_without_a_restart(side: QuerySide) -> None:
+async def test_a_key_that_comes_after_all_opens_without_a_restart(side: QuerySide):
     # given
     await side.child("lena", name="Lena")
     (key,) = await side.key_store.find(["lena"])
@@ -166,3 +161,112 @@ async def test_a_key_that_comes_after_all_opens_without_a_restart(side: QuerySid
     # then
     answer = await side.ask(SearchChildren(age_min=2), OFFICER)
     assert (names(answer, "items"), answer["unreadable"]) == ({"lena": "Lena"}, [])
+
+
+SINCE = "2026-11-23T12:00:00.000Z"
+OF_ONE_CHILD: list[Query] = [
+    GetChildProfile("lena"),
+    GetChildSafetyReport("lena"),
+    GetChildConversations("lena"),
+    GetChildAnalytics("lena"),
+    ExportChild("lena"),
+]
+OF_MANY: list[tuple[Query, str]] = [
+    (GetChildrenByParent("parent-1"), "children"),
+    (SearchChildren(parent_id="parent-1"), "items"),
+]
+
+ATTENTION = "needs_attention"
+
+
+def mark(side: QuerySide, child_id: str, *, stale: bool) -> None:
+    """As the worker does where it dead-letters a record, and an operator who redrives it."""
+    side.store.stale.pop(child_id, None)
+    if stale:
+        side.store.stale[child_id] = NOON
+    child = side.store.children[child_id]
+    notice = ChangeNotice(child_id, child["parent_id"], child["version"], marked=True)
+    for listener in side.service.listeners:
+        listener.received(notice)
+
+
+@pytest.mark.parametrize("query", OF_ONE_CHILD, ids=lambda query: type(query).__name__)
+async def test_an_answer_about_a_child_says_at_once_that_it_is_stale_and_when_it_no_longer_is(
+    side: QuerySide, query: Query
+):
+    # given an answer that is cached
+    await side.child("lena", version=4)
+    assert (await side.ask(query))["stale_since"] is None
+    mark(side, "lena", stale=True)
+    # then, though the version is the same
+    assert (await side.ask(query))["stale_since"] == SINCE
+    mark(side, "lena", stale=False)
+    assert (await side.ask(query))["stale_since"] is None
+
+
+@pytest.mark.parametrize(("query", "name"), OF_MANY, ids=["dashboard", "search"])
+async def test_of_many_children_the_stale_one_is_reported(side: QuerySide, query: Query, name: str):
+    # given
+    await side.child("lena")
+    await side.child("tom")
+    assert _stale(await side.ask(query), name) == {"lena": None, "tom": None}
+    # when
+    mark(side, "lena", stale=True)
+    # then
+    assert _stale(await side.ask(query), name) == {"lena": SINCE, "tom": None}
+    mark(side, "lena", stale=False)
+    assert _stale(await side.ask(query), name) == {"lena": None, "tom": None}
+
+
+async def test_a_safety_report_of_a_stale_child_never_says_that_all_is_well(side: QuerySide):
+    await side.child("lena")
+    side.store.stale["lena"] = NOON
+    report = await side.ask(GetChildSafetyReport("lena"))
+    (advice,) = report["recommendations"]
+    assert advice["code"] == "picture-is-incomplete"
+    assert SINCE in advice["text"]
+
+
+async def test_wherever_a_stale_child_is_shown_it_needs_attention(side: QuerySide):
+    # given one whose documents know of nothing bad
+    await side.child("lena")
+    profile = GetChildProfile("lena")
+    assert (await side.ask(profile))["safety_status"] == "excellent"
+    # when
+    mark(side, "lena", stale=True)
+    # then
+    for query in OF_ONE_CHILD:
+        assert (await side.ask(query)).get("safety_status", ATTENTION) == ATTENTION
+    for query, name in OF_MANY:
+        assert [child["safety_status"] for child in (await side.ask(query))[name]] == [ATTENTION]
+
+
+@pytest.mark.parametrize("asks", [ADMIN, OFFICER], ids=["admin", "officer"])
+async def test_staff_is_told_of_a_child_whose_very_first_event_is_dead_lettered(
+    side: QuerySide, asks: Principal
+):
+    # given a child without any document
+    side.store.stale["lena"] = NOON
+    with pytest.raises(ChildDeadLettered):
+        await side.ask(GetChildSafetyReport("lena"), asks)
+    answer = await side.get("/v1/children/lena/safety-report", asks)
+    assert (answer.status_code, answer.json()["code"]) == (503, "child-dead-lettered")
+    assert answer.headers["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize("asks", [parent("weiss"), device("bear-7")], ids=["parent", "bear"])
+async def test_nobody_else_gets_whether_there_is_such_a_child(side: QuerySide, asks: Principal):
+    side.store.stale["lena"] = NOON
+    with pytest.raises(ChildNotFound):
+        await side.ask(GetChildProfile("lena"), asks)
+
+
+async def test_an_erased_child_is_not_found_whatever_is_marked(side: QuerySide):
+    await side.child("lena", status="erased")
+    side.store.stale["lena"] = NOON
+    with pytest.raises(ChildNotFound):
+        await side.ask(GetChildProfile("lena"))
+
+
+def _stale(answer: Any, name: str) -> dict[str, str | None]:
+    return {child["child_id"]: child["stale_since"] for child in answer[name]}

@@ -10,13 +10,10 @@ FOREIGN = ("Input", "String", "should", "valid dictionary", "Extra", "permitted"
 
 
 @pytest.mark.parametrize("kind", sorted(ALL))
-def test_every_error_that_pydantic_knows_is_worded_here(kind: str) -> None:
-    # given
+def test_every_error_that_pydantic_knows_is_worded_here(kind: str):
     known = ALL[kind]
     error = {"type": kind, "ctx": known["example_context"], "msg": known["message_template_python"]}
-    # when
     wording = wording_of(error)
-    # then
     assert wording.message
     assert wording.message != error["msg"]
     assert not any(word in wording.message for word in FOREIGN)
@@ -37,14 +34,14 @@ def test_every_error_that_pydantic_knows_is_worded_here(kind: str) -> None:
 )
 def test_a_field_is_told_what_would_have_been_right(
     kind: str, context: object, message: str, limit: str | None
-) -> None:
+):
     wording = wording_of({"type": kind, "ctx": context, "msg": "Input should be otherwise"})
 
     assert wording.message == message
     assert wording.limit is None if limit is None else limit in str(wording.limit)
 
 
-def test_a_validator_of_the_house_is_quoted_as_it_is() -> None:
+def test_a_validator_of_the_house_is_quoted_as_it_is():
     error = refused("must be {of} ours", "ours")
 
     wording = wording_of({"type": error.type, "ctx": error.context, "msg": error.message()})

@@ -19,12 +19,7 @@ from shared.events.child import (
 from shared.events.personal import LABELS_IN_CLEAR, UNREADABLE, Personal
 from shared.keyring.keyring import ChildCipher, field_place
 from shared.serialization.events import decode, decode_what_opens, encode, in_clear
-from shared.serialization.schema import (
-    ALL_LABELS,
-    LABELS,
-    SEALED,
-    UndecodableEvent,
-)
+from shared.serialization.schema import ALL_LABELS, LABELS, SEALED, UndecodableEvent
 from tests.support.commits import NOON
 from tests.support.event_samples import CHILD, EVENTS
 
@@ -42,7 +37,7 @@ def _record(event: ChildEvent, schema_version: int = 2, **changes: Any) -> Recor
     return RecordedEvent(CHILD, 3, encoded.type, schema_version, event.at, NOON, data, "c-1")
 
 
-def test_every_text_and_number_that_people_choose_is_sealed() -> None:
+def test_every_text_and_number_that_people_choose_is_sealed():
     """What is left in clear are ids, times, counts and words of a closed list."""
     hints = [typing.get_type_hints(each, include_extras=True) for each in SCHEMA_VERSIONS]
     free = {n for h in hints for n, kind in h.items() if kind in (str, str | None, int, int | None)}
@@ -58,7 +53,7 @@ def test_every_text_and_number_that_people_choose_is_sealed() -> None:
 @pytest.mark.parametrize(
     "event", [SAMPLES[each] for each in LABELLED], ids=lambda event: type(event).__name__
 )
-def test_labels_are_read_in_clear_where_they_were_published_so(event: ChildEvent) -> None:
+def test_labels_are_read_in_clear_where_they_were_published_so(event: ChildEvent):
     # given
     in_events = {name: getattr(event, name) for name in LABELS if hasattr(event, name)}
     labels = {ALL_LABELS: None, **in_events}
@@ -80,12 +75,12 @@ def test_labels_are_read_in_clear_where_they_were_published_so(event: ChildEvent
     [7, [], "text", {SEALED: CIPHER.seal(b"[]", PLACE)}],
     ids=["number", "list", "text", "sealed list"],
 )
-def test_labels_that_are_no_sealed_object_make_no_event(labels: Any) -> None:
+def test_labels_that_are_no_sealed_object_make_no_event(labels: Any):
     with pytest.raises(UndecodableEvent):
         decode(_record(SAMPLES[MessageRecorded], **{ALL_LABELS: labels}), CIPHER)
 
 
-def test_a_ciphertext_does_not_show_how_long_its_value_is() -> None:
+def test_a_ciphertext_does_not_show_how_long_its_value_is():
     # given
     sample = SAMPLES[ChildRegistered]
     assert isinstance(sample, ChildRegistered)
@@ -100,7 +95,7 @@ def test_a_ciphertext_does_not_show_how_long_its_value_is() -> None:
         assert len({len(content[field][SEALED]) for content in written}) == 1
 
 
-def test_what_does_not_open_leaves_the_other_fields_as_they_are() -> None:
+def test_what_does_not_open_leaves_the_other_fields_as_they_are():
     # given
     record = _record(SAMPLES[SafetyViolationReported], details={SEALED: "AAAA"})
     # when
@@ -113,7 +108,7 @@ def test_what_does_not_open_leaves_the_other_fields_as_they_are() -> None:
     assert event.details.value is None
 
 
-def test_without_the_key_labels_say_that_nobody_can_read_them() -> None:
+def test_without_the_key_labels_say_that_nobody_can_read_them():
     # given
     registered, changed, reported, said = (
         decode(_record(SAMPLES[each]), None)

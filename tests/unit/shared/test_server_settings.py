@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from projection_worker.consuming.faust_app import credentials_of
+from shared.http.request_context import site_of
 from shared.kafka import KafkaServers, client_options
 from shared.mongo import has_password
 from shared.settings import KafkaSettings, ReadStoreSettings, load_settings
@@ -25,7 +26,7 @@ def kafka_settings(**fields: object) -> KafkaSettings:
     return KafkaSettings.model_validate({"kafka_bootstrap": "broker:9093", **fields})
 
 
-def test_without_settings_brokers_are_reached_as_ever() -> None:
+def test_without_settings_brokers_are_reached_as_ever():
     options = client_options(kafka_settings().kafka)
 
     assert options == {
@@ -35,7 +36,7 @@ def test_without_settings_brokers_are_reached_as_ever() -> None:
     }
 
 
-async def test_every_client_gets_user_and_certificates(authority: Authority) -> None:
+async def test_every_client_gets_user_and_certificates(authority: Authority):
     settings = kafka_settings(
         kafka_security="SASL_SSL",
         kafka_user="teddy",
@@ -58,7 +59,7 @@ async def test_every_client_gets_user_and_certificates(authority: Authority) -> 
     assert SECRET not in repr(settings.kafka)
 
 
-def test_faust_gets_the_same(authority: Authority) -> None:
+def test_faust_gets_the_same(authority: Authority):
     servers = KafkaServers("b", "SASL_SSL", "PLAIN", "teddy", SECRET, authority.ca_file)
 
     credentials = credentials_of(servers)
@@ -84,7 +85,7 @@ def test_what_kafka_cannot_be_reached_by_stops_the_process_with_one_line(
     capsys: pytest.CaptureFixture[str],
     variables: dict[str, str],
     named: str,
-) -> None:
+):
     for name, value in {"TEDDY_KAFKA_BOOTSTRAP": "broker:9093", **variables}.items():
         monkeypatch.setenv(name, value)
 
@@ -109,7 +110,7 @@ def test_a_url_of_mongodb_that_cannot_be_used_is_named_and_not_shown(
     capsys: pytest.CaptureFixture[str],
     url: str,
     ca_file: str | None,
-) -> None:
+):
     monkeypatch.setenv("TEDDY_READ_MONGO_URL", url)
     if ca_file is not None:
         monkeypatch.setenv("TEDDY_MONGO_CA_FILE", ca_file)
@@ -123,7 +124,7 @@ def test_a_url_of_mongodb_that_cannot_be_used_is_named_and_not_shown(
     assert SECRET not in line
 
 
-def test_a_ca_file_puts_every_url_over_tls(authority: Authority) -> None:
+def test_a_ca_file_puts_every_url_over_tls(authority: Authority):
     settings = ReadStoreSettings(
         read_mongo_url="mongodb://host/?replicaSet=rs0", mongo_ca_file=authority.ca_file
     )
@@ -139,5 +140,21 @@ def test_a_ca_file_puts_every_url_over_tls(authority: Authority) -> None:
         ("https://idp.example/jwks", False),
     ],
 )
-def test_a_password_in_a_url_is_seen(url: str, expected: bool) -> None:
+def test_a_password_in_a_url_is_seen(url: str, expected: bool):
     assert has_password(url) is expected
+
+
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("192.0.2.9", "192.0.2.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
+        ("", ""),
+        ("testclient", "testclient"),
+    ],
+)
+def test_an_address_counts_for_whoever_may_use_its_neighbours_too(address: str, site: str):
+    assert site_of(address) == site

@@ -1,13 +1,14 @@
-"""What is shown can be copied whole and found with grep, wherever it is shown."""
+"""What commands are told and show: times, and tables that can be copied whole."""
 
 import ast
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from rich.text import Text
 
 import shared
-from shared.command_line import Table, progress
+from shared.command_line import Table, moment_of, progress
 
 IDS = [f"0c9b7f6e-1111-4a7b-8a55-3f1f0a9d000{number}" for number in range(3)]
 ROOT = Path(shared.__file__).parents[1]
@@ -32,7 +33,7 @@ def _table() -> Table:
 @pytest.mark.parametrize("columns", ["40", "", "400"])
 def test_a_pipe_has_no_width_and_no_colours(
     columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     # given
     monkeypatch.setenv("COLUMNS", columns)
     table = _table()
@@ -54,7 +55,7 @@ def test_a_pipe_has_no_width_and_no_colours(
 @pytest.mark.parametrize("columns", ["20", "40", "60", "100", "300"])
 def test_no_terminal_is_too_narrow_for_an_id(
     columns: str, terminal: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     terminal.setenv("COLUMNS", columns)
 
     _table().print()
@@ -67,7 +68,7 @@ def test_no_terminal_is_too_narrow_for_an_id(
 
 def test_a_wide_terminal_wraps_between_words(
     terminal: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     terminal.setenv("COLUMNS", "110")
 
     _table().print()
@@ -80,23 +81,20 @@ def test_a_wide_terminal_wraps_between_words(
 @pytest.mark.parametrize("columns", ["10", "100"])
 def test_a_cell_neither_styles_nor_steers_the_terminal(
     columns: str, terminal: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # given
+):
     terminal.setenv("COLUMNS", columns)
     table = Table("topic")
     table.add("[red]x[/]:bear:\x1b[2J")
-    # when
     table.print()
-    # then
     assert "[red]x[/]:bear:\\x1b[2J" in capsys.readouterr().out
 
 
-def test_a_row_has_as_many_cells_as_there_are_columns() -> None:
+def test_a_row_has_as_many_cells_as_there_are_columns():
     with pytest.raises(ValueError, match="1 cells for 2 columns"):
         Table("one", "two").add("alone")
 
 
-def test_progress_is_for_terminals_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_for_terminals_alone(capsys: pytest.CaptureFixture[str]):
     with progress("commands", 2) as tell:
         tell(1)
         tell(2)
@@ -106,7 +104,7 @@ def test_progress_is_for_terminals_alone(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_progress_is_seen_on_a_terminal(
     terminal: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+):
     terminal.setenv("COLUMNS", "80")
     with progress("commands", 2) as tell:
         tell(2)
@@ -114,7 +112,7 @@ def test_progress_is_seen_on_a_terminal(
     assert "2/2" in capsys.readouterr().out
 
 
-def test_there_is_one_way_to_show_a_table() -> None:
+def test_there_is_one_way_to_show_a_table():
     # given
     one_way = ROOT / "shared" / "command_line.py"
     # when
@@ -128,3 +126,33 @@ def test_there_is_one_way_to_show_a_table() -> None:
     ]
     # then
     assert others == []
+
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-23T12:00:00Z", "2026-11-23T12:00Z", "2026-11-23T14:00:00.000+02:00"]
+)
+def test_a_time_with_its_zone_is_a_moment(text: str):
+    assert moment_of(text) == NOON
+
+
+def test_a_date_is_its_beginning_in_utc():
+    assert moment_of("2026-11-23") == datetime(2026, 11, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tomorrow",
+        "",
+        "12:00",
+        "2026-11-23T12:00:00",
+        "2026-13-01",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+    ],
+)
+def test_what_is_no_moment_is_none(text: str):
+    assert moment_of(text) is None

@@ -53,11 +53,9 @@ async def test_every_command_but_the_erasure_is_sent(monkeypatch: pytest.MonkeyP
 
 
 def test_what_the_story_does_not_tell_of_is_sent_with_canaries():
-    # when
     bodies: dict[str, Any] = {
         route.operation: accepted.with_canaries(route) for route in guarded(CommandSide().app)
     }
-    # then
     assert MARK.title() in bodies["DeactivateChild"]["reason"]
     assert LABEL_MARK.title() in bodies["GiveConsent"]["notice_version"]
     assert MARK.title() in bodies["ReportSafetyViolation"]["details"]

@@ -32,14 +32,7 @@ from tests.support.child_facts import (
 )
 from tests.support.event_samples import EVENTS
 from tests.support.generated_lives import LIVES, valid_past
-from tests.support.snapshot_side import (
-    CIPHER,
-    POSITION,
-    Side,
-    an_id,
-    folded,
-    with_open_violations,
-)
+from tests.support.snapshot_side import CIPHER, POSITION, Side, an_id, folded, with_open_violations
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "snapshots"
 
@@ -91,13 +84,10 @@ def _placed(side: Side, number: int) -> tuple[str, str]:
 
 
 async def test_a_large_child_s_snapshot_has_many_parts_and_one_of_a_usual_child_has_one():
-    # given
     large, usual = Side(), Side()
     child = with_open_violations(3 * IDS_A_LINE)
-    # when
     await large.take(child)
     await usual.take(with_open_violations(3))
-    # then
     assert len(large.store.saved[0].parts) > len(usual.store.saved[0].parts) == 1
     assert await large.read() == child
 

@@ -1,12 +1,13 @@
-"""Streams of many pages: read on whoever waits, kept as far as they came, folded as any other."""
+"""Children folded from streams of many pages, whoever waits, and kept in memory."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial, reduce
 
 import pytest
 
 from command_service.aggregates.repository import AggregateCache
-from command_service.aggregates.snapshots import BEFORE_REGISTRATION, Snapshots
+from command_service.aggregates.snapshots import BEFORE_REGISTRATION, LoadedChild, Snapshots
 from command_service.aggregates.stream_folding import (
     BESIDE_OTHERS,
     CHUNK,
@@ -17,13 +18,14 @@ from command_service.aggregates.stream_folding import (
 from command_service.bus.errors import ChildLoading
 from command_service.child.decider import CHANGES_NOTHING, evolve
 from command_service.child.state import Child
-from shared.event_store.envelope import Commit
+from shared.event_store.envelope import Commit, StreamPosition
 from shared.event_store.port import Snapshot, StoreUnavailable
 from shared.keyring.key_file import FileKeyProvider
 from shared.keyring.keyring import ChildCipher, Keyring
 from shared.serialization.events import decode
 from tests.fakes.event_store import MemoryEventStore, MemorySnapshotStore
 from tests.fakes.keys import MemoryKeyStore
+from tests.support.child_facts import REGISTERED, REPORTED
 from tests.support.command_side import KEYS
 from tests.support.event_samples import EVENTS
 from tests.support.histories import write_histories
@@ -78,18 +80,15 @@ class Side:
 
 
 @pytest.mark.parametrize("events", [1, CHUNK, CHUNK + 1, PAGE - 1, PAGE, PAGE + 1, LONG])
-async def test_a_stream_of_any_length_is_folded_as_if_at_once(events: int) -> None:
-    # given
+async def test_a_stream_of_any_length_is_folded_as_if_at_once(events: int):
     side = Side()
     child_id, cipher = await side.child(events)
-    # when
     loaded = await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
-    # then
     assert loaded.child == await side.folded_at_once(child_id, cipher)
     assert loaded.position.version == events
 
 
-async def test_others_run_between_the_events_of_a_long_stream() -> None:
+async def test_others_run_between_the_events_of_a_long_stream():
     # given
     side = Side()
     child_id, cipher = await side.child()
@@ -110,7 +109,7 @@ async def test_others_run_between_the_events_of_a_long_stream() -> None:
     other.cancel()
 
 
-async def test_who_does_not_want_to_wait_comes_again_and_nothing_is_read_twice() -> None:
+async def test_who_does_not_want_to_wait_comes_again_and_nothing_is_read_twice():
     # given a store that takes its time
     side = Side(patience_seconds=0.0)
     child_id, cipher = await side.child()
@@ -125,7 +124,7 @@ async def test_who_does_not_want_to_wait_comes_again_and_nothing_is_read_twice()
     assert side.store.read_after == SEVERAL_PAGES
 
 
-async def test_what_was_folded_before_the_store_went_away_is_kept() -> None:
+async def test_what_was_folded_before_the_store_went_away_is_kept():
     # given
     side = Side()
     child_id, cipher = await side.child()
@@ -143,31 +142,25 @@ async def test_what_was_folded_before_the_store_went_away_is_kept() -> None:
     assert side.store.read_after == [*until_it_failed, 2 * PAGE, 3 * PAGE, LONG]
 
 
-async def test_what_was_folded_is_a_snapshot_for_other_processes() -> None:
-    # given
+async def test_what_was_folded_is_a_snapshot_for_other_processes():
     side = Side()
     child_id, cipher = await side.child()
-    # when
     await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
-    # then
     snapshot = await side.snapshots.latest(child_id)
     assert snapshot is not None
     assert snapshot.version == LONG
 
 
-async def test_of_what_is_known_only_the_rest_is_read() -> None:
-    # given
+async def test_of_what_is_known_only_the_rest_is_read():
     side = Side()
     child_id, cipher = await side.child()
     known = await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
-    # when
     again = await side.folding.catch_up(child_id, known, cipher)
-    # then
     assert again == known
     assert side.store.read_after[-1] == LONG
 
 
-async def test_a_store_that_is_away_is_no_child_that_is_loading() -> None:
+async def test_a_store_that_is_away_is_no_child_that_is_loading():
     # given
     side = Side(patience_seconds=0.0)
     child_id, cipher = await side.child()
@@ -183,7 +176,7 @@ async def test_a_store_that_is_away_is_no_child_that_is_loading() -> None:
         await folding.catch_up(child_id, None, cipher)
 
 
-async def test_only_so_many_long_streams_wait_at_a_time() -> None:
+async def test_only_so_many_long_streams_wait_at_a_time():
     # given
     side = Side(patience_seconds=0.0)
     children = [await side.child(PAGE) for _ in range(WAITING_AT_MOST + 1)]
@@ -201,7 +194,7 @@ async def test_only_so_many_long_streams_wait_at_a_time() -> None:
     await eventually(lambda: _is_loaded(side, refused, cipher))
 
 
-async def test_a_child_that_is_left_alone_is_loaded_no_further() -> None:
+async def test_a_child_that_is_left_alone_is_loaded_no_further():
     # given
     side = Side(patience_seconds=60.0)
     child_id, cipher = await side.child()
@@ -235,8 +228,99 @@ async def _is_folded(side: Side, child_id: str) -> bool:
     return await _has_reached(side, child_id, LONG)
 
 
-def test_what_is_left_out_changes_nothing() -> None:
+def test_what_is_left_out_changes_nothing():
     child = Child(parent_id="parent-1")
     left_out = [event for event in EVENTS if type(event) in CHANGES_NOTHING]
     assert len(left_out) == len(CHANGES_NOTHING)
     assert all(evolve(child, event) is child for event in left_out)
+
+
+ROOM = 10**9
+
+
+def loaded(version: int, child: Child | None = None) -> LoadedChild:
+    return LoadedChild(child or Child(), StreamPosition(version, f"hash-{version}"), version)
+
+
+def with_violations(number: int) -> Child:
+    reports = [replace(REPORTED, violation_id=f"violation-{n}") for n in range(number)]
+    return reduce(evolve, reports, Child())
+
+
+def size_of(child: Child) -> int:
+    """What a cache says of it alone."""
+    cache = AggregateCache(max_entries=1, max_bytes=ROOM)
+    cache.put("a", loaded(1, child))
+    return cache.bytes
+
+
+def test_the_least_recently_used_goes_first():
+    # given
+    cache = AggregateCache(max_entries=2, max_bytes=ROOM)
+    cache.put("a", loaded(1))
+    cache.put("b", loaded(1))
+    cache.get("a")
+    # when
+    cache.put("c", loaded(1))
+    # then
+    assert cache.get("a") is not None
+    assert cache.get("b") is None
+
+
+def test_what_is_older_evicted_or_has_no_room_is_not_kept():
+    cache = AggregateCache(max_entries=2, max_bytes=ROOM)
+    cache.put("a", loaded(3))
+    cache.put("a", loaded(2))
+    assert cache.get("a") == loaded(3)
+    cache = AggregateCache(max_entries=0, max_bytes=ROOM)
+    cache.put("a", loaded(1))
+    assert cache.get("a") is None
+    cache = AggregateCache(max_entries=2, max_bytes=ROOM)
+    cache.put("a", loaded(1))
+    cache.evict("a")
+    cache.evict("a")
+    assert cache.get("a") is None
+
+
+def test_a_heavy_child_takes_the_place_of_many():
+    cache = AggregateCache(max_entries=100, max_bytes=4 * size_of(Child()))
+    for name in "abc":
+        cache.put(name, loaded(1))
+    cache.put("heavy", loaded(1, with_violations(40)))
+    assert [name for name in ("a", "b", "c", "heavy") if cache.get(name)] == ["heavy"]
+    assert cache.bytes == size_of(with_violations(40))
+
+
+def test_the_newest_stays_whatever_it_weighs():
+    cache = AggregateCache(max_entries=100, max_bytes=1)
+    cache.put("a", loaded(1, with_violations(3)))
+    cache.put("b", loaded(1))
+    assert cache.get("a") is None
+    assert cache.get("b") is not None
+
+
+def test_what_grows_weighs_more_and_what_is_gone_nothing():
+    # given
+    cache = AggregateCache(max_entries=2, max_bytes=ROOM)
+    sizes = []
+    # when
+    for version in range(3):
+        cache.put("a", loaded(version, with_violations(version)))
+        sizes.append(cache.bytes)
+    cache.put("b", loaded(1))
+    cache.put("c", loaded(1))
+    cache.evict("b")
+    cache.evict("c")
+    # then
+    assert sizes == sorted(set(sizes))
+    assert cache.bytes == 0
+
+
+def test_what_a_parent_wrote_weighs_too_and_is_weighed_anew():
+    assert size_of(evolve(Child(), REGISTERED)) > size_of(Child())
+    cache = AggregateCache(max_entries=2, max_bytes=ROOM)
+    registered = evolve(Child(), REGISTERED)
+    cache.put("a", loaded(1))
+    cache.put("a", loaded(2, registered))
+    cache.put("a", loaded(3, registered))
+    assert cache.bytes == size_of(registered)

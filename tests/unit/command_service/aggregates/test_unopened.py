@@ -41,23 +41,20 @@ class AlteredKeys(MemoryKeyStore):
 async def _altered_child(**fields: Any) -> CommandSide:
     """In a process that has nothing of the child in memory."""
     store = AlteredStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
+    side = await CommandSide(Database(events=store)).given(REGISTER)
     store.alter(**fields)
     return CommandSide(side.database)
 
 
 @pytest.mark.parametrize("command", [REPORT, update(name="Zoe"), DEACTIVATE, ERASE], ids=str)
 @pytest.mark.parametrize("field", ["name", "udid", "device_id", ALL_LABELS])
-async def test_an_altered_value_keeps_nobody_from_being_commanded(
-    command: Command, field: str
-) -> None:
+async def test_an_altered_value_keeps_nobody_from_being_commanded(command: Command, field: str):
     side = await _altered_child(**{field: {SEALED: "AAAA" * 20}})
     assert (await side.do(command)).events
 
 
 @pytest.mark.parametrize("labels", ["text", {"age": 7}, [], None], ids=str)
-async def test_an_event_that_is_none_is_left_out(labels: Any) -> None:
+async def test_an_event_that_is_none_is_left_out(labels: Any):
     side = await _altered_child(**{ALL_LABELS: labels})
     # it was the registration: whose child it is, nothing says any more
     with pytest.raises(ChildNotFound):
@@ -65,13 +62,10 @@ async def test_an_event_that_is_none_is_left_out(labels: Any) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"wrapped": bytes(60)}, {"kek_id": "kek-9"}], ids=str)
-async def test_a_key_that_does_not_open_is_said_and_hinders_no_erasure(
-    fields: dict[str, Any],
-) -> None:
+async def test_a_key_that_does_not_open_is_said_and_hinders_no_erasure(fields: dict[str, Any]):
     # given
     keys = AlteredKeys()
-    side = CommandSide(Database(keys=keys))
-    await side.do(REGISTER)
+    side = await CommandSide(Database(keys=keys)).given(REGISTER)
     keys.alter(**fields)
     assert isinstance(next(iter(keys._keys.values())), WrappedKey)
     side = CommandSide(side.database)

@@ -27,6 +27,12 @@ async def mother(side: CommandSide) -> AsyncIterator[CommandClient]:
 
 
 @pytest.fixture
+async def child(mother: CommandClient) -> str:
+    """The path of a child that its mother registered."""
+    return f"/children/{await mother.register()}"
+
+
+@pytest.fixture
 async def stranger(side: CommandSide) -> AsyncIterator[CommandClient]:
     async with side.client(STRANGER) as client:
         yield client

@@ -169,11 +169,9 @@ async def test_what_never_landed_is_no_first_request(changes: dict[str, Any]):
 
 
 async def test_a_repeated_report_is_known_and_another_one_under_its_key_is_not_taken_for_it(
-    side: CommandSide, mother: CommandClient
+    side: CommandSide, mother: CommandClient, child: str
 ):
-    # given
-    child_id = await mother.register()
-    path = f"/children/{child_id}/safety-violations"
+    path = f"{child}/safety-violations"
     first = await mother.send("POST", path, {"type": "bullying", "severity": "low"}, key=KEY)
     # when
     again = await mother.send("POST", path, {"type": "bullying", "severity": "low"}, key=KEY)
@@ -185,11 +183,9 @@ async def test_a_repeated_report_is_known_and_another_one_under_its_key_is_not_t
 
 
 async def test_another_conversation_under_a_key_is_refused_and_leaves_the_first_open(
-    side: CommandSide, mother: CommandClient
+    side: CommandSide, child: str
 ):
-    # given
-    child_id = await mother.register()
-    path = f"/children/{child_id}/conversations"
+    path = f"{child}/conversations"
     async with side.client(BEAR) as bear:
         first = await bear.send("POST", path, {"topic": "space"}, key=KEY)
         # when
@@ -203,10 +199,7 @@ async def test_another_conversation_under_a_key_is_refused_and_leaves_the_first_
 
 
 async def test_a_key_of_one_child_is_refused_for_another(mother: CommandClient):
-    # given
     one, other = await mother.register(), await mother.register("TEDDY-0000-0002")
     await mother.send("PATCH", f"/children/{one}/profile", {"age": 8}, key=KEY)
-    # when
     refused = await mother.send("PATCH", f"/children/{other}/profile", {"age": 8}, key=KEY)
-    # then
     assert_problem(refused, 422, "idempotency-key-reused", "Idempotency-Key")

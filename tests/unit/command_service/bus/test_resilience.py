@@ -49,37 +49,27 @@ class World:
         return Backoff(sleep=self.sleep, monotonic=lambda: self.now, jitter=lambda: jitter)
 
 
-async def test_a_short_absence_is_not_noticed():
+@pytest.mark.parametrize(("jitter", "pauses"), [(0.0, [0.1, 0.2]), (1.0, [0.05, 0.1])])
+async def test_a_short_absence_is_not_noticed_after_pauses_shortened_at_random(
+    jitter: float, pauses: list[float]
+):
     world = World(failures=2)
-    assert await world.backoff().run(world.attempt) == "done"
-    assert world.pauses == [0.1, 0.2]
+    assert await world.backoff(jitter).run(world.attempt) == "done"
+    assert world.pauses == pauses
 
 
-async def test_pauses_are_shortened_at_random():
-    world = World(failures=2)
-    await world.backoff(jitter=1.0).run(world.attempt)
-    assert world.pauses == [0.05, 0.1]
-
-
-async def test_after_a_few_tries_the_caller_is_notified():
-    world = World(failures=99)
+@pytest.mark.parametrize(
+    ("try_seconds", "final", "tries"),
+    [(0.0, False, 4), (1.5, False, 2), (0.0, True, 1)],
+    ids=["a few tries", "none starts after two seconds", "none after a final failure"],
+)
+async def test_after_a_few_tries_the_caller_is_notified(
+    try_seconds: float, final: bool, tries: int
+):
+    world = World(failures=99, try_seconds=try_seconds)
     with pytest.raises(StoreUnavailable):
-        await world.backoff().run(world.attempt)
-    assert world.tries == 4
-
-
-async def test_no_try_starts_after_two_seconds():
-    world = World(failures=99, try_seconds=1.5)
-    with pytest.raises(StoreUnavailable):
-        await world.backoff().run(world.attempt)
-    assert world.tries == 2
-
-
-async def test_a_final_failure_is_not_tried_again():
-    world = World(failures=99)
-    with pytest.raises(StoreUnavailable):
-        await world.backoff().run(world.attempt, is_final=lambda _: True)
-    assert world.tries == 1
+        await world.backoff().run(world.attempt, is_final=lambda _: final)
+    assert world.tries == tries
 
 
 DONE = CommandResult(ADA, 1, ("ChildErased",))
@@ -122,18 +112,13 @@ async def store() -> Store:
     return store
 
 
-async def test_a_store_that_is_known_to_be_away_is_not_asked(store: Store):
+async def test_a_store_that_is_known_to_be_away_is_asked_by_one_command_at_times(store: Store):
     await store.fail(100)
     assert store.asked == FAILURES_TO_OPEN
-
-
-async def test_one_command_at_times_finds_out_whether_it_is_back(store: Store):
-    # when
     store.now += PROBE_EVERY_SECONDS
     await store.fail(10)
     store.now += PROBE_EVERY_SECONDS
     await store.fail(10)
-    # then
     assert store.asked == FAILURES_TO_OPEN + 2
 
 
@@ -159,12 +144,9 @@ async def test_only_one_finds_out_at_a_time(store: Store):
 
 
 async def test_a_store_that_is_back_serves_everybody(store: Store):
-    # given
     store.now += PROBE_EVERY_SECONDS
     store.outcome = store.is_back
-    # when
     results = [await store.send() for _ in range(10)]
-    # then
     assert results == [DONE] * 10
 
 
@@ -205,7 +187,7 @@ class HungEventStore(MemoryEventStore):
         return stored
 
 
-async def test_a_command_that_waits_too_long_is_told_that_the_store_is_away():
+async def test_a_command_has_its_result_in_time_or_is_told_that_the_store_is_away():
     async def waits() -> CommandResult:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets the event")
@@ -214,8 +196,6 @@ async def test_a_command_that_waits_too_long_is_told_that_the_store_is_away():
         async with deadline(0.01):
             await waits()
 
-
-async def test_a_command_in_time_has_its_result():
     async def answers() -> CommandResult:
         return CommandResult(ADA, 1, ())
 

@@ -101,9 +101,7 @@ def answer(command: ChildCommand, child: Child) -> list[ChildEvent] | type[Comma
 def test_while_nothing_is_forgotten_all_is_decided_as_if_nothing_ever_were(
     commands: list[ChildCommand], more: list[ChildCommand]
 ):
-    # given
     child, happened = valid_past(commands)
-    # then
     for command in (*commands, *more):
         assert answer(command, child) == answer(command, unbounded(happened))
 
@@ -148,23 +146,18 @@ def test_the_newest_are_known_and_never_twice_as_many(names: list[str], limit: i
 
 
 def test_of_all_that_is_closed_a_child_keeps_no_more_than_the_newest():
-    # given
     child, most = Child(), 0
-    # when
     for number in range(3 * KNOWN_ENDED_CONVERSATIONS):
         child = evolve(child, replace(ENDED, conversation_id=an_id(number)))
         child = evolve(child, replace(RESOLVED, violation_id=an_id(number)))
         most = max(most, child.ids)
-    # then
     assert most <= 2 * (KNOWN_ENDED_CONVERSATIONS + KNOWN_RESOLVED_VIOLATIONS)
 
 
 def test_no_open_violation_is_ever_forgotten():
-    # given
     many = 3 * KNOWN_RESOLVED_VIOLATIONS
     reports = [replace(REPORTED, violation_id=an_id(number)) for number in range(many)]
     child = given(*ALLOWED, *reports)
-    # then
     child.when(replace(REPORT, violation_id=an_id(0))).then_nothing_happens()
     assert len(child.child.open_violations) == many
 

@@ -110,25 +110,25 @@ HIDING = {
 
 
 @pytest.mark.parametrize("name", OF_PEOPLE.values(), ids=OF_PEOPLE)
-def test_a_name_that_people_have_is_taken(name: str) -> None:
+def test_a_name_that_people_have_is_taken(name: str):
     (registered, *_) = events_of(replace(REGISTER, name=name), Child())
     assert isinstance(registered, ChildRegistered)
     assert registered.name.reveal() == unicodedata.normalize("NFKC", name)
 
 
 @pytest.mark.parametrize("name", HIDING.values(), ids=HIDING)
-def test_a_name_that_hides_something_is_refused(name: str) -> None:
+def test_a_name_that_hides_something_is_refused(name: str):
     with pytest.raises(InvalidCommand) as refused:
         events_of(replace(REGISTER, name=name), Child())
     assert [error.field for error in refused.value.errors] == ["name"]
 
 
 @pytest.mark.parametrize("category", sorted(UNASSIGNED))
-def test_of_a_category_that_no_name_has_nothing_is_seen(category: str) -> None:
+def test_of_a_category_that_no_name_has_nothing_is_seen(category: str):
     assert [hex(ord(c)) for c in _all_of()[category] if is_seen(f"Le{c}na")] == []
 
 
-def test_of_all_other_categories_everything_is_seen_that_shows_something() -> None:
+def test_of_all_other_categories_everything_is_seen_that_shows_something():
     hidden = {
         ord(character)
         for category, characters in _all_of().items()
@@ -141,7 +141,7 @@ def test_of_all_other_categories_everything_is_seen_that_shows_something() -> No
     assert hidden - ignorable == {0x2800, 0x1D159, 0x16FE4}
 
 
-def test_what_unicode_lets_be_ignored_is_seen_nowhere_but_where_a_script_needs_it() -> None:
+def test_what_unicode_lets_be_ignored_is_seen_nowhere_but_where_a_script_needs_it():
     for character in _ignorable():
         assert not is_seen(f"Le{character}na"), hex(ord(character))
         assert not is_seen(f"{character}Lena"), hex(ord(character))
@@ -154,7 +154,7 @@ def test_what_unicode_lets_be_ignored_is_seen_nowhere_but_where_a_script_needs_i
 
 @settings(max_examples=300, deadline=None)
 @over(st.text(max_size=40), st.text(max_size=40))
-def test_names_of_what_is_seen_are_seen_together(first: str, last: str) -> None:
+def test_names_of_what_is_seen_are_seen_together(first: str, last: str):
     if is_seen(first) and is_seen(last):
         assert is_seen(f"{first} {last}")
 

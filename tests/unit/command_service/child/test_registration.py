@@ -1,22 +1,41 @@
-"""Registering a child."""
+"""Registering a child, and changing its profile."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from command_service.child.errors import AlreadyRegistered, FieldError
+from command_service.child.errors import (
+    AlreadyRegistered,
+    ChildDeactivatedError,
+    ChildErasedError,
+    ChildNotFound,
+    FieldError,
+    NoChangeGiven,
+)
 from command_service.child.field_checks import UDID_LIMIT
 from shared.auth.access import SUBJECT_LIMIT
-from shared.events.child import ChildEvent, ConsentPurpose
+from shared.events.child import ChildEvent, ChildProfileUpdated, ConsentPurpose
 from shared.events.personal import Personal
-from tests.support.child_facts import DEACTIVATED, ERASED, LATER, REGISTER, REGISTERED, consented
+from tests.support.child_facts import (
+    ADA,
+    ALLOWED,
+    DEACTIVATED,
+    ERASED,
+    LATER,
+    REGISTER,
+    REGISTERED,
+    consented,
+    update,
+)
 from tests.support.decider_spec import given, out_of_range, wrong_length
 
 HIDDEN = "must not contain invisible or unassigned characters"
 
 
-UDIDS_THAT_LOOK_ALIKE = {
+NO_UDIDS = {
+    "too short": "TEDDY-123",
+    "too long": "x" * 129,
     "a space before": " TEDDY-0000-0001",
     "a space behind": "TEDDY-0000-0001 ",
     "a space within": "TEDDY 0000 0001",
@@ -53,13 +72,10 @@ def test_a_registration_tells_everything_about_the_child():
     given().when(REGISTER).then(*registered())
 
 
-def test_optional_fields_may_be_left_out():
+def test_optional_fields_may_be_left_out_and_empty_ones_are_none():
     bare = replace(REGISTER, device_id=None, preferences=None, learning_style=None, interests=None)
     expected = registered(device_id=None, preferences=None, learning_style=None, interests=None)
     given().when(bare).then(*expected)
-
-
-def test_empty_preferences_and_interests_are_none():
     empty = replace(REGISTER, preferences={}, interests=())
     given().when(empty).then(*registered(preferences=None, interests=None))
 
@@ -69,11 +85,8 @@ def test_a_child_is_registered_once(past: tuple[Any, ...]):
     given(*past).when(REGISTER).then_refused(AlreadyRegistered)
 
 
-def test_names_are_normalised_and_trimmed():
+def test_names_of_any_script_are_welcome_normalised_and_trimmed():
     given().when(replace(REGISTER, name="  \uff21da ")).then(*registered())
-
-
-def test_names_of_any_script_are_welcome():
     name = "Zoë Ὀδυσσεύς 李小龙"
     given().when(replace(REGISTER, name=name)).then(*registered(name=Personal(name)))
 
@@ -128,13 +141,8 @@ def no_subject(field: str) -> FieldError:
 NO_UDID = FieldError("udid", f"must have {UDID_LIMIT}", UDID_LIMIT)
 
 
-@pytest.mark.parametrize("udid", ["TEDDY-123", "x" * 129])
-def test_udids_too_short_or_too_long_are_refused(udid: str):
-    given().when(replace(REGISTER, udid=udid)).then_invalid(NO_UDID)
-
-
-@pytest.mark.parametrize("udid", UDIDS_THAT_LOOK_ALIKE.values(), ids=UDIDS_THAT_LOOK_ALIKE)
-def test_udids_that_look_like_another_are_refused(udid: str):
+@pytest.mark.parametrize("udid", NO_UDIDS.values(), ids=NO_UDIDS)
+def test_udids_too_short_too_long_or_that_look_like_another_are_refused(udid: str):
     given().when(replace(REGISTER, udid=udid)).then_invalid(NO_UDID)
 
 
@@ -158,10 +166,12 @@ def nested(levels: int) -> dict[str, Any]:
     return {"deeper": nested(levels - 1)} if levels > 1 else {"deepest": 1}
 
 
-def test_preferences_nest_four_levels_deep():
+def test_preferences_nest_four_levels_deep_and_have_exactly_eight_kibibytes():
     given().when(replace(REGISTER, preferences=nested(4))).then(
         *registered(preferences=Personal(nested(4)))
     )
+    full = {"a": "x" * (8_192 - len('{"a":""}'))}
+    given().when(replace(REGISTER, preferences=full)).then(*registered(preferences=Personal(full)))
 
 
 @pytest.mark.parametrize(
@@ -182,11 +192,6 @@ def test_preferences_are_small_plain_json(preferences: dict[str, Any], message: 
     given().when(replace(REGISTER, preferences=preferences)).then_invalid(error)
 
 
-def test_preferences_of_exactly_eight_kibibytes_are_kept():
-    full = {"a": "x" * (8_192 - len('{"a":""}'))}
-    given().when(replace(REGISTER, preferences=full)).then(*registered(preferences=Personal(full)))
-
-
 def test_all_that_is_wrong_is_reported_at_once():
     wrong = replace(REGISTER, name="A", age=2, udid="short", interests=("",))
     given().when(wrong).then_invalid(
@@ -195,3 +200,75 @@ def test_all_that_is_wrong_is_reported_at_once():
         out_of_range("age", 3, 12),
         wrong_length("interests.0", 1, 64),
     )
+
+
+def updated(**changes: Any) -> ChildProfileUpdated:
+    return ChildProfileUpdated(child_id=ADA, at=LATER, **changes)
+
+
+def test_an_update_tells_only_what_changed_and_true_is_not_one():
+    given(*ALLOWED).when(update(name="Ada", age=8)).then(updated(age=8))
+    given(*ALLOWED).when(update(preferences={"stories": 1})).then(
+        updated(preferences=Personal({"stories": 1}))
+    )
+
+
+def test_every_field_can_change_at_once():
+    given(*ALLOWED).when(
+        update(
+            name=" Grace ",
+            age=8,
+            device_id="bear-device-2",
+            preferences={"stories": False},
+            learning_style="auditory",
+            interests=("music", "space"),
+        )
+    ).then(
+        updated(
+            name=Personal("Grace"),
+            age=8,
+            device_id=Personal("bear-device-2"),
+            preferences=Personal({"stories": False}),
+            learning_style=Personal("auditory"),
+            interests=Personal(["music", "space"]),
+        )
+    )
+
+
+def test_null_and_what_is_empty_clear_what_is_there():
+    given(*ALLOWED).when(update(device_id=None, interests=None)).then(
+        updated(cleared=("device_id", "interests"))
+    )
+    given(*ALLOWED).when(update(preferences={}, interests=())).then(
+        updated(cleared=("preferences", "interests"))
+    )
+    bare = updated(cleared=("device_id",))
+    given(*ALLOWED, bare).when(update(device_id=None)).then_nothing_happens()
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"name": "Ada"},
+        {"name": " Ada "},
+        {"age": 7},
+        {"device_id": "bear-device-1"},
+        {"preferences": {"stories": True}},
+        {"interests": ("space",)},
+    ],
+)
+def test_todays_values_change_nothing(same: dict[str, Any]):
+    given(*ALLOWED).when(update(**same)).then_nothing_happens()
+
+
+def test_an_update_has_some_field_within_the_limits_of_a_registration():
+    given(*ALLOWED).when(update()).then_refused(NoChangeGiven)
+    given(*ALLOWED).when(update(name="x", age=13)).then_invalid(
+        wrong_length("name", 2, 100), out_of_range("age", 3, 12)
+    )
+
+
+def test_only_an_active_child_can_be_updated():
+    given().when(update(age=8)).then_refused(ChildNotFound)
+    given(*ALLOWED, DEACTIVATED).when(update(age=8)).then_refused(ChildDeactivatedError)
+    given(*ALLOWED, ERASED).when(update(age=8)).then_refused(ChildErasedError)

@@ -32,13 +32,9 @@ def claim_of(side: CommandSide, child_id: str, version: int = 0) -> Claim:
 
 
 async def test_a_bear_cannot_belong_to_two_children():
-    # given
-    side = CommandSide()
-    await side.do(of(ADA))
-    # when
+    side = await CommandSide().given(of(ADA))
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
-    # then
     assert await side.stored_events() == [*REGISTRATION]
     assert await side.keyring.cipher(BOB) is None
 
@@ -57,67 +53,30 @@ async def test_of_fifty_registrations_at_once_one_gets_the_bear(seed: int):
     assert sum(isinstance(each, UdidTaken) for each in outcomes) == 49
 
 
-async def test_deactivation_sets_the_bear_free():
-    # given
-    side = CommandSide()
-    await side.do(of(ADA))
-    await side.do(DEACTIVATE)
-    # when, then
-    assert (await side.do(of(BOB))).version == BORN
-
-
-async def test_erasure_sets_the_bear_free():
-    # given
-    side = CommandSide()
-    await side.do(of(ADA))
-    await side.do(ERASE)
-    # when, then
-    assert (await side.do(of(BOB))).version == BORN
-
-
 @pytest.mark.parametrize("end", [DEACTIVATE, ERASE], ids=["deactivated", "erased"])
-async def test_a_release_lost_in_a_crash_is_made_up_for(end: Command):
-    # given
-    side = CommandSide(Database(claims=UnreachableClaimStore()))
-    await side.do(of(ADA))
+@pytest.mark.parametrize("claims", [MemoryClaimStore, UnreachableClaimStore])
+async def test_an_end_sets_the_bear_free_also_where_the_release_is_lost_in_a_crash(
+    end: Command, claims: type[MemoryClaimStore]
+):
+    side = await CommandSide(Database(claims=claims())).given(of(ADA))
     assert (await side.do(end)).version == BORN + 1
-    # when, then
     assert (await side.do(of(BOB))).version == BORN
 
 
-async def test_a_child_returns_with_its_bear():
-    # given
-    side = CommandSide()
-    await side.do(of(ADA))
-    await side.do(DEACTIVATE)
-    # when
-    await side.do(REACTIVATE)
-    # then
+async def test_a_child_returns_with_its_bear_unless_it_moved_on():
+    side = await CommandSide().given(of(ADA), DEACTIVATE, REACTIVATE)
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
-
-
-async def test_a_child_cannot_return_when_its_bear_moved_on():
-    # given
-    side = CommandSide()
-    await side.do(of(ADA))
-    await side.do(DEACTIVATE)
-    await side.do(of(BOB))
-    # when, then
+    side = await CommandSide().given(of(ADA), DEACTIVATE, of(BOB))
     with pytest.raises(UdidTaken):
         await side.do(REACTIVATE)
 
 
 async def test_a_late_release_does_not_take_the_bear_from_a_child_that_returned():
-    # given
-    side = CommandSide()
-    await side.do(of(ADA))
-    await side.do(DEACTIVATE)
-    await side.do(REACTIVATE)
+    side = await CommandSide().given(of(ADA), DEACTIVATE, REACTIVATE)
     # when: the deactivation at version 2 releases only now
     key = side.index.udid_key(REGISTER.udid)
     await side.database.claims.release(key, ADA, before_version=BORN + 1)
-    # then
     with pytest.raises(UdidTaken):
         await side.do(of(BOB))
 
@@ -171,9 +130,7 @@ async def test_a_clock_that_is_wrong_takes_no_bear_from_a_registration_under_way
 async def test_a_return_that_never_landed_keeps_the_bear_for_a_minute():
     # given
     clock = StoppedClock()
-    side = CommandSide(Database(claims=MemoryClaimStore(clock)))
-    await side.do(of(ADA))
-    await side.do(DEACTIVATE)
+    side = await CommandSide(Database(claims=MemoryClaimStore(clock))).given(of(ADA), DEACTIVATE)
     held = await side.database.claims.find(side.index.udid_key(REGISTER.udid))
     assert await side.database.claims.take_over(held, claim_of(side, ADA, version=BORN + 1))
     # when
@@ -200,12 +157,10 @@ async def test_a_reservation_of_ones_own_is_renewed_when_somebody_else_wants_the
 
 
 async def test_a_reservation_of_ones_own_that_nobody_else_wants_is_good_enough():
-    # given
     clock = StoppedClock()
     side = CommandSide(Database(claims=RestlessClaimStore()), clock)
     await side.database.claims.take(claim_of(side, ADA))
     clock.pass_by(minutes=5)
-    # when, then
     assert (await side.do(of(ADA))).version == BORN
 
 
@@ -227,23 +182,16 @@ async def test_what_two_commands_of_a_child_rely_on_is_given_back_by_neither():
 
 
 async def test_what_one_command_took_is_given_back():
-    # given
     side = CommandSide()
     claims = older_claims(side.ports, PATIENT).claims
     wishes = claims.wanted(ADA, 0, "one", udid=Personal(REGISTER.udid))
     await claims.reserve(wishes)
-    # when
     await claims.give_back(wishes)
-    # then
     assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_registering_a_child_that_returned_is_a_conflict():
-    # given
-    side = CommandSide()
-    for command in (of(ADA), DEACTIVATE, REACTIVATE):
-        await side.do(command)
-    # when, then
+    side = await CommandSide().given(of(ADA), DEACTIVATE, REACTIVATE)
     with pytest.raises(ConcurrentUpdate):
         await side.do(of(ADA))
 

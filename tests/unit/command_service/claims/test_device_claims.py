@@ -51,41 +51,24 @@ async def is_heard(side: CommandSide, child_id: str, device_id: str) -> bool:
 
 @pytest.mark.parametrize("device_id", [BEAR.subject, "BEAR-device-1"])
 async def test_one_device_cannot_speak_for_two_children(device_id: str):
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    # when
+    side = await CommandSide().given(REGISTER)
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB, device_id=device_id))
-    # then
     assert await side.stored_events() == [*REGISTRATION]
     assert await side.keyring.cipher(BOB) is None
 
 
 async def test_a_registration_that_is_refused_for_its_device_keeps_no_bear():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB))
-    # when, then
     assert (await side.do(of(CLEO, device_id="bear-device-3"))).version == BORN
 
 
-async def test_children_without_a_device_are_as_many_as_there_are_bears():
-    side = CommandSide()
-    await side.do(of(ADA, "TEDDY-0000-0001", None))
+async def test_children_may_be_without_a_device_and_a_second_hand_bear_is_the_new_family_s_alone():
+    side = await CommandSide().given(of(ADA, "TEDDY-0000-0001", None))
     assert (await side.do(of(BOB, device_id=None))).version == BORN
-
-
-async def test_a_second_hand_bear_is_the_new_family_s_alone():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(DEACTIVATE)
-    # when
-    await side.do(of(BOB, REGISTER.udid))
-    # then
+    side = await CommandSide().given(REGISTER, DEACTIVATE, of(BOB, REGISTER.udid))
     assert await is_heard(side, BOB, BEAR.subject)
     assert not await is_heard(side, ADA, BEAR.subject)
 
@@ -126,34 +109,19 @@ async def test_of_two_children_who_want_the_same_device_at_once_one_gets_it(seed
 
 
 async def test_a_change_of_the_device_takes_one_and_gives_the_other_free():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    # when
+    side = await CommandSide().given(REGISTER)
     await side.do(update(device_id="bear-device-2"))
-    # then
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB, device_id="bear-device-2"))
     assert (await side.do(of(BOB))).version == BORN
     assert not await is_heard(side, ADA, BEAR.subject)
-
-
-async def test_a_device_that_is_cleared_is_free():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    # when
-    await side.do(update(device_id=None))
-    # then
+    side = await CommandSide().given(REGISTER, update(device_id=None))
     assert not await is_heard(side, ADA, BEAR.subject)
     assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_another_case_of_the_same_device_is_no_other_device():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    # when
+    side = await CommandSide().given(REGISTER)
     await side.do(update(device_id="BEAR-DEVICE-1"))
     # then tokens are compared as they are written, reservations are not
     assert await is_heard(side, ADA, "BEAR-DEVICE-1")
@@ -165,8 +133,7 @@ async def test_another_case_of_the_same_device_is_no_other_device():
 async def test_a_change_that_only_repeats_the_device_does_not_loosen_its_reservation():
     # given
     clock = StoppedClock()
-    side = CommandSide(Database(claims=MemoryClaimStore(clock)), clock)
-    await side.do(REGISTER)
+    side = await CommandSide(Database(claims=MemoryClaimStore(clock)), clock).given(REGISTER)
     before = await device_claim(side)
     # when
     await side.do(update(age=8, device_id=BEAR.subject))
@@ -179,14 +146,9 @@ async def test_a_change_that_only_repeats_the_device_does_not_loosen_its_reserva
 
 
 async def test_the_device_of_another_family_cannot_be_taken_by_a_change():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(of(BOB, device_id="bear-device-2"))
-    # when
+    side = await CommandSide().given(REGISTER, of(BOB, device_id="bear-device-2"))
     with pytest.raises(DeviceIdTaken):
         await side.do(replace(update(device_id=BEAR.subject), child_id=BOB))
-    # then
     assert await is_heard(side, BOB, "bear-device-2")
     assert await is_heard(side, ADA, BEAR.subject)
 
@@ -197,19 +159,14 @@ async def test_the_device_of_another_family_cannot_be_taken_by_a_change():
     ids=["deactivated", "erased", "exchanged", "cleared"],
 )
 async def test_a_release_lost_in_a_crash_is_made_up_for(end: Command):
-    # given
-    side = CommandSide(Database(claims=UnreachableClaimStore()))
-    await side.do(REGISTER)
-    await side.do(end)
-    # when, then
+    side = await CommandSide(Database(claims=UnreachableClaimStore())).given(REGISTER, end)
     assert (await side.do(of(BOB))).version == BORN
 
 
 async def test_a_change_that_never_landed_holds_the_device_for_a_minute_only():
     # given
     clock = StoppedClock()
-    side = CommandSide(Database(claims=MemoryClaimStore(clock)), clock)
-    await side.do(REGISTER)
+    side = await CommandSide(Database(claims=MemoryClaimStore(clock)), clock).given(REGISTER)
     lost = side.index.device_key("BEAR-DEVICE-2")
     await side.database.claims.take(Claim(lost, ADA, BORN, clock()))
     # when
@@ -221,21 +178,14 @@ async def test_a_change_that_never_landed_holds_the_device_for_a_minute_only():
 
 
 async def test_a_reservation_marked_as_released_does_not_take_the_device_from_who_has_it():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     await side.database.claims.release(side.index.device_key("BEAR-DEVICE-1"), ADA, 99)
-    # when, then
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB))
 
 
 async def test_a_child_returns_with_its_device():
-    # given
-    side = CommandSide()
-    for command in (REGISTER, DEACTIVATE, REACTIVATE):
-        await side.do(command)
-    # when, then
+    side = await CommandSide().given(REGISTER, DEACTIVATE, REACTIVATE)
     assert await is_heard(side, ADA, BEAR.subject)
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB))
@@ -243,10 +193,7 @@ async def test_a_child_returns_with_its_device():
 
 async def test_a_child_whose_device_moved_on_returns_without_it():
     # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(DEACTIVATE)
-    await side.do(of(BOB))
+    side = await CommandSide().given(REGISTER, DEACTIVATE, of(BOB))
     # when
     result = await side.do(REACTIVATE, key="back")
     # then
@@ -281,8 +228,7 @@ async def test_of_ten_children_that_return_to_one_device_at_once_one_gets_it(see
 
 async def test_a_repeated_change_does_not_give_free_what_came_after_it():
     # given
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     for number in (2, 3):
         await side.do(update(device_id=f"bear-device-{number}"), key=f"to-{number}")
     # when
@@ -296,20 +242,14 @@ async def test_a_repeated_change_does_not_give_free_what_came_after_it():
 
 async def test_a_reservation_of_what_cannot_be_read_is_not_taken():
     # given a child whose key is lost, though it was not erased
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     other = CommandSide(Database(events=side.database.events, claims=side.database.claims))
-    # when, then
     with pytest.raises(DeviceIdTaken):
         await other.do(of(BOB))
 
 
 async def test_conversations_are_the_new_device_s():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(update(device_id="bear-device-2"))
-    # when, then
+    side = await CommandSide().given(REGISTER, update(device_id="bear-device-2"))
     with pytest.raises(ChildNotFound):
         await side.do(START, BEAR)
     started = await side.do(START, replace(BEAR, subject="bear-device-2"))

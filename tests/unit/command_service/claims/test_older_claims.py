@@ -27,7 +27,7 @@ def of(child_id: str, udid: str, device_id: str | None = BEAR.subject) -> Regist
     return replace(REGISTER, child_id=child_id, udid=udid, device_id=device_id)
 
 
-async def registered_before(side: CommandSide, command: RegisterChild) -> None:
+async def registered_before(side: CommandSide, command: RegisterChild) -> CommandSide:
     """As by the release before: the udid is reserved as it is written, the device id is not."""
     claims = side.database.claims
     await side.do(replace(command, device_id=None))
@@ -36,6 +36,7 @@ async def registered_before(side: CommandSide, command: RegisterChild) -> None:
     await claims.remove_of(command.child_id)
     key = side.index.udid_key(command.udid)
     claims.put_older(Claim(key, command.child_id, 0, side.clock()))
+    return side
 
 
 def settler(side: CommandSide) -> OlderClaims:
@@ -43,18 +44,14 @@ def settler(side: CommandSide) -> OlderClaims:
 
 
 async def test_a_udid_reserved_as_it_was_written_is_found_before_anything_is_settled():
-    # given
-    side = CommandSide()
-    await registered_before(side, of(ADA, MIXED))
-    # when, then
+    side = await registered_before(CommandSide(), of(ADA, MIXED))
     with pytest.raises(UdidTaken):
         await side.do(of(BOB, MIXED, None))
 
 
 async def test_once_settled_a_udid_is_taken_in_every_case_and_so_is_the_device():
     # given
-    side = CommandSide()
-    await registered_before(side, of(ADA, MIXED))
+    side = await registered_before(CommandSide(), of(ADA, MIXED))
     # when
     assert await settler(side).settle() == 1
     # then
@@ -69,8 +66,7 @@ async def test_once_settled_a_udid_is_taken_in_every_case_and_so_is_the_device()
 
 async def test_what_was_settled_ends_and_returns_as_ever():
     # given
-    side = CommandSide()
-    await registered_before(side, of(ADA, MIXED))
+    side = await registered_before(CommandSide(), of(ADA, MIXED))
     await settler(side).settle()
     # when
     await side.do(DEACTIVATE)
@@ -84,8 +80,7 @@ async def test_what_was_settled_ends_and_returns_as_ever():
 
 async def test_a_child_deactivated_before_gets_nothing_and_returns():
     # given
-    side = CommandSide()
-    await registered_before(side, of(ADA, MIXED))
+    side = await registered_before(CommandSide(), of(ADA, MIXED))
     await side.do(DEACTIVATE)
     # when
     await settler(side).settle()
@@ -99,8 +94,7 @@ async def test_a_child_deactivated_before_gets_nothing_and_returns():
 
 async def test_two_children_that_share_a_device_since_long_both_keep_it():
     # given
-    side = CommandSide()
-    await registered_before(side, of(ADA, "TEDDY-0000-0001"))
+    side = await registered_before(CommandSide(), of(ADA, "TEDDY-0000-0001"))
     await registered_before(side, of(BOB, "TEDDY-0000-0002"))
     # when
     assert await settler(side).settle() == 1
@@ -120,25 +114,20 @@ async def test_two_children_that_share_a_device_since_long_both_keep_it():
 
 
 async def test_a_registration_under_way_is_left_alone():
-    # given
     side = CommandSide()
     key = side.index.udid_key(REGISTER.udid)
     side.database.claims.put_older(Claim(key, ADA, 0, side.clock()))
-    # when
     assert await settler(side).settle() == 0
-    # then
     with pytest.raises(UdidTaken):
         await side.do(of(BOB, REGISTER.udid))
 
 
 async def test_more_than_a_page_is_settled_to_the_end(monkeypatch: pytest.MonkeyPatch):
-    # given
     monkeypatch.setattr(settling, "PAGE", 2)
     side = CommandSide()
     children = [f"00000000-0000-4000-8000-{number:012}" for number in range(5)]
     for number, child_id in enumerate(children):
         await registered_before(side, of(child_id, f"Teddy-0000-000{number}", f"bear-{number}"))
-    # when, then
     assert await settler(side).settle() == 5
 
 
@@ -188,8 +177,7 @@ async def holders(side: CommandSide) -> list[str]:
 
 async def test_a_child_that_is_erased_while_it_is_settled_has_no_reservation():
     # given
-    side = CommandSide()
-    await registered_before(side, of(ADA, MIXED))
+    side = await registered_before(CommandSide(), of(ADA, MIXED))
     take = side.database.claims.take
 
     async def erased_meanwhile(claim: Claim) -> Claim | None:

@@ -1,16 +1,19 @@
-"""Erasure: the fact first, then everything that could still be read."""
+"""Erasure: the fact first, then all that could still be read, also of a child of many years."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from command_service.application import Tuning
 from command_service.bus.command_bus import Command
+from command_service.bus.errors import ChildLoading
 from command_service.child.errors import ChildErasedError, ChildNotFound
 from shared.clock import new_id
-from shared.event_store.envelope import verify_chain
-from shared.event_store.port import StoreUnavailable
+from shared.event_store.envelope import Commit, verify_chain
+from shared.event_store.port import OlderContent, StoreUnavailable
 from shared.keyring.erased_list import ErasureStep
+from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import (
     ADA,
     DEACTIVATE,
@@ -21,16 +24,18 @@ from tests.support.child_facts import (
     START,
     update,
 )
-from tests.support.command_side import MOTHER, STRANGER, CommandSide, Database
+from tests.support.command_side import MOTHER, PATIENT, STRANGER, CommandSide, Database
 from tests.support.consents import BORN, REGISTRATION
 from tests.support.flaky_stores import FlakyKeyStore
+from tests.support.waiting import eventually
+from tests.unit.command_service.erasure.test_erasure_sweep import Topic, sweep_of
 
 
 async def test_key_and_snapshot_are_gone_and_the_history_still_verifies():
     # given
-    side = CommandSide(tuning=Tuning(snapshot_every=1))
-    for command in (REGISTER, START, REPORT, update(age=8)):
-        await side.do(command)
+    side = await CommandSide(tuning=Tuning(snapshot_every=1)).given(
+        REGISTER, START, REPORT, update(age=8)
+    )
     # when
     result = await side.do(ERASE, MOTHER)
     # then
@@ -40,29 +45,28 @@ async def test_key_and_snapshot_are_gone_and_the_history_still_verifies():
     assert verify_chain(await side.database.events.load(ADA)).version == BORN + 4
 
 
-async def test_an_erased_child_still_loads_without_its_key():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(ERASE)
-    # when
+async def test_an_erased_child_still_loads_without_its_key_but_not_for_a_stranger():
+    side = await CommandSide().given(REGISTER, ERASE)
     result = await CommandSide(side.database).do(ERASE, MOTHER)
-    # then
     assert (result.version, result.events) == (BORN + 1, ())
+    with pytest.raises(ChildNotFound):
+        await side.do(ERASE, STRANGER)
 
 
-async def test_a_deactivated_child_can_be_erased():
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(DEACTIVATE)
+async def test_a_deactivated_child_or_one_whose_key_was_lost_can_be_erased():
+    side = await CommandSide().given(REGISTER, DEACTIVATE)
     assert (await side.do(ERASE)).version == BORN + 2
+    database = Database()
+    await CommandSide(database).do(REGISTER)
+    await database.keys.destroy(ADA)
+    result = await CommandSide(database).do(ERASE, MOTHER)
+    assert result.events == ("ChildErased",)
 
 
 async def test_the_key_outlives_nothing_but_an_absent_key_store():
     # given
     keys = FlakyKeyStore()
-    side = CommandSide(Database(keys=keys))
-    await side.do(REGISTER)
+    side = await CommandSide(Database(keys=keys)).given(REGISTER)
     keys.failing_deletes = 99
     with pytest.raises(StoreUnavailable):
         await side.do(ERASE, key="key-1")
@@ -75,34 +79,16 @@ async def test_the_key_outlives_nothing_but_an_absent_key_store():
 
 
 async def test_a_short_absence_of_the_key_store_is_made_up_for():
-    # given
     keys = FlakyKeyStore()
-    side = CommandSide(Database(keys=keys))
-    await side.do(REGISTER)
-    # when
+    side = await CommandSide(Database(keys=keys)).given(REGISTER)
     keys.failing_deletes = 2
     await side.do(ERASE)
-    # then
     assert await side.keyring.cipher(ADA) is None
 
 
-async def test_a_stranger_erases_nothing():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(ERASE)
-    # when, then
-    with pytest.raises(ChildNotFound):
-        await side.do(ERASE, STRANGER)
-
-
 async def test_what_was_removed_is_on_the_list():
-    # given
-    side = CommandSide(tuning=Tuning(snapshot_every=1))
-    await side.do(REGISTER)
-    # when
+    side = await CommandSide(tuning=Tuning(snapshot_every=1)).given(REGISTER)
     result = await side.do(ERASE, MOTHER)
-    # then
     (erased,) = await side.database.erased.find([ADA])
     assert (erased.version, erased.hash, erased.by_role) == (BORN + 1, result.hash, "parent")
     removed = {step: done.removed for step, done in erased.steps.items()}
@@ -124,8 +110,7 @@ async def test_a_crash_at_any_step_is_made_up_for_by_asking_again(
 ):
     # given
     database = Database()
-    side = CommandSide(database, tuning=Tuning(snapshot_every=1))
-    await side.do(REGISTER)
+    side = await CommandSide(database, tuning=Tuning(snapshot_every=1)).given(REGISTER)
     with monkeypatch.context() as crash:
 
         async def dies(*_: object) -> None:
@@ -145,17 +130,6 @@ async def test_a_crash_at_any_step_is_made_up_for_by_asking_again(
     assert await side.stored_events() == [*REGISTRATION, "ChildErased"]
 
 
-async def test_a_child_whose_key_was_lost_can_still_be_erased():
-    # given
-    database = Database()
-    await CommandSide(database).do(REGISTER)
-    await database.keys.destroy(ADA)
-    # when
-    result = await CommandSide(database).do(ERASE, MOTHER)
-    # then
-    assert result.events == ("ChildErased",)
-
-
 async def test_a_registration_repeated_after_the_erasure_makes_no_key_and_takes_no_bear():
     # given
     side = CommandSide()
@@ -165,6 +139,7 @@ async def test_a_registration_repeated_after_the_erasure_makes_no_key_and_takes_
     with pytest.raises(ChildErasedError):
         await side.do(REGISTER, key="key-1")
     # then
+    assert await side.keyring.cipher(ADA) is None
     assert await side.database.keys.find([ADA]) == []
     assert await side.database.claims.held_by([ADA]) == set()
 
@@ -207,11 +182,114 @@ async def test_a_process_that_does_not_know_yet_reserves_nothing_for_an_erased_c
 
 
 async def test_the_bear_of_an_erased_child_is_free():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(ERASE)
-    # when
+    side = await CommandSide().given(REGISTER, ERASE)
     result = await side.do(replace(REGISTER, child_id=new_id()))
-    # then
     assert result.events == REGISTRATION
+
+
+class LongStreams(MemoryEventStore):
+    """`only_ends`: gives one commit of a stream at a time, as if it had any number. Looks for older
+    content only while `may_look` is set, and in vain while it `fails`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.only_ends = self.fails = False
+        self.may_look = asyncio.Event()
+        self.may_look.set()
+
+    async def load(
+        self, child_id: str, after_version: int = 0, limit: int | None = None
+    ) -> list[Commit]:
+        commits = await super().load(child_id, after_version, limit)
+        if self.only_ends and len(commits) > 1:
+            raise AssertionError("more was asked for than an end of the stream")
+        return commits
+
+    async def older_content(self, child_id: str) -> frozenset[OlderContent]:
+        await self.may_look.wait()
+        if self.fails:
+            raise StoreUnavailable("no primary")
+        return await super().older_content(child_id)
+
+
+async def a_long_life() -> tuple[LongStreams, CommandSide]:
+    """A child that this process has never folded."""
+    store = LongStreams()
+    writer = await CommandSide(Database(events=store)).given(REGISTER)
+    for age in range(8, 12):
+        await writer.do(update(age=age))
+    store.only_ends = True
+    return store, CommandSide(writer.database, tuning=PATIENT)
+
+
+async def is_destroyed(side: CommandSide) -> bool:
+    return ADA in await side.database.keys.destroyed([ADA])
+
+
+async def is_looked_through(side: CommandSide) -> bool:
+    return any(child.older is not None for child in await side.database.erased.find([ADA]))
+
+
+async def test_an_erasure_reads_no_more_of_a_life_than_its_ends_also_to_refuse_a_stranger():
+    _, side = await a_long_life()
+    with pytest.raises(ChildNotFound):
+        await side.do(ERASE, STRANGER)
+    assert not await is_destroyed(side)
+    result = await side.do(ERASE, MOTHER)
+    assert (result.version, result.events) == (BORN + 5, ("ChildErased",))
+    assert await is_destroyed(side)
+    again = await CommandSide(side.database).do(ERASE, MOTHER)
+    assert (again.version, again.events) == (BORN + 5, ())
+
+
+async def test_after_the_erasure_the_child_is_known_as_erased():
+    store, side = await a_long_life()
+    await side.do(ERASE, MOTHER)
+    store.only_ends = False
+    with pytest.raises(ChildErasedError):
+        await side.do(update(name="Eve"), MOTHER)
+
+
+async def test_a_life_that_takes_long_to_look_through_loses_its_key_at_once():
+    # given
+    store, side = await a_long_life()
+    store.may_look.clear()
+    # when
+    with pytest.raises(ChildLoading):
+        await side.do(ERASE, MOTHER, key="key-1")
+    # then
+    assert await is_destroyed(side)
+    assert not await is_looked_through(side)
+    # when the look goes on, whoever asked
+    store.may_look.set()
+
+    async def is_done() -> bool:
+        return await is_looked_through(side)
+
+    await eventually(is_done)
+    result = await side.do(ERASE, MOTHER, key="key-1")
+    assert (result.events, result.replayed) == (("ChildErased",), True)
+
+
+async def test_what_was_not_looked_through_is_found_by_the_sweep():
+    # given a look that never came to its end
+    store, side = await a_long_life()
+    store.fails = True
+    with pytest.raises(StoreUnavailable):
+        await side.do(ERASE, MOTHER)
+    assert await is_destroyed(side)
+    # when
+    store.fails, topic = False, Topic()
+    again = await sweep_of(side, topic).run(topic)
+    # then
+    assert again == 1
+    assert await is_looked_through(side)
+    assert await sweep_of(side, topic).run(topic) == 0
+
+
+async def test_the_sweep_ends_a_long_life_by_its_last_commit():
+    _, side = await a_long_life()
+    topic = Topic({ADA: side.clock()})
+    await sweep_of(side, topic).run(topic)
+    last = await side.database.events.last(ADA)
+    assert [event.type for event in last.events] == ["ChildErased"]

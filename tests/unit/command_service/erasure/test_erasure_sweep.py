@@ -56,7 +56,7 @@ async def nothing_is_left_of_ada(database: Database) -> bool:
     )
 
 
-async def test_after_a_restore_of_everything_the_topic_still_knows() -> None:
+async def test_after_a_restore_of_everything_the_topic_still_knows():
     # given databases from before the erasure, with a key, a snapshot and a bear
     side, topic = CommandSide(tuning=Tuning(snapshot_every=1)), Topic({ADA: ERASED_AT})
     await side.do(REGISTER)
@@ -72,14 +72,11 @@ async def test_after_a_restore_of_everything_the_topic_still_knows() -> None:
 
 
 @pytest.mark.parametrize("restored", ["events", "keys", "erased", "claims", "snapshots"])
-async def test_after_a_restore_of_one_store_the_others_know(restored: str) -> None:
+async def test_after_a_restore_of_one_store_the_others_know(restored: str):
     # given
     database, topic = Database(), Topic()
-    side = CommandSide(database, tuning=Tuning(snapshot_every=1))
-    await side.do(REGISTER)
-    await side.do(ERASE)
-    older = CommandSide(tuning=Tuning(snapshot_every=1))
-    await older.do(REGISTER)
+    side = await CommandSide(database, tuning=Tuning(snapshot_every=1)).given(REGISTER, ERASE)
+    older = await CommandSide(tuning=Tuning(snapshot_every=1)).given(REGISTER)
     setattr(database, restored, getattr(older.database, restored))
     # when
     again = await sweep_of(side, topic).run(topic)
@@ -90,19 +87,16 @@ async def test_after_a_restore_of_one_store_the_others_know(restored: str) -> No
     assert await sweep_of(side, topic).run(topic) == 0
 
 
-async def test_a_child_that_is_wholly_erased_is_left_alone() -> None:
-    # given
+async def test_a_child_that_is_wholly_erased_is_left_alone():
     side, topic = CommandSide(), Topic()
     await side.do(REGISTER)
     await side.do(ERASE)
-    # when
     again = await sweep_of(side, topic).run(topic)
-    # then
     assert (again, list(topic.told)) == (0, [ADA])
     assert await side.stored_events() == [*REGISTRATION, "ChildErased"]
 
 
-async def test_a_child_from_after_the_copy_gets_no_key_any_more() -> None:
+async def test_a_child_from_after_the_copy_gets_no_key_any_more():
     # given stores that never heard of the child
     database = Database(
         MemoryEventStore(), MemoryClaimStore(), MemorySnapshotStore(), MemoryKeyStore()
@@ -115,9 +109,7 @@ async def test_a_child_from_after_the_copy_gets_no_key_any_more() -> None:
     assert await side.stored_events() == []
 
 
-async def test_what_a_crash_left_of_an_erasure_is_completed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_what_a_crash_left_of_an_erasure_is_completed(monkeypatch: pytest.MonkeyPatch):
     # given a process that died before it came to the list
     side, topic = CommandSide(), Topic()
     await side.do(REGISTER)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from command_service.bus.command_bus import Command
 from command_service.bus.errors import ConcurrentUpdate, KeyUnavailable
 from command_service.child.errors import (
     AlreadyDeactivated,
@@ -52,84 +53,48 @@ async def two_processes_that_know_the_child() -> tuple[CommandSide, CommandSide]
     return here, there
 
 
-async def test_a_stale_process_decides_again_on_what_happened():
-    # given
+@pytest.mark.parametrize("command", [REPORT, MESSAGE], ids=["possible before", "made possible"])
+async def test_a_stale_process_decides_again_on_what_happened(command: Command):
+    # given: here the conversation is not known
     here, _ = await two_processes_that_know_the_child()
-    # when
-    result = await here.do(REPORT)
-    # then
-    assert result.version == BORN + 2
+    assert (await here.do(command)).version == BORN + 2
     verify_chain(await here.database.events.load(ADA))
 
 
-async def test_a_stale_process_does_not_refuse_what_others_made_possible():
-    # given: here the conversation is not known
-    here, _ = await two_processes_that_know_the_child()
-    # when
-    result = await here.do(MESSAGE)
-    # then
-    assert result.version == BORN + 2
-
-
-async def test_a_stale_process_does_not_call_a_change_needless():
+async def test_a_stale_process_calls_no_change_needless_and_does_not_do_what_was_done():
     # given: here the child is still seven
     here, there = await two_processes_that_know_the_child()
     await there.do(update(age=8))
-    # when
     result = await here.do(update(age=7))
-    # then
     assert result.events == ("ChildProfileUpdated",)
-
-
-async def test_a_stale_process_does_not_do_what_was_done():
-    # given
     here, there = await two_processes_that_know_the_child()
     await there.do(DEACTIVATE)
-    # when, then
     with pytest.raises(AlreadyDeactivated):
         await here.do(DEACTIVATE)
 
 
 async def test_a_process_that_missed_an_erasure_finds_out():
-    # given
     here, there = await two_processes_that_know_the_child()
     await there.do(ERASE)
     here.keyring.forget(ADA)
-    # when, then
     with pytest.raises(ChildErasedError):
         await here.do(update(age=8))
 
 
-async def test_a_few_conflicts_are_overcome():
-    # given
+async def test_many_conflicts_are_reported_and_a_few_are_overcome():
     store = RacingEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
-    # when
-    store.races = 3
-    result = await side.do(update(age=8))
-    # then
-    assert result.version == BORN + 1
-
-
-async def test_many_conflicts_are_reported():
-    # given
-    store = RacingEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
-    # when
+    side = await CommandSide(Database(events=store)).given(REGISTER)
     store.races = 99
     with pytest.raises(ConcurrentUpdate):
         await side.do(update(age=8))
-    # then
     assert await side.stored_events() == [*REGISTRATION]
+    store.races = 3
+    assert (await side.do(update(age=8))).version == BORN + 1
 
 
 async def test_a_registration_that_meets_a_stream_is_a_conflict():
     # given: an id that the other process gave out at random, too
-    side = CommandSide()
-    await side.do(REGISTER)
-    # when, then
+    side = await CommandSide().given(REGISTER)
     with pytest.raises(ConcurrentUpdate):
         await side.do(replace(REGISTER, udid="TEDDY-0000-0002"))
 
@@ -153,39 +118,30 @@ async def test_commands_that_arrive_together_leave_one_unbroken_history(seed: in
     assert all(isinstance(each, ConcurrentUpdate) for each in outcomes if each not in done)
 
 
-async def test_unknown_children_and_ids_that_are_none_are_not_found():
+async def test_unknown_children_conversations_and_ids_that_are_none_are_not_found():
     side = CommandSide()
     with pytest.raises(ChildNotFound):
         await side.do(update(age=8))
     with pytest.raises(ChildNotFound):
         await side.do(replace(END, child_id="../../etc"))
-
-
-async def test_a_refusal_is_the_stores_own_word():
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     with pytest.raises(ConversationNotFound):
         await side.do(END)
 
 
 async def test_a_store_that_comes_back_is_not_noticed():
-    # given
     store = FlakyEventStore()
     database = Database(events=store)
     await CommandSide(database).do(REGISTER)
-    # when
     store.failing_loads, store.failing_appends = 2, 2
     result = await CommandSide(database).do(update(age=8))
-    # then
     assert result.version == BORN + 1
 
 
 async def test_an_append_whose_answer_was_lost_is_one_fact():
     # given: no idempotency key says that this is the same message
     store = FlakyEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
-    await side.do(START)
+    side = await CommandSide(Database(events=store)).given(REGISTER, START)
     store.offers.clear()
     # when
     store.lost_answers = 2
@@ -201,9 +157,7 @@ async def test_an_append_whose_answer_was_lost_is_one_fact():
 async def test_an_append_never_confirmed_is_not_decided_anew():
     # given
     store = FlakyEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
-    await side.do(START)
+    side = await CommandSide(Database(events=store)).given(REGISTER, START)
     store.offers.clear()
     # when
     store.lost_answers, store.failing_appends = 1, 99
@@ -214,13 +168,9 @@ async def test_an_append_never_confirmed_is_not_decided_anew():
 
 
 async def test_a_lost_data_key_is_an_error_and_not_an_erasure():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(DEACTIVATE)
+    side = await CommandSide().given(REGISTER, DEACTIVATE)
     await side.database.keys.destroy(ADA)
     side.keyring.forget(ADA)
-    # when, then
     for process in (side, CommandSide(side.database)):
         with pytest.raises(KeyUnavailable):
             await process.do(REACTIVATE)
@@ -228,21 +178,15 @@ async def test_a_lost_data_key_is_an_error_and_not_an_erasure():
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_hundred_messages_of_one_child_at_once_are_all_recorded(seed: int):
-    # given
-    side = CommandSide(Database().interleaved(seed))
-    await side.do(REGISTER)
-    await side.do(START)
-    # when
+    side = await CommandSide(Database().interleaved(seed)).given(REGISTER, START)
     results = await asyncio.gather(*(side.do(MESSAGE) for _ in range(100)))
-    # then
     assert [each.version for each in results] == list(range(BORN + 2, BORN + 102))
     assert verify_chain(await side.database.events.load(ADA)).version == BORN + 101
 
 
 async def test_an_erasure_waits_for_what_came_before_it_and_ends_what_comes_after():
     # given
-    side = CommandSide(Database().interleaved(seed=1))
-    await side.do(REGISTER)
+    side = await CommandSide(Database().interleaved(seed=1)).given(REGISTER)
     # when
     before, erasure, after = await asyncio.gather(
         side.do(update(age=8)), side.do(ERASE), side.do(update(age=9)), return_exceptions=True

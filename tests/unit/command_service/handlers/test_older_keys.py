@@ -13,14 +13,7 @@ from tests.fakes.event_store import MemoryEventStore
 from tests.support.child_facts import REGISTER
 from tests.support.command_side import BEAR, MOTHER, CommandSide, Database
 from tests.support.consents import CONSENTS
-from tests.support.former_release import (
-    CHILD,
-    ERASING,
-    SENT,
-    as_offered,
-    put_former,
-    repeated,
-)
+from tests.support.former_release import CHILD, ERASING, SENT, as_offered, put_former, repeated
 from tests.support.problem_documents import assert_problem
 from tests.support.waiting import SOON, eventually
 
@@ -70,12 +63,9 @@ def name_of(sent: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("sent", SENT, ids=name_of)
 async def test_a_request_of_before_is_answered_as_then(sent: dict[str, Any]):
-    # given
     side = await upgraded()
     stored = await side.stored_events()
-    # when
     again = await repeated(side, sent)
-    # then
     assert (again.status_code, again.json()) == (sent["status"], sent["answer"])
     assert again.headers["Idempotency-Replayed"] == "true"
     assert await side.stored_events() == stored
@@ -95,12 +85,9 @@ async def test_a_request_of_before_is_answered_as_then(sent: dict[str, Any]):
 async def test_another_request_under_a_key_of_before_is_refused(
     sent: dict[str, Any], changes: dict[str, Any]
 ):
-    # given
     side = await upgraded()
     stored = await side.stored_events()
-    # when
     refused = await repeated(side, sent, **changes)
-    # then
     assert_problem(refused, 422, "idempotency-key-reused", "Idempotency-Key")
     assert await side.stored_events() == stored
 

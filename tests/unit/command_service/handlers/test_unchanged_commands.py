@@ -70,9 +70,7 @@ async def test_a_late_repetition_is_answered_as_the_first_and_changes_nothing(
     past: list[Command], command: Command, between: list[Command]
 ):
     # given
-    side = CommandSide()
-    for earlier in (REGISTER, *past):
-        await side.do(earlier)
+    side = await CommandSide().given(REGISTER, *past)
     first = await side.do(command, key="key-1")
     for later in between:
         await side.do(later)
@@ -102,8 +100,7 @@ async def test_a_late_repetition_about_an_erased_child_is_refused():
 @pytest.mark.parametrize("other", [update(age=9), update(age=7, name="Ada"), DEACTIVATE, ERASE])
 async def test_another_request_under_its_key_is_refused(other: Command):
     # given
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     await send(side, update(age=7), "seven")
     stored = await side.stored_events()
     # when, then
@@ -114,26 +111,18 @@ async def test_another_request_under_its_key_is_refused(other: Command):
 
 
 async def test_another_request_that_would_be_refused_anyhow_learns_of_the_key():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
-    await side.do(DEACTIVATE)
+    side = await CommandSide().given(REGISTER, DEACTIVATE)
     await send(side, give(TALKS), "talks")
-    # when, then
     with pytest.raises(IdempotencyKeyReused):
         await send(side, DEACTIVATE, "again")
 
 
 async def test_a_registration_under_its_key_is_refused_and_leaves_the_bear_free():
-    # given
-    side = CommandSide()
-    await side.do(REGISTER)
+    side = await CommandSide().given(REGISTER)
     await send(side, update(age=7), "seven")
     second = replace(REGISTER, child_id=new_id(), udid="TEDDY-0000-0002", device_id="b-2")
-    # when
     with pytest.raises(IdempotencyKeyReused):
         await send(side, second, "second")
-    # then
     assert (await side.do(replace(second, child_id=new_id()))).version == BORN
 
 
@@ -194,14 +183,10 @@ async def test_whoever_comes_between_fifty_at_once_have_one_answer(seed: int):
 
 
 async def test_a_note_whose_answer_was_lost_is_no_repetition():
-    # given
     store = FlakyEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
-    # when
+    side = await CommandSide(Database(events=store)).given(REGISTER)
     store.lost_answers = 2
     first = await side.do(update(age=7), key="key-1")
-    # then
     assert (first.version, first.events, first.replayed) == (BORN, (), False)
     assert (await side.do(update(age=7), key="key-1")).replayed
 
@@ -209,8 +194,7 @@ async def test_a_note_whose_answer_was_lost_is_no_repetition():
 async def test_a_command_whose_key_could_not_be_kept_is_not_acknowledged():
     # given
     store = FlakyEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
+    side = await CommandSide(Database(events=store)).given(REGISTER)
     store.failing_appends = 99
     # when
     with pytest.raises(StoreUnavailable):
@@ -221,13 +205,9 @@ async def test_a_command_whose_key_could_not_be_kept_is_not_acknowledged():
 
 
 async def test_without_a_key_nothing_is_stored():
-    # given
     store = FlakyEventStore()
-    side = CommandSide(Database(events=store))
-    await side.do(REGISTER)
+    side = await CommandSide(Database(events=store)).given(REGISTER)
     store.offers.clear()
-    # when
     result = await side.do(update(age=7))
-    # then
     assert (result.version, result.events) == (BORN, ())
     assert store.offers == []

@@ -63,7 +63,7 @@ async def _until_published_again(topic: ForgetfulTopic, progress: Progress, afte
 
 async def test_what_was_read_of_a_partition_when_another_s_loss_was_noticed_is_remembered(
     source: StoreWithFeed, topic: ForgetfulTopic
-) -> None:
+):
     # given
     await _append(source, CHILDREN, COMMITS)
     async with _running(source, topic) as progress:
@@ -82,7 +82,7 @@ async def test_what_was_read_of_a_partition_when_another_s_loss_was_noticed_is_r
 
 async def test_a_loss_while_the_store_is_published_again_does_not_hide_the_one_before(
     source: StoreWithFeed, topic: ForgetfulTopic
-) -> None:
+):
     # given
     await _append(source, CHILDREN, COMMITS)
     async with _running(source, topic) as progress:
@@ -99,7 +99,7 @@ async def test_a_loss_while_the_store_is_published_again_does_not_hide_the_one_b
 
 async def test_what_was_published_again_before_the_broker_failed_may_have_been_read(
     source: StoreWithFeed, topic: ForgetfulTopic
-) -> None:
+):
     def fail() -> None:
         topic.lose(ANNA, kept=COMMITS)
         raise KafkaError("the broker was killed")

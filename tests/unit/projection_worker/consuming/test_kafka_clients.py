@@ -91,10 +91,16 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> None:
         memory.clear()
 
 
-async def test_a_producer_that_the_broker_forgot_is_replaced() -> None:
-    Producer.answers += [OutOfOrderSequenceNumber(), None]
+async def publisher(*answers: KafkaError | None) -> NoticePublisher:
+    """One that is started; its producers get `answers`."""
+    Producer.answers += answers
     notifying = NoticePublisher("broker")
     await notifying.start()
+    return notifying
+
+
+async def test_a_producer_that_the_broker_forgot_is_replaced():
+    notifying = await publisher(OutOfOrderSequenceNumber(), None)
 
     with pytest.raises(OutOfOrderSequenceNumber):
         await notifying.publish(CHANGED)
@@ -105,10 +111,8 @@ async def test_a_producer_that_the_broker_forgot_is_replaced() -> None:
     assert len(fresh.sent) == 1
 
 
-async def test_a_replacement_that_finds_no_broker_is_tried_again() -> None:
-    Producer.answers += [OutOfOrderSequenceNumber(), None, None]
-    notifying = NoticePublisher("broker")
-    await notifying.start()
+async def test_a_replacement_that_finds_no_broker_is_tried_again():
+    notifying = await publisher(OutOfOrderSequenceNumber(), None, None)
     Producer.starts.append(KafkaConnectionError())
 
     with pytest.raises(KafkaConnectionError):
@@ -120,10 +124,8 @@ async def test_a_replacement_that_finds_no_broker_is_tried_again() -> None:
     assert [one.running for one in Producer.made] == [False, False, True]
 
 
-async def test_a_broker_that_is_only_away_keeps_its_producer() -> None:
-    Producer.answers.append(KafkaConnectionError())
-    notifying = NoticePublisher("broker")
-    await notifying.start()
+async def test_a_broker_that_is_only_away_keeps_its_producer():
+    notifying = await publisher(KafkaConnectionError())
 
     with pytest.raises(KafkaConnectionError):
         await notifying.publish(CHANGED)
@@ -132,14 +134,10 @@ async def test_a_broker_that_is_only_away_keeps_its_producer() -> None:
 
 
 @pytest.mark.parametrize("key", [b"child-1", None])
-async def test_a_dead_letter_that_is_too_large_for_its_topic_tells_where_it_is(
-    key: bytes | None,
-) -> None:
+async def test_a_dead_letter_that_is_too_large_for_its_topic_tells_where_it_is(key: bytes | None):
     # given a record that leaves no room for a reason
-    Producer.answers.append(None)
     Producer.largest = 1_000
-    notifying = NoticePublisher("broker")
-    await notifying.start()
+    notifying = await publisher(None)
     raw = RawRecord("events", 3, 17, key, b"x" * 990, ())
     # when
     await notifying.publish(
@@ -155,10 +153,8 @@ async def test_a_dead_letter_that_is_too_large_for_its_topic_tells_where_it_is(
     }
 
 
-async def test_a_dead_letter_has_a_key_though_its_record_has_neither_key_nor_value() -> None:
-    Producer.answers.append(None)
-    notifying = NoticePublisher("broker")
-    await notifying.start()
+async def test_a_dead_letter_has_a_key_though_its_record_has_neither_key_nor_value():
+    notifying = await publisher(None)
     raw = RawRecord("events", 3, 17, None, None, (("ce_type", b"odd"),))
 
     await notifying.publish(

@@ -1,8 +1,9 @@
-"""A worker whose client of the broker hangs, as aiokafka's does for a partition that is gone."""
+"""A worker whose client of the broker hangs, as aiokafka's does for a partition that is gone, and
+one with a child that has much to catch up."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from projection_worker.consuming.health import WorkerWatch
 from projection_worker.consuming.progress import Stalled, Troubles, WorkerLag, WorkerMetrics
 from projection_worker.consuming.projector_service import ProjectorService
 from projection_worker.projecting.projector import Projected
+from projection_worker.records import Delivered
 from shared.clock import utc_now
 from shared.kafka import CHILD_EVENTS
 from tests.support.waiting import until
@@ -174,24 +176,17 @@ async def ends_saying(said: str, projector: ProjectorService, watch: WorkerWatch
 
 @pytest.mark.parametrize(
     ("hangs", "said"),
-    [
-        ("commit", "offsets could not be committed"),
-        ("end_offsets", "lag could not be measured"),
-    ],
+    [("commit", "offsets could not be committed"), ("end_offsets", "lag could not be measured")],
 )
 async def test_a_worker_whose_client_hangs_for_long_ends_with_a_reason(
     hangs: str, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # given
+):
     consumer = FakeConsumer({hangs})
     projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
-    # when / then
     await ends_saying(said, projector, watch)
 
 
-async def test_a_commit_that_works_in_the_end_is_no_stall(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_commit_that_works_in_the_end_is_no_stall(monkeypatch: pytest.MonkeyPatch):
     # given
     consumer = FakeConsumer({"commit"})
     projector, watch = a_projector(
@@ -208,9 +203,7 @@ async def test_a_commit_that_works_in_the_end_is_no_stall(
     await projector.stop()
 
 
-async def test_while_the_broker_answers_nobody_the_worker_waits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_while_the_broker_answers_nobody_the_worker_waits(monkeypatch: pytest.MonkeyPatch):
     # given
     consumer = FakeConsumer({"commit", "end_offsets"})
     projector, watch = a_projector(
@@ -226,7 +219,7 @@ async def test_while_the_broker_answers_nobody_the_worker_waits(
 
 async def test_a_worker_without_a_generation_names_the_command_that_helps(
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
+):
     # given
     generations = FakeGenerations(there=False)
     projector, watch = a_projector(monkeypatch, FakeConsumer(set()), generations)
@@ -253,30 +246,24 @@ async def test_a_worker_without_a_generation_names_the_command_that_helps(
 )
 async def test_a_cancellation_inside_the_client_ends_no_task_without_a_word(
     cancels: str, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # given
+):
     consumer = FakeConsumer(set(), {cancels})
     projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
-    # when / then
     await ends_saying(said, projector, watch)
 
 
-async def test_an_error_that_nobody_foresaw_ends_the_worker(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # given
+async def test_an_error_that_nobody_foresaw_ends_the_worker(monkeypatch: pytest.MonkeyPatch):
     class Broken(FakeGenerations):
         async def project(self, _batch: Any) -> Projected:
             raise AssertionError("nobody foresaw it")
 
     projector, watch = a_projector(monkeypatch, FakeConsumer(set()), Broken())
-    # when / then
     await ends_saying("ended by AssertionError", projector, watch)
 
 
 async def test_a_partition_that_ends_earlier_than_before_is_read_from_its_beginning(
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
+):
     # given a worker that measured
     consumer = FakeConsumer(set(), end=7)
     projector, watch = a_projector(monkeypatch, consumer, FakeGenerations())
@@ -288,3 +275,85 @@ async def test_a_partition_that_ends_earlier_than_before_is_read_from_its_beginn
     # then
     await until(lambda: consumer.sought == [PLACE])
     await projector.stop()
+
+
+class Broker(FakeConsumer):
+    """Hands out a record each time until they are at an end, and keeps what was committed."""
+
+    def __init__(self, children: list[str]) -> None:
+        super().__init__(set(), end=len(children))
+        self.committed: list[int] = []
+        self._left = [
+            SimpleNamespace(
+                topic=PLACE.topic,
+                partition=PLACE.partition,
+                offset=offset,
+                timestamp=0,
+                key=child.encode(),
+                value=b"{}",
+                headers=(),
+            )
+            for offset, child in enumerate(children)
+        ]
+
+    async def getmany(self, **_options: object) -> dict[TopicPartition, list[Any]]:
+        await asyncio.sleep(0.001)
+        return {PLACE: [self._left.pop(0)]} if self._left else {}
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        self.committed += offsets.values()
+
+
+class SlowForOne(FakeGenerations):
+    """`lena` needs `rounds` more."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self.rounds = rounds
+        self.projected: list[list[str]] = []
+
+    async def project(self, batch: list[Delivered]) -> Projected:
+        self.projected.append([one.child_id for one in batch])
+        done = await super().project(batch)
+        if not any(one.child_id == "lena" for one in batch):
+            return done
+        self.rounds -= 1
+        waiting = tuple(one for one in batch if one.child_id == "lena") if self.rounds else ()
+        return replace(done, waiting=waiting)
+
+
+async def test_others_are_projected_while_one_waits_and_offsets_stay_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    # given a child with four parts to catch up, and others behind it in the same partition
+    broker, generations = Broker(["emma", "lena", "tom", "mia"]), SlowForOne(rounds=4)
+    projector, watch = a_projector(monkeypatch, broker, generations)
+    # when
+    await projector.start()
+    await until(lambda: 4 in broker.committed)
+    await projector.stop()
+    # then
+    assert generations.projected == [
+        ["emma"],
+        ["lena"],
+        ["lena", "tom"],
+        ["lena", "mia"],
+        ["lena"],
+    ]
+    assert broker.committed == [1, 1, 1, 1, 4]
+    assert not watch.failure.done()
+
+
+async def test_each_part_of_one_child_counts_as_getting_on(monkeypatch: pytest.MonkeyPatch):
+    # given a child that may take longer than a stall may last
+    broker, generations = Broker(["lena"]), SlowForOne(rounds=10**9)
+    projector, watch = a_projector(monkeypatch, broker, generations)
+    noted: list[float] = []
+    monkeypatch.setattr(WorkerLag, "progressed", lambda _, now: noted.append(now))
+    # when
+    await projector.start()
+    await until(lambda: len(noted) > 3)
+    await projector.stop()
+    # then
+    assert len(generations.projected) >= len(noted) > 3
+    assert not watch.failure.done()

@@ -56,13 +56,7 @@ def lane(
     name = AlertChannel.WEBHOOK
     told = settled or Settled()
     return Lane(
-        name,
-        receiver,
-        store,
-        told,
-        metrics,
-        patience=patience,
-        breaker=CircuitBreaker(monotonic),
+        name, receiver, store, told, metrics, patience=patience, breaker=CircuitBreaker(monotonic)
     )
 
 
@@ -75,7 +69,7 @@ def some(count: int) -> list[DeliveryDocument]:
     return [delivery(_id=f"alert-{number}:webhook") for number in range(count)]
 
 
-async def test_what_is_due_is_delivered_noted_and_told() -> None:
+async def test_what_is_due_is_delivered_noted_and_told():
     store, receiver, settled = DeliveryLog(*some(3)), Receiver(), Settled()
 
     await swept(lane(store, receiver, settled))
@@ -83,7 +77,7 @@ async def test_what_is_due_is_delivered_noted_and_told() -> None:
     assert receiver.took == store.done == settled.told == [one["_id"] for one in some(3)]
 
 
-async def test_what_failed_is_noted_with_its_reason_and_is_not_settled() -> None:
+async def test_what_failed_is_noted_with_its_reason_and_is_not_settled():
     settled = Settled()
     store, receiver = DeliveryLog(*some(1)), Receiver(NotDelivered("Status 500"))
 
@@ -93,7 +87,7 @@ async def test_what_failed_is_noted_with_its_reason_and_is_not_settled() -> None
     assert store.failed == [("alert-0:webhook", "Status 500")]
 
 
-async def test_what_was_given_up_is_settled() -> None:
+async def test_what_was_given_up_is_settled():
     settled = Settled()
     last = delivery(_id="alert-0:webhook", attempts=len(PAUSES))
     store, receiver = DeliveryLog(last), Receiver(NotDelivered("Status 500"))
@@ -103,7 +97,7 @@ async def test_what_was_given_up_is_settled() -> None:
     assert settled.told == ["alert-0:webhook"]
 
 
-async def test_an_unexpected_error_is_one_deliverys_own() -> None:
+async def test_an_unexpected_error_is_one_deliverys_own():
     store, receiver = DeliveryLog(*some(2)), Receiver(RuntimeError("a defect"))
 
     await swept(lane(store, receiver))
@@ -112,7 +106,7 @@ async def test_an_unexpected_error_is_one_deliverys_own() -> None:
     assert store.done == ["alert-1:webhook"]
 
 
-async def test_a_store_that_is_away_for_a_moment_costs_no_second_copy() -> None:
+async def test_a_store_that_is_away_for_a_moment_costs_no_second_copy():
     store, receiver = DeliveryLog(*some(1)), Receiver()
     store.troubles = [AutoReconnect("gone"), AutoReconnect("gone")]
 
@@ -121,7 +115,7 @@ async def test_a_store_that_is_away_for_a_moment_costs_no_second_copy() -> None:
     assert receiver.took == store.done == ["alert-0:webhook"]
 
 
-async def test_what_cannot_be_noted_at_all_ends_no_lane() -> None:
+async def test_what_cannot_be_noted_at_all_ends_no_lane():
     store, receiver = DeliveryLog(*some(2)), Receiver()
     store.troubles = [AutoReconnect("gone")] * 3
 
@@ -134,7 +128,7 @@ async def test_what_cannot_be_noted_at_all_ends_no_lane() -> None:
     assert store.done == ["alert-2:webhook"]
 
 
-async def test_a_receiver_that_hangs_has_a_time_limit() -> None:
+async def test_a_receiver_that_hangs_has_a_time_limit():
     store, receiver = DeliveryLog(*some(1)), Receiver()
     receiver.open.clear()
 
@@ -143,7 +137,7 @@ async def test_a_receiver_that_hangs_has_a_time_limit() -> None:
     assert store.failed == [("alert-0:webhook", "TimeoutError")]
 
 
-async def test_only_so_many_are_tried_at_a_time() -> None:
+async def test_only_so_many_are_tried_at_a_time():
     store, receiver = DeliveryLog(*some(AT_A_TIME + 5)), Receiver()
     receiver.open.clear()
     busy = lane(store, receiver)
@@ -159,7 +153,7 @@ async def test_only_so_many_are_tried_at_a_time() -> None:
     assert len(store.done) == AT_A_TIME + 5
 
 
-async def test_while_a_receiver_is_known_to_be_away_nothing_more_is_claimed() -> None:
+async def test_while_a_receiver_is_known_to_be_away_nothing_more_is_claimed():
     away = [NotDelivered("ConnectError")] * FAILURES_TO_OPEN
     store, receiver = DeliveryLog(*some(FAILURES_TO_OPEN)), Receiver(*away)
     broken = lane(store, receiver)
@@ -172,7 +166,7 @@ async def test_while_a_receiver_is_known_to_be_away_nothing_more_is_claimed() ->
     assert "late:webhook" in store.waiting
 
 
-async def test_a_claim_that_finds_nothing_takes_nobody_the_attempt_after_a_failure() -> None:
+async def test_a_claim_that_finds_nothing_takes_nobody_the_attempt_after_a_failure():
     # given a receiver that was away, and is back when it may be tried again
     now = [0.0]
     away = [NotDelivered("ConnectError")] * FAILURES_TO_OPEN
@@ -192,7 +186,7 @@ async def test_a_claim_that_finds_nothing_takes_nobody_the_attempt_after_a_failu
     assert store.done == ["late:webhook"]
 
 
-async def test_two_offers_at_once_do_not_share_the_last_place() -> None:
+async def test_two_offers_at_once_do_not_share_the_last_place():
     store, receiver = DeliveryLog(*some(AT_A_TIME + 1)), Receiver()
     receiver.open.clear()
     busy = lane(store, receiver)
@@ -207,7 +201,7 @@ async def test_two_offers_at_once_do_not_share_the_last_place() -> None:
     await busy.settle()
 
 
-async def test_a_sweep_says_whether_more_may_be_due() -> None:
+async def test_a_sweep_says_whether_more_may_be_due():
     receiver = Receiver()
     receiver.open.clear()
     busy = lane(DeliveryLog(*some(AT_A_TIME + 1)), receiver)
@@ -220,7 +214,7 @@ async def test_a_sweep_says_whether_more_may_be_due() -> None:
     await busy.settle()
 
 
-async def test_what_is_one_parents_own_trouble_keeps_nobody_else_waiting() -> None:
+async def test_what_is_one_parents_own_trouble_keeps_nobody_else_waiting():
     own = [NotDelivered("NoAddress", of_the_receiver=False)] * (FAILURES_TO_OPEN + 1)
     store, receiver = DeliveryLog(*some(FAILURES_TO_OPEN + 2)), Receiver(*own)
 

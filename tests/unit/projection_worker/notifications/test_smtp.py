@@ -85,7 +85,7 @@ async def refused(mailbox: Mailbox, addresses: AddressBook = FAMILIES) -> NotDel
     return said.value
 
 
-async def test_a_parent_gets_an_e_mail_that_says_nothing_of_the_child() -> None:
+async def test_a_parent_gets_an_e_mail_that_says_nothing_of_the_child():
     mailbox = Mailbox()
 
     message = await sent(mailbox)
@@ -98,20 +98,17 @@ async def test_a_parent_gets_an_e_mail_that_says_nothing_of_the_child() -> None:
     assert "open the app" in text
 
 
-async def test_details_are_reported_where_the_operator_wants_it() -> None:
+async def test_details_are_told_where_the_operator_wants_it_and_each_attempt_is_the_same_message():
     text = (await sent(Mailbox(), details=True)).as_string()
 
     assert "Severity: high" in text
     assert "Type: bullying" in text
-
-
-async def test_each_attempt_is_the_same_message_to_mail_systems() -> None:
     first, second = await sent(Mailbox()), await sent(Mailbox())
 
     assert first["Message-ID"] == second["Message-ID"]
 
 
-async def test_addresses_come_from_a_file_that_is_read_anew(tmp_path: Path) -> None:
+async def test_addresses_come_from_a_file_that_is_read_anew(tmp_path: Path):
     book = tmp_path / "addresses.json"
     book.write_text(json.dumps({"parent-1": "ada@old.example"}))
     addresses, mailbox = FileAddresses(book), Mailbox()
@@ -127,7 +124,7 @@ async def test_addresses_come_from_a_file_that_is_read_anew(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "address", ["", "no-address", "a@b.example, c@d.example", "a@b.example\nBcc: c@d.example"]
 )
-async def test_who_has_no_address_is_their_own_trouble(tmp_path: Path, address: str) -> None:
+async def test_who_has_no_address_is_their_own_trouble(tmp_path: Path, address: str):
     book = tmp_path / "addresses.json"
     book.write_text(json.dumps({"parent-1": address}))
 
@@ -136,26 +133,25 @@ async def test_who_has_no_address_is_their_own_trouble(tmp_path: Path, address: 
     assert (said.reason, said.of_the_receiver) == ("NoAddress", False)
 
 
-async def test_addresses_that_cannot_be_read_are_everybodys_trouble(tmp_path: Path) -> None:
+async def test_addresses_that_cannot_be_read_are_everybodys_trouble_and_a_refused_one_its_owners(
+    tmp_path: Path,
+):
     said = await refused(Mailbox(), FileAddresses(tmp_path / "none.json"))
 
     assert (said.reason, said.of_the_receiver) == ("AddressesUnreadable", True)
-
-
-async def test_an_address_that_the_server_refuses_is_its_owners_trouble() -> None:
     said = await refused(Mailbox(recipients="550 no such user ada@parents.example"))
 
     assert (said.reason, said.of_the_receiver) == ("AddressRefused", False)
 
 
-async def test_a_server_that_takes_nothing_is_everybodys_trouble() -> None:
+async def test_a_server_that_takes_nothing_is_everybodys_trouble():
     said = await refused(Mailbox(answer="451 try again, parent-1"))
 
     assert said.of_the_receiver
     assert "parent-1" not in said.reason
 
 
-async def test_nobody_listening_is_a_failure() -> None:
+async def test_nobody_listening_is_a_failure():
     with pytest.raises(NotDelivered, match="SMTPConnectError"):
         await channel(free_port()).deliver(delivery("email"))
 
@@ -171,7 +167,7 @@ def server_tls(authority: Authority) -> ssl.SSLContext:
     return context
 
 
-async def test_with_starttls_the_password_goes_over_tls_only(authority: Authority) -> None:
+async def test_with_starttls_the_password_goes_over_tls_only(authority: Authority):
     # given
     mailbox, said = Mailbox(), []
 
@@ -190,7 +186,7 @@ async def test_with_starttls_the_password_goes_over_tls_only(authority: Authorit
     assert len(mailbox.received) == 1
 
 
-async def test_tls_from_the_beginning(authority: Authority) -> None:
+async def test_tls_from_the_beginning(authority: Authority):
     mailbox = Mailbox()
     trusted = ssl.create_default_context(cafile=authority.ca_file)
 
@@ -201,22 +197,17 @@ async def test_tls_from_the_beginning(authority: Authority) -> None:
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_a_server_that_nobody_vouches_for_gets_nothing(
-    authority: Authority, security: str
-) -> None:
+async def test_a_server_that_nobody_vouches_for_gets_nothing(authority: Authority, security: str):
     mailbox = Mailbox()
     key = "ssl_context" if security == "tls" else "tls_context"
 
-    with (
-        smtp_server(mailbox, **{key: server_tls(authority)}) as port,
-        pytest.raises(NotDelivered),
-    ):
+    with smtp_server(mailbox, **{key: server_tls(authority)}) as port, pytest.raises(NotDelivered):
         await channel(port, security=security).deliver(delivery("email"))
 
     assert mailbox.received == []
 
 
-async def test_without_starttls_nothing_is_sent_in_clear() -> None:
+async def test_without_starttls_nothing_is_sent_in_clear():
     mailbox = Mailbox()
 
     with smtp_server(mailbox) as port, pytest.raises(NotDelivered):

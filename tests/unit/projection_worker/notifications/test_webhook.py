@@ -38,7 +38,7 @@ async def refused(url: str, **how: Any) -> str:
     return said.value.reason
 
 
-async def test_an_alert_is_signed_as_the_specification_says(receiver: WebhookReceiver) -> None:
+async def test_an_alert_is_signed_as_the_specification_says(receiver: WebhookReceiver):
     await post(receiver.url)  # the receiver verifies the signature of the newest secret
 
     (told,), (headers,) = receiver.received, receiver.headers
@@ -48,7 +48,7 @@ async def test_an_alert_is_signed_as_the_specification_says(receiver: WebhookRec
     assert headers["host"] == receiver.url.removeprefix("http://").removesuffix("/alerts")
 
 
-async def test_while_a_secret_is_changed_both_verify(receiver: WebhookReceiver) -> None:
+async def test_while_a_secret_is_changed_both_verify(receiver: WebhookReceiver):
     await post(receiver.url)
 
     (headers,) = receiver.headers
@@ -60,20 +60,20 @@ async def test_while_a_secret_is_changed_both_verify(receiver: WebhookReceiver) 
 @pytest.mark.parametrize("status", [400, 410, 500, 503])
 async def test_an_error_of_the_receiver_is_none_of_its_words(
     receiver: WebhookReceiver, status: int
-) -> None:
+):
     receiver.answers.append(answer(status, "X-Secret: never logged"))
 
     assert await refused(receiver.url) == f"Status {status}"
 
 
-async def test_a_redirect_is_not_followed(receiver: WebhookReceiver) -> None:
+async def test_a_redirect_is_not_followed(receiver: WebhookReceiver):
     receiver.answers.append(answer(307, f"Location: {receiver.url}/elsewhere"))
 
     assert await refused(receiver.url) == "RedirectNotFollowed 307"
     assert len(receiver.received) == 1
 
 
-async def test_an_endless_answer_is_not_read(receiver: WebhookReceiver) -> None:
+async def test_an_endless_answer_is_not_read(receiver: WebhookReceiver):
     endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"5\r\nabcde\r\n" * 10
     receiver.answers.append(endless)
 
@@ -82,17 +82,14 @@ async def test_an_endless_answer_is_not_read(receiver: WebhookReceiver) -> None:
     assert len(receiver.received) == 1
 
 
-async def test_a_receiver_that_hangs_is_left(receiver: WebhookReceiver) -> None:
+async def test_a_receiver_that_hangs_or_does_not_listen_is_left(receiver: WebhookReceiver):
     receiver.answering.clear()
 
     assert await refused(receiver.url, seconds=2.0) == "ReadTimeout"
-
-
-async def test_nobody_listening_is_a_failure(receiver: WebhookReceiver) -> None:
     assert await refused(f"http://127.0.0.1:{free_port()}/") == "ConnectError"
 
 
-async def test_a_receiver_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
+async def test_a_receiver_that_nobody_vouches_for_gets_nothing(tmp_path: Path):
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(create_authority(tmp_path).server_file)
 
@@ -103,13 +100,13 @@ async def test_a_receiver_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "10.0.0.7", "169.254.169.254"])
-async def test_private_addresses_are_refused_unless_they_are_allowed(host: str) -> None:
+async def test_private_addresses_are_refused_unless_they_are_allowed(host: str):
     assert await refused(f"https://{host}/", private=False) == "PrivateAddressRefused"
 
 
 async def test_a_name_is_refused_when_one_of_its_addresses_is_private(
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
+):
     # given a name that leads to a public and to a private address
     async def both(*_: object, **__: object) -> list[Any]:
         return [(0, 0, 0, "", (address, 443)) for address in ("93.184.215.14", "10.0.0.7")]
@@ -121,7 +118,7 @@ async def test_a_name_is_refused_when_one_of_its_addresses_is_private(
 
 async def test_the_connection_goes_to_the_address_that_was_judged(
     receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+):
     # given a name that exists nowhere and is resolved once
     asked: list[object] = []
 
@@ -144,37 +141,16 @@ async def test_the_connection_goes_to_the_address_that_was_judged(
     assert receiver.headers[0]["host"].startswith("receiver.invalid:")
 
 
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("93.184.215.14", True),
-        ("2606:2800:21f::1", True),
-        ("127.0.0.1", False),
-        ("10.1.2.3", False),
-        ("172.16.0.1", False),
-        ("192.168.1.1", False),
-        ("169.254.169.254", False),
-        ("100.64.0.1", False),
-        ("0.0.0.0", False),
-        ("224.0.0.1", False),
-        ("255.255.255.255", False),
-        ("::1", False),
-        ("fe80::1", False),
-        ("fd00::1", False),
-        ("::ffff:10.0.0.1", False),
-        ("2002:0a00:0001::1", False),
-        ("64:ff9b::a00:1", False),
-        ("64:ff9b:1::a00:1", False),
-        ("64:ff9b::5db8:d70e", True),
-        ("fec0::1", False),
-        ("::127.0.0.1", False),
-        ("2001:0:4136:e378:8000:63bf:f5ff:fffe", False),
-        ("3fff::1", False),
-        ("4000::1", False),
-        ("192.88.99.1", False),
-        ("198.18.0.1", False),
-        ("ff0e::1", False),
-    ],
-)
-def test_only_addresses_of_the_public_internet_are_public(address: str, public: bool) -> None:
-    assert is_public(ip_address(address)) == public
+PUBLIC = ("93.184.215.14", "2606:2800:21f::1", "64:ff9b::5db8:d70e")
+NOT_PUBLIC = (
+    "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+    "0.0.0.0", "224.0.0.1", "255.255.255.255", "192.88.99.1", "198.18.0.1",
+    "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "2002:0a00:0001::1", "64:ff9b::a00:1",
+    "64:ff9b:1::a00:1", "fec0::1", "::127.0.0.1", "2001:0:4136:e378:8000:63bf:f5ff:fffe",
+    "3fff::1", "4000::1", "ff0e::1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", [*PUBLIC, *NOT_PUBLIC])
+def test_only_addresses_of_the_public_internet_are_public(address: str):
+    assert is_public(ip_address(address)) == (address in PUBLIC)

@@ -1,18 +1,26 @@
+"""Alerts, and one document a violation, with what its resolution changes."""
+
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from command_service.child.field_checks import ALERT_COUNT
+from projection_worker.projections.registry import ChildView, places_of
 from projection_worker.projections.safety import MOST_COUNTED
-from shared.events.child import AlertChannel, ChildEvent, Severity
+from shared.events.child import AlertChannel, ChildEvent, Outcome, Severity
 from shared.read_models.documents import AlertDocument, Model
 from tests.support.projection_facts import (
     MIA,
+    TALK,
     acknowledged,
     deactivated,
+    later,
     policy,
     registered,
     reported,
+    resolved,
+    sealed,
     view_of,
 )
 
@@ -23,7 +31,7 @@ def alerts_after(*events: ChildEvent) -> Sequence[AlertDocument]:
     return view_of(registered(), *events).alerts
 
 
-def test_high_and_critical_are_alerted_at_once() -> None:
+def test_high_and_critical_are_alerted_at_once():
     alerts = alerts_after(
         reported(1, Severity.LOW), reported(2, Severity.HIGH), reported(3, Severity.CRITICAL)
     )
@@ -32,7 +40,7 @@ def test_high_and_critical_are_alerted_at_once() -> None:
     assert {alert["rule"] for alert in alerts} == {"threshold"}
 
 
-def test_an_alert_names_parent_event_and_channels() -> None:
+def test_an_alert_names_parent_event_and_channels():
     (alert,) = alerts_after(reported(1, Severity.HIGH))
 
     assert alert["_id"] == f"{MIA}@2:threshold"
@@ -42,7 +50,7 @@ def test_an_alert_names_parent_event_and_channels() -> None:
     assert alert["delivered"] == {}
 
 
-def test_an_alert_is_read_once_its_violation_is_acknowledged() -> None:
+def test_an_alert_is_read_once_its_violation_is_acknowledged_after_it_was_reported():
     alerts = alerts_after(
         reported(1, Severity.HIGH),
         reported(2, Severity.HIGH),
@@ -51,49 +59,37 @@ def test_an_alert_is_read_once_its_violation_is_acknowledged() -> None:
     )
 
     assert [alert["acknowledged_at"] for alert in alerts] == [None, acknowledged(2).at]
-
-
-def test_what_is_acknowledged_before_it_was_reported_stays_unread() -> None:
     (alert,) = alerts_after(acknowledged(1), reported(1, Severity.HIGH))
 
     assert alert["acknowledged_at"] is None
 
 
-def test_three_medium_ones_within_a_day_are_alerted_together() -> None:
+def test_three_medium_ones_within_a_day_are_alerted_together_and_the_next_three_again():
     alerts = alerts_after(*(reported(number, minutes=number * HOUR) for number in range(1, 4)))
 
     assert [(alert["rule"], alert["violation_id"]) for alert in alerts] == [
         ("count", "violation-3")
     ]
-
-
-def test_the_next_group_of_three_is_alerted_again() -> None:
     alerts = alerts_after(*(reported(number, minutes=number) for number in range(1, 8)))
 
     assert [alert["violation_id"] for alert in alerts] == ["violation-3", "violation-6"]
 
 
-def test_medium_ones_outside_the_window_do_not_count() -> None:
+def test_low_ones_and_those_outside_the_window_do_not_count():
     alerts = alerts_after(*(reported(number, minutes=number * 13 * HOUR) for number in range(4)))
 
     assert alerts == ()
-
-
-def test_low_ones_never_add_up() -> None:
     alerts = alerts_after(*(reported(number, Severity.LOW) for number in range(1, 10)))
 
     assert alerts == ()
 
 
-def test_the_childs_own_policy_decides() -> None:
+def test_the_childs_own_policy_decides_and_above_a_higher_threshold_high_ones_add_up():
     strict = policy(threshold=Severity.MEDIUM, channels=(AlertChannel.WEBHOOK,))
 
     (alert,) = alerts_after(strict, reported(1, Severity.MEDIUM))
 
     assert (alert["rule"], alert["channels"]) == ("threshold", ["webhook"])
-
-
-def test_with_a_higher_threshold_high_ones_add_up() -> None:
     relaxed = policy(threshold=Severity.CRITICAL, count=2)
 
     alerts = alerts_after(
@@ -103,19 +99,16 @@ def test_with_a_higher_threshold_high_ones_add_up() -> None:
     assert [alert["rule"] for alert in alerts] == ["count"]
 
 
-def test_a_deactivated_child_still_raises_alerts() -> None:
+def test_a_deactivated_child_still_raises_alerts_and_they_are_counted():
     alerts = alerts_after(deactivated(), reported(1, Severity.CRITICAL))
 
     assert len(alerts) == 1
-
-
-def test_the_safety_document_counts_what_parents_were_reported() -> None:
     view = view_of(registered(), reported(1, Severity.HIGH), reported(2, Severity.LOW))
 
     assert view.documents[Model.SAFETY, MIA]["parent_notifications_sent"] == 1
 
 
-def test_one_every_five_and_a_half_hours_is_alerted_with_every_third() -> None:
+def test_one_every_five_and_a_half_hours_is_alerted_with_every_third():
     # given twenty days, in which 87 violations fit; three of them lie within 11 hours
     violations: list[ChildEvent] = [
         reported(number, minutes=number * 5.5 * HOUR) for number in range(1, 88)
@@ -129,7 +122,7 @@ def test_one_every_five_and_a_half_hours_is_alerted_with_every_third() -> None:
     assert len(alerts) == 29
 
 
-def test_an_alert_of_the_threshold_does_not_begin_the_count_anew() -> None:
+def test_an_alert_of_the_threshold_does_not_begin_the_count_anew():
     alerts = alerts_after(
         reported(1, minutes=1),
         reported(2, minutes=2),
@@ -143,19 +136,13 @@ def test_an_alert_of_the_threshold_does_not_begin_the_count_anew() -> None:
     ]
 
 
-def test_a_policy_that_is_set_again_does_not_begin_the_count_anew() -> None:
+def test_a_policy_that_is_set_again_counts_what_was_counted_before():
     alerts = alerts_after(reported(1), policy(), reported(2), policy(), reported(3))
 
     assert [alert["violation_id"] for alert in alerts] == ["violation-3"]
-
-
-def test_a_lower_count_is_reached_by_what_was_counted_before() -> None:
     alerts = alerts_after(policy(count=5), reported(1), reported(2), policy(count=2), reported(3))
 
     assert [alert["violation_id"] for alert in alerts] == ["violation-3"]
-
-
-def test_a_wider_window_counts_what_lies_in_it() -> None:
     day = 24 * HOUR
 
     alerts = alerts_after(
@@ -167,7 +154,7 @@ def test_a_wider_window_counts_what_lies_in_it() -> None:
     assert [alert["violation_id"] for alert in alerts] == ["violation-3"]
 
 
-def test_what_is_counted_is_bounded_and_enough_for_the_highest_count() -> None:
+def test_what_is_counted_is_bounded_and_enough_for_the_highest_count():
     highest = ALERT_COUNT.maximum
     happened: list[ChildEvent] = [
         policy(count=highest),
@@ -194,7 +181,68 @@ def test_what_is_counted_is_bounded_and_enough_for_the_highest_count() -> None:
 )
 def test_a_violation_says_by_which_rule_its_parent_was_alerted(
     severity: Severity, threshold: Severity, alerted: str | None
-) -> None:
+):
     view = view_of(registered(), policy(threshold=threshold), reported(1, severity))
 
     assert view.documents[Model.VIOLATIONS, f"{MIA}/violation-1"]["alerted"] == alerted
+
+
+def violation(view: ChildView, number: int = 1) -> Any:
+    return view.documents[Model.VIOLATIONS, f"{MIA}/violation-{number}"]
+
+
+def test_a_violation_has_what_was_reported():
+    details = sealed("details", version=2)
+
+    seen = violation(
+        view_of(registered(), reported(1, Severity.HIGH, details=details, conversation_id=TALK))
+    )
+
+    assert seen == {
+        "_id": f"{MIA}/violation-1",
+        "child_id": MIA,
+        "id": "violation-1",
+        "type": "rude_words",
+        "severity": "high",
+        "at": later(1),
+        "conversation_id": TALK,
+        "details": "2.details.ciphertext",
+        "resolved_at": None,
+        "outcome": None,
+        "alerted": "threshold",
+        "acknowledged_at": None,
+    }
+
+
+def test_a_resolution_and_the_first_acknowledgement_mark_their_violation_and_no_other():
+    view = view_of(
+        registered(), reported(1), reported(2), resolved(2, outcome=Outcome.FALSE_POSITIVE)
+    )
+
+    first, second = violation(view, 1), violation(view, 2)
+    assert (first["outcome"], first["resolved_at"]) == (None, None)
+    assert (second["outcome"], second["resolved_at"]) == ("false_positive", later(5))
+    view = view_of(
+        registered(), reported(1), reported(2), acknowledged(2), acknowledged(2, minutes=9)
+    )
+
+    assert violation(view, 1)["acknowledged_at"] is None
+    assert violation(view, 2)["acknowledged_at"] == acknowledged(2).at
+
+
+def test_a_second_report_counts_and_leaves_the_violation_as_it_was():
+    once = view_of(registered(), reported(1), resolved(1))
+
+    twice = view_of(registered(), reported(1), resolved(1), reported(1, Severity.HIGH, minutes=9))
+
+    assert violation(twice) == violation(once)
+    assert twice.documents[Model.SAFETY, MIA]["total_violations"] == 2
+    assert twice.child is not None
+    assert twice.child["safety_violations_count"] == 2
+
+
+def test_what_was_never_reported_is_neither_resolved_nor_acknowledged():
+    view = view_of(registered(), resolved(1), acknowledged(1))
+
+    assert (Model.VIOLATIONS, f"{MIA}/violation-1") not in view.documents
+    assert (Model.VIOLATIONS, f"{MIA}/violation-1") in places_of(resolved(1))

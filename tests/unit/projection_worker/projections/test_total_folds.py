@@ -73,7 +73,7 @@ def assert_sane(view: ChildView, version: int) -> None:
 
 @settings(max_examples=250, deadline=None)
 @given(st.lists(STORED, min_size=1, max_size=20))
-def test_any_events_in_any_order_are_folded(events: list[ChildEvent]) -> None:
+def test_any_events_in_any_order_are_folded(events: list[ChildEvent]):
     view = folded(events)
 
     assert_sane(view, len(events))
@@ -86,7 +86,7 @@ def test_any_events_in_any_order_are_folded(events: list[ChildEvent]) -> None:
 @given(LIVES)
 def test_what_does_not_open_changes_only_what_is_made_from_open_values(
     commands: list[ChildCommand],
-) -> None:
+):
     _, happened = valid_past(commands)
     stored = as_recorded(happened)
 
@@ -100,7 +100,7 @@ def test_what_does_not_open_changes_only_what_is_made_from_open_values(
 @given(st.lists(STORED, max_size=8), st.lists(STORED, max_size=8))
 def test_nothing_that_comes_after_an_erasure_brings_anything_back(
     before: list[ChildEvent], after: list[ChildEvent]
-) -> None:
+):
     ends = folded([*before, ChildErased(child_id=ADA, at=RECORDED)])
     goes_on = folded([*before, ChildErased(child_id=ADA, at=RECORDED), *after])
 
@@ -115,9 +115,7 @@ def test_nothing_that_comes_after_an_erasure_brings_anything_back(
 
 @settings(max_examples=200, deadline=None)
 @given(LIVES)
-def test_what_is_accepted_passes_every_fold_snapshot_and_verification(
-    commands: list[ChildCommand],
-) -> None:
+def test_what_is_accepted_passes_every_fold_snapshot_and_verification(commands: list[ChildCommand]):
     # given what was accepted, as it is stored
     child, happened = valid_past(commands)
     recorded = as_recorded(happened)
@@ -141,7 +139,7 @@ def test_what_is_accepted_passes_every_fold_snapshot_and_verification(
     assert _text(from_lines(to_lines(child))) == state
 
 
-def test_a_violation_of_an_unknown_conversation_counts_for_the_child_alone() -> None:
+def test_a_violation_of_an_unknown_conversation_counts_for_the_child_alone():
     view = view_of(registered(), reported(conversation_id="nobody-knows"))
 
     assert view.child is not None
@@ -156,28 +154,28 @@ def test_a_violation_of_an_unknown_conversation_counts_for_the_child_alone() -> 
 @pytest.mark.parametrize(
     "event", [message(), ended(), reported(conversation_id=TALK)], ids=lambda e: type(e).__name__
 )
-def test_what_names_a_conversation_before_its_start_makes_none(event: ChildEvent) -> None:
+def test_what_names_a_conversation_before_its_start_makes_none(event: ChildEvent):
     early = view_of(registered(), event, started(minutes=60))
 
     talk = early.documents[Model.CONVERSATIONS, f"{MIA}/{TALK}"]
     assert (talk["message_count"], talk["safety_violations"], talk["ended_at"]) == (0, 0, None)
 
 
-def test_a_conversation_that_starts_twice_keeps_what_it_has() -> None:
+def test_a_conversation_that_starts_twice_keeps_what_it_has():
     view = view_of(registered(), started(), message(), started(topic="music", minutes=9))
 
     talk = view.documents[Model.CONVERSATIONS, f"{MIA}/{TALK}"]
     assert (talk["message_count"], talk["topic"], talk["started_at"]) == (1, "space", later(1))
 
 
-def test_resolving_what_was_never_reported_makes_nobody_better_than_well() -> None:
+def test_resolving_what_was_never_reported_makes_nobody_better_than_well():
     view = view_of(registered(), resolved(1), resolved(2), reported(3))
 
     assert view.child is not None
     assert (view.child["safety_score"], view.child["open_violations_count"]) == (90.0, 1)
 
 
-def test_a_child_whose_first_event_is_no_registration_is_counted_until_it_comes() -> None:
+def test_a_child_whose_first_event_is_no_registration_is_counted_until_it_comes():
     early = view_of(reported(), deactivated(), updated(age=5), policy())
     late = view_of(reported(), registered(device_id=sealed("device_id")))
 
@@ -187,7 +185,7 @@ def test_a_child_whose_first_event_is_no_registration_is_counted_until_it_comes(
     assert (late.child["parent_id"], late.child["safety_violations_count"]) == ("parent-1", 1)
 
 
-def test_an_erasure_alone_leaves_a_tombstone() -> None:
+def test_an_erasure_alone_leaves_a_tombstone():
     view = view_of(erased())
 
     assert view.child is not None

@@ -63,7 +63,7 @@ def unreadable(recorded: list[RecordedEvent], place: int) -> list[RecordedEvent]
 @given(HISTORIES, CUTS, KEYS)
 def test_pieces_come_to_what_the_whole_comes_to_whatever_opens(
     events: list[ChildEvent], cuts: list[int], cipher: ChildCipher | None
-) -> None:
+):
     recorded = as_recorded(events)
 
     assert_equal(folded_in_pieces(recorded, cuts, cipher), fold(recorded, cipher, INDEX))
@@ -73,7 +73,7 @@ def test_pieces_come_to_what_the_whole_comes_to_whatever_opens(
 @given(HISTORIES, st.lists(READABLE, max_size=8), CUTS, st.data())
 def test_of_an_erased_child_nothing_but_the_erasure_has_to_be_readable(
     before: list[ChildEvent], after: list[ChildEvent], cuts: list[int], data: st.DataObject
-) -> None:
+):
     # given an erasure in the middle, and something before it that nobody can read any more
     recorded = as_recorded([*before, ERASURE, *after])
     spoilt = unreadable(recorded, data.draw(st.integers(0, len(before) - 1)))
@@ -89,7 +89,7 @@ def test_of_an_erased_child_nothing_but_the_erasure_has_to_be_readable(
 @given(HISTORIES, CUTS, st.data())
 def test_what_cannot_be_read_stops_pieces_where_it_stops_the_whole(
     events: list[ChildEvent], cuts: list[int], data: st.DataObject
-) -> None:
+):
     # given a child that was never erased, and something that nobody can read
     recorded = as_recorded([one for one in events if not isinstance(one, ChildErased)])
     assume(recorded)

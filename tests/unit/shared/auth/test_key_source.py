@@ -60,26 +60,20 @@ async def test_keys_are_fetched_once_in_their_life(issuer: Issuer):
 
 
 async def test_requests_that_come_together_share_one_fetch(issuer: Issuer):
-    # given
     issuer.answering.clear()
     waiting = [asyncio.create_task(issuer.known()) for _ in range(20)]
     await until(lambda: issuer.asked == 1)
-    # when
     issuer.answering.set()
-    # then
     assert await asyncio.gather(*waiting) == [["first"]] * 20
     assert issuer.asked == 1
 
 
 async def test_one_who_waits_and_leaves_ends_the_fetch_of_nobody_else(issuer: Issuer):
-    # given
     issuer.answering.clear()
     leaving, staying = (asyncio.create_task(issuer.known()) for _ in range(2))
     await until(lambda: issuer.asked == 1)
-    # when
     leaving.cancel()
     issuer.answering.set()
-    # then
     assert await staying == ["first"]
 
 
@@ -87,7 +81,6 @@ async def test_keys_past_their_life_are_renewed_before_they_are_used(issuer: Iss
     # given an issuer that took a key back
     await issuer.known()
     issuer.content = key_set("second")
-    # when
     issuer.now += LIFE
     # then it opens not one more request
     assert await issuer.known() == ["second"]
@@ -172,27 +165,21 @@ async def test_while_the_issuer_is_away_old_keys_serve_until_they_are_too_old(is
 
 
 async def test_keys_come_back_with_their_issuer(issuer: Issuer):
-    # given
     content, issuer.content = issuer.content, None
     with pytest.raises(KeysUnavailable):
         await issuer.known()
-    # when
     issuer.content = content
     issuer.now += COOLDOWN
-    # then
     assert await issuer.known() == ["first"]
 
 
 @pytest.mark.parametrize("nonsense", [b"", b"{}", b'{"keys": []}', b"<html>"])
 async def test_nonsense_does_not_replace_good_keys(issuer: Issuer, nonsense: bytes):
-    # given
     await issuer.known()
     issuer.content = nonsense
     issuer.now += LIFE
-    # when
     await issuer.known()
     await issuer.settled()
-    # then
     assert await issuer.known() == ["first"]
 
 

@@ -1,6 +1,6 @@
-"""Tokens that are good, for how long, and what is remembered of them.
+"""Tokens that are good, for how long, and what is remembered of them; and names of bears.
 
-What is refused: tests/unit/access/test_token_attacks.py."""
+What is refused: tests/unit/access/test_access_table.py."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.auth import tokens as tokens_module
-from shared.auth.access import Principal, Role
+from shared.auth.access import Principal, Pseudonyms, Role, older_alias
 from shared.auth.tokens import (
     LOCAL_KEY_ID,
     Expected,
@@ -21,10 +21,11 @@ from shared.auth.tokens import (
     TokenVerifier,
 )
 from shared.clock import unix_seconds, utc_now
+from tests.support.child_facts import REGISTER
+from tests.support.command_side import ADMIN, BEAR, KEYS, MOTHER, CommandSide
 from tests.support.tokens import FixedKeys, Forger
 
 KEY, NEXT_KEY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-ADMIN = Principal("admin-1", Role.ADMIN)
 FORGER = Forger(KEY, "issuer", "teddy")
 
 
@@ -51,52 +52,35 @@ def signatures(monkeypatch: pytest.MonkeyPatch) -> Signatures:
     return Signatures(monkeypatch)
 
 
-async def test_a_token_of_the_local_issuer_is_good(signatures: Signatures):
+async def test_a_token_of_the_local_issuer_is_good_and_names_its_key(signatures: Signatures):
     token = TokenIssuer(KEY, "issuer", "teddy").issue(ADMIN, utc_now(), timedelta(hours=1))
     assert (await signatures.verifier.verify(token)).principal == ADMIN
+    assert jwt.get_unverified_header(token)["kid"] == LOCAL_KEY_ID
 
 
 async def test_the_signature_of_a_token_is_checked_once(signatures: Signatures):
-    # given
     token = FORGER.token()
-    # when
     verified = [await signatures.verifier.verify(token) for _ in range(3)]
-    # then
     assert [one.principal for one in verified] == [ADMIN, ADMIN, ADMIN]
     assert signatures.checked == 1
 
 
 async def test_a_remembered_token_is_good_only_until_it_expires(signatures: Signatures):
-    # given
     token = FORGER.token()
     await signatures.verifier.verify(token)
-    # when
     signatures.ahead = 3_601
     await signatures.verifier.verify(token)
     # then it is checked again, which is where an expired one is refused
     assert signatures.checked == 2
 
 
-async def test_a_remembered_token_is_forgotten_when_its_key_leaves_the_set(signatures: Signatures):
-    # given
-    token = FORGER.token()
-    await signatures.verifier.verify(token)
-    # when
-    signatures.keys.serve()
-    # then
-    with pytest.raises(TokenRefused):
-        await signatures.verifier.verify(token)
-
-
-async def test_a_remembered_token_is_forgotten_when_another_key_has_its_name(
-    signatures: Signatures,
+@pytest.mark.parametrize("served", [(), (NEXT_KEY,)], ids=["no key", "another key by its name"])
+async def test_a_remembered_token_is_forgotten_when_the_set_has_its_key_no_more(
+    signatures: Signatures, served: tuple[Ed25519PrivateKey, ...]
 ):
-    # given
     token = FORGER.token()
     await signatures.verifier.verify(token)
-    # when the issuer was broken into and replaced its key
-    signatures.keys.serve(NEXT_KEY)
-    # then
+    signatures.keys.serve(*served)
     with pytest.raises(TokenRefused):
         await signatures.verifier.verify(token)
 
@@ -115,11 +99,9 @@ async def test_after_a_rotation_the_tokens_of_both_keys_are_good(signatures: Sig
 
 
 async def test_a_token_that_differs_in_one_character_is_not_remembered(signatures: Signatures):
-    # given
     token = FORGER.token()
     await signatures.verifier.verify(token)
     other = "A" if token[-5] != "A" else "B"
-    # when / then
     with pytest.raises(TokenRefused):
         await signatures.verifier.verify(token[:-5] + other + token[-4:])
 
@@ -140,7 +122,6 @@ async def test_only_so_many_tokens_are_remembered(
     # given room for two
     monkeypatch.setattr(tokens_module, "REMEMBERED_TOKENS", 2)
     several = [FORGER.token(sub=f"p{n}") for n in range(3)]
-    # when
     for token in (*several, several[2], several[0]):
         await signatures.verifier.verify(token)
     # then only the oldest had to be checked again
@@ -148,14 +129,11 @@ async def test_only_so_many_tokens_are_remembered(
 
 
 async def test_a_token_is_looked_for_anew_only_when_its_key_is_unknown(signatures: Signatures):
-    # given
     with pytest.raises(TokenRefused):
         await signatures.verifier.verify(FORGER.token(aud="another"))
     assert signatures.keys.looks == 0
-    # when
     with pytest.raises(TokenRefused):
         await signatures.verifier.verify(FORGER.token({"kid": "unknown"}))
-    # then
     assert signatures.keys.looks == 1
 
 
@@ -173,11 +151,6 @@ async def test_clocks_may_differ_by_the_leeway(late: float, good: bool):
         else:
             with pytest.raises(TokenRefused):
                 await verifier.verify(token)
-
-
-def test_the_local_issuer_names_its_key():
-    token = TokenIssuer(KEY, "issuer", "teddy").issue(ADMIN, utc_now(), timedelta(hours=1))
-    assert jwt.get_unverified_header(token)["kid"] == LOCAL_KEY_ID
 
 
 async def test_what_a_token_opens_lasts_no_longer_than_it_and_its_key(signatures: Signatures):
@@ -199,10 +172,58 @@ async def test_what_a_token_opens_lasts_no_longer_than_it_and_its_key(signatures
 
 
 async def test_an_operator_says_how_long_tokens_may_live():
-    # given
     verifier = TokenVerifier(FixedKeys(KEY), Expected("issuer", "teddy", most_life_seconds=3_610))
     now = int(unix_seconds())
-    # when / then
     assert await verifier.verify(FORGER.token(nbf=now - 10, exp=now + 3_600))
     with pytest.raises(TokenRefused):
         await verifier.verify(FORGER.token(nbf=now - 10, exp=now + 3_601))
+
+
+def _name(pseudonyms: Pseudonyms, device_id: str) -> str:
+    return pseudonyms.given(Principal(device_id, Role.DEVICE)).on_record
+
+
+def test_a_bear_has_one_pseudonym_in_a_process_and_another_in_every_other():
+    here, there = Pseudonyms(), Pseudonyms()
+    assert _name(here, "bear-1") == _name(here, "bear-1")
+    assert len({_name(here, "bear-1"), _name(here, "bear-2"), _name(there, "bear-1")}) == 3
+
+
+def test_nobody_else_is_renamed_and_a_bear_without_a_name_is_not_told_by_its_id():
+    for role in Role:
+        caller = Pseudonyms().given(Principal("subject-1", role))
+        assert caller.subject == "subject-1"
+        assert (caller.on_record == "subject-1") is (role is not Role.DEVICE)
+    assert Principal("device-1", Role.DEVICE).on_record == "bear"
+
+
+def test_the_aliases_of_earlier_releases_are_still_made_and_told_from_pseudonyms():
+    # as of a release that kept them
+    assert older_alias(b"i" * 32, "bear-device-1") == "bear-3bdd6408a8a9dffb59c8628a"
+    assert len(older_alias(b"i" * 32, "bear-1")) > len(_name(Pseudonyms(), "bear-1"))
+
+
+async def test_commits_and_audit_records_name_a_bear_by_one_pseudonym():
+    # given
+    side = CommandSide()
+    async with side.client(MOTHER) as mother:
+        child_id = await mother.register()
+    # when: it acts, and tries another child
+    async with side.client(BEAR) as bear:
+        answer = await bear.send("POST", f"/children/{child_id}/conversations", {})
+        foreign = await bear.send("POST", f"/children/{REGISTER.child_id}/conversations", {})
+    # then
+    assert (answer.status_code, foreign.status_code) == (201, 404)
+    mother_s, bear_s = [commit.actor.subject async for commit in side.database.events.scan()]
+    assert mother_s == MOTHER.subject
+    assert bear_s not in (BEAR.subject, older_alias(KEYS.index_key, BEAR.subject))
+    assert [entry.subject for entry in side.audit.entries] == [MOTHER.subject, bear_s, bear_s]
+
+
+async def test_whose_child_it_is_is_still_told_by_the_bears_own_id():
+    side = CommandSide()
+    await side.do(REGISTER, ADMIN)
+    other = Principal(older_alias(KEYS.index_key, REGISTER.device_id or ""), Role.DEVICE)
+    async with side.client(other) as stranger:
+        answer = await stranger.send("POST", f"/children/{REGISTER.child_id}/conversations", {})
+    assert answer.status_code == 404

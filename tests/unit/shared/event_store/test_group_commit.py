@@ -28,7 +28,7 @@ async def _a_step() -> None:
         await asyncio.sleep(0)
 
 
-async def test_items_that_arrive_while_a_group_is_written_share_the_next() -> None:
+async def test_items_that_arrive_while_a_group_is_written_share_the_next():
     # given a write under way
     write = RecordingWrite()
     write.may_finish.clear()
@@ -45,7 +45,7 @@ async def test_items_that_arrive_while_a_group_is_written_share_the_next() -> No
     assert outcomes == ["wrote 2", "wrote 4", "wrote 6", "wrote 8"]
 
 
-async def test_each_caller_gets_the_outcome_of_its_own_item() -> None:
+async def test_each_caller_gets_the_outcome_of_its_own_item():
     # given
     group_commit = GroupCommit(RecordingWrite())
     # when
@@ -58,17 +58,14 @@ async def test_each_caller_gets_the_outcome_of_its_own_item() -> None:
     assert outcomes[2] == "wrote 4"
 
 
-async def test_a_group_is_never_larger_than_allowed() -> None:
-    # given
+async def test_a_group_is_never_larger_than_allowed():
     write = RecordingWrite()
     group_commit = GroupCommit(write, batchers=1, max_group=3)
-    # when
     await asyncio.gather(*(group_commit.submit(item) for item in range(0, 20, 2)))
-    # then
     assert [len(group) for group in write.groups] == [3, 3, 3, 1]
 
 
-async def test_no_more_groups_are_written_at_once_than_there_are_batchers() -> None:
+async def test_no_more_groups_are_written_at_once_than_there_are_batchers():
     # given
     write = RecordingWrite()
     write.may_finish.clear()
@@ -82,7 +79,7 @@ async def test_no_more_groups_are_written_at_once_than_there_are_batchers() -> N
     assert await asyncio.gather(*callers) == ["wrote 2", "wrote 4", "wrote 6"]
 
 
-async def test_a_caller_that_gave_up_takes_its_item_back_and_harms_no_other() -> None:
+async def test_a_caller_that_gave_up_takes_its_item_back_and_harms_no_other():
     # given one group under way, two items waiting
     write = RecordingWrite()
     write.may_finish.clear()
@@ -105,40 +102,33 @@ async def test_a_caller_that_gave_up_takes_its_item_back_and_harms_no_other() ->
     assert write.groups == [[2, 4, 6, 8], [12]]
 
 
-async def test_a_write_that_fails_fails_its_own_callers_and_the_next_group_is_written() -> None:
-    # given
+async def test_a_write_that_fails_fails_its_own_callers_and_the_next_group_is_written():
     group_commit = GroupCommit(RecordingWrite(), batchers=1, max_group=2)
-    # when
     outcomes = await asyncio.gather(
         *(group_commit.submit(item) for item in (12, 13, 14, 16)), return_exceptions=True
     )
-    # then
     assert [type(outcome) for outcome in outcomes[:2]] == [ConnectionError, ConnectionError]
     assert outcomes[2:] == ["wrote 14", "wrote 16"]
 
 
-async def test_a_write_that_forgets_an_item_fails_its_callers() -> None:
-    # given
+async def test_a_write_that_forgets_an_item_fails_its_callers():
     async def forgetful(items: Sequence[int]) -> list[str | Exception]:
         return ["wrote"] * (len(items) - 1)
 
     group_commit = GroupCommit(forgetful)
-    # when / then
     with pytest.raises(ValueError, match="shorter"):
         await group_commit.submit(2)
 
 
-async def test_a_full_queue_makes_callers_wait_and_loses_nothing() -> None:
+async def test_a_full_queue_makes_callers_wait_and_loses_nothing():
     # given room for two
     write = RecordingWrite()
     group_commit = GroupCommit(write, batchers=1, max_group=2, max_waiting=2)
-    # when
     outcomes = await asyncio.gather(*(group_commit.submit(item) for item in range(0, 100, 2)))
-    # then
     assert outcomes == [f"wrote {item}" for item in range(0, 100, 2)]
 
 
-async def test_an_item_offered_in_the_moment_a_batcher_ends_is_written() -> None:
+async def test_an_item_offered_in_the_moment_a_batcher_ends_is_written():
     # given callers that come back at once, so that some find every batcher about to end
     group_commit = GroupCommit(RecordingWrite(), batchers=2, max_group=3)
 
@@ -146,12 +136,11 @@ async def test_an_item_offered_in_the_moment_a_batcher_ends_is_written() -> None
         for item in range(first, first + 200, 2):
             assert await group_commit.submit(item) == f"wrote {item}"
 
-    # when / then
     async with asyncio.timeout(10):
         await asyncio.gather(*(caller(first) for first in range(0, 10, 2)))
 
 
-async def test_close_finishes_what_was_accepted_and_refuses_the_rest() -> None:
+async def test_close_finishes_what_was_accepted_and_refuses_the_rest():
     # given
     write = RecordingWrite()
     write.may_finish.clear()

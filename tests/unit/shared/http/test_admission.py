@@ -81,7 +81,7 @@ async def client(service: Service) -> AsyncIterator[httpx2.AsyncClient]:
 
 async def test_one_too_many_is_told_so_at_once_and_when_to_come_back(
     service: Service, client: httpx2.AsyncClient
-) -> None:
+):
     # given
     accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
     await until(lambda: service.entered == LIMIT)
@@ -100,7 +100,7 @@ async def test_one_too_many_is_told_so_at_once_and_when_to_come_back(
 
 async def test_the_body_of_a_refused_request_is_not_read(
     service: Service, client: httpx2.AsyncClient
-) -> None:
+):
     # given
     accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
     await until(lambda: service.entered == LIMIT)
@@ -132,30 +132,27 @@ async def test_the_body_of_a_refused_request_is_not_read(
 
 async def test_a_place_is_free_again_when_a_request_fails(
     service: Service, client: httpx2.AsyncClient
-) -> None:
-    # given
+):
     service.done.set()
-    # when
     failed = await client.post("/v1/work", headers={"fail": "yes"})
-    # then
     assert failed.status_code == 500
     assert service.sample("teddy_requests_in_flight") == 0
 
 
-async def test_operators_are_heard_also_when_it_is_full(
+async def test_when_it_is_full_operators_are_heard_and_a_stream_is_refused_like_all_others(
     service: Service, client: httpx2.AsyncClient
-) -> None:
-    # given
+):
     accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
     await until(lambda: service.entered == LIMIT)
-    # then
     assert (await client.get("/health/live")).status_code == 200
     assert "teddy_requests_in_flight 3.0" in (await client.get("/metrics")).text
+    refused = await client.get("/v1/stream")
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
     service.done.set()
     await asyncio.gather(*accepted)
 
 
-async def test_an_open_stream_has_no_place(service: Service, client: httpx2.AsyncClient) -> None:
+async def test_an_open_stream_has_no_place(service: Service, client: httpx2.AsyncClient):
     # given
     streams = [asyncio.create_task(client.get("/v1/stream")) for _ in range(LIMIT)]
     await until(lambda: service.entered == LIMIT)
@@ -169,23 +166,9 @@ async def test_an_open_stream_has_no_place(service: Service, client: httpx2.Asyn
     assert service.sample("teddy_requests_in_flight") == 0
 
 
-async def test_a_stream_that_would_open_is_refused_like_all_others(
-    service: Service, client: httpx2.AsyncClient
-) -> None:
-    # given
-    accepted = [asyncio.create_task(client.post("/v1/work")) for _ in range(LIMIT)]
-    await until(lambda: service.entered == LIMIT)
-    # when
-    refused = await client.get("/v1/stream")
-    # then
-    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
-    service.done.set()
-    await asyncio.gather(*accepted)
-
-
 async def test_a_stopping_application_finishes_what_it_has_and_takes_no_more(
     service: Service, client: httpx2.AsyncClient
-) -> None:
+):
     # given
     accepted = asyncio.create_task(client.post("/v1/work"))
     await until(lambda: service.entered == 1)
@@ -200,7 +183,7 @@ async def test_a_stopping_application_finishes_what_it_has_and_takes_no_more(
     assert (await accepted).status_code == 200
 
 
-async def test_one_address_has_its_share_of_the_places_and_no_more() -> None:
+async def test_one_address_has_its_share_of_the_places_and_no_more():
     # given
     service = Service(HALVES)
     async with service.client_at("10.0.0.1") as many, service.client_at("10.0.0.2") as other:
@@ -218,7 +201,7 @@ async def test_one_address_has_its_share_of_the_places_and_no_more() -> None:
         assert {(await each).status_code for each in accepted} == {200}
 
 
-async def test_addresses_of_one_ipv6_network_share_one_share() -> None:
+async def test_addresses_of_one_ipv6_network_share_one_share():
     # given
     service = Service(HALVES)
     async with service.client_at("2001:db8::1") as one, service.client_at("2001:db8::2") as two:
@@ -232,7 +215,7 @@ async def test_addresses_of_one_ipv6_network_share_one_share() -> None:
         await asyncio.gather(*accepted)
 
 
-async def test_one_subject_has_its_share_wherever_it_comes_from() -> None:
+async def test_one_subject_has_its_share_wherever_it_comes_from():
     # given
     service = Service(HALVES)
     async with service.client_at("10.0.0.1") as one, service.client_at("10.0.0.2") as two:
@@ -249,7 +232,7 @@ async def test_one_subject_has_its_share_wherever_it_comes_from() -> None:
         assert [(await each).status_code for each in (first, other)] == [200, 200]
 
 
-async def test_a_request_that_waits_has_no_place_and_still_counts_for_its_address() -> None:
+async def test_a_request_that_waits_has_no_place_and_still_counts_for_its_address():
     # given
     service = Service(HALVES)
     async with service.client_at("10.0.0.1") as slow, service.client_at("10.0.0.2") as other:
@@ -270,7 +253,7 @@ async def test_a_request_that_waits_has_no_place_and_still_counts_for_its_addres
 
 async def test_who_has_waited_and_finds_no_place_is_told_to_come_back(
     service: Service, client: httpx2.AsyncClient
-) -> None:
+):
     # given
     waiting = asyncio.create_task(client.post("/v1/work", headers=WAIT))
     await until(lambda: service.sample("teddy_requests_waiting") == 1)

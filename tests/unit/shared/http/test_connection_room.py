@@ -1,10 +1,11 @@
-"""Which connection makes room for one more."""
+"""Which connection makes room for one more, and the share of each caller."""
 
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
 from shared.http.connection_room import ConnectionRoom, Entry
+from shared.http.limits import Shares
 from shared.http.request_context import networks_of
 from shared.http.settings import Bounds
 from tests.support.waiting import until
@@ -63,7 +64,7 @@ class Room:
         return self.registry.get_sample_value(f"teddy_connections_{name}_total", {"reason": reason})
 
 
-async def test_the_longest_silent_of_an_address_makes_room_in_its_share() -> None:
+async def test_the_longest_silent_of_an_address_makes_room_in_its_share():
     # given
     room = Room()
     first, *others = room.connect_many(SHARE, A)
@@ -77,7 +78,7 @@ async def test_the_longest_silent_of_an_address_makes_room_in_its_share() -> Non
     assert room.counted("evicted", "address") == 1
 
 
-async def test_of_those_who_are_held_the_newest_comes_in_first() -> None:
+async def test_of_those_who_are_held_the_newest_comes_in_first():
     # given an address with its share of connections, all busy
     room = Room()
     busy, *_ = room.connect_many(SHARE, A, speaks=True)
@@ -90,19 +91,16 @@ async def test_of_those_who_are_held_the_newest_comes_in_first() -> None:
     assert room.arrivals[1:] in ([], [older])  # silent as it is, the newer gives way in its turn
 
 
-async def test_who_is_held_comes_in_when_another_of_its_address_leaves() -> None:
-    # given
+async def test_who_is_held_comes_in_when_another_of_its_address_leaves():
     room = Room()
     busy, *_ = room.connect_many(SHARE, A, speaks=True)
     held = room.hold(A)
-    # when
     room.room.leave(busy)
-    # then
     await until(lambda: held.came_in)
     assert not held.gave_way
 
 
-async def test_so_many_are_held_and_of_one_more_the_longest_held_is_refused() -> None:
+async def test_so_many_are_held_and_of_one_more_the_longest_held_is_refused():
     # given
     room = Room()
     room.connect_many(SHARE, A, speaks=True)
@@ -115,7 +113,7 @@ async def test_so_many_are_held_and_of_one_more_the_longest_held_is_refused() ->
     assert room.counted("refused", "address") == 1
 
 
-async def test_nobody_else_makes_room_for_a_greedy_address() -> None:
+async def test_nobody_else_makes_room_for_a_greedy_address():
     # given
     room = Room()
     busy, *_ = room.connect_many(SHARE, A, speaks=True)
@@ -129,7 +127,7 @@ async def test_nobody_else_makes_room_for_a_greedy_address() -> None:
     assert not other.gave_way
 
 
-def test_in_the_total_the_address_that_has_most_makes_room() -> None:
+def test_in_the_total_the_address_that_has_most_makes_room():
     # given
     room = Room()
     [lonely] = room.connect_many(1, C)
@@ -144,19 +142,16 @@ def test_in_the_total_the_address_that_has_most_makes_room() -> None:
     assert room.room.open_connections == TOTAL
 
 
-def test_when_all_are_busy_the_new_one_is_refused() -> None:
-    # given
+def test_when_all_are_busy_the_new_one_is_refused():
     room = Room()
     room.connect_many(SHARE, A, speaks=True)
     room.connect_many(SHARE, B, speaks=True)
-    # when
     refused = room.connect(C)
-    # then
     assert refused is None
     assert room.counted("refused", "total") == 1
 
 
-async def test_a_connection_is_silent_again_after_its_answer_and_has_the_newest_silence() -> None:
+async def test_a_connection_is_silent_again_after_its_answer_and_has_the_newest_silence():
     # given
     room = Room()
     first, second, *_ = room.connect_many(SHARE, A)
@@ -170,16 +165,13 @@ async def test_a_connection_is_silent_again_after_its_answer_and_has_the_newest_
     assert not first.gave_way
 
 
-def test_a_trusted_proxy_has_no_share_since_everybody_comes_through_it() -> None:
-    # given
+def test_a_trusted_proxy_has_no_share_since_everybody_comes_through_it():
     room = Room()
-    # when
     through = room.connect_many(TOTAL, PROXY, speaks=True)
-    # then
     assert len(through) == TOTAL
 
 
-async def test_a_connection_that_made_room_leaves_only_once() -> None:
+async def test_a_connection_that_made_room_leaves_only_once():
     # given
     room = Room()
     first, second, *_ = room.connect_many(SHARE, A)
@@ -195,7 +187,7 @@ async def test_a_connection_that_made_room_leaves_only_once() -> None:
     assert second.gave_way
 
 
-async def test_who_has_left_is_forgotten() -> None:
+async def test_who_has_left_is_forgotten():
     # given
     room = Room()
     lines = [*room.connect_many(SHARE, A), *room.connect_many(2, B, speaks=True), room.hold(A)]
@@ -208,3 +200,34 @@ async def test_who_has_left_is_forgotten() -> None:
     assert not room.room._idle
     assert not room.room._held
     assert not room.room._lines
+
+
+def test_a_caller_has_its_part_of_the_total_and_not_one_more():
+    shares = Shares[str](total=8, share=0.25)
+
+    assert [shares.take("weiss") for _ in range(3)] == [True, True, False]
+    assert shares.take("braun")
+
+
+def test_a_share_is_one_at_least_may_be_given_back_and_all_is_no_bound():
+    shares = Shares[str](total=4, share=0.25)
+    shares.take("weiss")
+    shares.give_back("weiss")
+    assert shares.take("weiss")
+    assert Shares[str](total=2, share=0.125).take("weiss")
+    shares = Shares[str](total=2, share=1)
+
+    assert all(shares.take("weiss") for _ in range(3))
+
+
+def test_who_has_nothing_is_not_known():
+    # given
+    shares = Shares[int](total=8, share=0.25)
+    for who in range(100):
+        shares.is_full(who)
+        shares.take(who)
+    # when
+    for who in range(100):
+        shares.give_back(who)
+    # then
+    assert shares.callers == 0

@@ -1,22 +1,19 @@
-"""Rotation of the key-encryption key: no data key is ever out of reach."""
+"""Rotation of the key-encryption key, and the adapter that docs/keys.md shows."""
 
 import os
+import re
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from deploy.proofs.key_rotation import (
-    SETTLING,
-    RotationRefused,
-    add_kek,
-    remove_kek,
-    rewrap_all,
-)
+from deploy.proofs.key_rotation import SETTLING, RotationRefused, add_kek, remove_kek, rewrap_all
+from shared.event_store.port import StoreUnavailable
 from shared.keyring.key_file import FileKeyProvider, WatchedKeyFile, create_key_file, read_key_file
 from shared.keyring.key_store import WrappedKey
-from shared.keyring.keyring import Keyring, UnknownKek
+from shared.keyring.keyring import KeyProvider, Keyring, SealBroken, UnknownKek
 from tests.fakes.keys import MemoryKeyStore
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -127,31 +124,24 @@ async def test_a_running_process_wraps_under_the_new_key_and_opens_both(path: Pa
 
 
 async def test_a_process_that_wraps_nothing_meets_the_new_key_and_opens_it(path: Path):
-    # given
     reader = WatchedKeyFile(path)
     add_kek(path, NOW)
     wrapped = await WatchedKeyFile(path).wrap("child-1", bytes(32))
-    # when / then
     assert await reader.unwrap(wrapped) == bytes(32)
 
 
 async def test_a_key_file_that_got_unusable_leaves_the_keys_that_were_known(path: Path, first: str):
-    # given
     provider = WatchedKeyFile(path)
     wrapped = await provider.wrap("child-1", bytes(32))
-    # when
     path.write_text("{}")
-    # then
     assert await provider.unwrap(wrapped) == bytes(32)
     assert (await provider.wrap("child-2", bytes(32))).kek_id == first
 
 
 async def test_a_key_that_is_in_no_file_is_reported(path: Path):
-    # given
     elsewhere = path.with_name("other.json")
     create_key_file(elsewhere)
     wrapped = await WatchedKeyFile(elsewhere).wrap("child-1", bytes(32))
-    # when / then
     with pytest.raises(UnknownKek, match=read_key_file(elsewhere).active):
         await WatchedKeyFile(path).unwrap(wrapped)
 
@@ -168,20 +158,16 @@ async def test_a_key_that_is_in_no_file_is_reported(path: Path):
 def test_a_key_that_may_still_be_needed_stays(
     path: Path, first: str, kek_id: str, wrapped: int, later: timedelta, reason: str
 ):
-    # given
     ids = {"the first": first, "the new one": add_kek(path, NOW)}
     before = path.read_bytes()
-    # when / then
     with pytest.raises(RotationRefused, match=reason):
         remove_kek(path, ids.get(kek_id, kek_id), wrapped, NOW + later)
     assert path.read_bytes() == before
 
 
 def test_of_two_rotations_at_once_the_second_is_refused(path: Path):
-    # given
     before = path.read_bytes()
     path.with_name("keys.json.new").touch()
-    # when / then
     with pytest.raises(RotationRefused, match="another rotation is running"):
         add_kek(path, NOW)
     assert path.read_bytes() == before
@@ -203,3 +189,87 @@ async def test_no_data_key_is_wrapped_under_a_key_that_a_power_cut_could_take_ba
     added = add_kek(path, NOW)
     # then the content was on disk before the file got its name, and the name before the return
     assert synced == [(False, [first]), (True, [first, added])]
+
+
+PAGE = Path(__file__).parents[4] / "docs" / "keys.md"
+
+
+class NotFoundException(Exception):
+    pass
+
+
+class InvalidCiphertextException(Exception):
+    pass
+
+
+class MemoryKms:
+    """Hands out numbers for what it was given, and gives that back for number, key and context."""
+
+    class exceptions:  # noqa: N801 - the name that clients of such services have
+        NotFoundException = NotFoundException
+        InvalidCiphertextException = InvalidCiphertextException
+
+    def __init__(self, *key_ids: str) -> None:
+        self.key_ids = set(key_ids)
+        self.away = False
+        self._kept: dict[bytes, tuple[str, dict[str, str], bytes]] = {}
+
+    async def encrypt(self, **sent: Any) -> dict[str, Any]:
+        self._require(sent["KeyId"])
+        blob = len(self._kept).to_bytes(4, "big")
+        self._kept[blob] = (sent["KeyId"], sent["EncryptionContext"], sent["Plaintext"])
+        return {"CiphertextBlob": blob}
+
+    async def decrypt(self, **sent: Any) -> dict[str, Any]:
+        self._require(sent["KeyId"])
+        key_id, context, plaintext = self._kept[sent["CiphertextBlob"]]
+        if (key_id, context) != (sent["KeyId"], sent["EncryptionContext"]):
+            raise InvalidCiphertextException
+        return {"Plaintext": plaintext}
+
+    def _require(self, key_id: str) -> None:
+        if self.away:
+            raise ConnectionRefusedError
+        if key_id not in self.key_ids:
+            raise NotFoundException
+
+
+def provider(kms: MemoryKms) -> KeyProvider:
+    (sketch,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {"__name__": "sketch"}
+    exec(sketch, names)
+    shown: KeyProvider = names["KmsKeyProvider"](kms, "key-1")
+    return shown
+
+
+async def test_what_one_process_seals_another_one_opens():
+    kms, store = MemoryKms("key-1"), MemoryKeyStore()
+    sealed = (await Keyring(provider(kms), store).create("ada")).seal(b"Ada", "place")
+    cipher = await Keyring(provider(kms), store).cipher("ada")
+    assert cipher is not None
+    assert cipher.open(sealed, "place") == b"Ada"
+
+
+async def test_a_data_key_moved_to_another_child_does_not_open():
+    shown = provider(MemoryKms("key-1"))
+    wrapped = await shown.wrap("ada", bytes(32))
+    with pytest.raises(SealBroken):
+        await shown.unwrap(WrappedKey("bob", wrapped.kek_id, wrapped.wrapped))
+
+
+async def test_a_key_that_the_service_does_not_have_is_reported():
+    kms = MemoryKms("key-1")
+    wrapped = await provider(kms).wrap("ada", bytes(32))
+    kms.key_ids.clear()
+    with pytest.raises(UnknownKek, match="key-1"):
+        await provider(kms).unwrap(wrapped)
+
+
+async def test_a_service_that_is_away_is_no_broken_seal():
+    kms = MemoryKms("key-1")
+    wrapped = await provider(kms).wrap("ada", bytes(32))
+    kms.away = True
+    with pytest.raises(StoreUnavailable):
+        await provider(kms).unwrap(wrapped)
+    with pytest.raises(StoreUnavailable):
+        await provider(kms).wrap("ada", bytes(32))
