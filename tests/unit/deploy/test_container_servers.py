@@ -15,6 +15,7 @@ import pytest
 from testcontainers.core.config import ConnectionMode, testcontainers_config
 
 from tests.support import container_servers as servers
+from tests.support import stack as probe
 from tests.support.container_servers import (
     KAFKA_ADDRESS,
     KAFKA_COMMAND,
@@ -30,7 +31,6 @@ from tests.support.container_servers import (
 from tests.support.docker_engine import GATEWAY, Container, DockerEngine, Program, docker_engine
 from tests.support.ports import free_port
 from tests.support.stack import Servers, choose, docker_answers
-from tests.support.stack import docker_answers as probe
 
 MONGO, KAFKA = (servers.image_of(service) for service in ("mongo", "kafka"))
 PROGRAMS = {
