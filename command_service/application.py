@@ -94,7 +94,9 @@ def command_bus(ports: Ports, tuning: Tuning, registry: CollectorRegistry) -> Co
     bus = CommandBus()
     observer = Observer(ports.audit_trail, ports.clock, registry)
     queues, breaker = ChildQueues(tuning.queues, registry), CircuitBreaker(time.monotonic)
-    bus.use(Pipeline(observer, queues, breaker, tuning.timeout_seconds, ports.backoff))
+    pipeline = Pipeline(observer, queues, breaker, tuning.timeout_seconds, ports.backoff)
+    bus.use(pipeline)
+    bus.use_together(pipeline.together)
     _register_handlers(bus, ports, tuning)
     return bus
 

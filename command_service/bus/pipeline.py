@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import assert_never
@@ -11,7 +11,14 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from command_service.bus.child_queues import ChildQueues
-from command_service.bus.command_bus import Command, CommandContext, CommandResult, Next
+from command_service.bus.command_bus import (
+    Command,
+    CommandContext,
+    CommandResult,
+    Next,
+    NextTogether,
+    SentCommand,
+)
 from command_service.bus.errors import AppendUnconfirmed, Forbidden, ParentNotFound
 from command_service.bus.resilience import Backoff, CircuitBreaker, deadline
 from command_service.child.account import AccountStatus
@@ -64,6 +71,34 @@ class Pipeline:
                             is_final=lambda error: isinstance(error, AppendUnconfirmed),
                         )
             return watched.result
+
+
+    async def together(
+        self, sent: Sequence[SentCommand], handle: NextTogether
+    ) -> list[CommandResult]:
+        """As `__call__` for the first of `sent`, all of one child and one caller, up to one that is
+        refused without I/O. What is not carried out is not recorded: it is tried again singly."""
+        started = time.perf_counter()
+        self.observer.require_room()
+        normal = list(_unrefused(sent))
+        if not normal:
+            return []
+        command, context = sent[0]
+        async with self.queues.turn(command.child_id, context.principal):
+            with self.breaker.watching():
+                async with deadline(self.timeout_seconds):
+                    results = await handle(normal)
+        for each, result in zip(normal, results, strict=False):
+            self.observer.done(each.command, each.context, result, started)
+        return results
+
+
+def _unrefused(sent: Sequence[SentCommand]) -> Iterator[SentCommand]:
+    """In normal form, up to the first that is refused."""
+    with suppress(CommandRefused):
+        for command, context in sent:
+            authorize(command, context.principal)
+            yield SentCommand(in_normal_form(command), context)
 
 
 def allowed(principal: Principal, operation: str) -> Relation:
@@ -159,11 +194,21 @@ class Observer:
                 level = logging.DEBUG if isinstance(error, CommandRefused) else logging.ERROR
                 self._write(level, command, outcome, started)
             raise
-        if (result := watched.result) is not None:
-            outcome = outcome_of(result)
-            self._note(command, context, outcome, _anchor(result))
-            self._count(command, outcome, started)
-            self._write(logging.DEBUG, command, outcome, started)
+        if watched.result is not None:
+            self.done(command, context, watched.result, started)
+
+    def require_room(self) -> None:
+        """Raises AuditUnavailable where commands could not be recorded."""
+        self._trail.require_room()
+
+    def done(
+        self, command: Command, context: CommandContext, result: CommandResult, started: float
+    ) -> None:
+        """Record what was carried out. `started`: seconds of `time.perf_counter`."""
+        outcome = outcome_of(result)
+        self._note(command, context, outcome, _anchor(result))
+        self._count(command, outcome, started)
+        self._write(logging.DEBUG, command, outcome, started)
 
     def _count(self, command: Command, outcome: str, started: float) -> None:
         labels = (type(command).__name__, outcome)

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right, insort
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,15 @@ from shared.event_store.envelope import (
     seal_commit,
 )
 from shared.event_store.group_commit import outcome_when_taken
-from shared.event_store.port import BEAR, OLDER_ALIAS, Claim, OlderContent, Snapshot
+from shared.event_store.port import (
+    BEAR,
+    OLDER_ALIAS,
+    AlreadyCommitted,
+    Claim,
+    OlderContent,
+    Snapshot,
+    VersionConflict,
+)
 from shared.events.personal import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 
@@ -30,7 +38,18 @@ class MemoryEventStore:
         self._order: list[str] = []
 
     async def append(self, commit: NewCommit) -> Commit:
-        sealed = seal_commit(commit)
+        return self._append(seal_commit(commit))
+
+    async def append_in_order(self, commits: Sequence[Commit]) -> int:
+        for landed, commit in enumerate(commits):
+            try:
+                if self._append(commit) is not commit:
+                    return landed
+            except (AlreadyCommitted, VersionConflict):
+                return landed
+        return len(commits)
+
+    def _append(self, sealed: Commit) -> Commit:
         place = sealed.place
         key = sealed.idempotency.key if sealed.idempotency else None
         with_its_key = None if key is None else self._by_key.get(key)
