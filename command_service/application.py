@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from command_service.aggregates.repository import AggregateCache, Aggregates
 from command_service.aggregates.snapshots import Snapshots
-from command_service.api import children, consents, conversations, lifecycle, safety
+from command_service.api import batch
+from command_service.api.batch_items import COMMAND_ROUTERS
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
 from command_service.api.openapi import LINKS
@@ -156,10 +157,7 @@ async def get_command_bus(request: Request) -> dict[str, Any]:
     return {"handlers": handlers, "middleware": bus.middleware, "health": bus.health()}
 
 
-ROUTERS = (
-    *(children.router, consents.router, safety.router, conversations.router),
-    *(lifecycle.router, introspection),
-)
+ROUTERS = (*COMMAND_ROUTERS, batch.router, introspection)
 
 
 def create_app(edge: Edge, around: Around, lifespan: Lifespan | None = None) -> FastAPI:

@@ -72,7 +72,6 @@ class Pipeline:
                         )
             return watched.result
 
-
     async def together(
         self, sent: Sequence[SentCommand], handle: NextTogether
     ) -> list[CommandResult]:

@@ -111,15 +111,25 @@ ProblemTable = Mapping[type[Exception], Callable[[Any], Problem]]
 
 def install_problems(app: FastAPI, table: ProblemTable) -> None:
     """Answer every error of `app`, also the framework's own, with a problem document."""
-    complete: ProblemTable = {
+    for kind, to_problem in _complete(table).items():
+        app.add_exception_handler(kind, _answering(to_problem))
+
+
+def _complete(table: ProblemTable) -> ProblemTable:
+    return {
         HTTPException: _refused_by_framework,
         RequestValidationError: _invalid_request,
         ProblemRaised: lambda error: error.problem,
         **table,
         Exception: _internal,
     }
-    for kind, to_problem in complete.items():
-        app.add_exception_handler(kind, _answering(to_problem))
+
+
+def problem_of_error(error: Exception, table: ProblemTable) -> Problem:
+    """As an application with `table` answers `error`: by the nearest of its classes."""
+    complete = _complete(table)
+    kind = next(kind for kind in type(error).__mro__ if kind in complete)
+    return complete[kind](error)
 
 
 def _answering(
@@ -137,27 +147,34 @@ def _answering(
 
 def problem_response(request: Request, problem: Problem) -> Response:
     request.state.problem = problem.code
+    correlation_id = correlation_id_of(request)
+    body = problem_body(problem, request.scope["path"], correlation_id)
+    # said here too: the answer to an unforeseen error passes no middleware on its way out
+    headers = {
+        **getattr(request.state, ON_EVERY_ANSWER, {}),
+        CORRELATION: correlation_id,
+        **problem.headers,
+    }
+    return Response(orjson.dumps(body), problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def problem_body(problem: Problem, instance: str, correlation_id: str) -> dict[str, Any]:
+    """As ProblemBody documents it. `instance`: the requested path."""
     body: dict[str, Any] = {
         "type": f"urn:teddy:problem:{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
-        "instance": request.scope["path"],
+        "instance": instance,
         "code": problem.code,
-        "correlation_id": correlation_id_of(request),
+        "correlation_id": correlation_id,
     }
     if problem.errors:
         body["errors"] = [
             {"field": e.field, "message": e.message} | ({"limit": e.limit} if e.limit else {})
             for e in problem.errors
         ]
-    # said here too: the answer to an unforeseen error passes no middleware on its way out
-    headers = {
-        **getattr(request.state, ON_EVERY_ANSWER, {}),
-        CORRELATION: body["correlation_id"],
-        **problem.headers,
-    }
-    return Response(orjson.dumps(body), problem.status, headers, media_type=MEDIA_TYPE)
+    return body
 
 
 TOO_MANY = "Too many requests from this caller; retry after the seconds in Retry-After."
