@@ -50,6 +50,8 @@ def _places(error: BaseException | None) -> list[str]:
     while error is not None:
         told.append(type(error).__name__)
         told += _frames(error.__traceback__)
+        for one in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+            told += _places(one)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return told
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import structlog
 from fastapi import Request
 
 from command_service.api.batch_items import Prepared
@@ -15,6 +16,8 @@ from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.correlation import correlation_id_of
 from shared.http.problems import Problem, problem_body, problem_of_error
+
+log = structlog.get_logger(__name__)
 
 CHILDREN_AT_A_TIME = 64
 TOGETHER = 100
@@ -92,6 +95,9 @@ class BatchRun:
             )
         except (CommandRefused, StoreUnavailable, AuditUnavailable):
             return 0  # the next one meets it, too, and says it
+        except Exception as error:
+            log.exception("batch_not_appended", error=type(error).__name__)
+            return 0
         for position, result in zip(positions, results, strict=False):
             self._succeed(position, result)
         return len(results)

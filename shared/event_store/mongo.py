@@ -96,6 +96,8 @@ class MongoEventStore:
             return await self._group_commit.submit(sealed)
 
     async def append_in_order(self, commits: Sequence[Commit]) -> int:
+        if not commits:
+            return 0  # the driver takes no empty list
         documents = [to_document(commit) for commit in commits]
         reached(FaultPoint.COMMAND_BEFORE_APPEND)
         async with within(self._timeout):

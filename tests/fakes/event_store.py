@@ -17,15 +17,7 @@ from shared.event_store.envelope import (
     seal_commit,
 )
 from shared.event_store.group_commit import outcome_when_taken
-from shared.event_store.port import (
-    BEAR,
-    OLDER_ALIAS,
-    AlreadyCommitted,
-    Claim,
-    OlderContent,
-    Snapshot,
-    VersionConflict,
-)
+from shared.event_store.port import BEAR, OLDER_ALIAS, Claim, OlderContent, Snapshot
 from shared.events.personal import LABELS_IN_CLEAR, LAST_IN_CLEAR
 
 
@@ -42,11 +34,10 @@ class MemoryEventStore:
 
     async def append_in_order(self, commits: Sequence[Commit]) -> int:
         for landed, commit in enumerate(commits):
-            try:
-                if self._append(commit) is not commit:
-                    return landed
-            except (AlreadyCommitted, VersionConflict):
+            key = commit.idempotency.key if commit.idempotency else None
+            if commit.place in self._commits or key in self._by_key:
                 return landed
+            self._append(commit)
         return len(commits)
 
     def _append(self, sealed: Commit) -> Commit:

@@ -1,6 +1,7 @@
 """The named cases, by where they inject faults."""
 
 from tests.faults.cases import (
+    batches,
     claims,
     disks,
     kill_points,
@@ -25,6 +26,7 @@ CASES: dict[str, Case] = {
     case.name: case
     for module in (
         kill_points,
+        batches,
         stops,
         pauses,
         overtakes,
