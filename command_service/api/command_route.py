@@ -230,16 +230,16 @@ def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
         read_json(raw or b"{}")
         return model.model_validate_json(raw or b"{}")
     except JsonRefused as refused:
-        raise ProblemRaised(invalid_json(str(refused))) from None
+        raise ProblemRaised(_invalid_json(str(refused))) from None
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
             # what the strict check lets pass and the parser does not
-            raise ProblemRaised(invalid_json("must be JSON without unpaired surrogates")) from None
+            raise ProblemRaised(_invalid_json("must be JSON without unpaired surrogates")) from None
         raise RequestValidationError(problems) from None
 
 
-def invalid_json(what: str) -> Problem:
+def _invalid_json(what: str) -> Problem:
     detail = "The body is not valid JSON."
     return Problem(400, "invalid-json", "Invalid JSON", detail, [FieldProblem("body", what)])
 
