@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from command_service.aggregates.repository import AggregateCache, Aggregates
 from command_service.aggregates.snapshots import Snapshots
-from command_service.api import children, consents, conversations, lifecycle, safety
+from command_service.api import batch
+from command_service.api.batch_items import COMMAND_ROUTERS
 from command_service.api.command_route import Edge
 from command_service.api.errors import PROBLEMS
 from command_service.api.openapi import LINKS
@@ -17,6 +18,7 @@ from command_service.bus.child_queues import ChildQueues, QueueLimits
 from command_service.bus.command_bus import CommandBus, CommandHandler
 from command_service.bus.pipeline import Observer, Pipeline, allowed
 from command_service.bus.resilience import Backoff, CircuitBreaker
+from command_service.bus.together import Together
 from command_service.child.commands import (
     ChildCommand,
     ConfigureAlerts,
@@ -94,7 +96,9 @@ def command_bus(ports: Ports, tuning: Tuning, registry: CollectorRegistry) -> Co
     bus = CommandBus()
     observer = Observer(ports.audit_trail, ports.clock, registry)
     queues, breaker = ChildQueues(tuning.queues, registry), CircuitBreaker(time.monotonic)
-    bus.use(Pipeline(observer, queues, breaker, tuning.timeout_seconds, ports.backoff))
+    pipeline = Pipeline(observer, queues, breaker, tuning.timeout_seconds, ports.backoff)
+    bus.use(pipeline)
+    bus.use_together(Together(pipeline))
     _register_handlers(bus, ports, tuning)
     return bus
 
@@ -154,10 +158,7 @@ async def get_command_bus(request: Request) -> dict[str, Any]:
     return {"handlers": handlers, "middleware": bus.middleware, "health": bus.health()}
 
 
-ROUTERS = (
-    *(children.router, consents.router, safety.router, conversations.router),
-    *(lifecycle.router, introspection),
-)
+ROUTERS = (*COMMAND_ROUTERS, batch.router, introspection)
 
 
 def create_app(edge: Edge, around: Around, lifespan: Lifespan | None = None) -> FastAPI:

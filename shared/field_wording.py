@@ -2,17 +2,14 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
 MOST_LEVELS = 16
-OPENING, CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
-
-_PIECES = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
-"""Texts and brackets. A text that never ends is one piece up to the end: no byte is read twice."""
+TOO_DEEP = f"must not nest deeper than {MOST_LEVELS} levels"
 
 
 class JsonRefused(ValueError):
@@ -25,28 +22,34 @@ def read_json(raw: bytes) -> Any:
     RFC 8259 leaves all that is refused here open, and parsers differ: what one reader checks,
     another may not see.
     """
-    # the bound comes first: parsers recurse
-    if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS:
-        _check_depth(raw)
     try:
-        return _DECODER.decode(raw.decode())
+        value = _DECODER.decode(raw.decode())
     except JsonRefused:
         raise
     except UnicodeDecodeError:
         raise JsonRefused("must be UTF-8") from None
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise JsonRefused(TOO_DEEP) from None
+    except ValueError:
         raise JsonRefused("must be JSON") from None
+    if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS:
+        _check_depth(value)
+    return value
 
 
-def _check_depth(raw: bytes) -> None:
-    depth = 0
-    for piece in _PIECES.findall(raw):
-        if piece in OPENING:
-            depth += 1
-        elif piece in CLOSING:
-            depth -= 1
-        if depth > MOST_LEVELS:
-            raise JsonRefused(f"must not nest deeper than {MOST_LEVELS} levels")
+def _check_depth(value: Any) -> None:
+    """Level by level: whatever recurses over the value later is safe."""
+    level = _containers([value])
+    for _ in range(MOST_LEVELS):
+        level = _containers(
+            each for one in level for each in (one.values() if isinstance(one, dict) else one)
+        )
+    if level:
+        raise JsonRefused(TOO_DEEP)
+
+
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

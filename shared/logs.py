@@ -51,6 +51,8 @@ def _places(error: BaseException | None) -> list[str]:
             f"  {frame.f_code.co_filename}:{line} {frame.f_code.co_name}"
             for frame, line in walk_tb(error.__traceback__)
         ]
+        for one in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+            places += _places(one)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return places
 

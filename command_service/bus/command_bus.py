@@ -3,7 +3,8 @@
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from itertools import takewhile
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from command_service.child.commands import ChildCommand
 from shared.auth.access import Principal, rule_of
@@ -67,6 +68,13 @@ class CommandResult:
     """Of the commit that holds its events: chains the child's history up to `version`."""
 
 
+class SentCommand(NamedTuple):
+    """One of several that were sent together, in their order."""
+
+    command: Command
+    context: CommandContext
+
+
 C_contra = TypeVar("C_contra", bound=Command, contravariant=True)
 C = TypeVar("C", bound=Command)
 
@@ -76,8 +84,17 @@ class CommandHandler(Protocol[C_contra]):
         """`command` is in normal form. Raises CommandRefused, or StoreUnavailable."""
 
 
+@runtime_checkable
+class HandlesTogether(Protocol):
+    async def handle_together(self, sent: Sequence[SentCommand]) -> list[CommandResult]:
+        """The results of the first of `sent`, commands in normal form of one child, that could be
+        carried out at once; maybe none. Raises StoreUnavailable."""
+
+
 Next = Callable[[Any, CommandContext], Awaitable[CommandResult]]
 Middleware = Callable[[Any, CommandContext, Next], Awaitable[CommandResult]]
+NextTogether = Callable[[Sequence[SentCommand]], Awaitable[list[CommandResult]]]
+Together = Callable[[Sequence[SentCommand], NextTogether], Awaitable[list[CommandResult]]]
 
 
 class UnknownCommand(Exception):
@@ -97,6 +114,7 @@ class CommandBus:
         self._handlers: dict[type[Any], CommandHandler[Any]] = {}
         self._middleware: list[Middleware] = []
         self._pipeline: Next = self._handle
+        self._together: Together | None = None
 
     def register(self, command_type: type[C], handler: CommandHandler[C]) -> None:
         """Raises ValueError when the command has a handler already, UnlistedOperation when nobody
@@ -116,6 +134,20 @@ class CommandBus:
         """Raises UnknownCommand, CommandRefused, or StoreUnavailable."""
         self.handler_of(command)
         return await self._pipeline(command, context)
+
+    def use_together(self, together: Together) -> None:
+        """What stands around handlers of several commands at once: the same as `use` is for one."""
+        self._together = together
+
+    async def dispatch_together(self, sent: Sequence[SentCommand]) -> list[CommandResult]:
+        """The results of the first of `sent`, all of one child, that were carried out at once, in
+        their order; maybe none: the next one is for `dispatch`. Raises StoreUnavailable, then the
+        first few may have been carried out; and ChildBusy, then none was."""
+        first = self.handler_of(sent[0].command)
+        if self._together is None or not isinstance(first, HandlesTogether):
+            return []
+        alike = list(takewhile(lambda each: self.handler_of(each.command) == first, sent))
+        return await self._together(alike, first.handle_together)
 
     def handler_of(self, command: Command) -> CommandHandler[Any]:
         handler = self._handlers.get(type(command))

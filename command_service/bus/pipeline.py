@@ -12,7 +12,12 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from command_service.bus.child_queues import ChildQueues
-from command_service.bus.command_bus import Command, CommandContext, CommandResult, Next
+from command_service.bus.command_bus import (
+    Command,
+    CommandContext,
+    CommandResult,
+    Next,
+)
 from command_service.bus.errors import AppendUnconfirmed, Forbidden, ParentNotFound
 from command_service.bus.resilience import Backoff, CircuitBreaker, deadline
 from command_service.child.account import AccountStatus
@@ -159,11 +164,21 @@ class Observer:
                 level = logging.DEBUG if isinstance(error, CommandRefused) else logging.ERROR
                 self._write(level, command, outcome, started)
             raise
-        if (result := watched.result) is not None:
-            outcome = outcome_of(result)
-            self._note(command, context, outcome, _anchor(result))
-            self._count(command, outcome, started)
-            self._write(logging.DEBUG, command, outcome, started)
+        if watched.result is not None:
+            self.done(command, context, watched.result, started)
+
+    def require_room(self) -> None:
+        """Raises AuditUnavailable where commands could not be recorded."""
+        self._trail.require_room()
+
+    def done(
+        self, command: Command, context: CommandContext, result: CommandResult, started: float
+    ) -> None:
+        """Record what was carried out. `started`: seconds of `time.perf_counter`."""
+        outcome = outcome_of(result)
+        self._note(command, context, outcome, _anchor(result))
+        self._count(command, outcome, started)
+        self._write(logging.DEBUG, command, outcome, started)
 
     def _count(self, command: Command, outcome: str, started: float) -> None:
         labels = (type(command).__name__, outcome)

@@ -116,23 +116,25 @@ class Appender:
         """`events` were decided on `before`; without any only the idempotency key is kept. An
         erasure alone needs no `cipher`. Raises VersionConflict (never without events),
         AppendUnconfirmed, and what `StoredResults.replayed` raises."""
+        offer = self.offer_of(command, context, before.position, events, cipher)
         try:
-            commit = await self._offer(command, context, before.position, events, cipher)
+            commit = await self._offer(offer)
         except AlreadyCommitted as already:
             return await self.results.replayed(already.commit, command, context.request)
         if events:
             await self.aggregates.remember(before, commit, events, cipher)
         return result_of(commit)
 
-    async def _offer(
+    def offer_of(
         self,
         command: Command,
         context: CommandContext,
         expected: StreamPosition,
         events: Sequence[ChildEvent],
         cipher: ChildCipher | None,
-    ) -> Commit:
-        offer = NewCommit(
+    ) -> NewCommit:
+        """The commit of `command`, its `events` sealed. Raises KeyUnavailable."""
+        return NewCommit(
             child_id=command.child_id,
             expected=expected,
             events=tuple(
@@ -145,6 +147,8 @@ class Appender:
             idempotency=_kept_of(context.request, command, cipher),
             result=_result_of(command, events),
         )
+
+    async def _offer(self, offer: NewCommit) -> Commit:
         try:
             # one offer, repeated as it is: the store recognises it if it landed the first time
             return await self.backoff.run(lambda: self.store.append(offer))

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from command_service.aggregates.snapshots import BEFORE_REGISTRATION, LoadedChild
-from command_service.bus.command_bus import Command, CommandContext, CommandResult
+from command_service.bus.command_bus import Command, CommandContext, CommandResult, SentCommand
 from command_service.bus.errors import ConcurrentUpdate
 from command_service.child.commands import (
     UNCHANGED,
@@ -88,6 +88,9 @@ class ChangeChild:
 
     async def handle(self, command: Command, context: CommandContext) -> CommandResult:
         return (await self.decide_and_append(command, context)).result
+
+    async def handle_together(self, sent: Sequence[SentCommand]) -> list[CommandResult]:
+        return await self.decide_and_append.together(sent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,27 @@
 """The way of every command about a known child."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
 
 import structlog
 
 from command_service.aggregates.repository import Aggregates
 from command_service.aggregates.snapshots import LoadedChild
-from command_service.bus.command_bus import Command, CommandContext, CommandResult
+from command_service.bus.command_bus import Command, CommandContext, CommandResult, SentCommand
 from command_service.bus.errors import ConcurrentUpdate, KeyUnavailable
 from command_service.bus.pipeline import may_act_on
 from command_service.child.account import AccountStatus
 from command_service.child.commands import EraseChild
-from command_service.child.decider import decide
+from command_service.child.decider import decide, evolve
 from command_service.child.errors import ChildErasedError, ChildNotFound, CommandRefused
 from command_service.child.state import Child
-from command_service.handlers.append import Appender, StoredResults
+from command_service.handlers.append import Appender, StoredResults, result_of
 from shared.auth.access import relation_of
+from shared.event_store.envelope import Commit, seal_commit
 from shared.event_store.port import VersionConflict
+from shared.events.child import ChildEvent
 from shared.keyring.keyring import ChildCipher, Keyring, SealBroken, UnknownKek
 
 log = structlog.get_logger(__name__)
@@ -76,6 +79,44 @@ class DecideAndAppend:
                 return await self._settle(command, context, current, prepare)
         raise ConcurrentUpdate
 
+    async def together(self, sent: Sequence[SentCommand]) -> list[CommandResult]:
+        """Carry out the first of `sent`, all of one child, each decided on what the one before it
+        does, as one append of a commit each: the results of those that landed.
+
+        It ends before the first that needs more than that, which may be the very first one: one
+        that is refused, changes nothing or was done before. Those are for `__call__`, which asks
+        the store. Raises StoreUnavailable: then the first few may have landed.
+        """
+        if self.results.older.exist:
+            return []
+        child_id = sent[0].command.child_id
+        loaded = self.aggregates.remembered(child_id) or await self.aggregates.current(child_id)
+        if loaded is None:
+            return []
+        cipher = await self._cipher(sent[0].command)
+        steps = self._decided_in_order(sent, loaded, cipher)
+        landed = await self.appender.store.append_in_order([commit for commit, _ in steps])
+        for commit, events in steps[:landed]:
+            loaded = await self.aggregates.remember(loaded, commit, events, cipher)
+        return [result_of(commit) for commit, _ in steps[:landed]]
+
+    def _decided_in_order(
+        self, sent: Sequence[SentCommand], loaded: LoadedChild, cipher: ChildCipher | None
+    ) -> list[tuple[Commit, list[ChildEvent]]]:
+        child, position = loaded.child, loaded.position
+        steps: list[tuple[Commit, list[ChildEvent]]] = []
+        for command, context in sent:
+            try:
+                events = _decided(command, context, child)
+            except CommandRefused:
+                break
+            if not events:
+                break
+            offer = self.appender.offer_of(command, context, position, events, cipher)
+            steps.append((commit := seal_commit(offer), events))
+            child, position = reduce(evolve, events, child), commit.position
+        return steps
+
     async def _settle(
         self, command: Command, context: CommandContext, current: LoadedChild, prepare: Prepare
     ) -> Change:
@@ -111,11 +152,7 @@ class DecideAndAppend:
         self, command: Command, context: CommandContext, loaded: LoadedChild, prepare: Prepare
     ) -> Change | None:
         """None when there is nothing to append: the command is true of the child already."""
-        principal = context.principal
-        relation = relation_of(principal, type(command).__name__)
-        if not may_act_on(loaded.child, principal.subject, relation):
-            raise ChildNotFound
-        events = decide(command, loaded.child)
+        events = _decided(command, context, loaded.child)
         if not events:
             return None
         stored = await self.results.find_older(command, context.request)
@@ -148,3 +185,12 @@ class DecideAndAppend:
             return VersionConflict(child_id, loaded.position.version)
         log.error("data_key_missing", child_id=child_id)
         return KeyUnavailable()
+
+
+def _decided(command: Command, context: CommandContext, child: Child) -> list[ChildEvent]:
+    """Raises CommandRefused; ChildNotFound also where the caller is not who may send it."""
+    principal = context.principal
+    relation = relation_of(principal, type(command).__name__)
+    if not may_act_on(child, principal.subject, relation):
+        raise ChildNotFound
+    return decide(command, child)

@@ -1,12 +1,14 @@
 """TeddyClient: one asynchronous interface over the command API and the query API."""
 
-from shared.client.answers import LiveUpdate
+from shared.client.answers import BatchCommand, BatchResult, LiveUpdate
 from shared.client.client import TeddyClient
 from shared.client.freshness import Freshness, freshness_of
 from shared.client.seen_writes import SeenWrites
 from shared.client.transport import NotYetAvailable, Observation, TeddyProblem, Unreachable
 
 __all__ = [
+    "BatchCommand",
+    "BatchResult",
     "Freshness",
     "LiveUpdate",
     "NotYetAvailable",

@@ -1,6 +1,6 @@
 """Calls of both APIs as one caller who sees its own writes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx2
 
 from shared.client import answers
+from shared.client.batch import Batch
 from shared.client.export import Download
 from shared.client.freshness import FreshAnswer
 from shared.client.seen_writes import SeenWrites
@@ -42,6 +43,7 @@ class Calls:
         self._query = Transport(query_url, token, timeout, observe, transport)
         self._new_id = ids
         self._seen = SeenWrites() if seen is None else seen
+        self._batch = Batch(self._command, self._seen, ids)
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,6 +73,15 @@ class Calls:
         token = response.headers[TOKEN_HEADER]
         self._seen.remember(answer["child_id"], answer["version"], token)
         return answer
+
+    async def send_commands(
+        self, commands: Sequence[answers.BatchCommand]
+    ) -> list[answers.BatchResult]:
+        """Any number of commands in few requests, e.g. what a bear stored while offline; the result
+        of each, in their order. Commands of one child are executed in their order; a command that
+        may succeed later, and those of its child behind it, are sent again. Raises TeddyProblem
+        when a whole request is refused, Unreachable."""
+        return await self._batch.send(commands)
 
     async def ask(
         self, path: str, child_id: str | None = None, params: Mapping[str, Any] | None = None

@@ -58,6 +58,21 @@ async def insert_each(collection: Collection, documents: Sequence[Document]) -> 
     return []
 
 
+async def insert_in_order(collection: Collection, documents: Sequence[Document]) -> int:
+    """Insert `documents` up to the first whose key was taken; how many were inserted.
+
+    Raises BulkWriteError as `insert_each` does.
+    """
+    try:
+        await collection.insert_many(documents, ordered=True)
+    except BulkWriteError as error:
+        refused = error.details["writeErrors"]
+        if error.details["writeConcernErrors"] or refused[0]["code"] != DUPLICATE_KEY:
+            raise
+        return int(refused[0]["index"])
+    return len(documents)
+
+
 COLLECTION = "commits"
 
 

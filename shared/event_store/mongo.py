@@ -11,6 +11,7 @@ from shared.event_store.commit_documents import (
     TIMEOUT_SECONDS,
     from_document,
     insert_each,
+    insert_in_order,
     to_document,
     within,
 )
@@ -93,6 +94,16 @@ class MongoEventStore:
         sealed = seal_commit(commit)
         async with within(self._timeout):
             return await self._group_commit.submit(sealed)
+
+    async def append_in_order(self, commits: Sequence[Commit]) -> int:
+        if not commits:
+            return 0  # the driver takes no empty list
+        documents = [to_document(commit) for commit in commits]
+        reached(FaultPoint.COMMAND_BEFORE_APPEND)
+        async with within(self._timeout):
+            landed = await insert_in_order(self._commits, documents)
+        reached(FaultPoint.COMMAND_AFTER_APPEND)
+        return landed
 
     async def load(
         self, child_id: str, after_version: int = 0, limit: int | None = None

@@ -1,6 +1,6 @@
 """The event store, the snapshot store and the claim store as their callers see them."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -57,6 +57,14 @@ class EventStore(Protocol):
         One without events is found by its key only: it is in no stream, and conflicts with nothing
         but its key. Raises VersionConflict, AlreadyCommitted or StoreUnavailable; then nothing was
         stored, or (StoreUnavailable) the same offer made again finds out.
+        """
+
+    async def append_in_order(self, commits: Sequence[Commit]) -> int:
+        """Make `commits` durable as `append` does, each chained to the one before it; how many of
+        them landed: all, or those before the first whose place or key was taken.
+
+        They are of one child and have events. Raises StoreUnavailable; then the first few of them
+        may have landed, and never one without those before it.
         """
 
     async def load(

@@ -50,11 +50,17 @@ class Caller(SecurityBase):
     async def __call__(self, request: Request) -> Principal:
         principal = await self._authenticated(request)
         admitted(request).count_for(principal)
-        standing = await self._limits.spend(principal, _rate_of(request.scope["route"].name))
+        await self.spend(request, principal, _rate_of(request.scope["route"].name))
+        return principal
+
+    async def spend(
+        self, request: Request, principal: Principal, rate: RateClass, times: int = 1
+    ) -> None:
+        """Count `times` operations for the request under way. Raises the problem 429."""
+        standing = await self._limits.spend(principal, rate, times)
         request.state.standing = standing  # for the headers of the answer
         if not standing.allowed:
             raise ProblemRaised(too_many_requests(standing.reset_seconds))
-        return principal
 
     async def _authenticated(self, request: Request) -> Principal:
         offered = request.headers.getlist("Authorization")

@@ -111,12 +111,12 @@ class RateLimits:
         self._now = now
         self._secret = hashlib.blake2b(secret, person=b"rate limits").digest()
 
-    async def spend(self, principal: Principal, rate: RateClass) -> Standing:
+    async def spend(self, principal: Principal, rate: RateClass, times: int = 1) -> Standing:
         policy = self._policies[rate]
         seconds = policy.get_expiry()
         now = self._now()
         window = math.floor(now / seconds)
-        count = await self._counters.incr(self._key_of(principal, rate, window), seconds)
+        count = await self._counters.incr(self._key_of(principal, rate, window), seconds, times)
         return Standing(
             rate=rate,
             limit=policy.amount,

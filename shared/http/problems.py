@@ -110,15 +110,24 @@ ProblemTable = Mapping[type[Exception], Callable[[Any], Problem]]
 
 def install_problems(app: FastAPI, table: ProblemTable) -> None:
     """Answer every error of `app`, also the framework's own, with a problem document."""
-    complete: ProblemTable = {
+    for kind, to_problem in _complete(table).items():
+        app.add_exception_handler(kind, _answering(to_problem))
+
+
+def _complete(table: ProblemTable) -> ProblemTable:
+    return {
         HTTPException: _refused_by_framework,
         RequestValidationError: _invalid_request,
         ProblemRaised: lambda error: error.problem,
         **table,
         Exception: _internal,
     }
-    for kind, to_problem in complete.items():
-        app.add_exception_handler(kind, _answering(to_problem))
+
+
+def problem_of_error(error: Exception, table: ProblemTable) -> Problem:
+    """As an application with `table` answers `error`: by the nearest of its classes."""
+    complete = _complete(table)
+    return next(complete[kind] for kind in type(error).__mro__ if kind in complete)(error)
 
 
 def _answering(

@@ -3,7 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from shared.event_store.envelope import ChainBroken, Commit, NewCommit, StreamPosition, verify_chain
+from shared.event_store.envelope import (
+    ChainBroken,
+    Commit,
+    NewCommit,
+    StreamPosition,
+    seal_commit,
+    verify_chain,
+)
 from shared.event_store.port import AlreadyCommitted, VersionConflict
 from tests.contract.conftest import Stores
 from tests.support.commits import an_offer, append_streams
@@ -230,3 +237,66 @@ async def test_the_commits_that_erased_children_are_found(stores: Stores) -> Non
 
     assert {child: commit.first_version for child, commit in erasures.items()} == {"child-1": 2}
     assert await stores.events.erasures([]) == {}
+
+
+async def _chained(child_id: str, position: StreamPosition, count: int, key: str) -> list[Commit]:
+    commits = []
+    for number in range(count):
+        commits.append(seal_commit(an_offer(child_id, position, 1 + number % 2, f"{key}-{number}")))
+        position = commits[-1].position
+    return commits
+
+
+async def test_commits_in_order_land_as_single_ones_do(stores: Stores) -> None:
+    # given
+    first = (await _a_stream(stores, "child-1", 3))[-1]
+    commits = await _chained("child-1", first.position, 20, "key")
+    # when
+    landed = await stores.events.append_in_order(commits)
+    # then
+    assert landed == 20
+    assert await stores.events.load("child-1") == [first, *commits]
+    assert verify_chain([first, *commits]) == commits[-1].position
+    assert await stores.events.find_by_idempotency_key("key-7") == commits[7]
+
+
+async def test_of_commits_in_order_none_lands_behind_one_whose_place_is_taken(
+    stores: Stores,
+) -> None:
+    # given what another process appended meanwhile
+    first = (await _a_stream(stores, "child-1", 1))[-1]
+    commits = await _chained("child-1", first.position, 5, "key")
+    taken = await stores.events.append(an_offer("child-1", first.position, 1))
+    # when
+    landed = await stores.events.append_in_order(commits)
+    # then
+    assert landed == 0
+    assert await stores.events.load("child-1") == [first, taken]
+
+
+async def test_of_commits_in_order_none_lands_behind_one_whose_key_was_used(
+    stores: Stores,
+) -> None:
+    # given
+    await stores.events.append(an_offer("child-2", key="key-3"))
+    commits = await _chained("child-1", StreamPosition(), 6, "key")
+    # when
+    landed = await stores.events.append_in_order(commits)
+    # then
+    assert landed == 3
+    assert await stores.events.load("child-1") == commits[:3]
+
+
+async def test_commits_in_order_that_landed_before_are_not_appended_again(stores: Stores) -> None:
+    # given
+    commits = await _chained("child-1", StreamPosition(), 4, "key")
+    await stores.events.append_in_order(commits[:2])
+    # when
+    landed = await stores.events.append_in_order(commits)
+    # then
+    assert landed == 0
+    assert await stores.events.load("child-1") == commits[:2]
+
+
+async def test_no_commits_in_order_are_none_that_landed(stores: Stores) -> None:
+    assert await stores.events.append_in_order([]) == 0

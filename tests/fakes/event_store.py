@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right, insort
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -30,7 +30,17 @@ class MemoryEventStore:
         self._order: list[str] = []
 
     async def append(self, commit: NewCommit) -> Commit:
-        sealed = seal_commit(commit)
+        return self._append(seal_commit(commit))
+
+    async def append_in_order(self, commits: Sequence[Commit]) -> int:
+        for landed, commit in enumerate(commits):
+            key = commit.idempotency.key if commit.idempotency else None
+            if commit.place in self._commits or key in self._by_key:
+                return landed
+            self._append(commit)
+        return len(commits)
+
+    def _append(self, sealed: Commit) -> Commit:
         place = sealed.place
         key = sealed.idempotency.key if sealed.idempotency else None
         with_its_key = None if key is None else self._by_key.get(key)

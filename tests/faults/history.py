@@ -12,13 +12,17 @@ from typing import Any
 import httpx2
 import orjson
 
+from command_service.api.batch_items import ROUTES as BATCHED
 from shared.clock import iso, utc_now
+from shared.http.edge import PREFIX
 
 REFUSED = range(400, 500)
 PASSING = (429, 503)
 """Refusals of the moment: the same request is made again."""
 
 UNANSWERED = 0
+
+BATCH = f"{PREFIX}/commands:batch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,28 @@ class History:
     def note(
         self, request: httpx2.Request, status: int, answer: dict[str, Any], correlation: str
     ) -> None:
+        """Each command of a batch as if it had been sent on its own."""
+        if request.url.path != BATCH:
+            path, key = request.url.path, request.headers.get("Idempotency-Key")
+            self._note(request, path, key, request.content, (status, answer), correlation)
+            return
+        commands = orjson.loads(request.content)["commands"]
+        results = answer.get("results", [{"status": status, "problem": answer}] * len(commands))
+        for one, result in zip(commands, results, strict=True):
+            path = PREFIX + BATCHED[one["command"]].path_format.format(**one["path"])
+            content = orjson.dumps(one.get("body", {}))
+            told = (result["status"], result.get("answer") or result["problem"])
+            self._note(request, path, one["idempotency_key"], content, told, correlation)
+
+    def _note(
+        self,
+        request: httpx2.Request,
+        path: str,
+        key: str | None,
+        content: bytes,
+        told: tuple[int, dict[str, Any]],
+        correlation: str,
+    ) -> None:
         claims = claims_of(request)
         begun: float = request.extensions["begun"]
         entry = Entry(
@@ -74,13 +100,13 @@ class History:
             subject=claims.get("sub", ""),
             role=claims.get("role", ""),
             method=request.method,
-            path=request.url.path,
-            key=request.headers.get("Idempotency-Key"),
-            status=status,
-            answer=answer,
+            path=path,
+            key=key,
+            status=told[0],
+            answer=told[1],
             reader=request.headers.get("X-Reader", ""),
             seconds=round(time.monotonic() - begun, 4),
-            digest=hashlib.sha256(request.content).hexdigest()[:16],
+            digest=hashlib.sha256(content).hexdigest()[:16],
             correlation_id=correlation,
         )
         self._file.write(orjson.dumps(asdict(entry), option=orjson.OPT_APPEND_NEWLINE))

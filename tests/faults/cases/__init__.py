@@ -1,6 +1,7 @@
 """The named cases, by where they inject faults."""
 
 from tests.faults.cases import (
+    batches,
     ends,
     links,
     long_lives,
@@ -21,6 +22,7 @@ CASES: dict[str, Case] = {
     case.name: case
     for module in (
         ends,
+        batches,
         pauses,
         overtakes,
         servers,

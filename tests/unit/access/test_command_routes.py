@@ -1,13 +1,16 @@
-"""Every route of the command API x every role x whose child: as the access table says."""
+"""Every route of the command API x every role x whose child: as the access table says, sent to the
+route and in a batch."""
 
 from typing import Any
 
 import httpx2
 import pytest
 
+from command_service.api.batch_items import ROUTES as ROUTES_IN_A_BATCH
 from shared.auth.access import ACCESS, Principal, Relation, Role
+from tests.support.batches import PATH, as_response, item, send
 from tests.support.command_side import ADMIN, ANALYST, BEAR, MOTHER, OFFICER, CommandSide
-from tests.support.problem_documents import same_refusal
+from tests.support.problem_documents import assert_problem, same_refusal
 from tests.support.routes import Route, guarded
 
 CALLERS = {
@@ -17,7 +20,9 @@ CALLERS = {
     Role.ANALYST: ANALYST,
     Role.ADMIN: ADMIN,
 }
-ROUTES = guarded(CommandSide().app)
+SEND_COMMANDS = "SendCommands"
+ROUTES = [route for route in guarded(CommandSide().app) if route.operation != SEND_COMMANDS]
+COMMANDS = [route for route in ROUTES if route.operation in ROUTES_IN_A_BATCH]
 BEFORE = {"ReactivateChild": "/deactivation"}
 """What an admin does to the child first, for an operation that is refused otherwise."""
 
@@ -67,7 +72,9 @@ class Families:
                 path = f"/children/{self.ids[whose]['child_id']}{BEFORE[route.operation]}"
                 await client.send("POST", path, {"reason": "for now"})
 
-    async def send(self, route: Route, caller: Principal, whose: str) -> httpx2.Response:
+    async def send(
+        self, route: Route, caller: Principal, whose: str, in_batch: bool = False
+    ) -> httpx2.Response:
         ids = self.ids[whose]
         body: Any = route.body
         if body is not None and "parent_id" in body:
@@ -75,6 +82,10 @@ class Families:
         if body is not None and "device_id" in body:
             body = body | {"device_id": f"bear-of-new-{whose}"}
         async with self.side.client(caller) as client:
+            if in_batch:
+                named = {name: ids[name] for name in ids if f"{{{name}}}" in route.path}
+                (result,) = await send(client, [item(route.operation, "a-key", body, **named)])
+                return as_response(result)
             path = route.path.removeprefix("/v1").format_map(ids)
             return await client.send(route.method, path, body)
 
@@ -108,6 +119,33 @@ async def test_each_role_may_what_the_table_says(families: Families, route: Rout
         assert same_refusal(other, unknown)
     elif "child_id" in route.path:
         assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize("route", COMMANDS, ids=str)
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ANALYST])
+@pytest.mark.parametrize("whose", ["own", "other", "unknown"])
+async def test_each_role_may_in_a_batch_what_it_may_at_the_commands_own_route(
+    whose: str, role: Role, route: Route
+):
+    # given
+    answers = []
+    for in_batch in (False, True):
+        families = Families(CommandSide())
+        await families.settle()
+        await families.prepare(route)
+        # when
+        answers.append(await families.send(route, CALLERS[role], whose, in_batch))
+    # then
+    alone, in_a_batch = answers
+    assert alone.status_code == in_a_batch.status_code
+    assert alone.json().get("code") == in_a_batch.json().get("code")
+    assert alone.json().get("detail") == in_a_batch.json().get("detail")
+
+
+async def test_an_analyst_may_send_no_batch():
+    async with CommandSide().client(ANALYST) as analyst:
+        response = await analyst.send("POST", PATH, {"commands": [item("EraseChild", "a")]})
+    assert_problem(response, 403, "forbidden")
 
 
 @pytest.mark.parametrize("role", [Role.PARENT, Role.DEVICE])

@@ -1,0 +1,1 @@
+"""What a good engineer writes in an afternoon, to measure beside."""
