@@ -12,12 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from command_service.bus.child_queues import ChildQueues
-from command_service.bus.command_bus import (
-    Command,
-    CommandContext,
-    CommandResult,
-    Next,
-)
+from command_service.bus.command_bus import Command, CommandContext, CommandResult, Next
 from command_service.bus.errors import AppendUnconfirmed, Forbidden, ParentNotFound
 from command_service.bus.resilience import Backoff, CircuitBreaker, deadline
 from command_service.child.account import AccountStatus

@@ -13,13 +13,7 @@ import click
 import orjson
 
 from deploy.containers.accounts import ACCOUNTS
-from deploy.containers.credentials import (
-    Certificates,
-    certificates,
-    give,
-    passwords,
-    write_private,
-)
+from deploy.containers.credentials import Certificates, certificates, give, passwords, write_private
 from deploy.containers.kafka_files import BROKER, KafkaPlace, client_properties, server_properties
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.clock import utc_now

@@ -12,15 +12,7 @@ from deploy.local.brokers import choose_broker
 from deploy.local.process import ProcessPlan, SupervisedProcess, created_at, say
 from deploy.local.readiness import mongo_url
 from deploy.local.settings import LocalStackSettings
-from deploy.local.state import (
-    FAILED,
-    PREPARING,
-    READY,
-    STARTING,
-    STOPPED,
-    StackFolder,
-    StackState,
-)
+from deploy.local.state import FAILED, PREPARING, READY, STARTING, STOPPED, StackFolder, StackState
 from deploy.topics import apply_topics, restore_topics
 from shared.auth.tokens import LOCAL_KEY_ID
 from shared.kafka import Servers

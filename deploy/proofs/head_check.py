@@ -173,11 +173,7 @@ CLOCK_STEPS = timedelta(hours=1)
 
 
 async def blocks_between(
-    trail: AuditStore,
-    signed: Signatures,
-    since: datetime,
-    until: datetime | None,
-    report: Report,
+    trail: AuditStore, signed: Signatures, since: datetime, until: datetime | None, report: Report
 ) -> AsyncIterator[Block]:
     """At least all with a record of the time from `since` to before `until` (None: today), by
     place. What was altered goes to `report`. Raises StoreUnavailable.

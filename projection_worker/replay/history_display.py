@@ -88,11 +88,7 @@ class JsonDisplay(_Display):
 
     def end(self, view: ChildView) -> None:
         shown, more = shown_documents(view, self.personals, self.most_documents)
-        rest = {
-            "read_models": shown,
-            "more": more,
-            "counts_for": dict(contribution(view.child)),
-        }
+        rest = {"read_models": shown, "more": more, "counts_for": dict(contribution(view.child))}
         click.echo(b"],\n" + orjson.dumps(rest, option=orjson.OPT_INDENT_2)[2:])
 
 

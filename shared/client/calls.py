@@ -12,11 +12,7 @@ from shared.client.batch import Batch
 from shared.client.export import Download
 from shared.client.freshness import FreshAnswer
 from shared.client.seen_writes import SeenWrites
-from shared.client.transport import (
-    Observer,
-    TokenSource,
-    Transport,
-)
+from shared.client.transport import Observer, TokenSource, Transport
 from shared.clock import NewId, new_id
 
 TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name

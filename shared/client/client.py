@@ -10,12 +10,7 @@ from shared.client.calls import path_of
 from shared.client.commands import Commands
 from shared.client.export import whole
 from shared.client.freshness import FreshAnswer
-from shared.client.transport import (
-    NotYetAvailable,
-    TeddyProblem,
-    Transport,
-    Unreachable,
-)
+from shared.client.transport import NotYetAvailable, TeddyProblem, Transport, Unreachable
 
 
 class TeddyClient(Commands):

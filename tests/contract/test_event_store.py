@@ -274,9 +274,7 @@ async def test_of_commits_in_order_none_lands_behind_one_whose_place_is_taken(
     assert await stores.events.load("child-1") == [first, taken]
 
 
-async def test_of_commits_in_order_none_lands_behind_one_whose_key_was_used(
-    stores: Stores,
-) -> None:
+async def test_of_commits_in_order_none_lands_behind_one_whose_key_was_used(stores: Stores) -> None:
     # given
     await stores.events.append(an_offer("child-2", key="key-3"))
     commits = await _chained("child-1", StreamPosition(), 6, "key")

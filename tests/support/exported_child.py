@@ -16,12 +16,7 @@ from tests.support.commits import offer_of
 from tests.support.event_samples import AT
 from tests.support.histories import history
 from tests.support.query_side import QuerySide
-from tests.support.read_model_builders import (
-    NOON,
-    safety_document,
-    sealed,
-    violation_document,
-)
+from tests.support.read_model_builders import NOON, safety_document, sealed, violation_document
 
 Page = TypeVar("Page", bound=Sequence[Any])
 

@@ -56,9 +56,7 @@ def reported(
 
 
 def resolved(
-    number: int = 1,
-    severity: Severity = Severity.MEDIUM,
-    outcome: Outcome = Outcome.CONFIRMED,
+    number: int = 1, severity: Severity = Severity.MEDIUM, outcome: Outcome = Outcome.CONFIRMED
 ) -> SafetyViolationResolved:
     violation: dict[str, Any] = {"violation_id": f"violation-{number}", "severity": severity}
     violation |= {"violation_type": "rude_words", "outcome": outcome}

@@ -10,22 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from deploy.checks.compose.project import (
-    DOCKERFILE,
-    SECRET_FILES,
-    Project,
-    Service,
-)
+from deploy.checks.compose.project import DOCKERFILE, SECRET_FILES, Project, Service
 from deploy.checks.configuration import PROCESSES as GROUPS
 from deploy.containers.accounts import TOOLS
 from deploy.local.plans import SERVICES
 
-BESIDE = {
-    "TEDDY_SECRETS_DIR",
-    "TEDDY_SIGNING_KEY_FILE",
-    "TEDDY_COMMAND_URL",
-    "TEDDY_QUERY_URL",
-}
+BESIDE = {"TEDDY_SECRETS_DIR", "TEDDY_SIGNING_KEY_FILE", "TEDDY_COMMAND_URL", "TEDDY_QUERY_URL"}
 """Variables that no group of settings has: read by `load_settings` and by the teddy tool."""
 
 NUMBERS = re.compile(r"[1-9]\d*:[1-9]\d*")

@@ -7,10 +7,7 @@ from query_service.queries.get_child_analytics import GetChildAnalytics, GetChil
 from query_service.queries.get_system_analytics import GetSystemAnalytics
 from query_service.queries.visible_children import Scope, VisibleChildren
 from tests.support.query_side import ADMIN, ANALYST, QuerySide
-from tests.support.read_model_builders import (
-    NOON,
-    system_document,
-)
+from tests.support.read_model_builders import NOON, system_document
 
 
 async def test_the_days_of_the_period_are_summed_up(side: QuerySide):

@@ -7,10 +7,7 @@ import pytest
 
 from tests.support.problem_documents import assert_problem
 from tests.support.query_side import ADMIN, QuerySide, parent
-from tests.support.read_model_builders import (
-    NOON,
-    violation,
-)
+from tests.support.read_model_builders import NOON, violation
 from tests.support.routes import guarded
 
 MIA = "00000000-0000-4000-8000-000000000001"

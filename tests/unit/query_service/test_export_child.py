@@ -22,11 +22,7 @@ from tests.support.event_samples import CHILD, EVENTS
 from tests.support.exported_child import write_events
 from tests.support.exports import document_of
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, parent
-from tests.support.read_model_builders import (
-    safety_document,
-    sealed,
-    violation,
-)
+from tests.support.read_model_builders import safety_document, sealed, violation
 
 EXPORT = f"/v1/children/{CHILD}/export"
 FAMILY = parent("parent-1")

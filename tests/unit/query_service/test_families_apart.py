@@ -7,9 +7,7 @@ from shared.keyring.key_store import WrappedKey
 from tests.fakes.read_store import MemoryReadModels
 from tests.support.problem_documents import assert_problem
 from tests.support.query_side import ADMIN, OFFICER, QuerySide, parent
-from tests.support.read_model_builders import (
-    violation,
-)
+from tests.support.read_model_builders import violation
 
 WEISS, BRAUN = parent("weiss"), parent("braun")
 

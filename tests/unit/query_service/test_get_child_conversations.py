@@ -32,12 +32,7 @@ from tests.support.projection_facts import (
     view_of,
 )
 from tests.support.query_side import ADMIN, QuerySide, parent
-from tests.support.read_model_builders import (
-    NOON,
-    safety_document,
-    sealed,
-    violation,
-)
+from tests.support.read_model_builders import NOON, safety_document, sealed, violation
 
 HOUR = timedelta(hours=1)
 

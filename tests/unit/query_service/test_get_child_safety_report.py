@@ -12,12 +12,7 @@ from query_service.read_store.violations import counts_of, listed_in
 from shared.read_models.deliveries import DeliveryState, delivery_of
 from shared.read_models.documents import ViolationEntry
 from tests.support.query_side import QuerySide
-from tests.support.read_model_builders import (
-    NOON,
-    safety_document,
-    sealed,
-    violation,
-)
+from tests.support.read_model_builders import NOON, safety_document, sealed, violation
 
 DAY = timedelta(days=1)
 

@@ -101,9 +101,7 @@ async def test_a_repeated_batch_does_only_what_was_not_done(side: CommandSide, d
     ]
 
 
-async def test_commands_of_one_child_keep_their_order_and_others_go_on_meanwhile(
-    side: CommandSide,
-):
+async def test_commands_of_one_child_keep_their_order_and_others_go_on_meanwhile(side: CommandSide):
     # given
     async with side.client(ADMIN) as admin, side.client(OFFICER) as officer:
         children = [await admin.register(f"TEDDY-0000-001{n}", parent_id=f"p{n}") for n in range(5)]

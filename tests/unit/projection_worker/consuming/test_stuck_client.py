@@ -333,13 +333,7 @@ async def test_others_are_projected_while_one_waits_and_offsets_stay_before_it(
     await until(lambda: 4 in broker.committed)
     await projector.stop()
     # then
-    assert generations.projected == [
-        ["emma"],
-        ["lena"],
-        ["lena", "tom"],
-        ["lena", "mia"],
-        ["lena"],
-    ]
+    assert generations.projected == [["emma"], ["lena"], ["lena", "tom"], ["lena", "mia"], ["lena"]]
     assert broker.committed == [1, 1, 1, 1, 4]
     assert not watch.failure.done()
 
