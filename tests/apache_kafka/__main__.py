@@ -49,7 +49,7 @@ def main() -> int:
         return 1
     folder = Path(tempfile.mkdtemp(prefix="teddy-kafka-"))
     try:
-        code = told(asyncio.run(run(kafka, folder)))
+        code = reported(asyncio.run(run(kafka, folder)))
     except (BrokerFailed, StackFailed, TimeoutError) as failed:
         print(f"test-kafka: {type(failed).__name__}: {failed}", file=sys.stderr)
         code = 1
@@ -60,7 +60,7 @@ def main() -> int:
     return code
 
 
-def told(outcomes: Sequence[Outcome]) -> int:
+def reported(outcomes: Sequence[Outcome]) -> int:
     """Says how it ended, in the last line; 0 when everything passed."""
     if any(outcome.code for outcome in outcomes):
         print("test-kafka: failed", file=sys.stderr)

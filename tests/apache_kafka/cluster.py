@@ -210,14 +210,14 @@ class KafkaCluster:
         port = self._brokers[number].node.port
         connection = await create_conn(LOOPBACK, port, request_timeout_ms=ANSWER_MS)
         try:
-            told = await connection.send(MetadataRequest(None, allow_auto_topic_creation=False))
+            reported = await connection.send(MetadataRequest(None, allow_auto_topic_creation=False))
         finally:
             connection.close()
         return Layout(
-            frozenset(broker_id for broker_id, *_ in told.brokers),
+            frozenset(broker_id for broker_id, *_ in reported.brokers),
             {
                 (topic, number): Partition(leader, frozenset(replicas), frozenset(in_sync))
-                for _, topic, _, partitions in told.topics
+                for _, topic, _, partitions in reported.topics
                 for _, number, leader, replicas, in_sync, *_ in partitions
             },
         )

@@ -36,7 +36,9 @@ async def partitions_by_worker(bootstrap: str) -> dict[str, int]:
     finally:
         await admin.close()
     ((_, _, _, _, _, members, *_),) = answer.groups
-    return {member_id.rpartition("-worker")[0]: _count(told) for member_id, *_, told in members}
+    return {
+        member_id.rpartition("-worker")[0]: _count(reported) for member_id, *_, reported in members
+    }
 
 
 def _count(assignment: bytes) -> int:

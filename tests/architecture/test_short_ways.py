@@ -29,7 +29,7 @@ async def test_from_a_registration_over_http_to_its_commit() -> None:
             answer = await mother.send("POST", "/children", body, key="registration-2")
     # then
     assert answer.status_code == 201
-    assert len(way.files) <= REGISTRATION_FILES, _told(way)
+    assert len(way.files) <= REGISTRATION_FILES, _reported(way)
 
 
 @alone
@@ -45,7 +45,7 @@ async def test_from_a_query_over_http_to_its_answer() -> None:
             answer = await http.get("/v1/children/mia")
     # then
     assert answer.status_code == 200
-    assert len(way.files) <= QUERY_FILES, _told(way)
+    assert len(way.files) <= QUERY_FILES, _reported(way)
 
 
 @alone
@@ -61,7 +61,7 @@ async def test_from_a_record_of_kafka_to_its_write_into_the_read_models(
         await worker.carry_out(record)
     # then
     assert worker.mongo.writes["children__g1"] == 2
-    assert len(way.files) <= RECORD_FILES, _told(way)
+    assert len(way.files) <= RECORD_FILES, _reported(way)
 
 
 def test_four_wrappers_stand_around_a_handler_and_three_around_a_query() -> None:
@@ -71,5 +71,5 @@ def test_four_wrappers_stand_around_a_handler_and_three_around_a_query() -> None
     assert [type(each).__name__ for each in side.bus._middleware] == AROUND_A_HANDLER
 
 
-def _told(way: Way) -> str:
+def _reported(way: Way) -> str:
     return "\n".join([str(way), *sorted(way.files)])

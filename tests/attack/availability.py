@@ -68,13 +68,15 @@ class Greedy:
             )
             tallies = await asyncio.gather(*asked)
         await eventually(lambda: are_ready(world), STARTED)
-        told = [f"{tally} from {at}" for at, tally in zip(PLACES, tallies, strict=True)]
+        reported = [f"{tally} from {at}" for at, tally in zip(PLACES, tallies, strict=True)]
         least = [PROMISED_SHARES[at] if is_judged else 0.0 for at in PLACES]
         held = [
             tally.answered and tally.answered >= share * tally.asked
             for tally, share in zip(tallies, least, strict=True)
         ]
-        return Seen(all(held), ", ".join([*told, *([] if is_judged else ["not judged by time"])]))
+        return Seen(
+            all(held), ", ".join([*reported, *([] if is_judged else ["not judged by time"])])
+        )
 
 
 async def _is_quiet() -> bool:
@@ -89,10 +91,10 @@ async def _streams_at_once(world: World) -> str:
             stack.enter_async_context(following(world, bearer, stranger)) for _ in range(STREAMS)
         ]
         counted = Counter([stream.status for stream in await asyncio.gather(*opened)])
-    told = ", ".join(f"{number} x {status}" for status, number in sorted(counted.items()))
+    reported = ", ".join(f"{number} x {status}" for status, number in sorted(counted.items()))
     if counted[httpx2.codes.OK] > MOST_OPEN or counted[httpx2.codes.TOO_MANY_REQUESTS] == 0:
-        raise Broken(told)
-    return told
+        raise Broken(reported)
+    return reported
 
 
 async def _registrations_of_one(world: World) -> str:
@@ -105,12 +107,12 @@ async def _registrations_of_one(world: World) -> str:
         new = request("POST", "/v1/children", lines, orjson.dumps(child))
         answer = await send(world.address("command"), new)
         counted[answer.status] += 1
-    told = ", ".join(f"{number} x {status}" for status, number in sorted(counted.items()))
+    reported = ", ".join(f"{number} x {status}" for status, number in sorted(counted.items()))
     if counted != {httpx2.codes.CONFLICT: ALLOWED, 429: REGISTRATIONS - ALLOWED}:
-        raise Broken(told)
+        raise Broken(reported)
     if not answer.headers.get("retry-after"):
-        raise Broken(f"{told}, without Retry-After")
-    return told
+        raise Broken(f"{reported}, without Retry-After")
+    return reported
 
 
 async def _sent_ahead(world: World) -> str:

@@ -5,7 +5,7 @@ from shared.keyring.key_file import read_key_file
 from tests.attack.proofs import Altered, of_another_child, of_another_kind, signed_by_another_key
 from tests.attack.row import Broken, Deed, Refused, Request, Row
 from tests.attack.world import World
-from tests.support.guessed_child import told_of_an_erased_child
+from tests.support.guessed_child import asked_of_an_erased_child
 
 ERASED = "/v1/children/$erased"
 GONE = Refused(404, "child-not-found")
@@ -52,8 +52,8 @@ async def _left_behind(world: World) -> str:
 async def _guessed(world: World) -> str:
     """Right guesses, the key file, every database but the oplog, and every topic."""
     keys = read_key_file(world.folder.keys / "keys.json")
-    if told := await told_of_an_erased_child(world.state, keys):
-        raise Broken(f"confirmed: {', '.join(sorted(told))}")
+    if reported := await asked_of_an_erased_child(world.state, keys):
+        raise Broken(f"confirmed: {', '.join(sorted(reported))}")
     return "nothing is confirmed"
 
 

@@ -134,10 +134,10 @@ async def _hidden_from_evidence(world: World) -> str:
     async with tampered(world, ("audit", "audit_blocks"), hide):
         said = await world.teddy("evidence", "export", *about, "--out", str(out))
     verified = await world.teddy("evidence", "verify", str(out))
-    told = f"exit codes {said.code}, {verified.code}"
+    reported = f"exit codes {said.code}, {verified.code}"
     if (said.code, verified.code) != (1, 1) or world.words["family"] not in verified.out:
-        raise Broken(f"{told}: {verified.out.strip()[:200]!r}")
-    return f"{told}, the looks are in it"
+        raise Broken(f"{reported}: {verified.out.strip()[:200]!r}")
+    return f"{reported}, the looks are in it"
 
 
 async def _unsigned_for_long(world: World) -> str:

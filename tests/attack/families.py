@@ -79,7 +79,7 @@ async def _second_hand_bear(world: World) -> str:
     command, query = (world.state.environment[f"TEDDY_{a}_URL"] for a in ("COMMAND", "QUERY"))
     async with httpx2.AsyncClient(headers=bearer, timeout=30) as http:
 
-        async def told_about(child_id: str) -> list[int]:
+        async def answers_about(child_id: str) -> list[int]:
             at, report = f"/v1/children/{child_id}", {"type": "content", "severity": "high"}
             answers = [
                 await http.get(f"{query}{at}"),
@@ -89,13 +89,13 @@ async def _second_hand_bear(world: World) -> str:
             ]
             return [answer.status_code for answer in answers]
 
-        told = await told_about(former)
+        reported = await answers_about(former)
         now = await world.register("stranger", **bear)
-        told += await told_about(former)
-        if told != [httpx2.codes.NOT_FOUND] * len(told):
-            raise Broken(f"{told}")
-        if (told := await told_about(now)) != [200, 200, 201, 201]:
-            raise Broken(f"of its own child: {told}")
+        reported += await answers_about(former)
+        if reported != [httpx2.codes.NOT_FOUND] * len(reported):
+            raise Broken(f"{reported}")
+        if (reported := await answers_about(now)) != [200, 200, 201, 201]:
+            raise Broken(f"of its own child: {reported}")
     return "409 while it was the family's, then 404"
 
 
@@ -140,7 +140,7 @@ async def _stream_of_strangers(world: World) -> str:
     ):
         report = {"type": "content", "severity": "high"}
         await world.callers["family"].commands.post(at, json=report)
-        await own.hears(world.words["child"], STARTED)
+        await own.receives(world.words["child"], STARTED)
         said = await stranger.says(STREAM_SECONDS)
     if world.words["child"].encode() in said:
         raise Broken("the stranger's stream names the family's child")

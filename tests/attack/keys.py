@@ -27,9 +27,9 @@ def _service_with(name: str, variable: str) -> Attack:
             said = await started(name, [], {**world.state.environment, variable: str(copy)})
         finally:
             copy.unlink()
-        told = (said.err + said.out).strip().splitlines()[-1:]
-        if said.code == 0 or "0644" not in "".join(told):
-            raise Broken(f"exit code {said.code}: {told}")
+        reported = (said.err + said.out).strip().splitlines()[-1:]
+        if said.code == 0 or "0644" not in "".join(reported):
+            raise Broken(f"exit code {said.code}: {reported}")
         return f"exit code {said.code}, names the mode"
 
     return does

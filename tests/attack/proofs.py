@@ -48,10 +48,10 @@ class Altered:
             raise Broken(f"untouched, it is refused: {untouched.out[-200:]}{untouched.err[-200:]}")
         file.write_bytes(self.alter(content))
         said = await world.teddy(*verify)
-        told = said.out + said.err
-        if said.code and self.named in told:
+        reported = said.out + said.err
+        if said.code and self.named in reported:
             return Seen(True, f"exit code {said.code}, named")
-        return Seen(False, f"exit code {said.code}: {told.strip()[-200:]!r}")
+        return Seen(False, f"exit code {said.code}: {reported.strip()[-200:]!r}")
 
 
 VERIFICATIONS = {

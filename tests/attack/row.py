@@ -28,7 +28,7 @@ class Broken(Exception):
 @dataclass(frozen=True, slots=True)
 class Seen:
     holds: bool
-    told: str
+    reported: str
 
 
 class Expectation(Protocol):
@@ -67,7 +67,7 @@ class Refused:
             return False
         problem = orjson.loads(answer.body)
         named = (problem["code"], problem["type"]) == (self.code, f"urn:teddy:problem:{self.code}")
-        return named and not _tells(answer, words)
+        return named and not _reports(answer, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Answered:
         return "2xx" if self.of_the_family else "2xx, nothing of the other family"
 
     def holds(self, answer: Answer, words: dict[str, str]) -> bool:
-        return 200 <= answer.status < 300 and (self.of_the_family or not _tells(answer, words))
+        return 200 <= answer.status < 300 and (self.of_the_family or not _reports(answer, words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,10 @@ class NotDone:
 
     def holds(self, answer: Answer, words: dict[str, str]) -> bool:
         one = answer.status_lines == 1 and "location" not in answer.headers
-        return 400 <= answer.status < 500 and one and not _tells(answer, words)
+        return 400 <= answer.status < 500 and one and not _reports(answer, words)
 
 
-def _tells(answer: Answer, words: dict[str, str]) -> bool:
+def _reports(answer: Answer, words: dict[str, str]) -> bool:
     """Whether the answer holds what only the attacked family may know."""
     return any(words[one].encode() in answer.body for one in ("name", "udid") if one in words)
 

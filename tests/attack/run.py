@@ -69,7 +69,7 @@ async def _run(world: World, one: Named, seconds_left: float) -> Outcome:
     seen = await attempted(world, one, min(ROW_SECONDS, seconds_left))
     seconds = time.monotonic() - began
     if not seen.holds:
-        click.echo(f"BROKEN {one.name}: {seen.told}")
+        click.echo(f"BROKEN {one.name}: {seen.reported}")
     return Outcome(one.name, one.row.tried, str(one.row.expected), seen, seconds)
 
 
@@ -92,7 +92,9 @@ def show(outcomes: Sequence[Outcome], seconds: float) -> None:
     table = Table("attack", "tried", "expected", "seen", "seconds", "")
     for one in outcomes:
         verdict = "holds" if one.seen.holds else "BROKEN"
-        table.add(one.name, one.tried, one.expected, one.seen.told, f"{one.seconds:.1f}", verdict)
+        table.add(
+            one.name, one.tried, one.expected, one.seen.reported, f"{one.seconds:.1f}", verdict
+        )
     table.print()
     broken = sum(not one.seen.holds for one in outcomes)
     click.echo(f"{len(outcomes)} attacks in {seconds:.0f} s, {broken} not refused or not bounded")

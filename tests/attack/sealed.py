@@ -49,18 +49,18 @@ async def _answers(world: World, child: str) -> str:
     """What the routes that open values of the read models say to its family and to an admin. An
     export brings the events, too, which hold every value in its own place."""
     await _forget_answers(world)
-    family, told = world.words["family"], []
+    family, reported = world.words["family"], []
     for who in ("family", "admin"):
         for path in (
             f"/v1/children/{child}",
             f"/v1/children?parent_id={family}",
             f"/v1/parents/{family}/children",
         ):
-            told.append(await _told(world, who, path))
-    return "\n".join(told)
+            reported.append(await _reported(world, who, path))
+    return "\n".join(reported)
 
 
-async def _told(world: World, who: str, path: str) -> str:
+async def _reported(world: World, who: str, path: str) -> str:
     """On a connection of its own: what does not open is answered 500, and that one is closed."""
     line = f"Authorization: Bearer {world.bearer(who)}"
     answer = await send(world.address("query"), request("GET", path, [line]))
@@ -74,8 +74,8 @@ def moved(source: str, target: str) -> Attack:
         async with _written(world, child) as (documents, before):
             change = {target: before[source], source: None}
             await documents.update_one({"_id": before["_id"]}, {"$set": change})
-            told = await _answers(world, child)
-        if secret in told:
+            reported = await _answers(world, child)
+        if secret in reported:
             raise Broken(f"the {source} is shown as the {target}")
         return "shown nowhere"
 
@@ -88,7 +88,7 @@ async def moved_to_another_child(world: World) -> str:
         await documents.update_one({"_id": before["_id"]}, {"$set": {"name": own["name"]}})
         await _forget_answers(world)
         answers = [
-            await _told(world, "stranger", path)
+            await _reported(world, "stranger", path)
             for path in (f"/v1/children/{other}", f"/v1/parents/{world.words['stranger']}/children")
         ]
     if any(world.words["name"] in answer for answer in answers):
@@ -117,13 +117,13 @@ def data_key(change: Change) -> Attack:
             other = await keys.find_one({"_id": world.words["other"]})
             await keys.update_one({"_id": child}, {"$set": change(before, other)})
             try:
-                told = await _answers(world, child)
-                theirs = await _told(world, "family", f"/v1/children/{world.words['child']}")
+                reported = await _answers(world, child)
+                theirs = await _reported(world, "family", f"/v1/children/{world.words['child']}")
             finally:
                 await keys.replace_one({"_id": child}, before)
         if name not in await _answers(world, child):
             raise Broken("it does not open with its own key either: nothing was shown")
-        if name in told or world.words["name"] not in theirs:
+        if name in reported or world.words["name"] not in theirs:
             raise Broken("it opened, or others do not open any more")
         return "does not open, others do"
 

@@ -46,12 +46,12 @@ class Tampering:
         async with tampered(world, self.collection, self.change) as count:
             said = await world.teddy(*self.command, **THIRTY_DAYS)
             left = await count()
-        told = said.out + said.err
+        reported = said.out + said.err
         if self.command == PURGE and left:
             return Seen(False, f"{left} documents were deleted")
-        if said.code == 1 and self.named in told:
+        if said.code == 1 and self.named in reported:
             return Seen(True, "exit code 1, named")
-        return Seen(False, f"exit code {said.code}: {told.strip()[:200]!r}")
+        return Seen(False, f"exit code {said.code}: {reported.strip()[:200]!r}")
 
 
 async def clean(world: World) -> None:

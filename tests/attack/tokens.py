@@ -47,13 +47,13 @@ class Forgery:
 
     async def attempt(self, world: World) -> Seen:
         lines = [f"Authorization: {offered}" for offered in world.forged[self.name]]
-        told = []
+        reported = []
         for api, path in PATHS.items():
             answer = await send(world.address(api), request("GET", path, lines))
-            told.append(str(answer))
+            reported.append(str(answer))
             if not self.expected.holds(answer, world.words):
                 return Seen(False, f"{api}: {answer}")
-        return Seen(True, ", ".join(sorted(set(told))))
+        return Seen(True, ", ".join(sorted(set(reported))))
 
 
 def _names() -> tuple[str, ...]:

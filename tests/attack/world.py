@@ -184,7 +184,7 @@ class Stream:
         async with asyncio.timeout(seconds):
             return await self.reader.read()
 
-    async def hears(self, word: str, seconds: float) -> bytes:
+    async def receives(self, word: str, seconds: float) -> bytes:
         """What it says up to `word`; raises TimeoutError."""
         async with asyncio.timeout(seconds):
             return await self.reader.readuntil(word.encode())

@@ -2,11 +2,11 @@
 
 from deploy.local.state import StackFolder, StackState
 from shared.keyring.key_file import read_key_file
-from tests.support.guessed_child import told_of_an_erased_child
+from tests.support.guessed_child import asked_of_an_erased_child
 
 
 async def test_of_an_erased_child_no_store_confirms_a_guess(
     services: StackFolder, running: StackState
 ) -> None:
     keys = read_key_file(services.keys / "keys.json")
-    assert await told_of_an_erased_child(running, keys) == set()
+    assert await asked_of_an_erased_child(running, keys) == set()

@@ -33,8 +33,8 @@ class Facts:
     `commits`: by child. `unchanged`: those without events, which keep the keys of commands that
     changed nothing.
     `read_model_differences`: as the verification reported them. `dead_lettered`: children who are
-    still dead-lettered, whatever else they differ in. `untold`: deliveries of alerts that nobody
-    made. `published`: (child, version) in the order of the topic's partitions; None where the
+    still dead-lettered, whatever else they differ in. `undelivered`: alerts that nobody
+    delivered. `published`: (child, version) in the order of the topic's partitions; None where the
     broker was made to lose records. `texts`: all that was written, by place; `canaries`: what must
     be in none of them. `request_keys`: what made the keys in the commits.
     """
@@ -43,7 +43,7 @@ class Facts:
     unchanged: Sequence[Commit] = ()
     read_model_differences: Sequence[str] = ()
     dead_lettered: frozenset[str] = frozenset()
-    untold: Sequence[str] = ()
+    undelivered: Sequence[str] = ()
     published: Sequence[tuple[str, int]] | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
     canaries: Sequence[str] = ()
@@ -62,7 +62,7 @@ def check(history: Sequence[Entry], facts: Facts) -> list[Violation]:
             Violation("dead-lettered", f"{one} is still dead-lettered")
             for one in sorted(facts.dead_lettered)
         ),
-        *(Violation("untold", one) for one in facts.untold),
+        *(Violation("undelivered", one) for one in facts.undelivered),
         *_published_in_order(history, facts),
         *_nothing_unexplained(history),
         *_nothing_unasked(history, facts),
@@ -112,16 +112,16 @@ def _acknowledged_once(history: Sequence[Entry], facts: Facts) -> Iterator[Viola
             yield Violation("answer", f"the key {sent} was answered with {answers}")
     for entry in acknowledged(history).values():
         events = entry.answer.get("events", [])
-        told = f"{entry.method} {entry.path} {entry.key} (correlation {entry.correlation_id})"
+        noted = f"{entry.method} {entry.path} {entry.key} (correlation {entry.correlation_id})"
         commits = stored.get(stored_key(entry, facts.request_keys), [])
         if not commits:
-            yield Violation("lost", f"{told}: no commit")
+            yield Violation("lost", f"{noted}: no commit")
         for commit in commits:
             names = [event.type for event in commit.events]
             if (commit.last_version, names) != (entry.answer["version"], events):
                 place = f"version {commit.last_version} {names}"
                 said = f"version {entry.answer['version']} {events}"
-                yield Violation("lost", f"{told}: the store has {place}, the answer was {said}")
+                yield Violation("lost", f"{noted}: the store has {place}, the answer was {said}")
     for key, commits in stored.items():
         if len(commits) > 1:
             places = ", ".join(f"{c.child_id}@{c.first_version}" for c in commits)

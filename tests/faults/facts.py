@@ -46,7 +46,9 @@ async def load_facts(
     generation = await live_generation(on.database)
     dead_lettered = await DeadLetters(on.database, utc_now, generation).all_dead_lettered()
     verification = await verifier_of(on, generation).verify(settle_seconds)
-    untold = await _untold(on.database, generation, settle_seconds)  # now all alerts are raised
+    undelivered = await _undelivered(
+        on.database, generation, settle_seconds
+    )  # now all alerts are raised
     differences = [
         f"{d.model}/{d.document} {d.field}: {d.expected!r} expected, {d.found!r} found"
         for d in verification.differences
@@ -63,7 +65,7 @@ async def load_facts(
         unchanged=await _unchanged(on.commits),
         read_model_differences=differences,
         dead_lettered=frozenset(dead_lettered),
-        untold=untold,
+        undelivered=undelivered,
         published=published,
         texts=texts | topics | await _texts_of_databases(on),
         canaries=canaries,
@@ -92,11 +94,13 @@ async def _unchanged(store: Database) -> list[Commit]:
     return [from_document(each) async for each in store[COLLECTION].find({"events": []})]
 
 
-async def _untold(database: Database, generation: Generation, seconds: float) -> list[str]:
+async def _undelivered(database: Database, generation: Generation, seconds: float) -> list[str]:
     """The deliveries that are not delivered after at most `seconds`, and alerts that have none."""
     with suppress(TimeoutError):
         await eventually(
-            lambda: _not_delivered(database, generation), seconds, lambda untold: not untold
+            lambda: _not_delivered(database, generation),
+            seconds,
+            lambda undelivered: not undelivered,
         )
     return await _not_delivered(database, generation)
 

@@ -81,8 +81,8 @@ class History:
         for one, result in zip(commands, results, strict=True):
             path = PREFIX + BATCHED[one["command"]].path_format.format(**one["path"])
             content = orjson.dumps(one.get("body", {}))
-            told = (result["status"], result.get("answer") or result["problem"])
-            self._note(request, path, one["idempotency_key"], content, told, correlation)
+            reported = (result["status"], result.get("answer") or result["problem"])
+            self._note(request, path, one["idempotency_key"], content, reported, correlation)
 
     def _note(
         self,
@@ -90,7 +90,7 @@ class History:
         path: str,
         key: str | None,
         content: bytes,
-        told: tuple[int, dict[str, Any]],
+        reported: tuple[int, dict[str, Any]],
         correlation: str,
     ) -> None:
         claims = claims_of(request)
@@ -102,8 +102,8 @@ class History:
             method=request.method,
             path=path,
             key=key,
-            status=told[0],
-            answer=told[1],
+            status=reported[0],
+            answer=reported[1],
             reader=request.headers.get("X-Reader", ""),
             seconds=round(time.monotonic() - begun, 4),
             digest=hashlib.sha256(content).hexdigest()[:16],
@@ -126,8 +126,8 @@ class _Noting(httpx2.AsyncHTTPTransport):
             response = await super().handle_async_request(request)
             await response.aread()
         except (httpx2.TransportError, asyncio.CancelledError) as error:
-            told = {"text": f"{type(error).__name__}: {error}"}
-            self._history.note(request, UNANSWERED, told, "")
+            reported = {"text": f"{type(error).__name__}: {error}"}
+            self._history.note(request, UNANSWERED, reported, "")
             raise
         correlation = response.headers.get("Correlation-Id", "")
         self._history.note(request, response.status_code, _json(response), correlation)

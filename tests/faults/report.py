@@ -63,17 +63,17 @@ def renew(page: Path, outcomes: Sequence[Outcome], commit: str) -> None:
     """Put the rows of these outcomes between the page's markers; other cases keep theirs."""
     before, _, rest = page.read_text().partition(BEGIN)
     table, _, after = rest.partition(END)
-    told = dict(_rows(table))
+    reported = dict(_rows(table))
     for name in {one.case for one in outcomes}:
         mine = [one for one in outcomes if one.case == name]
-        told[name] = Told(tuple(sorted(one.seed for one in mine)), commit, Row.of(mine))
-    page.write_text(before + BEGIN + "\n".join(_lines(told)) + "\n" + END + after)
+        reported[name] = Told(tuple(sorted(one.seed for one in mine)), commit, Row.of(mine))
+    page.write_text(before + BEGIN + "\n".join(_lines(reported)) + "\n" + END + after)
 
 
 def measured_seconds(page: Path) -> dict[str, float]:
     """How long each case of the page's table took with one seed."""
     table = page.read_text().partition(BEGIN)[2].partition(END)[0]
-    return {name: told.row.seconds / len(told.seeds) for name, told in _rows(table)}
+    return {name: reported.row.seconds / len(reported.seeds) for name, reported in _rows(table)}
 
 
 def _rows(table: str) -> Iterator[tuple[str, Told]]:
@@ -85,14 +85,14 @@ def _rows(table: str) -> Iterator[tuple[str, Told]]:
             yield cells[0], Told(seeds, cells[3], row)
 
 
-def _lines(told: Mapping[str, Told]) -> Iterator[str]:
+def _lines(reported: Mapping[str, Told]) -> Iterator[str]:
     yield "Numbers are sums over the seeds."
     yield ""
     yield f"| {COLUMNS.replace(', ', ' | ')} |"
     yield "|---|---|---|---|---:|---:|---:|---:|---:|---:|"
     for name, case in CASES.items():
-        if name in told:
-            yield f"| {name} | {case.injects} | {told[name].cells()} |"
-    total = Row.total([one.row for one in told.values()])
-    yield f"| **all {len(told)}** | | | | {total.cells()} |"
+        if name in reported:
+            yield f"| {name} | {case.injects} | {reported[name].cells()} |"
+    total = Row.total([one.row for one in reported.values()])
+    yield f"| **all {len(reported)}** | | | | {total.cells()} |"
     yield ""

@@ -77,10 +77,10 @@ class World:
     async def end(self, name: str) -> None:
         """SIGTERM, and the same. It has to end with exit code 0."""
         before, log = self.process(name), self.folder.logs / "supervisor.log"
-        told = len(log.read_text())
+        reported = len(log.read_text())
         os.kill(before.pid, signal.SIGTERM)
         await self.is_back(before)
-        codes = re.findall(rf"^{name} ended with code (\S+);", log.read_text()[told:], re.M)
+        codes = re.findall(rf"^{name} ended with code (\S+);", log.read_text()[reported:], re.M)
         if codes[:1] != ["0"]:
             raise EndedBadly(f"{name} ended with {codes}")
 

@@ -87,10 +87,10 @@ def may(operation: str, role: Role, *, own: bool) -> bool:
 def check_refused(operation: str, role: Role, case: Case, answer: Answer) -> None:
     """Who may not: 403 where the role never may, 404 where it is another's; a request that is
     invalid besides may be told so instead. Never a success, whatever the request."""
-    told = f"{role} {operation}: {answer.status_code}"
-    assert answer.status_code not in range(200, 400), told
+    reported = f"{role} {operation}: {answer.status_code}"
+    assert answer.status_code not in range(200, 400), reported
     if is_good(case):
         never = ACCESS[operation].of(role) is Relation.NONE
         expected = {FORBIDDEN} if never else {NOT_FOUND}
-        assert answer.status_code in {*expected, INVALID}, told
-        assert refused_for_a_reason(answer), told
+        assert answer.status_code in {*expected, INVALID}, reported
+        assert refused_for_a_reason(answer), reported

@@ -19,10 +19,10 @@ class Answering:
 @asynccontextmanager
 async def answering(answer: bytes | None) -> AsyncIterator[Answering]:
     """`None`: connections are taken and not answered."""
-    told = Answering()
+    reported = Answering()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        told.received.append(await reader.read(65_536))
+        reported.received.append(await reader.read(65_536))
         if answer is None:
             await reader.read()
         else:
@@ -30,6 +30,6 @@ async def answering(answer: bytes | None) -> AsyncIterator[Answering]:
         writer.close()
 
     server = await asyncio.start_server(serve, LOOPBACK, 0)
-    told.port = server.sockets[0].getsockname()[1]
+    reported.port = server.sockets[0].getsockname()[1]
     async with server:
-        yield told
+        yield reported

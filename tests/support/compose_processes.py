@@ -110,10 +110,10 @@ async def _proxy(started: StartedStack) -> AsyncIterator[None]:
         }
     _, *arguments = stack.project.services["proxy"]["command"]
     file = str(stack.project.root / CADDYFILE)
-    told = [file if one.endswith("/Caddyfile") else one for one in arguments]
+    reported = [file if one.endswith("/Caddyfile") else one for one in arguments]
     caddy = str(Path(sys.executable).parent / "caddy")
 
-    async with running([caddy, *told], stack.folder / "proxy.log", environment):
+    async with running([caddy, *reported], stack.folder / "proxy.log", environment):
         health = stack.project.services["proxy"]["healthcheck"]["test"][1]
         paths = [word for word in shlex.split(health) if word.startswith("http://")]
         assert [path.rpartition(":")[2] for path in paths] == [

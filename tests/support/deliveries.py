@@ -145,7 +145,7 @@ class Settled:
     """What is told of deliveries that were settled."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.notified: list[str] = []
 
     async def __call__(self, delivery: DeliveryDocument) -> None:
-        self.told.append(delivery["_id"])
+        self.notified.append(delivery["_id"])

@@ -61,8 +61,8 @@ class Container:
 
     def listed(self) -> dict[str, object]:
         seen = self.inspected()
-        told = {name: seen[name] for name in ("Id", "HostConfig", "NetworkSettings")}
-        return {**told, "State": self.status, "Labels": self.config["Labels"]}
+        reported = {name: seen[name] for name in ("Id", "HostConfig", "NetworkSettings")}
+        return {**reported, "State": self.status, "Labels": self.config["Labels"]}
 
     def inspected(self) -> dict[str, object]:
         addresses = {

@@ -24,7 +24,7 @@ TOLD_WHILE_THERE = frozenset({"name", "udid", "device id", "topic"})
 """By the search index, by reservations, and by what read models count in clear."""
 
 
-async def told_of_an_erased_child(state: StackState, keys: KeyFile) -> set[str]:
+async def asked_of_an_erased_child(state: StackState, keys: KeyFile) -> set[str]:
     """Which guesses about a child, each of them right, its databases and topics confirm after it
     was erased. Before, they must confirm `TOLD_WHILE_THERE`, or the search would find nothing."""
     unique = new_id()[:8]
@@ -38,13 +38,13 @@ async def told_of_an_erased_child(state: StackState, keys: KeyFile) -> set[str]:
     }
     requests = await _live(state, guesses)
     await eventually(
-        lambda: _told(state, keys, guesses), SOON, lambda told: told >= TOLD_WHILE_THERE
+        lambda: _reported(state, keys, guesses), SOON, lambda reported: reported >= TOLD_WHILE_THERE
     )
     await _erase(state, requests)
-    return await _told(state, keys, guesses, requests)
+    return await _reported(state, keys, guesses, requests)
 
 
-async def _told(
+async def _reported(
     state: StackState, keys: KeyFile, guesses: Mapping[str, str], requests: list[Sent] | None = None
 ) -> set[str]:
     """Confirmed by a digest, or there to be read."""

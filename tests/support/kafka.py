@@ -53,10 +53,10 @@ async def _has_forgotten(address: str, name: str) -> bool:
     host, _, port = address.rpartition(":")
     connection = await create_conn(host, int(port))
     try:
-        told = await connection.send(MetadataRequest(None, allow_auto_topic_creation=False))
+        reported = await connection.send(MetadataRequest(None, allow_auto_topic_creation=False))
     finally:
         connection.close()
-    return name not in {known for _, known, *_ in told.topics}
+    return name not in {known for _, known, *_ in reported.topics}
 
 
 async def read_records(bootstrap: str, topic: str, count: int, seconds: float = 20.0) -> list[Any]:
@@ -84,7 +84,7 @@ async def _at_the_beginning(bootstrap: str, topic: str) -> AsyncIterator[AIOKafk
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
-        consumer.assign(await told_partitions(consumer, topic))
+        consumer.assign(await known_partitions(consumer, topic))
         await consumer.seek_to_beginning()
         yield consumer
     finally:
@@ -105,7 +105,7 @@ def _written(record: Any) -> bytes:
     return b"\n".join(part or b"" for part in parts)
 
 
-async def told_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+async def known_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
     """Of several brokers, one may hear of a new topic a little later than the others."""
     async with asyncio.timeout(TOLD_SECONDS):
         while True:

@@ -96,5 +96,5 @@ async def asked(
         sent.append(message)
 
     await app(scope, receive, send)
-    told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], told, b"".join(each.get("body", b"") for each in sent[1:])
+    reported = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], reported, b"".join(each.get("body", b"") for each in sent[1:])

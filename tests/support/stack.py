@@ -44,12 +44,12 @@ def docker_answers() -> bool:
     except (DockerException, ValueError):  # what the address says is none
         return False
     try:
-        told = engine.api.version(api_version=False)
+        reported = engine.api.version(api_version=False)
     except (DockerException, RequestException):
         return False
     finally:
         engine.close()
-    return _is_spoken(told)
+    return _is_spoken(reported)
 
 
 def _listens(docker_host: str) -> bool:
@@ -62,8 +62,8 @@ def _listens(docker_host: str) -> bool:
         return probe.connect_ex(f"/{path.lstrip('/')}") == 0
 
 
-def _is_spoken(told: object) -> bool:
-    newest = str(told.get("ApiVersion")) if isinstance(told, dict) else ""
+def _is_spoken(reported: object) -> bool:
+    newest = str(reported.get("ApiVersion")) if isinstance(reported, dict) else ""
     if re.fullmatch(r"\d+\.\d+", newest) is None:
         return False
     return not version_lt(newest, MINIMUM_DOCKER_API_VERSION)

@@ -36,7 +36,7 @@ from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
 from shared.serialization.cloud_events import to_record
 from tests.support.commits import offer_of
-from tests.support.kafka import REPLICATION, told_partitions
+from tests.support.kafka import REPLICATION, known_partitions
 from tests.support.ports import free_port
 from tests.support.processes import is_ready, process_of, store_settings
 from tests.support.waiting import STARTED, eventually
@@ -191,7 +191,7 @@ async def new_group(bootstrap: str) -> str:
     async with AIOKafkaConsumer(
         bootstrap_servers=bootstrap, group_id=of_workers, enable_auto_commit=False
     ) as consumer:
-        places = await told_partitions(consumer, CHILD_EVENTS.name)
+        places = await known_partitions(consumer, CHILD_EVENTS.name)
         consumer.assign(places)
         await consumer.commit(await consumer.end_offsets(places))
     return group

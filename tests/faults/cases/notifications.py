@@ -45,8 +45,8 @@ async def _failing(world: World) -> int:
         them.mailbox.answers += mail
         child = await _family(world)
         violation = await child.raises_an_alert()
-        await child.is_told(violation, seconds=IN_APP_SECONDS)
-        await _told_in_the_end(child, violation)
+        await child.is_notified(violation, seconds=IN_APP_SECONDS)
+        await _notified_in_the_end(child, violation)
         posted, mailed = them.copies()
         if (list(posted.values()), list(mailed.values())) != ([4], [3]):
             raise NotTold(f"posted {posted}, mailed {mailed}: not the same alert again")
@@ -60,12 +60,12 @@ async def _hanging(world: World) -> int:
         child = await _family(world)
         violations = [await child.raises_an_alert() for _ in range(2 * ALERTS)]
         await until(lambda: len(them.webhook.received) >= ALERTS, STRIKE_SECONDS)
-        await _others_are_told(world)
+        await _others_are_notified(world)
         await asyncio.sleep(ATTEMPT_SECONDS)
-        await _others_are_told(world)
+        await _others_are_notified(world)
         hung = len(them.webhook.received) + len(them.mailbox.message_ids)
         them.answer()
-        await _told_in_the_end(child, *violations)
+        await _notified_in_the_end(child, *violations)
     return hung
 
 
@@ -76,10 +76,10 @@ async def _slow(world: World) -> int:
         child = await _family(world)
         violations = [await child.raises_an_alert() for _ in range(ALERTS)]
         await until(lambda: len(them.webhook.received) >= ALERTS, STRIKE_SECONDS)
-        await _others_are_told(world)
+        await _others_are_notified(world)
         await asyncio.sleep(SLOW_SECONDS)
         them.answer()
-        await _told(child, *violations)
+        await _reported(child, *violations)
         _require_once(them, ALERTS)
     return 2 * ALERTS
 
@@ -88,10 +88,10 @@ async def _away(world: World) -> int:
     """Nobody listens where the receivers should be, then somebody does."""
     child = await _family(world)
     violation = await child.raises_an_alert()
-    await child.is_told(violation, seconds=IN_APP_SECONDS)
+    await child.is_notified(violation, seconds=IN_APP_SECONDS)
     await eventually(lambda: _was_tried(child), STRIKE_SECONDS)
     async with receivers():
-        await _told_in_the_end(child, violation)
+        await _notified_in_the_end(child, violation)
     return 2
 
 
@@ -106,12 +106,12 @@ async def _bad_tls(world: World) -> int:
                 async with world.another("worker", **stranger.settings):
                     violation = await child.raises_an_alert()
                     await eventually(lambda: _was_tried(child), STRIKE_SECONDS)
-                    await child.is_told(violation)
+                    await child.is_notified(violation)
     if stranger.received:
         raise NotTold("an alert was posted to somebody for whom nobody vouches")
     await world.is_well("worker")
     async with receivers():
-        await _told_in_the_end(child, violation)
+        await _notified_in_the_end(child, violation)
     return 1
 
 
@@ -120,7 +120,7 @@ async def _killed(point: FaultPoint, world: World) -> int:
         child = await _family(world)
         async with _injected(world, point):
             violation = await child.raises_an_alert()
-        await _told_in_the_end(child, violation)
+        await _notified_in_the_end(child, violation)
     return 1
 
 
@@ -133,7 +133,7 @@ async def _store_away(world: World) -> int:
             violation = await child.raises_an_alert()
         await world.kill("mongod")
         os.kill(worker.pid, signal.SIGCONT)
-        await _told(child, violation)
+        await _reported(child, violation)
         _require_once(them, 1)
     return 1
 
@@ -147,7 +147,7 @@ async def _broker_away(world: World) -> int:
             violation = await child.raises_an_alert()
         await world.kill("kafka")
         os.kill(worker.pid, signal.SIGCONT)
-        await _told_in_the_end(child, violation)
+        await _notified_in_the_end(child, violation)
     return 1
 
 
@@ -157,7 +157,7 @@ async def _two_workers(world: World) -> int:
         children = [await _family(world) for _ in range(FAMILIES)]
         raised = [(child, await child.raises_an_alert()) for child in children * ALERTS]
         for child, violation in raised:
-            await _told(child, violation)
+            await _reported(child, violation)
         _require_once(them, len(raised))
     return len(raised)
 
@@ -170,22 +170,22 @@ async def _family(world: World) -> OwnChild:
     return child
 
 
-async def _others_are_told(world: World) -> None:
+async def _others_are_notified(world: World) -> None:
     other = await OwnChild.registered(world)
-    await other.is_told(await other.raises_an_alert(), seconds=IN_APP_SECONDS)
+    await other.is_notified(await other.raises_an_alert(), seconds=IN_APP_SECONDS)
 
 
-async def _told(child: OwnChild, *violations: str) -> None:
+async def _reported(child: OwnChild, *violations: str) -> None:
     for violation in violations:
         for channel in CHANNELS:
-            await child.is_told(violation, channel, IN_THE_END_SECONDS)
+            await child.is_notified(violation, channel, IN_THE_END_SECONDS)
 
 
-async def _told_in_the_end(child: OwnChild, *violations: str) -> None:
+async def _notified_in_the_end(child: OwnChild, *violations: str) -> None:
     """As if the pauses between two attempts, and the claims of the dead, were over."""
     hastening = asyncio.create_task(_hasten(child))
     try:
-        await _told(child, *violations)
+        await _reported(child, *violations)
     finally:
         hastening.cancel()
         await asyncio.gather(hastening, return_exceptions=True)
@@ -226,7 +226,7 @@ def _require_once(them: Receivers, alerts: int) -> None:
 
 
 def _cases() -> Sequence[Case]:
-    told = (
+    notified = (
         ("receivers-failing", "receivers answer 500, 503, a redirect, 451 and 550", _failing),
         ("receivers-hanging", "receivers accept alerts and never answer; then they do", _hanging),
         ("receivers-slow", f"receivers answer {SLOW_SECONDS:.0f} s late", _slow),
@@ -238,7 +238,7 @@ def _cases() -> Sequence[Case]:
         ("notifying-broker-killed", "SIGKILL of the broker: raised, not published", _broker_away),
         ("notifying-two-workers", "two workers notify of the same alerts", _two_workers),
     )
-    return tuple(Case(name, injects, inject) for name, injects, inject in told)
+    return tuple(Case(name, injects, inject) for name, injects, inject in notified)
 
 
 _BEFORE_SEND = partial(_killed, FaultPoint.NOTIFICATION_BEFORE_SEND)

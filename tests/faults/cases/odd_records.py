@@ -68,7 +68,7 @@ async def _events(world: World) -> int:
         await sick.is_dead_lettered()
         await well.changes()
         await well.is_projected()
-        await well.is_told(await well.raises_an_alert())
+        await well.is_notified(await well.raises_an_alert())
         letters = world.on.database["dead_letters"]
         await eventually(
             lambda: letters.count_documents({}), SEEN_SECONDS, lambda count: count >= len(records)
@@ -123,7 +123,7 @@ async def _notices(world: World, topic: Topic, odd: Sequence[bytes | None], well
         records: list[Record] = [(f"key-{n}".encode(), value, []) for n, value in enumerate(odd)]
         for partition in range(topic.partitions):
             await _send(world, topic, records, partition)
-        await well.is_told(await well.raises_an_alert())
+        await well.is_notified(await well.raises_an_alert())
         # at the version that the API answered, though nobody asks for it
         await eventually(
             well.reads,

@@ -90,7 +90,7 @@ class OwnChild:
         violation_id: str = answer["violation_id"]
         return violation_id
 
-    async def is_told(
+    async def is_notified(
         self, violation_id: str, channel: str = AlertChannel.IN_APP, seconds: float = TOLD_SECONDS
     ) -> None:
         """Until the alert of this violation is delivered on `channel`."""

@@ -28,9 +28,9 @@ async def _one_key(world: World) -> int:
         answers = await asyncio.gather(
             *(http.post("/v1/children", json=body, headers=headers) for _ in range(AT_ONCE))
         )
-    told = {(a.status_code, a.text) for a in answers if a.status_code != 503}
-    if len(told) != 1:
-        raise AnswersDiffer(f"{AT_ONCE} requests with one key got {told}")
+    reported = {(a.status_code, a.text) for a in answers if a.status_code != 503}
+    if len(reported) != 1:
+        raise AnswersDiffer(f"{AT_ONCE} requests with one key got {reported}")
     return AT_ONCE
 
 

@@ -39,7 +39,7 @@ async def _asked_for(world: World) -> int:
     for conversation_id in (unknown, foreign):
         report = {**LINKED, "conversation_id": conversation_id}
         answer = await child.sends("POST", "/safety-violations", report)
-        await child.is_told(answer["violation_id"])
+        await child.is_notified(answer["violation_id"])
     foreign_violation = await other.raises_an_alert()
     refused = [
         await _is_not_found(child, f"/conversations/{one}/{what}", body, child.bear)
@@ -55,7 +55,7 @@ async def _asked_for(world: World) -> int:
     ]
     stranger = token(world.state, Role.PARENT, other.parent)
     refused.append(await _is_not_found(child, "/safety-violations", LINKED, stranger))
-    await child.is_told(await child.raises_an_alert())
+    await child.is_notified(await child.raises_an_alert())
     return len(refused) + 2
 
 
@@ -73,7 +73,7 @@ async def _stored(world: World) -> int:
         lambda: child.reads("/safety-report"), 30.0, lambda report: report.status_code == 200
     )
     for _ in range(2):
-        await child.is_told(await child.raises_an_alert())
+        await child.is_notified(await child.raises_an_alert())
     return ROUNDS * len(happened)
 
 

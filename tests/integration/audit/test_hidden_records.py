@@ -186,8 +186,8 @@ async def test_what_is_hidden_from_the_index_is_shown_by_a_look_at_every_block(
     subjects = [orjson.loads(line)["sequence"] for line in by_lines.out.splitlines()]
     assert subjects == [9, 8]
     assert (by_lines.code, verified.code) == (1, 1)
-    for told in (by_lines.err, verified.out):
-        assert "edited beside its records: children, subjects, operations" in told
+    for reported in (by_lines.err, verified.out):
+        assert "edited beside its records: children, subjects, operations" in reported
 
 
 async def test_a_look_that_reads_a_record_that_was_altered_says_so(world: World) -> None:

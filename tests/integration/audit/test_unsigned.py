@@ -97,5 +97,5 @@ async def test_a_commit_of_which_two_records_tell_differently_is_found(world: Wo
     said = await world.teddy("audit", "verify")
     # then
     assert said.code == 1
-    told = f"child {ADA}, version {BORN + 3}: two audit records name different commits"
-    assert told in said.out
+    reported = f"child {ADA}, version {BORN + 3}: two audit records name different commits"
+    assert reported in said.out

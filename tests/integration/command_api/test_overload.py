@@ -78,8 +78,8 @@ async def test_many_more_callers_than_places_are_refused_and_what_is_accepted_is
         assert seconds < in_time
     assert memory().rss - before < 50 * MEGABYTE
     await _assert_each_is_stored_once(accepted, mongo_url, fresh_database)
-    told = await sample(process.url, "teddy_requests_refused_total", reason="places")
-    assert told == len(refused)
+    reported = await sample(process.url, "teddy_requests_refused_total", reason="places")
+    assert reported == len(refused)
 
 
 async def _call(mother: CommandClient) -> Outcomes:

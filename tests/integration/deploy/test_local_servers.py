@@ -47,8 +47,8 @@ def named(folder: StackFolder, name: str) -> ProcessState:
 
 async def killed_and_back(folder: StackFolder, name: str) -> None:
     os.kill(named(folder, name).pid, signal.SIGKILL)
-    told = folder.logs / "supervisor.log"
-    await until(lambda: f"{name} is ready again" in told.read_text(), RESTART_SECONDS)
+    reported = folder.logs / "supervisor.log"
+    await until(lambda: f"{name} is ready again" in reported.read_text(), RESTART_SECONDS)
 
 
 async def test_two_who_start_the_same_stack_at_once_get_the_same_stack(folder: StackFolder) -> None:

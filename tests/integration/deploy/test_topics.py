@@ -36,8 +36,8 @@ async def test_another_number_of_partitions_and_another_retention_are_reported(
     (report,) = await apply_topics(kafka_bootstrap, REPLICATION, [wanted])
 
     # then every difference is told, and it is as it was
-    told = "3 partitions, expected 6; retention.ms is 3600000, expected -1"
-    assert report == TopicReport(topic.name, "differs", told)
+    reported = "3 partitions, expected 6; retention.ms is 3600000, expected -1"
+    assert report == TopicReport(topic.name, "differs", reported)
     (unchanged,) = await apply_topics(kafka_bootstrap, REPLICATION, [topic])
     assert unchanged.state == "present"
 

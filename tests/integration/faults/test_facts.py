@@ -141,8 +141,8 @@ async def test_an_alert_that_nobody_was_told_of_is_found(
 
     facts = await facts_of(on, tmp_path)
 
-    assert kinds(facts) == {"untold"}
-    assert f"is {state} after 0 attempts" in facts.untold[0]
+    assert kinds(facts) == {"undelivered"}
+    assert f"is {state} after 0 attempts" in facts.undelivered[0]
 
 
 async def test_an_alert_that_nobody_is_to_deliver_is_found(
@@ -152,8 +152,8 @@ async def test_an_alert_that_nobody_is_to_deliver_is_found(
 
     facts = await facts_of(on, tmp_path)
 
-    assert kinds(facts) == {"untold"}
-    assert "nobody is to deliver it" in facts.untold[0]
+    assert kinds(facts) == {"undelivered"}
+    assert "nobody is to deliver it" in facts.undelivered[0]
 
 
 async def test_a_child_that_is_still_dead_lettered_is_found(

@@ -177,8 +177,8 @@ async def test_who_asks_for_a_dead_lettered_child_is_told_at_once_and_no_longer_
     # then
     assert await stale_since(side.database, GENERATION, [operator.child]) == {}
     records = await read_all_records(operator.bootstrap, READ_MODEL_CHANGES.name)
-    told = [ChangeNotice.from_json(one.value) for one in records]
-    assert ChangeNotice(operator.child, "parent-1", 1, marked=True) in told
+    noted = [ChangeNotice.from_json(one.value) for one in records]
+    assert ChangeNotice(operator.child, "parent-1", 1, marked=True) in noted
 
 
 async def test_what_is_still_poison_is_dead_lettered_again_and_the_store_has_it_whole(

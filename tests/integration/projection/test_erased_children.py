@@ -44,12 +44,12 @@ class Worker:
 
     side: ProjectionSide
     erased: MemoryErasedList
-    told: set[str]
+    noted: set[str]
 
     @property
     def children(self) -> ErasedChildren:
         async def read() -> Collection[str]:
-            return self.told
+            return self.noted
 
         return ErasedChildren(self.side.database, self.side.store, self.erased, read, utc_now)
 
@@ -175,7 +175,7 @@ async def test_an_older_copy_goes_again_also_where_the_erasure_is_not_the_last_e
     # given
     await worker.project(await worker.side.happened(*A_LIFE))
     await worker.side.happened(erased(), started())
-    worker.told.add(MIA)
+    worker.noted.add(MIA)
     # when / then
     assert await worker.starts() == 1
     await worker.assert_only_tombstones()
@@ -188,7 +188,7 @@ async def test_an_erased_child_in_an_older_copy_of_the_read_models_goes_again(
     # given a copy from before the erasure, whose events will not come again
     await worker.project(await worker.side.happened(*A_LIFE))
     await worker.side.happened(erased())
-    worker.told.add(MIA)
+    worker.noted.add(MIA)
     # when
     reapplied = await worker.starts()
     # then
@@ -201,7 +201,7 @@ async def test_an_erased_child_in_an_older_copy_of_the_read_models_goes_again(
 async def test_who_is_not_erased_in_the_event_store_waits_for_the_relay(worker: Worker) -> None:
     # given
     await worker.project(await worker.side.happened(*A_LIFE))
-    worker.told.add(MIA)
+    worker.noted.add(MIA)
     # when
     reapplied = await worker.starts()
     # then

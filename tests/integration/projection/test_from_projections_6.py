@@ -114,17 +114,17 @@ async def test_the_safety_document_keeps_its_counters_and_counts_what_was_told_l
 async def test_who_was_told_is_told_nothing_again(left_behind: World) -> None:
     world = left_behind
     before = await deliveries(world.on.database).find({}).sort("_id", 1).to_list(None)
-    told = {one["alert_id"] for one in before if one["state"] == "delivered"}
-    assert told
+    noted = {one["alert_id"] for one in before if one["state"] == "delivered"}
+    assert noted
     await world.rebuilt()
     # when the whole topic comes again
     projected = await world.workers.project(await _everything(world))
     # then
-    assert not told & {alert["_id"] for alert in projected.alerts}
+    assert not noted & {alert["_id"] for alert in projected.alerts}
     after = await deliveries(world.on.database).find({}).sort("_id", 1).to_list(None)
     assert after == before
     delivered = {one["_id"]: one["delivered"] for one in await world.of_live(Model.ALERTS)}
-    assert {key for key, channels in delivered.items() if channels} == told
+    assert {key for key, channels in delivered.items() if channels} == noted
     assert delivered == {key: one["delivered"] for key, one in former("alerts").items()}
 
 

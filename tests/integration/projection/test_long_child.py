@@ -305,15 +305,15 @@ async def test_what_is_behind_is_waited_for_and_then_named(long: LongWorld) -> N
 
 async def test_every_event_that_is_read_is_reported(long: LongWorld) -> None:
     await long.caught_up(await long.delivered(EVENTS), *await long.side.happened(another("emma")))
-    told: list[int] = []
+    reported: list[int] = []
 
     async def seen(events: int) -> None:
-        told.append(events)
+        reported.append(events)
 
     await long.side.on_generation(FIRST).verify(seen=seen)
 
-    assert sum(told) == EVENTS + 1
-    assert max(told) <= PAGE
+    assert sum(reported) == EVENTS + 1
+    assert max(reported) <= PAGE
 
 
 async def test_an_erasure_while_it_is_compared_is_no_difference(

@@ -43,9 +43,9 @@ async def test_a_worker_that_is_killed_at_any_step_loses_no_notification(
     await _claims_are_over(world)
     async with world.worker():
         await world.until(lambda: _states(world, mia, {"delivered": 2}))
-    told = receiver.about(mia)
-    assert len(set(told)) == 1
-    assert len(told) <= most
+    reported = receiver.about(mia)
+    assert len(set(reported)) == 1
+    assert len(reported) <= most
 
 
 async def test_a_receiver_that_answers_500_is_tried_again(

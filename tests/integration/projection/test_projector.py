@@ -252,14 +252,14 @@ async def test_an_alert_keeps_when_it_was_delivered(side: ProjectionSide) -> Non
     (alert,) = (await side.project(batch)).alerts
 
     first = await side.delivered(alert["_id"])
-    told = (await side.documents(Model.ALERTS))[alert["_id"]]["delivered"]
+    noted = (await side.documents(Model.ALERTS))[alert["_id"]]["delivered"]
     second = await side.delivered(alert["_id"])
     await side.project(batch)
 
     assert (first, second) == (True, False)
     stored = (await side.documents(Model.ALERTS))[alert["_id"]]
-    assert stored["delivered"] == told
-    assert list(told) == ["in_app"]
+    assert stored["delivered"] == noted
+    assert list(noted) == ["in_app"]
 
 
 async def test_names_are_found_by_tokens_and_never_stand_in_plaintext(side: ProjectionSide) -> None:

@@ -157,12 +157,12 @@ async def test_when_alerts_were_delivered_goes_over(world: World) -> None:
     await world.happened(registered(), reported(1, Severity.CRITICAL))
     (alert,) = await world.of_live(Model.ALERTS)
     await world.side.delivered(alert["_id"])
-    (told,) = [a["delivered"] for a in await world.of_live(Model.ALERTS)]
+    (noted,) = [a["delivered"] for a in await world.of_live(Model.ALERTS)]
 
     await world.rebuilt()
 
-    assert [a["delivered"] for a in await world.of_live(Model.ALERTS)] == [told]
-    assert list(told) == ["in_app"]
+    assert [a["delivered"] for a in await world.of_live(Model.ALERTS)] == [noted]
+    assert list(noted) == ["in_app"]
 
 
 async def test_nobody_is_notified_of_an_alert_that_only_a_rebuild_found(world: World) -> None:

@@ -181,8 +181,8 @@ async def test_a_history_that_cannot_be_folded_is_shown_all_the_same(mia: World)
 async def test_a_history_says_who_did_what_and_why_it_is_known(mia: World) -> None:
     table = (await replay("show", "--child", MIA, "--until", "5")).out
 
-    for told in ("ChildProfileUpdated", "parent parent-1", "correlation-1", "labels (sealed)"):
-        assert told in table
+    for noted in ("ChildProfileUpdated", "parent parent-1", "correlation-1", "labels (sealed)"):
+        assert noted in table
 
 
 async def test_events_are_chosen_by_type_and_printed_as_cloud_events(mia: World) -> None:

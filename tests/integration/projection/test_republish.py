@@ -58,8 +58,8 @@ async def test_what_comes_again_notifies_nobody_again(world: World) -> None:
             await world.happenings.a_severe_violation(mia)
             await world.until(lambda: _delivered(world, mia, channel="webhook", alerts=3))
         # then
-        told = receiver.about(mia)
-        assert len(told) == len(set(told)) == 3
+        reported = receiver.about(mia)
+        assert len(reported) == len(set(reported)) == 3
 
 
 async def test_republished_records_are_byte_for_byte_those_of_the_relay(world: World) -> None:

@@ -84,8 +84,8 @@ async def test_a_rebuild_makes_all_children_and_names_the_one(
 
     # then the new generation is live, with both children
     assert said.code == 0, said.err
-    told = [line for line in said.err.splitlines() if line.startswith("child ")]
-    assert [line.partition(": ")[0] for line in told] == [
+    noted = [line for line in said.err.splitlines() if line.startswith("child ")]
+    assert [line.partition(": ")[0] for line in noted] == [
         f"child {MIA} cannot be decrypted, it has no search tokens or labels"
     ]
     assert await live_generation(lived.on.database) == SECOND

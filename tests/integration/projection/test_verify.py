@@ -55,8 +55,8 @@ async def test_a_document_that_no_event_explains_is_found(projected: ProjectionS
 
     differences = (await projected.verify()).differences
 
-    told = [(d.model, d.document, d.expected, d.found) for d in differences]
-    assert told == [("activity", "stray", "absent", "present")]
+    noted = [(d.model, d.document, d.expected, d.found) for d in differences]
+    assert noted == [("activity", "stray", "absent", "present")]
 
 
 async def test_a_counter_that_is_off_by_one_is_found(projected: ProjectionSide) -> None:

@@ -76,7 +76,7 @@ async def test_two_workers_send_each_alert_once(
             await asyncio.gather(one.settle(), two.settle())
 
     assert len(receiver.received) == MANY
-    assert len({told["alert_id"] for told in receiver.received}) == MANY
+    assert len({reported["alert_id"] for reported in receiver.received}) == MANY
 
 
 async def test_a_receiver_that_sends_a_byte_now_and_then_has_a_time_limit(

@@ -47,7 +47,7 @@ class RelayProcess:
         await eventually(
             lambda: sample(url, "teddy_relay_events"),
             STARTED,
-            lambda told: told is not None and told >= events,
+            lambda reported: reported is not None and reported >= events,
         )
 
     async def stop(self) -> int:

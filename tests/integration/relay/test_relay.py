@@ -291,11 +291,11 @@ async def test_an_idle_relay_has_no_lag_and_a_stand_by_agrees(around: Surroundin
         async with around.running_relay() as stand_by:
             # when / then, once the leader has saved how far it came
             for relay in (leader, stand_by):
-                await eventually(partial(_tells_no_lag, relay))
+                await eventually(partial(_reports_no_lag, relay))
             assert not stand_by.progress.leading
 
 
-async def _tells_no_lag(running: RunningRelay) -> bool:
+async def _reports_no_lag(running: RunningRelay) -> bool:
     await running.progress.look()
     return (running.progress.lag_events, running.progress.lag_seconds) == (0, 0.0)
 

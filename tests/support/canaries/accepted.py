@@ -67,8 +67,8 @@ def accepted() -> Iterator[Answers]:
     answers = Answers()
     yield answers
     refused = [a for a in answers.all if not a.is_success]
-    told = [f"{a.request.method} {a.request.url.path}: {a.status_code} {a.text}" for a in refused]
-    assert told == [], told
+    noted = [f"{a.request.method} {a.request.url.path}: {a.status_code} {a.text}" for a in refused]
+    assert noted == [], noted
 
 
 async def live(on: Callers) -> tuple[str, str]:
@@ -101,7 +101,7 @@ async def live(on: Callers) -> tuple[str, str]:
         ok(await bear.post(f"{at}/conversations/{talk}/messages", json=said))
         ok(await bear.post(f"{at}/conversations/{talk}/end"))
         ids = {"child_id": child, "violation_id": reported[1], "conversation_id": talk}
-        for route in _untold(ok.all):
+        for route in _undelivered(ok.all):
             caller = _who_may(on, route.operation).commands
             path = route.path.format_map(ids)
             ok(await caller.request(route.method, path, json=with_canaries(route)))
@@ -111,11 +111,11 @@ async def live(on: Callers) -> tuple[str, str]:
     return child, reported[0]
 
 
-def _untold(answers: list[httpx2.Response]) -> list[Route]:
+def _undelivered(answers: list[httpx2.Response]) -> list[Route]:
     """The routes of commands that the story does not come to."""
     routes = guarded(CommandSide().app)
-    told = {operation_at(routes, a.request.method, a.request.url.path) for a in answers}
-    return [route for route in routes if route.operation in COMMANDS - told - AT_THE_END]
+    noted = {operation_at(routes, a.request.method, a.request.url.path) for a in answers}
+    return [route for route in routes if route.operation in COMMANDS - noted - AT_THE_END]
 
 
 def _who_may(on: Callers, operation: str) -> Api:

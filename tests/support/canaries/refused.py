@@ -23,8 +23,10 @@ async def refused(on: Callers, child: str) -> list[bytes]:
         *await _by_the_edge(on.parent, child),
     ]
     others = [a for a in answers if not a.is_client_error]
-    told = [f"{a.request.method} {a.request.url.path}: {a.status_code} {a.text}" for a in others]
-    assert told == [], told
+    reported = [
+        f"{a.request.method} {a.request.url.path}: {a.status_code} {a.text}" for a in others
+    ]
+    assert reported == [], reported
     return [_bytes(answer) for answer in answers]
 
 

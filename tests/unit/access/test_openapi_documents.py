@@ -64,8 +64,10 @@ def test_nothing_in_the_glossary_is_said_for_nobody():
 
 @pytest.mark.parametrize("model", ["Registration", "ProfileChanges", "ChildProfile"])
 def test_device_id_is_the_subject_of_the_bear_s_token(model: str):
-    told = [f for d in DOCUMENTS.values() for m, name, f in _fields(d) if (m, name) == (model, ID)]
-    assert [field["description"].startswith(SUBJECT) for field in told] == [True]
+    reported = [
+        f for d in DOCUMENTS.values() for m, name, f in _fields(d) if (m, name) == (model, ID)
+    ]
+    assert [field["description"].startswith(SUBJECT) for field in reported] == [True]
 
 
 def test_what_a_registration_needs_is_required_of_it():
@@ -195,14 +197,14 @@ def test_where_nobody_said_where_the_query_api_is_no_link_leads_there():
 
 
 def test_every_link_is_in_a_document():
-    told = {
+    reported = {
         (f"{method.upper()} {path}", name)
         for path, operations in APIS.document["paths"].items()
         for method, operation in operations.items()
         for response in operation["responses"].values()
         for name in response.get("links", ())
     }
-    assert told == {(source, link.name) for source, link in FOLLOWED}
+    assert reported == {(source, link.name) for source, link in FOLLOWED}
 
 
 def test_an_expression_that_names_nothing_is_found():

@@ -40,7 +40,7 @@ async def test_a_refused_command(changes: dict[str, Any], said: str):
     async with CommandSide().client() as mother:
         answer = await mother.send("POST", "/children", {**GOOD, **changes})
 
-    assert _told(answer) == said
+    assert _reported(answer) == said
 
 
 async def test_a_bear_that_is_taken():
@@ -48,7 +48,7 @@ async def test_a_bear_that_is_taken():
         await mother.send("POST", "/children", GOOD)
         answer = await mother.send("POST", "/children", GOOD)
 
-    assert _told(answer) == (
+    assert _reported(answer) == (
         "409 udid-taken: The bear with this udid belongs to another active child."
     )
 
@@ -69,7 +69,7 @@ async def test_a_refused_query(path: str, said: str):
     async with QuerySide().client(query_side.ADMIN) as client:
         answer = await client.get(path)
 
-    assert said in _told(answer)
+    assert said in _reported(answer)
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_an_answer_of_somebody_else(body: dict[str, Any], said: str):
     assert said in str(TeddyProblem(502, body))
 
 
-def _told(answer: httpx2.Response) -> str:
+def _reported(answer: httpx2.Response) -> str:
     """The words, of which each field's stands there once."""
     problem = TeddyProblem(answer.status_code, answer.json())
-    told = str(problem)
+    reported = str(problem)
     for error in problem.errors:
-        assert told.lower().count(error["message"].lower()) == 1, told
-    return told
+        assert reported.lower().count(error["message"].lower()) == 1, reported
+    return reported

@@ -101,5 +101,5 @@ def test_every_number_that_tells_of_something_stale_has_an_alert():
 
 def test_every_finding_and_degraded_dependency_is_explained():
     text = PAGE.read_text()
-    for told in FINDINGS:
-        assert f"`{told}" in text, told
+    for reported in FINDINGS:
+        assert f"`{reported}" in text, reported

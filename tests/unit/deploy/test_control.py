@@ -126,10 +126,10 @@ def test_a_setting_that_is_missing_among_others_is_named(
         cli.main()
 
     # then
-    told = capsys.readouterr().err
+    reported = capsys.readouterr().err
     assert ended.value.code == 2
-    assert told.startswith("teddy: TEDDY_")
-    assert len(told.splitlines()) == 1
+    assert reported.startswith("teddy: TEDDY_")
+    assert len(reported.splitlines()) == 1
 
 
 ANSWER = {"status": "ready", "lag": {"events": 0, "seconds": 0.0}}
@@ -199,10 +199,10 @@ async def test_a_stack_gets_up_with_a_worker_that_waits_for_a_rebuild_and_status
         await until(lambda: listens((host, port)))
         process = ProcessState("worker", f"{host}:{port}", pid=os.getpid())
         # when
-        told = await service_up(process.address)
+        reported = await service_up(process.address)
         (report,) = await control.report(StackState(processes=[process]))
     # then
-    assert told.warnings == (WAITS,)
+    assert reported.warnings == (WAITS,)
     assert not report.healthy
     assert control.warnings_of([report]) == [f"worker: {WAITS}"]
 
@@ -230,8 +230,8 @@ def test_status_is_not_well_while_children_are_dead_lettered(
 ):
     # given a stack whose processes are all healthy
     async def reports(_state: StackState) -> list[ProcessReport]:
-        told = self_report({**ANSWER, "dead_lettered_children": 1_200})
-        return [ProcessReport("worker", 1, "127.0.0.1:1", True, 0, told)]
+        reported = self_report({**ANSWER, "dead_lettered_children": 1_200})
+        return [ProcessReport("worker", 1, "127.0.0.1:1", True, 0, reported)]
 
     folder.save(StackState(status=READY))
     monkeypatch.setattr(StackFolder, "is_held", lambda _: True)

@@ -17,7 +17,7 @@ from shared.fault_points import VARIABLE as FAULT_POINTS
 FOREVER = "import time\nwhile True: time.sleep(60)"
 DEAF = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    "open({told!r}, 'w').close()\n" + FOREVER
+    "open({reported!r}, 'w').close()\n" + FOREVER
 )
 
 
@@ -75,10 +75,10 @@ async def test_a_process_that_ends_at_once_is_reported_with_its_last_words(tmp_p
     code = "import sys; sys.exit('the disk is full')"
     process = SupervisedProcess(plan(tmp_path, code, ready=never), quiet)
 
-    with pytest.raises(NotReady, match="ended with code 1") as told:
+    with pytest.raises(NotReady, match="ended with code 1") as reported:
         await process.start()
 
-    assert "the disk is full" in str(told.value)
+    assert "the disk is full" in str(reported.value)
 
 
 async def test_a_process_that_never_answers_is_given_up(tmp_path: Path):
@@ -97,11 +97,11 @@ async def test_a_process_that_never_answers_is_given_up(tmp_path: Path):
 
 async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path):
     async def deaf_already() -> None:
-        if not os.path.exists(told):
+        if not os.path.exists(reported):
             raise ConnectionError("not deaf yet")
 
-    told = str(tmp_path / "deaf")
-    deaf = plan(tmp_path, DEAF.format(told=told), ready=deaf_already, grace_seconds=0.3)
+    reported = str(tmp_path / "deaf")
+    deaf = plan(tmp_path, DEAF.format(reported=reported), ready=deaf_already, grace_seconds=0.3)
     process = SupervisedProcess(deaf, quiet)
     await process.start()
 

@@ -28,12 +28,17 @@ MOTHER, STRANGER = "parent-mia", "parent-emma"
 
 
 def command(number: int, status: int = 200, child_id: str = MIA, **answer: Any) -> Entry:
-    told = {"child_id": child_id, "version": number, "events": ["ChildProfileUpdated"], **answer}
+    reported = {
+        "child_id": child_id,
+        "version": number,
+        "events": ["ChildProfileUpdated"],
+        **answer,
+    }
     path = "/v1/children" if number == 1 else f"/v1/children/{child_id}/profile"
     method = "POST" if number == 1 else "PATCH"
     subject = MOTHER if child_id == MIA else STRANGER
     key = f"key-{child_id}-{number:04}"
-    answered = told if status < 300 else {"code": "refused"}
+    answered = reported if status < 300 else {"code": "refused"}
     return Entry("", subject, "parent", method, path, key, status, answered)
 
 
@@ -143,7 +148,9 @@ def test_read_models_that_differ_or_stay_behind_and_alerts_untold_are_reported()
     assert kinds(HISTORY, facts) == {"read-model"}
     assert kinds(HISTORY, replace(FACTS, lag="1 children behind after 60 s")) == {"lag"}
     assert kinds(HISTORY, replace(FACTS, dead_lettered=frozenset({MIA}))) == {"dead-lettered"}
-    assert kinds(HISTORY, replace(FACTS, untold=["alert-1 on in_app: pending"])) == {"untold"}
+    assert kinds(HISTORY, replace(FACTS, undelivered=["alert-1 on in_app: pending"])) == {
+        "undelivered"
+    }
 
 
 def test_a_command_refused_or_unheard_is_not_stored_or_stored_once():

@@ -145,9 +145,9 @@ async def test_a_connection_that_sent_nothing_makes_room_and_is_told_so(narrow_p
     first_line, _ = await _answer_to(narrow_port, LIVE)
     # then
     assert first_line.startswith(b"HTTP/1.1 200 ")
-    told = await silent[0].read()
-    assert told.startswith(b"HTTP/1.1 503 ")
-    assert b"\r\nretry-after: 1\r\n" in told
+    reported = await silent[0].read()
+    assert reported.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 1\r\n" in reported
     for _, writer in (silent, busy):
         writer.close()
 

@@ -69,9 +69,9 @@ async def test_refusals_too(path: str):
 async def test_what_can_be_read_in_two_ways_is_refused_without_a_body(
     target: str, headers: list[Header], status: int, code: str
 ):
-    told, sent, body = await asked(QuerySide().app, "HEAD", target, headers)
+    reported, sent, body = await asked(QuerySide().app, "HEAD", target, headers)
 
-    assert (told, body) == (status, b""), code
+    assert (reported, body) == (status, b""), code
     assert sent["content-type"] == "application/problem+json"
 
 

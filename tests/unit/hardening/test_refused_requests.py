@@ -40,9 +40,9 @@ async def test_what_can_be_read_in_two_ways_is_refused(
         # when
         answer = await asked(app, method, target, headers)
         # then
-        told, sent, body = answer
+        reported, sent, body = answer
         problem = orjson.loads(body)
-        assert (told, problem["code"]) == (status, code)
+        assert (reported, problem["code"]) == (status, code)
         assert sent["content-type"] == "application/problem+json"
         assert problem["correlation_id"] == sent["correlation-id"]
         assert problem["errors"]
@@ -289,9 +289,9 @@ def test_parameters_of_queries(path: str, name: str, value: object):
 def test_ids_in_paths_are_refused_in_the_same_words_by_both_apis(value: str):
     asked = QUERY_API.get(f"/v1/children/{value}", headers=QUERIES.bearer(query_side.ADMIN))
     headers = {"Authorization": COMMANDS.bearer(command_side.ADMIN)}
-    told = COMMAND_API.post(f"/v1/children/{value}/reactivation", headers=headers)
-    assert (asked.status_code, told.status_code) == (422, 422)
-    assert asked.json()["errors"] == told.json()["errors"]
+    reported = COMMAND_API.post(f"/v1/children/{value}/reactivation", headers=headers)
+    assert (asked.status_code, reported.status_code) == (422, 422)
+    assert asked.json()["errors"] == reported.json()["errors"]
 
 
 def test_every_model_of_parameters_is_asked_for():

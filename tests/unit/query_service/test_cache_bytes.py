@@ -149,10 +149,10 @@ async def test_an_admin_and_the_metrics_tell_bytes_and_evictions(side: QuerySide
         body = (await client.get("/v1/children/lena")).content
         metrics: httpx2.Response = await client.get("/metrics")
     # then
-    told = dict(line.rsplit(" ", 1) for line in metrics.text.splitlines() if line[0] != "#")
-    assert float(told["teddy_query_cache_bytes"]) > len(body)
+    reported = dict(line.rsplit(" ", 1) for line in metrics.text.splitlines() if line[0] != "#")
+    assert float(reported["teddy_query_cache_bytes"]) > len(body)
     for reason in ("entries", "bytes", "too_large"):
-        assert told[f'teddy_query_cache_evictions_total{{reason="{reason}"}}'] == "0.0"
+        assert reported[f'teddy_query_cache_evictions_total{{reason="{reason}"}}'] == "0.0"
 
 
 KEYS = ["a", "b", "c", "d"]

@@ -80,7 +80,7 @@ async def family() -> QuerySide:
     return family
 
 
-def told(family: QuerySide) -> list[tuple[str, str, str, tuple[str, ...]]]:
+def reported(family: QuerySide) -> list[tuple[str, str, str, tuple[str, ...]]]:
     return [(e.subject, e.operation, e.outcome, e.children) for e in family.audit.entries]
 
 
@@ -95,7 +95,7 @@ async def test_a_fresh_answer_a_cached_one_and_an_unchanged_one_are_each_recorde
         unchanged = await client.get(f"/v1/children/{MIA}", headers=tag)
     # then
     assert (cached.headers["X-Cache"], unchanged.status_code) == ("hit", 304)
-    assert told(family) == [
+    assert reported(family) == [
         ("p-1", "GetChildProfile", "answered", (MIA,)),
         ("p-1", "GetChildProfile", "answered", (MIA,)),
         ("p-1", "GetChildProfile", "not-modified", (MIA,)),
@@ -118,20 +118,20 @@ async def test_each_read_names_whose_data_it_showed(
     family: QuerySide, path: str, operation: str, children: set[str]
 ):
     assert (await family.get(path, MOTHER)).status_code == 200
-    ((subject, recorded, outcome, shown),) = told(family)
+    ((subject, recorded, outcome, shown),) = reported(family)
     assert (subject, recorded, outcome, set(shown)) == ("p-1", operation, "answered", children)
 
 
 async def test_a_refused_read_is_recorded_with_the_child_that_was_asked_for(family: QuerySide):
     assert (await family.get(f"/v1/children/{MIA}", parent("p-2"))).status_code == 404
-    assert told(family) == [("p-2", "GetChildProfile", "child-not-found", (MIA,))]
+    assert reported(family) == [("p-2", "GetChildProfile", "child-not-found", (MIA,))]
 
 
 async def test_a_live_stream_is_recorded_when_it_opens(family: QuerySide):
     family.service.edge.streams.close()
     async with family.client(MOTHER) as client:
         await client.get("/v1/parents/p-1/stream")
-    ((subject, operation, outcome, children),) = told(family)
+    ((subject, operation, outcome, children),) = reported(family)
     assert (subject, operation, outcome) == ("p-1", "FollowFamily", "answered")
     assert set(children) == {MIA, LEO}
 

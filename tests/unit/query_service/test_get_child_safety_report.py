@@ -210,8 +210,8 @@ def test_a_severe_violation_that_was_not_told_at_once_asks_for_immediate_notific
 
 
 def test_notifications_are_not_asked_for_where_one_was_sent_at_once_or_it_is_not_known():
-    told = some(2, severity="high", alerted="threshold", resolved_at=NOON)
-    assert codes(told) == ["all-is-well"]
+    noted = some(2, severity="high", alerted="threshold", resolved_at=NOON)
+    assert codes(noted) == ["all-is-well"]
     # given what older projections wrote
     (entry,) = some(1, severity="critical", resolved_at=NOON)
     del entry["alerted"]
@@ -258,8 +258,8 @@ async def test_flagged_content_is_no_news_once_something_was_reported(side: Quer
 async def test_what_was_delivered_waits_or_was_given_up_is_counted_apart(side: QuerySide):
     # given three alerts by two channels, of which an older release told one
     await side.child("lena")
-    told = {"in_app": NOON}
-    for number, delivered in enumerate((told, {**told, "webhook": NOON}, told)):
+    noted = {"in_app": NOON}
+    for number, delivered in enumerate((noted, {**noted, "webhook": NOON}, noted)):
         alert = side.alert(f"a{number}", child_id="lena", delivered=delivered)
         for channel in ("in_app", "webhook"):
             delivery = delivery_of(alert, channel, NOON)

@@ -41,8 +41,8 @@ async def test_every_answer_says_how_old_it_is(side: QuerySide):
         )
         alerts = await client.get("/v1/parents/weiss/alerts")
     # then
-    told = [answer.headers["X-As-Of"] for answer in (first, second, same, alerts)]
-    assert told == [iso(NOON)] * 3 + [iso(NOON + timedelta(minutes=1))]
+    reported = [answer.headers["X-As-Of"] for answer in (first, second, same, alerts)]
+    assert reported == [iso(NOON)] * 3 + [iso(NOON + timedelta(minutes=1))]
     assert {answer.headers["Age"] for answer in (first, second, same, alerts)} == {"0"}
     assert [answer.headers["Cache-Status"] for answer in (first, second, same)] == [
         "teddy-query; fwd=miss",

@@ -136,7 +136,7 @@ async def test_a_caller_takes_one_export_of_a_child_at_a_time_and_two_in_all(
     async with opened(url, side) as first:
         # when
         async with opened(url, side) as second, opened(url, side, ADMIN) as of_another:
-            told = await second.aread()
+            reported = await second.aread()
         async with (
             opened(url, side, child="mia") as of_another_child,
             opened(url, side, child="leo") as third,
@@ -144,7 +144,7 @@ async def test_a_caller_takes_one_export_of_a_child_at_a_time_and_two_in_all(
             pass
     # then
     assert (first.status_code, second.status_code) == (200, 429)
-    assert (second.headers["Retry-After"], b"too-many-requests" in told) == ("30", True)
+    assert (second.headers["Retry-After"], b"too-many-requests" in reported) == ("30", True)
     assert (of_another.status_code, of_another_child.status_code) == (200, 200)
     assert third.status_code == 429  # half of what the process writes at a time
     await until(lambda: side.service.edge.exports.under_way == 0)
@@ -165,11 +165,14 @@ async def test_a_process_writes_so_many_exports_at_a_time(side: QuerySide, serve
         opened(url, side, admins[4]) as fifth,
     ):
         # when
-        told = await fifth.aread()
+        reported = await fifth.aread()
         other = await side.get(f"/v1/children/{LENA}", FAMILY)
     # then
     assert (fourth.status_code, fifth.status_code, other.status_code) == (200, 503, 200)
-    assert (fifth.headers["Retry-After"], b"Too many concurrent exports" in told) == ("10", True)
+    assert (fifth.headers["Retry-After"], b"Too many concurrent exports" in reported) == (
+        "10",
+        True,
+    )
 
 
 async def test_a_cursor_that_is_refused_keeps_no_place(side: QuerySide):

@@ -79,8 +79,8 @@ def test_one_period_is_one_in_whatever_zone_it_was_told():
     cursors = Cursors(bytes(32), "violations")
     place = PageEnd(NOON, "lena/v 1")
     cursor = cursors.write(place, Period(NOON))
-    told_in_delhi = NOON.astimezone(timezone(timedelta(hours=5.5)))
-    assert cursors.read(cursor, Period(told_in_delhi)) == place
+    given_in_delhi = NOON.astimezone(timezone(timedelta(hours=5.5)))
+    assert cursors.read(cursor, Period(given_in_delhi)) == place
 
 
 WEISS = parent("weiss")

@@ -55,7 +55,7 @@ async def answers(side: QuerySide) -> str:
         return "\n".join([(await client.get(route)).text for route in ROUTES])
 
 
-def told_of(plain: Any) -> str:
+def reported_of(plain: Any) -> str:
     return next(one for one in TOLD if one in str(plain))
 
 
@@ -70,7 +70,7 @@ async def test_a_value_that_was_moved_to_another_field_is_shown_nowhere(
     document = cast(dict[str, Any], side.store.children[MIA])
     document[target], document[source] = document[source], None
     shown = await answers(side)
-    assert told_of(PLAIN[source]) not in shown
+    assert reported_of(PLAIN[source]) not in shown
 
 
 async def test_a_bear_is_known_by_its_own_id_only(side: QuerySide):

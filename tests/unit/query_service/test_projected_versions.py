@@ -88,8 +88,8 @@ async def test_who_waits_looks_at_the_store_ten_times_a_second_and_lets_others_r
 ):
     # given two who wait for the same child
     waiting = [versions.wait(ConsistencyToken("lena", 3), seconds=0.3) for _ in range(2)]
-    told = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(each) for each in told] == [ReadModelLate, ReadModelLate]
+    reported = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(each) for each in reported] == [ReadModelLate, ReadModelLate]
     assert stored.looks <= 2 * 5
 
 

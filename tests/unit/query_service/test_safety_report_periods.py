@@ -63,8 +63,11 @@ async def test_the_answer_says_what_a_day_stood_for():
     await side.child("lena")
     answer = await side.get("/v1/children/lena/safety-report?from=2026-11-01&to=2026-11-30", ADMIN)
 
-    told = answer.json()
-    assert (told["from"], told["to"]) == ("2026-11-01T00:00:00.000Z", "2026-12-01T00:00:00.000Z")
+    reported = answer.json()
+    assert (reported["from"], reported["to"]) == (
+        "2026-11-01T00:00:00.000Z",
+        "2026-12-01T00:00:00.000Z",
+    )
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,8 @@ async def test_others_run_between_the_events_of_a_long_stream():
     # when
     await side.folding.catch_up(child_id, BEFORE_REGISTRATION, cipher)
     # then messages, most of the stream, are not even opened
-    told = LONG * 2 // 10
-    assert turns >= told / CHUNK
+    reported = LONG * 2 // 10
+    assert turns >= reported / CHUNK
     other.cancel()
 
 

@@ -143,7 +143,7 @@ def test_only_what_the_same_request_may_get_past_says_when_to_come_again():
     assert says == {ConcurrentUpdate, ChildBusy, ChildLoading, KeyUnavailable}
 
 
-def told(side: CommandSide) -> list[tuple[str, str, str, tuple[str, ...]]]:
+def reported(side: CommandSide) -> list[tuple[str, str, str, tuple[str, ...]]]:
     return [(e.subject, e.operation, e.outcome, e.children) for e in side.audit.entries]
 
 
@@ -154,7 +154,7 @@ async def test_a_command_over_http_is_recorded_once_with_the_clients_address():
     async with side.client(MOTHER) as mother:
         child_id = await mother.register()
     # then
-    assert told(side) == [("parent-ada", "RegisterChild", "accepted", (child_id,))]
+    assert reported(side) == [("parent-ada", "RegisterChild", "accepted", (child_id,))]
     (entry,) = side.audit.entries
     assert entry.address == "127.0.0.1"
     assert entry.correlation_id
@@ -170,7 +170,7 @@ async def test_what_is_refused_before_the_bus_is_recorded_too():
         await mother.send("GET", "/nowhere")
         await mother.send("GET", "/nowhere", headers={"Authorization": "ignored"})
     # then
-    assert [entry[1:3] for entry in told(side)] == [
+    assert [entry[1:3] for entry in reported(side)] == [
         ("RegisterChild", "invalid-request"),
         ("RegisterChild", "invalid-json"),
         ("UnknownRoute", "not-found"),
@@ -184,14 +184,14 @@ async def test_a_forged_token_is_recorded_without_a_subject_and_no_token_not_at_
         forged = {"Authorization": "Bearer forged"}
         await stranger.send("DELETE", f"/children/{ADA}/personal-data", headers=forged)
         await stranger.send("DELETE", f"/children/{ADA}/personal-data")
-    assert told(side) == [("", "EraseChild", "unauthenticated", (ADA,))]
+    assert reported(side) == [("", "EraseChild", "unauthenticated", (ADA,))]
 
 
 async def test_a_refusal_by_role_is_recorded_by_the_bus_alone():
     side = CommandSide()
     async with side.client(ANALYST) as analyst:
         await analyst.send("DELETE", f"/children/{ADA}/personal-data")
-    assert told(side) == [("analyst-1", "EraseChild", "forbidden", (ADA,))]
+    assert reported(side) == [("analyst-1", "EraseChild", "forbidden", (ADA,))]
 
 
 async def test_what_a_path_holds_is_never_recorded():

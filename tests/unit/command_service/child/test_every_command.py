@@ -161,8 +161,8 @@ def test_no_sequence_of_commands_breaks_the_invariants(commands: list[ChildComma
     seen = [e.violation_id for e in happened if isinstance(e, SafetyViolationAcknowledged)]
     assert len(set(seen)) == len(seen)
     assert set(seen) <= set(reported)
-    told_in = [e.conversation_id for e in happened if isinstance(e, SafetyViolationReported)]
-    assert set(told_in) <= {*started, None}
+    given_in = [e.conversation_id for e in happened if isinstance(e, SafetyViolationReported)]
+    assert set(given_in) <= {*started, None}
     assert not child.consents or ConsentPurpose.ACCOUNT in child.consents
     if child.status in (AccountStatus.ACTIVE, AccountStatus.DEACTIVATED):
         assert set(child.open_conversations) == set(started) - set(ended)

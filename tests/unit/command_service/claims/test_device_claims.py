@@ -39,7 +39,7 @@ async def device_claim(side: CommandSide, device_id: str = BEAR.subject) -> Clai
     return found
 
 
-async def is_heard(side: CommandSide, child_id: str, device_id: str) -> bool:
+async def is_accepted(side: CommandSide, child_id: str, device_id: str) -> bool:
     """Whether the bear may report about the child."""
     report = replace(REPORT, child_id=child_id, violation_id=str(UUID(int=7)))
     try:
@@ -69,8 +69,8 @@ async def test_children_may_be_without_a_device_and_a_second_hand_bear_is_the_ne
     side = await CommandSide().given(of(ADA, "TEDDY-0000-0001", None))
     assert (await side.do(of(BOB, device_id=None))).version == BORN
     side = await CommandSide().given(REGISTER, DEACTIVATE, of(BOB, REGISTER.udid))
-    assert await is_heard(side, BOB, BEAR.subject)
-    assert not await is_heard(side, ADA, BEAR.subject)
+    assert await is_accepted(side, BOB, BEAR.subject)
+    assert not await is_accepted(side, ADA, BEAR.subject)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -104,7 +104,7 @@ async def test_of_two_children_who_want_the_same_device_at_once_one_gets_it(seed
     )
     # then
     assert sorted(type(each).__name__ for each in outcomes) == ["CommandResult", "DeviceIdTaken"]
-    heard = [await is_heard(sides[0], each, "second-hand") for each in (ADA, BOB)]
+    heard = [await is_accepted(sides[0], each, "second-hand") for each in (ADA, BOB)]
     assert heard.count(True) == 1
 
 
@@ -114,9 +114,9 @@ async def test_a_change_of_the_device_takes_one_and_gives_the_other_free():
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB, device_id="bear-device-2"))
     assert (await side.do(of(BOB))).version == BORN
-    assert not await is_heard(side, ADA, BEAR.subject)
+    assert not await is_accepted(side, ADA, BEAR.subject)
     side = await CommandSide().given(REGISTER, update(device_id=None))
-    assert not await is_heard(side, ADA, BEAR.subject)
+    assert not await is_accepted(side, ADA, BEAR.subject)
     assert (await side.do(of(BOB))).version == BORN
 
 
@@ -124,8 +124,8 @@ async def test_another_case_of_the_same_device_is_no_other_device():
     side = await CommandSide().given(REGISTER)
     await side.do(update(device_id="BEAR-DEVICE-1"))
     # then tokens are compared as they are written, reservations are not
-    assert await is_heard(side, ADA, "BEAR-DEVICE-1")
-    assert not await is_heard(side, ADA, BEAR.subject)
+    assert await is_accepted(side, ADA, "BEAR-DEVICE-1")
+    assert not await is_accepted(side, ADA, BEAR.subject)
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB))
 
@@ -149,8 +149,8 @@ async def test_the_device_of_another_family_cannot_be_taken_by_a_change():
     side = await CommandSide().given(REGISTER, of(BOB, device_id="bear-device-2"))
     with pytest.raises(DeviceIdTaken):
         await side.do(replace(update(device_id=BEAR.subject), child_id=BOB))
-    assert await is_heard(side, BOB, "bear-device-2")
-    assert await is_heard(side, ADA, BEAR.subject)
+    assert await is_accepted(side, BOB, "bear-device-2")
+    assert await is_accepted(side, ADA, BEAR.subject)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ async def test_a_reservation_marked_as_released_does_not_take_the_device_from_wh
 
 async def test_a_child_returns_with_its_device():
     side = await CommandSide().given(REGISTER, DEACTIVATE, REACTIVATE)
-    assert await is_heard(side, ADA, BEAR.subject)
+    assert await is_accepted(side, ADA, BEAR.subject)
     with pytest.raises(DeviceIdTaken):
         await side.do(of(BOB))
 
@@ -198,8 +198,8 @@ async def test_a_child_whose_device_moved_on_returns_without_it():
     result = await side.do(REACTIVATE, key="back")
     # then
     assert result.events == ("ChildReactivated", "ChildProfileUpdated")
-    assert not await is_heard(side, ADA, BEAR.subject)
-    assert await is_heard(side, BOB, BEAR.subject)
+    assert not await is_accepted(side, ADA, BEAR.subject)
+    assert await is_accepted(side, BOB, BEAR.subject)
     with pytest.raises(UdidTaken):
         await side.do(of(CLEO, REGISTER.udid, "bear-device-3"))
     # when it is asked again
@@ -222,7 +222,7 @@ async def test_of_ten_children_that_return_to_one_device_at_once_one_gets_it(see
         *(sides[n % 2].do(replace(REACTIVATE, child_id=c)) for n, c in enumerate(children))
     )
     # then
-    heard = [await is_heard(sides[0], child_id, BEAR.subject) for child_id in children]
+    heard = [await is_accepted(sides[0], child_id, BEAR.subject) for child_id in children]
     assert heard.count(True) == 1
 
 

@@ -26,13 +26,13 @@ WRITE_SIDE = {ErasureStep.KEY, ErasureStep.CLAIMS, ErasureStep.SNAPSHOTS}
 class Topic:
     """The topic of erasures, which no restore touches."""
 
-    told: dict[str, datetime] = field(default_factory=dict)
+    reported: dict[str, datetime] = field(default_factory=dict)
 
     async def read(self) -> Mapping[str, datetime]:
-        return dict(self.told)
+        return dict(self.reported)
 
     async def announce(self, erasures: Sequence[ErasureNotice]) -> None:
-        self.told.update({one.child_id: one.at for one in erasures})
+        self.reported.update({one.child_id: one.at for one in erasures})
 
 
 def sweep_of(side: CommandSide, topic: Topic) -> ErasureSweep:
@@ -83,7 +83,7 @@ async def test_after_a_restore_of_one_store_the_others_know(restored: str):
     # then
     assert again == 1
     assert await nothing_is_left_of_ada(database)
-    assert list(topic.told) == [ADA]
+    assert list(topic.reported) == [ADA]
     assert await sweep_of(side, topic).run(topic) == 0
 
 
@@ -92,7 +92,7 @@ async def test_a_child_that_is_wholly_erased_is_left_alone():
     await side.do(REGISTER)
     await side.do(ERASE)
     again = await sweep_of(side, topic).run(topic)
-    assert (again, list(topic.told)) == (0, [ADA])
+    assert (again, list(topic.reported)) == (0, [ADA])
     assert await side.stored_events() == [*REGISTRATION, "ChildErased"]
 
 

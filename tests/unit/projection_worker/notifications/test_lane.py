@@ -54,9 +54,15 @@ def lane(
     metrics = NotificationMetrics(CollectorRegistry())
     patience = Patience(**{"note_pauses": (0.0, 0.0), **more})
     name = AlertChannel.WEBHOOK
-    told = settled or Settled()
+    notified = settled or Settled()
     return Lane(
-        name, receiver, store, told, metrics, patience=patience, breaker=CircuitBreaker(monotonic)
+        name,
+        receiver,
+        store,
+        notified,
+        metrics,
+        patience=patience,
+        breaker=CircuitBreaker(monotonic),
     )
 
 
@@ -74,7 +80,7 @@ async def test_what_is_due_is_delivered_noted_and_told():
 
     await swept(lane(store, receiver, settled))
 
-    assert receiver.took == store.done == settled.told == [one["_id"] for one in some(3)]
+    assert receiver.took == store.done == settled.notified == [one["_id"] for one in some(3)]
 
 
 async def test_what_failed_is_noted_with_its_reason_and_is_not_settled():
@@ -83,7 +89,7 @@ async def test_what_failed_is_noted_with_its_reason_and_is_not_settled():
 
     await swept(lane(store, receiver, settled))
 
-    assert (store.done, settled.told) == ([], [])
+    assert (store.done, settled.notified) == ([], [])
     assert store.failed == [("alert-0:webhook", "Status 500")]
 
 
@@ -94,7 +100,7 @@ async def test_what_was_given_up_is_settled():
 
     await swept(lane(store, receiver, settled))
 
-    assert settled.told == ["alert-0:webhook"]
+    assert settled.notified == ["alert-0:webhook"]
 
 
 async def test_an_unexpected_error_is_one_deliverys_own():

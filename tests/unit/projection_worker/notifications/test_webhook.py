@@ -41,8 +41,8 @@ async def refused(url: str, **how: Any) -> str:
 async def test_an_alert_is_signed_as_the_specification_says(receiver: WebhookReceiver):
     await post(receiver.url)  # the receiver verifies the signature of the newest secret
 
-    (told,), (headers,) = receiver.received, receiver.headers
-    assert told["alert_id"] == "mia@2:threshold"
+    (notified,), (headers,) = receiver.received, receiver.headers
+    assert notified["alert_id"] == "mia@2:threshold"
     assert headers["webhook-id"] == "mia@2:threshold:webhook"
     assert abs(utc_now().timestamp() - int(headers["webhook-timestamp"])) < 60
     assert headers["host"] == receiver.url.removeprefix("http://").removesuffix("/alerts")

@@ -109,12 +109,12 @@ def test_every_sealed_field_is_marked_so():
 
 def test_every_field_that_is_made_from_opened_values_is_marked_so():
     opened, closed = values(PAST, CIPHER), values(PAST, OTHER_CIPHER)
-    told = marked(IS_FROM_OPENED)
+    noted = marked(IS_FROM_OPENED)
 
     forgotten = {
         "/".join(names)
         for place, names in opened.keys() | closed.keys()
-        if opened.get((place, names)) != closed.get((place, names)) and told.isdisjoint(names)
+        if opened.get((place, names)) != closed.get((place, names)) and noted.isdisjoint(names)
     }
 
     assert not forgotten, f"in shared/read_models/documents.py type them FromOpened: {forgotten}"

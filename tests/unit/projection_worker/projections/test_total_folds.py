@@ -108,9 +108,9 @@ def test_nothing_that_comes_after_an_erasure_brings_anything_back(
     assert goes_on.alerts == ()
     assert goes_on.erased
     assert ends.child is not None
-    told = {"version", "updated_at"}
-    kept = {name: value for name, value in (goes_on.child or {}).items() if name not in told}
-    assert kept == {name: value for name, value in ends.child.items() if name not in told}
+    noted = {"version", "updated_at"}
+    kept = {name: value for name, value in (goes_on.child or {}).items() if name not in noted}
+    assert kept == {name: value for name, value in ends.child.items() if name not in noted}
 
 
 @settings(max_examples=200, deadline=None)

@@ -54,8 +54,8 @@ ALERT: Place = (Model.ALERTS, "mia@3/high")
 
 
 def compared(expected: Any, found: Any, place: Place = CHILD) -> list[tuple[str, object, object]]:
-    told = compare("mia", {place: expected}, {place: found})
-    return [(one.field, one.expected, one.found) for one in told]
+    noted = compare("mia", {place: expected}, {place: found})
+    return [(one.field, one.expected, one.found) for one in noted]
 
 
 def test_the_order_of_documents_and_fields_does_not_matter_to_a_digest_but_their_place_does():
@@ -73,10 +73,10 @@ def test_every_other_value_has_another_digest_and_is_a_difference(age: object):
 
 
 def test_when_an_alert_was_delivered_is_not_compared():
-    told, delivered = {"severity": "high"}, {"severity": "high", "delivered": {"in_app": NOON}}
+    noted, delivered = {"severity": "high"}, {"severity": "high", "delivered": {"in_app": NOON}}
 
-    assert digest({ALERT: told}) == digest({ALERT: delivered})
-    assert compared(told, delivered, ALERT) == []
+    assert digest({ALERT: noted}) == digest({ALERT: delivered})
+    assert compared(noted, delivered, ALERT) == []
 
 
 def test_a_document_or_a_field_that_one_side_lacks_is_one_difference():
@@ -104,9 +104,9 @@ def test_of_two_lists_of_documents_only_what_differs_is_reported_and_plain_value
 
     assert compared({"all": [first, second]}, {"all": [first]}) == [("all[1]", second, ABSENT)]
     assert compared({"all": [first]}, {"all": [first, second]}) == [("all[1]", ABSENT, second)]
-    told = compared({"topics": ["space", "sea"]}, {"topics": ["sea"]})
+    noted = compared({"topics": ["space", "sea"]}, {"topics": ["sea"]})
 
-    assert told == [("topics", ["space", "sea"], ["sea"])]
+    assert noted == [("topics", ["space", "sea"], ["sea"])]
 
 
 def test_verifications_of_parts_add_up_to_that_of_the_whole():

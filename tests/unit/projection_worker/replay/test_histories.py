@@ -35,14 +35,14 @@ async def store() -> MemoryEventStore:
     return store
 
 
-def told(found: Sequence[Stream]) -> list[tuple[str, int, bool]]:
+def reported(found: Sequence[Stream]) -> list[tuple[str, int, bool]]:
     return [(one.child_id, len(one.commits), one.is_whole) for one in found]
 
 
 async def test_long_streams_are_begun_and_passed_over(store: MemoryEventStore):
     found = [stream async for stream in streams(store, longest=LONGEST)]
 
-    assert told(found) == [
+    assert reported(found) == [
         ("a", 3, True),
         ("b", LONGEST + 1, False),
         ("c", 2, True),
@@ -87,12 +87,12 @@ async def test_of_an_erased_child_only_its_beginning_and_its_end_are_reported(
 ):
     assert (await ends_at(store, "e"), await ends_at(store, "b")) == (9, 0)
 
-    told = [event async for page in relevant_pages(store, "e", ends=9) for event in page]
+    reported = [event async for page in relevant_pages(store, "e", ends=9) for event in page]
     behind = [event async for page in relevant_pages(store, "e", 1, 9) for event in page]
 
-    assert [event.version for event in told] == [1, 9, 10]
+    assert [event.version for event in reported] == [1, 9, 10]
     assert [event.version for event in behind] == [9, 10]
-    assert told[1].type == ERASED
+    assert reported[1].type == ERASED
 
 
 @given(st.lists(st.integers(1, 4), max_size=12), st.integers(0, 50), st.integers(1, 5))

@@ -44,7 +44,7 @@ SHARED = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlYw"
 RSA_2048, RSA_1024 = rsa_jwk(2_048), rsa_jwk(1_024)
 
 
-def told(jwk: Any) -> str:
+def reported(jwk: Any) -> str:
     """A name that is the same in every process: without what makes a key unlike others."""
     if not isinstance(jwk, dict):
         return str(jwk)
@@ -93,7 +93,7 @@ def test_a_key_verifies_its_own_algorithm_only(
         "a text",
         None,
     ],
-    ids=told,
+    ids=reported,
 )
 def test_a_key_that_may_not_sign_tokens_is_left_out(jwk: Any):
     # alone, and beside a good one
