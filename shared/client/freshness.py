@@ -9,8 +9,9 @@ from typing import Any
 class Freshness:
     """`as_of`: all that was stored until then is in the answer, often more; an RFC 3339 instant,
     None while no worker has noted it. `age`: seconds since it was read from the read models.
-    `cached`: it came from the cache. `watched`: changes drop cached answers; else they live for seconds only.
-    `stale`: it is from before the read store went away, and what happened since is not in it."""
+    `cached`: it came from the cache. `watched`: changes drop cached answers; else they live for
+    seconds only. `stale`: it is from before the read store went away, and what happened since is
+    not in it."""
 
     as_of: str | None
     age: int
