@@ -164,6 +164,7 @@ ROUTERS = (*COMMAND_ROUTERS, batch.router, introspection)
 def create_app(edge: Edge, around: Around, lifespan: Lifespan | None = None) -> FastAPI:
     app = new_api("Teddy command API", DESCRIPTION, ROUTERS, edge.caller, lifespan)
     app.state.edge = edge
+    app.state.batches = batch.Batches()
     install_links(app, LINKS, edge.query_url)
     install_problems(app, PROBLEMS)
     install_edge(app, around)

@@ -17,7 +17,7 @@ from command_service.api.openapi import IDEMPOTENCY_HEADER, CommandAnswer
 from command_service.bus.pipeline import allowed
 from shared.auth.access import Principal
 from shared.fault_points import FaultPoint, reached
-from shared.http.admission import SUBJECT_FULL
+from shared.http.admission import OVERLOADED, SUBJECT_FULL
 from shared.http.limits import Shares
 from shared.http.problems import (
     FieldProblem,
@@ -34,6 +34,9 @@ PREPARED_AT_A_TIME = 50
 
 BATCHES_AT_A_TIME = 16
 """In one process. Each holds up to a MiB of body, and a thousand commands made of it."""
+
+CHILDREN_AT_A_TIME = 64
+"""In one process, of all batches: single commands have their share of the store meanwhile."""
 
 
 class ItemResult(BaseModel):
@@ -60,17 +63,22 @@ class BatchResult(BaseModel):
 
 
 class Batches:
-    """The batches under way in a process: a bounded number, and one of each caller."""
+    """The batches under way in a process: a bounded number, and one of each caller. `children`:
+    how many children the commands of all of them may be executed for at a time."""
 
-    def __init__(self, at_a_time: int = BATCHES_AT_A_TIME) -> None:
-        self._at_a_time = at_a_time
-        self._shares = Shares[Principal](at_a_time, 1 / at_a_time)
+    def __init__(self) -> None:
+        self._shares = Shares[Principal](BATCHES_AT_A_TIME, 1 / BATCHES_AT_A_TIME)
+        self.children = asyncio.Semaphore(CHILDREN_AT_A_TIME)
 
     @contextmanager
     def turn(self, caller: Principal) -> Iterator[None]:
-        """Raises the problem 429 while the caller has one under way, or the process too many."""
-        if self._shares.callers >= self._at_a_time or not self._shares.take(caller):
+        """Raises the problem 429 while the caller has one under way, 503 while the process has as
+        many as it takes."""
+        if self._shares.is_full(caller):
             raise ProblemRaised(SUBJECT_FULL)
+        if self._shares.callers >= BATCHES_AT_A_TIME:
+            raise ProblemRaised(OVERLOADED)
+        self._shares.take(caller)
         try:
             yield
         finally:
@@ -81,15 +89,13 @@ class BatchRoute(APIRoute):
     """As CommandRoute: FastAPI reads the endpoint's signature for the documentation only."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        batches = Batches()
-
         async def handle(request: Request) -> Response:
             edge: Edge = request.app.state.edge
             principal = await edge.caller(request)
             refuse_parameters(request)
             _require_no_key(request)
             allowed(principal, "SendCommands")
-            with batches.turn(principal):
+            with request.app.state.batches.turn(principal):
                 raw = await read_body(request, MAX_BATCH_BYTES)
                 response: Response = await self.endpoint(parse_body(Batch, raw), request)
                 return response
@@ -123,7 +129,8 @@ async def send_commands(body: Batch, request: Request) -> Response:
         if len(items) % PREPARED_AT_A_TIME == 0:
             await asyncio.sleep(0)  # others have their turn
         items.append(prepared(item, request, principal, edge))
-    results = await BatchRun(edge, request, items).results()
+    run = BatchRun(edge, request, items, request.app.state.batches.children)
+    results = await run.results()
     reached(FaultPoint.COMMAND_BEFORE_REPLY)
     return Response(orjson.dumps({"results": results}), media_type="application/json")
 

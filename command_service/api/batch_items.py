@@ -4,21 +4,21 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-import orjson
 from fastapi import Request
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from command_service.api import children, consents, conversations, lifecycle, safety
 from command_service.api.command_route import (
     KEY_LIMIT,
+    MAX_BODY_BYTES,
     CommandRequest,
     CommandRoute,
     Edge,
     parse_body,
 )
-from command_service.api.errors import PROBLEMS
+from command_service.api.errors import PROBLEMS, body_too_large
 from command_service.api.openapi import RequestBody
 from command_service.bus.command_bus import SentCommand
 from shared.auth.access import Principal, RateClass, operation_of, rule_of
@@ -27,6 +27,8 @@ from shared.http.problems import FieldProblem, Problem, ProblemRaised, problem_o
 from shared.http.request_checks import check_ids
 
 MOST_COMMANDS = 1_000
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 COMMAND_ROUTERS = (
     *(children.router, consents.router, safety.router, conversations.router),
@@ -64,15 +66,15 @@ class BatchItem(RequestBody):
             }
         ],
     )
-    body: dict[str, Any] = Field(
-        default_factory=dict,
+    body: dict[str, Any] | None = Field(
+        None,
         description="The body of the command's own route.",
         examples=[{"role": "child", "word_count": 12}],
     )
 
 
 class Batch(RequestBody):
-    commands: tuple[BatchItem, ...] = Field(
+    commands: Annotated[tuple[BatchItem, ...], FailFast()] = Field(
         description="In the order in which those of a child are executed.",
         min_length=1,
         max_length=MOST_COMMANDS,
@@ -128,9 +130,9 @@ def _sent(
     raw, model = b"", route.body_model
     arguments: dict[str, Any] = dict(item.path)
     if model is not None:
-        raw = _json(item.body)
+        raw = b"" if item.body is None else _json(item.body)
         arguments["body"] = parse_body(model, raw)
-    elif item.body:
+    elif item.body is not None:
         raise ProblemRaised(_invalid(FieldProblem("body", "must be left out")))
     (method,), child = route.methods or {"POST"}, item.path.get("child_id", "")
     key = item.idempotency_key
@@ -161,7 +163,13 @@ def _invalid(*fields: FieldProblem) -> Problem:
 
 
 def _json(body: dict[str, Any]) -> bytes:
+    """As the route would have got it. Raises the problems 413, and 422 for a number that JSON has
+    no text for: one that was too large for a float."""
     try:
-        return orjson.dumps(body)
-    except TypeError:  # an integer of more than 64 bits, which the command's checks refuse
-        return json.dumps(body, ensure_ascii=False).encode()
+        raw = _ENCODER.encode(body).encode()
+    except ValueError:
+        field = FieldProblem("body", "must contain finite numbers only", "finite numbers")
+        raise ProblemRaised(_invalid(field)) from None
+    if len(raw) > MAX_BODY_BYTES:
+        raise ProblemRaised(body_too_large(MAX_BODY_BYTES))
+    return raw

@@ -1,6 +1,7 @@
 """The commands of a batch, executed: those of a child in their order, children side by side."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,7 +20,12 @@ from shared.http.request_context import correlation_id_of
 
 log = structlog.get_logger(__name__)
 
-CHILDREN_AT_A_TIME = 64
+CHILDREN_OF_ONE = 16
+"""Children for whom commands of one batch are executed at a time."""
+
+SECONDS = 10.0
+"""After so long no further command of a batch is attempted: its caller would not wait for it."""
+
 TOGETHER = 100
 """Commands of a child that are offered to the store at once: others wait for as long as it takes to
 decide them."""
@@ -30,8 +36,8 @@ NOT_ATTEMPTED = Problem(
     503,
     "not-attempted",
     "Not attempted",
-    "An earlier command of this child in the batch may succeed later; send it and this one again, "
-    "in their order, with the same idempotency keys.",
+    "The time of the batch was over, or an earlier command of this child may succeed later; send "
+    "what was not executed again, in its order, with the same idempotency keys.",
     headers={RETRY_AFTER: "1"},
 )
 
@@ -40,18 +46,28 @@ ItemResult = dict[str, Any]
 
 
 class BatchRun:
-    def __init__(self, edge: Edge, request: Request, items: Sequence[Prepared]) -> None:
+    """`children`: a place for each child whose commands are executed, shared by all batches."""
+
+    def __init__(
+        self,
+        edge: Edge,
+        request: Request,
+        items: Sequence[Prepared],
+        children: asyncio.Semaphore,
+    ) -> None:
         self._edge = edge
         self._correlation_id = correlation_id_of(request)
         self._items = items
+        self._places = children
+        self._ends_at = time.monotonic() + SECONDS
         self._results: list[ItemResult] = [{}] * len(items)
 
     async def results(self) -> list[ItemResult]:
         """Of every item, in their order. What is unforeseen is one item's problem, too."""
-        places = asyncio.Semaphore(CHILDREN_AT_A_TIME)
+        own = asyncio.Semaphore(CHILDREN_OF_ONE)
 
         async def in_a_place(child: list[int]) -> None:
-            async with places:
+            async with own, self._places:
                 await self._execute(child)
 
         async with asyncio.TaskGroup() as group:
@@ -71,19 +87,23 @@ class BatchRun:
 
     async def _execute(self, positions: list[int]) -> None:
         """Together as long as that goes well, singly where a command needs it: what was done before
-        is found one by one."""
-        is_together, waiting = True, positions
-        while waiting:
-            done = await self._together(waiting[:TOGETHER]) if is_together else 0
+        is found one by one. What ends short may do so again: then fewer are offered."""
+        waiting, most, is_alone = positions, TOGETHER, False
+        while waiting and time.monotonic() < self._ends_at:
+            offered = waiting[: 1 if is_alone else most]
+            done = await self._together(offered)
+            if len(offered) > 1:
+                most = min(TOGETHER, 2 * most) if done == len(offered) else max(2, 2 * done)
             waiting = waiting[done:]
-            if done or not waiting:
+            if done:
                 continue
             if not await self._singly(waiting[0]):
-                for position in waiting[1:]:
-                    self._refuse(position, NOT_ATTEMPTED)
-                return
-            is_together = not self._results[waiting[0]].get("replayed", False)
+                waiting = waiting[1:]
+                break
+            is_alone = self._results[waiting[0]].get("replayed", False)
             waiting = waiting[1:]
+        for position in waiting:
+            self._refuse(position, NOT_ATTEMPTED)
 
     async def _together(self, positions: list[int]) -> int:
         """How many of the first were executed. What keeps all from it is found singly again."""

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
+from command_service.api.errors import body_too_large, invalid_json, too_many_errors, too_slow
 from command_service.api.openapi import (
     CONSISTENCY_HEADER,
     IDEMPOTENCY_HEADER,
@@ -29,12 +30,13 @@ from shared.fault_points import FaultPoint, reached
 from shared.field_wording import JsonRefused, read_json
 from shared.http.admission import admitted
 from shared.http.callers import Caller
-from shared.http.problems import FieldProblem, Problem, ProblemRaised, invalid_request
+from shared.http.problems import FieldProblem, ProblemRaised, invalid_request
 from shared.http.request_checks import check_ids, refuse_parameters
 from shared.http.request_context import correlation_id_of, traceparent_of
 from shared.signing import ConsistencyTokens
 
 MAX_BODY_BYTES = 64 * 1_024
+MOST_ERRORS = 1_000
 
 READ_SECONDS = 4.0
 """Longest a body may take: a request that trickles in keeps the connection of another."""
@@ -207,10 +209,10 @@ async def read_body(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes
             async with asyncio.timeout(READ_SECONDS):
                 async for chunk in request.stream():
                     if len(body) + len(chunk) > most_bytes:
-                        raise ProblemRaised(_too_large(most_bytes))
+                        raise ProblemRaised(body_too_large(most_bytes))
                     body += chunk
         except TimeoutError:
-            raise ProblemRaised(_too_slow()) from None
+            raise ProblemRaised(too_slow(READ_SECONDS)) from None
     return bytes(body)
 
 
@@ -220,29 +222,12 @@ def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
         read_json(raw or b"{}")
         return model.model_validate_json(raw or b"{}")
     except JsonRefused as refused:
-        raise ProblemRaised(_invalid_json(str(refused))) from None
+        raise ProblemRaised(invalid_json(str(refused))) from None
     except ValidationError as error:
+        if error.error_count() > MOST_ERRORS:
+            raise ProblemRaised(too_many_errors(MOST_ERRORS)) from None
         problems = error.errors(include_url=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
             # what the strict check lets pass and the parser does not
-            raise ProblemRaised(_invalid_json("must be JSON without unpaired surrogates")) from None
+            raise ProblemRaised(invalid_json("must be JSON without unpaired surrogates")) from None
         raise RequestValidationError(problems) from None
-
-
-def _invalid_json(what: str) -> Problem:
-    detail = "The body is not valid JSON."
-    return Problem(400, "invalid-json", "Invalid JSON", detail, [FieldProblem("body", what)])
-
-
-def _too_large(most_bytes: int) -> Problem:
-    limit = f"{most_bytes} bytes"
-    problem = FieldProblem("body", f"must not exceed {limit}", limit)
-    return Problem(413, "body-too-large", "Body too large", "Send a smaller body.", [problem])
-
-
-def _too_slow() -> Problem:
-    limit = f"{READ_SECONDS:g} s"
-    problem = FieldProblem("body", f"must arrive within {limit}", limit)
-    detail = "Send the body without a pause."
-    close = {"Connection": "close"}  # the rest of the body is not waited for
-    return Problem(408, "body-too-slow", "Body too slow", detail, [problem], close)

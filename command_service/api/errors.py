@@ -115,3 +115,34 @@ PROBLEMS: ProblemTable = {
     StoreUnavailable: _unavailable,
     AuditUnavailable: lambda _: AUDIT_UNAVAILABLE,
 }
+
+
+def _refused_body(
+    code: str, title: str, detail: str, must: str, limit: str | None = None
+) -> Problem:
+    status = {"invalid-json": 400, "body-too-large": 413, "invalid-request": 422}[code]
+    return Problem(status, code, title, detail, [FieldProblem("body", must, limit)])
+
+
+def invalid_json(must: str) -> Problem:
+    return _refused_body("invalid-json", "Invalid JSON", "The body is not valid JSON.", must)
+
+
+def too_many_errors(most: int) -> Problem:
+    limit = f"{most} errors"
+    must = f"must not have more than {limit}"
+    return _refused_body("invalid-request", "Invalid request", "Correct the body.", must, limit)
+
+
+def body_too_large(most_bytes: int) -> Problem:
+    limit = f"{most_bytes} bytes"
+    must = f"must not exceed {limit}"
+    return _refused_body("body-too-large", "Body too large", "Send a smaller body.", must, limit)
+
+
+def too_slow(seconds: float) -> Problem:
+    limit = f"{seconds:g} s"
+    problem = FieldProblem("body", f"must arrive within {limit}", limit)
+    close = {"Connection": "close"}  # the rest of the body is not waited for
+    detail = "Send the body without a pause."
+    return Problem(408, "body-too-slow", "Body too slow", detail, [problem], close)

@@ -133,6 +133,7 @@ class Observer:
 
     def __init__(self, trail: AuditTrail, clock: Clock, registry: CollectorRegistry) -> None:
         self._trail = trail
+        self._reserved = 0
         self._clock = clock
         labels = ("command", "outcome")
         self._commands = Counter("teddy_commands", "Commands handled.", labels, registry=registry)
@@ -147,7 +148,7 @@ class Observer:
         started = time.perf_counter()
         watched, is_taken_on = Watched(), False
         try:
-            self._trail.require_room()
+            self._trail.require_room(self._reserved + 1)
             is_taken_on = True
             yield watched
         except BaseException as error:
@@ -162,9 +163,16 @@ class Observer:
         if watched.result is not None:
             self.done(command, context, watched.result, started)
 
-    def require_room(self) -> None:
-        """Raises AuditUnavailable where commands could not be recorded."""
-        self._trail.require_room()
+    @contextmanager
+    def room_for(self, commands: int) -> Iterator[None]:
+        """Within the block the audit trail has room for their records. Raises AuditUnavailable
+        instead of entering it."""
+        self._trail.require_room(self._reserved + commands)
+        self._reserved += commands
+        try:
+            yield
+        finally:
+            self._reserved -= commands
 
     def done(
         self, command: Command, context: CommandContext, result: CommandResult, started: float

@@ -24,17 +24,17 @@ class Together:
         """The first of `sent`, up to one that is refused without I/O. What is not executed is not
         recorded: it is executed singly, and recorded then."""
         started, steps = time.perf_counter(), self.pipeline
-        steps.observer.require_room()
         normal = list(_unrefused(sent))
         if not normal:
             return []
-        command, context = sent[0]
-        async with steps.queues.turn(command.child_id, context.principal):
-            with steps.breaker.watching():
-                async with deadline(steps.timeout_seconds):
-                    results = await handle(normal)
-        for each, result in zip(normal, results, strict=False):
-            steps.observer.done(each.command, each.context, result, started)
+        command, context = normal[0]
+        with steps.observer.room_for(len(normal)):
+            async with steps.queues.turn(command.child_id, context.principal):
+                with steps.breaker.watching():
+                    async with deadline(steps.timeout_seconds):
+                        results = await handle(normal)
+            for each, result in zip(normal, results, strict=False):
+                steps.observer.done(each.command, each.context, result, started)
         return results
 
 

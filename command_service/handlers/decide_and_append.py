@@ -93,7 +93,10 @@ class DecideAndAppend:
         loaded = self.aggregates.remembered(child_id) or await self.aggregates.current(child_id)
         if loaded is None:
             return []
-        cipher = await self._cipher(sent[0].command)
+        try:
+            cipher = await self._cipher(sent[0].command)
+        except VersionConflict:  # erased meanwhile
+            return []
         steps = self._decided_in_order(sent, loaded, cipher)
         landed = await self.appender.store.append_in_order([commit for commit, _ in steps])
         for commit, events in steps[:landed]:

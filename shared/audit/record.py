@@ -129,5 +129,5 @@ class AuditTrail(Protocol):
     def note(self, entry: AuditRecord) -> None:
         """Becomes durable soon; raises AuditUnavailable when too much waits for it already."""
 
-    def require_room(self) -> None:
+    def require_room(self, records: int = 1) -> None:
         """Raises AuditUnavailable where `note` would."""

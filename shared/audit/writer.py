@@ -100,8 +100,8 @@ class ChainedTrail:
         self.require_room()
         self._offer(entry, None)
 
-    def require_room(self) -> None:
-        if len(self._waiting) >= self._bounds.waiting:
+    def require_room(self, records: int = 1) -> None:
+        if len(self._waiting) + records > self._bounds.waiting:
             self.missed += 1
             raise AuditUnavailable("too many records are waiting for the audit trail")
 

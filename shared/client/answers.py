@@ -30,7 +30,7 @@ class BatchCommand(TypedDict):
 
 class BatchResult(TypedDict):
     """`status`: as of the command on its own. `answer` where it was executed, else `problem`;
-    `retry_after`: seconds, where the same command may succeed later."""
+    `retry_after`: seconds, where the same command may succeed later, with `idempotency_key`."""
 
     status: int
     answer: NotRequired[CommandAnswer]
@@ -38,6 +38,7 @@ class BatchResult(TypedDict):
     replayed: NotRequired[bool]
     problem: NotRequired[dict[str, Any]]
     retry_after: NotRequired[int]
+    idempotency_key: NotRequired[str]
 
 
 class ErasureReceipt(TypedDict):

@@ -75,8 +75,9 @@ class Calls:
     ) -> list[answers.BatchResult]:
         """Any number of commands in few requests, e.g. what a bear stored while offline; the result
         of each, in their order. Commands of one child are executed in their order; a command that
-        may succeed later, and those of its child behind it, are sent again. Raises TeddyProblem
-        when a whole request is refused, Unreachable."""
+        may succeed later, and those of its child behind it, are sent again, as are requests that
+        the API refuses for now or does not answer: what has no answer at last has a problem, and
+        its key to send it with another time."""
         return await self._batch.send(commands)
 
     async def ask(

@@ -116,7 +116,11 @@ class RateLimits:
         seconds = policy.get_expiry()
         now = self._now()
         window = math.floor(now / seconds)
-        count = await self._counters.incr(self._key_of(principal, rate, window), seconds, times)
+        key = self._key_of(principal, rate, window)
+        count = await self._counters.incr(key, seconds, times)
+        if times > 1 and count > policy.amount:
+            # nothing of it is done: what is left is for others
+            count = times + await self._counters.incr(key, seconds, -times)
         return Standing(
             rate=rate,
             limit=policy.amount,

@@ -46,9 +46,8 @@ async def load_facts(
     generation = await live_generation(on.database)
     dead_lettered = await DeadLetters(on.database, utc_now, generation).all_dead_lettered()
     verification = await verifier_of(on, generation).verify(settle_seconds)
-    undelivered = await _undelivered(
-        on.database, generation, settle_seconds
-    )  # now all alerts are raised
+    # now all alerts are raised
+    undelivered = await _undelivered(on.database, generation, settle_seconds)
     differences = [
         f"{d.model}/{d.document} {d.field}: {d.expected!r} expected, {d.found!r} found"
         for d in verification.differences

@@ -2,7 +2,7 @@
 when its answer is sent. The OpenAPI document is that of both, with the links between them."""
 
 import re
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, cast
 
 import orjson
@@ -38,6 +38,11 @@ class WatchedEvents(MemoryEventStore):
         done = await super().append(commit)
         self.fresh.append(done)
         return done
+
+    async def append_in_order(self, commits: Sequence[Commit]) -> int:
+        landed = await super().append_in_order(commits)
+        self.fresh.extend(commits[:landed])
+        return landed
 
 
 class BothApis:

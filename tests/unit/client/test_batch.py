@@ -27,7 +27,7 @@ class Slices:
         self.pauses: list[float] = []
         monkeypatch.setattr("shared.client.transport.Transport.pause", self._pause)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, seconds: float, _longest: float = 0) -> None:
         self.pauses.append(seconds)
 
     def client(self) -> TeddyClient:
@@ -116,3 +116,66 @@ async def test_a_query_waits_for_what_the_batch_wrote(monkeypatch: pytest.Monkey
         await client.send_commands([CHANGE])
         # then
         assert client._seen.token("mia") == "token-of-mia"
+
+
+async def test_a_request_that_is_refused_for_now_loses_no_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given a limit that lets the first slice through, and the others later
+    limited = [200, 429, 429, 429, 429, 200]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        commands = orjson.loads(request.content)["commands"]
+        if limited.pop(0) == 429:
+            return httpx2.Response(
+                429, json={"code": "too-many-requests"}, headers={"Retry-After": "42"}
+            )
+        done = DONE | {"consistency_token": "t"}
+        return httpx2.Response(200, json={"results": [done] * len(commands)})
+
+    pauses: list[float] = []
+
+    async def pause(_: Any, seconds: float, longest: float = 5.0) -> None:
+        pauses.append(min(seconds, longest))
+
+    monkeypatch.setattr("shared.client.transport.Transport.pause", pause)
+    transport = httpx2.MockTransport(answer)
+    async with TeddyClient("http://c", "http://q", "t", transport=transport) as client:
+        # when
+        results = await client.send_commands([CHANGE] * 1_300)
+    # then
+    assert [result["status"] for result in results] == [200] * 1_300
+    assert pauses[-1] == 42
+    assert len({result["idempotency_key"] for result in results}) == 1_300
+
+
+async def test_what_was_never_answered_has_its_key_and_a_problem(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given
+    async def no_pause(_: Any, _seconds: float, _longest: float = 0) -> None:
+        return None
+
+    def gone(_: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused")
+
+    monkeypatch.setattr("shared.client.transport.Transport.pause", no_pause)
+    transport = httpx2.MockTransport(gone)
+    async with TeddyClient("http://c", "http://q", "t", transport=transport) as client:
+        # when
+        first, unsent = [*await client.send_commands([CHANGE] * 1_001)][::1_000]
+    # then
+    assert (first["problem"]["code"], unsent["problem"]["code"]) == ("unreachable", "not-sent")
+    assert first["retry_after"] == unsent["retry_after"] == 1
+    assert first["idempotency_key"] != unsent["idempotency_key"]
+
+
+async def test_a_slice_is_cut_by_its_size_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    large: BatchCommand = {**CHANGE, "body": {"preferences": {"text": "x" * 8_000}}}
+    api = Slices(monkeypatch, [DONE], [DONE])
+    async with api.client() as client:
+        # when
+        await client.send_commands([large] * 200)
+    # then
+    assert [len(keys) for keys in api.keys] == [122, 78]

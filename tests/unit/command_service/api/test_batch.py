@@ -1,11 +1,14 @@
 """POST /v1/commands:batch."""
 
 import asyncio
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from command_service.api.batch import BATCHES_AT_A_TIME
 from command_service.api.batch_run import TOGETHER
+from shared.auth.access import Principal, Role
 from shared.event_store.envelope import Commit, NewCommit
 from shared.event_store.port import StoreUnavailable
 from tests.fakes.event_store import MemoryEventStore
@@ -377,3 +380,129 @@ async def test_a_batch_of_which_nothing_became_a_command_is_recorded_itself(side
         await send(mother, [item("Nothing", "a")])
     # then
     assert [(e.operation, e.outcome) for e in side.audit.entries] == [("SendCommands", "answered")]
+
+
+async def test_a_number_that_is_too_large_deletes_nothing(side: CommandSide, mother: CommandClient):
+    # given
+    child = await mother.register()
+    before = len(await side.stored_events())
+    for body in (b'{"device_id": 1e999}', b'{"preferences": {"a": -1e999}}'):
+        raw = (
+            b'{"commands": [{"command": "UpdateChildProfile", "idempotency_key": "12345678",'
+            b' "path": {"child_id": "%s"}, "body": %s}]}' % (child.encode(), body)
+        )
+        # when
+        (result,) = (await mother.send("POST", PATH, raw=raw)).json()["results"]
+        # then
+        assert result["problem"]["errors"][0]["message"] == "must contain finite numbers only"
+    assert len(await side.stored_events()) == before
+
+
+async def test_a_body_that_consists_of_errors_has_a_short_answer(mother: CommandClient):
+    # when
+    many = await mother.send("POST", PATH, {"commands": [{}] * 300_000})
+    none = {"purpose": "account"}
+    bear = {"name": "Bo", "age": 6, "udid": "TEDDY-0000-0009", "consents": [none] * 2_000}
+    (of_one,) = await send(mother, [item("RegisterChild", "r", bear)])
+    (too_large,) = await send(mother, [item("RegisterChild", "r", bear | {"name": "x" * 70_000})])
+    # then
+    assert_problem(many, 422, "invalid-request")
+    assert len(many.content) < 1_000
+    assert len(str(of_one)) < 1_000
+    assert (of_one["status"], too_large["status"]) == (422, 413)
+
+
+async def test_a_body_that_is_left_out_is_left_out_at_the_commands_own_route_too(
+    bear: CommandClient, mother: CommandClient
+):
+    # given
+    child = await mother.register()
+    for key, body in (("left-out", None), ("empty-one", {})):
+        # when
+        await send(bear, [item("StartConversation", key, body, child_id=child)])
+        raw = None if body is None else b"{}"
+        path = f"/children/{child}/conversations"
+        again = await bear.send("POST", path, raw=raw, key=f"{key:->8}")
+        # then
+        assert again.headers["Idempotency-Replayed"] == "true", again.text
+
+
+async def test_no_command_is_executed_that_cannot_be_recorded(side: CommandSide):
+    # given
+    async with side.client() as mother, side.client(BEAR) as bear:
+        child = await mother.register()
+        side.audit.most = 40
+        # when
+        results = await send(bear, a_talk(child, LONG))
+    # then
+    executed = codes(results).count("done")
+    assert executed == 39
+    assert len(side.audit.entries) == 40
+    assert codes(results)[executed:] == [
+        "audit-unavailable",
+        *["not-attempted"] * (LONG + 2 - executed - 1),
+    ]
+
+
+async def test_a_batch_ends_in_time(side: CommandSide, monkeypatch: pytest.MonkeyPatch):
+    # given
+    monkeypatch.setattr("command_service.api.batch_run.SECONDS", -1.0)
+    async with side.client() as mother, side.client(BEAR) as bear:
+        child = await mother.register()
+        # when
+        results = await send(bear, a_talk(child, 3))
+    # then
+    assert codes(results) == ["not-attempted"] * 5
+    assert {each["retry_after"] for each in results} == {1}
+
+
+async def test_new_commands_between_those_done_before_are_not_offered_in_vain(
+    side: CommandSide, monkeypatch: pytest.MonkeyPatch
+):
+    # given
+    async with side.client() as mother, side.client(BEAR) as bear:
+        child = await mother.register()
+        start, *messages, _ = a_talk(child, 200)
+        await send(bear, [start, *messages[::2]])
+        offered: list[int] = []
+        append = side.database.events.append_in_order
+
+        async def counting(commits: Any) -> int:
+            offered.append(len(commits))
+            landed: int = await append(commits)
+            return landed
+
+        monkeypatch.setattr(side.database.events, "append_in_order", counting)
+        # when
+        results = await send(bear, messages)
+    # then
+    assert codes(results) == ["replayed", "done"] * 100
+    assert sum(offered) < 600
+
+
+async def test_a_process_with_many_batches_says_so_to_one_more(side: CommandSide):
+    # given
+    places = side.app.state.batches
+    others = [Principal(f"parent-{n}", Role.PARENT) for n in range(BATCHES_AT_A_TIME)]
+    with ExitStack() as held:
+        for other in others:
+            held.enter_context(places.turn(other))
+        # when
+        async with side.client() as mother:
+            response = await mother.send("POST", PATH, {"commands": [item("EraseChild", "a")]})
+    # then
+    assert_problem(response, 503, "overloaded")
+
+
+async def test_a_refused_batch_costs_nothing_of_the_rate():
+    # given
+    side = CommandSide(limits=limits_of(commands="10/minute"))
+    async with side.client() as mother:
+        child = await mother.register()
+        ages = [item("UpdateChildProfile", f"a{n}", {"age": 8}, child_id=child) for n in range(20)]
+        # when
+        refused = await mother.send("POST", PATH, {"commands": ages})
+        fits = await mother.send("POST", PATH, {"commands": ages[:8]})
+    # then
+    assert_problem(refused, 429, "too-many-requests")
+    assert fits.status_code == 200
