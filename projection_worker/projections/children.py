@@ -32,15 +32,9 @@ from shared.read_models.documents import (
 )
 from shared.read_models.formulas import minutes_between, over_at, penalty
 
-
-def _sealed_fields_of(event: type[ChildEvent]) -> tuple[str, ...]:
-    """The sealed fields of a child's document which an event of this type sets."""
-    sealed = fields_marked(ChildDocument, IS_SEALED)
-    return tuple(name for name in sealed if name in event.__annotations__)
-
-
-REGISTERED_FIELDS = _sealed_fields_of(ChildRegistered)
-UPDATED_FIELDS = _sealed_fields_of(ChildProfileUpdated)
+SEALED_FIELDS = fields_marked(ChildDocument, IS_SEALED)
+REGISTERED_FIELDS = [name for name in SEALED_FIELDS if name in ChildRegistered.__annotations__]
+UPDATED_FIELDS = [name for name in SEALED_FIELDS if name in ChildProfileUpdated.__annotations__]
 FULL_SCORE = 100.0
 
 Folds = (
