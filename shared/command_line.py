@@ -145,7 +145,8 @@ def run_command(
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        click.echo(f"{name}: {error.format_message()}", err=True)
+        message = " ".join(error.format_message().split())  # choices stand on lines of their own
+        click.echo(f"{name}: {message}", err=True)
         sys.exit(2)
     except failures as error:
         click.echo(f"{name}: {error}", err=True)

@@ -40,6 +40,7 @@ pytestmark = pytest.mark.usefixtures("no_settings")
         ("token", "--role", "parent", "--subject", "p-1"),
         ("token", "--role", "king", "--subject", "p-1"),
         ("token", "--role", "parent"),
+        ("token", "--subject", "p-1"),
         ("logs", "nothing"),
         ("fly",),
         ("up", "--sideways"),
