@@ -16,7 +16,7 @@ from tests.faults.world import World
 from tests.support.batches import a_talk
 from tests.support.waiting import eventually
 
-TIMES = 3
+TIMES = 2
 MESSAGES = 250
 EXECUTED_SECONDS = 60.0
 
