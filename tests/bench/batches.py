@@ -34,12 +34,11 @@ from shared.auth.access import Principal, Role
 from shared.clock import utc_now
 from shared.event_store.commit_documents import COLLECTION
 from shared.event_store.mongo import IN_A_STREAM
-from tests.attack.wire import request
 from tests.bench.other_tree import HERE, Stack, stack_of
 from tests.support.batches import a_talk
 from tests.support.consents import CONSENTS
 from tests.support.ports import free_port
-from tests.support.raw_http import send_all
+from tests.support.raw_http import request, send_all
 from tests.support.waiting import eventually
 
 BEARS, CONNECTIONS = 16, 32
