@@ -110,6 +110,7 @@ def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
     claims = BearClaims(ports.claims, ports.index, aggregates, ports.clock)
     change = DecideAndAppend(aggregates, ports.keyring, appender, results)
 
+    plain = ChangeChild(change)
     own: dict[type[Any], CommandHandler[Any]] = {
         RegisterChild: RegisterChildHandler(claims, ports.keyring, appender, results),
         UpdateChildProfile: UpdateProfileHandler(change, claims),
@@ -119,7 +120,7 @@ def _register_handlers(bus: CommandBus, ports: Ports, tuning: Tuning) -> None:
         EraseChild: _erase_child(ports, change, aggregates),
     }
     for command in get_args(ChildCommand):
-        bus.register(command, own.get(command) or ChangeChild(change))
+        bus.register(command, own.get(command, plain))
 
 
 def older_claims(ports: Ports, tuning: Tuning) -> OlderClaims:

@@ -21,9 +21,9 @@ from shared.http.admission import OVERLOADED, SUBJECT_FULL
 from shared.http.limits import Shares
 from shared.http.problems import (
     FieldProblem,
-    Problem,
     ProblemBody,
     ProblemRaised,
+    invalid_request,
     problem_responses,
 )
 from shared.http.request_checks import refuse_parameters
@@ -31,6 +31,7 @@ from shared.http.request_checks import refuse_parameters
 MAX_BATCH_BYTES = 1_024 * 1_024
 
 PREPARED_AT_A_TIME = 50
+"""Commands; then other requests have their turn."""
 
 BATCHES_AT_A_TIME = 16
 """In one process. Each holds up to a MiB of body, and a thousand commands made of it."""
@@ -127,7 +128,7 @@ async def send_commands(body: Batch, request: Request) -> Response:
     items: list[Prepared] = []
     for item in body.commands:
         if len(items) % PREPARED_AT_A_TIME == 0:
-            await asyncio.sleep(0)  # others have their turn
+            await asyncio.sleep(0)
         items.append(prepared(item, request, principal, edge))
     run = BatchRun(edge, request, items, request.app.state.batches.children)
     results = await run.results()
@@ -139,5 +140,4 @@ def _require_no_key(request: Request) -> None:
     if IDEMPOTENCY_HEADER not in request.headers:
         return
     field = FieldProblem(IDEMPOTENCY_HEADER, "must be left out: each command has its own")
-    detail = "A batch has no idempotency key."
-    raise ProblemRaised(Problem(422, "invalid-request", "Invalid request", detail, [field]))
+    raise ProblemRaised(invalid_request("A batch has no idempotency key.", field))

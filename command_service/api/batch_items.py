@@ -23,7 +23,13 @@ from command_service.api.openapi import RequestBody
 from command_service.bus.command_bus import SentCommand
 from shared.auth.access import Principal, RateClass, operation_of, rule_of
 from shared.http.edge import PREFIX
-from shared.http.problems import FieldProblem, Problem, ProblemRaised, problem_of_error
+from shared.http.problems import (
+    FieldProblem,
+    Problem,
+    ProblemRaised,
+    invalid_request,
+    problem_of_error,
+)
 from shared.http.request_checks import check_ids
 
 MOST_COMMANDS = 1_000
@@ -112,7 +118,7 @@ def prepared(item: BatchItem, request: Request, principal: Principal, edge: Edge
         return Prepared(f"{PREFIX}{route.path}", 0, problem=error.problem)
     try:
         sent = _sent(item, route, path, request, principal, edge)
-    except Exception as error:  # noqa: BLE001 - its own problem; that of others it is not
+    except Exception as error:  # noqa: BLE001 - a problem of this command, not of the others
         return Prepared(path, 0, problem=problem_of_error(error, PROBLEMS))
     return Prepared(path, route.status_code or 200, sent)
 
@@ -156,8 +162,7 @@ def _wrong_names(expected: set[str], given: set[str]) -> Iterator[FieldProblem]:
 
 
 def _invalid(*fields: FieldProblem) -> Problem:
-    detail = "The command is invalid; see `errors`."
-    return Problem(422, "invalid-request", "Invalid request", detail, fields)
+    return invalid_request("The command is invalid; see `errors`.", *fields)
 
 
 def _json(body: dict[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ from fastapi import Request
 
 from command_service.api.batch_items import Prepared
 from command_service.api.command_route import Edge, answer_body
-from command_service.api.errors import PROBLEMS
+from command_service.api.errors import PROBLEMS, SOON
 from command_service.bus.command_bus import CommandResult, SentCommand
 from command_service.child.errors import CommandRefused
 from shared.audit.record import AuditUnavailable
@@ -38,7 +38,7 @@ NOT_ATTEMPTED = Problem(
     "Not attempted",
     "The time of the batch was over, or an earlier command of this child may succeed later; send "
     "what was not executed again, in its order, with the same idempotency keys.",
-    headers={RETRY_AFTER: "1"},
+    headers=SOON,
 )
 
 ItemResult = dict[str, Any]

@@ -33,7 +33,7 @@ from command_service.child.errors import (
 from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE
-from shared.http.problems import FieldProblem, Problem, ProblemTable
+from shared.http.problems import FieldProblem, Problem, ProblemTable, invalid_request
 
 REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {
     Forbidden: (403, "Not allowed"),
@@ -117,27 +117,21 @@ PROBLEMS: ProblemTable = {
 }
 
 
-def _refused_body(
-    code: str, title: str, detail: str, must: str, limit: str | None = None
-) -> Problem:
-    status = {"invalid-json": 400, "body-too-large": 413, "invalid-request": 422}[code]
-    return Problem(status, code, title, detail, [FieldProblem("body", must, limit)])
-
-
 def invalid_json(must: str) -> Problem:
-    return _refused_body("invalid-json", "Invalid JSON", "The body is not valid JSON.", must)
+    detail = "The body is not valid JSON."
+    return Problem(400, "invalid-json", "Invalid JSON", detail, [FieldProblem("body", must)])
 
 
 def too_many_errors(most: int) -> Problem:
     limit = f"{most} errors"
-    must = f"must not have more than {limit}"
-    return _refused_body("invalid-request", "Invalid request", "Correct the body.", must, limit)
+    problem = FieldProblem("body", f"must not have more than {limit}", limit)
+    return invalid_request("Correct the body.", problem)
 
 
 def body_too_large(most_bytes: int) -> Problem:
     limit = f"{most_bytes} bytes"
-    must = f"must not exceed {limit}"
-    return _refused_body("body-too-large", "Body too large", "Send a smaller body.", must, limit)
+    problem = FieldProblem("body", f"must not exceed {limit}", limit)
+    return Problem(413, "body-too-large", "Body too large", "Send a smaller body.", [problem])
 
 
 def too_slow(seconds: float) -> Problem:

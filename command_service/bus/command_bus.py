@@ -146,7 +146,7 @@ class CommandBus:
         first = self.handler_of(sent[0].command)
         if self._together is None or not isinstance(first, HandlesTogether):
             return []
-        alike = list(takewhile(lambda each: self.handler_of(each.command) == first, sent))
+        alike = list(takewhile(lambda each: self.handler_of(each.command) is first, sent))
         return await self._together(alike, first.handle_together)
 
     def handler_of(self, command: Command) -> CommandHandler[Any]:

@@ -14,7 +14,13 @@ from query_service.read_store.port import ReadStoreUnavailable
 from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
 from shared.http.audit_edge import AUDIT_UNAVAILABLE
-from shared.http.problems import FieldProblem, Problem, ProblemTable, too_many_requests
+from shared.http.problems import (
+    FieldProblem,
+    Problem,
+    ProblemTable,
+    invalid_request,
+    too_many_requests,
+)
 from shared.keyring.key_store import KeyStoreUnavailable
 from shared.keyring.keyring import UnknownKek
 
@@ -24,9 +30,9 @@ LATER = {"Retry-After": "60"}
 
 
 def _request_refused(error: RequestRefused) -> Problem:
-    errors = [FieldProblem(error.field, error.message, error.limit)]
+    problem = FieldProblem(error.field, error.message, error.limit)
     detail = f"{error.field}: {error.message}."
-    return Problem(422, "invalid-request", "Invalid request", detail, errors)
+    return invalid_request(detail, problem)
 
 
 def _forbidden(error: Forbidden) -> Problem:
