@@ -211,9 +211,12 @@ def chained_hash(commit: NewCommit) -> str:
     return hashlib.sha256(commit.previous_hash.encode() + canonical).hexdigest()
 
 
+_CONTENT = tuple(each.name for each in fields(NewCommit))
+
+
 def seal_commit(commit: NewCommit) -> Commit:
     """The stored form of `commit`, chained to the position that it expects."""
-    content = {each.name: getattr(commit, each.name) for each in fields(NewCommit)}
+    content = {name: getattr(commit, name) for name in _CONTENT}
     return Commit(**content, hash=chained_hash(commit))
 
 
