@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 
 from query_service.cache.entries import child_tag
-from query_service.cache.query_cache import Loaded, QueryCache
+from query_service.cache.query_cache import QueryCache
+from query_service.cache.second_tier import Loaded
 from query_service.metrics import QueryMetrics
 from query_service.queries.query import Answer, CachedQueryHandler, Query, QueryHandler
 from query_service.queries.visible_children import Scope

@@ -21,6 +21,11 @@ def parent_tag(parent_id: str) -> Tag:
     return f"parent:{parent_id}"
 
 
+def changed_tags(child_id: str, parent_id: str) -> tuple[Tag, ...]:
+    """Of answers that a change of the child, whose parent this is, makes stale."""
+    return child_tag(child_id), parent_tag(parent_id), EVERYTHING
+
+
 Key = Hashable
 V = TypeVar("V")
 

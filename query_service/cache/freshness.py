@@ -10,7 +10,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from query_service.cache.entries import EVERYTHING, child_tag, parent_tag
+from query_service.cache.entries import changed_tags, child_tag
 from query_service.cache.query_cache import QueryCache
 from shared.auth.access import Principal
 from shared.http.limits import Shares
@@ -160,7 +160,7 @@ class Invalidation:
         # the change may be an erasure, and another process destroyed the key
         self._keyring.forget(notice.child_id)
         self._versions.reached(notice.child_id, notice.version)
-        tags = (child_tag(notice.child_id), parent_tag(notice.parent_id), EVERYTHING)
+        tags = changed_tags(notice.child_id, notice.parent_id)
         self._cache.invalidate(tags, reached=math.inf if notice.marked else notice.version)
 
     def erased(self, child_ids: Iterable[str]) -> None:

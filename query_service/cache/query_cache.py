@@ -7,23 +7,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Generic
 
 from query_service.cache.entries import CacheStatistics, Entry, KeptAnswers, Key, Tag, V
+from query_service.cache.second_tier import Loaded, SecondTier
 
 DEFAULT_BYTES = 64 * 1024 * 1024
 MOST_MISSED = 1_000
 """Invalidated tags that a load remembers; once there are more, its answer is not kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded(Generic[V]):
-    """What a load gave. `mentions`: tags that only the answer reveals, e.g. the children found.
-    `version`: which version of one child it shows, where it is about one. `size`: of the value, in
-    bytes. `ttl`: seconds, where it grows old sooner than others."""
-
-    value: V
-    mentions: frozenset[Tag] = frozenset()
-    version: int | None = None
-    size: int = 0
-    ttl: float = math.inf
 
 
 Load = Callable[[], Awaitable[Loaded[V]]]
@@ -41,12 +29,13 @@ class _Counts:
 @dataclass(slots=True, eq=False)
 class _Flight(Generic[V]):
     """A load under way. `missed`: tags invalidated meanwhile, with the version that was reached;
-    `stale`: everything was."""
+    `stale`: everything was. `asked_at`: when the store was, if it was. The value of the task comes
+    with whether it was found in the second tier."""
 
     key: Key
     tags: frozenset[Tag]
     asked_at: float
-    task: "asyncio.Task[V]" = field(init=False)
+    task: "asyncio.Task[tuple[V, bool]]" = field(init=False)
     missed: dict[Tag, float] = field(default_factory=dict)
     stale: bool = False
 
@@ -63,7 +52,8 @@ class QueryCache(Generic[V]):
     back.
 
     Until `resume` (as at the start) an answer lives `unwatched_seconds` at most: it is kept longer
-    only while invalidations are known to arrive."""
+    only while invalidations are known to arrive. The same goes for `second`, where what this cache
+    has not is looked for before it is loaded."""
 
     def __init__(
         self,
@@ -75,6 +65,7 @@ class QueryCache(Generic[V]):
         self._clock = clock
         self._unwatched_seconds = unwatched_seconds
         self._kept: KeptAnswers[V] = KeptAnswers(max_entries, max_bytes)
+        self.second: SecondTier[V] | None = None
         self._flights: dict[Key, _Flight[V]] = {}
         self._loading: set[_Flight[V]] = set()
         self._keeping = False
@@ -90,7 +81,8 @@ class QueryCache(Generic[V]):
     ) -> tuple[V, bool]:
         """The value and whether it was a hit. Concurrent misses share one load; its failure is
         everyone's who waited, and is not kept. With `read_after` (of the same clock), only what
-        was read from the store after that moment is given."""
+        was read from the store after that moment is given: by this process, for its clock is no
+        other's."""
         entry = self._fresh(key)
         if entry is not None and _is_after(entry.asked_at, read_after):
             self._counts.hits += 1
@@ -101,9 +93,9 @@ class QueryCache(Generic[V]):
         if flight is not None and _is_after(flight.asked_at, read_after):
             self._counts.shared += 1
         else:
-            flight = self._start(key, ttl, tags, load)
+            flight = self._start(key, ttl, tags, load, looks=read_after is None)
         # one caller that goes away does not take the load from the others
-        return await asyncio.shield(flight.task), False
+        return await asyncio.shield(flight.task)
 
     def invalidate(self, tags: Collection[Tag], reached: float = math.inf) -> int:
         """Drop every entry that has one of `tags`, also those being loaded; how many were kept.
@@ -125,6 +117,8 @@ class QueryCache(Generic[V]):
         for flight in self._loading:
             flight.stale = True
         self._flights.clear()
+        if self.second is not None:
+            self.second.forget()
         return self._invalidate_keys(self._kept)
 
     @property
@@ -175,17 +169,28 @@ class QueryCache(Generic[V]):
             return None
         return entry
 
-    def _start(self, key: Key, ttl: float, tags: frozenset[Tag], load: Load[V]) -> _Flight[V]:
-        flight: _Flight[V] = _Flight(key, tags, self._clock())
+    def _start(
+        self, key: Key, ttl: float, tags: frozenset[Tag], load: Load[V], *, looks: bool
+    ) -> _Flight[V]:
+        """With `looks`, for an answer that may come from the second tier."""
+        second = self.second if looks and self._keeping else None
+        flight: _Flight[V] = _Flight(key, tags, self._clock() if second is None else -math.inf)
         self._flights[key] = flight
         self._loading.add(flight)
-        flight.task = asyncio.create_task(self._fly(flight, ttl, load))
+        flight.task = asyncio.create_task(self._fly(flight, ttl, load, second))
         flight.task.add_done_callback(_retrieve)
         return flight
 
-    async def _fly(self, flight: _Flight[V], ttl: float, load: Load[V]) -> V:
+    async def _fly(
+        self, flight: _Flight[V], ttl: float, load: Load[V], second: SecondTier[V] | None
+    ) -> tuple[V, bool]:
         try:
-            loaded = await load()
+            loaded = None if second is None else await second.find(flight.key)
+            found = loaded is not None
+            read_from = () if self.second is None else self.second.position
+            if loaded is None:
+                flight.asked_at = self._clock()
+                loaded = await load()
         finally:
             self._loading.discard(flight)
             if self._flights.get(flight.key) is flight:
@@ -199,7 +204,9 @@ class QueryCache(Generic[V]):
                 flight.key,
                 Entry(loaded.value, tags, flight.asked_at, expires_at, loaded.version, loaded.size),
             )
-        return loaded.value
+            if self.second is not None and self._keeping and not found:
+                self.second.keep(flight.key, read_from, loaded, tags, life)
+        return loaded.value, found
 
     def _keep(self, key: Key, entry: Entry[V]) -> None:
         """Unless what was read later is kept already."""

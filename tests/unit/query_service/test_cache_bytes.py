@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from query_service.cache.entries import ENTRY_BYTES, TAG_BYTES, child_tag
-from query_service.cache.query_cache import Loaded, QueryCache
+from query_service.cache.query_cache import QueryCache
+from query_service.cache.second_tier import Loaded
 from query_service.queries.get_child_safety_report import GetChildSafetyReport
 from tests.support.query_side import OFFICER, QuerySide
 from tests.support.read_model_builders import NOON, sealed, violation

@@ -4,7 +4,8 @@ import pytest
 
 from query_service.cache.entries import child_tag
 from query_service.cache.freshness import Invalidation, ProjectedVersions
-from query_service.cache.query_cache import Loaded, QueryCache
+from query_service.cache.query_cache import QueryCache
+from query_service.cache.second_tier import Loaded
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from shared.signing import ConsistencyToken
 from tests.support.query_side import QuerySide, parent

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from query_service.cache.entries import child_tag, parent_tag
-from query_service.cache.query_cache import Loaded, QueryCache
+from query_service.cache.query_cache import QueryCache
+from query_service.cache.second_tier import Loaded
 
 NO_TAGS: frozenset[str] = frozenset()
 LENA = frozenset({child_tag("lena")})

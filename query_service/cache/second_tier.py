@@ -1,0 +1,52 @@
+"""What a load gives, and where else than in the store it may be found: a tier that all query
+processes share."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from query_service.cache.entries import Key, Tag, V
+from query_service.cache.journal import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[V]):
+    """What a load gave. `mentions`: tags that only the answer reveals, e.g. the children found.
+    `version`: which version of one child it shows, where it is about one. `size`: of the value, in
+    bytes. `ttl`: seconds, where it grows old sooner than others."""
+
+    value: V
+    mentions: frozenset[Tag] = frozenset()
+    version: int | None = None
+    size: int = 0
+    ttl: float = math.inf
+
+
+T = TypeVar("T")
+
+
+class SecondTier(Protocol[T]):
+    """Asked only while the change feed is followed. Nothing that is wrong with it is raised."""
+
+    @property
+    def position(self) -> Position:
+        """Of the change feed: all that was received before is in what is read from now on."""
+
+    @property
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """By what was done, `lookup` or `write`, and how it ended, since the start."""
+
+    async def find(self, key: Key) -> Loaded[T] | None:
+        """An answer that shows every change received here until this returns, with all its tags
+        and the seconds left of its life. Raises StoreUnavailable when the keys that open it cannot
+        be read: those that its load would need."""
+
+    def keep(
+        self, key: Key, read_from: Position, loaded: Loaded[T], tags: Collection[Tag], life: float
+    ) -> None:
+        """Have `loaded`, which began to be read at `read_from`, for `life` seconds; some time soon,
+        or not at all."""
+
+    def forget(self) -> None:
+        """Find nothing that was read before now."""
