@@ -1,7 +1,7 @@
 """Composition root of the query API: settings to ports to app."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +14,10 @@ from query_service.api.exports import Exports
 from query_service.api.query_route import Edge
 from query_service.api.streams import Streams
 from query_service.bus import ReadStoreOutage, Rendered
+from query_service.cache.answer_server import RedisAnswers
 from query_service.cache.feeds import ChangeFeed, ErasureFeed, FeedListener
 from query_service.cache.freshness import Invalidation, ProjectedVersions, Waits
+from query_service.cache.journal import FeedJournal
 from query_service.cache.query_cache import QueryCache
 from query_service.metrics import QueryMetrics
 from query_service.queries.exporter import ExportCursors, Exporter
@@ -23,15 +25,16 @@ from query_service.read_store.live_generation import READ_SECONDS, LiveGeneratio
 from query_service.read_store.mongo import MongoReadModels
 from query_service.read_store.whole_child import MongoWholeChild
 from query_service.registry import Ports, query_bus
-from query_service.settings import QuerySettings
+from query_service.settings import CACHE_IN_MEMORY, QuerySettings
+from query_service.shared_answers import SharedAnswers
 from shared.audit.process import AuditProcess
 from shared.auth.access import Pseudonyms
 from shared.auth.from_settings import token_checks
-from shared.clock import utc_now
+from shared.clock import unix_seconds, utc_now
 from shared.event_store.mongo import MongoEventStore
 from shared.http.callers import Caller
 from shared.http.edge import Around
-from shared.http.limits import RateLimits, rate_limits
+from shared.http.limits import rate_limits
 from shared.http.serving import Readiness
 from shared.keyring.erased_list import MongoErasedList
 from shared.keyring.key_file import KeyFile, WatchedKeyFile, read_key_file
@@ -117,9 +120,10 @@ def build_app(settings: QuerySettings) -> FastAPI:
         settings.query_cache_bytes,
     )
     stores = _stores(settings, keys, cache)
+    storage = _share(settings, cache, stores)
     limits = rate_limits(settings, keys.index_key)
     service = wire(settings, stores.ports, cache, Caller(checks.verifier, limits, Pseudonyms()))
-    feed = ChangeFeed(settings.kafka, service.listeners)
+    feed = ChangeFeed(settings.kafka, service.listeners, storage.journal)
     erasures = ErasureFeed(settings.kafka, service.invalidation.erased)
     audit = AuditProcess(settings, "query")
 
@@ -128,12 +132,14 @@ def build_app(settings: QuerySettings) -> FastAPI:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(stores.close)
             stack.push_async_callback(checks.keys.close)
+            stack.push_async_callback(storage.close)
             await stack.enter_async_context(audit.running())
             works = in_background(feed.run(), erasures.run(), stores.live.follow())
             await stack.enter_async_context(works)
             yield
 
-    readiness = _readiness(stores, audit, (feed, erasures), service, limits)
+    shared = {**limits.dependencies, **storage.dependencies}
+    readiness = _readiness(stores, audit, (feed, erasures), service, shared)
     bounds = settings.bounds(settings.query_max_in_flight, settings.query_max_connections)
     around = Around(audit.trail, readiness, service.registry, bounds, settings.exposure)
     return create_app(service.edge, around, lifespan)
@@ -161,13 +167,42 @@ def _stores(settings: QuerySettings, keys: KeyFile, cache: QueryCache[Rendered])
     return Stores(ports, live, (write, read, key), key_store)
 
 
+@dataclass(frozen=True, slots=True)
+class SharedTier:
+    """Of the cache; nothing where each process caches for itself."""
+
+    journal: FeedJournal | None = None
+    server: RedisAnswers | None = None
+
+    @property
+    def dependencies(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        return {} if self.server is None else {"query_cache_storage": self.server.check}
+
+    async def close(self) -> None:
+        if self.server is not None:
+            await self.server.close()
+
+
+def _share(settings: QuerySettings, cache: QueryCache[Rendered], stores: Stores) -> SharedTier:
+    if settings.query_cache_storage == CACHE_IN_MEMORY:
+        return SharedTier()
+    journal, server = FeedJournal(unix_seconds), RedisAnswers(settings.query_cache_storage)
+    ports, live = stores.ports, stores.live
+    secret = ports.keys.index_key
+    cache.second = SharedAnswers(
+        server, journal, ports.keyring, secret, lambda: live.known, cache.now
+    )
+    return SharedTier(journal, server)
+
+
 def _readiness(
     stores: Stores,
     audit: AuditProcess,
     feeds: tuple[ChangeFeed, ErasureFeed],
     service: QueryService,
-    limits: RateLimits,
+    shared: Mapping[str, Callable[[], Awaitable[None]]],
 ) -> Readiness:
+    """`shared`: what the processes only share, and each of them can do without."""
     feed, erasures = feeds
 
     def details() -> dict[str, Any]:
@@ -177,7 +212,7 @@ def _readiness(
         """A process that has half of its answers still is better than none: all processes share
         what is away, and a balancer would leave out each of them."""
         bearable = {"read_store"} if service.outage.is_bearable() else set()
-        return frozenset({"kafka", "key_store", *limits.dependencies} | bearable)
+        return frozenset({"kafka", "key_store", *shared} | bearable)
 
     # Whoever never read the topic of erasures could show a child that a restored database brought
     # back, and what nobody can record is not shown: both are needed.
@@ -187,6 +222,6 @@ def _readiness(
         "audit_trail": audit.mongo.ping,
         "kafka": feed.check,
         "erasures": erasures.check,
-        **limits.dependencies,
+        **shared,
     }
     return Readiness(checks, details, dispensable=dispensable)

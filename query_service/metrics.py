@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from query_service.cache.query_cache import QueryCache
+from query_service.cache.second_tier import LOOKED_UP, WRITTEN
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -30,6 +31,35 @@ class _Evictions(Collector):
         evictions.add_metric(("bytes",), now.evictions_by_bytes)
         evictions.add_metric(("too_large",), now.too_large)
         yield evictions
+
+
+class _Lookups(Collector):
+    """By tier: of each process, and of all. Counted by the cache, read when the metrics are."""
+
+    def __init__(self, cache: QueryCache[Any]) -> None:
+        self._cache = cache
+
+    def collect(self) -> Iterable[Metric]:
+        lookups = CounterMetricFamily(
+            "teddy_query_cache_lookups",
+            "Lookups of answers by tier, process or shared, and outcome.",
+            labels=("tier", "outcome"),
+        )
+        now, second = self._cache.statistics(), self._cache.second
+        counts = {} if second is None else second.counts
+        lookups.add_metric(("process", "hit"), now.hits)
+        lookups.add_metric(("process", "miss"), now.misses)
+        for outcome in () if second is None else LOOKED_UP:
+            lookups.add_metric(("shared", outcome), counts.get(("lookup", outcome), 0))
+        yield lookups
+        writes = CounterMetricFamily(
+            "teddy_query_cache_writes",
+            "Answers for the shared tier by outcome.",
+            labels=("outcome",),
+        )
+        for outcome in () if second is None else WRITTEN:
+            writes.add_metric((outcome,), counts.get(("write", outcome), 0))
+        yield writes
 
 
 class QueryMetrics:
@@ -69,6 +99,7 @@ class QueryMetrics:
         size = gauge("teddy_query_cache_bytes", "Bytes of the answers in the cache.")
         size.set_function(lambda: cache.statistics().bytes)
         self._registry.register(_Evictions(cache))
+        self._registry.register(_Lookups(cache))
         gauge(
             "teddy_query_change_feed_up",
             "1 while change notices are received and answers are cached for their full time "

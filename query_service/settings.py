@@ -1,9 +1,9 @@
 """Settings of the query API."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shared.audit.settings import AuditSettings
-from shared.http.settings import HttpSettings, RateLimitSettings, TokenSettings
+from shared.http.settings import REDIS, HttpSettings, RateLimitSettings, TokenSettings
 from shared.settings import (
     LOOPBACK,
     KafkaSettings,
@@ -11,6 +11,8 @@ from shared.settings import (
     ReadStoreSettings,
     WriteStoreSettings,
 )
+
+CACHE_IN_MEMORY = "memory://"
 
 
 class QuerySettings(
@@ -61,6 +63,12 @@ class QuerySettings(
         description="Maximum bytes of the cache, including overhead. An answer larger than a "
         "hundredth of it is not cached.",
     )
+    query_cache_storage: str = Field(
+        CACHE_IN_MEMORY,
+        description="`memory://`: each process caches for itself; `redis://host:port/db`: "
+        "processes also share answers there, encrypted. Give that server a limit of memory and the "
+        "policy `allkeys-lru`.",
+    )
     cache_seconds_without_notices: float = Field(
         5.0,
         ge=0,
@@ -98,3 +106,10 @@ class QuerySettings(
     max_wait_seconds: float = Field(
         10.0, gt=0, description="Longest time a query waits for a consistency token, in seconds."
     )
+
+    @field_validator("query_cache_storage")
+    @classmethod
+    def _known_cache_storage(cls, url: str) -> str:
+        if url != CACHE_IN_MEMORY and not REDIS.fullmatch(url):
+            raise ValueError("must be memory://, redis://host:port/db or rediss://host:port/db")
+        return url

@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from query_service.cache.journal import FeedJournal
 from shared.erasures import erasure_reader
 from shared.kafka import (
     CHILD_ALERTS,
@@ -55,9 +56,16 @@ class ChangeFeed:
     There is no consumer group and nothing is committed. A process that was away does not catch up:
     it begins at the end again and its listeners forget what they know."""
 
-    def __init__(self, bootstrap: Servers, listeners: Sequence[FeedListener]) -> None:
+    def __init__(
+        self,
+        bootstrap: Servers,
+        listeners: Sequence[FeedListener],
+        journal: FeedJournal | None = None,
+    ) -> None:
+        """`journal`: where it is noted how far changes were received."""
         self._bootstrap = bootstrap
         self._listeners = listeners
+        self._journal = journal
         self._polling = Polling(bootstrap)
         self._backoff = FIRST_BACKOFF_SECONDS
         self.connected = False
@@ -87,6 +95,9 @@ class ChangeFeed:
             ends = await _ends(consumer, partitions)
             for partition, end in ends.items():
                 consumer.seek(partition, end)
+            if self._journal is not None:
+                changes = (one for one in partitions if one.topic == READ_MODEL_CHANGES.name)
+                self._journal.begin({one.partition: ends[one] for one in changes})
             self._set_connected(True)
             self._backoff = FIRST_BACKOFF_SECONDS
             probe_at = time.monotonic() + PROBE_SECONDS
@@ -108,12 +119,22 @@ class ChangeFeed:
                 except MalformedNotice as error:
                     malformed += 1
                     log.warning("notice_malformed", topic=partition.topic, reason=str(error))
+                    self._note(partition, record, None)
                     continue
+                self._note(partition, record, notice)
                 for listener in self._listeners:
                     listener.received(notice)
         if malformed:
             self._set_connected(False)
             self._set_connected(True)
+
+    def _note(
+        self, partition: TopicPartition, record: Any, notice: ChangeNotice | AlertNotice | None
+    ) -> None:
+        if self._journal is not None and partition.topic == READ_MODEL_CHANGES.name:
+            self._journal.passed(
+                partition.partition, record.offset, cast(ChangeNotice | None, notice)
+            )
 
     def _set_connected(self, connected: bool) -> None:
         if connected == self.connected:

@@ -23,6 +23,12 @@ class Loaded(Generic[V]):
     ttl: float = math.inf
 
 
+LOOKED_UP = ("hit", "miss", "outdated", "unreadable", "error")
+"""How a lookup ends. `outdated`: a change came since, or may have; `unreadable`: it was altered, or
+shows a child whose key is gone; `error`: the server did not answer, or is left alone."""
+
+WRITTEN = ("written", "skipped", "error")
+
 T = TypeVar("T")
 
 

@@ -46,6 +46,11 @@ class LiveGeneration:
     _answers: bool = field(default=True, init=False)
     _following: bool = field(default=False, init=False)
 
+    @property
+    def known(self) -> int | None:
+        """The number of the generation that was read last; None before the first."""
+        return None if self._known is None else self._known.generation.number
+
     async def current(self) -> Generation:
         """As `kept`, without how it was made."""
         return (await self.kept()).generation
