@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ LEAST_LIFE_SECONDS = 1.0
 """An answer that lives no longer is not worth writing."""
 
 
+@cache
 def digest_of_code() -> bytes:
     """Of the sources that make answers: processes of two releases share none."""
     digest = hashlib.blake2b(digest_size=16)
@@ -89,10 +91,6 @@ class SharedAnswers:
         self._seal = AnswerSeal(hashlib.blake2b(secret, person=b"answer's seal").digest(), keyring)
         self._writes: set[asyncio.Task[None]] = set()
 
-    @property
-    def position(self) -> Position:
-        return self.journal.position
-
     def forget(self) -> None:
         self.journal.forget()
 
@@ -104,7 +102,6 @@ class SharedAnswers:
     def keep(
         self,
         key: Key,
-        read_from: Position,
         loaded: Loaded[Rendered],
         tags: Collection[Tag],
         life: float,
@@ -114,7 +111,7 @@ class SharedAnswers:
             return
         now, answer = self.journal.now(), loaded.value
         header = Header(
-            position=read_from,
+            position=self.journal.position,
             tags=sorted(tags),
             version=loaded.version,
             read_at=now - max(0.0, self._monotonic() - answer.read_at),

@@ -79,9 +79,14 @@ class RedisAnswers:
             log.warning("query_cache_storage_full", error=type(error).__name__)
             raise AnswersAway from error
 
+    @property
+    def is_left_alone(self) -> bool:
+        """It did not answer, and nobody waits for it."""
+        return self._away is not None
+
     async def check(self) -> None:
         """Raises ConnectionError while the server is left alone."""
-        if self._away is not None:
+        if self.is_left_alone:
             raise ConnectionError("the storage of the query cache has not answered recently")
 
     async def close(self) -> None:
@@ -92,7 +97,7 @@ class RedisAnswers:
 
     async def _ask(self, command: str, key: str, *values: Any) -> Any:
         """Raises AnswersAway, or ResponseError for what the server refuses."""
-        if self._away is not None or self._under_way >= MOST_AT_ONCE:
+        if self.is_left_alone or self._under_way >= MOST_AT_ONCE:
             raise AnswersAway
         self._under_way += 1
         try:

@@ -1,8 +1,8 @@
 """What a process has seen of the change feed: whether an answer that another process read shows it.
 
-Positions of the feed are the versions of shared answers. Whoever read an answer had received every
-notice before its position, so all of them are in it. Whoever finds it looks for later ones of its
-tags. Nothing has to be deleted in time anywhere, and no clock decides."""
+Positions of the feed are the versions of shared answers. An answer shows every notice of its tags
+that its reader received before its position. Whoever finds it looks for later ones. Nothing has to
+be deleted in time anywhere, and no clock decides."""
 
 import math
 from collections import OrderedDict
@@ -72,8 +72,9 @@ class FeedJournal:
     def shows(
         self, position: Position, read_at: float, tags: Collection[Tag], version: int | None
     ) -> bool:
-        """Whether an answer with these tags, begun to be read at `position` and `read_at` (seconds
-        since the epoch), shows all that was received here. `version`: of the one child it shows."""
+        """Whether an answer with these tags, which shows all before `position` and was read at
+        `read_at` (seconds since the epoch), shows all that was received here. `version`: of the one
+        child that it is about."""
         if not self._trusted_from <= read_at <= self.now() + SKEW_SECONDS:
             return False
         if len(position) != len(self._floor):

@@ -187,7 +187,6 @@ class QueryCache(Generic[V]):
         try:
             loaded = None if second is None else await second.find(flight.key)
             found = loaded is not None
-            read_from = () if self.second is None else self.second.position
             if loaded is None:
                 flight.asked_at = self._clock()
                 loaded = await load()
@@ -205,7 +204,7 @@ class QueryCache(Generic[V]):
                 Entry(loaded.value, tags, flight.asked_at, expires_at, loaded.version, loaded.size),
             )
             if self.second is not None and self._keeping and not found:
-                self.second.keep(flight.key, read_from, loaded, tags, life)
+                self.second.keep(flight.key, loaded, tags, life)
         return loaded.value, found
 
     def _keep(self, key: Key, entry: Entry[V]) -> None:

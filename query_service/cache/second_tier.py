@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from query_service.cache.entries import Key, Tag, V
-from query_service.cache.journal import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +35,6 @@ class SecondTier(Protocol[T]):
     """Asked only while the change feed is followed. Nothing that is wrong with it is raised."""
 
     @property
-    def position(self) -> Position:
-        """Of the change feed: all that was received before is in what is read from now on."""
-
-    @property
     def counts(self) -> Mapping[tuple[str, str], int]:
         """By what was done, `lookup` or `write`, and how it ended, since the start."""
 
@@ -48,11 +43,9 @@ class SecondTier(Protocol[T]):
         and the seconds left of its life. Raises StoreUnavailable when the keys that open it cannot
         be read: those that its load would need."""
 
-    def keep(
-        self, key: Key, read_from: Position, loaded: Loaded[T], tags: Collection[Tag], life: float
-    ) -> None:
-        """Have `loaded`, which began to be read at `read_from`, for `life` seconds; some time soon,
-        or not at all."""
+    def keep(self, key: Key, loaded: Loaded[T], tags: Collection[Tag], life: float) -> None:
+        """Have `loaded`, which shows every change of its tags that was received here until now, for
+        `life` seconds; some time soon, or not at all."""
 
     def forget(self) -> None:
         """Find nothing that was read before now."""
