@@ -18,6 +18,7 @@ from deploy.local.readiness import (
     NO_REPORT,
     NotHealthy,
     SelfReport,
+    cache_answers,
     kafka_answers,
     mongod_writable,
     service_ready,
@@ -37,6 +38,7 @@ POLL_SECONDS = 0.1
 CHECKS: dict[str, Callable[[str], Awaitable[SelfReport | None]]] = {
     "mongod": mongod_writable,
     "kafka": kafka_answers,
+    "valkey": cache_answers,
 }
 
 

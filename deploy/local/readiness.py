@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 from aiokafka import AIOKafkaConsumer
 from pymongo.errors import OperationFailure
+from redis.asyncio import Redis
 
 from shared.kafka import client_options
 from shared.mongo import Database, Mongo
@@ -48,6 +49,12 @@ class NotHealthy(Exception):
 
 def mongo_url(address: str) -> str:
     return f"mongodb://{address}/?directConnection=true"
+
+
+async def cache_answers(address: str) -> None:
+    """A server of Redis' protocol."""
+    async with Redis.from_url(f"redis://{address}/0", socket_timeout=ANSWER_SECONDS) as server:
+        await server.dbsize()
 
 
 async def mongod_initiated(address: str) -> None:

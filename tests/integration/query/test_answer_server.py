@@ -117,7 +117,7 @@ async def test_a_server_that_hangs_is_waited_for_once_and_used_again_when_it_ans
         for _ in range(100):
             with pytest.raises(AnswersAway):
                 await answers.get("a")
-        assert time.monotonic() - began < ANSWER_SECONDS
+        assert time.monotonic() - began < ANSWER_SECONDS * BUSY
         with pytest.raises(ConnectionError):
             await answers.check()
     await until(lambda: not answers.is_left_alone)

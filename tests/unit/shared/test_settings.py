@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from command_service.settings import CommandSettings, RelaySettings
 from deploy.settings import RetentionSettings
 from projection_worker.settings import AlertSettings
+from query_service.settings import QuerySettings
 from shared.auth.access import RateClass
 from shared.events.child import AlertChannel
 from shared.http.settings import HttpSettings, RateLimitSettings, TokenSettings
@@ -177,6 +178,17 @@ def test_keys_are_looked_up_more_often_than_they_may_be_missed(monkeypatch: pyte
 def test_counters_may_be_here_or_in_redis(url: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TEDDY_RATE_LIMIT_STORAGE", url)
     assert RateLimitSettings().rate_limit_storage == url
+
+
+@pytest.mark.parametrize("url", ["postgres://localhost", "", "redis://localhost", "redis://:6379"])
+def test_a_storage_of_the_query_cache_that_cannot_be_meant_is_named(
+    url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TEDDY_QUERY_CACHE_STORAGE", url)
+    with pytest.raises(ValidationError) as refused:
+        QuerySettings()
+    errors = {error["loc"] for error in refused.value.errors() if error["type"] == "value_error"}
+    assert errors == {("query_cache_storage",)}
 
 
 @pytest.mark.parametrize("kind", ["activity", "alert", "audit"])
