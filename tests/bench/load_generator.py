@@ -102,7 +102,8 @@ class RawSockets:
             done = asyncio.run(send_all(address, requests, connections))
         except* (RuntimeError, OSError, asyncio.IncompleteReadError) as errors:
             raise Broken(str(errors.exceptions[0])) from None
-        ends = (*quantiles(done.waited, n=100), max(done.waited))
+        waited = done.waited if len(done.waited) > 1 else done.waited * 2
+        ends = (*quantiles(waited, n=100, method="inclusive"), max(waited))
         return Driven(len(requests), done.seconds, done.hits, ends)
 
 

@@ -1,7 +1,6 @@
 """Table and plots of docs/performance.md, from bench/results.json and bench/plots.json."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -37,10 +36,10 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def content(results: Path = RESULTS, plots: Path = PLOTS) -> str:
+def content() -> str:
     """What stands between the marks of the page."""
-    drawn = [plot.markdown() for plot in read_plots(plots)]
-    return "\n\n".join([table(orjson.loads(results.read_bytes())), *drawn])
+    drawn = [plot.markdown() for plot in read_plots(PLOTS)]
+    return "\n\n".join([table(orjson.loads(RESULTS.read_bytes())), *drawn])
 
 
 def keep(results: Sequence[Result], plots: Sequence[Plot], *, whole: bool) -> None:

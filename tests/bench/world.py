@@ -108,7 +108,9 @@ def _require_apache_kafka(stack: Stack) -> None:
 
 
 def checked(results: Sequence[Result]) -> Sequence[Result]:
-    """Raises Broken when one of them measured nothing."""
+    """Raises Broken when there are none, or one of them measured nothing."""
+    if not results:
+        raise Broken("a row without results")
     for one in results:
         if not one.value > 0 or (one.baseline is not None and not one.baseline > 0):
             raise Broken(f"{one.name}: {one.value} {one.unit}, baseline {one.baseline}")
