@@ -9,10 +9,10 @@ from deploy.checks.configuration import with_generated
 from tests.bench.other_tree import HERE
 from tests.bench.plots import Plot, read_plots, write_plots
 from tests.bench.results import Result
+from tests.bench.sizing import sizing
 
 PAGE = HERE / "docs" / "performance.md"
 RESULTS, PLOTS = HERE / "bench" / "results.json", HERE / "bench" / "plots.json"
-MARK = "bench"
 HEAD = "| what | measured | baseline | ratio | goal | met |\n|---|---:|---:|---:|---:|---|"
 T = TypeVar("T")
 MET = {True: "yes", False: "**no**", None: ""}
@@ -36,10 +36,12 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def content() -> str:
-    """What stands between the marks of the page."""
+def updated(text: str) -> str:
+    """The page as both files say it. Raises ValueError when it has no place for them."""
+    results = orjson.loads(RESULTS.read_bytes())
     drawn = [plot.markdown() for plot in read_plots(PLOTS)]
-    return "\n\n".join([table(orjson.loads(RESULTS.read_bytes())), *drawn])
+    text = with_generated(text, "bench", "\n\n".join([table(results), *drawn]))
+    return with_generated(text, "sizing", sizing(results))
 
 
 def keep(results: Sequence[Result], plots: Sequence[Plot], *, whole: bool) -> None:
@@ -52,7 +54,7 @@ def keep(results: Sequence[Result], plots: Sequence[Plot], *, whole: bool) -> No
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
     write_plots(drawn, PLOTS)
-    PAGE.write_text(with_generated(PAGE.read_text(), MARK, content()))
+    PAGE.write_text(updated(PAGE.read_text()))
 
 
 def _merged(old: Sequence[T], new: Sequence[T], name: Callable[[T], str]) -> list[T]:

@@ -6,7 +6,7 @@ from statistics import median
 
 from tests.bench.people import MESSAGE, Bear, talking_bears, versions
 from tests.bench.results import Result
-from tests.bench.rows.registration import CALLERS, EMPTY_TIMES
+from tests.bench.rows.registration import CALLERS, CARRY, EMPTY_TIMES
 from tests.bench.system import System
 from tests.bench.world import Baseline, World
 from tests.support.raw_http import request
@@ -29,6 +29,14 @@ def measure(world: World, rounds: int) -> Sequence[Result]:
     return [
         beside(name="CPU a RecordMessage, command process", value=command, goal=1.6),
         beside(name="CPU a RecordMessage, whole system", value=whole),
+        *(
+            Result(
+                name=f"CPU a RecordMessage, {process}",
+                value=median(one[process] for one in measured),
+                unit="µs",
+            )
+            for process in CARRY
+        ),
     ]
 
 

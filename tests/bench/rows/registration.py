@@ -14,6 +14,9 @@ from tests.bench.world import Baseline, World
 from tests.support.raw_http import request
 
 CALLERS = 64
+CARRY = ("mongod", "kafka", "relay", "worker")
+"""Processes that carry what the command process has accepted."""
+
 EMPTY_TIMES = 3
 """An empty endpoint takes so little that it needs more requests for the counters' resolution."""
 
@@ -81,7 +84,7 @@ def _cpu(done: Sequence[Round]) -> list[Result]:
         beside(name=f"{name}whole system", value=whole, goal=9),
         *(
             of(name=f"{name}{process}", value=median(one.spent[process] for one in done))
-            for process in ("mongod", "kafka", "relay", "worker")
+            for process in CARRY
         ),
     ]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from deploy.checks.configuration import with_generated
 from tests.bench import page
 from tests.bench.plots import Plot
 from tests.bench.results import Result
 from tests.bench.rows import ROWS, WHEN_ASKED
+from tests.bench.sizing import CACHED, COMMAND, QUERY, sizing
 
 CPU = Result(name="CPU", value=150.0, unit="µs", baseline=100.0, goal=1.6, at_most=True)
 RATE = Result(name="rate", value=1_234.5, unit="commands/s", goal=2_000)
@@ -19,7 +19,7 @@ PLOT = Plot(title="Latency", x=["p50", "p99"], y="ms", lines={"here": [1.5, 30.0
 def test_the_page_is_what_the_results_give() -> None:
     text = page.PAGE.read_text()
 
-    assert text == with_generated(text, page.MARK, page.content())
+    assert text == page.updated(text)
 
 
 def test_a_row_shows_value_baseline_ratio_and_goal() -> None:
@@ -45,7 +45,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository's files with nothing measured yet."""
     for name, file in (("RESULTS", "results.json"), ("PLOTS", "plots.json"), ("PAGE", "page.md")):
         monkeypatch.setattr(page, name, tmp_path / file)
-    (tmp_path / "page.md").write_text("<!-- bench: begin -->\n<!-- bench: end -->\n")
+    marks = (
+        f"<!-- {mark}: {end} -->\n" for mark in ("bench", "sizing") for end in ("begin", "end")
+    )
+    (tmp_path / "page.md").write_text("".join(marks))
     return tmp_path
 
 
@@ -78,3 +81,27 @@ def _text(place: Path) -> str:
 
 def test_rows_that_run_only_when_asked_are_rows() -> None:
     assert set(ROWS) >= WHEN_ASKED
+
+
+def test_the_worked_example_multiplies_rates_and_microseconds() -> None:
+    carried = {
+        "command process": 250.0,
+        "relay": 50.0,
+        "worker": 100.0,
+        "mongod": 200.0,
+        "kafka": 40.0,
+    }
+    measured = {f"{COMMAND}{process}": value for process, value in carried.items()}
+    measured |= {CACHED: 60.0, f"{QUERY}query process": 1_000.0, f"{QUERY}mongod": 200.0}
+
+    rows = sizing([{"name": name, "value": value} for name, value in measured.items()])
+
+    # 2,315 commands/s of 250 µs are 0.58 cores; used to 60 %: 0.965
+    assert "| command process | 250 | 0 | 1.0 |" in rows
+    # 463 queries/s of 0.85 x 60 + 0.15 x 1,000 µs
+    assert "| query process | 0 | 201 | 0.2 |" in rows
+    assert "carries 12,000 commands a second" in rows
+
+
+def test_the_worked_example_needs_its_measurements() -> None:
+    assert sizing([CPU.as_json()]) == ""
