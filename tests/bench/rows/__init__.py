@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tests.bench.results import Result
 from tests.bench.rows import (
     batches,
+    cache_tiers,
     cached_query,
     domain_library,
     load,
@@ -22,9 +23,10 @@ ROWS: Mapping[str, Row] = {
     "batches": batches.measure,
     "cached_query": cached_query.measure,
     "load": load.measure,
+    "cache_tiers": cache_tiers.measure,
     "domain_library": domain_library.measure,
 }
 """By the name that `ROWS=` takes."""
 
-WHEN_ASKED: frozenset[str] = frozenset()
+WHEN_ASKED: frozenset[str] = frozenset({"cache_tiers"})
 """Takes minutes: in a whole run only when `ROWS=` names it. `make bench-quick` runs it, too."""
