@@ -34,7 +34,8 @@ MET = (
     *("teddy_write.commits", "teddy_read.", "teddy_keys.", "teddy_audit.", "local.oplog.rs"),
     *("dead_letters", CHILD_EVENTS.name, DEAD_LETTERS.name, CHILD_ALERTS.name),
     *(f"the page metrics of {process}" for process in plans.SERVICES),
-    *(f"logs/{process}.log" for process in (*plans.SERVICES, "mongod", "kafka")),
+    *(f"logs/{process}.log" for process in (*plans.SERVICES, "mongod", "kafka", "valkey")),
+    "the server of the query cache",
     *("audit-heads.jws", "evidence.json", "trail.jsonl", "keys.json", "numbers"),
 )
 
@@ -50,6 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
     """A stack of this test's own, that logs all it can."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TEDDY_LOG_LEVEL", "DEBUG")
+        patched.setenv("TEDDY_LOCAL_CACHE_SERVER", "true")
         with own_stack(tmp_path_factory.mktemp("canaries")) as folder:
             yield folder
 

@@ -112,6 +112,7 @@ async def outage_world(folder: Path) -> AsyncIterator[OutageWorld]:
         environment["TEDDY_WORKER_STALL_SECONDS"] = "600"  # nobody would start another worker
         environment["TEDDY_KAFKA_BOOTSTRAP"] = servers["Kafka"].address
         environment["TEDDY_RATE_LIMIT_STORAGE"] = f"redis://{servers['Redis'].address}/0"
+        environment["TEDDY_QUERY_CACHE_STORAGE"] = f"redis://{servers['Redis'].address}/1"
         await apply_topics(servers["Kafka"].address, 1)
         services = {name: _service(name, folder, environment) for name in SERVICES}
         for service in services.values():

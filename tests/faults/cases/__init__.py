@@ -14,6 +14,7 @@ from tests.faults.cases import (
     records,
     server_errors,
     servers,
+    shared_cache,
     wrong_references,
 )
 from tests.faults.cases.case import Case
@@ -27,6 +28,7 @@ CASES: dict[str, Case] = {
         overtakes,
         servers,
         server_errors,
+        shared_cache,
         links,
         records,
         wrong_references,

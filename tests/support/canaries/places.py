@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pymongo
 from bson.raw_bson import RawBSONDocument
+from redis.asyncio import Redis
 
 from deploy.local import plans
 from deploy.local.state import StackFolder, StackState
@@ -38,8 +39,17 @@ async def texts_of_a_running(state: StackState) -> dict[str, bytes]:
     return {
         **texts_of_databases(state),
         **await texts_of_topics(state.environment[plans.KAFKA_BOOTSTRAP]),
+        **await _texts_of_the_cache(state),
         **{name: text async for name, text in _pages(state)},
     }
+
+
+async def _texts_of_the_cache(state: StackState) -> dict[str, bytes]:
+    """What the server of the shared tier of the query cache holds."""
+    async with Redis.from_url(state.environment[plans.CACHE_STORAGE]) as server:
+        keys = [key async for key in server.scan_iter()]
+        values = [await server.get(key) or b"" for key in keys]
+    return {"the server of the query cache": b"\n".join([*keys, *values])}
 
 
 def tools(folder: StackFolder, child: str, violation: str) -> list[tuple[str, ...]]:
