@@ -2,10 +2,11 @@
 have sent, and when. Pure: the seed and the child's number decide everything."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -38,28 +39,41 @@ LEAST_AGE = NOTIFIED_WITHIN + timedelta(days=1)
 MAY_TALK = 0.85
 TALKS_A_CHILD = MAY_TALK * 1.124
 """Conversations of a child, on average."""
-EVENTS_BESIDE_MESSAGES = 2 + 2 * MAY_TALK + 2 * TALKS_A_CHILD + 0.42
-"""Of a child, on average: it is registered, with its consents, it talks, and whatever else."""
+LEAST_EVENTS = 2 + 2 * MAY_TALK + 0.42
+"""Of a child that never talks, on average: it is registered, with its consents, and whatever else.
+"""
 OFFICER = Principal("seed-officer", Role.SAFETY_OFFICER)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command, who sent it, and the request in which it would have come."""
+    """One command, in its normal form, and who sent it. `request`: in which a registration came;
+    the other commands have no idempotency key."""
 
     principal: Principal
-    request: SentRequest
     command: ChildCommand
+    request: SentRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """`until`: nothing happens later. `messages`: in a conversation, on average."""
+    """`until`: nothing happens later. `events`: of a child, on average; at least
+    LEAST_EVENTS."""
 
     seed: int
     until: datetime
     keys: RequestKeys
-    messages: float = 0.0
+    events: float
+
+    @property
+    def talk_share(self) -> float:
+        """Of the children who may talk, how many ever do."""
+        return min(1.0, (self.events - LEAST_EVENTS) / (2 * TALKS_A_CHILD))
+
+    @property
+    def messages(self) -> float:
+        """Of a conversation, on average."""
+        return max(0.0, self.events - LEAST_EVENTS - 2 * TALKS_A_CHILD) / TALKS_A_CHILD
 
     def of(self, number: int) -> list[Step]:
         """The life of the child with this number, from its registration on."""
@@ -78,7 +92,6 @@ class _Life:
         self._at = _in_ms(lives.until - age)
         self._may_talk = self._chance.random() < MAY_TALK
         self._child_id = ""
-        self._steps = 0
 
     def steps(self) -> Iterator[Step]:
         chance = self._chance
@@ -87,13 +100,17 @@ class _Life:
             for _ in range(chance.choice((1, 1, 1, 2, 3))):
                 yield from self._violation()
         if chance.random() < 0.2:
-            yield self._update()
-        for _ in range(TALKS.chosen(chance) if self._may_talk else 0):
-            yield from self._conversation()
+            self._later()
+            yield self._by(self._parent, UpdateChildProfile, age=AGES.chosen(chance))
+        if self._may_talk and chance.random() < self._lives.talk_share:
+            for _ in range(TALKS.chosen(chance)):
+                yield from self._conversation()
         if self._may_talk and chance.random() < 0.02:
-            yield self._withdrawal()
+            self._later()
+            yield self._by(self._parent, WithdrawConsent, purpose=ConsentPurpose.CONVERSATIONS)
         if chance.random() < 0.06:
-            yield self._deactivation()
+            self._later()
+            yield self._by(self._parent, DeactivateChild, reason="On holiday.")
 
     def _registration(self) -> Step:
         chance = self._chance
@@ -107,114 +124,80 @@ class _Life:
         }
         if self._may_talk and chance.random() < 0.3:
             child["interests"] = tuple(chance.sample(TOPICS, 2))
+        request = self._request(purposes, child)
+        self._child_id = request.derived_id("child")
+        consents = tuple(Consent(purpose, NOTICE_VERSION, method) for purpose in purposes)
+        step = self._by(
+            *(self._parent, RegisterChild),
+            **{**child, "parent_id": self._parent.subject, "consents": consents},
+        )
+        return replace(step, request=request)
+
+    def _request(self, purposes: Sequence[ConsentPurpose], child: dict[str, Any]) -> SentRequest:
+        """As the parent's app sends it: sent again, it is answered as the first time."""
+        method = ConsentMethod.PAYMENT_CARD
         consents = [
             {"purpose": purpose, "notice_version": NOTICE_VERSION, "method": method}
             for purpose in purposes
         ]
-        request = self._request(self._parent, "POST", "", {**child, "consents": consents})
-        self._child_id = request.derived_id("child")
-        command = RegisterChild(
-            child_id=self._child_id,
-            at=self._at,
-            parent_id=self._parent.subject,
-            consents=tuple(Consent(purpose, NOTICE_VERSION, method) for purpose in purposes),
-            **child,
-        )
-        return Step(self._parent, request, command)
+        body = orjson.dumps({**child, "consents": consents})
+        key, path = registration_key(self._name), "/v1/children"
+        sent = self._lives.keys.sent(key, self._parent, "POST", path, body, "")
+        assert sent is not None
+        return sent
 
     def _violation(self) -> Iterator[Step]:
         self._later(timedelta(hours=3))
-        severity = Severity(SEVERITIES.chosen(self._chance))
-        kind, path = self._chance.choice(CATEGORIES), "/safety-violations"
-        request = self._request(self._bear, "POST", path, {"type": kind, "severity": severity})
-        violation_id = request.derived_id("violation")
-        yield Step(
-            self._bear,
-            request,
-            ReportSafetyViolation(
-                **self._common(), violation_id=violation_id, violation_type=kind, severity=severity
-            ),
+        violation_id, severity = self._new_id(), Severity(SEVERITIES.chosen(self._chance))
+        yield self._by(
+            *(self._bear, ReportSafetyViolation),
+            violation_id=violation_id,
+            violation_type=self._chance.choice(CATEGORIES),
+            severity=severity,
         )
         if self._chance.random() < 0.5:
             self._later(timedelta(hours=1))
             outcome = self._chance.choice(tuple(Outcome))
-            path = f"{path}/{violation_id}/resolution"
-            resolve = ResolveSafetyViolation(
-                **self._common(), violation_id=violation_id, outcome=outcome
+            yield self._by(
+                OFFICER, ResolveSafetyViolation, violation_id=violation_id, outcome=outcome
             )
-            body = {"outcome": outcome}
-            yield Step(OFFICER, self._request(OFFICER, "POST", path, body), resolve)
-
-    def _update(self) -> Step:
-        self._later()
-        age = AGES.chosen(self._chance)
-        request = self._request(self._parent, "PATCH", "/profile", {"age": age})
-        return Step(self._parent, request, UpdateChildProfile(**self._common(), age=age))
 
     def _conversation(self) -> Iterator[Step]:
         self._later()
-        chance, path = self._chance, "/conversations"
-        topic = chance.choice(TOPICS)
-        request = self._request(self._bear, "POST", path, {"topic": topic})
-        talk = request.derived_id("conversation")
-        start = StartConversation(**self._common(), conversation_id=talk, topic=topic)
-        yield Step(self._bear, request, start)
-        for _ in range(self._number_of_messages()):
+        talk, topic = self._new_id(), self._chance.choice(TOPICS)
+        yield self._by(self._bear, StartConversation, conversation_id=talk, topic=topic)
+        whole, rest = divmod(self._lives.messages, 1)
+        for _ in range(int(whole) + (self._chance.random() < rest)):
             self._later(timedelta(minutes=2))
             yield self._message(talk)
         self._later(timedelta(minutes=10))
-        request = self._request(self._bear, "POST", f"{path}/{talk}/end")
-        yield Step(self._bear, request, EndConversation(**self._common(), conversation_id=talk))
+        yield self._by(self._bear, EndConversation, conversation_id=talk)
 
     def _message(self, talk: str) -> Step:
-        speaker, words = self._chance.choice(tuple(Speaker)), self._chance.randint(1, 40)
-        skills = (self._chance.choice(SKILLS),) if self._chance.random() < 0.25 else ()
-        body = {"role": speaker, "word_count": words, "learning_skills": skills}
-        request = self._request(self._bear, "POST", f"/conversations/{talk}/messages", body)
-        command = RecordMessage(
-            **self._common(),
+        practised = self._chance.random() < 0.25
+        return self._by(
+            *(self._bear, RecordMessage),
             conversation_id=talk,
-            speaker=speaker,
-            word_count=words,
-            learning_skills=skills,
+            speaker=self._chance.choice(tuple(Speaker)),
+            word_count=self._chance.randint(1, 40),
+            learning_skills=(self._chance.choice(SKILLS),) if practised else (),
         )
-        return Step(self._bear, request, command)
 
-    def _number_of_messages(self) -> int:
-        whole, rest = divmod(self._lives.messages, 1)
-        return int(whole) + (self._chance.random() < rest)
+    def _by(self, principal: Principal, command: type[ChildCommand], **given: Any) -> Step:
+        return Step(principal, command(child_id=self._child_id, at=self._at, **given))
 
-    def _withdrawal(self) -> Step:
-        self._later()
-        purpose = ConsentPurpose.CONVERSATIONS
-        request = self._request(self._parent, "DELETE", f"/consents/{purpose}")
-        return Step(self._parent, request, WithdrawConsent(**self._common(), purpose=purpose))
-
-    def _deactivation(self) -> Step:
-        self._later()
-        reason = "On holiday."
-        request = self._request(self._parent, "POST", "/deactivation", {"reason": reason})
-        return Step(self._parent, request, DeactivateChild(**self._common(), reason=reason))
-
-    def _common(self) -> dict[str, Any]:
-        return {"child_id": self._child_id, "at": self._at}
+    def _new_id(self) -> str:
+        return str(UUID(int=self._chance.getrandbits(128), version=4))
 
     def _later(self, at_most: timedelta | None = None) -> None:
         """Some time passes: never so much that `until` is reached."""
         left = (self._lives.until - self._at) * 0.3
         self._at = _in_ms(self._at + min(at_most or left, left) * self._chance.random())
 
-    def _request(
-        self, principal: Principal, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> SentRequest:
-        """`path`: behind the child's, which a registration does not have yet."""
-        key, self._steps = f"seed-{self._name}-{self._steps}", self._steps + 1
-        child = f"/{self._child_id}" if self._child_id else ""
-        raw = b"" if body is None else orjson.dumps(body)
-        whole = f"/v1/children{child}{path}"
-        sent = self._lives.keys.sent(key, principal, method, whole, raw, self._child_id)
-        assert sent is not None
-        return sent
+
+def registration_key(name: str) -> str:
+    """The idempotency key of the registration of `<seed>-<number>`."""
+    return f"seed-{name}"
 
 
 def _in_ms(moment: datetime) -> datetime:

@@ -16,7 +16,7 @@ import orjson
 from pymongo.errors import PyMongoError
 
 from command_service.api.command_route import RequestKeys
-from deploy.seed.lives import EVENTS_BESIDE_MESSAGES, TALKS_A_CHILD, Lives
+from deploy.seed.lives import Lives
 from deploy.seed.plan import Amount, Plan, SeedLedger
 from deploy.seed.writer import SeedWriter, whole_children
 from projection_worker.projecting.read_model_store import StaleBatch
@@ -42,8 +42,7 @@ async def write(on: Stores, plan: Plan, part: int, of: int, did: Did) -> None:
     ledger = SeedLedger(on.commits)
     written = await ledger.written(plan)
     index_key = read_key_file(on.settings.key_file).index_key
-    messages = max(0.0, plan.events_per_child - EVENTS_BESIDE_MESSAGES) / TALKS_A_CHILD
-    lives = Lives(plan.seed, plan.until, RequestKeys(index_key), messages)
+    lives = Lives(plan.seed, plan.until, RequestKeys(index_key), plan.events_per_child)
     writer = SeedWriter(on, lives, index_key, await whole_children(on))
     for number, children in plan.parts():
         if number % of == part and number not in written:

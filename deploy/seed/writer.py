@@ -13,7 +13,7 @@ from command_service.bus.command_bus import CommandContext
 from command_service.bus.resilience import Backoff
 from command_service.child.account import AccountStatus
 from command_service.child.commands import RegisterChild
-from command_service.child.decider import decide, evolve, in_normal_form
+from command_service.child.decider import decide, evolve
 from command_service.child.state import Child
 from command_service.claims.bear_claims import BearClaims
 from command_service.handlers.append import Appender, StoredResults
@@ -29,7 +29,7 @@ from projection_worker.replay.histories import events_of
 from projection_worker.replay.rebuild.children import WholeChildren
 from projection_worker.session import Failed, Stores
 from shared.auth.access import BearIndex, Pseudonyms
-from shared.clock import utc_now
+from shared.clock import new_id, utc_now
 from shared.event_store.envelope import Commit, StreamPosition, seal_commit
 from shared.event_store.mongo import MongoEventStore
 from shared.event_store.mongo_claims import MongoClaimStore
@@ -131,7 +131,7 @@ class SeedWriter:
         stored = there[-1].position if there else StreamPosition()
         position = StreamPosition()
         for step in one.steps:
-            command = in_normal_form(step.command)
+            command = step.command
             events = decide(command, one.child)
             one.child = reduce(evolve, events, one.child)
             if not events:
@@ -142,7 +142,7 @@ class SeedWriter:
             self._clock.now = command.at
             context = CommandContext(
                 principal=self._pseudonyms.given(step.principal),
-                correlation_id=step.request.as_sent[2],
+                correlation_id=f"seed-{one.child_id}",
                 causation_id=_causation(step),
                 request=step.request,
             )
@@ -170,8 +170,9 @@ class SeedWriter:
 
 
 def _causation(step: Step) -> str:
-    """The command's own id: the same again for a run that goes on."""
-    return step.request.derived_id("command")
+    """The command's own id. Of a registration the same again in a run that goes on: by it, the bear
+    is known as reserved by this command."""
+    return new_id() if step.request is None else step.request.derived_id("command")
 
 
 async def whole_children(on: Stores) -> WholeChildren:
