@@ -4,18 +4,20 @@ server."""
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LENGTH, CACHE_HIT = b"content-length: ", b"x-cache: hit"
 
 
 @dataclass
 class Answered:
-    """`bodies` in the order of the requests; `hits`: how many answers came from the cache."""
+    """`bodies` in the order of the requests; `hits`: how many answers came from the cache;
+    `waited`: seconds of each."""
 
     bodies: list[bytes]
     seconds: float = 0.0
     hits: int = 0
+    waited: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -48,10 +50,12 @@ async def _connection(
 ) -> None:
     reader, writer = await asyncio.open_connection(*address)
     for number, one in left:
+        began = time.perf_counter()
         writer.write(one)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         at = head.index(LENGTH) + len(LENGTH)
         body = await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
+        answered.waited.append(time.perf_counter() - began)
         if head[9:10] != b"2":
             raise RuntimeError(f"{one[:80]!r}: {head[:16]!r} {body[:300]!r}")
         answered.hits += CACHE_HIT in head
