@@ -4,6 +4,7 @@ local ffi = require("ffi")
 ffi.cdef[[ int kill(int pid, int sig); int getpid(void); ]]
 local INTERRUPT, FOREVER = 2, 3600000
 
+hits, refused = 0, nil -- read by another Lua state, so global
 local requests, reserved, sent, answered = {}, 0, -1, 0
 
 function init(arguments)
@@ -28,12 +29,11 @@ end
 
 function response(status, headers, body)
   answered = answered + 1
+  if headers["x-cache"] == "hit" or headers["X-Cache"] == "hit" then hits = hits + 1 end
   if status >= 300 then
-    io.stderr:write("refused: ", status, " ", body, "\n")
-    ffi.C.kill(ffi.C.getpid(), INTERRUPT)
+    refused = refused or (status .. " " .. body)
   end
-  if (headers["x-cache"] or headers["X-Cache"]) == "hit" then hits = (hits or 0) + 1 end
-  if answered == #requests then
+  if refused or answered == #requests then
     ffi.C.kill(ffi.C.getpid(), INTERRUPT)
   end
 end
@@ -44,11 +44,12 @@ end
 
 function done(summary, latency)
   local errors = summary.errors
+  io.stderr:write(the_thread:get("refused") or "")
   io.write(string.format(
     '\n{"answered": %d, "microseconds": %d, "failed": %d, "hits": %d, "percentiles": [',
     summary.requests, summary.duration,
     errors.connect + errors.read + errors.write + errors.timeout + errors.status,
-    the_thread:get("hits") or 0))
+    the_thread:get("hits")))
   for percent = 1, 99 do
     io.write(string.format("%d, ", latency:percentile(percent)))
   end

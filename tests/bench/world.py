@@ -50,6 +50,7 @@ class World:
     size: int = 100_000
     plots: list[Plot] = field(default_factory=list)
     _open: ExitStack = field(default_factory=ExitStack)
+    _baselines: dict[tuple[str, ...], Baseline] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +82,11 @@ class World:
 
     def baseline(self, module: str, *arguments: str) -> Baseline:
         """`python -m tests.bench.baselines.MODULE PORT ARGUMENTS`, with the settings of the shared
-        stack in its environment; runs until the world ends."""
-        return self._open.enter_context(self._running(module, arguments))
+        stack in its environment; started once, runs until the world ends."""
+        key = (module, *arguments)
+        if key not in self._baselines:
+            self._baselines[key] = self._open.enter_context(self._running(module, arguments))
+        return self._baselines[key]
 
     @contextmanager
     def _running(self, module: str, arguments: Sequence[str]) -> Iterator[Baseline]:

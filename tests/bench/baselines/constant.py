@@ -19,7 +19,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 def by_fastapi(headers: Mapping[str, str], body: dict[str, Any]) -> FastAPI:
     app = FastAPI()
 
-    @app.get("/children/{child_id}")
+    @app.get("/v1/children/{child_id}")
     async def profile(child_id: str, response: Response) -> dict[str, Any]:
         response.headers.update(headers)
         return body

@@ -14,7 +14,7 @@ from tests.bench.world import Baseline, World
 from tests.support.raw_http import request
 
 CALLERS = 64
-EMPTY_A_REGISTRATION = 3
+EMPTY_TIMES = 3
 """An empty endpoint takes so little that it needs more requests for the counters' resolution."""
 
 SHOWN = (50, 75, 90, 95, 99)
@@ -52,7 +52,7 @@ def _round(world: World, empty: Baseline, by_hand: Baseline) -> Round:
     with system.spent() as spent:
         registered = system.drive("command", sent, CALLERS)
         system.until_shown(there + children)
-    nothing, of_empty = empty.drive(_plain(children * EMPTY_A_REGISTRATION), CALLERS)
+    nothing, of_empty = empty.drive(_plain(children * EMPTY_TIMES), CALLERS)
     hand, _ = by_hand.drive(_plain(children), CALLERS)
     alone = system.drive("command", registrations(system, world.scaled(300, 6)), 1)
     return Round(
