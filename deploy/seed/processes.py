@@ -107,7 +107,8 @@ async def run_processes(work: str, seed: int, number: int, did: Did) -> None:
 
     Raises Failed as soon as one fails; then, and when cancelled, the others are ended."""
     arguments = [sys.executable, "-m", MODULE, work, "--seed", str(seed), "--of", str(number)]
-    async with AsyncExitStack() as started, asyncio.TaskGroup() as group:
+    async with AsyncExitStack() as started:
+        following = []
         for part in range(number):
             process = await asyncio.create_subprocess_exec(
                 *arguments,
@@ -117,7 +118,8 @@ async def run_processes(work: str, seed: int, number: int, did: Did) -> None:
                 stderr=asyncio.subprocess.PIPE,
             )
             started.push_async_callback(_end, process)
-            group.create_task(_follow(process, did))
+            following.append(_follow(process, did))
+        await asyncio.gather(*following)
 
 
 async def _follow(process: asyncio.subprocess.Process, did: Did) -> None:

@@ -10,6 +10,7 @@ that is not on the page. See docs/decisions/040-searches-merge-orders.md.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import prod
 from operator import itemgetter
 
@@ -25,9 +26,10 @@ from shared.read_models.indexes import BY_AGE, BY_NAME, BY_PARENT, BY_STATUS, NE
 MOST_SCANS = 200
 """MongoDB's own limit (internalQueryMaxScansToExplode): beyond it, it sorts all that matches."""
 
-FEW = 5_000
-"""Children of a name that are looked at one by one. Where a name has more, enough of them meet the
-other conditions of a page, unless those conditions find few by themselves."""
+PROBED = 1_000
+"""Of two conditions the one is rarer whose newest children, so many, reach further back in time."""
+
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 BAD_VALUE = 2
 """MongoDB's error code, also for a hint at an index that is not there."""
@@ -75,28 +77,49 @@ async def _page(
 
 async def _asked(children: Collection, wanted: ChildFilter) -> list[Asked]:
     """Searches that together find what is wanted, each with its index."""
-    conditions = conditions_of(wanted)
-    points = _points(wanted)
     if wanted.parent_ids:
-        return [Asked(conditions, BY_PARENT)]
-    if wanted.name_tokens and (not points or await _is_rare(children, wanted.name_tokens)):
-        return [Asked(conditions, BY_NAME)]
-    if not points:
-        return [Asked(conditions, NEWEST_FIRST)]
-    names: list[Document] = [{"name_tokens": token} for token in wanted.name_tokens]
+        return [Asked(conditions_of(wanted), BY_PARENT)]
+    by_values = await _by_values(children, wanted)
+    if not wanted.name_tokens:
+        return by_values or [Asked(conditions_of(wanted), NEWEST_FIRST)]
+    by_name = Asked(conditions_of(wanted), BY_NAME)
+    if by_values is None:
+        return [by_name]
+    named: list[Document] = [{"name_tokens": token} for token in wanted.name_tokens]
+    words = [Asked([word], BY_NAME) for word in named]
+    probes = await asyncio.gather(*(_reach(children, one) for one in (*words, *by_values)))
+    rarest_word = min(probes[: len(words)])
+    if rarest_word <= max(probes[len(words) :], default=LONG_AGO):
+        return [by_name]
+    return [Asked([*one.conditions, *named], one.index) for one in by_values]
+
+
+async def _by_values(children: Collection, wanted: ChildFilter) -> list[Asked] | None:
+    """For all conditions but the name; None where there are none."""
+    if not (points := _points(wanted)):
+        return None
     combined = [{field: {"$in": values}} for field, values in points.items()]
     if not (age := age_of(wanted)):
-        return [Asked([*combined, *names], BY_STATUS)]
+        return [Asked(combined, BY_STATUS)]
     ages = await _ages(children, age)
     size = max(1, MOST_SCANS // prod(map(len, points.values())))
     return [
-        Asked([{"age": {"$in": ages[first : first + size]}}, *combined, *names], BY_AGE)
+        Asked([{"age": {"$in": ages[first : first + size]}}, *combined], BY_AGE)
         for first in range(0, len(ages), size)
     ]
 
 
+async def _reach(children: Collection, asked: Asked) -> datetime:
+    """How far back in time the newest `PROBED` children reach, of those that are asked for."""
+    index = asked.index
+    assert index is not None
+    found = children.find({"$and": [*asked.conditions]}, {"_id": 0, "created_at": 1}).hint(index)
+    last = await found.sort(NEWEST_FIRST).skip(PROBED).limit(1).to_list(1)
+    return last[0]["created_at"] if last else LONG_AGO
+
+
 def _points(wanted: ChildFilter) -> dict[str, list[str]]:
-    """The values that each field of an index may have; none where the filter names no such field."""
+    """The values that each field of an index may have; empty for a filter without such fields."""
     given = (wanted.status, wanted.safety_status, wanted.engagement_level)
     if not any(given) and not age_of(wanted):
         return {}
@@ -105,15 +128,6 @@ def _points(wanted: ChildFilter) -> dict[str, list[str]]:
         field: [one.value for one in (every if asked is None else [asked])]
         for field, asked, every in zip(FIELDS, given, every, strict=True)
     }
-
-
-async def _is_rare(children: Collection, tokens: Sequence[str]) -> bool:
-    """Whether few children have one of the name's words."""
-    for token in tokens:
-        found = await children.count_documents({"name_tokens": token}, limit=FEW, hint=BY_NAME)
-        if found < FEW:
-            return True
-    return False
 
 
 async def _ages(children: Collection, age: Document) -> list[int]:
