@@ -125,10 +125,10 @@ class Mongo:
 
 
 async def aggregate(
-    collection: Collection, pipeline: Sequence[Mapping[str, Any]]
+    collection: Collection, pipeline: Sequence[Mapping[str, Any]], **options: Any
 ) -> AsyncIterator[Document]:
     """The documents that `pipeline` yields over `collection`."""
-    cursor: Any = collection.aggregate(list(pipeline))
+    cursor: Any = collection.aggregate(list(pipeline), **options)
     if hasattr(cursor, "__await__"):
         cursor = await cursor
     async for document in cursor:

@@ -11,12 +11,12 @@ from query_service.read_store.mongo_queries import (
     LONGEST,
     MS_A_MINUTE,
     VISIBLE,
-    conditions_of,
     open_minutes,
     page_of,
     recent_conversations,
 )
 from query_service.read_store.port import VIOLATIONS_APART, ChildFilter, PageEnd, Violations
+from query_service.read_store.searching import search
 from query_service.read_store.violations import ListedViolations, ViolationsInMongo, listed_in
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Database, Document, aggregate
@@ -78,13 +78,7 @@ class MongoReadModels:
     async def search(
         self, wanted: ChildFilter, after: PageEnd | None, limit: int
     ) -> Sequence[ChildDocument]:
-        found = await page_of(
-            await self._collection(Model.CHILDREN),
-            conditions_of(wanted),
-            "created_at",
-            after,
-            limit,
-        )
+        found = await search(await self._collection(Model.CHILDREN), wanted, after, limit)
         return cast(list[ChildDocument], found)
 
     async def conversations_page(

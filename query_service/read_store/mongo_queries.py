@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from query_service.read_store.live_generation import reading
 from query_service.read_store.port import VISIBLE_STATUSES, ChildFilter, PageEnd
@@ -25,26 +24,26 @@ async def page_of(
     limit: int,
 ) -> list[Document]:
     """At most `limit` documents after `after`, the newest `by` first, and then by `_id`."""
-    beyond = [] if after is None else [_beyond(by, after)]
-    found = collection.find({"$and": [*conditions, *beyond]}).sort([(by, -1), ("_id", 1)])
+    asked = {"$and": [*conditions, *after_page(by, after)]}
+    found = collection.find(asked).sort([(by, -1), ("_id", 1)])
     async with reading():
         return await found.limit(limit).to_list(limit)
 
 
-def _beyond(field: str, after: PageEnd) -> Document:
+def after_page(field: str, after: PageEnd | None) -> list[Document]:
     """What sorts after `after`. The outer bound keeps a late page as cheap as the first: the
     index is entered there."""
+    if after is None:
+        return []
     tie = {field: after.at, "_id": {"$gt": after.id}}
-    return {field: {"$lte": after.at}, "$or": [{field: {"$lt": after.at}}, tie]}
+    return [{field: {"$lte": after.at}, "$or": [{field: {"$lt": after.at}}, tie]}]
 
 
 def conditions_of(wanted: ChildFilter) -> list[Document]:
     conditions: list[Document] = [VISIBLE]
     conditions += [{"parent_id": parent_id} for parent_id in wanted.parent_ids]
     conditions += [{"name_tokens": token} for token in wanted.name_tokens]
-    limits: dict[str, Any] = {"$gte": wanted.age_min, "$lte": wanted.age_max}
-    age = {operator: limit for operator, limit in limits.items() if limit is not None}
-    if age:
+    if age := age_of(wanted):
         conditions.append({"age": age})
     if wanted.safety_status is not None:
         conditions.append({"safety_status": wanted.safety_status.value})
@@ -53,6 +52,12 @@ def conditions_of(wanted: ChildFilter) -> list[Document]:
     if wanted.status is not None:
         conditions.append({"status": wanted.status.value})
     return conditions
+
+
+def age_of(wanted: ChildFilter) -> Document:
+    """Empty for any age."""
+    limits: Document = {"$gte": wanted.age_min, "$lte": wanted.age_max}
+    return {operator: limit for operator, limit in limits.items() if limit is not None}
 
 
 def open_minutes(child_id: str, since: datetime, now: datetime, limit: int) -> list[Document]:

@@ -7,21 +7,23 @@ from shared.mongo import Database, Document
 from shared.read_models.documents import Model
 from shared.read_models.generations import Generation
 
-_NEWEST_FIRST = [("created_at", -1), ("_id", 1)]
+Key = list[tuple[str, int]]
+
+NEWEST_FIRST: Key = [("created_at", -1), ("_id", 1)]
+BY_PARENT: Key = [("parent_id", 1), *NEWEST_FIRST]
+BY_NAME: Key = [("name_tokens", 1), *NEWEST_FIRST]
+_STATUSES: Key = [("status", 1), ("safety_status", 1), ("engagement_level", 1)]
+BY_STATUS: Key = [*_STATUSES, *NEWEST_FIRST]
+BY_AGE: Key = [("age", 1), *_STATUSES, *NEWEST_FIRST]
+"""One order of the children for each combination of the values before it: a search names some
+combinations, and MongoDB merges their orders (query_service/read_store/searching.py)."""
 
 _COUNTED = [("severity", 1), ("outcome", 1), ("alerted", 1), ("type", 1)]
 """All that is counted of violations: whoever counts a child's reads no document, however long the
 details are."""
 
-INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
-    Model.CHILDREN: [
-        _NEWEST_FIRST,
-        [("parent_id", 1), *_NEWEST_FIRST],
-        [("name_tokens", 1), *_NEWEST_FIRST],
-        [("safety_status", 1), *_NEWEST_FIRST],
-        [("engagement_level", 1), *_NEWEST_FIRST],
-        [("status", 1), *_NEWEST_FIRST],
-    ],
+INDEXES: dict[Model, list[Key]] = {
+    Model.CHILDREN: [NEWEST_FIRST, BY_PARENT, BY_NAME, BY_STATUS, BY_AGE],
     Model.CONVERSATIONS: [[("child_id", 1), ("started_at", -1), ("_id", 1)]],
     Model.SAFETY: [[("alert_policy.channels", 1)]],
     Model.VIOLATIONS: [[("child_id", 1), ("at", -1), ("_id", 1), *_COUNTED]],
@@ -36,6 +38,11 @@ INDEXES: dict[Model, list[list[tuple[str, int]]]] = {
     ],
 }
 
+FORMER: dict[Model, list[Key]] = {
+    Model.CHILDREN: [[(field, 1), *NEWEST_FIRST] for field, _ in _STATUSES],
+}
+"""Of earlier releases: no query uses them."""
+
 _FEW_HAVE = {Model.ALERTS: "awaits_live"}
 """Fields that hardly any document has, by which those are found that do."""
 
@@ -44,7 +51,9 @@ _FEW_MEET = {Model.CONVERSATIONS: ([("child_id", 1), ("started_at", 1)], {"ended
 
 
 async def ensure_read_model_indexes(database: Database, generation: Generation) -> None:
-    """Create what is missing; repeating it changes nothing."""
+    """Create what is missing, then drop what earlier releases had; repeating it changes nothing.
+
+    MongoDB builds an index while the collection is read and written."""
     for model, keys in INDEXES.items():
         for key in keys:
             await generation.collection(database, model).create_index(key)
@@ -54,6 +63,11 @@ async def ensure_read_model_indexes(database: Database, generation: Generation) 
         await generation.collection(database, model).create_index(
             key, partialFilterExpression=condition
         )
+    for model, keys in FORMER.items():
+        collection = generation.collection(database, model)
+        there = await collection.index_information()
+        for name in (one for one, index in there.items() if index["key"] in keys):
+            await collection.drop_index(name)
 
 
 DEAD_LETTERED_COLLECTION = "parked_children"

@@ -45,6 +45,7 @@ ARGUMENTS: dict[Words, str] = {
     ("replay", "verify"): "--wait 1",
     ("retention", "apply"): "",
     ("retention", "plan"): "",
+    ("seed",): "--children 2",
     ("status",): "",
     ("token",): "--role parent --subject p-1",
     ("topics", "apply"): "",
