@@ -71,13 +71,13 @@ class Standing:
         return self.remaining >= 0
 
     @property
-    def headers(self) -> dict[str, str]:
-        """As the answer says it."""
-        name, left = self.rate.value, max(0, self.remaining)
-        return {
-            "RateLimit-Policy": f'"{name}";q={self.limit};w={self.window_seconds}',
-            "RateLimit": f'"{name}";r={left};t={self.reset_seconds}',
-        }
+    def lines(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers of the answer that say it."""
+        name, left = self.rate.value.encode(), max(0, self.remaining)
+        return (
+            (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name, self.limit, self.window_seconds)),
+            (b"ratelimit", b'"%b";r=%d;t=%d' % (name, left, self.reset_seconds)),
+        )
 
 
 class Counters(Protocol):
