@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Security
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,6 +49,10 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 
 OVER_TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""The framework's own: its log records would carry messages of errors, which may repeat what was
+sent; and whether it is on would be looked up for each request."""
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -79,6 +84,7 @@ def new_api(
         description=description,
         lifespan=lifespan,
         openapi_url=None,
+        telemetry=NO_TELEMETRY,
         redirect_slashes=False,  # a redirect goes to whatever `Host` says, and takes the body along
     )
     for router in routers:
