@@ -157,8 +157,7 @@ class QueryBus:
             outcome = "hit" if result.cached else "miss"
             return result
         finally:
-            self.metrics.queries.labels(name, outcome).inc()
-            self.metrics.seconds.labels(name).observe(time.perf_counter() - started)
+            self.metrics.answered(name, outcome, time.perf_counter() - started)
 
     @property
     def handlers(self) -> list[HandlerDescription]:

@@ -1,7 +1,7 @@
 """What operators see of the query service at /metrics."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -65,17 +65,22 @@ class _Lookups(Collector):
 class QueryMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self.queries = Counter(
+        queries = Counter(
             "teddy_queries", "Queries executed.", ("query", "outcome"), registry=registry
         )
-        """`outcome` is hit, miss or failed."""
-
-        self.seconds = Histogram(
+        seconds = Histogram(
             "teddy_query_seconds", "Time to answer.", ("query",), registry=registry, buckets=SECONDS
         )
+        # looking up a labelled metric costs more than counting with it
+        self._queries, self._seconds = cache(queries.labels), cache(seconds.labels)
         self._exports_ended = Counter(
             "teddy_query_exports_ended", "Ended exports by outcome.", ("how",), registry=registry
         )
+
+    def answered(self, query: str, outcome: str, seconds: float) -> None:
+        """`outcome` is hit, miss or failed."""
+        self._queries(query, outcome).inc()
+        self._seconds(query).observe(seconds)
 
     def export_ended(self, how: str) -> None:
         """`how` is whole, limit (its time, its token or the process), erased, broken (something

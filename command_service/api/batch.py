@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
 from command_service.api.batch_items import Batch, Prepared, prepared, rates_of
@@ -18,6 +17,7 @@ from command_service.bus.pipeline import allowed
 from shared.auth.access import Principal
 from shared.fault_points import FaultPoint, reached
 from shared.http.admission import OVERLOADED, SUBJECT_FULL
+from shared.http.direct_routes import DirectRoute
 from shared.http.limits import Shares
 from shared.http.problems import (
     FieldProblem,
@@ -86,7 +86,7 @@ class Batches:
             self._shares.give_back(caller)
 
 
-class BatchRoute(APIRoute):
+class BatchRoute(DirectRoute):
     """As CommandRoute: FastAPI reads the endpoint's signature for the documentation only."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
 from command_service.api.errors import body_too_large, invalid_json, too_many_errors, too_slow
@@ -30,6 +29,7 @@ from shared.fault_points import FaultPoint, reached
 from shared.field_wording import JsonRefused, read_json
 from shared.http.admission import admitted
 from shared.http.callers import Caller
+from shared.http.direct_routes import DirectRoute
 from shared.http.problems import FieldProblem, ProblemRaised, invalid_request
 from shared.http.request_checks import check_ids, refuse_parameters
 from shared.http.request_context import correlation_id_of, traceparent_of
@@ -129,7 +129,7 @@ class CommandRequest(Request):
         return self._new_id() if sent is None else sent.derived_id(what)
 
 
-class CommandRoute(APIRoute):
+class CommandRoute(DirectRoute):
     """The endpoint is a function from body, path ids and request to a command.
 
     FastAPI reads its signature for the documentation only. The request is handled here: solving

@@ -32,7 +32,7 @@ from command_service.child.errors import (
 )
 from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
-from shared.http.audit_edge import AUDIT_UNAVAILABLE
+from shared.http.exchange import AUDIT_UNAVAILABLE
 from shared.http.problems import FieldProblem, Problem, ProblemTable, invalid_request
 
 REFUSALS: Mapping[type[CommandRefused], tuple[int, str]] = {

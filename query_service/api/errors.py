@@ -13,7 +13,7 @@ from query_service.queries.visible_children import (
 from query_service.read_store.port import ReadStoreUnavailable
 from shared.audit.record import AuditUnavailable
 from shared.event_store.port import StoreUnavailable
-from shared.http.audit_edge import AUDIT_UNAVAILABLE
+from shared.http.exchange import AUDIT_UNAVAILABLE
 from shared.http.problems import (
     FieldProblem,
     Problem,

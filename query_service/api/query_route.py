@@ -1,15 +1,20 @@
 """From request to query to answer: the same way for every route of the query API."""
 
 import re
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 from fastapi import Request
+from fastapi.dependencies.utils import request_params_to_args
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from query_service.api.exports import Exports
 from query_service.api.streams import Streams
-from query_service.bus import QueryBus, QueryResult, Rendered
+from query_service.bus import Detail, QueryBus, QueryResult, Rendered
 from query_service.cache.freshness import NoRoomToWait, ProjectedVersions, Waits
 from query_service.cache.query_cache import QueryCache
 from query_service.queries.query import Query, RequestRefused
@@ -18,11 +23,18 @@ from shared.auth.access import Principal
 from shared.clock import iso
 from shared.http.admission import admitted, slow_down
 from shared.http.callers import Caller
+from shared.http.direct_routes import DirectRoute, Sent
 from shared.http.problems import problem_responses
+from shared.http.request_checks import refuse_parameters
+from shared.http.request_context import header_values
 from shared.signing import ConsistencyTokens, SignatureRefused
 
 TOKEN_HEADER = "Consistency-Token"  # noqa: S105 - a header's name
 DEFAULT_WAIT_SECONDS = 2.0
+REMEMBERED_QUERIES = 4_096
+"""Of each route: what its path, without parameters, asks for."""
+
+REMEMBERED_MOMENTS = 1_024
 
 _READ_OWN_WRITES = (
     (TOKEN_HEADER, "From a command's answer: the query waits for that command's effect."),
@@ -80,6 +92,7 @@ UNCHANGED: dict[int | str, dict[str, Any]] = {
 ABOUT_A_CHILD = {**UNCHANGED, **problem_responses(401, 403, 404, 429, 503)}
 """For the `responses` of a query about children."""
 
+_TOKEN, _IF_NONE_MATCH = TOKEN_HEADER.lower().encode(), b"if-none-match"
 _WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,6}(?:\.\d{1,3})?)')
 
 
@@ -109,14 +122,42 @@ def principal_of(request: Request) -> Principal:
     return principal
 
 
-async def answer(request: Request, query: Query) -> Response:
-    """The query's answer, or 304 when the caller has it. Raises what the bus raises, and
-    ReadModelLate."""
-    return _response(request, await result_of(request, query))
+class QueryRoute(DirectRoute):
+    """The endpoint is a function from path and parameters to a query.
+
+    FastAPI reads its signature, and validates by it what is asked for the first time; the rest of
+    its way to a function would cost more than the answer from the cache.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        takes_parameters = bool(self.dependant.query_params)
+        query_of = lru_cache(REMEMBERED_QUERIES)(self._query_of)
+
+        async def handle(request: Request) -> Response:
+            scope = request.scope
+            if not takes_parameters:
+                refuse_parameters(request)
+            await edge_of(request).caller(request)
+            ids, parameters = tuple(scope["path_params"].items()), scope["query_string"]
+            # what is asked for may be a name: it is not remembered
+            read = self._query_of if parameters else query_of
+            return _response(request, await result_of(request, read(ids, parameters)))
+
+        return handle
+
+    def _query_of(self, ids: tuple[tuple[str, str], ...], parameters: bytes) -> Query:
+        """Raises RequestValidationError, as FastAPI would."""
+        given = QueryParams(parameters)
+        path, wrong_ids = request_params_to_args(self.dependant.path_params, dict(ids))
+        values, wrong = request_params_to_args(self.dependant.query_params, given)
+        if wrong_ids or wrong:
+            raise RequestValidationError([*wrong_ids, *wrong])
+        query: Query = self.endpoint(**path, **values)
+        return query
 
 
 async def result_of(request: Request, query: Query) -> QueryResult:
-    """What the bus answers, on record. Raises as `answer` does."""
+    """What the bus answers, on record. Raises what the bus raises, and ReadModelLate."""
     read_after = await _read_after(request)
     result = await edge_of(request).bus.ask(query, principal_of(request), read_after)
     audit_as(type(query).__name__, result.rendered.children)
@@ -125,12 +166,12 @@ async def result_of(request: Request, query: Query) -> QueryResult:
 
 async def _read_after(request: Request) -> float | None:
     """The moment from which reads see the caller's own writes; None without a token."""
-    text = request.headers.get(TOKEN_HEADER)
-    if text is None:
+    sent = header_values(request.scope, _TOKEN)
+    if not sent:
         return None
     edge = edge_of(request)
     try:
-        token = edge.tokens.read(text)
+        token = edge.tokens.read(sent[0])
     except SignatureRefused:
         reason = "not a token of this system; send it unchanged or leave it out"
         raise RequestRefused(TOKEN_HEADER, reason) from None
@@ -147,27 +188,39 @@ async def _read_after(request: Request) -> float | None:
 
 
 def _response(request: Request, result: QueryResult) -> Response:
+    """The query's answer, or 304 when the caller has it."""
     rendered = result.rendered
-    headers = {
-        "ETag": rendered.etag,
-        "X-Cache": "hit" if result.cached else "miss",
-        **freshness_of(result),
+    lines = [
+        (b"etag", rendered.etag.encode()),
+        (b"x-cache", b"hit" if result.cached else b"miss"),
+        *((k.lower().encode(), v.encode()) for k, v in freshness_of(result).items()),
         # for the caller's own use, and only after asking here whether it still holds
-        "Cache-Control": "private, no-cache",
-    }
-    if matches(request.headers.get("If-None-Match"), rendered.etag):
-        return Response(status_code=304, headers=headers)
-    return Response(rendered.body, headers=headers, media_type="application/json")
+        (b"cache-control", b"private, no-cache"),
+    ]
+    asked = header_values(request.scope, _IF_NONE_MATCH)
+    if matches(asked[0] if asked else None, rendered.etag):
+        return Sent(304, lines)
+    lines += [
+        (b"content-length", b"%d" % len(rendered.body)),
+        (b"content-type", b"application/json"),
+    ]
+    return Sent(200, lines, rendered.body)
 
 
 def freshness_of(result: QueryResult) -> dict[str, str]:
     """The headers of FRESHNESS, as far as they are known."""
-    status = ["teddy-query", "hit" if result.cached else "fwd=miss"]
-    if result.detail is not None:
-        status.append(f"detail={result.detail}")
-    headers = {"Age": str(int(result.age)), "Cache-Status": "; ".join(status)}
+    headers = {"Age": str(int(result.age)), "Cache-Status": _status(result.cached, result.detail)}
     as_of = result.rendered.as_of
-    return headers if as_of is None else {"X-As-Of": iso(as_of), **headers}
+    return headers if as_of is None else {"X-As-Of": _iso(as_of), **headers}
+
+
+@cache
+def _status(cached: bool, detail: Detail | None) -> str:
+    status = f"teddy-query; {'hit' if cached else 'fwd=miss'}"
+    return status if detail is None else f"{status}; detail={detail}"
+
+
+_iso = lru_cache(REMEMBERED_MOMENTS)(iso)  # one moment is that of many answers
 
 
 def seconds_to_wait(prefer: str) -> float:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from query_service.api.exports import JSON_LINES, ExportStream, export_headers, gzipped, takes_gzip
 from query_service.api.parameters import ChildPage, Continued, Days, Page, PeriodPage, Search
@@ -14,7 +14,7 @@ from query_service.api.query_route import (
     FRESHNESS,
     QUERY_HEADERS,
     UNCHANGED,
-    answer,
+    QueryRoute,
     edge_of,
     freshness_of,
     principal_of,
@@ -33,7 +33,7 @@ from query_service.queries.get_child_safety_report import GetChildSafetyReport, 
 from query_service.queries.get_children_by_parent import Family, GetChildrenByParent
 from query_service.queries.get_erasure_receipt import ErasureReceipt, GetErasureReceipt
 from query_service.queries.get_system_analytics import GetSystemAnalytics, SystemAnalytics
-from query_service.queries.search_children import FoundChildren
+from query_service.queries.search_children import FoundChildren, SearchChildren
 from query_service.queries.visible_children import ParentNotFound, Scope
 from shared.audit.record import audit_as
 from shared.auth.access import operation_of
@@ -44,71 +44,75 @@ PROBLEMS = problem_responses(401, 403, 404, 429, 503)
 OF_NO_ONE = problem_responses(401, 403, 429, 503)
 
 children = APIRouter(
-    prefix="/children", tags=["children"], responses=ABOUT_A_CHILD, route_class=StrictRoute
+    prefix="/children", tags=["children"], responses=ABOUT_A_CHILD, route_class=QueryRoute
+)
+receipts = APIRouter(
+    prefix="/children", tags=["records"], responses=PROBLEMS, route_class=QueryRoute
 )
 records = APIRouter(
     prefix="/children", tags=["records"], responses=PROBLEMS, route_class=StrictRoute
 )
-"""What a family may take with it: an export, the receipt of an erasure."""
+"""With the receipts: what a family may take with it."""
 
 parents = APIRouter(
+    prefix="/parents/{parent_id}", tags=["parents"], responses=PROBLEMS, route_class=QueryRoute
+)
+streams = APIRouter(
     prefix="/parents/{parent_id}", tags=["parents"], responses=PROBLEMS, route_class=StrictRoute
 )
+numbers = APIRouter(tags=["system"], route_class=QueryRoute)
 system = APIRouter(tags=["system"], route_class=StrictRoute)
-"""Numbers of the whole system, and of the process that answers."""
+"""With the numbers of the whole system: the process that answers."""
 
-ROUTERS = (children, records, parents, system)
+ROUTERS = (children, receipts, records, parents, streams, numbers, system)
 
 
 @children.get("", response_model=FoundChildren, openapi_extra=QUERY_HEADERS)
-async def search_children(request: Request, search: Annotated[Search, Query()]) -> Response:
+def search_children(search: Annotated[Search, Query()]) -> SearchChildren:
     """The caller's children for whom every condition holds, the newest accounts first."""
-    return await answer(request, search.to_query())
+    return search.to_query()
 
 
 @children.get("/{child_id}", response_model=ChildProfile, openapi_extra=QUERY_HEADERS)
-async def get_child_profile(request: Request, child_id: ChildId) -> Response:
+def get_child_profile(child_id: ChildId) -> GetChildProfile:
     """Everything about one child: account, consents, and the numbers of its use and safety."""
-    return await answer(request, GetChildProfile(child_id))
+    return GetChildProfile(child_id)
 
 
 @children.get("/{child_id}/analytics", response_model=ChildAnalytics, openapi_extra=QUERY_HEADERS)
-async def get_child_analytics(
-    request: Request, child_id: ChildId, days: Annotated[Days, Query()]
-) -> Response:
+def get_child_analytics(child_id: ChildId, days: Annotated[Days, Query()]) -> GetChildAnalytics:
     """How a child used the bear over the last days."""
-    return await answer(request, GetChildAnalytics(child_id, days.period_days))
+    return GetChildAnalytics(child_id, days.period_days)
 
 
 @children.get("/{child_id}/safety-report", response_model=SafetyReport, openapi_extra=QUERY_HEADERS)
-async def get_child_safety_report(
-    request: Request, child_id: ChildId, page: Annotated[PeriodPage, Query()]
-) -> Response:
+def get_child_safety_report(
+    child_id: ChildId, page: Annotated[PeriodPage, Query()]
+) -> GetChildSafetyReport:
     """A child's incidents in a period, what they mean and what to do. The incidents come in
     pages; all numbers and recommendations are of the whole period."""
-    query = GetChildSafetyReport(child_id, page.since, page.until, page.limit, page.cursor)
-    return await answer(request, query)
+    return GetChildSafetyReport(child_id, page.since, page.until, page.limit, page.cursor)
 
 
 @children.get(
     "/{child_id}/conversations", response_model=Conversations, openapi_extra=QUERY_HEADERS
 )
-async def get_child_conversations(
-    request: Request, child_id: ChildId, page: Annotated[ChildPage, Query()]
-) -> Response:
+def get_child_conversations(
+    child_id: ChildId, page: Annotated[ChildPage, Query()]
+) -> GetChildConversations:
     """A child's conversations, the newest first: when, how long, about what."""
-    return await answer(request, GetChildConversations(child_id, page.limit, page.cursor))
+    return GetChildConversations(child_id, page.limit, page.cursor)
 
 
-@records.get(
+@receipts.get(
     "/{child_id}/erasure-receipt",
     response_model=ErasureReceipt,
     responses=UNCHANGED,
     openapi_extra=QUERY_HEADERS,
 )
-async def get_erasure_receipt(request: Request, child_id: ChildId) -> Response:
+def get_erasure_receipt(child_id: ChildId) -> GetErasureReceipt:
     """The signed proof of what was removed of an erased child, and what stays."""
-    return await answer(request, GetErasureReceipt(child_id))
+    return GetErasureReceipt(child_id)
 
 
 class JsonLines(JSONResponse):
@@ -143,20 +147,18 @@ async def export_child(
 
 
 @parents.get("/children", response_model=Family, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
-async def get_children_by_parent(request: Request, parent_id: ParentId) -> Response:
+def get_children_by_parent(parent_id: ParentId) -> GetChildrenByParent:
     """A family at a glance: each child with its numbers and its last conversations."""
-    return await answer(request, GetChildrenByParent(parent_id))
+    return GetChildrenByParent(parent_id)
 
 
 @parents.get("/alerts", response_model=Alerts, responses=UNCHANGED, openapi_extra=QUERY_HEADERS)
-async def get_alerts(
-    request: Request, parent_id: ParentId, page: Annotated[Page, Query()]
-) -> Response:
+def get_alerts(parent_id: ParentId, page: Annotated[Page, Query()]) -> GetAlerts:
     """What a parent was alerted to, the newest first."""
-    return await answer(request, GetAlerts(parent_id, page.limit, page.cursor))
+    return GetAlerts(parent_id, page.limit, page.cursor)
 
 
-@parents.get(
+@streams.get(
     "/stream", response_class=StreamingResponse, responses={200: {"content": {EVENT_STREAM: {}}}}
 )
 async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
@@ -172,6 +174,17 @@ async def follow_family(request: Request, parent_id: ParentId) -> EventStream:
         return EventStream(edge.streams.follow(parent_id, request.state.grant), slot.pop_all())
 
 
+@numbers.get(
+    "/system/analytics",
+    response_model=SystemAnalytics,
+    responses={**UNCHANGED, **OF_NO_ONE},
+    openapi_extra=QUERY_HEADERS,
+)
+def get_system_analytics() -> GetSystemAnalytics:
+    """Numbers of the whole system, of no one in particular."""
+    return GetSystemAnalytics()
+
+
 class RegisteredQueries(AnswerModel):
     queries: list[HandlerDescription]
 
@@ -183,17 +196,6 @@ class CacheCleared(AnswerModel):
 def allowed(request: Request) -> None:
     """Raises Forbidden for who may not do the route's operation."""
     Scope.of(principal_of(request), operation_of(request.scope["route"].name))
-
-
-@system.get(
-    "/system/analytics",
-    response_model=SystemAnalytics,
-    responses={**UNCHANGED, **OF_NO_ONE},
-    openapi_extra=QUERY_HEADERS,
-)
-async def get_system_analytics(request: Request) -> Response:
-    """Numbers of the whole system, of no one in particular."""
-    return await answer(request, GetSystemAnalytics())
 
 
 @system.get("/queries", responses=OF_NO_ONE, dependencies=[Depends(allowed)])

@@ -1,16 +1,15 @@
 """Too many requests at a time are refused at once, and one caller takes no more than its share."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from shared.auth.access import Principal
 from shared.http.limits import Shares
-from shared.http.problems import Problem, ProblemRaised, problem_response
-from shared.http.request_context import site_of
+from shared.http.problems import Problem, ProblemRaised
 from shared.http.settings import Bounds
 
 SLOW_DOWN, HANG_UP = "slow_down", "hang_up"
@@ -37,9 +36,6 @@ def hang_up(scope: Scope) -> bool:
     hanging_up()
     return True
 
-
-EVENT_STREAM = b"text/event-stream"
-TOO_MANY_REQUESTS = 429
 
 SOON = {"Retry-After": "1"}
 OVERLOADED = Problem(
@@ -110,6 +106,15 @@ class Requests:
     def is_full(self) -> bool:
         return self.in_flight >= self.places
 
+    def refusal(self, scope: Scope, address: str) -> Problem | None:
+        """Why a request from this address is not let in; None where it may be."""
+        if is_stopping(scope["app"]):
+            return self.refused("stopping", SHUTTING_DOWN)
+        if self.of_address.is_full(address):
+            slow_down(scope)
+            return self.refused("address", ADDRESS_FULL)
+        return self.refused("places", OVERLOADED) if self.is_full else None
+
     def refused(self, reason: str, problem: Problem) -> Problem:
         self._refused.labels(reason).inc()
         return problem
@@ -118,17 +123,18 @@ class Requests:
 class Admitted:
     """One request that was let in, and what it takes of the others' places and of its shares."""
 
+    __slots__ = ("_address", "_has_left", "_has_place", "_requests", "_subject")
+
     def __init__(self, requests: Requests, address: str) -> None:
         """Takes a place and of the address's share; whoever does it has looked that there is
         both."""
         self._requests = requests
-        self._held = ExitStack()
+        self._address = address
         self._subject: Principal | None = None
-        self._has_place = False
+        self._has_left = False
         requests.of_address.take(address)
-        self._held.callback(requests.of_address.give_back, address)
-        self._held.callback(self._give_place_back)
-        self._take_place()
+        requests.in_flight += 1
+        self._has_place = True
 
     def count_for(self, subject: Principal) -> None:
         """Take of the subject's share. Raises ProblemRaised, 429."""
@@ -138,7 +144,6 @@ class Admitted:
         if not requests.of_subject.take(subject):
             raise ProblemRaised(requests.refused("subject", SUBJECT_FULL))
         self._subject = subject
-        self._held.callback(requests.of_subject.give_back, subject)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -152,15 +157,18 @@ class Admitted:
             self._requests.waiting -= 1
         if self._requests.is_full:
             raise ProblemRaised(self._requests.refused("places", OVERLOADED))
-        self._take_place()
+        self._requests.in_flight += 1
+        self._has_place = True
 
     def leave(self) -> None:
         """Give everything back; also more than once."""
-        self._held.close()
-
-    def _take_place(self) -> None:
-        self._requests.in_flight += 1
-        self._has_place = True
+        if self._has_left:
+            return
+        self._has_left = True
+        self._give_place_back()
+        self._requests.of_address.give_back(self._address)
+        if self._subject is not None:
+            self._requests.of_subject.give_back(self._subject)
 
     def _give_place_back(self) -> None:
         if self._has_place:
@@ -170,63 +178,10 @@ class Admitted:
 
 def admitted(request: Request) -> Admitted:
     """What the request under way holds. Outside of the prefix there is none: LookupError."""
-    found: Admitted | None = getattr(request.state, "admitted", None)
+    found: Admitted | None = request.scope.get("state", {}).get("admitted")
     if found is None:
         raise LookupError("the request passed no admission: install it for this path")
     return found
-
-
-class Admission:
-    """Lets requests whose path starts with `prefix` into the application, within the bounds.
-
-    The others cost next to nothing: neither their token nor their body is looked at. An event
-    stream takes a place and of its shares until it is open; other bounds hold for how many are.
-    """
-
-    def __init__(self, app: ASGIApp, prefix: str, requests: Requests) -> None:
-        self._app = app
-        self._prefix = prefix
-        self._requests = requests
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
-            await self._app(scope, receive, send)
-            return
-        address = site_of(scope["client"][0]) if scope.get("client") else ""
-        refusal = self._refusal(scope, address)
-        if refusal is not None:
-            await problem_response(Request(scope), refusal)(scope, receive, send)
-            return
-        request = Admitted(self._requests, address)
-        scope.setdefault("state", {})["admitted"] = request
-
-        async def leaving_once_open(message: Message) -> None:
-            if _opens_a_stream(message):
-                request.leave()
-            if message.get("status") == TOO_MANY_REQUESTS:
-                slow_down(scope)
-            await send(message)
-
-        try:
-            await self._app(scope, receive, leaving_once_open)
-        finally:
-            request.leave()
-
-    def _refusal(self, scope: Scope, address: str) -> Problem | None:
-        requests = self._requests
-        if is_stopping(scope["app"]):
-            return requests.refused("stopping", SHUTTING_DOWN)
-        if requests.of_address.is_full(address):
-            slow_down(scope)
-            return requests.refused("address", ADDRESS_FULL)
-        return requests.refused("places", OVERLOADED) if requests.is_full else None
-
-
-def _opens_a_stream(message: Message) -> bool:
-    return message["type"] == "http.response.start" and any(
-        name == b"content-type" and value.startswith(EVENT_STREAM)
-        for name, value in message["headers"]
-    )
 
 
 def begin_stopping(app: FastAPI) -> None:

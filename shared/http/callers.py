@@ -5,6 +5,7 @@ from functools import cache
 from fastapi import Request
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
+from starlette.types import Scope
 
 from shared.auth.access import Principal, Pseudonyms, RateClass, operation_of, rule_of
 from shared.auth.keys import KeysUnavailable
@@ -12,6 +13,7 @@ from shared.auth.tokens import Grant, TokenRefused, TokenVerifier
 from shared.http.admission import admitted
 from shared.http.limits import RateLimits
 from shared.http.problems import Problem, ProblemRaised, too_many_requests
+from shared.http.request_context import header_values
 
 SCHEME = "bearer"
 
@@ -48,7 +50,7 @@ class Caller(SecurityBase):
         self._pseudonyms = pseudonyms
 
     async def __call__(self, request: Request) -> Principal:
-        principal = await self._authenticated(request)
+        principal = await self._authenticated(request.scope)
         admitted(request).count_for(principal)
         await self.spend(request, principal, _rate_of(request.scope["route"].name))
         return principal
@@ -58,12 +60,12 @@ class Caller(SecurityBase):
     ) -> None:
         """Count `times` operations for the request under way. Raises the problem 429."""
         standing = await self._limits.spend(principal, rate, times)
-        request.state.standing = standing  # for the headers of the answer
+        request.scope["state"]["standing"] = standing  # for the headers of the answer
         if not standing.allowed:
             raise ProblemRaised(too_many_requests(standing.reset_seconds))
 
-    async def _authenticated(self, request: Request) -> Principal:
-        offered = request.headers.getlist("Authorization")
+    async def _authenticated(self, scope: Scope) -> Principal:
+        offered = header_values(scope, b"authorization")
         if len(offered) != 1:
             raise ProblemRaised(UNAUTHENTICATED)
         scheme, _, token = offered[0].partition(" ")
@@ -75,9 +77,8 @@ class Caller(SecurityBase):
             raise ProblemRaised(UNAUTHENTICATED) from None
         except KeysUnavailable:
             raise ProblemRaised(KEYS_UNAVAILABLE) from None
-        request.state.grant = Grant(self._verifier, verified)
         principal = self._pseudonyms.given(verified.principal)
-        request.state.principal = principal
+        scope["state"] |= {"grant": Grant(self._verifier, verified), "principal": principal}
         return principal
 
 

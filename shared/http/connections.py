@@ -52,11 +52,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._has_asked = False
         self._slowed = False
         self._peer = ""
+        self._is_trusted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         accepted = cast(asyncio.Transport, transport)  # as the base class takes it
         peer = get_remote_addr(accepted)
         self._peer = peer[0] if peer else ""
+        self._is_trusted = self.room.is_trusted(self._peer)
         match self.room.enter(self, self._peer):
             case Entry.IN:
                 super().connection_made(accepted)
@@ -72,11 +74,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self.cycle is None or self.cycle.response_complete:
-            self._await_head()
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_due is not None and self._head_bytes > MOST_HEAD_BYTES:
-            self._refuse(HEAD_TOO_LARGE)
+        if self._head_bytes:  # else the head is there: usually it comes in one piece
+            self._await_head()
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self._refuse(HEAD_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MOST_PIPELINED:
@@ -85,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._has_asked = True
         self._head_is_there()
         self.room.begins_request(self)
-        if not self.room.is_trusted(self._peer):  # through a proxy's many callers send in turn
+        if not self._is_trusted:  # through a proxy's many callers send in turn
             self.scope["state"][SLOW_DOWN] = self._slow_down
         self.scope["state"][HANG_UP] = self.transport.abort
         super().on_headers_complete()

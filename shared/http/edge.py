@@ -6,23 +6,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Security
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CollectorRegistry
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.audit.record import AuditTrail
+from shared.audit.record import AuditedRequest, AuditTrail, under_way
 from shared.clock import Clock, NewId, new_id, utc_now
-from shared.http.admission import Admission, Requests
-from shared.http.audit_edge import AuditEdge
+from shared.http.admission import Admitted, Requests
 from shared.http.connection_room import ConnectionRoom
-from shared.http.limits import Standing
+from shared.http.direct_routes import DirectRoutes, answer_directly
+from shared.http.exchange import (
+    AUDIT_UNAVAILABLE,
+    CORRELATION_LINE,
+    Exchange,
+    Records,
+    Unrecorded,
+)
 from shared.http.openapi import extend_document, install_documentation
 from shared.http.problems import ON_EVERY_ANSWER, problem_response
 from shared.http.request_checks import refusal_of
 from shared.http.request_context import (
-    CORRELATION,
     correlate,
     describe_correlation,
+    site_of,
     with_callers_address,
 )
 from shared.http.serving import Readiness, operations_router
@@ -42,6 +48,10 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 """Unless a route says that its answer may be kept."""
 
 OVER_TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
+
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""The framework's own: its log records would carry messages of errors, which may repeat what was
+sent; and whether it is on would be looked up for each request."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -74,6 +84,7 @@ def new_api(
         description=description,
         lifespan=lifespan,
         openapi_url=None,
+        telemetry=NO_TELEMETRY,
         redirect_slashes=False,  # a redirect goes to whatever `Host` says, and takes the body along
     )
     for router in routers:
@@ -82,34 +93,59 @@ def new_api(
 
 
 def install_edge(app: FastAPI, around: Around) -> None:
-    """Around the routes, problems and links that `app` has; what is installed last sees a request
-    first."""
+    """Around the routes, problems and links that `app` has."""
     bounds, registry, exposure = around.bounds, around.registry, around.exposure
     app.include_router(operations_router(around.readiness, registry))
-    app.add_middleware(AuditEdge, trail=around.trail, clock=around.clock, prefix=PREFIX)
-    app.add_middleware(Admission, prefix=PREFIX, requests=Requests(bounds, registry))
-    install_hardening(app, exposure, around.new_id)
+    records = Records(around.trail, around.clock)
+    guarded = Guarded(app, PREFIX, Requests(bounds, registry), records)
+    _install(app, exposure, around.new_id, guarded)
     app.state.connection_room = ConnectionRoom(bounds, exposure.trusted_proxies, registry)
 
 
 def install_hardening(app: FastAPI, exposure: Exposure, new_id: NewId | None = None) -> None:
-    """The outermost wrapper alone, for a process that has no API. To be called last. `new_id`:
-    every request has an id, and the document says so."""
+    """The edge of a process that has no API. To be called last. `new_id`: every request has an id,
+    and the document says so."""
+    _install(app, exposure, new_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What stands around the routes of `app` below `prefix` in addition: bounds and a record."""
+
+    app: FastAPI
+    prefix: str
+    requests: Requests
+    records: Records
+
+
+def _install(
+    app: FastAPI, exposure: Exposure, new_id: NewId | None, guarded: Guarded | None
+) -> None:
+    app.state.stopping = False
     if exposure.documentation:
         install_documentation(app)
-    app.add_middleware(HardenedEdge, exposure=exposure, new_id=new_id)
+    app.add_middleware(Edge, exposure=exposure, new_id=new_id, guarded=guarded)
     if new_id is not None:
         extend_document(app, describe_correlation)
 
 
-class HardenedEdge:
-    """The outermost wrapper: finds out which request this is and whose, refuses what no honest
-    client sends, and completes the headers of every answer, refusals too."""
+class Edge:
+    """The one wrapper: finds out which request this is and whose, refuses what no honest client
+    sends and what there is no room for, puts each answer on record, and completes the headers of
+    all, refusals too.
 
-    def __init__(self, app: ASGIApp, exposure: Exposure, new_id: NewId | None) -> None:
+    One and not a chain of them: each link would wrap what sends the answer, and look for the same
+    headers again: docs/decisions/037-one-flat-edge.md.
+    """
+
+    def __init__(
+        self, app: ASGIApp, exposure: Exposure, new_id: NewId | None, guarded: Guarded | None
+    ) -> None:
         self._app = app
         self._trusted = exposure.trusted_proxies
         self._new_id = new_id
+        self._guarded = guarded
+        self._direct = None if guarded is None else DirectRoutes(guarded.app)
         self._headers = SECURE_HEADERS | NOT_KEPT | (OVER_TLS_ONLY if exposure.behind_tls else {})
         self._encoded = [(k.lower().encode(), v.encode()) for k, v in self._headers.items()]
 
@@ -117,36 +153,59 @@ class HardenedEdge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        state = scope.setdefault("state", {})  # shared with every scope that is made of this one
-        state[ON_EVERY_ANSWER] = self._headers
-        correlation_id = None if self._new_id is None else correlate(scope, self._new_id)
-        scope = with_callers_address(scope, self._trusted)
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._complete(message, state.get("standing"), correlation_id)
-            await send(message)
-
-        refusal = refusal_of(scope)
-        app = self._app if refusal is None else problem_response(Request(scope), refusal)
+        scope.setdefault("state", {})  # shared with every scope that is made of this one
         if scope["method"] == "HEAD":
-            await answer_head(app, scope, receive, answer)
+            await answer_head(self._answer, scope, receive, send)
         else:
-            await app(scope, receive, answer)
+            await self._answer(scope, receive, send)
 
-    def _complete(
-        self, message: Message, standing: Standing | None, correlation_id: str | None
-    ) -> None:
-        """Secure headers where the answer does not say them itself, the request's id, and where its
-        caller stands, once that was counted."""
-        said = {name for name, _ in message["headers"]}
-        missing = ((name, value) for name, value in self._encoded if name not in said)
-        message["headers"] = [*message["headers"], *missing]
-        headers = MutableHeaders(scope=message)
-        if standing is not None:
-            headers.update(standing.headers)
-        if correlation_id is not None:
-            headers[CORRELATION] = correlation_id
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"][ON_EVERY_ANSWER] = self._headers
+        always = self._encoded
+        if self._new_id is not None:
+            always = [*always, (CORRELATION_LINE, correlate(scope, self._new_id).encode())]
+        scope = with_callers_address(scope, self._trusted)
+        exchange, guarded = Exchange(scope, send, always), self._guarded
+        refusal = refusal_of(scope)
+        if refusal is not None:
+            await problem_response(Request(scope), refusal)(scope, receive, exchange.send)
+        elif guarded is not None and scope["path"].startswith(guarded.prefix):
+            await self._guard(guarded, exchange, receive)
+        else:
+            await self._app(scope, receive, exchange.send)
+
+    async def _guard(self, guarded: Guarded, exchange: Exchange, receive: Receive) -> None:
+        """Within the bounds. Who finds no room costs next to nothing: neither the token nor the
+        body is looked at, and nothing is recorded."""
+        scope = exchange.scope
+        client = scope["client"][0] if scope.get("client") else ""
+        address = site_of(client)
+        refusal = guarded.requests.refusal(scope, address)
+        if refusal is not None:
+            await problem_response(Request(scope), refusal)(scope, receive, exchange.send)
+            return
+        admitted = scope["state"]["admitted"] = Admitted(guarded.requests, address)
+        known = AuditedRequest(address=client)
+        exchange.let_in(admitted, known, guarded.records)
+        token = under_way.set(known)
+        try:
+            await self._route(scope, receive, exchange.send)
+        except Unrecorded:
+            unrecorded = problem_response(Request(scope), AUDIT_UNAVAILABLE)
+            await unrecorded(scope, receive, exchange.send)
+        except Exception:
+            await exchange.failed()
+            raise
+        finally:
+            under_way.reset(token)
+            admitted.leave()
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        target = None if self._direct is None else self._direct.find(scope)
+        if target is None:
+            await self._app(scope, receive, send)
+        else:
+            await answer_directly(target, scope, receive, send)
 
 
 class _EndOfHead(Exception):

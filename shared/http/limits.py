@@ -4,7 +4,7 @@ shares of what an API takes on at a time."""
 import hashlib
 import math
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -32,22 +32,23 @@ class Shares(Generic[Who]):
 
     def __init__(self, total: int, share: float) -> None:
         self._most = max(1, int(total * share)) if share < 1 else math.inf
-        self._taken: Counter[Who] = Counter()
+        self._taken: dict[Who, int] = {}
 
     def is_full(self, who: Who) -> bool:
-        return self._taken[who] >= self._most  # a Counter does not keep what it is only asked for
+        return self._taken.get(who, 0) >= self._most
 
     def take(self, who: Who) -> bool:
         """False, and nothing is taken, when the caller has its part already."""
-        if self.is_full(who):
+        taken = self._taken.get(who, 0)
+        if taken >= self._most:
             return False
-        self._taken[who] += 1
+        self._taken[who] = taken + 1
         return True
 
     def give_back(self, who: Who) -> None:
-        self._taken[who] -= 1
-        if not self._taken[who]:
-            del self._taken[who]
+        left = self._taken.pop(who) - 1
+        if left:
+            self._taken[who] = left
 
     @property
     def callers(self) -> int:
@@ -71,13 +72,13 @@ class Standing:
         return self.remaining >= 0
 
     @property
-    def headers(self) -> dict[str, str]:
-        """As the answer says it."""
-        name, left = self.rate.value, max(0, self.remaining)
-        return {
-            "RateLimit-Policy": f'"{name}";q={self.limit};w={self.window_seconds}',
-            "RateLimit": f'"{name}";r={left};t={self.reset_seconds}',
-        }
+    def lines(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers of the answer that say it."""
+        name, left = self.rate.value.encode(), max(0, self.remaining)
+        return (
+            (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name, self.limit, self.window_seconds)),
+            (b"ratelimit", b'"%b";r=%d;t=%d' % (name, left, self.reset_seconds)),
+        )
 
 
 class Counters(Protocol):

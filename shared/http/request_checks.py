@@ -56,8 +56,12 @@ OVERRIDES = frozenset(
 )
 """Headers by which some frameworks let a request be another than its first line says."""
 
+_LOOKED_AT = OVERRIDES | {b"content-encoding", b"content-length", b"transfer-encoding"}
+"""Where none of these is, and no header is given twice, nothing can be wrong with them."""
+
 JSON = re.compile(rb"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
 _AMBIGUOUS = re.compile(rb"//|[\\\x00-\x20\x7f-\xff]|%(?:2f|5c|0[0-9a-f]|1[0-9a-f]|7f)", re.I)
+_PLAIN = re.compile(rb"(?:/[A-Za-z0-9:_-]+)+")
 _NOT_ENCODED = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _DOTS = re.compile(rb"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
@@ -69,8 +73,15 @@ def refusal_of(scope: Scope) -> Problem | None:
     What is refused here could be read in two ways: by this process and by a proxy before it, by the
     router and by a handler behind it. The refusal names the part, never its value.
     """
-    problems = (*_of_target(scope), *_of_headers(scope["headers"]))
-    return problems[0] if problems else None
+    target = None if _is_plain(scope) else next(_of_target(scope), None)
+    return target or next(_of_headers(scope["headers"]), None)
+
+
+def _is_plain(scope: Scope) -> bool:
+    """A target of which `_of_target` would find nothing: letters, digits, hyphens, no query."""
+    raw: bytes = scope.get("raw_path") or b""
+    is_short = not scope["query_string"] and len(raw) <= MOST_PATH_BYTES
+    return is_short and _PLAIN.fullmatch(raw) is not None
 
 
 def _of_target(scope: Scope) -> Iterator[Problem]:
@@ -108,7 +119,10 @@ def _of_headers(headers: list[tuple[bytes, bytes]]) -> Iterator[Problem]:
     if len(headers) > MOST_HEADERS or size > MOST_HEADER_BYTES:
         yield _too_many_headers()
         return
-    found: dict[bytes, bytes] = {}
+    found = dict(headers)
+    if len(found) == len(headers) and found.keys().isdisjoint(_LOOKED_AT):
+        return
+    found.clear()
     for name, value in headers:
         if name in OVERRIDES:
             yield _malformed(name.decode(), "is not supported: send the intended method and path")

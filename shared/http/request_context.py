@@ -8,12 +8,12 @@ digits). Any other is replaced, never refused: a proxy's odd id must not silence
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 import structlog
 from fastapi import Request
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from shared.clock import NewId
@@ -39,10 +39,12 @@ def is_within(address: Address | None, networks: Sequence[Network]) -> bool:
     return address is not None and any(address in network for network in networks)
 
 
+REMEMBERED_SITES = 4_096
 IPV6_SITE_BITS = 64
 """What one customer of a provider has at least (RFC 6177): each of its addresses is free to use."""
 
 
+@lru_cache(REMEMBERED_SITES)
 def site_of(text: str) -> str:
     """Whom an address counts for: an IPv4 address for itself, IPv6 for its network of 64 bits, an
     IPv4 address written as IPv6 as what it is; what is no address, as it stands."""
@@ -82,6 +84,7 @@ def caller_of(forwarded: str, trusted: Sequence[Network]) -> str | None:
 
 CORRELATION = "Correlation-Id"
 TRACEPARENT = "traceparent"
+_CORRELATION, _TRACEPARENT_NAME = CORRELATION.lower().encode(), TRACEPARENT.encode()
 _ACCEPTED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}")
 _TRACEPARENT = re.compile(
     r"(?P<version>(?!ff)[0-9a-f]{2})"
@@ -117,14 +120,18 @@ ANSWERED: dict[str, Any] = {
 }
 
 
+def header_values(scope: Scope, name: bytes) -> list[str]:
+    """Of every header called `name`, in lower case; without an object for the rest of them."""
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
 def correlate(scope: Scope, new_id: NewId) -> str:
     """The request's id: the caller's `Correlation-Id`, or a new one. From now on the request's
     state and the logs know it, and its state the `traceparent`."""
-    headers = Headers(scope=scope)
-    correlation_id = accepted_id(headers.getlist(CORRELATION)) or new_id()
+    correlation_id = accepted_id(header_values(scope, _CORRELATION)) or new_id()
     state = scope.setdefault("state", {})
     state["correlation_id"] = correlation_id
-    state["traceparent"] = accepted_traceparent(headers.getlist(TRACEPARENT))
+    state["traceparent"] = accepted_traceparent(header_values(scope, _TRACEPARENT_NAME))
     structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
     return correlation_id
 

@@ -10,7 +10,7 @@ from tests.support.short_ways import ProjectingWorker, Way, walked
 REGISTRATION_FILES = 35
 QUERY_FILES = 21
 RECORD_FILES = 21
-AROUND_A_ROUTE = ["HardenedEdge", "Admission", "AuditEdge"]
+AROUND_A_ROUTE = ["Edge"]
 AROUND_A_HANDLER = ["Pipeline"]
 
 alone = pytest.mark.asyncio(loop_scope="function")
@@ -64,7 +64,7 @@ async def test_from_a_record_of_kafka_to_its_write_into_the_read_models(
     assert len(way.files) <= RECORD_FILES, _reported(way)
 
 
-def test_four_wrappers_stand_around_a_handler_and_three_around_a_query() -> None:
+def test_two_wrappers_stand_around_a_handler_and_one_around_a_query() -> None:
     side = CommandSide()
     for app in (side.app, QuerySide().app):
         assert [each.cls.__name__ for each in app.user_middleware] == AROUND_A_ROUTE  # type: ignore[attr-defined]

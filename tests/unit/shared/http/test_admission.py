@@ -8,11 +8,12 @@ from prometheus_client import CollectorRegistry
 from starlette.responses import StreamingResponse
 
 from shared.auth.access import Principal, Role
-from shared.http.admission import Admission, Requests, admitted, begin_stopping
-from shared.http.edge import install_hardening
+from shared.http.admission import admitted, begin_stopping
+from shared.http.edge import Around, install_edge
 from shared.http.problems import install_problems
-from shared.http.serving import Readiness, operations_router
+from shared.http.serving import Readiness
 from shared.http.settings import Bounds, Exposure
+from tests.fakes.audit import MemoryAuditTrail
 from tests.support.waiting import until
 
 LIMIT = 3
@@ -31,13 +32,15 @@ class Service:
         self.done = asyncio.Event()
         self.waited = asyncio.Event()
         self.app = FastAPI()
-        self.app.include_router(operations_router(Readiness({}), self.registry))
         self.app.post("/v1/work")(self._work)
         self.app.get("/v1/stream")(self._stream)
         install_problems(self.app, {})
-        requests = Requests(bounds, self.registry)
-        self.app.add_middleware(Admission, prefix="/v1", requests=requests)
-        install_hardening(self.app, Exposure(), lambda: "fresh-id")
+        readiness, new_id = Readiness({}), lambda: "fresh-id"
+        trail = MemoryAuditTrail()
+        install_edge(
+            self.app,
+            Around(trail, readiness, self.registry, bounds, Exposure(), new_id=new_id),
+        )
 
     async def _work(self, request: Request) -> str:
         self.entered += 1

@@ -1,0 +1,143 @@
+"""One request and its answer, on the way out: on record before it is sent, with the headers that
+every answer has."""
+
+from collections.abc import Sequence
+
+from starlette.types import Message, Scope, Send
+
+from shared.audit.record import (
+    AuditedRequest,
+    AuditRecord,
+    AuditTrail,
+    AuditUnavailable,
+    children_of,
+)
+from shared.auth.access import Principal
+from shared.clock import Clock
+from shared.http.admission import Admitted, slow_down
+from shared.http.limits import Standing
+from shared.http.problems import Problem
+from shared.http.request_context import CORRELATION
+
+AUDIT_UNAVAILABLE = Problem(
+    503,
+    "audit-unavailable",
+    "Audit trail unavailable",
+    "The request cannot be recorded in the audit trail, so it was not executed; retry it.",
+    headers={"Retry-After": "1"},
+)
+NOT_MODIFIED, REFUSED_FROM, TOO_MANY_REQUESTS = 304, 400, 429
+READS = ("GET", "HEAD")
+EVENT_STREAM = b"text/event-stream"
+CORRELATION_LINE = CORRELATION.lower().encode()
+
+Lines = Sequence[tuple[bytes, bytes]]
+"""Headers as they are sent: names in lower case."""
+
+
+class Unrecorded(Exception):
+    """Ends what answers: its answer is to be replaced, for it is not on record."""
+
+
+class Records:
+    """Nothing leaves under the API's prefix without a record in the audit trail.
+
+    What was read is sent once its record is durable. Each request that brought a token is recorded,
+    unless that was done inside."""
+
+    def __init__(self, trail: AuditTrail, clock: Clock) -> None:
+        self._trail = trail
+        self._clock = clock
+
+    async def record(self, known: AuditedRequest, scope: Scope, status: int | None) -> None:
+        """`status`: of the answer; None where there is none. Raises AuditUnavailable."""
+        if known.recorded or not any(name == b"authorization" for name, _ in scope["headers"]):
+            return
+        known.recorded = True
+        entry = self._entry(known, scope, status)
+        if status is not None and status < REFUSED_FROM and scope["method"] in READS:
+            await self._trail.record(entry)
+        else:
+            self._trail.note(entry)
+
+    def _entry(self, known: AuditedRequest, scope: Scope, status: int | None) -> AuditRecord:
+        state = scope["state"]
+        principal: Principal | None = state.get("principal")
+        return AuditRecord(
+            at=self._clock(),
+            subject=principal.on_record if principal else "",
+            role=principal.role.value if principal else "",
+            operation=known.operation or _operation(scope),
+            outcome=_outcome(scope, status),
+            address=known.address,
+            correlation_id=state.get("correlation_id", ""),
+            children=known.children
+            or children_of([str(scope.get("path_params", {}).get("child_id", ""))]),
+        )
+
+
+def _operation(scope: Scope) -> str:
+    """The route's name, as commands and queries are written; never the path, which may hold
+    anything."""
+    name = getattr(scope.get("endpoint"), "__name__", "unknown_route")
+    return "".join(word.title() for word in name.split("_"))
+
+
+def _outcome(scope: Scope, status: int | None) -> str:
+    if status is None:
+        return "failed"
+    if status == NOT_MODIFIED:
+        return "not-modified"
+    if status < REFUSED_FROM:
+        return "answered"
+    return str(scope["state"].get("problem", f"status-{status}"))
+
+
+class Exchange:
+    """`send` is what answers the request. `always`: headers that each answer has, unless it says
+    them itself. Once it is `let_in`, its answer is recorded and its place is given back."""
+
+    __slots__ = ("_admitted", "_always", "_known", "_records", "_send", "scope")
+
+    def __init__(self, scope: Scope, send: Send, always: Lines) -> None:
+        self.scope = scope
+        self._send = send
+        self._always = always
+        self._admitted: Admitted | None = None
+        self._known: AuditedRequest | None = None
+        self._records: Records | None = None
+
+    def let_in(self, admitted: Admitted, known: AuditedRequest, records: Records) -> None:
+        self._admitted, self._known, self._records = admitted, known, records
+
+    async def failed(self) -> None:
+        """Record that there is no answer. Raises AuditUnavailable."""
+        if self._known is not None and self._records is not None:
+            await self._records.record(self._known, self.scope, None)
+
+    async def send(self, message: Message) -> None:
+        """Raises Unrecorded instead of sending what cannot be recorded."""
+        if message["type"] == "http.response.start":
+            if self._known is not None and self._records is not None:
+                try:
+                    await self._records.record(self._known, self.scope, message["status"])
+                except AuditUnavailable:
+                    raise Unrecorded from None
+            self._complete(message)
+        await self._send(message)
+
+    def _complete(self, message: Message) -> None:
+        """Secure headers where the answer does not say them itself, the request's id, and where its
+        caller stands, once that was counted."""
+        lines: list[tuple[bytes, bytes]] = list(message["headers"])
+        said = dict(lines)
+        if self._admitted is not None:
+            if said.get(b"content-type", b"").startswith(EVENT_STREAM):
+                self._admitted.leave()  # other bounds hold for how many are open
+            if message["status"] == TOO_MANY_REQUESTS:
+                slow_down(self.scope)
+        lines += [line for line in self._always if line[0] not in said]
+        standing: Standing | None = self.scope["state"].get("standing")
+        if standing is not None:
+            lines += standing.lines
+        message["headers"] = lines
