@@ -1,6 +1,5 @@
 """From request to command to answer: the same way for every route of the command API."""
 
-import asyncio
 import hmac
 import re
 from collections.abc import Callable, Coroutine
@@ -34,6 +33,7 @@ from shared.http.problems import FieldProblem, ProblemRaised, invalid_request
 from shared.http.request_checks import check_ids, refuse_parameters
 from shared.http.request_context import correlation_id_of, traceparent_of
 from shared.signing import ConsistencyTokens
+from shared.tasks import time_limit
 
 MAX_BODY_BYTES = 64 * 1_024
 MOST_ERRORS = 1_000
@@ -208,7 +208,7 @@ async def read_body(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes
     body = bytearray()  # a list of what arrived would cost 40 bytes for each that came alone
     with admitted(request).waiting():
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with time_limit(READ_SECONDS):
                 async for chunk in request.stream():
                     if len(body) + len(chunk) > most_bytes:
                         raise ProblemRaised(body_too_large(most_bytes))
