@@ -1,11 +1,14 @@
 """Settings of the command API and of the relay."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from shared.audit.settings import AuditSettings
 from shared.http.settings import HttpSettings, RateLimitSettings, TokenSettings, is_url
 from shared.settings import (
     LOOPBACK,
+    MONGO_DRIVER,
     AlertChannelSettings,
     KafkaSettings,
     KeyringSettings,
@@ -25,6 +28,8 @@ class CommandSettings(
 ):
     """The command API."""
 
+    # the only process whose every request writes: see docs/decisions/038
+    mongo_driver: Literal["motor", "pymongo"] = Field("pymongo", description=MONGO_DRIVER)
     command_host: str = Field(LOOPBACK, description="Address on which the command API listens.")
     command_port: int = Field(8001, ge=0, le=65535, description="Port of the command API.")
     public_query_url: str | None = Field(

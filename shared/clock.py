@@ -27,8 +27,8 @@ def unix_seconds() -> float:
 
 def iso(moment: datetime) -> str:
     """RFC 3339 text in UTC with milliseconds, e.g. `2026-11-23T06:00:00.000Z`."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{in_utc.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def parse_iso(text: str) -> datetime:

@@ -95,12 +95,15 @@ class TopicSettings(KafkaSecuritySettings):
     kafka_replication: int = Field(1, ge=1, le=7, description="Replicas of each topic partition.")
 
 
+MONGO_DRIVER = (
+    "Asynchronous MongoDB driver: Motor or PyMongo Async. Default of the command API: `pymongo`."
+)
+
+
 class MongoDriverSettings(ObservabilitySettings):
     """Which asynchronous MongoDB driver serves the stores."""
 
-    mongo_driver: Literal["motor", "pymongo"] = Field(
-        "motor", description="Asynchronous MongoDB driver: Motor or PyMongo Async."
-    )
+    mongo_driver: Literal["motor", "pymongo"] = Field("motor", description=MONGO_DRIVER)
     mongo_ca_file: Path | None = Field(
         None,
         description="CA certificate of the servers (PEM); all MongoDB connections then use TLS.",

@@ -2,18 +2,16 @@
 
 from asyncio import gather
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from functools import reduce
 
 from command_service.aggregates.snapshots import BEFORE_REGISTRATION, LoadedChild, Snapshots
 from command_service.aggregates.stream_folding import PATIENCE_SECONDS, StreamFolding, folded
 from command_service.child.account import AccountStatus, Profile
-from command_service.child.decider import evolve
+from command_service.child.state import Child
 from shared.auth.access import is_uuid
 from shared.event_store.envelope import Commit
 from shared.event_store.port import EventStore
-from shared.events.child import ERASED, ChildEvent
+from shared.events.child import ERASED
 from shared.keyring.keyring import ChildCipher, Keyring
 
 BYTES_A_CHILD = 3_000
@@ -150,24 +148,19 @@ class Aggregates:
         return LoadedChild(ended.child, last.position, 0)
 
     async def remember(
-        self,
-        before: LoadedChild,
-        commit: Commit,
-        events: Iterable[ChildEvent],
-        cipher: ChildCipher | None,
-    ) -> LoadedChild:
-        """Keep the child as it is after `commit`, whose `events` were decided on `before`."""
+        self, before: LoadedChild, child: Child, commit: Commit, cipher: ChildCipher | None
+    ) -> None:
+        """Keep `child`, as it is after `commit`. `before`: the child as it was remembered before,
+        maybe several commits earlier."""
+        events = commit.last_version - before.position.version
+        since_snapshot = before.since_snapshot + events
         loaded = replace(
-            before,
-            child=reduce(evolve, events, before.child),
-            position=commit.position,
-            since_snapshot=before.since_snapshot + len(commit.events),
+            before, child=child, position=commit.position, since_snapshot=since_snapshot
         )
         # most of the time none is due, and nothing more is asked
-        if cipher is not None and loaded.since_snapshot >= self._snapshots.every:
+        if cipher is not None and since_snapshot >= self._snapshots.every:
             loaded = await self._snapshots.take_behind_a_command(commit.child_id, loaded, cipher)
         self._cache.put(commit.child_id, loaded)
-        return loaded
 
     async def forget(self, child_id: str) -> None:
         """Drop what is kept of the child in memory, and what is being made of it."""

@@ -135,7 +135,7 @@ def _sent(
     arguments: dict[str, Any] = dict(item.path)
     if model is not None:
         raw = b"" if item.body is None else _json(item.body)
-        arguments["body"] = parse_body(model, raw)
+        arguments["body"] = parse_body(model, raw, is_read=True)
     elif item.body is not None:
         raise ProblemRaised(_invalid(FieldProblem("body", "must be left out")))
     (method,), child = route.methods or {"POST"}, item.path.get("child_id", "")
@@ -147,8 +147,8 @@ def _sent(
 
 def _path_of(route: CommandRoute, ids: Mapping[str, str]) -> str:
     """Raises the problem 422 unless `ids` are those that it has."""
-    wrong = list(_wrong_names(set(route.param_convertors), set(ids)))
-    if wrong:
+    if ids.keys() != route.param_convertors.keys():
+        wrong = _wrong_names(set(route.param_convertors), set(ids))
         raise ProblemRaised(_invalid(*wrong))
     check_ids(ids)
     return f"{PREFIX}{route.path_format.format(**ids)}"

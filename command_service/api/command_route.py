@@ -1,6 +1,5 @@
 """From request to command to answer: the same way for every route of the command API."""
 
-import asyncio
 import hmac
 import re
 from collections.abc import Callable, Coroutine
@@ -34,6 +33,7 @@ from shared.http.problems import FieldProblem, ProblemRaised, invalid_request
 from shared.http.request_checks import check_ids, refuse_parameters
 from shared.http.request_context import correlation_id_of, traceparent_of
 from shared.signing import ConsistencyTokens
+from shared.tasks import time_limit
 
 MAX_BODY_BYTES = 64 * 1_024
 MOST_ERRORS = 1_000
@@ -105,13 +105,15 @@ class Edge:
 
 
 class CommandRequest(Request):
-    """A request on its way to become a command: who asks, and the time and ids for it."""
+    """A request on its way to become a command: who asks, and the time and ids for it.
+
+    Nothing else of it: it is a Request so that FastAPI leaves it out of the documentation.
+    """
 
     def __init__(
         self, request: Request, principal: Principal, sent: SentRequest | None, edge: Edge
     ) -> None:
         """`sent`: the command's own, which may be one of several in `request`."""
-        super().__init__(request.scope, request.receive)
         self.at: datetime = edge.clock()
         self.context = CommandContext(
             principal=principal,
@@ -206,7 +208,7 @@ async def read_body(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes
     body = bytearray()  # a list of what arrived would cost 40 bytes for each that came alone
     with admitted(request).waiting():
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with time_limit(READ_SECONDS):
                 async for chunk in request.stream():
                     if len(body) + len(chunk) > most_bytes:
                         raise ProblemRaised(body_too_large(most_bytes))
@@ -216,10 +218,12 @@ async def read_body(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes
     return bytes(body)
 
 
-def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
-    """No body at all is an empty object. Raises the problems 400 and 422."""
+def parse_body(model: type[BodyT], raw: bytes, *, is_read: bool = False) -> BodyT:
+    """No body at all is an empty object. `is_read`: it is part of a body that was read strictly.
+    Raises the problems 400 and 422."""
     try:
-        read_json(raw or b"{}")
+        if raw and not is_read:
+            read_json(raw)
         return model.model_validate_json(raw or b"{}")
     except JsonRefused as refused:
         raise ProblemRaised(invalid_json(str(refused))) from None

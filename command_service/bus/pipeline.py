@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -140,6 +140,7 @@ class Observer:
         self._seconds = Histogram(
             "teddy_command_seconds", "Time to handle.", labels, registry=registry, buckets=SECONDS
         )
+        self._counted: dict[tuple[type[Any], str], tuple[Counter, Histogram]] = {}
 
     @contextmanager
     def watching(self, command: Command, context: CommandContext) -> Iterator[Watched]:
@@ -184,9 +185,14 @@ class Observer:
         self._write(logging.DEBUG, command, outcome, started)
 
     def _count(self, command: Command, outcome: str, started: float) -> None:
-        labels = (type(command).__name__, outcome)
-        self._commands.labels(*labels).inc()
-        self._seconds.labels(*labels).observe(time.perf_counter() - started)
+        counted = self._counted.get((type(command), outcome))
+        if counted is None:  # looking up a metric's labels takes longer than counting
+            labels = (type(command).__name__, outcome)
+            counted = self._commands.labels(*labels), self._seconds.labels(*labels)
+            self._counted[type(command), outcome] = counted
+        commands, seconds = counted
+        commands.inc()
+        seconds.observe(time.perf_counter() - started)
 
     def _write(self, level: int, command: Command, outcome: str, started: float) -> None:
         """Done and refused commands are the audit trail's at INFO, so here they are DEBUG; what

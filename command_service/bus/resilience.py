@@ -3,13 +3,13 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from shared.event_store.port import StoreUnavailable
-from shared.tasks import time_limit
+from shared.tasks import TimeLimit
 
 FAILURES_TO_OPEN = 5
 PROBE_EVERY_SECONDS = 0.5
@@ -87,13 +87,12 @@ class CircuitBreaker:
                 self._probing = False
 
 
-@asynccontextmanager
-async def deadline(seconds: float) -> AsyncIterator[None]:
+class deadline(TimeLimit):  # noqa: N801 - read as asyncio.timeout is
     """Ends a command after `seconds`, whatever it waits for and however often it tries again. What
     it offered to the store by then may land later: the same request under its idempotency key finds
-    out."""
-    try:
-        async with time_limit(seconds):
-            yield
-    except TimeoutError:
-        raise StoreUnavailable(f"no answer within {seconds:g} s") from None
+    out. Raises StoreUnavailable."""
+
+    __slots__ = ()
+
+    def late(self) -> StoreUnavailable:
+        return StoreUnavailable(f"no answer within {self._seconds:g} s")

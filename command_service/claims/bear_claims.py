@@ -36,7 +36,7 @@ Id = Personal[str] | None
 @dataclass(frozen=True, slots=True)
 class WantedClaim:
     """A reservation to make, and what to say where the bear is another's. `older_key`: where that
-    may stand, too, since before ids were reserved in one case."""
+    may stand, too, since before ids were reserved in one case; of UDIDs alone, which come first."""
 
     claim: Claim
     refusal: type[CommandRefused]
@@ -65,15 +65,28 @@ class BearClaims:
             made.append(WantedClaim(Claim(key, child_id, version, now, by=by), DeviceIdTaken))
         return made
 
-    async def take(self, wanted: WantedClaim) -> Claim | None:
-        """None when the bear is ours now, else the reservation that stands in the way."""
-        if wanted.older_key is None:
-            return await self.claims.take(wanted.claim)
-        older, held = await asyncio.gather(
-            self.claims.find(wanted.older_key), self.claims.take(wanted.claim)
-        )
+    async def in_the_way(
+        self, wanted: Sequence[WantedClaim]
+    ) -> AsyncIterator[tuple[WantedClaim, Claim]]:
+        """Take them all, in their order: each that somebody else has, with that reservation, before
+        any after it is taken."""
+        left = wanted
+        while left and (held := await self._take(left)) is not None:
+            place = next(
+                i for i, each in enumerate(left) if held.key in (each.claim.key, each.older_key)
+            )
+            yield left[place], held
+            left = left[place + 1 :]
+
+    async def _take(self, wanted: Sequence[WantedClaim]) -> Claim | None:
+        """None when they are ours now, else the first reservation that stands in the way."""
+        taking = self.claims.take(*(each.claim for each in wanted))
+        older_key = wanted[0].older_key
+        if older_key is None:
+            return await taking
+        older, held = await asyncio.gather(self.claims.find(older_key), taking)
         is_of_another = (
-            older is not None and older.child_id != wanted.claim.child_id and not older.released
+            older is not None and older.child_id != wanted[0].claim.child_id and not older.released
         )
         return older if is_of_another else held
 
@@ -99,10 +112,8 @@ class BearClaims:
     async def reserve(self, wanted: Sequence[WantedClaim]) -> None:
         """Take them all, within `given_back_on_refusal` where there are several. Raises what
         `contest` raises."""
-        for each in wanted:  # in their order: of two who want the same bear, one gets all of it
-            held = await self.take(each)
-            if held is not None:
-                await self.contest(each, held)
+        async for each, held in self.in_the_way(wanted):
+            await self.contest(each, held)
 
     @asynccontextmanager
     async def given_back_on_refusal(self, wanted: Sequence[WantedClaim]) -> AsyncIterator[None]:

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from command_service.aggregates.repository import Aggregates
 from command_service.aggregates.snapshots import LoadedChild
@@ -10,6 +11,7 @@ from command_service.bus.command_bus import Command, CommandContext, CommandResu
 from command_service.bus.errors import AppendUnconfirmed, IdempotencyKeyReused, KeyUnavailable
 from command_service.bus.resilience import Backoff
 from command_service.child.commands import EraseChild, ReportSafetyViolation, StartConversation
+from command_service.child.decider import evolve
 from command_service.child.errors import ChildErasedError
 from command_service.handlers.older_keys import OlderKeys
 from shared.clock import Clock
@@ -122,7 +124,8 @@ class Appender:
         except AlreadyCommitted as already:
             return await self.results.replayed(already.commit, command, context.request)
         if events:
-            await self.aggregates.remember(before, commit, events, cipher)
+            child = reduce(evolve, events, before.child)
+            await self.aggregates.remember(before, child, commit, cipher)
         return result_of(commit)
 
     def offer_of(

@@ -53,10 +53,7 @@ class RegisterChildHandler:
         self, wanted: list[WantedClaim], command: RegisterChild, context: CommandContext
     ) -> CommandResult | None:
         """The stored result if this registration was done before; else the bear is ours."""
-        for each in wanted:
-            held = await self.claims.take(each)
-            if held is None:
-                continue
+        async for each, held in self.claims.in_the_way(wanted):
             stored = await self.results.find(command, context.request)
             if stored is not None:
                 return stored

@@ -99,15 +99,17 @@ class DecideAndAppend:
             return []
         steps = self._decided_in_order(sent, loaded, cipher)
         landed = await self.appender.store.append_in_order([commit for commit, _ in steps])
-        for commit, events in steps[:landed]:
-            loaded = await self.aggregates.remember(loaded, commit, events, cipher)
+        if landed:
+            last, child = steps[landed - 1]
+            await self.aggregates.remember(loaded, child, last, cipher)
         return [result_of(commit) for commit, _ in steps[:landed]]
 
     def _decided_in_order(
         self, sent: Sequence[SentCommand], loaded: LoadedChild, cipher: ChildCipher | None
-    ) -> list[tuple[Commit, list[ChildEvent]]]:
+    ) -> list[tuple[Commit, Child]]:
+        """The commit of each of the first, and the child after it."""
         child, position = loaded.child, loaded.position
-        steps: list[tuple[Commit, list[ChildEvent]]] = []
+        steps: list[tuple[Commit, Child]] = []
         for command, context in sent:
             try:
                 events = _decided(command, context, child)
@@ -116,8 +118,9 @@ class DecideAndAppend:
             if not events:
                 break
             offer = self.appender.offer_of(command, context, position, events, cipher)
-            steps.append((commit := seal_commit(offer), events))
-            child, position = reduce(evolve, events, child), commit.position
+            child = reduce(evolve, events, child)
+            steps.append((commit := seal_commit(offer), child))
+            position = commit.position
         return steps
 
     async def _settle(

@@ -17,9 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from shared.audit.record import AuditRecord, Record, read_line
+from shared.audit.record import AuditRecord, Record, line_of, read_line
 from shared.clock import parse_iso
 
 SEQUENCE_DIGITS = 12
@@ -76,7 +74,8 @@ def block_hash(previous_hash: str, place: str, root: str) -> str:
 def seal_block(segment: str, tail: Tail, records: Sequence[AuditRecord]) -> Block:
     """`records`, of which there is at least one, chained to what ends at `tail`."""
     first = tail.sequence + 1
-    lines = tuple(record.line(sequence) for sequence, record in enumerate(records, first))
+    contents = [record.content(sequence) for sequence, record in enumerate(records, first)]
+    lines = tuple(map(line_of, contents))
     block = Block(
         segment=segment,
         first=first,
@@ -85,8 +84,7 @@ def seal_block(segment: str, tail: Tail, records: Sequence[AuditRecord]) -> Bloc
         previous_hash=tail.hash,
         hash="",
     )
-    beside = fields_of(block, [orjson.loads(line) for line in lines])
-    return replace(block, hash=expected_hash(block), beside=beside)
+    return replace(block, hash=expected_hash(block), beside=fields_of(block, contents))
 
 
 def read_lines(block: Block) -> list[Record | None]:

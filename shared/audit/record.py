@@ -22,7 +22,7 @@ MOST_CHILDREN = 200
 LONGEST_SUBJECT = 128
 
 Record = dict[str, Any]
-"""A line, read."""
+"""What a line says."""
 
 _TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z")
 _texts = itemgetter("at", "subject", "role", "operation", "outcome", "address", "correlation_id")
@@ -45,9 +45,9 @@ class AuditRecord:
     children: tuple[str, ...] = ()
     anchor: StreamPosition | None = None
 
-    def line(self, sequence: int) -> str:
-        """The record as it is kept and hashed: JSON with sorted keys."""
-        content: dict[str, Any] = {
+    def content(self, sequence: int) -> Record:
+        """What its line says."""
+        content: Record = {
             "sequence": sequence,
             "at": iso(self.at),
             "subject": self.subject[:LONGEST_SUBJECT],
@@ -60,7 +60,12 @@ class AuditRecord:
         }
         if self.anchor is not None:
             content["anchor"] = {"version": self.anchor.version, "hash": self.anchor.hash}
-        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+        return content
+
+
+def line_of(content: Record) -> str:
+    """A record as it is kept and hashed: JSON with sorted keys."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def read_line(line: str) -> Record | None:

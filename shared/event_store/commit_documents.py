@@ -1,7 +1,8 @@
 """Commits as MongoDB documents, inserted in bulk, and what the driver's errors mean."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 
 from pymongo.errors import BulkWriteError, PyMongoError
 
@@ -16,26 +17,40 @@ from shared.event_store.envelope import (
 )
 from shared.event_store.port import StoreUnavailable
 from shared.mongo import Collection, Document
-from shared.tasks import time_limit
+from shared.tasks import TimeLimit
 
 TIMEOUT_SECONDS = 10.0
 
 
-@asynccontextmanager
-async def within(
+class _Within(TimeLimit):
+    __slots__ = ("_unavailable",)
+
+    def __init__(self, seconds: float, unavailable: type[StoreUnavailable]) -> None:
+        super().__init__(seconds)
+        self._unavailable = unavailable
+
+    def late(self) -> StoreUnavailable:
+        return self._unavailable(f"MongoDB: no answer within {self._seconds:g} s")
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await super().__aexit__(kind, error, traceback)
+        if isinstance(error, PyMongoError):
+            raise self._unavailable(f"MongoDB: {type(error).__name__}") from error
+
+
+def within(
     seconds: float, unavailable: type[StoreUnavailable] = StoreUnavailable
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """Bound the block by `seconds`; running out of time and driver errors are `unavailable`.
 
     Not pymongo.timeout: that also stretches the search for a server, which ought to fail early.
     """
-    try:
-        async with time_limit(seconds):
-            yield
-    except PyMongoError as error:
-        raise unavailable(f"MongoDB: {type(error).__name__}") from error
-    except TimeoutError:
-        raise unavailable(f"MongoDB: no answer within {seconds:g} s") from None
+    return _Within(seconds, unavailable)
 
 
 DUPLICATE_KEY = 11_000

@@ -6,7 +6,12 @@ from datetime import timedelta
 
 from pymongo import ASCENDING, ReturnDocument
 
-from shared.event_store.commit_documents import TIMEOUT_SECONDS, insert_each, within
+from shared.event_store.commit_documents import (
+    TIMEOUT_SECONDS,
+    insert_each,
+    insert_in_order,
+    within,
+)
 from shared.event_store.group_commit import GroupCommit
 from shared.event_store.port import Claim, StoreUnavailable
 from shared.mongo import Database, Document
@@ -29,8 +34,8 @@ class MongoClaimStore:
         self._group_commit = GroupCommit(self._insert, batchers)
         self._look_ups = GroupCommit(self._look_up, batchers)
 
-    async def take(self, claim: Claim) -> Claim | None:
-        return await self._group_commit.submit(claim)
+    async def take(self, *claims: Claim) -> Claim | None:
+        return await self._group_commit.submit(claims)
 
     async def find(self, key: str) -> Claim | None:
         """Together with the look-ups of others: in a burst each would want a connection, and
@@ -92,20 +97,39 @@ class MongoClaimStore:
         documents = await self._claims.find({"_id": {"$in": list(keys)}}).to_list(None)
         return {document["_id"]: _from_document(document) for document in documents}
 
-    async def _insert(self, claims: Sequence[Claim]) -> list[Claim | Exception | None]:
-        outcomes: list[Claim | Exception | None] = [None] * len(claims)
+    async def _insert(self, wanted: Sequence[tuple[Claim, ...]]) -> list[Claim | Exception | None]:
+        """Mostly nobody has any of them: then it is one insert, which ends at the first that is
+        taken. So of two who want the same bear, one gets all of it."""
+        outcomes: list[Claim | Exception | None] = [None] * len(wanted)
+        documents = [_to_document(claim) for claims in wanted for claim in claims]
         async with within(self._timeout):
-            taken = await insert_each(self._claims, [_to_document(claim) for claim in claims])
-            if not taken:
-                return outcomes
-            standing = await self._standing([claims[place].key for place in taken])
-        for place in taken:
-            held = standing.get(claims[place].key)
-            if held is None:
-                outcomes[place] = StoreUnavailable("the existing claim is not yet confirmed")
-            elif held != claims[place]:
-                outcomes[place] = held
+            if await insert_in_order(self._claims, documents) < len(documents):
+                await self._insert_in_rounds(wanted, outcomes)
         return outcomes
+
+    async def _insert_in_rounds(
+        self, wanted: Sequence[tuple[Claim, ...]], outcomes: list[Claim | Exception | None]
+    ) -> None:
+        """The first claim of each, then the second of those who have their first, and so on: of
+        many conflicts none costs a round trip of its own."""
+        for nth in range(max(map(len, wanted))):
+            places = [
+                place
+                for place, claims in enumerate(wanted)
+                if nth < len(claims) and outcomes[place] is None
+            ]
+            if not places:
+                return
+            claims = [wanted[place][nth] for place in places]
+            taken = await insert_each(self._claims, [_to_document(claim) for claim in claims])
+            standing = await self._standing([claims[each].key for each in taken])
+            for each in taken:
+                held = standing.get(claims[each].key)
+                if held is None:
+                    unconfirmed = StoreUnavailable("the existing claim is not yet confirmed")
+                    outcomes[places[each]] = unconfirmed
+                elif held != claims[each]:
+                    outcomes[places[each]] = held
 
 
 def _to_document(claim: Claim) -> Document:

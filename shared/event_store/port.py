@@ -120,8 +120,9 @@ class Claim:
 class ClaimStore(Protocol):
     """Reservations that are unique across children."""
 
-    async def take(self, claim: Claim) -> Claim | None:
-        """Insert `claim`; None when it is ours now, else the reservation that stands in the way."""
+    async def take(self, *claims: Claim) -> Claim | None:
+        """Insert `claims`, of different keys, in their order: None when all are ours now, else the
+        reservation that stands in the way of one. Those after that one are not taken."""
 
     async def find(self, key: str) -> Claim | None: ...
 

@@ -177,3 +177,40 @@ async def test_a_claim_names_the_command_that_took_it(stores: Stores) -> None:
     assert await stores.claims.take_over(claim, replace(claim, by=""))
     assert await stores.claims.find(claim.key) == _a_claim("child-1")
     assert await stores.claims.take(_a_claim("child-1")) is None
+
+
+def _both(child_id: str, udid: str = "udid-1", device: str = "device-1") -> tuple[Claim, Claim]:
+    return Claim(udid, child_id, 0, NOON), Claim(device, child_id, 0, NOON)
+
+
+async def test_several_are_taken_in_their_order_up_to_the_first_that_is_somebody_else_s(
+    stores: Stores,
+) -> None:
+    # given
+    udid, device = _both("child-1")
+    assert await stores.claims.take(udid, device) is None
+    # when / then: what was taken is still ours, what is behind the conflict was not taken
+    assert await stores.claims.take(udid, device) is None
+    assert await stores.claims.take(*_both("child-2", device="device-2")) == udid
+    assert await stores.claims.find("device-2") is None
+    assert await stores.claims.take(*_both("child-3", udid="udid-3")) == device
+    assert await stores.claims.find("udid-3") == _both("child-3", udid="udid-3")[0]
+
+
+async def test_of_fifty_that_want_both_at_once_one_gets_both(stores: Stores) -> None:
+    # given, between them, fifty who meet nobody
+    wanted = [_both(f"child-{n}") for n in range(50)]
+    others = [_both(f"other-{n}", f"udid-of-{n}", f"device-of-{n}") for n in range(50)]
+    # when
+    answers = await asyncio.gather(
+        *(
+            stores.claims.take(*claims)
+            for pair in zip(wanted, others, strict=True)
+            for claims in pair
+        )
+    )
+    # then
+    assert answers[1::2] == [None] * 50
+    (winner,) = [claims for claims, answer in zip(wanted, answers[::2], strict=True) if not answer]
+    assert {await stores.claims.find(claim.key) for claim in winner} == set(winner)
+    assert set(filter(None, answers)) == {winner[0]}

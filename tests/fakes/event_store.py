@@ -108,11 +108,12 @@ class MemoryClaimStore:
         self._older: set[str] = set()
         self._clock = clock
 
-    async def take(self, claim: Claim) -> Claim | None:
-        standing = self._claims.setdefault(claim.key, claim)
-        if standing == claim:
-            return None
-        return replace(standing, contested=claim.key in self._contested_at)
+    async def take(self, *claims: Claim) -> Claim | None:
+        for claim in claims:
+            standing = self._claims.setdefault(claim.key, claim)
+            if standing != claim:
+                return replace(standing, contested=claim.key in self._contested_at)
+        return None
 
     def put_older(self, claim: Claim) -> None:
         """As the release before device ids were reserved made it."""

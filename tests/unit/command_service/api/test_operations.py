@@ -14,7 +14,7 @@ from command_service.bus.errors import (
 )
 from command_service.child.commands import ChildCommand
 from command_service.child.errors import CommandRefused, ConsentRequired, FieldError, InvalidCommand
-from shared.audit.record import AuditRecord
+from shared.audit.record import AuditRecord, line_of
 from shared.events.child import ConsentPurpose
 from tests.support.child_facts import ADA
 from tests.support.command_side import ANALYST, MOTHER, CommandClient, CommandSide, Database
@@ -222,4 +222,4 @@ async def test_while_the_trail_is_full_commands_and_refusals_get_503():
 
 
 def line(entry: AuditRecord) -> str:
-    return entry.line(1)
+    return line_of(entry.content(1))

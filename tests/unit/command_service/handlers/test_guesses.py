@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from shared.audit.record import line_of
 from shared.event_store.commit_documents import to_document
 from tests.support.command_side import BEAR, KEYS, MOTHER, CommandSide, Database
 from tests.support.consents import CONSENTS
@@ -42,7 +43,7 @@ async def _loot(side: CommandSide) -> Loot:
         *map(asdict, database.snapshots._snapshots.values()),
         *map(asdict, await database.keys.find({one.child_id for one in commits})),
         *map(asdict, await database.erased.page("", 100)),
-        *(orjson.loads(entry.line(1)) for entry in side.audit.entries),
+        *(orjson.loads(line_of(entry.content(1))) for entry in side.audit.entries),
     ]
     return Loot.of(values_of(kept))
 

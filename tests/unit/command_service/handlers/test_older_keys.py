@@ -161,7 +161,7 @@ async def test_a_fresh_store_is_asked_for_nothing_more_than_before():
             await client.send(method, path, content, key=f"a-key-{path}")
             counts.append(tuple(asked))
     # then
-    registration = ("claims.take", "claims.take", "keys.insert", "events.append")
+    registration = ("claims.take", "keys.insert", "events.append")
     assert counts == [registration, *[("events.append",)] * 3]
 
 
