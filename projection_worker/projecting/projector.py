@@ -15,10 +15,11 @@ import structlog
 
 from projection_worker.dead_letters.store import DeadLetters
 from projection_worker.projecting.decoding import Decoded, Decoder, EventSource, KeyPatience
-from projection_worker.projecting.read_model_store import FoldedChild, ReadModelStore, StaleBatch
+from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
 from projection_worker.projecting.removal import Erasure
 from projection_worker.projecting.sequencing import ChildSequence, sequence
 from projection_worker.projecting.unstorable import UnstorableDocument
+from projection_worker.projecting.writes import FoldedChild
 from projection_worker.projections.registry import ChildView, Folding, Place, places_of
 from projection_worker.projections.rules import DEFAULT_RULES, Rules
 from projection_worker.records import DeadLettered, Delivered, dead_letter
@@ -212,7 +213,7 @@ def _fold(
         except Exception as error:  # noqa: BLE001 - whatever a defect raises
             one.dead_letter_from(recorded.version, error)
             break
-    return FoldedChild(before, folding.view(), one.shard)
+    return FoldedChild(before, folding.view(), one.shard, documents)
 
 
 def _by_child(documents: Mapping[Place, Any]) -> dict[str, dict[Place, Any]]:

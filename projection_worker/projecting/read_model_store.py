@@ -6,117 +6,22 @@ from collections.abc import Collection as AnyCollection
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import datetime
 from typing import Any, cast
 
-from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from projection_worker.projecting.alerts import AlertsToPublish, BeforeLive
 from projection_worker.projecting.removal import Removal
 from projection_worker.projecting.unstorable import OF_THE_DRIVER, unstorable
-from projection_worker.projections.registry import ChildView, Place, change
+from projection_worker.projecting.writes import FoldedChild, Write, Writes, writes_of
+from projection_worker.projections.registry import Place
 from shared.clock import Clock, utc_now
 from shared.fault_points import FaultPoint, reached
 from shared.mongo import Collection, Database, Document, Mongo, Session
-from shared.read_models.deliveries import added_once, deliveries, deliveries_of
+from shared.read_models.deliveries import deliveries
 from shared.read_models.documents import ChildDocument, Model
-from shared.read_models.generations import Generation, RetentionCutoff, read_cutoff
+from shared.read_models.generations import Generation, read_cutoff
 from shared.read_models.indexes import stale_since
-
-Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | UpdateMany
-
-
-@dataclass(frozen=True, slots=True)
-class FoldedChild:
-    """A child before and after a batch, and the counter shard that the difference goes to."""
-
-    before: ChildDocument | None
-    view: ChildView
-    shard: str
-
-    @property
-    def child_id(self) -> str:
-        assert self.view.child is not None
-        return self.view.child["_id"]
-
-
-@dataclass(slots=True)
-class Writes:
-    by_model: dict[Model, list[Write]] = field(default_factory=lambda: defaultdict(list))
-    replaced_children: int = 0
-    deliveries: list[UpdateOne] = field(default_factory=list)
-
-
-def writes_of(
-    folded: Sequence[FoldedChild],
-    cutoff: RetentionCutoff,
-    marks: Mapping[str, Document],
-    now: datetime,
-) -> Writes:
-    """What a batch changes, as operations of one transaction. `marks`: what stands in each alert
-    beside what events say, by its id."""
-    writes = Writes()
-    counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for one in folded:
-        _add_child(writes, one, cutoff)
-        _add_alerts(writes, one, cutoff, marks, now)
-        _acknowledge_alerts(writes, one)
-        assert one.view.child is not None
-        for name, count in change(one.before, one.view.child).items():
-            counters[one.shard][name] += count
-    for shard, counts in counters.items():
-        moved = {f"counters.{name}": count for name, count in counts.items() if count}
-        if moved:
-            writes.by_model[Model.SYSTEM].append(
-                UpdateOne({"_id": shard}, {"$inc": moved}, upsert=True)
-            )
-    return writes
-
-
-def _add_child(writes: Writes, one: FoldedChild, cutoff: RetentionCutoff) -> None:
-    child = cast(Document, one.view.child)
-    if one.before is None:
-        writes.by_model[Model.CHILDREN].append(InsertOne(child))
-    else:
-        at_version = {"_id": child["_id"], "version": one.before["version"]}
-        writes.by_model[Model.CHILDREN].append(ReplaceOne(at_version, child))
-        writes.replaced_children += 1
-    for model, key in one.view.changed:
-        document = one.view.documents[model, key]
-        if cutoff.keeps(model, document):
-            writes.by_model[model].append(ReplaceOne({"_id": key}, document, upsert=True))
-
-
-def _add_alerts(
-    writes: Writes,
-    one: FoldedChild,
-    cutoff: RetentionCutoff,
-    marks: Mapping[str, Document],
-    now: datetime,
-) -> None:
-    for alert in (each for each in one.view.alerts if cutoff.keeps(Model.ALERTS, each)):
-        insert = {"$setOnInsert": {**alert, **marks.get(alert["_id"], {})}}
-        writes.by_model[Model.ALERTS].append(UpdateOne({"_id": alert["_id"]}, insert, upsert=True))
-        writes.deliveries += [added_once(fresh) for fresh in deliveries_of(alert, now)]
-
-
-def _acknowledge_alerts(writes: Writes, one: FoldedChild) -> None:
-    """Those that were raised before; the others say it themselves."""
-    if one.before is None:
-        return
-    raised_now: dict[str, list[str]] = defaultdict(list)
-    for alert in one.view.alerts:
-        raised_now[alert["violation_id"]].append(alert["_id"])
-    for violation_id, at in one.view.acknowledged.items():
-        unread = {
-            "child_id": one.child_id,
-            "violation_id": violation_id,
-            "acknowledged_at": None,
-            "_id": {"$nin": raised_now.get(violation_id, [])},
-        }
-        writes.by_model[Model.ALERTS].append(UpdateMany(unread, {"$set": {"acknowledged_at": at}}))
-
 
 DUPLICATE_KEY = 11000
 WRITE_CONFLICT = 112
@@ -125,6 +30,10 @@ TRANSIENT = "TransientTransactionError"
 
 class StaleBatch(Exception):
     """Another worker wrote one of the batch's children first; nothing of the batch was written."""
+
+
+class Remains(Exception):
+    """A document stands where a child that is not stored is to have one; nothing was written."""
 
 
 @dataclass(slots=True, eq=False)
@@ -187,22 +96,39 @@ class ReadModelStore:
         return await self._write_together(erased)
 
     async def _write_together(self, folded: Sequence[FoldedChild]) -> dict[str, int]:
-        cutoff = await read_cutoff(self.database)
-        writes = writes_of(folded, cutoff, await self._marks(folded), self.clock())
+        cutoff, marks, now = await read_cutoff(self.database), await self._marks(folded), self.clock()
         erased = [one.child_id for one in folded if one.view.erased]
+        try:
+            return await self._carry_out(writes_of(folded, cutoff, marks, now), erased)
+        except Remains:
+            over = writes_of(folded, cutoff, marks, now, over_remains=True)
+            return await self._carry_out(over, erased)
+
+    async def _carry_out(self, writes: Writes, erased: AnyCollection[str]) -> dict[str, int]:
         with _overtaken():
             async with self.mongo.transaction() as session:
+                await self._require_versions(writes.versions, session)
                 removed = await self._removal.counted(erased, session) if erased else {}
                 if writes.deliveries and self.before_live is None:
                     await deliveries(self.database).bulk_write(
                         writes.deliveries, ordered=False, session=session
                     )
                 for model, operations in writes.by_model.items():
-                    matched = await self._write_model(model, operations, session)
+                    await self._write_model(model, operations, session)
                     reached(self.mid_transaction)
-                    if model is Model.CHILDREN and matched != writes.replaced_children:
-                        raise StaleBatch("the child was updated meanwhile")
         return removed
+
+    async def _require_versions(self, expected: Mapping[str, int], session: Session) -> None:
+        """Raises StaleBatch unless the children have these versions: whoever moves one of them
+        afterwards conflicts with the transaction. A version in each update's own filter would cost
+        the server a query plan a child."""
+        if not expected:
+            return
+        wanted = {"_id": {"$in": list(expected)}}
+        children = self._collections[Model.CHILDREN].find(wanted, {"version": 1}, session=session)
+        there = {one["_id"]: one["version"] for one in await children.to_list(None)}
+        if there != expected:
+            raise StaleBatch("the child was updated meanwhile")
 
     async def _marks(self, folded: Sequence[FoldedChild]) -> Mapping[str, Document]:
         alerts = [alert for one in folded for alert in one.view.alerts]
@@ -212,21 +138,25 @@ class ReadModelStore:
 
     async def _write_model(
         self, model: Model, operations: Sequence[Write], session: Session
-    ) -> int:
-        """How many documents there were already."""
+    ) -> None:
         try:
-            result = await self._collections[model].bulk_write(
-                operations, ordered=False, session=session
-            )
+            await self._collections[model].bulk_write(operations, ordered=False, session=session)
         except (PyMongoError, *OF_THE_DRIVER) as error:
             if (fault := unstorable(error)) is not None:
                 # the driver's own text repeats the document
                 raise fault.with_traceback(error.__traceback__) from None
+            if model is not Model.CHILDREN and _is_taken(error):
+                raise Remains from None
             raise
-        return result.matched_count
 
     async def _find(self, model: Model, wanted: Document) -> list[Document]:
         return await self._collections[model].find(wanted).to_list(None)
+
+
+def _is_taken(error: BaseException) -> bool:
+    return isinstance(error, BulkWriteError) and any(
+        each["code"] == DUPLICATE_KEY for each in error.details["writeErrors"]
+    )
 
 
 @contextmanager
@@ -235,7 +165,7 @@ def _overtaken() -> Iterator[None]:
     try:
         yield
     except BulkWriteError as error:
-        if any(e["code"] == DUPLICATE_KEY for e in error.details["writeErrors"]):
+        if _is_taken(error):
             raise StaleBatch("a child was created meanwhile") from error
         raise
     except OperationFailure as error:

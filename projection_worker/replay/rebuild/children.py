@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from projection_worker.projecting.decoding import UNREADABLE
 from projection_worker.projecting.projector import Projector
-from projection_worker.projecting.read_model_store import FoldedChild, ReadModelStore
+from projection_worker.projecting.read_model_store import ReadModelStore
 from projection_worker.projecting.sequencing import ChildSequence, all_that_counts
+from projection_worker.projecting.writes import FoldedChild
 from projection_worker.projections.registry import ChildView
 from projection_worker.projections.rules import Rules
 from projection_worker.replay.documents import Folded, StoredChildren, documents_of, fold

@@ -5,7 +5,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from projection_worker.projecting.read_model_store import FoldedChild, ReadModelStore, StaleBatch
+from projection_worker.projecting.read_model_store import ReadModelStore, StaleBatch
+from projection_worker.projecting.writes import FoldedChild
 from projection_worker.records import RawRecord, deliver
 from shared.events.child import ChildEvent, Severity
 from shared.read_models.documents import Model
