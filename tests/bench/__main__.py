@@ -25,7 +25,7 @@ class Names(click.ParamType):
         unknown = [name for name in names if name not in ROWS]
         if unknown:
             self.fail(f"{unknown[0]!r} is none of {', '.join(ROWS)}", param, ctx)
-        return names
+        return [name for name in ROWS if name in names]
 
 
 @click.command()
