@@ -53,7 +53,8 @@ class LoadGenerator(Protocol):
     def drive(
         self, address: tuple[str, int], requests: Sequence[bytes], connections: int
     ) -> Driven:
-        """Each request once (tests.support.raw_http.request). Raises Broken unless all succeed."""
+        """Each request once (tests.support.raw_http.request). Raises Broken unless all succeed,
+        each command of a batch too."""
         ...
 
 
@@ -83,7 +84,7 @@ def _checked(ran: subprocess.CompletedProcess[str], expected: int) -> Driven:
     if ran.returncode or not ran.stdout.rstrip().endswith("}"):
         raise Broken(f"wrk: {ran.stderr[:500] or ran.stdout[:500]}")
     found = orjson.loads(ran.stdout.rstrip().splitlines()[-1])
-    if found["failed"] or found["answered"] != expected:
+    if found["failed"] or found["answered"] != expected or ran.stderr:
         said = f"{found['answered']} of {expected} answered, {found['failed']} failed"
         raise Broken(f"wrk: {said}. {ran.stderr[:500]}")
     percentiles = tuple(each / 1e6 for each in found["percentiles"])
@@ -102,9 +103,17 @@ class RawSockets:
             done = asyncio.run(send_all(address, requests, connections))
         except* (RuntimeError, OSError, asyncio.IncompleteReadError) as errors:
             raise Broken(str(errors.exceptions[0])) from None
+        _require_no_problem(done.bodies)
         waited = done.waited if len(done.waited) > 1 else done.waited * 2
         ends = (*quantiles(waited, n=100, method="inclusive"), max(waited))
         return Driven(len(requests), done.seconds, done.hits, ends)
+
+
+def _require_no_problem(bodies: Sequence[bytes]) -> None:
+    """A batch is answered with 200, whatever became of its commands."""
+    for body in bodies:
+        if b'"problem"' in body:
+            raise Broken(f"not executed: {body[-400:]!r}")
 
 
 def load_generator(*, any_will_do: bool) -> LoadGenerator:

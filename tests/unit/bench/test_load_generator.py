@@ -27,16 +27,17 @@ FOUND = {"answered": 3, "microseconds": 1_500_000, "failed": 0, "hits": 2}
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Everything but /missing is there, and in the cache."""
+    """Everything but /missing is there, and in the cache; what /refused asks is not executed."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         self.send_response(404 if self.path == "/missing" else 200)
         self.send_header("X-Cache", "hit")
-        self.send_header("Content-Length", "2")
+        body = b'{"problem": 1}' if self.path == "/refused" else b"{}"
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Nobody reads it."""
@@ -86,6 +87,11 @@ def test_one_request_has_percentiles_too(address: tuple[str, int]) -> None:
 def test_a_refusal_breaks_the_measurement(address: tuple[str, int], requests: list[bytes]) -> None:
     with pytest.raises(Broken, match="404"):
         RawSockets().drive(address, requests, 1)
+
+
+def test_a_refusal_in_a_batch_breaks_the_measurement(address: tuple[str, int]) -> None:
+    with pytest.raises(Broken, match="problem"):
+        RawSockets().drive(address, [THERE, request("GET", "/refused", "-")], 1)
 
 
 def test_nobody_who_answers_breaks_the_measurement() -> None:
