@@ -12,7 +12,7 @@ from typing import Protocol
 
 import orjson
 
-from tests.support.raw_http import send_all
+from tests.support.raw_http import Answered, send_all
 
 SCRIPT = Path(__file__).with_name("requests.lua")
 LONGEST_SECONDS = 300
@@ -99,14 +99,19 @@ class RawSockets:
     def drive(
         self, address: tuple[str, int], requests: Sequence[bytes], connections: int
     ) -> Driven:
-        try:
-            done = asyncio.run(send_all(address, requests, connections))
-        except* (RuntimeError, OSError, asyncio.IncompleteReadError) as errors:
-            raise Broken(str(errors.exceptions[0])) from None
+        done = answers(address, requests, connections)
         _require_no_problem(done.bodies)
         waited = done.waited if len(done.waited) > 1 else done.waited * 2
         ends = (*quantiles(waited, n=100, method="inclusive"), max(waited))
         return Driven(len(requests), done.seconds, done.hits, ends)
+
+
+def answers(address: tuple[str, int], requests: Sequence[bytes], connections: int) -> Answered:
+    """With their bodies, for what has to be known before it can be measured. Raises Broken."""
+    try:
+        return asyncio.run(send_all(address, requests, connections))
+    except* (RuntimeError, OSError, asyncio.IncompleteReadError) as errors:
+        raise Broken(str(errors.exceptions[0])) from None
 
 
 def _require_no_problem(bodies: Sequence[bytes]) -> None:
