@@ -43,7 +43,7 @@ def main(rounds: int, asked: list[str] | None, size: int, *, quick: bool) -> Non
     """Measure; exit code 1 when a measurement is broken, never because a figure is bad."""
     chosen = asked or [name for name in ROWS if name not in WHEN_ASKED or quick]
     try:
-        generator = load_generator(any_will_do=quick)
+        generator = load_generator(quick=quick)
     except GeneratorMissing as missing:
         click.echo(missing, err=True)
         sys.exit(2)

@@ -19,11 +19,11 @@ CALLERS, CHILD_OF = 64, 10
 
 
 def measure(world: World, rounds: int) -> Sequence[Result]:
-    commands = world.scaled(6_000, 60)
+    commands, callers = world.scaled(6_000, 60), world.scaled(CALLERS, 4)
     done, cpu = [], []
     for seed in range(rounds):
         with world.system.spent() as spent:
-            done.append(_loaded(world.system, seed, commands))
+            done.append(_loaded(world.system, seed, commands, callers))
         cpu.append(spent.of_all(commands + commands // CHILD_OF))
     return [
         Result(
@@ -40,11 +40,11 @@ def measure(world: World, rounds: int) -> Sequence[Result]:
     ]
 
 
-def _loaded(system: System, seed: int, commands: int) -> tuple[float, float, float]:
+def _loaded(system: System, seed: int, commands: int, callers: int) -> tuple[float, float, float]:
     """Commands a second with the registrations, milliseconds of latency at p50 and p99."""
     command = [sys.executable, "-m", "deploy.cli", "--dir", str(system.stack.folder), "load"]
     numbers = ["--commands", commands, "--registrations", commands // CHILD_OF]
-    options = [*numbers, "--concurrency", CALLERS, "--seed", seed]
+    options = [*numbers, "--concurrency", callers, "--seed", seed]
     ran = subprocess.run(
         [*command, *map(str, options)], cwd=HERE, capture_output=True, text=True, check=False
     )

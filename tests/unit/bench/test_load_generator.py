@@ -99,6 +99,14 @@ def test_nobody_who_answers_breaks_the_measurement() -> None:
         RawSockets().drive(NOWHERE, [THERE], 1)
 
 
+def test_a_quick_run_has_few_callers(path: Path) -> None:
+    (path / "wrk").write_text('#!/bin/sh\nfor one in "$@"; do echo "$one"; done; exit 1\n')
+    (path / "wrk").chmod(0o755)
+
+    with pytest.raises(Broken, match="-c4\n"):
+        load_generator(quick=True).drive(NOWHERE, [THERE], 64)
+
+
 def test_what_wrk_prints_is_read(path: Path) -> None:
     _wrk_says(path, f"Running 300s test\n\n{_found()}")
 
@@ -121,9 +129,9 @@ def test_a_run_of_wrk_that_did_not_go_well_is_broken(path: Path, output: str, co
 
 
 def test_without_wrk_only_a_quick_run_goes_on(path: Path) -> None:
-    assert "Python" in load_generator(any_will_do=True).name
+    assert "Python" in load_generator(quick=True).name
     with pytest.raises(GeneratorMissing, match="install"):
-        load_generator(any_will_do=False)
+        load_generator(quick=False)
 
 
 def test_without_wrk_a_run_ends_with_one_line_and_code_2(path: Path) -> None:
