@@ -70,6 +70,7 @@ async def test_an_answer_is_as_old_in_the_other_process_as_it_is(
     servers.now += 40
     found = await b.second.find(("weiss", "lena"))
     assert found is not None
+    assert (found.value.body, found.value.etag) == (b"1", "\"b'1'\"")
     assert b.cache.now() - found.value.read_at == pytest.approx(40)
     assert found.ttl == pytest.approx(TTL - 40)
     servers.now += TTL - 40
