@@ -44,14 +44,14 @@ def digest_of_code() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is sealed beside an answer's body. `read_at`, `ends_at`: seconds since the epoch."""
+    """What is sealed beside an answer's body: nothing from which one could guess that. `read_at`,
+    `ends_at`: seconds since the epoch."""
 
     position: Position
     tags: list[Tag]
     version: int | None
     read_at: float
     ends_at: float
-    etag: str
     children: tuple[str, ...]
     as_of: str | None
 
@@ -116,11 +116,12 @@ class SharedAnswers:
             version=loaded.version,
             read_at=now - max(0.0, self._monotonic() - answer.read_at),
             ends_at=now + life,
-            etag=answer.etag,
             children=answer.children,
             as_of=None if answer.as_of is None else iso(answer.as_of),
         )
-        write = asyncio.create_task(self._write(self._place_of(key), header, answer.body, life))
+        # a hash of the body confirms a guess of it: both open with the children's keys only
+        body = answer.etag.encode() + b"\n" + answer.body
+        write = asyncio.create_task(self._write(self._place_of(key), header, body, life))
         self._writes.add(write)
         write.add_done_callback(self._writes.discard)
 
@@ -166,11 +167,12 @@ class SharedAnswers:
             return False
         return self.journal.shows(header.position, header.read_at, header.tags, header.version)
 
-    def _loaded(self, header: Header, body: bytes) -> Loaded[Rendered]:
+    def _loaded(self, header: Header, opened: bytes) -> Loaded[Rendered]:
         now = self.journal.now()
+        etag, _, body = opened.partition(b"\n")
         answer = Rendered(
             body=body,
-            etag=header.etag,
+            etag=etag.decode(),
             version=header.version,
             children=header.children,
             as_of=None if header.as_of is None else parse_iso(header.as_of),

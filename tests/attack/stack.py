@@ -10,7 +10,7 @@ from unittest import mock
 import click
 
 from deploy.local import control
-from deploy.local.plans import KAFKA_BOOTSTRAP, MONGO_URLS
+from deploy.local.plans import CACHE_STORAGE, KAFKA_BOOTSTRAP, MONGO_URLS
 from deploy.local.state import StackFolder
 from deploy.local.supervisor import LIMITS_OF_ONE
 from query_service.settings import QuerySettings
@@ -28,7 +28,9 @@ def usual_limits() -> dict[str, str]:
 def own_servers_only(environment: MutableMapping[str, str]) -> list[str]:
     """Take what names servers of somebody else's out of `environment`: they are not to be attacked.
     Gives the names of the variables."""
-    foreign = [name for name in (*MONGO_URLS, KAFKA_BOOTSTRAP) if name in environment]
+    foreign = [
+        name for name in (*MONGO_URLS, KAFKA_BOOTSTRAP, CACHE_STORAGE) if name in environment
+    ]
     for name in foreign:
         del environment[name]
     return foreign
@@ -42,6 +44,7 @@ def stack_for_attacks(path: Path) -> Iterator[StackFolder]:
         **usual_limits(),
         "TEDDY_LOG_LEVEL": "DEBUG",
         "TEDDY_AUDIT_HEAD_SECONDS": HEAD_SECONDS,
+        "TEDDY_LOCAL_CACHE_SERVER": "true",
     }
     with mock.patch.dict(os.environ, settings):
         if foreign := own_servers_only(os.environ):

@@ -37,7 +37,7 @@ SLICES = 6
 CHANGED = 0.02
 """Of the children, between two slices."""
 
-CALLERS = 16
+CALLERS = 4
 PROCESSES = (1, 2, 4)
 
 
@@ -59,7 +59,7 @@ Found = dict[tuple[int, bool], list[Measured]]
 def measure(world: World, rounds: int) -> Sequence[Result]:
     found: Found = {}
     with world.fresh_system(SERVER) as system:
-        bears = talking_bears(system, world.scaled(400, 20))
+        bears = talking_bears(system, world.scaled(300, 20))
         system.until_projected(versions(bears))
         for turn in range(rounds):
             for number in (world.quick and PROCESSES[:2]) or PROCESSES:
@@ -75,7 +75,7 @@ def _turn(
     world: World, system: System, bears: Sequence[Bear], number: int, shares: bool
 ) -> Measured:
     chance = random.Random(SEED)
-    reads, answered, hits = world.scaled(3_000, 120), 0, 0
+    reads, answered, hits = world.scaled(2_400, 120), 0, 0
     times: list[tuple[float, float]] = []
     with _query_processes(system, number, {} if shares else APART, quick=world.quick) as processes:
         watched = {f"query {port}": process for port, process in processes.items()}

